@@ -1,0 +1,9 @@
+//! The pure half of deadheat: values in, values out.
+//!
+//! Everything that touches the world (processes, files, clocks) is in the `deadheat` crate, which calls this one.
+
+pub mod model;
+pub mod protocol;
+pub mod report;
+pub mod source;
+pub mod stats;

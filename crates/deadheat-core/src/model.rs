@@ -1,0 +1,350 @@
+//! The words of the field, each a type; `docs/glossary.md` has a line for each of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One of the two revisions that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Base,
+    Head,
+}
+
+impl Side {
+    pub const BOTH: [Side; 2] = [Side::Base, Side::Head];
+
+    pub fn other(self) -> Side {
+        match self {
+            Side::Base => Side::Head,
+            Side::Head => Side::Base,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::Base => "base",
+            Side::Head => "head",
+        })
+    }
+}
+
+/// A value that both sides have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerSide<T> {
+    pub base: T,
+    pub head: T,
+}
+
+impl<T> PerSide<T> {
+    pub fn new(base: T, head: T) -> Self {
+        PerSide { base, head }
+    }
+
+    pub fn get(&self, side: Side) -> &T {
+        match side {
+            Side::Base => &self.base,
+            Side::Head => &self.head,
+        }
+    }
+
+    pub fn get_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Base => &mut self.base,
+            Side::Head => &mut self.head,
+        }
+    }
+
+    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> PerSide<U> {
+        PerSide {
+            base: f(self.base),
+            head: f(self.head),
+        }
+    }
+
+    /// Makes the value of each side, base first, and stops at the first error.
+    pub fn try_from_fn<E>(mut f: impl FnMut(Side) -> Result<T, E>) -> Result<Self, E> {
+        Ok(PerSide {
+            base: f(Side::Base)?,
+            head: f(Side::Head)?,
+        })
+    }
+
+    pub fn as_ref(&self) -> PerSide<&T> {
+        PerSide {
+            base: &self.base,
+            head: &self.head,
+        }
+    }
+}
+
+/// What was typed, and the commit that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    pub name: String,
+    /// The full commit hash.
+    pub commit: String,
+    /// Whether uncommitted changes lie over the commit (`--working-tree`).
+    pub dirty: bool,
+}
+
+/// Why a function is a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Its own code differs.
+    Modified,
+    /// Only head has it.
+    Added,
+    /// Only base has it.
+    Removed,
+    /// The same code under another path or qualified name.
+    Moved,
+    /// It names something at module or class level that differs.
+    ModuleLevel,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Change::Modified => "modified",
+            Change::Added => "added",
+            Change::Removed => "removed",
+            Change::Moved => "moved",
+            Change::ModuleLevel => "module level",
+        })
+    }
+}
+
+/// A function that the difference between the revisions touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetFunction {
+    /// Relative to the repository, on the side where the function is: head, or base for a removed one.
+    pub path: String,
+    /// As Python's `__qualname__` has it: `Class.method`, `outer.<locals>.inner`.
+    pub qualname: String,
+    pub change: Change,
+    /// First and last line, decorators included, from 1.
+    pub lines: (u32, u32),
+    /// What a reader wants to know beyond `change`: what it was moved from, which constant it names.
+    pub detail: Option<String>,
+    /// The benchmarks that run it; empty as long as no traced pass has looked.
+    pub reached_by: Vec<String>,
+}
+
+/// One timed batch of calls on one side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub elapsed_ns: u64,
+    /// The calls in it, at least 1.
+    pub iterations: u64,
+}
+
+impl Sample {
+    /// Nanoseconds of one iteration. A batch that was too short for the clock counts as half a tick, so that ratios
+    /// stay finite.
+    pub fn per_iteration_ns(&self) -> f64 {
+        (self.elapsed_ns as f64).max(0.5) / self.iterations.max(1) as f64
+    }
+}
+
+/// Which side of a round ran first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    BaseHead,
+    HeadBase,
+}
+
+impl Order {
+    /// Base-head, head-base, head-base, base-head: over each four visits a steady drift cancels.
+    pub fn of_round(index: usize) -> Order {
+        if index.is_multiple_of(2) {
+            Order::BaseHead
+        } else {
+            Order::HeadBase
+        }
+    }
+
+    pub fn sides(self) -> [Side; 2] {
+        match self {
+            Order::BaseHead => [Side::Base, Side::Head],
+            Order::HeadBase => [Side::Head, Side::Base],
+        }
+    }
+}
+
+/// The two samples of one round.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    pub order: Order,
+    pub base: Sample,
+    pub head: Sample,
+}
+
+/// What one fresh pair of processes measured of one benchmark: the unit of all statistics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replicate {
+    /// The hash seed that both processes shared.
+    pub seed: u32,
+    pub pairs: Vec<Pair>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceInterval {
+    pub lower_bound: f64,
+    pub upper_bound: f64,
+    pub confidence_level: f64,
+}
+
+/// The ratio head/base, from the replicates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub point_estimate: f64,
+    /// Of the logarithm of the ratio, which for small values is that of the ratio in relative terms.
+    pub standard_error: f64,
+    pub confidence_interval: ConfidenceInterval,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Improved,
+    Regressed,
+    /// A positive statement: the whole interval lies within the threshold.
+    Unchanged,
+    /// Too early to say.
+    Inconclusive,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Improved => "improved",
+            Verdict::Regressed => "regressed",
+            Verdict::Unchanged => "unchanged",
+            Verdict::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// Why a verdict is `Inconclusive`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The interval contains both "no change" and a change that matters.
+    TooWide,
+    /// There is a change, but the estimate is below the threshold while the interval reaches beyond it.
+    SmallerThanThreshold,
+    /// Alone it would be a change; among this many benchmarks it may be chance.
+    NotAfterCorrection,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::TooWide => "interval too wide",
+            Reason::SmallerThanThreshold => "smaller than the threshold",
+            Reason::NotAfterCorrection => "not after correction for many benchmarks",
+        })
+    }
+}
+
+/// What one side of a comparison took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SideTime {
+    /// Nanoseconds of one iteration, the median over the replicates.
+    pub median_ns: f64,
+}
+
+/// Everything that is known of one measured benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The pytest node id, the same on both sides.
+    pub benchmark: String,
+    pub base: SideTime,
+    pub head: SideTime,
+    pub estimate: Estimate,
+    pub verdict: Verdict,
+    pub reason: Option<Reason>,
+    pub replicates: Vec<Replicate>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingReason {
+    NotReached,
+    OnlyBase,
+    OnlyHead,
+    Failed,
+    Skipped,
+    Unfinished,
+}
+
+impl fmt::Display for MissingReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MissingReason::NotReached => "not reached",
+            MissingReason::OnlyBase => "only on base",
+            MissingReason::OnlyHead => "only on head",
+            MissingReason::Failed => "failed",
+            MissingReason::Skipped => "skipped",
+            MissingReason::Unfinished => "unfinished",
+        })
+    }
+}
+
+/// A benchmark (or a file of benchmarks) that was not measured, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    pub benchmark: String,
+    /// Where it went wrong, when it is one side.
+    pub side: Option<Side>,
+    pub reason: MissingReason,
+    /// pytest's own words, or ours.
+    pub message: String,
+}
+
+/// A reason to doubt the data, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub code: WarningCode,
+    pub message: String,
+    pub hint: Option<String>,
+    pub benchmark: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// Nothing that a benchmark could see differs between the revisions.
+    NothingChanged,
+    /// No core could be reserved: the error rate of the verdicts is not claimed.
+    NotPinned,
+    /// Only one core: the driver shares it with what it measures.
+    SharedCore,
+    /// The other side used the processor while it should have been waiting.
+    IdleSideBusy,
+    /// No module of the project's code was imported by any benchmark.
+    ProjectNotImported,
+    /// A file that git ignores was copied into the worktrees.
+    GeneratedFileCopied,
+    /// A changed file could not be parsed.
+    SyntaxError,
+    /// The samples are too few or too short for their clock.
+    FewSamples,
+    /// The dependencies differ, and both sides ran with the same ones.
+    DependenciesDiffer,
+    /// Compiled sources differ, and nothing was built.
+    CompiledSourcesDiffer,
+    /// The project's configuration keeps benchmarks from being collected.
+    Deselected,
+    /// Something that had to be removed afterwards is still there.
+    LeftBehind,
+    /// The run ended before all replicates were done.
+    StoppedEarly,
+}

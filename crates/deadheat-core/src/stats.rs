@@ -1,0 +1,356 @@
+//! From replicates to verdicts. `docs/statistics.md` explains the method and names its sources.
+//!
+//! Everything is computed on logarithms of the ratio head/base, where a change and its reverse are the same size.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::model::{ConfidenceInterval, Estimate, Reason, Replicate, Verdict};
+
+pub const CONFIDENCE_LEVEL: f64 = 0.99;
+
+/// The share of changes among all called changes that may be false (Benjamini and Hochberg).
+pub const FALSE_DISCOVERY_RATE: f64 = 0.01;
+
+/// An interval needs a spread, and a spread needs two values.
+pub const FEWEST_REPLICATES: usize = 2;
+
+/// The smallest change that matters, symmetric in the logarithm: from 1/(1+t) to 1+t.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    log: f64,
+}
+
+impl Threshold {
+    /// `percent` must be above 0.
+    pub fn from_percent(percent: f64) -> Self {
+        Threshold {
+            log: (percent / 100.0).ln_1p(),
+        }
+    }
+}
+
+/// The estimate with what a verdict needs besides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogEstimate {
+    pub center: f64,
+    pub standard_error: f64,
+    pub half_width: f64,
+    /// Two-sided, of the hypothesis that nothing changed.
+    pub p_value: f64,
+}
+
+impl LogEstimate {
+    pub fn to_estimate(self) -> Estimate {
+        Estimate {
+            point_estimate: self.center.exp(),
+            standard_error: self.standard_error,
+            confidence_interval: ConfidenceInterval {
+                lower_bound: (self.center - self.half_width).exp(),
+                upper_bound: (self.center + self.half_width).exp(),
+                confidence_level: CONFIDENCE_LEVEL,
+            },
+        }
+    }
+}
+
+/// The median; of an even count the mean of the middle two. `None` of nothing.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        count if count % 2 == 1 => Some(values[middle]),
+        _ => Some((values[middle - 1] + values[middle]) / 2.0),
+    }
+}
+
+/// One replicate's answer: the median over its rounds of the logarithm of head/base.
+pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
+    median(
+        replicate
+            .pairs
+            .iter()
+            .map(|pair| (pair.head.per_iteration_ns() / pair.base.per_iteration_ns()).ln()),
+    )
+}
+
+/// Trimmed mean with the interval of Tukey and McLaughlin (1963): the spread is that of the winsorised values, the
+/// degrees of freedom are those of the values that were kept.
+///
+/// One value in eight is set aside at each end, so that a single odd replicate of the usual twelve cannot move the
+/// estimate. `None` with fewer than [`FEWEST_REPLICATES`] values.
+pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
+    let count = values.len();
+    if count < FEWEST_REPLICATES {
+        return None;
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let trimmed = count / 8;
+    let kept = count - 2 * trimmed;
+    let center = sorted[trimmed..count - trimmed].iter().sum::<f64>() / kept as f64;
+
+    let (lowest, highest) = (sorted[trimmed], sorted[count - trimmed - 1]);
+    let winsorised: Vec<f64> = sorted.iter().map(|value| value.clamp(lowest, highest)).collect();
+    let mean = winsorised.iter().sum::<f64>() / count as f64;
+    let variance = winsorised.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
+    let standard_error = variance.sqrt() * (count as f64).sqrt() / kept as f64;
+
+    let t_distribution =
+        StudentsT::new(0.0, 1.0, (kept - 1) as f64).expect("at least one degree of freedom is left");
+    let half_width = t_distribution.inverse_cdf(0.5 + CONFIDENCE_LEVEL / 2.0) * standard_error;
+    let p_value = match center {
+        0.0 => 1.0,
+        _ if standard_error == 0.0 => 0.0,
+        _ => 2.0 * t_distribution.sf((center / standard_error).abs()),
+    };
+    Some(LogEstimate {
+        center,
+        standard_error,
+        half_width,
+        p_value,
+    })
+}
+
+/// Which of several hypotheses may be rejected together (Benjamini and Hochberg 1995).
+pub fn survives_correction(p_values: &[f64]) -> Vec<bool> {
+    let count = p_values.len() as f64;
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let last = order
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|&(rank, &index)| p_values[index] <= FALSE_DISCOVERY_RATE * (rank + 1) as f64 / count)
+        .map(|(rank, _)| rank);
+    let mut survives = vec![false; p_values.len()];
+    if let Some(last) = last {
+        for &index in &order[..=last] {
+            survives[index] = true;
+        }
+    }
+    survives
+}
+
+/// The verdict on one estimate; `survives` is the answer of [`survives_correction`] for it.
+pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> (Verdict, Option<Reason>) {
+    let (lower, upper) = (
+        estimate.center - estimate.half_width,
+        estimate.center + estimate.half_width,
+    );
+    if lower >= -threshold.log && upper <= threshold.log {
+        return (Verdict::Unchanged, None);
+    }
+    if lower <= 0.0 && upper >= 0.0 {
+        return (Verdict::Inconclusive, Some(Reason::TooWide));
+    }
+    if estimate.center.abs() < threshold.log {
+        return (Verdict::Inconclusive, Some(Reason::SmallerThanThreshold));
+    }
+    if !survives {
+        return (Verdict::Inconclusive, Some(Reason::NotAfterCorrection));
+    }
+    if estimate.center < 0.0 {
+        (Verdict::Improved, None)
+    } else {
+        (Verdict::Regressed, None)
+    }
+}
+
+/// The replicates' logarithms of the ratio of total times. Every benchmark must have the same replicates.
+pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
+    over_replicates(benchmarks, |replicates| {
+        let sum = |side: fn(&crate::model::Pair) -> f64| -> Option<f64> {
+            replicates
+                .iter()
+                .map(|replicate| median(replicate.pairs.iter().map(side)))
+                .sum()
+        };
+        let base = sum(|pair| pair.base.per_iteration_ns())?;
+        let head = sum(|pair| pair.head.per_iteration_ns())?;
+        Some((head / base).ln())
+    })
+}
+
+/// The replicates' means of the benchmarks' log ratios: logarithms of the geometric mean.
+pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
+    over_replicates(benchmarks, |replicates| {
+        let ratios: Option<Vec<f64>> = replicates.iter().map(|replicate| log_ratio(replicate)).collect();
+        let ratios = ratios?;
+        Some(ratios.iter().sum::<f64>() / ratios.len() as f64)
+    })
+}
+
+/// Replicates are matched by their seed: a benchmark may lack some of them.
+fn over_replicates(
+    benchmarks: &[&[Replicate]],
+    combine: impl Fn(&[&Replicate]) -> Option<f64>,
+) -> Vec<f64> {
+    let Some(first) = benchmarks.first() else {
+        return Vec::new();
+    };
+    first
+        .iter()
+        .filter_map(|replicate| {
+            let matching: Option<Vec<&Replicate>> = benchmarks
+                .iter()
+                .map(|replicates| replicates.iter().find(|other| other.seed == replicate.seed))
+                .collect();
+            combine(&matching?)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Order, Pair, Sample};
+
+    fn judge(values: &[f64], threshold_percent: f64) -> (Verdict, Option<Reason>) {
+        let estimate = estimate(values).unwrap();
+        let survives = survives_correction(&[estimate.p_value])[0];
+        verdict(&estimate, Threshold::from_percent(threshold_percent), survives)
+    }
+
+    fn replicate(seed: u32, base_ns: u64, head_ns: u64) -> Replicate {
+        let sample = |elapsed_ns| Sample {
+            elapsed_ns,
+            iterations: 1,
+        };
+        Replicate {
+            seed,
+            pairs: vec![Pair {
+                order: Order::BaseHead,
+                base: sample(base_ns),
+                head: sample(head_ns),
+            }],
+        }
+    }
+
+    #[test]
+    fn without_trimming_the_interval_is_students() {
+        // Four values with mean 2.5 and standard deviation 1.29099; t(0.995, 3) = 5.84091.
+        let estimate = estimate(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        assert!((estimate.center - 2.5).abs() < 1e-12);
+        assert!((estimate.standard_error - 1.290_994_45 / 2.0).abs() < 1e-6);
+        assert!((estimate.half_width - 5.840_909 * 1.290_994_45 / 2.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn one_odd_replicate_of_twelve_moves_nothing() {
+        let mut values: Vec<f64> = (0..12).map(|index| -0.3 + 0.001 * f64::from(index)).collect();
+        let calm = estimate(&values).unwrap();
+        values[11] = 5.0;
+        let disturbed = estimate(&values).unwrap();
+        assert_eq!(calm.center, disturbed.center);
+        assert_eq!(calm.half_width, disturbed.half_width);
+    }
+
+    #[test]
+    fn verdicts_follow_the_rule() {
+        assert_eq!(judge(&[0.001, -0.001, 0.0005, 0.0], 2.0).0, Verdict::Unchanged);
+        assert_eq!(judge(&[-0.30, -0.31, -0.29, -0.30], 2.0).0, Verdict::Improved);
+        assert_eq!(judge(&[0.30, 0.31, 0.29, 0.30], 2.0).0, Verdict::Regressed);
+        assert_eq!(
+            judge(&[0.3, -0.3, 0.2, -0.1], 2.0),
+            (Verdict::Inconclusive, Some(Reason::TooWide))
+        );
+        assert_eq!(
+            judge(&[0.018, 0.0185, 0.0215, 0.017, 0.0185, 0.0225], 2.0),
+            (Verdict::Inconclusive, Some(Reason::SmallerThanThreshold))
+        );
+        let clear = estimate(&[0.30, 0.31, 0.29, 0.30]).unwrap();
+        assert_eq!(
+            verdict(&clear, Threshold::from_percent(2.0), false),
+            (Verdict::Inconclusive, Some(Reason::NotAfterCorrection))
+        );
+    }
+
+    #[test]
+    fn the_threshold_is_symmetric_in_the_logarithm() {
+        // 1/1.02 = 0.9804: a ratio of 0.9805 is inside, 0.9799 is outside, although both are within 2.01 %.
+        let narrow = |ratio: f64| {
+            let center = ratio.ln();
+            verdict(
+                &LogEstimate {
+                    center,
+                    standard_error: 1e-9,
+                    half_width: 1e-9,
+                    p_value: 0.0,
+                },
+                Threshold::from_percent(2.0),
+                true,
+            )
+            .0
+        };
+        assert_eq!(narrow(0.9805), Verdict::Unchanged);
+        assert_eq!(narrow(0.9799), Verdict::Improved);
+        assert_eq!(narrow(1.0199), Verdict::Unchanged);
+        assert_eq!(narrow(1.0201), Verdict::Regressed);
+    }
+
+    #[test]
+    fn correction_is_benjamini_and_hochbergs() {
+        // With four hypotheses at 1 % the limits are 0.0025, 0.005, 0.0075 and 0.01: the third is rescued by none,
+        // the second by its own.
+        assert_eq!(
+            survives_correction(&[0.2, 0.001, 0.009, 0.004]),
+            [false, true, false, true]
+        );
+        // A later one below its limit takes the earlier ones with it.
+        assert_eq!(survives_correction(&[0.009, 0.009]), [true, true]);
+        assert_eq!(survives_correction(&[]), Vec::<bool>::new());
+    }
+
+    #[test]
+    fn totals_weigh_by_time_and_the_geometric_mean_does_not() {
+        let slow: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 9_000, 9_000)).collect();
+        let fast: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 500)).collect();
+        let total = total_log_ratios(&[&slow, &fast]);
+        let geometric = geometric_log_ratios(&[&slow, &fast]);
+        assert_eq!(total.len(), 3);
+        assert!((total[0].exp() - 0.95).abs() < 1e-12);
+        assert!((geometric[0].exp() - 0.5_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn replicates_that_one_benchmark_lacks_are_left_out_of_the_total() {
+        let all: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 1_000)).collect();
+        let two = vec![replicate(2, 1_000, 1_000), replicate(0, 1_000, 1_000)];
+        assert_eq!(total_log_ratios(&[&all, &two]).len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn swapping_the_sides_inverts_the_estimate(values in prop::collection::vec(-1.0..1.0_f64, 2..30)) {
+            let forward = estimate(&values).unwrap();
+            let swapped: Vec<f64> = values.iter().map(|value| -value).collect();
+            let backward = estimate(&swapped).unwrap();
+            prop_assert!((forward.center + backward.center).abs() < 1e-12);
+            prop_assert!((forward.half_width - backward.half_width).abs() < 1e-9);
+        }
+
+        #[test]
+        fn the_order_of_the_replicates_does_not_matter(values in prop::collection::vec(-1.0..1.0_f64, 2..30)) {
+            let mut reversed = values.clone();
+            reversed.reverse();
+            prop_assert_eq!(estimate(&values), estimate(&reversed));
+        }
+
+        #[test]
+        fn scaling_all_times_changes_nothing(times in prop::collection::vec((1_000_u64..100_000, 1_000_u64..100_000), 2..12)) {
+            let ratios = |factor: u64| -> Vec<f64> {
+                times
+                    .iter()
+                    .map(|&(base, head)| log_ratio(&replicate(0, base * factor, head * factor)).unwrap())
+                    .collect()
+            };
+            for (plain, scaled) in ratios(1).into_iter().zip(ratios(8)) {
+                prop_assert!((plain - scaled).abs() < 1e-12);
+            }
+        }
+    }
+}

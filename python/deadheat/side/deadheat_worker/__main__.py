@@ -1,0 +1,59 @@
+"""Starts a worker: claims the channel, makes the worktree importable, then lets pytest collect and the driver steer."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    # The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
+    sys.path.append(os.path.dirname(HERE))
+    from deadheat_worker.channel import Channel
+
+    channel = Channel.claim_standard_streams()
+    from deadheat_worker import protocol
+    from deadheat_worker.conversation import Conversation
+    from deadheat_worker.foreign_options import PLUGINS
+    from deadheat_worker.imports import ProjectImports
+
+    request = protocol.expect(channel.receive(), protocol.HELLO)
+    if request["protocol"] != protocol.VERSION:
+        raise protocol.ProtocolError(f"the driver speaks version {request['protocol']}, not {protocol.VERSION}")
+    project_folder = os.path.join(request["worktree"], request["project"])
+    os.chdir(project_folder)
+    imports = ProjectImports(
+        request["worktree"],
+        request["repository"],
+        request["import_folders"],
+        request["roots"],
+        request["code_names"],
+        request["test_packages"],
+        request["loose_names"],
+    )
+    imports.take_precedence(project_folder)
+    import platform
+
+    import pytest
+
+    from deadheat_worker.plugin import DeadheatPlugin
+
+    conversation = Conversation(channel, imports)
+    conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
+    request = protocol.expect(conversation.receive(), protocol.COLLECT)
+    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins="]
+    for name in PLUGINS:
+        arguments += ["-p", f"no:{name}"]
+    if request["keyword"] is not None:
+        arguments += ["-k", request["keyword"]]
+    exit_code = pytest.main(arguments + request["paths"], plugins=[DeadheatPlugin(conversation)])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if conversation.reached_run_loop:
+        conversation.reply(protocol.stopped())
+    else:
+        conversation.reply(protocol.collection_failed(int(exit_code)))
+
+
+main()

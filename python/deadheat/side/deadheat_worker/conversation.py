@@ -1,0 +1,98 @@
+"""Answers the driver's requests: collects, enters a benchmark, times samples, leaves.
+
+The two places where the worker waits are the run loop (outside any benchmark) and `hold` (a test stands inside its
+call of the fixture). Every request gets exactly one reply.
+"""
+
+import time
+
+from deadheat_worker import protocol
+
+
+class Conversation:
+    """One worker's side of the protocol, from the collection to the end."""
+
+    def __init__(self, channel, imports):
+        self._channel = channel
+        self._imports = imports
+        self._unanswered = None
+        self._cpu_at_reply = 0
+        self._reports = []
+        self.collection_errors = []
+        self.deselected = 0
+        self.reached_run_loop = False
+
+    def receive(self):
+        request = self._channel.receive()
+        self._unanswered = protocol.kind_of(request)
+        return request
+
+    def reply(self, message):
+        self._unanswered = None
+        self._channel.send(message)
+        self._cpu_at_reply = time.process_time_ns()
+
+    def add_report(self, report):
+        """Keep pytest's report of one phase of the test that is running."""
+        self._reports.append(report)
+
+    def run_loop(self, items):
+        """Serve requests after the collection until the driver says stop."""
+        self.reached_run_loop = True
+        by_id = {}
+        for item in items:
+            by_id.setdefault(item.nodeid, item)
+        foreign, _ = self._imports.foreign_modules()
+        self.reply(protocol.collected(list(by_id), self.collection_errors, self.deselected, foreign))
+        while True:
+            request = self.receive()
+            kind = protocol.kind_of(request)
+            if kind == protocol.STOP:
+                return
+            protocol.expect(request, protocol.ENTER)
+            item = by_id[request["benchmark"]]
+            following = request.get("next")
+            self._run_test(item, by_id[following] if following is not None else None)
+
+    def _run_test(self, item, following):
+        self._reports = []
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        if self._unanswered is None:
+            # A sample failed and was answered; the driver has left already.
+            return
+        foreign, own = self._imports.foreign_modules()
+        for report in self._reports:
+            if report.failed:
+                self.reply(protocol.failed(report.when, str(report.longrepr), foreign))
+                return
+        if self._unanswered == protocol.LEAVE:
+            self.reply(protocol.left(foreign, own))
+            return
+        reasons = [report.longrepr for report in self._reports if report.skipped]
+        if reasons:
+            reason = reasons[0]
+            # pytest gives (file, line, text) for a skip.
+            self.reply(protocol.skipped(str(reason[2]) if isinstance(reason, tuple) else str(reason)))
+        else:
+            self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
+
+    def hold(self, body):
+        """Stand inside a benchmark until the driver leaves; return the target's result."""
+        if self._unanswered != protocol.ENTER:
+            raise protocol.ProtocolError("a benchmark was started outside the driver's control")
+        # What the start raises is the test's own failure, answered when the test has ended.
+        body.start()
+        self.reply(protocol.entered(body.iterations, body.at_most))
+        while True:
+            request = self.receive()
+            idle_cpu = time.process_time_ns() - self._cpu_at_reply
+            if protocol.kind_of(request) == protocol.LEAVE:
+                return body.finish()
+            protocol.expect(request, protocol.RUN)
+            try:
+                elapsed, iterations = body.sample(request["iterations"])
+            except BaseException as error:
+                foreign, _ = self._imports.foreign_modules()
+                self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
+                raise
+            self.reply(protocol.sample(elapsed, iterations, idle_cpu))

@@ -1,0 +1,151 @@
+"""Makes the worktree the place that the project is imported from, and proves it."""
+
+import os
+import sys
+
+# Import finders that build back ends install for editable packages. Those of setuptools come last and lose to the
+# path; those of meson-python and scikit-build-core come first and would win over it.
+EDITABLE_FINDERS = {
+    "_EditableFinder",
+    "_EditableNamespaceFinder",
+    "MesonpyMetaFinder",
+    "MesonpyPathFinder",
+    "ScikitBuildRedirectingFinder",
+}
+
+
+def inside(path, folder):
+    """Whether `path` is `folder` or lies below it; both absolute and resolved."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+class ProjectImports:
+    """Where one side's project lies, and what must therefore come from there.
+
+    `worktree` and `repository` are folders: the side's checkout and the user's own. `import_folders` go on the path,
+    `roots` hold the project's files (both relative to the worktree). `code_names` are the top-level names of the code
+    to be measured, `test_packages` those of its test and benchmark packages: both belong to the project wherever
+    they are found. `loose_names` are those of test files outside any package, which may also be the name of somebody
+    else's package.
+    """
+
+    def __init__(self, worktree, repository, import_folders, roots, code_names, test_packages, loose_names):
+        self.worktree = os.path.realpath(worktree)
+        self.repository = os.path.realpath(repository)
+        self.import_folders = [os.path.normpath(os.path.join(self.worktree, folder)) for folder in import_folders]
+        self.roots = [os.path.normpath(os.path.join(self.repository, root)) for root in roots]
+        self.code_names = frozenset(code_names)
+        self.strict_names = self.code_names | frozenset(test_packages)
+        self.loose_names = frozenset(loose_names) - self.strict_names - sys.stdlib_module_names
+        self._environment = tuple({os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)})
+
+    def take_precedence(self, project_folder):
+        """Arrange `sys.path` and `sys.meta_path`: standard library, worktree, everything else, the project's folder.
+
+        The standard library stays first, so that a project's `select.py` cannot stand in its place. Entries that
+        point into the user's own checkout (a path-file of an editable install, PYTHONPATH) point into the worktree
+        afterwards.
+        """
+        standard = os.path.realpath(os.path.dirname(os.__file__))
+        first, others = [], []
+        for entry in sys.path:
+            resolved = os.path.realpath(entry or os.curdir)
+            packages = "site-packages" in resolved or "dist-packages" in resolved
+            if not packages and (inside(resolved, standard) or resolved.endswith(".zip")):
+                first.append(entry)
+            else:
+                others.append(self._in_worktree(resolved, entry))
+        sys.path[:] = list(dict.fromkeys(first + self.import_folders + others + [project_folder]))
+        # For the programs that the project's own code starts.
+        inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+        kept = [self._in_worktree(os.path.realpath(entry), entry) for entry in inherited]
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not self._serves_project(finder)]
+
+    def _in_worktree(self, resolved, entry):
+        """The worktree's folder for an entry of the user's checkout; other entries as they are."""
+        if not inside(resolved, self.repository) or self._is_environment(resolved):
+            return entry
+        mapped = os.path.join(self.worktree, os.path.relpath(resolved, self.repository))
+        return os.path.normpath(mapped) if os.path.isdir(mapped) else entry
+
+    def _is_environment(self, path):
+        """Whether a path belongs to an interpreter or its packages; a `.venv` often lies inside the repository."""
+        return (
+            any(inside(path, prefix) and not inside(self.repository, prefix) for prefix in self._environment)
+            or "site-packages" in path
+            or "dist-packages" in path
+        )
+
+    def _serves_project(self, finder):
+        kind = finder if isinstance(finder, type) else type(finder)
+        if kind.__name__ not in EDITABLE_FINDERS:
+            return False
+        known = set()
+        module = sys.modules.get(kind.__module__)
+        for holder in (finder, module):
+            for attribute in (
+                "MAPPING",
+                "NAMESPACES",
+                "_top_level_modules",
+                "_tree",
+                "known_source_files",
+                "known_wheel_files",
+            ):
+                value = getattr(holder, attribute, None)
+                if isinstance(value, (dict, set, frozenset, list, tuple)):
+                    known.update(str(name).partition(".")[0] for name in value)
+        # One that does not say what it serves is taken out too: the worktree must win.
+        return not known or bool(known & self.strict_names)
+
+    def foreign_modules(self):
+        """Modules of the project that came from outside the worktree, and how many of its code came from inside."""
+        foreign, own = [], 0
+        for name, module in list(sys.modules.items()):
+            # Looked up in the module's own dict: a lazy module's `__getattr__` may import half the world.
+            attributes = getattr(module, "__dict__", None)
+            if not isinstance(attributes, dict) or name == "__main__":
+                continue
+            top = name.partition(".")[0]
+            file = attributes.get("__file__")
+            if isinstance(file, str):
+                places = [file]
+            elif top in self.strict_names:
+                places = _search_folders(attributes)
+            else:
+                continue
+            for place in places:
+                resolved = _resolve(place)
+                if inside(resolved, self.worktree):
+                    own += top in self.code_names
+                elif self._belongs(top, resolved):
+                    foreign.append({"module": name, "file": place})
+                    break
+        return foreign, own
+
+    def _belongs(self, top, resolved):
+        if top in self.strict_names:
+            return True
+        if self._is_environment(resolved):
+            return False
+        return top in self.loose_names or any(inside(resolved, root) for root in self.roots)
+
+
+_resolved = {}
+
+
+def _resolve(path):
+    """`os.path.realpath`, remembered: the proof runs after every benchmark over the same modules."""
+    try:
+        return _resolved[path]
+    except KeyError:
+        resolved = _resolved[path] = os.path.realpath(path)
+        return resolved
+
+
+def _search_folders(attributes):
+    """The folders of a namespace package, which has no file of its own."""
+    try:
+        return [folder for folder in attributes.get("__path__", ()) if isinstance(folder, str)]
+    except Exception:
+        return []

@@ -1,0 +1,27 @@
+"""Asked of an interpreter before it is used: prints one JSON object about it.
+
+Written in the Python that every version understands, so that an interpreter that is too old can say so.
+"""
+
+import json
+import platform
+import sys
+
+# The script's folder comes first on the path; our modules must not be found there by their short names.
+del sys.path[0]
+facts = {
+    "executable": sys.executable,
+    "version": platform.python_version(),
+    "version_info": list(sys.version_info[:2]),
+    "implementation": platform.python_implementation(),
+    "prefix": sys.prefix,
+    "pytest": None,
+    "error": None,
+}
+try:
+    import pytest
+
+    facts["pytest"] = pytest.__version__
+except Exception as error:
+    facts["error"] = "%s: %s" % (type(error).__name__, error)
+print(json.dumps(facts))

@@ -1,0 +1,84 @@
+"""The worker's half of the protocol: the names and shapes of `docs/protocol.md`, nothing else.
+
+`tests/protocol/*.jsonl` holds whole conversations that this file and the driver's are both tested against.
+"""
+
+VERSION = 1
+
+HELLO = "hello"
+COLLECT = "collect"
+ENTER = "enter"
+RUN = "run"
+LEAVE = "leave"
+STOP = "stop"
+
+
+class ProtocolError(Exception):
+    """The driver sent something that has no place in the conversation at this point."""
+
+
+def kind_of(request):
+    """The request's name; ProtocolError when it has none."""
+    if not isinstance(request, dict) or not isinstance(request.get("request"), str):
+        raise ProtocolError(f"not a request: {str(request)[:200]}")
+    return request["request"]
+
+
+def expect(request, kind):
+    """The request itself; ProtocolError when it is another one than `kind`."""
+    if kind_of(request) != kind:
+        raise ProtocolError(f"expected the request {kind!r}, got {kind_of(request)!r}")
+    return request
+
+
+def hello(python, pytest, implementation):
+    return {
+        "reply": "hello",
+        "protocol": VERSION,
+        "python": python,
+        "pytest": pytest,
+        "implementation": implementation,
+    }
+
+
+def collected(benchmarks, errors, deselected, foreign):
+    """`benchmarks`: node ids in order. `errors`: pairs of the node that could not be collected and pytest's words."""
+    return {
+        "reply": "collected",
+        "benchmarks": benchmarks,
+        "errors": [{"node": node, "message": message} for node, message in errors],
+        "deselected": deselected,
+        "foreign": foreign,
+    }
+
+
+def collection_failed(exit_code):
+    return {"reply": "collection_failed", "exit_code": exit_code}
+
+
+def entered(iterations_per_sample, samples):
+    """`iterations_per_sample` is None where the driver may choose; `samples` is None where there is no limit."""
+    return {"reply": "entered", "iterations_per_sample": iterations_per_sample, "samples": samples}
+
+
+def sample(elapsed_ns, iterations, idle_cpu_ns):
+    """`idle_cpu_ns`: processor time that the process used between its last reply and this request."""
+    return {"reply": "sample", "elapsed_ns": elapsed_ns, "iterations": iterations, "idle_cpu_ns": idle_cpu_ns}
+
+
+def left(foreign, project_modules):
+    """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside."""
+    return {"reply": "left", "foreign": foreign, "project_modules": project_modules}
+
+
+def failed(phase, message, foreign=()):
+    """`phase`: setup, call or teardown."""
+    return {"reply": "failed", "phase": phase, "message": message, "foreign": list(foreign)}
+
+
+def skipped(reason):
+    return {"reply": "skipped", "reason": reason}
+
+
+def stopped():
+    return {"reply": "stopped"}
