@@ -1,0 +1,195 @@
+//! The one value that every output renders. Its serde form is the JSON report of `docs/reference.md`.
+
+mod terminal;
+mod units;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Replicate, Revision, SideTime, TargetFunction, Verdict, Warning,
+};
+use crate::stats::{self, LogEstimate, Threshold};
+
+pub use terminal::{Style, render};
+pub use units::{change_percent, duration, speedup};
+
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema_version: u32,
+    pub tool_version: String,
+    /// Whether the run was stopped before it was done.
+    pub partial: bool,
+    pub revisions: PerSide<Revision>,
+    pub settings: Settings,
+    pub seed: u64,
+    pub machine: Machine,
+    pub python: PerSide<Python>,
+    pub target_functions: Vec<TargetFunction>,
+    pub selection: Selection,
+    pub summary: Summary,
+    pub comparisons: Vec<Comparison>,
+    pub missing: Vec<Missing>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub threshold_percent: f64,
+    pub confidence_level: f64,
+    pub replicates: usize,
+    pub timeout_seconds: f64,
+    pub benchmarks_root: Option<String>,
+    pub benchmarks_from: String,
+    pub keyword: Option<String>,
+    pub all: bool,
+    pub module_roots: Vec<String>,
+    pub tests_root: Option<String>,
+    pub injected: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    pub system: String,
+    pub architecture: String,
+    pub processor: Option<String>,
+    pub cores: usize,
+    /// The core that both sides ran on.
+    pub pinned_core: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Python {
+    pub path: String,
+    pub version: String,
+    pub implementation: String,
+    pub pytest: String,
+}
+
+/// Which benchmarks were measured, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    pub rule: SelectionRule,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectionRule {
+    /// Every benchmark that was collected.
+    All,
+    /// None: nothing that a benchmark could feel has changed.
+    NothingChanged,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub counts: Counts,
+    /// Of the sum of the benchmarks' times.
+    pub total: Option<Judged>,
+    pub geometric_mean: Option<Judged>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub improved: usize,
+    pub regressed: usize,
+    pub unchanged: usize,
+    pub inconclusive: usize,
+    pub failed: usize,
+    pub not_reached: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    pub estimate: Estimate,
+    pub verdict: Verdict,
+    pub reason: Option<Reason>,
+    /// Per side, where a sum of times means something.
+    pub base_ns: Option<f64>,
+    pub head_ns: Option<f64>,
+}
+
+/// Turns what was measured into comparisons with verdicts, in the given order of benchmarks.
+///
+/// A benchmark with fewer than [`stats::FEWEST_REPLICATES`] replicates has no comparison.
+pub fn judge(
+    measured: Vec<(String, Vec<Replicate>, Vec<Warning>)>,
+    threshold: Threshold,
+) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
+    let estimated: Vec<(String, Vec<Replicate>, Vec<Warning>, LogEstimate)> = measured
+        .into_iter()
+        .filter_map(|(benchmark, replicates, warnings)| {
+            let ratios: Vec<f64> = replicates.iter().filter_map(stats::log_ratio).collect();
+            let estimate = stats::estimate(&ratios)?;
+            Some((benchmark, replicates, warnings, estimate))
+        })
+        .collect();
+    let p_values: Vec<f64> = estimated.iter().map(|(_, _, _, estimate)| estimate.p_value).collect();
+    let survivors = stats::survives_correction(&p_values);
+
+    let of_benchmarks: Vec<&[Replicate]> = estimated.iter().map(|(_, replicates, _, _)| replicates.as_slice()).collect();
+    let total = judge_alone(&stats::total_log_ratios(&of_benchmarks), threshold);
+    let geometric_mean = judge_alone(&stats::geometric_log_ratios(&of_benchmarks), threshold);
+
+    let comparisons: Vec<Comparison> = estimated
+        .into_iter()
+        .zip(survivors)
+        .map(|((benchmark, replicates, warnings, estimate), survives)| {
+            let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+            Comparison {
+                benchmark,
+                base: side_time(&replicates, |pair| pair.base.per_iteration_ns()),
+                head: side_time(&replicates, |pair| pair.head.per_iteration_ns()),
+                estimate: estimate.to_estimate(),
+                verdict,
+                reason,
+                replicates,
+                warnings,
+            }
+        })
+        .collect();
+    let total = total.map(|total| Judged {
+        base_ns: Some(comparisons.iter().map(|comparison| comparison.base.median_ns).sum()),
+        head_ns: Some(comparisons.iter().map(|comparison| comparison.head.median_ns).sum()),
+        ..total
+    });
+    (comparisons, total, geometric_mean)
+}
+
+fn judge_alone(ratios: &[f64], threshold: Threshold) -> Option<Judged> {
+    let estimate = stats::estimate(ratios)?;
+    let survives = stats::survives_correction(&[estimate.p_value])[0];
+    let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+    Some(Judged {
+        estimate: estimate.to_estimate(),
+        verdict,
+        reason,
+        base_ns: None,
+        head_ns: None,
+    })
+}
+
+fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64) -> SideTime {
+    let medians = replicates
+        .iter()
+        .filter_map(|replicate| stats::median(replicate.pairs.iter().map(&time)));
+    SideTime {
+        median_ns: stats::median(medians).unwrap_or(f64::NAN),
+    }
+}
+
+/// How many rows of each kind there are.
+pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
+    let of = |verdict| comparisons.iter().filter(|comparison| comparison.verdict == verdict).count();
+    let absent = |reason| missing.iter().filter(|row| row.reason == reason).count();
+    Counts {
+        improved: of(Verdict::Improved),
+        regressed: of(Verdict::Regressed),
+        unchanged: of(Verdict::Unchanged),
+        inconclusive: of(Verdict::Inconclusive),
+        failed: absent(MissingReason::Failed),
+        not_reached: absent(MissingReason::NotReached),
+    }
+}

@@ -1,0 +1,10 @@
+//! Which functions the difference between two revisions touches.
+//!
+//! The two versions of every changed file are parsed and compared as code. A diff's line numbers take no part: they
+//! could only narrow the search, and parsing whole files is fast enough to do without them.
+
+mod compare;
+mod parse;
+
+pub use compare::{ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of};
+pub use parse::{SyntaxError, holds_benchmarks};

@@ -1,0 +1,438 @@
+//! The report as a person reads it in a terminal. Everything can be read without colour; the answer stands last.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use super::units::signed_percent;
+use super::{Judged, Report, SelectionRule, duration, speedup};
+use crate::model::{Estimate, Missing, MissingReason, TargetFunction, Verdict, Warning};
+
+/// How to write: colour only where it is wanted, lines no longer than the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub color: bool,
+    pub width: usize,
+    /// Everything in full, however long.
+    pub verbose: bool,
+}
+
+const MOST_FUNCTIONS: usize = 15;
+const MOST_MISSING: usize = 30;
+const SHORTEST_NAME: usize = 24;
+
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+    };
+    page.revisions(report);
+    page.functions(&report.target_functions);
+    page.selection(report);
+    page.comparisons(report);
+    page.missing(&report.missing);
+    page.warnings(report);
+    page.answer(report);
+    page.text
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, title: &str) {
+        self.text.push('\n');
+        let title = if self.style.color {
+            let bold = anstyle::Style::new().bold();
+            format!("{bold}{title}{bold:#}")
+        } else {
+            title.to_owned()
+        };
+        self.line(&title);
+    }
+
+    fn revisions(&mut self, report: &Report) {
+        let python = &report.python.head;
+        let core = match report.machine.pinned_core {
+            Some(core) => format!("both sides on core {core}"),
+            None => "not pinned".to_owned(),
+        };
+        for (side, revision) in [("base", &report.revisions.base), ("head", &report.revisions.head)] {
+            let short = &revision.commit[..revision.commit.len().min(10)];
+            let dirty = if revision.dirty { " with uncommitted changes" } else { "" };
+            let name = if revision.commit.starts_with(&revision.name) && revision.name.len() >= 7 {
+                String::new()
+            } else {
+                format!("  {}", plain(&revision.name))
+            };
+            self.line(&format!("{side}  {short}{name}{dirty}"));
+        }
+        self.line(&format!(
+            "      {} {}, pytest {}, up to {} replicates, {core}",
+            python.implementation, python.version, python.pytest, report.settings.replicates
+        ));
+    }
+
+    fn functions(&mut self, targets: &[TargetFunction]) {
+        if targets.is_empty() {
+            return;
+        }
+        self.heading(&format!("Changed functions ({})", targets.len()));
+        let most = if self.style.verbose { usize::MAX } else { MOST_FUNCTIONS };
+        let mut table = bare_table();
+        for target in targets.iter().take(most) {
+            let why = match (&target.detail, target.change) {
+                (Some(detail), change) => format!("{change}: {}", plain(detail)),
+                (None, change) => change.to_string(),
+            };
+            table.add_row([
+                format!("  {}", plain(&target.qualname)),
+                format!("{}:{}-{}", plain(&target.path), target.lines.0, target.lines.1),
+                why,
+            ]);
+        }
+        self.table(table);
+        if targets.len() > most {
+            self.line(&format!("  … and {} more (-v shows all)", targets.len() - most));
+        }
+    }
+
+    fn selection(&mut self, report: &Report) {
+        if report.selection.rule == SelectionRule::All && !report.comparisons.is_empty() {
+            let reason = plain(&report.selection.reason);
+            self.text.push('\n');
+            self.line(&format!("Measured: {reason}"));
+        }
+    }
+
+    fn comparisons(&mut self, report: &Report) {
+        if report.comparisons.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = report.comparisons.iter().map(|row| row.benchmark.as_str()).collect();
+        let prefix = common_prefix(&names);
+        let level = report.comparisons[0].estimate.confidence_interval.confidence_level;
+        let mut table = bare_table();
+        let headings = [
+            "benchmark".to_owned(),
+            "base".to_owned(),
+            "head".to_owned(),
+            format!("change [{:.0} % interval]", level * 100.0),
+            "speedup".to_owned(),
+            "verdict".to_owned(),
+        ];
+        let color = self.style.color;
+        table.set_header(headings.map(|heading| {
+            let cell = Cell::new(heading);
+            if color { cell.add_attribute(Attribute::Bold) } else { cell }
+        }));
+        let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
+        for comparison in &report.comparisons {
+            let reason = comparison.reason.map(|reason| reason.to_string());
+            let times = Some((comparison.base.median_ns, comparison.head.median_ns));
+            rows.push((
+                plain(&comparison.benchmark[prefix.len()..]),
+                self.cells(times, &comparison.estimate, comparison.verdict, reason),
+            ));
+        }
+        if report.comparisons.len() > 1 {
+            for (name, judged) in [
+                ("total", &report.summary.total),
+                ("geometric mean", &report.summary.geometric_mean),
+            ] {
+                if let Some(Judged {
+                    estimate,
+                    verdict,
+                    reason,
+                    base_ns,
+                    head_ns,
+                }) = judged
+                {
+                    let times = base_ns.zip(*head_ns);
+                    let reason = reason.map(|reason| reason.to_string());
+                    rows.push((name.to_owned(), self.cells(times, estimate, *verdict, reason)));
+                }
+            }
+        }
+        let summary_rows = rows.len() - report.comparisons.len();
+        // What the other columns need, with the gaps between them; the names share the rest.
+        let others: usize = (0..5)
+            .map(|column| {
+                let widest = rows.iter().map(|(_, cells)| width(&cells[column].content())).max();
+                widest.unwrap_or(0).max([4, 4, 19, 7, 7][column]) + 2
+            })
+            .sum();
+        let room = if self.style.verbose {
+            usize::MAX
+        } else {
+            self.style.width.saturating_sub(others).max(SHORTEST_NAME)
+        };
+        if !prefix.is_empty() {
+            self.heading(&format!("Benchmarks in {}", plain(prefix.trim_end_matches(':'))));
+        } else {
+            self.heading("Benchmarks");
+        }
+        let measured = report.comparisons.len();
+        for (index, (name, cells)) in rows.into_iter().enumerate() {
+            if index == measured && summary_rows > 0 {
+                table.add_row(vec![Cell::new(""); 6]);
+            }
+            let mut row = vec![Cell::new(shorten(&name, room))];
+            row.extend(cells);
+            table.add_row(row);
+        }
+        for column in 1..5 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.table(table);
+    }
+
+    fn cells(
+        &self,
+        times: Option<(f64, f64)>,
+        estimate: &Estimate,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> Vec<Cell> {
+        let interval = estimate.confidence_interval;
+        let change = format!(
+            "{} % [{}, {}]",
+            signed_percent(estimate.point_estimate),
+            signed_percent(interval.lower_bound),
+            signed_percent(interval.upper_bound)
+        );
+        let verdict_text = match reason {
+            Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
+            _ => verdict.to_string(),
+        };
+        let mut cell = Cell::new(verdict_text);
+        if self.style.color {
+            cell = match verdict {
+                Verdict::Improved => cell.fg(Color::Green).add_attribute(Attribute::Bold),
+                Verdict::Regressed => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+                Verdict::Inconclusive => cell.fg(Color::Yellow),
+                Verdict::Unchanged => cell,
+            };
+        }
+        vec![
+            Cell::new(times.map_or(String::new(), |(base, _)| duration(base))),
+            Cell::new(times.map_or(String::new(), |(_, head)| duration(head))),
+            Cell::new(change),
+            Cell::new(speedup(estimate.point_estimate)),
+            cell,
+        ]
+    }
+
+    fn missing(&mut self, missing: &[Missing]) {
+        if missing.is_empty() {
+            return;
+        }
+        self.heading("Not measured");
+        let most = if self.style.verbose { usize::MAX } else { MOST_MISSING };
+        for row in missing.iter().take(most) {
+            let side = match (row.reason, row.side) {
+                (MissingReason::Failed | MissingReason::Skipped, Some(side)) => format!(" on {side}"),
+                _ => String::new(),
+            };
+            let reason = format!("{}{side}", row.reason);
+            self.line(&format!("  {reason:<15} {}", plain(&row.benchmark)));
+            if self.style.verbose {
+                for line in row.message.lines() {
+                    self.line(&format!("      {}", plain(line)));
+                }
+            } else if let Some(line) = telling_line(&row.message) {
+                let room = self.style.width.saturating_sub(18).max(40);
+                self.line(&format!("                  {}", shorten(&plain(line), room)));
+            }
+        }
+        if missing.len() > most {
+            self.line(&format!("  … and {} more (-v shows all)", missing.len() - most));
+        }
+    }
+
+    fn warnings(&mut self, report: &Report) {
+        let own = report.comparisons.iter().flat_map(|comparison| &comparison.warnings);
+        let warnings: Vec<&Warning> = report.warnings.iter().chain(own).collect();
+        if warnings.is_empty() {
+            return;
+        }
+        self.heading("Warnings");
+        for warning in warnings {
+            let benchmark = match &warning.benchmark {
+                Some(benchmark) => format!("{}: ", plain(benchmark)),
+                None => String::new(),
+            };
+            self.line(&format!("  ! {benchmark}{}", plain(&warning.message)));
+            if let Some(hint) = &warning.hint {
+                self.line(&format!("    {}", plain(hint)));
+            }
+        }
+    }
+
+    fn answer(&mut self, report: &Report) {
+        let counts = report.summary.counts;
+        let inconclusive = report
+            .comparisons
+            .iter()
+            .find(|comparison| comparison.verdict == Verdict::Inconclusive);
+        self.text.push('\n');
+        if report.comparisons.is_empty() {
+            self.line("Nothing was measured.");
+            return;
+        }
+        let mut parts = Vec::new();
+        for (count, word) in [
+            (counts.improved, "improved"),
+            (counts.regressed, "regressed"),
+            (counts.unchanged, "unchanged"),
+            (counts.inconclusive, "inconclusive"),
+            (counts.failed, "failed"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        let mut answer = parts.join(", ");
+        if let Some(mean) = &report.summary.geometric_mean {
+            let _ = write!(answer, "; geometric mean {}", speedup(mean.estimate.point_estimate));
+        }
+        if report.partial {
+            answer.push_str(" (stopped early: partial)");
+        }
+        self.line(&answer);
+        if inconclusive.is_some() {
+            self.line("inconclusive: too early to say; more replicates narrow the interval (--replicates)");
+        }
+    }
+
+    fn table(&mut self, mut table: Table) {
+        if self.style.color {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        for line in table.to_string().lines() {
+            self.line(line);
+        }
+    }
+}
+
+/// Columns with two spaces between them, and nothing else.
+fn bare_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.discover_columns();
+    table
+}
+
+/// Text from elsewhere without what would steer a terminal.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                character.escape_default().to_string()
+            } else {
+                character.to_string()
+            }
+        })
+        .collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Keeps both ends of a name that is too long: the file says where, the end says which.
+fn shorten(text: &str, room: usize) -> String {
+    let length = width(text);
+    if length <= room {
+        return text.to_owned();
+    }
+    let head = (room.saturating_sub(1)) / 3;
+    let tail = room.saturating_sub(1) - head;
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - tail).collect();
+    format!("{start}…{end}")
+}
+
+/// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
+fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
+    let Some(first) = names.first() else {
+        return "";
+    };
+    let mut end = first.len();
+    for name in names {
+        end = first
+            .bytes()
+            .zip(name.bytes())
+            .take(end)
+            .take_while(|(a, b)| a == b)
+            .count();
+    }
+    // A parameter may hold the separators too.
+    let end = first[..floor_char_boundary(first, end)]
+        .find('[')
+        .unwrap_or(floor_char_boundary(first, end));
+    let scope = first[..end].rfind("::").map_or(0, |index| index + 2);
+    let folder = if scope > 0 { 0 } else { first[..end].rfind('/').map_or(0, |index| index + 1) };
+    &first[..scope.max(folder)]
+}
+
+fn floor_char_boundary(text: &str, mut index: usize) -> usize {
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
+}
+
+/// The line of pytest's words that says what went wrong: the error, not the traceback around it.
+fn telling_line(message: &str) -> Option<&str> {
+    let lines = || message.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines()
+        .rev()
+        .find(|line| line.starts_with("E ") || line.starts_with("E\t"))
+        .map(|line| line[1..].trim_start())
+        .or_else(|| lines().next_back())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_both_ends() {
+        assert_eq!(shorten("test_short", 20), "test_short");
+        assert_eq!(shorten("abcdefghijklmnopqrstuvwxyz", 10), "abc…uvwxyz");
+    }
+
+    #[test]
+    fn the_common_part_of_node_ids_ends_at_a_separator() {
+        assert_eq!(common_prefix(&["a/b.py::test_x", "a/b.py::test_y"]), "a/b.py::");
+        assert_eq!(common_prefix(&["a/b.py::test_x", "a/c.py::test_y"]), "a/");
+        assert_eq!(common_prefix(&["a/b.py::test_x[1::2]", "a/b.py::test_x[1::3]"]), "a/b.py::");
+        assert_eq!(common_prefix(&["a.py::C::test_x"]), "a.py::C::");
+        assert_eq!(common_prefix(&["a.py::test_é", "a.py::test_è"]), "a.py::");
+    }
+
+    #[test]
+    fn control_characters_are_shown_not_sent() {
+        assert_eq!(plain("a\x1b[31mb\tc"), "a\\u{1b}[31mb\\tc");
+    }
+
+    #[test]
+    fn the_error_is_found_in_a_traceback() {
+        let message = "def test():\n>   f()\nE   ValueError: no\n\na.py:3: ValueError";
+        assert_eq!(telling_line(message), Some("ValueError: no"));
+        assert_eq!(telling_line("one\ntwo\n"), Some("two"));
+    }
+}

@@ -1,0 +1,68 @@
+//! Numbers as people read them.
+
+/// Three significant digits with the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
+pub fn duration(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        ns if ns < 999.5 => (ns, "ns"),
+        ns if ns < 999.5e3 => (ns / 1e3, "µs"),
+        ns if ns < 999.5e6 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    format!("{} {unit}", significant(value))
+}
+
+fn significant(value: f64) -> String {
+    match value.abs() {
+        value if value < 9.995 => format!("{value:.2}"),
+        value if value < 99.95 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
+}
+
+/// A ratio head/base as a change: `-26.7 %`, `+3.1 %`.
+pub fn change_percent(ratio: f64) -> String {
+    format!("{} %", signed_percent(ratio))
+}
+
+/// The same without the unit, for the bounds of an interval.
+pub(super) fn signed_percent(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    let text = if percent.abs() < 999.5 {
+        format!("{percent:+.1}")
+    } else {
+        format!("{percent:+.0}")
+    };
+    // A change that rounds to nothing has no direction.
+    if text == "-0.0" { "+0.0".to_owned() } else { text }
+}
+
+/// A ratio head/base as a speedup: `1.36x`, `412x`.
+pub fn speedup(ratio: f64) -> String {
+    format!("{}x", significant(1.0 / ratio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_change_where_the_number_would_grow_too_long() {
+        assert_eq!(duration(0.5), "0.50 ns");
+        assert_eq!(duration(999.4), "999 ns");
+        assert_eq!(duration(999.6), "1.00 µs");
+        assert_eq!(duration(12_345.0), "12.3 µs");
+        assert_eq!(duration(59_960_000.0), "60.0 ms");
+        assert_eq!(duration(1_200_000_000.0), "1.20 s");
+    }
+
+    #[test]
+    fn changes_and_speedups() {
+        assert_eq!(change_percent(0.733), "-26.7 %");
+        assert_eq!(change_percent(1.0), "+0.0 %");
+        assert_eq!(change_percent(0.99999), "+0.0 %");
+        assert_eq!(change_percent(41.0), "+4000 %");
+        assert_eq!(speedup(0.735), "1.36x");
+        assert_eq!(speedup(0.0025), "400x");
+        assert_eq!(speedup(4.0), "0.25x");
+    }
+}

@@ -1,0 +1,434 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
+use super::SyntaxError;
+use crate::model::{Change, Side, TargetFunction};
+
+/// A Python file that differs between the revisions, as each of them has it.
+#[derive(Clone, Debug)]
+pub struct ChangedFile {
+    /// Relative to the repository.
+    pub path: String,
+    pub base: Option<Vec<u8>>,
+    pub head: Option<Vec<u8>>,
+}
+
+/// A Python file of head, changed or not, with the name that it is imported by.
+#[derive(Clone, Debug)]
+pub struct ModuleFile {
+    pub path: String,
+    pub dotted_name: String,
+    pub source: Vec<u8>,
+}
+
+/// A change whose consequences cannot be told: any benchmark may feel it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unattributed {
+    pub path: String,
+    pub what: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSyntaxError {
+    pub path: String,
+    pub side: Side,
+    pub error: SyntaxError,
+}
+
+/// What [`compare`] found.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Sorted by path and line.
+    pub targets: Vec<TargetFunction>,
+    pub unattributed: Vec<Unattributed>,
+    pub syntax_errors: Vec<FileSyntaxError>,
+    touched: BTreeMap<String, TouchedNames>,
+}
+
+/// Names of one module that do not mean on head what they meant on base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct TouchedNames {
+    names: BTreeSet<String>,
+    /// Class attributes, looked for as attributes of whatever object.
+    attributes: BTreeSet<String>,
+    /// Classes whose every method is touched: their bases, decorators or fields differ.
+    classes: BTreeSet<String>,
+}
+
+/// Every function of a file: qualified names and lines.
+pub fn functions_of(source: &[u8]) -> Result<Vec<(String, (u32, u32))>, SyntaxError> {
+    let module = ModuleCode::parse(source)?;
+    Ok(module
+        .functions
+        .into_iter()
+        .map(|function| (function.qualname, function.lines))
+        .collect())
+}
+
+/// Compares the two versions of every changed file. [`Changes::attribute`] adds what follows for other files.
+pub fn compare(files: &[ChangedFile]) -> Changes {
+    let mut changes = Changes::default();
+    let mut removed = Vec::new();
+    let mut added = Vec::new();
+    for file in files {
+        let mut parse = |side, source: &Option<Vec<u8>>| match source {
+            None => Some(ModuleCode::default()),
+            Some(source) => match ModuleCode::parse(source) {
+                Ok(module) => Some(module),
+                Err(error) => {
+                    changes.syntax_errors.push(FileSyntaxError {
+                        path: file.path.clone(),
+                        side,
+                        error,
+                    });
+                    None
+                }
+            },
+        };
+        let (Some(base), Some(head)) = (parse(Side::Base, &file.base), parse(Side::Head, &file.head)) else {
+            changes.unattributed.push(Unattributed {
+                path: file.path.clone(),
+                what: "cannot be parsed on both sides".to_owned(),
+            });
+            continue;
+        };
+        compare_functions(&file.path, &base, &head, &mut changes.targets, &mut removed, &mut added);
+        compare_statements(&file.path, &base, &head, &mut changes);
+    }
+    match_moved(removed, added, &mut changes.targets);
+    sort(&mut changes.targets);
+    changes
+}
+
+struct Found {
+    path: String,
+    function: FunctionCode,
+}
+
+fn target(path: &str, function: &FunctionCode, change: Change, detail: Option<String>) -> TargetFunction {
+    TargetFunction {
+        path: path.to_owned(),
+        qualname: function.qualname.clone(),
+        change,
+        lines: function.lines,
+        detail,
+        reached_by: Vec::new(),
+    }
+}
+
+fn sort(targets: &mut [TargetFunction]) {
+    targets.sort_by(|a, b| (&a.path, a.lines, &a.qualname).cmp(&(&b.path, b.lines, &b.qualname)));
+}
+
+fn compare_functions(
+    path: &str,
+    base: &ModuleCode,
+    head: &ModuleCode,
+    targets: &mut Vec<TargetFunction>,
+    removed: &mut Vec<Found>,
+    added: &mut Vec<Found>,
+) {
+    // A name may be defined more than once in a scope: a property's getter and setter, overloads, branches of an `if`.
+    let mut by_name: BTreeMap<&str, (Vec<&FunctionCode>, Vec<&FunctionCode>)> = BTreeMap::new();
+    for function in &base.functions {
+        by_name.entry(&function.qualname).or_default().0.push(function);
+    }
+    for function in &head.functions {
+        by_name.entry(&function.qualname).or_default().1.push(function);
+    }
+    let found = |function: &FunctionCode| Found {
+        path: path.to_owned(),
+        function: function.clone(),
+    };
+    for (mut before, mut after) in by_name.into_values() {
+        before.retain(|function| {
+            let same = after.iter().position(|other| other.code == function.code);
+            if let Some(index) = same {
+                after.remove(index);
+            }
+            same.is_none()
+        });
+        let both = before.len().min(after.len());
+        for function in &after[..both] {
+            targets.push(target(path, function, Change::Modified, None));
+        }
+        removed.extend(before[both..].iter().map(|function| found(function)));
+        added.extend(after[both..].iter().map(|function| found(function)));
+    }
+}
+
+/// Pairs what one side lost with what the other gained, one to one, the most alike first.
+fn match_moved(mut removed: Vec<Found>, mut added: Vec<Found>, targets: &mut Vec<TargetFunction>) {
+    fn leaf(qualname: &str) -> &str {
+        qualname.rsplit('.').next().unwrap_or(qualname)
+    }
+    type Alike = fn(&Found, &Found) -> bool;
+    let degrees: [Alike; 4] = [
+        |old, new| old.function.qualname == new.function.qualname,
+        |old, new| old.path == new.path && leaf(&old.function.qualname) == leaf(&new.function.qualname),
+        |old, new| leaf(&old.function.qualname) == leaf(&new.function.qualname),
+        |_, _| true,
+    ];
+    for alike in degrees {
+        removed.retain(|old| {
+            let Some(index) = added
+                .iter()
+                .position(|new| new.function.code == old.function.code && alike(old, new))
+            else {
+                return true;
+            };
+            let new = added.remove(index);
+            let from = if new.path == old.path {
+                old.function.qualname.clone()
+            } else {
+                format!("{}::{}", old.path, old.function.qualname)
+            };
+            targets.push(target(
+                &new.path,
+                &new.function,
+                Change::Moved,
+                Some(format!("was {from}")),
+            ));
+            false
+        });
+    }
+    for old in &removed {
+        targets.push(target(&old.path, &old.function, Change::Removed, None));
+    }
+    for new in &added {
+        targets.push(target(&new.path, &new.function, Change::Added, None));
+    }
+}
+
+/// The statements that only one of the two bodies has, whatever their order.
+fn differing<'a>(
+    base: &'a [StatementCode],
+    head: &'a [StatementCode],
+) -> impl Iterator<Item = (Side, &'a StatementCode)> {
+    let mut after: Vec<&StatementCode> = head.iter().collect();
+    let before: Vec<&StatementCode> = base
+        .iter()
+        .filter(|statement| {
+            let same = after.iter().position(|other| other.code == statement.code);
+            if let Some(index) = same {
+                after.remove(index);
+            }
+            same.is_none()
+        })
+        .collect();
+    before
+        .into_iter()
+        .map(|statement| (Side::Base, statement))
+        .chain(after.into_iter().map(|statement| (Side::Head, statement)))
+}
+
+fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes: &mut Changes) {
+    let mut touched = TouchedNames::default();
+    for (side, statement) in differing(&base.statements, &head.statements) {
+        if statement.has_effect {
+            changes.unattributed.push(Unattributed {
+                path: path.to_owned(),
+                what: format!("the statement at line {} of {side} has effects of its own", statement.line),
+            });
+        }
+        touched.names.extend(statement.binds.iter().cloned());
+    }
+    let of = |module: &'_ ModuleCode| -> BTreeMap<String, ClassCode> {
+        module
+            .classes
+            .iter()
+            .map(|class| (class.qualname.clone(), class.clone()))
+            .collect()
+    };
+    let (before, after) = (of(base), of(head));
+    for qualname in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let name = qualname.rsplit('.').next().unwrap_or(qualname).to_owned();
+        let (Some(old), Some(new)) = (before.get(qualname), after.get(qualname)) else {
+            touched.names.insert(name);
+            continue;
+        };
+        let mut whole = old.header != new.header;
+        for (_, statement) in differing(&old.statements, &new.statements) {
+            touched.attributes.extend(statement.binds.iter().cloned());
+            // Slots and fields shape the instances, whoever makes them.
+            whole |= statement.has_effect
+                || statement.binds.is_empty()
+                || statement.binds.iter().any(|name| name.starts_with("__"));
+        }
+        if whole {
+            touched.classes.insert(qualname.clone());
+            touched.names.insert(name);
+        }
+    }
+    if touched != TouchedNames::default() {
+        changes.touched.insert(path.to_owned(), touched);
+    }
+}
+
+impl Changes {
+    /// Whether a module-level change may touch functions of other files, so that [`Changes::attribute`] is needed.
+    pub fn touches_names(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Adds the functions that name what changed at module or class level: in the module itself, and in those of
+    /// `modules` (all of head's) that import it from there, over as many steps as it takes.
+    pub fn attribute(&mut self, modules: &[ModuleFile]) {
+        let parsed: Vec<(&ModuleFile, ModuleCode)> = modules
+            .iter()
+            .filter_map(|file| Some((file, ModuleCode::parse(&file.source).ok()?)))
+            .collect();
+        let mut touched: BTreeMap<&str, TouchedNames> = BTreeMap::new();
+        for (file, _) in &parsed {
+            if let Some(names) = self.touched.get(&file.path) {
+                touched.insert(&file.dotted_name, names.clone());
+            }
+        }
+        loop {
+            let mut grown = touched.clone();
+            for (file, module) in &parsed {
+                let mut names = touched.get(file.dotted_name.as_str()).cloned().unwrap_or_default();
+                let is_package = file.path.ends_with("/__init__.py");
+                spread_by_import(file, is_package, module, &touched, &mut names);
+                spread_within(module, &mut names);
+                if names != TouchedNames::default() {
+                    grown.insert(&file.dotted_name, names);
+                }
+            }
+            if grown == touched {
+                break;
+            }
+            touched = grown;
+        }
+        let known: BTreeSet<(String, String)> = self
+            .targets
+            .iter()
+            .map(|target| (target.path.clone(), target.qualname.clone()))
+            .collect();
+        for (file, module) in &parsed {
+            let Some(names) = touched.get(file.dotted_name.as_str()) else {
+                continue;
+            };
+            for function in &module.functions {
+                if known.contains(&(file.path.clone(), function.qualname.clone())) {
+                    continue;
+                }
+                if let Some(reason) = names.reason_for(function) {
+                    self.targets
+                        .push(target(&file.path, function, Change::ModuleLevel, Some(reason)));
+                }
+            }
+        }
+        sort(&mut self.targets);
+    }
+}
+
+impl TouchedNames {
+    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> Option<&'a String> {
+        let names = mentions.names.iter().filter(|name| self.names.contains(*name));
+        let attributes = mentions.attributes.iter().filter(|name| self.attributes.contains(*name));
+        names.chain(attributes).next()
+    }
+
+    fn reason_for(&self, function: &FunctionCode) -> Option<String> {
+        if let Some(name) = self.mentioned_in(&function.mentions) {
+            return Some(format!("names `{name}`, which changed"));
+        }
+        self.classes
+            .iter()
+            .find(|class| {
+                function
+                    .qualname
+                    .strip_prefix(class.as_str())
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+            .map(|class| format!("belongs to class `{class}`, which changed"))
+    }
+}
+
+/// `B = A + 1`: what is computed from a touched name is touched.
+fn spread_within(module: &ModuleCode, touched: &mut TouchedNames) {
+    loop {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for statement in &module.statements {
+            if touched.mentioned_in(&statement.mentions).is_some() {
+                names.extend(statement.binds.iter().cloned());
+            }
+        }
+        for class in &module.classes {
+            let name = class.qualname.rsplit('.').next().unwrap_or(&class.qualname);
+            if touched.mentioned_in(&class.header_mentions).is_some() {
+                touched.classes.insert(class.qualname.clone());
+                names.insert(name.to_owned());
+            }
+            for statement in &class.statements {
+                if touched.mentioned_in(&statement.mentions).is_some() {
+                    touched.attributes.extend(statement.binds.iter().cloned());
+                }
+            }
+        }
+        let before = touched.names.len();
+        touched.names.append(&mut names);
+        if touched.names.len() == before {
+            return;
+        }
+    }
+}
+
+fn spread_by_import(
+    file: &ModuleFile,
+    is_package: bool,
+    module: &ModuleCode,
+    touched: &BTreeMap<&str, TouchedNames>,
+    own: &mut TouchedNames,
+) {
+    for import in &module.imports {
+        let source = absolute_name(&file.dotted_name, is_package, import.level, &import.module);
+        match &import.name {
+            Some(name) => {
+                if let Some(names) = touched.get(source.as_str()) {
+                    if name == "*" {
+                        own.names
+                            .extend(names.names.iter().filter(|name| !name.starts_with('_')).cloned());
+                        own.attributes.extend(names.attributes.iter().cloned());
+                    } else {
+                        if names.names.contains(name) {
+                            own.names.insert(import.alias.clone());
+                        }
+                        own.attributes.extend(names.attributes.iter().cloned());
+                    }
+                }
+                // `from package import module`, whose names are then its attributes.
+                let submodule = format!("{source}.{name}");
+                if let Some(names) = touched.get(submodule.trim_start_matches('.')) {
+                    own.attributes.extend(names.names.iter().cloned());
+                    own.attributes.extend(names.attributes.iter().cloned());
+                }
+            }
+            None => {
+                if let Some(names) = touched.get(source.as_str()) {
+                    own.attributes.extend(names.names.iter().cloned());
+                    own.attributes.extend(names.attributes.iter().cloned());
+                }
+            }
+        }
+    }
+}
+
+/// The module that a relative import means, as Python resolves it.
+fn absolute_name(importer: &str, is_package: bool, level: u32, module: &str) -> String {
+    if level == 0 {
+        return module.to_owned();
+    }
+    let mut parts: Vec<&str> = importer.split('.').collect();
+    let up = level as usize - usize::from(is_package);
+    parts.truncate(parts.len().saturating_sub(up));
+    if !module.is_empty() {
+        parts.push(module);
+    }
+    parts.join(".")
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,604 @@
+//! Python source as far as deadheat looks into it. The only module that knows the parser's crates.
+//!
+//! A file is taken apart into the *own code* of its functions, its classes and its module-level statements. The
+//! function's own code is its decorators, signature and body; a nested function leaves only its name behind, so that
+//! a change inside it is a change of that function alone. Code is kept as a hash of the syntax tree: comments, blank
+//! lines, formatting and docstrings are not in it.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use ruff_python_ast::comparable::{ComparableDecorator, ComparableExpr, ComparableStmt};
+use ruff_python_ast::name::Name;
+use ruff_python_ast::visitor::transformer::{self, Transformer};
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, ExceptHandler, Expr, Pattern, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+
+/// A hash of a syntax tree, wide enough that two different trees of a project do not share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Fingerprint(u64, u64);
+
+fn fingerprint(value: impl Hash) -> Fingerprint {
+    let mut first = DefaultHasher::new();
+    value.hash(&mut first);
+    let mut second = DefaultHasher::new();
+    (0x5eed_u64, value).hash(&mut second);
+    Fingerprint(first.finish(), second.finish())
+}
+
+/// What a piece of code refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mentions {
+    /// Names that it reads and does not bind itself.
+    pub names: BTreeSet<String>,
+    /// Attributes that it reads, of whatever object.
+    pub attributes: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct FunctionCode {
+    pub qualname: String,
+    /// First and last line, decorators included, from 1.
+    pub lines: (u32, u32),
+    /// The own code without the function's name, so that a renamed function is recognised.
+    pub code: Fingerprint,
+    pub mentions: Mentions,
+}
+
+/// A statement of a module's or a class's body.
+#[derive(Clone, Debug)]
+pub(super) struct StatementCode {
+    pub line: u32,
+    pub code: Fingerprint,
+    /// The names that it gives a value.
+    pub binds: Vec<String>,
+    pub mentions: Mentions,
+    /// It does something beside binding names, or binds names that cannot be told.
+    pub has_effect: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ClassCode {
+    pub qualname: String,
+    /// Decorators, bases and keywords.
+    pub header: Fingerprint,
+    pub header_mentions: Mentions,
+    pub statements: Vec<StatementCode>,
+}
+
+/// `from module import name as alias`, or `import module as alias` where `name` is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ImportedName {
+    /// Leading dots of a relative import.
+    pub level: u32,
+    pub module: String,
+    /// `*` for a star import.
+    pub name: Option<String>,
+    pub alias: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct ModuleCode {
+    pub functions: Vec<FunctionCode>,
+    pub classes: Vec<ClassCode>,
+    pub statements: Vec<StatementCode>,
+    pub imports: Vec<ImportedName>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct SyntaxError {
+    pub line: u32,
+    pub message: String,
+}
+
+impl ModuleCode {
+    pub(super) fn parse(source: &[u8]) -> Result<Self, SyntaxError> {
+        let text = decode(source);
+        let lines = LineIndex::new(&text);
+        let parsed = ruff_python_parser::parse_module(&text).map_err(|error| SyntaxError {
+            line: lines.line_of(error.location.start().to_usize()),
+            message: error.error.to_string(),
+        })?;
+        let mut body = parsed.into_suite();
+        drop_docstring(&mut body);
+        let harvest = Harvest {
+            lines: &lines,
+            prefix: RefCell::new(String::new()),
+            scope: RefCell::new(Scope::Module),
+            module: RefCell::default(),
+        };
+        for statement in &mut body {
+            harvest.visit_stmt(statement);
+        }
+        let mut module = harvest.module.into_inner();
+        let mut flat = Flattened::new(&lines);
+        flat.add_body(&body, Fingerprint(0, 0));
+        module.statements = flat.statements;
+        module.imports = flat.imports;
+        Ok(module)
+    }
+}
+
+/// Whether a file that pytest does not collect by its name holds benchmarks: test functions that take the fixture or
+/// carry the marker.
+pub fn holds_benchmarks(source: &[u8]) -> bool {
+    let text = decode(source);
+    if !text.contains("benchmark") {
+        return false;
+    }
+    let Ok(parsed) = ruff_python_parser::parse_module(&text) else {
+        // Let pytest say what is wrong with it.
+        return text.contains("def test");
+    };
+    let body = parsed.into_suite();
+    let marked = body.iter().any(|statement| {
+        matches!(statement, Stmt::Assign(assign) if assign.targets.iter().any(|target| matches!(target, Expr::Name(name) if name.id == "pytestmark")))
+            && text[statement.range()].contains("benchmark")
+    });
+    any_benchmark(&body, marked, &text)
+}
+
+fn any_benchmark(body: &[Stmt], marked: bool, text: &str) -> bool {
+    let mentions = |range: TextRange| text[range].contains("benchmark");
+    body.iter().any(|statement| match statement {
+        Stmt::FunctionDef(function) => {
+            function.name.starts_with("test")
+                && (marked
+                    || function
+                        .parameters
+                        .iter()
+                        .any(|parameter| parameter.name().contains("benchmark"))
+                    || function.decorator_list.iter().any(|decorator| mentions(decorator.range())))
+        }
+        Stmt::ClassDef(class) => {
+            let marked = marked || class.decorator_list.iter().any(|decorator| mentions(decorator.range()));
+            any_benchmark(&class.body, marked, text)
+        }
+        _ => false,
+    })
+}
+
+/// Python's rule without its codecs: UTF-8, and whatever is no UTF-8 byte by byte. That keeps different bytes
+/// different and ASCII what it is, which is all that a comparison of code needs.
+fn decode(source: &[u8]) -> String {
+    let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    match std::str::from_utf8(source) {
+        Ok(text) => text.to_owned(),
+        Err(_) => source.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+/// Byte offsets to line numbers, with Python's three line endings.
+struct LineIndex {
+    starts: Vec<usize>,
+}
+
+impl LineIndex {
+    fn new(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut starts = vec![0];
+        for (index, &byte) in bytes.iter().enumerate() {
+            if byte == b'\n' || (byte == b'\r' && bytes.get(index + 1) != Some(&b'\n')) {
+                starts.push(index + 1);
+            }
+        }
+        LineIndex { starts }
+    }
+
+    fn line_of(&self, offset: usize) -> u32 {
+        self.starts.partition_point(|&start| start <= offset) as u32
+    }
+}
+
+fn drop_docstring(body: &mut ast::Suite) {
+    if let Some(Stmt::Expr(statement)) = body.first()
+        && statement.value.is_string_literal_expr()
+    {
+        body.remove(0);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Module,
+    Class,
+    Function,
+}
+
+/// Takes functions and classes out of a tree, innermost first, and leaves their names.
+struct Harvest<'a> {
+    lines: &'a LineIndex,
+    prefix: RefCell<String>,
+    /// Where the statement that is being visited stands; a class inside a function is part of the function.
+    scope: RefCell<Scope>,
+    module: RefCell<ModuleCode>,
+}
+
+impl Harvest<'_> {
+    fn inside(&self, suffix: &str, scope: Scope, body: &mut [Stmt]) {
+        let outer_prefix = self.prefix.borrow().clone();
+        let outer_scope = self.scope.replace(scope);
+        self.prefix.borrow_mut().push_str(suffix);
+        for statement in body {
+            self.visit_stmt(statement);
+        }
+        *self.prefix.borrow_mut() = outer_prefix;
+        self.scope.replace(outer_scope);
+    }
+
+    fn take_function(&self, function: &mut ast::StmtFunctionDef) {
+        let qualname = format!("{}{}", self.prefix.borrow(), function.name);
+        let first_nested = self.module.borrow().functions.len();
+        self.inside(&format!("{}.<locals>.", function.name), Scope::Function, &mut function.body);
+        drop_docstring(&mut function.body);
+
+        let start = function
+            .decorator_list
+            .iter()
+            .map(|decorator| decorator.start())
+            .fold(function.start(), |first, start| first.min(start));
+        let lines = (
+            self.lines.line_of(start.to_usize()),
+            self.lines.line_of(function.end().to_usize().saturating_sub(1)),
+        );
+        let mut mentions = MentionVisitor::default();
+        mentions.visit_function(function);
+        let bound = mentions.bound();
+        for nested in &mut self.module.borrow_mut().functions[first_nested..] {
+            nested.mentions.names.retain(|name| !bound.contains(name));
+        }
+
+        // What is left behind in the scope around it: that a function of this name is defined there.
+        let whole = std::mem::replace(
+            function,
+            ast::StmtFunctionDef {
+                node_index: Default::default(),
+                range: function.range,
+                is_async: false,
+                decorator_list: Default::default(),
+                name: function.name.clone(),
+                type_params: None,
+                parameters: Default::default(),
+                returns: None,
+                body: Default::default(),
+            },
+        );
+        let mut whole = Stmt::FunctionDef(whole);
+        if let Stmt::FunctionDef(function) = &mut whole {
+            function.name.id = Name::empty();
+        }
+        self.module.borrow_mut().functions.push(FunctionCode {
+            qualname,
+            lines,
+            code: fingerprint(ComparableStmt::from(&whole)),
+            mentions: mentions.into_mentions(),
+        });
+    }
+
+    fn take_class(&self, class: &mut ast::StmtClassDef) {
+        let in_function = *self.scope.borrow() == Scope::Function;
+        let suffix = format!("{}.", class.name);
+        // The statements of a class inside a function run with the function: they stay part of it.
+        let scope = if in_function { Scope::Function } else { Scope::Class };
+        self.inside(&suffix, scope, &mut class.body);
+        drop_docstring(&mut class.body);
+        if in_function {
+            return;
+        }
+        let mut flat = Flattened::new(self.lines);
+        flat.add_body(&class.body, Fingerprint(0, 0));
+        class.body.clear();
+        let mut header_mentions = MentionVisitor::default();
+        for decorator in &class.decorator_list {
+            header_mentions.visit_decorator(decorator);
+        }
+        if let Some(arguments) = &class.arguments {
+            header_mentions.visit_arguments(arguments);
+        }
+        let arguments = class.arguments.as_deref().map(|arguments| {
+            let positional: Vec<ComparableExpr> = arguments.args.iter().map(Into::into).collect();
+            let keywords: Vec<_> = arguments
+                .keywords
+                .iter()
+                .map(|keyword| {
+                    (
+                        keyword.arg.as_ref().map(|name| name.as_str()),
+                        ComparableExpr::from(&keyword.value),
+                    )
+                })
+                .collect();
+            (positional, keywords)
+        });
+        let decorators: Vec<ComparableDecorator> = class.decorator_list.iter().map(Into::into).collect();
+        self.module.borrow_mut().classes.push(ClassCode {
+            qualname: format!("{}{}", self.prefix.borrow(), class.name),
+            header: fingerprint((decorators, arguments)),
+            header_mentions: header_mentions.into_mentions(),
+            statements: flat.statements,
+        });
+    }
+}
+
+impl Transformer for Harvest<'_> {
+    fn visit_stmt(&self, statement: &mut Stmt) {
+        match statement {
+            Stmt::FunctionDef(function) => self.take_function(function),
+            Stmt::ClassDef(class) => self.take_class(class),
+            _ => transformer::walk_stmt(self, statement),
+        }
+    }
+
+    // Expressions hold no statements.
+    fn visit_expr(&self, _expression: &mut Expr) {}
+}
+
+/// The statements of a module or class body, those inside `if`, `try` and `with` one by one together with the
+/// conditions that they stand under. Without functions and classes: those are compared for themselves.
+struct Flattened<'a> {
+    lines: &'a LineIndex,
+    statements: Vec<StatementCode>,
+    imports: Vec<ImportedName>,
+}
+
+impl<'a> Flattened<'a> {
+    fn new(lines: &'a LineIndex) -> Self {
+        Flattened {
+            lines,
+            statements: Vec::new(),
+            imports: Vec::new(),
+        }
+    }
+
+    fn add_body(&mut self, body: &[Stmt], context: Fingerprint) {
+        for statement in body {
+            self.add(statement, context);
+        }
+    }
+
+    fn add(&mut self, statement: &Stmt, context: Fingerprint) {
+        match statement {
+            Stmt::Pass(_) => {}
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) if context == Fingerprint(0, 0) => {}
+            Stmt::FunctionDef(ast::StmtFunctionDef { name, .. }) | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
+                // Under a condition, its existence is a statement like any other.
+                let code = fingerprint((context, name.as_str()));
+                self.push(statement, code, vec![name.to_string()], false);
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let module = alias.name.to_string();
+                    let bound = alias
+                        .asname
+                        .as_ref()
+                        .map_or_else(|| first_part(&module).to_owned(), |name| name.to_string());
+                    let code = fingerprint((context, "import", alias.name.as_str(), bound.as_str()));
+                    self.push(statement, code, vec![bound.clone()], false);
+                    self.imports.push(ImportedName {
+                        level: 0,
+                        module,
+                        name: None,
+                        alias: bound,
+                    });
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                let module = import.module.as_ref().map_or("", |module| module.as_str());
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
+                    let star = alias.name.as_str() == "*";
+                    let code = fingerprint((context, import.level, module, alias.name.as_str(), bound.as_str()));
+                    let binds = if star { Vec::new() } else { vec![bound.clone()] };
+                    self.push(statement, code, binds, star);
+                    self.imports.push(ImportedName {
+                        level: import.level,
+                        module: module.to_owned(),
+                        name: Some(alias.name.to_string()),
+                        alias: bound,
+                    });
+                }
+            }
+            Stmt::If(branches) => {
+                if is_never_run(&branches.test) {
+                    for clause in &branches.elif_else_clauses {
+                        self.add_body(&clause.body, fingerprint((context, "else of never")));
+                    }
+                    return;
+                }
+                let mut under = fingerprint((context, "if", ComparableExpr::from(&*branches.test)));
+                self.add_body(&branches.body, under);
+                for clause in &branches.elif_else_clauses {
+                    under = fingerprint((under, "else", clause.test.as_ref().map(ComparableExpr::from)));
+                    self.add_body(&clause.body, under);
+                }
+            }
+            Stmt::Try(attempt) => {
+                self.add_body(&attempt.body, fingerprint((context, "try")));
+                for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                    let kind = handler.type_.as_deref().map(ComparableExpr::from);
+                    self.add_body(&handler.body, fingerprint((context, "except", kind)));
+                }
+                self.add_body(&attempt.orelse, fingerprint((context, "else")));
+                self.add_body(&attempt.finalbody, fingerprint((context, "finally")));
+            }
+            Stmt::Expr(expression) if expression.value.is_literal_expr() => {}
+            _ => {
+                let code = fingerprint((context, ComparableStmt::from(statement)));
+                let mut mentions = MentionVisitor::default();
+                mentions.visit_stmt(statement);
+                let binds = mentions.bound().into_iter().collect();
+                self.push(statement, code, binds, has_effect(statement));
+            }
+        }
+    }
+
+    fn push(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
+        let mut mentions = MentionVisitor::default();
+        mentions.visit_stmt(statement);
+        self.statements.push(StatementCode {
+            line: self.lines.line_of(statement.start().to_usize()),
+            code,
+            binds,
+            mentions: Mentions {
+                names: mentions.read,
+                attributes: mentions.attributes,
+            },
+            has_effect,
+        });
+    }
+}
+
+fn first_part(dotted: &str) -> &str {
+    dotted.split('.').next().unwrap_or(dotted)
+}
+
+/// `if TYPE_CHECKING:` and `if __name__ == "__main__":` do not run when a benchmark imports the module.
+fn is_never_run(test: &Expr) -> bool {
+    match test {
+        Expr::Name(name) => name.id == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        Expr::Compare(compare) => {
+            matches!(&*compare.left, Expr::Name(name) if name.id == "__name__")
+                && matches!(&*compare.ops, [ast::CmpOp::Eq])
+                && matches!(&*compare.comparators, [Expr::StringLiteral(text)] if text.value.to_str() == "__main__")
+        }
+        _ => false,
+    }
+}
+
+/// Whether a statement does something that a search for its names would not show.
+fn has_effect(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Assign(assign) => assign.targets.iter().any(|target| !binds_names_only(target)),
+        Stmt::AnnAssign(assign) => !binds_names_only(&assign.target),
+        Stmt::AugAssign(assign) => !binds_names_only(&assign.target),
+        Stmt::TypeAlias(_) => false,
+        _ => true,
+    }
+}
+
+fn binds_names_only(target: &Expr) -> bool {
+    match target {
+        Expr::Name(_) => true,
+        Expr::Starred(starred) => binds_names_only(&starred.value),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(binds_names_only),
+        Expr::List(list) => list.elts.iter().all(binds_names_only),
+        _ => false,
+    }
+}
+
+/// Collects what a piece of code reads and binds. Annotations do not count: nothing is slower or faster for them.
+#[derive(Default)]
+struct MentionVisitor {
+    read: BTreeSet<String>,
+    written: BTreeSet<String>,
+    declared: BTreeSet<String>,
+    attributes: BTreeSet<String>,
+}
+
+impl MentionVisitor {
+    fn visit_function<'a>(&mut self, function: &'a ast::StmtFunctionDef) {
+        for decorator in &function.decorator_list {
+            self.visit_decorator(decorator);
+        }
+        self.visit_parameters(&function.parameters);
+        for parameter in function.parameters.iter() {
+            self.written.insert(parameter.name().to_string());
+        }
+        self.visit_body(&function.body);
+    }
+
+    /// The names that are local to the code.
+    fn bound(&self) -> BTreeSet<String> {
+        self.written.difference(&self.declared).cloned().collect()
+    }
+
+    fn into_mentions(self) -> Mentions {
+        let bound = self.bound();
+        Mentions {
+            names: self.read.into_iter().filter(|name| !bound.contains(name)).collect(),
+            attributes: self.attributes,
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for MentionVisitor {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(function) => {
+                self.written.insert(function.name.to_string());
+            }
+            Stmt::ClassDef(class) => {
+                self.written.insert(class.name.to_string());
+                // The body's names are the class's own, except what it reads.
+                let mut inner = MentionVisitor::default();
+                for inside in &class.body {
+                    inner.visit_stmt(inside);
+                }
+                self.attributes.append(&mut inner.attributes);
+                self.read.append(&mut inner.read);
+                for decorator in &class.decorator_list {
+                    self.visit_decorator(decorator);
+                }
+                if let Some(arguments) = &class.arguments {
+                    self.visit_arguments(arguments);
+                }
+            }
+            Stmt::Global(ast::StmtGlobal { names, .. }) | Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
+                self.declared.extend(names.iter().map(ToString::to_string));
+            }
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_annotation(&mut self, _annotation: &'a Expr) {}
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::Name(name) => {
+                let set = if name.ctx.is_load() {
+                    &mut self.read
+                } else {
+                    &mut self.written
+                };
+                set.insert(name.id.to_string());
+            }
+            Expr::Attribute(attribute) => {
+                self.attributes.insert(attribute.attr.to_string());
+                visitor::walk_expr(self, expression);
+            }
+            _ => visitor::walk_expr(self, expression),
+        }
+    }
+
+    fn visit_alias(&mut self, alias: &'a ast::Alias) {
+        let name = alias
+            .asname
+            .as_ref()
+            .map_or_else(|| first_part(alias.name.as_str()), |name| name.as_str());
+        self.written.insert(name.to_owned());
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            self.written.insert(name.to_string());
+        }
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        let name = match pattern {
+            Pattern::MatchStar(star) => star.name.as_ref(),
+            Pattern::MatchAs(capture) => capture.name.as_ref(),
+            Pattern::MatchMapping(mapping) => mapping.rest.as_ref(),
+            _ => None,
+        };
+        if let Some(name) = name {
+            self.written.insert(name.to_string());
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+}
