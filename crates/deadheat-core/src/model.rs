@@ -126,7 +126,8 @@ pub struct TargetFunction {
     pub path: String,
     /// As Python's `__qualname__` has it: `Class.method`, `outer.<locals>.inner`.
     pub qualname: String,
-    pub change: Change,
+    /// `None` where the user named a function that did not change.
+    pub change: Option<Change>,
     /// First and last line, decorators included, from 1.
     pub lines: (u32, u32),
     /// What a reader wants to know beyond `change`: what it was moved from, which constant it names.
@@ -347,4 +348,6 @@ pub enum WarningCode {
     LeftBehind,
     /// The run ended before all replicates were done.
     StoppedEarly,
+    /// There are no numbers at all; the message says why.
+    NothingMeasured,
 }

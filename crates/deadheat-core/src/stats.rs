@@ -158,18 +158,29 @@ pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> 
     }
 }
 
-/// The replicates' logarithms of the ratio of total times. Every benchmark must have the same replicates.
+/// The replicates' logarithms of the ratio of total times: the benchmarks' ratios, weighted by base's median times.
+///
+/// The ratios come from neighbouring samples; sums of each side's times would carry the drift between them.
 pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
-    over_replicates(benchmarks, |replicates| {
-        let sum = |side: fn(&crate::model::Pair) -> f64| -> Option<f64> {
-            replicates
+    let weights: Option<Vec<f64>> = benchmarks
+        .iter()
+        .map(|replicates| {
+            let medians = replicates
                 .iter()
-                .map(|replicate| median(replicate.pairs.iter().map(side)))
-                .sum()
-        };
-        let base = sum(|pair| pair.base.per_iteration_ns())?;
-        let head = sum(|pair| pair.head.per_iteration_ns())?;
-        Some((head / base).ln())
+                .filter_map(|replicate| median(replicate.pairs.iter().map(|pair| pair.base.per_iteration_ns())));
+            median(medians)
+        })
+        .collect();
+    let Some(weights) = weights else {
+        return Vec::new();
+    };
+    let total: f64 = weights.iter().sum();
+    over_replicates(benchmarks, |replicates| {
+        let mut sum = 0.0;
+        for (replicate, weight) in replicates.iter().zip(&weights) {
+            sum += weight * log_ratio(replicate)?.exp();
+        }
+        Some((sum / total).ln())
     })
 }
 

@@ -1,0 +1,21 @@
+//! `deadheat._native`: the program inside the Python package. The only crate that knows PyO3.
+
+use pyo3::prelude::*;
+
+/// See `_native.pyi` for the words that Python users see.
+#[pymodule]
+mod _native {
+    use std::ffi::OsString;
+    use std::path::PathBuf;
+
+    use pyo3::prelude::*;
+
+    #[pyfunction]
+    fn main(py: Python<'_>, arguments: Vec<OsString>, package_folder: PathBuf, interpreter: PathBuf) -> i32 {
+        let installation = deadheat::Installation {
+            package_folder,
+            interpreter,
+        };
+        py.detach(|| deadheat::main(arguments, &installation))
+    }
+}

@@ -1,0 +1,108 @@
+//! The driver: everything of deadheat that touches the world. Values in, values out is the business of
+//! `deadheat-core`; what runs in the project's interpreter is the Python package.
+
+#[cfg(not(unix))]
+compile_error!("deadheat supports Linux and macOS; on Windows, use it inside WSL");
+
+mod benchmarks;
+mod changes;
+mod clean;
+mod cli;
+mod compare;
+mod config;
+mod cores;
+mod demo;
+mod environment;
+mod failure;
+mod files;
+mod git;
+mod interpreter;
+mod interrupt;
+mod measure;
+mod options;
+mod output;
+mod progress;
+mod project;
+mod revisions;
+mod session;
+mod worker;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::cli::{Args, CommandArgs};
+use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::options::CompareOptions;
+
+/// Where the installation's other parts are.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// The installed `deadheat` Python package.
+    pub package_folder: PathBuf,
+    /// The Python that runs deadheat.
+    pub interpreter: PathBuf,
+}
+
+impl Installation {
+    fn worker_file(&self, name: &str) -> PathBuf {
+        self.package_folder.join("side/deadheat_worker").join(name)
+    }
+}
+
+/// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
+/// becomes 5, so that nobody takes it for a regression.
+pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
+    let outcome = std::panic::catch_unwind(|| run(arguments, installation));
+    outcome.unwrap_or_else(|_| {
+        output::print_failure(
+            "a bug in deadheat: the program panicked (above)",
+            Some("please report it with the command and the lines above"),
+        );
+        Exit::ToolFailed as i32
+    })
+}
+
+fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
+    let name = std::iter::once(OsString::from("deadheat"));
+    let args = match Args::try_parse_from(name.chain(arguments)) {
+        Ok(args) => args,
+        Err(error) => {
+            // Also the help and the version, which are no errors.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    match dispatch(args, installation) {
+        Ok(exit) => exit as i32,
+        Err(error) => {
+            let (exit, hint) = match error.downcast_ref::<Failure>() {
+                Some(failure) => (failure.exit, failure.hint.as_deref()),
+                None => (Exit::ToolFailed, None),
+            };
+            output::print_failure(&output::whole_message(&error), hint);
+            exit as i32
+        }
+    }
+}
+
+fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
+    let (interrupt, _guard) = Interrupt::listen()?;
+    match args.command {
+        CommandArgs::Compare(args) => {
+            let options = CompareOptions::new(*args, current_folder()?)?;
+            compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
+        CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
+    }
+}
+
+fn current_folder() -> anyhow::Result<PathBuf> {
+    let folder = std::env::current_dir()
+        .map_err(|error| Failure::usage(format!("the current folder cannot be used: {error}")))?;
+    Ok(folder)
+}

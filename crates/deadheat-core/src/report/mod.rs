@@ -25,9 +25,13 @@ pub struct Report {
     pub settings: Settings,
     pub seed: u64,
     pub machine: Machine,
-    pub python: PerSide<Python>,
+    /// `None` where the run ended before an interpreter was found.
+    pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
     pub selection: Selection,
+    /// What a run would do, with `--dry-run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
     pub summary: Summary,
     pub comparisons: Vec<Comparison>,
     pub missing: Vec<Missing>,
@@ -65,6 +69,13 @@ pub struct Python {
     pub version: String,
     pub implementation: String,
     pub pytest: String,
+}
+
+/// What a run with the same arguments would measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub benchmarks: Vec<String>,
+    pub estimated_seconds: f64,
 }
 
 /// Which benchmarks were measured, and by which rule.

@@ -29,6 +29,7 @@ pub fn render(report: &Report, style: Style) -> String {
     page.revisions(report);
     page.functions(&report.target_functions);
     page.selection(report);
+    page.plan(report);
     page.comparisons(report);
     page.missing(&report.missing);
     page.warnings(report);
@@ -59,7 +60,6 @@ impl Page {
     }
 
     fn revisions(&mut self, report: &Report) {
-        let python = &report.python.head;
         let core = match report.machine.pinned_core {
             Some(core) => format!("both sides on core {core}"),
             None => "not pinned".to_owned(),
@@ -74,10 +74,13 @@ impl Page {
             };
             self.line(&format!("{side}  {short}{name}{dirty}"));
         }
-        self.line(&format!(
-            "      {} {}, pytest {}, up to {} replicates, {core}",
-            python.implementation, python.version, python.pytest, report.settings.replicates
-        ));
+        if let Some(python) = &report.python {
+            let python = &python.head;
+            self.line(&format!(
+                "      {} {}, pytest {}, {} replicates, {core}",
+                python.implementation, python.version, python.pytest, report.settings.replicates
+            ));
+        }
     }
 
     fn functions(&mut self, targets: &[TargetFunction]) {
@@ -88,10 +91,9 @@ impl Page {
         let most = if self.style.verbose { usize::MAX } else { MOST_FUNCTIONS };
         let mut table = bare_table();
         for target in targets.iter().take(most) {
-            let why = match (&target.detail, target.change) {
-                (Some(detail), change) => format!("{change}: {}", plain(detail)),
-                (None, change) => change.to_string(),
-            };
+            let change = target.change.map(|change| change.to_string());
+            let why: Vec<String> = change.into_iter().chain(target.detail.as_deref().map(plain)).collect();
+            let why = why.join(": ");
             table.add_row([
                 format!("  {}", plain(&target.qualname)),
                 format!("{}:{}-{}", plain(&target.path), target.lines.0, target.lines.1),
@@ -109,6 +111,14 @@ impl Page {
             let reason = plain(&report.selection.reason);
             self.text.push('\n');
             self.line(&format!("Measured: {reason}"));
+        }
+    }
+
+    fn plan(&mut self, report: &Report) {
+        let Some(plan) = &report.plan else { return };
+        self.heading(&format!("Would be measured ({})", plan.benchmarks.len()));
+        for benchmark in &plan.benchmarks {
+            self.line(&format!("  {}", plain(benchmark)));
         }
     }
 
@@ -285,6 +295,15 @@ impl Page {
             .iter()
             .find(|comparison| comparison.verdict == Verdict::Inconclusive);
         self.text.push('\n');
+        if let Some(plan) = &report.plan {
+            self.line(&format!(
+                "{} benchmarks, {} replicates: about {}",
+                plan.benchmarks.len(),
+                report.settings.replicates,
+                duration(plan.estimated_seconds * 1e9)
+            ));
+            return;
+        }
         if report.comparisons.is_empty() {
             self.line("Nothing was measured.");
             return;

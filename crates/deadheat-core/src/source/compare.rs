@@ -109,7 +109,7 @@ fn target(path: &str, function: &FunctionCode, change: Change, detail: Option<St
     TargetFunction {
         path: path.to_owned(),
         qualname: function.qualname.clone(),
-        change,
+        change: Some(change),
         lines: function.lines,
         detail,
         reached_by: Vec::new(),

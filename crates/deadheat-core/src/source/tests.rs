@@ -30,7 +30,7 @@ fn describe(changes: &Changes) -> Vec<String> {
     changes
         .targets
         .iter()
-        .map(|target| format!("{} {}", target.qualname, target.change))
+        .map(|target| format!("{} {}", target.qualname, target.change.unwrap()))
         .collect()
 }
 

@@ -1,0 +1,239 @@
+//! What differs between the two checkouts, as far as a benchmark could feel it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use deadheat_core::model::{PerSide, Side, TargetFunction, Warning, WarningCode};
+use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
+
+use crate::failure::Failure;
+use crate::project::{Files, Project, file_name, is_inside, join, parent};
+
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    pub(crate) targets: Vec<TargetFunction>,
+    /// Changes whose consequences cannot be told: any benchmark may feel them.
+    pub(crate) unattributed: Vec<Unattributed>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+const COMPILED: [&str; 15] = [
+    "pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "h", "hpp", "rs", "f", "f90", "go", "zig", "cu",
+];
+const WITHOUT_EFFECT: [&str; 5] = ["pyi", "md", "rst", "typed", "gitignore"];
+
+/// Compares the checkouts, which must still be as the refs (or the working tree) have them.
+pub(crate) fn find(
+    project: &Project,
+    paths: &BTreeSet<String>,
+    files: &Files,
+    checkouts: PerSide<&Path>,
+) -> anyhow::Result<Differences> {
+    let mut found = Differences::default();
+    let mut python = Vec::new();
+    let in_tests = |path: &str| project.tests_root.as_deref().is_some_and(|root| is_inside(path, root));
+    for path in paths {
+        if project.is_shared(path) {
+            continue;
+        }
+        let versions = PerSide {
+            base: read(checkouts.base, path),
+            head: read(checkouts.head, path),
+        };
+        if versions.base == versions.head {
+            continue;
+        }
+        let extension = file_name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
+        if is_dependency_file(project, path) {
+            if dependencies_differ(path, &versions) {
+                found.unattributed.push(Unattributed {
+                    path: path.clone(),
+                    what: "declares other dependencies".to_owned(),
+                });
+                found.warnings.push(Warning {
+                    code: WarningCode::DependenciesDiffer,
+                    message: format!("`{path}` declares other dependencies on head; both sides ran with the installed ones"),
+                    hint: Some("a change that comes from the dependencies is not in these numbers".to_owned()),
+                    benchmark: None,
+                });
+            }
+        } else if extension == "py" && (project.is_code(path) || in_tests(path)) {
+            python.push(ChangedFile {
+                path: path.clone(),
+                base: versions.base,
+                head: versions.head,
+            });
+        } else if COMPILED.contains(&extension) && (project.is_code(path) || near_code(project, path)) {
+            found.unattributed.push(Unattributed {
+                path: path.clone(),
+                what: "is compiled, and its source differs".to_owned(),
+            });
+            found.warnings.push(Warning {
+                code: WarningCode::CompiledSourcesDiffer,
+                message: format!("`{path}` is compiled, its source differs, and nothing was built"),
+                hint: Some("what the compiled part changes is not in these numbers".to_owned()),
+                benchmark: None,
+            });
+        } else if project.is_code(path) && !WITHOUT_EFFECT.contains(&extension) {
+            found.unattributed.push(Unattributed {
+                path: path.clone(),
+                what: "is data that the code may read".to_owned(),
+            });
+        }
+    }
+    let mut changes = source::compare(&python);
+    if changes.touches_names() {
+        changes.attribute(&head_modules(project, files, checkouts.head));
+    }
+    for problem in &changes.syntax_errors {
+        found.warnings.push(Warning {
+            code: WarningCode::SyntaxError,
+            message: format!("on {}, `{}` cannot be parsed: {}", problem.side, problem.path, problem.error),
+            hint: Some("its functions are not among the changed ones; every benchmark is measured".to_owned()),
+            benchmark: None,
+        });
+    }
+    found.targets = changes.targets;
+    found.unattributed.extend(changes.unattributed);
+    Ok(found)
+}
+
+/// A regular file's bytes; symlinks are compared where they point to.
+fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
+    let path = checkout.join(path);
+    if fs::symlink_metadata(&path).ok()?.is_file() {
+        fs::read(path).ok()
+    } else {
+        None
+    }
+}
+
+/// All Python files of head's code and tests, with the names that they are imported by.
+fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<ModuleFile> {
+    let roots = project.roots();
+    let paths: BTreeSet<String> = roots
+        .iter()
+        .flat_map(|root| {
+            let below = files.below(root).map(|path| join(root, path));
+            below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
+        })
+        .filter(|path| path.ends_with(".py"))
+        .collect();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let source = read(checkout, &path)?;
+            let dotted_name = project.dotted_name(&path).unwrap_or_else(|| path.clone());
+            Some(ModuleFile {
+                path,
+                dotted_name,
+                source,
+            })
+        })
+        .collect()
+}
+
+/// Sources of a compiled part often lie beside the package: `src/lib.rs`, `ext/fast.c`.
+fn near_code(project: &Project, path: &str) -> bool {
+    let not_code = [&project.tests_root, &project.benchmarks_root];
+    is_inside(path, &project.folder)
+        && !not_code
+            .into_iter()
+            .flatten()
+            .any(|root| is_inside(path, root))
+}
+
+fn is_dependency_file(project: &Project, path: &str) -> bool {
+    let name = file_name(path);
+    let known = matches!(
+        name,
+        "pyproject.toml" | "setup.py" | "setup.cfg" | "uv.lock" | "poetry.lock" | "pdm.lock" | "Pipfile" | "Pipfile.lock"
+    );
+    let requirements = name.starts_with("requirements") && name.ends_with(".txt");
+    (known || requirements) && parent(path) == project.folder
+}
+
+fn dependencies_differ(path: &str, versions: &PerSide<Option<Vec<u8>>>) -> bool {
+    if file_name(path) != "pyproject.toml" {
+        return true;
+    }
+    let declared = versions.as_ref().map(|bytes| {
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let get = |keys: &[&str]| {
+            let mut value = table.get(keys[0])?;
+            for key in &keys[1..] {
+                value = value.get(key)?;
+            }
+            Some(value.clone())
+        };
+        [
+            get(&["project", "dependencies"]),
+            get(&["project", "optional-dependencies"]),
+            get(&["tool", "poetry", "dependencies"]),
+        ]
+    });
+    declared.base != declared.head
+}
+
+/// `--functions "a.py::f,g;b.py::C.m"`: these functions instead of those that were found.
+pub(crate) fn name_targets(
+    asked: &str,
+    found: &[TargetFunction],
+    files: &Files,
+    checkouts: PerSide<&Path>,
+) -> Result<Vec<TargetFunction>, Failure> {
+    let mut targets = Vec::new();
+    for entry in asked.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let Some((path, names)) = entry.split_once("::") else {
+            return Err(Failure::usage(format!("--functions: `{entry}` has no `::`"))
+                .hint("write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`"));
+        };
+        let mut known: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+        let mut exists = false;
+        for side in Side::BOTH {
+            if let Some(source) = read(checkouts.get(side), path) {
+                exists = true;
+                let functions = source::functions_of(&source).map_err(|error| {
+                    Failure::usage(format!("--functions: on {side}, `{path}` cannot be parsed: {error}"))
+                })?;
+                known.extend(functions);
+            }
+        }
+        if !exists {
+            let python: Vec<&str> = files.below("").filter(|path| path.ends_with(".py")).collect();
+            return Err(
+                Failure::usage(format!("--functions: there is no file `{path}` at either ref")).near(path, python)
+            );
+        }
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let matching: Vec<&TargetFunction> = found
+                .iter()
+                .filter(|target| target.path == path && is_called(&target.qualname, name))
+                .collect();
+            if !matching.is_empty() {
+                targets.extend(matching.into_iter().cloned());
+                continue;
+            }
+            let Some((qualname, lines)) = known.iter().find(|(qualname, _)| is_called(qualname, name)) else {
+                return Err(Failure::usage(format!("--functions: `{path}` has no function `{name}` at either ref"))
+                    .near(name, known.keys().map(String::as_str)));
+            };
+            targets.push(TargetFunction {
+                path: path.to_owned(),
+                qualname: qualname.clone(),
+                change: None,
+                lines: *lines,
+                detail: Some("named by --functions".to_owned()),
+                reached_by: Vec::new(),
+            });
+        }
+    }
+    Ok(targets)
+}
+
+/// `outer.inner` is as good a name as `outer.<locals>.inner`.
+fn is_called(qualname: &str, name: &str) -> bool {
+    qualname == name || qualname.replace(".<locals>.", ".") == name
+}

@@ -1,0 +1,26 @@
+//! `deadheat clean`.
+
+use std::path::Path;
+
+use crate::cli::CleanArgs;
+use crate::failure::Exit;
+use crate::git::Git;
+use crate::options::{Verbosity, verbosity};
+use crate::output;
+use crate::workspace::{self, Kept};
+
+pub(crate) fn run(args: &CleanArgs, folder: &Path) -> anyhow::Result<Exit> {
+    let removed = workspace::sweep(&Git::anywhere(folder)?, Kept::Remove)?;
+    let removed: Vec<String> = removed.iter().map(|path| path.display().to_string()).collect();
+    if args.output.json {
+        let value = serde_json::json!({ "removed": removed });
+        output::print(format!("{value}\n").as_bytes())?;
+    } else if verbosity(&args.output) != Verbosity::Quiet {
+        let mut text: String = removed.iter().map(|path| format!("removed {path}\n")).collect();
+        if removed.is_empty() {
+            text = "nothing to remove\n".to_owned();
+        }
+        output::print(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,174 @@
+//! What can be typed. `options.rs` turns it into what is meant.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::parse_percent;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done (also when nothing changed)
+  1  a gate failed
+  2  wrong arguments, configuration or refs
+  3  nothing could be measured
+  4  stopped early (--timeout, Ctrl-C, SIGTERM); the report is partial
+  5  the tool itself failed";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  deadheat compare                       the current branch against where it left the default branch
+  deadheat compare main HEAD             two refs
+  deadheat compare v1.0...feature        a branch against its merge base
+  deadheat compare --working-tree        what is not committed yet against HEAD
+  deadheat compare main HEAD -k parse -o result.json
+
+Exit codes:
+  0  done (also when nothing changed)
+  1  a gate failed
+  2  wrong arguments, configuration or refs
+  3  nothing could be measured
+  4  stopped early (--timeout, Ctrl-C, SIGTERM); the report is partial
+  5  the tool itself failed";
+
+/// Did this change make the Python project faster, and can I believe the answer?
+#[derive(Debug, Parser)]
+#[command(name = "deadheat", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: CommandArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommandArgs {
+    /// Measure the project's own pytest benchmarks on two git refs and say which became faster or slower
+    Compare(Box<CompareArgs>),
+    /// Unpack an example project with two commits and compare them
+    Demo(DemoArgs),
+    /// Remove what killed runs and runs with --keep left in the cache folder
+    Clean(CleanArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Print the report as one JSON value on stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing but the result and errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Show everything in full: all functions, whole messages, reasons
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Write the report to a file as well; `-` is stdout. The suffix tells the format (json) unless it is given
+    #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
+    pub(crate) output: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = COMPARE_EXAMPLES)]
+pub(crate) struct CompareArgs {
+    /// Two refs, or BASE...HEAD for their merge base; one ref is compared with HEAD. Without any: where HEAD left the
+    /// default branch, or the commit before HEAD on the default branch itself
+    #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
+    pub(crate) refs: Vec<String>,
+    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
+    #[arg(long)]
+    pub(crate) working_tree: bool,
+    /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
+    #[arg(long, value_name = "TARGETS")]
+    pub(crate) functions: Option<String>,
+    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) benchmarks_root: Option<String>,
+    /// Only benchmarks that match this pytest expression
+    #[arg(short = 'k', value_name = "EXPR")]
+    pub(crate) keyword: Option<String>,
+    /// Measure even when nothing changed that a benchmark could feel
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The smallest change that matters, in percent [default: 2]
+    #[arg(long, value_name = "PCT", value_parser = parse_percent)]
+    pub(crate) threshold: Option<f64>,
+    /// How many fresh pairs of processes measure each benchmark
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub(crate) replicates: u16,
+    /// Hard stop of the whole run; what is finished is reported
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
+    pub(crate) timeout: f64,
+    /// Makes the hash seeds of the run repeatable [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Measure on this core [default: the quietest]
+    #[arg(long, value_name = "N", conflicts_with = "no_pin")]
+    pub(crate) cpu: Option<usize>,
+    /// Do not reserve a core: for systems where that is impossible. No error rate is claimed then
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+    /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<String>,
+    /// Read the configuration from this file instead of the nearest pyproject.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Copy a file or folder of the working tree into both worktrees (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) inject: Vec<String>,
+    /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pass_env: Vec<String>,
+    /// Show the changed functions, the benchmarks and the time that a run would take, and measure nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Keep the worktrees, and say how to run one side by hand; `deadheat clean` removes them
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  deadheat demo -o demo.json")]
+pub(crate) struct DemoArgs {
+    /// The Python to use; it needs pytest [default: the one that runs deadheat]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<String>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  deadheat clean")]
+pub(crate) struct CleanArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+    // A month: beyond it, clocks and arithmetic are not asked what they think.
+    if !(seconds > 0.0 && seconds <= 2_592_000.0) {
+        return Err("the time must be above 0 and at most 2592000 seconds".to_owned());
+    }
+    Ok(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,822 @@
+//! `deadheat compare`: from the options to the report, step by step.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{
+    Missing, MissingReason, PerSide, Revision, Side, TargetFunction, Warning, WarningCode,
+};
+use deadheat_core::protocol::{self, HelloRequest};
+use deadheat_core::report::{
+    self, Machine, Plan, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
+};
+use deadheat_core::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES, Threshold};
+
+use crate::Installation;
+use crate::benchmarks;
+use crate::changes::{self, Differences};
+use crate::config::Config;
+use crate::cores::{Cores, Pinning};
+use crate::environment;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::git::{Git, TreeEntry, Untracked};
+use crate::interpreter::{Candidates, Interpreter};
+use crate::interrupt::Interrupt;
+use crate::measure::{self, Measured, Schedule, StoppedBy};
+use crate::options::{Afterwards, CompareOptions, Destination, Task};
+use crate::output;
+use crate::progress::Progress;
+use crate::project::{Files, Project, file_name, join, normalize, shown};
+use crate::revisions;
+use crate::session::{Briefing, Collection, Launch, NotReady, Session};
+use crate::worker::{Talk, Worker, WorkerCommand};
+use crate::workspace::{self, Kept, Workspace};
+
+const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
+/// Untracked files of the working tree beyond this are more likely data than code.
+const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
+/// A side that is this busy while it should wait slows the other one down.
+const BUSY_SHARE: f64 = 0.1;
+/// Samples shorter than this say little.
+const SHORT_SAMPLE_NS: u64 = 20_000;
+/// What a generated version file is called.
+const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
+
+pub(crate) fn run(
+    options: &CompareOptions,
+    installation: &Installation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    for destination in &options.outputs.json {
+        if let Destination::File(path) = destination {
+            files::check_writable(path)?;
+        }
+    }
+    let started = Instant::now();
+    let git = Git::discover(&options.folder)?;
+    let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
+    let revisions = revisions::resolve(&git, &options.refs)?;
+    let mut draft = Draft::new(options, &config, revisions);
+    let mut progress = Progress::new(options.outputs.verbosity);
+
+    let setting = Setting {
+        options,
+        installation,
+        interrupt,
+        git: &git,
+        config: &config,
+        until: started + options.timeout,
+    };
+    let outcome = setting.fill(&mut draft, &mut progress);
+    progress.finish();
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(error) => {
+            let Some(failure) = error.downcast_ref::<Failure>() else {
+                return Err(error);
+            };
+            // A run that gave no numbers still gives its report to whoever asked for a file.
+            if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly) && !options.outputs.json.is_empty() {
+                draft.report.partial = failure.exit == Exit::StoppedEarly;
+                draft.warn(WarningCode::NothingMeasured, &failure.message, failure.hint.as_deref());
+                output::write_report(&draft.report, &options.outputs)?;
+            }
+            return Err(error);
+        }
+    };
+    output::write_report(&draft.report, &options.outputs)?;
+    Ok(exit)
+}
+
+/// The report as far as it is known.
+struct Draft {
+    report: Report,
+}
+
+impl Draft {
+    fn new(options: &CompareOptions, config: &Config, revisions: PerSide<Revision>) -> Self {
+        let seed = options.seed.unwrap_or_else(drawn_seed);
+        let threshold_percent = options
+            .threshold_percent
+            .or(config.threshold)
+            .unwrap_or(DEFAULT_THRESHOLD_PERCENT);
+        Draft {
+            report: Report {
+                schema_version: SCHEMA_VERSION,
+                tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+                partial: false,
+                revisions,
+                settings: Settings {
+                    threshold_percent,
+                    confidence_level: CONFIDENCE_LEVEL,
+                    replicates: options.replicates,
+                    timeout_seconds: options.timeout.as_secs_f64(),
+                    benchmarks_root: None,
+                    benchmarks_from: "head".to_owned(),
+                    keyword: options.keyword.clone(),
+                    all: options.all,
+                    module_roots: Vec::new(),
+                    tests_root: None,
+                    injected: config.inject.iter().chain(&options.inject).cloned().collect(),
+                },
+                seed,
+                machine: Machine {
+                    system: std::env::consts::OS.to_owned(),
+                    architecture: std::env::consts::ARCH.to_owned(),
+                    processor: processor_name(),
+                    cores: std::thread::available_parallelism().map_or(1, usize::from),
+                    pinned_core: None,
+                },
+                python: None,
+                target_functions: Vec::new(),
+                selection: Selection {
+                    rule: SelectionRule::All,
+                    reason: "every benchmark".to_owned(),
+                },
+                plan: None,
+                summary: Summary {
+                    counts: report::count(&[], &[]),
+                    total: None,
+                    geometric_mean: None,
+                },
+                comparisons: Vec::new(),
+                missing: Vec::new(),
+                warnings: Vec::new(),
+            },
+        }
+    }
+
+    fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
+        self.report.warnings.push(Warning {
+            code,
+            message: message.to_owned(),
+            hint: hint.map(str::to_owned),
+            benchmark: None,
+        });
+    }
+}
+
+/// What one run is given.
+struct Setting<'a> {
+    options: &'a CompareOptions,
+    installation: &'a Installation,
+    interrupt: &'a Interrupt,
+    git: &'a Git,
+    config: &'a Config,
+    until: Instant,
+}
+
+impl Setting<'_> {
+    fn fill(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Exit> {
+        let revisions = draft.report.revisions.clone();
+        for folder in workspace::sweep(self.git, Kept::Spare)? {
+            progress.detail(&format!("removed what an earlier run left in {}", folder.display()));
+        }
+        progress.step("reading the two revisions");
+        let (files, changed_paths) = self.files_of(&revisions)?;
+        let benchmarks_root = self.options.benchmarks_root.as_deref();
+        let project = Project::lay_out(self.config, self.git.top(), &files, benchmarks_root)?;
+        let interpreter = self.choose_interpreter(&project)?;
+        draft.report.settings.module_roots = project.module_roots.clone();
+        draft.report.settings.tests_root = project.tests_root.clone();
+        draft.report.settings.benchmarks_root = project.benchmarks_root.clone();
+        let python = Python {
+            path: interpreter.path.display().to_string(),
+            version: interpreter.version.clone(),
+            implementation: interpreter.implementation.clone(),
+            pytest: interpreter.pytest.clone(),
+        };
+        draft.report.python = Some(PerSide::new(python.clone(), python));
+        let root = self.benchmarks_root(&project, &files)?;
+        progress.detail(&format!(
+            "code: {}; tests: {}; benchmarks: {root}",
+            project.module_roots.join(", "),
+            project.tests_root.as_deref().unwrap_or("none"),
+        ));
+        self.go_on()?;
+
+        progress.step("checking both revisions out");
+        let mut workspace = Workspace::create(self.git)?;
+        workspace.check_out(self.git, revisions.as_ref().map(|revision| revision.commit.as_str()))?;
+        let outcome = self.in_workspace(draft, progress, &project, &files, &changed_paths, &interpreter, &root, &mut workspace);
+        if self.options.worktrees == Afterwards::Keep {
+            workspace.keep(self.git)?;
+            progress.finish();
+            self.say_how_to_run(&workspace, &project, &interpreter, &root);
+        }
+        let left = workspace.close(self.git);
+        if !left.is_empty() {
+            let paths: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+            draft.warn(
+                WarningCode::LeftBehind,
+                &format!("could not be removed: {}", paths.join(", ")),
+                Some("`deadheat clean` tries again"),
+            );
+        }
+        outcome
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
+    fn in_workspace(
+        &self,
+        draft: &mut Draft,
+        progress: &mut Progress,
+        project: &Project,
+        files: &Files,
+        changed_paths: &BTreeSet<String>,
+        interpreter: &Interpreter,
+        root: &str,
+        workspace: &mut Workspace,
+    ) -> anyhow::Result<Exit> {
+        let checkouts = PerSide::new(workspace.worktree(Side::Base), workspace.worktree(Side::Head));
+        let mut paths = changed_paths.clone();
+        if draft.report.revisions.head.dirty {
+            paths.extend(self.lay_working_tree_over(project, checkouts.head)?);
+        }
+        self.copy_generated(project, checkouts, draft)?;
+        self.go_on()?;
+
+        progress.step("comparing the code");
+        let differences = changes::find(project, &paths, files, checkouts)?;
+        draft.report.warnings.extend(differences.warnings.iter().cloned());
+        draft.report.target_functions = match &self.options.functions {
+            Some(asked) => changes::name_targets(asked, &differences.targets, files, checkouts)?,
+            None => differences.targets.clone(),
+        };
+        draft.report.selection = selection(self.options, &differences, &draft.report.target_functions);
+        if draft.report.selection.rule == SelectionRule::NothingChanged {
+            draft.warn(
+                WarningCode::NothingChanged,
+                "no code that a benchmark could run differs between the two revisions",
+                Some("--all measures all the same, which shows what this machine's noise does"),
+            );
+            return Ok(Exit::Done);
+        }
+        progress.note(&found(&draft.report.target_functions, &differences));
+
+        let shares_files = !paths.iter().any(|path| project.is_shared(path));
+        let mut stage = Stage {
+            setting: self,
+            briefing: Briefing {
+                hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
+                    protocol: protocol::VERSION,
+                    worktree: checkouts.get(side).display().to_string(),
+                    repository: self.git.top().display().to_string(),
+                    project: project.folder.clone(),
+                    import_folders: project.import_folders.clone(),
+                    roots: project.roots(),
+                    code_names: project.code_names.clone(),
+                    test_packages: project.test_packages.clone(),
+                    loose_names: project.loose_names.clone(),
+                }),
+                paths: Vec::new(),
+                keyword: self.options.keyword.clone(),
+            },
+            launcher: Launcher {
+                commands: checkouts.map(|checkout| WorkerCommand {
+                    interpreter: interpreter.path.clone(),
+                    script: self.installation.worker_file("__main__.py"),
+                    folder: checkout.to_owned(),
+                    environment: self.environment(),
+                }),
+                cores: Cores::not_pinned(),
+                logs: workspace.logs(),
+                started: 0,
+                interrupt: self.interrupt.clone(),
+            },
+        };
+
+        progress.step("collecting the benchmarks");
+        let mut base_own = BTreeSet::new();
+        if !shares_files {
+            stage.briefing.paths = benchmarks::paths_to_collect(root, &project.folder, files, checkouts.base);
+            // A collection of base's own files that fails counts as none.
+            if checkouts.base.join(root).exists()
+                && let Ok(own) = stage.collect(Side::Base)
+            {
+                base_own.extend(own.benchmarks);
+            }
+            benchmarks::share_head_benchmarks(root, checkouts)?;
+        }
+        self.inject(checkouts)?;
+        stage.briefing.paths = benchmarks::paths_to_collect(root, &project.folder, files, checkouts.head);
+        let collecting = Instant::now();
+        let shared = PerSide::try_from_fn(|side| {
+            self.go_on()?;
+            stage.collect(side).map_err(|problem| self.explain(problem.into_error(side), project))
+        })?;
+        let collecting = collecting.elapsed();
+        if shares_files {
+            base_own.extend(shared.base.benchmarks.iter().cloned());
+        }
+        let (runnable, missing) = benchmarks::match_sides(&shared, &base_own);
+        draft.report.missing = missing;
+        if shared.head.deselected > 0 {
+            draft.warn(
+                WarningCode::Deselected,
+                &format!(
+                    "pytest deselected {} benchmarks by -k or by the project's own options",
+                    shared.head.deselected
+                ),
+                None,
+            );
+        }
+        if runnable.is_empty() {
+            return Err(self.explain(no_benchmarks(root, &shared, self.options.keyword.as_deref()), project));
+        }
+
+        if self.options.task == Task::Plan {
+            draft.report.plan = Some(self.plan(&mut stage, &runnable, collecting, progress, draft.report.seed)?);
+            return Ok(Exit::Done);
+        }
+        let cores = Cores::choose(self.options.pinning)?;
+        draft.report.machine.pinned_core = cores.measuring;
+        self.warn_of_cores(&cores, draft);
+        stage.launcher.cores = cores;
+        let schedule = Schedule {
+            replicates: self.options.replicates,
+            seed: draft.report.seed,
+            until: self.until,
+        };
+        let measured = measure::measure(&schedule, &stage.briefing, &runnable, &mut stage.launcher, &mut |event| {
+            progress.measuring(event);
+        })?;
+        Ok(conclude(draft, runnable, measured, &base_own))
+    }
+
+    /// All files at either revision, and the paths that differ.
+    fn files_of(&self, revisions: &PerSide<Revision>) -> anyhow::Result<(Files, BTreeSet<String>)> {
+        let trees = PerSide::try_from_fn(|side| self.git.tree(&revisions.get(side).commit))?;
+        for side in Side::BOTH {
+            if let Some(entry) = trees.get(side).iter().find(|entry| entry.is_submodule()) {
+                return Err(Failure::usage(format!(
+                    "{} has a submodule (`{}`), and submodules are not supported yet",
+                    revisions.get(side).name,
+                    entry.path
+                ))
+                .hint("compare refs without submodules")
+                .into());
+            }
+        }
+        let changed = self.git.changed_paths(&revisions.base.commit, &revisions.head.commit)?;
+        let mut paths: BTreeSet<String> = trees.base.into_iter().chain(trees.head).map(|TreeEntry { path, .. }| path).collect();
+        if revisions.head.dirty {
+            paths.extend(self.git.untracked_paths(Untracked::NotIgnored, &[String::new()])?);
+        }
+        Ok((Files::new(paths), changed.into_iter().collect()))
+    }
+
+    fn benchmarks_root(&self, project: &Project, files: &Files) -> anyhow::Result<String> {
+        let Some(root) = &project.benchmarks_root else {
+            return Err(Failure::nothing_measured(
+                "no benchmarks were found: there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with Python files at either ref",
+            )
+            .hint("say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml")
+            .into());
+        };
+        if files.below(root).next().is_some() || files.below("").any(|path| path == root) {
+            return Ok(root.clone());
+        }
+        let failure = Failure::nothing_measured(format!(
+            "the benchmarks root `{}` does not exist at either ref",
+            shown(root)
+        ));
+        let failure = if self.git.top().join(root).exists() {
+            failure.hint("it is in your working tree, but not committed: commit it, or compare with --working-tree")
+        } else {
+            let folders: BTreeSet<&str> = files
+                .below("")
+                .filter(|path| path.ends_with(".py"))
+                .map(crate::project::parent)
+                .collect();
+            failure
+                .hint("it is relative to pyproject.toml: --benchmarks-root DIR")
+                .near(root, folders)
+        };
+        Err(failure.into())
+    }
+
+    fn choose_interpreter(&self, project: &Project) -> Result<Interpreter, Failure> {
+        let top = self.git.top();
+        Candidates {
+            option: self.options.python.clone(),
+            configured: self.config.python.clone(),
+            configuration_folder: self.config.folder.clone(),
+            active_environment: std::env::var_os("VIRTUAL_ENV")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            project_folders: vec![top.join(&project.folder), top.to_owned()],
+            own: self.installation.interpreter.clone(),
+        }
+        .choose(&self.installation.worker_file("probe.py"))
+    }
+
+    fn environment(&self) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+        let passed: Vec<String> = self.config.pass_env.iter().chain(&self.options.pass_env).cloned().collect();
+        environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
+    }
+
+    /// Ends the run where the user or the clock wants it.
+    fn go_on(&self) -> Result<(), Failure> {
+        if self.interrupt.is_asked() {
+            return Err(Failure::stopped());
+        }
+        if Instant::now() >= self.until {
+            return Err(Failure::stopped().hint("--timeout ended the run during set-up; give it more time"));
+        }
+        Ok(())
+    }
+
+    /// Brings the uncommitted state into head's worktree and returns the paths that it changed.
+    fn lay_working_tree_over(&self, project: &Project, head: &Path) -> anyhow::Result<Vec<String>> {
+        let top = self.git.top();
+        let mut paths = self.git.uncommitted_paths()?;
+        let untracked = self.git.untracked_paths(Untracked::NotIgnored, &project.roots())?;
+        let sizes = files::sizes(top, &untracked);
+        let total: u64 = sizes.iter().map(|(size, _)| size).sum();
+        if total > MOST_UNTRACKED_BYTES {
+            let largest: Vec<String> = sizes
+                .iter()
+                .take(5)
+                .map(|(size, path)| format!("{path} ({} KiB)", size >> 10))
+                .collect();
+            return Err(Failure::usage(format!(
+                "--working-tree: the untracked files hold {} MiB, more than 10 MiB: {}",
+                total >> 20,
+                largest.join(", ")
+            ))
+            .hint("commit them, move them away, or let git ignore them")
+            .into());
+        }
+        paths.extend(untracked);
+        for path in &paths {
+            files::replace(&top.join(path), &head.join(path))?;
+        }
+        Ok(paths)
+    }
+
+    /// Version files that a build generates and git ignores are the same for both sides; without them, the package
+    /// often cannot be imported.
+    fn copy_generated(&self, project: &Project, checkouts: PerSide<&Path>, draft: &mut Draft) -> anyhow::Result<()> {
+        let ignored = self.git.untracked_paths(Untracked::Ignored, &project.module_roots)?;
+        for path in ignored {
+            if !GENERATED.contains(&file_name(&path)) {
+                continue;
+            }
+            let mut copied = false;
+            for side in Side::BOTH {
+                let to = checkouts.get(side).join(&path);
+                if !to.exists() {
+                    files::replace(&self.git.top().join(&path), &to)?;
+                    copied = true;
+                }
+            }
+            if copied {
+                draft.warn(
+                    WarningCode::GeneratedFileCopied,
+                    &format!("`{path}`, which git ignores, was copied from the working tree into both worktrees"),
+                    None,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn inject(&self, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
+        let top = self.git.top();
+        let typed = self.options.inject.iter().map(|path| (&self.options.folder, path));
+        let configured = self.config.inject.iter().map(|path| (&self.config.folder, path));
+        for (folder, path) in configured.chain(typed) {
+            let absolute = folder.join(path);
+            let inside = absolute
+                .strip_prefix(top)
+                .ok()
+                .and_then(|path| normalize(&path.to_string_lossy()))
+                .filter(|path| !path.is_empty());
+            let Some(inside) = inside else {
+                return Err(Failure::usage(format!("--inject {path}: it lies outside the repository"))
+                    .hint("only files of the working tree can be injected")
+                    .into());
+            };
+            let from = top.join(&inside);
+            if std::fs::symlink_metadata(&from).is_err() {
+                return Err(Failure::usage(format!("--inject {path}: there is no such file or folder"))
+                    .hint("it is relative to the folder that deadheat is started in")
+                    .into());
+            }
+            for side in Side::BOTH {
+                files::replace(&from, &checkouts.get(side).join(&inside))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what would help to a failed import: a module that exists in the working tree alone, because git ignores
+    /// it, is what a fresh checkout lacks most often.
+    fn explain(&self, error: anyhow::Error, project: &Project) -> anyhow::Error {
+        let Some(failure) = error.downcast_ref::<Failure>() else {
+            return error;
+        };
+        match self.ignored_module_in(&failure.message, project) {
+            Some(path) => Failure {
+                exit: failure.exit,
+                message: failure.message.clone(),
+                hint: Some(format!(
+                    "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} copies it to both sides (if it is the same for both)"
+                )),
+            }
+            .into(),
+            None => error,
+        }
+    }
+
+    fn ignored_module_in(&self, message: &str, project: &Project) -> Option<String> {
+        let quoted = |after: &str| message.rsplit_once(after)?.1.split('\'').next().map(str::to_owned);
+        let missing = quoted("No module named '");
+        let from = quoted("cannot import name '").and_then(|name| Some(format!("{}.{name}", quoted("' from '")?)));
+        let dotted = missing.or(from)?;
+        let relative = dotted.replace('.', "/");
+        let top = self.git.top();
+        for folder in &project.import_folders {
+            let path = join(folder, &relative);
+            let parent = top.join(crate::project::parent(&path));
+            let stem = file_name(&path);
+            let entries = std::fs::read_dir(parent).ok()?;
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name == stem || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) {
+                    let path = join(crate::project::parent(&path), &name);
+                    if self.git.ignores(&path).unwrap_or(false) {
+                        return Some(path);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn warn_of_cores(&self, cores: &Cores, draft: &mut Draft) {
+        if cores.measuring.is_none() {
+            let message = match self.options.pinning {
+                Pinning::Off => "not pinned to a core, as asked: no error rate is claimed for the verdicts",
+                _ => "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts",
+            };
+            let hint = "run it again, and trust what both runs say";
+            draft.warn(WarningCode::NotPinned, message, Some(hint));
+        } else if cores.is_shared_with_driver() {
+            draft.warn(
+                WarningCode::SharedCore,
+                "there is one core only: deadheat itself runs beside what it measures",
+                None,
+            );
+        }
+    }
+
+    /// Runs every benchmark once to tell how long a run would take.
+    fn plan(
+        &self,
+        stage: &mut Stage<'_>,
+        runnable: &[String],
+        collecting: Duration,
+        progress: &mut Progress,
+        seed: u64,
+    ) -> anyhow::Result<Plan> {
+        progress.step("trying every benchmark once");
+        let schedule = Schedule {
+            replicates: 1,
+            seed,
+            until: self.until,
+        };
+        let started = Instant::now();
+        measure::measure(&schedule, &stage.briefing, runnable, &mut stage.launcher, &mut |event| {
+            progress.measuring(event);
+        })?;
+        let replicate = started.elapsed();
+        let total = collecting + replicate * u32::try_from(self.options.replicates).unwrap_or(u32::MAX);
+        Ok(Plan {
+            benchmarks: runnable.to_vec(),
+            estimated_seconds: total.as_secs_f64(),
+        })
+    }
+
+    fn say_how_to_run(&self, workspace: &Workspace, project: &Project, interpreter: &Interpreter, root: &str) {
+        let mut text = format!("kept {}; to run one side by hand:\n", workspace.folder().display());
+        for side in Side::BOTH {
+            let worktree = workspace.worktree(side);
+            let path: Vec<String> = project
+                .import_folders
+                .iter()
+                .map(|folder| worktree.join(folder).display().to_string())
+                .collect();
+            text.push_str(&format!(
+                "  cd '{}' && PYTHONPATH='{}' '{}' -m pytest '{root}'\n",
+                worktree.join(&project.folder).display(),
+                path.join(":"),
+                interpreter.path.display()
+            ));
+        }
+        text.push_str("`deadheat clean` removes both worktrees");
+        output::print_note(&text);
+    }
+}
+
+/// Workers of this run.
+struct Launcher {
+    commands: PerSide<WorkerCommand>,
+    cores: Cores,
+    logs: PathBuf,
+    started: usize,
+    interrupt: Interrupt,
+}
+
+impl Launch for Launcher {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+        self.started += 1;
+        let log = self.logs.join(format!("{:04}-{side}.log", self.started));
+        let worker = Worker::start(self.commands.get(side), seed, &self.cores, log, self.interrupt.clone())?;
+        Ok(Box::new(worker))
+    }
+}
+
+struct Stage<'a> {
+    setting: &'a Setting<'a>,
+    briefing: Briefing,
+    launcher: Launcher,
+}
+
+impl Stage<'_> {
+    /// What pytest collects on one side, in a process of its own. It also leaves the bytecode for those that follow.
+    fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
+        let left = self.setting.until.saturating_duration_since(Instant::now());
+        let (session, collection) = Session::open(&mut self.launcher, &self.briefing, side, 0, left)?;
+        session.stop();
+        Ok(collection)
+    }
+}
+
+fn selection(options: &CompareOptions, differences: &Differences, targets: &[TargetFunction]) -> Selection {
+    let all = |reason: String| Selection {
+        rule: SelectionRule::All,
+        reason,
+    };
+    if options.all {
+        return all("every benchmark, as asked (--all)".to_owned());
+    }
+    if let Some(first) = differences.unattributed.first() {
+        let more = match differences.unattributed.len() {
+            1 => String::new(),
+            count => format!(", and {} more such changes", count - 1),
+        };
+        return all(format!("every benchmark: `{}` {}{more}", first.path, first.what));
+    }
+    if targets.is_empty() {
+        return Selection {
+            rule: SelectionRule::NothingChanged,
+            reason: "no code that a benchmark could run differs".to_owned(),
+        };
+    }
+    all("every benchmark".to_owned())
+}
+
+fn found(targets: &[TargetFunction], differences: &Differences) -> String {
+    match (targets.len(), differences.unattributed.len()) {
+        (0, 0) => "no function changed".to_owned(),
+        (0, _) => "no function changed, but other things did".to_owned(),
+        (1, _) => "1 changed function".to_owned(),
+        (count, _) => format!("{count} changed functions"),
+    }
+}
+
+fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>) -> anyhow::Error {
+    let error = Side::BOTH
+        .into_iter()
+        .rev()
+        .find_map(|side| shared.get(side).errors.first().map(|error| (side, error)));
+    if let Some((side, error)) = error {
+        return Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
+            error.node, error.message
+        ))
+        .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
+        .into();
+    }
+    let one_sided = [(Side::Base, &shared.base), (Side::Head, &shared.head)]
+        .into_iter()
+        .find(|(_, collection)| !collection.benchmarks.is_empty());
+    let failure = match (one_sided, keyword) {
+        (Some((side, collection)), _) => Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides: pytest collects {} on {side} and none of them on {}",
+            collection.benchmarks.len(),
+            side.other()
+        )),
+        (None, Some(keyword)) => Failure::nothing_measured(format!(
+            "no benchmark in `{}` matches -k '{keyword}'",
+            shown(root)
+        )),
+        (None, None) => Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root)))
+            .hint("a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker"),
+    };
+    failure.into()
+}
+
+/// Turns what was measured into the report and the exit code.
+fn conclude(draft: &mut Draft, runnable: Vec<String>, measured: Measured, base_own: &BTreeSet<String>) -> Exit {
+    let report = &mut draft.report;
+    let Measured {
+        mut replicates,
+        setbacks,
+        idle,
+        project_modules,
+        stopped,
+    } = measured;
+    report.missing.extend(
+        setbacks
+            .into_iter()
+            .map(|setback| benchmarks::missing_after(setback, base_own)),
+    );
+    let known: BTreeSet<String> = report.missing.iter().map(|row| row.benchmark.clone()).collect();
+    let mut rows = Vec::new();
+    let mut short = 0;
+    for benchmark in runnable {
+        let replicates = replicates.remove(&benchmark).unwrap_or_default();
+        if replicates.len() < FEWEST_REPLICATES {
+            if !known.contains(&benchmark) {
+                report.missing.push(Missing {
+                    benchmark,
+                    side: None,
+                    reason: MissingReason::Unfinished,
+                    message: "the run ended before it was measured".to_owned(),
+                });
+            }
+            continue;
+        }
+        let mut warnings = Vec::new();
+        for side in Side::BOTH {
+            let share = idle.get(&benchmark).map_or(0.0, |idle| idle.get(side).share());
+            if share > BUSY_SHARE {
+                warnings.push(Warning {
+                    code: WarningCode::IdleSideBusy,
+                    message: format!(
+                        "{side} used the processor for {:.0} % of the time in which only {} should have run",
+                        share * 100.0,
+                        side.other()
+                    ),
+                    hint: Some("a background thread or a server of the benchmark distorts both times".to_owned()),
+                    benchmark: Some(benchmark.clone()),
+                });
+            }
+        }
+        let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
+        if replicates.iter().flat_map(|replicate| &replicate.pairs).all(|pair| shortest(pair) < SHORT_SAMPLE_NS) {
+            short += 1;
+        }
+        rows.push((benchmark, replicates, warnings));
+    }
+    let (comparisons, total, geometric_mean) =
+        report::judge(rows, Threshold::from_percent(report.settings.threshold_percent));
+    report.summary = Summary {
+        counts: report::count(&comparisons, &report.missing),
+        total,
+        geometric_mean,
+    };
+    report.comparisons = comparisons;
+    let measured_any = !report.comparisons.is_empty();
+    if short > 0 {
+        draft.warn(
+            WarningCode::FewSamples,
+            &format!("{short} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"),
+            Some("such times are mostly noise: give them more iterations, or raise --replicates"),
+        );
+    }
+    if measured_any && (project_modules.base == 0 || project_modules.head == 0) {
+        draft.warn(
+            WarningCode::ProjectNotImported,
+            "no benchmark imported the project's code, so that its changes cannot be in these numbers",
+            Some("is module-root in pyproject.toml right? do the benchmarks run the code in other processes?"),
+        );
+    }
+    if let Some(by) = stopped {
+        draft.report.partial = true;
+        let message = match by {
+            StoppedBy::User => "stopped by the user before all replicates were done",
+            StoppedBy::Timeout => "stopped by --timeout before all replicates were done",
+        };
+        draft.warn(WarningCode::StoppedEarly, message, None);
+        return Exit::StoppedEarly;
+    }
+    if measured_any { Exit::Done } else { Exit::NothingMeasured }
+}
+
+fn drawn_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Kept below 2^53, so that every reader of JSON reads the same number.
+    RandomState::new().hash_one(std::process::id()) >> 11
+}
+
+fn processor_name() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}

@@ -1,0 +1,204 @@
+//! `[tool.deadheat]` of the project's `pyproject.toml`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use toml::{Table, Value};
+
+use crate::failure::Failure;
+
+/// What the configuration says; paths as written, relative to `folder`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Config {
+    /// The folder of the file that was read, or where deadheat was started when there is none.
+    pub(crate) folder: PathBuf,
+    pub(crate) module_root: Option<String>,
+    pub(crate) tests_root: Option<String>,
+    pub(crate) benchmarks_root: Option<String>,
+    pub(crate) python: Option<String>,
+    pub(crate) threshold: Option<f64>,
+    pub(crate) inject: Vec<String>,
+    pub(crate) pass_env: Vec<String>,
+}
+
+const KEYS: [&str; 7] = [
+    "module-root",
+    "tests-root",
+    "benchmarks-root",
+    "python",
+    "threshold",
+    "inject",
+    "pass-env",
+];
+
+impl Config {
+    /// Reads the nearest `pyproject.toml` at or above `start`, inside the repository; or the given file.
+    pub(crate) fn load(start: &Path, repository: &Path, file: Option<&Path>) -> anyhow::Result<Self> {
+        let path = match file {
+            Some(file) => {
+                let path = start.join(file);
+                if !path.is_file() {
+                    return Err(Failure::usage(format!("--config-file {}: there is no such file", file.display())).into());
+                }
+                Some(path)
+            }
+            None => start
+                .ancestors()
+                .take_while(|folder| folder.starts_with(repository))
+                .map(|folder| folder.join("pyproject.toml"))
+                .find(|path| path.is_file()),
+        };
+        let Some(path) = path else {
+            return Ok(Config {
+                folder: repository.to_owned(),
+                ..Config::default()
+            });
+        };
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let folder = path.parent().unwrap_or(repository).to_owned();
+        Self::parse(&text, folder).map_err(|failure| {
+            Failure {
+                message: format!("{}: {}", path.display(), failure.message),
+                ..failure
+            }
+            .into()
+        })
+    }
+
+    fn parse(text: &str, folder: PathBuf) -> Result<Self, Failure> {
+        let document: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| Failure::usage(format!("not valid TOML: {error}")))?;
+        let tool = |name: &str| -> Result<Option<&Table>, Failure> {
+            match document.get("tool").and_then(|tool| tool.get(name)) {
+                None => Ok(None),
+                Some(Value::Table(table)) => Ok(Some(table)),
+                Some(_) => Err(Failure::usage(format!("`tool.{name}` must be a table"))),
+            }
+        };
+        let mut config = Config {
+            folder,
+            ..Config::default()
+        };
+        if let Some(table) = tool("deadheat")? {
+            for (key, value) in table {
+                config.set(key, value)?;
+            }
+        } else if let Some(table) = tool("codeflash")? {
+            // That tool's other keys are its own.
+            for key in ["module-root", "tests-root", "benchmarks-root"] {
+                if let Some(value) = table.get(key) {
+                    config.set(key, value)?;
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), Failure> {
+        let wrong = |expected: &str| {
+            Failure::usage(format!(
+                "`{key}` must be {expected}, not {} ({value})",
+                value.type_str()
+            ))
+        };
+        let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("a string"));
+        let texts = || -> Result<Vec<String>, Failure> {
+            let items = value.as_array().ok_or_else(|| wrong("a list of strings"))?;
+            items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong("a list of strings")))
+                .collect()
+        };
+        match key {
+            "module-root" => self.module_root = Some(text()?),
+            "tests-root" => self.tests_root = Some(text()?),
+            "benchmarks-root" => self.benchmarks_root = Some(text()?),
+            "python" => self.python = Some(text()?),
+            "threshold" => {
+                let percent = match value {
+                    Value::Integer(number) => Some(*number as f64),
+                    Value::Float(number) => Some(*number),
+                    Value::String(text) => parse_percent(text).ok(),
+                    _ => None,
+                };
+                let percent = percent.filter(|percent| percent.is_finite() && *percent > 0.0);
+                self.threshold = Some(percent.ok_or_else(|| wrong("a percentage above 0"))?);
+            }
+            "inject" => self.inject = texts()?,
+            "pass-env" => self.pass_env = texts()?,
+            _ => return Err(Failure::usage(format!("unknown key `{key}`"))
+                .hint(format!("the keys are {}", KEYS.join(", ")))
+                .near(key, KEYS)),
+        }
+        Ok(())
+    }
+}
+
+/// `2` or `2%`.
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text
+        .trim()
+        .trim_end_matches('%')
+        .trim_end()
+        .parse()
+        .map_err(|_| format!("`{text}` is no percentage; write 2 or 2%"))?;
+    if !number.is_finite() || number <= 0.0 {
+        return Err("the percentage must be above 0".to_owned());
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, Failure> {
+        Config::parse(text, PathBuf::new())
+    }
+
+    #[test]
+    fn keys_are_read() {
+        let config = parse(
+            "[tool.deadheat]\nmodule-root = 'src'\nbenchmarks-root = 'bench'\nthreshold = '3%'\ninject = ['a', 'b']\n",
+        )
+        .unwrap();
+        assert_eq!(config.module_root.as_deref(), Some("src"));
+        assert_eq!(config.benchmarks_root.as_deref(), Some("bench"));
+        assert_eq!(config.threshold, Some(3.0));
+        assert_eq!(config.inject, ["a", "b"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_near_matches() {
+        let failure = parse("[tool.deadheat]\nbenchmark-root = 'bench'\n").unwrap_err();
+        assert_eq!(failure.message, "unknown key `benchmark-root`");
+        assert!(failure.hint.unwrap().contains("`benchmarks-root`"));
+    }
+
+    #[test]
+    fn the_other_tools_roots_are_read_where_ours_are_missing() {
+        let config = parse("[tool.codeflash]\nmodule-root = 'src'\nformatter-cmds = ['black']\n").unwrap();
+        assert_eq!(config.module_root.as_deref(), Some("src"));
+        let both = "[tool.codeflash]\nmodule-root = 'src'\n[tool.deadheat]\ntests-root = 't'\n";
+        assert_eq!(parse(both).unwrap().module_root, None);
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_and_broken_files_are_errors() {
+        assert!(parse("[tool.deadheat]\nthreshold = 0\n").is_err());
+        assert!(parse("[tool.deadheat]\nthreshold = true\n").is_err());
+        assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
+        assert!(parse("[tool]\ndeadheat = 3\n").is_err());
+        assert!(parse("[tool.deadheat\n").unwrap_err().message.starts_with("not valid TOML"));
+    }
+
+    #[test]
+    fn percentages() {
+        assert_eq!(parse_percent("2"), Ok(2.0));
+        assert_eq!(parse_percent("0.25 %"), Ok(0.25));
+        assert!(parse_percent("0").is_err());
+        assert!(parse_percent("nan").is_err());
+        assert!(parse_percent("two").is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! The `git` command, run as the user would run it but without the variables that a hook or an alias sets.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::failure::Failure;
+
+/// One repository, addressed by the top folder of a checkout.
+#[derive(Clone, Debug)]
+pub(crate) struct Git {
+    top: PathBuf,
+    cleared: Vec<String>,
+}
+
+/// One entry of a commit's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreeEntry {
+    pub(crate) mode: String,
+    pub(crate) object: String,
+    pub(crate) path: String,
+}
+
+impl TreeEntry {
+    pub(crate) fn is_submodule(&self) -> bool {
+        self.mode == "160000"
+    }
+}
+
+/// What a git command printed; `None` as output where it ended with an error.
+struct Answer {
+    stdout: Option<Vec<u8>>,
+    stderr: String,
+}
+
+impl Git {
+    /// A `git` that is not tied to a repository yet.
+    pub(crate) fn anywhere(folder: &Path) -> anyhow::Result<Self> {
+        let variables = Command::new("git")
+            .args(["rev-parse", "--local-env-vars"])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| {
+                Failure::tool(format!("cannot run git: {error}")).hint("install git, or put it on the PATH")
+            })?;
+        let cleared = String::from_utf8_lossy(&variables.stdout)
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        Ok(Git {
+            top: folder.to_owned(),
+            cleared,
+        })
+    }
+
+    /// Finds the repository around a folder.
+    pub(crate) fn discover(folder: &Path) -> anyhow::Result<Self> {
+        let mut git = Self::anywhere(folder)?;
+        let answer = git.ask(["rev-parse", "--is-bare-repository", "--show-toplevel"])?;
+        let Some(stdout) = answer.stdout else {
+            if answer.stderr.contains("must be run in a work tree") {
+                return Err(Failure::usage(format!("{} is a bare repository", folder.display()))
+                    .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
+                    .into());
+            }
+            return Err(Failure::usage(format!(
+                "{} is not inside a git repository: {}",
+                folder.display(),
+                answer.stderr.trim()
+            ))
+            .hint("deadheat compares two refs of a repository; change into one")
+            .into());
+        };
+        let text = stdout.strip_suffix(b"\n").unwrap_or(&stdout);
+        let top = text.splitn(2, |&byte| byte == b'\n').nth(1).unwrap_or_default();
+        git.top = PathBuf::from(OsStr::from_bytes(top));
+        Ok(git)
+    }
+
+    /// A repository known by a checkout of it, without asking git.
+    pub(crate) fn at(top: &Path, like: &Git) -> Self {
+        Git {
+            top: top.to_owned(),
+            cleared: like.cleared.clone(),
+        }
+    }
+
+    /// The variables that git sets for hooks and aliases.
+    pub(crate) fn local_variables(&self) -> &[String] {
+        &self.cleared
+    }
+
+    pub(crate) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    fn ask<I, S>(&self, arguments: I) -> anyhow::Result<Answer>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(&self.top).stdin(Stdio::null());
+        for name in &self.cleared {
+            command.env_remove(name);
+        }
+        // No lock is taken to refresh the user's index, nobody is asked for a password, and Ctrl-C in the terminal
+        // reaches deadheat alone, so that no git command is cut off half-way.
+        command
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C")
+            .process_group(0);
+        let output = command.output().context("cannot run git")?;
+        Ok(Answer {
+            stdout: output.status.success().then_some(output.stdout),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs a command that is expected to succeed; git's own words are the error.
+    pub(crate) fn run<I, S>(&self, arguments: I) -> anyhow::Result<Vec<u8>>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let arguments: Vec<OsString> = arguments.into_iter().map(|part| part.as_ref().to_owned()).collect();
+        let answer = self.ask(&arguments)?;
+        answer.stdout.ok_or_else(|| {
+            let shown: Vec<String> = arguments
+                .iter()
+                .map(|part| part.to_string_lossy().into_owned())
+                .collect();
+            Failure::tool(format!("git {} failed: {}", shown.join(" "), answer.stderr.trim())).into()
+        })
+    }
+
+    /// The first line of a command's output; `None` where it ends with an error or prints nothing.
+    pub(crate) fn line<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Option<String>> {
+        let answer = self.ask(arguments)?;
+        Ok(answer.stdout.and_then(|stdout| {
+            let text = String::from_utf8_lossy(&stdout).trim().to_owned();
+            (!text.is_empty()).then_some(text)
+        }))
+    }
+
+    /// The full hash of the commit that a ref stands for.
+    pub(crate) fn commit(&self, name: &str) -> anyhow::Result<Option<String>> {
+        self.line([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &format!("{name}^{{commit}}"),
+        ])
+    }
+
+    /// The names of branches, remote branches and tags, for "did you mean".
+    pub(crate) fn ref_names(&self) -> anyhow::Result<Vec<String>> {
+        let names = self.run([
+            "for-each-ref",
+            "--format=%(refname:short)",
+            "refs/heads",
+            "refs/remotes",
+            "refs/tags",
+        ])?;
+        Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
+    }
+
+    pub(crate) fn tree(&self, commit: &str) -> anyhow::Result<Vec<TreeEntry>> {
+        let listing = self.run(["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        Ok(split_nul(&listing)
+            .filter_map(|entry| {
+                // mode SP type SP object TAB path
+                let (facts, path) = entry.split_once('\t')?;
+                let mut facts = facts.split(' ');
+                Some(TreeEntry {
+                    mode: facts.next()?.to_owned(),
+                    object: facts.nth(1)?.to_owned(),
+                    path: path.to_owned(),
+                })
+            })
+            .collect())
+    }
+
+    /// Paths that differ between two commits.
+    pub(crate) fn changed_paths(&self, base: &str, head: &str) -> anyhow::Result<Vec<String>> {
+        let listing = self.run(["diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head])?;
+        Ok(split_nul(&listing).collect())
+    }
+
+    /// Tracked paths whose content in the working tree is not that of `HEAD`.
+    pub(crate) fn uncommitted_paths(&self) -> anyhow::Result<Vec<String>> {
+        let listing = self.run(["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--"])?;
+        Ok(split_nul(&listing).collect())
+    }
+
+    /// Untracked paths below some folders: those that git would add, or those that it ignores.
+    pub(crate) fn untracked_paths(&self, kind: Untracked, below: &[String]) -> anyhow::Result<Vec<String>> {
+        if below.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut arguments = vec!["ls-files", "-z", "--others", "--exclude-standard"];
+        if kind == Untracked::Ignored {
+            arguments.push("--ignored");
+        }
+        arguments.push("--");
+        let literal: Vec<String> = below.iter().map(|path| format!(":(top,literal){path}")).collect();
+        arguments.extend(literal.iter().map(String::as_str));
+        let listing = self.run(arguments)?;
+        Ok(split_nul(&listing).collect())
+    }
+
+    /// Whether git ignores a path (relative to the top).
+    pub(crate) fn ignores(&self, path: &str) -> anyhow::Result<bool> {
+        Ok(self.ask(["check-ignore", "--quiet", "--", path])?.stdout.is_some())
+    }
+
+    pub(crate) fn add_worktree(&self, path: &Path, commit: &str) -> anyhow::Result<()> {
+        let reason = format!("in use by deadheat, process {}", std::process::id());
+        let arguments: [&OsStr; 9] = [
+            "worktree".as_ref(),
+            "add".as_ref(),
+            "--quiet".as_ref(),
+            "--detach".as_ref(),
+            "--lock".as_ref(),
+            "--reason".as_ref(),
+            reason.as_ref(),
+            path.as_os_str(),
+            commit.as_ref(),
+        ];
+        self.run(arguments).map(|_| ())
+    }
+
+    /// Removes one worktree by name, with whatever a run left in it.
+    pub(crate) fn remove_worktree(&self, path: &Path) -> anyhow::Result<()> {
+        // Twice: once for what is not committed in it, once for its lock.
+        let arguments: [&OsStr; 5] = [
+            "worktree".as_ref(),
+            "remove".as_ref(),
+            "--force".as_ref(),
+            "--force".as_ref(),
+            path.as_os_str(),
+        ];
+        self.run(arguments).map(|_| ())
+    }
+
+    /// The checkouts that git knows of, to see whether one of ours is still among them.
+    pub(crate) fn worktree_paths(&self) -> anyhow::Result<HashSet<PathBuf>> {
+        let listing = self.run(["worktree", "list", "--porcelain", "-z"])?;
+        Ok(listing
+            .split(|&byte| byte == 0)
+            .filter_map(|line| line.strip_prefix(b"worktree "))
+            .map(|path| PathBuf::from(OsStr::from_bytes(path)))
+            .collect())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Untracked {
+    NotIgnored,
+    Ignored,
+}
+
+/// Paths that are no UTF-8 cannot be Python modules; they are shown, never opened by these names.
+fn split_nul(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
+    bytes
+        .split(|&byte| byte == 0)
+        .filter(|part| !part.is_empty())
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+}

@@ -1,0 +1,171 @@
+//! What was meant: no strings left to parse, every choice a value of its own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::{CompareArgs, OutputArgs, ReportArgs};
+use crate::cores::Pinning;
+use crate::failure::Failure;
+use crate::revisions::RefsAsked;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Outputs {
+    pub(crate) verbosity: Verbosity,
+    /// Where the JSON report goes; the table is printed unless stdout is taken.
+    pub(crate) json: Vec<Destination>,
+}
+
+impl Outputs {
+    pub(crate) fn new(output: &OutputArgs, report: &ReportArgs) -> Result<Self, Failure> {
+        let mut json = Vec::new();
+        if output.json {
+            json.push(Destination::Stdout);
+        }
+        for text in &report.output {
+            let destination = destination(text)?;
+            if !json.contains(&destination) {
+                json.push(destination);
+            }
+        }
+        Ok(Outputs {
+            verbosity: verbosity(output),
+            json,
+        })
+    }
+
+    pub(crate) fn stdout_is_taken(&self) -> bool {
+        self.json.contains(&Destination::Stdout)
+    }
+}
+
+pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
+    match (output.quiet, output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// `FORMAT:FILE`, or a file whose suffix is the format.
+fn destination(text: &str) -> Result<Destination, Failure> {
+    let unknown = |format: &str| {
+        Failure::usage(format!("-o {text}: `{format}` is no format that deadheat writes"))
+            .hint("write FILE.json, json:FILE, or - for JSON on stdout")
+    };
+    let (format, file) = match text.split_once(':') {
+        Some(("json", file)) => ("json", file),
+        _ if text == "-" => ("json", "-"),
+        _ => match text.rsplit_once('.') {
+            Some((_, suffix)) if suffix.eq_ignore_ascii_case("json") => ("json", text),
+            Some((_, suffix)) => return Err(unknown(suffix)),
+            None => return Err(unknown(text)),
+        },
+    };
+    debug_assert_eq!(format, "json");
+    match file {
+        "" => Err(Failure::usage(format!("-o {text}: no file is named"))),
+        "-" => Ok(Destination::Stdout),
+        file => Ok(Destination::File(PathBuf::from(file))),
+    }
+}
+
+/// One `compare`, before the configuration is read.
+#[derive(Clone, Debug)]
+pub(crate) struct CompareOptions {
+    /// Where deadheat was started.
+    pub(crate) folder: PathBuf,
+    pub(crate) refs: RefsAsked,
+    pub(crate) functions: Option<String>,
+    pub(crate) benchmarks_root: Option<String>,
+    pub(crate) keyword: Option<String>,
+    pub(crate) all: bool,
+    pub(crate) threshold_percent: Option<f64>,
+    pub(crate) replicates: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) seed: Option<u64>,
+    pub(crate) pinning: Pinning,
+    pub(crate) python: Option<String>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) inject: Vec<String>,
+    pub(crate) pass_env: Vec<String>,
+    pub(crate) task: Task,
+    pub(crate) worktrees: Afterwards,
+    pub(crate) outputs: Outputs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Measure,
+    /// Show what would be done.
+    Plan,
+}
+
+/// What happens to the worktrees at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Remove,
+    Keep,
+}
+
+impl CompareOptions {
+    pub(crate) fn new(args: CompareArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
+            folder,
+            refs: RefsAsked {
+                names: args.refs,
+                working_tree: args.working_tree,
+            },
+            functions: args.functions,
+            benchmarks_root: args.benchmarks_root,
+            keyword: args.keyword,
+            all: args.all,
+            threshold_percent: args.threshold,
+            replicates: args.replicates.into(),
+            timeout: Duration::from_secs_f64(args.timeout),
+            seed: args.seed,
+            pinning: match (args.no_pin, args.cpu) {
+                (true, _) => Pinning::Off,
+                (_, Some(core)) => Pinning::Core(core),
+                _ => Pinning::Quietest,
+            },
+            python: args.python,
+            config_file: args.config_file,
+            inject: args.inject,
+            pass_env: args.pass_env,
+            task: if args.dry_run { Task::Plan } else { Task::Measure },
+            worktrees: if args.keep { Afterwards::Keep } else { Afterwards::Remove },
+            outputs: Outputs::new(&args.output, &args.report)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_of_a_report_is_named_or_told_by_the_suffix() {
+        assert_eq!(destination("-").unwrap(), Destination::Stdout);
+        assert_eq!(destination("json:-").unwrap(), Destination::Stdout);
+        assert_eq!(destination("a.json").unwrap(), Destination::File("a.json".into()));
+        assert_eq!(destination("json:out").unwrap(), Destination::File("out".into()));
+        assert!(destination("a.pdf").is_err());
+        assert!(destination("out").is_err());
+        assert!(destination("json:").is_err());
+    }
+}

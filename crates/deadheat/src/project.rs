@@ -1,0 +1,409 @@
+//! Where a project keeps its code, tests and benchmarks. Paths are relative to the repository, with `/`.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+const USUAL_BENCHMARK_FOLDERS: [&str; 4] = [".codeflash/benchmarks", "benchmarks", "bench", "tests/benchmarks"];
+const NOT_CODE: [&str; 10] = [
+    "tests",
+    "test",
+    "docs",
+    "benchmarks",
+    "bench",
+    "examples",
+    "setup.py",
+    "noxfile.py",
+    "conftest.py",
+    "__init__.py",
+];
+
+/// All files of a project at either revision.
+pub(crate) struct Files {
+    paths: BTreeSet<String>,
+}
+
+impl Files {
+    pub(crate) fn new(paths: impl IntoIterator<Item = String>) -> Self {
+        Files {
+            paths: paths.into_iter().collect(),
+        }
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        self.paths.contains(path)
+    }
+
+    fn is_folder(&self, path: &str) -> bool {
+        path.is_empty() || self.below(path).next().is_some()
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.is_file(path) || self.is_folder(path)
+    }
+
+    /// Everything below a folder, with paths relative to it.
+    pub(crate) fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        self.paths
+            .range(prefix.clone()..)
+            .map_while(move |path| path.strip_prefix(prefix.as_str()))
+    }
+
+    /// The names directly in a folder.
+    fn children(&self, folder: &str) -> BTreeSet<&str> {
+        self.below(folder)
+            .map(|path| path.split('/').next().unwrap_or(path))
+            .collect()
+    }
+}
+
+/// The layout of the project that is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Project {
+    /// The folder that pytest runs in; empty for the repository's top.
+    pub(crate) folder: String,
+    /// Packages and modules of the code to be measured.
+    pub(crate) module_roots: Vec<String>,
+    /// Folders that go on the path.
+    pub(crate) import_folders: Vec<String>,
+    pub(crate) tests_root: Option<String>,
+    pub(crate) benchmarks_root: Option<String>,
+    /// Top-level names of the code.
+    pub(crate) code_names: Vec<String>,
+    /// Top-level names of packages that hold tests or benchmarks.
+    pub(crate) test_packages: Vec<String>,
+    /// Names of test modules outside any package.
+    pub(crate) loose_names: Vec<String>,
+}
+
+impl Project {
+    /// `benchmarks_root` is what the command line says; it is relative to the configuration's folder, too.
+    pub(crate) fn lay_out(
+        config: &Config,
+        repository: &Path,
+        files: &Files,
+        benchmarks_root: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let folder = relative_folder(&config.folder, repository);
+        let within = |path: &str| join(&folder, path);
+        let named = |key: &str, path: &str| -> Result<String, Failure> {
+            let path = normalize(&within(path)).ok_or_else(|| {
+                Failure::usage(format!("{key} `{path}` lies outside the repository"))
+                    .hint("give a path inside the repository, relative to pyproject.toml")
+            })?;
+            Ok(path)
+        };
+
+        let (module_roots, import_folders) = match &config.module_root {
+            Some(root) => {
+                let root = named("module-root", root)?;
+                if !files.exists(&root) {
+                    return Err(
+                        Failure::usage(format!("module-root `{root}` does not exist at either ref"))
+                            .hint("correct module-root in pyproject.toml; it is relative to that file"),
+                    );
+                }
+                let import_folder = import_folder_of(files, &root);
+                (vec![root], vec![import_folder])
+            }
+            None => {
+                let source = within("src");
+                let folder = if files.below(&source).any(|path| path.ends_with(".py")) {
+                    source
+                } else {
+                    folder.clone()
+                };
+                let roots = code_in(files, &folder).map(|name| join(&folder, name)).collect();
+                (roots, vec![folder])
+            }
+        };
+        let tests_root = match &config.tests_root {
+            Some(root) => Some(named("tests-root", root)?),
+            None => ["tests", "test"]
+                .map(within)
+                .into_iter()
+                .find(|path| files.is_folder(path)),
+        };
+        let benchmarks_root = match benchmarks_root.or(config.benchmarks_root.as_deref()) {
+            Some(root) => Some(named("benchmarks-root", root)?),
+            None => USUAL_BENCHMARK_FOLDERS
+                .map(within)
+                .into_iter()
+                .find(|path| files.below(path).any(|path| path.ends_with(".py"))),
+        };
+        if let Some(benchmarks) = &benchmarks_root
+            && let Some(root) = module_roots.iter().find(|root| is_inside(root, benchmarks))
+        {
+            return Err(Failure::usage(format!(
+                "the benchmarks root `{}` holds the code to be measured (`{root}`): both sides would run the same code",
+                shown(benchmarks)
+            ))
+            .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
+        }
+
+        let mut code_names = BTreeSet::new();
+        for (root, import_folder) in module_roots.iter().zip(import_folders.iter().cycle()) {
+            if root == import_folder {
+                code_names.extend(code_in(files, root).map(module_name));
+            } else if let Some(name) = relative(root, import_folder).split('/').next() {
+                code_names.insert(module_name(name));
+            }
+        }
+        let mut test_packages = BTreeSet::new();
+        let mut loose_names = BTreeSet::new();
+        for root in tests_root.iter().chain(&benchmarks_root) {
+            let root_folder = if files.is_file(root) { parent(root) } else { root.as_str() };
+            if files.is_file(&join(root_folder, "__init__.py")) {
+                let top = import_folder_of(files, root_folder);
+                if let Some(name) = relative(root_folder, &top).split('/').next() {
+                    test_packages.insert(name.to_owned());
+                }
+            } else {
+                loose_names.extend(
+                    files
+                        .children(root_folder)
+                        .into_iter()
+                        .filter(|name| name.ends_with(".py") || files.is_file(&format!("{root_folder}/{name}/__init__.py")))
+                        .map(module_name),
+                );
+            }
+        }
+        loose_names.remove("conftest");
+        Ok(Project {
+            folder,
+            module_roots,
+            import_folders,
+            tests_root,
+            benchmarks_root,
+            code_names: code_names.into_iter().collect(),
+            test_packages: test_packages.into_iter().collect(),
+            loose_names: loose_names.into_iter().collect(),
+        })
+    }
+
+    /// Everything that belongs to the project.
+    pub(crate) fn roots(&self) -> Vec<String> {
+        let mut roots = self.module_roots.clone();
+        roots.extend(self.tests_root.clone());
+        roots.extend(self.benchmarks_root.clone());
+        roots
+    }
+
+    pub(crate) fn is_code(&self, path: &str) -> bool {
+        self.module_roots.iter().any(|root| is_inside(path, root))
+    }
+
+    /// Whether both sides take a file from head: the benchmarks root, and each `conftest.py` above it.
+    pub(crate) fn is_shared(&self, path: &str) -> bool {
+        let Some(root) = &self.benchmarks_root else {
+            return false;
+        };
+        is_inside(path, root) || (file_name(path) == "conftest.py" && is_inside(root, parent(path)))
+    }
+
+    /// The name that a file of the project's code is imported by.
+    pub(crate) fn dotted_name(&self, path: &str) -> Option<String> {
+        let folder = self.import_folders.iter().find(|folder| is_inside(path, folder))?;
+        let name = relative(path, folder).strip_suffix(".py")?.replace('/', ".");
+        Some(match name.strip_suffix(".__init__") {
+            Some(package) => package.to_owned(),
+            None => name,
+        })
+    }
+}
+
+/// The packages and modules directly in a folder.
+fn code_in<'a>(files: &'a Files, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let folder = folder.to_owned();
+    files.children(&folder).into_iter().filter(move |name| {
+        if NOT_CODE.contains(name) || name.starts_with('.') {
+            return false;
+        }
+        if let Some(stem) = name.strip_suffix(".py") {
+            return is_identifier(stem);
+        }
+        let path = join(&folder, name);
+        is_identifier(name) && files.below(&path).any(|inside| file_name(inside) == "__init__.py")
+    })
+}
+
+/// The nearest folder at or above that is no package itself.
+fn import_folder_of(files: &Files, path: &str) -> String {
+    let mut folder = if files.is_file(path) { parent(path) } else { path };
+    while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {
+        folder = parent(folder);
+    }
+    folder.to_owned()
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.chars().all(|character| character.is_alphanumeric() || character == '_')
+        && !name.starts_with(|character: char| character.is_numeric())
+}
+
+fn module_name(file: &str) -> String {
+    file.strip_suffix(".py").unwrap_or(file).to_owned()
+}
+
+pub(crate) fn join(folder: &str, path: &str) -> String {
+    match (folder, path) {
+        ("", path) => path.to_owned(),
+        (folder, "" | ".") => folder.to_owned(),
+        (folder, path) => format!("{folder}/{path}"),
+    }
+}
+
+pub(crate) fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a path is a folder or lies below it.
+pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
+    path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/')
+}
+
+/// A path for people: the repository's top has a name, too.
+pub(crate) fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+fn relative_folder(folder: &Path, repository: &Path) -> String {
+    let relative = folder.strip_prefix(repository).unwrap_or(Path::new(""));
+    relative.to_string_lossy().into_owned()
+}
+
+/// Resolves `.` and `..` by the words alone; `None` when the path leaves the repository.
+pub(crate) fn normalize(path: &str) -> Option<String> {
+    let mut parts = PathBuf::new();
+    for component in Path::new(path).components() {
+        match component {
+            Component::Normal(part) => parts.push(part),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !parts.pop() {
+                    return None;
+                }
+            }
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lay_out(paths: &[&str], config: Config, benchmarks_root: Option<&str>) -> Result<Project, Failure> {
+        let files = Files::new(paths.iter().map(|path| (*path).to_owned()));
+        let config = Config {
+            folder: Path::new("/repo").join(&config.folder),
+            ..config
+        };
+        Project::lay_out(&config, Path::new("/repo"), &files, benchmarks_root)
+    }
+
+    #[test]
+    fn a_flat_project() {
+        let project = lay_out(
+            &[
+                "dacite/__init__.py",
+                "dacite/core.py",
+                "helper.py",
+                "setup.py",
+                "docs/conf.py",
+                "tests/__init__.py",
+                "tests/performance/test_a.py",
+                "scripts/run.sh",
+            ],
+            Config::default(),
+            Some("tests/performance/"),
+        )
+        .unwrap();
+        assert_eq!(project.module_roots, ["dacite", "helper.py"]);
+        assert_eq!(project.import_folders, [""]);
+        assert_eq!(project.code_names, ["dacite", "helper"]);
+        assert_eq!(project.tests_root.as_deref(), Some("tests"));
+        assert_eq!(project.benchmarks_root.as_deref(), Some("tests/performance"));
+        assert_eq!(project.test_packages, ["tests"]);
+        assert_eq!(project.dotted_name("dacite/core.py").as_deref(), Some("dacite.core"));
+        assert_eq!(project.dotted_name("dacite/__init__.py").as_deref(), Some("dacite"));
+        assert!(project.is_shared("tests/performance/test_a.py"));
+        assert!(project.is_shared("tests/conftest.py"));
+        assert!(project.is_shared("conftest.py"));
+        assert!(!project.is_shared("tests/other/conftest.py"));
+        assert!(!project.is_shared("tests/helpers.py"));
+    }
+
+    #[test]
+    fn a_project_under_src_with_loose_benchmarks() {
+        let project = lay_out(
+            &["src/thing/__init__.py", "benchmarks/bench_a.py", "benchmarks/conftest.py"],
+            Config::default(),
+            None,
+        )
+        .unwrap();
+        assert_eq!(project.module_roots, ["src/thing"]);
+        assert_eq!(project.import_folders, ["src"]);
+        assert_eq!(project.benchmarks_root.as_deref(), Some("benchmarks"));
+        assert_eq!(project.loose_names, ["bench_a"]);
+    }
+
+    #[test]
+    fn a_configured_package_is_imported_from_the_folder_above_it() {
+        for (root, roots) in [("src/thing", ["src/thing"]), ("src", ["src"])] {
+            let config = Config {
+                module_root: Some(root.to_owned()),
+                ..Config::default()
+            };
+            let project = lay_out(&["src/thing/__init__.py", "other.py"], config, None).unwrap();
+            assert_eq!(project.module_roots, roots);
+            assert_eq!(project.import_folders, ["src"]);
+            assert_eq!(project.code_names, ["thing"]);
+        }
+    }
+
+    #[test]
+    fn a_project_in_a_folder_of_the_repository() {
+        let config = Config {
+            folder: PathBuf::from("python"),
+            ..Config::default()
+        };
+        let project = lay_out(&["python/pkg/__init__.py", "python/bench/b.py", "top.py"], config, None).unwrap();
+        assert_eq!(project.folder, "python");
+        assert_eq!(project.module_roots, ["python/pkg"]);
+        assert_eq!(project.benchmarks_root.as_deref(), Some("python/bench"));
+        assert_eq!(project.dotted_name("python/pkg/a.py").as_deref(), Some("pkg.a"));
+    }
+
+    #[test]
+    fn roots_that_cannot_be_are_errors() {
+        let config = |root: &str| Config {
+            module_root: Some(root.to_owned()),
+            ..Config::default()
+        };
+        assert!(lay_out(&["a/__init__.py"], config("b"), None).is_err());
+        assert!(lay_out(&["a/__init__.py"], config("../b"), None).is_err());
+        assert!(lay_out(&["a/__init__.py"], config("/etc"), None).is_err());
+        let failure = lay_out(&["a/__init__.py", "a/bench/b.py"], Config::default(), Some(".")).unwrap_err();
+        assert!(failure.message.contains("holds the code to be measured"));
+    }
+}

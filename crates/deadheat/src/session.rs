@@ -1,0 +1,201 @@
+//! One worker after its start: greeted, its suite collected, ready to enter benchmarks.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::protocol::{self, CollectionError, ForeignModule, HelloRequest, Reply, Request};
+
+use crate::failure::Failure;
+use crate::worker::{NoAnswer, Talk};
+
+/// Starts worker processes: the real ones, or scripted ones in tests.
+pub(crate) trait Launch {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
+}
+
+/// What every worker of a run is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Briefing {
+    pub(crate) hello: PerSide<HelloRequest>,
+    pub(crate) paths: Vec<String>,
+    pub(crate) keyword: Option<String>,
+}
+
+pub(crate) struct Session {
+    side: Side,
+    talk: Box<dyn Talk>,
+    collected: BTreeSet<String>,
+}
+
+/// What pytest collected on one side.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Collection {
+    /// In the order of collection.
+    pub(crate) benchmarks: Vec<String>,
+    pub(crate) errors: Vec<CollectionError>,
+    pub(crate) deselected: u64,
+    pub(crate) python: String,
+    pub(crate) pytest: String,
+    pub(crate) implementation: String,
+}
+
+/// Why a worker could not be brought to the point where it can enter benchmarks.
+#[derive(Debug)]
+pub(crate) enum NotReady {
+    /// pytest ended before anything could be run; with its words.
+    CollectionFailed { words: String },
+    NoAnswer { problem: NoAnswer, words: String },
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotReady {
+    fn from(error: anyhow::Error) -> Self {
+        NotReady::Other(error)
+    }
+}
+
+impl NotReady {
+    /// The error that ends a run which cannot go on without this worker.
+    pub(crate) fn into_error(self, side: Side) -> anyhow::Error {
+        match self {
+            NotReady::NoAnswer {
+                problem: NoAnswer::Interrupted,
+                ..
+            } => Failure::stopped().into(),
+            NotReady::CollectionFailed { words } => {
+                Failure::nothing_measured(format!("pytest could not start on {side}. Its own words:\n\n{words}"))
+                    .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
+                    .into()
+            }
+            NotReady::NoAnswer { problem, words } => {
+                Failure::nothing_measured(format!("the worker on {side} failed: {problem}. Its last words:\n\n{words}"))
+                    .into()
+            }
+            NotReady::Other(error) => error,
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn open(
+        launch: &mut dyn Launch,
+        briefing: &Briefing,
+        side: Side,
+        seed: u32,
+        limit: Duration,
+    ) -> Result<(Self, Collection), NotReady> {
+        let mut talk = launch.launch(side, seed)?;
+        let mut ask = |request: &Request| {
+            talk.ask(request, limit).map_err(|problem| NotReady::NoAnswer {
+                problem,
+                words: talk.log_tail(),
+            })
+        };
+        let hello = ask(&Request::Hello(briefing.hello.get(side).clone()))?;
+        let Reply::Hello {
+            protocol,
+            python,
+            pytest,
+            implementation,
+        } = hello
+        else {
+            return Err(out_of_order(&hello));
+        };
+        if protocol != protocol::VERSION {
+            return Err(NotReady::Other(
+                Failure::tool(format!(
+                    "the worker speaks version {protocol} of the protocol, not {}",
+                    protocol::VERSION
+                ))
+                .hint("install deadheat again: its parts are of different versions")
+                .into(),
+            ));
+        }
+        let collected = ask(&Request::Collect {
+            paths: briefing.paths.clone(),
+            keyword: briefing.keyword.clone(),
+        })?;
+        match collected {
+            Reply::Collected {
+                benchmarks,
+                errors,
+                deselected,
+                foreign,
+            } => {
+                check_imports(side, &foreign)?;
+                let session = Session {
+                    side,
+                    talk,
+                    collected: benchmarks.iter().cloned().collect(),
+                };
+                Ok((
+                    session,
+                    Collection {
+                        benchmarks,
+                        errors,
+                        deselected,
+                        python,
+                        pytest,
+                        implementation,
+                    },
+                ))
+            }
+            Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed { words: talk.log_tail() }),
+            other => Err(out_of_order(&other)),
+        }
+    }
+
+    pub(crate) fn has(&self, benchmark: &str) -> bool {
+        self.collected.contains(benchmark)
+    }
+
+    /// Asks, with the import proof of every answer that carries one.
+    pub(crate) fn ask(&mut self, request: &Request, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
+        let reply = self.talk.ask(request, limit);
+        if let Ok(Reply::Left { foreign, .. } | Reply::Failed { foreign, .. }) = &reply {
+            check_imports(self.side, foreign)?;
+        }
+        Ok(reply)
+    }
+
+    pub(crate) fn log_tail(&self) -> String {
+        self.talk.log_tail()
+    }
+
+    pub(crate) fn stop(self) {
+        self.talk.stop();
+    }
+}
+
+fn out_of_order(reply: &Reply) -> NotReady {
+    NotReady::Other(Failure::tool(format!("the worker answered out of order: {reply:?}")).into())
+}
+
+/// The import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
+fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
+    let Some(first) = foreign.first() else {
+        return Ok(());
+    };
+    let more = match foreign.len() {
+        1 => String::new(),
+        count => format!(" (and {} more modules)", count - 1),
+    };
+    let hint = if first.file.contains("site-packages") || first.file.contains("dist-packages") {
+        format!(
+            "a copy of the project is installed in this interpreter and is found first; uninstall it there, or correct \
+             module-root in pyproject.toml so that `{}` is found in the worktree",
+            first.module.split('.').next().unwrap_or(&first.module)
+        )
+    } else {
+        "something puts another checkout on the import path (PYTHONPATH, a path file, sys.path in a conftest.py); \
+         remove it, or correct module-root in pyproject.toml"
+            .to_owned()
+    };
+    Err(Failure::nothing_measured(format!(
+        "on {side}, `{}` was imported from {}, not from the worktree of {side}{more}: what was timed is not that revision",
+        first.module, first.file
+    ))
+    .hint(hint)
+    .into())
+}

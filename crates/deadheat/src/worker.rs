@@ -1,0 +1,219 @@
+//! One worker process: started, asked, stopped.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use deadheat_core::protocol::{Reply, Request, decode_reply, encode_request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::cores::Cores;
+use crate::interrupt::Interrupt;
+
+/// A line longer than this is no reply.
+const LONGEST_REPLY: usize = 64 << 20;
+/// How often a wait looks whether the process lives and the user still wants the run.
+const LOOK: Duration = Duration::from_millis(50);
+/// What a worker may take to end by itself: exit handlers of the project's code run then.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    #[error("the process ended: {status}")]
+    Died { status: String },
+    #[error("no answer within {0:.0?}")]
+    Deadline(Duration),
+    #[error("stopped by the user")]
+    Interrupted,
+    #[error("the answer cannot be read: {0}")]
+    Garbled(String),
+}
+
+/// The seam between the schedule and the processes: tests put scripted answers here.
+pub(crate) trait Talk {
+    /// Sends one request and waits for its one reply.
+    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer>;
+
+    /// The end of what the process and the project's code printed.
+    fn log_tail(&self) -> String;
+
+    /// Lets the process end by itself.
+    fn stop(self: Box<Self>);
+}
+
+/// Everything a side's processes have in common.
+pub(crate) struct WorkerCommand {
+    pub(crate) interpreter: PathBuf,
+    pub(crate) script: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) environment: BTreeMap<OsString, OsString>,
+}
+
+pub(crate) struct Worker {
+    child: Child,
+    requests: Option<ChildStdin>,
+    replies: ChildStdout,
+    buffer: Vec<u8>,
+    log: PathBuf,
+    interrupt: Interrupt,
+}
+
+impl Worker {
+    pub(crate) fn start(
+        command: &WorkerCommand,
+        seed: u32,
+        cores: &Cores,
+        log: PathBuf,
+        interrupt: Interrupt,
+    ) -> anyhow::Result<Self> {
+        let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        let mut process = Command::new(&command.interpreter);
+        process
+            .arg(&command.script)
+            .current_dir(&command.folder)
+            .env_clear()
+            .envs(&command.environment)
+            .env("PYTHONHASHSEED", seed.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
+            .process_group(0);
+        let mut child = cores
+            .start_on_measuring_core(|| process.spawn())
+            .with_context(|| format!("cannot start {}", command.interpreter.display()))?;
+        let requests = child.stdin.take();
+        let replies = child.stdout.take().expect("stdout is piped");
+        Ok(Worker {
+            child,
+            requests,
+            replies,
+            buffer: Vec::new(),
+            log,
+            interrupt,
+        })
+    }
+
+    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
+        let until = Instant::now() + limit;
+        let mut searched = 0;
+        loop {
+            if let Some(end) = self.buffer[searched..].iter().position(|&byte| byte == b'\n') {
+                let rest = self.buffer.split_off(searched + end + 1);
+                let line = std::mem::replace(&mut self.buffer, rest);
+                return decode_reply(&line).map_err(|error| NoAnswer::Garbled(error.to_string()));
+            }
+            searched = self.buffer.len();
+            if searched > LONGEST_REPLY {
+                return Err(NoAnswer::Garbled("the line does not end".to_owned()));
+            }
+            if self.interrupt.is_asked() {
+                return Err(NoAnswer::Interrupted);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(NoAnswer::Deadline(limit));
+            }
+            if self.wait_for_data(left.min(LOOK)) {
+                let mut chunk = [0; 64 << 10];
+                match self.replies.read(&mut chunk) {
+                    Ok(0) => return Err(self.ended()),
+                    Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(NoAnswer::Garbled(error.to_string())),
+                }
+            } else if !matches!(self.child.try_wait(), Ok(None)) && !self.wait_for_data(Duration::ZERO) {
+                // A child of the project's code may hold the pipe open after the worker has ended.
+                return Err(self.ended());
+            }
+        }
+    }
+
+    fn wait_for_data(&self, limit: Duration) -> bool {
+        let mut descriptors = [PollFd::new(&self.replies, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: limit.as_secs().cast_signed(),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
+    }
+
+    fn ended(&mut self) -> NoAnswer {
+        let until = Instant::now() + GRACE;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    return NoAnswer::Died {
+                        status: status.to_string(),
+                    };
+                }
+                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+                _ => {
+                    return NoAnswer::Died {
+                        status: "it closed its line to deadheat".to_owned(),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Talk for Worker {
+    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
+        let sent = match &mut self.requests {
+            Some(requests) => requests.write_all(&encode_request(request)),
+            None => Ok(()),
+        };
+        if sent.is_err() {
+            return Err(self.ended());
+        }
+        self.receive(limit)
+    }
+
+    fn log_tail(&self) -> String {
+        tail_of(&self.log)
+    }
+
+    fn stop(mut self: Box<Self>) {
+        if self.ask(&Request::Stop, GRACE).is_ok() {
+            self.requests = None;
+            let _ = self.ended();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Also after it ended by itself: children that it left behind are in its group.
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of a log, without reading more than its end.
+fn tail_of(log: &Path) -> String {
+    use std::io::{Seek, SeekFrom};
+    const MOST: u64 = 16 << 10;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
+        let mut bytes = Vec::new();
+        file.take(MOST).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

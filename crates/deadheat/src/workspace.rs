@@ -1,0 +1,250 @@
+//! The folder of one run in the user's cache: two worktrees and the workers' logs. Removed when the run ends, however
+//! it ends; what a killed run left is removed by the next one.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use deadheat_core::model::{PerSide, Side};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::git::Git;
+
+/// `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
+pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(cache) = set("XDG_CACHE_HOME") {
+        return Ok(cache.join("deadheat"));
+    }
+    let home = set("HOME")
+        .ok_or_else(|| Failure::tool("no cache folder: neither XDG_CACHE_HOME nor HOME is set").hint("set HOME"))?;
+    Ok(if cfg!(target_os = "macos") {
+        home.join("Library/Caches/deadheat")
+    } else {
+        home.join(".cache/deadheat")
+    })
+}
+
+fn runs_folder() -> Result<PathBuf, Failure> {
+    Ok(cache_folder()?.join("runs"))
+}
+
+/// Written into every run folder, so that another process can tell whose it is.
+#[derive(Serialize, Deserialize)]
+struct Owner {
+    repository: PathBuf,
+    process: u32,
+    kept: bool,
+}
+
+const OWNER_FILE: &str = "owner.json";
+const LOCK_FILE: &str = "lock";
+
+/// One revision checked out; removes itself when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Worktree {
+    git: Git,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Worktree {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Worktree {
+    fn drop(&mut self) {
+        if !self.kept {
+            remove_worktree(&self.git, &self.path);
+        }
+    }
+}
+
+/// By name, never by `git worktree prune`, which would also drop the user's entries on a disk that is not mounted.
+fn remove_worktree(git: &Git, path: &Path) {
+    let entry = admin_folder(path);
+    if git.remove_worktree(path).is_err() {
+        let _ = fs::remove_dir_all(path);
+        // git refuses where the checkout was never finished; its entry says which folder it stands for.
+        if let Some(entry) = entry
+            && fs::read_to_string(entry.join("gitdir")).is_ok_and(|text| Path::new(text.trim()) == path.join(".git"))
+        {
+            let _ = fs::remove_dir_all(&entry);
+            let _ = entry.parent().map(fs::remove_dir);
+        }
+    }
+}
+
+/// `.git/worktrees/NAME` of a worktree, as the worktree itself names it.
+fn admin_folder(worktree: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(worktree.join(".git")).ok()?;
+    let folder = PathBuf::from(text.trim().strip_prefix("gitdir: ")?);
+    (folder.parent()?.file_name()? == "worktrees").then_some(folder)
+}
+
+/// The run's own folder, locked for as long as the run lives.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    // Dropped in this order: the worktrees first, while their folder is still there.
+    worktrees: Option<PerSide<Worktree>>,
+    folder: PathBuf,
+    kept: bool,
+    _lock: File,
+}
+
+impl Workspace {
+    pub(crate) fn create(git: &Git) -> anyhow::Result<Self> {
+        let runs = runs_folder()?;
+        let problem = |error: std::io::Error| {
+            Failure::tool(format!("cannot write to the cache folder {}: {error}", runs.display()))
+                .hint("make it writable, or set XDG_CACHE_HOME to a folder that is")
+        };
+        fs::create_dir_all(&runs).map_err(problem)?;
+        // Resolved, because the worker compares the places of modules with it.
+        let runs = fs::canonicalize(&runs).map_err(problem)?;
+        let folder = tempfile::Builder::new()
+            .prefix("run-")
+            .rand_bytes(8)
+            .tempdir_in(&runs)
+            .map_err(problem)?
+            .keep();
+        let lock = File::create(folder.join(LOCK_FILE)).map_err(problem)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| problem(error.into()))?;
+        let workspace = Workspace {
+            worktrees: None,
+            folder,
+            kept: false,
+            _lock: lock,
+        };
+        workspace.write_owner(git, false)?;
+        fs::create_dir(workspace.logs())?;
+        Ok(workspace)
+    }
+
+    fn write_owner(&self, git: &Git, kept: bool) -> anyhow::Result<()> {
+        let owner = Owner {
+            repository: git.top().to_owned(),
+            process: std::process::id(),
+            kept,
+        };
+        fs::write(self.folder.join(OWNER_FILE), serde_json::to_vec(&owner)?)
+            .with_context(|| format!("cannot write to {}", self.folder.display()))
+    }
+
+    pub(crate) fn check_out(&mut self, git: &Git, commits: PerSide<&str>) -> anyhow::Result<()> {
+        let worktrees = PerSide::try_from_fn(|side| {
+            // Both names have four letters: paths of equal length lay out a process's memory alike.
+            let path = self.folder.join(side.to_string());
+            let worktree = Worktree {
+                git: git.clone(),
+                path,
+                kept: false,
+            };
+            git.add_worktree(&worktree.path, commits.get(side))
+                .with_context(|| format!("cannot check out {side}"))?;
+            anyhow::Ok(worktree)
+        })?;
+        self.worktrees = Some(worktrees);
+        Ok(())
+    }
+
+    /// This side's checkout. Only after [`Workspace::check_out`].
+    pub(crate) fn worktree(&self, side: Side) -> &Path {
+        self.worktrees.as_ref().expect("the worktrees are checked out first").get(side).path()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
+    /// Leaves everything where it is until `deadheat clean`.
+    pub(crate) fn keep(&mut self, git: &Git) -> anyhow::Result<()> {
+        self.write_owner(git, true)?;
+        self.kept = true;
+        if let Some(worktrees) = &mut self.worktrees {
+            worktrees.base.kept = true;
+            worktrees.head.kept = true;
+        }
+        Ok(())
+    }
+
+    /// Removes the run's folder now and says what could not be removed.
+    pub(crate) fn close(mut self, git: &Git) -> Vec<PathBuf> {
+        if self.kept {
+            return Vec::new();
+        }
+        self.worktrees = None;
+        let _ = fs::remove_dir_all(&self.folder);
+        let mut left: Vec<PathBuf> = git
+            .worktree_paths()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|path| path.starts_with(&self.folder))
+            .collect();
+        if self.folder.exists() {
+            left.push(self.folder.clone());
+        }
+        left
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.worktrees = None;
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// What [`sweep`] removes beside what killed runs left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Spare,
+    Remove,
+}
+
+/// Removes the folders and worktrees of runs that are over, and returns their folders. Those of runs that are still
+/// going are never touched: their lock is held.
+pub(crate) fn sweep(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    let Ok(entries) = fs::read_dir(runs_folder()?) else {
+        return Ok(removed);
+    };
+    for entry in entries.flatten() {
+        let folder = entry.path();
+        let Ok(lock) = OpenOptions::new().read(true).open(folder.join(LOCK_FILE)) else {
+            // Being made, or being removed.
+            continue;
+        };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        let owner: Option<Owner> = fs::read(folder.join(OWNER_FILE))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if owner.as_ref().is_some_and(|owner| owner.kept) && kept == Kept::Spare {
+            continue;
+        }
+        if let Some(owner) = owner
+            && owner.repository.is_dir()
+        {
+            let git = Git::at(&owner.repository, like);
+            for side in Side::BOTH {
+                remove_worktree(&git, &folder.join(side.to_string()));
+            }
+        }
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        removed.push(folder);
+    }
+    Ok(removed)
+}
