@@ -11,9 +11,11 @@ pub const VERSION: u32 = 1;
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     Hello(HelloRequest),
-    /// Collect these paths, relative to the project's folder, as the project's own configuration says.
+    /// Collect these paths, relative to the project's folder, as the project's own configuration says; and in them
+    /// these files, whatever their names.
     Collect {
         paths: Vec<String>,
+        files: Vec<String>,
         keyword: Option<String>,
     },
     /// Run a test up to its call of the fixture. `next` is what will be entered after it: pytest keeps the fixtures

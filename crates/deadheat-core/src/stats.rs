@@ -165,9 +165,9 @@ pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     let weights: Option<Vec<f64>> = benchmarks
         .iter()
         .map(|replicates| {
-            let medians = replicates
-                .iter()
-                .filter_map(|replicate| median(replicate.pairs.iter().map(|pair| pair.base.per_iteration_ns())));
+            let medians = replicates.iter().filter_map(|replicate| {
+                median(replicate.pairs.iter().map(|pair| pair.base.per_iteration_ns()))
+            });
             median(medians)
         })
         .collect();
@@ -194,10 +194,7 @@ pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
 }
 
 /// Replicates are matched by their seed: a benchmark may lack some of them.
-fn over_replicates(
-    benchmarks: &[&[Replicate]],
-    combine: impl Fn(&[&Replicate]) -> Option<f64>,
-) -> Vec<f64> {
+fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) -> Option<f64>) -> Vec<f64> {
     let Some(first) = benchmarks.first() else {
         return Vec::new();
     };

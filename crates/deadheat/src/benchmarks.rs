@@ -9,17 +9,26 @@ use deadheat_core::source;
 use crate::files;
 use crate::measure::{Setback, SetbackKind};
 use crate::project::{Files, file_name, join, parent};
-use crate::session::Collection;
+use crate::session::{Collection, ToCollect};
 
-/// What pytest is told to collect: the root, and the files in it that hold benchmarks under names which pytest would
-/// pass over.
-pub(crate) fn paths_to_collect(root: &str, project_folder: &str, files: &Files, checkout: &Path) -> Vec<String> {
+/// What pytest is told to collect of one checkout.
+pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checkout: &Path) -> ToCollect {
     let relative = |path: &str| {
-        let path = path.strip_prefix(project_folder).unwrap_or(path).trim_start_matches('/');
-        if path.is_empty() { ".".to_owned() } else { path.to_owned() }
+        let path = path
+            .strip_prefix(project_folder)
+            .unwrap_or(path)
+            .trim_start_matches('/');
+        if path.is_empty() {
+            ".".to_owned()
+        } else {
+            path.to_owned()
+        }
     };
     if checkout.join(root).is_file() {
-        return vec![relative(root)];
+        return ToCollect {
+            root: relative(root),
+            files: Vec::new(),
+        };
     }
     let unusual = files
         .below(root)
@@ -30,10 +39,10 @@ pub(crate) fn paths_to_collect(root: &str, project_folder: &str, files: &Files, 
         })
         .map(|path| join(root, path))
         .filter(|path| std::fs::read(checkout.join(path)).is_ok_and(|text| source::holds_benchmarks(&text)));
-    std::iter::once(root.to_owned())
-        .chain(unusual)
-        .map(|path| relative(&path))
-        .collect()
+    ToCollect {
+        root: relative(root),
+        files: unusual.map(|path| relative(&path)).collect(),
+    }
 }
 
 /// Gives base the benchmarks root of head, whole, and the `conftest.py` files above it.
@@ -53,11 +62,19 @@ pub(crate) fn share_head_benchmarks(root: &str, checkouts: PerSide<&Path>) -> an
 /// The benchmarks that both sides can run, in head's order, and rows for the others.
 ///
 /// `shared` is what each side collected of head's files; `base_own` are the ids of base's own files.
-pub(crate) fn match_sides(shared: &PerSide<Collection>, base_own: &BTreeSet<String>) -> (Vec<String>, Vec<Missing>) {
-    let ids = shared.as_ref().map(|collection| collection.benchmarks.iter().collect::<BTreeSet<_>>());
+pub(crate) fn match_sides(
+    shared: &PerSide<Collection>,
+    base_own: &BTreeSet<String>,
+) -> (Vec<String>, Vec<Missing>) {
+    let ids = shared
+        .as_ref()
+        .map(|collection| collection.benchmarks.iter().collect::<BTreeSet<_>>());
     let error_for = |side: Side, id: &str| {
         let errors = &shared.get(side).errors;
-        errors.iter().find(|error| is_in_node(id, &error.node)).map(|error| error.message.clone())
+        errors
+            .iter()
+            .find(|error| is_in_node(id, &error.node))
+            .map(|error| error.message.clone())
     };
     let mut both = Vec::new();
     let mut missing = Vec::new();
@@ -66,7 +83,8 @@ pub(crate) fn match_sides(shared: &PerSide<Collection>, base_own: &BTreeSet<Stri
             both.push(id.clone());
             continue;
         }
-        let message = error_for(Side::Base, id).unwrap_or_else(|| "pytest does not collect it on base".to_owned());
+        let message =
+            error_for(Side::Base, id).unwrap_or_else(|| "pytest does not collect it on base".to_owned());
         missing.push(not_on_base(id, message, base_own));
     }
     for id in &shared.base.benchmarks {
@@ -94,7 +112,11 @@ pub(crate) fn match_sides(shared: &PerSide<Collection>, base_own: &BTreeSet<Stri
     let mut uncollected: BTreeMap<&str, (Option<Side>, &str)> = BTreeMap::new();
     for side in Side::BOTH {
         for error in &shared.get(side).errors {
-            let known = shared.get(side.other()).benchmarks.iter().any(|id| is_in_node(id, &error.node));
+            let known = shared
+                .get(side.other())
+                .benchmarks
+                .iter()
+                .any(|id| is_in_node(id, &error.node));
             if !known {
                 uncollected
                     .entry(&error.node)
@@ -145,8 +167,9 @@ pub(crate) fn missing_after(setback: Setback, base_own: &BTreeSet<String>) -> Mi
 
 /// Whether a benchmark's id lies in a file, class or folder that pytest names.
 fn is_in_node(id: &str, node: &str) -> bool {
-    id.strip_prefix(node)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('/') || rest.starts_with('['))
+    id.strip_prefix(node).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with("::") || rest.starts_with('/') || rest.starts_with('[')
+    })
 }
 
 #[cfg(test)]
@@ -212,7 +235,10 @@ mod tests {
     fn what_only_bases_own_files_define_is_said() {
         let shared = PerSide::new(collection(&["a.py::x"], &[]), collection(&["a.py::x"], &[]));
         let (_, missing) = match_sides(&shared, &own(&["a.py::x", "a.py::gone"]));
-        assert_eq!(rows(&missing), ["a.py::gone only on base Some(Base): head's benchmarks do not have it"]);
+        assert_eq!(
+            rows(&missing),
+            ["a.py::gone only on base Some(Base): head's benchmarks do not have it"]
+        );
     }
 
     #[test]

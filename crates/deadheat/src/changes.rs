@@ -32,7 +32,13 @@ pub(crate) fn find(
 ) -> anyhow::Result<Differences> {
     let mut found = Differences::default();
     let mut python = Vec::new();
-    let in_tests = |path: &str| project.tests_root.as_deref().is_some_and(|root| is_inside(path, root));
+    let in_tests = |path: &str| {
+        project
+            .tests_root
+            .as_deref()
+            .is_some_and(|root| is_inside(path, root))
+            && (!is_test_module(path) || is_named_by_benchmarks(path, project, files, checkouts.head))
+    };
     for path in paths {
         if project.is_shared(path) {
             continue;
@@ -44,7 +50,9 @@ pub(crate) fn find(
         if versions.base == versions.head {
             continue;
         }
-        let extension = file_name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
+        let extension = file_name(path)
+            .rsplit_once('.')
+            .map_or("", |(_, extension)| extension);
         if is_dependency_file(project, path) {
             if dependencies_differ(path, &versions) {
                 found.unattributed.push(Unattributed {
@@ -53,8 +61,12 @@ pub(crate) fn find(
                 });
                 found.warnings.push(Warning {
                     code: WarningCode::DependenciesDiffer,
-                    message: format!("`{path}` declares other dependencies on head; both sides ran with the installed ones"),
-                    hint: Some("a change that comes from the dependencies is not in these numbers".to_owned()),
+                    message: format!(
+                        "`{path}` declares other dependencies on head; both sides ran with the installed ones"
+                    ),
+                    hint: Some(
+                        "a change that comes from the dependencies is not in these numbers".to_owned(),
+                    ),
                     benchmark: None,
                 });
             }
@@ -89,14 +101,34 @@ pub(crate) fn find(
     for problem in &changes.syntax_errors {
         found.warnings.push(Warning {
             code: WarningCode::SyntaxError,
-            message: format!("on {}, `{}` cannot be parsed: {}", problem.side, problem.path, problem.error),
-            hint: Some("its functions are not among the changed ones; every benchmark is measured".to_owned()),
+            message: format!(
+                "on {}, `{}` cannot be parsed: {}",
+                problem.side, problem.path, problem.error
+            ),
+            hint: Some(
+                "its functions are not among the changed ones; every benchmark is measured".to_owned(),
+            ),
             benchmark: None,
         });
     }
     found.targets = changes.targets;
     found.unattributed.extend(changes.unattributed);
     Ok(found)
+}
+
+fn is_test_module(path: &str) -> bool {
+    file_name(path).starts_with("test_") || path.ends_with("_test.py")
+}
+
+/// Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
+fn is_named_by_benchmarks(path: &str, project: &Project, files: &Files, checkout: &Path) -> bool {
+    let stem = file_name(path).trim_end_matches(".py");
+    files
+        .below("")
+        .filter(|path| path.ends_with(".py") && project.is_shared(path))
+        .any(|path| {
+            read(checkout, path).is_some_and(|source| String::from_utf8_lossy(&source).contains(stem))
+        })
 }
 
 /// A regular file's bytes; symlinks are compared where they point to.
@@ -137,18 +169,21 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
 /// Sources of a compiled part often lie beside the package: `src/lib.rs`, `ext/fast.c`.
 fn near_code(project: &Project, path: &str) -> bool {
     let not_code = [&project.tests_root, &project.benchmarks_root];
-    is_inside(path, &project.folder)
-        && !not_code
-            .into_iter()
-            .flatten()
-            .any(|root| is_inside(path, root))
+    is_inside(path, &project.folder) && !not_code.into_iter().flatten().any(|root| is_inside(path, root))
 }
 
 fn is_dependency_file(project: &Project, path: &str) -> bool {
     let name = file_name(path);
     let known = matches!(
         name,
-        "pyproject.toml" | "setup.py" | "setup.cfg" | "uv.lock" | "poetry.lock" | "pdm.lock" | "Pipfile" | "Pipfile.lock"
+        "pyproject.toml"
+            | "setup.py"
+            | "setup.cfg"
+            | "uv.lock"
+            | "poetry.lock"
+            | "pdm.lock"
+            | "Pipfile"
+            | "Pipfile.lock"
     );
     let requirements = name.starts_with("requirements") && name.ends_with(".txt");
     (known || requirements) && parent(path) == project.folder
@@ -187,8 +222,11 @@ pub(crate) fn name_targets(
     let mut targets = Vec::new();
     for entry in asked.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         let Some((path, names)) = entry.split_once("::") else {
-            return Err(Failure::usage(format!("--functions: `{entry}` has no `::`"))
-                .hint("write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`"));
+            return Err(
+                Failure::usage(format!("--functions: `{entry}` has no `::`")).hint(
+                    "write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`",
+                ),
+            );
         };
         let mut known: BTreeMap<String, (u32, u32)> = BTreeMap::new();
         let mut exists = false;
@@ -196,7 +234,9 @@ pub(crate) fn name_targets(
             if let Some(source) = read(checkouts.get(side), path) {
                 exists = true;
                 let functions = source::functions_of(&source).map_err(|error| {
-                    Failure::usage(format!("--functions: on {side}, `{path}` cannot be parsed: {error}"))
+                    Failure::usage(format!(
+                        "--functions: on {side}, `{path}` cannot be parsed: {error}"
+                    ))
                 })?;
                 known.extend(functions);
             }
@@ -204,7 +244,8 @@ pub(crate) fn name_targets(
         if !exists {
             let python: Vec<&str> = files.below("").filter(|path| path.ends_with(".py")).collect();
             return Err(
-                Failure::usage(format!("--functions: there is no file `{path}` at either ref")).near(path, python)
+                Failure::usage(format!("--functions: there is no file `{path}` at either ref"))
+                    .near(path, python),
             );
         }
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -217,8 +258,10 @@ pub(crate) fn name_targets(
                 continue;
             }
             let Some((qualname, lines)) = known.iter().find(|(qualname, _)| is_called(qualname, name)) else {
-                return Err(Failure::usage(format!("--functions: `{path}` has no function `{name}` at either ref"))
-                    .near(name, known.keys().map(String::as_str)));
+                return Err(Failure::usage(format!(
+                    "--functions: `{path}` has no function `{name}` at either ref"
+                ))
+                .near(name, known.keys().map(String::as_str)));
             };
             targets.push(TargetFunction {
                 path: path.to_owned(),

@@ -30,7 +30,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::project::{Files, Project, file_name, join, normalize, shown};
 use crate::revisions;
-use crate::session::{Briefing, Collection, Launch, NotReady, Session};
+use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
 
@@ -78,9 +78,15 @@ pub(crate) fn run(
                 return Err(error);
             };
             // A run that gave no numbers still gives its report to whoever asked for a file.
-            if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly) && !options.outputs.json.is_empty() {
+            if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
+                && !options.outputs.json.is_empty()
+            {
                 draft.report.partial = failure.exit == Exit::StoppedEarly;
-                draft.warn(WarningCode::NothingMeasured, &failure.message, failure.hint.as_deref());
+                draft.warn(
+                    WarningCode::NothingMeasured,
+                    &failure.message,
+                    failure.hint.as_deref(),
+                );
                 output::write_report(&draft.report, &options.outputs)?;
             }
             return Err(error);
@@ -172,7 +178,10 @@ impl Setting<'_> {
     fn fill(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Exit> {
         let revisions = draft.report.revisions.clone();
         for folder in workspace::sweep(self.git, Kept::Spare)? {
-            progress.detail(&format!("removed what an earlier run left in {}", folder.display()));
+            progress.detail(&format!(
+                "removed what an earlier run left in {}",
+                folder.display()
+            ));
         }
         progress.step("reading the two revisions");
         let (files, changed_paths) = self.files_of(&revisions)?;
@@ -199,8 +208,20 @@ impl Setting<'_> {
 
         progress.step("checking both revisions out");
         let mut workspace = Workspace::create(self.git)?;
-        workspace.check_out(self.git, revisions.as_ref().map(|revision| revision.commit.as_str()))?;
-        let outcome = self.in_workspace(draft, progress, &project, &files, &changed_paths, &interpreter, &root, &mut workspace);
+        workspace.check_out(
+            self.git,
+            revisions.as_ref().map(|revision| revision.commit.as_str()),
+        )?;
+        let outcome = self.in_workspace(
+            draft,
+            progress,
+            &project,
+            &files,
+            &changed_paths,
+            &interpreter,
+            &root,
+            &mut workspace,
+        );
         if self.options.worktrees == Afterwards::Keep {
             workspace.keep(self.git)?;
             progress.finish();
@@ -271,7 +292,7 @@ impl Setting<'_> {
                     test_packages: project.test_packages.clone(),
                     loose_names: project.loose_names.clone(),
                 }),
-                paths: Vec::new(),
+                collect: ToCollect::default(),
                 keyword: self.options.keyword.clone(),
             },
             launcher: Launcher {
@@ -291,7 +312,7 @@ impl Setting<'_> {
         progress.step("collecting the benchmarks");
         let mut base_own = BTreeSet::new();
         if !shares_files {
-            stage.briefing.paths = benchmarks::paths_to_collect(root, &project.folder, files, checkouts.base);
+            stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.base);
             // A collection of base's own files that fails counts as none.
             if checkouts.base.join(root).exists()
                 && let Ok(own) = stage.collect(Side::Base)
@@ -301,18 +322,30 @@ impl Setting<'_> {
             benchmarks::share_head_benchmarks(root, checkouts)?;
         }
         self.inject(checkouts)?;
-        stage.briefing.paths = benchmarks::paths_to_collect(root, &project.folder, files, checkouts.head);
+        stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.head);
         let collecting = Instant::now();
         let shared = PerSide::try_from_fn(|side| {
             self.go_on()?;
-            stage.collect(side).map_err(|problem| self.explain(problem.into_error(side), project))
+            stage
+                .collect(side)
+                .map_err(|problem| self.explain(problem.into_error(side), project))
         })?;
         let collecting = collecting.elapsed();
+        draft.report.python = Some(shared.as_ref().map(|collection| Python {
+            path: interpreter.path.display().to_string(),
+            ..collection.python.clone()
+        }));
         if shares_files {
             base_own.extend(shared.base.benchmarks.iter().cloned());
         }
         let (runnable, missing) = benchmarks::match_sides(&shared, &base_own);
         draft.report.missing = missing;
+        let tidy = |draft: &mut Draft| {
+            for row in &mut draft.report.missing {
+                row.message = without_checkouts(&row.message, checkouts);
+            }
+        };
+        tidy(draft);
         if shared.head.deselected > 0 {
             draft.warn(
                 WarningCode::Deselected,
@@ -324,11 +357,15 @@ impl Setting<'_> {
             );
         }
         if runnable.is_empty() {
-            return Err(self.explain(no_benchmarks(root, &shared, self.options.keyword.as_deref()), project));
+            return Err(self.explain(
+                no_benchmarks(root, &shared, self.options.keyword.as_deref()),
+                project,
+            ));
         }
 
         if self.options.task == Task::Plan {
-            draft.report.plan = Some(self.plan(&mut stage, &runnable, collecting, progress, draft.report.seed)?);
+            draft.report.plan =
+                Some(self.plan(&mut stage, &runnable, collecting, progress, draft.report.seed)?);
             return Ok(Exit::Done);
         }
         let cores = Cores::choose(self.options.pinning)?;
@@ -340,10 +377,18 @@ impl Setting<'_> {
             seed: draft.report.seed,
             until: self.until,
         };
-        let measured = measure::measure(&schedule, &stage.briefing, &runnable, &mut stage.launcher, &mut |event| {
-            progress.measuring(event);
-        })?;
-        Ok(conclude(draft, runnable, measured, &base_own))
+        let measured = measure::measure(
+            &schedule,
+            &stage.briefing,
+            &runnable,
+            &mut stage.launcher,
+            &mut |event| {
+                progress.measuring(event);
+            },
+        )?;
+        let exit = conclude(draft, runnable, measured, &base_own);
+        tidy(draft);
+        Ok(exit)
     }
 
     /// All files at either revision, and the paths that differ.
@@ -360,10 +405,20 @@ impl Setting<'_> {
                 .into());
             }
         }
-        let changed = self.git.changed_paths(&revisions.base.commit, &revisions.head.commit)?;
-        let mut paths: BTreeSet<String> = trees.base.into_iter().chain(trees.head).map(|TreeEntry { path, .. }| path).collect();
+        let changed = self
+            .git
+            .changed_paths(&revisions.base.commit, &revisions.head.commit)?;
+        let mut paths: BTreeSet<String> = trees
+            .base
+            .into_iter()
+            .chain(trees.head)
+            .map(|TreeEntry { path, .. }| path)
+            .collect();
         if revisions.head.dirty {
-            paths.extend(self.git.untracked_paths(Untracked::NotIgnored, &[String::new()])?);
+            paths.extend(
+                self.git
+                    .untracked_paths(Untracked::NotIgnored, &[String::new()])?,
+            );
         }
         Ok((Files::new(paths), changed.into_iter().collect()))
     }
@@ -384,7 +439,9 @@ impl Setting<'_> {
             shown(root)
         ));
         let failure = if self.git.top().join(root).exists() {
-            failure.hint("it is in your working tree, but not committed: commit it, or compare with --working-tree")
+            failure.hint(
+                "it is in your working tree, but not committed: commit it, or compare with --working-tree",
+            )
         } else {
             let folders: BTreeSet<&str> = files
                 .below("")
@@ -414,7 +471,13 @@ impl Setting<'_> {
     }
 
     fn environment(&self) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-        let passed: Vec<String> = self.config.pass_env.iter().chain(&self.options.pass_env).cloned().collect();
+        let passed: Vec<String> = self
+            .config
+            .pass_env
+            .iter()
+            .chain(&self.options.pass_env)
+            .cloned()
+            .collect();
         environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
     }
 
@@ -433,7 +496,9 @@ impl Setting<'_> {
     fn lay_working_tree_over(&self, project: &Project, head: &Path) -> anyhow::Result<Vec<String>> {
         let top = self.git.top();
         let mut paths = self.git.uncommitted_paths()?;
-        let untracked = self.git.untracked_paths(Untracked::NotIgnored, &project.roots())?;
+        let untracked = self
+            .git
+            .untracked_paths(Untracked::NotIgnored, &project.roots())?;
         let sizes = files::sizes(top, &untracked);
         let total: u64 = sizes.iter().map(|(size, _)| size).sum();
         if total > MOST_UNTRACKED_BYTES {
@@ -459,8 +524,15 @@ impl Setting<'_> {
 
     /// Version files that a build generates and git ignores are the same for both sides; without them, the package
     /// often cannot be imported.
-    fn copy_generated(&self, project: &Project, checkouts: PerSide<&Path>, draft: &mut Draft) -> anyhow::Result<()> {
-        let ignored = self.git.untracked_paths(Untracked::Ignored, &project.module_roots)?;
+    fn copy_generated(
+        &self,
+        project: &Project,
+        checkouts: PerSide<&Path>,
+        draft: &mut Draft,
+    ) -> anyhow::Result<()> {
+        let ignored = self
+            .git
+            .untracked_paths(Untracked::Ignored, &project.module_roots)?;
         for path in ignored {
             if !GENERATED.contains(&file_name(&path)) {
                 continue;
@@ -476,7 +548,9 @@ impl Setting<'_> {
             if copied {
                 draft.warn(
                     WarningCode::GeneratedFileCopied,
-                    &format!("`{path}`, which git ignores, was copied from the working tree into both worktrees"),
+                    &format!(
+                        "`{path}`, which git ignores, was copied from the working tree into both worktrees"
+                    ),
                     None,
                 );
             }
@@ -486,7 +560,11 @@ impl Setting<'_> {
 
     fn inject(&self, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
         let top = self.git.top();
-        let typed = self.options.inject.iter().map(|path| (&self.options.folder, path));
+        let typed = self
+            .options
+            .inject
+            .iter()
+            .map(|path| (&self.options.folder, path));
         let configured = self.config.inject.iter().map(|path| (&self.config.folder, path));
         for (folder, path) in configured.chain(typed) {
             let absolute = folder.join(path);
@@ -496,15 +574,19 @@ impl Setting<'_> {
                 .and_then(|path| normalize(&path.to_string_lossy()))
                 .filter(|path| !path.is_empty());
             let Some(inside) = inside else {
-                return Err(Failure::usage(format!("--inject {path}: it lies outside the repository"))
-                    .hint("only files of the working tree can be injected")
-                    .into());
+                return Err(
+                    Failure::usage(format!("--inject {path}: it lies outside the repository"))
+                        .hint("only files of the working tree can be injected")
+                        .into(),
+                );
             };
             let from = top.join(&inside);
             if std::fs::symlink_metadata(&from).is_err() {
-                return Err(Failure::usage(format!("--inject {path}: there is no such file or folder"))
-                    .hint("it is relative to the folder that deadheat is started in")
-                    .into());
+                return Err(
+                    Failure::usage(format!("--inject {path}: there is no such file or folder"))
+                        .hint("it is relative to the folder that deadheat is started in")
+                        .into(),
+                );
             }
             for side in Side::BOTH {
                 files::replace(&from, &checkouts.get(side).join(&inside))?;
@@ -533,9 +615,17 @@ impl Setting<'_> {
     }
 
     fn ignored_module_in(&self, message: &str, project: &Project) -> Option<String> {
-        let quoted = |after: &str| message.rsplit_once(after)?.1.split('\'').next().map(str::to_owned);
+        let quoted = |after: &str| {
+            message
+                .rsplit_once(after)?
+                .1
+                .split('\'')
+                .next()
+                .map(str::to_owned)
+        };
         let missing = quoted("No module named '");
-        let from = quoted("cannot import name '").and_then(|name| Some(format!("{}.{name}", quoted("' from '")?)));
+        let from =
+            quoted("cannot import name '").and_then(|name| Some(format!("{}.{name}", quoted("' from '")?)));
         let dotted = missing.or(from)?;
         let relative = dotted.replace('.', "/");
         let top = self.git.top();
@@ -561,7 +651,9 @@ impl Setting<'_> {
         if cores.measuring.is_none() {
             let message = match self.options.pinning {
                 Pinning::Off => "not pinned to a core, as asked: no error rate is claimed for the verdicts",
-                _ => "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts",
+                _ => {
+                    "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts"
+                }
             };
             let hint = "run it again, and trust what both runs say";
             draft.warn(WarningCode::NotPinned, message, Some(hint));
@@ -590,9 +682,15 @@ impl Setting<'_> {
             until: self.until,
         };
         let started = Instant::now();
-        measure::measure(&schedule, &stage.briefing, runnable, &mut stage.launcher, &mut |event| {
-            progress.measuring(event);
-        })?;
+        measure::measure(
+            &schedule,
+            &stage.briefing,
+            runnable,
+            &mut stage.launcher,
+            &mut |event| {
+                progress.measuring(event);
+            },
+        )?;
         let replicate = started.elapsed();
         let total = collecting + replicate * u32::try_from(self.options.replicates).unwrap_or(u32::MAX);
         Ok(Plan {
@@ -601,8 +699,17 @@ impl Setting<'_> {
         })
     }
 
-    fn say_how_to_run(&self, workspace: &Workspace, project: &Project, interpreter: &Interpreter, root: &str) {
-        let mut text = format!("kept {}; to run one side by hand:\n", workspace.folder().display());
+    fn say_how_to_run(
+        &self,
+        workspace: &Workspace,
+        project: &Project,
+        interpreter: &Interpreter,
+        root: &str,
+    ) {
+        let mut text = format!(
+            "kept {}; to run one side by hand:\n",
+            workspace.folder().display()
+        );
         for side in Side::BOTH {
             let worktree = workspace.worktree(side);
             let path: Vec<String> = project
@@ -635,7 +742,13 @@ impl Launch for Launcher {
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
-        let worker = Worker::start(self.commands.get(side), seed, &self.cores, log, self.interrupt.clone())?;
+        let worker = Worker::start(
+            self.commands.get(side),
+            seed,
+            &self.cores,
+            log,
+            self.interrupt.clone(),
+        )?;
         Ok(Box::new(worker))
     }
 }
@@ -654,6 +767,13 @@ impl Stage<'_> {
         session.stop();
         Ok(collection)
     }
+}
+
+/// pytest's words with paths as the project knows them: the checkouts are gone when they are read.
+fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
+    Side::BOTH.into_iter().fold(message.to_owned(), |message, side| {
+        message.replace(&format!("{}/", checkouts.get(side).display()), "")
+    })
 }
 
 fn selection(options: &CompareOptions, differences: &Differences, targets: &[TargetFunction]) -> Selection {
@@ -715,14 +835,22 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
             "no benchmark in `{}` matches -k '{keyword}'",
             shown(root)
         )),
-        (None, None) => Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root)))
-            .hint("a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker"),
+        (None, None) => {
+            Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(
+                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker",
+            )
+        }
     };
     failure.into()
 }
 
 /// Turns what was measured into the report and the exit code.
-fn conclude(draft: &mut Draft, runnable: Vec<String>, measured: Measured, base_own: &BTreeSet<String>) -> Exit {
+fn conclude(
+    draft: &mut Draft,
+    runnable: Vec<String>,
+    measured: Measured,
+    base_own: &BTreeSet<String>,
+) -> Exit {
     let report = &mut draft.report;
     let Measured {
         mut replicates,
@@ -763,13 +891,19 @@ fn conclude(draft: &mut Draft, runnable: Vec<String>, measured: Measured, base_o
                         share * 100.0,
                         side.other()
                     ),
-                    hint: Some("a background thread or a server of the benchmark distorts both times".to_owned()),
+                    hint: Some(
+                        "a background thread or a server of the benchmark distorts both times".to_owned(),
+                    ),
                     benchmark: Some(benchmark.clone()),
                 });
             }
         }
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
-        if replicates.iter().flat_map(|replicate| &replicate.pairs).all(|pair| shortest(pair) < SHORT_SAMPLE_NS) {
+        if replicates
+            .iter()
+            .flat_map(|replicate| &replicate.pairs)
+            .all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
+        {
             short += 1;
         }
         rows.push((benchmark, replicates, warnings));
@@ -794,7 +928,9 @@ fn conclude(draft: &mut Draft, runnable: Vec<String>, measured: Measured, base_o
         draft.warn(
             WarningCode::ProjectNotImported,
             "no benchmark imported the project's code, so that its changes cannot be in these numbers",
-            Some("is module-root in pyproject.toml right? do the benchmarks run the code in other processes?"),
+            Some(
+                "is module-root in pyproject.toml right? do the benchmarks run the code in other processes?",
+            ),
         );
     }
     if let Some(by) = stopped {
@@ -806,7 +942,11 @@ fn conclude(draft: &mut Draft, runnable: Vec<String>, measured: Measured, base_o
         draft.warn(WarningCode::StoppedEarly, message, None);
         return Exit::StoppedEarly;
     }
-    if measured_any { Exit::Done } else { Exit::NothingMeasured }
+    if measured_any {
+        Exit::Done
+    } else {
+        Exit::NothingMeasured
+    }
 }
 
 fn drawn_seed() -> u64 {

@@ -38,7 +38,11 @@ impl Config {
             Some(file) => {
                 let path = start.join(file);
                 if !path.is_file() {
-                    return Err(Failure::usage(format!("--config-file {}: there is no such file", file.display())).into());
+                    return Err(Failure::usage(format!(
+                        "--config-file {}: there is no such file",
+                        file.display()
+                    ))
+                    .into());
                 }
                 Some(path)
             }
@@ -54,7 +58,8 @@ impl Config {
                 ..Config::default()
             });
         };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let folder = path.parent().unwrap_or(repository).to_owned();
         Self::parse(&text, folder).map_err(|failure| {
             Failure {
@@ -107,7 +112,11 @@ impl Config {
             let items = value.as_array().ok_or_else(|| wrong("a list of strings"))?;
             items
                 .iter()
-                .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong("a list of strings")))
+                .map(|item| {
+                    item.as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| wrong("a list of strings"))
+                })
                 .collect()
         };
         match key {
@@ -127,9 +136,11 @@ impl Config {
             }
             "inject" => self.inject = texts()?,
             "pass-env" => self.pass_env = texts()?,
-            _ => return Err(Failure::usage(format!("unknown key `{key}`"))
-                .hint(format!("the keys are {}", KEYS.join(", ")))
-                .near(key, KEYS)),
+            _ => {
+                return Err(Failure::usage(format!("unknown key `{key}`"))
+                    .hint(format!("the keys are {}", KEYS.join(", ")))
+                    .near(key, KEYS));
+            }
         }
         Ok(())
     }
@@ -190,7 +201,12 @@ mod tests {
         assert!(parse("[tool.deadheat]\nthreshold = true\n").is_err());
         assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
         assert!(parse("[tool]\ndeadheat = 3\n").is_err());
-        assert!(parse("[tool.deadheat\n").unwrap_err().message.starts_with("not valid TOML"));
+        assert!(
+            parse("[tool.deadheat\n")
+                .unwrap_err()
+                .message
+                .starts_with("not valid TOML")
+        );
     }
 
     #[test]

@@ -44,9 +44,11 @@ impl Cores {
                 }
                 if !allowed.contains(&core) {
                     let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-                    return Err(Failure::usage(format!("--cpu {core}: not one of the cores that may be used here"))
-                        .hint(format!("the cores are {}", list.join(", ")))
-                        .into());
+                    return Err(Failure::usage(format!(
+                        "--cpu {core}: not one of the cores that may be used here"
+                    ))
+                    .hint(format!("the cores are {}", list.join(", ")))
+                    .into());
                 }
                 core
             }
@@ -64,9 +66,11 @@ impl Cores {
         if !platform::pin_this_thread(&[core]) || !platform::pin_this_thread(&cores.driver) {
             platform::pin_this_thread(&allowed);
             if let Pinning::Core(core) = pinning {
-                return Err(Failure::usage(format!("--cpu {core}: the system refuses to pin to this core"))
-                    .hint("--no-pin measures without a core of its own, and claims no error rate")
-                    .into());
+                return Err(
+                    Failure::usage(format!("--cpu {core}: the system refuses to pin to this core"))
+                        .hint("--no-pin measures without a core of its own, and claims no error rate")
+                        .into(),
+                );
             }
             return Ok(Self::not_pinned());
         }
@@ -115,7 +119,12 @@ mod platform {
         std::thread::sleep(LOOK);
         let after = busy_ticks();
         let busy = |core: usize| -> u64 {
-            let of = |ticks: &[(usize, u64)]| ticks.iter().find(|(name, _)| *name == core).map(|(_, busy)| *busy);
+            let of = |ticks: &[(usize, u64)]| {
+                ticks
+                    .iter()
+                    .find(|(name, _)| *name == core)
+                    .map(|(_, busy)| *busy)
+            };
             match (of(&before), of(&after)) {
                 (Some(before), Some(after)) => after.saturating_sub(before),
                 _ => 0,
@@ -133,7 +142,10 @@ mod platform {
                 let mut fields = line.strip_prefix("cpu")?.split_whitespace();
                 let core: usize = fields.next()?.parse().ok()?;
                 let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
-                Some((core, ticks.iter().take(8).sum::<u64>() - ticks.get(3)? - ticks.get(4)?))
+                Some((
+                    core,
+                    ticks.iter().take(8).sum::<u64>() - ticks.get(3)? - ticks.get(4)?,
+                ))
             })
             .filter(|_| text.starts_with("cpu "))
             .collect()

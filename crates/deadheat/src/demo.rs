@@ -42,7 +42,11 @@ const HEAD: Tree = tree!("head":
     "benchmarks/test_monthly.py",
 );
 
-pub(crate) fn run(args: DemoArgs, installation: &Installation, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    args: DemoArgs,
+    installation: &Installation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let outputs = Outputs::new(&args.output, &args.report)?;
     let folder = tempfile::Builder::new().prefix("deadheat-demo-").tempdir()?;
     let git = Git::anywhere(folder.path())?;

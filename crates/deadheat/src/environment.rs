@@ -48,9 +48,13 @@ mod tests {
 
     #[test]
     fn what_disturbs_is_dropped_unless_it_is_passed() {
-        let user = ["PATH", "PYTEST_ADDOPTS", "PYTHONOPTIMIZE", "GIT_DIR"].map(|name| (name.into(), "1".into()));
+        let user =
+            ["PATH", "PYTEST_ADDOPTS", "PYTHONOPTIMIZE", "GIT_DIR"].map(|name| (name.into(), "1".into()));
         let kept = for_workers(user, &["PYTHONOPTIMIZE".to_owned()], &["GIT_DIR".to_owned()]);
-        let names: Vec<_> = kept.keys().map(|name| name.to_string_lossy().into_owned()).collect();
+        let names: Vec<_> = kept
+            .keys()
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
         assert_eq!(names, ["PATH", "PYTHONOPTIMIZE"]);
     }
 }

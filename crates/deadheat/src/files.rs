@@ -107,6 +107,8 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
             Err(error) => error.to_string(),
         }
     };
-    Err(Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()))
-        .hint("name a file in a folder that exists"))
+    Err(
+        Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()))
+            .hint("name a file in a folder that exists"),
+    )
 }

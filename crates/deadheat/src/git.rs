@@ -64,9 +64,11 @@ impl Git {
         let answer = git.ask(["rev-parse", "--is-bare-repository", "--show-toplevel"])?;
         let Some(stdout) = answer.stdout else {
             if answer.stderr.contains("must be run in a work tree") {
-                return Err(Failure::usage(format!("{} is a bare repository", folder.display()))
-                    .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
-                    .into());
+                return Err(
+                    Failure::usage(format!("{} is a bare repository", folder.display()))
+                        .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
+                        .into(),
+                );
             }
             return Err(Failure::usage(format!(
                 "{} is not inside a git repository: {}",
@@ -105,7 +107,10 @@ impl Git {
         S: AsRef<OsStr>,
     {
         let mut command = Command::new("git");
-        command.args(arguments).current_dir(&self.top).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(&self.top)
+            .stdin(Stdio::null());
         for name in &self.cleared {
             command.env_remove(name);
         }
@@ -129,14 +134,22 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let arguments: Vec<OsString> = arguments.into_iter().map(|part| part.as_ref().to_owned()).collect();
+        let arguments: Vec<OsString> = arguments
+            .into_iter()
+            .map(|part| part.as_ref().to_owned())
+            .collect();
         let answer = self.ask(&arguments)?;
         answer.stdout.ok_or_else(|| {
             let shown: Vec<String> = arguments
                 .iter()
                 .map(|part| part.to_string_lossy().into_owned())
                 .collect();
-            Failure::tool(format!("git {} failed: {}", shown.join(" "), answer.stderr.trim())).into()
+            Failure::tool(format!(
+                "git {} failed: {}",
+                shown.join(" "),
+                answer.stderr.trim()
+            ))
+            .into()
         })
     }
 
@@ -169,7 +182,10 @@ impl Git {
             "refs/remotes",
             "refs/tags",
         ])?;
-        Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(&names)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 
     pub(crate) fn tree(&self, commit: &str) -> anyhow::Result<Vec<TreeEntry>> {
@@ -196,7 +212,15 @@ impl Git {
 
     /// Tracked paths whose content in the working tree is not that of `HEAD`.
     pub(crate) fn uncommitted_paths(&self) -> anyhow::Result<Vec<String>> {
-        let listing = self.run(["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--"])?;
+        let listing = self.run([
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            "HEAD",
+            "--",
+        ])?;
         Ok(split_nul(&listing).collect())
     }
 
@@ -218,7 +242,10 @@ impl Git {
 
     /// Whether git ignores a path (relative to the top).
     pub(crate) fn ignores(&self, path: &str) -> anyhow::Result<bool> {
-        Ok(self.ask(["check-ignore", "--quiet", "--", path])?.stdout.is_some())
+        Ok(self
+            .ask(["check-ignore", "--quiet", "--", path])?
+            .stdout
+            .is_some())
     }
 
     pub(crate) fn add_worktree(&self, path: &Path, commit: &str) -> anyhow::Result<()> {

@@ -58,8 +58,11 @@ impl Candidates {
                 _ => path,
             };
             return ask(&path, probe).map_err(|problem| {
-                Failure::usage(format!("{origin} names {}, which cannot be used: {problem}", path.display()))
-                    .hint(problem.hint(&path))
+                Failure::usage(format!(
+                    "{origin} names {}, which cannot be used: {problem}",
+                    path.display()
+                ))
+                .hint(problem.hint(&path))
             });
         }
         let mut tried = Vec::new();
@@ -144,7 +147,11 @@ fn ask(path: &Path, probe: &Path) -> Result<Interpreter, Problem> {
     let last = text.lines().next_back().unwrap_or_default();
     let facts: Facts = serde_json::from_str(last).map_err(|_| {
         let words = String::from_utf8_lossy(&output.stderr);
-        let words = words.lines().next_back().unwrap_or("it printed nothing").to_owned();
+        let words = words
+            .lines()
+            .next_back()
+            .unwrap_or("it printed nothing")
+            .to_owned();
         Problem::NotRunnable(words)
     })?;
     if facts.version_info < OLDEST_PYTHON {
@@ -153,7 +160,11 @@ fn ask(path: &Path, probe: &Path) -> Result<Interpreter, Problem> {
     let Some(pytest) = facts.pytest else {
         return Err(Problem::NoPytest(facts.error.unwrap_or_default()));
     };
-    let major: u32 = pytest.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+    let major: u32 = pytest
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok())
+        .unwrap_or(0);
     if major < OLDEST_PYTEST {
         return Err(Problem::OldPytest(pytest));
     }

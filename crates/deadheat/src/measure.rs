@@ -25,7 +25,7 @@ pub(crate) struct Schedule {
 const SAMPLE_NS: u64 = 2_000_000;
 const MOST_ROUNDS: usize = 20;
 /// What the rounds of one benchmark may take in one replicate before there are fewer of them...
-const ROUNDS_NS: u64 = 250_000_000;
+const ROUNDS_NS: u64 = 1_000_000_000;
 /// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
 const FEW_ROUNDS: usize = 4;
 const FEWEST_ROUNDS: usize = 2;
@@ -72,21 +72,39 @@ pub(crate) struct Measured {
 /// Processor time that a waiting side used, and the time that it waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IdleUse {
+    pub(crate) waits: u64,
     pub(crate) cpu_ns: u64,
     pub(crate) other_ns: u64,
 }
 
+/// What a wait costs by itself: a reply is written and a request is read.
+const WAIT_COST_NS: u64 = 200_000;
+
 impl IdleUse {
+    /// The share of the other side's time in which this side ran too, beyond what waiting itself costs.
     pub(crate) fn share(self) -> f64 {
-        self.cpu_ns as f64 / self.other_ns.max(1) as f64
+        self.cpu_ns.saturating_sub(self.waits * WAIT_COST_NS) as f64 / self.other_ns.max(1) as f64
+    }
+
+    fn add(&mut self, other: IdleUse) {
+        self.waits += other.waits;
+        self.cpu_ns += other.cpu_ns;
+        self.other_ns += other.other_ns;
     }
 }
 
 /// What the progress shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
-    ReplicateStarted { index: usize, of: usize },
-    BenchmarkStarted { benchmark: &'a str, done: usize, of: usize },
+    ReplicateStarted {
+        index: usize,
+        of: usize,
+    },
+    BenchmarkStarted {
+        benchmark: &'a str,
+        done: usize,
+        of: usize,
+    },
 }
 
 pub(crate) fn measure(
@@ -111,7 +129,9 @@ pub(crate) fn measure(
         Err(End::Error(error)) => return Err(error),
     }
     let lost = run.lost;
-    run.measured.replicates.retain(|benchmark, _| !lost.contains(benchmark));
+    run.measured
+        .replicates
+        .retain(|benchmark, _| !lost.contains(benchmark));
     Ok(run.measured)
 }
 
@@ -138,9 +158,15 @@ impl From<anyhow::Error> for End {
 /// What ends one benchmark's visit.
 enum Trouble {
     /// The test failed; its worker has left the benchmark and is ready for the next.
-    Failed { side: Side, message: String },
+    Failed {
+        side: Side,
+        message: String,
+    },
     /// The worker is gone.
-    Lost { side: Side, message: String },
+    Lost {
+        side: Side,
+        message: String,
+    },
     End(End),
 }
 
@@ -201,7 +227,11 @@ impl Run<'_> {
                         seed: hash_seed(self.schedule.seed, index),
                         pairs,
                     };
-                    self.measured.replicates.entry((*benchmark).clone()).or_default().push(replicate);
+                    self.measured
+                        .replicates
+                        .entry((*benchmark).clone())
+                        .or_default()
+                        .push(replicate);
                 }
             }
             for session in [sessions.base, sessions.head].into_iter().flatten() {
@@ -247,13 +277,15 @@ impl Run<'_> {
 
     fn ask(&self, session: &mut Session, side: Side, request: &Request) -> Result<Reply, Trouble> {
         let limit = self.limit()?;
-        session.ask(request, limit)?.map_err(|problem| match self.stop_of(&problem) {
-            Some(by) => Trouble::End(End::Stopped(by)),
-            None => Trouble::Lost {
-                side,
-                message: format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
-            },
-        })
+        session
+            .ask(request, limit)?
+            .map_err(|problem| match self.stop_of(&problem) {
+                Some(by) => Trouble::End(End::Stopped(by)),
+                None => Trouble::Lost {
+                    side,
+                    message: format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
+                },
+            })
     }
 
     /// One benchmark in one replicate; `None` where it has no numbers, which is then noted.
@@ -319,14 +351,24 @@ impl Run<'_> {
         }
         failed.sort_by_key(|(side, _)| *side);
         if let Some((side, message)) = failed.pop() {
-            self.setback(benchmark, failed.is_empty().then_some(side), SetbackKind::Failed, message);
+            self.setback(
+                benchmark,
+                failed.is_empty().then_some(side),
+                SetbackKind::Failed,
+                message,
+            );
         }
     }
 
     fn setback(&mut self, benchmark: &str, side: Option<Side>, kind: SetbackKind, message: String) {
         self.lost.insert(benchmark.to_owned());
         // A benchmark that both sides skip is one row.
-        if let Some(earlier) = self.measured.setbacks.iter_mut().find(|setback| setback.benchmark == benchmark) {
+        if let Some(earlier) = self
+            .measured
+            .setbacks
+            .iter_mut()
+            .find(|setback| setback.benchmark == benchmark)
+        {
             if earlier.kind == kind {
                 earlier.side = None;
             } else if kind == SetbackKind::Failed {
@@ -354,7 +396,8 @@ impl Run<'_> {
         if !session.has(benchmark) {
             return Err(Trouble::Failed {
                 side,
-                message: "pytest collected it at first, and did not collect it again in a later process".to_owned(),
+                message: "pytest collected it at first, and did not collect it again in a later process"
+                    .to_owned(),
             });
         }
         let request = Request::Enter {
@@ -420,8 +463,11 @@ impl Run<'_> {
         benchmark: &str,
         entered: PerSide<Entered>,
     ) -> Result<Vec<Pair>, Trouble> {
-        let most = [entered.base.samples, entered.head.samples].into_iter().flatten().min();
-        let mut iterations = PerSide::new(1, 1);
+        let most = [entered.base.samples, entered.head.samples]
+            .into_iter()
+            .flatten()
+            .min();
+        let mut iterations = entered.map(|entered| entered.iterations_per_sample.unwrap_or(1));
         let mut rounds = MOST_ROUNDS;
         if let Some(most) = most {
             // The suite counts the calls: none of them can be spent on warming up or on calibration.
@@ -452,8 +498,11 @@ impl Run<'_> {
                 let (sample, idle_cpu_ns) = self.sample(sessions, side, *iterations.get(side))?;
                 let wait = std::mem::take(waited.get_mut(side));
                 if wait > 0 {
-                    idle.get_mut(side).cpu_ns += idle_cpu_ns;
-                    idle.get_mut(side).other_ns += wait;
+                    idle.get_mut(side).add(IdleUse {
+                        waits: 1,
+                        cpu_ns: idle_cpu_ns,
+                        other_ns: wait,
+                    });
                 }
                 *waited.get_mut(side.other()) += sample.elapsed_ns;
                 Ok(sample)
@@ -471,8 +520,7 @@ impl Run<'_> {
         }
         let total = self.measured.idle.entry(benchmark.to_owned()).or_default();
         for side in Side::BOTH {
-            total.get_mut(side).cpu_ns += idle.get(side).cpu_ns;
-            total.get_mut(side).other_ns += idle.get(side).other_ns;
+            total.get_mut(side).add(*idle.get(side));
         }
         Ok(pairs)
     }
@@ -518,7 +566,10 @@ fn rounds_for(round_ns: f64) -> usize {
 }
 
 fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Session {
-    sessions.get_mut(side).as_mut().expect("both sessions are opened before a visit")
+    sessions
+        .get_mut(side)
+        .as_mut()
+        .expect("both sessions are opened before a visit")
 }
 
 fn out_of_order(side: Side, reply: &Reply) -> Trouble {

@@ -148,7 +148,11 @@ impl CompareOptions {
             inject: args.inject,
             pass_env: args.pass_env,
             task: if args.dry_run { Task::Plan } else { Task::Measure },
-            worktrees: if args.keep { Afterwards::Keep } else { Afterwards::Remove },
+            worktrees: if args.keep {
+                Afterwards::Keep
+            } else {
+                Afterwards::Remove
+            },
             outputs: Outputs::new(&args.output, &args.report)?,
         })
     }

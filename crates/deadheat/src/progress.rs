@@ -68,7 +68,9 @@ impl Progress {
                     Some(bar) => bar.set_prefix(format!("replicate {} of {of}", index + 1)),
                     None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
                         self.last_line = Some(Instant::now());
-                        let left = self.time_left(index, of).map_or(String::new(), |left| format!(", {left} left"));
+                        let left = self
+                            .time_left(index, of)
+                            .map_or(String::new(), |left| format!(", {left} left"));
                         self.line(&format!("measuring: replicate {} of {of}{left}", index + 1));
                     }
                     None => {}

@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::Config;
 use crate::failure::Failure;
 
-const USUAL_BENCHMARK_FOLDERS: [&str; 4] = [".codeflash/benchmarks", "benchmarks", "bench", "tests/benchmarks"];
+const USUAL_BENCHMARK_FOLDERS: [&str; 4] =
+    [".codeflash/benchmarks", "benchmarks", "bench", "tests/benchmarks"];
 const NOT_CODE: [&str; 10] = [
     "tests",
     "test",
@@ -159,7 +160,11 @@ impl Project {
         let mut test_packages = BTreeSet::new();
         let mut loose_names = BTreeSet::new();
         for root in tests_root.iter().chain(&benchmarks_root) {
-            let root_folder = if files.is_file(root) { parent(root) } else { root.as_str() };
+            let root_folder = if files.is_file(root) {
+                parent(root)
+            } else {
+                root.as_str()
+            };
             if files.is_file(&join(root_folder, "__init__.py")) {
                 let top = import_folder_of(files, root_folder);
                 if let Some(name) = relative(root_folder, &top).split('/').next() {
@@ -170,7 +175,10 @@ impl Project {
                     files
                         .children(root_folder)
                         .into_iter()
-                        .filter(|name| name.ends_with(".py") || files.is_file(&format!("{root_folder}/{name}/__init__.py")))
+                        .filter(|name| {
+                            name.ends_with(".py")
+                                || files.is_file(&format!("{root_folder}/{name}/__init__.py"))
+                        })
                         .map(module_name),
                 );
             }
@@ -210,7 +218,10 @@ impl Project {
 
     /// The name that a file of the project's code is imported by.
     pub(crate) fn dotted_name(&self, path: &str) -> Option<String> {
-        let folder = self.import_folders.iter().find(|folder| is_inside(path, folder))?;
+        let folder = self
+            .import_folders
+            .iter()
+            .find(|folder| is_inside(path, folder))?;
         let name = relative(path, folder).strip_suffix(".py")?.replace('/', ".");
         Some(match name.strip_suffix(".__init__") {
             Some(package) => package.to_owned(),
@@ -230,7 +241,10 @@ fn code_in<'a>(files: &'a Files, folder: &str) -> impl Iterator<Item = &'a str> 
             return is_identifier(stem);
         }
         let path = join(&folder, name);
-        is_identifier(name) && files.below(&path).any(|inside| file_name(inside) == "__init__.py")
+        is_identifier(name)
+            && files
+                .below(&path)
+                .any(|inside| file_name(inside) == "__init__.py")
     })
 }
 
@@ -244,7 +258,8 @@ fn import_folder_of(files: &Files, path: &str) -> String {
 }
 
 fn is_identifier(name: &str) -> bool {
-    name.chars().all(|character| character.is_alphanumeric() || character == '_')
+    name.chars()
+        .all(|character| character.is_alphanumeric() || character == '_')
         && !name.starts_with(|character: char| character.is_numeric())
 }
 
@@ -344,8 +359,14 @@ mod tests {
         assert_eq!(project.tests_root.as_deref(), Some("tests"));
         assert_eq!(project.benchmarks_root.as_deref(), Some("tests/performance"));
         assert_eq!(project.test_packages, ["tests"]);
-        assert_eq!(project.dotted_name("dacite/core.py").as_deref(), Some("dacite.core"));
-        assert_eq!(project.dotted_name("dacite/__init__.py").as_deref(), Some("dacite"));
+        assert_eq!(
+            project.dotted_name("dacite/core.py").as_deref(),
+            Some("dacite.core")
+        );
+        assert_eq!(
+            project.dotted_name("dacite/__init__.py").as_deref(),
+            Some("dacite")
+        );
         assert!(project.is_shared("tests/performance/test_a.py"));
         assert!(project.is_shared("tests/conftest.py"));
         assert!(project.is_shared("conftest.py"));
@@ -356,7 +377,11 @@ mod tests {
     #[test]
     fn a_project_under_src_with_loose_benchmarks() {
         let project = lay_out(
-            &["src/thing/__init__.py", "benchmarks/bench_a.py", "benchmarks/conftest.py"],
+            &[
+                "src/thing/__init__.py",
+                "benchmarks/bench_a.py",
+                "benchmarks/conftest.py",
+            ],
             Config::default(),
             None,
         )
@@ -387,7 +412,12 @@ mod tests {
             folder: PathBuf::from("python"),
             ..Config::default()
         };
-        let project = lay_out(&["python/pkg/__init__.py", "python/bench/b.py", "top.py"], config, None).unwrap();
+        let project = lay_out(
+            &["python/pkg/__init__.py", "python/bench/b.py", "top.py"],
+            config,
+            None,
+        )
+        .unwrap();
         assert_eq!(project.folder, "python");
         assert_eq!(project.module_roots, ["python/pkg"]);
         assert_eq!(project.benchmarks_root.as_deref(), Some("python/bench"));

@@ -24,7 +24,10 @@ pub(crate) fn resolve(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<Re
                 return Ok(PerSide::new(merge_base(git, base, head)?, revision(git, head)?));
             }
             if let Some((base, head)) = one.split_once("..") {
-                return Ok(PerSide::new(revision(git, or_head(base))?, revision(git, or_head(head))?));
+                return Ok(PerSide::new(
+                    revision(git, or_head(base))?,
+                    revision(git, or_head(head))?,
+                ));
             }
             Ok(PerSide::new(revision(git, one)?, revision(git, "HEAD")?))
         }
@@ -42,9 +45,11 @@ fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<
         [] => revision(git, "HEAD")?,
         [base] => revision(git, base)?,
         _ => {
-            return Err(Failure::usage("--working-tree is head, so that only a base can be given beside it")
-                .hint("deadheat compare --working-tree BASE")
-                .into());
+            return Err(
+                Failure::usage("--working-tree is head, so that only a base can be given beside it")
+                    .hint("deadheat compare --working-tree BASE")
+                    .into(),
+            );
         }
     };
     let mut head = revision(git, "HEAD")?;
@@ -57,9 +62,11 @@ fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<
 fn resolve_default(git: &Git) -> anyhow::Result<PerSide<Revision>> {
     let head = revision(git, "HEAD")?;
     let Some(default) = default_branch(git)? else {
-        return Err(Failure::usage("no refs were given, and the default branch cannot be told")
-            .hint("name what to compare: deadheat compare BASE HEAD")
-            .into());
+        return Err(
+            Failure::usage("no refs were given, and the default branch cannot be told")
+                .hint("name what to compare: deadheat compare BASE HEAD")
+                .into(),
+        );
     };
     let base = merge_base(git, &default, "HEAD")?;
     if base.commit != head.commit {
@@ -83,7 +90,10 @@ fn default_branch(git: &Git) -> anyhow::Result<Option<String>> {
         return Ok(Some(name));
     }
     for name in ["main", "master"] {
-        for name in [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}")] {
+        for name in [
+            format!("refs/heads/{name}"),
+            format!("refs/remotes/origin/{name}"),
+        ] {
             if git.commit(&name)?.is_some() {
                 return Ok(Some(name));
             }
@@ -113,9 +123,11 @@ fn short_name(name: &str) -> &str {
 
 fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     if name.starts_with('-') {
-        return Err(Failure::usage(format!("`{name}` is no ref: a ref cannot start with `-`"))
-            .hint("options come before `--`; see `deadheat compare --help`")
-            .into());
+        return Err(
+            Failure::usage(format!("`{name}` is no ref: a ref cannot start with `-`"))
+                .hint("options come before `--`; see `deadheat compare --help`")
+                .into(),
+        );
     }
     if let Some(commit) = git.commit(name)? {
         return Ok(Revision {
@@ -130,7 +142,10 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
             .into());
     }
     let known = git.ref_names()?;
-    let failure = Failure::usage(format!("there is no commit, branch or tag `{name}` in {}", git.top().display()))
-        .hint("`git fetch` brings what is on the server; a shallow clone lacks older commits");
+    let failure = Failure::usage(format!(
+        "there is no commit, branch or tag `{name}` in {}",
+        git.top().display()
+    ))
+    .hint("`git fetch` brings what is on the server; a shallow clone lacks older commits");
     Err(failure.near(name, known.iter().map(String::as_str)).into())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::{self, CollectionError, ForeignModule, HelloRequest, Reply, Request};
+use deadheat_core::report::Python;
 
 use crate::failure::Failure;
 use crate::worker::{NoAnswer, Talk};
@@ -18,7 +19,7 @@ pub(crate) trait Launch {
 #[derive(Clone, Debug)]
 pub(crate) struct Briefing {
     pub(crate) hello: PerSide<HelloRequest>,
-    pub(crate) paths: Vec<String>,
+    pub(crate) collect: ToCollect,
     pub(crate) keyword: Option<String>,
 }
 
@@ -28,6 +29,14 @@ pub(crate) struct Session {
     collected: BTreeSet<String>,
 }
 
+/// What pytest is told to collect, relative to the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ToCollect {
+    pub(crate) root: String,
+    /// Files in the root that hold benchmarks under names which pytest would pass over.
+    pub(crate) files: Vec<String>,
+}
+
 /// What pytest collected on one side.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Collection {
@@ -35,17 +44,21 @@ pub(crate) struct Collection {
     pub(crate) benchmarks: Vec<String>,
     pub(crate) errors: Vec<CollectionError>,
     pub(crate) deselected: u64,
-    pub(crate) python: String,
-    pub(crate) pytest: String,
-    pub(crate) implementation: String,
+    /// As the process itself says; its path is the driver's to know.
+    pub(crate) python: Python,
 }
 
 /// Why a worker could not be brought to the point where it can enter benchmarks.
 #[derive(Debug)]
 pub(crate) enum NotReady {
     /// pytest ended before anything could be run; with its words.
-    CollectionFailed { words: String },
-    NoAnswer { problem: NoAnswer, words: String },
+    CollectionFailed {
+        words: String,
+    },
+    NoAnswer {
+        problem: NoAnswer,
+        words: String,
+    },
     Other(anyhow::Error),
 }
 
@@ -113,7 +126,8 @@ impl Session {
             ));
         }
         let collected = ask(&Request::Collect {
-            paths: briefing.paths.clone(),
+            paths: vec![briefing.collect.root.clone()],
+            files: briefing.collect.files.clone(),
             keyword: briefing.keyword.clone(),
         })?;
         match collected {
@@ -135,13 +149,18 @@ impl Session {
                         benchmarks,
                         errors,
                         deselected,
-                        python,
-                        pytest,
-                        implementation,
+                        python: Python {
+                            path: String::new(),
+                            version: python,
+                            implementation,
+                            pytest,
+                        },
                     },
                 ))
             }
-            Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed { words: talk.log_tail() }),
+            Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed {
+                words: talk.log_tail(),
+            }),
             other => Err(out_of_order(&other)),
         }
     }
@@ -151,7 +170,11 @@ impl Session {
     }
 
     /// Asks, with the import proof of every answer that carries one.
-    pub(crate) fn ask(&mut self, request: &Request, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        limit: Duration,
+    ) -> anyhow::Result<Result<Reply, NoAnswer>> {
         let reply = self.talk.ask(request, limit);
         if let Ok(Reply::Left { foreign, .. } | Reply::Failed { foreign, .. }) = &reply {
             check_imports(self.side, foreign)?;

@@ -14,12 +14,17 @@ use crate::git::Git;
 
 /// `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     if let Some(cache) = set("XDG_CACHE_HOME") {
         return Ok(cache.join("deadheat"));
     }
-    let home = set("HOME")
-        .ok_or_else(|| Failure::tool("no cache folder: neither XDG_CACHE_HOME nor HOME is set").hint("set HOME"))?;
+    let home = set("HOME").ok_or_else(|| {
+        Failure::tool("no cache folder: neither XDG_CACHE_HOME nor HOME is set").hint("set HOME")
+    })?;
     Ok(if cfg!(target_os = "macos") {
         home.join("Library/Caches/deadheat")
     } else {
@@ -71,7 +76,8 @@ fn remove_worktree(git: &Git, path: &Path) {
         let _ = fs::remove_dir_all(path);
         // git refuses where the checkout was never finished; its entry says which folder it stands for.
         if let Some(entry) = entry
-            && fs::read_to_string(entry.join("gitdir")).is_ok_and(|text| Path::new(text.trim()) == path.join(".git"))
+            && fs::read_to_string(entry.join("gitdir"))
+                .is_ok_and(|text| Path::new(text.trim()) == path.join(".git"))
         {
             let _ = fs::remove_dir_all(&entry);
             let _ = entry.parent().map(fs::remove_dir);
@@ -100,8 +106,11 @@ impl Workspace {
     pub(crate) fn create(git: &Git) -> anyhow::Result<Self> {
         let runs = runs_folder()?;
         let problem = |error: std::io::Error| {
-            Failure::tool(format!("cannot write to the cache folder {}: {error}", runs.display()))
-                .hint("make it writable, or set XDG_CACHE_HOME to a folder that is")
+            Failure::tool(format!(
+                "cannot write to the cache folder {}: {error}",
+                runs.display()
+            ))
+            .hint("make it writable, or set XDG_CACHE_HOME to a folder that is")
         };
         fs::create_dir_all(&runs).map_err(problem)?;
         // Resolved, because the worker compares the places of modules with it.
@@ -113,8 +122,7 @@ impl Workspace {
             .map_err(problem)?
             .keep();
         let lock = File::create(folder.join(LOCK_FILE)).map_err(problem)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| problem(error.into()))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| problem(error.into()))?;
         let workspace = Workspace {
             worktrees: None,
             folder,
@@ -155,7 +163,11 @@ impl Workspace {
 
     /// This side's checkout. Only after [`Workspace::check_out`].
     pub(crate) fn worktree(&self, side: Side) -> &Path {
-        self.worktrees.as_ref().expect("the worktrees are checked out first").get(side).path()
+        self.worktrees
+            .as_ref()
+            .expect("the worktrees are checked out first")
+            .get(side)
+            .path()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -6,7 +6,8 @@ mod units;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Replicate, Revision, SideTime, TargetFunction, Verdict, Warning,
+    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Replicate, Revision, SideTime,
+    TargetFunction, Verdict, Warning,
 };
 use crate::stats::{self, LogEstimate, Threshold};
 
@@ -63,7 +64,7 @@ pub struct Machine {
     pub pinned_core: Option<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Python {
     pub path: String,
     pub version: String,
@@ -137,10 +138,16 @@ pub fn judge(
             Some((benchmark, replicates, warnings, estimate))
         })
         .collect();
-    let p_values: Vec<f64> = estimated.iter().map(|(_, _, _, estimate)| estimate.p_value).collect();
+    let p_values: Vec<f64> = estimated
+        .iter()
+        .map(|(_, _, _, estimate)| estimate.p_value)
+        .collect();
     let survivors = stats::survives_correction(&p_values);
 
-    let of_benchmarks: Vec<&[Replicate]> = estimated.iter().map(|(_, replicates, _, _)| replicates.as_slice()).collect();
+    let of_benchmarks: Vec<&[Replicate]> = estimated
+        .iter()
+        .map(|(_, replicates, _, _)| replicates.as_slice())
+        .collect();
     let total = judge_alone(&stats::total_log_ratios(&of_benchmarks), threshold);
     let geometric_mean = judge_alone(&stats::geometric_log_ratios(&of_benchmarks), threshold);
 
@@ -162,8 +169,18 @@ pub fn judge(
         })
         .collect();
     let total = total.map(|total| Judged {
-        base_ns: Some(comparisons.iter().map(|comparison| comparison.base.median_ns).sum()),
-        head_ns: Some(comparisons.iter().map(|comparison| comparison.head.median_ns).sum()),
+        base_ns: Some(
+            comparisons
+                .iter()
+                .map(|comparison| comparison.base.median_ns)
+                .sum(),
+        ),
+        head_ns: Some(
+            comparisons
+                .iter()
+                .map(|comparison| comparison.head.median_ns)
+                .sum(),
+        ),
         ..total
     });
     (comparisons, total, geometric_mean)
@@ -193,7 +210,12 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
 
 /// How many rows of each kind there are.
 pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
-    let of = |verdict| comparisons.iter().filter(|comparison| comparison.verdict == verdict).count();
+    let of = |verdict| {
+        comparisons
+            .iter()
+            .filter(|comparison| comparison.verdict == verdict)
+            .count()
+    };
     let absent = |reason| missing.iter().filter(|row| row.reason == reason).count();
     Counts {
         improved: of(Verdict::Improved),

@@ -66,7 +66,11 @@ impl Page {
         };
         for (side, revision) in [("base", &report.revisions.base), ("head", &report.revisions.head)] {
             let short = &revision.commit[..revision.commit.len().min(10)];
-            let dirty = if revision.dirty { " with uncommitted changes" } else { "" };
+            let dirty = if revision.dirty {
+                " with uncommitted changes"
+            } else {
+                ""
+            };
             let name = if revision.commit.starts_with(&revision.name) && revision.name.len() >= 7 {
                 String::new()
             } else {
@@ -88,11 +92,18 @@ impl Page {
             return;
         }
         self.heading(&format!("Changed functions ({})", targets.len()));
-        let most = if self.style.verbose { usize::MAX } else { MOST_FUNCTIONS };
+        let most = if self.style.verbose {
+            usize::MAX
+        } else {
+            MOST_FUNCTIONS
+        };
         let mut table = bare_table();
         for target in targets.iter().take(most) {
             let change = target.change.map(|change| change.to_string());
-            let why: Vec<String> = change.into_iter().chain(target.detail.as_deref().map(plain)).collect();
+            let why: Vec<String> = change
+                .into_iter()
+                .chain(target.detail.as_deref().map(plain))
+                .collect();
             let why = why.join(": ");
             table.add_row([
                 format!("  {}", plain(&target.qualname)),
@@ -126,9 +137,16 @@ impl Page {
         if report.comparisons.is_empty() {
             return;
         }
-        let names: Vec<&str> = report.comparisons.iter().map(|row| row.benchmark.as_str()).collect();
+        let names: Vec<&str> = report
+            .comparisons
+            .iter()
+            .map(|row| row.benchmark.as_str())
+            .collect();
         let prefix = common_prefix(&names);
-        let level = report.comparisons[0].estimate.confidence_interval.confidence_level;
+        let level = report.comparisons[0]
+            .estimate
+            .confidence_interval
+            .confidence_level;
         let mut table = bare_table();
         let headings = [
             "benchmark".to_owned(),
@@ -141,7 +159,11 @@ impl Page {
         let color = self.style.color;
         table.set_header(headings.map(|heading| {
             let cell = Cell::new(heading);
-            if color { cell.add_attribute(Attribute::Bold) } else { cell }
+            if color {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
         }));
         let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
         for comparison in &report.comparisons {
@@ -175,7 +197,10 @@ impl Page {
         // What the other columns need, with the gaps between them; the names share the rest.
         let others: usize = (0..5)
             .map(|column| {
-                let widest = rows.iter().map(|(_, cells)| width(&cells[column].content())).max();
+                let widest = rows
+                    .iter()
+                    .map(|(_, cells)| width(&cells[column].content()))
+                    .max();
                 widest.unwrap_or(0).max([4, 4, 19, 7, 7][column]) + 2
             })
             .sum();
@@ -247,7 +272,11 @@ impl Page {
             return;
         }
         self.heading("Not measured");
-        let most = if self.style.verbose { usize::MAX } else { MOST_MISSING };
+        let most = if self.style.verbose {
+            usize::MAX
+        } else {
+            MOST_MISSING
+        };
         for row in missing.iter().take(most) {
             let side = match (row.reason, row.side) {
                 (MissingReason::Failed | MissingReason::Skipped, Some(side)) => format!(" on {side}"),
@@ -261,7 +290,7 @@ impl Page {
                 }
             } else if let Some(line) = telling_line(&row.message) {
                 let room = self.style.width.saturating_sub(18).max(40);
-                self.line(&format!("                  {}", shorten(&plain(line), room)));
+                self.line(&format!("                  {}", cut(&plain(line), room)));
             }
         }
         if missing.len() > most {
@@ -270,18 +299,32 @@ impl Page {
     }
 
     fn warnings(&mut self, report: &Report) {
-        let own = report.comparisons.iter().flat_map(|comparison| &comparison.warnings);
+        let own = report
+            .comparisons
+            .iter()
+            .flat_map(|comparison| &comparison.warnings);
         let warnings: Vec<&Warning> = report.warnings.iter().chain(own).collect();
         if warnings.is_empty() {
             return;
         }
         self.heading("Warnings");
-        for warning in warnings {
+        for (index, warning) in warnings.iter().enumerate() {
+            // The same doubt about many benchmarks is said once.
+            let same = |other: &&&Warning| warning.benchmark.is_some() && other.code == warning.code;
+            if !self.style.verbose && warnings[..index].iter().any(|other| same(&other)) {
+                continue;
+            }
+            let more = match warnings[index + 1..].iter().filter(same).count() {
+                count if count > 0 && !self.style.verbose => {
+                    format!(" (and {count} more benchmarks; -v shows all)")
+                }
+                _ => String::new(),
+            };
             let benchmark = match &warning.benchmark {
                 Some(benchmark) => format!("{}: ", plain(benchmark)),
                 None => String::new(),
             };
-            self.line(&format!("  ! {benchmark}{}", plain(&warning.message)));
+            self.line(&format!("  ! {benchmark}{}{more}", plain(&warning.message)));
             if let Some(hint) = &warning.hint {
                 self.line(&format!("    {}", plain(hint)));
             }
@@ -322,7 +365,11 @@ impl Page {
         }
         let mut answer = parts.join(", ");
         if let Some(mean) = &report.summary.geometric_mean {
-            let _ = write!(answer, "; geometric mean {}", speedup(mean.estimate.point_estimate));
+            let _ = write!(
+                answer,
+                "; geometric mean {}",
+                speedup(mean.estimate.point_estimate)
+            );
         }
         if report.partial {
             answer.push_str(" (stopped early: partial)");
@@ -334,6 +381,9 @@ impl Page {
     }
 
     fn table(&mut self, mut table: Table) {
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         if self.style.color {
             table.enforce_styling();
         } else {
@@ -350,7 +400,6 @@ fn bare_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.discover_columns();
     table
 }
 
@@ -384,6 +433,15 @@ fn shorten(text: &str, room: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// The beginning of a text that is too long.
+fn cut(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{start}…")
+}
+
 /// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
 fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let Some(first) = names.first() else {
@@ -403,7 +461,11 @@ fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
         .find('[')
         .unwrap_or(floor_char_boundary(first, end));
     let scope = first[..end].rfind("::").map_or(0, |index| index + 2);
-    let folder = if scope > 0 { 0 } else { first[..end].rfind('/').map_or(0, |index| index + 1) };
+    let folder = if scope > 0 {
+        0
+    } else {
+        first[..end].rfind('/').map_or(0, |index| index + 1)
+    };
     &first[..scope.max(folder)]
 }
 
@@ -438,7 +500,10 @@ mod tests {
     fn the_common_part_of_node_ids_ends_at_a_separator() {
         assert_eq!(common_prefix(&["a/b.py::test_x", "a/b.py::test_y"]), "a/b.py::");
         assert_eq!(common_prefix(&["a/b.py::test_x", "a/c.py::test_y"]), "a/");
-        assert_eq!(common_prefix(&["a/b.py::test_x[1::2]", "a/b.py::test_x[1::3]"]), "a/b.py::");
+        assert_eq!(
+            common_prefix(&["a/b.py::test_x[1::2]", "a/b.py::test_x[1::3]"]),
+            "a/b.py::"
+        );
         assert_eq!(common_prefix(&["a.py::C::test_x"]), "a.py::C::");
         assert_eq!(common_prefix(&["a.py::test_é", "a.py::test_è"]), "a.py::");
     }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
 use super::SyntaxError;
+use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
 use crate::model::{Change, Side, TargetFunction};
 
 /// A Python file that differs between the revisions, as each of them has it.
@@ -56,11 +56,10 @@ struct TouchedNames {
 }
 
 /// Every function of a file: qualified names and lines.
-pub fn functions_of(source: &[u8]) -> Result<Vec<(String, (u32, u32))>, SyntaxError> {
+pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, SyntaxError> {
     let module = ModuleCode::parse(source)?;
-    Ok(module
-        .functions
-        .into_iter()
+    let functions = module.functions.into_iter();
+    Ok(functions
         .map(|function| (function.qualname, function.lines))
         .collect())
 }
@@ -92,7 +91,14 @@ pub fn compare(files: &[ChangedFile]) -> Changes {
             });
             continue;
         };
-        compare_functions(&file.path, &base, &head, &mut changes.targets, &mut removed, &mut added);
+        compare_functions(
+            &file.path,
+            &base,
+            &head,
+            &mut changes.targets,
+            &mut removed,
+            &mut added,
+        );
         compare_statements(&file.path, &base, &head, &mut changes);
     }
     match_moved(removed, added, &mut changes.targets);
@@ -228,7 +234,10 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         if statement.has_effect {
             changes.unattributed.push(Unattributed {
                 path: path.to_owned(),
-                what: format!("the statement at line {} of {side} has effects of its own", statement.line),
+                what: format!(
+                    "the statement at line {} of {side} has effects of its own",
+                    statement.line
+                ),
             });
         }
         touched.names.extend(statement.binds.iter().cloned());
@@ -287,7 +296,10 @@ impl Changes {
         loop {
             let mut grown = touched.clone();
             for (file, module) in &parsed {
-                let mut names = touched.get(file.dotted_name.as_str()).cloned().unwrap_or_default();
+                let mut names = touched
+                    .get(file.dotted_name.as_str())
+                    .cloned()
+                    .unwrap_or_default();
                 let is_package = file.path.ends_with("/__init__.py");
                 spread_by_import(file, is_package, module, &touched, &mut names);
                 spread_within(module, &mut names);
@@ -326,7 +338,10 @@ impl Changes {
 impl TouchedNames {
     fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> Option<&'a String> {
         let names = mentions.names.iter().filter(|name| self.names.contains(*name));
-        let attributes = mentions.attributes.iter().filter(|name| self.attributes.contains(*name));
+        let attributes = mentions
+            .attributes
+            .iter()
+            .filter(|name| self.attributes.contains(*name));
         names.chain(attributes).next()
     }
 

@@ -151,10 +151,17 @@ fn any_benchmark(body: &[Stmt], marked: bool, text: &str) -> bool {
                         .parameters
                         .iter()
                         .any(|parameter| parameter.name().contains("benchmark"))
-                    || function.decorator_list.iter().any(|decorator| mentions(decorator.range())))
+                    || function
+                        .decorator_list
+                        .iter()
+                        .any(|decorator| mentions(decorator.range())))
         }
         Stmt::ClassDef(class) => {
-            let marked = marked || class.decorator_list.iter().any(|decorator| mentions(decorator.range()));
+            let marked = marked
+                || class
+                    .decorator_list
+                    .iter()
+                    .any(|decorator| mentions(decorator.range()));
             any_benchmark(&class.body, marked, text)
         }
         _ => false,
@@ -232,7 +239,11 @@ impl Harvest<'_> {
     fn take_function(&self, function: &mut ast::StmtFunctionDef) {
         let qualname = format!("{}{}", self.prefix.borrow(), function.name);
         let first_nested = self.module.borrow().functions.len();
-        self.inside(&format!("{}.<locals>.", function.name), Scope::Function, &mut function.body);
+        self.inside(
+            &format!("{}.<locals>.", function.name),
+            Scope::Function,
+            &mut function.body,
+        );
         drop_docstring(&mut function.body);
 
         let start = function
@@ -282,7 +293,11 @@ impl Harvest<'_> {
         let in_function = *self.scope.borrow() == Scope::Function;
         let suffix = format!("{}.", class.name);
         // The statements of a class inside a function run with the function: they stay part of it.
-        let scope = if in_function { Scope::Function } else { Scope::Class };
+        let scope = if in_function {
+            Scope::Function
+        } else {
+            Scope::Class
+        };
         self.inside(&suffix, scope, &mut class.body);
         drop_docstring(&mut class.body);
         if in_function {
@@ -362,7 +377,8 @@ impl<'a> Flattened<'a> {
         match statement {
             Stmt::Pass(_) => {}
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) if context == Fingerprint(0, 0) => {}
-            Stmt::FunctionDef(ast::StmtFunctionDef { name, .. }) | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
+            Stmt::FunctionDef(ast::StmtFunctionDef { name, .. })
+            | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
                 // Under a condition, its existence is a statement like any other.
                 let code = fingerprint((context, name.as_str()));
                 self.push(statement, code, vec![name.to_string()], false);
@@ -389,7 +405,8 @@ impl<'a> Flattened<'a> {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
                     let star = alias.name.as_str() == "*";
-                    let code = fingerprint((context, import.level, module, alias.name.as_str(), bound.as_str()));
+                    let code =
+                        fingerprint((context, import.level, module, alias.name.as_str(), bound.as_str()));
                     let binds = if star { Vec::new() } else { vec![bound.clone()] };
                     self.push(statement, code, binds, star);
                     self.imports.push(ImportedName {
@@ -499,7 +516,7 @@ struct MentionVisitor {
 }
 
 impl MentionVisitor {
-    fn visit_function<'a>(&mut self, function: &'a ast::StmtFunctionDef) {
+    fn visit_function(&mut self, function: &ast::StmtFunctionDef) {
         for decorator in &function.decorator_list {
             self.visit_decorator(decorator);
         }
@@ -518,7 +535,11 @@ impl MentionVisitor {
     fn into_mentions(self) -> Mentions {
         let bound = self.bound();
         Mentions {
-            names: self.read.into_iter().filter(|name| !bound.contains(name)).collect(),
+            names: self
+                .read
+                .into_iter()
+                .filter(|name| !bound.contains(name))
+                .collect(),
             attributes: self.attributes,
         }
     }

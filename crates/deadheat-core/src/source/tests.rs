@@ -79,8 +79,14 @@ fn decorators_signatures_and_defaults_are_the_functions_own() {
         ),
         ["f modified"]
     );
-    assert_eq!(targets("def f(n=1): return n", "def f(n=2): return n"), ["f modified"]);
-    assert_eq!(targets("def f(): return 1", "async def f(): return 1"), ["f modified"]);
+    assert_eq!(
+        targets("def f(n=1): return n", "def f(n=2): return n"),
+        ["f modified"]
+    );
+    assert_eq!(
+        targets("def f(): return 1", "async def f(): return 1"),
+        ["f modified"]
+    );
 }
 
 #[test]
@@ -94,7 +100,10 @@ fn lines_include_decorators_and_reach_to_the_last_line() {
 #[test]
 fn added_removed_and_moved() {
     assert_eq!(
-        targets("def f(): return 1\ndef old(): return 2\n", "def f(): return 1\ndef new(): return 3\n"),
+        targets(
+            "def f(): return 1\ndef old(): return 2\n",
+            "def f(): return 1\ndef new(): return 3\n"
+        ),
         ["new added", "old removed"]
     );
     assert_eq!(
@@ -103,12 +112,19 @@ fn added_removed_and_moved() {
     );
     // Another place in the same scope is no change.
     assert_eq!(
-        targets("def f(): return 1\ndef g(): return 2\n", "def g(): return 2\ndef f(): return 1\n"),
+        targets(
+            "def f(): return 1\ndef g(): return 2\n",
+            "def g(): return 2\ndef f(): return 1\n"
+        ),
         Vec::<String>::new()
     );
     let changes = compare(&[
         changed("a.py", Some("def f(a):\n    return a * 7\n"), None),
-        changed("b.py", None, Some("class C:\n    def f(a):\n        return a * 7\n")),
+        changed(
+            "b.py",
+            None,
+            Some("class C:\n    def f(a):\n        return a * 7\n"),
+        ),
     ]);
     assert_eq!(describe(&changes), ["C.f moved"]);
     assert_eq!(changes.targets[0].detail.as_deref(), Some("was a.py::f"));
@@ -145,12 +161,16 @@ fn an_import_touches_only_those_who_name_the_name_that_changed() {
 #[test]
 fn imports_for_type_checkers_touch_nobody() {
     let base = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f(): return a\n";
-    assert_eq!(targets(base, &base.replace("import a", "import b as a")), Vec::<String>::new());
+    assert_eq!(
+        targets(base, &base.replace("import a", "import b as a")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
 fn class_attributes_and_class_headers() {
-    let base = "class C:\n    limit = 1\n    def uses(self): return self.limit\n    def other(self): return 2\n";
+    let base =
+        "class C:\n    limit = 1\n    def uses(self): return self.limit\n    def other(self): return 2\n";
     assert_eq!(
         targets(base, &base.replace("limit = 1", "limit = 2")),
         ["C.uses module level"]
@@ -160,7 +180,10 @@ fn class_attributes_and_class_headers() {
         ["C.uses module level", "C.other module level"]
     );
     assert_eq!(
-        targets(base, &base.replace("limit = 1", "limit = 1\n    __slots__ = ('a',)")),
+        targets(
+            base,
+            &base.replace("limit = 1", "limit = 1\n    __slots__ = ('a',)")
+        ),
         ["C.uses module level", "C.other module level"]
     );
 }
@@ -172,15 +195,39 @@ fn importers_of_a_changed_constant_are_touched_over_several_steps() {
     assert!(changes.touches_names());
     changes.attribute(&[
         module("src/pkg/data.py", "pkg.data", head),
-        module("src/pkg/__init__.py", "pkg", "from .data import TABLE as T\nfrom . import data\n"),
-        module("src/pkg/user.py", "pkg.user", "from pkg import T\ndef direct(): return T\ndef no(): return 1\n"),
-        module("src/pkg/other.py", "pkg.other", "from . import data\ndef qualified(): return data.TABLE\n"),
-        module("src/pkg/third.py", "pkg.third", "import pkg.data\ndef dotted(): return pkg.data.TABLE\n"),
-        module("src/pkg/far.py", "pkg.far", "TABLE = 1\ndef unrelated(): return TABLE\n"),
+        module(
+            "src/pkg/__init__.py",
+            "pkg",
+            "from .data import TABLE as T\nfrom . import data\n",
+        ),
+        module(
+            "src/pkg/user.py",
+            "pkg.user",
+            "from pkg import T\ndef direct(): return T\ndef no(): return 1\n",
+        ),
+        module(
+            "src/pkg/other.py",
+            "pkg.other",
+            "from . import data\ndef qualified(): return data.TABLE\n",
+        ),
+        module(
+            "src/pkg/third.py",
+            "pkg.third",
+            "import pkg.data\ndef dotted(): return pkg.data.TABLE\n",
+        ),
+        module(
+            "src/pkg/far.py",
+            "pkg.far",
+            "TABLE = 1\ndef unrelated(): return TABLE\n",
+        ),
     ]);
     assert_eq!(
         describe(&changes),
-        ["qualified module level", "dotted module level", "direct module level"]
+        [
+            "qualified module level",
+            "dotted module level",
+            "direct module level"
+        ]
     );
 }
 
@@ -192,7 +239,11 @@ fn statements_with_effects_cannot_be_attributed() {
     let changes = compare(&[changed("a.py", Some("x = 1\n"), Some("x = 1\nx.y = 2\n"))]);
     assert_eq!(changes.unattributed.len(), 1);
     let script = "if __name__ == '__main__':\n    main()\n";
-    let changes = compare(&[changed("a.py", Some("x = 1\n"), Some(&format!("x = 1\n{script}")))]);
+    let changes = compare(&[changed(
+        "a.py",
+        Some("x = 1\n"),
+        Some(&format!("x = 1\n{script}")),
+    )]);
     assert_eq!(changes.unattributed, []);
 }
 
@@ -221,8 +272,12 @@ fn other_encodings_and_line_endings_are_read() {
 #[test]
 fn benchmark_files_are_recognised_by_their_tests() {
     use super::super::parse::holds_benchmarks;
-    assert!(holds_benchmarks(b"def test_a(benchmark):\n    benchmark(len, [])\n"));
-    assert!(holds_benchmarks(b"class TestA:\n    def test_a(self, benchmark): pass\n"));
+    assert!(holds_benchmarks(
+        b"def test_a(benchmark):\n    benchmark(len, [])\n"
+    ));
+    assert!(holds_benchmarks(
+        b"class TestA:\n    def test_a(self, benchmark): pass\n"
+    ));
     assert!(holds_benchmarks(
         b"import pytest\npytestmark = pytest.mark.benchmark\ndef test_a(): pass\n"
     ));

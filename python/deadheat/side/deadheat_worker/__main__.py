@@ -47,7 +47,7 @@ def main():
         arguments += ["-p", f"no:{name}"]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
-    exit_code = pytest.main(arguments + request["paths"], plugins=[DeadheatPlugin(conversation)])
+    exit_code = pytest.main(arguments + request["paths"], plugins=[DeadheatPlugin(conversation, request["files"])])
     sys.stdout.flush()
     sys.stderr.flush()
     if conversation.reached_run_loop:

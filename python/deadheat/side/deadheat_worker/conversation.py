@@ -4,6 +4,7 @@ The two places where the worker waits are the run loop (outside any benchmark) a
 call of the fixture). Every request gets exactly one reply.
 """
 
+import gc
 import time
 
 from deadheat_worker import protocol
@@ -43,6 +44,9 @@ class Conversation:
         for item in items:
             by_id.setdefault(item.nodeid, item)
         foreign, _ = self._imports.foreign_modules()
+        # What pytest and the imports made stays for good; collections inside a sample need not look through it.
+        gc.collect()
+        gc.freeze()
         self.reply(protocol.collected(list(by_id), self.collection_errors, self.deselected, foreign))
         while True:
             request = self.receive()

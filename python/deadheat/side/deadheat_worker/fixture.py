@@ -126,11 +126,11 @@ class Body:
         self.samples = []
 
     def start(self):
-        """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed."""
+        """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.
+
+        The collector stays on: the garbage that the benchmark makes is its own cost.
+        """
         gc.collect()
-        # What pytest and the imports left is not looked through again by collections inside a sample. The collector
-        # stays on: the garbage that the benchmark makes is its own cost.
-        gc.freeze()
         for _ in range(self._warmup):
             self._measure(self.iterations or 1)
 
@@ -148,7 +148,6 @@ class Body:
         """Run what the suite still expects, and return the target's last result."""
         while self._taken < max(self._at_least, 1):
             self.sample(1)
-        gc.unfreeze()
         return self._result
 
 

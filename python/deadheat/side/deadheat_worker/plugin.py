@@ -1,5 +1,7 @@
 """The pytest plugin: collection as the project has it, then the driver's run loop instead of pytest's."""
 
+import glob
+
 import pytest
 
 from deadheat_worker import foreign_options, hookspecs
@@ -7,13 +9,15 @@ from deadheat_worker.fixture import BenchmarkFixture
 
 FIXTURES = ("benchmark", "codspeed_benchmark")
 MARKERS = ("benchmark", "codspeed_benchmark")
+TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
 
 class DeadheatPlugin:
     """Registered for one `pytest.main` call; holds the conversation with the driver."""
 
-    def __init__(self, conversation):
+    def __init__(self, conversation, files):
         self._conversation = conversation
+        self._files = files
 
     def pytest_addoption(self, parser):
         foreign_options.declare(parser)
@@ -36,6 +40,10 @@ class DeadheatPlugin:
     def pytest_configure(self, config):
         for marker in MARKERS:
             config.addinivalue_line("markers", f"{marker}: a benchmark")
+        # Files that hold benchmarks under names which pytest would pass over. As arguments beside their folder they
+        # would be dropped: pytest 9 takes the folder for both.
+        for file in self._files:
+            config.addinivalue_line("python_files", glob.escape(file))
 
     @pytest.fixture
     def benchmark(self, request):
@@ -51,6 +59,11 @@ class DeadheatPlugin:
     def pytest_timeout_set_timer(self, item, settings):
         # A test stands still inside its benchmark for longer than its own limit; the driver has the deadline.
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path):
+        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
+        return True if collection_path.name in TOOL_FOLDERS else None
 
     def pytest_collectreport(self, report):
         if report.failed:
