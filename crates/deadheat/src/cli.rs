@@ -70,7 +70,7 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = COMPARE_EXAMPLES)]
+#[command(after_help = COMPARE_EXAMPLES, args_override_self = true)]
 pub(crate) struct CompareArgs {
     /// Two refs, or BASE...HEAD for their merge base; one ref is compared with HEAD. Without any: where HEAD left the
     /// default branch, or the commit before HEAD on the default branch itself

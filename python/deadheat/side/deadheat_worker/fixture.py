@@ -112,7 +112,7 @@ class BenchmarkFixture:
 class Body:
     """A benchmark that the test has come to: what one sample runs, and how often it may be run.
 
-    `iterations` is set where the suite prescribes the calls of a sample; `at_least` and `at_most` count samples.
+    `iterations` is set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds.
     """
 
     def __init__(self, measure, warmup=0, at_least=0, at_most=None, iterations=None):
@@ -140,7 +140,8 @@ class Body:
         if self.at_most is not None and self._taken >= self.at_most:
             raise RuntimeError("more samples were asked for than this benchmark may run")
         elapsed, self._result = self._measure(iterations)
-        self._taken += 1
+        # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
+        self._taken += 1 if self.iterations else iterations
         self.samples.append(elapsed / iterations / 1e9)
         return elapsed, iterations
 

@@ -1,0 +1,57 @@
+//! The driver's half of the golden conversations; `tests/test_protocol.py` holds a real worker to the other half.
+
+use deadheat_core::protocol::{Request, decode_reply, encode_request};
+use serde_json::Value;
+
+const CONVERSATIONS: [(&str, &str); 3] = [
+    (
+        "measuring",
+        include_str!("../../../tests/protocol/measuring.jsonl"),
+    ),
+    ("failures", include_str!("../../../tests/protocol/failures.jsonl")),
+    (
+        "no_collection",
+        include_str!("../../../tests/protocol/no_collection.jsonl"),
+    ),
+];
+
+#[test]
+fn every_message_is_read_and_written_as_the_golden_files_have_it() {
+    let mut requests = 0;
+    let mut replies = 0;
+    for (name, text) in CONVERSATIONS {
+        let mut asked = false;
+        for line in text.lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            let message = &entry["message"];
+            if entry["from"] == "driver" {
+                assert!(!asked, "{name}: two requests in a row");
+                let request: Request = serde_json::from_value(message.clone()).unwrap();
+                let written: Value = serde_json::from_slice(&encode_request(&request)).unwrap();
+                assert_eq!(&written, message, "{name}");
+                requests += 1;
+            } else {
+                assert!(asked, "{name}: a reply without a request");
+                let reply = decode_reply(message.to_string().as_bytes()).unwrap();
+                assert_eq!(&serde_json::to_value(&reply).unwrap(), message, "{name}");
+                replies += 1;
+            }
+            asked = !asked;
+        }
+    }
+    assert!(requests > 20 && requests == replies);
+}
+
+#[test]
+fn what_is_no_reply_is_refused() {
+    for line in [
+        "",
+        "{}",
+        "[]",
+        "{\"reply\":\"sing\"}",
+        "{\"reply\":\"sample\",\"elapsed_ns\":-1}",
+        "nonsense",
+    ] {
+        assert!(decode_reply(line.as_bytes()).is_err(), "{line}");
+    }
+}

@@ -1,0 +1,183 @@
+"""What the tests of the whole program share: interpreters, throw-away repositories, the command itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import deadheat
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(deadheat.__file__).resolve().parent
+ENVIRONMENTS = ROOT / ".venvs"
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+def find_interpreters():
+    """The newest interpreter of each supported version that is on the PATH or under pyenv, by version."""
+    found = {}
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in VERSIONS:
+        candidates = sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)
+        on_path = shutil.which(f"python{version}")
+        for candidate in [*map(str, candidates), *([on_path] if on_path else [])]:
+            answer = subprocess.run([candidate, "-c", "import venv"], capture_output=True, check=False)
+            if answer.returncode == 0:
+                found[version] = candidate
+                break
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    found.setdefault(own, sys.executable)
+    return found
+
+
+INTERPRETERS = find_interpreters()
+
+
+@pytest.fixture(scope="session", params=sorted(INTERPRETERS, key=VERSIONS.index))
+def interpreter(request):
+    """A Python with pytest, once for every version on this machine."""
+    folder = ENVIRONMENTS / request.param
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([INTERPRETERS[request.param], "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
+        (folder / "ready").touch()
+    return str(python)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """A cache folder of the test's own, and a user without settings."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    yield folder
+    left = [path for path in (folder / "deadheat" / "runs").glob("*") if not is_kept(path)]
+    assert left == []
+
+
+def is_kept(run):
+    owner = run / "owner.json"
+    return owner.exists() and json.loads(owner.read_text())["kept"]
+
+
+class Repository:
+    """A git repository under construction."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "protocol.file.allow=always"]
+        answer = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True, text=True
+        )
+        return answer.stdout.strip()
+
+    def write(self, files):
+        for path, text in files.items():
+            path = self.folder / path
+            if text is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+
+    def commit(self, files):
+        """Write files (None deletes one), commit everything, and return the commit."""
+        self.write(files)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "change")
+        return self.git("rev-parse", "HEAD")
+
+    def state(self):
+        """All that a comparison must leave as it was."""
+        git = self.folder / ".git"
+        files = {
+            str(path.relative_to(git)): path.read_bytes()
+            for path in sorted(git.rglob("*"))
+            if path.is_file()
+        }
+        tree = {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and ".git" not in path.relative_to(self.folder).parts
+        }
+        folders = sorted(str(path.relative_to(git)) for path in git.rglob("*") if path.is_dir())
+        return files, tree, folders
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return Repository(tmp_path / "project")
+
+
+class Outcome:
+    def __init__(self, completed):
+        self.code = completed.returncode
+        self.out = completed.stdout
+        self.err = completed.stderr
+
+    @property
+    def report(self):
+        return json.loads(self.out)
+
+    def verdicts(self):
+        return {short(row["benchmark"]): row["verdict"] for row in self.report["comparisons"]}
+
+    def missing(self):
+        return {short(row["benchmark"]): (row["reason"], row["side"]) for row in self.report["missing"]}
+
+    def targets(self):
+        return {row["qualname"]: row["change"] for row in self.report["target_functions"]}
+
+    def warnings(self):
+        return [row["code"] for row in self.report["warnings"]]
+
+
+def short(benchmark):
+    return benchmark.rpartition("::")[2]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "deadheat", *map(str, arguments)]
+
+
+@pytest.fixture
+def deadheat_command(repository):
+    """Run deadheat in the repository."""
+
+    def run(*arguments, folder=None, environment=None, timeout=120):
+        completed = subprocess.run(
+            command(*arguments),
+            cwd=folder or repository.folder,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Outcome(completed)
+
+    return run
+
+
+@pytest.fixture
+def compare(deadheat_command):
+    """Run a short comparison and give back its JSON report."""
+
+    def run(*arguments, replicates=2, **keywords):
+        return deadheat_command("compare", "--json", "--replicates", replicates, *arguments, **keywords)
+
+    return run

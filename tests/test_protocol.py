@@ -1,0 +1,177 @@
+"""A real worker is held to the golden conversations; `crates/deadheat-core/tests/protocol.rs` reads the same files."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import PACKAGE
+
+HERE = Path(__file__).parent
+WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
+# They differ from run to run.
+MEASURED = {"elapsed_ns", "idle_cpu_ns", "python", "pytest"}
+
+
+class Worker:
+    def __init__(self, interpreter, folder):
+        self._log = (folder / "log").open("w+")
+        self._process = subprocess.Popen(
+            [interpreter, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
+        )
+
+    def send(self, line):
+        self._process.stdin.write(line + b"\n")
+        self._process.stdin.flush()
+
+    def ask(self, message):
+        self.send(json.dumps(message).encode())
+        line = self._process.stdout.readline()
+        assert line, self.log()
+        return json.loads(line)
+
+    def log(self):
+        self._log.seek(0)
+        return self._log.read()
+
+    def wait(self):
+        self._process.stdin.close()
+        assert self._process.stdout.read() == b""
+        return self._process.wait(60)
+
+
+@pytest.fixture
+def worktree(tmp_path):
+    folder = tmp_path / "worktree"
+    shutil.copytree(HERE / "projects" / "protocol", folder)
+    return folder
+
+
+def hello(worktree, **changes):
+    line = (HERE / "protocol" / "measuring.jsonl").read_text().splitlines()[0]
+    request = json.loads(line)["message"]
+    return {**request, "worktree": str(worktree), "repository": str(worktree.parent / "checkout"), **changes}
+
+
+def matches(golden, answer):
+    """Whether an answer is the golden one, apart from what is measured and from the words around a message."""
+    if isinstance(golden, dict):
+        assert answer.keys() == golden.keys()
+        for key, value in golden.items():
+            if key == "message":
+                assert value in answer[key]
+            elif key in MEASURED:
+                assert type(answer[key]) is type(value)
+            else:
+                matches(value, answer[key])
+    elif isinstance(golden, list) and golden and isinstance(golden[0], dict):
+        assert len(answer) == len(golden)
+        for one, other in zip(golden, answer, strict=True):
+            matches(one, other)
+    else:
+        assert answer == golden
+
+
+@pytest.mark.parametrize("name", ["measuring", "failures", "no_collection"])
+def test_golden_conversation(name, interpreter, worktree):
+    worker = Worker(interpreter, worktree)
+    entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
+    for asked, golden in zip(entries[::2], entries[1::2], strict=True):
+        request = asked["message"]
+        if request["request"] == "hello":
+            request = hello(worktree)
+        matches(golden["message"], worker.ask(request))
+    assert worker.wait() == 0
+
+
+def start(interpreter, worktree, **changes):
+    worker = Worker(interpreter, worktree)
+    assert worker.ask(hello(worktree, **changes))["reply"] == "hello"
+    return worker
+
+
+def collect(worker, keyword=None):
+    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword})
+
+
+def enter(worker, benchmark):
+    return worker.ask({"request": "enter", "benchmark": benchmark, "next": None})
+
+
+def test_prints_of_the_projects_code_go_to_the_log(interpreter, worktree):
+    (worktree / "conftest.py").write_text(
+        "import os, sys\nos.write(1, b'raw\\n')\nprint('printed')\nos.system('echo child')\nassert os.read(0, 1) == b''\n"
+    )
+    worker = start(interpreter, worktree)
+    assert collect(worker)["reply"] == "collected"
+    worker.ask({"request": "stop"})
+    worker.wait()
+    assert {"raw", "printed", "child"} <= set(worker.log().split())
+
+
+def test_files_under_unusual_names_are_collected_once(interpreter, worktree):
+    (worktree / "benchmarks" / "bench_[x].py").write_text("def test_odd(benchmark):\n    benchmark(len, [])\n")
+    worker = start(interpreter, worktree)
+    request = {"request": "collect", "paths": ["benchmarks"], "files": ["benchmarks/bench_[x].py"], "keyword": "odd"}
+    assert worker.ask(request)["benchmarks"] == ["benchmarks/bench_[x].py::test_odd"]
+
+
+def test_a_module_from_another_checkout_is_named(interpreter, worktree, tmp_path):
+    other = tmp_path / "elsewhere"
+    shutil.copytree(worktree / "pkg", other / "pkg")
+    (worktree / "conftest.py").write_text(f"import sys\nsys.path.insert(0, {str(other)!r})\n")
+    worker = start(interpreter, worktree)
+    foreign = collect(worker, "test_call")["foreign"]
+    assert foreign == [{"module": "pkg", "file": str(other / "pkg" / "__init__.py")}]
+
+
+def test_the_users_checkout_on_the_path_gives_way_to_the_worktree(interpreter, worktree, tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(worktree, checkout)
+    monkeypatch.setenv("PYTHONPATH", str(checkout))
+    worker = start(interpreter, worktree)
+    assert collect(worker, "test_call")["foreign"] == []
+    enter(worker, "benchmarks/test_good.py::test_call")
+    assert worker.ask({"request": "leave"}) == {"reply": "left", "foreign": [], "project_modules": 1}
+
+
+def test_an_editable_finder_that_comes_first_gives_way(interpreter, worktree, tmp_path):
+    # What meson-python installs: a finder at the head of sys.meta_path.
+    installed = tmp_path / "installed"
+    shutil.copytree(worktree / "pkg", installed / "pkg")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import importlib.machinery, sys\n"
+        "class MesonpyMetaFinder:\n"
+        "    _top_level_modules = {'pkg'}\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        return importlib.machinery.PathFinder.find_spec(name, [{str(installed)!r}]) if name == 'pkg' else None\n"
+        "sys.meta_path.insert(0, MesonpyMetaFinder())\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(site))
+        worker = start(interpreter, worktree)
+    assert collect(worker, "test_call")["foreign"] == []
+
+
+def test_a_module_of_the_project_never_replaces_one_of_the_standard_library(interpreter, worktree):
+    (worktree / "select.py").write_text("raise RuntimeError('the project is not the standard library')\n")
+    (worktree / "selectors.py").write_text("raise RuntimeError('the project is not the standard library')\n")
+    worker = start(interpreter, worktree)
+    assert collect(worker, "test_call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
+
+
+def test_other_versions_of_the_protocol_are_refused(interpreter, worktree):
+    worker = Worker(interpreter, worktree)
+    worker.send(json.dumps(hello(worktree, protocol=2)).encode())
+    assert worker.wait() == 1
+    assert "version 2" in worker.log()
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"request": "run", "iterations": 1}'])
+def test_what_is_no_request_ends_the_worker(interpreter, worktree, line):
+    worker = Worker(interpreter, worktree)
+    worker.send(line)
+    assert worker.wait() == 1
