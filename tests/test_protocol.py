@@ -170,7 +170,7 @@ def test_other_versions_of_the_protocol_are_refused(interpreter, worktree):
     assert "version 2" in worker.log()
 
 
-@pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"request": "run", "iterations": 1}'])
+@pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"request": "run", "warmup": 0, "iterations": 1}'])
 def test_what_is_no_request_ends_the_worker(interpreter, worktree, line):
     worker = Worker(interpreter, worktree)
     worker.send(line)

@@ -24,8 +24,10 @@ pub enum Request {
         benchmark: String,
         next: Option<String>,
     },
-    /// Time one sample. The worker runs the suite's own number of calls where it prescribes one.
+    /// Time one sample, after calls that are not timed: the other side has had the core and its caches meanwhile.
+    /// Where the suite prescribes the calls, the worker makes those and no others.
     Run {
+        warmup: u64,
         iterations: u64,
     },
     /// Let the test go on to its end.

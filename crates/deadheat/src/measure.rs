@@ -12,7 +12,7 @@ use deadheat_core::protocol::{Reply, Request};
 use crate::session::{Briefing, Launch, NotReady, Session};
 use crate::worker::NoAnswer;
 
-/// How much is measured. Figures from `docs/evidence.md`: short rounds, many of them, in many process pairs.
+/// How much is measured: short rounds, many of them, in many process pairs.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     pub(crate) replicates: usize,
@@ -21,13 +21,16 @@ pub(crate) struct Schedule {
     pub(crate) until: Instant,
 }
 
-/// A sample is this long, or one iteration where that takes longer.
-const SAMPLE_NS: u64 = 2_000_000;
-const MOST_ROUNDS: usize = 20;
+/// A sample is this long, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
+/// shorter the two samples of a round, the more often both fall into the same one.
+const SAMPLE_NS: u64 = 300_000;
+/// Before each sample one call in this many is made without being timed: the other side had the core's caches.
+const WARMUP_SHARE: u64 = 4;
+const MOST_ROUNDS: usize = 100;
 /// What the rounds of one benchmark may take in one replicate before there are fewer of them...
-const ROUNDS_NS: u64 = 1_000_000_000;
+const ROUNDS_NS: u64 = 300_000_000;
 /// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
-const FEW_ROUNDS: usize = 4;
+const FEW_ROUNDS: usize = 6;
 const FEWEST_ROUNDS: usize = 2;
 
 /// The longest that one request may take: half of what is left of the run, within these bounds.
@@ -440,7 +443,14 @@ impl Run<'_> {
         side: Side,
         iterations: u64,
     ) -> Result<(Sample, u64), Trouble> {
-        match self.ask(open_session(sessions, side), side, &Request::Run { iterations })? {
+        match self.ask(
+            open_session(sessions, side),
+            side,
+            &Request::Run {
+                warmup: iterations / WARMUP_SHARE,
+                iterations,
+            },
+        )? {
             Reply::Sample {
                 elapsed_ns,
                 iterations,

@@ -94,7 +94,7 @@ class Conversation:
                 return body.finish()
             protocol.expect(request, protocol.RUN)
             try:
-                elapsed, iterations = body.sample(request["iterations"])
+                elapsed, iterations = body.sample(request["iterations"], request["warmup"])
             except BaseException as error:
                 foreign, _ = self._imports.foreign_modules()
                 self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))

@@ -5,11 +5,16 @@ import sys
 from time import perf_counter_ns
 
 
-def time_calls(function, args, kwargs, iterations):
-    """Call `function(*args, **kwargs)` `iterations` times; return the nanoseconds that this took and the last result."""
+def time_calls(function, args, kwargs, iterations, warmup=0):
+    """Call `function(*args, **kwargs)` `iterations` times; return the nanoseconds that this took and the last result.
+
+    `warmup` calls come before and are not timed.
+    """
     result = None
     earlier = itertools.repeat(None, iterations - 1)
     with instrumentation_paused():
+        for _ in itertools.repeat(None, warmup):
+            function(*args, **kwargs)
         start = perf_counter_ns()
         # Results are dropped at once, as they would be by a caller; only the last one is kept.
         for _ in earlier:

@@ -1,0 +1,40 @@
+# The contributor's menu. `make demo` and `make test` set up what they need in this folder and nowhere else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
+	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/installed ## compare the two commits of the example project
+	$(BIN)/deadheat demo
+
+test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Python that is found
+	cargo test --workspace --quiet
+	$(BIN)/python -m pytest
+
+check: $(VENV)/tools ## formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	$(BIN)/ruff format --check python tests
+	$(BIN)/ruff check python tests
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .venvs target
+
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	@cargo --version >/dev/null 2>&1 || { echo "deadheat needs Rust: https://rustup.rs"; exit 1; }
+	$(BIN)/python -m pip install --quiet .
+	@touch $@
+
+$(VENV)/tools: tests/requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	@touch $@
+
+# Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "deadheat needs Python 3.10 or later; choose one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
