@@ -104,11 +104,7 @@ class Repository:
     def state(self):
         """All that a comparison must leave as it was."""
         git = self.folder / ".git"
-        files = {
-            str(path.relative_to(git)): path.read_bytes()
-            for path in sorted(git.rglob("*"))
-            if path.is_file()
-        }
+        files = {str(path.relative_to(git)): path.read_bytes() for path in sorted(git.rglob("*")) if path.is_file()}
         tree = {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in sorted(self.folder.rglob("*"))

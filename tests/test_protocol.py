@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from conftest import PACKAGE
 
 HERE = Path(__file__).parent
@@ -101,7 +102,7 @@ def enter(worker, benchmark):
 
 def test_prints_of_the_projects_code_go_to_the_log(interpreter, worktree):
     (worktree / "conftest.py").write_text(
-        "import os, sys\nos.write(1, b'raw\\n')\nprint('printed')\nos.system('echo child')\nassert os.read(0, 1) == b''\n"
+        "import os\nos.write(1, b'raw\\n')\nprint('printed')\nos.system('echo child')\nassert os.read(0, 1) == b''\n"
     )
     worker = start(interpreter, worktree)
     assert collect(worker)["reply"] == "collected"
@@ -147,7 +148,8 @@ def test_an_editable_finder_that_comes_first_gives_way(interpreter, worktree, tm
         "class MesonpyMetaFinder:\n"
         "    _top_level_modules = {'pkg'}\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        f"        return importlib.machinery.PathFinder.find_spec(name, [{str(installed)!r}]) if name == 'pkg' else None\n"
+        "        if name == 'pkg':\n"
+        f"            return importlib.machinery.PathFinder.find_spec(name, [{str(installed)!r}])\n"
         "sys.meta_path.insert(0, MesonpyMetaFinder())\n"
     )
     with pytest.MonkeyPatch.context() as patch:

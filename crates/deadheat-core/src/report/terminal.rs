@@ -19,7 +19,7 @@ pub struct Style {
 
 const MOST_FUNCTIONS: usize = 15;
 const MOST_MISSING: usize = 30;
-const SHORTEST_NAME: usize = 24;
+const SHORTEST_NAME: usize = 14;
 
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page {
@@ -476,14 +476,14 @@ fn floor_char_boundary(text: &str, mut index: usize) -> usize {
     index
 }
 
-/// The line of pytest's words that says what went wrong: the error, not the traceback around it.
+/// The line that says what went wrong: of pytest's words the error, not the traceback around it; else the first.
 fn telling_line(message: &str) -> Option<&str> {
     let lines = || message.lines().map(str::trim).filter(|line| !line.is_empty());
     lines()
         .rev()
         .find(|line| line.starts_with("E ") || line.starts_with("E\t"))
         .map(|line| line[1..].trim_start())
-        .or_else(|| lines().next_back())
+        .or_else(|| lines().next())
 }
 
 #[cfg(test)]
@@ -517,6 +517,6 @@ mod tests {
     fn the_error_is_found_in_a_traceback() {
         let message = "def test():\n>   f()\nE   ValueError: no\n\na.py:3: ValueError";
         assert_eq!(telling_line(message), Some("ValueError: no"));
-        assert_eq!(telling_line("one\ntwo\n"), Some("two"));
+        assert_eq!(telling_line("one\ntwo\n"), Some("one"));
     }
 }

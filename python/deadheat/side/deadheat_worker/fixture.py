@@ -94,9 +94,8 @@ class BenchmarkFixture:
     def _use(self, form):
         if self.used:
             self.has_error = True
-            raise FixtureAlreadyUsed(
-                f"Fixture can only be used once. Previously it was used in benchmark({'...' if self.used == 'call' else 'pedantic'}) mode."
-            )
+            earlier = "benchmark(...)" if self.used == "call" else "benchmark.pedantic(...)"
+            raise FixtureAlreadyUsed(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
         self.used = form
 
     def _hold(self, body):

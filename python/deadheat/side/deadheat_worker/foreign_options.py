@@ -5,19 +5,44 @@ known here, with the same arity, or pytest would refuse the project's own config
 Source: `plugin.py` of pytest-benchmark 5 and of pytest-codspeed 4.
 """
 
-WITH_VALUE = """
-    --benchmark-min-time --benchmark-max-time --benchmark-min-rounds --benchmark-timer
-    --benchmark-calibration-precision --benchmark-warmup-iterations --benchmark-save --benchmark-compare-fail
-    --benchmark-cprofile --benchmark-cprofile-loops --benchmark-cprofile-top --benchmark-cprofile-dump
-    --benchmark-storage --benchmark-sort --benchmark-group-by --benchmark-columns --benchmark-name
-    --benchmark-time-unit --benchmark-json
-    --codspeed-mode --codspeed-warmup-time --codspeed-max-time --codspeed-max-rounds
-""".split()
-WITH_OPTIONAL_VALUE = "--benchmark-warmup --benchmark-compare --benchmark-histogram --benchmark-netrc".split()
-FLAGS = """
-    --benchmark-disable-gc --benchmark-skip --benchmark-disable --benchmark-enable --benchmark-only
-    --benchmark-autosave --benchmark-save-data --benchmark-verbose --benchmark-quiet --codspeed
-""".split()
+WITH_VALUE = [
+    "--benchmark-min-time",
+    "--benchmark-max-time",
+    "--benchmark-min-rounds",
+    "--benchmark-timer",
+    "--benchmark-calibration-precision",
+    "--benchmark-warmup-iterations",
+    "--benchmark-save",
+    "--benchmark-compare-fail",
+    "--benchmark-cprofile",
+    "--benchmark-cprofile-loops",
+    "--benchmark-cprofile-top",
+    "--benchmark-cprofile-dump",
+    "--benchmark-storage",
+    "--benchmark-sort",
+    "--benchmark-group-by",
+    "--benchmark-columns",
+    "--benchmark-name",
+    "--benchmark-time-unit",
+    "--benchmark-json",
+    "--codspeed-mode",
+    "--codspeed-warmup-time",
+    "--codspeed-max-time",
+    "--codspeed-max-rounds",
+]
+WITH_OPTIONAL_VALUE = ["--benchmark-warmup", "--benchmark-compare", "--benchmark-histogram", "--benchmark-netrc"]
+FLAGS = [
+    "--benchmark-disable-gc",
+    "--benchmark-skip",
+    "--benchmark-disable",
+    "--benchmark-enable",
+    "--benchmark-only",
+    "--benchmark-autosave",
+    "--benchmark-save-data",
+    "--benchmark-verbose",
+    "--benchmark-quiet",
+    "--codspeed",
+]
 
 PLUGINS = (
     "benchmark",

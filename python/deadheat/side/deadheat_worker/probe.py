@@ -23,5 +23,5 @@ try:
 
     facts["pytest"] = pytest.__version__
 except Exception as error:
-    facts["error"] = "%s: %s" % (type(error).__name__, error)
+    facts["error"] = type(error).__name__ + ": " + str(error)
 print(json.dumps(facts))

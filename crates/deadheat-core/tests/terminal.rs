@@ -1,0 +1,229 @@
+//! What a person sees: one fixed report that holds every verdict and every kind of row, as snapshots.
+
+use deadheat_core::model::{
+    Change, Missing, MissingReason, Order, Pair, PerSide, Replicate, Revision, Sample, Side, TargetFunction,
+    Warning, WarningCode,
+};
+use deadheat_core::report::{
+    Machine, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style, Summary, count,
+    judge, render,
+};
+use deadheat_core::stats::Threshold;
+
+/// Twelve replicates of one pair each, whose ratios spread by `spread` around `ratio`.
+fn replicates(base_ns: u64, ratio: f64, spread: f64) -> Vec<Replicate> {
+    (0..12)
+        .map(|seed| {
+            let offset = (f64::from(seed) - 5.5) / 5.5 * spread;
+            Replicate {
+                seed,
+                pairs: vec![Pair {
+                    order: Order::of_round(seed as usize),
+                    base: Sample {
+                        elapsed_ns: base_ns * 100,
+                        iterations: 100,
+                    },
+                    head: Sample {
+                        elapsed_ns: (base_ns as f64 * 100.0 * ratio * (1.0 + offset)) as u64,
+                        iterations: 100,
+                    },
+                }],
+            }
+        })
+        .collect()
+}
+
+fn report() -> Report {
+    let warning = |code, message: &str, benchmark: Option<&str>| Warning {
+        code,
+        message: message.to_owned(),
+        hint: Some("what to do about it".to_owned()),
+        benchmark: benchmark.map(str::to_owned),
+    };
+    let busy = |benchmark: &str| {
+        vec![warning(
+            WarningCode::IdleSideBusy,
+            "head used the processor for 40 % of the time in which only base should have run",
+            Some(benchmark),
+        )]
+    };
+    let rows = [
+        ("bench/test_parse.py::test_faster", 12_345, 0.73, 0.01),
+        ("bench/test_parse.py::test_slower", 1_500_000, 1.25, 0.01),
+        ("bench/test_parse.py::test_same[größe-<b>]", 860, 1.0, 0.01),
+        ("bench/test_parse.py::test_noisy", 2_100_000_000, 0.9, 0.6),
+        (
+            "bench/test_parse.py::TestVeryLongClassName::test_with_a_very_long_name_and_parameters[中文-another-parameter-value]",
+            50,
+            0.0025,
+            0.1,
+        ),
+    ]
+    .map(|(name, base_ns, ratio, spread)| {
+        let warnings = if spread > 0.5 { busy(name) } else { Vec::new() };
+        (name.to_owned(), replicates(base_ns, ratio, spread), warnings)
+    });
+    let (comparisons, total, geometric_mean) = judge(rows.to_vec(), Threshold::from_percent(2.0));
+    let missing: Vec<Missing> = [
+        (
+            MissingReason::OnlyHead,
+            Some(Side::Head),
+            "E   ImportError: cannot import name 'new' from 'pkg'",
+        ),
+        (
+            MissingReason::OnlyBase,
+            Some(Side::Base),
+            "head's benchmarks do not have it",
+        ),
+        (
+            MissingReason::Failed,
+            Some(Side::Head),
+            "def test():\n>   f()\nE   ValueError: \x1b[31mred\x1b[0m\n\na.py:3",
+        ),
+        (
+            MissingReason::Failed,
+            None,
+            "the process ended: signal: 11 (SIGSEGV)\nthe last words",
+        ),
+        (MissingReason::Skipped, None, "Skipped: not on this machine"),
+        (
+            MissingReason::Unfinished,
+            None,
+            "the run ended before it was measured",
+        ),
+        (MissingReason::NotReached, None, "it runs no changed function"),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(index, (reason, side, message))| Missing {
+        benchmark: format!("bench/test_more.py::test_{index}"),
+        side,
+        reason,
+        message: message.to_owned(),
+    })
+    .collect();
+    let target = |qualname: &str, change, lines, detail: Option<&str>| TargetFunction {
+        path: "pkg/core.py".to_owned(),
+        qualname: qualname.to_owned(),
+        change: Some(change),
+        lines,
+        detail: detail.map(str::to_owned),
+        reached_by: Vec::new(),
+    };
+    let revision = |name: &str, commit: &str| Revision {
+        name: name.to_owned(),
+        commit: commit.to_owned(),
+        dirty: name == "working tree",
+    };
+    let python = Python {
+        path: "/env/bin/python".to_owned(),
+        version: "3.13.0".to_owned(),
+        implementation: "CPython".to_owned(),
+        pytest: "9.2.0".to_owned(),
+    };
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool_version: "0.0.0".to_owned(),
+        partial: false,
+        revisions: PerSide::new(
+            revision("main", "1111111111222222222233333333334444444444"),
+            revision("working tree", "5555555555666666666677777777778888888888"),
+        ),
+        settings: Settings {
+            threshold_percent: 2.0,
+            confidence_level: 0.99,
+            replicates: 12,
+            timeout_seconds: 600.0,
+            benchmarks_root: Some("bench".to_owned()),
+            benchmarks_from: "head".to_owned(),
+            keyword: None,
+            all: false,
+            module_roots: vec!["pkg".to_owned()],
+            tests_root: None,
+            injected: Vec::new(),
+        },
+        seed: 1,
+        machine: Machine {
+            system: "linux".to_owned(),
+            architecture: "x86_64".to_owned(),
+            processor: None,
+            cores: 2,
+            pinned_core: Some(1),
+        },
+        python: Some(PerSide::new(python.clone(), python)),
+        target_functions: vec![
+            target("Parser.parse", Change::Modified, (10, 42), None),
+            target("Parser._scan", Change::Moved, (44, 60), Some("was scan")),
+            target(
+                "outer.<locals>.inner",
+                Change::ModuleLevel,
+                (70, 71),
+                Some("names `TABLE`, which changed"),
+            ),
+        ],
+        selection: Selection {
+            rule: SelectionRule::All,
+            reason: "every benchmark".to_owned(),
+        },
+        plan: None,
+        summary: Summary {
+            counts: count(&comparisons, &missing),
+            total,
+            geometric_mean,
+        },
+        comparisons,
+        missing,
+        warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],
+    }
+}
+
+fn rendered(width: usize, color: bool, verbose: bool) -> String {
+    render(
+        &report(),
+        Style {
+            color,
+            width,
+            verbose,
+        },
+    )
+}
+
+#[test]
+fn in_a_wide_terminal() {
+    insta::assert_snapshot!(rendered(120, false, false));
+}
+
+#[test]
+fn in_eighty_columns() {
+    insta::assert_snapshot!(rendered(80, false, false));
+}
+
+#[test]
+fn with_everything_shown() {
+    insta::assert_snapshot!(rendered(120, false, true));
+}
+
+#[test]
+fn colour_changes_no_word() {
+    let stripped = |text: &str| -> String {
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('\x1b') {
+            plain.push_str(before);
+            rest = after.split_once('m').map_or("", |(_, after)| after);
+        }
+        plain + rest
+    };
+    let colored = rendered(120, true, false);
+    assert!(colored.contains('\x1b'));
+    let lines = |text: &str| -> Vec<String> { text.lines().map(|line| line.trim_end().to_owned()).collect() };
+    assert_eq!(lines(&stripped(&colored)), lines(&rendered(120, false, false)));
+}
+
+#[test]
+fn a_report_is_read_back_as_it_was_written() {
+    let report = report();
+    let json = serde_json::to_string(&report).unwrap();
+    // Not `assert_eq`, whose message would be all the samples twice.
+    assert!(serde_json::from_str::<Report>(&json).unwrap() == report);
+}
