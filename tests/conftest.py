@@ -173,7 +173,7 @@ def deadheat_command(repository):
 def compare(deadheat_command):
     """Run a short comparison and give back its JSON report."""
 
-    def run(*arguments, replicates=2, **keywords):
+    def run(*arguments, replicates=3, **keywords):
         return deadheat_command("compare", "--json", "--replicates", replicates, *arguments, **keywords)
 
     return run
