@@ -6,16 +6,21 @@ use clap::{Parser, Subcommand};
 
 use crate::config::parse_percent;
 
-const EXIT_CODES: &str = "\
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
   0  done (also when nothing changed)
   1  a gate failed
   2  wrong arguments, configuration or refs
   3  nothing could be measured
   4  stopped early (--timeout, Ctrl-C, SIGTERM); the report is partial
-  5  the tool itself failed";
+  5  the tool itself failed"
+    };
+}
 
-const COMPARE_EXAMPLES: &str = "\
+const COMPARE_HELP: &str = concat!(
+    "\
 Examples:
   deadheat compare                       the current branch against where it left the default branch
   deadheat compare main HEAD             two refs
@@ -23,17 +28,13 @@ Examples:
   deadheat compare --working-tree        what is not committed yet against HEAD
   deadheat compare main HEAD -k parse -o result.json
 
-Exit codes:
-  0  done (also when nothing changed)
-  1  a gate failed
-  2  wrong arguments, configuration or refs
-  3  nothing could be measured
-  4  stopped early (--timeout, Ctrl-C, SIGTERM); the report is partial
-  5  the tool itself failed";
+",
+    exit_codes!()
+);
 
 /// Did this change make the Python project faster, and can I believe the answer?
 #[derive(Debug, Parser)]
-#[command(name = "deadheat", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "deadheat", version, after_help = exit_codes!(), propagate_version = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: CommandArgs,
@@ -70,7 +71,7 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = COMPARE_EXAMPLES, args_override_self = true)]
+#[command(after_help = COMPARE_HELP, args_override_self = true)]
 pub(crate) struct CompareArgs {
     /// Two refs, or BASE...HEAD for their merge base; one ref is compared with HEAD. Without any: where HEAD left the
     /// default branch, or the commit before HEAD on the default branch itself

@@ -121,8 +121,11 @@ impl Workspace {
             .tempdir_in(&runs)
             .map_err(problem)?
             .keep();
-        let lock = File::create(folder.join(LOCK_FILE)).map_err(problem)?;
+        // Locked before it has its name: a sweep that finds the name finds it locked.
+        let unnamed = folder.join("lock.new");
+        let lock = File::create(&unnamed).map_err(problem)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| problem(error.into()))?;
+        fs::rename(&unnamed, folder.join(LOCK_FILE)).map_err(problem)?;
         let workspace = Workspace {
             worktrees: None,
             folder,
