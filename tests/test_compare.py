@@ -482,7 +482,7 @@ def test_named_functions_replace_those_that_changed(two_commits, compare):
         (["a", "b", "c"], 2, "unexpected value 'c'"),
         (["HEAD^", "HEAD", "--benchmarks-root", "nowhere"], 3, "`nowhere` does not exist at either ref"),
         (["HEAD^", "HEAD", "--benchmarks-root", "benchmark"], 3, "did you mean `benchmarks`?"),
-        (["HEAD^", "HEAD", "--benchmarks-root", "."], 2, "holds the code to be measured"),
+        (["HEAD^", "HEAD", "--benchmarks-root", "."], 2, "both sides would run the same code"),
         (["HEAD^", "HEAD", "--benchmarks-root", "../x"], 2, "lies outside the repository"),
         (["HEAD^", "HEAD", "-k", "nothing_like_it"], 3, "no benchmark in `benchmarks` matches -k 'nothing_like_it'"),
         (["HEAD^", "HEAD", "--python", "/no/python"], 2, "cannot be used: it cannot be run"),

@@ -47,11 +47,11 @@ pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checko
 
 /// Gives base the benchmarks root of head, whole, and the `conftest.py` files above it.
 pub(crate) fn share_head_benchmarks(root: &str, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
-    files::replace(&checkouts.head.join(root), &checkouts.base.join(root))?;
+    files::replace(checkouts.head, checkouts.base, root)?;
     let mut folder = parent(root);
     loop {
         let path = join(folder, "conftest.py");
-        files::replace(&checkouts.head.join(&path), &checkouts.base.join(&path))?;
+        files::replace(checkouts.head, checkouts.base, &path)?;
         if folder.is_empty() {
             return Ok(());
         }

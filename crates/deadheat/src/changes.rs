@@ -39,6 +39,13 @@ pub(crate) fn find(
             .is_some_and(|root| is_inside(path, root))
             && (!is_test_module(path) || is_named_by_benchmarks(path, project, files, checkouts.head))
     };
+    // Benchmarks inside the tests root often read data that lies there for all tests.
+    let beside_benchmarks = |path: &str| {
+        let (Some(tests), Some(benchmarks)) = (&project.tests_root, &project.benchmarks_root) else {
+            return false;
+        };
+        is_inside(benchmarks, tests) && is_inside(path, tests)
+    };
     for path in paths {
         if project.is_shared(path) {
             continue;
@@ -87,7 +94,10 @@ pub(crate) fn find(
                 hint: Some("what the compiled part changes is not in these numbers".to_owned()),
                 benchmark: None,
             });
-        } else if project.is_code(path) && !WITHOUT_EFFECT.contains(&extension) {
+        } else if (project.is_code(path) || beside_benchmarks(path))
+            && extension != "py"
+            && !WITHOUT_EFFECT.contains(&extension)
+        {
             found.unattributed.push(Unattributed {
                 path: path.clone(),
                 what: "is data that the code may read".to_owned(),
@@ -131,14 +141,9 @@ fn is_named_by_benchmarks(path: &str, project: &Project, files: &Files, checkout
         })
 }
 
-/// A regular file's bytes; symlinks are compared where they point to.
+/// A file's bytes, also where a symlink stands for it.
 fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
-    let path = checkout.join(path);
-    if fs::symlink_metadata(&path).ok()?.is_file() {
-        fs::read(path).ok()
-    } else {
-        None
-    }
+    fs::read(checkout.join(path)).ok()
 }
 
 /// All Python files of head's code and tests, with the names that they are imported by.

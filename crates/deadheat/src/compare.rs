@@ -177,11 +177,24 @@ struct Setting<'a> {
 impl Setting<'_> {
     fn fill(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Exit> {
         let revisions = draft.report.revisions.clone();
-        for folder in workspace::sweep(self.git, Kept::Spare)? {
-            progress.detail(&format!(
-                "removed what an earlier run left in {}",
-                folder.display()
-            ));
+        // What an earlier run left is no reason not to run.
+        match workspace::sweep(self.git, Kept::Spare) {
+            Ok(removed) => {
+                for folder in removed {
+                    progress.detail(&format!(
+                        "removed what an earlier run left in {}",
+                        folder.display()
+                    ));
+                }
+            }
+            Err(error) => draft.warn(
+                WarningCode::LeftBehind,
+                &format!(
+                    "what an earlier run left could not be removed: {}",
+                    output::whole_message(&error)
+                ),
+                Some("`deadheat clean` tries again"),
+            ),
         }
         progress.step("reading the two revisions");
         let (files, changed_paths) = self.files_of(&revisions)?;
@@ -386,6 +399,17 @@ impl Setting<'_> {
                 progress.measuring(event);
             },
         )?;
+        let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
+        if none_imported && !measured.replicates.is_empty() && !self.options.all {
+            return Err(Failure::nothing_measured(
+                "no benchmark imported the project's code from the worktrees: what was timed is not the change",
+            )
+            .hint(
+                "is module-root in pyproject.toml right, and is no other copy of the project installed? where the \
+                 benchmarks run the code in other processes, --all measures all the same",
+            )
+            .into());
+        }
         let exit = conclude(draft, runnable, measured, &base_own);
         tidy(draft);
         Ok(exit)
@@ -496,9 +520,11 @@ impl Setting<'_> {
     fn lay_working_tree_over(&self, project: &Project, head: &Path) -> anyhow::Result<Vec<String>> {
         let top = self.git.top();
         let mut paths = self.git.uncommitted_paths()?;
-        let untracked = self
+        let mut untracked = self
             .git
             .untracked_paths(Untracked::NotIgnored, &project.roots())?;
+        // Another repository inside this one, which git names as a folder.
+        untracked.retain(|path| !path.ends_with('/'));
         let sizes = files::sizes(top, &untracked);
         let total: u64 = sizes.iter().map(|(size, _)| size).sum();
         if total > MOST_UNTRACKED_BYTES {
@@ -517,7 +543,7 @@ impl Setting<'_> {
         }
         paths.extend(untracked);
         for path in &paths {
-            files::replace(&top.join(path), &head.join(path))?;
+            files::replace(top, head, path)?;
         }
         Ok(paths)
     }
@@ -539,9 +565,8 @@ impl Setting<'_> {
             }
             let mut copied = false;
             for side in Side::BOTH {
-                let to = checkouts.get(side).join(&path);
-                if !to.exists() {
-                    files::replace(&self.git.top().join(&path), &to)?;
+                if !checkouts.get(side).join(&path).exists() {
+                    files::replace(self.git.top(), checkouts.get(side), &path)?;
                     copied = true;
                 }
             }
@@ -572,7 +597,7 @@ impl Setting<'_> {
                 .strip_prefix(top)
                 .ok()
                 .and_then(|path| normalize(&path.to_string_lossy()))
-                .filter(|path| !path.is_empty());
+                .filter(|path| !path.is_empty() && !path.split('/').any(|part| part == ".git"));
             let Some(inside) = inside else {
                 return Err(
                     Failure::usage(format!("--inject {path}: it lies outside the repository"))
@@ -589,7 +614,7 @@ impl Setting<'_> {
                 );
             }
             for side in Side::BOTH {
-                files::replace(&from, &checkouts.get(side).join(&inside))?;
+                files::replace(top, checkouts.get(side), &inside)?;
             }
         }
         Ok(())
@@ -858,6 +883,7 @@ fn conclude(
         idle,
         project_modules,
         stopped,
+        last_words,
     } = measured;
     report.missing.extend(
         setbacks
@@ -927,19 +953,22 @@ fn conclude(
     if measured_any && (project_modules.base == 0 || project_modules.head == 0) {
         draft.warn(
             WarningCode::ProjectNotImported,
-            "no benchmark imported the project's code, so that its changes cannot be in these numbers",
-            Some(
-                "is module-root in pyproject.toml right? do the benchmarks run the code in other processes?",
-            ),
+            "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
+             the benchmarks run it in other processes",
+            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
         );
     }
     if let Some(by) = stopped {
         draft.report.partial = true;
         let message = match by {
-            StoppedBy::User => "stopped by the user before all replicates were done",
-            StoppedBy::Timeout => "stopped by --timeout before all replicates were done",
+            StoppedBy::User => "stopped by the user before all replicates were done".to_owned(),
+            StoppedBy::Timeout => "stopped by --timeout before all replicates were done".to_owned(),
+            StoppedBy::Worker(side) => format!(
+                "stopped before all replicates were done: pytest started on {side} at first, and no longer does. Its last \
+                 words:\n{last_words}"
+            ),
         };
-        draft.warn(WarningCode::StoppedEarly, message, None);
+        draft.warn(WarningCode::StoppedEarly, &message, None);
         return Exit::StoppedEarly;
     }
     if measured_any {

@@ -3,23 +3,43 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::failure::Failure;
 
-/// Copies a file, a symlink (as a link) or a folder with all it holds; what was there before is replaced.
-pub(crate) fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
-    remove(to)?;
-    if fs::symlink_metadata(from).is_err() {
+/// Copies `path` (a file, a symlink as a link, a folder with all it holds) from one folder into another, a checkout of
+/// ours. What was there before is replaced; what the source lacks is removed.
+///
+/// Nothing outside the checkout is touched, wherever symlinks on the way point to.
+pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Result<()> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let Some((name, folders)) = parts.split_last() else {
+        bail!("the whole of a checkout cannot be replaced");
+    };
+    if parts.iter().any(|part| matches!(*part, ".git" | "..")) {
+        bail!("`{path}` cannot be replaced in a checkout");
+    }
+    let from = source.join(path);
+    let mut folder = checkout.to_owned();
+    for part in folders {
+        folder.push(part);
+        // A symlink in a folder's place would lead the copy out of the checkout.
+        if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
+            remove(&folder)?;
+        }
+    }
+    let to = folder.join(name);
+    remove(&to)?;
+    // Bytecode of what was there may look as if it belonged to what comes.
+    remove(&folder.join("__pycache__"))?;
+    if fs::symlink_metadata(&from).is_err() {
         return Ok(());
     }
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-    }
-    copy(from, to)
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    copy(&from, &to)
 }
 
-pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
+fn remove(path: &Path) -> anyhow::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return Ok(());
     };
@@ -42,7 +62,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         for entry in fs::read_dir(from).with_context(context)? {
             let name = entry.with_context(context)?.file_name();
             // Bytecode is made anew where it is used.
-            if name != "__pycache__" {
+            if name != "__pycache__" && name != ".git" {
                 copy(&from.join(&name), &to.join(&name))?;
             }
         }
@@ -65,6 +85,9 @@ pub(crate) fn sizes(folder: &Path, paths: &[String]) -> Vec<(u64, String)> {
 /// Writes a file whole or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
+    // A symlink stays one, and what it points to is written.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -111,4 +134,58 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
         Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()))
             .hint("name a file in a folder that exists"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_symlink_on_the_way_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [outside, source, checkout] =
+            ["outside", "source", "checkout"].map(|name| folder.path().join(name));
+        fs::create_dir_all(outside.join("inner")).unwrap();
+        fs::write(outside.join("inner/mine"), "mine").unwrap();
+        fs::create_dir_all(source.join("link/inner")).unwrap();
+        fs::write(source.join("link/inner/new"), "new").unwrap();
+        fs::create_dir_all(&checkout).unwrap();
+        symlink(&outside, checkout.join("link")).unwrap();
+        replace(&source, &checkout, "link/inner").unwrap();
+        assert_eq!(fs::read_to_string(outside.join("inner/mine")).unwrap(), "mine");
+        assert_eq!(
+            fs::read_to_string(checkout.join("link/inner/new")).unwrap(),
+            "new"
+        );
+        assert!(!checkout.join("link/inner/mine").exists());
+    }
+
+    #[test]
+    fn a_file_reached_through_a_tracked_symlink_is_copied_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let [outside, source, checkout] =
+            ["outside", "source", "checkout"].map(|name| folder.path().join(name));
+        for place in [&outside, &source, &checkout] {
+            fs::create_dir_all(place).unwrap();
+        }
+        fs::write(outside.join("model"), "weights").unwrap();
+        symlink(&outside, source.join("data")).unwrap();
+        symlink(&outside, checkout.join("data")).unwrap();
+        replace(&source, &checkout, "data/model").unwrap();
+        assert_eq!(fs::read_to_string(outside.join("model")).unwrap(), "weights");
+        assert_eq!(
+            fs::read_to_string(checkout.join("data/model")).unwrap(),
+            "weights"
+        );
+    }
+
+    #[test]
+    fn what_makes_a_checkout_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["", ".git", "a/.git/hooks", "../x"] {
+            assert!(replace(folder.path(), folder.path(), path).is_err(), "{path}");
+        }
+    }
 }

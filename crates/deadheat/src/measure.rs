@@ -32,6 +32,9 @@ const ROUNDS_NS: u64 = 300_000_000;
 /// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
 const FEW_ROUNDS: usize = 6;
 const FEWEST_ROUNDS: usize = 2;
+/// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this all
+/// in all, unless a single call does.
+const MOST_WALL_NS: u64 = 5_000_000;
 
 /// The longest that one request may take: half of what is left of the run, within these bounds.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
@@ -57,6 +60,8 @@ pub(crate) enum SetbackKind {
 pub(crate) enum StoppedBy {
     User,
     Timeout,
+    /// A later process pair could not be brought to where the first one was.
+    Worker(Side),
 }
 
 /// What came of it.
@@ -70,6 +75,8 @@ pub(crate) struct Measured {
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
+    /// What a worker printed that ended the run.
+    pub(crate) last_words: String,
 }
 
 /// Processor time that a waiting side used, and the time that it waited for.
@@ -249,14 +256,32 @@ impl Run<'_> {
 
     fn open(&mut self, side: Side) -> Result<Session, End> {
         let seed = hash_seed(self.schedule.seed, self.replicate);
-        let limit = self.limit()?;
-        match Session::open(self.launch, self.briefing, side, seed, limit) {
-            Ok((session, _)) => Ok(session),
-            Err(NotReady::NoAnswer { problem, words }) => match self.stop_of(&problem) {
-                Some(by) => Err(End::Stopped(by)),
-                None => Err(End::Error(NotReady::NoAnswer { problem, words }.into_error(side))),
-            },
-            Err(other) => Err(End::Error(other.into_error(side))),
+        let mut tries = 0;
+        loop {
+            let limit = self.limit()?;
+            let problem = match Session::open(self.launch, self.briefing, side, seed, limit) {
+                Ok((session, _)) => return Ok(session),
+                Err(problem) => problem,
+            };
+            if let NotReady::NoAnswer { problem, .. } = &problem
+                && let Some(by) = self.stop_of(problem)
+            {
+                return Err(End::Stopped(by));
+            }
+            tries += 1;
+            match problem {
+                // What started before and does not start now is tried again, and then given up: what is measured
+                // stays measured.
+                NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. }
+                    if self.replicate > 0 =>
+                {
+                    if tries == 2 {
+                        self.measured.last_words = words;
+                        return Err(End::Stopped(StoppedBy::Worker(side)));
+                    }
+                }
+                problem => return Err(End::Error(problem.into_error(side))),
+            }
         }
     }
 
@@ -442,7 +467,8 @@ impl Run<'_> {
         sessions: &mut PerSide<Option<Session>>,
         side: Side,
         iterations: u64,
-    ) -> Result<(Sample, u64), Trouble> {
+    ) -> Result<Taken, Trouble> {
+        let asked = Instant::now();
         match self.ask(
             open_session(sessions, side),
             side,
@@ -455,13 +481,14 @@ impl Run<'_> {
                 elapsed_ns,
                 iterations,
                 idle_cpu_ns,
-            } => Ok((
-                Sample {
+            } => Ok(Taken {
+                sample: Sample {
                     elapsed_ns,
                     iterations,
                 },
                 idle_cpu_ns,
-            )),
+                wall_ns: asked.elapsed().as_nanos() as u64,
+            }),
             Reply::Failed { message, .. } => Err(Trouble::Failed { side, message }),
             other => Err(out_of_order(side, &other)),
         }
@@ -483,20 +510,19 @@ impl Run<'_> {
             // The suite counts the calls: none of them can be spent on warming up or on calibration.
             rounds = rounds.min(usize::try_from(most).unwrap_or(usize::MAX));
         } else {
-            let mut per_iteration = PerSide::new(0.0, 0.0);
+            let mut costs = PerSide::<Cost>::default();
             for side in Side::BOTH {
-                *per_iteration.get_mut(side) = self.calibrate(sessions, side)?;
+                *costs.get_mut(side) = self.calibrate(sessions, side)?;
             }
-            iterations = iterations_for(per_iteration);
+            iterations = iterations_for(costs);
             for side in Side::BOTH {
                 if *iterations.get(side) > 1 {
                     // Warm again after the other side's calibration; this sample does not count.
                     self.sample(sessions, side, *iterations.get(side))?;
                 }
             }
-            rounds = rounds_for(
-                per_iteration.base * iterations.base as f64 + per_iteration.head * iterations.head as f64,
-            );
+            let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
+            rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head));
         }
         let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
         let mut idle = PerSide::<IdleUse>::default();
@@ -504,8 +530,14 @@ impl Run<'_> {
         let mut waited = PerSide::new(0, 0);
         while pairs.len() < rounds {
             let order = Order::of_round(pairs.len());
+            let mut round_wall_ns = 0;
             let mut turn = |side: Side| -> Result<Sample, Trouble> {
-                let (sample, idle_cpu_ns) = self.sample(sessions, side, *iterations.get(side))?;
+                let Taken {
+                    sample,
+                    idle_cpu_ns,
+                    wall_ns,
+                } = self.sample(sessions, side, *iterations.get(side))?;
+                round_wall_ns += wall_ns;
                 let wait = std::mem::take(waited.get_mut(side));
                 if wait > 0 {
                     idle.get_mut(side).add(IdleUse {
@@ -525,7 +557,7 @@ impl Run<'_> {
             };
             pairs.push(Pair { order, base, head });
             if most.is_some() && pairs.len() == 1 {
-                rounds = rounds.min(rounds_for((base.elapsed_ns + head.elapsed_ns) as f64));
+                rounds = rounds.min(rounds_for(round_wall_ns as f64));
             }
         }
         let total = self.measured.idle.entry(benchmark.to_owned()).or_default();
@@ -535,32 +567,65 @@ impl Run<'_> {
         Ok(pairs)
     }
 
-    /// Nanoseconds of one iteration, found by samples that grow to the wanted length. They warm the code up, too.
-    fn calibrate(&mut self, sessions: &mut PerSide<Option<Session>>, side: Side) -> Result<f64, Trouble> {
+    /// What one iteration takes, found by samples that grow to the wanted length. They warm the code up, too.
+    fn calibrate(&mut self, sessions: &mut PerSide<Option<Session>>, side: Side) -> Result<Cost, Trouble> {
         let mut iterations = 1;
         loop {
-            let (sample, _) = self.sample(sessions, side, iterations)?;
-            let per_iteration = sample.per_iteration_ns();
+            let taken = self.sample(sessions, side, iterations)?;
+            let cost = Cost {
+                ns: taken.sample.per_iteration_ns(),
+                wall_ns: taken.wall_ns as f64 / iterations as f64,
+            };
             // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
             let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
-            if sample.elapsed_ns >= enough || sample.iterations != iterations {
-                return Ok(per_iteration);
+            let is_other_count = taken.sample.iterations != iterations;
+            if taken.sample.elapsed_ns >= enough || taken.wall_ns >= MOST_WALL_NS / 2 || is_other_count {
+                return Ok(cost);
             }
-            let wanted = (SAMPLE_NS as f64 / per_iteration).ceil() as u64;
-            iterations = wanted.clamp(iterations * 2, iterations * 16);
+            iterations = cost.iterations().clamp(iterations * 2, iterations * 16);
         }
     }
 }
 
+/// What came of one request for a sample.
+struct Taken {
+    sample: Sample,
+    idle_cpu_ns: u64,
+    /// From the request to the reply: what a suite sets up and tears down around its calls is in it.
+    wall_ns: u64,
+}
+
+/// What one iteration takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    ns: f64,
+    wall_ns: f64,
+}
+
+impl Cost {
+    /// Calls that make a sample of the wanted length, unless setting them up takes too long.
+    fn iterations(self) -> u64 {
+        let wanted = SAMPLE_NS as f64 / self.ns;
+        let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
+        (wanted.min(affordable).round() as u64).max(1)
+    }
+
+    fn of_sample_ns(self, iterations: u64) -> f64 {
+        self.ns.max(self.wall_ns) * iterations as f64
+    }
+}
+
 /// Calls in a sample. Sides of about the same speed get the same number, so that nothing but their code differs.
-fn iterations_for(per_iteration: PerSide<f64>) -> PerSide<u64> {
-    let wanted = |nanoseconds: f64| ((SAMPLE_NS as f64 / nanoseconds).round() as u64).max(1);
-    let ratio = per_iteration.base / per_iteration.head;
+fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
+    let ratio = costs.base.ns / costs.head.ns;
     if (0.5..=2.0).contains(&ratio) {
-        let both = wanted((per_iteration.base * per_iteration.head).sqrt());
-        PerSide::new(both, both)
+        let both = Cost {
+            ns: (costs.base.ns * costs.head.ns).sqrt(),
+            wall_ns: costs.base.wall_ns.max(costs.head.wall_ns),
+        };
+        PerSide::new(both.iterations(), both.iterations())
     } else {
-        per_iteration.map(wanted)
+        costs.map(Cost::iterations)
     }
 }
 

@@ -139,6 +139,12 @@ impl Project {
                 .into_iter()
                 .find(|path| files.below(path).any(|path| path.ends_with(".py"))),
         };
+        if benchmarks_root.as_deref() == Some("") {
+            return Err(Failure::usage(
+                "the benchmarks root is the whole repository: both sides would run the same code",
+            )
+            .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
+        }
         if let Some(benchmarks) = &benchmarks_root
             && let Some(root) = module_roots.iter().find(|root| is_inside(root, benchmarks))
         {
@@ -152,9 +158,11 @@ impl Project {
         let mut code_names = BTreeSet::new();
         for (root, import_folder) in module_roots.iter().zip(import_folders.iter().cycle()) {
             if root == import_folder {
-                code_names.extend(code_in(files, root).map(module_name));
+                for name in code_in(files, root) {
+                    code_names.extend(owned_names(files, root, name));
+                }
             } else if let Some(name) = relative(root, import_folder).split('/').next() {
-                code_names.insert(module_name(name));
+                code_names.extend(owned_names(files, import_folder, name));
             }
         }
         let mut test_packages = BTreeSet::new();
@@ -246,6 +254,19 @@ fn code_in<'a>(files: &'a Files, folder: &str) -> impl Iterator<Item = &'a str> 
                 .below(&path)
                 .any(|inside| file_name(inside) == "__init__.py")
     })
+}
+
+/// The dotted names that belong to the project alone, for a module or package in a folder. A folder without an
+/// `__init__.py` is a namespace that other distributions may share: only the packages and modules inside are its own.
+fn owned_names(files: &Files, folder: &str, name: &str) -> Vec<String> {
+    let path = join(folder, name);
+    if name.ends_with(".py") || files.is_file(&join(&path, "__init__.py")) {
+        return vec![module_name(name)];
+    }
+    code_in(files, &path)
+        .flat_map(|inner| owned_names(files, &path, inner))
+        .map(|inner| format!("{name}.{inner}"))
+        .collect()
 }
 
 /// The nearest folder at or above that is no package itself.
@@ -425,6 +446,18 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_is_shared_and_what_is_inside_is_owned() {
+        let project = lay_out(
+            &["jar/text/__init__.py", "jar/deep/x/__init__.py"],
+            Config::default(),
+            None,
+        )
+        .unwrap();
+        assert_eq!(project.module_roots, ["jar"]);
+        assert_eq!(project.code_names, ["jar.deep.x", "jar.text"]);
+    }
+
+    #[test]
     fn roots_that_cannot_be_are_errors() {
         let config = |root: &str| Config {
             module_root: Some(root.to_owned()),
@@ -434,6 +467,6 @@ mod tests {
         assert!(lay_out(&["a/__init__.py"], config("../b"), None).is_err());
         assert!(lay_out(&["a/__init__.py"], config("/etc"), None).is_err());
         let failure = lay_out(&["a/__init__.py", "a/bench/b.py"], Config::default(), Some(".")).unwrap_err();
-        assert!(failure.message.contains("holds the code to be measured"));
+        assert!(failure.message.contains("both sides would run the same code"));
     }
 }

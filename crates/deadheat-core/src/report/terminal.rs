@@ -324,7 +324,12 @@ impl Page {
                 Some(benchmark) => format!("{}: ", plain(benchmark)),
                 None => String::new(),
             };
-            self.line(&format!("  ! {benchmark}{}{more}", plain(&warning.message)));
+            let mut lines = warning.message.lines();
+            let first = lines.next().unwrap_or_default();
+            self.line(&format!("  ! {benchmark}{}{more}", plain(first)));
+            for line in lines {
+                self.line(&format!("    {}", plain(line)));
+            }
             if let Some(hint) = &warning.hint {
                 self.line(&format!("    {}", plain(hint)));
             }

@@ -264,12 +264,23 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
                 || statement.binds.is_empty()
                 || statement.binds.iter().any(|name| name.starts_with("__"));
         }
+        // Fields in another order, or a member more, make other instances.
+        whole |= new.is_made && old.shape != new.shape;
         if whole {
             touched.classes.insert(qualname.clone());
             touched.names.insert(name);
         }
     }
-    if touched != TouchedNames::default() {
+    let shapes = |module: &ModuleCode| -> Vec<_> {
+        let classes = module
+            .classes
+            .iter()
+            .map(|class| (class.qualname.clone(), class.shape));
+        let mut shapes: Vec<_> = classes.chain([(String::new(), module.shape)]).collect();
+        shapes.sort();
+        shapes
+    };
+    if touched != TouchedNames::default() || shapes(base) != shapes(head) {
         changes.touched.insert(path.to_owned(), touched);
     }
 }
@@ -332,6 +343,21 @@ impl Changes {
             }
         }
         sort(&mut self.targets);
+        // A change for which no target stands may still be felt: through names that are looked up while running, through
+        // order, through code that is not read here.
+        for path in self.touched.keys() {
+            let is_explained = self.targets.iter().any(|target| &target.path == path)
+                || self
+                    .targets
+                    .iter()
+                    .any(|target| target.change == Some(Change::ModuleLevel));
+            if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
+                self.unattributed.push(Unattributed {
+                    path: path.clone(),
+                    what: "changed outside its functions, and what uses it cannot be told".to_owned(),
+                });
+            }
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ruff_python_ast::comparable::{ComparableDecorator, ComparableExpr, ComparableStmt};
+use ruff_python_ast::comparable::{
+    ComparableDecorator, ComparableExpr, ComparableStmt, ComparableTypeParams,
+};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::transformer::{self, Transformer};
 use ruff_python_ast::visitor::{self, Visitor};
@@ -17,7 +19,7 @@ use ruff_python_ast::{self as ast, ExceptHandler, Expr, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 /// A hash of a syntax tree, wide enough that two different trees of a project do not share one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Fingerprint(u64, u64);
 
 fn fingerprint(value: impl Hash) -> Fingerprint {
@@ -66,6 +68,11 @@ pub(super) struct ClassCode {
     pub header: Fingerprint,
     pub header_mentions: Mentions,
     pub statements: Vec<StatementCode>,
+    /// The body in its order.
+    pub shape: Fingerprint,
+    /// What is in the body may shape the instances: it has decorators, bases or keywords (dataclasses, enums, named
+    /// tuples).
+    pub is_made: bool,
 }
 
 /// `from module import name as alias`, or `import module as alias` where `name` is `None`.
@@ -85,6 +92,8 @@ pub(super) struct ModuleCode {
     pub classes: Vec<ClassCode>,
     pub statements: Vec<StatementCode>,
     pub imports: Vec<ImportedName>,
+    /// Everything at module level but imports, functions and classes, in its order.
+    pub shape: Fingerprint,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +127,7 @@ impl ModuleCode {
         flat.add_body(&body, Fingerprint(0, 0));
         module.statements = flat.statements;
         module.imports = flat.imports;
+        module.shape = fingerprint(flat.shape);
         Ok(module)
     }
 }
@@ -327,11 +337,17 @@ impl Harvest<'_> {
                 .collect();
             (positional, keywords)
         });
+        // `class A():` is `class A:`.
+        let arguments =
+            arguments.filter(|(positional, keywords)| !(positional.is_empty() && keywords.is_empty()));
+        let type_parameters = class.type_params.as_ref().map(ComparableTypeParams::from);
         let decorators: Vec<ComparableDecorator> = class.decorator_list.iter().map(Into::into).collect();
         self.module.borrow_mut().classes.push(ClassCode {
             qualname: format!("{}{}", self.prefix.borrow(), class.name),
-            header: fingerprint((decorators, arguments)),
+            is_made: !decorators.is_empty() || arguments.is_some(),
+            header: fingerprint((decorators, arguments, type_parameters)),
             header_mentions: header_mentions.into_mentions(),
+            shape: fingerprint(flat.shape),
             statements: flat.statements,
         });
     }
@@ -356,6 +372,10 @@ struct Flattened<'a> {
     lines: &'a LineIndex,
     statements: Vec<StatementCode>,
     imports: Vec<ImportedName>,
+    /// All of the body in its order, conditions included, imports not.
+    shape: Vec<Fingerprint>,
+    /// What the conditions around the current statement mention.
+    conditions: Vec<Mentions>,
 }
 
 impl<'a> Flattened<'a> {
@@ -364,7 +384,21 @@ impl<'a> Flattened<'a> {
             lines,
             statements: Vec::new(),
             imports: Vec::new(),
+            shape: Vec::new(),
+            conditions: Vec::new(),
         }
+    }
+
+    /// Adds a body that runs under a condition.
+    fn add_branch(&mut self, body: &[Stmt], context: Fingerprint, condition: Option<&Expr>) {
+        self.shape.push(context);
+        let mut mentions = MentionVisitor::default();
+        if let Some(condition) = condition {
+            mentions.visit_expr(condition);
+        }
+        self.conditions.push(mentions.into_mentions());
+        self.add_body(body, context);
+        self.conditions.pop();
     }
 
     fn add_body(&mut self, body: &[Stmt], context: Fingerprint) {
@@ -420,25 +454,29 @@ impl<'a> Flattened<'a> {
             Stmt::If(branches) => {
                 if is_never_run(&branches.test) {
                     for clause in &branches.elif_else_clauses {
-                        self.add_body(&clause.body, fingerprint((context, "else of never")));
+                        let test = clause.test.as_ref();
+                        let under = fingerprint((context, "else of never", test.map(ComparableExpr::from)));
+                        self.add_branch(&clause.body, under, test);
                     }
                     return;
                 }
                 let mut under = fingerprint((context, "if", ComparableExpr::from(&*branches.test)));
-                self.add_body(&branches.body, under);
+                self.add_branch(&branches.body, under, Some(&branches.test));
                 for clause in &branches.elif_else_clauses {
-                    under = fingerprint((under, "else", clause.test.as_ref().map(ComparableExpr::from)));
-                    self.add_body(&clause.body, under);
+                    let test = clause.test.as_ref();
+                    under = fingerprint((under, "else", test.map(ComparableExpr::from)));
+                    self.add_branch(&clause.body, under, test.or(Some(&branches.test)));
                 }
             }
             Stmt::Try(attempt) => {
-                self.add_body(&attempt.body, fingerprint((context, "try")));
+                self.add_branch(&attempt.body, fingerprint((context, "try")), None);
                 for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
-                    let kind = handler.type_.as_deref().map(ComparableExpr::from);
-                    self.add_body(&handler.body, fingerprint((context, "except", kind)));
+                    let kind = handler.type_.as_deref();
+                    let under = fingerprint((context, "except", kind.map(ComparableExpr::from)));
+                    self.add_branch(&handler.body, under, kind);
                 }
-                self.add_body(&attempt.orelse, fingerprint((context, "else")));
-                self.add_body(&attempt.finalbody, fingerprint((context, "finally")));
+                self.add_branch(&attempt.orelse, fingerprint((context, "else")), None);
+                self.add_branch(&attempt.finalbody, fingerprint((context, "finally")), None);
             }
             Stmt::Expr(expression) if expression.value.is_literal_expr() => {}
             _ => {
@@ -452,16 +490,24 @@ impl<'a> Flattened<'a> {
     }
 
     fn push(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
-        let mut mentions = MentionVisitor::default();
-        mentions.visit_stmt(statement);
+        let mut visitor = MentionVisitor::default();
+        visitor.visit_stmt(statement);
+        let mut mentions = Mentions {
+            names: visitor.read,
+            attributes: visitor.attributes,
+        };
+        for condition in &self.conditions {
+            mentions.names.extend(condition.names.iter().cloned());
+            mentions.attributes.extend(condition.attributes.iter().cloned());
+        }
+        if !matches!(statement, Stmt::Import(_) | Stmt::ImportFrom(_)) {
+            self.shape.push(code);
+        }
         self.statements.push(StatementCode {
             line: self.lines.line_of(statement.start().to_usize()),
             code,
             binds,
-            mentions: Mentions {
-                names: mentions.read,
-                attributes: mentions.attributes,
-            },
+            mentions,
             has_effect,
         });
     }
@@ -513,14 +559,20 @@ struct MentionVisitor {
     written: BTreeSet<String>,
     declared: BTreeSet<String>,
     attributes: BTreeSet<String>,
+    /// Read outside the scope whose bindings are collected.
+    read_around: BTreeSet<String>,
 }
 
 impl MentionVisitor {
     fn visit_function(&mut self, function: &ast::StmtFunctionDef) {
+        // Decorators and defaults are evaluated in the scope around: a parameter of the same name does not hide them.
+        let mut around = MentionVisitor::default();
         for decorator in &function.decorator_list {
-            self.visit_decorator(decorator);
+            around.visit_decorator(decorator);
         }
-        self.visit_parameters(&function.parameters);
+        around.visit_parameters(&function.parameters);
+        self.read_around.append(&mut around.read);
+        self.attributes.append(&mut around.attributes);
         for parameter in function.parameters.iter() {
             self.written.insert(parameter.name().to_string());
         }
@@ -539,6 +591,7 @@ impl MentionVisitor {
                 .read
                 .into_iter()
                 .filter(|name| !bound.contains(name))
+                .chain(self.read_around)
                 .collect(),
             attributes: self.attributes,
         }

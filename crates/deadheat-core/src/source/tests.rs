@@ -285,3 +285,60 @@ fn benchmark_files_are_recognised_by_their_tests() {
     assert!(!holds_benchmarks(b"def run(benchmark): pass\nrun(1)\n"));
     assert!(!holds_benchmarks(b"def test_a(): pass\n"));
 }
+
+/// `path what` of everything that could not be attributed, for one file whose two versions are given.
+fn unattributed(base: &str, head: &str) -> usize {
+    let mut changes = compare(&[changed("pkg/a.py", Some(base), Some(head))]);
+    changes.attribute(&[module("pkg/a.py", "pkg.a", head)]);
+    assert_eq!(describe(&changes), Vec::<String>::new());
+    changes.unattributed.len()
+}
+
+#[test]
+fn a_change_that_nobody_is_seen_to_use_is_never_nothing() {
+    // Looked up while running, swapped, behind another exception, an annotation that makes a field.
+    assert_eq!(unattributed("LIMIT = 1\n", "LIMIT = 2\n"), 1);
+    assert_eq!(unattributed("A = 1\nA = 2\n", "A = 2\nA = 1\n"), 1);
+    assert_eq!(
+        unattributed(
+            "try:\n    import x\nexcept ImportError:\n    pass\n",
+            "try:\n    import x\nexcept Exception:\n    pass\n"
+        ),
+        1
+    );
+    assert_eq!(
+        unattributed("class A:\n    x = 1\n", "class A[T]:\n    x = 1\n"),
+        1
+    );
+    // Imports in another order, and parentheses, are none.
+    assert_eq!(unattributed("import a\nimport b\n", "import b\nimport a\n"), 0);
+    assert_eq!(unattributed("class A: x = 1\n", "class A(): x = 1\n"), 0);
+}
+
+#[test]
+fn a_default_is_read_in_the_scope_around() {
+    let base = "limit = 1\ndef f(limit=limit): return limit\ndef g(limit): return limit\n";
+    assert_eq!(
+        targets(base, &base.replace("limit = 1", "limit = 2")),
+        ["f module level"]
+    );
+}
+
+#[test]
+fn a_condition_touches_what_stands_under_it() {
+    let base = "FAST = True\nif FAST:\n    SIZE = 1\nelse:\n    SIZE = 2\ndef f(): return SIZE\n";
+    assert_eq!(targets(base, &base.replace("True", "False")), ["f module level"]);
+    let base =
+        "FAST = True\nif FAST:\n    def f(): return 1\nelse:\n    def f(): return 2\ndef g(): return f()\n";
+    assert_eq!(targets(base, &base.replace("True", "False")), ["g module level"]);
+}
+
+#[test]
+fn a_field_more_makes_other_instances() {
+    let base =
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef make(): return P(1)\n";
+    assert_eq!(
+        targets(base, &base.replace("x: int", "x: int\n    y: int = 0")),
+        ["make module level"]
+    );
+}

@@ -42,7 +42,7 @@ def main():
     conversation = Conversation(channel, imports)
     conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
     request = protocol.expect(conversation.receive(), protocol.COLLECT)
-    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins="]
+    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins=", "--maxfail=0"]
     for name in PLUGINS:
         arguments += ["-p", f"no:{name}"]
     if request["keyword"] is not None:
@@ -50,9 +50,9 @@ def main():
     exit_code = pytest.main(arguments + request["paths"], plugins=[DeadheatPlugin(conversation, request["files"])])
     sys.stdout.flush()
     sys.stderr.flush()
-    if conversation.reached_run_loop:
+    if conversation.is_asked_to_stop():
         conversation.reply(protocol.stopped())
-    else:
+    elif not conversation.reached_run_loop:
         conversation.reply(protocol.collection_failed(int(exit_code)))
 
 

@@ -7,6 +7,8 @@ call of the fixture). Every request gets exactly one reply.
 import gc
 import time
 
+import pytest
+
 from deadheat_worker import protocol
 
 
@@ -32,6 +34,10 @@ class Conversation:
         self._unanswered = None
         self._channel.send(message)
         self._cpu_at_reply = time.process_time_ns()
+
+    def is_asked_to_stop(self):
+        """Whether the session ended because the driver wanted it to."""
+        return self._unanswered == protocol.STOP
 
     def add_report(self, report):
         """Keep pytest's report of one phase of the test that is running."""
@@ -60,7 +66,14 @@ class Conversation:
 
     def _run_test(self, item, following):
         self._reports = []
-        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        try:
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        except (KeyboardInterrupt, pytest.exit.Exception) as error:
+            # For pytest they end the whole session; here they end this test alone.
+            item.session._setupstate.teardown_exact(following)
+            if self._unanswered is not None:
+                foreign, _ = self._imports.foreign_modules()
+                self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
         if self._unanswered is None:
             # A sample failed and was answered; the driver has left already.
             return

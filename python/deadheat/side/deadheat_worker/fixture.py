@@ -1,6 +1,7 @@
 """The `benchmark` fixture: pytest-benchmark's call forms, timed when the driver asks for it."""
 
 import gc
+import inspect
 import statistics
 
 from deadheat_worker.timing import time_calls, time_prepared_calls
@@ -37,7 +38,7 @@ class BenchmarkFixture:
 
     def __call__(self, function_to_benchmark, /, *args, **kwargs):
         """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
-        self._use("call")
+        self._use("call", function_to_benchmark)
 
         def measure(iterations, warmup):
             return time_calls(function_to_benchmark, args, kwargs, iterations, warmup)
@@ -48,7 +49,7 @@ class BenchmarkFixture:
         self, target, args=(), kwargs=None, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1
     ):
         """Time `target` with the counts that the suite prescribes; pytest-benchmark's signature and errors."""
-        self._use("pedantic")
+        self._use("pedantic", target)
         args, kwargs = tuple(args), dict(kwargs or {})
         if not isinstance(iterations, int) or iterations < 1:
             raise ValueError("Must have positive int for `iterations`.")
@@ -91,7 +92,10 @@ class BenchmarkFixture:
 
     patch = weave
 
-    def _use(self, form):
+    def _use(self, form, target):
+        if inspect.iscoroutinefunction(target):
+            # Calling it makes a coroutine and runs nothing of it.
+            raise NotImplementedError("deadheat cannot time async functions yet")
         if self.used:
             self.has_error = True
             earlier = "benchmark(...)" if self.used == "call" else "benchmark.pedantic(...)"

@@ -19,6 +19,15 @@ def inside(path, folder):
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def is_among(name, names):
+    """Whether a module is one of `names` or lies below one; those in a namespace that others share are dotted."""
+    while name:
+        if name in names:
+            return True
+        name = name.rpartition(".")[0]
+    return False
+
+
 class ProjectImports:
     """Where one side's project lies, and what must therefore come from there.
 
@@ -54,20 +63,20 @@ class ProjectImports:
             if not packages and (inside(resolved, standard) or resolved.endswith(".zip")):
                 first.append(entry)
             else:
-                others.append(self._in_worktree(resolved, entry))
+                others += self._in_worktree(resolved, entry)
         sys.path[:] = list(dict.fromkeys(first + self.import_folders + others + [project_folder]))
         # For the programs that the project's own code starts.
         inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-        kept = [self._in_worktree(os.path.realpath(entry), entry) for entry in inherited]
+        kept = [folder for entry in inherited for folder in self._in_worktree(os.path.realpath(entry), entry)]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
         sys.meta_path[:] = [finder for finder in sys.meta_path if not self._serves_project(finder)]
 
     def _in_worktree(self, resolved, entry):
-        """The worktree's folder for an entry of the user's checkout; other entries as they are."""
+        """The worktree's folder for an entry of the user's checkout, none where it has none; others as they are."""
         if not inside(resolved, self.repository) or self._is_environment(resolved):
-            return entry
+            return [entry]
         mapped = os.path.join(self.worktree, os.path.relpath(resolved, self.repository))
-        return os.path.normpath(mapped) if os.path.isdir(mapped) else entry
+        return [os.path.normpath(mapped)] if os.path.isdir(mapped) else []
 
     def _is_environment(self, path):
         """Whether a path belongs to an interpreter or its packages; a `.venv` often lies inside the repository."""
@@ -96,7 +105,8 @@ class ProjectImports:
                 if isinstance(value, (dict, set, frozenset, list, tuple)):
                     known.update(str(name).partition(".")[0] for name in value)
         # One that does not say what it serves is taken out too: the worktree must win.
-        return not known or bool(known & self.strict_names)
+        own = {name.partition(".")[0] for name in self.strict_names}
+        return not known or bool(known & own)
 
     def foreign_modules(self):
         """Modules of the project that came from outside the worktree, and how many of its code came from inside."""
@@ -110,22 +120,20 @@ class ProjectImports:
             file = attributes.get("__file__")
             if isinstance(file, str):
                 places = [file]
-            elif top in self.strict_names:
+            elif is_among(name, self.strict_names):
                 places = _search_folders(attributes)
             else:
                 continue
             for place in places:
                 resolved = _resolve(place)
                 if inside(resolved, self.worktree):
-                    own += top in self.code_names
-                elif self._belongs(top, resolved):
+                    own += is_among(name, self.code_names)
+                elif is_among(name, self.strict_names) or self._belongs(top, resolved):
                     foreign.append({"module": name, "file": place})
                     break
         return foreign, own
 
     def _belongs(self, top, resolved):
-        if top in self.strict_names:
-            return True
         if self._is_environment(resolved):
             return False
         return top in self.loose_names or any(inside(resolved, root) for root in self.roots)

@@ -1,6 +1,8 @@
 """The pytest plugin: collection as the project has it, then the driver's run loop instead of pytest's."""
 
 import glob
+import inspect
+import unittest
 
 import pytest
 
@@ -77,13 +79,20 @@ class DeadheatPlugin:
         self._conversation.run_loop([item for item in session.items if _is_benchmark(item)])
         return True
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item):
+        """A marked method of a `unittest.TestCase` is timed with its `setUp` and `tearDown`: they are one to pytest."""
+        if _is_marker_only(item) and _is_unittest(item):
+            run = item.runtest
+            item.runtest = lambda: BenchmarkFixture(item, self._conversation)(run)
+
     def pytest_runtest_logreport(self, report):
         self._conversation.add_report(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem):
         """A test with the marker and without the fixture is a benchmark as a whole."""
-        if not _is_marker_only(pyfuncitem):
+        if not _is_marker_only(pyfuncitem) or inspect.iscoroutinefunction(pyfuncitem.obj) or _is_unittest(pyfuncitem):
             return None
         names = pyfuncitem._fixtureinfo.argnames
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
@@ -98,6 +107,10 @@ def _fixture_names(item):
 def _is_marker_only(item):
     marked = any(item.get_closest_marker(marker) is not None for marker in MARKERS)
     return marked and not any(name in _fixture_names(item) for name in FIXTURES)
+
+
+def _is_unittest(item):
+    return issubclass(getattr(item, "cls", None) or object, unittest.TestCase)
 
 
 def _is_benchmark(item):
