@@ -600,3 +600,133 @@ def test_the_report_goes_to_files_and_stdout(two_commits, deadheat_command, tmp_
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b").read_text()
     outcome = deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 2, "-o", "-", "-q")
     assert outcome.report["schema_version"] == 1
+
+
+def test_odd_ends_of_tests_cost_their_own_row_only(two_commits, compare):
+    two_commits.commit(
+        {
+            "pytest.ini": "[pytest]\naddopts = -x\n",
+            "benchmarks/test_a_new.py": "from pkg.core import not_there\n\n\ndef test_new(benchmark): pass\n",
+            "benchmarks/test_odd.py": """\
+                import unittest
+
+                import pytest
+
+
+                async def work():
+                    pass
+
+
+                def interrupt():
+                    raise KeyboardInterrupt
+
+
+                def test_async_target(benchmark):
+                    benchmark(work)
+
+
+                @pytest.mark.benchmark
+                async def test_async_marker():
+                    await work()
+
+
+                def test_interrupted(benchmark):
+                    benchmark(interrupt)
+
+
+                def test_exits(benchmark):
+                    pytest.exit("enough")
+
+
+                class TestOld(unittest.TestCase):
+                    @pytest.mark.benchmark
+                    def test_method(self):
+                        sum(range(100))
+
+
+                def test_after(benchmark):
+                    benchmark(sum, range(100))
+                """,
+        }
+    )
+    outcome = compare("HEAD^^", "HEAD")
+    assert outcome.code == 0, outcome.err
+    assert set(outcome.verdicts()) == {"test_work", "test_worker", "test_method", "test_after"}
+    assert {name: reason for name, (reason, _) in outcome.missing().items()} == {
+        "benchmarks/test_a_new.py": "failed",
+        "test_async_target": "failed",
+        "test_async_marker": "failed",
+        "test_interrupted": "failed",
+        "test_exits": "failed",
+    }
+
+
+def test_what_is_measured_stays_when_a_later_worker_cannot_start(two_commits, compare, tmp_path):
+    counter = tmp_path / "starts"
+    conftest = f"""\
+        import os
+
+        with open({str(counter)!r}, "a") as file:
+            file.write("x")
+        if os.path.getsize({str(counter)!r}) > 10:
+            os._exit(3)
+        """
+    two_commits.commit({"benchmarks/conftest.py": conftest})
+    outcome = compare("HEAD^^", "HEAD", replicates=50)
+    assert outcome.code == 4
+    assert outcome.report["partial"]
+    assert set(outcome.verdicts()) == {"test_work", "test_worker"}
+    assert "no longer does" in outcome.report["warnings"][-1]["message"]
+
+
+def test_a_setup_that_takes_long_is_paid_as_often_as_the_suite_says(two_commits, compare):
+    two_commits.commit(
+        {
+            "benchmarks/test_prepared.py": """\
+                import time
+
+
+                def test_prepared(benchmark):
+                    def setup():
+                        # Long against the target and short for the test.
+                        end = time.perf_counter() + 0.01
+                        while time.perf_counter() < end:
+                            pass
+                        return ([],), {}
+
+                    benchmark.pedantic(len, setup=setup, rounds=3)
+                """
+        }
+    )
+    outcome = compare("HEAD^^", "HEAD", "-k", "prepared")
+    assert outcome.code == 0, outcome.err
+    pairs = [pair for row in outcome.report["comparisons"] for one in row["replicates"] for pair in one["pairs"]]
+    assert pairs
+    assert all(pair[side]["iterations"] == 1 for pair in pairs for side in ("base", "head"))
+
+
+def test_a_shared_namespace_is_no_foreign_place(repository, compare, tmp_path):
+    python = editable_environment(tmp_path / "env", tmp_path)
+    site = next((tmp_path / "env" / "lib").glob("python*")) / "site-packages"
+    (site / "jar" / "other").mkdir(parents=True)
+    (site / "jar" / "other" / "__init__.py").write_text("value = 1\n")
+    benchmark = "from jar.other import value\nfrom jar.text import f\n\n\ndef test_f(benchmark): benchmark(f)\n"
+    repository.commit({"jar/text/__init__.py": "def f(): return 1\n", "benchmarks/test_f.py": benchmark})
+    repository.commit({"jar/text/__init__.py": "def f(): return sum(range(1000))\n"})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_f": "regressed"}
+
+
+def test_numbers_of_code_that_is_not_the_projects_are_refused(repository, compare, tmp_path):
+    python = editable_environment(tmp_path / "env", tmp_path)
+    site = next((tmp_path / "env" / "lib").glob("python*")) / "site-packages"
+    (site / "wpkg").mkdir()
+    (site / "wpkg" / "__init__.py").write_text("def f(): return 1\n")
+    benchmark = "from wpkg import f\n\n\ndef test_f(benchmark): benchmark(f)\n"
+    repository.commit({"lib/wpkg/__init__.py": "def f(): return 1\n", "benchmarks/test_f.py": benchmark})
+    repository.commit({"lib/wpkg/__init__.py": "def f(): return sum(range(1000))\n"})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.code == 3
+    assert "no benchmark imported the project's code" in outcome.err
+    assert "module-root" in outcome.err
