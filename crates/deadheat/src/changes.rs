@@ -155,7 +155,7 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
             let below = files.below(root).map(|path| join(root, path));
             below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
         })
-        .filter(|path| path.ends_with(".py"))
+        .filter(|path| path.ends_with(".py") && !project.is_shared(path))
         .collect();
     paths
         .into_iter()

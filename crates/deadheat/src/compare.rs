@@ -322,6 +322,13 @@ impl Setting<'_> {
             },
         };
 
+        if !checkouts.head.join(root).exists() {
+            return Err(Failure::nothing_measured(format!(
+                "the benchmarks root `{root}` exists on base and not on head, whose benchmarks both sides use"
+            ))
+            .hint("name the one that head has: --benchmarks-root DIR; or compare the other way round")
+            .into());
+        }
         progress.step("collecting the benchmarks");
         let mut base_own = BTreeSet::new();
         if !shares_files {
@@ -334,7 +341,7 @@ impl Setting<'_> {
             }
             benchmarks::share_head_benchmarks(root, checkouts)?;
         }
-        self.inject(checkouts)?;
+        self.inject(project, files, checkouts)?;
         stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.head);
         let collecting = Instant::now();
         let shared = PerSide::try_from_fn(|side| {
@@ -583,7 +590,7 @@ impl Setting<'_> {
         Ok(())
     }
 
-    fn inject(&self, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
+    fn inject(&self, project: &Project, files: &Files, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
         let top = self.git.top();
         let typed = self
             .options
@@ -612,6 +619,16 @@ impl Setting<'_> {
                         .hint("it is relative to the folder that deadheat is started in")
                         .into(),
                 );
+            }
+            let is_measured = |path: &str| {
+                path.ends_with(".py") && crate::project::is_inside(path, &inside) && project.is_code(path)
+            };
+            if let Some(code) = files.below("").find(|path| is_measured(path)) {
+                return Err(Failure::usage(format!(
+                    "--inject {path}: it holds code that is measured (`{code}`), and both sides would run the same"
+                ))
+                .hint("inject what git ignores, file by file where it lies beside tracked code")
+                .into());
             }
             for side in Side::BOTH {
                 files::replace(top, checkouts.get(side), &inside)?;

@@ -88,6 +88,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> 
     // A symlink stays one, and what it points to is written.
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
+    if is_special(path) {
+        return fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -109,6 +112,11 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> 
     })
 }
 
+/// A device or a pipe: written to, never replaced.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
 fn current_umask() -> u32 {
     // It can only be read by setting it; nothing else in this process makes files meanwhile.
     let mask = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
@@ -122,6 +130,9 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    if is_special(path) {
+        return Ok(());
+    }
     let problem = if path.is_dir() {
         "it is a folder".to_owned()
     } else {

@@ -1,11 +1,11 @@
-//! Ctrl-C and SIGTERM: a flag that every wait looks at, so that what was made is removed and what was measured is
+//! Ctrl-C, SIGTERM and a closed terminal: a flag that every wait looks at, so that what was made is removed and what was measured is
 //! reported.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Whether the user wants the run to end.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct InterruptGuard {
 impl Interrupt {
     pub(crate) fn listen() -> std::io::Result<(Self, InterruptGuard)> {
         let interrupt = Interrupt::default();
-        let registered = [SIGINT, SIGTERM]
+        let registered = [SIGHUP, SIGINT, SIGTERM]
             .into_iter()
             .map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupt.asked)))
             .collect::<std::io::Result<_>>()?;

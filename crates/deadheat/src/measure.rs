@@ -35,6 +35,8 @@ const FEWEST_ROUNDS: usize = 2;
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this all
 /// in all, unless a single call does.
 const MOST_WALL_NS: u64 = 5_000_000;
+/// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
+const MOST_ITERATIONS: u64 = 10_000_000;
 
 /// The longest that one request may take: half of what is left of the run, within these bounds.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
@@ -579,7 +581,12 @@ impl Run<'_> {
             // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
             let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
             let is_other_count = taken.sample.iterations != iterations;
-            if taken.sample.elapsed_ns >= enough || taken.wall_ns >= MOST_WALL_NS / 2 || is_other_count {
+            let is_clock_still = iterations > MOST_ITERATIONS;
+            if taken.sample.elapsed_ns >= enough
+                || taken.wall_ns >= MOST_WALL_NS / 2
+                || is_other_count
+                || is_clock_still
+            {
                 return Ok(cost);
             }
             iterations = cost.iterations().clamp(iterations * 2, iterations * 16);

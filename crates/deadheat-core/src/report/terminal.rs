@@ -61,8 +61,9 @@ impl Page {
 
     fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            Some(core) => format!("both sides on core {core}"),
-            None => "not pinned".to_owned(),
+            Some(core) => format!(", both sides on core {core}"),
+            None if report.comparisons.is_empty() => String::new(),
+            None => ", not pinned".to_owned(),
         };
         for (side, revision) in [("base", &report.revisions.base), ("head", &report.revisions.head)] {
             let short = &revision.commit[..revision.commit.len().min(10)];
@@ -81,7 +82,7 @@ impl Page {
         if let Some(python) = &report.python {
             let python = &python.head;
             self.line(&format!(
-                "      {} {}, pytest {}, {} replicates, {core}",
+                "      {} {}, pytest {}, {} replicates{core}",
                 python.implementation, python.version, python.pytest, report.settings.replicates
             ));
         }

@@ -27,6 +27,9 @@ pub fn change_percent(ratio: f64) -> String {
 /// The same without the unit, for the bounds of an interval.
 pub(super) fn signed_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
+    if percent >= 99_999.5 {
+        return ">+99999".to_owned();
+    }
     let text = if percent.abs() < 999.5 {
         format!("{percent:+.1}")
     } else {

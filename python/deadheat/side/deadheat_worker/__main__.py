@@ -6,6 +6,20 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def end_with_driver():
+    """Have the kernel end this process when the driver is killed; an endless loop would notice nothing else."""
+    if sys.platform != "linux":
+        return
+    try:
+        import ctypes
+
+        pr_set_pdeathsig, sigkill = 1, 9
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
+    except (ImportError, OSError, AttributeError):
+        # A Python without ctypes, or a C library without prctl: the worker then ends when it next reads.
+        pass
+
+
 def main():
     # The script's own folder is first on the path; its place takes the folder that holds only this package, last.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
@@ -13,6 +27,7 @@ def main():
     from deadheat_worker.channel import Channel
 
     channel = Channel.claim_standard_streams()
+    end_with_driver()
     from deadheat_worker import protocol
     from deadheat_worker.conversation import Conversation
     from deadheat_worker.foreign_options import PLUGINS

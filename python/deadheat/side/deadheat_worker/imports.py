@@ -43,8 +43,9 @@ class ProjectImports:
         self.repository = os.path.realpath(repository)
         self.import_folders = [os.path.normpath(os.path.join(self.worktree, folder)) for folder in import_folders]
         self.roots = [os.path.normpath(os.path.join(self.repository, root)) for root in roots]
-        self.code_names = frozenset(code_names)
-        self.strict_names = self.code_names | frozenset(test_packages)
+        # The standard library comes first on the path: a file of the project's by such a name is never imported.
+        self.code_names = frozenset(code_names) - sys.stdlib_module_names
+        self.strict_names = (self.code_names | frozenset(test_packages)) - sys.stdlib_module_names
         self.loose_names = frozenset(loose_names) - self.strict_names - sys.stdlib_module_names
         self._environment = tuple({os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)})
 

@@ -39,6 +39,13 @@ class DeadheatPlugin:
             early_config.known_args_namespace.no_cov = True
             early_config.known_args_namespace.cov_source = None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        # Which tests run, and how often, is the driver's to say; nobody is there to talk to a debugger.
+        for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
+            if hasattr(config.option, name):
+                setattr(config.option, name, False)
+
     def pytest_configure(self, config):
         for marker in MARKERS:
             config.addinivalue_line("markers", f"{marker}: a benchmark")
