@@ -8,7 +8,7 @@ use deadheat_core::source;
 
 use crate::files;
 use crate::measure::{Setback, SetbackKind};
-use crate::project::{Files, file_name, join, parent};
+use crate::project::{Files, file_name, is_test_module, join, parent};
 use crate::session::{Collection, ToCollect};
 
 /// What pytest is told to collect of one checkout.
@@ -34,8 +34,7 @@ pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checko
         .below(root)
         .filter(|path| {
             let name = file_name(path);
-            let usual = name.starts_with("test_") || name.ends_with("_test.py");
-            name.ends_with(".py") && !usual && name != "conftest.py"
+            name.ends_with(".py") && !is_test_module(path) && name != "conftest.py"
         })
         .map(|path| join(root, path))
         .filter(|path| std::fs::read(checkout.join(path)).is_ok_and(|text| source::holds_benchmarks(&text)));

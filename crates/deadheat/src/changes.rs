@@ -8,7 +8,7 @@ use deadheat_core::model::{PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 
 use crate::failure::Failure;
-use crate::project::{Files, Project, file_name, is_inside, join, parent};
+use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, parent};
 
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
@@ -124,10 +124,6 @@ pub(crate) fn find(
     found.targets = changes.targets;
     found.unattributed.extend(changes.unattributed);
     Ok(found)
-}
-
-fn is_test_module(path: &str) -> bool {
-    file_name(path).starts_with("test_") || path.ends_with("_test.py")
 }
 
 /// Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.

@@ -304,6 +304,11 @@ pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// Whether pytest collects a file by its name, unless a project's configuration says otherwise.
+pub(crate) fn is_test_module(path: &str) -> bool {
+    file_name(path).starts_with("test_") || path.ends_with("_test.py")
+}
+
 /// Whether a path is a folder or lies below it.
 pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
     folder.is_empty()
