@@ -7,9 +7,9 @@ use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
 use deadheat_core::source;
 
 use crate::files;
-use crate::measure::{Setback, SetbackKind};
 use crate::project::{Files, file_name, is_test_module, join, parent};
 use crate::session::{Collection, ToCollect};
+use crate::walk::{Setback, SetbackKind};
 
 /// What pytest is told to collect of one checkout.
 pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checkout: &Path) -> ToCollect {

@@ -24,13 +24,14 @@ use crate::files;
 use crate::git::{Git, TreeEntry, Untracked};
 use crate::interpreter::{Candidates, Interpreter};
 use crate::interrupt::Interrupt;
-use crate::measure::{self, Measured, Schedule, StoppedBy};
+use crate::measure::{self, Measured};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::progress::Progress;
 use crate::project::{Files, Project, file_name, join, normalize, shown};
 use crate::revisions;
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
+use crate::walk::{Schedule, StoppedBy};
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
 

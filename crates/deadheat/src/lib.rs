@@ -25,6 +25,7 @@ mod progress;
 mod project;
 mod revisions;
 mod session;
+mod walk;
 mod worker;
 mod workspace;
 

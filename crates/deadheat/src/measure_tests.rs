@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use deadheat_core::model::Verdict;
 use deadheat_core::protocol::{ForeignModule, HelloRequest};
@@ -12,7 +13,8 @@ use deadheat_core::stats::Threshold;
 use super::*;
 use crate::failure::Failure;
 use crate::session::ToCollect;
-use crate::worker::Talk;
+use crate::walk::hash_seed;
+use crate::worker::{NoAnswer, Talk};
 
 /// What a scripted benchmark does on one side.
 #[derive(Clone, Debug)]

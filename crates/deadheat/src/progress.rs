@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::measure::Event;
 use crate::options::Verbosity;
+use crate::walk::Event;
 
 /// Elsewhere than in a terminal a line is written at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);

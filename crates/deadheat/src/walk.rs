@@ -1,0 +1,490 @@
+//! Process pairs that walk through the benchmarks together: both sides enter a benchmark, something is done while they
+//! stand in it, both leave. What is done is a [`Visit`]'s business: timing, profiling, or looking at what is reached.
+//!
+//! It talks to workers through [`Launch`] and [`crate::worker::Talk`] only, so that tests can script them.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::protocol::{Reply, Request};
+
+use crate::session::{Briefing, Launch, NotReady, Session};
+use crate::worker::NoAnswer;
+
+/// How often the benchmarks are walked through, each time by a fresh pair of processes.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) replicates: usize,
+    pub(crate) seed: u64,
+    /// The hard end of the run.
+    pub(crate) until: Instant,
+}
+
+/// The longest that one request may take: half of what is left of the run, within these bounds.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
+const LONGEST_LIMIT: Duration = Duration::from_secs(300);
+
+/// What is done with a benchmark that both sides can run.
+pub(crate) trait Visit {
+    /// What came of one benchmark in one process pair.
+    type Finding;
+
+    /// Both sides stand inside the benchmark.
+    fn inside(
+        &mut self,
+        both: &mut Both<'_>,
+        benchmark: &str,
+        entered: PerSide<Entered>,
+    ) -> Result<Self::Finding, Trouble>;
+
+    /// Both sides have left the benchmark, and neither failed.
+    fn left(
+        &mut self,
+        both: &mut Both<'_>,
+        benchmark: &str,
+        seed: u32,
+        finding: Self::Finding,
+    ) -> Result<(), Trouble>;
+}
+
+/// Why a benchmark has no numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setback {
+    pub(crate) benchmark: String,
+    /// `None`: on both.
+    pub(crate) side: Option<Side>,
+    pub(crate) kind: SetbackKind,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetbackKind {
+    Failed,
+    Skipped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoppedBy {
+    User,
+    Timeout,
+    /// A later process pair could not be brought to where the first one was.
+    Worker(Side),
+}
+
+/// What the progress shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    ReplicateStarted {
+        index: usize,
+        of: usize,
+    },
+    BenchmarkStarted {
+        benchmark: &'a str,
+        done: usize,
+        of: usize,
+    },
+}
+
+/// What came of a walk, whatever was done on it.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    pub(crate) setbacks: Vec<Setback>,
+    /// Whether any benchmark imported code of the project, per side.
+    pub(crate) project_modules: PerSide<u64>,
+    pub(crate) stopped: Option<StoppedBy>,
+    /// What a worker printed that ended the run.
+    pub(crate) last_words: String,
+    /// Benchmarks that were given up.
+    pub(crate) lost: BTreeSet<String>,
+}
+
+pub(crate) fn walk<V: Visit>(
+    schedule: &Schedule,
+    briefing: &Briefing,
+    benchmarks: &[String],
+    launch: &mut dyn Launch,
+    visit: &mut V,
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Walked> {
+    let mut walk = Walk {
+        schedule,
+        briefing,
+        launch,
+        walked: Walked::default(),
+        replicate: 0,
+    };
+    match walk.replicates(benchmarks, visit, listen) {
+        Ok(()) => {}
+        Err(End::Stopped(by)) => walk.walked.stopped = Some(by),
+        Err(End::Error(error)) => return Err(error),
+    }
+    Ok(walk.walked)
+}
+
+struct Walk<'a> {
+    schedule: &'a Schedule,
+    briefing: &'a Briefing,
+    launch: &'a mut dyn Launch,
+    walked: Walked,
+    replicate: usize,
+}
+
+/// The two sides of one process pair, as a [`Visit`] talks to them.
+pub(crate) struct Both<'a> {
+    schedule: &'a Schedule,
+    sessions: &'a mut PerSide<Option<Session>>,
+}
+
+impl Both<'_> {
+    pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, Trouble> {
+        ask(self.schedule, open_session(self.sessions, side), side, request)
+    }
+}
+
+/// A different, reproducible hash seed for each replicate (SplitMix64, Steele, Lea and Flood 2014).
+pub(crate) fn hash_seed(seed: u64, replicate: usize) -> u32 {
+    let mut z = seed.wrapping_add((replicate as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 32) as u32
+}
+
+/// What ends the whole run before its time.
+pub(crate) enum End {
+    Stopped(StoppedBy),
+    Error(anyhow::Error),
+}
+
+impl From<anyhow::Error> for End {
+    fn from(error: anyhow::Error) -> Self {
+        End::Error(error)
+    }
+}
+
+/// What ends one benchmark's visit.
+pub(crate) enum Trouble {
+    Side(SideTrouble),
+    End(End),
+}
+
+/// What went wrong with one benchmark on one side.
+pub(crate) struct SideTrouble {
+    side: Side,
+    message: String,
+    /// Otherwise the test failed; its worker has left the benchmark and is ready for the next.
+    is_worker_gone: bool,
+}
+
+impl Trouble {
+    pub(crate) fn failed(side: Side, message: String) -> Self {
+        Trouble::Side(SideTrouble {
+            side,
+            message,
+            is_worker_gone: false,
+        })
+    }
+
+    fn lost(side: Side, message: String) -> Self {
+        Trouble::Side(SideTrouble {
+            side,
+            message,
+            is_worker_gone: true,
+        })
+    }
+
+    fn unless_end(self) -> Result<SideTrouble, End> {
+        match self {
+            Trouble::Side(trouble) => Ok(trouble),
+            Trouble::End(end) => Err(end),
+        }
+    }
+}
+
+impl From<End> for Trouble {
+    fn from(end: End) -> Self {
+        Trouble::End(end)
+    }
+}
+
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Self {
+        Trouble::End(End::Error(error))
+    }
+}
+
+/// What a side said when its benchmark was entered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entered {
+    pub(crate) iterations_per_sample: Option<u64>,
+    pub(crate) samples: Option<u64>,
+}
+
+impl Walk<'_> {
+    fn replicates<V: Visit>(
+        &mut self,
+        benchmarks: &[String],
+        visit: &mut V,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), End> {
+        let of = self.schedule.replicates;
+        for index in 0..of {
+            self.replicate = index;
+            listen(Event::ReplicateStarted { index, of });
+            let mut sessions = PerSide {
+                base: Some(self.open(Side::Base)?),
+                head: Some(self.open(Side::Head)?),
+            };
+            let left: Vec<&String> = benchmarks
+                .iter()
+                .filter(|id| !self.walked.lost.contains(*id))
+                .collect();
+            for (position, benchmark) in left.iter().enumerate() {
+                listen(Event::BenchmarkStarted {
+                    benchmark,
+                    done: index * benchmarks.len() + position,
+                    of: of * benchmarks.len(),
+                });
+                for side in Side::BOTH {
+                    if sessions.get(side).is_none() {
+                        *sessions.get_mut(side) = Some(self.open(side)?);
+                    }
+                }
+                let next = left.get(position + 1).map(|next| next.as_str());
+                self.visit(&mut sessions, visit, benchmark, next)?;
+            }
+            for session in [sessions.base, sessions.head].into_iter().flatten() {
+                session.stop();
+            }
+            if left.iter().all(|benchmark| self.walked.lost.contains(*benchmark)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, side: Side) -> Result<Session, End> {
+        let seed = hash_seed(self.schedule.seed, self.replicate);
+        let mut tries = 0;
+        loop {
+            let limit = limit(self.schedule)?;
+            let problem = match Session::open(self.launch, self.briefing, side, seed, limit) {
+                Ok((session, _)) => return Ok(session),
+                Err(problem) => problem,
+            };
+            if let NotReady::NoAnswer { problem, .. } = &problem
+                && let Some(by) = stop_of(self.schedule, problem)
+            {
+                return Err(End::Stopped(by));
+            }
+            tries += 1;
+            match problem {
+                // What started before and does not start now is tried again, and then given up: what is measured
+                // stays measured.
+                NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. }
+                    if self.replicate > 0 =>
+                {
+                    if tries == 2 {
+                        self.walked.last_words = words;
+                        return Err(End::Stopped(StoppedBy::Worker(side)));
+                    }
+                }
+                problem => return Err(End::Error(problem.into_error(side))),
+            }
+        }
+    }
+
+    /// One benchmark in one replicate; what goes wrong is noted.
+    fn visit<V: Visit>(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        visit: &mut V,
+        benchmark: &str,
+        next: Option<&str>,
+    ) -> Result<(), End> {
+        let mut inside = PerSide::<Option<Entered>>::default();
+        let mut troubles = Vec::new();
+        // Who sets up first alternates, too.
+        for side in Order::of_round(self.replicate).sides() {
+            match self.enter(sessions, side, benchmark, next) {
+                Ok(entered) => *inside.get_mut(side) = entered,
+                Err(trouble) => troubles.push(trouble.unless_end()?),
+            }
+        }
+        let mut finding = None;
+        if let PerSide {
+            base: Some(base),
+            head: Some(head),
+        } = inside
+        {
+            let mut both = Both {
+                schedule: self.schedule,
+                sessions,
+            };
+            match visit.inside(&mut both, benchmark, PerSide::new(base, head)) {
+                Ok(found) => finding = Some(found),
+                Err(trouble) => {
+                    let trouble = trouble.unless_end()?;
+                    *inside.get_mut(trouble.side) = None;
+                    troubles.push(trouble);
+                }
+            }
+        }
+        for side in Side::BOTH {
+            if inside.get(side).is_some()
+                && let Err(trouble) = self.leave(sessions, side)
+            {
+                troubles.push(trouble.unless_end()?);
+            }
+        }
+        if let Some(finding) = finding
+            && troubles.is_empty()
+        {
+            let seed = hash_seed(self.schedule.seed, self.replicate);
+            let mut both = Both {
+                schedule: self.schedule,
+                sessions,
+            };
+            if let Err(trouble) = visit.left(&mut both, benchmark, seed, finding) {
+                troubles.push(trouble.unless_end()?);
+            }
+        }
+        self.note(sessions, benchmark, troubles);
+        Ok(())
+    }
+
+    /// Writes down what went wrong, once for both sides, and gives up workers that are gone.
+    fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideTrouble>) {
+        let mut failed: Vec<(Side, String)> = Vec::new();
+        for trouble in troubles {
+            if trouble.is_worker_gone {
+                *sessions.get_mut(trouble.side) = None;
+            }
+            failed.push((trouble.side, trouble.message));
+        }
+        failed.sort_by_key(|(side, _)| *side);
+        if let Some((side, message)) = failed.pop() {
+            self.setback(
+                benchmark,
+                failed.is_empty().then_some(side),
+                SetbackKind::Failed,
+                message,
+            );
+        }
+    }
+
+    fn setback(&mut self, benchmark: &str, side: Option<Side>, kind: SetbackKind, message: String) {
+        self.walked.lost.insert(benchmark.to_owned());
+        // A benchmark that both sides skip is one row.
+        if let Some(earlier) = self
+            .walked
+            .setbacks
+            .iter_mut()
+            .find(|setback| setback.benchmark == benchmark)
+        {
+            if earlier.kind == kind {
+                earlier.side = None;
+            } else if kind == SetbackKind::Failed {
+                (earlier.side, earlier.kind, earlier.message) = (side, kind, message);
+            }
+            return;
+        }
+        self.walked.setbacks.push(Setback {
+            benchmark: benchmark.to_owned(),
+            side,
+            kind,
+            message,
+        });
+    }
+
+    /// `None` where the test was skipped.
+    fn enter(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        side: Side,
+        benchmark: &str,
+        next: Option<&str>,
+    ) -> Result<Option<Entered>, Trouble> {
+        let session = open_session(sessions, side);
+        if !session.has(benchmark) {
+            return Err(Trouble::failed(
+                side,
+                "pytest collected it at first, and did not collect it again in a later process".to_owned(),
+            ));
+        }
+        let request = Request::Enter {
+            benchmark: benchmark.to_owned(),
+            next: next.filter(|next| session.has(next)).map(str::to_owned),
+        };
+        match ask(self.schedule, session, side, &request)? {
+            Reply::Entered {
+                iterations_per_sample,
+                samples,
+            } => Ok(Some(Entered {
+                iterations_per_sample,
+                samples,
+            })),
+            Reply::Skipped { reason } => {
+                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                Ok(None)
+            }
+            Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+            other => Err(out_of_order(side, &other)),
+        }
+    }
+
+    fn leave(&mut self, sessions: &mut PerSide<Option<Session>>, side: Side) -> Result<(), Trouble> {
+        match ask(self.schedule, open_session(sessions, side), side, &Request::Leave)? {
+            Reply::Left { project_modules, .. } => {
+                *self.walked.project_modules.get_mut(side) += project_modules;
+                Ok(())
+            }
+            Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+            // A test may skip itself after its benchmark; it ran.
+            Reply::Skipped { .. } => Ok(()),
+            other => Err(out_of_order(side, &other)),
+        }
+    }
+}
+
+/// How long the next request may take.
+fn limit(schedule: &Schedule) -> Result<Duration, End> {
+    let left = schedule.until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(End::Stopped(StoppedBy::Timeout));
+    }
+    Ok((left / 2).clamp(SHORTEST_LIMIT, LONGEST_LIMIT).min(left))
+}
+
+/// Whether silence means that the whole run is over.
+fn stop_of(schedule: &Schedule, problem: &NoAnswer) -> Option<StoppedBy> {
+    match problem {
+        NoAnswer::Interrupted => Some(StoppedBy::User),
+        NoAnswer::Deadline(_) if Instant::now() >= schedule.until => Some(StoppedBy::Timeout),
+        _ => None,
+    }
+}
+
+fn ask(schedule: &Schedule, session: &mut Session, side: Side, request: &Request) -> Result<Reply, Trouble> {
+    let limit = limit(schedule)?;
+    session
+        .ask(request, limit)?
+        .map_err(|problem| match stop_of(schedule, &problem) {
+            Some(by) => Trouble::End(End::Stopped(by)),
+            None => Trouble::lost(
+                side,
+                format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
+            ),
+        })
+}
+
+fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Session {
+    sessions
+        .get_mut(side)
+        .as_mut()
+        .expect("both sessions are opened before a visit")
+}
+
+pub(crate) fn out_of_order(side: Side, reply: &Reply) -> Trouble {
+    Trouble::lost(side, format!("the worker answered out of order: {reply:?}"))
+}
