@@ -1,5 +1,8 @@
 //! `deadheat._native`: the program inside the Python package. The only crate that knows PyO3.
 
+mod gil_cell;
+mod tracer;
+
 use pyo3::prelude::*;
 
 /// See `_native.pyi` for the words that Python users see.
@@ -9,6 +12,9 @@ mod _native {
     use std::path::PathBuf;
 
     use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::tracer::{Probe, Tracer};
 
     #[pyfunction]
     fn main(py: Python<'_>, arguments: Vec<OsString>, package_folder: PathBuf, interpreter: PathBuf) -> i32 {

@@ -56,7 +56,11 @@ def main():
 
     conversation = Conversation(channel, imports)
     conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
-    request = protocol.expect(conversation.receive(), protocol.COLLECT)
+    request = conversation.receive()
+    if protocol.kind_of(request) == protocol.TRACE:
+        conversation.start_tracing(request)
+        request = conversation.receive()
+    protocol.expect(request, protocol.COLLECT)
     arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins=", "--maxfail=0"]
     for name in PLUGINS:
         arguments += ["-p", f"no:{name}"]

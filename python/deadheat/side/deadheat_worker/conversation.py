@@ -4,12 +4,14 @@ The two places where the worker waits are the run loop (outside any benchmark) a
 call of the fixture). Every request gets exactly one reply.
 """
 
+import contextlib
 import gc
 import time
 
 import pytest
 
 from deadheat_worker import protocol
+from deadheat_worker.timing import WallClock
 
 
 class Conversation:
@@ -24,6 +26,8 @@ class Conversation:
         self.collection_errors = []
         self.deselected = 0
         self.reached_run_loop = False
+        self.watch = None
+        self._reach = None
 
     def receive(self):
         request = self._channel.receive()
@@ -34,6 +38,29 @@ class Conversation:
         self._unanswered = None
         self._channel.send(message)
         self._cpu_at_reply = time.process_time_ns()
+
+    def start_tracing(self, request):
+        """Watch functions from now on, before anything of the project is imported."""
+        # Only here: a process that is timed loads nothing of this.
+        from deadheat_worker.survey import Survey
+        from deadheat_worker.tracing import REACH, SURVEY, CannotTrace, Reach, Tracing
+
+        try:
+            if request["purpose"] == SURVEY:
+                self.watch = Survey(self._imports.path_in_worktree)
+            else:
+                functions = request["functions"]
+                self.watch = Tracing(request["extension"], functions, self._imports.path_in_worktree)
+                if request["purpose"] == REACH:
+                    self._reach = Reach(self.watch)
+        except CannotTrace as error:
+            self.reply(protocol.tracing(str(error)))
+            return
+        self.reply(protocol.tracing(None))
+
+    def on_account_of(self, node):
+        """What runs inside runs for the tests of this node, where somebody wants to know."""
+        return self._reach.on_account_of(node) if self._reach is not None else contextlib.nullcontext()
 
     def is_asked_to_stop(self):
         """Whether the session ended because the driver wanted it to."""
@@ -59,10 +86,14 @@ class Conversation:
             kind = protocol.kind_of(request)
             if kind == protocol.STOP:
                 return
+            if kind == protocol.REACH and self._reach is not None:
+                self.reply(protocol.reached(self._reach.take()))
+                continue
             protocol.expect(request, protocol.ENTER)
             item = by_id[request["benchmark"]]
             following = request.get("next")
-            self._run_test(item, by_id[following] if following is not None else None)
+            with self.on_account_of(item.nodeid):
+                self._run_test(item, by_id[following] if following is not None else None)
 
     def _run_test(self, item, following):
         self._reports = []
@@ -105,11 +136,19 @@ class Conversation:
             idle_cpu = time.process_time_ns() - self._cpu_at_reply
             if protocol.kind_of(request) == protocol.LEAVE:
                 return body.finish()
-            protocol.expect(request, protocol.RUN)
+            if protocol.kind_of(request) == protocol.PROFILE and self.watch is not None:
+                clock = self.watch
+                clock.prepare()
+            else:
+                protocol.expect(request, protocol.RUN)
+                clock = WallClock
             try:
-                elapsed, iterations = body.sample(request["iterations"], request["warmup"])
+                elapsed, iterations = body.sample(request["iterations"], request["warmup"], clock)
             except BaseException as error:
                 foreign, _ = self._imports.foreign_modules()
                 self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
                 raise
-            self.reply(protocol.sample(elapsed, iterations, idle_cpu))
+            if clock is WallClock:
+                self.reply(protocol.sample(elapsed, iterations, idle_cpu))
+            else:
+                self.reply(clock.reply(elapsed, iterations))

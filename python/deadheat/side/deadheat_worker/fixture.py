@@ -4,7 +4,7 @@ import gc
 import inspect
 import statistics
 
-from deadheat_worker.timing import time_calls, time_prepared_calls
+from deadheat_worker.timing import WallClock, time_calls, time_prepared_calls
 
 
 class FixtureAlreadyUsed(Exception):
@@ -40,8 +40,8 @@ class BenchmarkFixture:
         """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
         self._use("call", function_to_benchmark)
 
-        def measure(iterations, warmup):
-            return time_calls(function_to_benchmark, args, kwargs, iterations, warmup)
+        def measure(iterations, warmup, clock):
+            return time_calls(function_to_benchmark, args, kwargs, iterations, warmup, clock)
 
         return self._hold(Body(measure))
 
@@ -70,14 +70,14 @@ class BenchmarkFixture:
                     raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
                 return prepared
 
-            def measure(count, _warmup):
-                return time_prepared_calls(target, prepare, teardown, count)
+            def measure(count, _warmup, clock):
+                return time_prepared_calls(target, prepare, teardown, count, clock)
 
             # A suite with a setup has prepared for any number of rounds, but expects its own number at least.
             return self._hold(Body(measure, warmup=warmup_rounds, at_least=rounds))
 
-        def measure_round(count, _warmup):
-            elapsed, result = time_calls(target, args, kwargs, count)
+        def measure_round(count, _warmup, clock):
+            elapsed, result = time_calls(target, args, kwargs, count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
             return elapsed, result
@@ -135,14 +135,14 @@ class Body:
         """
         gc.collect()
         for _ in range(self._warmup):
-            self._measure(self.iterations or 1, 0)
+            self._measure(self.iterations or 1, 0, WallClock)
 
-    def sample(self, iterations, warmup=0):
+    def sample(self, iterations, warmup=0, clock=WallClock):
         """Run and time one sample: nanoseconds, and the calls that were really timed."""
         iterations = self.iterations or iterations
         if self.at_most is not None and self._taken >= self.at_most:
             raise RuntimeError("more samples were asked for than this benchmark may run")
-        elapsed, self._result = self._measure(iterations, warmup)
+        elapsed, self._result = self._measure(iterations, warmup, clock)
         # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
         self._taken += 1 if self.iterations else iterations
         self.samples.append(elapsed / iterations / 1e9)

@@ -109,6 +109,13 @@ class ProjectImports:
         own = {name.partition(".")[0] for name in self.strict_names}
         return not known or bool(known & own)
 
+    def path_in_worktree(self, file):
+        """A file's path relative to the worktree, with `/`; None where it lies elsewhere."""
+        resolved = _resolve(file)
+        if not inside(resolved, self.worktree):
+            return None
+        return os.path.relpath(resolved, self.worktree).replace(os.sep, "/")
+
     def foreign_modules(self):
         """Modules of the project that came from outside the worktree, and how many of its code came from inside."""
         foreign, own = [], 0

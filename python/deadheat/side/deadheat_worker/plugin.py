@@ -30,6 +30,8 @@ class DeadheatPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_load_initial_conftests(self, early_config, args):
         # Each option only where its plugin is there: pytest refuses options that it does not know.
+        if self._conversation.watch is not None:
+            self._conversation.watch.take_precedence()
         manager = early_config.pluginmanager
         if manager.hasplugin("xdist"):
             args += ["-n", "0", "--dist", "no"]
@@ -63,6 +65,16 @@ class DeadheatPlugin:
     def codspeed_benchmark(self, benchmark):
         """The same under pytest-codspeed's name."""
         return benchmark
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, request):
+        # A wider fixture is set up while one test runs, and serves others, too.
+        node = {"function": None, "class": request.node.nodeid, "module": request.node.nodeid}.get(request.scope, "")
+        if node is None:
+            yield
+        else:
+            with self._conversation.on_account_of(node):
+                yield
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item, settings):

@@ -6,10 +6,13 @@
 VERSION = 1
 
 HELLO = "hello"
+TRACE = "trace"
 COLLECT = "collect"
 ENTER = "enter"
 RUN = "run"
+PROFILE = "profile"
 LEAVE = "leave"
+REACH = "reach"
 STOP = "stop"
 
 
@@ -41,6 +44,11 @@ def hello(python, pytest, implementation):
     }
 
 
+def tracing(problem):
+    """`problem`: why functions cannot be watched here, None where they are."""
+    return {"reply": "tracing", "problem": problem}
+
+
 def collected(benchmarks, errors, deselected, foreign):
     """`benchmarks`: node ids in order. `errors`: pairs of the node that could not be collected and pytest's words."""
     return {
@@ -64,6 +72,21 @@ def entered(iterations_per_sample, samples):
 def sample(elapsed_ns, iterations, idle_cpu_ns):
     """`idle_cpu_ns`: processor time that the process used between its last reply and this request."""
     return {"reply": "sample", "elapsed_ns": elapsed_ns, "iterations": iterations, "idle_cpu_ns": idle_cpu_ns}
+
+
+def profiled(elapsed_ns, iterations, record):
+    """`record`: what was recorded of the functions between the two readings of the clock."""
+    return {"reply": "profiled", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
+
+
+def surveyed(elapsed_ns, iterations, record):
+    """The same for every function of the project, whatever the driver named."""
+    return {"reply": "surveyed", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
+
+
+def reached(by):
+    """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`."""
+    return {"reply": "reached", "by": by}
 
 
 def left(foreign, project_modules):

@@ -8,34 +8,45 @@ import sys
 import time
 
 
-def time_calls(function, args, kwargs, iterations, warmup=0, clock=time.perf_counter_ns):
+class WallClock:
+    """What a sample is timed by: `start` and `stop` give readings in nanoseconds.
+
+    A process that is not timed has other clocks, which record calls between the two readings.
+    """
+
+    start = stop = staticmethod(time.perf_counter_ns)
+
+
+def time_calls(function, args, kwargs, iterations, warmup=0, clock=WallClock):
     """Call `function(*args, **kwargs)` `iterations` times; return the nanoseconds that this took and the last result.
 
     `warmup` calls come before and are not timed.
     """
     result = None
+    start, stop = clock.start, clock.stop
     earlier = itertools.repeat(None, iterations - 1)
     with instrumentation_paused():
         for _ in itertools.repeat(None, warmup):
             function(*args, **kwargs)
-        start = clock()
+        started = start()
         # Results are dropped at once, as they would be by a caller; only the last one is kept.
         for _ in earlier:
             function(*args, **kwargs)
         result = function(*args, **kwargs)
-        elapsed = clock() - start
+        elapsed = stop() - started
     return elapsed, result
 
 
-def time_prepared_calls(function, prepare, teardown, iterations, clock=time.perf_counter_ns):
+def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock):
     """Like `time_calls`, with `prepare()` giving each call's arguments; preparing and tearing down are not timed."""
     elapsed, result = 0, None
+    start, stop = clock.start, clock.stop
     for _ in range(iterations):
         args, kwargs = prepare()
         with instrumentation_paused():
-            start = clock()
+            started = start()
             result = function(*args, **kwargs)
-            elapsed += clock() - start
+            elapsed += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)
     return elapsed, result

@@ -1,0 +1,63 @@
+"""Watching functions by `sys.monitoring`, from CPython 3.12 on.
+
+Every code object reports its first start once. One that is no target is switched off there and then and pays nothing
+more; a target gets events of its own. Two events cannot be local to a code object, an exception thrown into a
+generator and one that leaves a function: they are on for all, in watched processes only.
+"""
+
+import sys
+
+
+class Monitoring:
+    """Gives a tracer the events of the functions in `targets`: numbers by (path, qualified name, first line).
+
+    `path_of` gives a code object's file relative to the worktree, or None where it lies elsewhere.
+    """
+
+    def __init__(self, make_tracer, count, targets, path_of):
+        self._targets = targets
+        self._path_of = path_of
+        self._paths = {}
+        self._extra = (None, None)
+        self._tool = _free_tool()
+        events = sys.monitoring.events
+        self._local = events.PY_START | events.PY_RETURN | events.PY_YIELD | events.PY_RESUME
+        self.tracer = make_tracer(count, self._find, sys.monitoring.DISABLE)
+        for event, callback in (
+            (events.PY_START, self.tracer.on_start),
+            (events.PY_RESUME, self.tracer.on_resume),
+            (events.PY_THROW, self.tracer.on_throw),
+            (events.PY_RETURN, self.tracer.on_leave),
+            (events.PY_YIELD, self.tracer.on_leave),
+            (events.PY_UNWIND, self.tracer.on_unwind),
+        ):
+            sys.monitoring.register_callback(self._tool, event, callback)
+        sys.monitoring.set_events(self._tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
+
+    def watched(self, function, number):
+        """The same function, watched under a number of its own."""
+        self._extra = (function.__code__, number)
+        return function
+
+    def _find(self, code):
+        """The number of a code object that starts for the first time, None where it is no target."""
+        try:
+            path = self._paths[code.co_filename]
+        except KeyError:
+            path = self._paths[code.co_filename] = self._path_of(code.co_filename)
+        number = self._targets.get((path, code.co_qualname, code.co_firstlineno)) if path is not None else None
+        # Not looked up as a key: copies of code are equal.
+        if code is self._extra[0]:
+            number = self._extra[1]
+        if number is not None:
+            sys.monitoring.set_local_events(self._tool, code, self._local)
+        return number
+
+
+def _free_tool():
+    # 3 and 4 have no meaning of their own; profilers and coverage use theirs.
+    for tool in (4, 3, sys.monitoring.OPTIMIZER_ID, sys.monitoring.PROFILER_ID):
+        if sys.monitoring.get_tool(tool) is None:
+            sys.monitoring.use_tool_id(tool, "deadheat")
+            return tool
+    raise RuntimeError("every tool of sys.monitoring is in use")

@@ -1,0 +1,143 @@
+"""Watching functions before CPython 3.12: their bodies are rewritten when their modules are imported.
+
+A target stays the function that it was, with calls around its body; an object in its place would break what looks at
+functions (`inspect`, asyncio, `__init_subclass__`). Where a body can be suspended, only its start is seen: such
+functions are counted, and their time is not given.
+"""
+
+import ast
+import builtins
+import importlib.machinery
+import inspect
+import sys
+
+# They end with underscores because names that only begin with them are changed inside classes.
+ENTER, LEAVE, COUNT = "__deadheat_enter_{}__", "__deadheat_leave_{}__", "__deadheat_count_{}__"
+
+
+class Rewriting:
+    """Puts probes into the functions in `targets`: numbers by (path, qualified name, first line).
+
+    `path_of` gives a file relative to the worktree, or None where it lies elsewhere. `untimed` holds the numbers of
+    the functions that were met and can only be counted.
+    """
+
+    def __init__(self, make_tracer, make_probe, count, targets, path_of):
+        self._targets = targets
+        self._path_of = path_of
+        self._make_probe = make_probe
+        self.untimed = set()
+        self.tracer = make_tracer(count, None, None)
+        self.take_precedence()
+
+    def take_precedence(self):
+        """Be asked for modules before every other finder; pytest puts its own first, too."""
+        sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if finder is not self)]
+
+    def find_spec(self, name, path=None, target=None):
+        """What the other finders find, with a loader that rewrites where the file holds targets."""
+        spec = None
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            if finder is not self and find is not None:
+                spec = find(name, path, target)
+                if spec is not None:
+                    break
+        if spec is None or not spec.has_location or not isinstance(spec.origin, str):
+            return spec
+        numbers = self._numbers_in(spec.origin)
+        if numbers and spec.origin.endswith(".py"):
+            spec.loader = RewritingLoader(spec.name, spec.origin, lambda tree: self.rewrite(tree, numbers))
+        return spec
+
+    def watched(self, function, number):
+        """A copy of a function, watched under a number of its own."""
+        name = function.__name__
+        tree = self.rewrite(ast.parse(inspect.getsource(function)), {(name, 1): number})
+        namespace = {}
+        exec(compile(tree, __file__, "exec"), namespace)
+        return namespace[name]
+
+    def rewrite(self, tree, numbers):
+        """The tree with probes in the functions whose (qualified name, first line) are in `numbers`."""
+        for qualname, function in functions_in(tree):
+            first_line = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+            number = numbers.get((qualname, first_line))
+            if number is not None:
+                self._put_probes(function, number)
+        return tree
+
+    def _numbers_in(self, file):
+        path = self._path_of(file)
+        if path is None:
+            return {}
+        return {(name, line): number for (place, name, line), number in self._targets.items() if place == path}
+
+    def _put_probes(self, function, number):
+        probe = self._make_probe(self.tracer, number)
+        has_docstring = ast.get_docstring(function, clean=False) is not None
+        docstring, body = function.body[:has_docstring], function.body[has_docstring:]
+        near = (body or docstring)[0]
+        if can_be_suspended(function):
+            self.untimed.add(number)
+            setattr(builtins, COUNT.format(number), probe.count)
+            function.body = [*docstring, _call(COUNT.format(number), near), *body]
+            return
+        setattr(builtins, ENTER.format(number), probe.enter)
+        setattr(builtins, LEAVE.format(number), probe.leave)
+        guarded = ast.Try(
+            body=body or [ast.copy_location(ast.Pass(), near)],
+            handlers=[],
+            orelse=[],
+            finalbody=[_call(LEAVE.format(number), near)],
+        )
+        function.body = [*docstring, _call(ENTER.format(number), near), ast.copy_location(guarded, near)]
+
+
+class RewritingLoader(importlib.machinery.SourceFileLoader):
+    """Compiles from the source each time: bytecode with probes in it must not be found by anybody else."""
+
+    def __init__(self, name, path, rewrite):
+        super().__init__(name, path)
+        self._rewrite = rewrite
+
+    def get_code(self, fullname):
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+    def source_to_code(self, data, path, *, _optimize=-1):
+        tree = compile(data, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True, optimize=_optimize)
+        return compile(self._rewrite(tree), path, "exec", dont_inherit=True, optimize=_optimize)
+
+
+def _call(name, near):
+    call = ast.Expr(ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=[], keywords=[]))
+    ast.copy_location(call, near)
+    return ast.fix_missing_locations(call)
+
+
+def functions_in(node, prefix=""):
+    """Every function below a node with its qualified name."""
+    for child in ast.iter_child_nodes(node):
+        inner = prefix
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield prefix + child.name, child
+            inner = f"{prefix}{child.name}.<locals>."
+        elif isinstance(child, ast.ClassDef):
+            inner = f"{prefix}{child.name}."
+        elif isinstance(child, ast.Lambda):
+            inner = f"{prefix}<lambda>.<locals>."
+        yield from functions_in(child, inner)
+
+
+def can_be_suspended(function):
+    """Whether a function's body stops and goes on: a generator or anything `async`."""
+    if isinstance(function, ast.AsyncFunctionDef):
+        return True
+    nodes = list(function.body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            nodes += ast.iter_child_nodes(node)
+    return False

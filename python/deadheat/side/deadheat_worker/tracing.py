@@ -1,0 +1,208 @@
+"""Watches the functions that the driver names: which ran, how often, for how long."""
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import itertools
+import sys
+import sysconfig
+import types
+
+from deadheat_worker import protocol
+
+# What the driver wants to know of a process.
+REACH, PROFILE, SURVEY = "reach", "profile", "survey"
+
+CALIBRATION_CALLS = 500
+
+
+class CannotTrace(Exception):
+    """Why functions cannot be watched in this interpreter."""
+
+
+class Tracing:
+    """One process's watch over its target functions.
+
+    `functions` are dicts with `path` (relative to the worktree), `qualname` and `line` (the first one, decorators
+    included), or None where this side does not have the function; their places in the list are their numbers.
+    `path_of` gives a file relative to the worktree, or None where it lies elsewhere.
+    """
+
+    def __init__(self, extension, functions, path_of):
+        native = load_extension(extension)
+        targets = {
+            (function["path"], function["qualname"], function["line"]): number
+            for number, function in enumerate(functions)
+            if function is not None
+        }
+        # Two more numbers: a function to calibrate with, and the one that calls it.
+        self._calibration = len(functions)
+        count = len(functions) + 2
+        if sys.version_info >= (3, 12):
+            from deadheat_worker.monitoring import Monitoring
+
+            self._road = Monitoring(native.Tracer, count, targets, path_of)
+        else:
+            from deadheat_worker.rewriting import Rewriting
+
+            self._road = Rewriting(native.Tracer, native.Probe, count, targets, path_of)
+        self.tracer = self._road.tracer
+        self._watched_loop = _loop_over(self._road.watched(_copy_of(_identity), self._calibration))
+        self._plain_loop = _loop_over(_copy_of(_identity))
+        self._calibrate()
+        self.tracer.take_reached()
+
+    # A clock for `timing`: between the two readings, calls are recorded.
+
+    def start(self):
+        return self.tracer.begin()
+
+    def stop(self):
+        return self.tracer.end()
+
+    def take_precedence(self):
+        """Go before what pytest has put in front meanwhile."""
+        take = getattr(self._road, "take_precedence", None)
+        if take is not None:
+            take()
+
+    def prepare(self):
+        """Before a sample: what watching costs at this moment, and no record of earlier ones."""
+        self._calibrate()
+        self.tracer.take_record()
+
+    def reply(self, elapsed_ns, iterations):
+        """What was recorded since `prepare`, as the driver wants it."""
+        length, probes, unbalanced, rows = self.tracer.take_record()
+        untimed = getattr(self._road, "untimed", ())
+        functions = []
+        for number, calls, total, total_probes, own, own_probes in rows:
+            if number >= self._calibration:
+                continue
+            is_timed = number not in untimed
+            functions.append(
+                {
+                    "function": number,
+                    "calls": calls,
+                    "total_ns": total if is_timed else None,
+                    "total_probe_ns": total_probes,
+                    "self_ns": own if is_timed else None,
+                    "self_probe_ns": own_probes,
+                }
+            )
+        record = {"length_ns": length, "probe_ns": probes, "unbalanced": unbalanced, "functions": functions}
+        return protocol.profiled(elapsed_ns, iterations, record)
+
+    def take_reached(self):
+        """The numbers of the functions that ran since this was last asked."""
+        return [number for number in self.tracer.take_reached() if number < self._calibration]
+
+    def _calibrate(self):
+        self.tracer.calibrate(self._watched_loop, self._plain_loop, self._calibration, self._calibration + 1)
+
+
+def load_extension(path):
+    """The native part of deadheat, which belongs to another environment than the project's."""
+    if sys.implementation.name != "cpython":
+        raise CannotTrace(f"it takes CPython, and this is {sys.implementation.name}")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        # Loading it all the same would crash: the layout of objects differs.
+        raise CannotTrace("this Python is a free-threaded build")
+    name = "_native"
+    try:
+        loader = importlib.machinery.ExtensionFileLoader(name, path)
+        module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+        loader.exec_module(module)
+    except (ImportError, OSError, AttributeError, SystemError) as error:
+        raise CannotTrace(f"this Python cannot load deadheat's native part ({error})") from error
+    return module
+
+
+def _identity(value):
+    return value
+
+
+def _copy_of(function):
+    """The same function with code of its own: CPython fits code to what it calls."""
+    return types.FunctionType(function.__code__.replace(), globals(), function.__name__, None, function.__closure__)
+
+
+def _loop_over(function):
+    """A function that calls another one many times."""
+
+    def loop():
+        for _ in itertools.repeat(None, CALIBRATION_CALLS):
+            function(None)
+
+    return _copy_of(loop)
+
+
+class Reach:
+    """Who ran what since the driver last asked: functions by the node of the suite on whose account they ran.
+
+    A node is a test's id, or that of a module or class whose fixture it was; the empty one stands for all tests.
+    """
+
+    def __init__(self, tracing):
+        self._tracing = tracing
+        self._owner = ""
+        self._functions = {}
+        self._processes = set()
+        sys.addaudithook(self._hear)
+
+    @contextlib.contextmanager
+    def on_account_of(self, node):
+        self._settle()
+        before, self._owner = self._owner, node
+        try:
+            yield
+        finally:
+            self._settle()
+            self._owner = before
+
+    def take(self):
+        """Everything since the last time, sorted by node; `processes` tells that a node started other processes."""
+        self._settle()
+        nodes = sorted(self._functions.keys() | self._processes)
+        found = [
+            {
+                "node": node,
+                "functions": sorted(self._functions.get(node, ())),
+                "processes": node in self._processes,
+            }
+            for node in nodes
+        ]
+        self._functions, self._processes = {}, set()
+        return found
+
+    def _settle(self):
+        reached = self._tracing.take_reached()
+        if reached:
+            self._functions.setdefault(self._owner, set()).update(reached)
+
+    def _hear(self, event, arguments):
+        if event in _STARTS and (self._owner or _may_run_python(event, arguments)):
+            self._processes.add(self._owner)
+
+
+# Audit events of what starts other processes or interpreters, whose calls cannot be seen from here.
+_STARTS = {
+    "subprocess.Popen",
+    "os.fork",
+    "os.forkpty",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.system",
+    "pty.spawn",
+    "cpython.PyInterpreterState_New",
+}
+
+
+def _may_run_python(event, arguments):
+    """Whether a program that an import starts may run the project: many ask `git` or `uname` for something."""
+    if event not in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
+        return True
+    told = repr(arguments[:2])
+    return "python" in told.lower() or sys.prefix in told or sys.executable in told

@@ -1,0 +1,549 @@
+"""The watch over functions, against known answers on every supported Python."""
+
+import json
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from conftest import PACKAGE
+
+EXTENSION = next(str(path) for path in PACKAGE.glob("_native*") if path.suffix != ".pyi")
+
+# Runs in the project's interpreter: argv has the worker's folder, the extension, the module's file and the targets.
+PROGRAM = """\
+import ast, json, os, sys
+side, extension, folder, names, wide = sys.argv[1:]
+sys.path[:0] = [side]
+from deadheat_worker.rewriting import functions_in
+from deadheat_worker.tracing import Tracing
+
+names = json.loads(names)
+tree = ast.parse(open(os.path.join(folder, "module.py")).read())
+lines = {}
+for qualname, node in functions_in(tree):
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    lines.setdefault(qualname, []).append(first)
+targets = [
+    {"path": "module.py", "qualname": name.split("@")[0], "line": lines[name.split("@")[0]][int((name + "@1").split("@")[1]) - 1]}
+    for name in names
+]
+
+def path_of(file):
+    file = os.path.realpath(file)
+    return os.path.relpath(file, folder) if file.startswith(folder) else None
+
+tracing = Tracing(extension, targets, path_of)
+sys.path.insert(0, folder)
+import module
+imported = tracing.take_reached()
+tracing.prepare()
+tracing.start()
+result = module.main()
+tracing.stop()
+answer = tracing.reply(0, 1)
+for row in answer["functions"]:
+    row["name"] = names[row["function"]]
+answer["result"] = result
+answer["imported"] = [names[number] for number in imported]
+answer["is_idle"] = tracing.tracer.is_idle()
+print(json.dumps(answer))
+"""
+
+
+class Record:
+    def __init__(self, answer):
+        self.rows = {row["name"]: row for row in answer["functions"]}
+        self.calls = {name: row["calls"] for name, row in self.rows.items()}
+        self.length_ns = answer["length_ns"]
+        self.unbalanced = answer["unbalanced"]
+        self.is_idle = answer["is_idle"]
+        self.imported = answer["imported"]
+        self.result = answer["result"]
+
+    def total_ns(self, name):
+        return self.rows[name]["total_ns"]
+
+    def self_ns(self, name):
+        return self.rows[name]["self_ns"]
+
+
+@pytest.fixture
+def trace(interpreter, tmp_path):
+    """Run `main()` of a module with some of its functions watched; `name@2` is the second function of that name."""
+
+    def run(source, *names):
+        folder = Path(tmp_path).resolve()
+        (folder / "module.py").write_text(textwrap.dedent(source))
+        completed = subprocess.run(
+            [interpreter, "-c", PROGRAM, PACKAGE / "side", EXTENSION, folder, json.dumps(names), ""],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert completed.returncode == 0, completed.stderr
+        record = Record(json.loads(completed.stdout.splitlines()[-1]))
+        assert record.unbalanced == 0
+        assert record.is_idle
+        return record
+
+    return run
+
+
+@pytest.fixture
+def has_monitoring(interpreter):
+    """Whether this Python tells of suspensions."""
+    answer = subprocess.run(
+        [interpreter, "-c", "import sys; print(hasattr(sys, 'monitoring'))"], capture_output=True, text=True, check=True
+    )
+    return answer.stdout.strip() == "True"
+
+
+FORMS = """\
+    import functools
+
+
+    def plain():
+        return 1
+
+
+    class C:
+        def method(self):
+            return plain()
+
+        @classmethod
+        def class_method(cls):
+            pass
+
+        @staticmethod
+        def static_method():
+            pass
+
+        @property
+        def value(self):
+            "A docstring alone."
+
+        @value.setter
+        def value(self, value):
+            self._value = value
+
+
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*arguments):
+            return function(*arguments)
+
+        return wrapper
+
+
+    @decorate
+    def decorated():
+        pass
+
+
+    @functools.lru_cache(maxsize=None)
+    def cached(n):
+        return n
+
+
+    def outer():
+        def nested():
+            return plain()
+
+        return nested
+
+
+    def not_a_target():
+        return plain()
+
+
+    plain()
+
+
+    def main():
+        c = C()
+        for _ in range(2):
+            c.method()
+        for _ in range(3):
+            C.class_method()
+        for _ in range(4):
+            C.static_method()
+        for _ in range(5):
+            c.value
+        for _ in range(6):
+            c.value = 1
+        for _ in range(7):
+            decorated()
+        for n in range(8):
+            cached(n % 2)
+        for _ in range(9):
+            outer()()
+        not_a_target()
+        exec("def plain(): pass\\nfor _ in range(10): plain()")
+    """
+
+
+def test_every_form_of_a_function_is_found_and_counted(trace):
+    record = trace(
+        FORMS,
+        "plain",
+        "C.method",
+        "C.class_method",
+        "C.static_method",
+        "C.value",
+        "C.value@2",
+        "decorate.<locals>.wrapper",
+        "decorated",
+        "cached",
+        "outer.<locals>.nested",
+    )
+    assert record.calls == {
+        "plain": 12,
+        "C.method": 2,
+        "C.class_method": 3,
+        "C.static_method": 4,
+        "C.value": 5,
+        "C.value@2": 6,
+        "decorate.<locals>.wrapper": 7,
+        "decorated": 7,
+        "cached": 2,
+        "outer.<locals>.nested": 9,
+    }
+    assert record.imported == ["plain"]
+
+
+def test_own_time_is_without_other_watched_functions(trace):
+    source = """\
+        import time
+
+
+        def pause(seconds):
+            end = time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                pass
+
+
+        def outer():
+            pause(0.02)
+            inner()
+
+
+        def inner():
+            pause(0.04)
+
+
+        def recursive(n):
+            pause(0.01)
+            if n:
+                recursive(n - 1)
+
+
+        def main():
+            outer()
+            recursive(4)
+        """
+    record = trace(source, "outer", "inner", "recursive")
+    assert record.calls == {"outer": 1, "inner": 1, "recursive": 5}
+    # Busy waits end late on a busy machine, never early.
+    assert record.total_ns("outer") >= 59e6
+    assert record.total_ns("recursive") >= 49e6
+    assert record.total_ns("outer") == pytest.approx(record.self_ns("outer") + record.self_ns("inner"), rel=0.01)
+    assert record.total_ns("recursive") == pytest.approx(record.self_ns("recursive"), rel=0.01)
+    assert record.total_ns("outer") + record.total_ns("recursive") <= record.length_ns
+
+
+SUSPENDED = """\
+    import asyncio
+    import time
+
+
+    def generator(n):
+        for i in range(n):
+            got = yield i
+
+
+    def delegating(n):
+        yield from generator(n)
+        return 3
+
+
+    async def coroutine():
+        await asyncio.sleep(0.001)
+        return await inner()
+
+
+    async def inner():
+        await asyncio.sleep(0.02)
+        return 5
+
+
+    async def asynchronous_generator(n):
+        for i in range(n):
+            await asyncio.sleep(0)
+            yield i
+
+
+    async def cancelled():
+        try:
+            await asyncio.sleep(10)
+        finally:
+            plain()
+
+
+    def plain():
+        pass
+
+
+    async def program():
+        tasks = [asyncio.create_task(coroutine()) for _ in range(100)]
+        results = await asyncio.gather(*tasks)
+        assert results == [5] * 100
+        assert [i async for i in asynchronous_generator(3)] == [0, 1, 2]
+        async for i in asynchronous_generator(3):
+            break
+        task = asyncio.create_task(cancelled())
+        await asyncio.sleep(0.001)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return 7
+
+
+    def main():
+        assert list(generator(3)) == [0, 1, 2]
+        assert list(delegating(2)) == [0, 1]
+        abandoned = generator(10)
+        next(abandoned)
+        del abandoned
+        closed = generator(10)
+        next(closed)
+        closed.close()
+        thrown = generator(10)
+        next(thrown)
+        try:
+            thrown.throw(KeyError("x"))
+        except KeyError:
+            pass
+        never_started = generator(10)
+        return asyncio.run(program())
+    """
+
+
+def test_what_can_be_suspended_is_counted_and_its_waiting_is_not(trace, has_monitoring):
+    names = ["generator", "delegating", "coroutine", "inner", "asynchronous_generator", "cancelled", "plain"]
+    record = trace(SUSPENDED, *names)
+    assert record.result == 7
+    assert record.calls == {
+        "generator": 5,
+        "delegating": 1,
+        "coroutine": 100,
+        "inner": 100,
+        "asynchronous_generator": 2,
+        "cancelled": 1,
+        "plain": 1,
+    }
+    if has_monitoring:
+        # A hundred tasks sleep for 20 ms each, two seconds in all; sleeping is no time of theirs.
+        assert 0 < record.self_ns("inner") < 1e9
+        assert record.total_ns("coroutine") < record.length_ns
+    else:
+        assert [name for name in names if record.total_ns(name) is None] == names[:-1]
+
+
+def test_exceptions_leave_the_accounts_balanced(trace):
+    source = """\
+        class Error(Exception):
+            pass
+
+
+        def raising(n):
+            if n == 0:
+                raise Error
+            return raising(n - 1)
+
+
+        def catching():
+            try:
+                raising(3)
+            except Error:
+                return between()
+
+
+        def between():
+            try:
+                raising(0)
+            except Error:
+                pass
+            finally:
+                after()
+
+
+        def after():
+            pass
+
+
+        def not_a_target(n):
+            if n == 0:
+                raising(0)
+            not_a_target(n - 1)
+
+
+        def deep(n):
+            return deep(n + 1)
+
+
+        def main():
+            for _ in range(10):
+                catching()
+                try:
+                    not_a_target(5)
+                except Error:
+                    pass
+            try:
+                deep(0)
+            except RecursionError:
+                pass
+            with_exit()
+
+
+        def with_exit():
+            try:
+                leaves()
+            except SystemExit:
+                pass
+
+
+        def leaves():
+            raise SystemExit(3)
+        """
+    record = trace(source, "raising", "catching", "between", "after", "deep", "leaves")
+    deep = record.calls.pop("deep")
+    assert deep > 100
+    assert record.calls == {"raising": 60, "catching": 10, "between": 10, "after": 10, "leaves": 1}
+
+
+def test_threads_are_accounted_on_their_own(trace):
+    source = """\
+        import threading
+        import time
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def waits():
+            barrier.wait()
+            time.sleep(0.02)
+            return inner()
+
+
+        def inner():
+            return 1
+
+
+        barrier = threading.Barrier(4)
+
+
+        def main():
+            with ThreadPoolExecutor(4) as pool:
+                return sum(future.result() for future in [pool.submit(waits) for _ in range(8)])
+        """
+    record = trace(source, "waits", "inner")
+    assert record.result == 8
+    assert record.calls == {"waits": 8, "inner": 8}
+    # Four at a time: together longer than the clock on the wall.
+    assert record.total_ns("waits") >= 8 * 19e6
+    assert record.total_ns("waits") > 1.5 * record.length_ns
+
+
+def test_watched_functions_are_what_they_were(trace):
+    source = """\
+        import asyncio
+        import inspect
+        import pickle
+        import sys
+
+
+        def function(a, *, b=2):
+            "Its docstring."
+            return locals()
+
+
+        class Base:
+            subclasses = []
+
+            def __init_subclass__(cls, **keywords):
+                Base.subclasses.append(cls.__name__)
+
+            def __class_getitem__(cls, item):
+                return item
+
+            def __new__(cls):
+                return super().__new__(cls)
+
+            def method(self):
+                return __class__
+
+
+        class Derived(Base):
+            __slots__ = ()
+
+
+        def generator():
+            "One."
+            yield sys._getframe().f_code.co_name
+
+
+        async def coroutine():
+            return 1
+
+
+        async def asynchronous_generator():
+            yield 1
+
+
+        def main():
+            assert function(1) == {"a": 1, "b": 2}
+            assert function.__doc__ == "Its docstring."
+            assert str(inspect.signature(function)) == "(a, *, b=2)"
+            assert inspect.isfunction(function)
+            assert inspect.getsource(function).startswith("def function(a, *, b=2):")
+            assert function.__code__.co_varnames == ("a", "b")
+            assert function.__code__.co_filename == __file__
+            assert pickle.loads(pickle.dumps(function)) is function
+            assert pickle.loads(pickle.dumps(Base.method)) is Base.method
+            assert Base.subclasses == ["Derived"]
+            assert Base[int] is int
+            assert Derived().method() is Base
+            assert inspect.isgeneratorfunction(generator) and not inspect.iscoroutinefunction(generator)
+            assert next(generator()) == "generator"
+            assert inspect.iscoroutinefunction(coroutine) and asyncio.iscoroutinefunction(coroutine)
+            assert inspect.isasyncgenfunction(asynchronous_generator)
+            assert asyncio.run(coroutine()) == 1
+            try:
+                function()
+            except TypeError as error:
+                assert "function() missing 1 required positional argument" in str(error)
+            return True
+        """
+    names = [
+        "function",
+        "Base.__init_subclass__",
+        "Base.__class_getitem__",
+        "Base.__new__",
+        "Base.method",
+        "generator",
+        "coroutine",
+        "asynchronous_generator",
+    ]
+    record = trace(source, *names)
+    assert record.result is True
+    assert record.calls == {
+        "function": 1,
+        "Base.__class_getitem__": 1,
+        "Base.__new__": 1,
+        "Base.method": 1,
+        "generator": 1,
+        "coroutine": 1,
+    }
+    assert record.imported == ["Base.__init_subclass__"]
