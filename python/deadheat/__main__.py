@@ -23,7 +23,8 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         from deadheat import _native
 
-        return _native.main(sys.argv[1:], os.path.dirname(os.path.abspath(__file__)), sys.executable)
+        folder = os.path.dirname(os.path.abspath(__file__))
+        return _native.main(sys.argv[1:], folder, sys.executable, _native.__file__)
     except ImportError as error:
         print(
             f"deadheat: a part of the installation cannot be loaded: {error}\n"

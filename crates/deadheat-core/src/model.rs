@@ -132,8 +132,21 @@ pub struct TargetFunction {
     pub lines: (u32, u32),
     /// What a reader wants to know beyond `change`: what it was moved from, which constant it names.
     pub detail: Option<String>,
-    /// The benchmarks that run it; empty as long as no traced pass has looked.
+    /// Where each side has it; `None` where it has not.
+    pub places: PerSide<Option<FunctionPlace>>,
+    /// The benchmarks that run it, as far as it was looked.
     pub reached_by: Vec<String>,
+}
+
+/// Where one side has a function.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionPlace {
+    /// Relative to the repository.
+    pub path: String,
+    pub qualname: String,
+    /// The first one, decorators included, from 1.
+    pub line: u32,
 }
 
 /// One timed batch of calls on one side.
@@ -272,7 +285,71 @@ pub struct Comparison {
     pub verdict: Verdict,
     pub reason: Option<Reason>,
     pub replicates: Vec<Replicate>,
+    /// The changed functions that it runs, the most expensive first.
+    pub functions: Vec<FunctionComparison>,
+    /// Of the change in nanoseconds, what is not these functions' own; null where nothing was profiled.
+    pub unexplained_ns: Option<f64>,
     pub warnings: Vec<Warning>,
+}
+
+/// One function on one side, per iteration of the benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallProfile {
+    pub calls: f64,
+    /// Between entering and leaving, outermost activations only; null where it cannot be told.
+    pub total_ns: Option<f64>,
+    /// The same without other functions of this table.
+    pub self_ns: Option<f64>,
+    pub share: Option<f64>,
+    pub self_share: Option<f64>,
+    /// What watching took of the total time, and was subtracted.
+    pub probe_ns: f64,
+}
+
+/// Why a time is not given, or is to be doubted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileNote {
+    /// Nearly all of what was measured is the cost of measuring.
+    MostlyProbe,
+    /// This Python tells when the function starts and not when it is suspended.
+    CallsOnly,
+    /// Stacks were switched behind Python's back (greenlets): times may have gone to the wrong function.
+    Unbalanced,
+}
+
+/// One function, base against head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionComparison {
+    /// Short, and different from all others of the report.
+    pub name: String,
+    pub qualname: String,
+    pub path: String,
+    pub change: Option<Change>,
+    pub base: Option<CallProfile>,
+    pub head: Option<CallProfile>,
+    /// Of the total time; null where one side has none.
+    pub estimate: Option<Estimate>,
+    pub note: Option<ProfileNote>,
+}
+
+impl FunctionComparison {
+    pub fn side(&self, side: Side) -> Option<&CallProfile> {
+        match side {
+            Side::Base => self.base.as_ref(),
+            Side::Head => self.head.as_ref(),
+        }
+    }
+
+    /// The larger of both sides' total times: what the table is sorted by.
+    pub fn weight_ns(&self) -> f64 {
+        let total = |side| {
+            self.side(side)
+                .and_then(|profile| profile.total_ns)
+                .unwrap_or(0.0)
+        };
+        total(Side::Base).max(total(Side::Head))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,4 +427,10 @@ pub enum WarningCode {
     StoppedEarly,
     /// There are no numbers at all; the message says why.
     NothingMeasured,
+    /// A changed function that no benchmark runs.
+    FunctionNotReached,
+    /// No benchmark runs anything that changed.
+    NoBenchmarkReaches,
+    /// There is no breakdown by function, or only a part of it.
+    NotProfiled,
 }

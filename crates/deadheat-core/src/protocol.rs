@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::FunctionPlace;
+
 pub const VERSION: u32 = 1;
 
 /// What the driver asks; every request gets exactly one reply.
@@ -11,6 +13,8 @@ pub const VERSION: u32 = 1;
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     Hello(HelloRequest),
+    /// Watch functions from now on, before anything of the project is imported.
+    Trace(TraceRequest),
     /// Collect these paths, relative to the project's folder, as the project's own configuration says; and in them
     /// these files, whatever their names.
     Collect {
@@ -30,8 +34,15 @@ pub enum Request {
         warmup: u64,
         iterations: u64,
     },
+    /// Run one sample as [`Request::Run`] does and record what the functions do meanwhile; only after `trace`.
+    Profile {
+        warmup: u64,
+        iterations: u64,
+    },
     /// Let the test go on to its end.
     Leave,
+    /// Outside a benchmark, after `trace` for that purpose: what has run since this was last asked.
+    Reach,
     Stop,
 }
 
@@ -53,6 +64,28 @@ pub struct HelloRequest {
     pub loose_names: Vec<String>,
 }
 
+/// What to watch, and what for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceRequest {
+    pub purpose: TracePurpose,
+    /// Absolute: the native part of deadheat, which the project's interpreter loads.
+    pub extension: String,
+    /// Their places are their numbers in the replies; `None` where this side does not have the function.
+    pub functions: Vec<Option<FunctionPlace>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TracePurpose {
+    /// Which functions run, and for which benchmark.
+    Reach,
+    /// How often the functions run and how long they take.
+    Profile,
+    /// The same of every function of the project, by the standard library's profiler.
+    Survey,
+}
+
 /// What the worker answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case", deny_unknown_fields)]
@@ -62,6 +95,10 @@ pub enum Reply {
         python: String,
         pytest: String,
         implementation: String,
+    },
+    Tracing {
+        /// Why functions cannot be watched in this interpreter.
+        problem: Option<String>,
     },
     Collected {
         /// Node ids in the order of collection.
@@ -88,6 +125,24 @@ pub enum Reply {
         /// Processor time that the process used between its last reply and this request.
         idle_cpu_ns: u64,
     },
+    Profiled {
+        elapsed_ns: u64,
+        iterations: u64,
+        /// The same without what watching cost, which is `probe_ns`.
+        length_ns: f64,
+        probe_ns: f64,
+        /// Functions that were left without having been entered last.
+        unbalanced: u64,
+        functions: Vec<FunctionSample>,
+    },
+    Surveyed {
+        elapsed_ns: u64,
+        iterations: u64,
+        functions: Vec<SurveyedFunction>,
+    },
+    Reached {
+        by: Vec<ReachedBy>,
+    },
     Left {
         foreign: Vec<ForeignModule>,
         /// Modules of the code to be measured that were imported from this side's worktree.
@@ -102,6 +157,41 @@ pub enum Reply {
         reason: String,
     },
     Stopped,
+}
+
+/// One watched function in one sample; times are of all its iterations, without what watching cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionSample {
+    /// Its place in [`TraceRequest::functions`].
+    pub function: usize,
+    pub calls: u64,
+    /// `None` where only calls can be seen.
+    pub total_ns: Option<f64>,
+    pub total_probe_ns: f64,
+    pub self_ns: Option<f64>,
+    pub self_probe_ns: f64,
+}
+
+/// One function of the project in one sample, as the standard library's profiler has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyedFunction {
+    pub path: String,
+    pub line: u32,
+    pub name: String,
+    pub calls: u64,
+    pub total_ns: u64,
+    pub self_ns: u64,
+}
+
+/// What ran on whose account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachedBy {
+    /// A benchmark's id, or that of a module or class whose fixture it was; empty: of all benchmarks.
+    pub node: String,
+    /// Places in [`TraceRequest::functions`].
+    pub functions: Vec<usize>,
+    /// Whether other processes were started, whose calls cannot be seen.
+    pub processes: bool,
 }
 
 /// A file or class that pytest could not collect, in its own words.

@@ -108,6 +108,7 @@ fn report() -> Report {
         change: Some(change),
         lines,
         detail: detail.map(str::to_owned),
+        places: PerSide::default(),
         reached_by: Vec::new(),
     };
     let revision = |name: &str, commit: &str| Revision {

@@ -17,10 +17,17 @@ mod _native {
     use crate::tracer::{Probe, Tracer};
 
     #[pyfunction]
-    fn main(py: Python<'_>, arguments: Vec<OsString>, package_folder: PathBuf, interpreter: PathBuf) -> i32 {
+    fn main(
+        py: Python<'_>,
+        arguments: Vec<OsString>,
+        package_folder: PathBuf,
+        interpreter: PathBuf,
+        extension: PathBuf,
+    ) -> i32 {
         let installation = deadheat::Installation {
             package_folder,
             interpreter,
+            extension,
         };
         py.detach(|| deadheat::main(arguments, &installation))
     }

@@ -165,7 +165,7 @@ pub(crate) fn missing_after(setback: Setback, base_own: &BTreeSet<String>) -> Mi
 }
 
 /// Whether a benchmark's id lies in a file, class or folder that pytest names.
-fn is_in_node(id: &str, node: &str) -> bool {
+pub(crate) fn is_in_node(id: &str, node: &str) -> bool {
     id.strip_prefix(node).is_some_and(|rest| {
         rest.is_empty() || rest.starts_with("::") || rest.starts_with('/') || rest.starts_with('[')
     })

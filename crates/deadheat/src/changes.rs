@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use deadheat_core::model::{PerSide, Side, TargetFunction, Warning, WarningCode};
+use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 
 use crate::failure::Failure;
@@ -13,6 +13,9 @@ use crate::project::{Files, Project, file_name, is_inside, is_test_module, join,
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     pub(crate) targets: Vec<TargetFunction>,
+    /// Functions of the benchmarks themselves that name something which changed: they are the same on both sides, and
+    /// running one is as good as running a target.
+    pub(crate) in_benchmarks: Vec<TargetFunction>,
     /// Changes whose consequences cannot be told: any benchmark may feel them.
     pub(crate) unattributed: Vec<Unattributed>,
     pub(crate) warnings: Vec<Warning>,
@@ -121,7 +124,10 @@ pub(crate) fn find(
             benchmark: None,
         });
     }
-    found.targets = changes.targets;
+    (found.in_benchmarks, found.targets) = changes
+        .targets
+        .into_iter()
+        .partition(|target| project.is_shared(&target.path));
     found.unattributed.extend(changes.unattributed);
     Ok(found)
 }
@@ -142,7 +148,7 @@ fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
     fs::read(checkout.join(path)).ok()
 }
 
-/// All Python files of head's code and tests, with the names that they are imported by.
+/// All Python files of head's code, tests and benchmarks, with the names that they are imported by.
 fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<ModuleFile> {
     let roots = project.roots();
     let paths: BTreeSet<String> = roots
@@ -151,7 +157,13 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
             let below = files.below(root).map(|path| join(root, path));
             below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
         })
-        .filter(|path| path.ends_with(".py") && !project.is_shared(path))
+        .chain(
+            files
+                .below("")
+                .filter(|path| project.is_shared(path))
+                .map(str::to_owned),
+        )
+        .filter(|path| path.ends_with(".py"))
         .collect();
     paths
         .into_iter()
@@ -229,20 +241,18 @@ pub(crate) fn name_targets(
                 ),
             );
         };
-        let mut known: BTreeMap<String, (u32, u32)> = BTreeMap::new();
-        let mut exists = false;
-        for side in Side::BOTH {
-            if let Some(source) = read(checkouts.get(side), path) {
-                exists = true;
-                let functions = source::functions_of(&source).map_err(|error| {
-                    Failure::usage(format!(
-                        "--functions: on {side}, `{path}` cannot be parsed: {error}"
-                    ))
-                })?;
-                known.extend(functions);
-            }
-        }
-        if !exists {
+        let known: PerSide<Option<BTreeMap<String, (u32, u32)>>> = PerSide::try_from_fn(|side| {
+            let Some(source) = read(checkouts.get(side), path) else {
+                return Ok(None);
+            };
+            let functions = source::functions_of(&source).map_err(|error| {
+                Failure::usage(format!(
+                    "--functions: on {side}, `{path}` cannot be parsed: {error}"
+                ))
+            })?;
+            Ok(Some(functions))
+        })?;
+        if known == PerSide::default() {
             let python: Vec<&str> = files.below("").filter(|path| path.ends_with(".py")).collect();
             return Err(
                 Failure::usage(format!("--functions: there is no file `{path}` at either ref"))
@@ -258,18 +268,38 @@ pub(crate) fn name_targets(
                 targets.extend(matching.into_iter().cloned());
                 continue;
             }
-            let Some((qualname, lines)) = known.iter().find(|(qualname, _)| is_called(qualname, name)) else {
+            let found_on = |side: Side| {
+                let functions = known.get(side).iter().flatten();
+                functions
+                    .filter(|(qualname, _)| is_called(qualname, name))
+                    .map(|(qualname, lines)| (qualname.clone(), *lines))
+                    .next()
+            };
+            let Some((qualname, lines)) = found_on(Side::Head).or_else(|| found_on(Side::Base)) else {
+                let all: BTreeSet<&str> = Side::BOTH
+                    .into_iter()
+                    .flat_map(|side| known.get(side).iter().flatten())
+                    .map(|(qualname, _)| qualname.as_str())
+                    .collect();
                 return Err(Failure::usage(format!(
                     "--functions: `{path}` has no function `{name}` at either ref"
                 ))
-                .near(name, known.keys().map(String::as_str)));
+                .near(name, all));
+            };
+            let place_on = |side: Side| {
+                found_on(side).map(|(qualname, lines)| FunctionPlace {
+                    path: path.to_owned(),
+                    qualname,
+                    line: lines.0,
+                })
             };
             targets.push(TargetFunction {
                 path: path.to_owned(),
-                qualname: qualname.clone(),
+                qualname,
                 change: None,
-                lines: *lines,
+                lines,
                 detail: Some("named by --functions".to_owned()),
+                places: PerSide::new(place_on(Side::Base), place_on(Side::Head)),
                 reached_by: Vec::new(),
             });
         }

@@ -4,46 +4,37 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{
-    Missing, MissingReason, PerSide, Revision, Side, TargetFunction, Warning, WarningCode,
-};
-use deadheat_core::protocol::{self, HelloRequest};
-use deadheat_core::report::{
-    self, Machine, Plan, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
-};
-use deadheat_core::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES, Threshold};
+use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
+use deadheat_core::profile::ProfileSample;
+use deadheat_core::protocol::{self, HelloRequest, TracePurpose, TraceRequest};
+use deadheat_core::report::{self, Plan, Python, Report, Selection, SelectionRule};
 
 use crate::Installation;
 use crate::benchmarks;
 use crate::changes::{self, Differences};
 use crate::config::Config;
 use crate::cores::{Cores, Pinning};
+use crate::draft::{Draft, conclude};
 use crate::environment;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::git::{Git, TreeEntry, Untracked};
 use crate::interpreter::{Candidates, Interpreter};
 use crate::interrupt::Interrupt;
-use crate::measure::{self, Measured};
+use crate::measure;
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
+use crate::overlay;
+use crate::profile;
 use crate::progress::Progress;
-use crate::project::{Files, Project, file_name, join, normalize, shown};
+use crate::project::{Files, Project, file_name, join, shown};
+use crate::reach;
 use crate::revisions;
+use crate::selection::{self, Selected};
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
 use crate::walk::{Schedule, StoppedBy};
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
-
-const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
-/// Untracked files of the working tree beyond this are more likely data than code.
-const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
-/// A side that is this busy while it should wait slows the other one down.
-const BUSY_SHARE: f64 = 0.1;
-/// Samples shorter than this say little.
-const SHORT_SAMPLE_NS: u64 = 20_000;
-/// What a generated version file is called.
-const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
 
 pub(crate) fn run(
     options: &CompareOptions,
@@ -95,74 +86,6 @@ pub(crate) fn run(
     };
     output::write_report(&draft.report, &options.outputs)?;
     Ok(exit)
-}
-
-/// The report as far as it is known.
-struct Draft {
-    report: Report,
-}
-
-impl Draft {
-    fn new(options: &CompareOptions, config: &Config, revisions: PerSide<Revision>) -> Self {
-        let seed = options.seed.unwrap_or_else(drawn_seed);
-        let threshold_percent = options
-            .threshold_percent
-            .or(config.threshold)
-            .unwrap_or(DEFAULT_THRESHOLD_PERCENT);
-        Draft {
-            report: Report {
-                schema_version: SCHEMA_VERSION,
-                tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-                partial: false,
-                revisions,
-                settings: Settings {
-                    threshold_percent,
-                    confidence_level: CONFIDENCE_LEVEL,
-                    replicates: options.replicates,
-                    timeout_seconds: options.timeout.as_secs_f64(),
-                    benchmarks_root: None,
-                    benchmarks_from: "head".to_owned(),
-                    keyword: options.keyword.clone(),
-                    all: options.all,
-                    module_roots: Vec::new(),
-                    tests_root: None,
-                    injected: config.inject.iter().chain(&options.inject).cloned().collect(),
-                },
-                seed,
-                machine: Machine {
-                    system: std::env::consts::OS.to_owned(),
-                    architecture: std::env::consts::ARCH.to_owned(),
-                    processor: processor_name(),
-                    cores: std::thread::available_parallelism().map_or(1, usize::from),
-                    pinned_core: None,
-                },
-                python: None,
-                target_functions: Vec::new(),
-                selection: Selection {
-                    rule: SelectionRule::All,
-                    reason: "every benchmark".to_owned(),
-                },
-                plan: None,
-                summary: Summary {
-                    counts: report::count(&[], &[]),
-                    total: None,
-                    geometric_mean: None,
-                },
-                comparisons: Vec::new(),
-                missing: Vec::new(),
-                warnings: Vec::new(),
-            },
-        }
-    }
-
-    fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
-        self.report.warnings.push(Warning {
-            code,
-            message: message.to_owned(),
-            hint: hint.map(str::to_owned),
-            benchmark: None,
-        });
-    }
 }
 
 /// What one run is given.
@@ -268,9 +191,15 @@ impl Setting<'_> {
         let checkouts = PerSide::new(workspace.worktree(Side::Base), workspace.worktree(Side::Head));
         let mut paths = changed_paths.clone();
         if draft.report.revisions.head.dirty {
-            paths.extend(self.lay_working_tree_over(project, checkouts.head)?);
+            paths.extend(overlay::lay_working_tree_over(self.git, project, checkouts.head)?);
         }
-        self.copy_generated(project, checkouts, draft)?;
+        for path in overlay::copy_generated(self.git, project, checkouts)? {
+            draft.warn(
+                WarningCode::GeneratedFileCopied,
+                &format!("`{path}`, which git ignores, was copied from the working tree into both worktrees"),
+                None,
+            );
+        }
         self.go_on()?;
 
         progress.step("comparing the code");
@@ -280,8 +209,15 @@ impl Setting<'_> {
             Some(asked) => changes::name_targets(asked, &differences.targets, files, checkouts)?,
             None => differences.targets.clone(),
         };
-        draft.report.selection = selection(self.options, &differences, &draft.report.target_functions);
-        if draft.report.selection.rule == SelectionRule::NothingChanged {
+        let mut differences = differences;
+        if self.options.functions.is_some() {
+            differences.in_benchmarks.clear();
+        }
+        if selection::is_nothing_changed(self.options, &differences, &draft.report.target_functions) {
+            draft.report.selection = Selection {
+                rule: SelectionRule::NothingChanged,
+                reason: "no code that a benchmark could run differs".to_owned(),
+            };
             draft.warn(
                 WarningCode::NothingChanged,
                 "no code that a benchmark could run differs between the two revisions",
@@ -295,6 +231,7 @@ impl Setting<'_> {
         let mut stage = Stage {
             setting: self,
             briefing: Briefing {
+                trace: None,
                 hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
                     protocol: protocol::VERSION,
                     worktree: checkouts.get(side).display().to_string(),
@@ -342,7 +279,7 @@ impl Setting<'_> {
             }
             benchmarks::share_head_benchmarks(root, checkouts)?;
         }
-        self.inject(project, files, checkouts)?;
+        overlay::inject(self.git, self.options, self.config, project, files, checkouts)?;
         stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.head);
         let collecting = Instant::now();
         let shared = PerSide::try_from_fn(|side| {
@@ -384,9 +321,15 @@ impl Setting<'_> {
             ));
         }
 
+        let looking = Instant::now();
+        let runnable = self.select(draft, &mut stage, &differences, runnable, project, progress)?;
         if self.options.task == Task::Plan {
-            draft.report.plan =
-                Some(self.plan(&mut stage, &runnable, collecting, progress, draft.report.seed)?);
+            let before = collecting + looking.elapsed();
+            draft.report.plan = Some(self.plan(&mut stage, &runnable, before, progress, draft)?);
+            return Ok(Exit::Done);
+        }
+        if runnable.is_empty() {
+            draft.report.summary.counts = report::count(&[], &draft.report.missing);
             return Ok(Exit::Done);
         }
         let cores = Cores::choose(self.options.pinning)?;
@@ -409,18 +352,133 @@ impl Setting<'_> {
         )?;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && !measured.replicates.is_empty() && !self.options.all {
-            return Err(Failure::nothing_measured(
-                "no benchmark imported the project's code from the worktrees: what was timed is not the change",
-            )
-            .hint(
-                "is module-root in pyproject.toml right, and is no other copy of the project installed? where the \
-                 benchmarks run the code in other processes, --all measures all the same",
-            )
-            .into());
+            return Err(not_imported());
         }
         let exit = conclude(draft, runnable, measured, &base_own);
         tidy(draft);
+        if exit == Exit::Done {
+            return self.explain_by_function(draft, &mut stage, progress);
+        }
         Ok(exit)
+    }
+
+    /// The benchmarks that are measured, by what they run.
+    fn select(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage<'_>,
+        differences: &Differences,
+        runnable: Vec<String>,
+        project: &Project,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Vec<String>> {
+        let targets = &mut draft.report.target_functions;
+        let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
+        let reach = if watched.is_empty() {
+            None
+        } else {
+            progress.step("looking which benchmarks run what changed");
+            let briefing = stage.tracing(TracePurpose::Reach, &watched);
+            let schedule = Schedule {
+                replicates: 1,
+                seed: draft.report.seed,
+                until: self.until,
+            };
+            let looked = reach::look(
+                &schedule,
+                &briefing,
+                &runnable,
+                &mut stage.launcher,
+                &mut |event| {
+                    progress.passing("looking at", event);
+                },
+            );
+            Some(looked.map_err(|error| self.explain(error, project))?)
+        };
+        if let Some(reach) = &reach {
+            if reach.stopped.is_some() {
+                self.go_on()?;
+                return Err(Failure::stopped().into());
+            }
+            for (number, target) in targets.iter_mut().enumerate() {
+                target.reached_by = reach.of_function(number, &runnable);
+            }
+            let is_imported = reach.project_modules.base > 0 && reach.project_modules.head > 0;
+            let is_quiet = reach.problem.is_none() && reach.not_reached.len() == runnable.len();
+            if is_quiet && !is_imported && !self.options.all {
+                return Err(not_imported());
+            }
+        }
+        let Selected {
+            selection,
+            benchmarks,
+            missing,
+            warnings,
+        } = selection::select(self.options, differences, targets, reach.as_ref(), runnable);
+        draft.report.selection = selection;
+        draft.report.missing.extend(missing);
+        draft.report.warnings.extend(warnings);
+        Ok(benchmarks)
+    }
+
+    /// Adds the breakdown by function. The verdicts stand without it.
+    fn explain_by_function(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage<'_>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Exit> {
+        let Report {
+            target_functions,
+            comparisons,
+            summary,
+            seed,
+            ..
+        } = &mut draft.report;
+        if target_functions.is_empty() {
+            return Ok(Exit::Done);
+        }
+        progress.step("profiling the changed functions");
+        let watched: Vec<&TargetFunction> = target_functions.iter().collect();
+        let briefing = stage.tracing(TracePurpose::Profile, &watched);
+        let benchmarks: Vec<String> = comparisons.iter().map(|row| row.benchmark.clone()).collect();
+        let schedule = Schedule {
+            replicates: profile::REPLICATES,
+            seed: *seed,
+            until: self.until,
+        };
+        let profiles = profile::record::<ProfileSample>(
+            &schedule,
+            &briefing,
+            &benchmarks,
+            &mut stage.launcher,
+            &mut |event| {
+                progress.passing("profiling", event);
+            },
+        )?;
+        report::explain(target_functions, &profiles.replicates, comparisons, summary);
+        if let Some(problem) = &profiles.problem {
+            draft.warn(
+                WarningCode::NotProfiled,
+                &format!("the breakdown by function is missing or not complete: {problem}"),
+                Some("the verdicts do not depend on it"),
+            );
+        }
+        let Some(by) = profiles.stopped else {
+            return Ok(Exit::Done);
+        };
+        draft.report.partial = true;
+        let by = match by {
+            StoppedBy::User => "by the user".to_owned(),
+            StoppedBy::Timeout => "by --timeout".to_owned(),
+            StoppedBy::Worker(side) => format!("because pytest no longer starts on {side}"),
+        };
+        draft.warn(
+            WarningCode::NotProfiled,
+            &format!("the breakdown by function was stopped {by}; the verdicts were complete by then"),
+            None,
+        );
+        Ok(Exit::StoppedEarly)
     }
 
     /// All files at either revision, and the paths that differ.
@@ -524,120 +582,6 @@ impl Setting<'_> {
         Ok(())
     }
 
-    /// Brings the uncommitted state into head's worktree and returns the paths that it changed.
-    fn lay_working_tree_over(&self, project: &Project, head: &Path) -> anyhow::Result<Vec<String>> {
-        let top = self.git.top();
-        let mut paths = self.git.uncommitted_paths()?;
-        let mut untracked = self
-            .git
-            .untracked_paths(Untracked::NotIgnored, &project.roots())?;
-        // Another repository inside this one, which git names as a folder.
-        untracked.retain(|path| !path.ends_with('/'));
-        let sizes = files::sizes(top, &untracked);
-        let total: u64 = sizes.iter().map(|(size, _)| size).sum();
-        if total > MOST_UNTRACKED_BYTES {
-            let largest: Vec<String> = sizes
-                .iter()
-                .take(5)
-                .map(|(size, path)| format!("{path} ({} KiB)", size >> 10))
-                .collect();
-            return Err(Failure::usage(format!(
-                "--working-tree: the untracked files hold {} MiB, more than 10 MiB: {}",
-                total >> 20,
-                largest.join(", ")
-            ))
-            .hint("commit them, move them away, or let git ignore them")
-            .into());
-        }
-        paths.extend(untracked);
-        for path in &paths {
-            files::replace(top, head, path)?;
-        }
-        Ok(paths)
-    }
-
-    /// Version files that a build generates and git ignores are the same for both sides; without them, the package
-    /// often cannot be imported.
-    fn copy_generated(
-        &self,
-        project: &Project,
-        checkouts: PerSide<&Path>,
-        draft: &mut Draft,
-    ) -> anyhow::Result<()> {
-        let ignored = self
-            .git
-            .untracked_paths(Untracked::Ignored, &project.module_roots)?;
-        for path in ignored {
-            if !GENERATED.contains(&file_name(&path)) {
-                continue;
-            }
-            let mut copied = false;
-            for side in Side::BOTH {
-                if !checkouts.get(side).join(&path).exists() {
-                    files::replace(self.git.top(), checkouts.get(side), &path)?;
-                    copied = true;
-                }
-            }
-            if copied {
-                draft.warn(
-                    WarningCode::GeneratedFileCopied,
-                    &format!(
-                        "`{path}`, which git ignores, was copied from the working tree into both worktrees"
-                    ),
-                    None,
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn inject(&self, project: &Project, files: &Files, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
-        let top = self.git.top();
-        let typed = self
-            .options
-            .inject
-            .iter()
-            .map(|path| (&self.options.folder, path));
-        let configured = self.config.inject.iter().map(|path| (&self.config.folder, path));
-        for (folder, path) in configured.chain(typed) {
-            let absolute = folder.join(path);
-            let inside = absolute
-                .strip_prefix(top)
-                .ok()
-                .and_then(|path| normalize(&path.to_string_lossy()))
-                .filter(|path| !path.is_empty() && !path.split('/').any(|part| part == ".git"));
-            let Some(inside) = inside else {
-                return Err(
-                    Failure::usage(format!("--inject {path}: it lies outside the repository"))
-                        .hint("only files of the working tree can be injected")
-                        .into(),
-                );
-            };
-            let from = top.join(&inside);
-            if std::fs::symlink_metadata(&from).is_err() {
-                return Err(
-                    Failure::usage(format!("--inject {path}: there is no such file or folder"))
-                        .hint("it is relative to the folder that deadheat is started in")
-                        .into(),
-                );
-            }
-            let is_measured = |path: &str| {
-                path.ends_with(".py") && crate::project::is_inside(path, &inside) && project.is_code(path)
-            };
-            if let Some(code) = files.below("").find(|path| is_measured(path)) {
-                return Err(Failure::usage(format!(
-                    "--inject {path}: it holds code that is measured (`{code}`), and both sides would run the same"
-                ))
-                .hint("inject what git ignores, file by file where it lies beside tracked code")
-                .into());
-            }
-            for side in Side::BOTH {
-                files::replace(top, checkouts.get(side), &inside)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Adds what would help to a failed import: a module that exists in the working tree alone, because git ignores
     /// it, is what a fresh checkout lacks most often.
     fn explain(&self, error: anyhow::Error, project: &Project) -> anyhow::Error {
@@ -714,14 +658,14 @@ impl Setting<'_> {
         &self,
         stage: &mut Stage<'_>,
         runnable: &[String],
-        collecting: Duration,
+        before: Duration,
         progress: &mut Progress,
-        seed: u64,
+        draft: &Draft,
     ) -> anyhow::Result<Plan> {
         progress.step("trying every benchmark once");
         let schedule = Schedule {
             replicates: 1,
-            seed,
+            seed: draft.report.seed,
             until: self.until,
         };
         let started = Instant::now();
@@ -735,7 +679,13 @@ impl Setting<'_> {
             },
         )?;
         let replicate = started.elapsed();
-        let total = collecting + replicate * u32::try_from(self.options.replicates).unwrap_or(u32::MAX);
+        let profiled = if draft.report.target_functions.is_empty() {
+            0
+        } else {
+            profile::REPLICATES
+        };
+        let pairs = u32::try_from(self.options.replicates + profiled).unwrap_or(u32::MAX);
+        let total = before + replicate * if runnable.is_empty() { 0 } else { pairs };
         Ok(Plan {
             benchmarks: runnable.to_vec(),
             estimated_seconds: total.as_secs_f64(),
@@ -803,6 +753,24 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// The same workers, watching.
+    fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
+        let extension = self.setting.installation.extension.display().to_string();
+        Briefing {
+            trace: Some(PerSide::new(Side::Base, Side::Head).map(|side| {
+                TraceRequest {
+                    purpose,
+                    extension: extension.clone(),
+                    functions: watched
+                        .iter()
+                        .map(|target| target.places.get(side).clone())
+                        .collect(),
+                }
+            })),
+            ..self.briefing.clone()
+        }
+    }
+
     /// What pytest collects on one side, in a process of its own. It also leaves the bytecode for those that follow.
     fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
         let left = self.setting.until.saturating_duration_since(Instant::now());
@@ -812,35 +780,22 @@ impl Stage<'_> {
     }
 }
 
+fn not_imported() -> anyhow::Error {
+    Failure::nothing_measured(
+        "no benchmark imported the project's code from the worktrees: what would be timed is not the change",
+    )
+    .hint(
+        "is module-root in pyproject.toml right, and is no other copy of the project installed? where the benchmarks \
+         run the code in other processes, --all measures all the same",
+    )
+    .into()
+}
+
 /// pytest's words with paths as the project knows them: the checkouts are gone when they are read.
 fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
     Side::BOTH.into_iter().fold(message.to_owned(), |message, side| {
         message.replace(&format!("{}/", checkouts.get(side).display()), "")
     })
-}
-
-fn selection(options: &CompareOptions, differences: &Differences, targets: &[TargetFunction]) -> Selection {
-    let all = |reason: String| Selection {
-        rule: SelectionRule::All,
-        reason,
-    };
-    if options.all {
-        return all("every benchmark, as asked (--all)".to_owned());
-    }
-    if let Some(first) = differences.unattributed.first() {
-        let more = match differences.unattributed.len() {
-            1 => String::new(),
-            count => format!(", and {} more such changes", count - 1),
-        };
-        return all(format!("every benchmark: `{}` {}{more}", first.path, first.what));
-    }
-    if targets.is_empty() {
-        return Selection {
-            rule: SelectionRule::NothingChanged,
-            reason: "no code that a benchmark could run differs".to_owned(),
-        };
-    }
-    all("every benchmark".to_owned())
 }
 
 fn found(targets: &[TargetFunction], differences: &Differences) -> String {
@@ -885,125 +840,4 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
         }
     };
     failure.into()
-}
-
-/// Turns what was measured into the report and the exit code.
-fn conclude(
-    draft: &mut Draft,
-    runnable: Vec<String>,
-    measured: Measured,
-    base_own: &BTreeSet<String>,
-) -> Exit {
-    let report = &mut draft.report;
-    let Measured {
-        mut replicates,
-        setbacks,
-        idle,
-        project_modules,
-        stopped,
-        last_words,
-    } = measured;
-    report.missing.extend(
-        setbacks
-            .into_iter()
-            .map(|setback| benchmarks::missing_after(setback, base_own)),
-    );
-    let known: BTreeSet<String> = report.missing.iter().map(|row| row.benchmark.clone()).collect();
-    let mut rows = Vec::new();
-    let mut short = 0;
-    for benchmark in runnable {
-        let replicates = replicates.remove(&benchmark).unwrap_or_default();
-        if replicates.len() < FEWEST_REPLICATES {
-            if !known.contains(&benchmark) {
-                report.missing.push(Missing {
-                    benchmark,
-                    side: None,
-                    reason: MissingReason::Unfinished,
-                    message: "the run ended before it was measured".to_owned(),
-                });
-            }
-            continue;
-        }
-        let mut warnings = Vec::new();
-        for side in Side::BOTH {
-            let share = idle.get(&benchmark).map_or(0.0, |idle| idle.get(side).share());
-            if share > BUSY_SHARE {
-                warnings.push(Warning {
-                    code: WarningCode::IdleSideBusy,
-                    message: format!(
-                        "{side} used the processor for {:.0} % of the time in which only {} should have run",
-                        share * 100.0,
-                        side.other()
-                    ),
-                    hint: Some(
-                        "a background thread or a server of the benchmark distorts both times".to_owned(),
-                    ),
-                    benchmark: Some(benchmark.clone()),
-                });
-            }
-        }
-        let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
-        if replicates
-            .iter()
-            .flat_map(|replicate| &replicate.pairs)
-            .all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
-        {
-            short += 1;
-        }
-        rows.push((benchmark, replicates, warnings));
-    }
-    let (comparisons, total, geometric_mean) =
-        report::judge(rows, Threshold::from_percent(report.settings.threshold_percent));
-    report.summary = Summary {
-        counts: report::count(&comparisons, &report.missing),
-        total,
-        geometric_mean,
-    };
-    report.comparisons = comparisons;
-    let measured_any = !report.comparisons.is_empty();
-    if short > 0 {
-        draft.warn(
-            WarningCode::FewSamples,
-            &format!("{short} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"),
-            Some("such times are mostly noise: give them more iterations, or raise --replicates"),
-        );
-    }
-    if measured_any && (project_modules.base == 0 || project_modules.head == 0) {
-        draft.warn(
-            WarningCode::ProjectNotImported,
-            "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
-             the benchmarks run it in other processes",
-            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
-        );
-    }
-    if let Some(by) = stopped {
-        draft.report.partial = true;
-        let message = match by {
-            StoppedBy::User => "stopped by the user before all replicates were done".to_owned(),
-            StoppedBy::Timeout => "stopped by --timeout before all replicates were done".to_owned(),
-            StoppedBy::Worker(side) => format!(
-                "stopped before all replicates were done: pytest started on {side} at first, and no longer does. Its last \
-                 words:\n{last_words}"
-            ),
-        };
-        draft.warn(WarningCode::StoppedEarly, &message, None);
-        return Exit::StoppedEarly;
-    }
-    if measured_any {
-        Exit::Done
-    } else {
-        Exit::NothingMeasured
-    }
-}
-
-fn drawn_seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    // Kept below 2^53, so that every reader of JSON reads the same number.
-    RandomState::new().hash_one(std::process::id()) >> 11
-}
-
-fn processor_name() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }

@@ -12,6 +12,7 @@ mod compare;
 mod config;
 mod cores;
 mod demo;
+mod draft;
 mod environment;
 mod failure;
 mod files;
@@ -21,9 +22,13 @@ mod interrupt;
 mod measure;
 mod options;
 mod output;
+mod overlay;
+mod profile;
 mod progress;
 mod project;
+mod reach;
 mod revisions;
+mod selection;
 mod session;
 mod walk;
 mod worker;
@@ -46,6 +51,8 @@ pub struct Installation {
     pub package_folder: PathBuf,
     /// The Python that runs deadheat.
     pub interpreter: PathBuf,
+    /// The native module that this is, which traced workers load, too.
+    pub extension: PathBuf,
 }
 
 impl Installation {

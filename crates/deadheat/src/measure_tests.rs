@@ -198,6 +198,7 @@ impl Script {
             loose_names: Vec::new(),
         };
         let briefing = Briefing {
+            trace: None,
             hello: PerSide::new(hello.clone(), hello),
             collect: ToCollect::default(),
             keyword: None,

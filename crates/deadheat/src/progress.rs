@@ -92,6 +92,14 @@ impl Progress {
         }
     }
 
+    /// A pass beside the measurement has come to a benchmark.
+    pub(crate) fn passing(&mut self, what: &str, event: Event<'_>) {
+        if let (Some(bar), Event::BenchmarkStarted { benchmark, done, of }) = (&self.bar, event) {
+            let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
+            bar.set_message(format!("{what} {name} ({} of {of})", done + 1));
+        }
+    }
+
     fn time_left(&self, done: usize, of: usize) -> Option<String> {
         let elapsed = self.started?.elapsed();
         if done == 0 {

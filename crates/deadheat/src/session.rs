@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deadheat_core::model::{PerSide, Side};
-use deadheat_core::protocol::{self, CollectionError, ForeignModule, HelloRequest, Reply, Request};
+use deadheat_core::protocol::{
+    self, CollectionError, ForeignModule, HelloRequest, Reply, Request, TraceRequest,
+};
 use deadheat_core::report::Python;
 
 use crate::failure::Failure;
@@ -19,6 +21,8 @@ pub(crate) trait Launch {
 #[derive(Clone, Debug)]
 pub(crate) struct Briefing {
     pub(crate) hello: PerSide<HelloRequest>,
+    /// What is watched, if anything: never in a process that is timed.
+    pub(crate) trace: Option<PerSide<TraceRequest>>,
     pub(crate) collect: ToCollect,
     pub(crate) keyword: Option<String>,
 }
@@ -47,6 +51,11 @@ pub(crate) struct Collection {
     /// As the process itself says; its path is the driver's to know.
     pub(crate) python: Python,
 }
+
+/// This interpreter cannot watch functions; timing does not need it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct CannotTrace(pub(crate) String);
 
 /// Why a worker could not be brought to the point where it can enter benchmarks.
 #[derive(Debug)]
@@ -124,6 +133,15 @@ impl Session {
                 .hint("install deadheat again: its parts are of different versions")
                 .into(),
             ));
+        }
+        if let Some(trace) = &briefing.trace {
+            match ask(&Request::Trace(trace.get(side).clone()))? {
+                Reply::Tracing { problem: None } => {}
+                Reply::Tracing {
+                    problem: Some(problem),
+                } => return Err(NotReady::Other(CannotTrace(problem).into())),
+                other => return Err(out_of_order(&other)),
+            }
         }
         let collected = ask(&Request::Collect {
             paths: vec![briefing.collect.root.clone()],

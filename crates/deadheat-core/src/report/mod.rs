@@ -3,12 +3,15 @@
 mod terminal;
 mod units;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Replicate, Revision, SideTime,
-    TargetFunction, Verdict, Warning,
+    Comparison, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason, Replicate, Revision,
+    SideTime, TargetFunction, Verdict, Warning,
 };
+use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub use terminal::{Style, render};
@@ -91,6 +94,8 @@ pub struct Selection {
 pub enum SelectionRule {
     /// Every benchmark that was collected.
     All,
+    /// Those that run a changed function.
+    Reached,
     /// None: nothing that a benchmark could feel has changed.
     NothingChanged,
 }
@@ -101,6 +106,10 @@ pub struct Summary {
     /// Of the sum of the benchmarks' times.
     pub total: Option<Judged>,
     pub geometric_mean: Option<Judged>,
+    /// The changed functions over all measured benchmarks, the most expensive first.
+    pub functions: Vec<FunctionComparison>,
+    /// As in a comparison, of the sum of the benchmarks' times.
+    pub unexplained_ns: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +173,8 @@ pub fn judge(
                 verdict,
                 reason,
                 replicates,
+                functions: Vec::new(),
+                unexplained_ns: None,
                 warnings,
             }
         })
@@ -205,6 +216,42 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
         .filter_map(|replicate| stats::median(replicate.pairs.iter().map(&time)));
     SideTime {
         median_ns: stats::median(medians).unwrap_or(f64::NAN),
+    }
+}
+
+/// Adds the breakdowns by function, from the profiles by benchmark.
+pub fn explain(
+    targets: &[TargetFunction],
+    profiles: &BTreeMap<String, Vec<ProfileReplicate>>,
+    comparisons: &mut [Comparison],
+    summary: &mut Summary,
+) {
+    let found: Vec<Breakdown> = comparisons
+        .iter()
+        .map(|comparison| profile::breakdown(targets, &[profiled(comparison, profiles)]))
+        .collect();
+    let all: Vec<Profiled<'_>> = comparisons
+        .iter()
+        .map(|comparison| profiled(comparison, profiles))
+        .collect();
+    let Breakdown {
+        functions,
+        unexplained_ns,
+    } = profile::breakdown(targets, &all);
+    (summary.functions, summary.unexplained_ns) = (functions, unexplained_ns);
+    for (comparison, breakdown) in comparisons.iter_mut().zip(found) {
+        (comparison.functions, comparison.unexplained_ns) = (breakdown.functions, breakdown.unexplained_ns);
+    }
+}
+
+fn profiled<'a>(
+    comparison: &'a Comparison,
+    profiles: &'a BTreeMap<String, Vec<ProfileReplicate>>,
+) -> Profiled<'a> {
+    Profiled {
+        replicates: profiles.get(&comparison.benchmark).map_or(&[], Vec::as_slice),
+        times: PerSide::new(comparison.base.median_ns, comparison.head.median_ns),
+        estimate: &comparison.estimate,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The report as a person reads it in a terminal. Everything can be read without colour; the answer stands last.
 
+mod functions;
+
 use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -31,6 +33,7 @@ pub fn render(report: &Report, style: Style) -> String {
     page.selection(report);
     page.plan(report);
     page.comparisons(report);
+    page.breakdowns(report);
     page.missing(&report.missing);
     page.warnings(report);
     page.answer(report);
@@ -119,7 +122,7 @@ impl Page {
     }
 
     fn selection(&mut self, report: &Report) {
-        if report.selection.rule == SelectionRule::All && !report.comparisons.is_empty() {
+        if report.selection.rule != SelectionRule::NothingChanged && !report.comparisons.is_empty() {
             let reason = plain(&report.selection.reason);
             self.text.push('\n');
             self.line(&format!("Measured: {reason}"));
@@ -157,15 +160,7 @@ impl Page {
             "speedup".to_owned(),
             "verdict".to_owned(),
         ];
-        let color = self.style.color;
-        table.set_header(headings.map(|heading| {
-            let cell = Cell::new(heading);
-            if color {
-                cell.add_attribute(Attribute::Bold)
-            } else {
-                cell
-            }
-        }));
+        table.set_header(headings.iter().map(|heading| self.title_cell(heading)));
         let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
         for comparison in &report.comparisons {
             let reason = comparison.reason.map(|reason| reason.to_string());
@@ -232,6 +227,15 @@ impl Page {
         self.table(table);
     }
 
+    fn title_cell(&self, title: &str) -> Cell {
+        let cell = Cell::new(title);
+        if self.style.color {
+            cell.add_attribute(Attribute::Bold)
+        } else {
+            cell
+        }
+    }
+
     fn cells(
         &self,
         times: Option<(f64, f64)>,
@@ -273,12 +277,23 @@ impl Page {
             return;
         }
         self.heading("Not measured");
+        // They are many, and nothing is wrong with them.
+        let (not_reached, missing): (Vec<&Missing>, Vec<&Missing>) = missing
+            .iter()
+            .partition(|row| row.reason == MissingReason::NotReached && !self.style.verbose);
+        match not_reached.len() {
+            0 => {}
+            1 => self.line(&format!("  not reached     {}", plain(&not_reached[0].benchmark))),
+            count => self.line(&format!(
+                "  not reached     {count} benchmarks, which run no changed function (-v lists them, --all measures them)"
+            )),
+        }
         let most = if self.style.verbose {
             usize::MAX
         } else {
             MOST_MISSING
         };
-        for row in missing.iter().take(most) {
+        for row in missing.iter().copied().take(most) {
             let side = match (row.reason, row.side) {
                 (MissingReason::Failed | MissingReason::Skipped, Some(side)) => format!(" on {side}"),
                 _ => String::new(),
@@ -364,6 +379,7 @@ impl Page {
             (counts.unchanged, "unchanged"),
             (counts.inconclusive, "inconclusive"),
             (counts.failed, "failed"),
+            (counts.not_reached, "not reached"),
         ] {
             if count > 0 {
                 parts.push(format!("{count} {word}"));

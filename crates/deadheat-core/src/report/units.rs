@@ -11,6 +11,12 @@ pub fn duration(nanoseconds: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
+/// The same with its sign: `+1.20 µs`, `-850 ns`.
+pub(super) fn signed_duration(nanoseconds: f64) -> String {
+    let sign = if nanoseconds < 0.0 { '-' } else { '+' };
+    format!("{sign}{}", duration(nanoseconds.abs()))
+}
+
 fn significant(value: f64) -> String {
     match value.abs() {
         value if value < 9.995 => format!("{value:.2}"),

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::SyntaxError;
 use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
-use crate::model::{Change, Side, TargetFunction};
+use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
 /// A Python file that differs between the revisions, as each of them has it.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Changes {
     pub unattributed: Vec<Unattributed>,
     pub syntax_errors: Vec<FileSyntaxError>,
     touched: BTreeMap<String, TouchedNames>,
+    /// Where base has the functions of the changed files that are the same on both sides, by head's place.
+    unchanged: BTreeMap<FunctionPlace, u32>,
 }
 
 /// Names of one module that do not mean on head what they meant on base.
@@ -91,14 +93,7 @@ pub fn compare(files: &[ChangedFile]) -> Changes {
             });
             continue;
         };
-        compare_functions(
-            &file.path,
-            &base,
-            &head,
-            &mut changes.targets,
-            &mut removed,
-            &mut added,
-        );
+        compare_functions(&file.path, &base, &head, &mut changes, &mut removed, &mut added);
         compare_statements(&file.path, &base, &head, &mut changes);
     }
     match_moved(removed, added, &mut changes.targets);
@@ -111,13 +106,28 @@ struct Found {
     function: FunctionCode,
 }
 
-fn target(path: &str, function: &FunctionCode, change: Change, detail: Option<String>) -> TargetFunction {
+fn place(path: &str, function: &FunctionCode) -> FunctionPlace {
+    FunctionPlace {
+        path: path.to_owned(),
+        qualname: function.qualname.clone(),
+        line: function.lines.0,
+    }
+}
+
+fn target(
+    path: &str,
+    function: &FunctionCode,
+    change: Change,
+    detail: Option<String>,
+    places: PerSide<Option<FunctionPlace>>,
+) -> TargetFunction {
     TargetFunction {
         path: path.to_owned(),
         qualname: function.qualname.clone(),
         change: Some(change),
         lines: function.lines,
         detail,
+        places,
         reached_by: Vec::new(),
     }
 }
@@ -130,7 +140,7 @@ fn compare_functions(
     path: &str,
     base: &ModuleCode,
     head: &ModuleCode,
-    targets: &mut Vec<TargetFunction>,
+    changes: &mut Changes,
     removed: &mut Vec<Found>,
     added: &mut Vec<Found>,
 ) {
@@ -150,13 +160,17 @@ fn compare_functions(
         before.retain(|function| {
             let same = after.iter().position(|other| other.code == function.code);
             if let Some(index) = same {
-                after.remove(index);
+                let on_head = after.remove(index);
+                changes.unchanged.insert(place(path, on_head), function.lines.0);
             }
             same.is_none()
         });
         let both = before.len().min(after.len());
-        for function in &after[..both] {
-            targets.push(target(path, function, Change::Modified, None));
+        for (old, new) in before.iter().zip(&after) {
+            let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
+            changes
+                .targets
+                .push(target(path, new, Change::Modified, None, places));
         }
         removed.extend(before[both..].iter().map(|function| found(function)));
         added.extend(after[both..].iter().map(|function| found(function)));
@@ -194,15 +208,21 @@ fn match_moved(mut removed: Vec<Found>, mut added: Vec<Found>, targets: &mut Vec
                 &new.function,
                 Change::Moved,
                 Some(format!("was {from}")),
+                PerSide::new(
+                    Some(place(&old.path, &old.function)),
+                    Some(place(&new.path, &new.function)),
+                ),
             ));
             false
         });
     }
     for old in &removed {
-        targets.push(target(&old.path, &old.function, Change::Removed, None));
+        let places = PerSide::new(Some(place(&old.path, &old.function)), None);
+        targets.push(target(&old.path, &old.function, Change::Removed, None, places));
     }
     for new in &added {
-        targets.push(target(&new.path, &new.function, Change::Added, None));
+        let places = PerSide::new(None, Some(place(&new.path, &new.function)));
+        targets.push(target(&new.path, &new.function, Change::Added, None, places));
     }
 }
 
@@ -337,8 +357,20 @@ impl Changes {
                     continue;
                 }
                 if let Some(reason) = names.reason_for(function) {
-                    self.targets
-                        .push(target(&file.path, function, Change::ModuleLevel, Some(reason)));
+                    let head = place(&file.path, function);
+                    // A file that is not among the changed ones has the same lines on both sides.
+                    let base = FunctionPlace {
+                        line: self.unchanged.get(&head).copied().unwrap_or(head.line),
+                        ..head.clone()
+                    };
+                    let places = PerSide::new(Some(base), Some(head));
+                    self.targets.push(target(
+                        &file.path,
+                        function,
+                        Change::ModuleLevel,
+                        Some(reason),
+                        places,
+                    ));
                 }
             }
         }

@@ -1,0 +1,475 @@
+//! From the samples of the profile pass to the breakdown by function. It explains, and never decides.
+//!
+//! A function's share comes from the traced iterations; its time is that share of the length which the timed, untraced
+//! iterations gave the benchmark. So the two tables of a report never contradict each other, and a machine that was
+//! slower during one of the passes does not show.
+
+use crate::model::{CallProfile, Estimate, FunctionComparison, PerSide, ProfileNote, Side, TargetFunction};
+use crate::protocol::FunctionSample;
+use crate::stats::{self, LogEstimate};
+
+/// A time is not given where the probes took more than this many times of it: an error of a tenth in their calibrated
+/// cost would be an error of a quarter in the time.
+const MOST_PROBES: f64 = 2.5;
+
+/// One sample of the profile pass on one side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProfileSample {
+    pub iterations: u64,
+    /// Without what watching cost.
+    pub length_ns: f64,
+    /// Functions that were left without having been entered last.
+    pub unbalanced: u64,
+    pub functions: Vec<FunctionSample>,
+}
+
+/// What one pair of traced processes recorded of one benchmark.
+pub type ProfileReplicate = PerSide<Vec<ProfileSample>>;
+
+/// The profiles of one benchmark with what the timed pass found of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Profiled<'a> {
+    pub replicates: &'a [ProfileReplicate],
+    /// Nanoseconds of one timed iteration.
+    pub times: PerSide<f64>,
+    /// Of the benchmark as a whole.
+    pub estimate: &'a Estimate,
+}
+
+/// What a set of functions explains of the difference between the sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Breakdown {
+    /// The most expensive first.
+    pub functions: Vec<FunctionComparison>,
+    /// The change of the benchmarks' time that is not the functions' own; null where nothing was profiled.
+    pub unexplained_ns: Option<f64>,
+}
+
+/// One function's figures in one replicate on one side, summed over benchmarks, in nanoseconds of the timed pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    calls: f64,
+    total: f64,
+    total_probes: f64,
+    own: f64,
+    own_probes: f64,
+    is_calls_only: bool,
+}
+
+/// The functions of one benchmark, or of several together: then times are sums over the benchmarks' iterations.
+pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Breakdown {
+    let names = names(targets);
+    let benchmarks: Vec<&Profiled<'_>> = benchmarks
+        .iter()
+        .filter(|one| !one.replicates.is_empty())
+        .collect();
+    if benchmarks.is_empty() {
+        return Breakdown::default();
+    }
+    let length = PerSide::new(Side::Base, Side::Head)
+        .map(|side| benchmarks.iter().map(|one| one.times.get(side)).sum::<f64>());
+    let is_unbalanced = benchmarks
+        .iter()
+        .flat_map(|one| one.replicates)
+        .flat_map(|replicate| replicate.base.iter().chain(&replicate.head))
+        .any(|sample| sample.unbalanced > 0);
+    let mut functions = Vec::new();
+    let mut explained = 0.0;
+    for (number, target) in targets.iter().enumerate() {
+        let figures = PerSide::new(Side::Base, Side::Head).map(|side| figures(&benchmarks, number, side));
+        let sides = PerSide::new(Side::Base, Side::Head).map(|side| {
+            let figures = figures.get(side);
+            let ran = figures.iter().any(|one| one.calls > 0.0 || one.total > 0.0);
+            ran.then(|| call_profile(figures, *length.get(side)))
+        });
+        if sides.base.is_none() && sides.head.is_none() {
+            continue;
+        }
+        let own = |profile: &Option<CallProfile>| {
+            profile
+                .as_ref()
+                .and_then(|profile| profile.self_ns)
+                .unwrap_or(0.0)
+        };
+        explained += own(&sides.head) - own(&sides.base);
+        let present = || [&sides.base, &sides.head].into_iter().flatten();
+        let calls_only = Side::BOTH
+            .into_iter()
+            .any(|side| figures.get(side).iter().any(|one| one.is_calls_only));
+        let note = if calls_only {
+            Some(ProfileNote::CallsOnly)
+        } else if present().any(|profile| profile.total_ns.is_none() || profile.self_ns.is_none()) {
+            Some(ProfileNote::MostlyProbe)
+        } else if is_unbalanced {
+            Some(ProfileNote::Unbalanced)
+        } else {
+            None
+        };
+        let has_times = present().all(|profile| profile.total_ns.is_some());
+        functions.push(FunctionComparison {
+            name: names[number].clone(),
+            qualname: target.qualname.clone(),
+            path: target.path.clone(),
+            change: target.change,
+            estimate: if has_times {
+                ratio(&benchmarks, number)
+            } else {
+                None
+            },
+            base: sides.base,
+            head: sides.head,
+            note,
+        });
+    }
+    functions.sort_by(|a, b| b.weight_ns().total_cmp(&a.weight_ns()));
+    Breakdown {
+        functions,
+        unexplained_ns: Some(length.head - length.base - explained),
+    }
+}
+
+/// One function's figures by replicate; benchmarks with fewer replicates bound their number.
+fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figures> {
+    let count = benchmarks
+        .iter()
+        .map(|one| one.replicates.len())
+        .min()
+        .unwrap_or(0);
+    (0..count)
+        .map(|replicate| {
+            let mut sum = Figures::default();
+            for one in benchmarks {
+                let samples = one.replicates[replicate].get(side);
+                let length: f64 = samples.iter().map(|sample| sample.length_ns).sum();
+                let iterations: u64 = samples.iter().map(|sample| sample.iterations).sum();
+                let scale = if length > 0.0 {
+                    one.times.get(side) / length
+                } else {
+                    0.0
+                };
+                let rows = samples.iter().flat_map(|sample| &sample.functions);
+                for row in rows.filter(|row| row.function == number) {
+                    sum.calls += row.calls as f64 / iterations.max(1) as f64;
+                    sum.total += row.total_ns.unwrap_or(0.0) * scale;
+                    sum.total_probes += row.total_probe_ns * scale;
+                    sum.own += row.self_ns.unwrap_or(0.0) * scale;
+                    sum.own_probes += row.self_probe_ns * scale;
+                    sum.is_calls_only |= row.total_ns.is_none();
+                }
+            }
+            sum
+        })
+        .collect()
+}
+
+fn call_profile(figures: &[Figures], length: f64) -> CallProfile {
+    let middle = |of: fn(&Figures) -> f64| stats::median(figures.iter().map(of)).unwrap_or(0.0);
+    let is_calls_only = figures.iter().any(|one| one.is_calls_only);
+    let told = |time: f64, probes: f64| {
+        let is_told = !is_calls_only && time > 0.0 && probes <= MOST_PROBES * time;
+        is_told.then_some(time)
+    };
+    let probes = middle(|one| one.total_probes);
+    let total_ns = told(middle(|one| one.total), probes);
+    let self_ns = told(middle(|one| one.own), middle(|one| one.own_probes));
+    let count = figures.len().max(1) as f64;
+    CallProfile {
+        calls: figures.iter().map(|one| one.calls).sum::<f64>() / count,
+        total_ns,
+        self_ns,
+        share: total_ns.map(|time| time / length),
+        self_share: self_ns.map(|time| time / length),
+        probe_ns: probes,
+    }
+}
+
+/// Head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the benchmarks,
+/// each with its own uncertainty.
+fn ratio(benchmarks: &[&Profiled<'_>], number: usize) -> Option<Estimate> {
+    let [base, head] = Side::BOTH.map(|side| figures(benchmarks, number, side));
+    let whole = |side: Side| benchmarks.iter().map(|one| one.times.get(side)).sum::<f64>();
+    let medians = (whole(Side::Head) / whole(Side::Base)).ln();
+    let logs: Option<Vec<f64>> = base
+        .iter()
+        .zip(&head)
+        .map(|(base, head)| {
+            (base.total > 0.0 && head.total > 0.0).then(|| (head.total / base.total).ln() - medians)
+        })
+        .collect();
+    let shares = stats::estimate(&logs?)?;
+    // The benchmarks' own uncertainty, weighed by their part of the function's time.
+    let weights: Vec<f64> = benchmarks
+        .iter()
+        .map(|one| {
+            let alone = figures(&[one], number, Side::Base);
+            stats::median(alone.iter().map(|figures| figures.total)).unwrap_or(0.0)
+        })
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    let variance = |of: fn(&Estimate) -> f64| -> f64 {
+        let parts = benchmarks.iter().zip(&weights);
+        parts
+            .map(|(one, weight)| (weight / sum * of(one.estimate)).powi(2))
+            .sum()
+    };
+    let half_width = |estimate: &Estimate| {
+        let interval = estimate.confidence_interval;
+        (interval.upper_bound / interval.lower_bound).ln() / 2.0
+    };
+    let combined = LogEstimate {
+        center: shares.center + medians,
+        standard_error: (shares.standard_error.powi(2) + variance(|estimate| estimate.standard_error)).sqrt(),
+        half_width: (shares.half_width.powi(2) + variance(half_width)).sqrt(),
+        p_value: shares.p_value,
+    };
+    Some(combined.to_estimate())
+}
+
+/// A short name for each function that no other one has: the qualified name, with its file where two have the same.
+pub fn names(targets: &[TargetFunction]) -> Vec<String> {
+    let forms: [fn(&TargetFunction) -> String; 4] = [
+        |target| target.qualname.replace(".<locals>.", "."),
+        |target| format!("{}:{}", file_name(&target.path), target.qualname),
+        |target| format!("{}:{}", target.path, target.qualname),
+        |target| format!("{}:{}:{}", target.path, target.lines.0, target.qualname),
+    ];
+    let mut names: Vec<String> = targets.iter().map(forms[0]).collect();
+    for form in &forms[1..] {
+        let before = names.clone();
+        for (index, name) in names.iter_mut().enumerate() {
+            if before.iter().filter(|other| **other == before[index]).count() > 1 {
+                *name = form(&targets[index]);
+            }
+        }
+    }
+    names
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Change, ConfidenceInterval};
+
+    fn target(path: &str, qualname: &str, line: u32) -> TargetFunction {
+        TargetFunction {
+            path: path.to_owned(),
+            qualname: qualname.to_owned(),
+            change: Some(Change::Modified),
+            lines: (line, line),
+            detail: None,
+            places: PerSide::default(),
+            reached_by: Vec::new(),
+        }
+    }
+
+    fn estimate(point: f64) -> Estimate {
+        LogEstimate {
+            center: point.ln(),
+            standard_error: 0.001,
+            half_width: 0.003,
+            p_value: 0.0,
+        }
+        .to_estimate()
+    }
+
+    fn row(function: usize, calls: u64, total: f64, own: f64, probes: f64) -> FunctionSample {
+        FunctionSample {
+            function,
+            calls,
+            total_ns: Some(total),
+            total_probe_ns: probes,
+            self_ns: Some(own),
+            self_probe_ns: probes,
+        }
+    }
+
+    fn sample(length_ns: f64, functions: Vec<FunctionSample>) -> Vec<ProfileSample> {
+        vec![ProfileSample {
+            iterations: 10,
+            length_ns,
+            unbalanced: 0,
+            functions,
+        }]
+    }
+
+    #[test]
+    fn shares_of_the_traced_pass_are_times_of_the_timed_one() {
+        let targets = [target("a.py", "f", 1), target("a.py", "g", 5)];
+        // The machine was twice as slow while head was traced: nothing of it shows.
+        let replicate = PerSide::new(
+            sample(
+                10_000.0,
+                vec![
+                    row(0, 10, 8_000.0, 5_000.0, 100.0),
+                    row(1, 20, 3_000.0, 3_000.0, 100.0),
+                ],
+            ),
+            sample(
+                10_000.0,
+                vec![
+                    row(0, 10, 6_000.0, 3_000.0, 100.0),
+                    row(1, 20, 3_000.0, 3_000.0, 100.0),
+                ],
+            ),
+        );
+        let found = breakdown(
+            &targets,
+            &[Profiled {
+                replicates: &[replicate.clone(), replicate],
+                times: PerSide::new(1_000.0, 500.0),
+                estimate: &estimate(0.5),
+            }],
+        );
+        let [f, g] = &found.functions[..] else { panic!() };
+        let (base, head) = (f.base.as_ref().unwrap(), f.head.as_ref().unwrap());
+        assert_eq!(
+            (base.calls, base.total_ns, base.share),
+            (1.0, Some(800.0), Some(0.8))
+        );
+        assert_eq!(
+            (head.total_ns, head.self_ns, head.self_share),
+            (Some(300.0), Some(150.0), Some(0.3))
+        );
+        assert_eq!(g.base.as_ref().unwrap().total_ns, Some(300.0));
+        let ratio = f.estimate.unwrap();
+        assert!((ratio.point_estimate - 0.375).abs() < 1e-12);
+        // Both replicates agree: what is left is the uncertainty of the timed pass.
+        let ConfidenceInterval {
+            lower_bound,
+            upper_bound,
+            ..
+        } = ratio.confidence_interval;
+        assert!(((upper_bound / lower_bound).ln() - 0.006).abs() < 1e-9);
+        // f's own time fell by 350, g's by 150.
+        assert!((found.unexplained_ns.unwrap() - 0.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_function_that_one_side_lacks_has_no_ratio_and_counts_as_explained() {
+        let targets = [target("a.py", "new", 1)];
+        let replicate = PerSide::new(
+            sample(10_000.0, vec![]),
+            sample(10_000.0, vec![row(0, 30, 5_000.0, 5_000.0, 10.0)]),
+        );
+        let found = breakdown(
+            &targets,
+            &[Profiled {
+                replicates: &[replicate.clone(), replicate],
+                times: PerSide::new(1_000.0, 1_500.0),
+                estimate: &estimate(1.5),
+            }],
+        );
+        assert_eq!(found.functions[0].base, None);
+        assert_eq!(found.functions[0].head.as_ref().unwrap().calls, 3.0);
+        assert_eq!(found.functions[0].estimate, None);
+        assert!((found.unexplained_ns.unwrap() - -250.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_time_that_is_mostly_probe_is_not_made_up() {
+        let targets = [target("a.py", "tiny", 1)];
+        let replicate = PerSide::new(
+            sample(10_000.0, vec![row(0, 10, 100.0, 100.0, 251.0)]),
+            sample(10_000.0, vec![row(0, 10, 100.0, -5.0, 249.0)]),
+        );
+        let found = breakdown(
+            &targets,
+            &[Profiled {
+                replicates: &[replicate],
+                times: PerSide::new(1_000.0, 1_000.0),
+                estimate: &estimate(1.0),
+            }],
+        );
+        let tiny = &found.functions[0];
+        assert_eq!(tiny.note, Some(ProfileNote::MostlyProbe));
+        let base = tiny.base.as_ref().unwrap();
+        assert_eq!((base.calls, base.total_ns, base.share), (1.0, None, None));
+        assert_eq!(tiny.head.as_ref().unwrap().total_ns, Some(10.0));
+        assert_eq!(tiny.head.as_ref().unwrap().self_ns, None);
+    }
+
+    #[test]
+    fn shares_above_one_are_said_as_they_are() {
+        let targets = [target("a.py", "in_threads", 1)];
+        let replicate = PerSide::new(
+            sample(10_000.0, vec![row(0, 40, 35_000.0, 35_000.0, 10.0)]),
+            sample(10_000.0, vec![row(0, 40, 35_000.0, 35_000.0, 10.0)]),
+        );
+        let found = breakdown(
+            &targets,
+            &[Profiled {
+                replicates: &[replicate],
+                times: PerSide::new(1_000.0, 1_000.0),
+                estimate: &estimate(1.0),
+            }],
+        );
+        assert_eq!(found.functions[0].base.as_ref().unwrap().share, Some(3.5));
+    }
+
+    #[test]
+    fn several_benchmarks_are_added_up() {
+        let targets = [target("a.py", "f", 1)];
+        let half = PerSide::new(
+            sample(100.0, vec![row(0, 10, 50.0, 50.0, 0.0)]),
+            sample(100.0, vec![row(0, 10, 50.0, 50.0, 0.0)]),
+        );
+        let fifth = PerSide::new(
+            sample(100.0, vec![row(0, 20, 20.0, 20.0, 0.0)]),
+            sample(100.0, vec![row(0, 20, 20.0, 20.0, 0.0)]),
+        );
+        let (same, slower) = (estimate(1.0), estimate(2.0));
+        let found = breakdown(
+            &targets,
+            &[
+                Profiled {
+                    replicates: &[half.clone(), half],
+                    times: PerSide::new(1_000.0, 1_000.0),
+                    estimate: &same,
+                },
+                Profiled {
+                    replicates: &[fifth.clone(), fifth],
+                    times: PerSide::new(500.0, 1_000.0),
+                    estimate: &slower,
+                },
+            ],
+        );
+        let f = &found.functions[0];
+        let (base, head) = (f.base.as_ref().unwrap(), f.head.as_ref().unwrap());
+        assert_eq!(
+            (base.calls, base.total_ns, base.share),
+            (3.0, Some(600.0), Some(0.4))
+        );
+        assert_eq!((head.total_ns, head.share), (Some(700.0), Some(0.35)));
+        assert!((f.estimate.unwrap().point_estimate - 700.0 / 600.0).abs() < 1e-9);
+        assert!((found.unexplained_ns.unwrap() - 400.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn names_are_short_and_different() {
+        let targets = [
+            target("pkg/a.py", "outer.<locals>.inner", 1),
+            target("pkg/a.py", "C.f", 2),
+            target("pkg/b.py", "C.f", 2),
+            target("pkg/c.py", "C.x", 3),
+            target("pkg/c.py", "C.x", 7),
+            target("one/d.py", "g", 1),
+            target("two/d.py", "g", 1),
+        ];
+        assert_eq!(
+            names(&targets),
+            [
+                "outer.inner",
+                "a.py:C.f",
+                "b.py:C.f",
+                "pkg/c.py:3:C.x",
+                "pkg/c.py:7:C.x",
+                "one/d.py:g",
+                "two/d.py:g"
+            ]
+        );
+    }
+}

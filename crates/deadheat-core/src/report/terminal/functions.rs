@@ -1,0 +1,263 @@
+//! The breakdown by function: which of the changed ones took how much of the time on each side.
+
+use comfy_table::{Cell, CellAlignment};
+
+use super::{MOST_FUNCTIONS, Page, SHORTEST_NAME, bare_table, plain, shorten, width};
+use crate::model::{CallProfile, FunctionComparison, ProfileNote};
+use crate::report::units::{signed_duration, signed_percent};
+use crate::report::{Report, change_percent, duration, speedup};
+
+/// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
+const SMALLEST_EXPLAINED: f64 = 0.02;
+
+/// A breakdown with the time that it is a breakdown of.
+pub(super) struct Section<'a> {
+    pub(super) title: String,
+    pub(super) functions: &'a [FunctionComparison],
+    pub(super) unexplained_ns: Option<f64>,
+    pub(super) base_ns: f64,
+    pub(super) head_ns: f64,
+}
+
+impl Page {
+    pub(super) fn breakdowns(&mut self, report: &Report) {
+        let comparisons = &report.comparisons;
+        if self.style.verbose {
+            for row in comparisons.iter().filter(|row| !row.functions.is_empty()) {
+                self.breakdown(&Section {
+                    title: format!("Changed functions in {}", plain(&row.benchmark)),
+                    functions: &row.functions,
+                    unexplained_ns: row.unexplained_ns,
+                    base_ns: row.base.median_ns,
+                    head_ns: row.head.median_ns,
+                });
+            }
+        }
+        let profiled = comparisons.iter().filter(|row| row.unexplained_ns.is_some());
+        let (base_ns, head_ns) = profiled.fold((0.0, 0.0), |(base, head), row| {
+            (base + row.base.median_ns, head + row.head.median_ns)
+        });
+        self.breakdown(&Section {
+            title: "Changed functions, over all measured benchmarks".to_owned(),
+            functions: &report.summary.functions,
+            unexplained_ns: report.summary.unexplained_ns,
+            base_ns,
+            head_ns,
+        });
+    }
+
+    fn breakdown(&mut self, section: &Section<'_>) {
+        if section.functions.is_empty() {
+            return;
+        }
+        self.heading(&section.title);
+        let most = if self.style.verbose {
+            usize::MAX
+        } else {
+            MOST_FUNCTIONS
+        };
+        let shown: Vec<&FunctionComparison> = section.functions.iter().take(most).collect();
+        let rows: Vec<Vec<String>> = shown.iter().map(|function| cells(function, true)).collect();
+        let titles = headings(&shown);
+        let others = |rows: &[Vec<String>]| -> usize {
+            (1..titles.len())
+                .map(|column| {
+                    let cells = rows.iter().map(|row| width(&row[column]));
+                    cells.chain([width(&titles[column])]).max().unwrap_or(0) + 2
+                })
+                .sum()
+        };
+        let longest = shown
+            .iter()
+            .map(|function| width(&function.name))
+            .max()
+            .unwrap_or(0);
+        // The intervals go first where the terminal is narrow.
+        let fits = self.style.verbose || longest.min(24) + 2 + others(&rows) <= self.style.width;
+        let rows = if fits {
+            rows
+        } else {
+            shown.iter().map(|function| cells(function, false)).collect()
+        };
+        let room = if self.style.verbose {
+            usize::MAX
+        } else {
+            self.style
+                .width
+                .saturating_sub(others(&rows) + 2)
+                .max(SHORTEST_NAME)
+        };
+        let mut table = bare_table();
+        table.set_header(titles.iter().map(|title| self.title_cell(title)));
+        for row in &rows {
+            let name = shorten(&row[0], room);
+            let cells = std::iter::once(name).chain(row[1..].iter().cloned());
+            table.add_row(cells.map(Cell::new).collect::<Vec<_>>());
+        }
+        for column in 2..titles.len() {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.table(table);
+        if section.functions.len() > most {
+            self.line(&format!(
+                "… and {} more (-v shows all)",
+                section.functions.len() - most
+            ));
+        }
+        self.reconciliation(section);
+        let has = |note| shown.iter().any(|function| function.note == Some(note));
+        for (note, text) in [
+            (
+                ProfileNote::MostlyProbe,
+                "(probe): nearly all of what was measured is the cost of measuring it",
+            ),
+            (
+                ProfileNote::CallsOnly,
+                "(calls): generators and coroutines are counted and not timed before Python 3.12",
+            ),
+            (
+                ProfileNote::Unbalanced,
+                "stacks were switched behind Python's back (greenlets): these times may be another function's",
+            ),
+        ] {
+            if has(note) {
+                self.line(text);
+            }
+        }
+    }
+
+    /// How much of the difference end to end is the changed functions' own, and the rest.
+    fn reconciliation(&mut self, section: &Section<'_>) {
+        let Some(rest) = section.unexplained_ns else {
+            return;
+        };
+        let difference = section.head_ns - section.base_ns;
+        let explained = difference - rest;
+        let percent = if difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
+            format!(" ({:.0} %)", explained / difference * 100.0)
+        } else {
+            String::new()
+        };
+        self.line(&format!(
+            "Of {} end to end, the changed functions explain {}{percent}; the rest is {}.",
+            signed_duration(difference),
+            signed_duration(explained),
+            signed_duration(rest)
+        ));
+    }
+}
+
+fn headings(functions: &[&FunctionComparison]) -> [String; 8] {
+    let level = functions
+        .iter()
+        .find_map(|function| function.estimate)
+        .map_or(99.0, |estimate| {
+            estimate.confidence_interval.confidence_level * 100.0
+        });
+    [
+        "function".to_owned(),
+        "changed".to_owned(),
+        "calls".to_owned(),
+        "base".to_owned(),
+        "head".to_owned(),
+        format!("change [{level:.0} %]"),
+        "speedup".to_owned(),
+        "share of time".to_owned(),
+    ]
+}
+
+fn cells(function: &FunctionComparison, with_interval: bool) -> Vec<String> {
+    let (base, head) = (function.base.as_ref(), function.head.as_ref());
+    let time = |profile: Option<&CallProfile>| match profile.map(|profile| profile.total_ns) {
+        None => "-".to_owned(),
+        Some(Some(time)) => duration(time),
+        Some(None) if function.note == Some(ProfileNote::CallsOnly) => "(calls)".to_owned(),
+        Some(None) => "(probe)".to_owned(),
+    };
+    let change = match &function.estimate {
+        Some(estimate) if with_interval => format!(
+            "{} % [{}, {}]",
+            signed_percent(estimate.point_estimate),
+            signed_percent(estimate.confidence_interval.lower_bound),
+            signed_percent(estimate.confidence_interval.upper_bound)
+        ),
+        Some(estimate) => change_percent(estimate.point_estimate),
+        None => String::new(),
+    };
+    vec![
+        plain(&function.name),
+        function.change.map_or(String::new(), |change| change.to_string()),
+        both(
+            base.map(|profile| count(profile.calls)),
+            head.map(|profile| count(profile.calls)),
+            "",
+        ),
+        time(base),
+        time(head),
+        change,
+        function
+            .estimate
+            .as_ref()
+            .map_or(String::new(), |estimate| speedup(estimate.point_estimate)),
+        both(share(base), share(head), " %"),
+    ]
+}
+
+/// `12`, where both sides are the same, else `12 → 3`; `-` for a side that has none.
+fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
+    let text = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
+    if base.is_none() && head.is_none() {
+        return String::new();
+    }
+    if base == head {
+        return text(base) + unit;
+    }
+    format!("{} → {}{unit}", text(base), text(head))
+}
+
+fn share(profile: Option<&CallProfile>) -> Option<String> {
+    let share = profile?.share? * 100.0;
+    Some(if share < 9.95 {
+        format!("{share:.1}")
+    } else {
+        format!("{share:.0}")
+    })
+}
+
+/// Calls of one iteration: `1,000`, or `0.33` where not every iteration calls.
+fn count(calls: f64) -> String {
+    if (calls - calls.round()).abs() > 0.005 {
+        return format!("{calls:.2}");
+    }
+    let digits = format!("{calls:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_grouped_and_fractions_shown() {
+        assert_eq!(count(1.0), "1");
+        assert_eq!(count(1_234_567.0), "1,234,567");
+        assert_eq!(count(1.0 / 3.0), "0.33");
+    }
+
+    #[test]
+    fn what_both_sides_share_is_said_once() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(both(text("12"), text("12"), " %"), "12 %");
+        assert_eq!(both(text("12"), text("3"), " %"), "12 → 3 %");
+        assert_eq!(both(None, text("3"), ""), "- → 3");
+    }
+}

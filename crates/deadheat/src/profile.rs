@@ -1,0 +1,207 @@
+//! The profile pass: the measured benchmarks once more, in processes that watch, pinned as the timed ones were, both
+//! sides in turn, in several process pairs.
+
+use std::collections::BTreeMap;
+
+use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::profile::ProfileSample;
+use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
+
+use crate::session::{Briefing, CannotTrace, Launch};
+use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+
+/// Process pairs of the pass: functions' times come with an interval, too.
+pub(crate) const REPLICATES: usize = 5;
+/// A sample is this long, or one iteration where that takes longer.
+const SAMPLE_NS: f64 = 2e6;
+const MOST_ITERATIONS: f64 = 10_000.0;
+const ROUNDS: usize = 4;
+/// Where a round takes longer than this there are two, one in each order.
+const LONG_ROUND_NS: f64 = 300e6;
+
+/// What one sample recorded, whatever watched.
+pub(crate) trait Recorded: Sized {
+    fn from_reply(reply: Reply) -> Result<Self, Reply>;
+    /// Of all its iterations.
+    fn length_ns(&self) -> f64;
+    fn iterations(&self) -> u64;
+}
+
+impl Recorded for ProfileSample {
+    fn from_reply(reply: Reply) -> Result<Self, Reply> {
+        match reply {
+            Reply::Profiled {
+                iterations,
+                length_ns,
+                unbalanced,
+                functions,
+                ..
+            } => Ok(ProfileSample {
+                iterations,
+                length_ns,
+                unbalanced,
+                functions,
+            }),
+            other => Err(other),
+        }
+    }
+
+    fn length_ns(&self) -> f64 {
+        self.length_ns
+    }
+
+    fn iterations(&self) -> u64 {
+        self.iterations
+    }
+}
+
+/// One sample of every function of the project.
+#[derive(Clone, Debug)]
+pub(crate) struct SurveySample {
+    pub(crate) iterations: u64,
+    pub(crate) elapsed_ns: u64,
+    pub(crate) functions: Vec<SurveyedFunction>,
+}
+
+impl Recorded for SurveySample {
+    fn from_reply(reply: Reply) -> Result<Self, Reply> {
+        match reply {
+            Reply::Surveyed {
+                elapsed_ns,
+                iterations,
+                functions,
+            } => Ok(SurveySample {
+                iterations,
+                elapsed_ns,
+                functions,
+            }),
+            other => Err(other),
+        }
+    }
+
+    fn length_ns(&self) -> f64 {
+        self.elapsed_ns as f64
+    }
+
+    fn iterations(&self) -> u64 {
+        self.iterations
+    }
+}
+
+/// What came of a pass.
+#[derive(Debug)]
+pub(crate) struct Profiles<S> {
+    /// By benchmark, one for each process pair.
+    pub(crate) replicates: BTreeMap<String, Vec<PerSide<Vec<S>>>>,
+    /// Why there are none, or not all.
+    pub(crate) problem: Option<String>,
+    pub(crate) stopped: Option<StoppedBy>,
+}
+
+/// `briefing` must ask for the purpose whose samples are wanted.
+pub(crate) fn record<S: Recorded>(
+    schedule: &Schedule,
+    briefing: &Briefing,
+    benchmarks: &[String],
+    launch: &mut dyn Launch,
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Profiles<S>> {
+    let mut recording = Recording {
+        replicates: BTreeMap::new(),
+    };
+    let mut profiles = match walk(schedule, briefing, benchmarks, launch, &mut recording, listen) {
+        Ok(walked) => {
+            recording
+                .replicates
+                .retain(|benchmark, _| !walked.lost.contains(benchmark));
+            let problem = walked.setbacks.first().map(|setback| {
+                let line = setback.message.lines().last().unwrap_or_default();
+                format!(
+                    "`{}` ran when it was timed, and not when it was watched: {line}",
+                    setback.benchmark
+                )
+            });
+            Profiles {
+                replicates: BTreeMap::new(),
+                problem,
+                stopped: walked.stopped,
+            }
+        }
+        Err(error) => Profiles {
+            replicates: BTreeMap::new(),
+            problem: Some(error.downcast::<CannotTrace>()?.0),
+            stopped: None,
+        },
+    };
+    profiles.replicates = recording.replicates;
+    Ok(profiles)
+}
+
+struct Recording<S> {
+    replicates: BTreeMap<String, Vec<PerSide<Vec<S>>>>,
+}
+
+impl<S: Recorded> Visit for Recording<S> {
+    type Finding = PerSide<Vec<S>>;
+
+    fn inside(
+        &mut self,
+        both: &mut Both<'_>,
+        _: &str,
+        entered: PerSide<Entered>,
+    ) -> Result<PerSide<Vec<S>>, Trouble> {
+        let most = [entered.base.samples, entered.head.samples]
+            .into_iter()
+            .flatten()
+            .min();
+        let mut iterations = entered.map(|entered| entered.iterations_per_sample.unwrap_or(1));
+        let mut rounds = ROUNDS;
+        if let Some(most) = most {
+            rounds = rounds.min(usize::try_from(most).unwrap_or(usize::MAX));
+        } else {
+            let mut round_ns = 0.0;
+            for side in Side::BOTH {
+                // Twice: the first call of all pays for caches and imports.
+                let _: S = sample(both, side, 0, 1)?;
+                let tried: S = sample(both, side, 0, 1)?;
+                let one = (tried.length_ns() / tried.iterations().max(1) as f64).max(1.0);
+                let count = (SAMPLE_NS / one).clamp(1.0, MOST_ITERATIONS);
+                *iterations.get_mut(side) = count as u64;
+                round_ns += one * count;
+            }
+            if round_ns > LONG_ROUND_NS {
+                rounds = 2;
+            }
+        }
+        let mut samples = PerSide::new(Vec::new(), Vec::new());
+        for round in 0..rounds {
+            for side in Order::of_round(round).sides() {
+                let count = *iterations.get(side);
+                // Warm as the timed samples are: the other side had the core's caches.
+                samples.get_mut(side).push(sample(both, side, count / 4, count)?);
+            }
+        }
+        Ok(samples)
+    }
+
+    fn left(
+        &mut self,
+        _: &mut Both<'_>,
+        benchmark: &str,
+        _: u32,
+        samples: PerSide<Vec<S>>,
+    ) -> Result<(), Trouble> {
+        self.replicates
+            .entry(benchmark.to_owned())
+            .or_default()
+            .push(samples);
+        Ok(())
+    }
+}
+
+fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations: u64) -> Result<S, Trouble> {
+    match both.ask(side, &Request::Profile { warmup, iterations })? {
+        Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+        reply => S::from_reply(reply).map_err(|other| out_of_order(side, &other)),
+    }
+}

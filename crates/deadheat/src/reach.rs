@@ -1,0 +1,137 @@
+//! Which benchmarks run a changed function: every benchmark runs once on each side, in processes that watch.
+//!
+//! A call counts for the benchmark in which it happens, one in a wider fixture for every test that could use it, one
+//! at import for all. What an earlier benchmark made and a later one only uses (a cache, a module's state) would be
+//! missed that way. So those that seem to run nothing are run again without the others, until a pair of processes has
+//! run all of them without a single call: then they run nothing, whatever came before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::protocol::{ReachedBy, Reply, Request};
+
+use crate::benchmarks::is_in_node;
+use crate::session::{Briefing, CannotTrace, Launch};
+use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+
+/// What is still open after so many passes counts as reached.
+const MOST_PASSES: usize = 3;
+
+/// What came of looking.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// By benchmark: the numbers of the functions that it runs.
+    functions: BTreeMap<String, BTreeSet<usize>>,
+    /// Benchmarks that run no watched function.
+    pub(crate) not_reached: BTreeSet<String>,
+    /// Benchmarks that start other processes, whose calls cannot be seen.
+    pub(crate) start_processes: BTreeSet<String>,
+    /// Why functions cannot be watched here.
+    pub(crate) problem: Option<String>,
+    pub(crate) stopped: Option<StoppedBy>,
+    /// Whether any benchmark imported code of the project, per side.
+    pub(crate) project_modules: PerSide<u64>,
+}
+
+impl Reach {
+    /// The benchmarks that run a function, in the given order.
+    pub(crate) fn of_function(&self, number: usize, benchmarks: &[String]) -> Vec<String> {
+        let runs = |benchmark: &&String| {
+            let functions = self.functions.get(*benchmark);
+            functions.is_some_and(|functions| functions.contains(&number))
+        };
+        benchmarks.iter().filter(runs).cloned().collect()
+    }
+}
+
+/// `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`].
+pub(crate) fn look(
+    schedule: &Schedule,
+    briefing: &Briefing,
+    benchmarks: &[String],
+    launch: &mut dyn Launch,
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Reach> {
+    let mut reach = Reach::default();
+    let mut open = benchmarks.to_vec();
+    for _ in 0..MOST_PASSES {
+        let mut looking = Looking::default();
+        let walked = match walk(schedule, briefing, &open, launch, &mut looking, listen) {
+            Ok(walked) => walked,
+            Err(error) => match error.downcast::<CannotTrace>() {
+                Ok(CannotTrace(reason)) => {
+                    reach.problem = Some(reason);
+                    return Ok(reach);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        for side in Side::BOTH {
+            *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
+        }
+        reach.stopped = walked.stopped;
+        if reach.stopped.is_some() {
+            return Ok(reach);
+        }
+        let is_quiet = looking.found.is_empty();
+        open.retain(|benchmark| {
+            let (functions, starts_processes) = looking.of(benchmark);
+            let is_reached = !functions.is_empty() || starts_processes;
+            if starts_processes {
+                reach.start_processes.insert(benchmark.clone());
+            }
+            reach
+                .functions
+                .entry(benchmark.clone())
+                .or_default()
+                .extend(functions);
+            // One that failed or was skipped is measured, which says why.
+            !is_reached && looking.seen.contains(benchmark)
+        });
+        if is_quiet || open.is_empty() {
+            reach.not_reached.extend(open);
+            break;
+        }
+    }
+    Ok(reach)
+}
+
+#[derive(Default)]
+struct Looking {
+    found: Vec<ReachedBy>,
+    /// Benchmarks that both sides ran to their end.
+    seen: BTreeSet<String>,
+}
+
+impl Looking {
+    /// What counts for a benchmark: the functions, and whether other processes were started.
+    fn of(&self, benchmark: &str) -> (BTreeSet<usize>, bool) {
+        let of_it = || {
+            self.found
+                .iter()
+                .filter(|by| by.node.is_empty() || is_in_node(benchmark, &by.node))
+        };
+        let functions = of_it().flat_map(|by| by.functions.iter().copied()).collect();
+        (functions, of_it().any(|by| by.processes))
+    }
+}
+
+impl Visit for Looking {
+    type Finding = ();
+
+    fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
+        // A test that nobody has asked for a sample runs its benchmark once on leaving.
+        Ok(())
+    }
+
+    fn left(&mut self, both: &mut Both<'_>, benchmark: &str, _: u32, (): ()) -> Result<(), Trouble> {
+        for side in Side::BOTH {
+            match both.ask(side, &Request::Reach)? {
+                Reply::Reached { by } => self.found.extend(by),
+                other => return Err(out_of_order(side, &other)),
+            }
+        }
+        self.seen.insert(benchmark.to_owned());
+        Ok(())
+    }
+}
