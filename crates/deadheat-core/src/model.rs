@@ -289,6 +289,9 @@ pub struct Comparison {
     pub functions: Vec<FunctionComparison>,
     /// Of the change in nanoseconds, what is not these functions' own; null where nothing was profiled.
     pub unexplained_ns: Option<f64>,
+    /// With `--profile`: every function of the project that takes a noticeable part of the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<FunctionComparison>>,
     pub warnings: Vec<Warning>,
 }
 
@@ -339,6 +342,12 @@ impl FunctionComparison {
             Side::Base => self.base.as_ref(),
             Side::Head => self.head.as_ref(),
         }
+    }
+
+    /// Head less base, of the own time; a side that has none counts as 0.
+    pub fn own_difference_ns(&self) -> f64 {
+        let own = |side| self.side(side).and_then(|profile| profile.self_ns).unwrap_or(0.0);
+        own(Side::Head) - own(Side::Base)
     }
 
     /// The larger of both sides' total times: what the table is sorted by.

@@ -128,6 +128,29 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
     }
 }
 
+/// Of a breakdown of all functions, those with at least this share of the time on either side, the largest difference
+/// of their own time first: in the total time, everything around a changed function differs as much as it does.
+pub fn weighty(functions: Vec<FunctionComparison>, least_share: f64) -> Vec<FunctionComparison> {
+    let share = |function: &FunctionComparison, side| {
+        let profile = function.side(side);
+        profile.and_then(|profile| profile.share).unwrap_or(0.0)
+    };
+    let mut weighty: Vec<FunctionComparison> = functions
+        .into_iter()
+        .filter(|function| {
+            Side::BOTH
+                .into_iter()
+                .any(|side| share(function, side) >= least_share)
+        })
+        .collect();
+    weighty.sort_by(|a, b| {
+        b.own_difference_ns()
+            .abs()
+            .total_cmp(&a.own_difference_ns().abs())
+    });
+    weighty
+}
+
 /// One function's figures by replicate; benchmarks with fewer replicates bound their number.
 fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figures> {
     let count = benchmarks

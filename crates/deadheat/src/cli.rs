@@ -122,6 +122,9 @@ pub(crate) struct CompareArgs {
     /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) pass_env: Vec<String>,
+    /// Also profile every function of the project, base against head (by the standard library's cProfile)
+    #[arg(long)]
+    pub(crate) profile: bool,
     /// Show the changed functions, the benchmarks and the time that a run would take, and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,13 +1,13 @@
 //! `deadheat compare`: from the options to the report, step by step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose, TraceRequest};
-use deadheat_core::report::{self, Plan, Python, Report, Selection, SelectionRule};
+use deadheat_core::report::{self, Plan, Python, Selection, SelectionRule};
 
 use crate::Installation;
 use crate::benchmarks;
@@ -25,13 +25,14 @@ use crate::measure;
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
-use crate::profile;
+use crate::profile::{self, Recorded, SurveySample};
 use crate::progress::Progress;
 use crate::project::{Files, Project, file_name, join, shown};
 use crate::reach;
 use crate::revisions;
 use crate::selection::{self, Selected};
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
+use crate::survey;
 use crate::walk::{Schedule, StoppedBy};
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
@@ -357,7 +358,7 @@ impl Setting<'_> {
         let exit = conclude(draft, runnable, measured, &base_own);
         tidy(draft);
         if exit == Exit::Done {
-            return self.explain_by_function(draft, &mut stage, progress);
+            return self.explain_by_function(draft, &mut stage, checkouts, progress);
         }
         Ok(exit)
     }
@@ -421,42 +422,70 @@ impl Setting<'_> {
         Ok(benchmarks)
     }
 
-    /// Adds the breakdown by function. The verdicts stand without it.
+    /// Adds the breakdowns by function. The verdicts stand without them.
     fn explain_by_function(
         &self,
         draft: &mut Draft,
         stage: &mut Stage<'_>,
+        checkouts: PerSide<&Path>,
         progress: &mut Progress,
     ) -> anyhow::Result<Exit> {
-        let Report {
-            target_functions,
-            comparisons,
-            summary,
-            seed,
-            ..
-        } = &mut draft.report;
-        if target_functions.is_empty() {
-            return Ok(Exit::Done);
+        let mut exit = Exit::Done;
+        if !draft.report.target_functions.is_empty() {
+            progress.step("profiling the changed functions");
+            let watched: Vec<&TargetFunction> = draft.report.target_functions.iter().collect();
+            let briefing = stage.tracing(TracePurpose::Profile, &watched);
+            let (replicates, ended) = self.record::<ProfileSample>(draft, stage, &briefing, progress)?;
+            exit = ended;
+            let report = &mut draft.report;
+            report::explain(
+                &report.target_functions,
+                &replicates,
+                &mut report.comparisons,
+                &mut report.summary,
+            );
         }
-        progress.step("profiling the changed functions");
-        let watched: Vec<&TargetFunction> = target_functions.iter().collect();
-        let briefing = stage.tracing(TracePurpose::Profile, &watched);
-        let benchmarks: Vec<String> = comparisons.iter().map(|row| row.benchmark.clone()).collect();
+        if self.options.profile && exit == Exit::Done {
+            progress.step("profiling every function");
+            let briefing = stage.tracing(TracePurpose::Survey, &[]);
+            let (recorded, ended) = self.record::<SurveySample>(draft, stage, &briefing, progress)?;
+            exit = ended;
+            let report = &mut draft.report;
+            let survey = survey::name_functions(recorded, &report.target_functions, checkouts);
+            report::survey(
+                &survey.functions,
+                &survey.replicates,
+                &mut report.comparisons,
+                &mut report.summary,
+            );
+        }
+        Ok(exit)
+    }
+
+    /// One pass over the measured benchmarks in processes that watch.
+    fn record<S: Recorded>(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage<'_>,
+        briefing: &Briefing,
+        progress: &mut Progress,
+    ) -> anyhow::Result<(BTreeMap<String, Vec<PerSide<Vec<S>>>>, Exit)> {
+        let rows = draft.report.comparisons.iter();
+        let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
         let schedule = Schedule {
-            replicates: profile::REPLICATES,
-            seed: *seed,
+            replicates: profile::replicates_for(self.options.replicates),
+            seed: draft.report.seed,
             until: self.until,
         };
-        let profiles = profile::record::<ProfileSample>(
+        let profiles = profile::record::<S>(
             &schedule,
-            &briefing,
+            briefing,
             &benchmarks,
             &mut stage.launcher,
             &mut |event| {
                 progress.passing("profiling", event);
             },
         )?;
-        report::explain(target_functions, &profiles.replicates, comparisons, summary);
         if let Some(problem) = &profiles.problem {
             draft.warn(
                 WarningCode::NotProfiled,
@@ -465,7 +494,7 @@ impl Setting<'_> {
             );
         }
         let Some(by) = profiles.stopped else {
-            return Ok(Exit::Done);
+            return Ok((profiles.replicates, Exit::Done));
         };
         draft.report.partial = true;
         let by = match by {
@@ -478,7 +507,7 @@ impl Setting<'_> {
             &format!("the breakdown by function was stopped {by}; the verdicts were complete by then"),
             None,
         );
-        Ok(Exit::StoppedEarly)
+        Ok((profiles.replicates, Exit::StoppedEarly))
     }
 
     /// All files at either revision, and the paths that differ.
@@ -682,7 +711,7 @@ impl Setting<'_> {
         let profiled = if draft.report.target_functions.is_empty() {
             0
         } else {
-            profile::REPLICATES
+            profile::replicates_for(self.options.replicates)
         };
         let pairs = u32::try_from(self.options.replicates + profiled).unwrap_or(u32::MAX);
         let total = before + replicate * if runnable.is_empty() { 0 } else { pairs };

@@ -79,6 +79,7 @@ pub(crate) fn run(
         config_file: None,
         inject: Vec::new(),
         pass_env: Vec::new(),
+        profile: false,
         task: Task::Measure,
         worktrees: Afterwards::Remove,
         outputs,

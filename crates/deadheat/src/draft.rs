@@ -48,6 +48,7 @@ impl Draft {
                     benchmarks_from: "head".to_owned(),
                     keyword: options.keyword.clone(),
                     all: options.all,
+                    profile: options.profile,
                     module_roots: Vec::new(),
                     tests_root: None,
                     injected: config.inject.iter().chain(&options.inject).cloned().collect(),
@@ -73,6 +74,7 @@ impl Draft {
                     geometric_mean: None,
                     functions: Vec::new(),
                     unexplained_ns: None,
+                    profile: None,
                 },
                 comparisons: Vec::new(),
                 missing: Vec::new(),
@@ -164,6 +166,7 @@ pub(crate) fn conclude(
         geometric_mean,
         functions: Vec::new(),
         unexplained_ns: None,
+        profile: None,
     };
     report.comparisons = comparisons;
     let measured_any = !report.comparisons.is_empty();

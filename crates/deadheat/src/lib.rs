@@ -28,8 +28,11 @@ mod progress;
 mod project;
 mod reach;
 mod revisions;
+#[cfg(test)]
+mod scripted;
 mod selection;
 mod session;
+mod survey;
 mod walk;
 mod worker;
 mod workspace;

@@ -103,6 +103,7 @@ pub(crate) struct CompareOptions {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) inject: Vec<String>,
     pub(crate) pass_env: Vec<String>,
+    pub(crate) profile: bool,
     pub(crate) task: Task,
     pub(crate) worktrees: Afterwards,
     pub(crate) outputs: Outputs,
@@ -147,6 +148,7 @@ impl CompareOptions {
             config_file: args.config_file,
             inject: args.inject,
             pass_env: args.pass_env,
+            profile: args.profile,
             task: if args.dry_run { Task::Plan } else { Task::Measure },
             worktrees: if args.keep {
                 Afterwards::Keep

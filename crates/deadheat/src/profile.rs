@@ -11,13 +11,18 @@ use crate::session::{Briefing, CannotTrace, Launch};
 use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
 
 /// Process pairs of the pass: functions' times come with an interval, too.
-pub(crate) const REPLICATES: usize = 5;
+const REPLICATES: usize = 5;
 /// A sample is this long, or one iteration where that takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
 const ROUNDS: usize = 4;
 /// Where a round takes longer than this there are two, one in each order.
 const LONG_ROUND_NS: f64 = 300e6;
+
+/// The process pairs of the pass: never more than those that decided.
+pub(crate) fn replicates_for(timed: usize) -> usize {
+    REPLICATES.min(timed)
+}
 
 /// What one sample recorded, whatever watched.
 pub(crate) trait Recorded: Sized {
@@ -203,5 +208,78 @@ fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations:
     match both.ask(side, &Request::Profile { warmup, iterations })? {
         Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
         reply => S::from_reply(reply).map_err(|other| out_of_order(side, &other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deadheat_core::protocol::{TracePurpose, TraceRequest};
+
+    use super::*;
+    use crate::scripted::{Act, Script, briefing, schedule};
+
+    fn recorded(script: &mut Script, replicates: usize) -> Profiles<ProfileSample> {
+        let benchmarks = script.benchmarks();
+        let trace = TraceRequest {
+            purpose: TracePurpose::Profile,
+            extension: String::new(),
+            functions: vec![None],
+        };
+        record(
+            &schedule(replicates),
+            &briefing(Some(trace)),
+            &benchmarks,
+            script,
+            &mut |_| {},
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn both_sides_are_profiled_in_turn_in_samples_of_about_the_same_length() {
+        let mut script = Script::new(&[("x", Act::Takes(10_000), Act::Takes(20_000))]);
+        let profiles = recorded(&mut script, 1);
+        let replicate = &profiles.replicates["x"][0];
+        let iterations = |samples: &[ProfileSample]| -> Vec<u64> {
+            samples.iter().map(|sample| sample.iterations).collect()
+        };
+        assert_eq!(iterations(&replicate.base), [200; ROUNDS]);
+        assert_eq!(iterations(&replicate.head), [100; ROUNDS]);
+        let log = script.log.borrow();
+        let turns: Vec<&str> = log.iter().map(String::as_str).collect();
+        let counted = &turns[turns.len() - 2 - 2 * ROUNDS..turns.len() - 2];
+        assert_eq!(
+            counted[..4],
+            [
+                "base profile 200",
+                "head profile 100",
+                "head profile 100",
+                "base profile 200"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_suites_own_count_of_calls_is_kept() {
+        let once = Act::Prescribed {
+            ns: 1_000,
+            iterations: 3,
+            samples: 1,
+        };
+        let profiles = recorded(&mut Script::new(&[("x", once.clone(), once)]), 2);
+        assert_eq!(profiles.replicates["x"].len(), 2);
+        assert_eq!(profiles.replicates["x"][0].base.len(), 1);
+        assert_eq!(profiles.replicates["x"][0].base[0].iterations, 3);
+    }
+
+    #[test]
+    fn a_benchmark_that_fails_when_it_is_watched_costs_its_own_profile_only() {
+        let mut script = Script::new(&[
+            ("breaks", Act::Takes(1_000), Act::FailsInSample),
+            ("works", Act::Takes(1_000), Act::Takes(1_000)),
+        ]);
+        let profiles = recorded(&mut script, 2);
+        assert_eq!(profiles.replicates.keys().collect::<Vec<_>>(), ["works"]);
+        assert!(profiles.problem.unwrap().contains("target broke"));
     }
 }

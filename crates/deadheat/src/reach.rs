@@ -135,3 +135,7 @@ impl Visit for Looking {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "reach_tests.rs"]
+mod tests;

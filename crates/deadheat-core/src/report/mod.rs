@@ -52,6 +52,7 @@ pub struct Settings {
     pub benchmarks_from: String,
     pub keyword: Option<String>,
     pub all: bool,
+    pub profile: bool,
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,
@@ -110,6 +111,9 @@ pub struct Summary {
     pub functions: Vec<FunctionComparison>,
     /// As in a comparison, of the sum of the benchmarks' times.
     pub unexplained_ns: Option<f64>,
+    /// With `--profile`, as in a comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<FunctionComparison>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +179,7 @@ pub fn judge(
                 replicates,
                 functions: Vec::new(),
                 unexplained_ns: None,
+                profile: None,
                 warnings,
             }
         })
@@ -219,35 +224,59 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
     }
 }
 
-/// Adds the breakdowns by function, from the profiles by benchmark.
+/// A function takes a noticeable part of the time from here on.
+const NOTICEABLE_SHARE: f64 = 0.01;
+
+/// The samples of watched functions, by benchmark.
+pub type ProfileReplicates = BTreeMap<String, Vec<ProfileReplicate>>;
+
+/// Adds the breakdowns by changed function.
 pub fn explain(
     targets: &[TargetFunction],
-    profiles: &BTreeMap<String, Vec<ProfileReplicate>>,
+    profiles: &ProfileReplicates,
     comparisons: &mut [Comparison],
     summary: &mut Summary,
 ) {
-    let found: Vec<Breakdown> = comparisons
-        .iter()
-        .map(|comparison| profile::breakdown(targets, &[profiled(comparison, profiles)]))
-        .collect();
-    let all: Vec<Profiled<'_>> = comparisons
-        .iter()
-        .map(|comparison| profiled(comparison, profiles))
-        .collect();
-    let Breakdown {
-        functions,
-        unexplained_ns,
-    } = profile::breakdown(targets, &all);
-    (summary.functions, summary.unexplained_ns) = (functions, unexplained_ns);
-    for (comparison, breakdown) in comparisons.iter_mut().zip(found) {
+    let (each, all) = breakdowns(targets, profiles, comparisons);
+    (summary.functions, summary.unexplained_ns) = (all.functions, all.unexplained_ns);
+    for (comparison, breakdown) in comparisons.iter_mut().zip(each) {
         (comparison.functions, comparison.unexplained_ns) = (breakdown.functions, breakdown.unexplained_ns);
     }
 }
 
-fn profiled<'a>(
-    comparison: &'a Comparison,
-    profiles: &'a BTreeMap<String, Vec<ProfileReplicate>>,
-) -> Profiled<'a> {
+/// Adds the breakdowns by every function of the project.
+pub fn survey(
+    functions: &[TargetFunction],
+    profiles: &ProfileReplicates,
+    comparisons: &mut [Comparison],
+    summary: &mut Summary,
+) {
+    let (each, all) = breakdowns(functions, profiles, comparisons);
+    summary.profile = Some(profile::weighty(all.functions, NOTICEABLE_SHARE));
+    for (comparison, breakdown) in comparisons.iter_mut().zip(each) {
+        if breakdown.unexplained_ns.is_some() {
+            comparison.profile = Some(profile::weighty(breakdown.functions, NOTICEABLE_SHARE));
+        }
+    }
+}
+
+fn breakdowns(
+    functions: &[TargetFunction],
+    profiles: &ProfileReplicates,
+    comparisons: &[Comparison],
+) -> (Vec<Breakdown>, Breakdown) {
+    let profiled: Vec<Profiled<'_>> = comparisons
+        .iter()
+        .map(|comparison| profiled(comparison, profiles))
+        .collect();
+    let each = profiled
+        .iter()
+        .map(|one| profile::breakdown(functions, std::slice::from_ref(one)))
+        .collect();
+    (each, profile::breakdown(functions, &profiled))
+}
+
+fn profiled<'a>(comparison: &'a Comparison, profiles: &'a ProfileReplicates) -> Profiled<'a> {
     Profiled {
         replicates: profiles.get(&comparison.benchmark).map_or(&[], Vec::as_slice),
         times: PerSide::new(comparison.base.median_ns, comparison.head.median_ns),

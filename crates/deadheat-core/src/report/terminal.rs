@@ -34,6 +34,7 @@ pub fn render(report: &Report, style: Style) -> String {
     page.plan(report);
     page.comparisons(report);
     page.breakdowns(report);
+    page.surveys(report);
     page.missing(&report.missing);
     page.warnings(report);
     page.answer(report);

@@ -57,12 +57,18 @@ struct TouchedNames {
     classes: BTreeSet<String>,
 }
 
-/// Every function of a file: qualified names and lines.
+/// Every function of a file by its qualified name; the last one where several have the same.
 pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, SyntaxError> {
+    let functions = functions_with_lines(source)?.into_iter();
+    Ok(functions.map(|(lines, qualname)| (qualname, lines)).collect())
+}
+
+/// Every function of a file: first and last line, decorators included, and qualified name.
+pub fn functions_with_lines(source: &[u8]) -> Result<Vec<((u32, u32), String)>, SyntaxError> {
     let module = ModuleCode::parse(source)?;
     let functions = module.functions.into_iter();
     Ok(functions
-        .map(|function| (function.qualname, function.lines))
+        .map(|function| (function.lines, function.qualname))
         .collect())
 }
 

@@ -6,5 +6,8 @@
 mod compare;
 mod parse;
 
-pub use compare::{ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of};
+pub use compare::{
+    ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of,
+    functions_with_lines,
+};
 pub use parse::{SyntaxError, holds_benchmarks};

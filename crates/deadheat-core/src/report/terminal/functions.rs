@@ -10,6 +10,8 @@ use crate::report::{Report, change_percent, duration, speedup};
 /// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
 const SMALLEST_EXPLAINED: f64 = 0.02;
 
+const SURVEY_NAME: usize = 24;
+
 /// A breakdown with the time that it is a breakdown of.
 pub(super) struct Section<'a> {
     pub(super) title: String,
@@ -44,6 +46,76 @@ impl Page {
             base_ns,
             head_ns,
         });
+    }
+
+    /// Every function of the project with a noticeable share, by the difference of its own time.
+    pub(super) fn surveys(&mut self, report: &Report) {
+        if self.style.verbose {
+            for row in &report.comparisons {
+                if let Some(functions) = &row.profile {
+                    self.survey(&format!("All functions in {}", plain(&row.benchmark)), functions);
+                }
+            }
+        }
+        if let Some(functions) = &report.summary.profile {
+            self.survey("All functions, over all measured benchmarks", functions);
+        }
+    }
+
+    fn survey(&mut self, title: &str, functions: &[FunctionComparison]) {
+        self.heading(title);
+        if functions.is_empty() {
+            self.line("  no function of the project takes 1 % of the time");
+            return;
+        }
+        let most = if self.style.verbose {
+            usize::MAX
+        } else {
+            MOST_FUNCTIONS
+        };
+        let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), duration);
+        let mut table = bare_table();
+        let titles = [
+            "function",
+            "changed",
+            "calls",
+            "base",
+            "head",
+            "own base",
+            "own head",
+            "own change",
+        ];
+        table.set_header(titles.iter().map(|title| self.title_cell(title)));
+        for function in functions.iter().take(most) {
+            let (base, head) = (function.base.as_ref(), function.head.as_ref());
+            let calls = both(
+                base.map(|profile| count(profile.calls)),
+                head.map(|profile| count(profile.calls)),
+                "",
+            );
+            table.add_row([
+                shorten(&plain(&function.name), SURVEY_NAME.max(self.style.width / 3)),
+                function.change.map_or(String::new(), |change| change.to_string()),
+                calls,
+                time(base.and_then(|profile| profile.total_ns)),
+                time(head.and_then(|profile| profile.total_ns)),
+                time(base.and_then(|profile| profile.self_ns)),
+                time(head.and_then(|profile| profile.self_ns)),
+                signed_duration(function.own_difference_ns()),
+            ]);
+        }
+        for column in 2..titles.len() {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.table(table);
+        if functions.len() > most {
+            self.line(&format!("… and {} more (-v shows all)", functions.len() - most));
+        }
+        self.line(
+            "As cProfile sees them: functions with many short calls seem more expensive than they are.",
+        );
     }
 
     fn breakdown(&mut self, section: &Section<'_>) {

@@ -1,0 +1,273 @@
+//! Workers that answer from a script: exact times, no processes, no waiting.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::protocol::{ForeignModule, FunctionSample, HelloRequest, Reply, Request, TraceRequest};
+
+use crate::session::{Briefing, Launch, ToCollect};
+use crate::walk::Schedule;
+use crate::worker::{NoAnswer, Talk};
+
+/// What scripted workers are told; they ask for no more.
+pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
+    let hello = HelloRequest {
+        protocol: deadheat_core::protocol::VERSION,
+        worktree: String::new(),
+        repository: String::new(),
+        project: String::new(),
+        import_folders: Vec::new(),
+        roots: Vec::new(),
+        code_names: Vec::new(),
+        test_packages: Vec::new(),
+        loose_names: Vec::new(),
+    };
+    Briefing {
+        hello: PerSide::new(hello.clone(), hello),
+        trace: trace.map(|trace| PerSide::new(trace.clone(), trace)),
+        collect: ToCollect::default(),
+        keyword: None,
+    }
+}
+
+pub(crate) fn schedule(replicates: usize) -> Schedule {
+    Schedule {
+        replicates,
+        seed: 7,
+        until: Instant::now() + Duration::from_secs(3_600),
+    }
+}
+
+/// What a scripted benchmark does on one side.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Nanoseconds of one iteration.
+    Takes(u64),
+    /// The same, limited as `benchmark.pedantic` limits it.
+    Prescribed {
+        ns: u64,
+        iterations: u64,
+        samples: u64,
+    },
+    FailsInSetup,
+    FailsInSample,
+    FailsAtTheEnd,
+    Skips,
+    Dies,
+    Hangs,
+    ImportsFromElsewhere,
+}
+
+pub(crate) type Log = Rc<RefCell<Vec<String>>>;
+
+/// Answers as a worker does, and panics when the driver breaks the protocol's order.
+struct ScriptedWorker {
+    side: Side,
+    script: BTreeMap<String, Act>,
+    inside: Option<String>,
+    samples: u64,
+    /// `next` of the last benchmark that was entered: pytest insists on it.
+    announced: Option<Option<String>>,
+    log: Log,
+}
+
+impl Talk for ScriptedWorker {
+    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
+        let side = self.side;
+        let failed = |phase: &str, message: &str| Reply::Failed {
+            phase: phase.to_owned(),
+            message: message.to_owned(),
+            foreign: Vec::new(),
+        };
+        let died = || NoAnswer::Died {
+            status: "signal: 11 (SIGSEGV)".to_owned(),
+        };
+        Ok(match request {
+            Request::Hello(_) => Reply::Hello {
+                protocol: deadheat_core::protocol::VERSION,
+                python: "3.12.1".to_owned(),
+                pytest: "9.0.0".to_owned(),
+                implementation: "CPython".to_owned(),
+            },
+            Request::Collect { .. } => Reply::Collected {
+                benchmarks: self.script.keys().cloned().collect(),
+                errors: Vec::new(),
+                deselected: 0,
+                foreign: Vec::new(),
+            },
+            Request::Enter { benchmark, next } => {
+                assert_eq!(self.inside, None, "entered twice on {side}");
+                if let Some(Some(announced)) = &self.announced {
+                    assert_eq!(
+                        announced, benchmark,
+                        "another benchmark than was announced on {side}"
+                    );
+                }
+                self.announced = Some(next.clone());
+                self.samples = 0;
+                self.log.borrow_mut().push(format!("{side} enter {benchmark}"));
+                match self.script[benchmark] {
+                    Act::FailsInSetup => return Ok(failed("setup", "fixture broke")),
+                    Act::Skips => {
+                        return Ok(Reply::Skipped {
+                            reason: "not here".to_owned(),
+                        });
+                    }
+                    _ => {}
+                }
+                self.inside = Some(benchmark.clone());
+                match self.script[benchmark] {
+                    Act::Prescribed {
+                        iterations, samples, ..
+                    } => Reply::Entered {
+                        iterations_per_sample: Some(iterations),
+                        samples: Some(samples),
+                    },
+                    _ => Reply::Entered {
+                        iterations_per_sample: None,
+                        samples: None,
+                    },
+                }
+            }
+            Request::Run { iterations, .. } => {
+                let inside = self.inside.clone().expect("run outside a benchmark");
+                self.samples += 1;
+                self.log.borrow_mut().push(format!("{side} run {iterations}"));
+                let (ns, iterations) = match self.script[&inside] {
+                    Act::Takes(ns) => (ns, *iterations),
+                    Act::Prescribed {
+                        ns,
+                        iterations,
+                        samples,
+                    } => {
+                        assert!(self.samples <= samples, "more samples than the suite allows");
+                        (ns, iterations)
+                    }
+                    Act::FailsInSample => {
+                        self.inside = None;
+                        return Ok(failed("call", "target broke"));
+                    }
+                    Act::Dies => return Err(died()),
+                    Act::Hangs => return Err(NoAnswer::Deadline(limit)),
+                    _ => (1_000, *iterations),
+                };
+                Reply::Sample {
+                    elapsed_ns: ns * iterations,
+                    iterations,
+                    idle_cpu_ns: 1_000,
+                }
+            }
+            Request::Trace(_) => Reply::Tracing { problem: None },
+            Request::Profile { iterations, .. } => {
+                let inside = self.inside.clone().expect("profiled outside a benchmark");
+                self.samples += 1;
+                let (ns, iterations) = match self.script[&inside] {
+                    Act::Takes(ns) => (ns, *iterations),
+                    Act::Prescribed {
+                        ns,
+                        iterations,
+                        samples,
+                    } => {
+                        assert!(self.samples <= samples, "more samples than the suite allows");
+                        (ns, iterations)
+                    }
+                    Act::FailsInSample => {
+                        self.inside = None;
+                        return Ok(failed("call", "target broke"));
+                    }
+                    ref other => panic!("no script for a profile of {other:?}"),
+                };
+                self.log.borrow_mut().push(format!("{side} profile {iterations}"));
+                // Watching takes as long as the benchmark itself, and a function a quarter of that.
+                let length_ns = (ns * iterations) as f64;
+                Reply::Profiled {
+                    elapsed_ns: 2 * ns * iterations,
+                    iterations,
+                    length_ns,
+                    probe_ns: length_ns,
+                    unbalanced: 0,
+                    functions: vec![FunctionSample {
+                        function: 0,
+                        calls: iterations,
+                        total_ns: Some(length_ns / 4.0),
+                        total_probe_ns: 0.0,
+                        self_ns: Some(length_ns / 4.0),
+                        self_probe_ns: 0.0,
+                    }],
+                }
+            }
+            Request::Reach => panic!("these workers do not say what they reach"),
+            Request::Leave => {
+                let inside = self.inside.take().expect("left outside a benchmark");
+                self.log.borrow_mut().push(format!("{side} leave {inside}"));
+                match self.script[&inside] {
+                    Act::FailsAtTheEnd => failed("call", "assertion broke"),
+                    Act::ImportsFromElsewhere => Reply::Left {
+                        foreign: vec![ForeignModule {
+                            module: "pkg.core".to_owned(),
+                            file: "/home/user/checkout/pkg/core.py".to_owned(),
+                        }],
+                        project_modules: 0,
+                    },
+                    _ => Reply::Left {
+                        foreign: Vec::new(),
+                        project_modules: 3,
+                    },
+                }
+            }
+            Request::Stop => Reply::Stopped,
+        })
+    }
+
+    fn log_tail(&self) -> String {
+        "the last words".to_owned()
+    }
+
+    fn stop(self: Box<Self>) {
+        assert_eq!(self.inside, None, "stopped inside a benchmark on {}", self.side);
+    }
+}
+
+pub(crate) struct Script {
+    pub(crate) acts: BTreeMap<String, PerSide<Act>>,
+    pub(crate) log: Log,
+    pub(crate) seeds: Vec<(Side, u32)>,
+}
+
+impl Script {
+    pub(crate) fn new(acts: &[(&str, Act, Act)]) -> Self {
+        Script {
+            acts: acts
+                .iter()
+                .map(|(name, base, head)| ((*name).to_owned(), PerSide::new(base.clone(), head.clone())))
+                .collect(),
+            log: Log::default(),
+            seeds: Vec::new(),
+        }
+    }
+
+    pub(crate) fn benchmarks(&self) -> Vec<String> {
+        self.acts.keys().cloned().collect()
+    }
+}
+
+impl Launch for Script {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+        self.seeds.push((side, seed));
+        Ok(Box::new(ScriptedWorker {
+            side,
+            script: self
+                .acts
+                .iter()
+                .map(|(name, acts)| (name.clone(), acts.get(side).clone()))
+                .collect(),
+            inside: None,
+            samples: 0,
+            announced: None,
+            log: Rc::clone(&self.log),
+        }))
+    }
+}
