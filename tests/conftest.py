@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import deadheat
+from deadheat import _native
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent
+EXTENSION = _native.__file__
 ENVIRONMENTS = ROOT / ".venvs"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 

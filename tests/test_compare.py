@@ -131,7 +131,8 @@ def test_a_class_attribute_and_a_method_are_found(repository, compare):
     repository.commit({"pkg/core.py": SLOW.replace("factor = 1", "factor = 2")})
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert outcome.targets() == {"Worker.run": "module_level"}
-    assert len(outcome.report["plan"]["benchmarks"]) == 2
+    assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_b.py::test_worker"]
+    assert outcome.missing() == {"test_work": ("not_reached", None)}
     assert outcome.report["plan"]["estimated_seconds"] > 0
 
 
@@ -151,7 +152,7 @@ def test_the_working_tree_is_head_and_git_is_not_touched(two_commits, compare):
         }
     )
     before = two_commits.state()
-    outcome = compare("--working-tree")
+    outcome = compare("--working-tree", "--all")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts()["test_work"] == "improved"
     assert outcome.missing() == {"test_fresh": ("only_head", "head")}
@@ -242,7 +243,7 @@ def test_files_that_base_cannot_import_are_only_head_and_the_others_are_measured
                 """,
         }
     )
-    outcome = compare("HEAD^^", "HEAD")
+    outcome = compare("HEAD^^", "HEAD", "--all")
     assert outcome.code == 0
     assert set(outcome.verdicts()) == {"test_work", "test_worker"}
     assert outcome.missing() == {"test_extra": ("only_head", "head"), "test_extra_inside": ("only_head", "head")}
@@ -262,7 +263,7 @@ def test_what_head_breaks_is_a_failure_of_head(two_commits, compare):
 def test_a_file_that_only_base_has_is_said(two_commits, compare):
     two_commits.commit({"benchmarks/test_old.py": "def test_old(benchmark):\n    benchmark(len, [])\n"})
     two_commits.commit({"benchmarks/test_old.py": None, "pkg/core.py": SLOW})
-    outcome = compare("HEAD^", "HEAD")
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.missing() == {"test_old": ("only_base", "base")}
 
 
@@ -337,7 +338,7 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
             "benchmarks/bench_more.py": "def test_more(benchmark):\n    benchmark(len, [])\n",
         }
     )
-    outcome = compare("HEAD^^", "HEAD", "-v")
+    outcome = compare("HEAD^^", "HEAD", "-v", "--all")
     assert outcome.code == 0, outcome.err
     assert outcome.missing() == {}
     assert set(outcome.verdicts()) == {
@@ -363,7 +364,7 @@ def test_a_worker_that_dies_costs_one_row(two_commits, compare):
                 """
         }
     )
-    outcome = compare("HEAD^^", "HEAD")
+    outcome = compare("HEAD^^", "HEAD", "--all")
     assert outcome.code == 0
     assert outcome.missing() == {"test_dies": ("failed", None)}
     assert "exit status: 7" in outcome.report["missing"][0]["message"]
@@ -387,11 +388,11 @@ def test_injected_and_generated_files_reach_both_sides(two_commits, compare):
     )
     two_commits.commit({"pkg/core.py": SLOW})
     two_commits.write({"pkg/_version.py": "version = '1'\n", "data/table.dat": "1"})
-    outcome = compare("HEAD^", "HEAD")
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     assert "generated_file_copied" in outcome.warnings()
     assert outcome.missing() == {"test_data": ("failed", None)}
-    outcome = compare("HEAD^", "HEAD", "--inject", "data")
+    outcome = compare("HEAD^", "HEAD", "--all", "--inject", "data")
     assert "test_data" in outcome.verdicts()
 
 
@@ -649,7 +650,7 @@ def test_odd_ends_of_tests_cost_their_own_row_only(two_commits, compare):
                 """,
         }
     )
-    outcome = compare("HEAD^^", "HEAD")
+    outcome = compare("HEAD^^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     assert set(outcome.verdicts()) == {"test_work", "test_worker", "test_method", "test_after"}
     assert {name: reason for name, (reason, _) in outcome.missing().items()} == {
@@ -672,7 +673,7 @@ def test_what_is_measured_stays_when_a_later_worker_cannot_start(two_commits, co
             os._exit(3)
         """
     two_commits.commit({"benchmarks/conftest.py": conftest})
-    outcome = compare("HEAD^^", "HEAD", replicates=50)
+    outcome = compare("HEAD^^", "HEAD", "--all", replicates=50)
     assert outcome.code == 4
     assert outcome.report["partial"]
     assert set(outcome.verdicts()) == {"test_work", "test_worker"}
@@ -698,7 +699,7 @@ def test_a_setup_that_takes_long_is_paid_as_often_as_the_suite_says(two_commits,
                 """
         }
     )
-    outcome = compare("HEAD^^", "HEAD", "-k", "prepared")
+    outcome = compare("HEAD^^", "HEAD", "-k", "prepared", "--all")
     assert outcome.code == 0, outcome.err
     pairs = [pair for row in outcome.report["comparisons"] for one in row["replicates"] for pair in one["pairs"]]
     assert pairs

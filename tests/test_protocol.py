@@ -7,12 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PACKAGE
+from conftest import EXTENSION, PACKAGE
 
 HERE = Path(__file__).parent
 WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
 # They differ from run to run.
-MEASURED = {"elapsed_ns", "idle_cpu_ns", "python", "pytest"}
+MEASURED = {
+    "elapsed_ns",
+    "idle_cpu_ns",
+    "length_ns",
+    "probe_ns",
+    "total_ns",
+    "total_probe_ns",
+    "self_ns",
+    "self_probe_ns",
+    "python",
+    "pytest",
+}
+CONVERSATIONS = ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"]
 
 
 class Worker:
@@ -60,7 +72,7 @@ def matches(golden, answer):
     if isinstance(golden, dict):
         assert answer.keys() == golden.keys()
         for key, value in golden.items():
-            if key == "message":
+            if key in ("message", "problem") and value is not None:
                 assert value in answer[key]
             elif key in MEASURED:
                 assert type(answer[key]) is type(value)
@@ -74,7 +86,7 @@ def matches(golden, answer):
         assert answer == golden
 
 
-@pytest.mark.parametrize("name", ["measuring", "failures", "no_collection"])
+@pytest.mark.parametrize("name", CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
     worker = Worker(interpreter, worktree)
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
@@ -82,6 +94,9 @@ def test_golden_conversation(name, interpreter, worktree):
         request = asked["message"]
         if request["request"] == "hello":
             request = hello(worktree)
+        if request["request"] == "trace":
+            places = {"{extension}": EXTENSION, "{worktree}/nothing.so": str(worktree / "nothing.so")}
+            request = {**request, "extension": places[request["extension"]]}
         matches(golden["message"], worker.ask(request))
     assert worker.wait() == 0
 

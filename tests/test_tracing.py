@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PACKAGE
-
-EXTENSION = next(str(path) for path in PACKAGE.glob("_native*") if path.suffix != ".pyi")
+from conftest import EXTENSION, PACKAGE
 
 # Runs in the project's interpreter: argv has the worker's folder, the extension, the module's file and the targets.
 PROGRAM = """\

@@ -209,15 +209,20 @@ fn call_profile(figures: &[Figures], length: f64) -> CallProfile {
 /// Head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the benchmarks,
 /// each with its own uncertainty.
 fn ratio(benchmarks: &[&Profiled<'_>], number: usize) -> Option<Estimate> {
-    let [base, head] = Side::BOTH.map(|side| figures(benchmarks, number, side));
-    let whole = |side: Side| benchmarks.iter().map(|one| one.times.get(side)).sum::<f64>();
-    let medians = (whole(Side::Head) / whole(Side::Base)).ln();
+    // Head's length is base's times the estimate: the medians of the sides carry the drift between them.
+    let judged: Vec<Profiled<'_>> = benchmarks
+        .iter()
+        .map(|one| Profiled {
+            times: PerSide::new(one.times.base, one.times.base * one.estimate.point_estimate),
+            ..**one
+        })
+        .collect();
+    let judged: Vec<&Profiled<'_>> = judged.iter().collect();
+    let [base, head] = Side::BOTH.map(|side| figures(&judged, number, side));
     let logs: Option<Vec<f64>> = base
         .iter()
         .zip(&head)
-        .map(|(base, head)| {
-            (base.total > 0.0 && head.total > 0.0).then(|| (head.total / base.total).ln() - medians)
-        })
+        .map(|(base, head)| (base.total > 0.0 && head.total > 0.0).then(|| (head.total / base.total).ln()))
         .collect();
     let shares = stats::estimate(&logs?)?;
     // The benchmarks' own uncertainty, weighed by their part of the function's time.
@@ -240,7 +245,7 @@ fn ratio(benchmarks: &[&Profiled<'_>], number: usize) -> Option<Estimate> {
         (interval.upper_bound / interval.lower_bound).ln() / 2.0
     };
     let combined = LogEstimate {
-        center: shares.center + medians,
+        center: shares.center,
         standard_error: (shares.standard_error.powi(2) + variance(|estimate| estimate.standard_error)).sqrt(),
         half_width: (shares.half_width.powi(2) + variance(half_width)).sqrt(),
         p_value: shares.p_value,

@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 3] = [
+const CONVERSATIONS: [(&str, &str); 7] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -12,6 +12,19 @@ const CONVERSATIONS: [(&str, &str); 3] = [
     (
         "no_collection",
         include_str!("../../../tests/protocol/no_collection.jsonl"),
+    ),
+    ("reaching", include_str!("../../../tests/protocol/reaching.jsonl")),
+    (
+        "profiling",
+        include_str!("../../../tests/protocol/profiling.jsonl"),
+    ),
+    (
+        "surveying",
+        include_str!("../../../tests/protocol/surveying.jsonl"),
+    ),
+    (
+        "no_tracing",
+        include_str!("../../../tests/protocol/no_tracing.jsonl"),
     ),
 ];
 

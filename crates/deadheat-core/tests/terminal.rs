@@ -1,8 +1,8 @@
 //! What a person sees: one fixed report that holds every verdict and every kind of row, as snapshots.
 
 use deadheat_core::model::{
-    Change, Missing, MissingReason, Order, Pair, PerSide, Replicate, Revision, Sample, Side, TargetFunction,
-    Warning, WarningCode,
+    CallProfile, Change, ConfidenceInterval, Estimate, FunctionComparison, Missing, MissingReason, Order,
+    Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning, WarningCode,
 };
 use deadheat_core::report::{
     Machine, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style, Summary, count,
@@ -63,7 +63,7 @@ fn report() -> Report {
         let warnings = if spread > 0.5 { busy(name) } else { Vec::new() };
         (name.to_owned(), replicates(base_ns, ratio, spread), warnings)
     });
-    let (comparisons, total, geometric_mean) = judge(rows.to_vec(), Threshold::from_percent(2.0));
+    let (mut comparisons, total, geometric_mean) = judge(rows.to_vec(), Threshold::from_percent(2.0));
     let missing: Vec<Missing> = [
         (
             MissingReason::OnlyHead,
@@ -102,6 +102,10 @@ fn report() -> Report {
         message: message.to_owned(),
     })
     .collect();
+    for comparison in &mut comparisons {
+        comparison.unexplained_ns = Some(-12_000.0);
+    }
+    comparisons[0].functions = functions();
     let target = |qualname: &str, change, lines, detail: Option<&str>| TargetFunction {
         path: "pkg/core.py".to_owned(),
         qualname: qualname.to_owned(),
@@ -139,6 +143,7 @@ fn report() -> Report {
             benchmarks_from: "head".to_owned(),
             keyword: None,
             all: false,
+            profile: false,
             module_roots: vec!["pkg".to_owned()],
             tests_root: None,
             injected: Vec::new(),
@@ -163,19 +168,86 @@ fn report() -> Report {
             ),
         ],
         selection: Selection {
-            rule: SelectionRule::All,
-            reason: "every benchmark".to_owned(),
+            rule: SelectionRule::Reached,
+            reason: "5 of 20 benchmarks, those that may run what changed".to_owned(),
         },
         plan: None,
         summary: Summary {
             counts: count(&comparisons, &missing),
             total,
             geometric_mean,
+            functions: functions(),
+            unexplained_ns: Some(-12_000.0),
+            profile: None,
         },
         comparisons,
         missing,
         warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],
     }
+}
+
+/// A breakdown with every kind of row.
+fn functions() -> Vec<FunctionComparison> {
+    let side = |calls, time: Option<f64>| CallProfile {
+        calls,
+        total_ns: time,
+        self_ns: time,
+        share: time.map(|time| time / 1e6),
+        self_share: time.map(|time| time / 1e6),
+        probe_ns: 100.0,
+    };
+    let row = |name: &str, change, base, head, ratio: Option<f64>, note| FunctionComparison {
+        name: name.to_owned(),
+        qualname: name.to_owned(),
+        path: "pkg/core.py".to_owned(),
+        change: Some(change),
+        base,
+        head,
+        estimate: ratio.map(|ratio| Estimate {
+            point_estimate: ratio,
+            standard_error: 0.01,
+            confidence_interval: ConfidenceInterval {
+                lower_bound: ratio * 0.97,
+                upper_bound: ratio * 1.03,
+                confidence_level: 0.99,
+            },
+        }),
+        note,
+    };
+    vec![
+        row(
+            "Parser.parse",
+            Change::Modified,
+            Some(side(1.0, Some(900_000.0))),
+            Some(side(1.0, Some(450_000.0))),
+            Some(0.5),
+            None,
+        ),
+        row(
+            "Parser._scan",
+            Change::Moved,
+            Some(side(12_000.0, Some(31_000.0))),
+            Some(side(0.5, Some(2_500.0))),
+            Some(0.08),
+            None,
+        ),
+        row(
+            "Parser.peek",
+            Change::Added,
+            None,
+            Some(side(2_000.0, None)),
+            None,
+            Some(ProfileNote::MostlyProbe),
+        ),
+        row(
+            "Parser.tokens",
+            Change::Modified,
+            Some(side(3.0, None)),
+            Some(side(3.0, None)),
+            None,
+            Some(ProfileNote::CallsOnly),
+        ),
+    ]
 }
 
 fn rendered(width: usize, color: bool, verbose: bool) -> String {

@@ -207,7 +207,7 @@ impl Page {
         };
         let difference = section.head_ns - section.base_ns;
         let explained = difference - rest;
-        let percent = if difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
+        let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
             format!(" ({:.0} %)", explained / difference * 100.0)
         } else {
             String::new()

@@ -1,0 +1,292 @@
+"""Selection by reach and the breakdown by function, in the whole program."""
+
+import pytest
+
+from conftest import short
+
+CORE = """\
+    import functools
+    import threading
+
+
+    def unused(n):
+        return n
+
+
+    def in_fixture(n):
+        return list(range(n))
+
+
+    def in_session(n):
+        return n
+
+
+    def in_thread(n):
+        return n
+
+
+    def in_child(n):
+        return n
+
+
+    def at_import(n):
+        return n
+
+
+    @functools.lru_cache(maxsize=None)
+    def cached(n):
+        return n
+
+
+    VALUE = at_import(3)
+    TABLE = {1: 2}
+
+
+    def run_thread(n):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(in_thread(n)))
+        thread.start()
+        thread.join()
+        return results
+
+
+    class Stack:
+        def __init__(self):
+            self.items = []
+
+        def push(self, item):
+            self.items.append(item)
+    """
+SUITE = {
+    "pkg/__init__.py": "",
+    "pkg/core.py": CORE,
+    "pkg/lazy.py": "from pkg.core import at_import as other\n\nWAY = 'at_import'\n",
+    "benchmarks/conftest.py": """\
+        import pytest
+
+        from pkg import core
+
+
+        @pytest.fixture
+        def data():
+            return core.in_fixture(10)
+
+
+        @pytest.fixture(scope="session")
+        def session_data():
+            return core.in_session(10)
+        """,
+    "benchmarks/test_a.py": """\
+        import os
+
+        from pkg import core
+
+
+        def test_nothing(benchmark):
+            benchmark(sum, [1, 2])
+
+
+        def test_fixture(benchmark, data):
+            benchmark(len, data)
+
+
+        def test_session(benchmark, session_data):
+            benchmark(abs, session_data)
+
+
+        def test_thread(benchmark):
+            benchmark(core.run_thread, 3)
+
+
+        def test_child(benchmark):
+            def in_child():
+                child = os.fork()
+                if child == 0:
+                    os._exit(core.in_child(0))
+                os.waitpid(child, 0)
+
+            benchmark(in_child)
+
+
+        def test_cached_first(benchmark):
+            benchmark(core.cached, 5)
+
+
+        def test_cached_second(benchmark):
+            benchmark(core.cached, 5)
+
+
+        def test_table(benchmark):
+            benchmark(dict, core.TABLE)
+        """,
+}
+ALL = {"nothing", "fixture", "session", "thread", "child", "cached_first", "cached_second", "table"}
+
+
+def changed(name):
+    """The function with a statement more, which costs next to nothing."""
+    return CORE.replace(f"def {name}(n):\n", f"def {name}(n):\n        extra = n\n")
+
+
+@pytest.fixture
+def reached(repository, compare, interpreter):
+    """The benchmarks that a dry run would measure after a change of the code."""
+
+    def run(core):
+        repository.commit(SUITE)
+        repository.commit({"pkg/core.py": core})
+        outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", interpreter)
+        assert outcome.code == 0, outcome.err
+        measured = {short(benchmark).removeprefix("test_") for benchmark in outcome.report["plan"]["benchmarks"]}
+        missing = {
+            name.removeprefix("test_") for name, (reason, _) in outcome.missing().items() if reason == "not_reached"
+        }
+        assert measured | missing == ALL
+        assert not measured & missing
+        # It starts another process, whose calls cannot be seen.
+        assert "child" in measured
+        return measured - {"child"}, outcome
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("in_fixture", {"fixture"}),
+        ("in_session", ALL - {"child"}),
+        ("in_thread", {"thread"}),
+        ("in_child", set()),
+        ("at_import", ALL - {"child"}),
+        ("cached", {"cached_first", "cached_second"}),
+        ("unused", set()),
+    ],
+)
+def test_what_runs_a_change_is_measured_and_what_does_not_is_said(reached, name, expected):
+    measured, outcome = reached(changed(name))
+    assert measured == expected
+    assert outcome.report["selection"]["rule"] == "reached"
+    target = outcome.report["target_functions"][0]
+    assert target["qualname"] == name
+    assert {short(one).removeprefix("test_") for one in target["reached_by"]} - {"child"} == expected
+    assert ("function_not_reached" in outcome.warnings()) == (not expected)
+
+
+def test_a_constant_that_only_a_benchmark_names_reaches_that_benchmark(reached):
+    measured, outcome = reached(CORE.replace("TABLE = {1: 2}", "TABLE = {1: 3}"))
+    assert measured == {"table"}
+    assert outcome.targets() == {}
+
+
+def test_a_change_that_no_benchmark_runs_ends_well_and_says_so(repository, compare):
+    suite = SUITE["benchmarks/test_a.py"].replace("os.fork()", "os.getpid()").replace("os.waitpid(child, 0)", "pass")
+    repository.commit({**SUITE, "benchmarks/test_a.py": suite})
+    repository.commit({"pkg/core.py": changed("unused")})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 0
+    assert outcome.report["comparisons"] == []
+    assert outcome.report["summary"]["counts"]["not_reached"] == len(ALL)
+    assert outcome.warnings() == ["function_not_reached", "no_benchmark_reaches"]
+    assert len(compare("HEAD^", "HEAD", "--all", "-k", "nothing or fixture").verdicts()) == 2
+
+
+BASE = """\
+    def leaf(n):
+        total = 0
+        for i in range(200):
+            total += i
+        return total
+
+
+    def untouched(n):
+        return [leaf(i) for i in range(n)]
+
+
+    def work(n):
+        total = 0
+        for i in range(n):
+            for _ in range(400):
+                total += i
+        return total + sum(untouched(5))
+
+
+    def generator(n):
+        for i in range(n):
+            yield leaf(i)
+
+
+    def top(n):
+        return work(n) + sum(generator(3))
+    """
+HEAD = (
+    BASE.replace("range(400)", "range(40)")
+    .replace("yield leaf(i)", "yield added(i)")
+    .replace("def top", "def added(n):\n        return leaf(n)\n\n\n    def top")
+)
+PROJECT = {
+    "pkg/__init__.py": "",
+    "pkg/core.py": BASE,
+    "benchmarks/test_b.py": "from pkg.core import top\n\n\ndef test_top(benchmark):\n    benchmark(top, 10)\n",
+}
+
+
+def test_the_breakdown_names_the_cause_on_every_version(repository, compare, interpreter):
+    repository.commit(PROJECT)
+    repository.commit({"pkg/core.py": HEAD})
+    outcome = compare("HEAD^", "HEAD", "--python", interpreter)
+    assert outcome.code == 0, outcome.err
+    assert outcome.targets() == {"work": "modified", "generator": "modified", "added": "added"}
+    (comparison,) = outcome.report["comparisons"]
+    rows = {row["name"]: row for row in comparison["functions"]}
+    assert set(rows) == {"work", "generator", "added"}
+    assert (rows["work"]["base"]["calls"], rows["work"]["head"]["calls"]) == (1, 1)
+    assert (rows["generator"]["base"]["calls"], rows["generator"]["head"]["calls"]) == (1, 1)
+    assert rows["added"]["base"] is None
+    assert rows["added"]["head"]["calls"] == 3
+    assert rows["work"]["estimate"]["point_estimate"] < 0.5
+    for side in ("base", "head"):
+        whole = comparison[side]["median_ns"]
+        work = rows["work"][side]
+        assert 0.3 < work["share"] < 1.02
+        assert work["total_ns"] == pytest.approx(work["share"] * whole)
+        assert work["self_ns"] == pytest.approx(work["total_ns"])
+    # All of the change is in these functions; where a generator is not timed, what head moved out of it is missing.
+    change = comparison["head"]["median_ns"] - comparison["base"]["median_ns"]
+    assert change < 0
+    version = tuple(map(int, outcome.report["python"]["head"]["version"].split(".")[:2]))
+    assert abs(comparison["unexplained_ns"]) < (0.15 if version >= (3, 12) else 0.3) * abs(change)
+    if version >= (3, 12):
+        assert rows["generator"]["base"]["total_ns"] > 0
+        assert rows["generator"]["note"] is None
+    else:
+        assert rows["generator"]["base"]["total_ns"] is None
+        assert rows["generator"]["note"] == "calls_only"
+    summary = {row["name"]: row for row in outcome.report["summary"]["functions"]}
+    assert summary.keys() == rows.keys()
+    assert outcome.report["warnings"] == []
+
+
+def test_every_function_is_profiled_when_asked(repository, compare, interpreter):
+    repository.commit(PROJECT)
+    repository.commit({"pkg/core.py": HEAD})
+    outcome = compare("HEAD^", "HEAD", "--profile", "--python", interpreter)
+    assert outcome.code == 0, outcome.err
+    (comparison,) = outcome.report["comparisons"]
+    rows = {row["name"]: row for row in comparison["profile"]}
+    assert {"top", "work", "untouched", "leaf", "generator"} <= rows.keys()
+    assert rows["leaf"]["base"]["calls"] == 8
+    assert rows["leaf"]["change"] is None
+    assert rows["work"]["change"] == "modified"
+    # The cause comes first, before everything that only contains it.
+    assert comparison["profile"][0]["name"] == "work"
+    assert all(max(row[side]["share"] for side in ("base", "head") if row[side]) >= 0.01 for row in rows.values())
+
+
+def test_the_table_in_the_terminal(repository, deadheat_command):
+    repository.commit(PROJECT)
+    repository.commit({"pkg/core.py": HEAD})
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 3, "-q", "--profile")
+    assert outcome.code == 0, outcome.err
+    assert "Changed functions, over all measured benchmarks" in outcome.out
+    assert "the changed functions explain" in outcome.out
+    assert "All functions, over all measured benchmarks" in outcome.out
