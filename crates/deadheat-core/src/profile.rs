@@ -2,7 +2,8 @@
 //!
 //! A function's share comes from the traced iterations; its time is that share of the length which the timed, untraced
 //! iterations gave the benchmark. So the two tables of a report never contradict each other, and a machine that was
-//! slower during one of the passes does not show.
+//! slower during one of the passes does not show. Head's length is base's times the estimate of their ratio: the
+//! medians of the two sides carry the drift between them.
 
 use crate::model::{CallProfile, Estimate, FunctionComparison, PerSide, ProfileNote, Side, TargetFunction};
 use crate::protocol::FunctionSample;
@@ -30,10 +31,19 @@ pub type ProfileReplicate = PerSide<Vec<ProfileSample>>;
 #[derive(Clone, Copy, Debug)]
 pub struct Profiled<'a> {
     pub replicates: &'a [ProfileReplicate],
-    /// Nanoseconds of one timed iteration.
-    pub times: PerSide<f64>,
+    /// Nanoseconds of one timed iteration on base.
+    pub base_ns: f64,
     /// Of the benchmark as a whole.
     pub estimate: &'a Estimate,
+}
+
+impl Profiled<'_> {
+    fn length_ns(&self, side: Side) -> f64 {
+        match side {
+            Side::Base => self.base_ns,
+            Side::Head => self.base_ns * self.estimate.point_estimate,
+        }
+    }
 }
 
 /// What a set of functions explains of the difference between the sides.
@@ -41,7 +51,7 @@ pub struct Profiled<'a> {
 pub struct Breakdown {
     /// The most expensive first.
     pub functions: Vec<FunctionComparison>,
-    /// The change of the benchmarks' time that is not the functions' own; null where nothing was profiled.
+    /// The change of the benchmarks' time that is not the functions' own; `None` where nothing was profiled.
     pub unexplained_ns: Option<f64>,
 }
 
@@ -67,7 +77,7 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
         return Breakdown::default();
     }
     let length = PerSide::new(Side::Base, Side::Head)
-        .map(|side| benchmarks.iter().map(|one| one.times.get(side)).sum::<f64>());
+        .map(|side| benchmarks.iter().map(|one| one.length_ns(side)).sum::<f64>());
     let is_unbalanced = benchmarks
         .iter()
         .flat_map(|one| one.replicates)
@@ -85,13 +95,9 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
         if sides.base.is_none() && sides.head.is_none() {
             continue;
         }
-        let own = |profile: &Option<CallProfile>| {
-            profile
-                .as_ref()
-                .and_then(|profile| profile.self_ns)
-                .unwrap_or(0.0)
-        };
-        explained += own(&sides.head) - own(&sides.base);
+        // Also where a time is too uncertain to be shown: in a sum, its error is small beside the others.
+        let own = |side| stats::median(figures.get(side).iter().map(|one| one.own)).unwrap_or(0.0);
+        explained += own(Side::Head) - own(Side::Base);
         let present = || [&sides.base, &sides.head].into_iter().flatten();
         let calls_only = Side::BOTH
             .into_iter()
@@ -166,7 +172,7 @@ fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figur
                 let length: f64 = samples.iter().map(|sample| sample.length_ns).sum();
                 let iterations: u64 = samples.iter().map(|sample| sample.iterations).sum();
                 let scale = if length > 0.0 {
-                    one.times.get(side) / length
+                    one.length_ns(side) / length
                 } else {
                     0.0
                 };
@@ -209,16 +215,7 @@ fn call_profile(figures: &[Figures], length: f64) -> CallProfile {
 /// Head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the benchmarks,
 /// each with its own uncertainty.
 fn ratio(benchmarks: &[&Profiled<'_>], number: usize) -> Option<Estimate> {
-    // Head's length is base's times the estimate: the medians of the sides carry the drift between them.
-    let judged: Vec<Profiled<'_>> = benchmarks
-        .iter()
-        .map(|one| Profiled {
-            times: PerSide::new(one.times.base, one.times.base * one.estimate.point_estimate),
-            ..**one
-        })
-        .collect();
-    let judged: Vec<&Profiled<'_>> = judged.iter().collect();
-    let [base, head] = Side::BOTH.map(|side| figures(&judged, number, side));
+    let [base, head] = Side::BOTH.map(|side| figures(benchmarks, number, side));
     let logs: Option<Vec<f64>> = base
         .iter()
         .zip(&head)
@@ -348,7 +345,7 @@ mod tests {
             &targets,
             &[Profiled {
                 replicates: &[replicate.clone(), replicate],
-                times: PerSide::new(1_000.0, 500.0),
+                base_ns: 1_000.0,
                 estimate: &estimate(0.5),
             }],
         );
@@ -387,7 +384,7 @@ mod tests {
             &targets,
             &[Profiled {
                 replicates: &[replicate.clone(), replicate],
-                times: PerSide::new(1_000.0, 1_500.0),
+                base_ns: 1_000.0,
                 estimate: &estimate(1.5),
             }],
         );
@@ -408,7 +405,7 @@ mod tests {
             &targets,
             &[Profiled {
                 replicates: &[replicate],
-                times: PerSide::new(1_000.0, 1_000.0),
+                base_ns: 1_000.0,
                 estimate: &estimate(1.0),
             }],
         );
@@ -431,7 +428,7 @@ mod tests {
             &targets,
             &[Profiled {
                 replicates: &[replicate],
-                times: PerSide::new(1_000.0, 1_000.0),
+                base_ns: 1_000.0,
                 estimate: &estimate(1.0),
             }],
         );
@@ -455,12 +452,12 @@ mod tests {
             &[
                 Profiled {
                     replicates: &[half.clone(), half],
-                    times: PerSide::new(1_000.0, 1_000.0),
+                    base_ns: 1_000.0,
                     estimate: &same,
                 },
                 Profiled {
                     replicates: &[fifth.clone(), fifth],
-                    times: PerSide::new(500.0, 1_000.0),
+                    base_ns: 500.0,
                     estimate: &slower,
                 },
             ],

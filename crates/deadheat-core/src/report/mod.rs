@@ -279,7 +279,7 @@ fn breakdowns(
 fn profiled<'a>(comparison: &'a Comparison, profiles: &'a ProfileReplicates) -> Profiled<'a> {
     Profiled {
         replicates: profiles.get(&comparison.benchmark).map_or(&[], Vec::as_slice),
-        times: PerSide::new(comparison.base.median_ns, comparison.head.median_ns),
+        base_ns: comparison.base.median_ns,
         estimate: &comparison.estimate,
     }
 }

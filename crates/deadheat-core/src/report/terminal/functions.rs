@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment};
 
 use super::{MOST_FUNCTIONS, Page, SHORTEST_NAME, bare_table, plain, shorten, width};
-use crate::model::{CallProfile, FunctionComparison, ProfileNote};
+use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote};
 use crate::report::units::{signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
@@ -18,7 +18,8 @@ pub(super) struct Section<'a> {
     pub(super) functions: &'a [FunctionComparison],
     pub(super) unexplained_ns: Option<f64>,
     pub(super) base_ns: f64,
-    pub(super) head_ns: f64,
+    /// Head less base: of base's time the part that the estimate says.
+    pub(super) change_ns: f64,
 }
 
 impl Page {
@@ -31,20 +32,20 @@ impl Page {
                     functions: &row.functions,
                     unexplained_ns: row.unexplained_ns,
                     base_ns: row.base.median_ns,
-                    head_ns: row.head.median_ns,
+                    change_ns: change_ns(row),
                 });
             }
         }
         let profiled = comparisons.iter().filter(|row| row.unexplained_ns.is_some());
-        let (base_ns, head_ns) = profiled.fold((0.0, 0.0), |(base, head), row| {
-            (base + row.base.median_ns, head + row.head.median_ns)
+        let (base_ns, change_ns) = profiled.fold((0.0, 0.0), |(base, change), row| {
+            (base + row.base.median_ns, change + change_ns(row))
         });
         self.breakdown(&Section {
             title: "Changed functions, over all measured benchmarks".to_owned(),
             functions: &report.summary.functions,
             unexplained_ns: report.summary.unexplained_ns,
             base_ns,
-            head_ns,
+            change_ns,
         });
     }
 
@@ -205,7 +206,7 @@ impl Page {
         let Some(rest) = section.unexplained_ns else {
             return;
         };
-        let difference = section.head_ns - section.base_ns;
+        let difference = section.change_ns;
         let explained = difference - rest;
         let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
             format!(" ({:.0} %)", explained / difference * 100.0)
@@ -219,6 +220,10 @@ impl Page {
             signed_duration(rest)
         ));
     }
+}
+
+fn change_ns(row: &Comparison) -> f64 {
+    row.base.median_ns * (row.estimate.point_estimate - 1.0)
 }
 
 fn headings(functions: &[&FunctionComparison]) -> [String; 8] {
