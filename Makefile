@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -17,8 +17,11 @@ test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Pytho
 check: $(VENV)/tools ## formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
-	$(BIN)/ruff format --check python tests
-	$(BIN)/ruff check python tests
+	$(BIN)/ruff format --check python tests bench
+	$(BIN)/ruff check python tests bench
+
+bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
+	$(BIN)/python bench
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venvs target

@@ -2,10 +2,14 @@
 
     NAME  VALUE  UNIT  PYTHON
 
-`python bench/tracing.py PACKAGE` runs in the interpreter that is measured; `make bench` calls it for each one.
-PACKAGE is the installed `deadheat` package.
+It runs in the interpreter that is measured: `python bench/tracing.py PACKAGE`, where PACKAGE is the installed package
+`deadheat`. `make bench` runs it on every supported Python that is found. What is compared is called in turn, so that both
+sides feel the same machine, and the median of the differences or ratios is printed.
 """
 
+import ast
+import cProfile
+import importlib
 import itertools
 import os
 import platform
@@ -13,29 +17,36 @@ import statistics
 import sys
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.join(HERE, "workloads.py")
 PACKAGE = sys.argv[1]
 sys.path.insert(0, os.path.join(PACKAGE, "side"))
 from deadheat_worker.rewriting import functions_in  # noqa: E402
 from deadheat_worker.tracing import Tracing  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-REPETITIONS = 15
+REPETITIONS = 201
+CALLS = 2000
+WATCHED = ["tiny", "many", "fib"]
 
 
-def load(watched):
-    """The module of the workloads with these functions watched, and the watch (None without)."""
-    import ast
-    import importlib
+class Plain:
+    """The workloads once more, from a file of another name: nothing of them is watched."""
 
-    source = os.path.join(HERE, "workloads.py")
-    with open(source) as file:
+    def __init__(self):
+        with open(SOURCE) as file:
+            exec(compile(file.read(), "plain", "exec"), self.__dict__)
+
+
+def load_watched():
+    """The module of the workloads, and the watch over some of its functions."""
+    with open(SOURCE) as file:
         lines = {name: node.lineno for name, node in functions_in(ast.parse(file.read()))}
-    targets = [{"path": "workloads.py", "qualname": name, "line": lines[name]} for name in watched]
+    targets = [{"path": "workloads.py", "qualname": name, "line": lines[name]} for name in WATCHED]
     extension = next(name for name in os.listdir(PACKAGE) if name.startswith("_native") and name.endswith(".so"))
     tracing = Tracing(
         os.path.join(PACKAGE, extension),
         targets,
-        lambda file: "workloads.py" if os.path.abspath(file) == source else None,
+        lambda file: "workloads.py" if os.path.abspath(file) == SOURCE else None,
     )
     sys.path.insert(0, HERE)
     return importlib.import_module("workloads"), tracing
@@ -47,84 +58,93 @@ def time_of(function, *arguments):
     return time.perf_counter_ns() - start
 
 
-def call_in_loop(function, count):
-    for _ in itertools.repeat(None, count):
-        function()
+def loop_over(function):
+    """A loop with code of its own: CPython fits code to what it calls."""
+    namespace = {"function": function, "repeat": itertools.repeat}
+    exec("def loop(count):\n    for _ in repeat(None, count):\n        function()", namespace)
+    return namespace["loop"]
 
 
 def figure(name, value, unit):
     print(f"{name:<52} {value:10.2f}  {unit:<9}  {platform.python_version()}", flush=True)
 
 
-def in_turn(*functions):
-    """The times of functions that are called in turn, as lists: neighbours feel the same machine."""
-    times = [[] for _ in functions]
+def above(name, watched, plain, calls):
+    """What a call takes in one function above what it takes in the other."""
+    found = []
     for _ in range(REPETITIONS):
-        for function, found in zip(functions, times):
-            found.append(function())
-    return times
+        before, during, after = time_of(plain, calls), time_of(watched, calls), time_of(plain, calls)
+        found.append((during - (before + after) / 2) / calls)
+    figure(name, statistics.median(found), "ns")
 
 
-def cost_of_calls(workloads, plain):
-    calls = 20_000
-    watched, not_watched = in_turn(
-        lambda: time_of(call_in_loop, workloads.tiny, calls), lambda: time_of(call_in_loop, plain.tiny, calls)
-    )
-    differences = [(a - b) / calls for a, b in zip(watched, not_watched)]
-    figure("one watched call, above the plain call", statistics.median(differences), "ns")
+def under_cprofile(function):
+    def run(count):
+        profiler = cProfile.Profile()
+        profiler.enable()
+        function(count)
+        profiler.disable()
+
+    return run
 
 
-def cost_for_others(workloads, plain):
-    """Functions that are no targets, in a process that watches others, beside functions that it knows nothing of."""
-    calls = 20_000
-    inside, outside = in_turn(
-        lambda: time_of(call_in_loop, workloads.not_watched, calls),
-        lambda: time_of(call_in_loop, plain.not_watched, calls),
-    )
-    figure(
-        "a call of a function that is not watched, above",
-        statistics.median(map(lambda a, b: (a - b) / calls, inside, outside)),
-        "ns",
-    )
-
-
-def correction(workloads, plain, tracing, name, watched, *arguments):
+def correction(workloads, plain, tracing, name, argument):
     """The corrected total of a function in percent of the time that the same code takes where nothing is watched."""
     function, same = getattr(workloads, name), getattr(plain, name)
-    ratios, calls, raw = [], 0, []
+    corrected, uncorrected, inner = [], [], []
     for _ in range(REPETITIONS):
-        untraced = time_of(same, *arguments)
+        before = time_of(same, argument)
         tracing.prepare()
         start = tracing.start()
-        function(*arguments)
+        function(argument)
         elapsed = tracing.stop() - start
-        record = tracing.reply(0, 1)
-        untraced = (untraced + time_of(same, *arguments)) / 2
-        row = next(row for row in record["functions"] if row["function"] == watched.index(name))
-        ratios.append(row["total_ns"] / untraced * 100)
-        raw.append(elapsed / untraced * 100)
-        calls = row["calls"]
-    figure(f"{name}{arguments}: corrected total / untraced", statistics.median(ratios), "%")
-    figure(f"{name}{arguments}: uncorrected / untraced", statistics.median(raw), "%")
-    figure(f"{name}{arguments}: calls", calls, "calls")
+        rows = {WATCHED[row["function"]]: row for row in tracing.reply(0, 1)["functions"]}
+        untraced = (before + time_of(same, argument)) / 2
+        corrected.append(rows[name]["total_ns"] / untraced * 100)
+        uncorrected.append(elapsed / untraced * 100)
+        if "tiny" in rows:
+            inner.append(rows["tiny"]["total_ns"] / rows[name]["total_ns"] * 100)
+    figure(f"{name}({argument}): corrected total of untraced", statistics.median(corrected), "%")
+    figure(f"{name}({argument}): not corrected", statistics.median(uncorrected), "%")
+    figure(f"{name}({argument}): calls", rows[name]["calls"], "calls")
+    if inner:
+        figure(f"{name}({argument}): tiny in it", statistics.median(inner), "%")
+        figure(f"{name}({argument}): calls of tiny", rows["tiny"]["calls"], "calls")
 
 
 def main():
-    watched = ["tiny", "many", "fib"]
-    plain = {}
-    with open(os.path.join(HERE, "workloads.py")) as file:
-        exec(compile(file.read(), "plain", "exec"), plain)
-    plain = type("plain", (), {name: staticmethod(value) for name, value in plain.items() if callable(value)})
-    workloads, tracing = load(watched)
+    plain = Plain()
+    workloads, tracing = load_watched()
     for module in (workloads, plain):
         module.many(10)
         module.fib(5)
         module.not_watched()
         module.raise_and_catch(10)
-    cost_of_calls(workloads, plain)
-    cost_for_others(workloads, plain)
-    correction(workloads, plain, tracing, "many", watched, 1000)
-    correction(workloads, plain, tracing, "fib", watched, 15)
+    above("a watched call, above the plain one", loop_over(workloads.tiny), loop_over(plain.tiny), CALLS)
+    above(
+        "a call under cProfile, above the plain one",
+        under_cprofile(loop_over(plain.tiny)),
+        loop_over(plain.tiny),
+        CALLS,
+    )
+    above("a call that is not watched, above", loop_over(workloads.not_watched), loop_over(plain.not_watched), CALLS)
+    correction(workloads, plain, tracing, "many", 1000)
+    correction(workloads, plain, tracing, "fib", 15)
 
 
-main()
+def exceptions():
+    """In a process of its own: exceptions are watched everywhere or nowhere."""
+    plain = Plain()
+    times = [time_of(plain.raise_and_catch, 500) / 500 for _ in range(REPETITIONS)]
+    load_watched()
+    plain.raise_and_catch(500)
+    watched = [time_of(plain.raise_and_catch, 500) / 500 for _ in range(REPETITIONS)]
+    difference = statistics.median(watched) - statistics.median(times)
+    figure("an exception that leaves an unwatched function", difference, "ns")
+    figure("the same, without any watch", statistics.median(times), "ns")
+
+
+if sys.argv[2:] == ["exceptions"]:
+    exceptions()
+else:
+    main()

@@ -12,7 +12,7 @@ from conftest import EXTENSION, PACKAGE
 # Runs in the project's interpreter: argv has the worker's folder, the extension, the module's file and the targets.
 PROGRAM = """\
 import ast, json, os, sys
-side, extension, folder, names, wide = sys.argv[1:]
+side, extension, folder, names = sys.argv[1:]
 sys.path[:0] = [side]
 from deadheat_worker.rewriting import functions_in
 from deadheat_worker.tracing import Tracing
@@ -23,10 +23,10 @@ lines = {}
 for qualname, node in functions_in(tree):
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     lines.setdefault(qualname, []).append(first)
-targets = [
-    {"path": "module.py", "qualname": name.split("@")[0], "line": lines[name.split("@")[0]][int((name + "@1").split("@")[1]) - 1]}
-    for name in names
-]
+targets = []
+for name in names:
+    qualname, _, which = name.partition("@")
+    targets.append({"path": "module.py", "qualname": qualname, "line": lines[qualname][int(which or 1) - 1]})
 
 def path_of(file):
     file = os.path.realpath(file)
@@ -75,7 +75,7 @@ def trace(interpreter, tmp_path):
         folder = Path(tmp_path).resolve()
         (folder / "module.py").write_text(textwrap.dedent(source))
         completed = subprocess.run(
-            [interpreter, "-c", PROGRAM, PACKAGE / "side", EXTENSION, folder, json.dumps(names), ""],
+            [interpreter, "-c", PROGRAM, PACKAGE / "side", EXTENSION, folder, json.dumps(names)],
             capture_output=True,
             text=True,
             timeout=120,

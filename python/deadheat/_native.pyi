@@ -1,9 +1,65 @@
-"""The program, compiled: everything that the `deadheat` command does outside the project's interpreter."""
+"""The program, compiled, and the callbacks that watch functions in the project's interpreter."""
 
-def main(arguments: list[str], package_folder: str, interpreter: str) -> int:
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+def main(arguments: list[str], package_folder: str, interpreter: str, extension: str) -> int:
     """Run one command and return its exit code.
 
     `arguments` are those after the program's name; `package_folder` is the installed `deadheat` package, where the
-    worker's files lie; `interpreter` is the Python that runs deadheat, one of those tried for the project. Releases
-    the GIL, and takes SIGINT and SIGTERM over while it runs. A panic is printed and returned as 5.
+    worker's files lie; `interpreter` is the Python that runs deadheat, one of those tried for the project; `extension`
+    is this module's file. Releases the GIL, and takes SIGINT and SIGTERM over while it runs. A panic is printed and
+    returned as 5.
     """
+
+class Tracer:
+    """The accounts of one process over functions that are numbered from 0. There is one in a process.
+
+    `find` is asked for the number of a code object when it starts for the first time, and answers None where it is not
+    watched; then `disable` is returned to `sys.monitoring`. The `on_...` methods are its callbacks.
+    """
+
+    def __init__(self, functions: int, find: Callable[[CodeType], int | None] | None, disable: object) -> None: ...
+    def on_start(self, code: CodeType, offset: int, /) -> Any: ...
+    def on_resume(self, code: CodeType, offset: int, /) -> None: ...
+    def on_throw(self, code: CodeType, offset: int, exception: BaseException, /) -> None: ...
+    def on_leave(self, code: CodeType, offset: int, value: object, /) -> None: ...
+    def on_unwind(self, code: CodeType, offset: int, exception: BaseException, /) -> None: ...
+    def begin(self) -> int:
+        """Record from now on, and return the clock's reading in nanoseconds."""
+
+    def end(self) -> int:
+        """Record no more, and return the clock's reading in nanoseconds."""
+
+    def take_record(self) -> tuple[float, float, int, list[tuple[int, int, float, float, float, float]]]:
+        """What was recorded since the last time, in nanoseconds.
+
+        The length without the probes, the probes, how often a function was left that was not entered last, and for each
+        function that ran: number, calls, total time, probes in it, own time, probes in it. Times are without probes.
+        """
+
+    def take_reached(self) -> list[int]:
+        """The numbers of the functions that ran since this was last asked, recorded or not."""
+
+    def is_idle(self) -> bool:
+        """Whether no watched function is running, on any thread."""
+
+    def calibrate(
+        self, watched: Callable[[], object], plain: Callable[[], object], number: int, caller: int
+    ) -> tuple[float, float, float]:
+        """Measure what watching costs, use it from now on, and return it in nanoseconds.
+
+        `watched` and `plain` are the same loop over a function that does nothing, which is watched under `number` in the
+        first one; `caller` is a number to call it from. The costs are those of one call inside its own time and
+        outside, and of an exception that leaves a function which is not watched. Empties the record.
+        """
+
+class Probe:
+    """Watches the function with this number from inside its body, where the interpreter has no events for it."""
+
+    def __init__(self, tracer: Tracer, function: int) -> None: ...
+    def enter(self) -> None: ...
+    def leave(self) -> None: ...
+    def count(self) -> None:
+        """Note a call whose time cannot be followed."""

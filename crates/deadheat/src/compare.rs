@@ -1,6 +1,6 @@
 //! `deadheat compare`: from the options to the report, step by step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::measure;
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
-use crate::profile::{self, Recorded, SurveySample};
+use crate::profile::{self, Recorded, Recordings, SurveySample};
 use crate::progress::Progress;
 use crate::project::{Files, Project, file_name, join, shown};
 use crate::reach;
@@ -469,7 +469,7 @@ impl Setting<'_> {
         stage: &mut Stage<'_>,
         briefing: &Briefing,
         progress: &mut Progress,
-    ) -> anyhow::Result<(BTreeMap<String, Vec<PerSide<Vec<S>>>>, Exit)> {
+    ) -> anyhow::Result<(Recordings<S>, Exit)> {
         let rows = draft.report.comparisons.iter();
         let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
         let schedule = Schedule {

@@ -93,11 +93,13 @@ impl Recorded for SurveySample {
     }
 }
 
+/// The samples of both sides by benchmark, one pair for each process pair.
+pub(crate) type Recordings<S> = BTreeMap<String, Vec<PerSide<Vec<S>>>>;
+
 /// What came of a pass.
 #[derive(Debug)]
 pub(crate) struct Profiles<S> {
-    /// By benchmark, one for each process pair.
-    pub(crate) replicates: BTreeMap<String, Vec<PerSide<Vec<S>>>>,
+    pub(crate) replicates: Recordings<S>,
     /// Why there are none, or not all.
     pub(crate) problem: Option<String>,
     pub(crate) stopped: Option<StoppedBy>,
@@ -143,7 +145,7 @@ pub(crate) fn record<S: Recorded>(
 }
 
 struct Recording<S> {
-    replicates: BTreeMap<String, Vec<PerSide<Vec<S>>>>,
+    replicates: Recordings<S>,
 }
 
 impl<S: Recorded> Visit for Recording<S> {

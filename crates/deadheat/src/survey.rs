@@ -7,9 +7,9 @@ use std::path::Path;
 use deadheat_core::model::{PerSide, Side, TargetFunction};
 use deadheat_core::profile::{ProfileReplicate, ProfileSample};
 use deadheat_core::protocol::{FunctionSample, SurveyedFunction};
-use deadheat_core::source;
+use deadheat_core::source::{self, NamedLines};
 
-use crate::profile::SurveySample;
+use crate::profile::{Recordings, SurveySample};
 
 /// The functions that any side ran, numbered, and their samples by benchmark.
 pub(crate) struct Survey {
@@ -19,7 +19,7 @@ pub(crate) struct Survey {
 
 /// Gives what the profiler saw by file and line the names that both sides share. `targets` say what changed.
 pub(crate) fn name_functions(
-    recorded: BTreeMap<String, Vec<PerSide<Vec<SurveySample>>>>,
+    recorded: Recordings<SurveySample>,
     targets: &[TargetFunction],
     checkouts: PerSide<&Path>,
 ) -> Survey {
@@ -50,8 +50,8 @@ pub(crate) fn name_functions(
 
 struct Naming<'a> {
     checkouts: PerSide<&'a Path>,
-    /// The functions of each file: first and last line, and qualified name.
-    files: PerSide<BTreeMap<String, Vec<((u32, u32), String)>>>,
+    /// The functions of each file.
+    files: PerSide<BTreeMap<String, Vec<NamedLines>>>,
     numbers: BTreeMap<(String, String), usize>,
     functions: Vec<TargetFunction>,
 }

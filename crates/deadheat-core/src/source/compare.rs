@@ -63,8 +63,11 @@ pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, Synta
     Ok(functions.map(|(lines, qualname)| (qualname, lines)).collect())
 }
 
-/// Every function of a file: first and last line, decorators included, and qualified name.
-pub fn functions_with_lines(source: &[u8]) -> Result<Vec<((u32, u32), String)>, SyntaxError> {
+/// First and last line of a function, decorators included, and its qualified name.
+pub type NamedLines = ((u32, u32), String);
+
+/// Every function of a file.
+pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxError> {
     let module = ModuleCode::parse(source)?;
     let functions = module.functions.into_iter();
     Ok(functions

@@ -7,7 +7,7 @@ mod compare;
 mod parse;
 
 pub use compare::{
-    ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of,
+    ChangedFile, Changes, FileSyntaxError, ModuleFile, NamedLines, Unattributed, compare, functions_of,
     functions_with_lines,
 };
 pub use parse::{SyntaxError, holds_benchmarks};
