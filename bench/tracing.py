@@ -3,8 +3,8 @@
     NAME  VALUE  UNIT  PYTHON
 
 It runs in the interpreter that is measured: `python bench/tracing.py PACKAGE`, where PACKAGE is the installed package
-`deadheat`. `make bench` runs it on every supported Python that is found. What is compared is called in turn, so that both
-sides feel the same machine, and the median of the differences or ratios is printed.
+`deadheat`. `make bench` runs it on every supported Python that is found. What is compared is called in turn, so that
+both sides feel the same machine, and the median of the differences or ratios is printed.
 """
 
 import ast

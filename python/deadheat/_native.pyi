@@ -50,8 +50,8 @@ class Tracer:
     ) -> tuple[float, float, float]:
         """Measure what watching costs, use it from now on, and return it in nanoseconds.
 
-        `watched` and `plain` are the same loop over a function that does nothing, which is watched under `number` in the
-        first one; `caller` is a number to call it from. The costs are those of one call inside its own time and
+        `watched` and `plain` are the same loop over a function that does nothing, watched under `number` in the first;
+        `caller` is a number to call it from. The costs are those of one call inside its own time and
         outside, and of an exception that leaves a function which is not watched. Empties the record.
         """
 

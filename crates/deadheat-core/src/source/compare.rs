@@ -386,12 +386,25 @@ impl Changes {
         sort(&mut self.targets);
         // A change for which no target stands may still be felt: through names that are looked up while running, through
         // order, through code that is not read here.
-        for path in self.touched.keys() {
-            let is_explained = self.targets.iter().any(|target| &target.path == path)
-                || self
-                    .targets
+        // What no function names may be looked up by `getattr`, `vars` and the like.
+        let named: BTreeSet<&String> = parsed
+            .iter()
+            .filter(|(file, _)| touched.contains_key(file.dotted_name.as_str()))
+            .flat_map(|(_, module)| &module.functions)
+            .flat_map(|function| {
+                function
+                    .mentions
+                    .names
                     .iter()
-                    .any(|target| target.change == Some(Change::ModuleLevel));
+                    .chain(&function.mentions.attributes)
+            })
+            .collect();
+        for (path, names) in &self.touched {
+            let mut all = names.names.iter().chain(&names.attributes).peekable();
+            let is_explained = match all.peek() {
+                Some(_) => all.all(|name| named.contains(name)),
+                None => self.targets.iter().any(|target| &target.path == path),
+            };
             if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
                 self.unattributed.push(Unattributed {
                     path: path.clone(),

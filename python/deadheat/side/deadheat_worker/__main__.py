@@ -75,4 +75,6 @@ def main():
         conversation.reply(protocol.collection_failed(int(exit_code)))
 
 
-main()
+# A child that `multiprocessing` spawns runs this file once more, under another name.
+if __name__ == "__main__":
+    main()

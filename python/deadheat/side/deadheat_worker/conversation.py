@@ -73,6 +73,8 @@ class Conversation:
     def run_loop(self, items):
         """Serve requests after the collection until the driver says stop."""
         self.reached_run_loop = True
+        if self._reach is not None:
+            self._reach.is_collecting = False
         by_id = {}
         for item in items:
             by_id.setdefault(item.nodeid, item)

@@ -16,6 +16,10 @@ class Monitoring:
 
     def __init__(self, make_tracer, count, targets, path_of):
         self._targets = targets
+        # A function that is declared `global` in another one has no trace of that in its qualified name.
+        self._by_line = {
+            (path, line, name.rpartition(".")[2]): number for (path, name, line), number in targets.items()
+        }
         self._path_of = path_of
         self._paths = {}
         self._extra = (None, None)
@@ -45,7 +49,11 @@ class Monitoring:
             path = self._paths[code.co_filename]
         except KeyError:
             path = self._paths[code.co_filename] = self._path_of(code.co_filename)
-        number = self._targets.get((path, code.co_qualname, code.co_firstlineno)) if path is not None else None
+        number = None
+        if path is not None:
+            number = self._targets.get((path, code.co_qualname, code.co_firstlineno))
+            if number is None:
+                number = self._by_line.get((path, code.co_firstlineno, code.co_name))
         # Not looked up as a key: copies of code are equal.
         if code is self._extra[0]:
             number = self._extra[1]

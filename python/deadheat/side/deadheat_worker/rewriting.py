@@ -27,6 +27,8 @@ class Rewriting:
         self._path_of = path_of
         self._make_probe = make_probe
         self.untimed = set()
+        self._target_files = {path for path, _, _ in targets}
+        self._codes = []
         self.tracer = make_tracer(count, None, None)
         self.take_precedence()
 
@@ -46,9 +48,18 @@ class Rewriting:
         if spec is None or not spec.has_location or not isinstance(spec.origin, str):
             return spec
         numbers = self._numbers_in(spec.origin)
-        if numbers and spec.origin.endswith(".py"):
-            spec.loader = RewritingLoader(spec.name, spec.origin, lambda tree: self.rewrite(tree, numbers))
+        # A loader of another kind makes another program of the file; that is left alone, and noticed when it runs.
+        if numbers and type(spec.loader) is importlib.machinery.SourceFileLoader:
+            spec.loader = RewritingLoader(spec.name, spec.origin, lambda tree: self.rewrite(tree, numbers), self._codes)
         return spec
+
+    def is_unseen(self, code):
+        """Whether code of a target's file is about to run that has no probes in it."""
+        filename = getattr(code, "co_filename", None)
+        if filename is None or not any(filename.endswith(path) for path in self._target_files):
+            return False
+        is_module = code.co_name == "<module>" and self._path_of(filename) in self._target_files
+        return is_module and not any(code is own for own in self._codes)
 
     def watched(self, function, number):
         """A copy of a function, watched under a number of its own."""
@@ -97,12 +108,20 @@ class Rewriting:
 class RewritingLoader(importlib.machinery.SourceFileLoader):
     """Compiles from the source each time: bytecode with probes in it must not be found by anybody else."""
 
-    def __init__(self, name, path, rewrite):
+    def __init__(self, name, path, rewrite, codes):
         super().__init__(name, path)
         self._rewrite = rewrite
+        self._codes = codes
 
     def get_code(self, fullname):
-        return self.source_to_code(self.get_data(self.path), self.path)
+        data = self.get_data(self.path)
+        try:
+            code = self.source_to_code(data, self.path)
+        except (SyntaxError, RecursionError):
+            # The probes were one level too many, or the code is wrong: it runs, or fails, as it is.
+            return super().source_to_code(data, self.path)
+        self._codes.append(code)
+        return code
 
     def source_to_code(self, data, path, *, _optimize=-1):
         tree = compile(data, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True, optimize=_optimize)

@@ -66,6 +66,11 @@ class Tracing:
         if take is not None:
             take()
 
+    def is_unseen(self, code):
+        """Whether code of a target's file is about to run whose functions are not watched."""
+        look = getattr(self._road, "is_unseen", None)
+        return look is not None and look(code)
+
     def prepare(self):
         """Before a sample: what watching costs at this moment, and no record of earlier ones."""
         self._calibrate()
@@ -148,7 +153,9 @@ class Reach:
         self._owner = ""
         self._functions = {}
         self._processes = set()
+        self.is_collecting = True
         sys.addaudithook(self._hear)
+        _tell_of_spawning(self._note_process)
 
     @contextlib.contextmanager
     def on_account_of(self, node):
@@ -181,8 +188,30 @@ class Reach:
             self._functions.setdefault(self._owner, set()).update(reached)
 
     def _hear(self, event, arguments):
-        if event in _STARTS and (self._owner or _may_run_python(event, arguments)):
-            self._processes.add(self._owner)
+        if event in _STARTS:
+            # Many imports ask `git` or `uname` for something; a fixture's script may be anything.
+            if not self.is_collecting or _may_run_python(event, arguments):
+                self._note_process()
+        elif event == "exec" and self._tracing.is_unseen(arguments[0]):
+            self._note_process()
+
+    def _note_process(self):
+        self._processes.add(self._owner)
+
+
+def _tell_of_spawning(note):
+    """Have what `multiprocessing` spawns noted, too: it starts processes below every audit event."""
+    try:
+        import _posixsubprocess
+    except ImportError:
+        return
+    fork_exec = _posixsubprocess.fork_exec
+
+    def noted(*arguments):
+        note()
+        return fork_exec(*arguments)
+
+    _posixsubprocess.fork_exec = noted
 
 
 # Audit events of what starts other processes or interpreters, whose calls cannot be seen from here.
@@ -201,7 +230,7 @@ _STARTS = {
 
 
 def _may_run_python(event, arguments):
-    """Whether a program that an import starts may run the project: many ask `git` or `uname` for something."""
+    """Whether a program that an import starts may run the project."""
     if event not in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
         return True
     told = repr(arguments[:2])
