@@ -295,3 +295,75 @@ def test_the_table_in_the_terminal(repository, deadheat_command):
     assert "Changed functions, over all measured benchmarks" in outcome.out
     assert "the changed functions explain" in outcome.out
     assert "All functions, over all measured benchmarks" in outcome.out
+
+
+def test_spawned_children_run_as_they_do_without_us_and_are_measured(repository, compare, interpreter):
+    repository.commit(
+        {
+            "pkg/__init__.py": "",
+            "pkg/core.py": CORE,
+            "benchmarks/test_b.py": """\
+                import multiprocessing
+
+                from pkg import core
+
+
+                def spawn():
+                    process = multiprocessing.get_context("spawn").Process(target=core.in_child, args=(0,))
+                    process.start()
+                    process.join()
+                    assert process.exitcode == 0
+
+
+                def test_spawn(benchmark):
+                    benchmark.pedantic(spawn)
+
+
+                def test_nothing(benchmark):
+                    benchmark(sum, [1, 2])
+                """,
+        }
+    )
+    repository.commit({"pkg/core.py": changed("in_child")})
+    outcome = compare("HEAD^", "HEAD", "--python", interpreter, replicates=2)
+    assert outcome.code == 0, outcome.err
+    assert set(outcome.verdicts()) == {"test_spawn"}
+    assert outcome.missing() == {"test_nothing": ("not_reached", None)}
+
+
+def test_a_constant_that_no_code_names_reaches_everything(repository, compare):
+    repository.commit(
+        {**SUITE, "pkg/settings.py": "LIMIT = 1\n", "pkg/other.py": "SIZE = 1\n\n\ndef size():\n    return SIZE\n"}
+    )
+    repository.commit(
+        {"pkg/settings.py": "LIMIT = 2\n", "pkg/other.py": "SIZE = 2\n\n\ndef size():\n    return SIZE\n"}
+    )
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert outcome.targets() == {"size": "module_level"}
+    assert outcome.report["selection"]["rule"] == "all"
+    assert "settings.py" in outcome.report["selection"]["reason"]
+
+
+def test_code_that_bypasses_the_watch_is_never_called_not_reached(repository, compare, interpreter):
+    repository.commit(
+        {
+            "pkg/__init__.py": "",
+            "pkg/script.py": "def work():\n    return 1\n\n\nwork()\n",
+            "benchmarks/test_b.py": """\
+                import runpy
+
+                import pkg
+
+
+                def test_script(benchmark):
+                    benchmark(runpy.run_path, pkg.__path__[0] + "/script.py")
+
+
+                def test_nothing(benchmark):
+                    benchmark(sum, [1, 2])
+                """,
+        }
+    )
+    repository.commit({"pkg/script.py": "def work():\n    return 1 + 1\n\n\nwork()\n"})
+    outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", interpreter)
+    assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_b.py::test_script"]
