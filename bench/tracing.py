@@ -93,12 +93,16 @@ def correction(workloads, plain, tracing, name, argument):
     function, same = getattr(workloads, name), getattr(plain, name)
     corrected, uncorrected, inner = [], [], []
     for _ in range(REPETITIONS):
+        # Both are warm when they are timed, as the calibration is.
+        same(argument)
         before = time_of(same, argument)
         tracing.prepare()
+        function(argument)
         start = tracing.start()
         function(argument)
         elapsed = tracing.stop() - start
         rows = {WATCHED[row["function"]]: row for row in tracing.reply(0, 1)["functions"]}
+        same(argument)
         untraced = (before + time_of(same, argument)) / 2
         corrected.append(rows[name]["total_ns"] / untraced * 100)
         uncorrected.append(elapsed / untraced * 100)
