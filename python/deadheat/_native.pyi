@@ -45,14 +45,11 @@ class Tracer:
     def is_idle(self) -> bool:
         """Whether no watched function is running, on any thread."""
 
-    def calibrate(
-        self, watched: Callable[[], object], plain: Callable[[], object], number: int, caller: int
-    ) -> tuple[float, float, float]:
-        """Measure what watching costs, use it from now on, and return it in nanoseconds.
+    def calibrate(self, watched: Callable[[], object], plain: Callable[[], object], leaf: int) -> None:
+        """Measure what watching costs, use it from now on, and empty the record.
 
-        `watched` and `plain` are the same loop over a function that does nothing, watched under `number` in the first;
-        `caller` is a number to call it from. The costs are those of one call inside its own time and
-        outside, and of an exception that leaves a function which is not watched. Empties the record.
+        `watched` and `plain` are the same program; in the first, all its functions are watched, and `leaf` is the number
+        of one that does nothing and calls none.
         """
 
 class Probe:

@@ -17,8 +17,9 @@ impl<T> GilCell<T> {
     }
 }
 
-// SAFETY: this crate is built for the stable ABI (abi3), which builds of Python without the lock do not have. The only way to the `RefCell` asks for the token that proves that this thread holds the interpreter's lock,
-// so that its flag and its content are never touched by two threads at once. A thread that gives the lock up while it
-// still borrows makes the next one panic, never race.
+// SAFETY: this crate is built for the stable ABI (abi3), which builds of Python without the lock do not have. The only
+// way to the `RefCell` asks for the token that proves that this thread holds the interpreter's lock, so that its flag and
+// its content are never touched by two threads at once. A thread that gives the lock up while it still borrows makes the
+// next one panic, never race.
 #[expect(unsafe_code, reason = "the compiler cannot know of the interpreter's lock")]
 unsafe impl<T: Send> Sync for GilCell<T> {}

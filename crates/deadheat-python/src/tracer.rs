@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 
 use crate::gil_cell::GilCell;
 
-/// Loops for one calibration; the median is not moved by a few that are disturbed.
-const CALIBRATION_LOOPS: usize = 7;
+/// Runs for one calibration; the median is not moved by a few that are disturbed.
+const CALIBRATION_RUNS: usize = 7;
 /// How often a calibration calls the callback for exceptions.
 const CALIBRATION_UNWINDS: u64 = 200;
 
@@ -101,13 +101,16 @@ impl Tracer {
         }
     }
 
-    fn resume_code(&self, code: &Bound<'_, PyAny>) {
+    /// Whether the code is watched.
+    fn enter_code(&self, code: &Bound<'_, PyAny>, entry: Entry) -> bool {
         let mut state = self.state.borrow_mut(code.py());
-        if let Some(function) = state.function(code) {
+        let function = state.function(code);
+        if let Some(function) = function {
             let thread = state.thread();
             let now = self.clock.raw();
-            state.recorder.enter(thread, function, Entry::Resumption, now);
+            state.recorder.enter(thread, function, entry, now);
         }
+        function.is_some()
     }
 
     fn nanoseconds_per_tick(&self) -> f64 {
@@ -136,14 +139,8 @@ impl Tracer {
     #[pyo3(signature = (code, _offset, /))]
     fn on_start(&self, code: &Bound<'_, PyAny>, _offset: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = code.py();
-        {
-            let mut state = self.state.borrow_mut(py);
-            if let Some(function) = state.function(code) {
-                let thread = state.thread();
-                let now = self.clock.raw();
-                state.recorder.enter(thread, function, Entry::Call, now);
-                return Ok(None);
-            }
+        if self.enter_code(code, Entry::Call) {
+            return Ok(None);
         }
         let Some(function) = self.find.call1(py, (code,))?.extract::<Option<usize>>(py)? else {
             return Ok(Some(self.disable.clone_ref(py)));
@@ -159,12 +156,12 @@ impl Tracer {
 
     #[pyo3(signature = (code, _offset, /))]
     fn on_resume(&self, code: &Bound<'_, PyAny>, _offset: &Bound<'_, PyAny>) {
-        self.resume_code(code);
+        self.enter_code(code, Entry::Resumption);
     }
 
     #[pyo3(signature = (code, _offset, _exception, /))]
     fn on_throw(&self, code: &Bound<'_, PyAny>, _offset: &Bound<'_, PyAny>, _exception: &Bound<'_, PyAny>) {
-        self.resume_code(code);
+        self.enter_code(code, Entry::Resumption);
     }
 
     #[pyo3(signature = (code, _offset, _value, /))]
@@ -236,52 +233,43 @@ impl Tracer {
         slf: &Bound<'_, Self>,
         watched: &Bound<'_, PyAny>,
         plain: &Bound<'_, PyAny>,
-        number: usize,
-        caller: usize,
-    ) -> PyResult<(f64, f64, f64)> {
+        leaf: usize,
+    ) -> PyResult<()> {
         let py = slf.py();
         let tracer = slf.get();
         let unwind = slf.getattr("on_unwind")?;
-        let mut costs = Vec::with_capacity(CALIBRATION_LOOPS);
-        for _ in 0..CALIBRATION_LOOPS {
+        let mut costs = Vec::with_capacity(CALIBRATION_RUNS);
+        for _ in 0..CALIBRATION_RUNS {
             let start = tracer.clock.raw();
             plain.call0()?;
             let middle = tracer.clock.raw();
-            {
-                let mut state = tracer.state.borrow_mut(py);
-                let thread = state.thread();
-                state.recorder.begin(middle);
-                state.recorder.enter(thread, caller, Entry::Call, middle);
-            }
+            tracer.state.borrow_mut(py).recorder.begin(middle);
             watched.call0()?;
             let end = tracer.clock.raw();
             let record = {
                 let mut state = tracer.state.borrow_mut(py);
-                let thread = state.thread();
-                state.recorder.leave(thread, caller, end);
                 state.recorder.end(end);
                 state.recorder.take_record()
             };
-            let mut cost = ProbeCost::calibrated(end - middle, middle - start, &record.tallies[number].own);
             for _ in 0..CALIBRATION_UNWINDS {
                 unwind.call1((watched, 0, py.None()))?;
             }
-            cost.unwind = (tracer.clock.raw() - end) as f64 / CALIBRATION_UNWINDS as f64;
-            costs.push(cost);
+            costs.push(ProbeCost {
+                unwind: (tracer.clock.raw() - end) as f64 / CALIBRATION_UNWINDS as f64,
+                ..ProbeCost::calibrated(&record, leaf, middle - start)
+            });
         }
-        let middle = |part: fn(&ProbeCost) -> f64| {
+        let median = |part: fn(&ProbeCost) -> f64| {
             let mut values: Vec<f64> = costs.iter().map(part).collect();
             values.sort_by(f64::total_cmp);
             values[values.len() / 2]
         };
-        let cost = ProbeCost {
-            inside: middle(|cost| cost.inside),
-            outside: middle(|cost| cost.outside),
-            unwind: middle(|cost| cost.unwind),
+        tracer.state.borrow_mut(py).cost = ProbeCost {
+            inside: median(|cost| cost.inside),
+            outside: median(|cost| cost.outside),
+            unwind: median(|cost| cost.unwind),
         };
-        tracer.state.borrow_mut(py).cost = cost;
-        let scale = tracer.nanoseconds_per_tick();
-        Ok((cost.inside * scale, cost.outside * scale, cost.unwind * scale))
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::Ticks;
-use crate::recorder::Spent;
+use crate::recorder::{Record, Spent};
 
 /// What watching costs, in ticks, as it was measured in the same process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,13 +21,13 @@ pub struct FunctionTime {
 }
 
 impl ProbeCost {
-    /// From a loop over a watched function that does nothing, and the same loop over one that is not watched.
+    /// From a program of nothing but watched functions, and the time that it takes where none is watched.
     ///
-    /// `watched` and `plain` are the lengths of the loops; `recorded` is what was recorded of the watched function.
-    pub fn calibrated(watched: Ticks, plain: Ticks, recorded: &Spent) -> Self {
-        let calls = recorded.activations.max(1) as f64;
-        let whole = (watched as f64 - plain as f64).max(0.0) / calls;
-        let inside = (recorded.ticks as f64 / calls).min(whole);
+    /// `leaf` is the number of a function that does nothing and calls none.
+    pub fn calibrated(watched: &Record, leaf: usize, plain: Ticks) -> Self {
+        let leaf = &watched.tallies[leaf].own;
+        let whole = (watched.whole.ticks as f64 - plain as f64).max(0.0) / watched.whole.nested.max(1) as f64;
+        let inside = (leaf.ticks as f64 / leaf.activations.max(1) as f64).min(whole);
         ProbeCost {
             inside,
             outside: whole - inside,
@@ -77,7 +77,7 @@ mod tests {
         }
     }
 
-    fn run(program: impl FnOnce(&mut Machine)) -> crate::Record {
+    fn run(program: impl FnOnce(&mut Machine)) -> Record {
         let mut machine = Machine {
             recorder: Recorder::new(2),
             now: 0,
@@ -129,12 +129,13 @@ mod tests {
     #[test]
     fn calibration_finds_the_cost_of_a_probe() {
         let record = run(|machine| {
-            for _ in 0..1000 {
-                machine.now += 20;
-                machine.call(0, |_| {});
-            }
+            machine.call(1, |machine| {
+                for _ in 0..1000 {
+                    machine.now += 20;
+                    machine.call(0, |_| {});
+                }
+            });
         });
-        let found = ProbeCost::calibrated(record.whole.ticks, 20_000, &record.tallies[0].own);
-        assert_eq!(found, COST);
+        assert_eq!(ProbeCost::calibrated(&record, 0, 20_000), COST);
     }
 }

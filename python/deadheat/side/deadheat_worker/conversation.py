@@ -43,15 +43,15 @@ class Conversation:
         """Watch functions from now on, before anything of the project is imported."""
         # Only here: a process that is timed loads nothing of this.
         from deadheat_worker.survey import Survey
-        from deadheat_worker.tracing import REACH, SURVEY, CannotTrace, Reach, Tracing
+        from deadheat_worker.tracing import CannotTrace, Reach, Tracing
 
         try:
-            if request["purpose"] == SURVEY:
+            if request["purpose"] == protocol.PURPOSE_SURVEY:
                 self.watch = Survey(self._imports.path_in_worktree)
             else:
                 functions = request["functions"]
                 self.watch = Tracing(request["extension"], functions, self._imports.path_in_worktree)
-                if request["purpose"] == REACH:
+                if request["purpose"] == protocol.PURPOSE_REACH:
                     self._reach = Reach(self.watch)
         except CannotTrace as error:
             self.reply(protocol.tracing(str(error)))

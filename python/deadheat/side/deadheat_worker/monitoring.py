@@ -14,6 +14,9 @@ class Monitoring:
     `path_of` gives a code object's file relative to the worktree, or None where it lies elsewhere.
     """
 
+    # What can only be counted: nothing, here.
+    untimed = frozenset()
+
     def __init__(self, make_tracer, count, targets, path_of):
         self._targets = targets
         # A function that is declared `global` in another one has no trace of that in its qualified name.
@@ -22,7 +25,6 @@ class Monitoring:
         }
         self._path_of = path_of
         self._paths = {}
-        self._extra = (None, None)
         self._tool = _free_tool()
         events = sys.monitoring.events
         self._local = events.PY_START | events.PY_RETURN | events.PY_YIELD | events.PY_RESUME
@@ -38,10 +40,18 @@ class Monitoring:
             sys.monitoring.register_callback(self._tool, event, callback)
         sys.monitoring.set_events(self._tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
 
-    def watched(self, function, number):
-        """The same function, watched under a number of its own."""
-        self._extra = (function.__code__, number)
-        return function
+    def run(self, source, file):
+        """A module's namespace, with its targets watched."""
+        namespace = {}
+        exec(compile(source, file, "exec"), namespace)
+        return namespace
+
+    def take_precedence(self):
+        """Nothing goes before events."""
+
+    def is_unseen(self, code):
+        """Events see all code."""
+        return False
 
     def _find(self, code):
         """The number of a code object that starts for the first time, None where it is no target."""
@@ -54,9 +64,6 @@ class Monitoring:
             number = self._targets.get((path, code.co_qualname, code.co_firstlineno))
             if number is None:
                 number = self._by_line.get((path, code.co_firstlineno, code.co_name))
-        # Not looked up as a key: copies of code are equal.
-        if code is self._extra[0]:
-            number = self._extra[1]
         if number is not None:
             sys.monitoring.set_local_events(self._tool, code, self._local)
         return number

@@ -15,6 +15,10 @@ LEAVE = "leave"
 REACH = "reach"
 STOP = "stop"
 
+# What a `trace` request may be for; the third purpose is what `PROFILE` asks for.
+PURPOSE_REACH = "reach"
+PURPOSE_SURVEY = "survey"
+
 
 class ProtocolError(Exception):
     """The driver sent something that has no place in the conversation at this point."""

@@ -8,7 +8,6 @@ functions are counted, and their time is not given.
 import ast
 import builtins
 import importlib.machinery
-import inspect
 import sys
 
 # They end with underscores because names that only begin with them are changed inside classes.
@@ -58,19 +57,15 @@ class Rewriting:
 
     def is_unseen(self, code):
         """Whether code of a target's file is about to run that has no probes in it."""
-        filename = getattr(code, "co_filename", None)
-        if filename is None or not any(filename.endswith(path) for path in self._target_files):
+        if getattr(code, "co_name", None) != "<module>" or self._path_of(code.co_filename) not in self._target_files:
             return False
-        is_module = code.co_name == "<module>" and self._path_of(filename) in self._target_files
-        return is_module and not any(code is own for own in self._codes)
+        return not any(code is own for own in self._codes)
 
-    def watched(self, function, number):
-        """A copy of a function, watched under a number of its own."""
-        name = function.__name__
-        tree = self.rewrite(ast.parse(inspect.getsource(function)), {(name, 1): number})
+    def run(self, source, file):
+        """A module's namespace, with its targets watched."""
         namespace = {}
-        exec(compile(tree, __file__, "exec"), namespace)
-        return namespace[name]
+        exec(compile(self.rewrite(ast.parse(source), self._numbers_in(file)), file, "exec"), namespace)
+        return namespace
 
     def rewrite(self, tree, numbers):
         """The tree with probes in the functions whose (qualified name, first line) are in `numbers`."""

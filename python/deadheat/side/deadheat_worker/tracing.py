@@ -3,17 +3,14 @@
 import contextlib
 import importlib.machinery
 import importlib.util
-import itertools
+import inspect
 import sys
 import sysconfig
-import types
 
-from deadheat_worker import protocol
+from deadheat_worker import calibration, protocol
 
-# What the driver wants to know of a process.
-REACH, PROFILE, SURVEY = "reach", "profile", "survey"
-
-CALIBRATION_CALLS = 500
+# The name of a file that no project has.
+_CALIBRATION = "<deadheat's calibration>"
 
 
 class CannotTrace(Exception):
@@ -35,20 +32,26 @@ class Tracing:
             for number, function in enumerate(functions)
             if function is not None
         }
-        # Two more numbers: a function to calibrate with, and the one that calls it.
-        self._calibration = len(functions)
-        count = len(functions) + 2
+        # More numbers than the driver knows: those of the calibration.
+        self._known = len(functions)
+        parts = (calibration.leaf, calibration.tree, calibration.program)
+        for number, part in enumerate(parts, start=self._known):
+            targets[_CALIBRATION, part.__name__, part.__code__.co_firstlineno] = number
+        count = len(functions) + len(parts)
+
+        def place_of(file):
+            return file if file == _CALIBRATION else path_of(file)
+
         if sys.version_info >= (3, 12):
             from deadheat_worker.monitoring import Monitoring
 
-            self._road = Monitoring(native.Tracer, count, targets, path_of)
+            self._road = Monitoring(native.Tracer, count, targets, place_of)
         else:
             from deadheat_worker.rewriting import Rewriting
 
-            self._road = Rewriting(native.Tracer, native.Probe, count, targets, path_of)
+            self._road = Rewriting(native.Tracer, native.Probe, count, targets, place_of)
         self.tracer = self._road.tracer
-        self._watched_loop = _loop_over(self._road.watched(_copy_of(_identity), self._calibration))
-        self._plain_loop = _loop_over(_copy_of(_identity))
+        self._watched = self._road.run(inspect.getsource(calibration), _CALIBRATION)["program"]
         self._calibrate()
         self.tracer.take_reached()
 
@@ -62,14 +65,11 @@ class Tracing:
 
     def take_precedence(self):
         """Go before what pytest has put in front meanwhile."""
-        take = getattr(self._road, "take_precedence", None)
-        if take is not None:
-            take()
+        self._road.take_precedence()
 
     def is_unseen(self, code):
         """Whether code of a target's file is about to run whose functions are not watched."""
-        look = getattr(self._road, "is_unseen", None)
-        return look is not None and look(code)
+        return self._road.is_unseen(code)
 
     def prepare(self):
         """Before a sample: what watching costs at this moment, and no record of earlier ones."""
@@ -79,12 +79,11 @@ class Tracing:
     def reply(self, elapsed_ns, iterations):
         """What was recorded since `prepare`, as the driver wants it."""
         length, probes, unbalanced, rows = self.tracer.take_record()
-        untimed = getattr(self._road, "untimed", ())
         functions = []
         for number, calls, total, total_probes, own, own_probes in rows:
-            if number >= self._calibration:
+            if number >= self._known:
                 continue
-            is_timed = number not in untimed
+            is_timed = number not in self._road.untimed
             functions.append(
                 {
                     "function": number,
@@ -100,10 +99,10 @@ class Tracing:
 
     def take_reached(self):
         """The numbers of the functions that ran since this was last asked."""
-        return [number for number in self.tracer.take_reached() if number < self._calibration]
+        return [number for number in self.tracer.take_reached() if number < self._known]
 
     def _calibrate(self):
-        self.tracer.calibrate(self._watched_loop, self._plain_loop, self._calibration, self._calibration + 1)
+        self.tracer.calibrate(self._watched, calibration.program, self._known)
 
 
 def load_extension(path):
@@ -121,25 +120,6 @@ def load_extension(path):
     except (ImportError, OSError, AttributeError, SystemError) as error:
         raise CannotTrace(f"this Python cannot load deadheat's native part ({error})") from error
     return module
-
-
-def _identity(value):
-    return value
-
-
-def _copy_of(function):
-    """The same function with code of its own: CPython fits code to what it calls."""
-    return types.FunctionType(function.__code__.replace(), globals(), function.__name__, None, function.__closure__)
-
-
-def _loop_over(function):
-    """A function that calls another one many times."""
-
-    def loop():
-        for _ in itertools.repeat(None, CALIBRATION_CALLS):
-            function(None)
-
-    return _copy_of(loop)
 
 
 class Reach:

@@ -1,0 +1,23 @@
+"""What the cost of watching is measured on: it runs once watched and once not.
+
+Programs call in rows and in trees, and a processor foresees what follows better in a row; so this has both.
+"""
+
+import itertools
+
+
+def leaf(value):
+    return value
+
+
+def tree(depth):
+    if depth:
+        tree(depth - 1)
+        leaf(depth)
+        tree(depth - 1)
+
+
+def program():
+    for _ in itertools.repeat(None, 300):
+        leaf(None)
+    tree(7)
