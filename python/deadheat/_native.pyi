@@ -48,8 +48,8 @@ class Tracer:
     def calibrate(self, watched: Callable[[], object], plain: Callable[[], object], leaf: int) -> None:
         """Measure what watching costs, use it from now on, and empty the record.
 
-        `watched` and `plain` are the same program; in the first, all its functions are watched, and `leaf` is the number
-        of one that does nothing and calls none.
+        `watched` and `plain` are the same program; in the first, all its functions are watched. `leaf` is the number of
+        one that does nothing and calls none.
         """
 
 class Probe:

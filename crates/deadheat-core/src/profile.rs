@@ -118,7 +118,7 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
             path: target.path.clone(),
             change: target.change,
             estimate: if has_times {
-                ratio(&benchmarks, number)
+                ratio(&benchmarks, number, &figures)
             } else {
                 None
             },
@@ -214,11 +214,11 @@ fn call_profile(figures: &[Figures], length: f64) -> CallProfile {
 
 /// Head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the benchmarks,
 /// each with its own uncertainty.
-fn ratio(benchmarks: &[&Profiled<'_>], number: usize) -> Option<Estimate> {
-    let [base, head] = Side::BOTH.map(|side| figures(benchmarks, number, side));
-    let logs: Option<Vec<f64>> = base
+fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Figures>>) -> Option<Estimate> {
+    let logs: Option<Vec<f64>> = together
+        .base
         .iter()
-        .zip(&head)
+        .zip(&together.head)
         .map(|(base, head)| (base.total > 0.0 && head.total > 0.0).then(|| (head.total / base.total).ln()))
         .collect();
     let shares = stats::estimate(&logs?)?;
@@ -321,6 +321,18 @@ mod tests {
         }]
     }
 
+    fn profiled<'a>(
+        replicates: &'a [ProfileReplicate],
+        base_ns: f64,
+        estimate: &'a Estimate,
+    ) -> Profiled<'a> {
+        Profiled {
+            replicates,
+            base_ns,
+            estimate,
+        }
+    }
+
     #[test]
     fn shares_of_the_traced_pass_are_times_of_the_timed_one() {
         let targets = [target("a.py", "f", 1), target("a.py", "g", 5)];
@@ -343,11 +355,7 @@ mod tests {
         );
         let found = breakdown(
             &targets,
-            &[Profiled {
-                replicates: &[replicate.clone(), replicate],
-                base_ns: 1_000.0,
-                estimate: &estimate(0.5),
-            }],
+            &[profiled(&[replicate.clone(), replicate], 1_000.0, &estimate(0.5))],
         );
         let [f, g] = &found.functions[..] else { panic!() };
         let (base, head) = (f.base.as_ref().unwrap(), f.head.as_ref().unwrap());
@@ -382,11 +390,7 @@ mod tests {
         );
         let found = breakdown(
             &targets,
-            &[Profiled {
-                replicates: &[replicate.clone(), replicate],
-                base_ns: 1_000.0,
-                estimate: &estimate(1.5),
-            }],
+            &[profiled(&[replicate.clone(), replicate], 1_000.0, &estimate(1.5))],
         );
         assert_eq!(found.functions[0].base, None);
         assert_eq!(found.functions[0].head.as_ref().unwrap().calls, 3.0);
@@ -401,14 +405,7 @@ mod tests {
             sample(10_000.0, vec![row(0, 10, 100.0, 100.0, 251.0)]),
             sample(10_000.0, vec![row(0, 10, 100.0, -5.0, 249.0)]),
         );
-        let found = breakdown(
-            &targets,
-            &[Profiled {
-                replicates: &[replicate],
-                base_ns: 1_000.0,
-                estimate: &estimate(1.0),
-            }],
-        );
+        let found = breakdown(&targets, &[profiled(&[replicate], 1_000.0, &estimate(1.0))]);
         let tiny = &found.functions[0];
         assert_eq!(tiny.note, Some(ProfileNote::MostlyProbe));
         let base = tiny.base.as_ref().unwrap();
@@ -424,14 +421,7 @@ mod tests {
             sample(10_000.0, vec![row(0, 40, 35_000.0, 35_000.0, 10.0)]),
             sample(10_000.0, vec![row(0, 40, 35_000.0, 35_000.0, 10.0)]),
         );
-        let found = breakdown(
-            &targets,
-            &[Profiled {
-                replicates: &[replicate],
-                base_ns: 1_000.0,
-                estimate: &estimate(1.0),
-            }],
-        );
+        let found = breakdown(&targets, &[profiled(&[replicate], 1_000.0, &estimate(1.0))]);
         assert_eq!(found.functions[0].base.as_ref().unwrap().share, Some(3.5));
     }
 
@@ -450,16 +440,8 @@ mod tests {
         let found = breakdown(
             &targets,
             &[
-                Profiled {
-                    replicates: &[half.clone(), half],
-                    base_ns: 1_000.0,
-                    estimate: &same,
-                },
-                Profiled {
-                    replicates: &[fifth.clone(), fifth],
-                    base_ns: 500.0,
-                    estimate: &slower,
-                },
+                profiled(&[half.clone(), half], 1_000.0, &same),
+                profiled(&[fifth.clone(), fifth], 500.0, &slower),
             ],
         );
         let f = &found.functions[0];

@@ -33,7 +33,7 @@ use crate::revisions;
 use crate::selection::{self, Selected};
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
 use crate::survey;
-use crate::walk::{Schedule, StoppedBy};
+use crate::walk::Schedule;
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
 
@@ -204,13 +204,12 @@ impl Setting<'_> {
         self.go_on()?;
 
         progress.step("comparing the code");
-        let differences = changes::find(project, &paths, files, checkouts)?;
+        let mut differences = changes::find(project, &paths, files, checkouts)?;
         draft.report.warnings.extend(differences.warnings.iter().cloned());
         draft.report.target_functions = match &self.options.functions {
             Some(asked) => changes::name_targets(asked, &differences.targets, files, checkouts)?,
             None => differences.targets.clone(),
         };
-        let mut differences = differences;
         if self.options.functions.is_some() {
             differences.in_benchmarks.clear();
         }
@@ -337,11 +336,7 @@ impl Setting<'_> {
         draft.report.machine.pinned_core = cores.measuring;
         self.warn_of_cores(&cores, draft);
         stage.launcher.cores = cores;
-        let schedule = Schedule {
-            replicates: self.options.replicates,
-            seed: draft.report.seed,
-            until: self.until,
-        };
+        let schedule = self.schedule(self.options.replicates, draft);
         let measured = measure::measure(
             &schedule,
             &stage.briefing,
@@ -373,6 +368,7 @@ impl Setting<'_> {
         project: &Project,
         progress: &mut Progress,
     ) -> anyhow::Result<Vec<String>> {
+        let schedule = self.schedule(1, draft);
         let targets = &mut draft.report.target_functions;
         let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
         let reach = if watched.is_empty() {
@@ -380,11 +376,6 @@ impl Setting<'_> {
         } else {
             progress.step("looking which benchmarks run what changed");
             let briefing = stage.tracing(TracePurpose::Reach, &watched);
-            let schedule = Schedule {
-                replicates: 1,
-                seed: draft.report.seed,
-                until: self.until,
-            };
             let looked = reach::look(
                 &schedule,
                 &briefing,
@@ -435,7 +426,8 @@ impl Setting<'_> {
             progress.step("profiling the changed functions");
             let watched: Vec<&TargetFunction> = draft.report.target_functions.iter().collect();
             let briefing = stage.tracing(TracePurpose::Profile, &watched);
-            let (replicates, ended) = self.record::<ProfileSample>(draft, stage, &briefing, progress)?;
+            let (replicates, ended) =
+                self.record::<ProfileSample>("the breakdown by function", draft, stage, &briefing, progress)?;
             exit = ended;
             let report = &mut draft.report;
             report::explain(
@@ -448,7 +440,13 @@ impl Setting<'_> {
         if self.options.profile && exit == Exit::Done {
             progress.step("profiling every function");
             let briefing = stage.tracing(TracePurpose::Survey, &[]);
-            let (recorded, ended) = self.record::<SurveySample>(draft, stage, &briefing, progress)?;
+            let (recorded, ended) = self.record::<SurveySample>(
+                "the profile of every function",
+                draft,
+                stage,
+                &briefing,
+                progress,
+            )?;
             exit = ended;
             let report = &mut draft.report;
             let survey = survey::name_functions(recorded, &report.target_functions, checkouts);
@@ -465,6 +463,7 @@ impl Setting<'_> {
     /// One pass over the measured benchmarks in processes that watch.
     fn record<S: Recorded>(
         &self,
+        what: &str,
         draft: &mut Draft,
         stage: &mut Stage<'_>,
         briefing: &Briefing,
@@ -472,11 +471,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
         let rows = draft.report.comparisons.iter();
         let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
-        let schedule = Schedule {
-            replicates: profile::replicates_for(self.options.replicates),
-            seed: draft.report.seed,
-            until: self.until,
-        };
+        let schedule = self.schedule(profile::replicates_for(self.options.replicates), draft);
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
@@ -489,7 +484,7 @@ impl Setting<'_> {
         if let Some(problem) = &profiles.problem {
             draft.warn(
                 WarningCode::NotProfiled,
-                &format!("the breakdown by function is missing or not complete: {problem}"),
+                &format!("{what} is missing or not complete: {problem}"),
                 Some("the verdicts do not depend on it"),
             );
         }
@@ -497,14 +492,9 @@ impl Setting<'_> {
             return Ok((profiles.replicates, Exit::Done));
         };
         draft.report.partial = true;
-        let by = match by {
-            StoppedBy::User => "by the user".to_owned(),
-            StoppedBy::Timeout => "by --timeout".to_owned(),
-            StoppedBy::Worker(side) => format!("because pytest no longer starts on {side}"),
-        };
         draft.warn(
             WarningCode::NotProfiled,
-            &format!("the breakdown by function was stopped {by}; the verdicts were complete by then"),
+            &format!("{what} was stopped {by}; the verdicts were complete by then"),
             None,
         );
         Ok((profiles.replicates, Exit::StoppedEarly))
@@ -600,6 +590,14 @@ impl Setting<'_> {
         environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
     }
 
+    fn schedule(&self, replicates: usize, draft: &Draft) -> Schedule {
+        Schedule {
+            replicates,
+            seed: draft.report.seed,
+            until: self.until,
+        }
+    }
+
     /// Ends the run where the user or the clock wants it.
     fn go_on(&self) -> Result<(), Failure> {
         if self.interrupt.is_asked() {
@@ -692,11 +690,7 @@ impl Setting<'_> {
         draft: &Draft,
     ) -> anyhow::Result<Plan> {
         progress.step("trying every benchmark once");
-        let schedule = Schedule {
-            replicates: 1,
-            seed: draft.report.seed,
-            until: self.until,
-        };
+        let schedule = self.schedule(1, draft);
         let started = Instant::now();
         measure::measure(
             &schedule,

@@ -187,14 +187,10 @@ pub(crate) fn conclude(
     }
     if let Some(by) = stopped {
         draft.report.partial = true;
-        let message = match by {
-            StoppedBy::User => "stopped by the user before all replicates were done".to_owned(),
-            StoppedBy::Timeout => "stopped by --timeout before all replicates were done".to_owned(),
-            StoppedBy::Worker(side) => format!(
-                "stopped before all replicates were done: pytest started on {side} at first, and no longer does. Its last \
-                 words:\n{last_words}"
-            ),
-        };
+        let mut message = format!("stopped {by} before all replicates were done");
+        if let StoppedBy::Worker(_) = by {
+            message.push_str(&format!("; its last words:\n{last_words}"));
+        }
         draft.warn(WarningCode::StoppedEarly, &message, None);
         return Exit::StoppedEarly;
     }

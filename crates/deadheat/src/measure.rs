@@ -154,15 +154,12 @@ fn rounds(
     entered: PerSide<Entered>,
     idle: &mut PerSide<IdleUse>,
 ) -> Result<Vec<Pair>, Trouble> {
-    let most = [entered.base.samples, entered.head.samples]
-        .into_iter()
-        .flatten()
-        .min();
-    let mut iterations = entered.map(|entered| entered.iterations_per_sample.unwrap_or(1));
+    let most = Entered::most_rounds(entered);
+    let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
     if let Some(most) = most {
         // The suite counts the calls: none of them can be spent on warming up or on calibration.
-        rounds = rounds.min(usize::try_from(most).unwrap_or(usize::MAX));
+        rounds = rounds.min(most);
     } else {
         let mut costs = PerSide::<Cost>::default();
         for side in Side::BOTH {

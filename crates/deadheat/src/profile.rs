@@ -116,7 +116,7 @@ pub(crate) fn record<S: Recorded>(
     let mut recording = Recording {
         replicates: BTreeMap::new(),
     };
-    let mut profiles = match walk(schedule, briefing, benchmarks, launch, &mut recording, listen) {
+    let (problem, stopped) = match walk(schedule, briefing, benchmarks, launch, &mut recording, listen) {
         Ok(walked) => {
             recording
                 .replicates
@@ -128,20 +128,15 @@ pub(crate) fn record<S: Recorded>(
                     setback.benchmark
                 )
             });
-            Profiles {
-                replicates: BTreeMap::new(),
-                problem,
-                stopped: walked.stopped,
-            }
+            (problem, walked.stopped)
         }
-        Err(error) => Profiles {
-            replicates: BTreeMap::new(),
-            problem: Some(error.downcast::<CannotTrace>()?.0),
-            stopped: None,
-        },
+        Err(error) => (Some(error.downcast::<CannotTrace>()?.0), None),
     };
-    profiles.replicates = recording.replicates;
-    Ok(profiles)
+    Ok(Profiles {
+        replicates: recording.replicates,
+        problem,
+        stopped,
+    })
 }
 
 struct Recording<S> {
@@ -157,14 +152,11 @@ impl<S: Recorded> Visit for Recording<S> {
         _: &str,
         entered: PerSide<Entered>,
     ) -> Result<PerSide<Vec<S>>, Trouble> {
-        let most = [entered.base.samples, entered.head.samples]
-            .into_iter()
-            .flatten()
-            .min();
-        let mut iterations = entered.map(|entered| entered.iterations_per_sample.unwrap_or(1));
+        let most = Entered::most_rounds(entered);
+        let mut iterations = Entered::iterations(entered);
         let mut rounds = ROUNDS;
         if let Some(most) = most {
-            rounds = rounds.min(usize::try_from(most).unwrap_or(usize::MAX));
+            rounds = rounds.min(most);
         } else {
             let mut round_ns = 0.0;
             for side in Side::BOTH {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use super::*;
-use crate::scripted::{briefing, schedule};
+use crate::scripted::{briefing, collected, failed, hello, schedule};
 use crate::worker::{NoAnswer, Talk};
 
 /// What a benchmark does, in any process.
@@ -55,21 +55,11 @@ impl SuiteWorker {
 impl Talk for SuiteWorker {
     fn ask(&mut self, request: &Request, _: Duration) -> Result<Reply, NoAnswer> {
         Ok(match request {
-            Request::Hello(_) => Reply::Hello {
-                protocol: deadheat_core::protocol::VERSION,
-                python: "3.12.1".to_owned(),
-                pytest: "9.0.0".to_owned(),
-                implementation: "CPython".to_owned(),
-            },
+            Request::Hello(_) => hello(),
             Request::Trace(_) => Reply::Tracing {
                 problem: self.cannot_trace.then(|| "no reason".to_owned()),
             },
-            Request::Collect { .. } => Reply::Collected {
-                benchmarks: self.benchmarks.keys().cloned().collect(),
-                errors: Vec::new(),
-                deselected: 0,
-                foreign: Vec::new(),
-            },
+            Request::Collect { .. } => collected(self.benchmarks.keys()),
             Request::Enter { benchmark, .. } => {
                 if self.side == Side::Base {
                     self.passes
@@ -90,11 +80,7 @@ impl Talk for SuiteWorker {
                 }
                 self.find(benchmark, Vec::new(), does.starts_process);
                 if does.fails {
-                    return Ok(Reply::Failed {
-                        phase: "setup".to_owned(),
-                        message: "broke".to_owned(),
-                        foreign: Vec::new(),
-                    });
+                    return Ok(failed("setup", "broke"));
                 }
                 self.inside = Some(benchmark.clone());
                 Reply::Entered {

@@ -41,6 +41,34 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
     }
 }
 
+/// How a worker of a usual environment greets.
+pub(crate) fn hello() -> Reply {
+    Reply::Hello {
+        protocol: deadheat_core::protocol::VERSION,
+        python: "3.12.1".to_owned(),
+        pytest: "9.0.0".to_owned(),
+        implementation: "CPython".to_owned(),
+    }
+}
+
+/// A collection in which nothing went wrong.
+pub(crate) fn collected<'a>(benchmarks: impl Iterator<Item = &'a String>) -> Reply {
+    Reply::Collected {
+        benchmarks: benchmarks.cloned().collect(),
+        errors: Vec::new(),
+        deselected: 0,
+        foreign: Vec::new(),
+    }
+}
+
+pub(crate) fn failed(phase: &str, message: &str) -> Reply {
+    Reply::Failed {
+        phase: phase.to_owned(),
+        message: message.to_owned(),
+        foreign: Vec::new(),
+    }
+}
+
 /// What a scripted benchmark does on one side.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -74,30 +102,51 @@ struct ScriptedWorker {
     log: Log,
 }
 
+impl ScriptedWorker {
+    /// Nanoseconds of an iteration, and how many there were; or what is answered instead.
+    fn sample(
+        &mut self,
+        verb: &str,
+        iterations: u64,
+        limit: Duration,
+    ) -> Result<(u64, u64), Result<Reply, NoAnswer>> {
+        let inside = self.inside.clone().expect("a sample outside a benchmark");
+        self.samples += 1;
+        let taken = match self.script[&inside] {
+            Act::Takes(ns) => (ns, iterations),
+            Act::Prescribed {
+                ns,
+                iterations,
+                samples,
+            } => {
+                assert!(self.samples <= samples, "more samples than the suite allows");
+                (ns, iterations)
+            }
+            Act::FailsInSample => {
+                self.inside = None;
+                return Err(Ok(failed("call", "target broke")));
+            }
+            Act::Dies => {
+                return Err(Err(NoAnswer::Died {
+                    status: "signal: 11 (SIGSEGV)".to_owned(),
+                }));
+            }
+            Act::Hangs => return Err(Err(NoAnswer::Deadline(limit))),
+            _ => (1_000, iterations),
+        };
+        self.log
+            .borrow_mut()
+            .push(format!("{} {verb} {iterations}", self.side));
+        Ok(taken)
+    }
+}
+
 impl Talk for ScriptedWorker {
     fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
         let side = self.side;
-        let failed = |phase: &str, message: &str| Reply::Failed {
-            phase: phase.to_owned(),
-            message: message.to_owned(),
-            foreign: Vec::new(),
-        };
-        let died = || NoAnswer::Died {
-            status: "signal: 11 (SIGSEGV)".to_owned(),
-        };
         Ok(match request {
-            Request::Hello(_) => Reply::Hello {
-                protocol: deadheat_core::protocol::VERSION,
-                python: "3.12.1".to_owned(),
-                pytest: "9.0.0".to_owned(),
-                implementation: "CPython".to_owned(),
-            },
-            Request::Collect { .. } => Reply::Collected {
-                benchmarks: self.script.keys().cloned().collect(),
-                errors: Vec::new(),
-                deselected: 0,
-                foreign: Vec::new(),
-            },
+            Request::Hello(_) => hello(),
+            Request::Collect { .. } => collected(self.script.keys()),
             Request::Enter { benchmark, next } => {
                 assert_eq!(self.inside, None, "entered twice on {side}");
                 if let Some(Some(announced)) = &self.announced {
@@ -133,26 +182,9 @@ impl Talk for ScriptedWorker {
                 }
             }
             Request::Run { iterations, .. } => {
-                let inside = self.inside.clone().expect("run outside a benchmark");
-                self.samples += 1;
-                self.log.borrow_mut().push(format!("{side} run {iterations}"));
-                let (ns, iterations) = match self.script[&inside] {
-                    Act::Takes(ns) => (ns, *iterations),
-                    Act::Prescribed {
-                        ns,
-                        iterations,
-                        samples,
-                    } => {
-                        assert!(self.samples <= samples, "more samples than the suite allows");
-                        (ns, iterations)
-                    }
-                    Act::FailsInSample => {
-                        self.inside = None;
-                        return Ok(failed("call", "target broke"));
-                    }
-                    Act::Dies => return Err(died()),
-                    Act::Hangs => return Err(NoAnswer::Deadline(limit)),
-                    _ => (1_000, *iterations),
+                let (ns, iterations) = match self.sample("run", *iterations, limit) {
+                    Ok(taken) => taken,
+                    Err(outcome) => return outcome,
                 };
                 Reply::Sample {
                     elapsed_ns: ns * iterations,
@@ -162,25 +194,10 @@ impl Talk for ScriptedWorker {
             }
             Request::Trace(_) => Reply::Tracing { problem: None },
             Request::Profile { iterations, .. } => {
-                let inside = self.inside.clone().expect("profiled outside a benchmark");
-                self.samples += 1;
-                let (ns, iterations) = match self.script[&inside] {
-                    Act::Takes(ns) => (ns, *iterations),
-                    Act::Prescribed {
-                        ns,
-                        iterations,
-                        samples,
-                    } => {
-                        assert!(self.samples <= samples, "more samples than the suite allows");
-                        (ns, iterations)
-                    }
-                    Act::FailsInSample => {
-                        self.inside = None;
-                        return Ok(failed("call", "target broke"));
-                    }
-                    ref other => panic!("no script for a profile of {other:?}"),
+                let (ns, iterations) = match self.sample("profile", *iterations, limit) {
+                    Ok(taken) => taken,
+                    Err(outcome) => return outcome,
                 };
-                self.log.borrow_mut().push(format!("{side} profile {iterations}"));
                 // Watching takes as long as the benchmark itself, and a function a quarter of that.
                 let length_ns = (ns * iterations) as f64;
                 Reply::Profiled {

@@ -4,6 +4,7 @@
 //! It talks to workers through [`Launch`] and [`crate::worker::Talk`] only, so that tests can script them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
@@ -70,6 +71,18 @@ pub(crate) enum StoppedBy {
     Timeout,
     /// A later process pair could not be brought to where the first one was.
     Worker(Side),
+}
+
+impl fmt::Display for StoppedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoppedBy::User => f.write_str("by the user"),
+            StoppedBy::Timeout => f.write_str("by --timeout"),
+            StoppedBy::Worker(side) => {
+                write!(f, "because pytest started on {side} at first and no longer does,")
+            }
+        }
+    }
 }
 
 /// What the progress shows.
@@ -218,6 +231,22 @@ impl From<anyhow::Error> for Trouble {
 pub(crate) struct Entered {
     pub(crate) iterations_per_sample: Option<u64>,
     pub(crate) samples: Option<u64>,
+}
+
+impl Entered {
+    /// The rounds that the suite allows, where it counts the calls on either side.
+    pub(crate) fn most_rounds(both: PerSide<Entered>) -> Option<usize> {
+        let most = [both.base.samples, both.head.samples]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Some(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// The iterations of a sample on each side, as the suite prescribes them; otherwise one.
+    pub(crate) fn iterations(both: PerSide<Entered>) -> PerSide<u64> {
+        both.map(|entered| entered.iterations_per_sample.unwrap_or(1))
+    }
 }
 
 impl Walk<'_> {
