@@ -6,5 +6,6 @@ pub mod model;
 pub mod profile;
 pub mod protocol;
 pub mod report;
+pub mod sequential;
 pub mod source;
 pub mod stats;

@@ -284,6 +284,10 @@ pub struct Comparison {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
+    /// How often the replicates were looked at on the way: each look has its share of the error rate.
+    pub looks: u32,
+    /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
+    pub to_settle: Option<ToSettle>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     pub functions: Vec<FunctionComparison>,
@@ -293,6 +297,14 @@ pub struct Comparison {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<FunctionComparison>>,
     pub warnings: Vec<Warning>,
+}
+
+/// What an open verdict would probably take more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToSettle {
+    pub replicates: usize,
+    /// On this machine, for this benchmark alone.
+    pub seconds: f64,
 }
 
 /// One function on one side, per iteration of the benchmark.

@@ -6,7 +6,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::model::{ConfidenceInterval, Estimate, Reason, Replicate, Verdict};
 
-pub const CONFIDENCE_LEVEL: f64 = 0.99;
+/// How often an interval may miss.
+pub const ERROR_RATE: f64 = 0.01;
+pub const CONFIDENCE_LEVEL: f64 = 1.0 - ERROR_RATE;
 
 /// The share of changes among all called changes that may be false (Benjamini and Hochberg).
 pub const FALSE_DISCOVERY_RATE: f64 = 0.01;
@@ -26,6 +28,13 @@ impl Threshold {
         Threshold {
             log: (percent / 100.0).ln_1p(),
         }
+    }
+
+    /// How far an interval may reach around this estimate for a verdict: a change's must not contain "no change", where
+    /// the estimate matters, and the other one must not contain a change that matters.
+    pub fn distance_to_verdict(self, center: f64) -> f64 {
+        let size = center.abs();
+        if size >= self.log { size } else { self.log - size }
     }
 }
 
@@ -75,12 +84,17 @@ pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
     )
 }
 
+/// [`estimate_with_error`] for a single look at the data.
+pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
+    estimate_with_error(values, ERROR_RATE)
+}
+
 /// Trimmed mean with the interval of Tukey and McLaughlin (1963): the spread is that of the winsorised values, the
 /// degrees of freedom are those of the values that were kept.
 ///
-/// One value in eight is set aside at each end, so that a single odd replicate of the usual twelve cannot move the
-/// estimate. `None` with fewer than [`FEWEST_REPLICATES`] values.
-pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
+/// One value in eight is set aside at each end, so that a single odd replicate cannot move the estimate of eight or
+/// more. The interval misses with the probability `error`. `None` with fewer than [`FEWEST_REPLICATES`] values.
+pub fn estimate_with_error(values: &[f64], error: f64) -> Option<LogEstimate> {
     let count = values.len();
     if count < FEWEST_REPLICATES {
         return None;
@@ -97,13 +111,11 @@ pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
     let variance = winsorised.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
     let standard_error = variance.sqrt() * (count as f64).sqrt() / kept as f64;
 
-    let t_distribution =
-        StudentsT::new(0.0, 1.0, (kept - 1) as f64).expect("at least one degree of freedom is left");
-    let half_width = t_distribution.inverse_cdf(0.5 + CONFIDENCE_LEVEL / 2.0) * standard_error;
+    let half_width = t_quantile(error, kept - 1) * standard_error;
     let p_value = match center {
         0.0 => 1.0,
         _ if standard_error == 0.0 => 0.0,
-        _ => 2.0 * t_distribution.sf((center / standard_error).abs()),
+        _ => 2.0 * t_distribution(kept - 1).sf((center / standard_error).abs()),
     };
     Some(LogEstimate {
         center,
@@ -111,6 +123,15 @@ pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
         half_width,
         p_value,
     })
+}
+
+/// What Student's t exceeds, in either direction, with the probability `error`.
+pub fn t_quantile(error: f64, degrees_of_freedom: usize) -> f64 {
+    t_distribution(degrees_of_freedom).inverse_cdf(1.0 - error / 2.0)
+}
+
+fn t_distribution(degrees_of_freedom: usize) -> StudentsT {
+    StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).expect("at least one degree of freedom is left")
 }
 
 /// Which of several hypotheses may be rejected together (Benjamini and Hochberg 1995).

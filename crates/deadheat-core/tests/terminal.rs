@@ -5,9 +5,10 @@ use deadheat_core::model::{
     Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning, WarningCode,
 };
 use deadheat_core::report::{
-    Machine, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style, Summary, count,
-    judge, render,
+    Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style,
+    Summary, count, judge, render,
 };
+use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
 
 /// Twelve replicates of one pair each, whose ratios spread by `spread` around `ratio`.
@@ -61,9 +62,19 @@ fn report() -> Report {
     ]
     .map(|(name, base_ns, ratio, spread)| {
         let warnings = if spread > 0.5 { busy(name) } else { Vec::new() };
-        (name.to_owned(), replicates(base_ns, ratio, spread), warnings)
+        MeasuredBenchmark {
+            benchmark: name.to_owned(),
+            replicates: replicates(base_ns, ratio, spread),
+            looks: 4,
+            replicate_seconds: 1.5,
+            warnings,
+        }
     });
-    let (mut comparisons, total, geometric_mean) = judge(rows.to_vec(), Threshold::from_percent(2.0));
+    let (mut comparisons, total, geometric_mean) = judge(
+        rows.to_vec(),
+        Sampling::UntilSettled,
+        Threshold::from_percent(2.0),
+    );
     let missing: Vec<Missing> = [
         (
             MissingReason::OnlyHead,
@@ -137,7 +148,8 @@ fn report() -> Report {
         settings: Settings {
             threshold_percent: 2.0,
             confidence_level: 0.99,
-            replicates: 12,
+            replicates: None,
+            budget_seconds: Some(25.0),
             timeout_seconds: 600.0,
             benchmarks_root: Some("bench".to_owned()),
             benchmarks_from: "head".to_owned(),

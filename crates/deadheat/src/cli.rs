@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::parse_percent;
+use crate::config::{parse_percent, parse_seconds};
 
 macro_rules! exit_codes {
     () => {
@@ -95,9 +95,12 @@ pub(crate) struct CompareArgs {
     /// The smallest change that matters, in percent [default: 2]
     #[arg(long, value_name = "PCT", value_parser = parse_percent)]
     pub(crate) threshold: Option<f64>,
-    /// How many fresh pairs of processes measure each benchmark
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(2..=10_000))]
-    pub(crate) replicates: u16,
+    /// Exactly so many fresh pairs of processes for each benchmark [default: as many as its verdict takes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
+    pub(crate) replicates: Option<u16>,
+    /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) budget: Option<f64>,
     /// Hard stop of the whole run; what is finished is reported
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
@@ -154,17 +157,6 @@ pub(crate) struct DemoArgs {
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-}
-
-fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    // A month: beyond it, clocks and arithmetic are not asked what they think.
-    if !(seconds > 0.0 && seconds <= 2_592_000.0) {
-        return Err("the time must be above 0 and at most 2592000 seconds".to_owned());
-    }
-    Ok(seconds)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode}
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose, TraceRequest};
 use deadheat_core::report::{self, Plan, Python, Selection, SelectionRule};
+use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::benchmarks;
@@ -21,7 +22,7 @@ use crate::files;
 use crate::git::{Git, TreeEntry, Untracked};
 use crate::interpreter::{Candidates, Interpreter};
 use crate::interrupt::Interrupt;
-use crate::measure;
+use crate::measure::{self, Stopping};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
@@ -36,6 +37,12 @@ use crate::survey;
 use crate::walk::Schedule;
 use crate::worker::{Talk, Worker, WorkerCommand};
 use crate::workspace::{self, Kept, Workspace};
+
+/// What measuring may take where nothing else is said.
+const BUDGET_PER_BENCHMARK: Duration = Duration::from_secs(5);
+const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
+/// What most verdicts take, for the estimate of `--dry-run`.
+const USUAL_REPLICATES: u32 = 10;
 
 pub(crate) fn run(
     options: &CompareOptions,
@@ -336,9 +343,25 @@ impl Setting<'_> {
         draft.report.machine.pinned_core = cores.measuring;
         self.warn_of_cores(&cores, draft);
         stage.launcher.cores = cores;
-        let schedule = self.schedule(self.options.replicates, draft);
+        let stopping = self.stopping(draft, runnable.len());
+        let exactly = match stopping.sampling {
+            Sampling::Exactly(count) => Some(count),
+            Sampling::UntilSettled => {
+                let budget = stopping.budget_ends.saturating_duration_since(Instant::now());
+                draft.report.settings.budget_seconds = Some(budget.as_secs_f64());
+                progress.until(stopping.budget_ends);
+                progress.note(&format!(
+                    "measuring {} benchmark{} for at most {:.0} s",
+                    runnable.len(),
+                    if runnable.len() == 1 { "" } else { "s" },
+                    budget.as_secs_f64()
+                ));
+                None
+            }
+        };
         let measured = measure::measure(
-            &schedule,
+            &self.schedule(exactly, draft),
+            stopping,
             &stage.briefing,
             &runnable,
             &mut stage.launcher,
@@ -347,7 +370,7 @@ impl Setting<'_> {
             },
         )?;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
-        if none_imported && !measured.replicates.is_empty() && !self.options.all {
+        if none_imported && !measured.benchmarks.is_empty() && !self.options.all {
             return Err(not_imported());
         }
         let exit = conclude(draft, runnable, measured, &base_own);
@@ -368,7 +391,7 @@ impl Setting<'_> {
         project: &Project,
         progress: &mut Progress,
     ) -> anyhow::Result<Vec<String>> {
-        let schedule = self.schedule(1, draft);
+        let schedule = self.schedule(Some(1), draft);
         let targets = &mut draft.report.target_functions;
         let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
         let reach = if watched.is_empty() {
@@ -471,7 +494,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
         let rows = draft.report.comparisons.iter();
         let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
-        let schedule = self.schedule(profile::replicates_for(self.options.replicates), draft);
+        let schedule = self.schedule(Some(profile::replicates_for(self.options.sampling)), draft);
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
@@ -590,11 +613,27 @@ impl Setting<'_> {
         environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
     }
 
-    fn schedule(&self, replicates: usize, draft: &Draft) -> Schedule {
+    fn schedule(&self, replicates: Option<usize>, draft: &Draft) -> Schedule {
         Schedule {
             replicates,
             seed: draft.report.seed,
             until: self.until,
+        }
+    }
+
+    fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
+        let now = Instant::now();
+        let configured = self.config.budget.map(Duration::from_secs_f64);
+        let budget = self.options.budget.or(configured).unwrap_or_else(|| {
+            let usual = BUDGET_PER_BENCHMARK * u32::try_from(benchmarks).unwrap_or(u32::MAX);
+            usual.max(SMALLEST_BUDGET)
+        });
+        // The rest is for the breakdown and the report.
+        let affordable = self.until.saturating_duration_since(now) * 3 / 4;
+        Stopping {
+            sampling: self.options.sampling,
+            threshold: draft.report.settings.threshold(),
+            budget_ends: now + budget.min(affordable),
         }
     }
 
@@ -690,10 +729,14 @@ impl Setting<'_> {
         draft: &Draft,
     ) -> anyhow::Result<Plan> {
         progress.step("trying every benchmark once");
-        let schedule = self.schedule(1, draft);
+        let once = Stopping {
+            sampling: Sampling::Exactly(1),
+            ..self.stopping(draft, runnable.len())
+        };
         let started = Instant::now();
         measure::measure(
-            &schedule,
+            &self.schedule(Some(1), draft),
+            once,
             &stage.briefing,
             runnable,
             &mut stage.launcher,
@@ -705,10 +748,19 @@ impl Setting<'_> {
         let profiled = if draft.report.target_functions.is_empty() {
             0
         } else {
-            profile::replicates_for(self.options.replicates)
+            profile::replicates_for(self.options.sampling)
         };
-        let pairs = u32::try_from(self.options.replicates + profiled).unwrap_or(u32::MAX);
-        let total = before + replicate * if runnable.is_empty() { 0 } else { pairs };
+        let measuring = match self.options.sampling {
+            Sampling::Exactly(count) => replicate * u32::try_from(count).unwrap_or(u32::MAX),
+            Sampling::UntilSettled => {
+                let budget = once.budget_ends.saturating_duration_since(started);
+                (replicate * USUAL_REPLICATES).min(budget)
+            }
+        };
+        let mut total = before;
+        if !runnable.is_empty() {
+            total += measuring + replicate * u32::try_from(profiled).unwrap_or(u32::MAX);
+        }
         Ok(Plan {
             benchmarks: runnable.to_vec(),
             estimated_seconds: total.as_secs_f64(),

@@ -17,16 +17,19 @@ pub(crate) struct Config {
     pub(crate) benchmarks_root: Option<String>,
     pub(crate) python: Option<String>,
     pub(crate) threshold: Option<f64>,
+    /// Seconds.
+    pub(crate) budget: Option<f64>,
     pub(crate) inject: Vec<String>,
     pub(crate) pass_env: Vec<String>,
 }
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
     "python",
     "threshold",
+    "budget",
     "inject",
     "pass-env",
 ];
@@ -134,6 +137,15 @@ impl Config {
                 let percent = percent.filter(|percent| percent.is_finite() && *percent > 0.0);
                 self.threshold = Some(percent.ok_or_else(|| wrong("a percentage above 0"))?);
             }
+            "budget" => {
+                let seconds = match value {
+                    Value::Integer(number) => Some(*number as f64),
+                    Value::Float(number) => Some(*number),
+                    _ => None,
+                };
+                let seconds = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECONDS);
+                self.budget = Some(seconds.ok_or_else(|| wrong("a number of seconds above 0"))?);
+            }
             "inject" => self.inject = texts()?,
             "pass-env" => self.pass_env = texts()?,
             _ => {
@@ -144,6 +156,22 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A month: beyond it, clocks and arithmetic are not asked what they think.
+const LONGEST_SECONDS: f64 = 2_592_000.0;
+
+/// `90` or `0.5`.
+pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+    if !(seconds > 0.0 && seconds <= LONGEST_SECONDS) {
+        return Err(format!(
+            "the time must be above 0 and at most {LONGEST_SECONDS} seconds"
+        ));
+    }
+    Ok(seconds)
 }
 
 /// `2` or `2%`.
@@ -199,6 +227,12 @@ mod tests {
     fn values_of_the_wrong_kind_and_broken_files_are_errors() {
         assert!(parse("[tool.deadheat]\nthreshold = 0\n").is_err());
         assert!(parse("[tool.deadheat]\nthreshold = true\n").is_err());
+        assert_eq!(
+            parse("[tool.deadheat]\nbudget = 45\n").unwrap().budget,
+            Some(45.0)
+        );
+        assert!(parse("[tool.deadheat]\nbudget = -1\n").is_err());
+        assert!(parse("[tool.deadheat]\nbudget = '45'\n").is_err());
         assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
         assert!(parse("[tool]\ndeadheat = 3\n").is_err());
         assert!(

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use deadheat_core::sequential::Sampling;
+
 use crate::Installation;
 use crate::cli::DemoArgs;
 use crate::compare;
@@ -54,7 +56,7 @@ pub(crate) fn run(
     commit(&git, folder.path(), BASE, "A small ledger")?;
     commit(&git, folder.path(), HEAD, "Faster totals, and a monthly view")?;
     if outputs.verbosity != Verbosity::Quiet {
-        output::print_note("deadheat compare HEAD^ HEAD --all --replicates 20    (in an example project)");
+        output::print_note("deadheat compare HEAD^ HEAD --all    (in an example project)");
     }
     let options = CompareOptions {
         folder: fs::canonicalize(folder.path())?,
@@ -67,7 +69,8 @@ pub(crate) fn run(
         keyword: None,
         all: true,
         threshold_percent: None,
-        replicates: 20,
+        sampling: Sampling::UntilSettled,
+        budget: None,
         timeout: Duration::from_secs(600),
         seed: None,
         pinning: Pinning::Quietest,

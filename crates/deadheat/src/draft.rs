@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
 use deadheat_core::report::{
-    self, Machine, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
+    self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
-use deadheat_core::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES, Threshold};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 
 use crate::benchmarks;
 use crate::config::Config;
@@ -42,7 +43,11 @@ impl Draft {
                 settings: Settings {
                     threshold_percent,
                     confidence_level: CONFIDENCE_LEVEL,
-                    replicates: options.replicates,
+                    replicates: match options.sampling {
+                        Sampling::Exactly(count) => Some(count),
+                        Sampling::UntilSettled => None,
+                    },
+                    budget_seconds: None,
                     timeout_seconds: options.timeout.as_secs_f64(),
                     benchmarks_root: None,
                     benchmarks_from: "head".to_owned(),
@@ -102,9 +107,8 @@ pub(crate) fn conclude(
 ) -> Exit {
     let report = &mut draft.report;
     let Measured {
-        mut replicates,
+        mut benchmarks,
         setbacks,
-        idle,
         project_modules,
         stopped,
         last_words,
@@ -118,8 +122,8 @@ pub(crate) fn conclude(
     let mut rows = Vec::new();
     let mut short = 0;
     for benchmark in runnable {
-        let replicates = replicates.remove(&benchmark).unwrap_or_default();
-        if replicates.len() < FEWEST_REPLICATES {
+        let rounds = benchmarks.remove(&benchmark).unwrap_or_default();
+        if rounds.replicates.len() < FEWEST_REPLICATES {
             if !known.contains(&benchmark) {
                 report.missing.push(Missing {
                     benchmark,
@@ -132,7 +136,7 @@ pub(crate) fn conclude(
         }
         let mut warnings = Vec::new();
         for side in Side::BOTH {
-            let share = idle.get(&benchmark).map_or(0.0, |idle| idle.get(side).share());
+            let share = rounds.idle.get(side).share();
             if share > BUSY_SHARE {
                 warnings.push(Warning {
                     code: WarningCode::IdleSideBusy,
@@ -149,17 +153,24 @@ pub(crate) fn conclude(
             }
         }
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
-        if replicates
+        if rounds
+            .replicates
             .iter()
             .flat_map(|replicate| &replicate.pairs)
             .all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
         {
             short += 1;
         }
-        rows.push((benchmark, replicates, warnings));
+        rows.push(MeasuredBenchmark {
+            benchmark,
+            replicates: rounds.replicates,
+            looks: rounds.looks,
+            replicate_seconds: rounds.replicate_seconds,
+            warnings,
+        });
     }
     let (comparisons, total, geometric_mean) =
-        report::judge(rows, Threshold::from_percent(report.settings.threshold_percent));
+        report::judge(rows, report.settings.sampling(), report.settings.threshold());
     report.summary = Summary {
         counts: report::count(&comparisons, &report.missing),
         total,

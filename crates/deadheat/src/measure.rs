@@ -1,11 +1,13 @@
 //! The rounds: while both sides stand inside a benchmark, they are asked in turn for samples of a fraction of a
 //! millisecond. Nothing is traced here; these times decide.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Order, Pair, PerSide, Replicate, Sample, Side};
+use deadheat_core::model::{Order, Pair, PerSide, Replicate, Sample, Side, Verdict};
 use deadheat_core::protocol::{Reply, Request};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
 
 use crate::session::{Briefing, Launch};
 use crate::walk::{Both, Entered, Event, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk};
@@ -27,19 +29,52 @@ const MOST_WALL_NS: u64 = 5_000_000;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
+/// When enough is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopping {
+    pub(crate) sampling: Sampling,
+    /// The smallest change that matters.
+    pub(crate) threshold: Threshold,
+    /// When the measuring should be over, verdicts or not.
+    pub(crate) budget_ends: Instant,
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    /// By benchmark.
-    pub(crate) replicates: BTreeMap<String, Vec<Replicate>>,
+    pub(crate) benchmarks: BTreeMap<String, Rounds>,
     pub(crate) setbacks: Vec<Setback>,
-    /// By benchmark: how busy each side was while the other one ran.
-    pub(crate) idle: BTreeMap<String, PerSide<IdleUse>>,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
     /// What a worker printed that ended the run.
     pub(crate) last_words: String,
+}
+
+/// What was measured of one benchmark.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rounds {
+    pub(crate) replicates: Vec<Replicate>,
+    /// How often they were looked at, the last time included.
+    pub(crate) looks: u32,
+    /// What one more replicate of this benchmark alone would take, processes included.
+    pub(crate) replicate_seconds: f64,
+    /// How busy each side was while the other one ran.
+    pub(crate) idle: PerSide<IdleUse>,
+    /// Of the last look.
+    estimate: Option<LogEstimate>,
+    /// How many replicates there were then.
+    looked_at: usize,
+    inside: Duration,
+}
+
+impl Rounds {
+    fn look(&mut self, sampling: Sampling) {
+        self.looks += 1;
+        self.looked_at = self.replicates.len();
+        let log_ratios: Vec<f64> = self.replicates.iter().filter_map(stats::log_ratio).collect();
+        self.estimate = sampling.estimate(&log_ratios, self.looks);
+    }
 }
 
 /// Processor time that a waiting side used, and the time that it waited for.
@@ -68,34 +103,110 @@ impl IdleUse {
 
 pub(crate) fn measure(
     schedule: &Schedule,
+    stopping: Stopping,
     briefing: &Briefing,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Measured> {
-    let mut timing = Timing::default();
+    let mut timing = Timing {
+        stopping,
+        benchmarks: BTreeMap::new(),
+        started: Instant::now(),
+        replicates: 0,
+        last: None,
+    };
     let walked = walk(schedule, briefing, benchmarks, launch, &mut timing, listen)?;
-    timing
-        .replicates
-        .retain(|benchmark, _| !walked.lost.contains(benchmark));
+    let startup = timing.startup();
+    let mut benchmarks = timing.benchmarks;
+    benchmarks.retain(|benchmark, _| !walked.lost.contains(benchmark));
+    for rounds in benchmarks.values_mut() {
+        let count = rounds.replicates.len();
+        if count > rounds.looked_at {
+            rounds.look(stopping.sampling);
+        }
+        rounds.replicate_seconds = (startup + rounds.inside / count.max(1) as u32).as_secs_f64();
+    }
     Ok(Measured {
-        replicates: timing.replicates,
+        benchmarks,
         setbacks: walked.setbacks,
-        idle: timing.idle,
         project_modules: walked.project_modules,
         stopped: walked.stopped,
         last_words: walked.last_words,
     })
 }
 
-#[derive(Default)]
 struct Timing {
-    replicates: BTreeMap<String, Vec<Replicate>>,
-    idle: BTreeMap<String, PerSide<IdleUse>>,
+    stopping: Stopping,
+    benchmarks: BTreeMap<String, Rounds>,
+    started: Instant,
+    /// Replicates that were begun.
+    replicates: u32,
+    /// When the last one began.
+    last: Option<Instant>,
+}
+
+impl Timing {
+    /// What starting the processes of a replicate took, on average.
+    fn startup(&self) -> Duration {
+        let inside: Duration = self.benchmarks.values().map(|rounds| rounds.inside).sum();
+        self.started.elapsed().saturating_sub(inside) / self.replicates.max(1)
+    }
+
+    /// Whether there is no time for another replicate as long as the last one.
+    fn is_budget_spent(&self) -> bool {
+        let now = Instant::now();
+        let next = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.replicates as usize >= FEWEST_REPLICATES && now + next > self.stopping.budget_ends
+    }
+
+    fn look_where_it_is_due(&mut self) {
+        let sampling = self.stopping.sampling;
+        for rounds in self.benchmarks.values_mut() {
+            if rounds.replicates.len() >= sampling.replicates_at(rounds.looks + 1) {
+                rounds.look(sampling);
+            }
+        }
+    }
+
+    /// The benchmarks that have their verdicts, all corrected for one another.
+    fn settled(&self) -> BTreeSet<String> {
+        let estimates: Vec<(&String, LogEstimate)> = self
+            .benchmarks
+            .iter()
+            .filter_map(|(benchmark, rounds)| Some((benchmark, rounds.estimate?)))
+            .collect();
+        let mut p_values: Vec<f64> = estimates.iter().map(|(_, estimate)| estimate.p_value).collect();
+        // Those that nobody has looked at yet count, too.
+        p_values.resize(self.benchmarks.len(), 1.0);
+        let survives = stats::survives_correction(&p_values);
+        let decided = estimates
+            .iter()
+            .zip(survives)
+            .filter(|((_, estimate), survives)| {
+                let (verdict, _) = stats::verdict(estimate, self.stopping.threshold, *survives);
+                verdict != Verdict::Inconclusive
+            });
+        decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
+    }
 }
 
 impl Visit for Timing {
     type Finding = Vec<Pair>;
+
+    fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
+        if self.stopping.sampling == Sampling::UntilSettled {
+            self.look_where_it_is_due();
+            if self.is_budget_spent() {
+                return Vec::new();
+            }
+            let settled = self.settled();
+            benchmarks.retain(|benchmark| !settled.contains(*benchmark));
+        }
+        self.replicates += 1;
+        self.last = Some(Instant::now());
+        benchmarks
+    }
 
     fn inside(
         &mut self,
@@ -104,10 +215,12 @@ impl Visit for Timing {
         entered: PerSide<Entered>,
     ) -> Result<Vec<Pair>, Trouble> {
         let mut idle = PerSide::default();
+        let started = Instant::now();
         let pairs = rounds(both, entered, &mut idle)?;
-        let total = self.idle.entry(benchmark.to_owned()).or_default();
+        let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
+        rounds.inside += started.elapsed();
         for side in Side::BOTH {
-            total.get_mut(side).add(*idle.get(side));
+            rounds.idle.get_mut(side).add(*idle.get(side));
         }
         Ok(pairs)
     }
@@ -119,8 +232,8 @@ impl Visit for Timing {
         seed: u32,
         pairs: Vec<Pair>,
     ) -> Result<(), Trouble> {
-        let replicates = self.replicates.entry(benchmark.to_owned()).or_default();
-        replicates.push(Replicate { seed, pairs });
+        let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
+        rounds.replicates.push(Replicate { seed, pairs });
         Ok(())
     }
 }

@@ -1,18 +1,39 @@
 //! The schedule with scripted workers: exact times, no processes, no waiting.
 
 use deadheat_core::model::Verdict;
-use deadheat_core::report;
-use deadheat_core::stats::Threshold;
+use deadheat_core::report::{self, MeasuredBenchmark};
 
 use super::*;
 use crate::failure::Failure;
 use crate::scripted::{Act, Script, briefing, schedule};
 use crate::walk::hash_seed;
 
+const TWO_PERCENT: f64 = 2.0;
+
 fn run(script: &mut Script, replicates: usize) -> anyhow::Result<Measured> {
+    run_until(script, Sampling::Exactly(replicates), schedule(replicates).until)
+}
+
+fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> anyhow::Result<Measured> {
     let benchmarks = script.benchmarks();
-    let (schedule, briefing) = (schedule(replicates), briefing(None));
-    measure(&schedule, &briefing, &benchmarks, script, &mut |_| {})
+    let mut schedule = schedule(0);
+    schedule.replicates = match sampling {
+        Sampling::Exactly(count) => Some(count),
+        Sampling::UntilSettled => None,
+    };
+    let stopping = Stopping {
+        sampling,
+        threshold: Threshold::from_percent(TWO_PERCENT),
+        budget_ends,
+    };
+    measure(
+        &schedule,
+        stopping,
+        &briefing(None),
+        &benchmarks,
+        script,
+        &mut |_| {},
+    )
 }
 
 fn rows(measured: &Measured) -> Vec<String> {
@@ -41,11 +62,19 @@ fn exact_times_give_exact_verdicts() {
     assert_eq!(measured.setbacks, []);
     assert_eq!(measured.project_modules, PerSide::new(4 * 12 * 3, 4 * 12 * 3));
     let rows = measured
-        .replicates
+        .benchmarks
         .into_iter()
-        .map(|(name, replicates)| (name, replicates, Vec::new()))
-        .collect();
-    let (comparisons, total, _) = report::judge(rows, Threshold::from_percent(2.0));
+        .map(|(benchmark, rounds)| MeasuredBenchmark {
+            benchmark,
+            replicates: rounds.replicates,
+            looks: rounds.looks,
+            ..MeasuredBenchmark::default()
+        });
+    let (comparisons, total, _) = report::judge(
+        rows.collect(),
+        Sampling::Exactly(12),
+        Threshold::from_percent(TWO_PERCENT),
+    );
     let verdicts: Vec<(&str, Verdict, String)> = comparisons
         .iter()
         .map(|row| {
@@ -77,7 +106,8 @@ fn both_sides_of_a_replicate_share_a_seed_and_the_next_has_another() {
     let seeds: Vec<u32> = script.seeds.iter().map(|(_, seed)| *seed).collect();
     assert!(seeds.chunks(2).all(|pair| pair[0] == pair[1]));
     assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4]);
-    let recorded: Vec<u32> = measured.replicates["a"]
+    let recorded: Vec<u32> = measured.benchmarks["a"]
+        .replicates
         .iter()
         .map(|replicate| replicate.seed)
         .collect();
@@ -91,7 +121,7 @@ fn rounds_visit_the_sides_in_alternating_order() {
         2,
     )
     .unwrap();
-    let pairs = &measured.replicates["a"][0].pairs;
+    let pairs = &measured.benchmarks["a"].replicates[0].pairs;
     assert_eq!(pairs.len(), MOST_ROUNDS);
     let orders: Vec<Order> = pairs.iter().take(4).map(|pair| pair.order).collect();
     assert_eq!(
@@ -113,7 +143,7 @@ fn sides_of_very_different_speed_get_samples_of_the_same_length() {
         2,
     )
     .unwrap();
-    let pair = measured.replicates["a"][0].pairs[0];
+    let pair = measured.benchmarks["a"].replicates[0].pairs[0];
     assert_eq!((pair.base.iterations, pair.head.iterations), (1, 300));
 }
 
@@ -127,8 +157,14 @@ fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.replicates["100 ms"][0].pairs.len(), FEW_ROUNDS);
-    assert_eq!(measured.replicates["2 s"][0].pairs.len(), FEWEST_ROUNDS);
+    assert_eq!(
+        measured.benchmarks["100 ms"].replicates[0].pairs.len(),
+        FEW_ROUNDS
+    );
+    assert_eq!(
+        measured.benchmarks["2 s"].replicates[0].pairs.len(),
+        FEWEST_ROUNDS
+    );
 }
 
 #[test]
@@ -146,9 +182,12 @@ fn a_prescribed_number_of_calls_is_never_exceeded() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.replicates["one"][0].pairs.len(), 1);
-    assert_eq!(measured.replicates["five"][0].pairs.len(), 5);
-    assert_eq!(measured.replicates["five"][0].pairs[0].base.iterations, 3);
+    assert_eq!(measured.benchmarks["one"].replicates[0].pairs.len(), 1);
+    assert_eq!(measured.benchmarks["five"].replicates[0].pairs.len(), 5);
+    assert_eq!(
+        measured.benchmarks["five"].replicates[0].pairs[0].base.iterations,
+        3
+    );
 }
 
 #[test]
@@ -182,7 +221,7 @@ fn every_failure_is_one_row_and_the_others_go_on() {
     );
     assert!(rows[6].starts_with("g hangs Failed on base: no answer within"));
     assert_eq!(rows.len(), 7);
-    let measured: Vec<&String> = measured.replicates.keys().collect();
+    let measured: Vec<&String> = measured.benchmarks.keys().collect();
     assert_eq!(measured, ["h fine"]);
 }
 
@@ -221,4 +260,51 @@ fn a_module_from_elsewhere_ends_the_run_with_its_name() {
 fn seeds_are_repeatable() {
     assert_eq!(hash_seed(7, 0), hash_seed(7, 0));
     assert_ne!(hash_seed(7, 0), hash_seed(8, 0));
+}
+
+/// A benchmark whose head is this much slower than base, in one process after another.
+fn varying(percents: &[i64]) -> (Act, Act) {
+    let base = 1_000_000;
+    let head = percents
+        .iter()
+        .map(|percent| (base + base / 100 * percent) as u64);
+    (Act::Takes(base as u64), Act::TakesByProcess(head.collect()))
+}
+
+fn counts(measured: &Measured) -> Vec<(&str, usize, u32)> {
+    let rows = measured.benchmarks.iter();
+    rows.map(|(name, rounds)| (name.as_str(), rounds.replicates.len(), rounds.looks))
+        .collect()
+}
+
+#[test]
+fn clear_cases_end_early_and_open_ones_go_on() {
+    let (noisy_base, noisy_head) = varying(&[-2, 2]);
+    let (twice_base, twice_head) = varying(&[99, 101]);
+    let mut script = Script::new(&[
+        ("noisy", noisy_base, noisy_head),
+        ("same", Act::Takes(3_000), Act::Takes(3_000)),
+        ("twice", twice_base, twice_head),
+    ]);
+    let far = schedule(0).until;
+    let measured = run_until(&mut script, Sampling::UntilSettled, far).unwrap();
+    // From tables of t: ±2 % in turn has a half width of 2.2 % at the fifth look (16 of 20 kept, 15 degrees of freedom,
+    // 0.0015 in both tails), and of 1.8 % at the sixth (24 of 30, 23 degrees, 0.001).
+    assert_eq!(
+        counts(&measured),
+        [("noisy", 30, 6), ("same", 5, 1), ("twice", 5, 1)]
+    );
+}
+
+#[test]
+fn the_budget_ends_what_stays_open() {
+    let (base, head) = varying(&[-30, 30]);
+    let mut script = Script::new(&[
+        ("noisy", base, head),
+        ("same", Act::Takes(3_000), Act::Takes(3_000)),
+    ]);
+    let measured = run_until(&mut script, Sampling::UntilSettled, Instant::now()).unwrap();
+    // Two are the fewest that have an interval; they are looked at once.
+    assert_eq!(counts(&measured), [("noisy", 2, 1), ("same", 2, 1)]);
+    assert_eq!(measured.stopped, None);
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use deadheat_core::sequential::Sampling;
+
 use crate::cli::{CompareArgs, OutputArgs, ReportArgs};
 use crate::cores::Pinning;
 use crate::failure::Failure;
@@ -95,7 +97,9 @@ pub(crate) struct CompareOptions {
     pub(crate) keyword: Option<String>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
-    pub(crate) replicates: usize,
+    pub(crate) sampling: Sampling,
+    /// For the measuring, where the number of replicates is open.
+    pub(crate) budget: Option<Duration>,
     pub(crate) timeout: Duration,
     pub(crate) seed: Option<u64>,
     pub(crate) pinning: Pinning,
@@ -136,7 +140,10 @@ impl CompareOptions {
             keyword: args.keyword,
             all: args.all,
             threshold_percent: args.threshold,
-            replicates: args.replicates.into(),
+            sampling: args
+                .replicates
+                .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into())),
+            budget: args.budget.map(Duration::from_secs_f64),
             timeout: Duration::from_secs_f64(args.timeout),
             seed: args.seed,
             pinning: match (args.no_pin, args.cpu) {

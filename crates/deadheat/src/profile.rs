@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
+use deadheat_core::sequential::Sampling;
 
 use crate::session::{Briefing, CannotTrace, Launch};
 use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
@@ -20,8 +21,11 @@ const ROUNDS: usize = 4;
 const LONG_ROUND_NS: f64 = 300e6;
 
 /// The process pairs of the pass: never more than those that decided.
-pub(crate) fn replicates_for(timed: usize) -> usize {
-    REPLICATES.min(timed)
+pub(crate) fn replicates_for(sampling: Sampling) -> usize {
+    match sampling {
+        Sampling::Exactly(timed) => REPLICATES.min(timed),
+        Sampling::UntilSettled => REPLICATES,
+    }
 }
 
 /// What one sample recorded, whatever watched.

@@ -16,7 +16,20 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     started: Option<Instant>,
     last_line: Option<Instant>,
+    end: Option<Instant>,
+    replicate: Replicate,
 }
+
+/// Where a walk stands.
+#[derive(Clone, Copy, Default)]
+struct Replicate {
+    index: usize,
+    of: Option<usize>,
+    benchmarks: usize,
+}
+
+/// Steps of the bar.
+const BAR_LENGTH: u64 = 1_000;
 
 impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
@@ -31,6 +44,8 @@ impl Progress {
             bar,
             started: None,
             last_line: None,
+            end: None,
+            replicate: Replicate::default(),
         }
     }
 
@@ -60,33 +75,53 @@ impl Progress {
         }
     }
 
+    /// The end of the measuring, where the number of replicates is open.
+    pub(crate) fn until(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+
     pub(crate) fn measuring(&mut self, event: Event<'_>) {
         match event {
-            Event::ReplicateStarted { index, of } => {
+            Event::ReplicateStarted {
+                index,
+                of,
+                benchmarks,
+            } => {
                 self.started.get_or_insert_with(Instant::now);
+                self.replicate = Replicate {
+                    index,
+                    of,
+                    benchmarks,
+                };
+                let text = match of {
+                    Some(of) => format!("replicate {} of {of}", index + 1),
+                    None => format!("replicate {}, {benchmarks} open", index + 1),
+                };
                 match &self.bar {
-                    Some(bar) => bar.set_prefix(format!("replicate {} of {of}", index + 1)),
+                    Some(bar) => bar.set_prefix(text),
                     None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
                         self.last_line = Some(Instant::now());
                         let left = self
-                            .time_left(index, of)
-                            .map_or(String::new(), |left| format!(", {left} left"));
-                        self.line(&format!("measuring: replicate {} of {of}{left}", index + 1));
+                            .time_left(0)
+                            .map_or(String::new(), |left| format!(", {left}"));
+                        self.line(&format!("measuring: {text}{left}"));
                     }
                     None => {}
                 }
             }
-            Event::BenchmarkStarted { benchmark, done, of } => {
-                let left = self.time_left(done, of).unwrap_or_default();
+            Event::BenchmarkStarted { benchmark, position } => {
+                let left = self
+                    .time_left(position)
+                    .map_or(String::new(), |left| format!("{left}, "));
+                let done = self.done(position).unwrap_or_default();
                 if let Some(bar) = &self.bar {
-                    if bar.length() != Some(of as u64) {
-                        bar.set_length(of as u64);
+                    if bar.length() != Some(BAR_LENGTH) {
+                        bar.set_length(BAR_LENGTH);
                         bar.set_style(bar_style());
                     }
-                    bar.set_position(done as u64);
+                    bar.set_position((done * BAR_LENGTH as f64) as u64);
                     let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
-                    let separator = if left.is_empty() { "" } else { " left, " };
-                    bar.set_message(format!("{left}{separator}{name}"));
+                    bar.set_message(format!("{left}{name}"));
                 }
             }
         }
@@ -94,19 +129,59 @@ impl Progress {
 
     /// A pass beside the measurement has come to a benchmark.
     pub(crate) fn passing(&mut self, what: &str, event: Event<'_>) {
-        if let (Some(bar), Event::BenchmarkStarted { benchmark, done, of }) = (&self.bar, event) {
-            let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
-            bar.set_message(format!("{what} {name} ({} of {of})", done + 1));
+        match event {
+            Event::ReplicateStarted {
+                index,
+                of,
+                benchmarks,
+            } => {
+                self.replicate = Replicate {
+                    index,
+                    of,
+                    benchmarks,
+                };
+            }
+            Event::BenchmarkStarted { benchmark, position } => {
+                if let Some(bar) = &self.bar {
+                    let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
+                    let Replicate {
+                        index,
+                        of,
+                        benchmarks,
+                    } = self.replicate;
+                    let (done, all) = (index * benchmarks + position, of.unwrap_or(1) * benchmarks);
+                    bar.set_message(format!("{what} {name} ({} of {all})", done + 1));
+                }
+            }
         }
     }
 
-    fn time_left(&self, done: usize, of: usize) -> Option<String> {
-        let elapsed = self.started?.elapsed();
-        if done == 0 {
-            return None;
+    /// The part of the measuring that is done, at the most.
+    fn done(&self, position: usize) -> Option<f64> {
+        let elapsed = self.started?.elapsed().as_secs_f64();
+        let Replicate {
+            index,
+            of,
+            benchmarks,
+        } = self.replicate;
+        match (of, self.end) {
+            (Some(of), _) => Some((index * benchmarks + position) as f64 / (of * benchmarks).max(1) as f64),
+            (None, Some(end)) => {
+                let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
+                Some(elapsed / (elapsed + left).max(f64::MIN_POSITIVE))
+            }
+            (None, None) => None,
         }
-        let left = elapsed.as_secs_f64() * (of - done) as f64 / done as f64;
-        Some(format!("{left:.0} s"))
+    }
+
+    fn time_left(&self, position: usize) -> Option<String> {
+        let done = self.done(position).filter(|done| *done > 0.0)?;
+        let elapsed = self.started?.elapsed().as_secs_f64();
+        let left = elapsed / done - elapsed;
+        Some(match self.replicate.of {
+            Some(_) => format!("{left:.0} s left"),
+            None => format!("at most {left:.0} s left"),
+        })
     }
 
     pub(crate) fn finish(&mut self) {

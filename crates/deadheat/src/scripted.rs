@@ -35,7 +35,7 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
 
 pub(crate) fn schedule(replicates: usize) -> Schedule {
     Schedule {
-        replicates,
+        replicates: Some(replicates),
         seed: 7,
         until: Instant::now() + Duration::from_secs(3_600),
     }
@@ -74,6 +74,8 @@ pub(crate) fn failed(phase: &str, message: &str) -> Reply {
 pub(crate) enum Act {
     /// Nanoseconds of one iteration.
     Takes(u64),
+    /// The same, of one process after another, from the first again after the last.
+    TakesByProcess(Vec<u64>),
     /// The same, limited as `benchmark.pedantic` limits it.
     Prescribed {
         ns: u64,
@@ -94,6 +96,8 @@ pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 /// Answers as a worker does, and panics when the driver breaks the protocol's order.
 struct ScriptedWorker {
     side: Side,
+    /// How many of this side there were before it.
+    process: usize,
     script: BTreeMap<String, Act>,
     inside: Option<String>,
     samples: u64,
@@ -112,15 +116,16 @@ impl ScriptedWorker {
     ) -> Result<(u64, u64), Result<Reply, NoAnswer>> {
         let inside = self.inside.clone().expect("a sample outside a benchmark");
         self.samples += 1;
-        let taken = match self.script[&inside] {
-            Act::Takes(ns) => (ns, iterations),
+        let taken = match &self.script[&inside] {
+            Act::Takes(ns) => (*ns, iterations),
+            Act::TakesByProcess(each) => (each[self.process % each.len()], iterations),
             Act::Prescribed {
                 ns,
                 iterations,
                 samples,
             } => {
-                assert!(self.samples <= samples, "more samples than the suite allows");
-                (ns, iterations)
+                assert!(self.samples <= *samples, "more samples than the suite allows");
+                (*ns, *iterations)
             }
             Act::FailsInSample => {
                 self.inside = None;
@@ -273,9 +278,11 @@ impl Script {
 
 impl Launch for Script {
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+        let process = self.seeds.iter().filter(|(other, _)| *other == side).count();
         self.seeds.push((side, seed));
         Ok(Box::new(ScriptedWorker {
             side,
+            process,
             script: self
                 .acts
                 .iter()

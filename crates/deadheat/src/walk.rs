@@ -16,7 +16,8 @@ use crate::worker::NoAnswer;
 /// How often the benchmarks are walked through, each time by a fresh pair of processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    pub(crate) replicates: usize,
+    /// `None`: until the [`Visit`] has enough.
+    pub(crate) replicates: Option<usize>,
     pub(crate) seed: u64,
     /// The hard end of the run.
     pub(crate) until: Instant,
@@ -30,6 +31,11 @@ const LONGEST_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) trait Visit {
     /// What came of one benchmark in one process pair.
     type Finding;
+
+    /// Which of the benchmarks that can be visited the next replicate is to visit; none ends the walk.
+    fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
+        benchmarks
+    }
 
     /// Both sides stand inside the benchmark.
     fn inside(
@@ -90,12 +96,14 @@ impl fmt::Display for StoppedBy {
 pub(crate) enum Event<'a> {
     ReplicateStarted {
         index: usize,
-        of: usize,
+        /// `None`: nobody knows yet.
+        of: Option<usize>,
+        benchmarks: usize,
     },
     BenchmarkStarted {
         benchmark: &'a str,
-        done: usize,
-        of: usize,
+        /// In this replicate.
+        position: usize,
     },
 }
 
@@ -257,36 +265,34 @@ impl Walk<'_> {
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         let of = self.schedule.replicates;
-        for index in 0..of {
+        for index in 0..of.unwrap_or(usize::MAX) {
+            let left = benchmarks.iter().filter(|id| !self.walked.lost.contains(*id));
+            let chosen = visit.choose(left.collect());
+            if chosen.is_empty() {
+                break;
+            }
             self.replicate = index;
-            listen(Event::ReplicateStarted { index, of });
+            listen(Event::ReplicateStarted {
+                index,
+                of,
+                benchmarks: chosen.len(),
+            });
             let mut sessions = PerSide {
                 base: Some(self.open(Side::Base)?),
                 head: Some(self.open(Side::Head)?),
             };
-            let left: Vec<&String> = benchmarks
-                .iter()
-                .filter(|id| !self.walked.lost.contains(*id))
-                .collect();
-            for (position, benchmark) in left.iter().enumerate() {
-                listen(Event::BenchmarkStarted {
-                    benchmark,
-                    done: index * benchmarks.len() + position,
-                    of: of * benchmarks.len(),
-                });
+            for (position, benchmark) in chosen.iter().enumerate() {
+                listen(Event::BenchmarkStarted { benchmark, position });
                 for side in Side::BOTH {
                     if sessions.get(side).is_none() {
                         *sessions.get_mut(side) = Some(self.open(side)?);
                     }
                 }
-                let next = left.get(position + 1).map(|next| next.as_str());
+                let next = chosen.get(position + 1).map(|next| next.as_str());
                 self.visit(&mut sessions, visit, benchmark, next)?;
             }
             for session in [sessions.base, sessions.head].into_iter().flatten() {
                 session.stop();
-            }
-            if left.iter().all(|benchmark| self.walked.lost.contains(*benchmark)) {
-                break;
             }
         }
         Ok(())

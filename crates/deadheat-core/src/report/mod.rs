@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Comparison, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason, Replicate, Revision,
-    SideTime, TargetFunction, Verdict, Warning,
+    SideTime, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
+use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub use terminal::{Style, render};
@@ -46,7 +47,10 @@ pub struct Report {
 pub struct Settings {
     pub threshold_percent: f64,
     pub confidence_level: f64,
-    pub replicates: usize,
+    /// Asked for; `None`: as many as a verdict takes.
+    pub replicates: Option<usize>,
+    /// For the measuring, where the number of replicates is open.
+    pub budget_seconds: Option<f64>,
     pub timeout_seconds: f64,
     pub benchmarks_root: Option<String>,
     pub benchmarks_from: String,
@@ -56,6 +60,16 @@ pub struct Settings {
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,
+}
+
+impl Settings {
+    pub fn sampling(&self) -> Sampling {
+        self.replicates.map_or(Sampling::UntilSettled, Sampling::Exactly)
+    }
+
+    pub fn threshold(&self) -> Threshold {
+        Threshold::from_percent(self.threshold_percent)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,51 +150,79 @@ pub struct Judged {
     pub head_ns: Option<f64>,
 }
 
+/// What was measured of one benchmark.
+#[derive(Clone, Debug, Default)]
+pub struct MeasuredBenchmark {
+    pub benchmark: String,
+    pub replicates: Vec<Replicate>,
+    /// How often the replicates were looked at.
+    pub looks: u32,
+    /// What one more replicate would take.
+    pub replicate_seconds: f64,
+    pub warnings: Vec<Warning>,
+}
+
 /// Turns what was measured into comparisons with verdicts, in the given order of benchmarks.
 ///
 /// A benchmark with fewer than [`stats::FEWEST_REPLICATES`] replicates has no comparison.
 pub fn judge(
-    measured: Vec<(String, Vec<Replicate>, Vec<Warning>)>,
+    measured: Vec<MeasuredBenchmark>,
+    sampling: Sampling,
     threshold: Threshold,
 ) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
-    let estimated: Vec<(String, Vec<Replicate>, Vec<Warning>, LogEstimate)> = measured
+    let estimated: Vec<(MeasuredBenchmark, Vec<f64>, LogEstimate)> = measured
         .into_iter()
-        .filter_map(|(benchmark, replicates, warnings)| {
-            let ratios: Vec<f64> = replicates.iter().filter_map(stats::log_ratio).collect();
-            let estimate = stats::estimate(&ratios)?;
-            Some((benchmark, replicates, warnings, estimate))
+        .filter_map(|measured| {
+            let ratios: Vec<f64> = measured.replicates.iter().filter_map(stats::log_ratio).collect();
+            let estimate = sampling.estimate(&ratios, measured.looks)?;
+            Some((measured, ratios, estimate))
         })
         .collect();
     let p_values: Vec<f64> = estimated
         .iter()
-        .map(|(_, _, _, estimate)| estimate.p_value)
+        .map(|(_, _, estimate)| estimate.p_value)
         .collect();
     let survivors = stats::survives_correction(&p_values);
 
     let of_benchmarks: Vec<&[Replicate]> = estimated
         .iter()
-        .map(|(_, replicates, _, _)| replicates.as_slice())
+        .map(|(measured, _, _)| measured.replicates.as_slice())
         .collect();
-    let total = judge_alone(&stats::total_log_ratios(&of_benchmarks), threshold);
-    let geometric_mean = judge_alone(&stats::geometric_log_ratios(&of_benchmarks), threshold);
+    // They have the replicates that all benchmarks have: those of the one that was looked at least.
+    let looks = estimated
+        .iter()
+        .map(|(measured, _, _)| measured.looks)
+        .min()
+        .unwrap_or(1);
+    let judge_together = |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, threshold);
+    let total = judge_together(&stats::total_log_ratios(&of_benchmarks));
+    let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks));
 
     let comparisons: Vec<Comparison> = estimated
         .into_iter()
         .zip(survivors)
-        .map(|((benchmark, replicates, warnings, estimate), survives)| {
+        .map(|((measured, ratios, estimate), survives)| {
             let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+            let more = (verdict == Verdict::Inconclusive)
+                .then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
+            let replicates = measured.replicates;
             Comparison {
-                benchmark,
+                benchmark: measured.benchmark,
                 base: side_time(&replicates, |pair| pair.base.per_iteration_ns()),
                 head: side_time(&replicates, |pair| pair.head.per_iteration_ns()),
                 estimate: estimate.to_estimate(),
                 verdict,
                 reason,
+                looks: measured.looks,
+                to_settle: more.flatten().map(|replicates| ToSettle {
+                    replicates,
+                    seconds: replicates as f64 * measured.replicate_seconds,
+                }),
                 replicates,
                 functions: Vec::new(),
                 unexplained_ns: None,
                 profile: None,
-                warnings,
+                warnings: measured.warnings,
             }
         })
         .collect();
@@ -202,8 +244,7 @@ pub fn judge(
     (comparisons, total, geometric_mean)
 }
 
-fn judge_alone(ratios: &[f64], threshold: Threshold) -> Option<Judged> {
-    let estimate = stats::estimate(ratios)?;
+fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {
     let survives = stats::survives_correction(&[estimate.p_value])[0];
     let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
     Some(Judged {

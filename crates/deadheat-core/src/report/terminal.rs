@@ -8,7 +8,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::units::signed_percent;
 use super::{Judged, Report, SelectionRule, duration, speedup};
-use crate::model::{Estimate, Missing, MissingReason, TargetFunction, Verdict, Warning};
+use crate::model::{Estimate, Missing, MissingReason, TargetFunction, ToSettle, Verdict, Warning};
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +86,11 @@ impl Page {
         if let Some(python) = &report.python {
             let python = &python.head;
             self.line(&format!(
-                "      {} {}, pytest {}, {} replicates{core}",
-                python.implementation, python.version, python.pytest, report.settings.replicates
+                "      {} {}, pytest {}{}{core}",
+                python.implementation,
+                python.version,
+                python.pytest,
+                replicates_of(report)
             ));
         }
     }
@@ -355,16 +358,11 @@ impl Page {
 
     fn answer(&mut self, report: &Report) {
         let counts = report.summary.counts;
-        let inconclusive = report
-            .comparisons
-            .iter()
-            .find(|comparison| comparison.verdict == Verdict::Inconclusive);
         self.text.push('\n');
         if let Some(plan) = &report.plan {
             self.line(&format!(
-                "{} benchmarks, {} replicates: about {}",
+                "{} benchmarks: about {}",
                 plan.benchmarks.len(),
-                report.settings.replicates,
                 duration(plan.estimated_seconds * 1e9)
             ));
             return;
@@ -398,8 +396,8 @@ impl Page {
             answer.push_str(" (stopped early: partial)");
         }
         self.line(&answer);
-        if inconclusive.is_some() {
-            self.line("inconclusive: too early to say; more replicates narrow the interval (--replicates)");
+        if counts.inconclusive > 0 {
+            self.line(&what_would_settle(report));
         }
     }
 
@@ -416,6 +414,46 @@ impl Page {
             self.line(line);
         }
     }
+}
+
+/// `, 5 to 14 replicates`; nothing where nothing was measured.
+fn replicates_of(report: &Report) -> String {
+    let counts = || report.comparisons.iter().map(|row| row.replicates.len());
+    match (counts().min(), counts().max()) {
+        (Some(fewest), Some(most)) if fewest < most => format!(", {fewest} to {most} replicates"),
+        (Some(count), _) => format!(", {count} replicates"),
+        _ => String::new(),
+    }
+}
+
+/// What the open verdicts need, in a line.
+fn what_would_settle(report: &Report) -> String {
+    let open = || {
+        let rows = report.comparisons.iter();
+        rows.filter(|row| row.verdict == Verdict::Inconclusive)
+    };
+    let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
+    let hopeless = open().count() - needs.len();
+    let seconds: f64 = needs.iter().map(|needed| needed.seconds).sum();
+    let more = needs.iter().map(|needed| needed.replicates).max();
+    let settles = more.map(|replicates| {
+        format!(
+            "about {replicates} more replicates ({}) would settle {}",
+            duration(seconds * 1e9),
+            if hopeless == 0 {
+                "it".to_owned()
+            } else {
+                format!("{} of them", needs.len())
+            },
+        )
+    });
+    let stays = (hopeless > 0).then(|| {
+        format!(
+            "{hopeless} too near to the threshold, or too noisy here, for any reasonable number of replicates"
+        )
+    });
+    let parts: Vec<String> = settles.into_iter().chain(stays).collect();
+    format!("inconclusive: too early to say; {}", parts.join("; "))
 }
 
 /// Columns with two spaces between them, and nothing else.

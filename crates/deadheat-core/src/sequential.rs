@@ -1,0 +1,125 @@
+//! When the replicates are looked at, and what a look may cost: stopping at the first clear answer, as often as it comes,
+//! must not make wrong answers likelier than one look at the end would.
+
+use crate::stats::{self, ERROR_RATE, LogEstimate, Threshold};
+
+/// Replicates at the looks; after the last, each look is at half as many more.
+const COUNTS: [usize; 9] = [5, 7, 10, 14, 20, 30, 45, 68, 100];
+/// The share of the error rate that each of these looks may spend. What is left is for later ones, each half of that.
+const SPENT: [f64; 9] = [0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.05, 0.025];
+/// Nobody waits for more than these.
+const MOST_PROJECTED: usize = 2_000;
+
+/// How many replicates there are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// So many, and one look.
+    Exactly(usize),
+    /// As many as each benchmark needs for a verdict, with looks on the way.
+    ///
+    /// Every look has an interval of its own level, and the levels' errors sum up to [`ERROR_RATE`] (Bonferroni's
+    /// inequality): whatever makes a benchmark stop, its interval misses no more often than that.
+    UntilSettled,
+}
+
+impl Sampling {
+    /// The replicates at which a look is due; looks are counted from 1.
+    pub fn replicates_at(self, look: u32) -> usize {
+        match self {
+            Sampling::Exactly(count) => count,
+            Sampling::UntilSettled => {
+                let index = look.max(1) as usize - 1;
+                (COUNTS.len()..=index).fold(COUNTS[index.min(COUNTS.len() - 1)], |count, _| count / 2 * 3)
+            }
+        }
+    }
+
+    /// The error that the interval of a look may have.
+    pub fn error_at(self, look: u32) -> f64 {
+        match self {
+            Sampling::Exactly(_) => ERROR_RATE,
+            Sampling::UntilSettled => {
+                let index = look.max(1) as usize - 1;
+                let share = SPENT.get(index).copied().unwrap_or_else(|| {
+                    let left = 1.0 - SPENT.iter().sum::<f64>();
+                    left * 0.5_f64.powi((index - SPENT.len()) as i32 + 1)
+                });
+                ERROR_RATE * share
+            }
+        }
+    }
+
+    /// The estimate of a look. Its p-value is that of the whole sequence of looks.
+    pub fn estimate(self, log_ratios: &[f64], look: u32) -> Option<LogEstimate> {
+        let error = self.error_at(look);
+        let estimate = stats::estimate_with_error(log_ratios, error)?;
+        Some(LogEstimate {
+            p_value: (estimate.p_value * ERROR_RATE / error).min(1.0),
+            ..estimate
+        })
+    }
+}
+
+/// How many replicates more would probably settle an open verdict, if they go on to spread as they have; `None` where
+/// it is more than anybody would wait for.
+pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
+    let estimate = stats::estimate(log_ratios)?;
+    let count = log_ratios.len();
+    let spread = estimate.standard_error * (count as f64).sqrt();
+    let distance = threshold.distance_to_verdict(estimate.center);
+    (look + 1..)
+        .map(|look| (look, Sampling::UntilSettled.replicates_at(look)))
+        .take_while(|&(_, replicates)| replicates <= MOST_PROJECTED)
+        .find(|&(look, replicates)| {
+            let error = Sampling::UntilSettled.error_at(look);
+            replicates > count
+                && stats::t_quantile(error, replicates - 1) * spread / (replicates as f64).sqrt() <= distance
+        })
+        .map(|(_, replicates)| replicates - count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_looks_together_spend_the_error_rate_and_no_more() {
+        let looks = 1..60;
+        let spent: f64 = looks
+            .clone()
+            .map(|look| Sampling::UntilSettled.error_at(look))
+            .sum();
+        assert!(spent <= ERROR_RATE);
+        assert!(spent > 0.999 * ERROR_RATE);
+        let counts: Vec<usize> = looks
+            .map(|look| Sampling::UntilSettled.replicates_at(look))
+            .collect();
+        assert!(counts.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(counts[..2], [5, 7]);
+        assert_eq!(counts[8..11], [100, 150, 225]);
+    }
+
+    #[test]
+    fn a_single_look_may_spend_everything() {
+        let values = [0.01, 0.02, 0.03, 0.02, 0.01];
+        let once = Sampling::Exactly(5).estimate(&values, 1).unwrap();
+        assert_eq!(once, stats::estimate(&values).unwrap());
+        let early = Sampling::UntilSettled.estimate(&values, 1).unwrap();
+        assert_eq!(early.center, once.center);
+        assert!(early.half_width > 2.0 * once.half_width);
+        assert!((early.p_value / once.p_value - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_near_the_threshold_takes_longest() {
+        let spread = [-0.01, -0.005, 0.0, 0.005, 0.01];
+        let threshold = Threshold::from_percent(2.0);
+        let more = |center: f64| {
+            let values: Vec<f64> = spread.iter().map(|value| value + center).collect();
+            replicates_to_settle(&values, 1, threshold)
+        };
+        let (none, small, near) = (more(0.0).unwrap(), more(0.01).unwrap(), more(0.017).unwrap());
+        assert!(none < small && small < near, "{none} {small} {near}");
+        assert_eq!(more(0.0197), None);
+    }
+}
