@@ -255,6 +255,8 @@ pub enum Reason {
     SmallerThanThreshold,
     /// Alone it would be a change; among this many benchmarks it may be chance.
     NotAfterCorrection,
+    /// It looked like a regression that fails a gate, and did not show again in fresh replicates.
+    NotConfirmed,
 }
 
 impl fmt::Display for Reason {
@@ -263,6 +265,7 @@ impl fmt::Display for Reason {
             Reason::TooWide => "interval too wide",
             Reason::SmallerThanThreshold => "smaller than the threshold",
             Reason::NotAfterCorrection => "not after correction for many benchmarks",
+            Reason::NotConfirmed => "not confirmed by fresh replicates",
         })
     }
 }
@@ -288,6 +291,9 @@ pub struct Comparison {
     pub looks: u32,
     /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
     pub to_settle: Option<ToSettle>,
+    /// Of a regression that would fail a gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     pub functions: Vec<FunctionComparison>,
@@ -297,6 +303,16 @@ pub struct Comparison {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<FunctionComparison>>,
     pub warnings: Vec<Warning>,
+}
+
+/// What fresh replicates, which took no part in the verdict, say of a regression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confirmation {
+    pub estimate: Estimate,
+    /// One-sided, of the hypothesis that head is not slower.
+    pub p_value: f64,
+    pub confirmed: bool,
+    pub replicates: Vec<Replicate>,
 }
 
 /// What an open verdict would probably take more.
@@ -454,4 +470,12 @@ pub enum WarningCode {
     NoBenchmarkReaches,
     /// There is no breakdown by function, or only a part of it.
     NotProfiled,
+    /// A regression that would have failed a gate did not show again.
+    NotConfirmed,
+    /// Something else used the machine while it was measured.
+    MachineBusy,
+    /// The hypervisor gave a part of the measuring core's time to others.
+    StolenTime,
+    /// The processor slowed itself down because it was too hot.
+    ThermalThrottling,
 }

@@ -154,6 +154,20 @@ pub fn survives_correction(p_values: &[f64]) -> Vec<bool> {
     survives
 }
 
+/// A regression counts as confirmed by fresh replicates up to this one-sided p-value.
+pub const CONFIRMATION_P: f64 = 0.05;
+
+impl LogEstimate {
+    /// One-sided, of the hypothesis that head is not slower.
+    pub fn p_of_no_regression(&self) -> f64 {
+        if self.center > 0.0 {
+            self.p_value / 2.0
+        } else {
+            1.0 - self.p_value / 2.0
+        }
+    }
+}
+
 /// The verdict on one estimate; `survives` is the answer of [`survives_correction`] for it.
 pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> (Verdict, Option<Reason>) {
     let (lower, upper) = (

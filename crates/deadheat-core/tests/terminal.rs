@@ -151,6 +151,7 @@ fn report() -> Report {
             replicates: None,
             budget_seconds: Some(25.0),
             timeout_seconds: 600.0,
+            fail_on: Vec::new(),
             benchmarks_root: Some("bench".to_owned()),
             benchmarks_from: "head".to_owned(),
             keyword: None,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use deadheat_core::report::Gate;
 
 use crate::config::{parse_percent, parse_seconds};
 
@@ -101,6 +102,10 @@ pub(crate) struct CompareArgs {
     /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) budget: Option<f64>,
+    /// End with 1 when a benchmark became slower, by PCT percent at least: regression or regression:PCT. What would fail
+    /// is measured again first
+    #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
+    pub(crate) fail_on: Vec<Gate>,
     /// Hard stop of the whole run; what is finished is reported
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
@@ -157,6 +162,16 @@ pub(crate) struct DemoArgs {
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+fn parse_gate(text: &str) -> Result<Gate, String> {
+    match text.split_once(':') {
+        None if text == "regression" => Ok(Gate::Regression { percent: None }),
+        Some(("regression", percent)) => Ok(Gate::Regression {
+            percent: Some(parse_percent(percent)?),
+        }),
+        _ => Err(format!("`{text}` is no gate; write regression or regression:PCT")),
+    }
 }
 
 #[cfg(test)]

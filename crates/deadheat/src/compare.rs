@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
+use deadheat_core::model::{
+    Comparison, PerSide, Revision, Side, TargetFunction, Verdict, Warning, WarningCode,
+};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose, TraceRequest};
-use deadheat_core::report::{self, Plan, Python, Selection, SelectionRule};
+use deadheat_core::report::{self, Plan, Python, Report, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
@@ -41,6 +43,8 @@ use crate::workspace::{self, Kept, Workspace};
 /// What measuring may take where nothing else is said.
 const BUDGET_PER_BENCHMARK: Duration = Duration::from_secs(5);
 const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
+/// Makes another seed of a seed.
+const CONFIRMATION: u64 = 0x636f_6e66_6972_6d21;
 /// What most verdicts take, for the estimate of `--dry-run`.
 const USUAL_REPLICATES: u32 = 10;
 
@@ -373,12 +377,88 @@ impl Setting<'_> {
         if none_imported && !measured.benchmarks.is_empty() && !self.options.all {
             return Err(not_imported());
         }
-        let exit = conclude(draft, runnable, measured, &base_own);
+        let mut exit = conclude(draft, runnable, measured, &base_own);
+        if exit == Exit::Done {
+            exit = self.confirm(draft, &mut stage, progress)?;
+        }
         tidy(draft);
         if exit == Exit::Done {
-            return self.explain_by_function(draft, &mut stage, checkouts, progress);
+            exit = self.explain_by_function(draft, &mut stage, checkouts, progress)?;
+        }
+        let failing = failing(draft);
+        if exit == Exit::Done && !failing.is_empty() {
+            progress.finish();
+            output::print_note(&format!("--fail-on regression: slower: {}", failing.join(", ")));
+            return Ok(Exit::GateFailed);
         }
         Ok(exit)
+    }
+
+    /// Measures again what would fail a gate: in fresh replicates, as many as decided the first time.
+    fn confirm(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage<'_>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Exit> {
+        let failing = failing(draft);
+        if failing.is_empty() {
+            return Ok(Exit::Done);
+        }
+        progress.step("measuring again what became slower");
+        let rows = draft.report.comparisons.iter();
+        let counts = rows
+            .filter(|row| failing.contains(&row.benchmark))
+            .map(|row| row.replicates.len());
+        let count = counts.max().unwrap_or_default();
+        let schedule = Schedule {
+            // Other processes with other hash seeds than the first time.
+            seed: draft.report.seed ^ CONFIRMATION,
+            ..self.schedule(Some(count), draft)
+        };
+        let exactly = Stopping {
+            sampling: Sampling::Exactly(count),
+            ..self.stopping(draft, failing.len())
+        };
+        let mut again = measure::measure(
+            &schedule,
+            exactly,
+            &stage.briefing,
+            &failing,
+            &mut stage.launcher,
+            &mut |event| progress.passing("measuring again", event),
+        )?;
+        let report = &mut draft.report;
+        let mut unconfirmed = Vec::new();
+        for row in report
+            .comparisons
+            .iter_mut()
+            .filter(|row| failing.contains(&row.benchmark))
+        {
+            let fresh = again
+                .benchmarks
+                .remove(&row.benchmark)
+                .unwrap_or_default()
+                .replicates;
+            report::confirm(row, fresh);
+            if row.verdict != Verdict::Regressed {
+                unconfirmed.push(row.benchmark.clone());
+            }
+        }
+        report.summary.counts = report::count(&report.comparisons, &report.missing);
+        for benchmark in unconfirmed {
+            report.warnings.push(Warning {
+                code: WarningCode::NotConfirmed,
+                message: "it looked slower, and not again in fresh replicates".to_owned(),
+                hint: Some("something disturbed one of the two measurements: run it once more".to_owned()),
+                benchmark: Some(benchmark),
+            });
+        }
+        if again.stopped.is_some() {
+            report.partial = true;
+            return Ok(Exit::StoppedEarly);
+        }
+        Ok(Exit::Done)
     }
 
     /// The benchmarks that are measured, by what they run.
@@ -853,6 +933,21 @@ impl Stage<'_> {
         session.stop();
         Ok(collection)
     }
+}
+
+/// The benchmarks that fail a gate.
+fn failing(draft: &Draft) -> Vec<String> {
+    let Report {
+        settings,
+        comparisons,
+        ..
+    } = &draft.report;
+    let fails = |row: &&Comparison| settings.fail_on.iter().any(|gate| gate.is_failed_by(row));
+    comparisons
+        .iter()
+        .filter(fails)
+        .map(|row| row.benchmark.clone())
+        .collect()
 }
 
 fn not_imported() -> anyhow::Error {

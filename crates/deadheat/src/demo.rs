@@ -71,6 +71,7 @@ pub(crate) fn run(
         threshold_percent: None,
         sampling: Sampling::UntilSettled,
         budget: None,
+        fail_on: Vec::new(),
         timeout: Duration::from_secs(600),
         seed: None,
         pinning: Pinning::Quietest,

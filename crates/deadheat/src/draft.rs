@@ -48,6 +48,7 @@ impl Draft {
                         Sampling::UntilSettled => None,
                     },
                     budget_seconds: None,
+                    fail_on: options.fail_on.clone(),
                     timeout_seconds: options.timeout.as_secs_f64(),
                     benchmarks_root: None,
                     benchmarks_from: "head".to_owned(),

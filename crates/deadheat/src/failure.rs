@@ -8,6 +8,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
+    /// A gate of `--fail-on`.
+    GateFailed = 1,
     /// Arguments, configuration or refs.
     Usage = 2,
     NothingMeasured = 3,

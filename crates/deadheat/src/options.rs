@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use deadheat_core::report::Gate;
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::{CompareArgs, OutputArgs, ReportArgs};
@@ -100,6 +101,7 @@ pub(crate) struct CompareOptions {
     pub(crate) sampling: Sampling,
     /// For the measuring, where the number of replicates is open.
     pub(crate) budget: Option<Duration>,
+    pub(crate) fail_on: Vec<Gate>,
     pub(crate) timeout: Duration,
     pub(crate) seed: Option<u64>,
     pub(crate) pinning: Pinning,
@@ -144,6 +146,7 @@ impl CompareOptions {
                 .replicates
                 .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into())),
             budget: args.budget.map(Duration::from_secs_f64),
+            fail_on: args.fail_on,
             timeout: Duration::from_secs_f64(args.timeout),
             seed: args.seed,
             pinning: match (args.no_pin, args.cpu) {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Comparison, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason, Replicate, Revision,
-    SideTime, TargetFunction, ToSettle, Verdict, Warning,
+    Comparison, Confirmation, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason,
+    Replicate, Revision, SideTime, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
 use crate::sequential::{self, Sampling};
@@ -52,6 +52,9 @@ pub struct Settings {
     /// For the measuring, where the number of replicates is open.
     pub budget_seconds: Option<f64>,
     pub timeout_seconds: f64,
+    /// What `--fail-on` asks for.
+    #[serde(default)]
+    pub fail_on: Vec<Gate>,
     pub benchmarks_root: Option<String>,
     pub benchmarks_from: String,
     pub keyword: Option<String>,
@@ -60,6 +63,23 @@ pub struct Settings {
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,
+}
+
+/// What ends a run with the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Gate {
+    /// A benchmark that became slower, by this many percent at least.
+    Regression { percent: Option<f64> },
+}
+
+impl Gate {
+    /// Whether this row fails it.
+    pub fn is_failed_by(self, comparison: &Comparison) -> bool {
+        let Gate::Regression { percent } = self;
+        let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
+        comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
+    }
 }
 
 impl Settings {
@@ -218,6 +238,7 @@ pub fn judge(
                     replicates,
                     seconds: replicates as f64 * measured.replicate_seconds,
                 }),
+                confirmation: None,
                 replicates,
                 functions: Vec::new(),
                 unexplained_ns: None,
@@ -242,6 +263,23 @@ pub fn judge(
         ..total
     });
     (comparisons, total, geometric_mean)
+}
+
+/// Adds what fresh replicates say of a regression, and takes the verdict back where they do not show it.
+pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) {
+    let ratios: Vec<f64> = replicates.iter().filter_map(stats::log_ratio).collect();
+    let estimate = stats::estimate(&ratios);
+    let p_value = estimate.map_or(1.0, |estimate| estimate.p_of_no_regression());
+    let confirmed = p_value <= stats::CONFIRMATION_P;
+    if !confirmed {
+        (comparison.verdict, comparison.reason) = (Verdict::Inconclusive, Some(Reason::NotConfirmed));
+    }
+    comparison.confirmation = estimate.map(|estimate| Confirmation {
+        estimate: estimate.to_estimate(),
+        p_value,
+        confirmed,
+        replicates,
+    });
 }
 
 fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {
