@@ -15,6 +15,7 @@ use deadheat_core::sequential::Sampling;
 use crate::Installation;
 use crate::benchmarks;
 use crate::changes::{self, Differences};
+use crate::conditions::Conditions;
 use crate::config::Config;
 use crate::cores::{Cores, Pinning};
 use crate::draft::{Draft, conclude};
@@ -265,6 +266,7 @@ impl Setting<'_> {
                     environment: self.environment(),
                 }),
                 cores: Cores::not_pinned(),
+                pinning: self.options.pinning,
                 logs: workspace.logs(),
                 started: 0,
                 interrupt: self.interrupt.clone(),
@@ -363,6 +365,7 @@ impl Setting<'_> {
                 None
             }
         };
+        let conditions = Conditions::begin(&stage.launcher.cores);
         let measured = measure::measure(
             &self.schedule(exactly, draft),
             stopping,
@@ -373,6 +376,7 @@ impl Setting<'_> {
                 progress.measuring(event);
             },
         )?;
+        draft.report.warnings.extend(conditions.warnings());
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && !measured.benchmarks.is_empty() && !self.options.all {
             return Err(not_imported());
@@ -881,12 +885,17 @@ impl Setting<'_> {
 struct Launcher {
     commands: PerSide<WorkerCommand>,
     cores: Cores,
+    pinning: Pinning,
     logs: PathBuf,
     started: usize,
     interrupt: Interrupt,
 }
 
 impl Launch for Launcher {
+    fn replicate_begins(&mut self) {
+        self.cores.look_again(self.pinning);
+    }
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));

@@ -12,6 +12,9 @@ pub(crate) enum Pinning {
     Off,
 }
 
+/// By how much of its time another core has to be quieter for a change of cores.
+const CLEARLY_QUIETER: f64 = 0.25;
+
 /// The cores of this run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
@@ -52,7 +55,7 @@ impl Cores {
                 }
                 core
             }
-            Pinning::Quietest => match platform::quietest(&allowed) {
+            Pinning::Quietest => match quietest(&platform::busy_shares(&allowed)) {
                 Some(core) => core,
                 None => return Ok(Self::not_pinned()),
             },
@@ -77,6 +80,28 @@ impl Cores {
         Ok(cores)
     }
 
+    /// Looks for the quietest core again, between two replicates: while none of the measured processes runs.
+    pub(crate) fn look_again(&mut self, pinning: Pinning) {
+        let (Some(present), Pinning::Quietest) = (self.measuring, pinning) else {
+            return;
+        };
+        let all: Vec<usize> = self
+            .driver
+            .iter()
+            .copied()
+            .filter(|&core| core != present)
+            .chain([present])
+            .collect();
+        let next = next_core(present, &platform::busy_shares(&all));
+        if next == present {
+            return;
+        }
+        let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
+        if platform::pin_this_thread(&driver) {
+            (self.measuring, self.driver) = (Some(next), driver);
+        }
+    }
+
     /// Runs `start` so that the process it starts is on the measuring core from its first instruction on: a child
     /// inherits the affinity of the thread that starts it, and pools are sized from it at import.
     pub(crate) fn start_on_measuring_core<T>(&self, start: impl FnOnce() -> T) -> T {
@@ -90,13 +115,35 @@ impl Cores {
     }
 }
 
+/// Of equals the last, because the first takes the interrupts.
+fn quietest(shares: &[(usize, f64)]) -> Option<usize> {
+    let quietest = shares.iter().rev().min_by(|a, b| a.1.total_cmp(&b.1));
+    quietest.map(|(core, _)| *core)
+}
+
+/// The core to go on with: another one only where it is clearly quieter than the present one.
+fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
+    let share = |core| {
+        shares
+            .iter()
+            .find(|(other, _)| *other == core)
+            .map_or(0.0, |(_, share)| *share)
+    };
+    match quietest(shares) {
+        Some(other) if share(present) - share(other) > CLEARLY_QUIETER => other,
+        _ => present,
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod platform {
     use std::time::Duration;
 
+    use super::{CoreTicks, core_ticks};
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-    const LOOK: Duration = Duration::from_millis(200);
+    /// Ten clock ticks, as Linux counts them.
+    const LOOK: Duration = Duration::from_millis(100);
 
     pub(super) fn allowed_cores() -> Vec<usize> {
         let Ok(set) = sched_getaffinity(None) else {
@@ -113,43 +160,46 @@ mod platform {
         sched_setaffinity(None, &set).is_ok()
     }
 
-    /// The core that did least over a short look; of equals the last, because the first takes the interrupts.
-    pub(super) fn quietest(allowed: &[usize]) -> Option<usize> {
-        let before = busy_ticks();
+    /// How busy each core is over a short look, from 0 to 1.
+    pub(super) fn busy_shares(cores: &[usize]) -> Vec<(usize, f64)> {
+        let before: Vec<Option<CoreTicks>> = cores.iter().map(|&core| core_ticks(core)).collect();
         std::thread::sleep(LOOK);
-        let after = busy_ticks();
-        let busy = |core: usize| -> u64 {
-            let of = |ticks: &[(usize, u64)]| {
-                ticks
-                    .iter()
-                    .find(|(name, _)| *name == core)
-                    .map(|(_, busy)| *busy)
-            };
-            match (of(&before), of(&after)) {
-                (Some(before), Some(after)) => after.saturating_sub(before),
-                _ => 0,
-            }
-        };
-        allowed.iter().copied().rev().min_by_key(|&core| busy(core))
+        let shares = cores.iter().zip(before).map(|(&core, before)| {
+            let share = before.zip(core_ticks(core)).map_or(0.0, |(before, after)| {
+                let all = after.all.saturating_sub(before.all).max(1);
+                after.busy.saturating_sub(before.busy) as f64 / all as f64
+            });
+            (core, share)
+        });
+        shares.collect()
     }
+}
 
-    /// Clock ticks that each core was not idle, from `/proc/stat`: user, nice, system, (idle, iowait,) irq, softirq,
-    /// steal.
-    fn busy_ticks() -> Vec<(usize, u64)> {
-        let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-        text.lines()
-            .filter_map(|line| {
-                let mut fields = line.strip_prefix("cpu")?.split_whitespace();
-                let core: usize = fields.next()?.parse().ok()?;
-                let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
-                Some((
-                    core,
-                    ticks.iter().take(8).sum::<u64>() - ticks.get(3)? - ticks.get(4)?,
-                ))
-            })
-            .filter(|_| text.starts_with("cpu "))
-            .collect()
-    }
+/// Clock ticks of one core since the machine was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CoreTicks {
+    pub(crate) all: u64,
+    /// Not idle, for whomever.
+    pub(crate) busy: u64,
+    /// Used by other machines on the same host.
+    pub(crate) stolen: u64,
+}
+
+/// From `/proc/stat` (see `proc_stat(5)`): user, nice, system, idle, iowait, irq, softirq, steal.
+pub(crate) fn core_ticks(core: usize) -> Option<CoreTicks> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let name = format!("cpu{core} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&name))?;
+    let ticks: Vec<u64> = line
+        .split_whitespace()
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    let all = ticks.iter().take(8).sum::<u64>();
+    Some(CoreTicks {
+        all,
+        busy: all - ticks.get(3)? - ticks.get(4)?,
+        stolen: *ticks.get(7)?,
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -162,7 +212,26 @@ mod platform {
         false
     }
 
-    pub(super) fn quietest(_allowed: &[usize]) -> Option<usize> {
-        None
+    pub(super) fn busy_shares(_cores: &[usize]) -> Vec<(usize, f64)> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_the_quietest_cores_is_chosen() {
+        assert_eq!(quietest(&[(0, 0.1), (1, 0.0), (2, 0.0), (3, 0.9)]), Some(2));
+        assert_eq!(quietest(&[]), None);
+    }
+
+    #[test]
+    fn the_core_is_changed_for_a_clearly_quieter_one_only() {
+        assert_eq!(next_core(1, &[(0, 0.0), (1, 0.2)]), 1);
+        assert_eq!(next_core(1, &[(0, 0.0), (1, 0.9)]), 0);
+        assert_eq!(next_core(1, &[(0, 0.9), (1, 0.9)]), 1);
+        assert_eq!(next_core(1, &[]), 1);
     }
 }

@@ -9,6 +9,7 @@ mod changes;
 mod clean;
 mod cli;
 mod compare;
+mod conditions;
 mod config;
 mod cores;
 mod demo;

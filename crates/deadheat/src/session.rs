@@ -14,6 +14,9 @@ use crate::worker::{NoAnswer, Talk};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
+    /// A replicate begins: no process of an earlier one is left.
+    fn replicate_begins(&mut self) {}
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
 }
 

@@ -277,6 +277,7 @@ impl Walk<'_> {
                 of,
                 benchmarks: chosen.len(),
             });
+            self.launch.replicate_begins();
             let mut sessions = PerSide {
                 base: Some(self.open(Side::Base)?),
                 head: Some(self.open(Side::Head)?),
