@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use deadheat_core::model::Verdict;
-use deadheat_core::sequential::Sampling;
+use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use serde::{Deserialize, Serialize};
 
@@ -98,8 +98,7 @@ fn until_settled(values: &[f64], most: usize, threshold: Threshold) -> Option<(L
         let count = due.min(most);
         let estimate = Sampling::UntilSettled.estimate(values.get(..count)?, look)?;
         let survives = stats::survives_correction(&[estimate.p_value])[0];
-        let (verdict, _) = stats::verdict(&estimate, threshold, survives);
-        if verdict != Verdict::Inconclusive || due >= most {
+        if is_settled(&estimate, threshold, survives) || due >= most {
             return Some((estimate, count));
         }
     }

@@ -1,12 +1,17 @@
 //! When the replicates are looked at, and what a look may cost: stopping at the first clear answer, as often as it comes,
 //! must not make wrong answers likelier than one look at the end would.
 
+use crate::model::Verdict;
 use crate::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 
 /// Replicates at the looks; after the last, each look is at half as many more.
 const COUNTS: [usize; 9] = [5, 7, 10, 14, 20, 30, 45, 68, 100];
 /// The share of the error rate that each of these looks may spend. What is left is for later ones, each half of that.
 const SPENT: [f64; 9] = [0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.05, 0.025];
+/// The part of a change that its interval may reach to either side when no more replicates are wanted.
+const KNOWN_TO: f64 = 0.5;
+/// How often a change of the smallest size that is promised may stay open.
+const MISSED: f64 = 0.1;
 /// Nobody waits for more than these.
 const MOST_PROJECTED: usize = 2_000;
 
@@ -60,6 +65,16 @@ impl Sampling {
     }
 }
 
+/// Whether a benchmark needs no more replicates: it has its verdict, and of a change not only the sign is known but
+/// about the size, too.
+pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> bool {
+    match stats::verdict(estimate, threshold, survives).0 {
+        Verdict::Inconclusive => false,
+        Verdict::Unchanged => true,
+        Verdict::Improved | Verdict::Regressed => estimate.half_width <= estimate.center.abs() * KNOWN_TO,
+    }
+}
+
 /// How many replicates more would probably settle an open verdict, if they go on to spread as they have; `None` where
 /// it is more than anybody would wait for.
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
@@ -76,6 +91,28 @@ pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold)
                 && stats::t_quantile(error, replicates - 1) * spread / (replicates as f64).sqrt() <= distance
         })
         .map(|(_, replicates)| replicates - count)
+}
+
+/// The smallest change, as a ratio above 1, that is found nine times in ten with at most so many replicates, if they
+/// spread as these do.
+pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Threshold) -> Option<f64> {
+    let estimate = stats::estimate(log_ratios)?;
+    let spread = estimate.standard_error * (log_ratios.len() as f64).sqrt();
+    let mut smallest = f64::INFINITY;
+    for look in 1.. {
+        let due = Sampling::UntilSettled.replicates_at(look);
+        let count = due.min(most_replicates);
+        if count < stats::FEWEST_REPLICATES {
+            return None;
+        }
+        let error = Sampling::UntilSettled.error_at(look);
+        let reach = stats::t_quantile(error, count - 1) + stats::t_quantile(2.0 * MISSED, count - 1);
+        smallest = smallest.min(reach * spread / (count as f64).sqrt());
+        if due >= most_replicates {
+            break;
+        }
+    }
+    Some(threshold.ratio().max(smallest.exp()))
 }
 
 #[cfg(test)]
@@ -111,6 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn a_change_whose_size_is_not_known_is_not_settled() {
+        let estimate = |center, half_width| LogEstimate {
+            center,
+            standard_error: half_width / 4.0,
+            half_width,
+            p_value: 1e-6,
+        };
+        let settled = |center, half_width| {
+            is_settled(&estimate(center, half_width), Threshold::from_percent(2.0), true)
+        };
+        assert!(!settled(-0.3, 0.2));
+        assert!(settled(-0.3, 0.1));
+        assert!(settled(0.001, 0.01));
+        assert!(!settled(0.001, 0.03));
+    }
+
+    #[test]
     fn what_is_near_the_threshold_takes_longest() {
         let spread = [-0.01, -0.005, 0.0, 0.005, 0.01];
         let threshold = Threshold::from_percent(2.0);
@@ -121,5 +175,16 @@ mod tests {
         let (none, small, near) = (more(0.0).unwrap(), more(0.01).unwrap(), more(0.017).unwrap());
         assert!(none < small && small < near, "{none} {small} {near}");
         assert_eq!(more(0.0197), None);
+    }
+
+    #[test]
+    fn the_smallest_change_shrinks_with_the_replicates_down_to_the_threshold() {
+        let values: Vec<f64> = (0..20).map(|index| f64::from(index % 5 - 2) * 0.02).collect();
+        let two_percent = Threshold::from_percent(2.0);
+        let few = smallest_change(&values, 5, two_percent).unwrap();
+        let more = smallest_change(&values, 30, two_percent).unwrap();
+        assert!(few > more && more > 1.02, "{few} {more}");
+        assert!((smallest_change(&values, 1_500, two_percent).unwrap() - 1.02).abs() < 1e-12);
+        assert_eq!(smallest_change(&values, 1, two_percent), None);
     }
 }

@@ -30,6 +30,11 @@ impl Threshold {
         }
     }
 
+    /// The smallest slow-down that matters, head/base.
+    pub fn ratio(self) -> f64 {
+        self.log.exp()
+    }
+
     /// How far an interval may reach around this estimate for a verdict: a change's must not contain "no change", where
     /// the estimate matters, and the other one must not contain a change that matters.
     pub fn distance_to_verdict(self, center: f64) -> f64 {

@@ -193,6 +193,7 @@ fn report() -> Report {
             unexplained_ns: Some(-12_000.0),
             profile: None,
         },
+        noise: None,
         comparisons,
         missing,
         warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],

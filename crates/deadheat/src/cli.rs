@@ -45,6 +45,8 @@ pub(crate) struct Args {
 pub(crate) enum CommandArgs {
     /// Measure the project's own pytest benchmarks on two git refs and say which became faster or slower
     Compare(Box<CompareArgs>),
+    /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
+    Noise(Box<NoiseArgs>),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
     /// Remove what killed runs and runs with --keep left in the cache folder
@@ -71,41 +73,18 @@ pub(crate) struct ReportArgs {
     pub(crate) output: Vec<String>,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = COMPARE_HELP, args_override_self = true)]
-pub(crate) struct CompareArgs {
-    /// Two refs, or BASE...HEAD for their merge base; one ref is compared with HEAD. Without any: where HEAD left the
-    /// default branch, or the commit before HEAD on the default branch itself
-    #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
-    pub(crate) refs: Vec<String>,
-    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
-    #[arg(long)]
-    pub(crate) working_tree: bool,
-    /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
-    #[arg(long, value_name = "TARGETS")]
-    pub(crate) functions: Option<String>,
+/// What every run that measures a project can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
     /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
     /// Only benchmarks that match this pytest expression
     #[arg(short = 'k', value_name = "EXPR")]
     pub(crate) keyword: Option<String>,
-    /// Measure even when nothing changed that a benchmark could feel
-    #[arg(long)]
-    pub(crate) all: bool,
     /// The smallest change that matters, in percent [default: 2]
     #[arg(long, value_name = "PCT", value_parser = parse_percent)]
     pub(crate) threshold: Option<f64>,
-    /// Exactly so many fresh pairs of processes for each benchmark [default: as many as its verdict takes]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
-    pub(crate) replicates: Option<u16>,
-    /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    pub(crate) budget: Option<f64>,
-    /// End with 1 when a benchmark became slower, by PCT percent at least: regression or regression:PCT. What would fail
-    /// is measured again first
-    #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
-    pub(crate) fail_on: Vec<Gate>,
     /// Hard stop of the whole run; what is finished is reported
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
@@ -130,6 +109,38 @@ pub(crate) struct CompareArgs {
     /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) pass_env: Vec<String>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = COMPARE_HELP, args_override_self = true)]
+pub(crate) struct CompareArgs {
+    /// Two refs, or BASE...HEAD for their merge base; one ref is compared with HEAD. Without any: where HEAD left the
+    /// default branch, or the commit before HEAD on the default branch itself
+    #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
+    pub(crate) refs: Vec<String>,
+    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
+    #[arg(long)]
+    pub(crate) working_tree: bool,
+    /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
+    #[arg(long, value_name = "TARGETS")]
+    pub(crate) functions: Option<String>,
+    /// Measure even when nothing changed that a benchmark could feel
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Exactly so many fresh pairs of processes for each benchmark [default: as many as its verdict takes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
+    pub(crate) replicates: Option<u16>,
+    /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) budget: Option<f64>,
+    /// End with 1 when a benchmark became slower, by PCT percent at least: regression or regression:PCT. What would fail
+    /// is measured again first
+    #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
+    pub(crate) fail_on: Vec<Gate>,
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
     #[arg(long)]
     pub(crate) profile: bool,
@@ -140,9 +151,23 @@ pub(crate) struct CompareArgs {
     #[arg(long)]
     pub(crate) keep: bool,
     #[command(flatten)]
-    pub(crate) report: ReportArgs,
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat noise\n  deadheat noise main -k parse",
+    args_override_self = true
+)]
+pub(crate) struct NoiseArgs {
+    /// What is compared with itself
+    #[arg(value_name = "REF", default_value = "HEAD")]
+    pub(crate) reference: String,
+    /// How many fresh pairs of processes measure each benchmark
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub(crate) replicates: u16,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -377,11 +377,17 @@ impl Setting<'_> {
             },
         )?;
         draft.report.warnings.extend(conditions.warnings());
+        let replicate_time = measured.replicate_time;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && !measured.benchmarks.is_empty() && !self.options.all {
             return Err(not_imported());
         }
         let mut exit = conclude(draft, runnable, measured, &base_own);
+        if self.options.task == Task::Noise {
+            self.add_noise(draft, replicate_time);
+            tidy(draft);
+            return Ok(exit);
+        }
         if exit == Exit::Done {
             exit = self.confirm(draft, &mut stage, progress)?;
         }
@@ -705,13 +711,28 @@ impl Setting<'_> {
         }
     }
 
-    fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
-        let now = Instant::now();
+    fn budget(&self, benchmarks: usize) -> Duration {
         let configured = self.config.budget.map(Duration::from_secs_f64);
-        let budget = self.options.budget.or(configured).unwrap_or_else(|| {
+        self.options.budget.or(configured).unwrap_or_else(|| {
             let usual = BUDGET_PER_BENCHMARK * u32::try_from(benchmarks).unwrap_or(u32::MAX);
             usual.max(SMALLEST_BUDGET)
-        });
+        })
+    }
+
+    fn add_noise(&self, draft: &mut Draft, replicate_time: Duration) {
+        let report = &mut draft.report;
+        let budget = self.budget(report.comparisons.len());
+        let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
+        report.noise = Some(report::noise(
+            &report.comparisons,
+            replicates,
+            report.settings.threshold(),
+        ));
+    }
+
+    fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
+        let now = Instant::now();
+        let budget = self.budget(benchmarks);
         // The rest is for the breakdown and the report.
         let affordable = self.until.saturating_duration_since(now) * 3 / 4;
         Stopping {

@@ -82,6 +82,7 @@ impl Draft {
                     unexplained_ns: None,
                     profile: None,
                 },
+                noise: None,
                 comparisons: Vec::new(),
                 missing: Vec::new(),
                 warnings: Vec::new(),
@@ -110,6 +111,7 @@ pub(crate) fn conclude(
     let Measured {
         mut benchmarks,
         setbacks,
+        replicate_time: _,
         project_modules,
         stopped,
         last_words,

@@ -108,6 +108,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             let options = CompareOptions::new(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
         }
+        CommandArgs::Noise(args) => {
+            let options = CompareOptions::noise(*args, current_folder()?)?;
+            compare::run(&options, installation, &interrupt)
+        }
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
     }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Order, Pair, PerSide, Replicate, Sample, Side, Verdict};
+use deadheat_core::model::{Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
-use deadheat_core::sequential::Sampling;
+use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
 
 use crate::session::{Briefing, Launch};
@@ -44,6 +44,8 @@ pub(crate) struct Stopping {
 pub(crate) struct Measured {
     pub(crate) benchmarks: BTreeMap<String, Rounds>,
     pub(crate) setbacks: Vec<Setback>,
+    /// What a replicate took, on average.
+    pub(crate) replicate_time: Duration,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
@@ -118,6 +120,7 @@ pub(crate) fn measure(
     };
     let walked = walk(schedule, briefing, benchmarks, launch, &mut timing, listen)?;
     let startup = timing.startup();
+    let replicate_time = timing.started.elapsed() / timing.replicates.max(1);
     let mut benchmarks = timing.benchmarks;
     benchmarks.retain(|benchmark, _| !walked.lost.contains(benchmark));
     for rounds in benchmarks.values_mut() {
@@ -130,6 +133,7 @@ pub(crate) fn measure(
     Ok(Measured {
         benchmarks,
         setbacks: walked.setbacks,
+        replicate_time,
         project_modules: walked.project_modules,
         stopped: walked.stopped,
         last_words: walked.last_words,
@@ -180,13 +184,11 @@ impl Timing {
         // Those that nobody has looked at yet count, too.
         p_values.resize(self.benchmarks.len(), 1.0);
         let survives = stats::survives_correction(&p_values);
+        let threshold = self.stopping.threshold;
         let decided = estimates
             .iter()
             .zip(survives)
-            .filter(|((_, estimate), survives)| {
-                let (verdict, _) = stats::verdict(estimate, self.stopping.threshold, *survives);
-                verdict != Verdict::Inconclusive
-            });
+            .filter(|((_, estimate), survives)| is_settled(estimate, threshold, *survives));
         decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadheat_core::report::Gate;
 use deadheat_core::sequential::Sampling;
 
-use crate::cli::{CompareArgs, OutputArgs, ReportArgs};
+use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
 use crate::cores::Pinning;
 use crate::failure::Failure;
 use crate::revisions::RefsAsked;
@@ -118,6 +118,8 @@ pub(crate) struct CompareOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Measure,
+    /// Compare a ref with itself, to know the machine.
+    Noise,
     /// Show what would be done.
     Plan,
 }
@@ -131,22 +133,53 @@ pub(crate) enum Afterwards {
 
 impl CompareOptions {
     pub(crate) fn new(args: CompareArgs, folder: PathBuf) -> Result<Self, Failure> {
+        let sampling = args
+            .replicates
+            .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
         Ok(CompareOptions {
-            folder,
             refs: RefsAsked {
                 names: args.refs,
                 working_tree: args.working_tree,
             },
             functions: args.functions,
-            benchmarks_root: args.benchmarks_root,
-            keyword: args.keyword,
             all: args.all,
-            threshold_percent: args.threshold,
-            sampling: args
-                .replicates
-                .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into())),
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
+            profile: args.profile,
+            task: if args.dry_run { Task::Plan } else { Task::Measure },
+            worktrees: if args.keep {
+                Afterwards::Keep
+            } else {
+                Afterwards::Remove
+            },
+            ..Self::usual(args.run, sampling, folder)?
+        })
+    }
+
+    pub(crate) fn noise(args: NoiseArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
+            refs: RefsAsked {
+                names: vec![args.reference.clone(), args.reference],
+                working_tree: false,
+            },
+            all: true,
+            task: Task::Noise,
+            ..Self::usual(args.run, Sampling::Exactly(args.replicates.into()), folder)?
+        })
+    }
+
+    fn usual(args: RunArgs, sampling: Sampling, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
+            folder,
+            refs: RefsAsked::default(),
+            functions: None,
+            benchmarks_root: args.benchmarks_root,
+            keyword: args.keyword,
+            all: false,
+            threshold_percent: args.threshold,
+            sampling,
+            budget: None,
+            fail_on: Vec::new(),
             timeout: Duration::from_secs_f64(args.timeout),
             seed: args.seed,
             pinning: match (args.no_pin, args.cpu) {
@@ -158,13 +191,9 @@ impl CompareOptions {
             config_file: args.config_file,
             inject: args.inject,
             pass_env: args.pass_env,
-            profile: args.profile,
-            task: if args.dry_run { Task::Plan } else { Task::Measure },
-            worktrees: if args.keep {
-                Afterwards::Keep
-            } else {
-                Afterwards::Remove
-            },
+            profile: false,
+            task: Task::Measure,
+            worktrees: Afterwards::Remove,
             outputs: Outputs::new(&args.output, &args.report)?,
         })
     }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::git::Git;
 
 /// The refs as typed, and whether the working tree is head.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RefsAsked {
     pub(crate) names: Vec<String>,
     pub(crate) working_tree: bool,

@@ -38,6 +38,9 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
     pub summary: Summary,
+    /// What `deadheat noise` found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Vec<Noise>>,
     pub comparisons: Vec<Comparison>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
@@ -180,6 +183,38 @@ pub struct MeasuredBenchmark {
     /// What one more replicate would take.
     pub replicate_seconds: f64,
     pub warnings: Vec<Warning>,
+}
+
+/// What a benchmark's replicates do by themselves, where both sides are the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noise {
+    pub benchmark: String,
+    /// Standard deviation between replicates of head/base.
+    pub spread_percent: f64,
+    /// What the default settings find here nine times in ten.
+    pub smallest_change_percent: Option<f64>,
+    /// As many as the default budget has room for.
+    pub replicates: usize,
+}
+
+/// The noise of comparisons of a revision with itself; `replicates` is what the default budget has room for.
+pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold) -> Vec<Noise> {
+    let rows = comparisons.iter().filter_map(|comparison| {
+        let ratios: Vec<f64> = comparison
+            .replicates
+            .iter()
+            .filter_map(stats::log_ratio)
+            .collect();
+        let estimate = stats::estimate(&ratios)?;
+        let smallest = sequential::smallest_change(&ratios, replicates, threshold);
+        Some(Noise {
+            benchmark: comparison.benchmark.clone(),
+            spread_percent: estimate.standard_error * (ratios.len() as f64).sqrt() * 100.0,
+            smallest_change_percent: smallest.map(|ratio| (ratio - 1.0) * 100.0),
+            replicates,
+        })
+    });
+    rows.collect()
 }
 
 /// Turns what was measured into comparisons with verdicts, in the given order of benchmarks.

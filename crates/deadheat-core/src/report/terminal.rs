@@ -1,6 +1,7 @@
 //! The report as a person reads it in a terminal. Everything can be read without colour; the answer stands last.
 
 mod functions;
+mod noise;
 
 use std::fmt::Write as _;
 
@@ -32,6 +33,13 @@ pub fn render(report: &Report, style: Style) -> String {
     page.functions(&report.target_functions);
     page.selection(report);
     page.plan(report);
+    if let Some(noise) = &report.noise {
+        page.noise(report, noise);
+        page.missing(&report.missing);
+        page.warnings(report);
+        page.judge_machine(report, noise);
+        return page.text;
+    }
     page.comparisons(report);
     page.breakdowns(report);
     page.surveys(report);

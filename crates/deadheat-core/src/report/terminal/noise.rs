@@ -1,0 +1,78 @@
+//! The screen of `deadheat noise`: will this machine do?
+
+use comfy_table::{Cell, CellAlignment};
+
+use super::{Page, bare_table, common_prefix, plain, shorten};
+use crate::model::Verdict;
+use crate::report::{Noise, Report, duration};
+
+impl Page {
+    pub(super) fn noise(&mut self, report: &Report, noise: &[Noise]) {
+        if noise.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = noise.iter().map(|row| row.benchmark.as_str()).collect();
+        let prefix = common_prefix(&names);
+        self.heading("The same code on both sides");
+        let mut table = bare_table();
+        let headings = ["benchmark", "time", "found", "spread", "smallest change found"];
+        table.set_header(headings.map(|heading| self.title_cell(heading)));
+        for (row, comparison) in noise.iter().zip(&report.comparisons) {
+            let name = plain(&row.benchmark[prefix.len()..]);
+            let name = if self.style.verbose {
+                name
+            } else {
+                shorten(&name, self.style.width.saturating_sub(55).max(20))
+            };
+            let smallest = row.smallest_change_percent;
+            table.add_row([
+                Cell::new(name),
+                Cell::new(duration(comparison.base.median_ns)),
+                Cell::new(comparison.verdict),
+                Cell::new(format!("{:.2} %", row.spread_percent)),
+                Cell::new(smallest.map_or("none".to_owned(), |percent| format!("{percent:.1} %"))),
+            ]);
+        }
+        for column in [1, 3, 4] {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.table(table);
+    }
+
+    pub(super) fn judge_machine(&mut self, report: &Report, noise: &[Noise]) {
+        self.text.push('\n');
+        if noise.is_empty() {
+            self.line("Nothing was measured.");
+            return;
+        }
+        let false_alarms = report
+            .comparisons
+            .iter()
+            .filter(|row| matches!(row.verdict, Verdict::Improved | Verdict::Regressed))
+            .count();
+        if false_alarms > 0 {
+            self.line(&format!(
+                "{false_alarms} of {} were called changed, and nothing is: do not trust this machine as it is now",
+                noise.len()
+            ));
+        }
+        // A little above the threshold is as good as the threshold.
+        let good = report.settings.threshold_percent * 1.5;
+        let is_good = |row: &&Noise| row.smallest_change_percent.is_some_and(|percent| percent <= good);
+        let coarse = noise.len() - noise.iter().filter(is_good).count();
+        let worst = noise
+            .iter()
+            .filter_map(|row| row.smallest_change_percent)
+            .fold(0.0, f64::max);
+        self.line(&match coarse {
+            0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
+            _ => format!(
+                "{coarse} of {} benchmarks are too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
+                 A longer --budget helps, a quieter machine more",
+                noise.len()
+            ),
+        });
+    }
+}
