@@ -23,13 +23,13 @@ import project  # noqa: E402
 # Name, load (kind and whether it runs on the measuring core), benchmarks, replicates.
 PARTS = [
     ("same", None, "same and not long", 200),
-    ("same", None, "same and long", 60),
+    ("same", None, "same and long", 40),
     ("planted", None, "not same and not long and not tiny", 60),
-    ("planted", None, "long and (+3 or -3 or +5 or -5)", 24),
+    ("planted", None, "long and (+3 or -3)", 12),
     ("same-neighbour", ("steady", False), "same and not long", 200),
-    ("same-neighbour", ("steady", False), "same and long", 40),
+    ("same-neighbour", ("steady", False), "same and long", 20),
     ("same-fitful", ("fitful", True), "same and not long", 200),
-    ("same-fitful", ("fitful", True), "same and long", 40),
+    ("same-fitful", ("fitful", True), "same and long", 20),
 ]
 AT_A_TIME = 20
 QUICK_SHARE = 10

@@ -141,6 +141,13 @@ pub(crate) struct CompareArgs {
     /// is measured again first
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
+    /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
+    #[arg(
+        long = "continue",
+        value_name = "R.json",
+        conflicts_with_all = ["refs", "working_tree", "functions", "all", "replicates"]
+    )]
+    pub(crate) continued: Option<PathBuf>,
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
     #[arg(long)]
     pub(crate) profile: bool,

@@ -1,6 +1,6 @@
 //! `deadheat compare`: from the options to the report, step by step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use deadheat_core::model::{
     Comparison, PerSide, Revision, Side, TargetFunction, Verdict, Warning, WarningCode,
 };
 use deadheat_core::profile::ProfileSample;
-use deadheat_core::protocol::{self, HelloRequest, TracePurpose, TraceRequest};
+use deadheat_core::protocol::{self, HelloRequest, TracePurpose};
 use deadheat_core::report::{self, Plan, Python, Report, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
@@ -25,7 +25,7 @@ use crate::files;
 use crate::git::{Git, TreeEntry, Untracked};
 use crate::interpreter::{Candidates, Interpreter};
 use crate::interrupt::Interrupt;
-use crate::measure::{self, Stopping};
+use crate::measure::{self, Rounds, Stopping};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
@@ -35,10 +35,11 @@ use crate::project::{Files, Project, file_name, join, shown};
 use crate::reach;
 use crate::revisions;
 use crate::selection::{self, Selected};
-use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
+use crate::session::{Briefing, Collection, ToCollect};
+use crate::stage::{Launcher, Stage};
 use crate::survey;
 use crate::walk::Schedule;
-use crate::worker::{Talk, Worker, WorkerCommand};
+use crate::worker::WorkerCommand;
 use crate::workspace::{self, Kept, Workspace};
 
 /// What measuring may take where nothing else is said.
@@ -241,7 +242,8 @@ impl Setting<'_> {
 
         let shares_files = !paths.iter().any(|path| project.is_shared(path));
         let mut stage = Stage {
-            setting: self,
+            extension: self.installation.extension.display().to_string(),
+            until: self.until,
             briefing: Briefing {
                 trace: None,
                 hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
@@ -367,8 +369,12 @@ impl Setting<'_> {
         };
         let conditions = Conditions::begin(&stage.launcher.cores);
         let measured = measure::measure(
-            &self.schedule(exactly, draft),
+            &Schedule {
+                earlier: self.earlier_replicates(),
+                ..self.schedule(exactly, draft)
+            },
             stopping,
+            self.earlier(stopping.sampling),
             &stage.briefing,
             &runnable,
             &mut stage.launcher,
@@ -379,7 +385,7 @@ impl Setting<'_> {
         draft.report.warnings.extend(conditions.warnings());
         let replicate_time = measured.replicate_time;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
-        if none_imported && !measured.benchmarks.is_empty() && !self.options.all {
+        if none_imported && measured.newly > 0 && !self.options.all {
             return Err(not_imported());
         }
         let mut exit = conclude(draft, runnable, measured, &base_own);
@@ -405,12 +411,7 @@ impl Setting<'_> {
     }
 
     /// Measures again what would fail a gate: in fresh replicates, as many as decided the first time.
-    fn confirm(
-        &self,
-        draft: &mut Draft,
-        stage: &mut Stage<'_>,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Exit> {
+    fn confirm(&self, draft: &mut Draft, stage: &mut Stage, progress: &mut Progress) -> anyhow::Result<Exit> {
         let failing = failing(draft);
         if failing.is_empty() {
             return Ok(Exit::Done);
@@ -433,6 +434,7 @@ impl Setting<'_> {
         let mut again = measure::measure(
             &schedule,
             exactly,
+            BTreeMap::new(),
             &stage.briefing,
             &failing,
             &mut stage.launcher,
@@ -475,7 +477,7 @@ impl Setting<'_> {
     fn select(
         &self,
         draft: &mut Draft,
-        stage: &mut Stage<'_>,
+        stage: &mut Stage,
         differences: &Differences,
         runnable: Vec<String>,
         project: &Project,
@@ -530,7 +532,7 @@ impl Setting<'_> {
     fn explain_by_function(
         &self,
         draft: &mut Draft,
-        stage: &mut Stage<'_>,
+        stage: &mut Stage,
         checkouts: PerSide<&Path>,
         progress: &mut Progress,
     ) -> anyhow::Result<Exit> {
@@ -578,7 +580,7 @@ impl Setting<'_> {
         &self,
         what: &str,
         draft: &mut Draft,
-        stage: &mut Stage<'_>,
+        stage: &mut Stage,
         briefing: &Briefing,
         progress: &mut Progress,
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
@@ -706,9 +708,30 @@ impl Setting<'_> {
     fn schedule(&self, replicates: Option<usize>, draft: &Draft) -> Schedule {
         Schedule {
             replicates,
+            earlier: 0,
             seed: draft.report.seed,
             until: self.until,
         }
+    }
+
+    /// What the report that is continued holds, by benchmark.
+    fn earlier(&self, sampling: Sampling) -> BTreeMap<String, Rounds> {
+        let rows = self
+            .options
+            .continued
+            .iter()
+            .flat_map(|report| &report.comparisons);
+        rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
+            .collect()
+    }
+
+    fn earlier_replicates(&self) -> usize {
+        let rows = self
+            .options
+            .continued
+            .iter()
+            .flat_map(|report| &report.comparisons);
+        rows.map(|row| row.replicates.len()).max().unwrap_or_default()
     }
 
     fn budget(&self, benchmarks: usize) -> Duration {
@@ -827,7 +850,7 @@ impl Setting<'_> {
     /// Runs every benchmark once to tell how long a run would take.
     fn plan(
         &self,
-        stage: &mut Stage<'_>,
+        stage: &mut Stage,
         runnable: &[String],
         before: Duration,
         progress: &mut Progress,
@@ -842,6 +865,7 @@ impl Setting<'_> {
         measure::measure(
             &self.schedule(Some(1), draft),
             once,
+            BTreeMap::new(),
             &stage.briefing,
             runnable,
             &mut stage.launcher,
@@ -899,69 +923,6 @@ impl Setting<'_> {
         }
         text.push_str("`deadheat clean` removes both worktrees");
         output::print_note(&text);
-    }
-}
-
-/// Workers of this run.
-struct Launcher {
-    commands: PerSide<WorkerCommand>,
-    cores: Cores,
-    pinning: Pinning,
-    logs: PathBuf,
-    started: usize,
-    interrupt: Interrupt,
-}
-
-impl Launch for Launcher {
-    fn replicate_begins(&mut self) {
-        self.cores.look_again(self.pinning);
-    }
-
-    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
-        self.started += 1;
-        let log = self.logs.join(format!("{:04}-{side}.log", self.started));
-        let worker = Worker::start(
-            self.commands.get(side),
-            seed,
-            &self.cores,
-            log,
-            self.interrupt.clone(),
-        )?;
-        Ok(Box::new(worker))
-    }
-}
-
-struct Stage<'a> {
-    setting: &'a Setting<'a>,
-    briefing: Briefing,
-    launcher: Launcher,
-}
-
-impl Stage<'_> {
-    /// The same workers, watching.
-    fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
-        let extension = self.setting.installation.extension.display().to_string();
-        Briefing {
-            trace: Some(PerSide::new(Side::Base, Side::Head).map(|side| {
-                TraceRequest {
-                    purpose,
-                    extension: extension.clone(),
-                    functions: watched
-                        .iter()
-                        .map(|target| target.places.get(side).clone())
-                        .collect(),
-                }
-            })),
-            ..self.briefing.clone()
-        }
-    }
-
-    /// What pytest collects on one side, in a process of its own. It also leaves the bytecode for those that follow.
-    fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
-        let left = self.setting.until.saturating_duration_since(Instant::now());
-        let (session, collection) = Session::open(&mut self.launcher, &self.briefing, side, 0, left)?;
-        session.stop();
-        Ok(collection)
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) fn run(
         sampling: Sampling::UntilSettled,
         budget: None,
         fail_on: Vec::new(),
+        continued: None,
         timeout: Duration::from_secs(600),
         seed: None,
         pinning: Pinning::Quietest,

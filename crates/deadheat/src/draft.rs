@@ -111,6 +111,7 @@ pub(crate) fn conclude(
     let Measured {
         mut benchmarks,
         setbacks,
+        newly: _,
         replicate_time: _,
         project_modules,
         stopped,

@@ -33,6 +33,7 @@ mod revisions;
 mod scripted;
 mod selection;
 mod session;
+mod stage;
 mod survey;
 mod walk;
 mod worker;

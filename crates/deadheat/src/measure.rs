@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Order, Pair, PerSide, Replicate, Sample, Side};
+use deadheat_core::model::{Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
 use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
@@ -44,6 +44,8 @@ pub(crate) struct Stopping {
 pub(crate) struct Measured {
     pub(crate) benchmarks: BTreeMap<String, Rounds>,
     pub(crate) setbacks: Vec<Setback>,
+    /// Replicates of any benchmark that this run added.
+    pub(crate) newly: u32,
     /// What a replicate took, on average.
     pub(crate) replicate_time: Duration,
     /// Whether any benchmark imported code of the project, per side.
@@ -67,10 +69,23 @@ pub(crate) struct Rounds {
     estimate: Option<LogEstimate>,
     /// How many replicates there were then.
     looked_at: usize,
+    /// Of this run.
     inside: Duration,
+    visits: u32,
 }
 
 impl Rounds {
+    /// What an earlier run measured, as it was looked at last.
+    pub(crate) fn earlier(comparison: &Comparison, sampling: Sampling) -> Self {
+        let mut rounds = Rounds {
+            replicates: comparison.replicates.clone(),
+            looks: comparison.looks.saturating_sub(1),
+            ..Rounds::default()
+        };
+        rounds.look(sampling);
+        rounds
+    }
+
     fn look(&mut self, sampling: Sampling) {
         self.looks += 1;
         self.looked_at = self.replicates.len();
@@ -103,9 +118,11 @@ impl IdleUse {
     }
 }
 
+/// `earlier` is what an earlier run measured of the same revisions, and this one adds to.
 pub(crate) fn measure(
     schedule: &Schedule,
     stopping: Stopping,
+    earlier: BTreeMap<String, Rounds>,
     briefing: &Briefing,
     benchmarks: &[String],
     launch: &mut dyn Launch,
@@ -113,7 +130,7 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Measured> {
     let mut timing = Timing {
         stopping,
-        benchmarks: BTreeMap::new(),
+        benchmarks: earlier,
         started: Instant::now(),
         replicates: 0,
         last: None,
@@ -128,11 +145,14 @@ pub(crate) fn measure(
         if count > rounds.looked_at {
             rounds.look(stopping.sampling);
         }
-        rounds.replicate_seconds = (startup + rounds.inside / count.max(1) as u32).as_secs_f64();
+        if rounds.visits > 0 {
+            rounds.replicate_seconds = (startup + rounds.inside / rounds.visits).as_secs_f64();
+        }
     }
     Ok(Measured {
-        benchmarks,
         setbacks: walked.setbacks,
+        newly: benchmarks.values().map(|rounds| rounds.visits).sum(),
+        benchmarks,
         replicate_time,
         project_modules: walked.project_modules,
         stopped: walked.stopped,
@@ -221,6 +241,7 @@ impl Visit for Timing {
         let pairs = rounds(both, entered, &mut idle)?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
+        rounds.visits += 1;
         for side in Side::BOTH {
             rounds.idle.get_mut(side).add(*idle.get(side));
         }

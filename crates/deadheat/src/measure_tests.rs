@@ -29,6 +29,7 @@ fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> a
     measure(
         &schedule,
         stopping,
+        BTreeMap::new(),
         &briefing(None),
         &benchmarks,
         script,

@@ -1,9 +1,9 @@
 //! What was meant: no strings left to parse, every choice a value of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deadheat_core::report::Gate;
+use deadheat_core::report::{Gate, Report};
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
@@ -102,6 +102,8 @@ pub(crate) struct CompareOptions {
     /// For the measuring, where the number of replicates is open.
     pub(crate) budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
+    /// What replicates are added to.
+    pub(crate) continued: Option<Box<Report>>,
     pub(crate) timeout: Duration,
     pub(crate) seed: Option<u64>,
     pub(crate) pinning: Pinning,
@@ -136,7 +138,8 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
-        Ok(CompareOptions {
+        let continued = args.continued.as_deref().map(stored_report).transpose()?;
+        let mut options = CompareOptions {
             refs: RefsAsked {
                 names: args.refs,
                 working_tree: args.working_tree,
@@ -153,7 +156,25 @@ impl CompareOptions {
                 Afterwards::Remove
             },
             ..Self::usual(args.run, sampling, folder)?
-        })
+        };
+        if let Some(report) = continued {
+            options.go_on_with(report);
+        }
+        Ok(options)
+    }
+
+    /// The same measurement as that of a stored report.
+    fn go_on_with(&mut self, report: Report) {
+        let settings = &report.settings;
+        self.refs.names = vec![
+            report.revisions.base.commit.clone(),
+            report.revisions.head.commit.clone(),
+        ];
+        self.seed = Some(report.seed);
+        self.all = settings.all;
+        self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
+        self.keyword = self.keyword.take().or_else(|| settings.keyword.clone());
+        self.continued = Some(Box::new(report));
     }
 
     pub(crate) fn noise(args: NoiseArgs, folder: PathBuf) -> Result<Self, Failure> {
@@ -180,6 +201,7 @@ impl CompareOptions {
             sampling,
             budget: None,
             fail_on: Vec::new(),
+            continued: None,
             timeout: Duration::from_secs_f64(args.timeout),
             seed: args.seed,
             pinning: match (args.no_pin, args.cpu) {
@@ -197,6 +219,35 @@ impl CompareOptions {
             outputs: Outputs::new(&args.output, &args.report)?,
         })
     }
+}
+
+/// A report that replicates can be added to.
+fn stored_report(path: &Path) -> Result<Report, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("--continue: `{shown}` cannot be read: {error}")))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("--continue: `{shown}` is no report of deadheat: {error}"))
+    })?;
+    let refuse = |why: &str, hint: &str| {
+        Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint.to_owned()))
+    };
+    if report.comparisons.is_empty() {
+        return refuse("holds no measurement", "measure it from the beginning");
+    }
+    if report.revisions.head.dirty {
+        return refuse(
+            "compares uncommitted code, which may have changed since",
+            "commit it, and compare the commits",
+        );
+    }
+    if let Sampling::Exactly(count) = report.settings.sampling() {
+        return refuse(
+            &format!("has exactly {count} replicates, and its one look has spent the whole error rate"),
+            "measure again, without --replicates or with more of them",
+        );
+    }
+    Ok(report)
 }
 
 #[cfg(test)]

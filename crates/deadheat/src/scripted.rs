@@ -36,6 +36,7 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
 pub(crate) fn schedule(replicates: usize) -> Schedule {
     Schedule {
         replicates: Some(replicates),
+        earlier: 0,
         seed: 7,
         until: Instant::now() + Duration::from_secs(3_600),
     }

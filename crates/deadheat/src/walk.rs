@@ -18,6 +18,8 @@ use crate::worker::NoAnswer;
 pub(crate) struct Schedule {
     /// `None`: until the [`Visit`] has enough.
     pub(crate) replicates: Option<usize>,
+    /// How many there were in an earlier run that this one goes on with.
+    pub(crate) earlier: usize,
     pub(crate) seed: u64,
     /// The hard end of the run.
     pub(crate) until: Instant,
@@ -300,7 +302,7 @@ impl Walk<'_> {
     }
 
     fn open(&mut self, side: Side) -> Result<Session, End> {
-        let seed = hash_seed(self.schedule.seed, self.replicate);
+        let seed = hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate);
         let mut tries = 0;
         loop {
             let limit = limit(self.schedule)?;
@@ -376,7 +378,7 @@ impl Walk<'_> {
         if let Some(finding) = finding
             && troubles.is_empty()
         {
-            let seed = hash_seed(self.schedule.seed, self.replicate);
+            let seed = hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate);
             let mut both = Both {
                 schedule: self.schedule,
                 sessions,

@@ -1,0 +1,364 @@
+"""From the bank to `docs/evidence.md`: `python bench/lab/evidence.py BANK [PEERS.json] [--out FOLDER]`.
+
+The comparisons are made by deadheat's own statistics (`crates/deadheat-core/examples/replay.rs`); here they are counted.
+"""
+
+import argparse
+import collections
+import glob
+import gzip
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import project  # noqa: E402
+
+# Seconds of rounds that a comparison may take, and the threshold.
+USUAL = (3.0, 2.0)
+USUAL_OF_LONG = (30.0, 2.0)
+FINE = (15.0, 0.25)
+CONDITIONS = {
+    "same": "nothing else",
+    "same-neighbour": "a busy neighbour on the other core",
+    "same-fitful": "one that comes and goes on the same core",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bank")
+    parser.add_argument("peers", nargs="?")
+    parser.add_argument("--out", default=os.path.join(TOP, "docs"))
+    arguments = parser.parse_args()
+    parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
+    if not parts:
+        sys.exit(f"no parts in {arguments.bank}: record first")
+    outcomes = replay(sequences(parts))
+    text = page(parts, outcomes, read(arguments.peers) if arguments.peers else None)
+    with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
+        file.write(text)
+    with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
+        file.write(plot(outcomes))
+    with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as raw:
+        # Without a name and a date in its head, the same bank gives the same file.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            packed.write(json.dumps(parts, separators=(",", ":")).encode())
+    print(text)
+
+
+def read(file):
+    with open(file) as text:
+        return json.load(text)
+
+
+def sequences(parts):
+    """One for each benchmark, condition and setting; parts of the same benchmark one after another."""
+    ratios, seconds = collections.defaultdict(list), collections.defaultdict(list)
+    for part in parts:
+        for name, row in part["benchmarks"].items():
+            ratios[part["condition"], name] += row["log_ratios"]
+            seconds[part["condition"], name].append(row["rounds_seconds"])
+    found = []
+    for (condition, name), log_ratios in ratios.items():
+        workload = name.partition(":")[0]
+        settings = [USUAL_OF_LONG if workload == "long" else USUAL]
+        if name.endswith((":+1", ":-1")):
+            settings.append(FINE)
+        for budget, threshold in settings:
+            found.append(
+                {
+                    "condition": condition,
+                    "workload": workload,
+                    "truth": project.planted(name),
+                    "log_ratios": log_ratios,
+                    "rounds_seconds": statistics.median(seconds[condition, name]),
+                    "budget_seconds": budget,
+                    "threshold_percent": threshold,
+                }
+            )
+    return found
+
+
+def replay(found):
+    command = ["cargo", "run", "--release", "--quiet", "--package", "deadheat-core", "--example", "replay"]
+    ran = subprocess.run(command, cwd=TOP, input=json.dumps(found), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(ran.stdout)
+
+
+def upper_bound(count, of):
+    """The one-sided upper 95 % bound of a rate (Clopper and Pearson 1934)."""
+    if count == of:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        at_most = sum(math.comb(of, k) * middle**k * (1 - middle) ** (of - k) for k in range(count + 1))
+        low, high = (middle, high) if at_most > 0.05 else (low, middle)
+    return high
+
+
+def lower_bound(count, of):
+    return 1 - upper_bound(of - count, of)
+
+
+def is_false(outcome):
+    return outcome["verdict"] in ("improved", "regressed")
+
+
+def is_right(outcome):
+    return outcome["verdict"] == ("regressed" if outcome["truth"] > 1 else "improved")
+
+
+def is_wrong_sign(outcome):
+    return outcome["verdict"] == ("improved" if outcome["truth"] > 1 else "regressed")
+
+
+def percent(part, of):
+    return f"{100 * part / of:.1f} %" if of else "-"
+
+
+def table(headings, rows):
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def median_of(rows, key):
+    return statistics.median(row[key] for row in rows) if rows else math.nan
+
+
+def same_code_table(outcomes):
+    rows = []
+    for condition, words in CONDITIONS.items():
+        own = [row for row in outcomes if row["condition"] == condition]
+        groups = [(words, own)] + [
+            (f"- {workload}", [row for row in own if row["workload"] == workload]) for workload in project.LENGTHS
+        ]
+        for name, group in groups:
+            if group:
+                false, unchanged = sum(map(is_false, group)), sum(row["verdict"] == "unchanged" for row in group)
+                rows.append(
+                    [
+                        name,
+                        len(group),
+                        false,
+                        percent(false, len(group)),
+                        f"{100 * upper_bound(false, len(group)):.1f} %",
+                        percent(unchanged, len(group)),
+                        percent(sum(row["covers"] for row in group), len(group)),
+                        f"{median_of(group, 'replicates'):.0f}",
+                        f"{median_of(group, 'seconds'):.2f} s",
+                    ]
+                )
+    headings = [
+        "beside it",
+        "comparisons",
+        "false verdicts",
+        "rate",
+        "upper 95 % bound",
+        "`unchanged`",
+        "interval covers 1",
+        "replicates (median)",
+        "rounds (median)",
+    ]
+    return table(headings, rows)
+
+
+def planted_table(outcomes):
+    rows = []
+    groups = collections.defaultdict(list)
+    for row in outcomes:
+        if row["condition"] == "planted":
+            is_long = row["workload"] == "long"
+            size = round(abs(row["truth"] - 1) * 100)
+            groups[is_long, row["threshold_percent"], size].append(row)
+    for (is_long, threshold, size), group in sorted(groups.items()):
+        right, covers = sum(map(is_right, group)), sum(row["covers"] for row in group)
+        rows.append(
+            [
+                f"±{size} %" + (", 200 ms an iteration" if is_long else ""),
+                f"{threshold:g} %",
+                len(group),
+                percent(right, len(group)),
+                f"{100 * lower_bound(right, len(group)):.1f} %",
+                sum(map(is_wrong_sign, group)),
+                percent(covers, len(group)),
+                f"{median_of(group, 'replicates'):.0f}",
+                f"{median_of(group, 'seconds'):.2f} s",
+            ]
+        )
+    headings = [
+        "planted",
+        "threshold",
+        "comparisons",
+        "found, right sign",
+        "lower 95 % bound",
+        "wrong sign",
+        "interval covers the truth",
+        "replicates (median)",
+        "rounds (median)",
+    ]
+    return table(headings, rows)
+
+
+def method_table(outcomes):
+    rows = []
+    names = list(dict.fromkeys(row["method"] for row in outcomes))
+    for name in names:
+        own = [row for row in outcomes if row["method"] == name and row["workload"] != "long"]
+        same = [row for row in own if row["condition"] in CONDITIONS]
+        three = [row for row in own if round(abs(row["truth"] - 1) * 100) == 3 and row["threshold_percent"] == 2]
+        rows.append(
+            [
+                name,
+                len(own),
+                percent(sum(row["covers"] for row in own), len(own)),
+                f"{median_of(same, 'half_width'):.2f} %",
+                percent(sum(map(is_false, same)), len(same)),
+                percent(sum(map(is_right, three)), len(three)),
+                f"{statistics.mean(row['replicates'] for row in own):.1f}" if own else "-",
+            ]
+        )
+    headings = [
+        "method",
+        "comparisons",
+        "interval covers the truth",
+        "half width, same code (median)",
+        "false verdicts, same code",
+        "±3 % found",
+        "replicates (mean)",
+    ]
+    return table(headings, rows)
+
+
+def spread_table(parts):
+    """What stops a bar: the standard deviation between replicates."""
+    rows = []
+    values = collections.defaultdict(list)
+    for part in parts:
+        for name, row in part["benchmarks"].items():
+            workload = name.partition(":")[0]
+            truth = math.log(project.planted(name))
+            values[part["condition"], workload] += [value - truth for value in row["log_ratios"]]
+    for workload in project.LENGTHS:
+        row = [workload]
+        for condition in [*CONDITIONS, "planted"]:
+            own = sorted(values.get((condition, workload), []))
+            quarter = len(own) // 4
+            # From the quartiles, which a few odd process pairs do not move.
+            row.append(f"{(own[-1 - quarter] - own[quarter]) / 1.349 * 100:.2f} %" if len(own) > 7 else "-")
+        rows.append(row)
+    return table(["workload", *CONDITIONS.values(), "planted, nothing else"], rows)
+
+
+def page(parts, outcomes, peers):
+    sequential = [row for row in outcomes if row["method"] == "until settled"]
+    machine, replicates = parts[0]["machine"], sum(
+        len(row["log_ratios"]) for part in parts for row in part["benchmarks"].values()
+    )
+    seconds = sum(part["seconds"] for part in parts)
+    dates = sorted({part["date"] for part in parts})
+    same = [row for row in sequential if row["condition"] in CONDITIONS]
+    text = f"""# Evidence
+
+How often deadheat is wrong, measured. Made by `make evidence`; written by a program, not by hand.
+
+Recorded {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} in {seconds / 60:.0f} minutes with deadheat {parts[0]["deadheat"]} and CPython {parts[0]["python"]} on
+{machine["processor"]}, {machine["cores"]} cores ({machine["system"]}, {machine["architecture"]}; a shared virtual machine). The bank holds {replicates} replicates, each of a fresh
+pair of processes: [`evidence-bank.json.gz`](evidence-bank.json.gz). Below it is replayed through deadheat's own statistics: every
+comparison takes its replicates one after another, stops by deadheat's rule, and shares no replicate with another comparison. The
+copies of a workload run in the same processes, as the benchmarks of a suite do. Each comparison is judged alone; in a suite the
+correction for many benchmarks makes false verdicts rarer still.
+
+## The same code on both sides
+
+{len(same)} comparisons. A false verdict is any "improved" or "regressed". A comparison may take {USUAL[0]:g} s of rounds ({USUAL_OF_LONG[0]:g} s of the
+workload that takes 200 ms an iteration).
+
+{same_code_table(sequential)}
+
+## Planted changes
+
+Head's loops run this much more or less often than base's.
+
+{planted_table(sequential)}
+
+![How many of the planted changes were found](evidence.svg)
+
+## Other methods on the same replicates
+
+{METHODS_NOTE}
+
+{method_table(outcomes)}
+
+## The noise itself
+
+The standard deviation of log(head/base) between replicates, from its quartiles: no method can do better than it allows.
+
+{spread_table(parts)}
+"""
+    return text + (peers_part(peers) if peers else "")
+
+
+METHODS_NOTE = """The first is what deadheat does; the others take 14 replicates each and look once."""
+
+
+def peers_part(peers):
+    rows = [[run["tool"], run["version"], f"{run['seconds']:.1f} s", run["told"]] for run in peers["runs"]]
+    return f"""
+## Live, beside the peers
+
+The same four small benchmarks with clear effects ({peers["truth"]}) on {peers["date"]}, one tool after another in the same run,
+{peers["rounds"]} times; wall time from the start to the table, median.
+
+{table(["tool", "version", "wall time", "what it said of the four"], rows)}
+"""
+
+
+def plot(outcomes):
+    """Share of planted changes found, by their size."""
+    width, height, left, bottom = 560, 300, 60, 40
+    groups = collections.defaultdict(list)
+    for row in outcomes:
+        usual = row["method"] == "until settled" and row["threshold_percent"] == USUAL[1]
+        if usual and row["condition"] == "planted" and row["workload"] != "long":
+            groups[round((row["truth"] - 1) * 100)].append(is_right(row))
+    same = [row for row in outcomes if row["method"] == "until settled" and row["condition"] == "same"]
+    groups[0] = [is_false(row) for row in same if row["workload"] != "long"]
+
+    def x(size):
+        return left + (size + 11) / 22 * (width - left - 20)
+
+    def y(share):
+        return 20 + (1 - share) * (height - bottom - 20)
+
+    marks = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        marks.append(f'<line x1="{left}" x2="{width - 20}" y1="{y(share):.1f}" y2="{y(share):.1f}" class="grid"/>')
+        marks.append(f'<text x="{left - 8}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+    points = [(size, sum(found) / len(found), len(found)) for size, found in sorted(groups.items()) if found]
+    line = " ".join(f"{x(size):.1f},{y(share):.1f}" for size, share, _ in points)
+    marks.append(f'<polyline points="{line}" class="line"/>')
+    for size, share, count in points:
+        title = f"{size:+d} %: {share:.1%} of {count} called a change"
+        marks.append(f'<circle cx="{x(size):.1f}" cy="{y(share):.1f}" r="4"><title>{title}</title></circle>')
+        marks.append(f'<text x="{x(size):.1f}" y="{height - bottom + 18}" text-anchor="middle">{size:+d}</text>')
+    style = (
+        "text{font:12px sans-serif;fill:#555}.grid{stroke:#8884}.line{fill:none;stroke:#2a6fb0;stroke-width:2}circle{fill:#2a6fb0}"
+        "@media(prefers-color-scheme:dark){text{fill:#bbb}.line{stroke:#7ab8f5}circle{fill:#7ab8f5}}"
+    )
+    label = f'<text x="{(left + width) / 2:.0f}" y="{height - 4}" text-anchor="middle">true change in percent</text>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
+        f"<title>Share of comparisons with the right sign by true change; at 0, called a change at all</title>"
+        f"<style>{style}</style>{''.join(marks)}{label}</svg>\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
