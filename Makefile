@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench evidence evidence-quick clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -22,6 +22,14 @@ check: $(VENV)/tools ## formatting and lints
 
 bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
 	$(BIN)/python bench
+
+evidence: $(VENV)/installed ## how often verdicts are wrong: records for about 50 minutes, goes on where it stopped, writes docs/evidence.md
+	$(BIN)/python bench/lab/record.py target/lab-bank
+	$(BIN)/python bench/lab/evidence.py target/lab-bank
+
+evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/
+	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
+	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venvs target

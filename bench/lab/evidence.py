@@ -1,6 +1,6 @@
-"""From the bank to `docs/evidence.md`: `python bench/lab/evidence.py BANK [PEERS.json] [--out FOLDER]`.
+"""From the bank to `docs/evidence.md`: `python bench/lab/evidence.py BANK [--out FOLDER]`.
 
-The comparisons are made by deadheat's own statistics (`crates/deadheat-core/examples/replay.rs`); here they are counted.
+The comparisons are made by deadheat's own statistics (`crates/deadheat-core/examples/replay.rs`) and counted here.
 """
 
 import argparse
@@ -33,22 +33,21 @@ CONDITIONS = {
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("bank")
-    parser.add_argument("peers", nargs="?")
     parser.add_argument("--out", default=os.path.join(TOP, "docs"))
     arguments = parser.parse_args()
     parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
     outcomes = replay(sequences(parts))
-    text = page(parts, outcomes, read(arguments.peers) if arguments.peers else None)
+    text = page(parts, outcomes)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
     with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
         file.write(plot(outcomes))
-    with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as raw:
-        # Without a name and a date in its head, the same bank gives the same file.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-            packed.write(json.dumps(parts, separators=(",", ":")).encode())
+    # Without a date in its head, the same bank gives the same file.
+    packed = gzip.compress(json.dumps(parts, separators=(",", ":")).encode(), mtime=0)
+    with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as file:
+        file.write(packed)
     print(text)
 
 
@@ -256,29 +255,33 @@ def spread_table(parts):
     return table(["workload", *CONDITIONS.values(), "planted, nothing else"], rows)
 
 
-def page(parts, outcomes, peers):
+def page(parts, outcomes):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
-    machine, replicates = parts[0]["machine"], sum(
-        len(row["log_ratios"]) for part in parts for row in part["benchmarks"].values()
+    machine, replicates = (
+        parts[0]["machine"],
+        sum(len(row["log_ratios"]) for part in parts for row in part["benchmarks"].values()),
     )
     seconds = sum(part["seconds"] for part in parts)
+    version = parts[0]["deadheat"]
     dates = sorted({part["date"] for part in parts})
     same = [row for row in sequential if row["condition"] in CONDITIONS]
-    text = f"""# Evidence
+    return f"""# Evidence
 
 How often deadheat is wrong, measured. Made by `make evidence`; written by a program, not by hand.
 
-Recorded {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} in {seconds / 60:.0f} minutes with deadheat {parts[0]["deadheat"]} and CPython {parts[0]["python"]} on
-{machine["processor"]}, {machine["cores"]} cores ({machine["system"]}, {machine["architecture"]}; a shared virtual machine). The bank holds {replicates} replicates, each of a fresh
-pair of processes: [`evidence-bank.json.gz`](evidence-bank.json.gz). Below it is replayed through deadheat's own statistics: every
-comparison takes its replicates one after another, stops by deadheat's rule, and shares no replicate with another comparison. The
-copies of a workload run in the same processes, as the benchmarks of a suite do. Each comparison is judged alone; in a suite the
-correction for many benchmarks makes false verdicts rarer still.
+Recorded {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} in {seconds / 60:.0f} minutes with deadheat {version}
+and CPython {parts[0]["python"]} on {machine["processor"]}, {machine["cores"]} cores
+({machine["system"]}, {machine["architecture"]}; a shared virtual machine).
+The bank holds {replicates} replicates, each of a fresh pair of processes:
+[`evidence-bank.json.gz`](evidence-bank.json.gz). Below it is replayed through deadheat's own statistics: every
+comparison takes its replicates one after another, stops by deadheat's rule, and shares no replicate with another
+comparison. The copies of a workload run in the same processes, as the benchmarks of a suite do. Each comparison is
+judged alone; in a suite the correction for many benchmarks makes false verdicts rarer still.
 
 ## The same code on both sides
 
-{len(same)} comparisons. A false verdict is any "improved" or "regressed". A comparison may take {USUAL[0]:g} s of rounds ({USUAL_OF_LONG[0]:g} s of the
-workload that takes 200 ms an iteration).
+{len(same)} comparisons. A false verdict is any "improved" or "regressed". A comparison may take {USUAL[0]:g} s of
+rounds ({USUAL_OF_LONG[0]:g} s of the workload that takes 200 ms or more an iteration).
 
 {same_code_table(sequential)}
 
@@ -292,7 +295,7 @@ Head's loops run this much more or less often than base's.
 
 ## Other methods on the same replicates
 
-{METHODS_NOTE}
+The first is what deadheat does; the others take 14 replicates each and look once.
 
 {method_table(outcomes)}
 
@@ -301,22 +304,6 @@ Head's loops run this much more or less often than base's.
 The standard deviation of log(head/base) between replicates, from its quartiles: no method can do better than it allows.
 
 {spread_table(parts)}
-"""
-    return text + (peers_part(peers) if peers else "")
-
-
-METHODS_NOTE = """The first is what deadheat does; the others take 14 replicates each and look once."""
-
-
-def peers_part(peers):
-    rows = [[run["tool"], run["version"], f"{run['seconds']:.1f} s", run["told"]] for run in peers["runs"]]
-    return f"""
-## Live, beside the peers
-
-The same four small benchmarks with clear effects ({peers["truth"]}) on {peers["date"]}, one tool after another in the same run,
-{peers["rounds"]} times; wall time from the start to the table, median.
-
-{table(["tool", "version", "wall time", "what it said of the four"], rows)}
 """
 
 
@@ -349,7 +336,8 @@ def plot(outcomes):
         marks.append(f'<circle cx="{x(size):.1f}" cy="{y(share):.1f}" r="4"><title>{title}</title></circle>')
         marks.append(f'<text x="{x(size):.1f}" y="{height - bottom + 18}" text-anchor="middle">{size:+d}</text>')
     style = (
-        "text{font:12px sans-serif;fill:#555}.grid{stroke:#8884}.line{fill:none;stroke:#2a6fb0;stroke-width:2}circle{fill:#2a6fb0}"
+        "text{font:12px sans-serif;fill:#555}.grid{stroke:#8884}.line{fill:none;stroke:#2a6fb0;stroke-width:2}"
+        "circle{fill:#2a6fb0}"
         "@media(prefers-color-scheme:dark){text{fill:#bbb}.line{stroke:#7ab8f5}circle{fill:#7ab8f5}}"
     )
     label = f'<text x="{(left + width) / 2:.0f}" y="{height - 4}" text-anchor="middle">true change in percent</text>'

@@ -16,7 +16,7 @@ LENGTHS = {
 COPIES = ["same-1", "same-2", "same-3"]
 PLANTED = [1, 2, 3, 5, 10, -1, -2, -3, -5, -10]
 
-WORK = '''
+WORK = """
 import json
 
 
@@ -70,7 +70,7 @@ def tiny(count):
 
 def long(count):
     return arithmetic(count)
-'''
+"""
 
 BENCHMARKS = """
 import pytest

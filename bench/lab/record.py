@@ -1,8 +1,8 @@
 """Records the bank of raw replicates: `python bench/lab/record.py BANK [--quick]`.
 
-It runs `deadheat compare` on a project of its own under three loads, a few replicates at a time. What is recorded stays
-recorded: started again, it goes on where it stopped. BANK is a folder; each part is one JSON file with the log ratios of
-head/base by benchmark, one for each replicate.
+It runs `deadheat compare` on a project of its own under three loads, a few replicates at a time. What is recorded
+stays recorded: started again, it goes on where it stopped. BANK is a folder; each part is one JSON file with the log
+ratios of head/base by benchmark, one for each replicate.
 """
 
 import argparse

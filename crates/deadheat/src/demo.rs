@@ -56,7 +56,7 @@ pub(crate) fn run(
     commit(&git, folder.path(), BASE, "A small ledger")?;
     commit(&git, folder.path(), HEAD, "Faster totals, and a monthly view")?;
     if outputs.verbosity != Verbosity::Quiet {
-        output::print_note("deadheat compare HEAD^ HEAD --all    (in an example project)");
+        output::print_note("deadheat compare HEAD^ HEAD --all --replicates 20    (in an example project)");
     }
     let options = CompareOptions {
         folder: fs::canonicalize(folder.path())?,
@@ -69,7 +69,7 @@ pub(crate) fn run(
         keyword: None,
         all: true,
         threshold_percent: None,
-        sampling: Sampling::UntilSettled,
+        sampling: Sampling::Exactly(20),
         budget: None,
         fail_on: Vec::new(),
         continued: None,
