@@ -268,7 +268,7 @@ def test_the_breakdown_names_the_cause_on_every_version(repository, compare, int
         assert rows["generator"]["note"] == "calls_only"
     summary = {row["name"]: row for row in outcome.report["summary"]["functions"]}
     assert summary.keys() == rows.keys()
-    assert outcome.report["warnings"] == []
+    assert outcome.warnings() == []
 
 
 def test_every_function_is_profiled_when_asked(repository, compare, interpreter):
