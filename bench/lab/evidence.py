@@ -131,6 +131,14 @@ def median_of(rows, key):
     return statistics.median(row[key] for row in rows) if rows else math.nan
 
 
+# The headings of `cost_of`.
+COST = ["replicates (median)", "rounds (median)"]
+
+
+def cost_of(rows):
+    return [f"{median_of(rows, 'replicates'):.0f}", f"{median_of(rows, 'seconds'):.2f} s"]
+
+
 def same_code_table(outcomes):
     rows = []
     for condition, words in CONDITIONS.items():
@@ -150,8 +158,7 @@ def same_code_table(outcomes):
                         f"{100 * upper_bound(false, len(group)):.1f} %",
                         percent(unchanged, len(group)),
                         percent(sum(row["covers"] for row in group), len(group)),
-                        f"{median_of(group, 'replicates'):.0f}",
-                        f"{median_of(group, 'seconds'):.2f} s",
+                        *cost_of(group),
                     ]
                 )
     headings = [
@@ -162,8 +169,7 @@ def same_code_table(outcomes):
         "upper 95 % bound",
         "`unchanged`",
         "interval covers 1",
-        "replicates (median)",
-        "rounds (median)",
+        *COST,
     ]
     return table(headings, rows)
 
@@ -187,8 +193,7 @@ def planted_table(outcomes):
                 f"{100 * lower_bound(right, len(group)):.1f} %",
                 sum(map(is_wrong_sign, group)),
                 percent(covers, len(group)),
-                f"{median_of(group, 'replicates'):.0f}",
-                f"{median_of(group, 'seconds'):.2f} s",
+                *cost_of(group),
             ]
         )
     headings = [
@@ -199,8 +204,7 @@ def planted_table(outcomes):
         "lower 95 % bound",
         "wrong sign",
         "interval covers the truth",
-        "replicates (median)",
-        "rounds (median)",
+        *COST,
     ]
     return table(headings, rows)
 

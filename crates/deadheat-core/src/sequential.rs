@@ -80,7 +80,7 @@ pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) 
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
     let estimate = stats::estimate(log_ratios)?;
     let count = log_ratios.len();
-    let spread = estimate.standard_error * (count as f64).sqrt();
+    let spread = estimate.spread(count);
     let distance = threshold.distance_to_verdict(estimate.center);
     (look + 1..)
         .map(|look| (look, Sampling::UntilSettled.replicates_at(look)))
@@ -97,7 +97,7 @@ pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold)
 /// spread as these do.
 pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Threshold) -> Option<f64> {
     let estimate = stats::estimate(log_ratios)?;
-    let spread = estimate.standard_error * (log_ratios.len() as f64).sqrt();
+    let spread = estimate.spread(log_ratios.len());
     let mut smallest = f64::INFINITY;
     for look in 1.. {
         let due = Sampling::UntilSettled.replicates_at(look);

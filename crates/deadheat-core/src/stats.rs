@@ -54,6 +54,11 @@ pub struct LogEstimate {
 }
 
 impl LogEstimate {
+    /// The standard deviation between the `count` replicates that the estimate comes from.
+    pub fn spread(&self, count: usize) -> f64 {
+        self.standard_error * (count as f64).sqrt()
+    }
+
     pub fn to_estimate(self) -> Estimate {
         Estimate {
             point_estimate: self.center.exp(),
@@ -87,6 +92,11 @@ pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
             .iter()
             .map(|pair| (pair.head.per_iteration_ns() / pair.base.per_iteration_ns()).ln()),
     )
+}
+
+/// Each replicate's [`log_ratio`].
+pub fn log_ratios(replicates: &[Replicate]) -> Vec<f64> {
+    replicates.iter().filter_map(log_ratio).collect()
 }
 
 /// [`estimate_with_error`] for a single look at the data.

@@ -367,14 +367,17 @@ impl Setting<'_> {
                 None
             }
         };
+        let earlier = self.earlier(stopping.sampling);
+        let counts = earlier.values().map(|rounds| rounds.replicates.len());
+        let schedule = Schedule {
+            earlier: counts.max().unwrap_or_default(),
+            ..self.schedule(exactly, draft)
+        };
         let conditions = Conditions::begin(&stage.launcher.cores);
         let measured = measure::measure(
-            &Schedule {
-                earlier: self.earlier_replicates(),
-                ..self.schedule(exactly, draft)
-            },
+            &schedule,
             stopping,
-            self.earlier(stopping.sampling),
+            earlier,
             &stage.briefing,
             &runnable,
             &mut stage.launcher,
@@ -723,15 +726,6 @@ impl Setting<'_> {
             .flat_map(|report| &report.comparisons);
         rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
             .collect()
-    }
-
-    fn earlier_replicates(&self) -> usize {
-        let rows = self
-            .options
-            .continued
-            .iter()
-            .flat_map(|report| &report.comparisons);
-        rows.map(|row| row.replicates.len()).max().unwrap_or_default()
     }
 
     fn budget(&self, benchmarks: usize) -> Duration {

@@ -139,7 +139,7 @@ fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
 mod platform {
     use std::time::Duration;
 
-    use super::{CoreTicks, core_ticks};
+    use super::{read_ticks, ticks_of};
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     /// Ten clock ticks, as Linux counts them.
@@ -162,10 +162,12 @@ mod platform {
 
     /// How busy each core is over a short look, from 0 to 1.
     pub(super) fn busy_shares(cores: &[usize]) -> Vec<(usize, f64)> {
-        let before: Vec<Option<CoreTicks>> = cores.iter().map(|&core| core_ticks(core)).collect();
+        let before = read_ticks();
         std::thread::sleep(LOOK);
-        let shares = cores.iter().zip(before).map(|(&core, before)| {
-            let share = before.zip(core_ticks(core)).map_or(0.0, |(before, after)| {
+        let after = read_ticks();
+        let shares = cores.iter().map(|&core| {
+            let ticks = ticks_of(core, &before).zip(ticks_of(core, &after));
+            let share = ticks.map_or(0.0, |(before, after)| {
                 let all = after.all.saturating_sub(before.all).max(1);
                 after.busy.saturating_sub(before.busy) as f64 / all as f64
             });
@@ -187,7 +189,14 @@ pub(crate) struct CoreTicks {
 
 /// From `/proc/stat` (see `proc_stat(5)`): user, nice, system, idle, iowait, irq, softirq, steal.
 pub(crate) fn core_ticks(core: usize) -> Option<CoreTicks> {
-    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    ticks_of(core, &read_ticks())
+}
+
+fn read_ticks() -> String {
+    std::fs::read_to_string("/proc/stat").unwrap_or_default()
+}
+
+fn ticks_of(core: usize, text: &str) -> Option<CoreTicks> {
     let name = format!("cpu{core} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&name))?;
     let ticks: Vec<u64> = line

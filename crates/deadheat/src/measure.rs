@@ -89,7 +89,7 @@ impl Rounds {
     fn look(&mut self, sampling: Sampling) {
         self.looks += 1;
         self.looked_at = self.replicates.len();
-        let log_ratios: Vec<f64> = self.replicates.iter().filter_map(stats::log_ratio).collect();
+        let log_ratios = stats::log_ratios(&self.replicates);
         self.estimate = sampling.estimate(&log_ratios, self.looks);
     }
 }

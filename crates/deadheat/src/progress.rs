@@ -120,7 +120,7 @@ impl Progress {
                         bar.set_style(bar_style());
                     }
                     bar.set_position((done * BAR_LENGTH as f64) as u64);
-                    let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
+                    let name = short(benchmark);
                     bar.set_message(format!("{left}{name}"));
                 }
             }
@@ -143,7 +143,7 @@ impl Progress {
             }
             Event::BenchmarkStarted { benchmark, position } => {
                 if let Some(bar) = &self.bar {
-                    let name = benchmark.rsplit("::").next().unwrap_or(benchmark);
+                    let name = short(benchmark);
                     let Replicate {
                         index,
                         of,
@@ -195,6 +195,11 @@ impl Progress {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
+}
+
+/// A benchmark's name without its file.
+fn short(benchmark: &str) -> &str {
+    benchmark.rsplit("::").next().unwrap_or(benchmark)
 }
 
 fn plain_style() -> ProgressStyle {

@@ -301,8 +301,13 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The hash seed of both sides in this replicate.
+    fn seed(&self) -> u32 {
+        hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate)
+    }
+
     fn open(&mut self, side: Side) -> Result<Session, End> {
-        let seed = hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate);
+        let seed = self.seed();
         let mut tries = 0;
         loop {
             let limit = limit(self.schedule)?;
@@ -378,7 +383,7 @@ impl Walk<'_> {
         if let Some(finding) = finding
             && troubles.is_empty()
         {
-            let seed = hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate);
+            let seed = self.seed();
             let mut both = Both {
                 schedule: self.schedule,
                 sessions,

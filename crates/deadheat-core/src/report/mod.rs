@@ -200,16 +200,12 @@ pub struct Noise {
 /// The noise of comparisons of a revision with itself; `replicates` is what the default budget has room for.
 pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
-        let ratios: Vec<f64> = comparison
-            .replicates
-            .iter()
-            .filter_map(stats::log_ratio)
-            .collect();
+        let ratios = stats::log_ratios(&comparison.replicates);
         let estimate = stats::estimate(&ratios)?;
         let smallest = sequential::smallest_change(&ratios, replicates, threshold);
         Some(Noise {
             benchmark: comparison.benchmark.clone(),
-            spread_percent: estimate.standard_error * (ratios.len() as f64).sqrt() * 100.0,
+            spread_percent: estimate.spread(ratios.len()) * 100.0,
             smallest_change_percent: smallest.map(|ratio| (ratio - 1.0) * 100.0),
             replicates,
         })
@@ -228,7 +224,7 @@ pub fn judge(
     let estimated: Vec<(MeasuredBenchmark, Vec<f64>, LogEstimate)> = measured
         .into_iter()
         .filter_map(|measured| {
-            let ratios: Vec<f64> = measured.replicates.iter().filter_map(stats::log_ratio).collect();
+            let ratios = stats::log_ratios(&measured.replicates);
             let estimate = sampling.estimate(&ratios, measured.looks)?;
             Some((measured, ratios, estimate))
         })
@@ -302,7 +298,7 @@ pub fn judge(
 
 /// Adds what fresh replicates say of a regression, and takes the verdict back where they do not show it.
 pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) {
-    let ratios: Vec<f64> = replicates.iter().filter_map(stats::log_ratio).collect();
+    let ratios = stats::log_ratios(&replicates);
     let estimate = stats::estimate(&ratios);
     let p_value = estimate.map_or(1.0, |estimate| estimate.p_of_no_regression());
     let confirmed = p_value <= stats::CONFIRMATION_P;
