@@ -121,7 +121,7 @@ def repository(tmp_path):
     return Repository(tmp_path / "project")
 
 
-MACHINE_WARNINGS = {"machine_busy", "stolen_time", "thermal_throttling"}
+MACHINE_WARNINGS = {"machine_busy", "stolen_time", "thermal_throttling", "frequency_scaling"}
 
 
 class Outcome:

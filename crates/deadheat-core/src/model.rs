@@ -478,4 +478,5 @@ pub enum WarningCode {
     StolenTime,
     /// The processor slowed itself down because it was too hot.
     ThermalThrottling,
+    FrequencyScaling,
 }

@@ -15,7 +15,7 @@ use deadheat_core::sequential::Sampling;
 use crate::Installation;
 use crate::benchmarks;
 use crate::changes::{self, Differences};
-use crate::conditions::Conditions;
+use crate::conditions::{Conditions, Observed};
 use crate::config::Config;
 use crate::cores::{Cores, Pinning};
 use crate::draft::{Draft, conclude};
@@ -271,6 +271,8 @@ impl Setting<'_> {
                 pinning: self.options.pinning,
                 logs: workspace.logs(),
                 started: 0,
+                starting: Vec::new(),
+                observed: Observed::default(),
                 interrupt: self.interrupt.clone(),
             },
         };
@@ -288,7 +290,7 @@ impl Setting<'_> {
             stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.base);
             // A collection of base's own files that fails counts as none.
             if checkouts.base.join(root).exists()
-                && let Ok(own) = stage.collect(Side::Base)
+                && let Some(Ok(own)) = stage.collect(&[Side::Base]).pop()
             {
                 base_own.extend(own.benchmarks);
             }
@@ -297,11 +299,10 @@ impl Setting<'_> {
         overlay::inject(self.git, self.options, self.config, project, files, checkouts)?;
         stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.head);
         let collecting = Instant::now();
+        let mut collections = stage.collect(&Side::BOTH).into_iter();
         let shared = PerSide::try_from_fn(|side| {
-            self.go_on()?;
-            stage
-                .collect(side)
-                .map_err(|problem| self.explain(problem.into_error(side), project))
+            let collection = collections.next().expect("one for each side");
+            collection.map_err(|problem| self.explain(problem.into_error(side), project))
         })?;
         let collecting = collecting.elapsed();
         draft.report.python = Some(shared.as_ref().map(|collection| Python {
@@ -374,6 +375,7 @@ impl Setting<'_> {
             ..self.schedule(exactly, draft)
         };
         let conditions = Conditions::begin(&stage.launcher.cores);
+        stage.launcher.observed = Observed::default();
         let measured = measure::measure(
             &schedule,
             stopping,
@@ -385,7 +387,10 @@ impl Setting<'_> {
                 progress.measuring(event);
             },
         )?;
-        draft.report.warnings.extend(conditions.warnings());
+        draft
+            .report
+            .warnings
+            .extend(conditions.warnings(&stage.launcher.observed));
         let replicate_time = measured.replicate_time;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && measured.newly > 0 && !self.options.all {

@@ -4,11 +4,42 @@ use std::fs;
 
 use deadheat_core::model::{Warning, WarningCode};
 
-use crate::cores::{CoreTicks, Cores, core_ticks};
+use crate::cores::{CoreTicks, Cores, OwnTicks, core_ticks};
 
 /// From here on something else is said to have used the core.
 const FOREIGN_SHARE: f64 = 0.05;
 const STOLEN_SHARE: f64 = 0.02;
+/// By how much the core's frequency may fall before it is said.
+const FREQUENCY_FALL: f64 = 0.1;
+
+/// What is looked at each time that a process pair is ready, and the core has just worked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observed {
+    /// Processor time that our own processes used on other cores, in clock ticks.
+    pub(crate) ticks_elsewhere: u64,
+    pub(crate) frequencies_khz: Vec<u64>,
+}
+
+impl Observed {
+    pub(crate) fn frequency_of(&mut self, core: usize) {
+        self.frequencies_khz.extend(frequency_khz(core));
+    }
+
+    /// Of all workers that have ended.
+    pub(crate) fn own_ticks(&self) -> OwnTicks {
+        OwnTicks {
+            measuring: children_ticks()
+                .unwrap_or_default()
+                .saturating_sub(self.ticks_elsewhere),
+            spare: self.ticks_elsewhere,
+        }
+    }
+
+    /// Of a process that ran on another core until now.
+    pub(crate) fn started_elsewhere(&mut self, process: u32) {
+        self.ticks_elsewhere += process_ticks(process).unwrap_or_default();
+    }
+}
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,19 +76,23 @@ impl Conditions {
     }
 
     /// What happened since the beginning; every process that measured must have ended.
-    pub(crate) fn warnings(&self) -> Vec<Warning> {
-        self.began
-            .map(|(core, began)| warnings_between(began, Counters::now(core)))
-            .unwrap_or_default()
+    pub(crate) fn warnings(&self, observed: &Observed) -> Vec<Warning> {
+        let Some((core, began)) = self.began else {
+            return Vec::new();
+        };
+        let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
+        let governor = governor.unwrap_or_default();
+        warnings_between(began, Counters::now(core), observed, governor.trim())
     }
 }
 
-fn warnings_between(began: Counters, ended: Counters) -> Vec<Warning> {
+fn warnings_between(began: Counters, ended: Counters, observed: &Observed, governor: &str) -> Vec<Warning> {
     let since = |of: fn(&Counters) -> u64| of(&ended).saturating_sub(of(&began));
     let all = since(|counters| counters.core.all).max(1) as f64;
     let stolen = since(|counters| counters.core.stolen) as f64 / all;
     let busy = since(|counters| counters.core.busy) as f64 / all;
-    let foreign = busy - since(|counters| counters.children) as f64 / all;
+    let ours = since(|counters| counters.children).saturating_sub(observed.ticks_elsewhere);
+    let foreign = busy - ours as f64 / all;
     let mut warnings = Vec::new();
     let mut warn = |code, message: String, hint: &str| {
         warnings.push(Warning {
@@ -95,15 +130,54 @@ fn warnings_between(began: Counters, ended: Counters) -> Vec<Warning> {
             "let it cool, or take its highest frequency away for the time of the measurement",
         );
     }
+    let frequencies = &observed.frequencies_khz;
+    if let (Some(&lowest), Some(&highest)) = (frequencies.iter().min(), frequencies.iter().max())
+        && (lowest as f64) < (1.0 - FREQUENCY_FALL) * highest as f64
+    {
+        let ghz = |khz: u64| khz as f64 / 1e6;
+        let by = match governor {
+            "" => String::new(),
+            governor => format!(", as the governor `{governor}` lets it"),
+        };
+        warn(
+            WarningCode::FrequencyScaling,
+            format!(
+                "the measuring core's frequency went from {:.1} down to {:.1} GHz at times{by}",
+                ghz(highest),
+                ghz(lowest)
+            ),
+            "the governor `performance`, mains power, or no turbo keep it steady; intervals are wider than they could be",
+        );
+    }
     warnings
 }
 
-/// `cutime` and `cstime` of `/proc/self/stat` (see `proc_pid_stat(5)`).
+fn frequency_folder(core: usize) -> String {
+    format!("/sys/devices/system/cpu/cpu{core}/cpufreq")
+}
+
+fn frequency_khz(core: usize) -> Option<u64> {
+    let text = fs::read_to_string(format!("{}/scaling_cur_freq", frequency_folder(core))).ok()?;
+    text.trim().parse().ok()
+}
+
 fn children_ticks() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    let [_, _, cutime, cstime] = times("self")?;
+    Some(cutime + cstime)
+}
+
+/// Of a process and those of its children that have ended.
+fn process_ticks(process: u32) -> Option<u64> {
+    Some(times(&process.to_string())?.into_iter().sum())
+}
+
+/// `utime`, `stime`, `cutime` and `cstime` of `/proc/PROCESS/stat` (see `proc_pid_stat(5)`).
+fn times(process: &str) -> Option<[u64; 4]> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before it may hold anything.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?)
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse().ok();
+    Some([next()?, next()?, next()?, next()?])
 }
 
 fn throttles(core: usize) -> Option<u64> {
@@ -116,12 +190,16 @@ mod tests {
     use super::*;
 
     fn codes(all: u64, busy: u64, stolen: u64, children: u64, throttles: u64) -> Vec<WarningCode> {
+        let observed = Observed {
+            ticks_elsewhere: 100,
+            frequencies_khz: vec![3_400_000, 3_300_000],
+        };
         let ended = Counters {
             core: CoreTicks { all, busy, stolen },
-            children,
+            children: children + observed.ticks_elsewhere,
             throttles,
         };
-        let warnings = warnings_between(Counters::default(), ended);
+        let warnings = warnings_between(Counters::default(), ended, &observed, "");
         warnings.iter().map(|warning| warning.code).collect()
     }
 
@@ -134,10 +212,28 @@ mod tests {
         assert_eq!(codes(0, 0, 0, 0, 0), []);
     }
 
+    #[test]
+    fn a_frequency_that_falls_is_named_with_its_governor() {
+        let observed = Observed {
+            frequencies_khz: vec![3_400_000, 3_400_000, 1_200_000],
+            ..Observed::default()
+        };
+        let none = Counters::default();
+        let warnings = warnings_between(none, none, &observed, "powersave");
+        let messages: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "the measuring core's frequency went from 3.4 down to 1.2 GHz at times, as the governor `powersave` lets it"
+            ]
+        );
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn the_counters_of_this_system_can_be_read() {
         assert!(children_ticks().is_some());
+        assert!(process_ticks(std::process::id()).is_some());
         let core = core_ticks(0).unwrap();
         assert!(core.busy > 0 && core.busy <= core.all);
     }

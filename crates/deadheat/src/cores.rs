@@ -22,6 +22,22 @@ pub(crate) struct Cores {
     pub(crate) measuring: Option<usize>,
     /// Where the driver stays meanwhile.
     driver: Vec<usize>,
+    last_look: Option<Look>,
+}
+
+/// Processor time of the processes that are measured, in clock ticks since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnTicks {
+    pub(crate) measuring: u64,
+    /// On [`Cores::spare`].
+    pub(crate) spare: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    /// `/proc/stat`.
+    cores: String,
+    own: OwnTicks,
 }
 
 impl Cores {
@@ -29,6 +45,7 @@ impl Cores {
         Cores {
             measuring: None,
             driver: Vec::new(),
+            last_look: None,
         }
     }
 
@@ -64,6 +81,7 @@ impl Cores {
         let cores = Cores {
             measuring: Some(core),
             driver: if others.is_empty() { vec![core] } else { others },
+            last_look: None,
         };
         // A container may list cores and refuse to pin to them.
         if !platform::pin_this_thread(&[core]) || !platform::pin_this_thread(&cores.driver) {
@@ -80,11 +98,13 @@ impl Cores {
         Ok(cores)
     }
 
-    /// Looks for the quietest core again, between two replicates: while none of the measured processes runs.
-    pub(crate) fn look_again(&mut self, pinning: Pinning) {
+    /// Looks for the quietest core again, between two replicates: while none of the measured processes runs. What counts
+    /// is what others used of each core since the last look.
+    pub(crate) fn look_again(&mut self, pinning: Pinning, own: OwnTicks) {
         let (Some(present), Pinning::Quietest) = (self.measuring, pinning) else {
             return;
         };
+        let spare = self.spare();
         let all: Vec<usize> = self
             .driver
             .iter()
@@ -92,26 +112,62 @@ impl Cores {
             .filter(|&core| core != present)
             .chain([present])
             .collect();
-        let next = next_core(present, &platform::busy_shares(&all));
+        let now = Look {
+            cores: read_ticks(),
+            own,
+        };
+        let Some(before) = self.last_look.replace(now.clone()) else {
+            return;
+        };
+        let shares = all.iter().map(|&core| {
+            let own = |look: &Look| match core {
+                core if core == present => look.own.measuring,
+                core if Some(core) == spare => look.own.spare,
+                _ => 0,
+            };
+            let share = ticks_of(core, &before.cores).zip(ticks_of(core, &now.cores));
+            let share = share.map_or(0.0, |(earlier, later)| {
+                later.busy_share_since(earlier, own(&now).saturating_sub(own(&before)))
+            });
+            (core, share)
+        });
+        let next = next_core(present, &shares.collect::<Vec<_>>());
         if next == present {
             return;
         }
         let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
         if platform::pin_this_thread(&driver) {
-            (self.measuring, self.driver) = (Some(next), driver);
+            (self.measuring, self.driver, self.last_look) = (Some(next), driver, None);
         }
     }
 
-    /// Runs `start` so that the process it starts is on the measuring core from its first instruction on: a child
-    /// inherits the affinity of the thread that starts it, and pools are sized from it at import.
-    pub(crate) fn start_on_measuring_core<T>(&self, start: impl FnOnce() -> T) -> T {
-        let Some(core) = self.measuring else {
+    /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
+    /// the memory next to its core, so that one on another node of the machine would stay slower than its peer.
+    pub(crate) fn spare(&self) -> Option<usize> {
+        let measuring = self.measuring?;
+        let node = platform::memory_node(measuring);
+        let mut others = self.driver.iter().rev().copied();
+        let spare = others.find(|&core| platform::memory_node(core) == node);
+        spare.or(Some(measuring))
+    }
+
+    /// Runs `start` so that the process it starts is on `core` alone from its first instruction on: a child inherits the
+    /// affinity of the thread that starts it, and pools are sized from it at import.
+    pub(crate) fn start_on<T>(&self, core: Option<usize>, start: impl FnOnce() -> T) -> T {
+        let Some(core) = core else {
             return start();
         };
         platform::pin_this_thread(&[core]);
         let started = start();
         platform::pin_this_thread(&self.driver);
         started
+    }
+
+    /// Moves a process there with all of its threads and children.
+    pub(crate) fn move_to_measuring_core(&self, process: u32) {
+        if let Some(core) = self.measuring {
+            platform::pin_process(process, core);
+        }
     }
 }
 
@@ -137,9 +193,11 @@ fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
 
 #[cfg(target_os = "linux")]
 mod platform {
+    use std::ffi::OsString;
     use std::time::Duration;
 
     use super::{read_ticks, ticks_of};
+    use rustix::process::Pid;
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     /// Ten clock ticks, as Linux counts them.
@@ -160,6 +218,30 @@ mod platform {
         sched_setaffinity(None, &set).is_ok()
     }
 
+    pub(super) fn pin_process(process: u32, core: usize) {
+        let mut set = CpuSet::new();
+        set.set(core);
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+        for task in tasks.into_iter().flatten().flatten() {
+            let name = task.file_name();
+            if let Some(thread) = name.to_str().and_then(|name| name.parse().ok()) {
+                // One that has just ended needs no core.
+                let _ = sched_setaffinity(Pid::from_raw(thread), &set);
+            }
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+                pin_process(child, core);
+            }
+        }
+    }
+
+    /// The node of the machine's memory that a core is next to.
+    pub(super) fn memory_node(core: usize) -> Option<OsString> {
+        let entries = std::fs::read_dir(format!("/sys/devices/system/cpu/cpu{core}")).ok()?;
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.find(|name| name.to_string_lossy().starts_with("node"))
+    }
+
     /// How busy each core is over a short look, from 0 to 1.
     pub(super) fn busy_shares(cores: &[usize]) -> Vec<(usize, f64)> {
         let before = read_ticks();
@@ -167,11 +249,10 @@ mod platform {
         let after = read_ticks();
         let shares = cores.iter().map(|&core| {
             let ticks = ticks_of(core, &before).zip(ticks_of(core, &after));
-            let share = ticks.map_or(0.0, |(before, after)| {
-                let all = after.all.saturating_sub(before.all).max(1);
-                after.busy.saturating_sub(before.busy) as f64 / all as f64
-            });
-            (core, share)
+            (
+                core,
+                ticks.map_or(0.0, |(before, after)| after.busy_share_since(before, 0)),
+            )
         });
         shares.collect()
     }
@@ -185,6 +266,15 @@ pub(crate) struct CoreTicks {
     pub(crate) busy: u64,
     /// Used by other machines on the same host.
     pub(crate) stolen: u64,
+}
+
+impl CoreTicks {
+    /// How busy the core was with others, from 0 to 1; `own` are the ticks that we used of it.
+    fn busy_share_since(self, before: CoreTicks, own: u64) -> f64 {
+        let all = self.all.saturating_sub(before.all).max(1);
+        let busy = self.busy.saturating_sub(before.busy);
+        busy.saturating_sub(own) as f64 / all as f64
+    }
 }
 
 /// From `/proc/stat` (see `proc_stat(5)`): user, nice, system, idle, iowait, irq, softirq, steal.
@@ -221,6 +311,12 @@ mod platform {
         false
     }
 
+    pub(super) fn pin_process(_process: u32, _core: usize) {}
+
+    pub(super) fn memory_node(_core: usize) -> Option<std::ffi::OsString> {
+        None
+    }
+
     pub(super) fn busy_shares(_cores: &[usize]) -> Vec<(usize, f64)> {
         Vec::new()
     }
@@ -234,6 +330,14 @@ mod tests {
     fn the_last_of_the_quietest_cores_is_chosen() {
         assert_eq!(quietest(&[(0, 0.1), (1, 0.0), (2, 0.0), (3, 0.9)]), Some(2));
         assert_eq!(quietest(&[]), None);
+    }
+
+    #[test]
+    fn only_what_others_use_makes_a_core_busy() {
+        let ticks = |all, busy| CoreTicks { all, busy, stolen: 0 };
+        assert_eq!(ticks(300, 150).busy_share_since(ticks(100, 50), 80), 0.1);
+        assert_eq!(ticks(300, 150).busy_share_since(ticks(100, 50), 120), 0.0);
+        assert_eq!(ticks(100, 50).busy_share_since(ticks(100, 50), 0), 0.0);
     }
 
     #[test]

@@ -103,7 +103,15 @@ fn both_sides_of_a_replicate_share_a_seed_and_the_next_has_another() {
     let mut script = Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]);
     let measured = run(&mut script, 3).unwrap();
     let sides: Vec<Side> = script.seeds.iter().map(|(side, _)| *side).collect();
-    assert_eq!(sides, [Side::Base, Side::Head].repeat(3));
+    let turns = [
+        Side::Base,
+        Side::Head,
+        Side::Head,
+        Side::Base,
+        Side::Base,
+        Side::Head,
+    ];
+    assert_eq!(sides, turns);
     let seeds: Vec<u32> = script.seeds.iter().map(|(_, seed)| *seed).collect();
     assert!(seeds.chunks(2).all(|pair| pair[0] == pair[1]));
     assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4]);

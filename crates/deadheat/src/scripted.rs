@@ -105,6 +105,7 @@ struct ScriptedWorker {
     /// `next` of the last benchmark that was entered: pytest insists on it.
     announced: Option<Option<String>>,
     log: Log,
+    asked: Option<Request>,
 }
 
 impl ScriptedWorker {
@@ -148,9 +149,15 @@ impl ScriptedWorker {
 }
 
 impl Talk for ScriptedWorker {
-    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+        let unanswered = self.asked.replace(request.clone());
+        assert_eq!(unanswered, None, "a request before the reply to the last one");
+        Ok(())
+    }
+
+    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
         let side = self.side;
-        Ok(match request {
+        Ok(match &self.asked.take().expect("a reply to no request") {
             Request::Hello(_) => hello(),
             Request::Collect { .. } => collected(self.script.keys()),
             Request::Enter { benchmark, next } => {
@@ -292,6 +299,7 @@ impl Launch for Script {
             inside: None,
             samples: 0,
             announced: None,
+            asked: None,
             log: Rc::clone(&self.log),
         }))
     }

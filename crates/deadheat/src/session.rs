@@ -18,6 +18,9 @@ pub(crate) trait Launch {
     fn replicate_begins(&mut self) {}
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
+
+    /// Those that were launched since the last time are ready to enter benchmarks.
+    fn all_are_ready(&mut self) {}
 }
 
 /// What every worker of a run is told.
@@ -102,22 +105,38 @@ impl NotReady {
     }
 }
 
-impl Session {
-    pub(crate) fn open(
-        launch: &mut dyn Launch,
-        briefing: &Briefing,
-        side: Side,
-        seed: u32,
-        limit: Duration,
-    ) -> Result<(Self, Collection), NotReady> {
-        let mut talk = launch.launch(side, seed)?;
-        let mut ask = |request: &Request| {
-            talk.ask(request, limit).map_err(|problem| NotReady::NoAnswer {
-                problem,
-                words: talk.log_tail(),
-            })
-        };
-        let hello = ask(&Request::Hello(briefing.hello.get(side).clone()))?;
+/// A worker on its way to the point where it can enter benchmarks.
+struct Opening<'a> {
+    side: Side,
+    talk: Box<dyn Talk>,
+    briefing: &'a Briefing,
+    python: Python,
+}
+
+impl Opening<'_> {
+    fn send(&mut self, request: &Request) -> Result<(), NotReady> {
+        self.talk.send(request).map_err(|problem| self.no_answer(problem))
+    }
+
+    fn receive(&mut self, limit: Duration) -> Result<Reply, NotReady> {
+        self.talk
+            .receive(limit)
+            .map_err(|problem| self.no_answer(problem))
+    }
+
+    fn no_answer(&self, problem: NoAnswer) -> NotReady {
+        NotReady::NoAnswer {
+            problem,
+            words: self.talk.log_tail(),
+        }
+    }
+
+    fn greet(&mut self) -> Result<(), NotReady> {
+        self.send(&Request::Hello(self.briefing.hello.get(self.side).clone()))
+    }
+
+    fn greeted(&mut self, limit: Duration) -> Result<(), NotReady> {
+        let hello = self.receive(limit)?;
         let Reply::Hello {
             protocol,
             python,
@@ -137,53 +156,101 @@ impl Session {
                 .into(),
             ));
         }
-        if let Some(trace) = &briefing.trace {
-            match ask(&Request::Trace(trace.get(side).clone()))? {
-                Reply::Tracing { problem: None } => {}
-                Reply::Tracing {
-                    problem: Some(problem),
-                } => return Err(NotReady::Other(CannotTrace(problem).into())),
-                other => return Err(out_of_order(&other)),
-            }
+        self.python = Python {
+            path: String::new(),
+            version: python,
+            implementation,
+            pytest,
+        };
+        let Some(trace) = &self.briefing.trace else {
+            return Ok(());
+        };
+        self.send(&Request::Trace(trace.get(self.side).clone()))?;
+        match self.receive(limit)? {
+            Reply::Tracing { problem: None } => Ok(()),
+            Reply::Tracing {
+                problem: Some(problem),
+            } => Err(NotReady::Other(CannotTrace(problem).into())),
+            other => Err(out_of_order(&other)),
         }
-        let collected = ask(&Request::Collect {
-            paths: vec![briefing.collect.root.clone()],
-            files: briefing.collect.files.clone(),
-            keyword: briefing.keyword.clone(),
-        })?;
-        match collected {
+    }
+
+    fn collect(&mut self) -> Result<(), NotReady> {
+        self.send(&Request::Collect {
+            paths: vec![self.briefing.collect.root.clone()],
+            files: self.briefing.collect.files.clone(),
+            keyword: self.briefing.keyword.clone(),
+        })
+    }
+
+    fn collected(mut self, limit: Duration) -> Result<(Session, Collection), NotReady> {
+        match self.receive(limit)? {
             Reply::Collected {
                 benchmarks,
                 errors,
                 deselected,
                 foreign,
             } => {
-                check_imports(side, &foreign)?;
+                check_imports(self.side, &foreign)?;
                 let session = Session {
-                    side,
-                    talk,
+                    side: self.side,
+                    talk: self.talk,
                     collected: benchmarks.iter().cloned().collect(),
                 };
-                Ok((
-                    session,
-                    Collection {
-                        benchmarks,
-                        errors,
-                        deselected,
-                        python: Python {
-                            path: String::new(),
-                            version: python,
-                            implementation,
-                            pytest,
-                        },
-                    },
-                ))
+                let collection = Collection {
+                    benchmarks,
+                    errors,
+                    deselected,
+                    python: self.python,
+                };
+                Ok((session, collection))
             }
             Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed {
-                words: talk.log_tail(),
+                words: self.talk.log_tail(),
             }),
             other => Err(out_of_order(&other)),
         }
+    }
+}
+
+impl Session {
+    /// Starts a worker on each of `sides`, all at the same time: what they do until they are ready is not measured. The
+    /// results come in the order of `sides`.
+    pub(crate) fn open(
+        launch: &mut dyn Launch,
+        briefing: &Briefing,
+        sides: &[Side],
+        seed: u32,
+        limit: Duration,
+    ) -> Vec<Result<(Self, Collection), NotReady>> {
+        let start = |side: Side| -> Result<Opening<'_>, NotReady> {
+            let talk = launch.launch(side, seed)?;
+            let python = Python::default();
+            let mut opening = Opening {
+                side,
+                talk,
+                briefing,
+                python,
+            };
+            opening.greet()?;
+            Ok(opening)
+        };
+        let started: Vec<_> = sides.iter().copied().map(start).collect();
+        let collecting: Vec<_> = started
+            .into_iter()
+            .map(|started| {
+                let mut opening = started?;
+                opening.greeted(limit)?;
+                opening.collect()?;
+                Ok(opening)
+            })
+            .collect();
+        let ready = collecting
+            .into_iter()
+            .map(|collecting| collecting.and_then(|opening: Opening<'_>| opening.collected(limit)))
+            .collect();
+        launch.all_are_ready();
+        ready
     }
 
     pub(crate) fn has(&self, benchmark: &str) -> bool {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use deadheat_core::model::{PerSide, Side, TargetFunction};
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
+use crate::conditions::Observed;
 use crate::cores::{Cores, Pinning};
 use crate::interrupt::Interrupt;
 use crate::session::{Briefing, Collection, Launch, NotReady, Session};
@@ -18,24 +19,40 @@ pub(crate) struct Launcher {
     pub(crate) pinning: Pinning,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
+    /// Processes that are not ready yet.
+    pub(crate) starting: Vec<u32>,
+    pub(crate) observed: Observed,
     pub(crate) interrupt: Interrupt,
 }
 
 impl Launch for Launcher {
     fn replicate_begins(&mut self) {
-        self.cores.look_again(self.pinning);
+        self.cores.look_again(self.pinning, self.observed.own_ticks());
+    }
+
+    fn all_are_ready(&mut self) {
+        for (position, process) in self.starting.drain(..).enumerate() {
+            if position > 0 && self.cores.spare() != self.cores.measuring {
+                self.observed.started_elsewhere(process);
+            }
+            self.cores.move_to_measuring_core(process);
+        }
+        if let Some(core) = self.cores.measuring {
+            self.observed.frequency_of(core);
+        }
     }
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
-        let worker = Worker::start(
-            self.commands.get(side),
-            seed,
-            &self.cores,
-            log,
-            self.interrupt.clone(),
-        )?;
+        let core = if self.starting.is_empty() {
+            self.cores.measuring
+        } else {
+            self.cores.spare()
+        };
+        let start = || Worker::start(self.commands.get(side), seed, log, self.interrupt.clone());
+        let worker = self.cores.start_on(core, start)?;
+        self.starting.push(worker.process());
         Ok(Box::new(worker))
     }
 }
@@ -68,11 +85,18 @@ impl Stage {
         }
     }
 
-    /// What pytest collects on one side, in a process of its own. It also leaves the bytecode for those that follow.
-    pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
+    /// What pytest collects on each of `sides`, in processes of their own. They also leave the bytecode for those that
+    /// follow.
+    pub(crate) fn collect(&mut self, sides: &[Side]) -> Vec<Result<Collection, NotReady>> {
         let left = self.until.saturating_duration_since(Instant::now());
-        let (session, collection) = Session::open(&mut self.launcher, &self.briefing, side, 0, left)?;
-        session.stop();
-        Ok(collection)
+        let opened = Session::open(&mut self.launcher, &self.briefing, sides, 0, left);
+        opened
+            .into_iter()
+            .map(|opened| {
+                let (session, collection) = opened?;
+                session.stop();
+                Ok(collection)
+            })
+            .collect()
     }
 }

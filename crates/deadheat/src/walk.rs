@@ -280,17 +280,10 @@ impl Walk<'_> {
                 benchmarks: chosen.len(),
             });
             self.launch.replicate_begins();
-            let mut sessions = PerSide {
-                base: Some(self.open(Side::Base)?),
-                head: Some(self.open(Side::Head)?),
-            };
+            let mut sessions = PerSide::default();
             for (position, benchmark) in chosen.iter().enumerate() {
                 listen(Event::BenchmarkStarted { benchmark, position });
-                for side in Side::BOTH {
-                    if sessions.get(side).is_none() {
-                        *sessions.get_mut(side) = Some(self.open(side)?);
-                    }
-                }
+                self.open_missing(&mut sessions)?;
                 let next = chosen.get(position + 1).map(|next| next.as_str());
                 self.visit(&mut sessions, visit, benchmark, next)?;
             }
@@ -306,34 +299,48 @@ impl Walk<'_> {
         hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate)
     }
 
-    fn open(&mut self, side: Side) -> Result<Session, End> {
+    /// Starts the processes that are not there: both at first, and one that a benchmark has taken with it.
+    fn open_missing(&mut self, sessions: &mut PerSide<Option<Session>>) -> Result<(), End> {
         let seed = self.seed();
         let mut tries = 0;
         loop {
-            let limit = limit(self.schedule)?;
-            let problem = match Session::open(self.launch, self.briefing, side, seed, limit) {
-                Ok((session, _)) => return Ok(session),
-                Err(problem) => problem,
-            };
-            if let NotReady::NoAnswer { problem, .. } = &problem
-                && let Some(by) = stop_of(self.schedule, problem)
-            {
-                return Err(End::Stopped(by));
+            // Who starts first alternates.
+            let missing: Vec<Side> = Order::of_round(self.replicate)
+                .sides()
+                .into_iter()
+                .filter(|side| sessions.get(*side).is_none())
+                .collect();
+            if missing.is_empty() {
+                return Ok(());
             }
             tries += 1;
-            match problem {
-                // What started before and does not start now is tried again, and then given up: what is measured
-                // stays measured.
-                NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. }
-                    if self.replicate > 0 =>
-                {
-                    if tries == 2 {
-                        self.walked.last_words = words;
-                        return Err(End::Stopped(StoppedBy::Worker(side)));
-                    }
+            let limit = limit(self.schedule)?;
+            let opened = Session::open(self.launch, self.briefing, &missing, seed, limit);
+            for (side, opened) in missing.into_iter().zip(opened) {
+                match opened {
+                    Ok((session, _)) => *sessions.get_mut(side) = Some(session),
+                    Err(problem) => self.not_opened(side, problem, tries)?,
                 }
-                problem => return Err(End::Error(problem.into_error(side))),
             }
+        }
+    }
+
+    /// What started before and does not start now is tried again, and then given up: what is measured stays measured.
+    fn not_opened(&mut self, side: Side, problem: NotReady, tries: u32) -> Result<(), End> {
+        if let NotReady::NoAnswer { problem, .. } = &problem
+            && let Some(by) = stop_of(self.schedule, problem)
+        {
+            return Err(End::Stopped(by));
+        }
+        match problem {
+            NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. } if self.replicate > 0 => {
+                if tries < 2 {
+                    return Ok(());
+                }
+                self.walked.last_words = words;
+                Err(End::Stopped(StoppedBy::Worker(side)))
+            }
+            problem => Err(End::Error(problem.into_error(side))),
         }
     }
 

@@ -14,7 +14,6 @@ use deadheat_core::protocol::{Reply, Request, decode_reply, encode_request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::cores::Cores;
 use crate::interrupt::Interrupt;
 
 /// A line longer than this is no reply.
@@ -39,8 +38,15 @@ pub(crate) enum NoAnswer {
 
 /// The seam between the schedule and the processes: tests put scripted answers here.
 pub(crate) trait Talk {
-    /// Sends one request and waits for its one reply.
-    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer>;
+    fn send(&mut self, request: &Request) -> Result<(), NoAnswer>;
+
+    /// Waits for the one reply to the last request.
+    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer>;
+
+    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
+        self.send(request)?;
+        self.receive(limit)
+    }
 
     /// The end of what the process and the project's code printed.
     fn log_tail(&self) -> String;
@@ -70,7 +76,6 @@ impl Worker {
     pub(crate) fn start(
         command: &WorkerCommand,
         seed: u32,
-        cores: &Cores,
         log: PathBuf,
         interrupt: Interrupt,
     ) -> anyhow::Result<Self> {
@@ -87,8 +92,8 @@ impl Worker {
             .stderr(log_file)
             // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
             .process_group(0);
-        let mut child = cores
-            .start_on_measuring_core(|| process.spawn())
+        let mut child = process
+            .spawn()
             .with_context(|| format!("cannot start {}", command.interpreter.display()))?;
         let requests = child.stdin.take();
         let replies = child.stdout.take().expect("stdout is piped");
@@ -100,6 +105,50 @@ impl Worker {
             log,
             interrupt,
         })
+    }
+
+    /// Its process id.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn wait_for_data(&self, limit: Duration) -> bool {
+        let mut descriptors = [PollFd::new(&self.replies, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: limit.as_secs().cast_signed(),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
+    }
+
+    fn ended(&mut self) -> NoAnswer {
+        let until = Instant::now() + GRACE;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    return NoAnswer::Died {
+                        status: status.to_string(),
+                    };
+                }
+                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+                _ => {
+                    return NoAnswer::Died {
+                        status: "it closed its line to deadheat".to_owned(),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Talk for Worker {
+    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+        match &mut self.requests {
+            Some(requests) => requests
+                .write_all(&encode_request(request))
+                .map_err(|_| self.ended()),
+            None => Ok(()),
+        }
     }
 
     fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
@@ -135,47 +184,6 @@ impl Worker {
                 return Err(self.ended());
             }
         }
-    }
-
-    fn wait_for_data(&self, limit: Duration) -> bool {
-        let mut descriptors = [PollFd::new(&self.replies, PollFlags::IN)];
-        let limit = Timespec {
-            tv_sec: limit.as_secs().cast_signed(),
-            tv_nsec: limit.subsec_nanos().into(),
-        };
-        matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
-    }
-
-    fn ended(&mut self) -> NoAnswer {
-        let until = Instant::now() + GRACE;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => {
-                    return NoAnswer::Died {
-                        status: status.to_string(),
-                    };
-                }
-                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
-                _ => {
-                    return NoAnswer::Died {
-                        status: "it closed its line to deadheat".to_owned(),
-                    };
-                }
-            }
-        }
-    }
-}
-
-impl Talk for Worker {
-    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
-        let sent = match &mut self.requests {
-            Some(requests) => requests.write_all(&encode_request(request)),
-            None => Ok(()),
-        };
-        if sent.is_err() {
-            return Err(self.ended());
-        }
-        self.receive(limit)
     }
 
     fn log_tail(&self) -> String {
