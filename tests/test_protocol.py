@@ -15,6 +15,7 @@ WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
 MEASURED = {
     "elapsed_ns",
     "idle_cpu_ns",
+    "waits",
     "length_ns",
     "probe_ns",
     "total_ns",

@@ -113,25 +113,37 @@ def length(name, planting):
 
 def create(folder):
     """A git repository with the two commits, HEAD^ and HEAD."""
+    trees = []
+    for planting in (False, True):
+        lengths = {name: length(name, planting) for name in names()}
+        trees.append(tree(WORK, lengths))
+    commit(folder, *trees)
+
+
+def tree(work, lengths):
+    return {
+        "pyproject.toml": '[project]\nname = "labwork"\nversion = "1"\n',
+        "labwork/__init__.py": "",
+        "labwork/work.py": work,
+        "labwork/sizes.py": f"LENGTHS = {lengths!r}\nNAMES = {list(lengths)!r}\n",
+        "benchmarks/test_work.py": BENCHMARKS,
+    }
+
+
+def commit(folder, *trees):
+    """A git repository with one commit for each tree, which is a dict of texts by path."""
 
     def git(*arguments):
         identity = ["-c", "user.name=lab", "-c", "user.email=lab@example.org", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-    def write(path, text):
-        path = os.path.join(folder, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-
     os.makedirs(folder)
     git("init", "--quiet", "--initial-branch=main")
-    write("pyproject.toml", '[project]\nname = "labwork"\nversion = "1"\n')
-    write("labwork/__init__.py", "")
-    write("labwork/work.py", WORK)
-    write("benchmarks/test_work.py", BENCHMARKS)
-    for planting in (False, True):
-        lengths = {name: length(name, planting) for name in names()}
-        write("labwork/sizes.py", f"LENGTHS = {lengths!r}\nNAMES = {names()!r}\n")
+    for number, files in enumerate(trees):
+        for path, text in files.items():
+            path = os.path.join(folder, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(text)
         git("add", "--all", "--force")
-        git("commit", "--quiet", "--no-verify", "--message", "head" if planting else "base")
+        git("commit", "--quiet", "--no-verify", "--message", f"tree {number}")

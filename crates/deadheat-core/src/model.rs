@@ -204,7 +204,20 @@ pub struct Pair {
 pub struct Replicate {
     /// The hash seed that both processes shared.
     pub seed: u32,
+    #[serde(default)]
+    pub clock: Clock,
     pub pairs: Vec<Pair>,
+}
+
+/// What samples are timed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The time that passes, while the sides run in turn.
+    #[default]
+    Wall,
+    /// The processor time that the process uses, while both sides run on the same core at once.
+    Processor,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

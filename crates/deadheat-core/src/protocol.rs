@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::FunctionPlace;
+use crate::model::{Clock, FunctionPlace};
 
 pub const VERSION: u32 = 1;
 
@@ -33,6 +33,7 @@ pub enum Request {
     Run {
         warmup: u64,
         iterations: u64,
+        clock: Clock,
     },
     /// Run one sample as [`Request::Run`] does and record what the functions do meanwhile; only after `trace`.
     Profile {
@@ -124,6 +125,8 @@ pub enum Reply {
         iterations: u64,
         /// Processor time that the process used between its last reply and this request.
         idle_cpu_ns: u64,
+        /// How often the process gave its core back of itself meanwhile: to wait for something.
+        waits: u64,
     },
     Profiled {
         elapsed_ns: u64,

@@ -262,6 +262,7 @@ fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) 
 
 #[cfg(test)]
 mod tests {
+    use crate::model::Clock;
     use proptest::prelude::*;
 
     use super::*;
@@ -279,6 +280,7 @@ mod tests {
             iterations: 1,
         };
         Replicate {
+            clock: Clock::Wall,
             seed,
             pairs: vec![Pair {
                 order: Order::BaseHead,

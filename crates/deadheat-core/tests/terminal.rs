@@ -1,8 +1,9 @@
 //! What a person sees: one fixed report that holds every verdict and every kind of row, as snapshots.
 
 use deadheat_core::model::{
-    CallProfile, Change, ConfidenceInterval, Estimate, FunctionComparison, Missing, MissingReason, Order,
-    Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning, WarningCode,
+    CallProfile, Change, Clock, ConfidenceInterval, Estimate, FunctionComparison, Missing, MissingReason,
+    Order, Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning,
+    WarningCode,
 };
 use deadheat_core::report::{
     Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style,
@@ -17,6 +18,7 @@ fn replicates(base_ns: u64, ratio: f64, spread: f64) -> Vec<Replicate> {
         .map(|seed| {
             let offset = (f64::from(seed) - 5.5) / 5.5 * spread;
             Replicate {
+                clock: Clock::Wall,
                 seed,
                 pairs: vec![Pair {
                     order: Order::of_round(seed as usize),

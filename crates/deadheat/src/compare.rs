@@ -718,6 +718,7 @@ impl Setting<'_> {
             replicates,
             earlier: 0,
             seed: draft.report.seed,
+            one_core: draft.report.machine.pinned_core.is_some(),
             until: self.until,
         }
     }

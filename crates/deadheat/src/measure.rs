@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
+use deadheat_core::model::{Clock, Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
 use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
@@ -26,6 +26,8 @@ const FEWEST_ROUNDS: usize = 2;
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this all
 /// in all, unless a single call does.
 const MOST_WALL_NS: u64 = 5_000_000;
+/// Calls that take at least this long, on both sides, are made at once.
+const AT_ONCE_NS: f64 = 20e6;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
@@ -214,7 +216,7 @@ impl Timing {
 }
 
 impl Visit for Timing {
-    type Finding = Vec<Pair>;
+    type Finding = (Clock, Vec<Pair>);
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.stopping.sampling == Sampling::UntilSettled {
@@ -235,17 +237,17 @@ impl Visit for Timing {
         both: &mut Both<'_>,
         benchmark: &str,
         entered: PerSide<Entered>,
-    ) -> Result<Vec<Pair>, Trouble> {
+    ) -> Result<(Clock, Vec<Pair>), Trouble> {
         let mut idle = PerSide::default();
         let started = Instant::now();
-        let pairs = rounds(both, entered, &mut idle)?;
+        let measured = rounds(both, entered, &mut idle)?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         rounds.visits += 1;
         for side in Side::BOTH {
             rounds.idle.get_mut(side).add(*idle.get(side));
         }
-        Ok(pairs)
+        Ok(measured)
     }
 
     fn left(
@@ -253,10 +255,10 @@ impl Visit for Timing {
         _: &mut Both<'_>,
         benchmark: &str,
         seed: u32,
-        pairs: Vec<Pair>,
+        (clock, pairs): (Clock, Vec<Pair>),
     ) -> Result<(), Trouble> {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
-        rounds.replicates.push(Replicate { seed, pairs });
+        rounds.replicates.push(Replicate { seed, clock, pairs });
         Ok(())
     }
 }
@@ -266,18 +268,43 @@ fn sample(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<Taken, Tro
     let request = Request::Run {
         warmup: iterations / WARMUP_SHARE,
         iterations,
+        clock: Clock::Wall,
     };
-    match both.ask(side, &request)? {
+    let reply = both.ask(side, &request)?;
+    taken(side, reply, asked)
+}
+
+/// A single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds, so that
+/// the machine's slow moments fall on both. Each is timed by the processor time that it used.
+fn sample_at_once(both: &mut Both<'_>, order: Order) -> Result<Pair, Trouble> {
+    let asked = Instant::now();
+    let request = Request::Run {
+        warmup: 0,
+        iterations: 1,
+        clock: Clock::Processor,
+    };
+    let replies = both.ask_at_once(order, &request)?;
+    Ok(Pair {
+        order,
+        base: taken(Side::Base, replies.base, asked)?.sample,
+        head: taken(Side::Head, replies.head, asked)?.sample,
+    })
+}
+
+fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
+    match reply {
         Reply::Sample {
             elapsed_ns,
             iterations,
             idle_cpu_ns,
+            waits,
         } => Ok(Taken {
             sample: Sample {
                 elapsed_ns,
                 iterations,
             },
             idle_cpu_ns,
+            waits,
             wall_ns: asked.elapsed().as_nanos() as u64,
         }),
         Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
@@ -289,7 +316,7 @@ fn rounds(
     both: &mut Both<'_>,
     entered: PerSide<Entered>,
     idle: &mut PerSide<IdleUse>,
-) -> Result<Vec<Pair>, Trouble> {
+) -> Result<(Clock, Vec<Pair>), Trouble> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
@@ -310,6 +337,10 @@ fn rounds(
         }
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
         rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head));
+        if both.share_a_core() && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once()) {
+            let pairs = (0..rounds).map(|round| sample_at_once(both, Order::of_round(round)));
+            return Ok((Clock::Processor, pairs.collect::<Result<_, _>>()?));
+        }
     }
     let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
     // How long each side has waited for the other since its own last turn.
@@ -322,6 +353,7 @@ fn rounds(
                 sample,
                 idle_cpu_ns,
                 wall_ns,
+                ..
             } = sample(both, side, *iterations.get(side))?;
             round_wall_ns += wall_ns;
             let wait = std::mem::take(waited.get_mut(side));
@@ -346,7 +378,7 @@ fn rounds(
             rounds = rounds.min(rounds_for(round_wall_ns as f64));
         }
     }
-    Ok(pairs)
+    Ok((Clock::Wall, pairs))
 }
 
 /// What one iteration takes, found by samples that grow to the wanted length. They warm the code up, too.
@@ -357,6 +389,7 @@ fn calibrate(both: &mut Both<'_>, side: Side) -> Result<Cost, Trouble> {
         let cost = Cost {
             ns: taken.sample.per_iteration_ns(),
             wall_ns: taken.wall_ns as f64 / iterations as f64,
+            waits: taken.waits,
         };
         // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
         let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
@@ -377,6 +410,7 @@ fn calibrate(both: &mut Both<'_>, side: Side) -> Result<Cost, Trouble> {
 struct Taken {
     sample: Sample,
     idle_cpu_ns: u64,
+    waits: u64,
     /// From the request to the reply: what a suite sets up and tears down around its calls is in it.
     wall_ns: u64,
 }
@@ -386,6 +420,8 @@ struct Taken {
 struct Cost {
     ns: f64,
     wall_ns: f64,
+    /// How often the process gave its core back of itself.
+    waits: u64,
 }
 
 impl Cost {
@@ -394,6 +430,11 @@ impl Cost {
         let wanted = SAMPLE_NS as f64 / self.ns;
         let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
         (wanted.min(affordable).round() as u64).max(1)
+    }
+
+    /// Whether processor time says the same as the wall clock, and a call lasts for many turns of the kernel's.
+    fn suits_at_once(self) -> bool {
+        self.ns >= AT_ONCE_NS && self.wall_ns < 2.0 * self.ns && self.waits == 0
     }
 
     fn of_sample_ns(self, iterations: u64) -> f64 {
@@ -408,6 +449,7 @@ fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
         let both = Cost {
             ns: (costs.base.ns * costs.head.ns).sqrt(),
             wall_ns: costs.base.wall_ns.max(costs.head.wall_ns),
+            waits: 0,
         };
         PerSide::new(both.iterations(), both.iterations())
     } else {

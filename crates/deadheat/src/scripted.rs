@@ -38,6 +38,7 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
         replicates: Some(replicates),
         earlier: 0,
         seed: 7,
+        one_core: false,
         until: Instant::now() + Duration::from_secs(3_600),
     }
 }
@@ -203,6 +204,7 @@ impl Talk for ScriptedWorker {
                     elapsed_ns: ns * iterations,
                     iterations,
                     idle_cpu_ns: 1_000,
+                    waits: 0,
                 }
             }
             Request::Trace(_) => Reply::Tracing { problem: None },

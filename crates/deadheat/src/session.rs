@@ -263,7 +263,18 @@ impl Session {
         request: &Request,
         limit: Duration,
     ) -> anyhow::Result<Result<Reply, NoAnswer>> {
-        let reply = self.talk.ask(request, limit);
+        if let Err(problem) = self.send(request) {
+            return Ok(Err(problem));
+        }
+        self.receive(limit)
+    }
+
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+        self.talk.send(request)
+    }
+
+    pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
+        let reply = self.talk.receive(limit);
         if let Ok(Reply::Left { foreign, .. } | Reply::Failed { foreign, .. }) = &reply {
             check_imports(self.side, foreign)?;
         }

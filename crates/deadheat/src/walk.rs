@@ -21,6 +21,8 @@ pub(crate) struct Schedule {
     /// How many there were in an earlier run that this one goes on with.
     pub(crate) earlier: usize,
     pub(crate) seed: u64,
+    /// Whether both sides run on the same core, and on no other.
+    pub(crate) one_core: bool,
     /// The hard end of the run.
     pub(crate) until: Instant,
 }
@@ -162,6 +164,31 @@ pub(crate) struct Both<'a> {
 impl Both<'_> {
     pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, Trouble> {
         ask(self.schedule, open_session(self.sessions, side), side, request)
+    }
+
+    /// Whether both sides run on one core, and on no other.
+    pub(crate) fn share_a_core(&self) -> bool {
+        self.schedule.one_core
+    }
+
+    /// Asks both sides before either has answered; both have answered at the end, whatever they said.
+    pub(crate) fn ask_at_once(&mut self, order: Order, request: &Request) -> Result<PerSide<Reply>, Trouble> {
+        let limit = limit(self.schedule)?;
+        let sent = order.sides().map(|side| {
+            let session = open_session(self.sessions, side);
+            (side, session.send(request))
+        });
+        let mut replies = PerSide::<Option<Result<Reply, Trouble>>>::default();
+        for (side, sent) in sent {
+            let session = open_session(self.sessions, side);
+            let reply = match sent {
+                Ok(()) => session.receive(limit)?,
+                Err(problem) => Err(problem),
+            };
+            let reply = reply.map_err(|problem| trouble(self.schedule, session, side, &problem));
+            *replies.get_mut(side) = Some(reply);
+        }
+        PerSide::try_from_fn(|side| replies.get_mut(side).take().expect("each side was asked"))
     }
 }
 
@@ -519,13 +546,17 @@ fn ask(schedule: &Schedule, session: &mut Session, side: Side, request: &Request
     let limit = limit(schedule)?;
     session
         .ask(request, limit)?
-        .map_err(|problem| match stop_of(schedule, &problem) {
-            Some(by) => Trouble::End(End::Stopped(by)),
-            None => Trouble::lost(
-                side,
-                format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
-            ),
-        })
+        .map_err(|problem| trouble(schedule, session, side, &problem))
+}
+
+fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &NoAnswer) -> Trouble {
+    match stop_of(schedule, problem) {
+        Some(by) => Trouble::End(End::Stopped(by)),
+        None => Trouble::lost(
+            side,
+            format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
+        ),
+    }
 }
 
 fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Session {

@@ -6,12 +6,15 @@ call of the fixture). Every request gets exactly one reply.
 
 import contextlib
 import gc
+import resource
 import time
 
 import pytest
 
 from deadheat_worker import protocol
-from deadheat_worker.timing import WallClock
+from deadheat_worker.timing import ProcessorClock, WallClock
+
+CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
 
 
 class Conversation:
@@ -143,14 +146,19 @@ class Conversation:
                 clock.prepare()
             else:
                 protocol.expect(request, protocol.RUN)
-                clock = WallClock
+                clock = CLOCKS[request["clock"]]
+            waits = _waits()
             try:
                 elapsed, iterations = body.sample(request["iterations"], request["warmup"], clock)
             except BaseException as error:
                 foreign, _ = self._imports.foreign_modules()
                 self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
                 raise
-            if clock is WallClock:
-                self.reply(protocol.sample(elapsed, iterations, idle_cpu))
+            if clock in CLOCKS.values():
+                self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
             else:
                 self.reply(clock.reply(elapsed, iterations))
+
+
+def _waits():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

@@ -73,9 +73,18 @@ def entered(iterations_per_sample, samples):
     return {"reply": "entered", "iterations_per_sample": iterations_per_sample, "samples": samples}
 
 
-def sample(elapsed_ns, iterations, idle_cpu_ns):
-    """`idle_cpu_ns`: processor time that the process used between its last reply and this request."""
-    return {"reply": "sample", "elapsed_ns": elapsed_ns, "iterations": iterations, "idle_cpu_ns": idle_cpu_ns}
+def sample(elapsed_ns, iterations, idle_cpu_ns, waits):
+    """`idle_cpu_ns`: processor time that the process used between its last reply and this request.
+
+    `waits`: how often the process gave its core back of itself during the sample.
+    """
+    return {
+        "reply": "sample",
+        "elapsed_ns": elapsed_ns,
+        "iterations": iterations,
+        "idle_cpu_ns": idle_cpu_ns,
+        "waits": waits,
+    }
 
 
 def profiled(elapsed_ns, iterations, record):
