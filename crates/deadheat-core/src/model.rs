@@ -318,6 +318,15 @@ pub struct Comparison {
     pub warnings: Vec<Warning>,
 }
 
+impl Comparison {
+    /// For a regression that fresh replicates did not show.
+    pub fn take_back(&mut self) {
+        (self.verdict, self.reason) = (Verdict::Inconclusive, Some(Reason::NotConfirmed));
+        // More of the replicates that were not confirmed would settle nothing.
+        self.to_settle = None;
+    }
+}
+
 /// What fresh replicates, which took no part in the verdict, say of a regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Confirmation {
@@ -491,5 +500,12 @@ pub enum WarningCode {
     StolenTime,
     /// The processor slowed itself down because it was too hot.
     ThermalThrottling,
+    /// The measuring core's frequency fell at times.
     FrequencyScaling,
+    /// Setting the benchmarks up takes much longer than measuring them.
+    ExpensiveSetup,
+    /// Some process pairs are far from all others.
+    StrayReplicates,
+    /// A benchmark failed while replicates were added to what an earlier run measured of it.
+    FailedLater,
 }

@@ -140,6 +140,19 @@ pub fn estimate_with_error(values: &[f64], error: f64) -> Option<LogEstimate> {
     })
 }
 
+/// How many values are far from all others: beyond [`STRAY_SPREADS`] spreads and [`STRAY_LOG`] from the median.
+pub fn strays(values: &[f64]) -> usize {
+    let Some(center) = median(values.iter().copied()) else {
+        return 0;
+    };
+    let distances = values.iter().map(|value| (value - center).abs());
+    // The median of the distances is 0.6745 standard deviations of normally distributed values.
+    let spread = median(distances.clone()).unwrap_or_default() / 0.6745;
+    distances
+        .filter(|&distance| distance > (STRAY_SPREADS * spread).max(STRAY_LOG))
+        .count()
+}
+
 /// What Student's t exceeds, in either direction, with the probability `error`.
 pub fn t_quantile(error: f64, degrees_of_freedom: usize) -> f64 {
     t_distribution(degrees_of_freedom).inverse_cdf(1.0 - error / 2.0)
@@ -169,6 +182,10 @@ pub fn survives_correction(p_values: &[f64]) -> Vec<bool> {
     survives
 }
 
+/// See [`strays`].
+const STRAY_SPREADS: f64 = 8.0;
+/// A quarter.
+const STRAY_LOG: f64 = 0.223;
 /// A regression counts as confirmed by fresh replicates up to this one-sided p-value.
 pub const CONFIRMATION_P: f64 = 0.05;
 
@@ -307,6 +324,15 @@ mod tests {
         let disturbed = estimate(&values).unwrap();
         assert_eq!(calm.center, disturbed.center);
         assert_eq!(calm.half_width, disturbed.half_width);
+    }
+
+    #[test]
+    fn what_is_far_from_all_others_is_counted() {
+        assert_eq!(strays(&[0.01, -0.02, 0.0, 0.69, 0.01, -0.01, 0.02, 0.7]), 2);
+        assert_eq!(strays(&[0.01, -0.02, 0.0, 0.1, 0.01]), 0);
+        // A spread this wide makes nothing odd.
+        assert_eq!(strays(&[0.3, -0.3, 0.2, -0.1, 0.5]), 0);
+        assert_eq!(strays(&[]), 0);
     }
 
     #[test]

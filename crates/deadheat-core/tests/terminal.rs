@@ -156,6 +156,7 @@ fn report() -> Report {
             fail_on: Vec::new(),
             benchmarks_root: Some("bench".to_owned()),
             benchmarks_from: "head".to_owned(),
+            functions: None,
             keyword: None,
             all: false,
             profile: false,
@@ -170,6 +171,7 @@ fn report() -> Report {
             processor: None,
             cores: 2,
             pinned_core: Some(1),
+            later_cores: Vec::new(),
         },
         python: Some(PerSide::new(python.clone(), python)),
         target_functions: vec![

@@ -145,7 +145,9 @@ pub(crate) struct CompareArgs {
     #[arg(
         long = "continue",
         value_name = "R.json",
-        conflicts_with_all = ["refs", "working_tree", "functions", "all", "replicates"]
+        conflicts_with_all = [
+            "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root"
+        ]
     )]
     pub(crate) continued: Option<PathBuf>,
     /// Also profile every function of the project, base against head (by the standard library's cProfile)

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{
-    Comparison, PerSide, Revision, Side, TargetFunction, Verdict, Warning, WarningCode,
-};
+use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose};
-use deadheat_core::report::{self, Plan, Python, Report, Selection, SelectionRule};
+use deadheat_core::report::{self, Plan, Python, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::benchmarks;
 use crate::changes::{self, Differences};
-use crate::conditions::{Conditions, Observed};
+use crate::conditions::Conditions;
 use crate::config::Config;
+use crate::confirmation;
+use crate::continued;
 use crate::cores::{Cores, Pinning};
 use crate::draft::{Draft, conclude};
 use crate::environment;
@@ -25,7 +25,7 @@ use crate::files;
 use crate::git::{Git, TreeEntry, Untracked};
 use crate::interpreter::{Candidates, Interpreter};
 use crate::interrupt::Interrupt;
-use crate::measure::{self, Rounds, Stopping};
+use crate::measure::{self, Stopping};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
@@ -45,8 +45,6 @@ use crate::workspace::{self, Kept, Workspace};
 /// What measuring may take where nothing else is said.
 const BUDGET_PER_BENCHMARK: Duration = Duration::from_secs(5);
 const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
-/// Makes another seed of a seed.
-const CONFIRMATION: u64 = 0x636f_6e66_6972_6d21;
 /// What most verdicts take, for the estimate of `--dry-run`.
 const USUAL_REPLICATES: u32 = 10;
 
@@ -87,6 +85,12 @@ pub(crate) fn run(
             if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
                 && !options.outputs.json.is_empty()
             {
+                if let Some(earlier) = options.continued.as_deref() {
+                    // What it holds is not lost with this run.
+                    let warnings = std::mem::take(&mut draft.report.warnings);
+                    draft.report = earlier.clone();
+                    draft.report.warnings.extend(warnings);
+                }
                 draft.report.partial = failure.exit == Exit::StoppedEarly;
                 draft.warn(
                     WarningCode::NothingMeasured,
@@ -148,6 +152,9 @@ impl Setting<'_> {
             implementation: interpreter.implementation.clone(),
             pytest: interpreter.pytest.clone(),
         };
+        if let Some(earlier) = self.options.continued.as_deref() {
+            continued::check_same(earlier, &python, self.options.pinning != Pinning::Off)?;
+        }
         draft.report.python = Some(PerSide::new(python.clone(), python));
         let root = self.benchmarks_root(&project, &files)?;
         progress.detail(&format!(
@@ -272,7 +279,7 @@ impl Setting<'_> {
                 logs: workspace.logs(),
                 started: 0,
                 starting: Vec::new(),
-                observed: Observed::default(),
+                conditions: Conditions::default(),
                 interrupt: self.interrupt.clone(),
             },
         };
@@ -302,7 +309,10 @@ impl Setting<'_> {
         let mut collections = stage.collect(&Side::BOTH).into_iter();
         let shared = PerSide::try_from_fn(|side| {
             let collection = collections.next().expect("one for each side");
-            collection.map_err(|problem| self.explain(problem.into_error(side), project))
+            collection.map_err(|problem| match self.go_on() {
+                Ok(()) => self.explain(problem.into_error(side), project),
+                Err(ended) => ended.into(),
+            })
         })?;
         let collecting = collecting.elapsed();
         draft.report.python = Some(shared.as_ref().map(|collection| Python {
@@ -368,14 +378,13 @@ impl Setting<'_> {
                 None
             }
         };
-        let earlier = self.earlier(stopping.sampling);
+        let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
         let counts = earlier.values().map(|rounds| rounds.replicates.len());
         let schedule = Schedule {
             earlier: counts.max().unwrap_or_default(),
             ..self.schedule(exactly, draft)
         };
-        let conditions = Conditions::begin(&stage.launcher.cores);
-        stage.launcher.observed = Observed::default();
+        stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
         let measured = measure::measure(
             &schedule,
             stopping,
@@ -387,98 +396,42 @@ impl Setting<'_> {
                 progress.measuring(event);
             },
         )?;
-        draft
-            .report
-            .warnings
-            .extend(conditions.warnings(&stage.launcher.observed));
+        draft.report.warnings.extend(stage.launcher.conditions.warnings());
+        let machine = &mut draft.report.machine;
+        machine.later_cores.clone_from(&stage.launcher.cores.later);
         let replicate_time = measured.replicate_time;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && measured.newly > 0 && !self.options.all {
             return Err(not_imported());
         }
         let mut exit = conclude(draft, runnable, measured, &base_own);
+        if let Some(earlier) = self.options.continued.as_deref() {
+            let report = &mut draft.report;
+            let is_gated = !report.settings.fail_on.is_empty();
+            continued::carry_confirmations(earlier, &mut report.comparisons, is_gated);
+            report.summary.counts = report::count(&report.comparisons, &report.missing);
+        }
         if self.options.task == Task::Noise {
             self.add_noise(draft, replicate_time);
             tidy(draft);
             return Ok(exit);
         }
         if exit == Exit::Done {
-            exit = self.confirm(draft, &mut stage, progress)?;
+            exit = confirmation::confirm(draft, &mut stage, self.schedule(None, draft), progress)?;
         }
         tidy(draft);
         if exit == Exit::Done {
-            exit = self.explain_by_function(draft, &mut stage, checkouts, progress)?;
+            exit = self.explain_by_function(draft, &mut stage, checkouts, replicate_time, progress)?;
         }
-        let failing = failing(draft);
-        if exit == Exit::Done && !failing.is_empty() {
+        let failing = confirmation::failing(&draft.report);
+        if !failing.is_empty() {
             progress.finish();
             output::print_note(&format!("--fail-on regression: slower: {}", failing.join(", ")));
-            return Ok(Exit::GateFailed);
-        }
-        Ok(exit)
-    }
-
-    /// Measures again what would fail a gate: in fresh replicates, as many as decided the first time.
-    fn confirm(&self, draft: &mut Draft, stage: &mut Stage, progress: &mut Progress) -> anyhow::Result<Exit> {
-        let failing = failing(draft);
-        if failing.is_empty() {
-            return Ok(Exit::Done);
-        }
-        progress.step("measuring again what became slower");
-        let rows = draft.report.comparisons.iter();
-        let counts = rows
-            .filter(|row| failing.contains(&row.benchmark))
-            .map(|row| row.replicates.len());
-        let count = counts.max().unwrap_or_default();
-        let schedule = Schedule {
-            // Other processes with other hash seeds than the first time.
-            seed: draft.report.seed ^ CONFIRMATION,
-            ..self.schedule(Some(count), draft)
-        };
-        let exactly = Stopping {
-            sampling: Sampling::Exactly(count),
-            ..self.stopping(draft, failing.len())
-        };
-        let mut again = measure::measure(
-            &schedule,
-            exactly,
-            BTreeMap::new(),
-            &stage.briefing,
-            &failing,
-            &mut stage.launcher,
-            &mut |event| progress.passing("measuring again", event),
-        )?;
-        let report = &mut draft.report;
-        let mut unconfirmed = Vec::new();
-        for row in report
-            .comparisons
-            .iter_mut()
-            .filter(|row| failing.contains(&row.benchmark))
-        {
-            let fresh = again
-                .benchmarks
-                .remove(&row.benchmark)
-                .unwrap_or_default()
-                .replicates;
-            report::confirm(row, fresh);
-            if row.verdict != Verdict::Regressed {
-                unconfirmed.push(row.benchmark.clone());
+            if exit == Exit::Done {
+                return Ok(Exit::GateFailed);
             }
         }
-        report.summary.counts = report::count(&report.comparisons, &report.missing);
-        for benchmark in unconfirmed {
-            report.warnings.push(Warning {
-                code: WarningCode::NotConfirmed,
-                message: "it looked slower, and not again in fresh replicates".to_owned(),
-                hint: Some("something disturbed one of the two measurements: run it once more".to_owned()),
-                benchmark: Some(benchmark),
-            });
-        }
-        if again.stopped.is_some() {
-            report.partial = true;
-            return Ok(Exit::StoppedEarly);
-        }
-        Ok(Exit::Done)
+        Ok(exit)
     }
 
     /// The benchmarks that are measured, by what they run.
@@ -530,8 +483,16 @@ impl Setting<'_> {
             missing,
             warnings,
         } = selection::select(self.options, differences, targets, reach.as_ref(), runnable);
+        let benchmarks = match self.options.continued.as_deref() {
+            Some(earlier) => continued::selection(earlier),
+            None => benchmarks,
+        };
         draft.report.selection = selection;
         draft.report.missing.extend(missing);
+        draft
+            .report
+            .missing
+            .retain(|row| !benchmarks.contains(&row.benchmark));
         draft.report.warnings.extend(warnings);
         Ok(benchmarks)
     }
@@ -542,15 +503,23 @@ impl Setting<'_> {
         draft: &mut Draft,
         stage: &mut Stage,
         checkouts: PerSide<&Path>,
+        replicate_time: Duration,
         progress: &mut Progress,
     ) -> anyhow::Result<Exit> {
         let mut exit = Exit::Done;
+        let pairs = profile::replicates_for(self.options.sampling, replicate_time);
         if !draft.report.target_functions.is_empty() {
             progress.step("profiling the changed functions");
             let watched: Vec<&TargetFunction> = draft.report.target_functions.iter().collect();
             let briefing = stage.tracing(TracePurpose::Profile, &watched);
-            let (replicates, ended) =
-                self.record::<ProfileSample>("the breakdown by function", draft, stage, &briefing, progress)?;
+            let (replicates, ended) = self.record::<ProfileSample>(
+                "the breakdown by function",
+                pairs,
+                draft,
+                stage,
+                &briefing,
+                progress,
+            )?;
             exit = ended;
             let report = &mut draft.report;
             report::explain(
@@ -565,6 +534,7 @@ impl Setting<'_> {
             let briefing = stage.tracing(TracePurpose::Survey, &[]);
             let (recorded, ended) = self.record::<SurveySample>(
                 "the profile of every function",
+                pairs,
                 draft,
                 stage,
                 &briefing,
@@ -587,6 +557,7 @@ impl Setting<'_> {
     fn record<S: Recorded>(
         &self,
         what: &str,
+        pairs: usize,
         draft: &mut Draft,
         stage: &mut Stage,
         briefing: &Briefing,
@@ -594,7 +565,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
         let rows = draft.report.comparisons.iter();
         let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
-        let schedule = self.schedule(Some(profile::replicates_for(self.options.sampling)), draft);
+        let schedule = self.schedule(Some(pairs), draft);
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
@@ -723,17 +694,6 @@ impl Setting<'_> {
         }
     }
 
-    /// What the report that is continued holds, by benchmark.
-    fn earlier(&self, sampling: Sampling) -> BTreeMap<String, Rounds> {
-        let rows = self
-            .options
-            .continued
-            .iter()
-            .flat_map(|report| &report.comparisons);
-        rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
-            .collect()
-    }
-
     fn budget(&self, benchmarks: usize) -> Duration {
         let configured = self.config.budget.map(Duration::from_secs_f64);
         self.options.budget.or(configured).unwrap_or_else(|| {
@@ -756,8 +716,13 @@ impl Setting<'_> {
     fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
         let now = Instant::now();
         let budget = self.budget(benchmarks);
-        // The rest is for the breakdown and the report.
-        let affordable = self.until.saturating_duration_since(now) * 3 / 4;
+        // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
+        let eighths = if draft.report.settings.fail_on.is_empty() {
+            6
+        } else {
+            3
+        };
+        let affordable = self.until.saturating_duration_since(now) * eighths / 8;
         Stopping {
             sampling: self.options.sampling,
             threshold: draft.report.settings.threshold(),
@@ -877,7 +842,7 @@ impl Setting<'_> {
         let profiled = if draft.report.target_functions.is_empty() {
             0
         } else {
-            profile::replicates_for(self.options.sampling)
+            profile::replicates_for(self.options.sampling, replicate)
         };
         let measuring = match self.options.sampling {
             Sampling::Exactly(count) => replicate * u32::try_from(count).unwrap_or(u32::MAX),
@@ -924,21 +889,6 @@ impl Setting<'_> {
         text.push_str("`deadheat clean` removes both worktrees");
         output::print_note(&text);
     }
-}
-
-/// The benchmarks that fail a gate.
-fn failing(draft: &Draft) -> Vec<String> {
-    let Report {
-        settings,
-        comparisons,
-        ..
-    } = &draft.report;
-    let fails = |row: &&Comparison| settings.fail_on.iter().any(|gate| gate.is_failed_by(row));
-    comparisons
-        .iter()
-        .filter(fails)
-        .map(|row| row.benchmark.clone())
-        .collect()
 }
 
 fn not_imported() -> anyhow::Error {

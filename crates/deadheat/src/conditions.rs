@@ -12,36 +12,7 @@ const STOLEN_SHARE: f64 = 0.02;
 /// By how much the core's frequency may fall before it is said.
 const FREQUENCY_FALL: f64 = 0.1;
 
-/// What is looked at each time that a process pair is ready, and the core has just worked.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Observed {
-    /// Processor time that our own processes used on other cores, in clock ticks.
-    pub(crate) ticks_elsewhere: u64,
-    pub(crate) frequencies_khz: Vec<u64>,
-}
-
-impl Observed {
-    pub(crate) fn frequency_of(&mut self, core: usize) {
-        self.frequencies_khz.extend(frequency_khz(core));
-    }
-
-    /// Of all workers that have ended.
-    pub(crate) fn own_ticks(&self) -> OwnTicks {
-        OwnTicks {
-            measuring: children_ticks()
-                .unwrap_or_default()
-                .saturating_sub(self.ticks_elsewhere),
-            spare: self.ticks_elsewhere,
-        }
-    }
-
-    /// Of a process that ran on another core until now.
-    pub(crate) fn started_elsewhere(&mut self, process: u32) {
-        self.ticks_elsewhere += process_ticks(process).unwrap_or_default();
-    }
-}
-
-/// The counters at one moment.
+/// The counters at one moment, or what was added to them in a time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {
     core: CoreTicks,
@@ -59,97 +30,142 @@ impl Counters {
             throttles: throttles(core).unwrap_or_default(),
         }
     }
+
+    fn add(&mut self, from: Counters, to: Counters) {
+        let since = |of: fn(&Counters) -> u64| of(&to).saturating_sub(of(&from));
+        self.core.all += since(|counters| counters.core.all);
+        self.core.busy += since(|counters| counters.core.busy);
+        self.core.stolen += since(|counters| counters.core.stolen);
+        self.children += since(|counters| counters.children);
+        self.throttles += since(|counters| counters.throttles);
+    }
 }
 
-/// A time of measuring.
-#[derive(Debug)]
+/// A time of measuring, on one core after another.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
-    /// None where nothing is pinned.
-    began: Option<(usize, Counters)>,
+    /// The core that is measured on, and its counters when that began; `None` where nothing is pinned.
+    present: Option<(usize, Counters)>,
+    earlier: Counters,
+    /// Processor time that our own processes used on other cores, in clock ticks.
+    ticks_elsewhere: u64,
+    /// Of the measuring core each time that it had just worked.
+    frequencies_khz: Vec<u64>,
 }
 
 impl Conditions {
     pub(crate) fn begin(cores: &Cores) -> Self {
         Conditions {
-            began: cores.measuring.map(|core| (core, Counters::now(core))),
+            present: cores.measuring.map(|core| (core, Counters::now(core))),
+            ..Conditions::default()
+        }
+    }
+
+    /// Goes on with the core that is measured on now. Every process that measured must have ended.
+    pub(crate) fn follow(&mut self, cores: &Cores) {
+        if let (Some((core, began)), Some(next)) = (self.present, cores.measuring)
+            && core != next
+        {
+            self.earlier.add(began, Counters::now(core));
+            self.present = Some((next, Counters::now(next)));
+        }
+    }
+
+    pub(crate) fn frequency_of(&mut self, core: usize) {
+        self.frequencies_khz.extend(frequency_khz(core));
+    }
+
+    /// Of a process that ran on another core until now.
+    pub(crate) fn started_elsewhere(&mut self, process: u32) {
+        self.ticks_elsewhere += process_ticks(process).unwrap_or_default();
+    }
+
+    /// Of all workers that have ended.
+    pub(crate) fn own_ticks(&self) -> OwnTicks {
+        OwnTicks {
+            measuring: children_ticks()
+                .unwrap_or_default()
+                .saturating_sub(self.ticks_elsewhere),
+            spare: self.ticks_elsewhere,
         }
     }
 
     /// What happened since the beginning; every process that measured must have ended.
-    pub(crate) fn warnings(&self, observed: &Observed) -> Vec<Warning> {
-        let Some((core, began)) = self.began else {
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let Some((core, began)) = self.present else {
             return Vec::new();
         };
+        let mut all = self.earlier;
+        all.add(began, Counters::now(core));
         let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
         let governor = governor.unwrap_or_default();
-        warnings_between(began, Counters::now(core), observed, governor.trim())
+        self.warnings_of(all, governor.trim())
     }
-}
 
-fn warnings_between(began: Counters, ended: Counters, observed: &Observed, governor: &str) -> Vec<Warning> {
-    let since = |of: fn(&Counters) -> u64| of(&ended).saturating_sub(of(&began));
-    let all = since(|counters| counters.core.all).max(1) as f64;
-    let stolen = since(|counters| counters.core.stolen) as f64 / all;
-    let busy = since(|counters| counters.core.busy) as f64 / all;
-    let ours = since(|counters| counters.children).saturating_sub(observed.ticks_elsewhere);
-    let foreign = busy - ours as f64 / all;
-    let mut warnings = Vec::new();
-    let mut warn = |code, message: String, hint: &str| {
-        warnings.push(Warning {
-            code,
-            message,
-            hint: Some(hint.to_owned()),
-            benchmark: None,
-        });
-    };
-    if foreign > FOREIGN_SHARE {
-        warn(
-            WarningCode::MachineBusy,
-            format!(
-                "something else used {:.0} % of the core that was measured on",
-                foreign * 100.0
-            ),
-            "stop what runs beside it, or choose another core with --cpu; intervals are wider than they could be",
-        );
-    }
-    if stolen > STOLEN_SHARE {
-        warn(
-            WarningCode::StolenTime,
-            format!(
-                "the hypervisor gave {:.0} % of the measuring core's time to other machines",
-                stolen * 100.0
-            ),
-            "a machine with processors of its own is quieter; intervals are wider than they could be",
-        );
-    }
-    let throttles = since(|counters| counters.throttles);
-    if throttles > 0 {
-        warn(
-            WarningCode::ThermalThrottling,
-            format!("the processor was too hot and slowed itself down {throttles} times"),
-            "let it cool, or take its highest frequency away for the time of the measurement",
-        );
-    }
-    let frequencies = &observed.frequencies_khz;
-    if let (Some(&lowest), Some(&highest)) = (frequencies.iter().min(), frequencies.iter().max())
-        && (lowest as f64) < (1.0 - FREQUENCY_FALL) * highest as f64
-    {
-        let ghz = |khz: u64| khz as f64 / 1e6;
-        let by = match governor {
-            "" => String::new(),
-            governor => format!(", as the governor `{governor}` lets it"),
+    fn warnings_of(&self, counters: Counters, governor: &str) -> Vec<Warning> {
+        let all = counters.core.all.max(1) as f64;
+        let ours = counters.children.saturating_sub(self.ticks_elsewhere);
+        // Time that was stolen counts as busy, too.
+        let foreign = counters.core.busy.saturating_sub(counters.core.stolen + ours) as f64 / all;
+        let stolen = counters.core.stolen as f64 / all;
+        let mut warnings = Vec::new();
+        let mut warn = |code, message: String, hint: &str| {
+            warnings.push(Warning {
+                code,
+                message,
+                hint: Some(hint.to_owned()),
+                benchmark: None,
+            });
         };
-        warn(
-            WarningCode::FrequencyScaling,
-            format!(
-                "the measuring core's frequency went from {:.1} down to {:.1} GHz at times{by}",
-                ghz(highest),
-                ghz(lowest)
-            ),
-            "the governor `performance`, mains power, or no turbo keep it steady; intervals are wider than they could be",
-        );
+        if foreign > FOREIGN_SHARE {
+            warn(
+                WarningCode::MachineBusy,
+                format!(
+                    "something else used {:.0} % of the core that was measured on",
+                    foreign * 100.0
+                ),
+                "stop what runs beside it, or choose another core with --cpu; intervals are wider than they could be",
+            );
+        }
+        if stolen > STOLEN_SHARE {
+            warn(
+                WarningCode::StolenTime,
+                format!(
+                    "the hypervisor gave {:.0} % of the measuring core's time to other machines",
+                    stolen * 100.0
+                ),
+                "a machine with processors of its own is quieter; intervals are wider than they could be",
+            );
+        }
+        let throttles = counters.throttles;
+        if throttles > 0 {
+            warn(
+                WarningCode::ThermalThrottling,
+                format!("the processor was too hot and slowed itself down {throttles} times"),
+                "let it cool, or take its highest frequency away for the time of the measurement",
+            );
+        }
+        let frequencies = &self.frequencies_khz;
+        if let (Some(&lowest), Some(&highest)) = (frequencies.iter().min(), frequencies.iter().max())
+            && (lowest as f64) < (1.0 - FREQUENCY_FALL) * highest as f64
+        {
+            let ghz = |khz: u64| khz as f64 / 1e6;
+            let by = match governor {
+                "" => String::new(),
+                governor => format!(", as the governor `{governor}` lets it"),
+            };
+            warn(
+                WarningCode::FrequencyScaling,
+                format!(
+                    "the measuring core's frequency went from {:.1} down to {:.1} GHz at times{by}",
+                    ghz(highest),
+                    ghz(lowest)
+                ),
+                "the governor `performance`, mains power, or no turbo keep it steady; intervals are wider than they could be",
+            );
+        }
+        warnings
     }
-    warnings
 }
 
 fn frequency_folder(core: usize) -> String {
@@ -190,16 +206,17 @@ mod tests {
     use super::*;
 
     fn codes(all: u64, busy: u64, stolen: u64, children: u64, throttles: u64) -> Vec<WarningCode> {
-        let observed = Observed {
+        let conditions = Conditions {
             ticks_elsewhere: 100,
             frequencies_khz: vec![3_400_000, 3_300_000],
+            ..Conditions::default()
         };
-        let ended = Counters {
+        let counters = Counters {
             core: CoreTicks { all, busy, stolen },
-            children: children + observed.ticks_elsewhere,
+            children: children + conditions.ticks_elsewhere,
             throttles,
         };
-        let warnings = warnings_between(Counters::default(), ended, &observed, "");
+        let warnings = conditions.warnings_of(counters, "");
         warnings.iter().map(|warning| warning.code).collect()
     }
 
@@ -207,19 +224,29 @@ mod tests {
     fn what_the_measured_processes_use_is_no_disturbance() {
         assert_eq!(codes(1_000, 980, 0, 970, 0), []);
         assert_eq!(codes(1_000, 980, 0, 800, 0), [WarningCode::MachineBusy]);
-        assert_eq!(codes(1_000, 900, 50, 890, 0), [WarningCode::StolenTime]);
+        assert_eq!(codes(1_000, 950, 100, 850, 0), [WarningCode::StolenTime]);
         assert_eq!(codes(1_000, 900, 0, 890, 3), [WarningCode::ThermalThrottling]);
         assert_eq!(codes(0, 0, 0, 0, 0), []);
     }
 
     #[test]
-    fn a_frequency_that_falls_is_named_with_its_governor() {
-        let observed = Observed {
-            frequencies_khz: vec![3_400_000, 3_400_000, 1_200_000],
-            ..Observed::default()
+    fn the_times_on_several_cores_add_up() {
+        let counters = |all, busy| Counters {
+            core: CoreTicks { all, busy, stolen: 0 },
+            ..Counters::default()
         };
-        let none = Counters::default();
-        let warnings = warnings_between(none, none, &observed, "powersave");
+        let mut sum = counters(50, 20);
+        sum.add(counters(1_000, 500), counters(1_100, 590));
+        assert_eq!((sum.core.all, sum.core.busy), (150, 110));
+    }
+
+    #[test]
+    fn a_frequency_that_falls_is_named_with_its_governor() {
+        let conditions = Conditions {
+            frequencies_khz: vec![3_400_000, 3_400_000, 1_200_000],
+            ..Conditions::default()
+        };
+        let warnings = conditions.warnings_of(Counters::default(), "powersave");
         let messages: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
         assert_eq!(
             messages,

@@ -23,6 +23,8 @@ pub(crate) struct Cores {
     /// Where the driver stays meanwhile.
     driver: Vec<usize>,
     last_look: Option<Look>,
+    /// Those that the measuring moved to.
+    pub(crate) later: Vec<usize>,
 }
 
 /// Processor time of the processes that are measured, in clock ticks since the beginning.
@@ -46,6 +48,7 @@ impl Cores {
             measuring: None,
             driver: Vec::new(),
             last_look: None,
+            later: Vec::new(),
         }
     }
 
@@ -82,6 +85,7 @@ impl Cores {
             measuring: Some(core),
             driver: if others.is_empty() { vec![core] } else { others },
             last_look: None,
+            later: Vec::new(),
         };
         // A container may list cores and refuse to pin to them.
         if !platform::pin_this_thread(&[core]) || !platform::pin_this_thread(&cores.driver) {
@@ -138,6 +142,9 @@ impl Cores {
         let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
         if platform::pin_this_thread(&driver) {
             (self.measuring, self.driver, self.last_look) = (Some(next), driver, None);
+            if !self.later.contains(&next) {
+                self.later.push(next);
+            }
         }
     }
 

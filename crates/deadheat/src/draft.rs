@@ -1,13 +1,14 @@
 //! The report as it grows, and what is concluded from what was measured.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES};
+use deadheat_core::stats::{self, CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 
 use crate::benchmarks;
 use crate::config::Config;
@@ -19,6 +20,10 @@ use crate::walk::StoppedBy;
 const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
 const BUSY_SHARE: f64 = 0.1;
+/// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
+/// word.
+const EXPENSIVE: Duration = Duration::from_secs(3);
+const EXPENSIVE_SHARE: f64 = 0.8;
 /// Samples shorter than this say little.
 const SHORT_SAMPLE_NS: u64 = 20_000;
 
@@ -53,6 +58,7 @@ impl Draft {
                     benchmarks_root: None,
                     benchmarks_from: "head".to_owned(),
                     keyword: options.keyword.clone(),
+                    functions: options.functions.clone(),
                     all: options.all,
                     profile: options.profile,
                     module_roots: Vec::new(),
@@ -66,6 +72,7 @@ impl Draft {
                     processor: processor_name(),
                     cores: std::thread::available_parallelism().map_or(1, usize::from),
                     pinned_core: None,
+                    later_cores: Vec::new(),
                 },
                 python: None,
                 target_functions: Vec::new(),
@@ -107,21 +114,26 @@ pub(crate) fn conclude(
     measured: Measured,
     base_own: &BTreeSet<String>,
 ) -> Exit {
+    let setup_share = 1.0 - measured.inside.as_secs_f64() / measured.replicate_time.as_secs_f64().max(1e-9);
     let report = &mut draft.report;
     let Measured {
         mut benchmarks,
         setbacks,
-        newly: _,
-        replicate_time: _,
+        newly,
+        replicate_time,
+        inside: _,
         project_modules,
         stopped,
         last_words,
     } = measured;
-    report.missing.extend(
-        setbacks
-            .into_iter()
-            .map(|setback| benchmarks::missing_after(setback, base_own)),
-    );
+    let mut failed_later = Vec::new();
+    for setback in setbacks {
+        if benchmarks.contains_key(&setback.benchmark) {
+            failed_later.push(setback);
+        } else {
+            report.missing.push(benchmarks::missing_after(setback, base_own));
+        }
+    }
     let known: BTreeSet<String> = report.missing.iter().map(|row| row.benchmark.clone()).collect();
     let mut rows = Vec::new();
     let mut short = 0;
@@ -139,21 +151,45 @@ pub(crate) fn conclude(
             continue;
         }
         let mut warnings = Vec::new();
+        let mut warn = |code, message: String, hint: &str| {
+            warnings.push(Warning {
+                code,
+                message,
+                hint: Some(hint.to_owned()),
+                benchmark: Some(benchmark.clone()),
+            });
+        };
+        if let Some(setback) = failed_later.iter().find(|setback| setback.benchmark == benchmark) {
+            let words = setback.message.lines().last().unwrap_or_default();
+            warn(
+                WarningCode::FailedLater,
+                format!("it failed while replicates were added: {words}"),
+                "what had been measured of it stands",
+            );
+        }
+        let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
+        if strays > 0 {
+            warn(
+                WarningCode::StrayReplicates,
+                format!(
+                    "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
+                    rounds.replicates.len()
+                ),
+                "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
+            );
+        }
         for side in Side::BOTH {
             let share = rounds.idle.get(side).share();
             if share > BUSY_SHARE {
-                warnings.push(Warning {
-                    code: WarningCode::IdleSideBusy,
-                    message: format!(
+                warn(
+                    WarningCode::IdleSideBusy,
+                    format!(
                         "{side} used the processor for {:.0} % of the time in which only {} should have run",
                         share * 100.0,
                         side.other()
                     ),
-                    hint: Some(
-                        "a background thread or a server of the benchmark distorts both times".to_owned(),
-                    ),
-                    benchmark: Some(benchmark.clone()),
-                });
+                    "a background thread or a server of the benchmark distorts both times",
+                );
             }
         }
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
@@ -192,7 +228,19 @@ pub(crate) fn conclude(
             Some("such times are mostly noise: give them more iterations, or raise --replicates"),
         );
     }
-    if measured_any && (project_modules.base == 0 || project_modules.head == 0) {
+    if setup_share > EXPENSIVE_SHARE && replicate_time > EXPENSIVE {
+        draft.warn(
+            WarningCode::ExpensiveSetup,
+            &format!(
+                "of the {:.1} s that each replicate took, starting and setting up took {:.1} s: its fixtures are set up \
+                 anew in every process pair",
+                replicate_time.as_secs_f64(),
+                replicate_time.as_secs_f64() * setup_share
+            ),
+            Some("a larger --budget, fewer benchmarks with -k, or a cheaper fixture gives more replicates"),
+        );
+    }
+    if newly > 0 && measured_any && (project_modules.base == 0 || project_modules.head == 0) {
         draft.warn(
             WarningCode::ProjectNotImported,
             "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \

@@ -11,6 +11,8 @@ mod cli;
 mod compare;
 mod conditions;
 mod config;
+mod confirmation;
+mod continued;
 mod cores;
 mod demo;
 mod draft;

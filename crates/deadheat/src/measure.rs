@@ -50,6 +50,8 @@ pub(crate) struct Measured {
     pub(crate) newly: u32,
     /// What a replicate took, on average.
     pub(crate) replicate_time: Duration,
+    /// The part of it in which benchmarks were measured.
+    pub(crate) inside: Duration,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
@@ -71,6 +73,7 @@ pub(crate) struct Rounds {
     estimate: Option<LogEstimate>,
     /// How many replicates there were then.
     looked_at: usize,
+    of_earlier_run: bool,
     /// Of this run.
     inside: Duration,
     visits: u32,
@@ -82,6 +85,11 @@ impl Rounds {
         let mut rounds = Rounds {
             replicates: comparison.replicates.clone(),
             looks: comparison.looks.saturating_sub(1),
+            of_earlier_run: true,
+            // Until it is known better.
+            replicate_seconds: comparison
+                .to_settle
+                .map_or(0.0, |needed| needed.seconds / needed.replicates.max(1) as f64),
             ..Rounds::default()
         };
         rounds.look(sampling);
@@ -140,8 +148,10 @@ pub(crate) fn measure(
     let walked = walk(schedule, briefing, benchmarks, launch, &mut timing, listen)?;
     let startup = timing.startup();
     let replicate_time = timing.started.elapsed() / timing.replicates.max(1);
+    let inside = timing.inside() / timing.replicates.max(1);
     let mut benchmarks = timing.benchmarks;
-    benchmarks.retain(|benchmark, _| !walked.lost.contains(benchmark));
+    // What an earlier run measured is not lost with this one.
+    benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !walked.lost.contains(benchmark));
     for rounds in benchmarks.values_mut() {
         let count = rounds.replicates.len();
         if count > rounds.looked_at {
@@ -156,6 +166,7 @@ pub(crate) fn measure(
         newly: benchmarks.values().map(|rounds| rounds.visits).sum(),
         benchmarks,
         replicate_time,
+        inside,
         project_modules: walked.project_modules,
         stopped: walked.stopped,
         last_words: walked.last_words,
@@ -175,8 +186,11 @@ struct Timing {
 impl Timing {
     /// What starting the processes of a replicate took, on average.
     fn startup(&self) -> Duration {
-        let inside: Duration = self.benchmarks.values().map(|rounds| rounds.inside).sum();
-        self.started.elapsed().saturating_sub(inside) / self.replicates.max(1)
+        self.started.elapsed().saturating_sub(self.inside()) / self.replicates.max(1)
+    }
+
+    fn inside(&self) -> Duration {
+        self.benchmarks.values().map(|rounds| rounds.inside).sum()
     }
 
     /// Whether there is no time for another replicate as long as the last one.
@@ -338,7 +352,7 @@ fn rounds(
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
         rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head));
         if both.share_a_core() && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once()) {
-            let pairs = (0..rounds).map(|round| sample_at_once(both, Order::of_round(round)));
+            let pairs = (0..rounds).map(|round| sample_at_once(both, both.order_of_round(round)));
             return Ok((Clock::Processor, pairs.collect::<Result<_, _>>()?));
         }
     }
@@ -346,7 +360,7 @@ fn rounds(
     // How long each side has waited for the other since its own last turn.
     let mut waited = PerSide::new(0, 0);
     while pairs.len() < rounds {
-        let order = Order::of_round(pairs.len());
+        let order = both.order_of_round(pairs.len());
         let mut round_wall_ns = 0;
         let mut turn = |side: Side| -> Result<Sample, Trouble> {
             let Taken {

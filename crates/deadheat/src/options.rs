@@ -1,12 +1,13 @@
 //! What was meant: no strings left to parse, every choice a value of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::report::{Gate, Report};
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
+use crate::continued;
 use crate::cores::Pinning;
 use crate::failure::Failure;
 use crate::revisions::RefsAsked;
@@ -138,7 +139,7 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
-        let continued = args.continued.as_deref().map(stored_report).transpose()?;
+        let continued = args.continued.as_deref().map(continued::load).transpose()?;
         let mut options = CompareOptions {
             refs: RefsAsked {
                 names: args.refs,
@@ -172,8 +173,11 @@ impl CompareOptions {
         ];
         self.seed = Some(report.seed);
         self.all = settings.all;
+        self.functions.clone_from(&settings.functions);
+        self.benchmarks_root.clone_from(&settings.benchmarks_root);
+        self.inject.clone_from(&settings.injected);
         self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
-        self.keyword = self.keyword.take().or_else(|| settings.keyword.clone());
+        self.keyword.clone_from(&settings.keyword);
         self.continued = Some(Box::new(report));
     }
 
@@ -219,35 +223,6 @@ impl CompareOptions {
             outputs: Outputs::new(&args.output, &args.report)?,
         })
     }
-}
-
-/// A report that replicates can be added to.
-fn stored_report(path: &Path) -> Result<Report, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("--continue: `{shown}` cannot be read: {error}")))?;
-    let report: Report = serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!("--continue: `{shown}` is no report of deadheat: {error}"))
-    })?;
-    let refuse = |why: &str, hint: &str| {
-        Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint.to_owned()))
-    };
-    if report.comparisons.is_empty() {
-        return refuse("holds no measurement", "measure it from the beginning");
-    }
-    if report.revisions.head.dirty {
-        return refuse(
-            "compares uncommitted code, which may have changed since",
-            "commit it, and compare the commits",
-        );
-    }
-    if let Sampling::Exactly(count) = report.settings.sampling() {
-        return refuse(
-            &format!("has exactly {count} replicates, and its one look has spent the whole error rate"),
-            "measure again, without --replicates or with more of them",
-        );
-    }
-    Ok(report)
 }
 
 #[cfg(test)]

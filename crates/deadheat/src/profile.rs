@@ -2,17 +2,22 @@
 //! sides in turn, in several process pairs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::model::{PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::FEWEST_REPLICATES;
 
+use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
 use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
 
 /// Process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
+/// What the pass should not take much longer than.
+const USUAL_LIMIT: Duration = Duration::from_secs(60);
 /// A sample is this long, or one iteration where that takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
@@ -20,12 +25,14 @@ const ROUNDS: usize = 4;
 /// Where a round takes longer than this there are two, one in each order.
 const LONG_ROUND_NS: f64 = 300e6;
 
-/// The process pairs of the pass: never more than those that decided.
-pub(crate) fn replicates_for(sampling: Sampling) -> usize {
-    match sampling {
+/// The process pairs of the pass: never more than those that decided, and fewer where one takes long.
+pub(crate) fn replicates_for(sampling: Sampling, one_takes: Duration) -> usize {
+    let most = match sampling {
         Sampling::Exactly(timed) => REPLICATES.min(timed),
         Sampling::UntilSettled => REPLICATES,
-    }
+    };
+    let affordable = USUAL_LIMIT.as_secs_f64() / one_takes.as_secs_f64().max(1e-9);
+    most.min((affordable as usize).max(FEWEST_REPLICATES))
 }
 
 /// What one sample recorded, whatever watched.
@@ -134,7 +141,15 @@ pub(crate) fn record<S: Recorded>(
             });
             (problem, walked.stopped)
         }
-        Err(error) => (Some(error.downcast::<CannotTrace>()?.0), None),
+        // What goes wrong here takes no verdict away.
+        Err(error) => match error.downcast::<CannotTrace>() {
+            Ok(CannotTrace(why)) => (Some(why), None),
+            Err(error) => match error.downcast::<Failure>() {
+                Ok(failure) if failure.exit == Exit::NothingMeasured => (Some(failure.message), None),
+                Ok(failure) => return Err(failure.into()),
+                Err(error) => return Err(error),
+            },
+        },
     };
     Ok(Profiles {
         replicates: recording.replicates,
@@ -178,7 +193,7 @@ impl<S: Recorded> Visit for Recording<S> {
         }
         let mut samples = PerSide::new(Vec::new(), Vec::new());
         for round in 0..rounds {
-            for side in Order::of_round(round).sides() {
+            for side in both.order_of_round(round).sides() {
                 let count = *iterations.get(side);
                 // Warm as the timed samples are: the other side had the core's caches.
                 samples.get_mut(side).push(sample(both, side, count / 4, count)?);

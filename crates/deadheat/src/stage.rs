@@ -6,7 +6,7 @@ use std::time::Instant;
 use deadheat_core::model::{PerSide, Side, TargetFunction};
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
-use crate::conditions::Observed;
+use crate::conditions::Conditions;
 use crate::cores::{Cores, Pinning};
 use crate::interrupt::Interrupt;
 use crate::session::{Briefing, Collection, Launch, NotReady, Session};
@@ -21,24 +21,25 @@ pub(crate) struct Launcher {
     pub(crate) started: usize,
     /// Processes that are not ready yet.
     pub(crate) starting: Vec<u32>,
-    pub(crate) observed: Observed,
+    pub(crate) conditions: Conditions,
     pub(crate) interrupt: Interrupt,
 }
 
 impl Launch for Launcher {
     fn replicate_begins(&mut self) {
-        self.cores.look_again(self.pinning, self.observed.own_ticks());
+        self.cores.look_again(self.pinning, self.conditions.own_ticks());
+        self.conditions.follow(&self.cores);
     }
 
     fn all_are_ready(&mut self) {
         for (position, process) in self.starting.drain(..).enumerate() {
             if position > 0 && self.cores.spare() != self.cores.measuring {
-                self.observed.started_elsewhere(process);
+                self.conditions.started_elsewhere(process);
             }
             self.cores.move_to_measuring_core(process);
         }
         if let Some(core) = self.cores.measuring {
-            self.observed.frequency_of(core);
+            self.conditions.frequency_of(core);
         }
     }
 

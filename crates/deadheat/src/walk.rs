@@ -159,11 +159,17 @@ struct Walk<'a> {
 pub(crate) struct Both<'a> {
     schedule: &'a Schedule,
     sessions: &'a mut PerSide<Option<Session>>,
+    replicate: usize,
 }
 
 impl Both<'_> {
     pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, Trouble> {
         ask(self.schedule, open_session(self.sessions, side), side, request)
+    }
+
+    /// The sides' turns in a round. Who comes first alternates between replicates, too: there may be a single round.
+    pub(crate) fn order_of_round(&self, round: usize) -> Order {
+        Order::of_round(self.schedule.earlier + self.replicate + round)
     }
 
     /// Whether both sides run on one core, and on no other.
@@ -397,6 +403,7 @@ impl Walk<'_> {
             let mut both = Both {
                 schedule: self.schedule,
                 sessions,
+                replicate: self.replicate,
             };
             match visit.inside(&mut both, benchmark, PerSide::new(base, head)) {
                 Ok(found) => finding = Some(found),
@@ -421,6 +428,7 @@ impl Walk<'_> {
             let mut both = Both {
                 schedule: self.schedule,
                 sessions,
+                replicate: self.replicate,
             };
             if let Err(trouble) = visit.left(&mut both, benchmark, seed, finding) {
                 troubles.push(trouble.unless_end()?);

@@ -61,6 +61,9 @@ pub struct Settings {
     pub benchmarks_root: Option<String>,
     pub benchmarks_from: String,
     pub keyword: Option<String>,
+    /// The functions that were asked for, instead of those that changed.
+    #[serde(default)]
+    pub functions: Option<String>,
     pub all: bool,
     pub profile: bool,
     pub module_roots: Vec<String>,
@@ -103,6 +106,9 @@ pub struct Machine {
     pub cores: usize,
     /// The core that both sides ran on.
     pub pinned_core: Option<usize>,
+    /// Those that they moved to together, because others used that one.
+    #[serde(default)]
+    pub later_cores: Vec<usize>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,21 +302,22 @@ pub fn judge(
     (comparisons, total, geometric_mean)
 }
 
-/// Adds what fresh replicates say of a regression, and takes the verdict back where they do not show it.
-pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) {
-    let ratios = stats::log_ratios(&replicates);
-    let estimate = stats::estimate(&ratios);
-    let p_value = estimate.map_or(1.0, |estimate| estimate.p_of_no_regression());
+/// Adds what fresh replicates say of a regression, and takes the verdict back where they do not show it. Returns whether
+/// it was confirmed; `None` where there are too few replicates to say anything, and the verdict stands.
+pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Option<bool> {
+    let estimate = stats::estimate(&stats::log_ratios(&replicates))?;
+    let p_value = estimate.p_of_no_regression();
     let confirmed = p_value <= stats::CONFIRMATION_P;
     if !confirmed {
-        (comparison.verdict, comparison.reason) = (Verdict::Inconclusive, Some(Reason::NotConfirmed));
+        comparison.take_back();
     }
-    comparison.confirmation = estimate.map(|estimate| Confirmation {
+    comparison.confirmation = Some(Confirmation {
         estimate: estimate.to_estimate(),
         p_value,
         confirmed,
         replicates,
     });
+    Some(confirmed)
 }
 
 fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {

@@ -9,7 +9,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::units::signed_percent;
 use super::{Judged, Report, SelectionRule, duration, speedup};
-use crate::model::{Estimate, Missing, MissingReason, TargetFunction, ToSettle, Verdict, Warning};
+use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,11 @@ impl Page {
 
     fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            Some(core) => format!(", both sides on core {core}"),
+            Some(core) => {
+                let later = report.machine.later_cores.iter();
+                let later: String = later.map(|core| format!(", later {core}")).collect();
+                format!(", both sides on core {core}{later}")
+            }
             None if report.comparisons.is_empty() => String::new(),
             None => ", not pinned".to_owned(),
         };
@@ -438,29 +442,37 @@ fn replicates_of(report: &Report) -> String {
 fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
-        rows.filter(|row| row.verdict == Verdict::Inconclusive)
+        rows.filter(|row| row.verdict == Verdict::Inconclusive && row.reason != Some(Reason::NotConfirmed))
     };
+    let unconfirmed = report.comparisons.iter();
+    let unconfirmed = unconfirmed
+        .filter(|row| row.reason == Some(Reason::NotConfirmed))
+        .count();
     let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
     let hopeless = open().count() - needs.len();
     let seconds: f64 = needs.iter().map(|needed| needed.seconds).sum();
     let more = needs.iter().map(|needed| needed.replicates).max();
     let settles = more.map(|replicates| {
-        format!(
-            "about {replicates} more replicates ({}) would settle {}",
-            duration(seconds * 1e9),
-            if hopeless == 0 {
-                "it".to_owned()
-            } else {
-                format!("{} of them", needs.len())
-            },
-        )
+        let time = if seconds > 0.0 {
+            format!(" ({})", duration(seconds * 1e9))
+        } else {
+            String::new()
+        };
+        let what = if hopeless == 0 {
+            "it".to_owned()
+        } else {
+            format!("{} of them", needs.len())
+        };
+        format!("about {replicates} more replicates{time} would settle {what}")
     });
+    let unconfirmed =
+        (unconfirmed > 0).then(|| format!("{unconfirmed} looked slower, and not again in fresh replicates"));
     let stays = (hopeless > 0).then(|| {
         format!(
             "{hopeless} too near to the threshold, or too noisy here, for any reasonable number of replicates"
         )
     });
-    let parts: Vec<String> = settles.into_iter().chain(stays).collect();
+    let parts: Vec<String> = settles.into_iter().chain(stays).chain(unconfirmed).collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
 }
 

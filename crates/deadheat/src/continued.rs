@@ -1,0 +1,144 @@
+//! `--continue`: a stored report that replicates are added to. Only what was measured in the same way may be added up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use deadheat_core::model::{Comparison, MissingReason, Reason, Verdict};
+use deadheat_core::report::{Python, Report, SCHEMA_VERSION};
+use deadheat_core::sequential::Sampling;
+
+use crate::failure::Failure;
+use crate::measure::Rounds;
+
+/// A report that replicates can be added to.
+pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("--continue: `{shown}` cannot be read: {error}")))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("--continue: `{shown}` is no report of deadheat: {error}"))
+    })?;
+    match objection(&report) {
+        Some((why, hint)) => Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint)),
+        None => Ok(report),
+    }
+}
+
+/// Why nothing can be added to a report, and what to do instead.
+fn objection(report: &Report) -> Option<(String, &'static str)> {
+    let again = "measure it from the beginning";
+    let threshold = report.settings.threshold_percent;
+    if report.schema_version != SCHEMA_VERSION || report.tool_version != env!("CARGO_PKG_VERSION") {
+        return Some((
+            format!(
+                "was written by deadheat {}, and this is {}",
+                report.tool_version,
+                env!("CARGO_PKG_VERSION")
+            ),
+            again,
+        ));
+    }
+    if report.comparisons.is_empty() {
+        return Some(("holds no measurement".to_owned(), again));
+    }
+    if !(threshold.is_finite() && threshold > 0.0 && report.comparisons.iter().all(is_sound)) {
+        return Some(("is damaged: it holds what cannot be measured".to_owned(), again));
+    }
+    if report.revisions.head.dirty {
+        return Some((
+            "compares uncommitted code, which may have changed since".to_owned(),
+            "commit it, and compare the commits",
+        ));
+    }
+    if let Sampling::Exactly(count) = report.settings.sampling() {
+        return Some((
+            format!("has exactly {count} replicates, and its one look has spent the whole error rate"),
+            "measure again, without --replicates or with more of them",
+        ));
+    }
+    None
+}
+
+fn is_sound(comparison: &Comparison) -> bool {
+    let replicates = &comparison.replicates;
+    let seeds: BTreeSet<u32> = replicates.iter().map(|replicate| replicate.seed).collect();
+    let mut pairs = replicates.iter().flat_map(|replicate| &replicate.pairs);
+    let is_measured = |sample: &deadheat_core::model::Sample| sample.elapsed_ns > 0 && sample.iterations > 0;
+    seeds.len() == replicates.len()
+        && replicates.iter().all(|replicate| !replicate.pairs.is_empty())
+        && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
+}
+
+/// Refuses what would mix two things: another interpreter, another machine, pinned and not pinned.
+pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> Result<(), Failure> {
+    let refuse = |what: String, hint: String| {
+        Err(Failure::usage(format!(
+            "--continue: the report was measured {what}: the two cannot be added up"
+        ))
+        .hint(hint))
+    };
+    if let Some(then) = earlier.python.as_ref().map(|python| &python.head) {
+        let words = |python: &Python| {
+            format!(
+                "{} {}, pytest {}",
+                python.implementation, python.version, python.pytest
+            )
+        };
+        if words(then) != words(python) {
+            return refuse(
+                format!("with {}, and this is {}", words(then), words(python)),
+                format!("name the same interpreter: --python {}", then.path),
+            );
+        }
+    }
+    match (earlier.machine.pinned_core.is_some(), is_pinned) {
+        (false, true) => refuse(
+            "without a core of its own".to_owned(),
+            "continue with --no-pin, too".to_owned(),
+        ),
+        (true, false) => refuse(
+            "on a core of its own".to_owned(),
+            "continue without --no-pin".to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What was measured, by benchmark.
+pub(crate) fn rounds(earlier: Option<&Report>, sampling: Sampling) -> BTreeMap<String, Rounds> {
+    let rows = earlier.into_iter().flat_map(|report| &report.comparisons);
+    rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
+        .collect()
+}
+
+/// The benchmarks that go on: those that have numbers, and those that the earlier run had no time for.
+pub(crate) fn selection(earlier: &Report) -> Vec<String> {
+    let measured = earlier.comparisons.iter().map(|row| &row.benchmark);
+    let unfinished = earlier.missing.iter();
+    let unfinished = unfinished
+        .filter(|row| row.reason == MissingReason::Unfinished)
+        .map(|row| &row.benchmark);
+    measured.chain(unfinished).cloned().collect()
+}
+
+/// A regression that fresh replicates did not show does not come back because the first ones are read again; only a
+/// confirmation of more replicates brings it back.
+pub(crate) fn carry_confirmations(earlier: &Report, comparisons: &mut [Comparison], is_gated: bool) {
+    for row in comparisons {
+        let Some(then) = earlier
+            .comparisons
+            .iter()
+            .find(|then| then.benchmark == row.benchmark)
+        else {
+            continue;
+        };
+        let is_confirmed_anew = is_gated && row.replicates.len() > then.replicates.len();
+        if is_confirmed_anew || then.confirmation.is_none() {
+            continue;
+        }
+        row.confirmation = then.confirmation.clone();
+        if then.reason == Some(Reason::NotConfirmed) && row.verdict == Verdict::Regressed {
+            row.take_back();
+        }
+    }
+}
