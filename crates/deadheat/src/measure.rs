@@ -18,6 +18,9 @@ const SAMPLE_NS: u64 = 300_000;
 /// Before each sample one call in this many is made without being timed: the other side had the core's caches.
 const WARMUP_SHARE: u64 = 4;
 const MOST_ROUNDS: usize = 100;
+/// Where the first calls differ as clearly as this, fewer rounds tell as much as anybody asks.
+const CLEAR_RATIO: f64 = 1.5;
+const ROUNDS_OF_CLEAR: usize = 40;
 /// What the rounds of one benchmark may take in one replicate before there are fewer of them...
 const ROUNDS_NS: u64 = 300_000_000;
 /// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
@@ -351,6 +354,10 @@ fn rounds(
         }
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
         rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head));
+        let ratio = costs.base.ns / costs.head.ns;
+        if ratio.max(1.0 / ratio) > CLEAR_RATIO {
+            rounds = rounds.min(ROUNDS_OF_CLEAR);
+        }
         if both.share_a_core() && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once()) {
             let pairs = (0..rounds).map(|round| sample_at_once(both, both.order_of_round(round)));
             return Ok((Clock::Processor, pairs.collect::<Result<_, _>>()?));
