@@ -23,12 +23,14 @@ check: $(VENV)/tools ## formatting and lints
 bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
 	$(BIN)/python bench
 
-evidence: $(VENV)/installed ## how often verdicts are wrong: records for about 50 minutes, goes on where it stopped, writes docs/evidence.md
+evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md
 	$(BIN)/python bench/lab/record.py target/lab-bank
+	$(BIN)/python bench/lab/peers.py target/lab-bank
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
 
 evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
+	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 
 clean: ## remove what the other targets made

@@ -7,6 +7,7 @@ import argparse
 import collections
 import glob
 import gzip
+import itertools
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
+import peers  # noqa: E402
 import project  # noqa: E402
 
 # Seconds of rounds that a comparison may take, and the threshold.
@@ -39,13 +41,15 @@ def main():
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
     outcomes = replay(sequences(parts))
-    text = page(parts, outcomes)
+    live = peers.rounds(arguments.bank)
+    text = page(parts, outcomes, live)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
     with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
         file.write(plot(outcomes))
     # Without a date in its head, the same bank gives the same file.
-    packed = gzip.compress(json.dumps(parts, separators=(",", ":")).encode(), mtime=0)
+    bank = {"parts": parts, "live": live}
+    packed = gzip.compress(json.dumps(bank, separators=(",", ":")).encode(), mtime=0)
     with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as file:
         file.write(packed)
     print(text)
@@ -106,6 +110,30 @@ def lower_bound(count, of):
     return 1 - upper_bound(of - count, of)
 
 
+def shared_noise(parts):
+    """Mean rank correlation between the copies of a workload, which are measured in the same processes."""
+    values = collections.defaultdict(list)
+    for part in parts:
+        for name, row in part["benchmarks"].items():
+            if part["condition"] in CONDITIONS:
+                values[part["condition"], name] += row["log_ratios"]
+    found = []
+    for condition in CONDITIONS:
+        for workload in project.LENGTHS:
+            copies = [values[condition, f"{workload}:{copy}"] for copy in project.COPIES]
+            for first, second in itertools.combinations([ranks(copy) for copy in copies if copy], 2):
+                found.append(statistics.correlation(first, second))
+    return statistics.mean(found) if found else 0.0
+
+
+def ranks(values):
+    places = sorted(range(len(values)), key=values.__getitem__)
+    found = [0] * len(values)
+    for rank, place in enumerate(places):
+        found[place] = rank
+    return found
+
+
 def is_false(outcome):
     return outcome["verdict"] in ("improved", "regressed")
 
@@ -139,8 +167,10 @@ def cost_of(rows):
     return [f"{median_of(rows, 'replicates'):.0f}", f"{median_of(rows, 'seconds'):.2f} s"]
 
 
-def same_code_table(outcomes):
+def same_code_table(outcomes, correlation):
     rows = []
+    # Comparisons of copies are not independent: so many of them count as one (Kish's design effect).
+    effect = 1 + (len(project.COPIES) - 1) * correlation
     for condition, words in CONDITIONS.items():
         own = [row for row in outcomes if row["condition"] == condition]
         groups = [(words, own)] + [
@@ -156,6 +186,7 @@ def same_code_table(outcomes):
                         false,
                         percent(false, len(group)),
                         f"{100 * upper_bound(false, len(group)):.1f} %",
+                        f"{100 * upper_bound(false, max(int(len(group) / effect), false)):.1f} %",
                         percent(unchanged, len(group)),
                         percent(sum(row["covers"] for row in group), len(group)),
                         *cost_of(group),
@@ -167,6 +198,7 @@ def same_code_table(outcomes):
         "false verdicts",
         "rate",
         "upper 95 % bound",
+        "if copies are correlated",
         "`unchanged`",
         "interval covers 1",
         *COST,
@@ -259,7 +291,86 @@ def spread_table(parts):
     return table(["workload", *CONDITIONS.values(), "planted, nothing else"], rows)
 
 
-def page(parts, outcomes):
+ESTIMATES = {"deadheat": ["estimate"], "codeflash": ["min", "median", "mean"]}
+ESTIMATES["pytest-benchmark"] = ESTIMATES["codeflash"]
+NAMES = {"codeflash": "codeflash compare 0.20.6", "pytest-benchmark": "pytest-benchmark 5.3.1 `--benchmark-compare`"}
+
+
+def wall_table(live):
+    rows = []
+    for tool in ESTIMATES:
+        taken = [found["clear"][tool]["seconds"] for found in live]
+        shares = [found["clear"][tool]["seconds"] / found["clear"]["codeflash"]["seconds"] for found in live]
+        each = ", ".join(f"{seconds:.1f}" for seconds in taken)
+        rows.append(
+            [NAMES.get(tool, tool), f"{statistics.median(taken):.1f} s", each, f"{statistics.median(shares):.2f}"]
+        )
+    return table(["tool", "start to table (median)", "each run", "of codeflash's time, same run (median)"], rows)
+
+
+def live_table(live):
+    rows = []
+    for tool, kinds in ESTIMATES.items():
+        taken = statistics.median(found["known"][tool]["seconds"] for found in live)
+        for kind in kinds:
+            same, planted = [], []
+            for found in live:
+                for name, row in found["known"][tool]["rows"].items():
+                    error = row["ratios"][kind] / project.planted(name) - 1
+                    (same if project.planted(name) == 1 else planted).append((error, row, project.planted(name)))
+            far = sum(abs(error) > 0.02 for error, _, _ in same)
+            wrong = sum((row["ratios"][kind] > 1) != (truth > 1) for _, row, truth in planted)
+            words = f"{far} of {len(same)}"
+            if tool == "deadheat":
+                false = sum(row["verdict"] in ("improved", "regressed") for _, row, _ in same)
+                words += f" ({false} called a change)"
+            rows.append(
+                [
+                    NAMES.get(tool, tool),
+                    kind,
+                    f"{taken:.0f} s",
+                    words,
+                    f"{100 * max(abs(error) for error, _, _ in same):.1f} %",
+                    f"{wrong} of {len(planted)}",
+                    f"{100 * statistics.median(abs(error) for error, _, _ in planted):.1f} %",
+                    f"{100 * max(abs(error) for error, _, _ in planted):.1f} %",
+                ]
+            )
+    headings = [
+        "tool",
+        "by",
+        "time (median)",
+        "same code: off by more than 2 %",
+        "worst error, same code",
+        "planted 3 to 10 %: wrong sign",
+        "median error",
+        "worst error",
+    ]
+    return table(headings, rows)
+
+
+def live_section(live):
+    if not live:
+        return ""
+    return f"""
+## Beside the peers
+
+{len(live)} rounds; in each, the tools compare the same two commits one after another on the same machine, each in an
+environment of its own, with what PyPI has. Two projects:
+
+Four small benchmarks with clear effects (2 to 230 times), all at their defaults:
+
+{wall_table(live)}
+
+Eight benchmarks, four of the same code on both sides and four with a planted change (+3, -5, +10 and -3 %).
+pytest-benchmark gets as much time as deadheat took (`--benchmark-max-time`), base first and then head; codeflash has
+no such option. Neither of them gives a verdict, so their ratios are held against the truth:
+
+{live_table(live)}
+"""
+
+
+def page(parts, outcomes, live):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
     machine, replicates = (
         parts[0]["machine"],
@@ -269,6 +380,7 @@ def page(parts, outcomes):
     version = parts[0]["deadheat"]
     dates = sorted({part["date"] for part in parts})
     same = [row for row in sequential if row["condition"] in CONDITIONS]
+    correlation = shared_noise(parts)
     return f"""# Evidence
 
 How often deadheat is wrong, measured. Made by `make evidence`; written by a program, not by hand.
@@ -287,7 +399,10 @@ judged alone; in a suite the correction for many benchmarks makes false verdicts
 {len(same)} comparisons. A false verdict is any "improved" or "regressed". A comparison may take {USUAL[0]:g} s of
 rounds ({USUAL_OF_LONG[0]:g} s of the workload that takes 200 ms or more an iteration).
 
-{same_code_table(sequential)}
+{same_code_table(sequential, correlation)}
+
+The copies of a workload share their processes, and so a part of the noise: their rank correlation is
+{correlation:.2f} on average. The second bound counts as many comparisons as that leaves.
 
 ## Planted changes
 
@@ -308,7 +423,7 @@ The first is what deadheat does; the others take 14 replicates each and look onc
 The standard deviation of log(head/base) between replicates, from its quartiles: no method can do better than it allows.
 
 {spread_table(parts)}
-"""
+{live_section(live)}"""
 
 
 def plot(outcomes):

@@ -10,7 +10,7 @@ LENGTHS = {
     "objects": 700,
     "c_heavy": 100,
     "tiny": 1,
-    "long": 4_000_000,
+    "long": 1_800_000,
 }
 # Copies in one process pair save start-ups; suites have many benchmarks in one process, too.
 COPIES = ["same-1", "same-2", "same-3"]
