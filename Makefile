@@ -12,7 +12,7 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 
 test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Python that is found
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2
 
 check: $(VENV)/tools ## formatting and lints
 	cargo fmt --all --check

@@ -65,8 +65,10 @@ def sequences(parts):
     ratios, seconds = collections.defaultdict(list), collections.defaultdict(list)
     for part in parts:
         for name, row in part["benchmarks"].items():
-            ratios[part["condition"], name] += row["log_ratios"]
-            seconds[part["condition"], name].append(row["rounds_seconds"])
+            # Recorded beside planted changes, without load.
+            condition = "same" if project.planted(name) == 1 and part["condition"] == "planted" else part["condition"]
+            ratios[condition, name] += row["log_ratios"]
+            seconds[condition, name].append(row["rounds_seconds"])
     found = []
     for (condition, name), log_ratios in ratios.items():
         workload = name.partition(":")[0]

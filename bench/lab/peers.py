@@ -19,7 +19,7 @@ sys.path.insert(0, HERE)
 import project  # noqa: E402
 
 PEERS = {"codeflash": ["codeflash==0.20.6", "pytest-benchmark"], "pytest-benchmark": ["pytest-benchmark==5.3.1"]}
-ROUNDS = 4
+ROUNDS = 3
 # What is known of them: half of them run the same code on both sides.
 KNOWN = [f"{work}:same-1" for work in ("arithmetic", "dict_and_str", "objects", "c_heavy")]
 KNOWN += ["arithmetic:+3", "dict_and_str:-5", "objects:+10", "c_heavy:-3"]
