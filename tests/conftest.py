@@ -1,5 +1,6 @@
 """What the tests of the whole program share: interpreters, throw-away repositories, the command itself."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -40,17 +41,26 @@ def find_interpreters():
 INTERPRETERS = find_interpreters()
 
 
+def environment(name, version, *needs):
+    """The Python of a virtual environment, which is made once."""
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    # Tests run in several processes.
+    with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([INTERPRETERS[version], "-m", "venv", folder], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
+            (folder / "ready").touch()
+    return str(python)
+
+
 @pytest.fixture(scope="session", params=sorted(INTERPRETERS, key=VERSIONS.index))
 def interpreter(request):
     """A Python with pytest, once for every version on this machine."""
-    folder = ENVIRONMENTS / request.param
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([INTERPRETERS[request.param], "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
-        (folder / "ready").touch()
-    return str(python)
+    return environment(request.param, request.param, "pytest")
 
 
 @pytest.fixture(autouse=True)

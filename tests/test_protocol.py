@@ -109,7 +109,7 @@ def start(interpreter, worktree, **changes):
 
 
 def collect(worker, keyword=None):
-    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword})
+    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword, "tests": False})
 
 
 def enter(worker, benchmark):
@@ -131,7 +131,13 @@ def test_prints_of_the_projects_code_do_not_break_the_conversation(interpreter, 
 def test_files_under_unusual_names_are_collected_once(interpreter, worktree):
     (worktree / "benchmarks" / "bench_[x].py").write_text("def test_odd(benchmark):\n    benchmark(len, [])\n")
     worker = start(interpreter, worktree)
-    request = {"request": "collect", "paths": ["benchmarks"], "files": ["benchmarks/bench_[x].py"], "keyword": "odd"}
+    request = {
+        "request": "collect",
+        "paths": ["benchmarks"],
+        "files": ["benchmarks/bench_[x].py"],
+        "keyword": "odd",
+        "tests": False,
+    }
     assert worker.ask(request)["benchmarks"] == ["benchmarks/bench_[x].py::test_odd"]
 
 
@@ -151,7 +157,8 @@ def test_the_users_checkout_on_the_path_gives_way_to_the_worktree(interpreter, w
     worker = start(interpreter, worktree)
     assert collect(worker, "test_call")["foreign"] == []
     enter(worker, "benchmarks/test_good.py::test_call")
-    assert worker.ask({"request": "leave"}) == {"reply": "left", "foreign": [], "project_modules": 1}
+    left = worker.ask({"request": "leave"})
+    assert (left["reply"], left["foreign"], left["project_modules"]) == ("left", [], 1)
 
 
 def test_an_editable_finder_that_comes_first_gives_way(interpreter, worktree, tmp_path):

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::output::{Difference, OutputCheck};
 use serde::{Deserialize, Serialize};
 
 /// One of the two revisions that are compared.
@@ -304,6 +305,12 @@ pub struct Comparison {
     pub looks: u32,
     /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
     pub to_settle: Option<ToSettle>,
+    /// Whether both sides return the same.
+    #[serde(default)]
+    pub output: OutputCheck,
+    /// Where they part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_difference: Option<Difference>,
     /// Of a regression that would fail a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
@@ -508,4 +515,8 @@ pub enum WarningCode {
     StrayReplicates,
     /// A benchmark failed while replicates were added to what an earlier run measured of it.
     FailedLater,
+    /// The benchmark returns something else on head than on base.
+    OutputDiffers,
+    /// With the benchmarks of each side: this one's own code differs between them.
+    BenchmarkDiffers,
 }

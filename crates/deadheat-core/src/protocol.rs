@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Clock, FunctionPlace};
+use crate::output::Output;
 
 pub const VERSION: u32 = 1;
 
@@ -21,6 +22,8 @@ pub enum Request {
         paths: Vec<String>,
         files: Vec<String>,
         keyword: Option<String>,
+        /// Whether every test is a benchmark, timed without its fixtures.
+        tests: bool,
     },
     /// Run a test up to its call of the fixture. `next` is what will be entered after it: pytest keeps the fixtures
     /// that both share.
@@ -119,6 +122,8 @@ pub enum Reply {
         iterations_per_sample: Option<u64>,
         /// Set where the suite limits how often it may be run in one process.
         samples: Option<u64>,
+        /// Whether the suite prescribes what samples are timed by.
+        own_clock: bool,
     },
     Sample {
         elapsed_ns: u64,
@@ -150,6 +155,8 @@ pub enum Reply {
         foreign: Vec<ForeignModule>,
         /// Modules of the code to be measured that were imported from this side's worktree.
         project_modules: u64,
+        /// What the first sample returned.
+        output: Output,
     },
     Failed {
         phase: String,

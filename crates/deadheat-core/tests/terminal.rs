@@ -5,9 +5,10 @@ use deadheat_core::model::{
     Order, Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning,
     WarningCode,
 };
+use deadheat_core::output::OutputCheck;
 use deadheat_core::report::{
-    Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Style,
-    Summary, count, judge, render,
+    BenchmarksFrom, Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection, SelectionRule,
+    Settings, Style, Summary, count, judge, render,
 };
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
@@ -69,6 +70,7 @@ fn report() -> Report {
             replicates: replicates(base_ns, ratio, spread),
             looks: 4,
             replicate_seconds: 1.5,
+            output: (OutputCheck::Same, None),
             warnings,
         }
     });
@@ -155,7 +157,8 @@ fn report() -> Report {
             timeout_seconds: 600.0,
             fail_on: Vec::new(),
             benchmarks_root: Some("bench".to_owned()),
-            benchmarks_from: "head".to_owned(),
+            benchmarks_from: BenchmarksFrom::Head,
+            tests: Vec::new(),
             functions: None,
             keyword: None,
             all: false,

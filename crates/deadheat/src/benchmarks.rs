@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
+use deadheat_core::model::{
+    Comparison, Missing, MissingReason, PerSide, Side, TargetFunction, Warning, WarningCode,
+};
+use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
 
 use crate::files;
@@ -12,7 +15,13 @@ use crate::session::{Collection, ToCollect};
 use crate::walk::{Setback, SetbackKind};
 
 /// What pytest is told to collect of one checkout.
-pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checkout: &Path) -> ToCollect {
+pub(crate) fn to_collect(
+    root: &str,
+    tests: &[String],
+    project_folder: &str,
+    files: &Files,
+    checkout: &Path,
+) -> ToCollect {
     let relative = |path: &str| {
         let path = path
             .strip_prefix(project_folder)
@@ -24,10 +33,11 @@ pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checko
             path.to_owned()
         }
     };
-    if checkout.join(root).is_file() {
+    if checkout.join(root).is_file() || !tests.is_empty() {
         return ToCollect {
             root: relative(root),
             files: Vec::new(),
+            tests: tests.to_vec(),
         };
     }
     let unusual = files
@@ -40,22 +50,51 @@ pub(crate) fn to_collect(root: &str, project_folder: &str, files: &Files, checko
         .filter(|path| std::fs::read(checkout.join(path)).is_ok_and(|text| source::holds_benchmarks(&text)));
     ToCollect {
         root: relative(root),
+        tests: Vec::new(),
         files: unusual.map(|path| relative(&path)).collect(),
     }
 }
 
-/// Gives base the benchmarks root of head, whole, and the `conftest.py` files above it.
-pub(crate) fn share_head_benchmarks(root: &str, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
-    files::replace(checkouts.head, checkouts.base, root)?;
+/// Gives the other side the benchmarks root of `from`, whole, and the `conftest.py` files above it.
+pub(crate) fn share(root: &str, from: Side, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
+    let (giver, taker) = (*checkouts.get(from), *checkouts.get(from.other()));
+    files::replace(giver, taker, root)?;
     let mut folder = parent(root);
     loop {
         let path = join(folder, "conftest.py");
-        files::replace(checkouts.head, checkouts.base, &path)?;
+        files::replace(giver, taker, &path)?;
         if folder.is_empty() {
             return Ok(());
         }
         folder = parent(folder);
     }
+}
+
+/// Where each side runs its own benchmarks: warns of those whose own code is not the same.
+pub(crate) fn mark_changed(rows: &mut [Comparison], project_folder: &str, changed: &[TargetFunction]) {
+    for row in rows {
+        if is_changed(&row.benchmark, project_folder, changed) {
+            row.warnings.push(Warning {
+                code: WarningCode::BenchmarkDiffers,
+                message: "the benchmark itself differs between base and head".to_owned(),
+                hint: Some(
+                    "the difference may be the benchmark's own: --benchmarks-from head runs the same on both sides"
+                        .to_owned(),
+                ),
+                benchmark: Some(row.benchmark.clone()),
+            });
+        }
+    }
+}
+
+fn is_changed(benchmark: &str, project_folder: &str, changed: &[TargetFunction]) -> bool {
+    let mut parts = benchmark.split("::");
+    let path = join(project_folder, parts.next().unwrap_or_default());
+    let qualname = parts.collect::<Vec<_>>().join(".");
+    let qualname = qualname.split('[').next().unwrap_or_default();
+    changed
+        .iter()
+        .any(|target| target.path == path && target.qualname == qualname)
 }
 
 /// The benchmarks that both sides can run, in head's order, and rows for the others.
@@ -64,6 +103,7 @@ pub(crate) fn share_head_benchmarks(root: &str, checkouts: PerSide<&Path>) -> an
 pub(crate) fn match_sides(
     shared: &PerSide<Collection>,
     base_own: &BTreeSet<String>,
+    from: BenchmarksFrom,
 ) -> (Vec<String>, Vec<Missing>) {
     let ids = shared
         .as_ref()
@@ -88,10 +128,15 @@ pub(crate) fn match_sides(
     }
     for id in &shared.base.benchmarks {
         if !ids.head.contains(id) {
+            let is_of_base_alone = from == BenchmarksFrom::Own && error_for(Side::Head, id).is_none();
             missing.push(Missing {
                 benchmark: id.clone(),
-                side: Some(Side::Head),
-                reason: MissingReason::Failed,
+                side: Some(if is_of_base_alone { Side::Base } else { Side::Head }),
+                reason: if is_of_base_alone {
+                    MissingReason::OnlyBase
+                } else {
+                    MissingReason::Failed
+                },
                 message: error_for(Side::Head, id)
                     .unwrap_or_else(|| "pytest collects it on base and not on head".to_owned()),
             });
@@ -208,7 +253,7 @@ mod tests {
             collection(&["a.py::x"], &[("b.py", "ImportError: new")]),
             collection(&["a.py::x", "b.py::y", "b.py::z"], &[]),
         );
-        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::z"]));
+        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::z"]), BenchmarksFrom::Head);
         assert_eq!(both, ["a.py::x"]);
         assert_eq!(
             rows(&missing),
@@ -225,7 +270,7 @@ mod tests {
             collection(&["a.py::x", "b.py::y"], &[]),
             collection(&["a.py::x"], &[("b.py", "SyntaxError")]),
         );
-        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::y"]));
+        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::y"]), BenchmarksFrom::Head);
         assert_eq!(both, ["a.py::x"]);
         assert_eq!(rows(&missing), ["b.py::y failed Some(Head): SyntaxError"]);
     }
@@ -233,7 +278,7 @@ mod tests {
     #[test]
     fn what_only_bases_own_files_define_is_said() {
         let shared = PerSide::new(collection(&["a.py::x"], &[]), collection(&["a.py::x"], &[]));
-        let (_, missing) = match_sides(&shared, &own(&["a.py::x", "a.py::gone"]));
+        let (_, missing) = match_sides(&shared, &own(&["a.py::x", "a.py::gone"]), BenchmarksFrom::Head);
         assert_eq!(
             rows(&missing),
             ["a.py::gone only on base Some(Base): head's benchmarks do not have it"]
@@ -246,7 +291,7 @@ mod tests {
             collection(&["a.py::x"], &[("b.py", "no module")]),
             collection(&["a.py::x"], &[("b.py", "no module")]),
         );
-        let (_, missing) = match_sides(&shared, &own(&[]));
+        let (_, missing) = match_sides(&shared, &own(&[]), BenchmarksFrom::Head);
         assert_eq!(rows(&missing), ["b.py failed None: no module"]);
     }
 

@@ -132,6 +132,25 @@ pub(crate) fn find(
     Ok(found)
 }
 
+/// The changed functions of the suite itself, which counts where each side runs its own.
+pub(crate) fn in_suite(
+    project: &Project,
+    paths: &BTreeSet<String>,
+    checkouts: PerSide<&Path>,
+) -> Vec<TargetFunction> {
+    let files = paths
+        .iter()
+        .filter(|path| path.ends_with(".py") && project.is_shared(path));
+    let changed: Vec<ChangedFile> = files
+        .map(|path| ChangedFile {
+            path: path.clone(),
+            base: read(checkouts.base, path),
+            head: read(checkouts.head, path),
+        })
+        .collect();
+    source::compare(&changed).targets
+}
+
 /// Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
 fn is_named_by_benchmarks(path: &str, project: &Project, files: &Files, checkout: &Path) -> bool {
     let stem = file_name(path).trim_end_matches(".py");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use deadheat_core::report::Gate;
+use deadheat_core::report::{BenchmarksFrom, Gate};
 
 use crate::config::{parse_percent, parse_seconds};
 
@@ -79,6 +79,10 @@ pub(crate) struct RunArgs {
     /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
+    /// Time this ordinary test, or all tests of a file, instead of benchmarks (repeatable): FILE, FILE::NAME. Its own
+    /// fixtures are set up anew for each call, and only the call is timed
+    #[arg(long, value_name = "NODE", conflicts_with = "benchmarks_root")]
+    pub(crate) tests: Vec<String>,
     /// Only benchmarks that match this pytest expression
     #[arg(short = 'k', value_name = "EXPR")]
     pub(crate) keyword: Option<String>,
@@ -128,6 +132,9 @@ pub(crate) struct CompareArgs {
     /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
+    /// Whose benchmarks both sides run: base's, head's, or each its own
+    #[arg(long, value_name = "SIDE", value_enum, default_value_t = BenchmarksFromArg::Head)]
+    pub(crate) benchmarks_from: BenchmarksFromArg,
     /// Measure even when nothing changed that a benchmark could feel
     #[arg(long)]
     pub(crate) all: bool,
@@ -137,8 +144,8 @@ pub(crate) struct CompareArgs {
     /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) budget: Option<f64>,
-    /// End with 1 when a benchmark became slower, by PCT percent at least: regression or regression:PCT. What would fail
-    /// is measured again first
+    /// End with 1 when a benchmark became slower (regression, or regression:PCT for PCT percent at least; measured again
+    /// first) or returns something else (output-change)
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
     /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
@@ -146,7 +153,8 @@ pub(crate) struct CompareArgs {
         long = "continue",
         value_name = "R.json",
         conflicts_with_all = [
-            "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root"
+            "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root",
+            "benchmarks_from", "tests"
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
@@ -161,6 +169,23 @@ pub(crate) struct CompareArgs {
     pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum BenchmarksFromArg {
+    Head,
+    Base,
+    Own,
+}
+
+impl From<BenchmarksFromArg> for BenchmarksFrom {
+    fn from(arg: BenchmarksFromArg) -> Self {
+        match arg {
+            BenchmarksFromArg::Head => BenchmarksFrom::Head,
+            BenchmarksFromArg::Base => BenchmarksFrom::Base,
+            BenchmarksFromArg::Own => BenchmarksFrom::Own,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -201,10 +226,13 @@ pub(crate) struct CleanArgs {
 fn parse_gate(text: &str) -> Result<Gate, String> {
     match text.split_once(':') {
         None if text == "regression" => Ok(Gate::Regression { percent: None }),
+        None if text == "output-change" => Ok(Gate::OutputChange),
         Some(("regression", percent)) => Ok(Gate::Regression {
             percent: Some(parse_percent(percent)?),
         }),
-        _ => Err(format!("`{text}` is no gate; write regression or regression:PCT")),
+        _ => Err(format!(
+            "`{text}` is no gate; write regression, regression:PCT or output-change"
+        )),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose};
-use deadheat_core::report::{self, Plan, Python, Selection, SelectionRule};
+use deadheat_core::report::{self, BenchmarksFrom, Plan, Python, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
@@ -284,27 +284,48 @@ impl Setting<'_> {
             },
         };
 
-        if !checkouts.head.join(root).exists() {
-            return Err(Failure::nothing_measured(format!(
-                "the benchmarks root `{root}` exists on base and not on head, whose benchmarks both sides use"
-            ))
-            .hint("name the one that head has: --benchmarks-root DIR; or compare the other way round")
-            .into());
+        let from = self.options.benchmarks_from;
+        for side in Side::BOTH {
+            if from.side().is_none_or(|giver| giver == side) && !checkouts.get(side).join(root).exists() {
+                return Err(Failure::nothing_measured(format!(
+                    "the benchmarks root `{root}` exists on {} and not on {side}, whose benchmarks are used",
+                    side.other()
+                ))
+                .hint(format!(
+                    "name the one that {side} has: --benchmarks-root DIR; or use those of {}: --benchmarks-from {}",
+                    side.other(),
+                    side.other()
+                ))
+                .into());
+            }
         }
         progress.step("collecting the benchmarks");
         let mut base_own = BTreeSet::new();
-        if !shares_files {
-            stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.base);
+        if !shares_files && from == BenchmarksFrom::Head {
+            stage.briefing.collect =
+                benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.base);
             // A collection of base's own files that fails counts as none.
             if checkouts.base.join(root).exists()
                 && let Some(Ok(own)) = stage.collect(&[Side::Base]).pop()
             {
                 base_own.extend(own.benchmarks);
             }
-            benchmarks::share_head_benchmarks(root, checkouts)?;
+        }
+        let changed_suite = match from {
+            BenchmarksFrom::Own => changes::in_suite(project, &paths, checkouts),
+            _ => Vec::new(),
+        };
+        if let Some(giver) = from.side().filter(|_| !shares_files) {
+            benchmarks::share(root, giver, checkouts)?;
         }
         overlay::inject(self.git, self.options, self.config, project, files, checkouts)?;
-        stage.briefing.collect = benchmarks::to_collect(root, &project.folder, files, checkouts.head);
+        stage.briefing.collect =
+            benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.head);
+        if from == BenchmarksFrom::Own {
+            let own =
+                benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.base);
+            stage.briefing.collect.files.extend(own.files);
+        }
         let collecting = Instant::now();
         let mut collections = stage.collect(&Side::BOTH).into_iter();
         let shared = PerSide::try_from_fn(|side| {
@@ -322,7 +343,7 @@ impl Setting<'_> {
         if shares_files {
             base_own.extend(shared.base.benchmarks.iter().cloned());
         }
-        let (runnable, missing) = benchmarks::match_sides(&shared, &base_own);
+        let (runnable, missing) = benchmarks::match_sides(&shared, &base_own, from);
         draft.report.missing = missing;
         let tidy = |draft: &mut Draft| {
             for row in &mut draft.report.missing {
@@ -405,6 +426,9 @@ impl Setting<'_> {
             return Err(not_imported());
         }
         let mut exit = conclude(draft, runnable, measured, &base_own);
+        if from == BenchmarksFrom::Own {
+            benchmarks::mark_changed(&mut draft.report.comparisons, &project.folder, &changed_suite);
+        }
         if let Some(earlier) = self.options.continued.as_deref() {
             let report = &mut draft.report;
             let is_gated = !report.settings.fail_on.is_empty();
@@ -423,15 +447,19 @@ impl Setting<'_> {
         if exit == Exit::Done {
             exit = self.explain_by_function(draft, &mut stage, checkouts, replicate_time, progress)?;
         }
-        let failing = confirmation::failing(&draft.report);
-        if !failing.is_empty() {
-            progress.finish();
-            output::print_note(&format!("--fail-on regression: slower: {}", failing.join(", ")));
-            if exit == Exit::Done {
-                return Ok(Exit::GateFailed);
-            }
+        let failed = confirmation::failed_gates(&draft.report);
+        if failed.is_empty() {
+            return Ok(exit);
         }
-        Ok(exit)
+        progress.finish();
+        for line in failed {
+            output::print_note(&line);
+        }
+        Ok(if exit == Exit::Done {
+            Exit::GateFailed
+        } else {
+            exit
+        })
     }
 
     /// The benchmarks that are measured, by what they run.
@@ -631,7 +659,10 @@ impl Setting<'_> {
             return Err(Failure::nothing_measured(
                 "no benchmarks were found: there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with Python files at either ref",
             )
-            .hint("say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml")
+            .hint(
+                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; a \
+                 project without any can time its ordinary tests: --tests tests/test_thing.py::test_name",
+            )
             .into());
         };
         if files.below(root).next().is_some() || files.below("").any(|path| path == root) {
@@ -946,7 +977,8 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
         )),
         (None, None) => {
             Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(
-                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker",
+                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker; ordinary tests \
+                 are timed with --tests FILE::NAME",
             )
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deadheat_core::model::{Comparison, Warning, WarningCode};
-use deadheat_core::report::{self, Report};
+use deadheat_core::report::{self, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
 use crate::draft::Draft;
@@ -18,10 +18,25 @@ use crate::walk::Schedule;
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
 /// The benchmarks that fail a gate.
-pub(crate) fn failing(report: &Report) -> Vec<String> {
-    let fails = |row: &&Comparison| report.settings.fail_on.iter().any(|gate| gate.is_failed_by(row));
+pub(crate) fn failing(report: &Report, gate: Gate) -> Vec<String> {
+    let fails = |row: &&Comparison| gate.is_failed_by(row);
     let rows = report.comparisons.iter().filter(fails);
     rows.map(|row| row.benchmark.clone()).collect()
+}
+
+/// What each gate says that does not hold, a line each.
+pub(crate) fn failed_gates(report: &Report) -> Vec<String> {
+    let gates = report.settings.fail_on.iter().map(|&gate| {
+        let (name, what) = match gate {
+            Gate::Regression { .. } => ("regression", "slower"),
+            Gate::OutputChange => ("output-change", "other output"),
+        };
+        (name, what, failing(report, gate))
+    });
+    gates
+        .filter(|(_, _, benchmarks)| !benchmarks.is_empty())
+        .map(|(name, what, benchmarks)| format!("--fail-on {name}: {what}: {}", benchmarks.join(", ")))
+        .collect()
 }
 
 /// Measures again what would fail a gate, in as many replicates as decided the first time. A verdict is taken back only
@@ -33,7 +48,13 @@ pub(crate) fn confirm(
     progress: &mut Progress,
 ) -> anyhow::Result<Exit> {
     let report = &mut draft.report;
-    let mut failing = failing(report);
+    let gates = report.settings.fail_on.iter();
+    let mut failing: Vec<String> = gates
+        .filter(|gate| matches!(gate, Gate::Regression { .. }))
+        .flat_map(|&gate| failing(report, gate))
+        .collect();
+    failing.sort();
+    failing.dedup();
     let of = |report: &Report, benchmark: &String| {
         let mut rows = report.comparisons.iter();
         rows.position(|row| row.benchmark == *benchmark)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
@@ -66,6 +67,8 @@ pub(crate) fn run(
         },
         functions: None,
         benchmarks_root: None,
+        benchmarks_from: BenchmarksFrom::Head,
+        tests: Vec::new(),
         keyword: None,
         all: true,
         threshold_percent: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
+use deadheat_core::output;
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
@@ -56,7 +57,8 @@ impl Draft {
                     fail_on: options.fail_on.clone(),
                     timeout_seconds: options.timeout.as_secs_f64(),
                     benchmarks_root: None,
-                    benchmarks_from: "head".to_owned(),
+                    benchmarks_from: options.benchmarks_from,
+                    tests: options.tests.clone(),
                     keyword: options.keyword.clone(),
                     functions: options.functions.clone(),
                     all: options.all,
@@ -201,7 +203,26 @@ pub(crate) fn conclude(
         {
             short += 1;
         }
+        let outputs = &rounds.outputs;
+        let output = output::check(&outputs.base, &outputs.head);
+        if let (_, Some(difference)) = &output {
+            warn(
+                WarningCode::OutputDiffers,
+                format!(
+                    "it returns something else on head: {}{} on base, {} on head",
+                    if difference.place.is_empty() {
+                        String::new()
+                    } else {
+                        format!("at {}, ", difference.place)
+                    },
+                    difference.base,
+                    difference.head
+                ),
+                "a faster version that returns something else is none, unless this is what the change is for",
+            );
+        }
         rows.push(MeasuredBenchmark {
+            output,
             benchmark,
             replicates: rounds.replicates,
             looks: rounds.looks,

@@ -124,6 +124,22 @@ fn both_sides_of_a_replicate_share_a_seed_and_the_next_has_another() {
 }
 
 #[test]
+fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
+    for at in 1..8 {
+        let mut script = Script::new(&[("a", Act::Stumbles { ns: 30, at }, Act::Takes(30))]);
+        let measured = run(&mut script, 2).unwrap();
+        let replicates = &measured.benchmarks["a"].replicates;
+        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+            assert_eq!(
+                (pair.base.iterations, pair.head.iterations),
+                (10_000, 10_000),
+                "{at}"
+            );
+        }
+    }
+}
+
+#[test]
 fn rounds_visit_the_sides_in_alternating_order() {
     let measured = run(
         &mut Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]),

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deadheat_core::report::{Gate, Report};
+use deadheat_core::report::{BenchmarksFrom, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
 use crate::continued;
 use crate::cores::Pinning;
 use crate::failure::Failure;
+use crate::project;
 use crate::revisions::RefsAsked;
 
 /// How much is said.
@@ -96,6 +97,9 @@ pub(crate) struct CompareOptions {
     pub(crate) refs: RefsAsked,
     pub(crate) functions: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
+    pub(crate) benchmarks_from: BenchmarksFrom,
+    /// Ordinary tests that are timed instead of benchmarks.
+    pub(crate) tests: Vec<String>,
     pub(crate) keyword: Option<String>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
@@ -149,6 +153,7 @@ impl CompareOptions {
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
+            benchmarks_from: args.benchmarks_from.into(),
             profile: args.profile,
             task: if args.dry_run { Task::Plan } else { Task::Measure },
             worktrees: if args.keep {
@@ -175,6 +180,8 @@ impl CompareOptions {
         self.all = settings.all;
         self.functions.clone_from(&settings.functions);
         self.benchmarks_root.clone_from(&settings.benchmarks_root);
+        self.tests.clone_from(&settings.tests);
+        self.benchmarks_from = settings.benchmarks_from;
         self.inject.clone_from(&settings.injected);
         self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
         self.keyword.clone_from(&settings.keyword);
@@ -198,7 +205,9 @@ impl CompareOptions {
             folder,
             refs: RefsAsked::default(),
             functions: None,
-            benchmarks_root: args.benchmarks_root,
+            benchmarks_root: args.benchmarks_root.or_else(|| folder_of(&args.tests)),
+            tests: args.tests,
+            benchmarks_from: BenchmarksFrom::Head,
             keyword: args.keyword,
             all: false,
             threshold_percent: args.threshold,
@@ -225,9 +234,43 @@ impl CompareOptions {
     }
 }
 
+/// What holds all of the tests: their file, or the folder that they share.
+fn folder_of(nodes: &[String]) -> Option<String> {
+    let mut files = nodes.iter().map(|node| {
+        node.split("::")
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("./")
+    });
+    let first = files.next()?.to_owned();
+    Some(files.fold(first, |common, file| {
+        let mut common = common.as_str();
+        while file != common && !(common.is_empty() || file.starts_with(&format!("{common}/"))) {
+            common = project::parent(common);
+        }
+        common.to_owned()
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_lie_in_the_folder_that_they_share() {
+        let folder = |nodes: &[&str]| {
+            let nodes: Vec<String> = nodes.iter().map(|&node| node.to_owned()).collect();
+            folder_of(&nodes)
+        };
+        assert_eq!(folder(&[]), None);
+        assert_eq!(
+            folder(&["tests/a.py::f", "./tests/a.py::g"]).unwrap(),
+            "tests/a.py"
+        );
+        assert_eq!(folder(&["tests/x/a.py::f", "tests/b.py"]).unwrap(), "tests");
+        assert_eq!(folder(&["tests/ab.py", "tests/a"]).unwrap(), "tests");
+        assert_eq!(folder(&["a.py", "b.py"]).unwrap(), "");
+    }
 
     #[test]
     fn the_format_of_a_report_is_named_or_told_by_the_suffix() {

@@ -12,7 +12,7 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
-use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
 
 /// Process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
@@ -206,7 +206,7 @@ impl<S: Recorded> Visit for Recording<S> {
         &mut self,
         _: &mut Both<'_>,
         benchmark: &str,
-        _: u32,
+        _: Left,
         samples: PerSide<Vec<S>>,
     ) -> Result<(), Trouble> {
         self.replicates

@@ -12,7 +12,7 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::benchmarks::is_in_node;
 use crate::session::{Briefing, CannotTrace, Launch};
-use crate::walk::{Both, Entered, Event, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
 
 /// What is still open after so many passes counts as reached.
 const MOST_PASSES: usize = 3;
@@ -124,7 +124,7 @@ impl Visit for Looking {
         Ok(())
     }
 
-    fn left(&mut self, both: &mut Both<'_>, benchmark: &str, _: u32, (): ()) -> Result<(), Trouble> {
+    fn left(&mut self, both: &mut Both<'_>, benchmark: &str, _: Left, (): ()) -> Result<(), Trouble> {
         for side in Side::BOTH {
             match both.ask(side, &Request::Reach)? {
                 Reply::Reached { by } => self.found.extend(by),

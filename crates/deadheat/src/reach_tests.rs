@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use super::*;
-use crate::scripted::{briefing, collected, failed, hello, schedule};
+use crate::scripted::{briefing, collected, failed, hello, none, schedule};
 use crate::worker::{NoAnswer, Talk};
 
 /// What a benchmark does, in any process.
@@ -92,11 +92,13 @@ impl Talk for SuiteWorker {
                 Reply::Entered {
                     iterations_per_sample: None,
                     samples: None,
+                    own_clock: false,
                 }
             }
             Request::Leave => Reply::Left {
                 foreign: Vec::new(),
                 project_modules: 1,
+                output: none(),
             },
             Request::Reach => Reply::Reached {
                 by: std::mem::take(&mut self.found),

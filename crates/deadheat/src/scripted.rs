@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
+use deadheat_core::output::Output;
 use deadheat_core::protocol::{ForeignModule, FunctionSample, HelloRequest, Reply, Request, TraceRequest};
 
 use crate::session::{Briefing, Launch, ToCollect};
@@ -63,6 +64,13 @@ pub(crate) fn collected<'a>(benchmarks: impl Iterator<Item = &'a String>) -> Rep
     }
 }
 
+/// What a benchmark that returns nothing returned.
+pub(crate) fn none() -> Output {
+    Output::Value {
+        value: serde_json::json!(["none"]),
+    }
+}
+
 pub(crate) fn failed(phase: &str, message: &str) -> Reply {
     Reply::Failed {
         phase: phase.to_owned(),
@@ -83,6 +91,11 @@ pub(crate) enum Act {
         ns: u64,
         iterations: u64,
         samples: u64,
+    },
+    /// The same, and something else has the core for 4 ms during the sample of this number.
+    Stumbles {
+        ns: u64,
+        at: u64,
     },
     FailsInSetup,
     FailsInSample,
@@ -122,6 +135,10 @@ impl ScriptedWorker {
         let taken = match &self.script[&inside] {
             Act::Takes(ns) => (*ns, iterations),
             Act::TakesByProcess(each) => (each[self.process % each.len()], iterations),
+            Act::Stumbles { ns, at } => {
+                let extra = if self.samples == *at { 4_000_000 } else { 0 };
+                (ns + extra / iterations, iterations)
+            }
             Act::Prescribed {
                 ns,
                 iterations,
@@ -188,10 +205,12 @@ impl Talk for ScriptedWorker {
                     } => Reply::Entered {
                         iterations_per_sample: Some(iterations),
                         samples: Some(samples),
+                        own_clock: false,
                     },
                     _ => Reply::Entered {
                         iterations_per_sample: None,
                         samples: None,
+                        own_clock: false,
                     },
                 }
             }
@@ -243,10 +262,12 @@ impl Talk for ScriptedWorker {
                             file: "/home/user/checkout/pkg/core.py".to_owned(),
                         }],
                         project_modules: 0,
+                        output: none(),
                     },
                     _ => Reply::Left {
                         foreign: Vec::new(),
                         project_modules: 3,
+                        output: none(),
                     },
                 }
             }

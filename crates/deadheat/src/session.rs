@@ -42,6 +42,8 @@ pub(crate) struct Session {
 /// What pytest is told to collect, relative to the project's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ToCollect {
+    /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
+    pub(crate) tests: Vec<String>,
     pub(crate) root: String,
     /// Files in the root that hold benchmarks under names which pytest would pass over.
     pub(crate) files: Vec<String>,
@@ -177,7 +179,11 @@ impl Opening<'_> {
 
     fn collect(&mut self) -> Result<(), NotReady> {
         self.send(&Request::Collect {
-            paths: vec![self.briefing.collect.root.clone()],
+            paths: match self.briefing.collect.tests.as_slice() {
+                [] => vec![self.briefing.collect.root.clone()],
+                tests => tests.to_vec(),
+            },
+            tests: !self.briefing.collect.tests.is_empty(),
             files: self.briefing.collect.files.clone(),
             keyword: self.briefing.keyword.clone(),
         })

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::output::Output;
 use deadheat_core::protocol::{Reply, Request};
 
 use crate::session::{Briefing, Launch, NotReady, Session};
@@ -54,9 +55,18 @@ pub(crate) trait Visit {
         &mut self,
         both: &mut Both<'_>,
         benchmark: &str,
-        seed: u32,
+        left: Left,
         finding: Self::Finding,
     ) -> Result<(), Trouble>;
+}
+
+/// What is known of a benchmark in one process pair when both sides have left it.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// The hash seed of both.
+    pub(crate) seed: u32,
+    /// What the first sample returned on each side.
+    pub(crate) outputs: PerSide<Option<Output>>,
 }
 
 /// Why a benchmark has no numbers.
@@ -274,6 +284,8 @@ impl From<anyhow::Error> for Trouble {
 pub(crate) struct Entered {
     pub(crate) iterations_per_sample: Option<u64>,
     pub(crate) samples: Option<u64>,
+    /// Whether the suite prescribes what samples are timed by.
+    pub(crate) own_clock: bool,
 }
 
 impl Entered {
@@ -414,23 +426,27 @@ impl Walk<'_> {
                 }
             }
         }
+        let mut left = Left {
+            seed: self.seed(),
+            ..Left::default()
+        };
         for side in Side::BOTH {
-            if inside.get(side).is_some()
-                && let Err(trouble) = self.leave(sessions, side)
-            {
-                troubles.push(trouble.unless_end()?);
+            if inside.get(side).is_some() {
+                match self.leave(sessions, side) {
+                    Ok(output) => *left.outputs.get_mut(side) = output,
+                    Err(trouble) => troubles.push(trouble.unless_end()?),
+                }
             }
         }
         if let Some(finding) = finding
             && troubles.is_empty()
         {
-            let seed = self.seed();
             let mut both = Both {
                 schedule: self.schedule,
                 sessions,
                 replicate: self.replicate,
             };
-            if let Err(trouble) = visit.left(&mut both, benchmark, seed, finding) {
+            if let Err(trouble) = visit.left(&mut both, benchmark, left, finding) {
                 troubles.push(trouble.unless_end()?);
             }
         }
@@ -505,9 +521,11 @@ impl Walk<'_> {
             Reply::Entered {
                 iterations_per_sample,
                 samples,
+                own_clock,
             } => Ok(Some(Entered {
                 iterations_per_sample,
                 samples,
+                own_clock,
             })),
             Reply::Skipped { reason } => {
                 self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
@@ -518,15 +536,23 @@ impl Walk<'_> {
         }
     }
 
-    fn leave(&mut self, sessions: &mut PerSide<Option<Session>>, side: Side) -> Result<(), Trouble> {
+    fn leave(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        side: Side,
+    ) -> Result<Option<Output>, Trouble> {
         match ask(self.schedule, open_session(sessions, side), side, &Request::Leave)? {
-            Reply::Left { project_modules, .. } => {
+            Reply::Left {
+                project_modules,
+                output,
+                ..
+            } => {
                 *self.walked.project_modules.get_mut(side) += project_modules;
-                Ok(())
+                Ok(Some(output))
             }
             Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
             // A test may skip itself after its benchmark; it ran.
-            Reply::Skipped { .. } => Ok(()),
+            Reply::Skipped { .. } => Ok(None),
             other => Err(out_of_order(side, &other)),
         }
     }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Comparison, Confirmation, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason,
-    Replicate, Revision, SideTime, TargetFunction, ToSettle, Verdict, Warning,
+    Replicate, Revision, Side, SideTime, TargetFunction, ToSettle, Verdict, Warning,
 };
+use crate::output::{Difference, OutputCheck};
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
@@ -59,7 +60,10 @@ pub struct Settings {
     #[serde(default)]
     pub fail_on: Vec<Gate>,
     pub benchmarks_root: Option<String>,
-    pub benchmarks_from: String,
+    pub benchmarks_from: BenchmarksFrom,
+    /// Ordinary tests that were timed instead of benchmarks.
+    #[serde(default)]
+    pub tests: Vec<String>,
     pub keyword: Option<String>,
     /// The functions that were asked for, instead of those that changed.
     #[serde(default)]
@@ -71,20 +75,48 @@ pub struct Settings {
     pub injected: Vec<String>,
 }
 
+/// Whose benchmarks both sides run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BenchmarksFrom {
+    #[default]
+    Head,
+    Base,
+    /// Each side its own.
+    Own,
+}
+
+impl BenchmarksFrom {
+    /// The side whose files both use.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            BenchmarksFrom::Head => Some(Side::Head),
+            BenchmarksFrom::Base => Some(Side::Base),
+            BenchmarksFrom::Own => None,
+        }
+    }
+}
+
 /// What ends a run with the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Gate {
     /// A benchmark that became slower, by this many percent at least.
     Regression { percent: Option<f64> },
+    /// A benchmark that returns something else on head than on base.
+    OutputChange,
 }
 
 impl Gate {
     /// Whether this row fails it.
     pub fn is_failed_by(self, comparison: &Comparison) -> bool {
-        let Gate::Regression { percent } = self;
-        let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
-        comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
+        match self {
+            Gate::Regression { percent } => {
+                let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
+                comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
+            }
+            Gate::OutputChange => comparison.output == OutputCheck::Different,
+        }
     }
 }
 
@@ -188,6 +220,7 @@ pub struct MeasuredBenchmark {
     pub looks: u32,
     /// What one more replicate would take.
     pub replicate_seconds: f64,
+    pub output: (OutputCheck, Option<Difference>),
     pub warnings: Vec<Warning>,
 }
 
@@ -275,6 +308,8 @@ pub fn judge(
                     replicates,
                     seconds: replicates as f64 * measured.replicate_seconds,
                 }),
+                output: measured.output.0,
+                output_difference: measured.output.1,
                 confirmation: None,
                 replicates,
                 functions: Vec::new(),

@@ -10,6 +10,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use super::units::signed_percent;
 use super::{Judged, Report, SelectionRule, duration, speedup};
 use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
+use crate::output::OutputCheck;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -181,10 +182,18 @@ impl Page {
         for comparison in &report.comparisons {
             let reason = comparison.reason.map(|reason| reason.to_string());
             let times = Some((comparison.base.median_ns, comparison.head.median_ns));
-            rows.push((
-                plain(&comparison.benchmark[prefix.len()..]),
-                self.cells(times, &comparison.estimate, comparison.verdict, reason),
-            ));
+            let mut cells = self.cells(times, &comparison.estimate, comparison.verdict, reason);
+            if comparison.output == OutputCheck::Different
+                && let Some(cell) = cells.last_mut()
+            {
+                let text = Cell::new(format!("{}, other output", cell.content()));
+                *cell = if self.style.color {
+                    text.fg(Color::Red)
+                } else {
+                    text
+                };
+            }
+            rows.push((plain(&comparison.benchmark[prefix.len()..]), cells));
         }
         if report.comparisons.len() > 1 {
             for (name, judged) in [

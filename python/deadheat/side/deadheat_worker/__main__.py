@@ -53,7 +53,9 @@ def main():
     import pytest
 
     from deadheat_worker.plugin import DeadheatPlugin
+    from deadheat_worker.stand_ins import Finder
 
+    sys.meta_path.append(Finder())
     conversation = Conversation(channel, imports)
     conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
     request = conversation.receive()
@@ -66,7 +68,8 @@ def main():
         arguments += ["-p", f"no:{name}"]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
-    exit_code = pytest.main(arguments + request["paths"], plugins=[DeadheatPlugin(conversation, request["files"])])
+    plugin = DeadheatPlugin(conversation, request["files"], request["tests"])
+    exit_code = pytest.main(arguments + request["paths"], plugins=[plugin])
     sys.stdout.flush()
     sys.stderr.flush()
     if conversation.is_asked_to_stop():

@@ -14,6 +14,7 @@ import pytest
 from deadheat_worker import protocol
 from deadheat_worker.timing import ProcessorClock, WallClock
 
+NOT_RUN = {"kind": "not_comparable", "reason": "it was not run"}
 CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
 
 
@@ -26,10 +27,12 @@ class Conversation:
         self._unanswered = None
         self._cpu_at_reply = 0
         self._reports = []
+        self._output = NOT_RUN
         self.collection_errors = []
         self.deselected = 0
         self.reached_run_loop = False
         self.watch = None
+        self.plain_test = None
         self._reach = None
 
     def receive(self):
@@ -73,8 +76,9 @@ class Conversation:
         """Keep pytest's report of one phase of the test that is running."""
         self._reports.append(report)
 
-    def run_loop(self, items):
-        """Serve requests after the collection until the driver says stop."""
+    def run_loop(self, items, as_tests=False):
+        """Serve requests after the collection until the driver says stop; `as_tests`: every test is timed as it is."""
+        run = self._run_plain_test if as_tests else self._run_test
         self.reached_run_loop = True
         if self._reach is not None:
             self._reach.is_collecting = False
@@ -98,10 +102,11 @@ class Conversation:
             item = by_id[request["benchmark"]]
             following = request.get("next")
             with self.on_account_of(item.nodeid):
-                self._run_test(item, by_id[following] if following is not None else None)
+                run(item, by_id[following] if following is not None else None)
 
     def _run_test(self, item, following):
         self._reports = []
+        self._output = NOT_RUN
         try:
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         except (KeyboardInterrupt, pytest.exit.Exception) as error:
@@ -119,7 +124,7 @@ class Conversation:
                 self.reply(protocol.failed(report.when, str(report.longrepr), foreign))
                 return
         if self._unanswered == protocol.LEAVE:
-            self.reply(protocol.left(foreign, own))
+            self.reply(protocol.left(foreign, own, self._output))
             return
         reasons = [report.longrepr for report in self._reports if report.skipped]
         if reasons:
@@ -129,18 +134,77 @@ class Conversation:
         else:
             self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
 
+    def _run_plain_test(self, item, following):
+        from deadheat_worker.plain_test import PlainTest, TestFailed, TestSkipped
+
+        self._output = {"kind": "not_comparable", "reason": "a test returns nothing"}
+        self.plain_test = PlainTest(item)
+        try:
+            self.hold(self.plain_test)
+        except TestFailed as failure:
+            # One that failed in a sample was answered.
+            if self._unanswered is not None:
+                foreign, _ = self._imports.foreign_modules()
+                self.reply(protocol.failed(failure.phase, str(failure), foreign))
+        except TestSkipped as skip:
+            if self._unanswered is not None:
+                self.reply(protocol.skipped(str(skip)))
+        finally:
+            self.plain_test = None
+        try:
+            item.session._setupstate.teardown_exact(following)
+        except BaseException as error:
+            if self._unanswered is None:
+                return
+            foreign, _ = self._imports.foreign_modules()
+            self.reply(protocol.failed("teardown", f"{type(error).__name__}: {error}", foreign))
+        if self._unanswered is not None:
+            foreign, own = self._imports.foreign_modules()
+            self.reply(protocol.left(foreign, own, self._output))
+
     def hold(self, body):
         """Stand inside a benchmark until the driver leaves; return the target's result."""
-        if self._unanswered != protocol.ENTER:
-            raise protocol.ProtocolError("a benchmark was started outside the driver's control")
+        self._check_entered()
         # What the start raises is the test's own failure, answered when the test has ended.
         body.start()
-        self.reply(protocol.entered(body.iterations, body.at_most))
+        requests = self._requests_for_samples(body)
+        request = next(requests, None)
+        while request is not None:
+            try:
+                taken = body.sample(*request)
+            except BaseException as error:
+                self._sample_failed(error)
+                raise
+            request = _next_after(requests, taken)
+        return body.finish()
+
+    async def hold_awaiting(self, body):
+        """`hold` inside a running event loop, which stands still but for the samples."""
+        self._check_entered()
+        await body.start()
+        requests = self._requests_for_samples(body)
+        request = next(requests, None)
+        while request is not None:
+            try:
+                taken = await body.sample(*request)
+            except BaseException as error:
+                self._sample_failed(error)
+                raise
+            request = _next_after(requests, taken)
+        return await body.finish()
+
+    def _check_entered(self):
+        if self._unanswered != protocol.ENTER:
+            raise protocol.ProtocolError("a benchmark was started outside the driver's control")
+
+    def _requests_for_samples(self, body):
+        """The arguments of `body.sample`, one request after another; what each returned is sent back in."""
+        self.reply(protocol.entered(body.iterations, body.at_most, body.has_own_clock))
         while True:
             request = self.receive()
             idle_cpu = time.process_time_ns() - self._cpu_at_reply
             if protocol.kind_of(request) == protocol.LEAVE:
-                return body.finish()
+                return
             if protocol.kind_of(request) == protocol.PROFILE and self.watch is not None:
                 clock = self.watch
                 clock.prepare()
@@ -148,16 +212,31 @@ class Conversation:
                 protocol.expect(request, protocol.RUN)
                 clock = CLOCKS[request["clock"]]
             waits = _waits()
-            try:
-                elapsed, iterations = body.sample(request["iterations"], request["warmup"], clock)
-            except BaseException as error:
-                foreign, _ = self._imports.foreign_modules()
-                self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
-                raise
+            elapsed, iterations = yield request["iterations"], request["warmup"], clock
+            if self._output is NOT_RUN:
+                self._output = self._carry_over(body.result)
             if clock in CLOCKS.values():
                 self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
             else:
                 self.reply(clock.reply(elapsed, iterations))
+
+    def _carry_over(self, result):
+        """At once: what the next samples do may change the very same value."""
+        # Not before: what it needs takes a while to import.
+        from deadheat_worker.outputs import carry_over
+
+        return carry_over(result, self._imports.worktree)
+
+    def _sample_failed(self, error):
+        foreign, _ = self._imports.foreign_modules()
+        self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
+
+
+def _next_after(requests, taken):
+    try:
+        return requests.send(taken)
+    except StopIteration:
+        return None
 
 
 def _waits():

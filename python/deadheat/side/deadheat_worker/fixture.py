@@ -1,10 +1,23 @@
 """The `benchmark` fixture: pytest-benchmark's call forms, timed when the driver asks for it."""
 
-import gc
+import asyncio
 import inspect
-import statistics
+import sys
+import time
+import warnings
 
-from deadheat_worker.timing import WallClock, time_calls, time_prepared_calls
+import pytest
+
+from deadheat_worker.body import AsyncBody, Body
+from deadheat_worker.settings import Settings
+from deadheat_worker.stats import Metadata
+from deadheat_worker.timing import (
+    SuiteClock,
+    time_awaits,
+    time_calls,
+    time_prepared_awaits,
+    time_prepared_calls,
+)
 
 
 class FixtureAlreadyUsed(Exception):
@@ -15,17 +28,18 @@ class BenchmarkFixture:
     """Handed to a test as `benchmark`.
 
     Calling it (or `pedantic`) brings the test to a stop inside the benchmark; the driver then asks for samples of both
-    sides in turn, and the call returns when the driver leaves.
+    sides in turn, and the call returns when the driver leaves. In a running event loop, with an `async def` target, it
+    is awaited instead.
     """
 
     def __init__(self, node, conversation):
+        settings = Settings(node)
         self.name = node.name
         self.fullname = node.nodeid
         callspec = getattr(node, "callspec", None)
         self.params = dict(callspec.params) if callspec is not None else None
         self.param = callspec.id if callspec is not None else None
-        marker = node.get_closest_marker("benchmark")
-        self.group = marker.kwargs.get("group") if marker is not None else None
+        self.group = settings.group
         self.extra_info = {}
         self.enabled = True
         self.disabled = False
@@ -34,22 +48,43 @@ class BenchmarkFixture:
         self.cprofile = None
         self.stats = None
         self.used = None
+        # pytest-benchmark's names: suites read and set them.
+        self._timer = settings.timer
+        self._disable_gc = settings.disable_gc
+        self._min_rounds = settings.min_rounds
+        self._min_time = settings.min_time
+        self._max_time = settings.max_time
+        self._calibration_precision = settings.calibration_precision
+        self._warmup = settings.warmup_iterations if settings.is_warmed_up else 0
+        self._cleanup_callbacks = []
+        self._is_codspeed = settings.is_codspeed
         self._conversation = conversation
+
+    @property
+    def __class__(self):
+        """Where a plugin's own type is there, checks for it hold: suites annotate the fixture and check at run time."""
+        for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"):
+            theirs = getattr(sys.modules.get(module), "BenchmarkFixture", None)
+            if theirs is not None:
+                return theirs
+        return BenchmarkFixture
 
     def __call__(self, function_to_benchmark, /, *args, **kwargs):
         """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
-        self._use("call", function_to_benchmark)
+        self._use("call")
 
-        def measure(iterations, warmup, clock):
-            return time_calls(function_to_benchmark, args, kwargs, iterations, warmup, clock)
+        def measure(times):
+            return lambda count, warmup, clock: times(function_to_benchmark, args, kwargs, count, warmup, clock)
 
-        return self._hold(Body(measure))
+        return self._hold(
+            function_to_benchmark, measure(time_calls), measure(time_awaits), warmup=self._warmup, warmup_seconds=0.1
+        )
 
     def pedantic(
         self, target, args=(), kwargs=None, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1
     ):
         """Time `target` with the counts that the suite prescribes; pytest-benchmark's signature and errors."""
-        self._use("pedantic", target)
+        self._use("pedantic")
         args, kwargs = tuple(args), dict(kwargs or {})
         if not isinstance(iterations, int) or iterations < 1:
             raise ValueError("Must have positive int for `iterations`.")
@@ -63,48 +98,106 @@ class BenchmarkFixture:
         if setup is not None:
 
             def prepare():
-                prepared = setup()
+                # pytest-codspeed hands the arguments over, pytest-benchmark does not.
+                prepared = setup(*args, **kwargs) if self._is_codspeed else setup()
                 if not prepared:
                     return args, kwargs
                 if args or kwargs:
-                    raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
+                    problem = "Can't use `args` or `kwargs` if `setup` returns the arguments."
+                    raise ValueError(problem) if self._is_codspeed else TypeError(problem)
                 return prepared
 
-            def measure(count, _warmup, clock):
-                return time_prepared_calls(target, prepare, teardown, count, clock)
+            def measure(times):
+                return lambda count, _, clock: times(target, prepare, teardown, count, clock)
 
             # A suite with a setup has prepared for any number of rounds, but expects its own number at least.
-            return self._hold(Body(measure, warmup=warmup_rounds, at_least=rounds))
+            return self._hold(
+                target,
+                measure(time_prepared_calls),
+                measure(time_prepared_awaits),
+                warmup=warmup_rounds,
+                at_least=rounds,
+            )
 
-        def measure_round(count, _warmup, clock):
+        def measure_rounds(count, _warmup, clock):
             elapsed, result = time_calls(target, args, kwargs, count, clock=clock)
+            if teardown is not None:
+                teardown(*args, **kwargs)
+            return elapsed, result
+
+        async def await_rounds(count, _warmup, clock):
+            elapsed, result = await time_awaits(target, args, kwargs, count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
             return elapsed, result
 
         # Without a setup the target may work only so often: never more calls than the suite prescribes.
         return self._hold(
-            Body(measure_round, warmup=warmup_rounds, at_least=rounds, at_most=rounds, iterations=iterations)
+            target,
+            measure_rounds,
+            await_rounds,
+            warmup=warmup_rounds,
+            at_least=rounds,
+            at_most=rounds,
+            iterations=iterations,
         )
 
-    def weave(self, *_args, **_kwargs):
-        raise NotImplementedError("benchmark.weave is not supported by deadheat yet")
+    def weave(self, target, **kwargs):
+        """Time a function where it is called in the test, with aspectlib, as pytest-benchmark does."""
+        try:
+            import aspectlib
+        except ImportError:
+            pytest.skip("benchmark.weave needs aspectlib")
+
+        def aspect(function):
+            def timed(*args, **kwargs):
+                return self(function, *args, **kwargs)
+
+            return timed
+
+        self._cleanup_callbacks.append(aspectlib.weave(target, aspect, **kwargs).rollback)
 
     patch = weave
 
-    def _use(self, form, target):
-        if inspect.iscoroutinefunction(target):
-            # Calling it makes a coroutine and runs nothing of it.
-            raise NotImplementedError("deadheat cannot time async functions yet")
+    def _cleanup(self):
+        while self._cleanup_callbacks:
+            self._cleanup_callbacks.pop()()
+
+    def _use(self, form):
         if self.used:
             self.has_error = True
             earlier = "benchmark(...)" if self.used == "call" else "benchmark.pedantic(...)"
-            raise FixtureAlreadyUsed(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
+            theirs = getattr(sys.modules.get("pytest_benchmark.fixture"), "FixtureAlreadyUsed", FixtureAlreadyUsed)
+            raise theirs(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
         self.used = form
 
-    def _hold(self, body):
+    def _hold(self, target, measure, measure_awaits, **counts):
+        counts["disable_gc"] = self._disable_gc
+        if self._timer is not time.perf_counter:
+            counts["clock"] = SuiteClock(self._timer)
+        if not _is_async(target):
+            return self._record(Body(measure, **counts), self._conversation.hold)
+        if _is_loop_running():
+            return self._record_awaits(AsyncBody(measure_awaits, **counts))
+        loop = _loop_of_the_suite()
+
+        def measure_in_loop(*request):
+            return loop.run_until_complete(measure_awaits(*request))
+
+        return self._record(Body(measure_in_loop, **counts), self._conversation.hold)
+
+    def _record(self, body, hold):
         try:
-            result = self._conversation.hold(body)
+            result = hold(body)
+        except BaseException:
+            self.has_error = True
+            raise
+        self.stats = Metadata(self, body)
+        return result
+
+    async def _record_awaits(self, body):
+        try:
+            result = await self._conversation.hold_awaiting(body)
         except BaseException:
             self.has_error = True
             raise
@@ -112,131 +205,29 @@ class BenchmarkFixture:
         return result
 
 
-class Body:
-    """A benchmark that the test has come to: what one sample runs, and how often it may be run.
-
-    `iterations` is set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds.
-    """
-
-    def __init__(self, measure, warmup=0, at_least=0, at_most=None, iterations=None):
-        self._measure = measure
-        self._warmup = warmup
-        self._at_least = at_least
-        self._taken = 0
-        self._result = None
-        self.at_most = at_most
-        self.iterations = iterations
-        self.samples = []
-
-    def start(self):
-        """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.
-
-        The collector stays on: the garbage that the benchmark makes is its own cost.
-        """
-        gc.collect()
-        for _ in range(self._warmup):
-            self._measure(self.iterations or 1, 0, WallClock)
-
-    def sample(self, iterations, warmup=0, clock=WallClock):
-        """Run and time one sample: nanoseconds, and the calls that were really timed."""
-        iterations = self.iterations or iterations
-        if self.at_most is not None and self._taken >= self.at_most:
-            raise RuntimeError("more samples were asked for than this benchmark may run")
-        elapsed, self._result = self._measure(iterations, warmup, clock)
-        # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
-        self._taken += 1 if self.iterations else iterations
-        self.samples.append(elapsed / iterations / 1e9)
-        return elapsed, iterations
-
-    def finish(self):
-        """Run what the suite still expects, and return the target's last result."""
-        while self._taken < max(self._at_least, 1):
-            self.sample(1)
-        return self._result
+def _is_async(target):
+    """Whether calling it makes a coroutine and runs nothing of it."""
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
 
 
-class Stats:
-    """What suites read from `benchmark.stats`: seconds for one iteration, over this process's samples."""
-
-    def __init__(self, data):
-        self.data = sorted(data)
-        self.rounds = len(data)
-
-    def as_dict(self):
-        names = ("min", "max", "mean", "stddev", "median", "rounds", "total", "q1", "q3", "iqr", "ops")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def total(self):
-        return sum(self.data)
-
-    @property
-    def min(self):
-        return self.data[0]
-
-    @property
-    def max(self):
-        return self.data[-1]
-
-    @property
-    def mean(self):
-        return statistics.fmean(self.data)
-
-    @property
-    def median(self):
-        return statistics.median(self.data)
-
-    @property
-    def stddev(self):
-        return statistics.stdev(self.data) if self.rounds > 1 else 0.0
-
-    @property
-    def q1(self):
-        return self._quartile(0)
-
-    @property
-    def q3(self):
-        return self._quartile(2)
-
-    @property
-    def iqr(self):
-        return self.q3 - self.q1
-
-    @property
-    def ops(self):
-        return 1 / self.mean if self.mean else 0.0
-
-    def _quartile(self, index):
-        if self.rounds < 2:
-            return self.data[0]
-        return statistics.quantiles(self.data, n=4, method="inclusive")[index]
+def _is_loop_running():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
-class Metadata:
-    """`benchmark.stats`: the figures as items (`stats["mean"]`) and as attributes (`stats.stats.mean`)."""
-
-    def __init__(self, fixture, body):
-        self.name = fixture.name
-        self.fullname = fixture.fullname
-        self.group = fixture.group
-        self.param = fixture.param
-        self.params = fixture.params
-        self.extra_info = fixture.extra_info
-        self.has_error = fixture.has_error
-        self.iterations = body.iterations or 1
-        self.stats = Stats(body.samples)
-
-    def __bool__(self):
-        return bool(self.stats.data)
-
-    def __getitem__(self, key):
+def _loop_of_the_suite():
+    """The current event loop, which plugins set for the test's fixtures; otherwise a new one, which becomes current."""
+    with warnings.catch_warnings():
+        # Asking for a current loop where there is none is deprecated, and an error from 3.14 on.
+        warnings.simplefilter("ignore")
         try:
-            return getattr(self.stats, key)
-        except AttributeError:
-            return getattr(self, key)
-
-    def get(self, key, default=None):
-        try:
-            return self[key]
-        except AttributeError:
-            return default
+            loop = asyncio.get_event_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or loop.is_closed():
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+    return loop

@@ -2,24 +2,27 @@
 
 import glob
 import inspect
+import os
 import unittest
 
 import pytest
 
-from deadheat_worker import foreign_options, hookspecs
+from deadheat_worker import foreign_options, hookspecs, stand_ins
 from deadheat_worker.fixture import BenchmarkFixture
+from deadheat_worker.settings import MARKERS
 
-FIXTURES = ("benchmark", "codspeed_benchmark")
-MARKERS = ("benchmark", "codspeed_benchmark")
+FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
 
 class DeadheatPlugin:
     """Registered for one `pytest.main` call; holds the conversation with the driver."""
 
-    def __init__(self, conversation, files):
+    def __init__(self, conversation, files, as_tests):
         self._conversation = conversation
         self._files = files
+        self._as_tests = as_tests
+        self._order = []
 
     def pytest_addoption(self, parser):
         foreign_options.declare(parser)
@@ -47,6 +50,9 @@ class DeadheatPlugin:
         for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
             if hasattr(config.option, name):
                 setattr(config.option, name, False)
+        if hasattr(config.option, "randomly_seed"):
+            # pytest-randomly reseeds the generators before each test: the same on both sides.
+            config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
 
     def pytest_configure(self, config):
         for marker in MARKERS:
@@ -55,16 +61,24 @@ class DeadheatPlugin:
         # would be dropped: pytest 9 takes the folder for both.
         for file in self._files:
             config.addinivalue_line("python_files", glob.escape(file))
+        stand_ins.register(config)
 
     @pytest.fixture
     def benchmark(self, request):
         """Time a callable: `benchmark(function, *args, **kwargs)` returns what the function returns."""
-        return BenchmarkFixture(request.node, self._conversation)
+        fixture = BenchmarkFixture(request.node, self._conversation)
+        yield fixture
+        fixture._cleanup()
 
     @pytest.fixture
     def codspeed_benchmark(self, benchmark):
         """The same under pytest-codspeed's name."""
         return benchmark
+
+    @pytest.fixture
+    def benchmark_weave(self, benchmark):
+        """`benchmark.weave`, under a name of its own."""
+        return benchmark.weave
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, request):
@@ -90,18 +104,34 @@ class DeadheatPlugin:
         if report.failed:
             self._conversation.collection_errors.append((report.nodeid, str(report.longrepr)))
 
+    def pytest_itemcollected(self, item):
+        self._order.append(item)
+
     def pytest_deselected(self, items):
-        self._conversation.deselected += sum(_is_benchmark(item) for item in items)
+        self._conversation.deselected += sum(self._is_wanted(item) for item in items)
+
+    def _is_wanted(self, item):
+        return isinstance(item, pytest.Function) if self._as_tests else _is_benchmark(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        self._conversation.run_loop([item for item in session.items if _is_benchmark(item)])
+        # As they stand in their files: other plugins shuffle them, in every process anew.
+        places = {item: place for place, item in enumerate(self._order)}
+        items = sorted(session.items, key=lambda item: places.get(item, len(places)))
+        wanted = [item for item in items if self._is_wanted(item)]
+        self._conversation.run_loop(wanted, self._as_tests)
         return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
         """A marked method of a `unittest.TestCase` is timed with its `setUp` and `tearDown`: they are one to pytest."""
-        if _is_marker_only(item) and _is_unittest(item):
+        plain_test = self._conversation.plain_test
+        if plain_test is not None or _is_marker_only(item):
+            _run_by_anyio(item)
+        if plain_test is not None and _is_unittest(item):
+            run = type(item).runtest.__get__(item)
+            item.runtest = lambda: plain_test.call(run)
+        elif _is_marker_only(item) and _is_unittest(item):
             run = item.runtest
             item.runtest = lambda: BenchmarkFixture(item, self._conversation)(run)
 
@@ -111,12 +141,35 @@ class DeadheatPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem):
         """A test with the marker and without the fixture is a benchmark as a whole."""
-        if not _is_marker_only(pyfuncitem) or inspect.iscoroutinefunction(pyfuncitem.obj) or _is_unittest(pyfuncitem):
+        plain_test = self._conversation.plain_test
+        if _is_unittest(pyfuncitem) or (plain_test is None and not _is_marker_only(pyfuncitem)):
             return None
-        names = pyfuncitem._fixtureinfo.argnames
+        function, names = pyfuncitem.obj, pyfuncitem._fixtureinfo.argnames
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
-        BenchmarkFixture(pyfuncitem, self._conversation)(pyfuncitem.obj, **arguments)
+        if inspect.iscoroutinefunction(function):
+            return None
+        if plain_test is not None:
+            plain_test.call(function, **arguments)
+        else:
+            BenchmarkFixture(pyfuncitem, self._conversation)(function, **arguments)
         return True
+
+
+def _run_by_anyio(item):
+    """Put a plain function in the place of an `async def` test, as pytest-asyncio does by itself for its own."""
+    anyio = item.config.pluginmanager.get_plugin("anyio")
+    test = getattr(item, "obj", None)
+    if anyio is None or "anyio_backend" not in _fixture_names(item) or not inspect.iscoroutinefunction(test):
+        return
+
+    def run(**_):
+        item.obj = test
+        try:
+            anyio.pytest_pyfunc_call(pyfuncitem=item)
+        finally:
+            item.obj = run
+
+    item.obj = run
 
 
 def _fixture_names(item):

@@ -68,9 +68,17 @@ def collection_failed(exit_code):
     return {"reply": "collection_failed", "exit_code": exit_code}
 
 
-def entered(iterations_per_sample, samples):
-    """`iterations_per_sample` is None where the driver may choose; `samples` is None where there is no limit."""
-    return {"reply": "entered", "iterations_per_sample": iterations_per_sample, "samples": samples}
+def entered(iterations_per_sample, samples, own_clock):
+    """`iterations_per_sample` is None where the driver may choose; `samples` is None where there is no limit.
+
+    `own_clock`: the suite prescribes what samples are timed by.
+    """
+    return {
+        "reply": "entered",
+        "iterations_per_sample": iterations_per_sample,
+        "samples": samples,
+        "own_clock": own_clock,
+    }
 
 
 def sample(elapsed_ns, iterations, idle_cpu_ns, waits):
@@ -102,9 +110,12 @@ def reached(by):
     return {"reply": "reached", "by": by}
 
 
-def left(foreign, project_modules):
-    """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside."""
-    return {"reply": "left", "foreign": foreign, "project_modules": project_modules}
+def left(foreign, project_modules, output):
+    """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside.
+
+    `output`: what the first sample returned, as `outputs.carry_over` has it.
+    """
+    return {"reply": "left", "foreign": foreign, "project_modules": project_modules, "output": output}
 
 
 def failed(phase, message, foreign=()):

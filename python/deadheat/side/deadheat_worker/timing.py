@@ -11,16 +11,27 @@ import time
 class WallClock:
     """What a sample is timed by: `start` and `stop` give readings in nanoseconds.
 
-    A process that is not timed has other clocks, which record calls between the two readings.
+    A process that is not timed has other clocks, which record calls between the two readings; `measures_time` tells.
     """
 
+    measures_time = True
     start = stop = staticmethod(time.perf_counter_ns)
 
 
 class ProcessorClock:
     """For samples that share a core with the other side's: the processor time of this process."""
 
+    measures_time = True
     start = stop = staticmethod(time.process_time_ns)
+
+
+class SuiteClock:
+    """A timer of the suite's choice, which gives seconds."""
+
+    measures_time = True
+
+    def __init__(self, timer):
+        self.start = self.stop = lambda: int(timer() * 1e9)
 
 
 def time_calls(function, args, kwargs, iterations, warmup=0, clock=WallClock):
@@ -52,6 +63,37 @@ def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock
         with instrumentation_paused():
             started = start()
             result = function(*args, **kwargs)
+            elapsed += stop() - started
+        if teardown is not None:
+            teardown(*args, **kwargs)
+    return elapsed, result
+
+
+async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallClock):
+    """`time_calls` for an `async def` function, awaited where this is awaited."""
+    result = None
+    start, stop = clock.start, clock.stop
+    earlier = itertools.repeat(None, iterations - 1)
+    with instrumentation_paused():
+        for _ in itertools.repeat(None, warmup):
+            await function(*args, **kwargs)
+        started = start()
+        for _ in earlier:
+            await function(*args, **kwargs)
+        result = await function(*args, **kwargs)
+        elapsed = stop() - started
+    return elapsed, result
+
+
+async def time_prepared_awaits(function, prepare, teardown, iterations, clock=WallClock):
+    """`time_prepared_calls` for an `async def` function."""
+    elapsed, result = 0, None
+    start, stop = clock.start, clock.stop
+    for _ in range(iterations):
+        args, kwargs = prepare()
+        with instrumentation_paused():
+            started = start()
+            result = await function(*args, **kwargs)
             elapsed += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)

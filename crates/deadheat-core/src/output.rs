@@ -1,0 +1,372 @@
+//! What benchmarks return, compared between the sides: a faster version that returns something else is none.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Floats that differ by less than this, relatively, are equal: another order of additions is no other result.
+const FLOAT_TOLERANCE: f64 = 1e-9;
+/// Longer values are cut where they are shown.
+const MOST_SHOWN: usize = 60;
+
+/// What a benchmark's first sample returned, as one process carried it over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Output {
+    /// A tree of `[tag, content]`; `docs/protocol.md` has the tags.
+    Value {
+        value: Value,
+    },
+    /// Of a value that is too large to be carried over.
+    Digest {
+        sha256: String,
+        has_floats: bool,
+    },
+    NotComparable {
+        reason: String,
+    },
+}
+
+/// Whether both sides return the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputCheck {
+    Same,
+    Different,
+    /// It cannot be carried over, or changes by itself from process to process.
+    NotComparable,
+    #[default]
+    NotChecked,
+}
+
+/// Where two values part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// As Python would reach it from the value, such as `['rows'][3].total`; empty for the value itself.
+    pub place: String,
+    pub base: String,
+    pub head: String,
+}
+
+/// What the processes of one side returned, so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outputs {
+    first: Option<Output>,
+    count: usize,
+    changes: bool,
+}
+
+impl Outputs {
+    pub fn add(&mut self, output: Output) {
+        self.count += 1;
+        match &self.first {
+            None => self.first = Some(output),
+            Some(first) => self.changes = self.changes || compare(first, &output) != Compared::Equal,
+        }
+    }
+
+    /// What every process returned; `None` where they do not agree, or there were fewer than two.
+    fn settled(&self) -> Option<&Output> {
+        self.first.as_ref().filter(|_| self.count >= 2 && !self.changes)
+    }
+}
+
+/// Compares what the sides returned. Only a value on which two processes of the same side agree can differ between sides.
+pub fn check(base: &Outputs, head: &Outputs) -> (OutputCheck, Option<Difference>) {
+    if base.count < 2 || head.count < 2 {
+        return (OutputCheck::NotChecked, None);
+    }
+    let (Some(base), Some(head)) = (base.settled(), head.settled()) else {
+        return (OutputCheck::NotComparable, None);
+    };
+    match compare(base, head) {
+        Compared::Equal => (OutputCheck::Same, None),
+        Compared::Different(difference) => (OutputCheck::Different, Some(difference)),
+        Compared::Unknown => (OutputCheck::NotComparable, None),
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Compared {
+    Equal,
+    Different(Difference),
+    Unknown,
+}
+
+fn compare(base: &Output, head: &Output) -> Compared {
+    match (base, head) {
+        (Output::Value { value: base }, Output::Value { value: head }) => {
+            match difference(base, head, String::new()) {
+                None => Compared::Equal,
+                Some(difference) => Compared::Different(difference),
+            }
+        }
+        (
+            Output::Digest {
+                sha256: base,
+                has_floats,
+            },
+            Output::Digest { sha256: head, .. },
+        ) => match (base == head, has_floats) {
+            (true, _) => Compared::Equal,
+            // They may differ by less than the tolerance.
+            (false, true) => Compared::Unknown,
+            (false, false) => Compared::Different(whole("another large value", "than this one")),
+        },
+        (Output::NotComparable { .. }, _) | (_, Output::NotComparable { .. }) => Compared::Unknown,
+        (Output::Value { value }, Output::Digest { .. }) => {
+            Compared::Different(whole(&shown(value), "a much larger value"))
+        }
+        (Output::Digest { .. }, Output::Value { value }) => {
+            Compared::Different(whole("a much larger value", &shown(value)))
+        }
+    }
+}
+
+fn whole(base: &str, head: &str) -> Difference {
+    Difference {
+        place: String::new(),
+        base: base.to_owned(),
+        head: head.to_owned(),
+    }
+}
+
+/// The first place at which two nodes differ.
+fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
+    let here = |place: String| {
+        Some(Difference {
+            place,
+            base: shown(base),
+            head: shown(head),
+        })
+    };
+    let (tag, other_tag) = (tag_of(base), tag_of(head));
+    if tag != other_tag {
+        // As Python has it, 1 == 1.0 == True.
+        let same = number(base)
+            .zip(number(head))
+            .is_some_and(|(base, head)| base == head);
+        return (!same).then(|| here(place)).flatten();
+    }
+    match tag {
+        "float" => (!same_float(&base[1], &head[1])).then(|| here(place)).flatten(),
+        "complex" => {
+            let same = (1..3).all(|part| same_float(&base[part][1], &head[part][1]));
+            (!same).then(|| here(place)).flatten()
+        }
+        "list" | "tuple" => {
+            let (parts, others) = (parts_of(base, 1), parts_of(head, 1));
+            if parts.len() != others.len() {
+                return here(place);
+            }
+            let mut pairs = parts.iter().zip(others).enumerate();
+            pairs.find_map(|(index, (part, other))| difference(part, other, format!("{place}[{index}]")))
+        }
+        "dict" => {
+            let (items, others) = (parts_of(base, 1), parts_of(head, 1));
+            if items.len() != others.len() {
+                return here(place);
+            }
+            let mut pairs = items.iter().zip(others);
+            pairs.find_map(|(item, other)| {
+                // Items are sorted by their keys: another key is another dict.
+                match difference(&item[0], &other[0], String::new()) {
+                    Some(_) => here(place.clone()),
+                    None => difference(&item[1], &other[1], format!("{place}[{}]", shown(&item[0]))),
+                }
+            })
+        }
+        "set" | "frozenset" => {
+            let (parts, others) = (parts_of(base, 1), parts_of(head, 1));
+            let same = parts.len() == others.len()
+                && parts
+                    .iter()
+                    .zip(others)
+                    .all(|(part, other)| difference(part, other, String::new()).is_none());
+            (!same).then(|| here(place)).flatten()
+        }
+        "object" => {
+            let (fields, others) = (parts_of(base, 2), parts_of(head, 2));
+            if base[1] != head[1] || fields.len() != others.len() {
+                return here(place);
+            }
+            let mut pairs = fields.iter().zip(others);
+            pairs.find_map(|(field, other)| {
+                if field[0] != other[0] {
+                    return here(place.clone());
+                }
+                let inner = match field[0].as_str() {
+                    Some("") | None => place.clone(),
+                    Some(name) => format!("{place}.{name}"),
+                };
+                difference(&field[1], &other[1], inner)
+            })
+        }
+        _ => (base != head).then(|| here(place)).flatten(),
+    }
+}
+
+fn number(node: &Value) -> Option<f64> {
+    match tag_of(node) {
+        "bool" => node[1].as_bool().map(|value| f64::from(u8::from(value))),
+        "int" => node[1].as_str()?.parse().ok(),
+        "float" => node[1].as_f64(),
+        _ => None,
+    }
+}
+
+fn tag_of(node: &Value) -> &str {
+    node[0].as_str().unwrap_or_default()
+}
+
+fn parts_of(node: &Value, index: usize) -> &[Value] {
+    node[index].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn same_float(base: &Value, head: &Value) -> bool {
+    match (base.as_f64(), head.as_f64()) {
+        (Some(base), Some(head)) => (base - head).abs() <= FLOAT_TOLERANCE * base.abs().max(head.abs()),
+        // Not finite ones are words.
+        _ => base == head,
+    }
+}
+
+/// As Python would print it, cut to a glance.
+fn shown(node: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let full = match tag_of(node) {
+        "none" => "None".to_owned(),
+        "bool" => if node[1] == Value::Bool(true) {
+            "True"
+        } else {
+            "False"
+        }
+        .to_owned(),
+        "str" => format!("'{}'", text(&node[1])),
+        "long_str" => format!("a str of {} characters", node[1]),
+        "complex" => format!("complex({}, {})", text(&node[1][1]), text(&node[2][1])),
+        "list" | "tuple" | "set" | "frozenset" | "dict" => {
+            format!("a {} of {}", tag_of(node), parts_of(node, 1).len())
+        }
+        "object" => format!("a {}", text(&node[1])),
+        "text" => text(&node[2]),
+        _ => text(&node[1]),
+    };
+    if full.chars().count() <= MOST_SHOWN {
+        return full;
+    }
+    let cut: String = full.chars().take(MOST_SHOWN).collect();
+    format!("{cut}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn outputs(values: &[Value]) -> Outputs {
+        let mut outputs = Outputs::default();
+        for value in values {
+            outputs.add(Output::Value { value: value.clone() });
+        }
+        outputs
+    }
+
+    fn checked(base: &Value, head: &Value) -> (OutputCheck, Option<String>) {
+        let twice = |value: &Value| outputs(&[value.clone(), value.clone()]);
+        let (check, difference) = check(&twice(base), &twice(head));
+        let words = difference.map(|found| format!("{}: {} != {}", found.place, found.base, found.head));
+        (check, words)
+    }
+
+    #[test]
+    fn the_first_difference_is_named_as_python_would_reach_it() {
+        let row = |total: &str| {
+            json!([
+                "dict",
+                [[
+                    ["str", "rows"],
+                    [
+                        "list",
+                        [["none"], ["object", "m.Row", [["total", ["int", total]]]]]
+                    ]
+                ]]
+            ])
+        };
+        assert_eq!(checked(&row("3"), &row("3")), (OutputCheck::Same, None));
+        assert_eq!(
+            checked(&row("3"), &row("4")),
+            (
+                OutputCheck::Different,
+                Some("['rows'][1].total: 3 != 4".to_owned())
+            )
+        );
+        assert_eq!(
+            checked(&json!(["list", []]), &json!(["list", [["none"]]]))
+                .1
+                .unwrap(),
+            ": a list of 0 != a list of 1"
+        );
+        assert_eq!(
+            checked(&json!(["int", "1"]), &json!(["bool", true])).0,
+            OutputCheck::Same
+        );
+        assert_eq!(
+            checked(&json!(["int", "1"]), &json!(["str", "1"])).0,
+            OutputCheck::Different
+        );
+    }
+
+    #[test]
+    fn floats_are_equal_within_a_billionth() {
+        let float = |value: f64| json!(["list", [["float", value]]]);
+        assert_eq!(checked(&float(1.0), &float(1.0 + 1e-12)).0, OutputCheck::Same);
+        assert_eq!(
+            checked(&float(1e300), &float(1e300 * (1.0 + 1e-8))).0,
+            OutputCheck::Different
+        );
+        assert_eq!(checked(&float(0.0), &float(1e-12)).0, OutputCheck::Different);
+        let nan = json!(["float", "nan"]);
+        assert_eq!(checked(&nan, &nan).0, OutputCheck::Same);
+        assert_eq!(checked(&nan, &json!(["float", 1.0])).0, OutputCheck::Different);
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_not_comparable() {
+        let (one, two) = (json!(["int", "1"]), json!(["int", "2"]));
+        let drawn = outputs(&[one.clone(), two.clone()]);
+        let fixed = outputs(&[one.clone(), one.clone()]);
+        assert_eq!(check(&drawn, &fixed).0, OutputCheck::NotComparable);
+        assert_eq!(check(&fixed, &drawn).0, OutputCheck::NotComparable);
+        assert_eq!(check(&fixed, &outputs(&[two])).0, OutputCheck::NotChecked);
+    }
+
+    #[test]
+    fn large_values_are_told_apart_unless_they_hold_floats() {
+        let digests = |sha256: &str, has_floats| {
+            let mut outputs = Outputs::default();
+            for _ in 0..2 {
+                outputs.add(Output::Digest {
+                    sha256: sha256.to_owned(),
+                    has_floats,
+                });
+            }
+            outputs
+        };
+        assert_eq!(
+            check(&digests("a", true), &digests("a", true)).0,
+            OutputCheck::Same
+        );
+        assert_eq!(
+            check(&digests("a", true), &digests("b", true)).0,
+            OutputCheck::NotComparable
+        );
+        assert_eq!(
+            check(&digests("a", false), &digests("b", false)).0,
+            OutputCheck::Different
+        );
+    }
+}

@@ -1,0 +1,122 @@
+"""A benchmark that its test has come to: what one sample runs, and how often it may be run."""
+
+import gc
+import time
+
+from deadheat_worker.timing import WallClock
+
+
+class Body:
+    """What is timed.
+
+    `measure(iterations, warmup, clock)` runs a sample and returns its nanoseconds and the last result. `iterations` is
+    set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds. `warmup` counts the
+    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take. `clock` is the
+    suite's own.
+    """
+
+    def __init__(
+        self,
+        measure,
+        warmup=0,
+        warmup_seconds=None,
+        at_least=0,
+        at_most=None,
+        iterations=None,
+        disable_gc=False,
+        clock=None,
+    ):
+        self._measure = measure
+        self._warmup = warmup
+        self._warmup_seconds = warmup_seconds
+        self._at_least = at_least
+        self._taken = 0
+        self._disable_gc = disable_gc
+        self._clock = clock
+        self.result = None
+        self.at_most = at_most
+        self.iterations = iterations
+        self.samples = []
+
+    @property
+    def has_own_clock(self):
+        return self._clock is not None
+
+    def start(self):
+        """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.
+
+        The collector stays on unless the suite says otherwise: the garbage that the benchmark makes is its own cost.
+        """
+        gc.collect()
+        for _ in self._warmups():
+            self._measure(self.iterations or 1, 0, WallClock)
+
+    def sample(self, iterations, warmup=0, clock=WallClock):
+        """Run and time one sample: nanoseconds, and the calls that were really timed."""
+        iterations = self._iterations(iterations)
+        with _collector_off(self._disable_gc):
+            elapsed, self.result = self._measure(iterations, warmup, self._clock_for(clock))
+        return self._count(elapsed, iterations)
+
+    def finish(self):
+        """Run what the suite still expects, and return the target's last result."""
+        while self._is_more_expected():
+            self.sample(1)
+        return self.result
+
+    def _warmups(self):
+        end = time.monotonic() + self._warmup_seconds if self._warmup_seconds is not None else None
+        for _ in range(self._warmup):
+            if end is not None and time.monotonic() > end:
+                return
+            yield
+
+    def _iterations(self, asked):
+        if self.at_most is not None and self._taken >= self.at_most:
+            raise RuntimeError("more samples were asked for than this benchmark may run")
+        return self.iterations or asked
+
+    def _clock_for(self, asked):
+        return self._clock if self._clock is not None and getattr(asked, "measures_time", False) else asked
+
+    def _count(self, elapsed, iterations):
+        # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
+        self._taken += 1 if self.iterations else iterations
+        self.samples.append(elapsed / iterations / 1e9)
+        return elapsed, iterations
+
+    def _is_more_expected(self):
+        return self._taken < max(self._at_least, 1)
+
+
+class AsyncBody(Body):
+    """The same inside a running event loop: `measure` makes a coroutine, which is awaited there."""
+
+    async def start(self):
+        gc.collect()
+        for _ in self._warmups():
+            await self._measure(self.iterations or 1, 0, WallClock)
+
+    async def sample(self, iterations, warmup=0, clock=WallClock):
+        iterations = self._iterations(iterations)
+        with _collector_off(self._disable_gc):
+            elapsed, self.result = await self._measure(iterations, warmup, self._clock_for(clock))
+        return self._count(elapsed, iterations)
+
+    async def finish(self):
+        while self._is_more_expected():
+            await self.sample(1)
+        return self.result
+
+
+class _collector_off:
+    def __init__(self, wanted):
+        self._wanted = wanted and gc.isenabled()
+
+    def __enter__(self):
+        if self._wanted:
+            gc.disable()
+
+    def __exit__(self, *_):
+        if self._wanted:
+            gc.enable()

@@ -1,0 +1,175 @@
+"""What a benchmark returned, in a form that another process can compare: a tree of `[tag, content]`.
+
+`docs/protocol.md` lists the tags. Nothing is run for it but what reading fields takes: values that would need more are
+not comparable.
+"""
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import hashlib
+import json
+import math
+import pathlib
+import re
+import uuid
+
+MOST_NODES = 50_000
+"""A larger value is carried over as a digest."""
+MOST_DEPTH = 60
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+# Values whose text is all there is to them.
+TEXTUAL = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    decimal.Decimal,
+    fractions.Fraction,
+    uuid.UUID,
+    pathlib.PurePath,
+    range,
+    slice,
+)
+
+
+class NotComparable(Exception):
+    """With the reason."""
+
+
+def carry_over(value, worktree):
+    """The message for the driver. `worktree` is this side's, whose path may stand in texts."""
+    try:
+        encoder = Encoder(worktree)
+        tree = encoder.node(value, 0)
+    except NotComparable as problem:
+        return {"kind": "not_comparable", "reason": str(problem)}
+    except Exception as error:
+        return {"kind": "not_comparable", "reason": f"reading it failed: {type(error).__name__}: {error}"}
+    if encoder.nodes <= MOST_NODES:
+        return {"kind": "value", "value": tree}
+    text = json.dumps(tree, ensure_ascii=True).encode()
+    return {"kind": "digest", "sha256": hashlib.sha256(text).hexdigest(), "has_floats": encoder.has_floats}
+
+
+class Encoder:
+    def __init__(self, worktree):
+        self._worktree = worktree
+        self.nodes = 0
+        self.has_floats = False
+
+    def node(self, value, depth):
+        self.nodes += 1
+        if depth > MOST_DEPTH:
+            raise NotComparable("it is nested too deeply, or holds itself")
+        kind = type(value)
+        if value is None:
+            return ["none"]
+        if kind is bool:
+            return ["bool", value]
+        if kind is int:
+            return ["int", str(value) if abs(value) < 1 << 4096 else hex(value)]
+        if kind is float:
+            return self._float(value)
+        if kind is complex:
+            return ["complex", self._float(value.real), self._float(value.imag)]
+        if kind is str:
+            return self._text(value)
+        if kind in (bytes, bytearray):
+            return [kind.__name__, self._bytes(bytes(value))]
+        if kind in (list, tuple):
+            return [kind.__name__, self._nodes(value, depth)]
+        if kind is dict:
+            return ["dict", self._items(value.items(), depth)]
+        if kind in (set, frozenset):
+            return [kind.__name__, _sorted(self._nodes(value, depth))]
+        return self._instance(value, kind, depth)
+
+    def _instance(self, value, kind, depth):
+        # Without the module: a class that moved is no other value.
+        name = kind.__qualname__
+        if isinstance(value, enum.Enum):
+            return ["text", name, value.name]
+        if isinstance(value, TEXTUAL):
+            return ["text", name, self._text(repr(value))[1]]
+        if isinstance(value, type) or _is_function(value):
+            return ["text", "named", f"{value.__module__}.{value.__qualname__}"]
+        fields = _fields(value, kind)
+        if fields is not None:
+            return ["object", name, [[field, self.node(getattr(value, field, None), depth + 1)] for field in fields]]
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return [
+                "object",
+                name,
+                [[field, self.node(part, depth + 1)] for field, part in zip(kind._fields, value, strict=False)],
+            ]
+        if all(hasattr(value, attribute) for attribute in ("dtype", "shape", "tobytes", "tolist")):
+            return self._array(value, name, depth)
+        for plain in (bool, int, float, str, bytes, list, tuple, dict, set, frozenset):
+            # A subclass with the plain value's contents.
+            if isinstance(value, plain):
+                return ["object", name, [["", self.node(_plain(value, plain), depth + 1)]]]
+        if kind.__repr__ is object.__repr__:
+            raise NotComparable(f"a {name} shows nothing of its value")
+        text = repr(value)
+        if ADDRESS.search(text):
+            raise NotComparable(f"a {name} shows an address")
+        return ["text", name, self._text(text)[1]]
+
+    def _nodes(self, values, depth):
+        if len(values) > 20 * MOST_NODES:
+            raise NotComparable(f"it has {len(values)} parts")
+        return [self.node(value, depth + 1) for value in values]
+
+    def _items(self, items, depth):
+        return _sorted([[self.node(key, depth + 1), self.node(value, depth + 1)] for key, value in items])
+
+    def _array(self, value, name, depth):
+        if "object" in str(value.dtype):
+            raise NotComparable("an array of objects")
+        about = [["dtype", ["str", str(value.dtype)]], ["shape", ["str", str(tuple(value.shape))]]]
+        if math.prod(value.shape) > MOST_NODES:
+            self.has_floats = self.has_floats or "float" in str(value.dtype) or "complex" in str(value.dtype)
+            self.nodes += MOST_NODES
+            return ["object", name, [*about, ["data", ["bytes", hashlib.sha256(value.tobytes()).hexdigest()]]]]
+        return ["object", name, [*about, ["data", self.node(value.tolist(), depth + 1)]]]
+
+    def _float(self, value):
+        self.has_floats = True
+        return ["float", value if math.isfinite(value) else str(value)]
+
+    def _text(self, value):
+        # Each side has its own checkout. Lone surrogates are no text that a line of JSON could hold.
+        value = value.replace(self._worktree, "{worktree}").encode("utf-8", "backslashreplace").decode()
+        if len(value) > 100_000:
+            return ["long_str", len(value), hashlib.sha256(value.encode()).hexdigest()]
+        return ["str", value]
+
+    def _bytes(self, value):
+        return value.hex() if len(value) <= 50_000 else hashlib.sha256(value).hexdigest()
+
+
+def _sorted(nodes):
+    return sorted(nodes, key=lambda node: json.dumps(node, sort_keys=True))
+
+
+def _fields(value, kind):
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind) if field.compare]
+    of_attrs = getattr(kind, "__attrs_attrs__", None)
+    if of_attrs is not None:
+        return [field.name for field in of_attrs if field.eq]
+    of_pydantic = getattr(kind, "__pydantic_fields__", None)
+    return list(of_pydantic) if of_pydantic is not None else None
+
+
+def _plain(value, plain):
+    if plain is dict:
+        return dict(value.items())
+    return plain.__new__(plain, value) if plain in (bool, int, float, str, bytes) else plain(value)
+
+
+def _is_function(value):
+    return type(value).__name__ in ("function", "builtin_function_or_method") and hasattr(value, "__qualname__")

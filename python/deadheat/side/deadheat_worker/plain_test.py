@@ -1,0 +1,66 @@
+"""An ordinary test that is timed as it is."""
+
+import copy
+
+from _pytest.runner import runtestprotocol
+
+from deadheat_worker.timing import WallClock, time_calls
+
+
+class TestFailed(Exception):
+    """With pytest's words."""
+
+    def __init__(self, report):
+        super().__init__(str(report.longrepr))
+        self.phase = report.when
+
+
+class TestSkipped(Exception):
+    """With the reason."""
+
+
+class PlainTest:
+    """What the conversation times, like `body.Body`: each iteration is a full set-up, call and teardown of the test.
+
+    Fixtures of wider scopes are set up once. Only the call is timed.
+    """
+
+    iterations = None
+    at_most = None
+    has_own_clock = False
+    result = None
+
+    def __init__(self, item):
+        self.item = item
+        self._clock = WallClock
+        self._elapsed = None
+        # pytest tears down what the next test does not share: everything but the test's own.
+        self._next = copy.copy(item)
+
+    def start(self):
+        self._run(WallClock)
+
+    def sample(self, iterations, warmup=0, clock=WallClock):
+        for _ in range(warmup):
+            self._run(WallClock)
+        return sum(self._run(clock) for _ in range(iterations)), iterations
+
+    def finish(self):
+        return None
+
+    def call(self, function, **arguments):
+        """Called in place of the test's function."""
+        self._elapsed, result = time_calls(function, (), arguments, 1, clock=self._clock)
+        return result
+
+    def _run(self, clock):
+        self._clock, self._elapsed = clock, None
+        for report in runtestprotocol(self.item, log=False, nextitem=self._next):
+            if report.failed:
+                raise TestFailed(report)
+            if report.skipped:
+                reason = report.longrepr
+                raise TestSkipped(str(reason[2]) if isinstance(reason, tuple) else str(reason))
+        if self._elapsed is None:
+            raise TestSkipped("a plugin runs this test in a way that cannot be timed")
+        return self._elapsed

@@ -1,0 +1,70 @@
+"""What suites reach for by the names of other benchmark plugins, where those are not installed.
+
+pytest-benchmark and pytest-codspeed are kept out of a worker, installed or not; suites import their types for
+annotations, and conftest files look for what they register.
+"""
+
+import importlib.abc
+import importlib.machinery
+import sys
+
+from deadheat_worker.fixture import BenchmarkFixture, FixtureAlreadyUsed
+from deadheat_worker.stats import Metadata, Stats
+
+CONTENTS = {
+    "pytest_benchmark": {"__version__": "5.0.0"},
+    "pytest_benchmark.fixture": {
+        "BenchmarkFixture": BenchmarkFixture,
+        "FixtureAlreadyUsed": FixtureAlreadyUsed,
+    },
+    "pytest_benchmark.plugin": {"BenchmarkFixture": BenchmarkFixture},
+    "pytest_benchmark.stats": {"Metadata": Metadata, "Stats": Stats},
+    "pytest_codspeed": {"__version__": "4.0.0", "BenchmarkFixture": BenchmarkFixture},
+    "pytest_codspeed.plugin": {"BenchmarkFixture": BenchmarkFixture},
+}
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Asked last, so that what is installed comes first."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in CONTENTS:
+            return None
+        # A part of an installed package that lacks it is not ours to invent.
+        parent = sys.modules.get(fullname.partition(".")[0])
+        if parent is not None and getattr(parent.__spec__, "loader", None) is not self:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package="." not in fullname)
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        vars(module).update(CONTENTS[module.__name__])
+
+
+class BenchmarkSession:
+    """`config._benchmarksession`, for conftest files that look at it."""
+
+    disabled = False
+    skip = False
+    only = False
+
+    def __init__(self):
+        self.benchmarks = []
+        self.groups = []
+        self.performance_regressions = []
+
+
+def register(config):
+    """Call once for pytest's configuration."""
+    if not hasattr(config, "_benchmarksession"):
+        config._benchmarksession = BenchmarkSession()
+    if not config.pluginmanager.hasplugin("codspeed_plugin"):
+        config.pluginmanager.register(CodspeedPlugin(), "codspeed_plugin")
+
+
+class CodspeedPlugin:
+    """Under the name by which pytest-codspeed's own is found."""
+
+    is_codspeed_enabled = False

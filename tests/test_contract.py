@@ -1,0 +1,376 @@
+"""Suites of other benchmark plugins run unchanged, with those plugins installed and without them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import INTERPRETERS, VERSIONS, environment
+
+BASE = """\
+    def work(n):
+        total = 0
+        for _ in range(30):
+            for i in range(n):
+                total += i
+        return total
+
+
+    async def work_async(n):
+        return work(n)
+    """
+HEAD = BASE.replace("range(30)", "range(1)").replace("return total\n", "return 30 * total\n", 1)
+
+
+# The newest Python on this machine.
+VERSION = max(INTERPRETERS, key=VERSIONS.index)
+ASYNC = ["pytest-asyncio", "anyio", "aspectlib"]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("without-plugins", "pytest", *ASYNC),
+        ("with-plugins", "pytest", "pytest-benchmark>=5,<6", "pytest-codspeed", *ASYNC),
+    ],
+    ids=["without_plugins", "with_plugins"],
+)
+def python(request):
+    name, *needs = request.param
+    return environment(name, VERSION, *needs)
+
+
+@pytest.fixture
+def suite(repository, compare, python):
+    """Run a suite on two commits of which head is clearly faster; every row must be an improvement."""
+
+    def run(text, *arguments, conftest="", pyproject="", replicates=3):
+        files = {
+            "pkg/__init__.py": "",
+            "pkg/core.py": BASE,
+            "benchmarks/conftest.py": conftest,
+            "benchmarks/test_b.py": text,
+            "pyproject.toml": pyproject,
+        }
+        repository.commit(files)
+        repository.commit({"pkg/core.py": HEAD})
+        outcome = compare("HEAD^", "HEAD", "--python", python, *arguments, replicates=replicates)
+        assert outcome.code == 0, outcome.err
+        assert outcome.missing() == {}, outcome.report["missing"]
+        return outcome
+
+    return run
+
+
+def improved(outcome, *names):
+    assert outcome.verdicts() == dict.fromkeys(names, "improved")
+    assert {row["output"] for row in outcome.report["comparisons"]} <= {"same", "not_comparable"}
+
+
+def test_call_forms(suite):
+    outcome = suite(
+        """\
+        import pytest
+        from pkg.core import work
+
+
+        def test_call(benchmark):
+            assert benchmark(work, 100) == 148500
+
+
+        def test_keywords(benchmark):
+            assert benchmark(work, n=100) == 148500
+
+
+        def test_decorator(benchmark):
+            @benchmark
+            def result():
+                return work(100)
+
+            assert result == 148500
+
+
+        def test_codspeed(codspeed_benchmark):
+            codspeed_benchmark(work, 100)
+
+
+        def test_pedantic(benchmark):
+            assert benchmark.pedantic(work, [100], rounds=10, iterations=5, warmup_rounds=1) == 148500
+
+
+        def test_prepared(benchmark):
+            seen = []
+
+            def setup():
+                seen.append("set up")
+                return (100,), {}
+
+            def teardown(n):
+                seen.append("torn down")
+
+            assert benchmark.pedantic(work, setup=setup, teardown=teardown, rounds=3) == 148500
+            assert seen.count("set up") == seen.count("torn down") >= 3
+
+
+        @pytest.mark.benchmark
+        def test_marker():
+            work(100)
+
+
+        @pytest.mark.benchmark(group="one")
+        class TestMarked:
+            def test_method(self):
+                work(100)
+
+
+        def test_woven(benchmark):
+            import pkg.core
+
+            benchmark.weave("pkg.core.work")
+            assert pkg.core.work(100) == 148500
+
+
+        def test_weave_fixture(benchmark_weave):
+            import pkg.core
+
+            benchmark_weave("pkg.core.work")
+            pkg.core.work(100)
+        """
+    )
+    names = [
+        "call",
+        "keywords",
+        "decorator",
+        "codspeed",
+        "pedantic",
+        "prepared",
+        "marker",
+        "method",
+        "woven",
+        "weave_fixture",
+    ]
+    improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_attributes_options_and_hooks(suite):
+    outcome = suite(
+        """\
+        import gc
+        import time
+
+        import pytest
+        from pkg.core import work
+
+        pytestmark = pytest.mark.benchmark(warmup=True, warmup_iterations=3, max_rounds=100)
+
+
+        def test_attributes(benchmark):
+            assert (benchmark.name, benchmark.group) == ("test_attributes", None)
+            assert benchmark.fullname.endswith("::test_attributes")
+            assert benchmark.enabled and not benchmark.disabled and not benchmark.has_error and not benchmark.skipped
+            assert not benchmark.stats
+            benchmark.extra_info["before"] = 1
+            benchmark.group = "mine"
+            benchmark(work, 100)
+            benchmark.extra_info["after"] = 2
+            assert 0 < benchmark.stats["mean"] == benchmark.stats.stats.mean < 1
+            assert benchmark.stats.get("min") <= benchmark.stats.stats.median <= benchmark.stats.stats.max
+            assert benchmark.stats.stats.rounds > 0 and benchmark.stats.iterations
+
+
+        @pytest.mark.parametrize("n", [100], ids=["hundred"])
+        def test_params(benchmark, n):
+            assert (benchmark.params, benchmark.param) == ({"n": 100}, "hundred")
+            benchmark(work, n)
+
+
+        @pytest.mark.benchmark(disable_gc=True)
+        def test_collector(benchmark):
+            enabled = set()
+
+            def look():
+                enabled.add(gc.isenabled())
+                return work(100)
+
+            benchmark(look)
+            assert enabled - {True} == {False}
+            assert gc.isenabled()
+
+
+        @pytest.mark.benchmark(timer=time.process_time)
+        def test_timer(benchmark):
+            benchmark(work, 100)
+
+
+        def test_own_timer(benchmark):
+            benchmark._timer = time.thread_time
+            benchmark(work, 100)
+
+
+        def test_twice(benchmark):
+            from pytest_benchmark.fixture import FixtureAlreadyUsed
+
+            benchmark(work, 100)
+            with pytest.raises(FixtureAlreadyUsed):
+                benchmark(work, 100)
+            assert benchmark.has_error
+
+
+        def test_types(benchmark):
+            from pytest_benchmark.fixture import BenchmarkFixture
+            from pytest_benchmark.plugin import BenchmarkFixture as TheSame
+
+            assert isinstance(benchmark, BenchmarkFixture)
+            import pytest_codspeed
+            from pytest_codspeed.plugin import BenchmarkFixture as Other
+
+            assert pytest_codspeed.BenchmarkFixture is Other
+            benchmark(work, 100)
+        """,
+        conftest="""\
+        def pytest_benchmark_update_json(config, benchmarks, output_json):
+            pass
+
+
+        def pytest_configure(config):
+            assert config.getoption("benchmark_disable") is True
+
+
+        def pytest_collection_modifyitems(config, items):
+            assert config._benchmarksession.benchmarks == []
+            assert config.pluginmanager.has_plugin("codspeed_plugin")
+            items.reverse()
+        """,
+        pyproject="""\
+        [tool.pytest.ini_options]
+        addopts = "--benchmark-disable --benchmark-autosave --benchmark-warmup=on --benchmark-min-rounds=3 --codspeed"
+        """,
+    )
+    names = ["attributes", "params[hundred]", "collector", "timer", "own_timer", "twice", "types"]
+    improved(outcome, *[f"test_{name}" for name in names])
+    # As they stand in the file, whatever a conftest does.
+    rows = [row["benchmark"].rpartition("::")[2] for row in outcome.report["comparisons"]]
+    assert rows == [f"test_{name}" for name in names]
+
+
+def test_async_targets_and_tests(suite):
+    outcome = suite(
+        """\
+        import asyncio
+
+        import pytest
+        from pkg.core import work, work_async
+
+
+        def test_target(benchmark):
+            assert benchmark(work_async, 100) == 148500
+
+
+        def test_pedantic_target(benchmark):
+            assert benchmark.pedantic(work_async, (100,), rounds=5, iterations=3) == 148500
+
+
+        @pytest.mark.asyncio
+        async def test_awaited(benchmark):
+            async def on_this_loop():
+                assert asyncio.get_running_loop() is loop
+                return await work_async(100)
+
+            loop = asyncio.get_running_loop()
+            assert await benchmark(on_this_loop) == 148500
+
+
+        @pytest.mark.asyncio
+        async def test_plain_in_async(benchmark):
+            assert benchmark(work, 100) == 148500
+
+
+        @pytest.mark.asyncio
+        @pytest.mark.benchmark
+        async def test_marked():
+            await work_async(1000)
+
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+
+        @pytest.mark.anyio
+        async def test_anyio(anyio_backend, benchmark):
+            assert await benchmark(work_async, 100) == 148500
+
+
+        @pytest.mark.anyio
+        @pytest.mark.benchmark
+        async def test_anyio_marked(anyio_backend):
+            await work_async(10000)
+        """
+    )
+    names = ["target", "pedantic_target", "awaited", "plain_in_async", "marked", "anyio", "anyio_marked"]
+    improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_markers_that_nobody_knows_are_named(repository, compare, python):
+    text = """\
+        import pytest
+        from pkg.core import work
+
+
+        @pytest.mark.benchmark(loops=3)
+        def test_keyword(benchmark):
+            benchmark(work, 100)
+
+
+        @pytest.mark.benchmark("fast")
+        def test_positional(benchmark):
+            benchmark(work, 100)
+
+
+        def test_other(benchmark):
+            benchmark(work, 100)
+        """
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": BASE, "benchmarks/test_b.py": text})
+    repository.commit({"pkg/core.py": HEAD})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.verdicts() == {"test_other": "improved"}
+    messages = {row["benchmark"].rpartition("::")[2]: row["message"] for row in outcome.report["missing"]}
+    assert "can't have 'loops' keyword argument" in messages["test_keyword"]
+    assert "can't have positional arguments" in messages["test_positional"]
+
+
+@pytest.mark.parametrize("version", ["7", "8", "9"])
+def test_every_pytest_from_7_on(repository, compare, version):
+    python = environment(f"pytest-{version}", VERSION, f"pytest=={version}.*")
+    text = """\
+        import pytest
+        from pkg.core import work
+
+
+        def test_call(benchmark):
+            assert benchmark(work, 100) == 148500
+
+
+        @pytest.mark.benchmark
+        def test_marker():
+            work(100)
+
+
+        def test_prepared(benchmark):
+            benchmark.pedantic(work, setup=lambda: ((100,), {}), rounds=3)
+        """
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": BASE, "benchmarks/test_b.py": text})
+    repository.commit({"pkg/core.py": HEAD})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.code == 0, outcome.err
+    improved(outcome, "test_call", "test_marker", "test_prepared")
+    assert outcome.report["python"]["head"]["pytest"].startswith(f"{version}.")
+
+
+def test_an_ordinary_run_is_the_same_with_deadheat_installed(tmp_path):
+    (tmp_path / "test_a.py").write_text("def test_a(benchmark):\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:benchmark", "-p", "no:codspeed", str(tmp_path)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "fixture 'benchmark' not found" in ran.stdout
+    assert "deadheat" not in ran.stdout.replace(str(Path(sys.prefix)), "")

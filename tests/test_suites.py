@@ -1,0 +1,143 @@
+"""Ordinary tests as benchmarks, and whose benchmarks are run."""
+
+import pytest
+
+CODE = """\
+    def work(n):
+        total = 0
+        for _ in range({times}):
+            for i in range(n):
+                total += i
+        return total
+    """
+SLOW, FAST = CODE.format(times=30), CODE.format(times=1)
+TESTS = """\
+    import unittest
+
+    import pytest
+    from pkg.core import work
+
+    MADE = []
+
+
+    @pytest.fixture(scope="module")
+    def shared():
+        MADE.append("shared")
+        yield 100
+        assert MADE.count("shared") == 1
+
+
+    @pytest.fixture
+    def fresh():
+        MADE.append("fresh")
+        values = []
+        yield values
+        assert values == ["used once"]
+
+
+    def test_fixtures(shared, fresh):
+        fresh.append("used once")
+        work(shared)
+
+
+    @pytest.mark.parametrize("n", [100, 200])
+    def test_params(n):
+        assert work(n) is not None
+
+
+    class TestMethods:
+        def test_method(self, tmp_path):
+            # Each call has a folder of its own.
+            assert tmp_path not in MADE
+            MADE.append(tmp_path)
+            work(500)
+
+
+    class Case(unittest.TestCase):
+        def setUp(self):
+            self.n = 100
+
+        def test_case(self):
+            work(self.n)
+
+
+    def test_skipped():
+        pytest.skip("not today")
+
+
+    def test_broken():
+        assert work(1) == -1
+    """
+
+
+@pytest.fixture
+def tested(repository):
+    """Two commits of a project that has tests and no benchmarks."""
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "tests/test_core.py": TESTS})
+    repository.commit({"pkg/core.py": FAST})
+    return repository
+
+
+def test_ordinary_tests_are_timed_on_every_version(tested, compare, interpreter):
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", "--python", interpreter, replicates=5)
+    assert outcome.code == 0, outcome.err
+    names = ["test_fixtures", "test_params[100]", "test_params[200]", "test_method", "test_case"]
+    assert outcome.verdicts() == dict.fromkeys(names, "improved")
+    assert outcome.missing() == {"test_skipped": ("skipped", None), "test_broken": ("failed", None)}
+    functions = outcome.report["comparisons"][0]["functions"]
+    assert [(row["qualname"], row["head"]["calls"]) for row in functions] == [("work", 1)]
+
+
+def test_one_test_of_a_file(tested, compare):
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py::TestMethods::test_method")
+    assert outcome.verdicts() == {"test_method": "improved"}
+
+
+def test_a_project_without_benchmarks_is_told_of_its_tests(tested, compare):
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "--tests tests/test_thing.py::test_name" in outcome.err
+
+
+BENCHMARK = """\
+    from pkg.core import work
+
+
+    def test_{name}(benchmark):
+        benchmark(work, {n})
+
+
+    def test_shared(benchmark):
+        benchmark(work, {n})
+    """
+
+
+@pytest.fixture
+def changed_benchmarks(repository):
+    """Head is faster by 30 times, and its benchmark does 30 times the work."""
+    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK.format(name="old", n=50)}
+    repository.commit(files)
+    repository.commit({"pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK.format(name="new", n=1500)})
+    return repository
+
+
+def test_heads_benchmarks_are_the_usual_ones(changed_benchmarks, compare):
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.verdicts() == {"test_new": "improved", "test_shared": "improved"}
+    assert outcome.report["comparisons"][0]["head"]["median_ns"] > 10_000
+
+
+def test_bases_benchmarks_on_both_sides(changed_benchmarks, compare):
+    outcome = compare("HEAD^", "HEAD", "--benchmarks-from", "base")
+    assert outcome.verdicts() == {"test_old": "improved", "test_shared": "improved"}
+    assert outcome.report["settings"]["benchmarks_from"] == "base"
+
+
+def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare):
+    outcome = compare("HEAD^", "HEAD", "--benchmarks-from", "own")
+    (row,) = outcome.report["comparisons"]
+    assert row["benchmark"].endswith("::test_shared")
+    # 30 times as fast, 30 times as much to do.
+    assert 0.5 < row["estimate"]["point_estimate"] < 2
+    assert "benchmark_differs" in [warning["code"] for warning in row["warnings"]]
+    assert outcome.missing() == {"test_old": ("only_base", "base"), "test_new": ("only_head", "head")}
