@@ -430,12 +430,16 @@ fn calibrate(both: &mut Both<'_>, side: Side) -> Result<Cost, Trouble> {
         let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
         let mut taken = sample(both, side, iterations)?;
         let mut tries = 1;
-        // Something else may have had the core meanwhile: a sample that is long for that reason would make all that
-        // follow far too short.
-        while taken.sample.elapsed_ns >= enough && taken.wall_ns < AFFORDABLE_AGAIN_NS && tries < TRIES {
+        // Something else may have had the core meanwhile, in the sample or around it: one that is long for that reason
+        // would make all that follow far too short.
+        while (taken.sample.elapsed_ns >= enough || taken.wall_ns >= MOST_WALL_NS / 2)
+            && taken.wall_ns < AFFORDABLE_AGAIN_NS
+            && tries < TRIES
+        {
             let again = sample(both, side, iterations)?;
+            taken.wall_ns = taken.wall_ns.min(again.wall_ns);
             if again.sample.elapsed_ns < taken.sample.elapsed_ns {
-                taken = again;
+                (taken.sample, taken.waits) = (again.sample, again.waits);
             }
             tries += 1;
         }
