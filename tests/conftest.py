@@ -21,6 +21,17 @@ ENVIRONMENTS = ROOT / ".venvs"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
+# A function whose time is known but for a factor.
+WORK = """\
+    def work(n):
+        total = 0
+        for _ in range({times}):
+            for i in range(n):
+                total += i
+        return total
+    """
+
+
 def find_interpreters():
     """The newest interpreter of each supported version that is on the PATH or under pyenv, by version."""
     found = {}

@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from conftest import short
+from conftest import WORK, short
 
-WORK = """\
-    def work(n):
-        total = 0
-        for _ in range({times}):
-            for i in range(n):
-                total += i
-        return total
-    """
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARK = """\
     from pkg.core import work

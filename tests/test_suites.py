@@ -2,15 +2,9 @@
 
 import pytest
 
-CODE = """\
-    def work(n):
-        total = 0
-        for _ in range({times}):
-            for i in range(n):
-                total += i
-        return total
-    """
-SLOW, FAST = CODE.format(times=30), CODE.format(times=1)
+from conftest import WORK
+
+SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
 TESTS = """\
     import unittest
 

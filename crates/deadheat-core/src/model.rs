@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::output::{Difference, OutputCheck};
 use serde::{Deserialize, Serialize};
+
+use crate::output::{Difference, OutputCheck};
 
 /// One of the two revisions that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -460,6 +461,25 @@ pub struct Warning {
     pub message: String,
     pub hint: Option<String>,
     pub benchmark: Option<String>,
+}
+
+impl Warning {
+    pub fn new(code: WarningCode, message: impl Into<String>, hint: Option<&str>) -> Self {
+        Warning {
+            code,
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+            benchmark: None,
+        }
+    }
+
+    /// Of this benchmark alone.
+    pub fn of(self, benchmark: &str) -> Self {
+        Warning {
+            benchmark: Some(benchmark.to_owned()),
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

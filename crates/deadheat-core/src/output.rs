@@ -110,7 +110,7 @@ fn compare(base: &Output, head: &Output) -> Compared {
             (true, _) => Compared::Equal,
             // They may differ by less than the tolerance.
             (false, true) => Compared::Unknown,
-            (false, false) => Compared::Different(whole("another large value", "than this one")),
+            (false, false) => Compared::Different(whole("a large value", "another one")),
         },
         (Output::NotComparable { .. }, _) | (_, Output::NotComparable { .. }) => Compared::Unknown,
         (Output::Value { value }, Output::Digest { .. }) => {

@@ -74,15 +74,14 @@ pub(crate) fn share(root: &str, from: Side, checkouts: PerSide<&Path>) -> anyhow
 pub(crate) fn mark_changed(rows: &mut [Comparison], project_folder: &str, changed: &[TargetFunction]) {
     for row in rows {
         if is_changed(&row.benchmark, project_folder, changed) {
-            row.warnings.push(Warning {
-                code: WarningCode::BenchmarkDiffers,
-                message: "the benchmark itself differs between base and head".to_owned(),
-                hint: Some(
-                    "the difference may be the benchmark's own: --benchmarks-from head runs the same on both sides"
-                        .to_owned(),
+            let warning = Warning::new(
+                WarningCode::BenchmarkDiffers,
+                "the benchmark itself differs between base and head",
+                Some(
+                    "the difference may be the benchmark's own: --benchmarks-from head runs the same on both sides",
                 ),
-                benchmark: Some(row.benchmark.clone()),
-            });
+            );
+            row.warnings.push(warning.of(&row.benchmark));
         }
     }
 }

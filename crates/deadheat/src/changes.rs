@@ -69,16 +69,13 @@ pub(crate) fn find(
                     path: path.clone(),
                     what: "declares other dependencies".to_owned(),
                 });
-                found.warnings.push(Warning {
-                    code: WarningCode::DependenciesDiffer,
-                    message: format!(
+                found.warnings.push(Warning::new(
+                    WarningCode::DependenciesDiffer,
+                    format!(
                         "`{path}` declares other dependencies on head; both sides ran with the installed ones"
                     ),
-                    hint: Some(
-                        "a change that comes from the dependencies is not in these numbers".to_owned(),
-                    ),
-                    benchmark: None,
-                });
+                    Some("a change that comes from the dependencies is not in these numbers"),
+                ));
             }
         } else if extension == "py" && (project.is_code(path) || in_tests(path)) {
             python.push(ChangedFile {
@@ -91,12 +88,11 @@ pub(crate) fn find(
                 path: path.clone(),
                 what: "is compiled, and its source differs".to_owned(),
             });
-            found.warnings.push(Warning {
-                code: WarningCode::CompiledSourcesDiffer,
-                message: format!("`{path}` is compiled, its source differs, and nothing was built"),
-                hint: Some("what the compiled part changes is not in these numbers".to_owned()),
-                benchmark: None,
-            });
+            found.warnings.push(Warning::new(
+                WarningCode::CompiledSourcesDiffer,
+                format!("`{path}` is compiled, its source differs, and nothing was built"),
+                Some("what the compiled part changes is not in these numbers"),
+            ));
         } else if (project.is_code(path) || beside_benchmarks(path))
             && extension != "py"
             && !WITHOUT_EFFECT.contains(&extension)
@@ -112,17 +108,14 @@ pub(crate) fn find(
         changes.attribute(&head_modules(project, files, checkouts.head));
     }
     for problem in &changes.syntax_errors {
-        found.warnings.push(Warning {
-            code: WarningCode::SyntaxError,
-            message: format!(
+        found.warnings.push(Warning::new(
+            WarningCode::SyntaxError,
+            format!(
                 "on {}, `{}` cannot be parsed: {}",
                 problem.side, problem.path, problem.error
             ),
-            hint: Some(
-                "its functions are not among the changed ones; every benchmark is measured".to_owned(),
-            ),
-            benchmark: None,
-        });
+            Some("its functions are not among the changed ones; every benchmark is measured"),
+        ));
     }
     (found.in_benchmarks, found.targets) = changes
         .targets

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use deadheat_core::report::{BenchmarksFrom, Gate};
 
@@ -133,8 +134,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
     /// Whose benchmarks both sides run: base's, head's, or each its own
-    #[arg(long, value_name = "SIDE", value_enum, default_value_t = BenchmarksFromArg::Head)]
-    pub(crate) benchmarks_from: BenchmarksFromArg,
+    #[arg(long, value_name = "SIDE", value_parser = benchmarks_from_parser(), default_value = "head")]
+    pub(crate) benchmarks_from: BenchmarksFrom,
     /// Measure even when nothing changed that a benchmark could feel
     #[arg(long)]
     pub(crate) all: bool,
@@ -171,23 +172,6 @@ pub(crate) struct CompareArgs {
     pub(crate) run: RunArgs,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum BenchmarksFromArg {
-    Head,
-    Base,
-    Own,
-}
-
-impl From<BenchmarksFromArg> for BenchmarksFrom {
-    fn from(arg: BenchmarksFromArg) -> Self {
-        match arg {
-            BenchmarksFromArg::Head => BenchmarksFrom::Head,
-            BenchmarksFromArg::Base => BenchmarksFrom::Base,
-            BenchmarksFromArg::Own => BenchmarksFrom::Own,
-        }
-    }
-}
-
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  deadheat noise\n  deadheat noise main -k parse",
@@ -221,6 +205,14 @@ pub(crate) struct DemoArgs {
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+fn benchmarks_from_parser() -> impl TypedValueParser<Value = BenchmarksFrom> {
+    PossibleValuesParser::new(["head", "base", "own"]).map(|side| match side.as_str() {
+        "base" => BenchmarksFrom::Base,
+        "own" => BenchmarksFrom::Own,
+        _ => BenchmarksFrom::Head,
+    })
 }
 
 fn parse_gate(text: &str) -> Result<Gate, String> {

@@ -300,10 +300,13 @@ impl Setting<'_> {
             }
         }
         progress.step("collecting the benchmarks");
+        let to_collect = |side| {
+            let checkout = checkouts.get(side);
+            benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkout)
+        };
         let mut base_own = BTreeSet::new();
         if !shares_files && from == BenchmarksFrom::Head {
-            stage.briefing.collect =
-                benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.base);
+            stage.briefing.collect = to_collect(Side::Base);
             // A collection of base's own files that fails counts as none.
             if checkouts.base.join(root).exists()
                 && let Some(Ok(own)) = stage.collect(&[Side::Base]).pop()
@@ -319,12 +322,9 @@ impl Setting<'_> {
             benchmarks::share(root, giver, checkouts)?;
         }
         overlay::inject(self.git, self.options, self.config, project, files, checkouts)?;
-        stage.briefing.collect =
-            benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.head);
+        stage.briefing.collect = to_collect(Side::Head);
         if from == BenchmarksFrom::Own {
-            let own =
-                benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkouts.base);
-            stage.briefing.collect.files.extend(own.files);
+            stage.briefing.collect.files.extend(to_collect(Side::Base).files);
         }
         let collecting = Instant::now();
         let mut collections = stage.collect(&Side::BOTH).into_iter();

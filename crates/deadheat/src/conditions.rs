@@ -110,12 +110,7 @@ impl Conditions {
         let stolen = counters.core.stolen as f64 / all;
         let mut warnings = Vec::new();
         let mut warn = |code, message: String, hint: &str| {
-            warnings.push(Warning {
-                code,
-                message,
-                hint: Some(hint.to_owned()),
-                benchmark: None,
-            });
+            warnings.push(Warning::new(code, message, Some(hint)));
         };
         if foreign > FOREIGN_SHARE {
             warn(

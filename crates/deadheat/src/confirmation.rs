@@ -17,26 +17,25 @@ use crate::walk::Schedule;
 /// Makes another seed of a seed.
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
-/// The benchmarks that fail a gate.
-pub(crate) fn failing(report: &Report, gate: Gate) -> Vec<String> {
-    let fails = |row: &&Comparison| gate.is_failed_by(row);
-    let rows = report.comparisons.iter().filter(fails);
-    rows.map(|row| row.benchmark.clone()).collect()
-}
-
 /// What each gate says that does not hold, a line each.
 pub(crate) fn failed_gates(report: &Report) -> Vec<String> {
-    let gates = report.settings.fail_on.iter().map(|&gate| {
+    let lines = report.settings.fail_on.iter().filter_map(|gate| {
         let (name, what) = match gate {
             Gate::Regression { .. } => ("regression", "slower"),
             Gate::OutputChange => ("output-change", "other output"),
         };
-        (name, what, failing(report, gate))
+        let rows = report.comparisons.iter().filter(|row| gate.is_failed_by(row));
+        let benchmarks: Vec<&str> = rows.map(|row| row.benchmark.as_str()).collect();
+        (!benchmarks.is_empty()).then(|| format!("--fail-on {name}: {what}: {}", benchmarks.join(", ")))
     });
-    gates
-        .filter(|(_, _, benchmarks)| !benchmarks.is_empty())
-        .map(|(name, what, benchmarks)| format!("--fail-on {name}: {what}: {}", benchmarks.join(", ")))
-        .collect()
+    lines.collect()
+}
+
+/// Whether this row would end the run with 1 and has not been measured again: what an earlier run has confirmed, with
+/// these very replicates, is not drawn once more.
+fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
+    let fails = |gate: &Gate| matches!(gate, Gate::Regression { .. }) && gate.is_failed_by(row);
+    row.confirmation.is_none() && gates.iter().any(fails)
 }
 
 /// Measures again what would fail a gate, in as many replicates as decided the first time. A verdict is taken back only
@@ -48,28 +47,15 @@ pub(crate) fn confirm(
     progress: &mut Progress,
 ) -> anyhow::Result<Exit> {
     let report = &mut draft.report;
-    let gates = report.settings.fail_on.iter();
-    let mut failing: Vec<String> = gates
-        .filter(|gate| matches!(gate, Gate::Regression { .. }))
-        .flat_map(|&gate| failing(report, gate))
+    let mut rows: Vec<&mut Comparison> = report
+        .comparisons
+        .iter_mut()
+        .filter(|row| is_to_be_confirmed(row, &report.settings.fail_on))
         .collect();
-    failing.sort();
-    failing.dedup();
-    let of = |report: &Report, benchmark: &String| {
-        let mut rows = report.comparisons.iter();
-        rows.position(|row| row.benchmark == *benchmark)
-    };
-    // What an earlier run has confirmed, with these very replicates, is not drawn once more.
-    failing.retain(|benchmark| {
-        of(report, benchmark).is_some_and(|row| report.comparisons[row].confirmation.is_none())
-    });
-    let rows = report.comparisons.iter();
-    let counts = rows
-        .filter(|row| failing.contains(&row.benchmark))
-        .map(|row| row.replicates.len());
-    let Some(count) = counts.max() else {
+    let Some(count) = rows.iter().map(|row| row.replicates.len()).max() else {
         return Ok(Exit::Done);
     };
+    let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
     progress.step("measuring again what became slower");
     let stopping = Stopping {
         sampling: Sampling::Exactly(count),
@@ -88,25 +74,21 @@ pub(crate) fn confirm(
         stopping,
         BTreeMap::new(),
         &stage.briefing,
-        &failing,
+        &benchmarks,
         &mut stage.launcher,
         &mut |event| progress.passing("measuring again", event),
     )?;
-    for benchmark in &failing {
-        let Some(row) = of(report, benchmark) else {
-            continue;
-        };
-        let row = &mut report.comparisons[row];
-        let fresh = again.benchmarks.remove(benchmark).unwrap_or_default();
-        let failed = again
-            .setbacks
-            .iter()
-            .find(|setback| setback.benchmark == *benchmark);
+    for row in &mut rows {
+        let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
+        let mut setbacks = again.setbacks.iter();
+        let failed = setbacks.find(|setback| setback.benchmark == row.benchmark);
         let is_cut_short = again.stopped.is_some() && fresh.replicates.len() < count;
         let (message, hint) = if let Some(setback) = failed {
-            let words = setback.message.lines().last().unwrap_or_default();
             (
-                format!("it became slower, and could not be measured again: {words}"),
+                format!(
+                    "it became slower, and could not be measured again: {}",
+                    setback.last_line()
+                ),
                 "the verdict stands, unconfirmed: mend the benchmark and run it once more",
             )
         } else if is_cut_short {
@@ -127,12 +109,8 @@ pub(crate) fn confirm(
                 ),
             }
         };
-        report.warnings.push(Warning {
-            code: WarningCode::NotConfirmed,
-            message,
-            hint: Some(hint.to_owned()),
-            benchmark: Some(benchmark.clone()),
-        });
+        let warning = Warning::new(WarningCode::NotConfirmed, message, Some(hint));
+        report.warnings.push(warning.of(&row.benchmark));
     }
     report.summary.counts = report::count(&report.comparisons, &report.missing);
     let Some(by) = again.stopped else {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deadheat_core::model::{Comparison, MissingReason, Reason, Verdict};
+use deadheat_core::model::{Comparison, MissingReason, Reason, Sample, Verdict};
 use deadheat_core::report::{Python, Report, SCHEMA_VERSION};
 use deadheat_core::sequential::Sampling;
 
@@ -63,13 +63,13 @@ fn is_sound(comparison: &Comparison) -> bool {
     let replicates = &comparison.replicates;
     let seeds: BTreeSet<u32> = replicates.iter().map(|replicate| replicate.seed).collect();
     let mut pairs = replicates.iter().flat_map(|replicate| &replicate.pairs);
-    let is_measured = |sample: &deadheat_core::model::Sample| sample.elapsed_ns > 0 && sample.iterations > 0;
+    let is_measured = |sample: &Sample| sample.elapsed_ns > 0 && sample.iterations > 0;
     seeds.len() == replicates.len()
         && replicates.iter().all(|replicate| !replicate.pairs.is_empty())
         && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
 }
 
-/// Refuses what would mix two things: another interpreter, another machine, pinned and not pinned.
+/// Refuses what would mix two things: another interpreter, pinned and not pinned.
 pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> Result<(), Failure> {
     let refuse = |what: String, hint: String| {
         Err(Failure::usage(format!(

@@ -22,6 +22,9 @@ pub(crate) struct Cores {
     pub(crate) measuring: Option<usize>,
     /// Where the driver stays meanwhile.
     driver: Vec<usize>,
+    /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
+    /// the memory next to its core, so that one on another node of the machine would stay slower than its peer.
+    pub(crate) spare: Option<usize>,
     last_look: Option<Look>,
     /// Those that the measuring moved to.
     pub(crate) later: Vec<usize>,
@@ -47,6 +50,7 @@ impl Cores {
         Cores {
             measuring: None,
             driver: Vec::new(),
+            spare: None,
             last_look: None,
             later: Vec::new(),
         }
@@ -83,6 +87,7 @@ impl Cores {
         let others: Vec<usize> = allowed.iter().copied().filter(|&other| other != core).collect();
         let cores = Cores {
             measuring: Some(core),
+            spare: spare(core, &others),
             driver: if others.is_empty() { vec![core] } else { others },
             last_look: None,
             later: Vec::new(),
@@ -108,7 +113,6 @@ impl Cores {
         let (Some(present), Pinning::Quietest) = (self.measuring, pinning) else {
             return;
         };
-        let spare = self.spare();
         let all: Vec<usize> = self
             .driver
             .iter()
@@ -126,7 +130,7 @@ impl Cores {
         let shares = all.iter().map(|&core| {
             let own = |look: &Look| match core {
                 core if core == present => look.own.measuring,
-                core if Some(core) == spare => look.own.spare,
+                core if Some(core) == self.spare => look.own.spare,
                 _ => 0,
             };
             let share = ticks_of(core, &before.cores).zip(ticks_of(core, &now.cores));
@@ -141,21 +145,12 @@ impl Cores {
         }
         let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
         if platform::pin_this_thread(&driver) {
+            self.spare = spare(next, &driver);
             (self.measuring, self.driver, self.last_look) = (Some(next), driver, None);
             if !self.later.contains(&next) {
                 self.later.push(next);
             }
         }
-    }
-
-    /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
-    /// the memory next to its core, so that one on another node of the machine would stay slower than its peer.
-    pub(crate) fn spare(&self) -> Option<usize> {
-        let measuring = self.measuring?;
-        let node = platform::memory_node(measuring);
-        let mut others = self.driver.iter().rev().copied();
-        let spare = others.find(|&core| platform::memory_node(core) == node);
-        spare.or(Some(measuring))
     }
 
     /// Runs `start` so that the process it starts is on `core` alone from its first instruction on: a child inherits the
@@ -176,6 +171,13 @@ impl Cores {
             platform::pin_process(process, core);
         }
     }
+}
+
+/// Another core on the measuring one's node of the memory, or that one itself.
+fn spare(measuring: usize, others: &[usize]) -> Option<usize> {
+    let node = platform::memory_node(measuring);
+    let near = |core: &usize| platform::memory_node(*core) == node;
+    Some(others.iter().rev().copied().find(near).unwrap_or(measuring))
 }
 
 /// Of equals the last, because the first takes the interrupts.

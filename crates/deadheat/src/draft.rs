@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
-use deadheat_core::output;
+use deadheat_core::output::{self, Difference};
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
@@ -14,9 +14,9 @@ use deadheat_core::stats::{self, CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 use crate::benchmarks;
 use crate::config::Config;
 use crate::failure::Exit;
-use crate::measure::Measured;
+use crate::measure::{Measured, Rounds};
 use crate::options::CompareOptions;
-use crate::walk::StoppedBy;
+use crate::walk::{Setback, StoppedBy};
 
 const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
@@ -100,12 +100,7 @@ impl Draft {
     }
 
     pub(crate) fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
-        self.report.warnings.push(Warning {
-            code,
-            message: message.to_owned(),
-            hint: hint.map(str::to_owned),
-            benchmark: None,
-        });
+        self.report.warnings.push(Warning::new(code, message, hint));
     }
 }
 
@@ -116,14 +111,13 @@ pub(crate) fn conclude(
     measured: Measured,
     base_own: &BTreeSet<String>,
 ) -> Exit {
-    let setup_share = 1.0 - measured.inside.as_secs_f64() / measured.replicate_time.as_secs_f64().max(1e-9);
     let report = &mut draft.report;
     let Measured {
         mut benchmarks,
         setbacks,
         newly,
         replicate_time,
-        inside: _,
+        inside,
         project_modules,
         stopped,
         last_words,
@@ -152,48 +146,6 @@ pub(crate) fn conclude(
             }
             continue;
         }
-        let mut warnings = Vec::new();
-        let mut warn = |code, message: String, hint: &str| {
-            warnings.push(Warning {
-                code,
-                message,
-                hint: Some(hint.to_owned()),
-                benchmark: Some(benchmark.clone()),
-            });
-        };
-        if let Some(setback) = failed_later.iter().find(|setback| setback.benchmark == benchmark) {
-            let words = setback.message.lines().last().unwrap_or_default();
-            warn(
-                WarningCode::FailedLater,
-                format!("it failed while replicates were added: {words}"),
-                "what had been measured of it stands",
-            );
-        }
-        let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
-        if strays > 0 {
-            warn(
-                WarningCode::StrayReplicates,
-                format!(
-                    "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
-                    rounds.replicates.len()
-                ),
-                "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
-            );
-        }
-        for side in Side::BOTH {
-            let share = rounds.idle.get(side).share();
-            if share > BUSY_SHARE {
-                warn(
-                    WarningCode::IdleSideBusy,
-                    format!(
-                        "{side} used the processor for {:.0} % of the time in which only {} should have run",
-                        share * 100.0,
-                        side.other()
-                    ),
-                    "a background thread or a server of the benchmark distorts both times",
-                );
-            }
-        }
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
         if rounds
             .replicates
@@ -203,24 +155,9 @@ pub(crate) fn conclude(
         {
             short += 1;
         }
-        let outputs = &rounds.outputs;
-        let output = output::check(&outputs.base, &outputs.head);
-        if let (_, Some(difference)) = &output {
-            warn(
-                WarningCode::OutputDiffers,
-                format!(
-                    "it returns something else on head: {}{} on base, {} on head",
-                    if difference.place.is_empty() {
-                        String::new()
-                    } else {
-                        format!("at {}, ", difference.place)
-                    },
-                    difference.base,
-                    difference.head
-                ),
-                "a faster version that returns something else is none, unless this is what the change is for",
-            );
-        }
+        let output = output::check(&rounds.outputs.base, &rounds.outputs.head);
+        let failure = failed_later.iter().find(|setback| setback.benchmark == benchmark);
+        let warnings = warnings_of_row(&benchmark, &rounds, failure, output.1.as_ref());
         rows.push(MeasuredBenchmark {
             output,
             benchmark,
@@ -249,14 +186,15 @@ pub(crate) fn conclude(
             Some("such times are mostly noise: give them more iterations, or raise --replicates"),
         );
     }
-    if setup_share > EXPENSIVE_SHARE && replicate_time > EXPENSIVE {
+    let setup = replicate_time.saturating_sub(inside);
+    if replicate_time > EXPENSIVE && setup > replicate_time.mul_f64(EXPENSIVE_SHARE) {
         draft.warn(
             WarningCode::ExpensiveSetup,
             &format!(
                 "of the {:.1} s that each replicate took, starting and setting up took {:.1} s: its fixtures are set up \
                  anew in every process pair",
                 replicate_time.as_secs_f64(),
-                replicate_time.as_secs_f64() * setup_share
+                setup.as_secs_f64()
             ),
             Some("a larger --budget, fewer benchmarks with -k, or a cheaper fixture gives more replicates"),
         );
@@ -283,6 +221,63 @@ pub(crate) fn conclude(
     } else {
         Exit::NothingMeasured
     }
+}
+
+/// What makes one row doubtful.
+fn warnings_of_row(
+    benchmark: &str,
+    rounds: &Rounds,
+    failure: Option<&Setback>,
+    difference: Option<&Difference>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, message: String, hint: &str| {
+        warnings.push(Warning::new(code, message, Some(hint)).of(benchmark));
+    };
+    if let Some(setback) = failure {
+        warn(
+            WarningCode::FailedLater,
+            format!("it failed while replicates were added: {}", setback.last_line()),
+            "what had been measured of it stands",
+        );
+    }
+    let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
+    if strays > 0 {
+        warn(
+            WarningCode::StrayReplicates,
+            format!(
+                "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
+                rounds.replicates.len()
+            ),
+            "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
+        );
+    }
+    for side in Side::BOTH {
+        let share = rounds.idle.get(side).share();
+        if share > BUSY_SHARE {
+            warn(
+                WarningCode::IdleSideBusy,
+                format!(
+                    "{side} used the processor for {:.0} % of the time in which only {} should have run",
+                    share * 100.0,
+                    side.other()
+                ),
+                "a background thread or a server of the benchmark distorts both times",
+            );
+        }
+    }
+    if let Some(Difference { place, base, head }) = difference {
+        let at = match place.as_str() {
+            "" => String::new(),
+            place => format!("at {place}, "),
+        };
+        warn(
+            WarningCode::OutputDiffers,
+            format!("it returns something else on head: {at}{base} on base, {head} on head"),
+            "a faster version that returns something else is none, unless this is what the change is for",
+        );
+    }
+    warnings
 }
 
 fn drawn_seed() -> u64 {

@@ -279,7 +279,7 @@ impl Visit for Timing {
         &mut self,
         _: &mut Both<'_>,
         benchmark: &str,
-        left: Left,
+        mut left: Left,
         (clock, pairs): (Clock, Vec<Pair>),
     ) -> Result<(), Trouble> {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
@@ -289,7 +289,7 @@ impl Visit for Timing {
             pairs,
         });
         for side in Side::BOTH {
-            if let Some(output) = left.outputs.get(side).clone() {
+            if let Some(output) = left.outputs.get_mut(side).take() {
                 rounds.outputs.get_mut(side).add(output);
             }
         }

@@ -153,7 +153,7 @@ impl CompareOptions {
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
-            benchmarks_from: args.benchmarks_from.into(),
+            benchmarks_from: args.benchmarks_from,
             profile: args.profile,
             task: if args.dry_run { Task::Plan } else { Task::Measure },
             worktrees: if args.keep {

@@ -133,10 +133,10 @@ pub(crate) fn record<S: Recorded>(
                 .replicates
                 .retain(|benchmark, _| !walked.lost.contains(benchmark));
             let problem = walked.setbacks.first().map(|setback| {
-                let line = setback.message.lines().last().unwrap_or_default();
                 format!(
-                    "`{}` ran when it was timed, and not when it was watched: {line}",
-                    setback.benchmark
+                    "`{}` ran when it was timed, and not when it was watched: {}",
+                    setback.benchmark,
+                    setback.last_line()
                 )
             });
             (problem, walked.stopped)

@@ -93,15 +93,11 @@ pub(crate) fn select(
         ));
     }
     if reached.is_empty() {
-        warnings.push(Warning {
-            code: WarningCode::NoBenchmarkReaches,
-            message: "no benchmark runs anything that changed".to_owned(),
-            hint: Some(
-                "--all measures them all the same; a benchmark that calls the changed code would tell more"
-                    .to_owned(),
-            ),
-            benchmark: None,
-        });
+        warnings.push(Warning::new(
+            WarningCode::NoBenchmarkReaches,
+            "no benchmark runs anything that changed",
+            Some("--all measures them all the same; a benchmark that calls the changed code would tell more"),
+        ));
     }
     Selected {
         selection: Selection {
@@ -145,10 +141,9 @@ fn functions_not_reached(targets: &[TargetFunction], reach: &Reach) -> Option<Wa
     } else {
         "is seen to run"
     };
-    Some(Warning {
-        code: WarningCode::FunctionNotReached,
-        message: format!("no benchmark {verb} {}{more}", names.join(", ")),
-        hint: Some("what these functions take is not in the numbers".to_owned()),
-        benchmark: None,
-    })
+    Some(Warning::new(
+        WarningCode::FunctionNotReached,
+        format!("no benchmark {verb} {}{more}", names.join(", ")),
+        Some("what these functions take is not in the numbers"),
+    ))
 }

@@ -19,8 +19,8 @@ pub(crate) struct Launcher {
     pub(crate) pinning: Pinning,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
-    /// Processes that are not ready yet.
-    pub(crate) starting: Vec<u32>,
+    /// Processes that are not ready yet, and the core that each is on.
+    pub(crate) starting: Vec<(u32, Option<usize>)>,
     pub(crate) conditions: Conditions,
     pub(crate) interrupt: Interrupt,
 }
@@ -32,8 +32,8 @@ impl Launch for Launcher {
     }
 
     fn all_are_ready(&mut self) {
-        for (position, process) in self.starting.drain(..).enumerate() {
-            if position > 0 && self.cores.spare() != self.cores.measuring {
+        for (process, core) in self.starting.drain(..) {
+            if core != self.cores.measuring {
                 self.conditions.started_elsewhere(process);
             }
             self.cores.move_to_measuring_core(process);
@@ -49,11 +49,11 @@ impl Launch for Launcher {
         let core = if self.starting.is_empty() {
             self.cores.measuring
         } else {
-            self.cores.spare()
+            self.cores.spare
         };
         let start = || Worker::start(self.commands.get(side), seed, log, self.interrupt.clone());
         let worker = self.cores.start_on(core, start)?;
-        self.starting.push(worker.process());
+        self.starting.push((worker.process(), core));
         Ok(Box::new(worker))
     }
 }

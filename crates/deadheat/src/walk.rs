@@ -79,6 +79,13 @@ pub(crate) struct Setback {
     pub(crate) message: String,
 }
 
+impl Setback {
+    /// The line of pytest's words that says it.
+    pub(crate) fn last_line(&self) -> &str {
+        self.message.lines().last().unwrap_or_default()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetbackKind {
     Failed,

@@ -11,8 +11,8 @@ class Body:
 
     `measure(iterations, warmup, clock)` runs a sample and returns its nanoseconds and the last result. `iterations` is
     set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds. `warmup` counts the
-    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take. `clock` is the
-    suite's own.
+    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take. `own_clock` is the
+    suite's, if it prescribes one.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Body:
         at_most=None,
         iterations=None,
         disable_gc=False,
-        clock=None,
+        own_clock=None,
     ):
         self._measure = measure
         self._warmup = warmup
@@ -32,15 +32,11 @@ class Body:
         self._at_least = at_least
         self._taken = 0
         self._disable_gc = disable_gc
-        self._clock = clock
+        self.own_clock = own_clock
         self.result = None
         self.at_most = at_most
         self.iterations = iterations
         self.samples = []
-
-    @property
-    def has_own_clock(self):
-        return self._clock is not None
 
     def start(self):
         """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.
@@ -55,13 +51,13 @@ class Body:
         """Run and time one sample: nanoseconds, and the calls that were really timed."""
         iterations = self._iterations(iterations)
         with _collector_off(self._disable_gc):
-            elapsed, self.result = self._measure(iterations, warmup, self._clock_for(clock))
+            elapsed, self.result = self._measure(iterations, warmup, clock)
         return self._count(elapsed, iterations)
 
     def finish(self):
         """Run what the suite still expects, and return the target's last result."""
         while self._is_more_expected():
-            self.sample(1)
+            self.sample(1, clock=self.own_clock or WallClock)
         return self.result
 
     def _warmups(self):
@@ -75,9 +71,6 @@ class Body:
         if self.at_most is not None and self._taken >= self.at_most:
             raise RuntimeError("more samples were asked for than this benchmark may run")
         return self.iterations or asked
-
-    def _clock_for(self, asked):
-        return self._clock if self._clock is not None and getattr(asked, "measures_time", False) else asked
 
     def _count(self, elapsed, iterations):
         # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
@@ -100,12 +93,12 @@ class AsyncBody(Body):
     async def sample(self, iterations, warmup=0, clock=WallClock):
         iterations = self._iterations(iterations)
         with _collector_off(self._disable_gc):
-            elapsed, self.result = await self._measure(iterations, warmup, self._clock_for(clock))
+            elapsed, self.result = await self._measure(iterations, warmup, clock)
         return self._count(elapsed, iterations)
 
     async def finish(self):
         while self._is_more_expected():
-            await self.sample(1)
+            await self.sample(1, clock=self.own_clock or WallClock)
         return self.result
 
 

@@ -113,8 +113,7 @@ class Conversation:
             # For pytest they end the whole session; here they end this test alone.
             item.session._setupstate.teardown_exact(following)
             if self._unanswered is not None:
-                foreign, _ = self._imports.foreign_modules()
-                self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
+                self._reply_failed("call", _words_of(error))
         if self._unanswered is None:
             # A sample failed and was answered; the driver has left already.
             return
@@ -128,9 +127,7 @@ class Conversation:
             return
         reasons = [report.longrepr for report in self._reports if report.skipped]
         if reasons:
-            reason = reasons[0]
-            # pytest gives (file, line, text) for a skip.
-            self.reply(protocol.skipped(str(reason[2]) if isinstance(reason, tuple) else str(reason)))
+            self._reply_skipped(reasons[0])
         else:
             self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
 
@@ -144,20 +141,17 @@ class Conversation:
         except TestFailed as failure:
             # One that failed in a sample was answered.
             if self._unanswered is not None:
-                foreign, _ = self._imports.foreign_modules()
-                self.reply(protocol.failed(failure.phase, str(failure), foreign))
+                self._reply_failed(failure.phase, str(failure))
         except TestSkipped as skip:
             if self._unanswered is not None:
-                self.reply(protocol.skipped(str(skip)))
+                self._reply_skipped(skip.reason)
         finally:
             self.plain_test = None
         try:
             item.session._setupstate.teardown_exact(following)
         except BaseException as error:
-            if self._unanswered is None:
-                return
-            foreign, _ = self._imports.foreign_modules()
-            self.reply(protocol.failed("teardown", f"{type(error).__name__}: {error}", foreign))
+            if self._unanswered is not None:
+                self._reply_failed("teardown", _words_of(error))
         if self._unanswered is not None:
             foreign, own = self._imports.foreign_modules()
             self.reply(protocol.left(foreign, own, self._output))
@@ -173,7 +167,7 @@ class Conversation:
             try:
                 taken = body.sample(*request)
             except BaseException as error:
-                self._sample_failed(error)
+                self._reply_failed("call", _words_of(error))
                 raise
             request = _next_after(requests, taken)
         return body.finish()
@@ -188,7 +182,7 @@ class Conversation:
             try:
                 taken = await body.sample(*request)
             except BaseException as error:
-                self._sample_failed(error)
+                self._reply_failed("call", _words_of(error))
                 raise
             request = _next_after(requests, taken)
         return await body.finish()
@@ -199,7 +193,7 @@ class Conversation:
 
     def _requests_for_samples(self, body):
         """The arguments of `body.sample`, one request after another; what each returned is sent back in."""
-        self.reply(protocol.entered(body.iterations, body.at_most, body.has_own_clock))
+        self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None))
         while True:
             request = self.receive()
             idle_cpu = time.process_time_ns() - self._cpu_at_reply
@@ -210,15 +204,15 @@ class Conversation:
                 clock.prepare()
             else:
                 protocol.expect(request, protocol.RUN)
-                clock = CLOCKS[request["clock"]]
+                clock = body.own_clock or CLOCKS[request["clock"]]
             waits = _waits()
             elapsed, iterations = yield request["iterations"], request["warmup"], clock
             if self._output is NOT_RUN:
                 self._output = self._carry_over(body.result)
-            if clock in CLOCKS.values():
-                self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
-            else:
+            if clock is self.watch:
                 self.reply(clock.reply(elapsed, iterations))
+            else:
+                self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
 
     def _carry_over(self, result):
         """At once: what the next samples do may change the very same value."""
@@ -227,9 +221,13 @@ class Conversation:
 
         return carry_over(result, self._imports.worktree)
 
-    def _sample_failed(self, error):
+    def _reply_failed(self, phase, message):
         foreign, _ = self._imports.foreign_modules()
-        self.reply(protocol.failed("call", f"{type(error).__name__}: {error}", foreign))
+        self.reply(protocol.failed(phase, message, foreign))
+
+    def _reply_skipped(self, reason):
+        # pytest gives (file, line, text) for a skip.
+        self.reply(protocol.skipped(str(reason[2]) if isinstance(reason, tuple) else str(reason)))
 
 
 def _next_after(requests, taken):
@@ -237,6 +235,10 @@ def _next_after(requests, taken):
         return requests.send(taken)
     except StopIteration:
         return None
+
+
+def _words_of(error):
+    return f"{type(error).__name__}: {error}"
 
 
 def _waits():

@@ -1,6 +1,7 @@
 """The `benchmark` fixture: pytest-benchmark's call forms, timed when the driver asks for it."""
 
 import asyncio
+import contextlib
 import inspect
 import sys
 import time
@@ -174,9 +175,9 @@ class BenchmarkFixture:
     def _hold(self, target, measure, measure_awaits, **counts):
         counts["disable_gc"] = self._disable_gc
         if self._timer is not time.perf_counter:
-            counts["clock"] = SuiteClock(self._timer)
+            counts["own_clock"] = SuiteClock(self._timer)
         if not _is_async(target):
-            return self._record(Body(measure, **counts), self._conversation.hold)
+            return self._record(Body(measure, **counts))
         if _is_loop_running():
             return self._record_awaits(AsyncBody(measure_awaits, **counts))
         loop = _loop_of_the_suite()
@@ -184,25 +185,25 @@ class BenchmarkFixture:
         def measure_in_loop(*request):
             return loop.run_until_complete(measure_awaits(*request))
 
-        return self._record(Body(measure_in_loop, **counts), self._conversation.hold)
+        return self._record(Body(measure_in_loop, **counts))
 
-    def _record(self, body, hold):
-        try:
-            result = hold(body)
-        except BaseException:
-            self.has_error = True
-            raise
-        self.stats = Metadata(self, body)
-        return result
+    def _record(self, body):
+        with self._recording(body):
+            return self._conversation.hold(body)
 
     async def _record_awaits(self, body):
+        with self._recording(body):
+            return await self._conversation.hold_awaiting(body)
+
+    @contextlib.contextmanager
+    def _recording(self, body):
+        """Set what the suite reads afterwards."""
         try:
-            result = await self._conversation.hold_awaiting(body)
+            yield
         except BaseException:
             self.has_error = True
             raise
         self.stats = Metadata(self, body)
-        return result
 
 
 def _is_async(target):

@@ -5,34 +5,16 @@ not comparable.
 """
 
 import dataclasses
-import datetime
-import decimal
 import enum
-import fractions
 import hashlib
 import json
 import math
-import pathlib
 import re
-import uuid
 
 MOST_NODES = 50_000
 """A larger value is carried over as a digest."""
 MOST_DEPTH = 60
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
-# Values whose text is all there is to them.
-TEXTUAL = (
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    datetime.tzinfo,
-    decimal.Decimal,
-    fractions.Fraction,
-    uuid.UUID,
-    pathlib.PurePath,
-    range,
-    slice,
-)
 
 
 class NotComparable(Exception):
@@ -92,8 +74,6 @@ class Encoder:
         name = kind.__qualname__
         if isinstance(value, enum.Enum):
             return ["text", name, value.name]
-        if isinstance(value, TEXTUAL):
-            return ["text", name, self._text(repr(value))[1]]
         if isinstance(value, type) or _is_function(value):
             return ["text", "named", f"{value.__module__}.{value.__qualname__}"]
         fields = _fields(value, kind)
@@ -116,7 +96,8 @@ class Encoder:
         text = repr(value)
         if ADDRESS.search(text):
             raise NotComparable(f"a {name} shows an address")
-        return ["text", name, self._text(text)[1]]
+        # The digest stands for a long one.
+        return ["text", name, self._text(text)[-1]]
 
     def _nodes(self, values, depth):
         if len(values) > 20 * MOST_NODES:

@@ -16,7 +16,11 @@ class TestFailed(Exception):
 
 
 class TestSkipped(Exception):
-    """With the reason."""
+    """With the reason, as pytest's report has it."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
 
 
 class PlainTest:
@@ -27,7 +31,7 @@ class PlainTest:
 
     iterations = None
     at_most = None
-    has_own_clock = False
+    own_clock = None
     result = None
 
     def __init__(self, item):
@@ -59,8 +63,7 @@ class PlainTest:
             if report.failed:
                 raise TestFailed(report)
             if report.skipped:
-                reason = report.longrepr
-                raise TestSkipped(str(reason[2]) if isinstance(reason, tuple) else str(reason))
+                raise TestSkipped(report.longrepr)
         if self._elapsed is None:
             raise TestSkipped("a plugin runs this test in a way that cannot be timed")
         return self._elapsed

@@ -11,24 +11,20 @@ import time
 class WallClock:
     """What a sample is timed by: `start` and `stop` give readings in nanoseconds.
 
-    A process that is not timed has other clocks, which record calls between the two readings; `measures_time` tells.
+    A process that is not timed has other clocks, which record calls between the two readings.
     """
 
-    measures_time = True
     start = stop = staticmethod(time.perf_counter_ns)
 
 
 class ProcessorClock:
     """For samples that share a core with the other side's: the processor time of this process."""
 
-    measures_time = True
     start = stop = staticmethod(time.process_time_ns)
 
 
 class SuiteClock:
     """A timer of the suite's choice, which gives seconds."""
-
-    measures_time = True
 
     def __init__(self, timer):
         self.start = self.stop = lambda: int(timer() * 1e9)
