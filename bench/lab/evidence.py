@@ -351,6 +351,56 @@ def live_table(live):
     return table(headings, rows)
 
 
+def aims_table(outcomes, live):
+    """What is aimed at, and what was reached, missed aims included."""
+    same = [row for row in outcomes if row["condition"] in CONDITIONS]
+    rows = []
+
+    def aim(what, to_reach, reached, is_met):
+        rows.append([what, to_reach, reached, "yes" if is_met else "**no**"])
+
+    def aim_found(sizes, threshold, is_long, least):
+        group = [
+            row
+            for row in outcomes
+            if row["condition"] == "planted"
+            and round(abs(row["truth"] - 1) * 100) in sizes
+            and row["threshold_percent"] == threshold
+            and (row["workload"] == "long") == is_long
+        ]
+        right, wrong = sum(map(is_right, group)), sum(map(is_wrong_sign, group))
+        budget = max((row["seconds"] for row in group), default=math.nan)
+        words = f"±{min(sizes)} % found" + (" of 200 ms an iteration" if is_long else "")
+        words += f", threshold {threshold:g} %" if threshold != USUAL[1] else ""
+        reached = f"{right} of {len(group)}, {wrong} with the wrong sign, at most {budget:.1f} s of rounds"
+        aim(words, f"{100 * least:.0f} %, no wrong sign", reached, group and right >= least * len(group) and not wrong)
+
+    aim("comparisons of the same code", "1,000", f"{len(same):,}", len(same) >= 1000)
+    long = [row for row in same if row["workload"] == "long"]
+    aim("of them 200 ms an iteration", "a tenth", f"{len(long)}", len(long) >= len(same) / 10)
+    for condition, words in CONDITIONS.items():
+        own = [row for row in same if row["condition"] == condition]
+        false, bound = sum(map(is_false, own)), upper_bound(sum(map(is_false, own)), len(own)) if own else 1.0
+        is_met = own and bound <= 0.02 and false <= 0.01 * len(own)
+        reached = f"{percent(false, len(own))}, bound {100 * bound:.1f} %"
+        aim(f"false verdicts, same code, {words}", "1 %, upper 95 % bound 2 %", reached, is_met)
+    covered = sum(row["covers"] for row in outcomes)
+    aim("the interval covers the truth", "98 %", percent(covered, len(outcomes)), covered >= 0.98 * len(outcomes))
+    aim_found({3}, USUAL[1], False, 0.95)
+    aim_found({3}, USUAL[1], True, 0.95)
+    aim_found({5}, USUAL[1], False, 0.99)
+    aim_found({1}, FINE[1], False, 0.5)
+    quiet = [row for row in same if row["condition"] == "same"]
+    unchanged = sum(row["verdict"] == "unchanged" for row in quiet)
+    reached = percent(unchanged, len(quiet))
+    aim("`unchanged`, same code, nothing beside it", "90 %", reached, unchanged >= 0.9 * len(quiet))
+    if live:
+        shares = [found["clear"]["deadheat"]["seconds"] / found["clear"]["codeflash"]["seconds"] for found in live]
+        share = statistics.median(shares)
+        aim("start to table, four clear benchmarks", "a third of codeflash compare's", f"{share:.2f}", share <= 1 / 3)
+    return table(["what", "to reach", "reached", "met"], rows)
+
+
 def live_section(live):
     if not live:
         return ""
@@ -395,6 +445,12 @@ The bank holds {replicates} replicates, each of a fresh pair of processes:
 comparison takes its replicates one after another, stops by deadheat's rule, and shares no replicate with another
 comparison. The copies of a workload run in the same processes, as the benchmarks of a suite do. Each comparison is
 judged alone; in a suite the correction for many benchmarks makes false verdicts rarer still.
+
+## What is aimed at
+
+{aims_table(sequential, live)}
+
+A comparison of calls that take 200 ms takes half a minute: a tenth of all would take hours to record.
 
 ## The same code on both sides
 
