@@ -1,5 +1,7 @@
 """Ordinary tests as benchmarks, and whose benchmarks are run."""
 
+import socket
+
 import pytest
 
 from conftest import WORK
@@ -135,3 +137,59 @@ def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare
     assert 0.5 < row["estimate"]["point_estimate"] < 2
     assert "benchmark_differs" in [warning["code"] for warning in row["warnings"]]
     assert outcome.missing() == {"test_old": ("only_base", "base"), "test_new": ("only_head", "head")}
+
+
+ALONE = """\
+    import os
+    import socket
+    import pytest
+    from pkg.core import work
+
+
+    @pytest.fixture(scope="session")
+    def server():
+        with socket.create_server(("127.0.0.1", {port})) as server:
+            yield server
+
+
+    @pytest.fixture
+    def lock():
+        os.close(os.open({lock!r}, os.O_CREAT | os.O_EXCL))
+        yield
+        os.unlink({lock!r})
+
+
+    def test_locked(benchmark, lock):
+        benchmark(work, 500)
+
+
+    def test_served(benchmark, server):
+        benchmark(work, 500)
+
+
+    def test_usual(benchmark):
+        benchmark(work, 500)
+    """
+
+
+def test_fixtures_that_cannot_stand_twice_are_set_up_one_side_after_the_other(repository, compare, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    benchmarks = ALONE.format(port=port, lock=str(tmp_path / "lock"))
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.verdicts() == {"test_locked": "improved", "test_served": "improved", "test_usual": "improved"}
+    assert outcome.missing() == {}
+    for row in outcome.report["comparisons"]:
+        words = [warning["message"] for warning in row["warnings"] if warning["code"] == "one_side_at_a_time"]
+        if row["benchmark"].endswith("usual"):
+            assert words == []
+        else:
+            assert "one after the other" in words[0]
+            assert ("File exists" in words[0]) or ("already in use" in words[0])
+        assert row["functions"][0]["qualname"] == "work"
+        # It does 30 times the work on base, and says so.
+        assert row["output"] == "different"
+        orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
+        assert set(orders) == {"base_head", "head_base"}

@@ -185,6 +185,13 @@ impl Order {
         }
     }
 
+    pub fn reversed(self) -> Order {
+        match self {
+            Order::BaseHead => Order::HeadBase,
+            Order::HeadBase => Order::BaseHead,
+        }
+    }
+
     pub fn sides(self) -> [Side; 2] {
         match self {
             Order::BaseHead => [Side::Base, Side::Head],
@@ -491,6 +498,8 @@ pub enum WarningCode {
     NotPinned,
     /// Only one core: the driver shares it with what it measures.
     SharedCore,
+    /// The benchmark's fixtures cannot stand on both sides at once, so that these were measured one after the other.
+    OneSideAtATime,
     /// The other side used the processor while it should have been waiting.
     IdleSideBusy,
     /// No module of the project's code was imported by any benchmark.

@@ -96,66 +96,102 @@ fn is_changed(benchmark: &str, project_folder: &str, changed: &[TargetFunction])
         .any(|target| target.path == path && target.qualname == qualname)
 }
 
-/// The benchmarks that both sides can run, in head's order, and rows for the others.
-///
-/// `shared` is what each side collected of head's files; `base_own` are the ids of base's own files.
-pub(crate) fn match_sides(
-    shared: &PerSide<Collection>,
-    base_own: &BTreeSet<String>,
-    from: BenchmarksFrom,
-) -> (Vec<String>, Vec<Missing>) {
-    let ids = shared
+/// Whose benchmarks the sides run.
+pub(crate) struct Origin {
+    pub(crate) from: BenchmarksFrom,
+    /// The ids that the other side's own files define, in whose place these are.
+    pub(crate) replaced: BTreeSet<String>,
+}
+
+impl Origin {
+    /// The side that runs the other's benchmarks.
+    pub(crate) fn taker(&self) -> Option<Side> {
+        self.from.side().map(Side::other)
+    }
+
+    /// The row of a benchmark that does not run on this side, and does on the other.
+    fn not_on(&self, side: Side, id: &str, message: String) -> Missing {
+        // What the other side took along is new, unless this side's own files define it.
+        let is_new = self.taker() == Some(side) && !self.replaced.contains(id);
+        Missing {
+            benchmark: id.to_owned(),
+            side: Some(if is_new { side.other() } else { side }),
+            reason: if is_new {
+                only(side.other())
+            } else {
+                MissingReason::Failed
+            },
+            message,
+        }
+    }
+}
+
+fn only(side: Side) -> MissingReason {
+    match side {
+        Side::Base => MissingReason::OnlyBase,
+        Side::Head => MissingReason::OnlyHead,
+    }
+}
+
+/// The benchmarks that both sides can run, in head's order, and rows for the others. `collected` is of the files that
+/// `origin` says.
+pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (Vec<String>, Vec<Missing>) {
+    let ids = collected
         .as_ref()
         .map(|collection| collection.benchmarks.iter().collect::<BTreeSet<_>>());
     let error_for = |side: Side, id: &str| {
-        let errors = &shared.get(side).errors;
+        let errors = &collected.get(side).errors;
         errors
             .iter()
             .find(|error| is_in_node(id, &error.node))
             .map(|error| error.message.clone())
     };
-    let mut both = Vec::new();
+    let in_both = |id: &&String| ids.base.contains(id) && ids.head.contains(id);
+    let both = collected
+        .head
+        .benchmarks
+        .iter()
+        .filter(in_both)
+        .cloned()
+        .collect();
     let mut missing = Vec::new();
-    for id in &shared.head.benchmarks {
-        if ids.base.contains(id) {
-            both.push(id.clone());
-            continue;
-        }
-        let message =
-            error_for(Side::Base, id).unwrap_or_else(|| "pytest does not collect it on base".to_owned());
-        missing.push(not_on_base(id, message, base_own));
-    }
-    for id in &shared.base.benchmarks {
-        if !ids.head.contains(id) {
-            let is_of_base_alone = from == BenchmarksFrom::Own && error_for(Side::Head, id).is_none();
-            missing.push(Missing {
-                benchmark: id.clone(),
-                side: Some(if is_of_base_alone { Side::Base } else { Side::Head }),
-                reason: if is_of_base_alone {
-                    MissingReason::OnlyBase
-                } else {
-                    MissingReason::Failed
+    for side in [Side::Head, Side::Base] {
+        let other = side.other();
+        for id in collected.get(side).benchmarks.iter().filter(|id| !in_both(id)) {
+            let error = error_for(other, id);
+            let row = match (origin.from, error) {
+                (BenchmarksFrom::Own, None) => Missing {
+                    benchmark: id.clone(),
+                    side: Some(side),
+                    reason: only(side),
+                    message: format!("{other}'s benchmarks do not have it"),
                 },
-                message: error_for(Side::Head, id)
-                    .unwrap_or_else(|| "pytest collects it on base and not on head".to_owned()),
-            });
+                (_, error) => {
+                    let message = error.unwrap_or_else(|| format!("pytest does not collect it on {other}"));
+                    origin.not_on(other, id, message)
+                }
+            };
+            missing.push(row);
         }
     }
-    for id in base_own {
-        if !ids.head.contains(id) && !ids.base.contains(id) && error_for(Side::Head, id).is_none() {
-            missing.push(Missing {
-                benchmark: id.clone(),
-                side: Some(Side::Base),
-                reason: MissingReason::OnlyBase,
-                message: "head's benchmarks do not have it".to_owned(),
-            });
+    if let Some(taker) = origin.taker() {
+        let giver = taker.other();
+        for id in &origin.replaced {
+            if !ids.head.contains(id) && !ids.base.contains(id) && error_for(giver, id).is_none() {
+                missing.push(Missing {
+                    benchmark: id.clone(),
+                    side: Some(taker),
+                    reason: only(taker),
+                    message: format!("{giver}'s benchmarks do not have it"),
+                });
+            }
         }
     }
     // Files of which nothing is known because they were collected on no side.
     let mut uncollected: BTreeMap<&str, (Option<Side>, &str)> = BTreeMap::new();
     for side in Side::BOTH {
-        for error in &shared.get(side).errors {
-            let known = shared
+        for error in &collected.get(side).errors {
+            let known = collected
                 .get(side.other())
                 .benchmarks
                 .iter()
@@ -177,25 +213,10 @@ pub(crate) fn match_sides(
     (both, missing)
 }
 
-/// A benchmark of head's that base cannot run: new, or broken there.
-fn not_on_base(id: &str, message: String, base_own: &BTreeSet<String>) -> Missing {
-    let existed = base_own.contains(id);
-    Missing {
-        benchmark: id.to_owned(),
-        side: Some(if existed { Side::Base } else { Side::Head }),
-        reason: if existed {
-            MissingReason::Failed
-        } else {
-            MissingReason::OnlyHead
-        },
-        message,
-    }
-}
-
 /// The row of a benchmark that was entered and gave no numbers.
-pub(crate) fn missing_after(setback: Setback, base_own: &BTreeSet<String>) -> Missing {
+pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
     match (setback.kind, setback.side) {
-        (SetbackKind::Failed, Some(Side::Base)) => not_on_base(&setback.benchmark, setback.message, base_own),
+        (SetbackKind::Failed, Some(side)) => origin.not_on(side, &setback.benchmark, setback.message),
         (kind, side) => Missing {
             benchmark: setback.benchmark,
             side,
@@ -242,8 +263,11 @@ mod tests {
             .collect()
     }
 
-    fn own(ids: &[&str]) -> BTreeSet<String> {
-        ids.iter().map(|id| (*id).to_owned()).collect()
+    fn origin(from: BenchmarksFrom, replaced: &[&str]) -> Origin {
+        Origin {
+            from,
+            replaced: replaced.iter().map(|id| (*id).to_owned()).collect(),
+        }
     }
 
     #[test]
@@ -252,7 +276,7 @@ mod tests {
             collection(&["a.py::x"], &[("b.py", "ImportError: new")]),
             collection(&["a.py::x", "b.py::y", "b.py::z"], &[]),
         );
-        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::z"]), BenchmarksFrom::Head);
+        let (both, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &["a.py::x", "b.py::z"]));
         assert_eq!(both, ["a.py::x"]);
         assert_eq!(
             rows(&missing),
@@ -269,7 +293,7 @@ mod tests {
             collection(&["a.py::x", "b.py::y"], &[]),
             collection(&["a.py::x"], &[("b.py", "SyntaxError")]),
         );
-        let (both, missing) = match_sides(&shared, &own(&["a.py::x", "b.py::y"]), BenchmarksFrom::Head);
+        let (both, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &["a.py::x", "b.py::y"]));
         assert_eq!(both, ["a.py::x"]);
         assert_eq!(rows(&missing), ["b.py::y failed Some(Head): SyntaxError"]);
     }
@@ -277,10 +301,58 @@ mod tests {
     #[test]
     fn what_only_bases_own_files_define_is_said() {
         let shared = PerSide::new(collection(&["a.py::x"], &[]), collection(&["a.py::x"], &[]));
-        let (_, missing) = match_sides(&shared, &own(&["a.py::x", "a.py::gone"]), BenchmarksFrom::Head);
+        let (_, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &["a.py::x", "a.py::gone"]));
         assert_eq!(
             rows(&missing),
             ["a.py::gone only on base Some(Base): head's benchmarks do not have it"]
+        );
+    }
+
+    #[test]
+    fn with_bases_benchmarks_the_sides_change_their_parts() {
+        let shared = PerSide::new(
+            collection(&["a.py::x", "a.py::y", "b.py::z"], &[]),
+            collection(&["a.py::x"], &[("b.py", "ImportError: gone")]),
+        );
+        let origin = origin(BenchmarksFrom::Base, &["a.py::x", "a.py::y", "c.py::new"]);
+        let (both, missing) = match_sides(&shared, &origin);
+        assert_eq!(both, ["a.py::x"]);
+        assert_eq!(
+            rows(&missing),
+            [
+                "a.py::y failed Some(Head): pytest does not collect it on head",
+                "b.py::z only on base Some(Base): ImportError: gone",
+                "c.py::new only on head Some(Head): base's benchmarks do not have it",
+            ]
+        );
+    }
+
+    #[test]
+    fn with_the_benchmarks_of_each_side_the_lists_decide() {
+        let shared = PerSide::new(
+            collection(&["a.py::x", "a.py::old", "b.py::y"], &[]),
+            collection(&["a.py::x", "a.py::new"], &[("b.py", "SyntaxError")]),
+        );
+        let origin = origin(BenchmarksFrom::Own, &[]);
+        let (both, missing) = match_sides(&shared, &origin);
+        assert_eq!(both, ["a.py::x"]);
+        assert_eq!(
+            rows(&missing),
+            [
+                "a.py::new only on head Some(Head): base's benchmarks do not have it",
+                "a.py::old only on base Some(Base): head's benchmarks do not have it",
+                "b.py::y failed Some(Head): SyntaxError",
+            ]
+        );
+        let setback = Setback {
+            benchmark: "a.py::x".to_owned(),
+            side: Some(Side::Base),
+            kind: SetbackKind::Failed,
+            message: "broken".to_owned(),
+        };
+        assert_eq!(
+            rows(&[missing_after(setback, &origin)]),
+            ["a.py::x failed Some(Base): broken"]
         );
     }
 
@@ -290,7 +362,7 @@ mod tests {
             collection(&["a.py::x"], &[("b.py", "no module")]),
             collection(&["a.py::x"], &[("b.py", "no module")]),
         );
-        let (_, missing) = match_sides(&shared, &own(&[]), BenchmarksFrom::Head);
+        let (_, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &[]));
         assert_eq!(rows(&missing), ["b.py failed None: no module"]);
     }
 

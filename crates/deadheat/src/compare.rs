@@ -11,7 +11,7 @@ use deadheat_core::report::{self, BenchmarksFrom, Plan, Python, Selection, Selec
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
-use crate::benchmarks;
+use crate::benchmarks::{self, Origin};
 use crate::changes::{self, Differences};
 use crate::conditions::Conditions;
 use crate::config::Config;
@@ -251,6 +251,7 @@ impl Setting<'_> {
         let mut stage = Stage {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
+            one_at_a_time: BTreeMap::new(),
             briefing: Briefing {
                 trace: None,
                 hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
@@ -304,14 +305,18 @@ impl Setting<'_> {
             let checkout = checkouts.get(side);
             benchmarks::to_collect(root, &self.options.tests, &project.folder, files, checkout)
         };
-        let mut base_own = BTreeSet::new();
-        if !shares_files && from == BenchmarksFrom::Head {
-            stage.briefing.collect = to_collect(Side::Base);
-            // A collection of base's own files that fails counts as none.
-            if checkouts.base.join(root).exists()
-                && let Some(Ok(own)) = stage.collect(&[Side::Base]).pop()
-            {
-                base_own.extend(own.benchmarks);
+        let mut origin = Origin {
+            from,
+            replaced: BTreeSet::new(),
+        };
+        if !shares_files
+            && let Some(taker) = origin.taker()
+            && checkouts.get(taker).join(root).exists()
+        {
+            stage.briefing.collect = to_collect(taker);
+            // A collection of its own files that fails counts as none.
+            if let Some(Ok(own)) = stage.collect(&[taker]).pop() {
+                origin.replaced.extend(own.benchmarks);
             }
         }
         let changed_suite = match from {
@@ -340,10 +345,11 @@ impl Setting<'_> {
             path: interpreter.path.display().to_string(),
             ..collection.python.clone()
         }));
-        if shares_files {
-            base_own.extend(shared.base.benchmarks.iter().cloned());
+        if shares_files && let Some(taker) = origin.taker() {
+            let own = &shared.get(taker).benchmarks;
+            origin.replaced.extend(own.iter().cloned());
         }
-        let (runnable, missing) = benchmarks::match_sides(&shared, &base_own, from);
+        let (runnable, missing) = benchmarks::match_sides(&shared, &origin);
         draft.report.missing = missing;
         let tidy = |draft: &mut Draft| {
             for row in &mut draft.report.missing {
@@ -403,7 +409,7 @@ impl Setting<'_> {
         let counts = earlier.values().map(|rounds| rounds.replicates.len());
         let schedule = Schedule {
             earlier: counts.max().unwrap_or_default(),
-            ..self.schedule(exactly, draft)
+            ..self.schedule(exactly, draft, &stage)
         };
         stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
         let measured = measure::measure(
@@ -420,12 +426,13 @@ impl Setting<'_> {
         draft.report.warnings.extend(stage.launcher.conditions.warnings());
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);
+        stage.one_at_a_time.clone_from(&measured.one_at_a_time);
         let replicate_time = measured.replicate_time;
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && measured.newly > 0 && !self.options.all {
             return Err(not_imported());
         }
-        let mut exit = conclude(draft, runnable, measured, &base_own);
+        let mut exit = conclude(draft, runnable, measured, &origin);
         if from == BenchmarksFrom::Own {
             benchmarks::mark_changed(&mut draft.report.comparisons, &project.folder, &changed_suite);
         }
@@ -441,7 +448,8 @@ impl Setting<'_> {
             return Ok(exit);
         }
         if exit == Exit::Done {
-            exit = confirmation::confirm(draft, &mut stage, self.schedule(None, draft), progress)?;
+            let schedule = self.schedule(None, draft, &stage);
+            exit = confirmation::confirm(draft, &mut stage, schedule, progress)?;
         }
         tidy(draft);
         if exit == Exit::Done {
@@ -472,7 +480,7 @@ impl Setting<'_> {
         project: &Project,
         progress: &mut Progress,
     ) -> anyhow::Result<Vec<String>> {
-        let schedule = self.schedule(Some(1), draft);
+        let schedule = self.schedule(Some(1), draft, stage);
         let targets = &mut draft.report.target_functions;
         let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
         let reach = if watched.is_empty() {
@@ -496,6 +504,7 @@ impl Setting<'_> {
                 self.go_on()?;
                 return Err(Failure::stopped().into());
             }
+            stage.one_at_a_time.clone_from(&reach.one_at_a_time);
             for (number, target) in targets.iter_mut().enumerate() {
                 target.reached_by = reach.of_function(number, &runnable);
             }
@@ -593,7 +602,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
         let rows = draft.report.comparisons.iter();
         let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
-        let schedule = self.schedule(Some(pairs), draft);
+        let schedule = self.schedule(Some(pairs), draft, stage);
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
@@ -715,13 +724,14 @@ impl Setting<'_> {
         environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
     }
 
-    fn schedule(&self, replicates: Option<usize>, draft: &Draft) -> Schedule {
+    fn schedule(&self, replicates: Option<usize>, draft: &Draft, stage: &Stage) -> Schedule {
         Schedule {
             replicates,
             earlier: 0,
             seed: draft.report.seed,
             one_core: draft.report.machine.pinned_core.is_some(),
             until: self.until,
+            one_at_a_time: stage.one_at_a_time.clone(),
         }
     }
 
@@ -859,7 +869,7 @@ impl Setting<'_> {
         };
         let started = Instant::now();
         measure::measure(
-            &self.schedule(Some(1), draft),
+            &self.schedule(Some(1), draft, stage),
             once,
             BTreeMap::new(),
             &stage.briefing,

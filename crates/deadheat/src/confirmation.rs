@@ -87,7 +87,7 @@ pub(crate) fn confirm(
             (
                 format!(
                     "it became slower, and could not be measured again: {}",
-                    setback.last_line()
+                    setback.main_line()
                 ),
                 "the verdict stands, unconfirmed: mend the benchmark and run it once more",
             )

@@ -11,12 +11,12 @@ use deadheat_core::report::{
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{self, CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 
-use crate::benchmarks;
+use crate::benchmarks::{self, Origin};
 use crate::config::Config;
 use crate::failure::Exit;
 use crate::measure::{Measured, Rounds};
 use crate::options::CompareOptions;
-use crate::walk::{Setback, StoppedBy};
+use crate::walk::{Setback, StoppedBy, main_line};
 
 const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
@@ -109,7 +109,7 @@ pub(crate) fn conclude(
     draft: &mut Draft,
     runnable: Vec<String>,
     measured: Measured,
-    base_own: &BTreeSet<String>,
+    origin: &Origin,
 ) -> Exit {
     let report = &mut draft.report;
     let Measured {
@@ -121,13 +121,14 @@ pub(crate) fn conclude(
         project_modules,
         stopped,
         last_words,
+        one_at_a_time,
     } = measured;
     let mut failed_later = Vec::new();
     for setback in setbacks {
         if benchmarks.contains_key(&setback.benchmark) {
             failed_later.push(setback);
         } else {
-            report.missing.push(benchmarks::missing_after(setback, base_own));
+            report.missing.push(benchmarks::missing_after(setback, origin));
         }
     }
     let known: BTreeSet<String> = report.missing.iter().map(|row| row.benchmark.clone()).collect();
@@ -157,7 +158,8 @@ pub(crate) fn conclude(
         }
         let output = output::check(&rounds.outputs.base, &rounds.outputs.head);
         let failure = failed_later.iter().find(|setback| setback.benchmark == benchmark);
-        let warnings = warnings_of_row(&benchmark, &rounds, failure, output.1.as_ref());
+        let beside = one_at_a_time.get(&benchmark).map(String::as_str);
+        let warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
         rows.push(MeasuredBenchmark {
             output,
             benchmark,
@@ -223,11 +225,13 @@ pub(crate) fn conclude(
     }
 }
 
-/// What makes one row doubtful.
+/// What makes one row doubtful. `beside` is what one side said while the other one stood in the benchmark, where both
+/// cannot.
 fn warnings_of_row(
     benchmark: &str,
     rounds: &Rounds,
     failure: Option<&Setback>,
+    beside: Option<&str>,
     difference: Option<&Difference>,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
@@ -237,8 +241,19 @@ fn warnings_of_row(
     if let Some(setback) = failure {
         warn(
             WarningCode::FailedLater,
-            format!("it failed while replicates were added: {}", setback.last_line()),
+            format!("it failed while replicates were added: {}", setback.main_line()),
             "what had been measured of it stands",
+        );
+    }
+    if let Some(words) = beside {
+        warn(
+            WarningCode::OneSideAtATime,
+            format!(
+                "its sides cannot be set up at once ({}): they were measured one after the other",
+                main_line(words)
+            ),
+            "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
+             the system chooses, or files in `tmp_path`, let both be measured in turn",
         );
     }
     let strays = stats::strays(&stats::log_ratios(&rounds.replicates));

@@ -12,7 +12,7 @@ use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
 
 use crate::session::{Briefing, Launch};
 use crate::walk::{
-    Both, Entered, Event, Left, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
+    Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
 
 /// A sample is this long, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
@@ -66,6 +66,8 @@ pub(crate) struct Measured {
     pub(crate) stopped: Option<StoppedBy>,
     /// What a worker printed that ended the run.
     pub(crate) last_words: String,
+    /// Benchmarks whose sides were measured one after the other.
+    pub(crate) one_at_a_time: OneAtATime,
 }
 
 /// What was measured of one benchmark.
@@ -181,6 +183,7 @@ pub(crate) fn measure(
         project_modules: walked.project_modules,
         stopped: walked.stopped,
         last_words: walked.last_words,
+        one_at_a_time: walked.one_at_a_time,
     })
 }
 
@@ -242,6 +245,7 @@ impl Timing {
 
 impl Visit for Timing {
     type Finding = (Clock, Vec<Pair>);
+    type Half = Alone;
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.stopping.sampling == Sampling::UntilSettled {
@@ -275,13 +279,30 @@ impl Visit for Timing {
         Ok(measured)
     }
 
-    fn left(
+    fn inside_alone(
         &mut self,
-        _: &mut Both<'_>,
+        alone: &mut Both<'_>,
+        side: Side,
         benchmark: &str,
-        mut left: Left,
-        (clock, pairs): (Clock, Vec<Pair>),
-    ) -> Result<(), Trouble> {
+        entered: Entered,
+        other: Option<&Alone>,
+    ) -> Result<Alone, Trouble> {
+        let started = Instant::now();
+        let half = samples_alone(alone, side, entered, other)?;
+        let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
+        rounds.inside += started.elapsed();
+        // Both halves are one visit.
+        rounds.visits += u32::from(other.is_some());
+        Ok(half)
+    }
+
+    fn join(&mut self, order: Order, halves: PerSide<Alone>) -> (Clock, Vec<Pair>) {
+        let samples = halves.base.samples.into_iter().zip(halves.head.samples);
+        let pairs = samples.map(|(base, head)| Pair { order, base, head });
+        (Clock::Wall, pairs.collect())
+    }
+
+    fn left(&mut self, benchmark: &str, mut left: Left, (clock, pairs): (Clock, Vec<Pair>)) {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.replicates.push(Replicate {
             seed: left.seed,
@@ -293,8 +314,50 @@ impl Visit for Timing {
                 rounds.outputs.get_mut(side).add(output);
             }
         }
-        Ok(())
     }
+}
+
+/// What one side alone gave in one replicate.
+struct Alone {
+    cost: Cost,
+    iterations: u64,
+    samples: Vec<Sample>,
+}
+
+/// As many samples as of both sides in turn; no more than are there of the other side already.
+fn samples_alone(
+    alone: &mut Both<'_>,
+    side: Side,
+    entered: Entered,
+    other: Option<&Alone>,
+) -> Result<Alone, Trouble> {
+    let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
+    let mut cost = Cost::default();
+    let mut iterations = entered.iterations_per_sample.unwrap_or(1);
+    let most = Entered::most_rounds(PerSide::new(entered, entered));
+    if let Some(most) = most {
+        rounds = rounds.min(most);
+    } else {
+        cost = calibrate(alone, side)?;
+        iterations = match other {
+            Some(other) if is_alike(cost.ns / other.cost.ns) => other.iterations,
+            _ => cost.iterations(),
+        };
+        rounds = rounds.min(rounds_for(2.0 * cost.of_sample_ns(iterations)));
+    }
+    let mut samples = Vec::with_capacity(rounds);
+    while samples.len() < rounds {
+        let taken = sample(alone, side, iterations)?;
+        samples.push(taken.sample);
+        if most.is_some() && samples.len() == 1 {
+            rounds = rounds.min(rounds_for(2.0 * taken.wall_ns as f64));
+        }
+    }
+    Ok(Alone {
+        cost,
+        iterations,
+        samples,
+    })
 }
 
 fn sample(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<Taken, Trouble> {
@@ -497,10 +560,14 @@ impl Cost {
     }
 }
 
+/// Whether sides whose costs have this ratio get the same number of calls in a sample.
+fn is_alike(ratio: f64) -> bool {
+    (0.5..=2.0).contains(&ratio)
+}
+
 /// Calls in a sample. Sides of about the same speed get the same number, so that nothing but their code differs.
 fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
-    let ratio = costs.base.ns / costs.head.ns;
-    if (0.5..=2.0).contains(&ratio) {
+    if is_alike(costs.base.ns / costs.head.ns) {
         let both = Cost {
             ns: (costs.base.ns * costs.head.ns).sqrt(),
             wall_ns: costs.base.wall_ns.max(costs.head.wall_ns),

@@ -6,7 +6,7 @@ use deadheat_core::report::{self, MeasuredBenchmark};
 use super::*;
 use crate::failure::Failure;
 use crate::scripted::{Act, Script, briefing, schedule};
-use crate::walk::hash_seed;
+use crate::walk::{hash_seed, main_line};
 
 const TWO_PERCENT: f64 = 2.0;
 
@@ -266,6 +266,63 @@ fn a_failed_benchmark_is_not_tried_again_and_a_dead_worker_is_replaced_once() {
 }
 
 #[test]
+fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
+    let mut script = Script::new(&[
+        ("lock", Act::HoldsALock(40_000), Act::HoldsALock(10_000)),
+        ("port", Act::HoldsAPort(10_000), Act::HoldsAPort(20_000)),
+        ("usual", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    let measured = run(&mut script, 4).unwrap();
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
+    // As long as the first side took to set up, and ten seconds: not the minutes that a benchmark may take.
+    assert!(measured.one_at_a_time["lock"].starts_with("no answer within 10"));
+    assert_eq!(measured.one_at_a_time.len(), 2);
+    for (benchmark, ratio) in [("lock", 0.25), ("port", 2.0), ("usual", 1.0)] {
+        let replicates = &measured.benchmarks[benchmark].replicates;
+        assert_eq!(replicates.len(), 4);
+        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+            let times = pair.head.per_iteration_ns() / pair.base.per_iteration_ns();
+            assert!((times / ratio - 1.0).abs() < 1e-9);
+        }
+        // Who comes first alternates.
+        let firsts = replicates.iter().map(|replicate| replicate.pairs[0].order);
+        let expected = if benchmark == "usual" {
+            Order::BaseHead
+        } else {
+            Order::HeadBase
+        };
+        assert_eq!(firsts.clone().next(), Some(expected));
+        assert_eq!(
+            firsts.skip(1).collect::<Vec<_>>(),
+            [Order::HeadBase, Order::BaseHead, Order::HeadBase]
+        );
+    }
+    let log = script.log.borrow();
+    let entered = |what: &str| log.iter().filter(|line| *line == what).count();
+    // Each side alone in every replicate, and once beside the other.
+    assert_eq!((entered("base enter port"), entered("head enter port")), (5, 5));
+}
+
+#[test]
+fn what_fails_by_itself_is_no_matter_of_the_other_side() {
+    let mut script = Script::new(&[
+        ("breaks", Act::Takes(1_000), Act::FailsInSetup),
+        ("works", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    let measured = run(&mut script, 3).unwrap();
+    assert_eq!(rows(&measured), ["breaks Failed on head: fixture broke"]);
+    assert_eq!(measured.one_at_a_time, BTreeMap::new());
+    let log = script.log.borrow();
+    let entered = |what: &str| log.iter().filter(|line| *line == what).count();
+    // Base, which works, is not run again for that.
+    assert_eq!(
+        (entered("base enter breaks"), entered("head enter breaks")),
+        (1, 2)
+    );
+}
+
+#[test]
 fn a_module_from_elsewhere_ends_the_run_with_its_name() {
     let error = run(
         &mut Script::new(&[("a", Act::Takes(1_000), Act::ImportsFromElsewhere)]),
@@ -279,6 +336,15 @@ fn a_module_from_elsewhere_ends_the_run_with_its_name() {
             .contains("on head, `pkg.core` was imported from /home/user/checkout/pkg/core.py")
     );
     assert!(failure.hint.is_some());
+}
+
+#[test]
+fn the_line_that_says_it_is_found_in_a_traceback() {
+    let traceback = "test_b.py:3: in test_x\n    lock()\nE   KeyError: 1\n\nduring that:\n    lock()\n\
+                     E   OSError: [Errno 98] in use\nE     more about it\n\ntest_b.py:15: OSError";
+    assert_eq!(main_line(traceback), "OSError: [Errno 98] in use");
+    assert_eq!(main_line("first\nfixture broke"), "fixture broke");
+    assert_eq!(main_line(""), "");
 }
 
 #[test]

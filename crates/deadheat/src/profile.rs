@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadheat_core::model::{PerSide, Side};
+use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 use deadheat_core::sequential::Sampling;
@@ -22,8 +22,9 @@ const USUAL_LIMIT: Duration = Duration::from_secs(60);
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
 const ROUNDS: usize = 4;
-/// Where a round takes longer than this there are two, one in each order.
+/// Where a round takes longer than this there are [`FEWEST_ROUNDS`], one in each order.
 const LONG_ROUND_NS: f64 = 300e6;
+const FEWEST_ROUNDS: usize = 2;
 
 /// The process pairs of the pass: never more than those that decided, and fewer where one takes long.
 pub(crate) fn replicates_for(sampling: Sampling, one_takes: Duration) -> usize {
@@ -136,7 +137,7 @@ pub(crate) fn record<S: Recorded>(
                 format!(
                     "`{}` ran when it was timed, and not when it was watched: {}",
                     setback.benchmark,
-                    setback.last_line()
+                    setback.main_line()
                 )
             });
             (problem, walked.stopped)
@@ -164,6 +165,7 @@ struct Recording<S> {
 
 impl<S: Recorded> Visit for Recording<S> {
     type Finding = PerSide<Vec<S>>;
+    type Half = Vec<S>;
 
     fn inside(
         &mut self,
@@ -179,42 +181,81 @@ impl<S: Recorded> Visit for Recording<S> {
         } else {
             let mut round_ns = 0.0;
             for side in Side::BOTH {
-                // Twice: the first call of all pays for caches and imports.
-                let _: S = sample(both, side, 0, 1)?;
-                let tried: S = sample(both, side, 0, 1)?;
-                let one = (tried.length_ns() / tried.iterations().max(1) as f64).max(1.0);
-                let count = (SAMPLE_NS / one).clamp(1.0, MOST_ITERATIONS);
-                *iterations.get_mut(side) = count as u64;
-                round_ns += one * count;
+                let fitting = fitting::<S>(both, side)?;
+                *iterations.get_mut(side) = fitting.iterations;
+                round_ns += fitting.sample_ns;
             }
             if round_ns > LONG_ROUND_NS {
-                rounds = 2;
+                rounds = FEWEST_ROUNDS;
             }
         }
         let mut samples = PerSide::new(Vec::new(), Vec::new());
         for round in 0..rounds {
             for side in both.order_of_round(round).sides() {
-                let count = *iterations.get(side);
-                // Warm as the timed samples are: the other side had the core's caches.
-                samples.get_mut(side).push(sample(both, side, count / 4, count)?);
+                samples
+                    .get_mut(side)
+                    .push(warm_sample(both, side, *iterations.get(side))?);
             }
         }
         Ok(samples)
     }
 
-    fn left(
+    fn inside_alone(
         &mut self,
-        _: &mut Both<'_>,
-        benchmark: &str,
-        _: Left,
-        samples: PerSide<Vec<S>>,
-    ) -> Result<(), Trouble> {
+        alone: &mut Both<'_>,
+        side: Side,
+        _: &str,
+        entered: Entered,
+        _: Option<&Vec<S>>,
+    ) -> Result<Vec<S>, Trouble> {
+        let most = Entered::most_rounds(PerSide::new(entered, entered));
+        let mut iterations = entered.iterations_per_sample.unwrap_or(1);
+        let mut rounds = ROUNDS.min(most.unwrap_or(ROUNDS));
+        if most.is_none() {
+            let fitting = fitting::<S>(alone, side)?;
+            iterations = fitting.iterations;
+            if 2.0 * fitting.sample_ns > LONG_ROUND_NS {
+                rounds = FEWEST_ROUNDS;
+            }
+        }
+        (0..rounds)
+            .map(|_| warm_sample(alone, side, iterations))
+            .collect()
+    }
+
+    fn join(&mut self, _: Order, halves: PerSide<Vec<S>>) -> PerSide<Vec<S>> {
+        halves
+    }
+
+    fn left(&mut self, benchmark: &str, _: Left, samples: PerSide<Vec<S>>) {
         self.replicates
             .entry(benchmark.to_owned())
             .or_default()
             .push(samples);
-        Ok(())
     }
+}
+
+/// A sample of the wanted length.
+struct Fitting {
+    iterations: u64,
+    sample_ns: f64,
+}
+
+fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trouble> {
+    // Twice: the first call of all pays for caches and imports.
+    let _: S = sample(both, side, 0, 1)?;
+    let tried: S = sample(both, side, 0, 1)?;
+    let one = (tried.length_ns() / tried.iterations().max(1) as f64).max(1.0);
+    let count = (SAMPLE_NS / one).clamp(1.0, MOST_ITERATIONS);
+    Ok(Fitting {
+        iterations: count as u64,
+        sample_ns: one * count,
+    })
+}
+
+/// Warm as the timed samples are: the other side had the core's caches.
+fn warm_sample<S: Recorded>(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<S, Trouble> {
+    sample(both, side, iterations / 4, iterations)
 }
 
 fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations: u64) -> Result<S, Trouble> {

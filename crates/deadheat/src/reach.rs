@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deadheat_core::model::{PerSide, Side};
+use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::benchmarks::is_in_node;
 use crate::session::{Briefing, CannotTrace, Launch};
-use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+use crate::walk::{
+    Both, Entered, Event, Left, OneAtATime, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk,
+};
 
 /// What is still open after so many passes counts as reached.
 const MOST_PASSES: usize = 3;
@@ -31,6 +33,8 @@ pub(crate) struct Reach {
     pub(crate) stopped: Option<StoppedBy>,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
+    /// Benchmarks whose sides were run one after the other.
+    pub(crate) one_at_a_time: OneAtATime,
 }
 
 impl Reach {
@@ -54,9 +58,10 @@ pub(crate) fn look(
 ) -> anyhow::Result<Reach> {
     let mut reach = Reach::default();
     let mut open = benchmarks.to_vec();
+    let mut schedule = schedule.clone();
     for _ in 0..MOST_PASSES {
         let mut looking = Looking::default();
-        let walked = match walk(schedule, briefing, &open, launch, &mut looking, listen) {
+        let walked = match walk(&schedule, briefing, &open, launch, &mut looking, listen) {
             Ok(walked) => walked,
             Err(error) => match error.downcast::<CannotTrace>() {
                 Ok(CannotTrace(reason)) => {
@@ -69,6 +74,8 @@ pub(crate) fn look(
         for side in Side::BOTH {
             *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
         }
+        reach.one_at_a_time.clone_from(&walked.one_at_a_time);
+        schedule.one_at_a_time = walked.one_at_a_time;
         reach.stopped = walked.stopped;
         if reach.stopped.is_some() {
             return Ok(reach);
@@ -118,21 +125,38 @@ impl Looking {
 
 impl Visit for Looking {
     type Finding = ();
+    type Half = ();
 
     fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
         // A test that nobody has asked for a sample runs its benchmark once on leaving.
         Ok(())
     }
 
-    fn left(&mut self, both: &mut Both<'_>, benchmark: &str, _: Left, (): ()) -> Result<(), Trouble> {
-        for side in Side::BOTH {
-            match both.ask(side, &Request::Reach)? {
-                Reply::Reached { by } => self.found.extend(by),
-                other => return Err(out_of_order(side, &other)),
-            }
-        }
-        self.seen.insert(benchmark.to_owned());
+    fn inside_alone(
+        &mut self,
+        _: &mut Both<'_>,
+        _: Side,
+        _: &str,
+        _: Entered,
+        _: Option<&()>,
+    ) -> Result<(), Trouble> {
         Ok(())
+    }
+
+    fn join(&mut self, _: Order, _: PerSide<()>) {}
+
+    fn left_by(&mut self, both: &mut Both<'_>, side: Side) -> Result<(), Trouble> {
+        match both.ask(side, &Request::Reach)? {
+            Reply::Reached { by } => {
+                self.found.extend(by);
+                Ok(())
+            }
+            other => Err(out_of_order(side, &other)),
+        }
+    }
+
+    fn left(&mut self, benchmark: &str, _: Left, (): ()) {
+        self.seen.insert(benchmark.to_owned());
     }
 }
 

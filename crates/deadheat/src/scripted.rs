@@ -41,6 +41,7 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
         seed: 7,
         one_core: false,
         until: Instant::now() + Duration::from_secs(3_600),
+        one_at_a_time: BTreeMap::new(),
     }
 }
 
@@ -97,6 +98,10 @@ pub(crate) enum Act {
         ns: u64,
         at: u64,
     },
+    /// Takes so many nanoseconds, and holds a port from being entered until its process stops.
+    HoldsAPort(u64),
+    /// The same with a lock, for which it waits.
+    HoldsALock(u64),
     FailsInSetup,
     FailsInSample,
     FailsAtTheEnd,
@@ -108,6 +113,9 @@ pub(crate) enum Act {
 
 pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 
+/// The side whose process holds what only one can.
+type Held = Rc<RefCell<Option<Side>>>;
+
 /// Answers as a worker does, and panics when the driver breaks the protocol's order.
 struct ScriptedWorker {
     side: Side,
@@ -118,6 +126,7 @@ struct ScriptedWorker {
     samples: u64,
     /// `next` of the last benchmark that was entered: pytest insists on it.
     announced: Option<Option<String>>,
+    held: Held,
     log: Log,
     asked: Option<Request>,
 }
@@ -133,7 +142,7 @@ impl ScriptedWorker {
         let inside = self.inside.clone().expect("a sample outside a benchmark");
         self.samples += 1;
         let taken = match &self.script[&inside] {
-            Act::Takes(ns) => (*ns, iterations),
+            Act::Takes(ns) | Act::HoldsAPort(ns) | Act::HoldsALock(ns) => (*ns, iterations),
             Act::TakesByProcess(each) => (each[self.process % each.len()], iterations),
             Act::Stumbles { ns, at } => {
                 let extra = if self.samples == *at { 4_000_000 } else { 0 };
@@ -189,7 +198,13 @@ impl Talk for ScriptedWorker {
                 self.announced = Some(next.clone());
                 self.samples = 0;
                 self.log.borrow_mut().push(format!("{side} enter {benchmark}"));
+                let is_held = self.held.borrow().is_some_and(|by| by != side);
                 match self.script[benchmark] {
+                    Act::HoldsAPort(_) if is_held => {
+                        return Ok(failed("setup", "OSError: Address already in use"));
+                    }
+                    Act::HoldsALock(_) if is_held => return Err(NoAnswer::Deadline(limit)),
+                    Act::HoldsAPort(_) | Act::HoldsALock(_) => *self.held.borrow_mut() = Some(side),
                     Act::FailsInSetup => return Ok(failed("setup", "fixture broke")),
                     Act::Skips => {
                         return Ok(Reply::Skipped {
@@ -281,12 +296,14 @@ impl Talk for ScriptedWorker {
 
     fn stop(self: Box<Self>) {
         assert_eq!(self.inside, None, "stopped inside a benchmark on {}", self.side);
+        self.held.borrow_mut().take_if(|by| *by == self.side);
     }
 }
 
 pub(crate) struct Script {
     pub(crate) acts: BTreeMap<String, PerSide<Act>>,
     pub(crate) log: Log,
+    held: Held,
     pub(crate) seeds: Vec<(Side, u32)>,
 }
 
@@ -298,6 +315,7 @@ impl Script {
                 .map(|(name, base, head)| ((*name).to_owned(), PerSide::new(base.clone(), head.clone())))
                 .collect(),
             log: Log::default(),
+            held: Held::default(),
             seeds: Vec::new(),
         }
     }
@@ -323,6 +341,7 @@ impl Launch for Script {
             samples: 0,
             announced: None,
             asked: None,
+            held: Rc::clone(&self.held),
             log: Rc::clone(&self.log),
         }))
     }

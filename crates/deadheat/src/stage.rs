@@ -10,6 +10,7 @@ use crate::conditions::Conditions;
 use crate::cores::{Cores, Pinning};
 use crate::interrupt::Interrupt;
 use crate::session::{Briefing, Collection, Launch, NotReady, Session};
+use crate::walk::OneAtATime;
 use crate::worker::{Talk, Worker, WorkerCommand};
 
 /// Workers of this run.
@@ -66,6 +67,8 @@ pub(crate) struct Stage {
     pub(crate) extension: String,
     /// The hard end of the run.
     pub(crate) until: Instant,
+    /// Benchmarks that an earlier pass could not enter on both sides at once.
+    pub(crate) one_at_a_time: OneAtATime,
 }
 
 impl Stage {

@@ -1,9 +1,13 @@
 //! Process pairs that walk through the benchmarks together: both sides enter a benchmark, something is done while they
 //! stand in it, both leave. What is done is a [`Visit`]'s business: timing, profiling, or looking at what is reached.
 //!
+//! Some fixtures cannot stand twice on one machine: they take a port, a lock, a database. A benchmark that fails on one
+//! side while the other stands in it is tried again at the end of the replicate, in processes of its own, one side
+//! after the other; where that works, it is visited in this way from then on.
+//!
 //! It talks to workers through [`Launch`] and [`crate::worker::Talk`] only, so that tests can script them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -26,16 +30,26 @@ pub(crate) struct Schedule {
     pub(crate) one_core: bool,
     /// The hard end of the run.
     pub(crate) until: Instant,
+    /// The benchmarks that are known not to stand on both sides at once.
+    pub(crate) one_at_a_time: OneAtATime,
 }
+
+/// Benchmarks that cannot stand on both sides at once, each with what it said on one side while the other stood in it.
+pub(crate) type OneAtATime = BTreeMap<String, String>;
 
 /// The longest that one request may take: half of what is left of the run, within these bounds.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_LIMIT: Duration = Duration::from_secs(300);
+/// How many times as long as the first side the second one may take to set up when they first meet, beyond
+/// [`SHORTEST_LIMIT`], until it counts as waiting for something that the first one holds.
+const SET_UP_SHARE: u32 = 4;
 
 /// What is done with a benchmark that both sides can run.
 pub(crate) trait Visit {
     /// What came of one benchmark in one process pair.
     type Finding;
+    /// What came of it on one side, where the sides are not there at once.
+    type Half;
 
     /// Which of the benchmarks that can be visited the next replicate is to visit; none ends the walk.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
@@ -50,14 +64,26 @@ pub(crate) trait Visit {
         entered: PerSide<Entered>,
     ) -> Result<Self::Finding, Trouble>;
 
-    /// Both sides have left the benchmark, and neither failed.
-    fn left(
+    /// One side stands inside the benchmark, and the other is not there; `other` came of it when it was.
+    fn inside_alone(
         &mut self,
-        both: &mut Both<'_>,
+        alone: &mut Both<'_>,
+        side: Side,
         benchmark: &str,
-        left: Left,
-        finding: Self::Finding,
-    ) -> Result<(), Trouble>;
+        entered: Entered,
+        other: Option<&Self::Half>,
+    ) -> Result<Self::Half, Trouble>;
+
+    /// What the halves of a replicate make; `order` says who came first.
+    fn join(&mut self, order: Order, halves: PerSide<Self::Half>) -> Self::Finding;
+
+    /// This side has left the benchmark, and has not failed.
+    fn left_by(&mut self, _: &mut Both<'_>, _: Side) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    /// Both sides have left the benchmark, and neither failed.
+    fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding);
 }
 
 /// What is known of a benchmark in one process pair when both sides have left it.
@@ -81,8 +107,19 @@ pub(crate) struct Setback {
 
 impl Setback {
     /// The line of pytest's words that says it.
-    pub(crate) fn last_line(&self) -> &str {
-        self.message.lines().last().unwrap_or_default()
+    pub(crate) fn main_line(&self) -> &str {
+        main_line(&self.message)
+    }
+}
+
+/// The line of pytest's words that says what went wrong: in a traceback the first one about the last exception, which
+/// pytest marks with an `E`.
+pub(crate) fn main_line(message: &str) -> &str {
+    let marked = |line: &&str| line.starts_with("E ");
+    let from_last = message.lines().rev().skip_while(|line| !marked(line));
+    match from_last.take_while(marked).last() {
+        Some(line) => line[1..].trim(),
+        None => message.lines().last().unwrap_or_default(),
     }
 }
 
@@ -139,6 +176,8 @@ pub(crate) struct Walked {
     pub(crate) last_words: String,
     /// Benchmarks that were given up.
     pub(crate) lost: BTreeSet<String>,
+    /// Those of the schedule, and what was found.
+    pub(crate) one_at_a_time: OneAtATime,
 }
 
 pub(crate) fn walk<V: Visit>(
@@ -153,8 +192,12 @@ pub(crate) fn walk<V: Visit>(
         schedule,
         briefing,
         launch,
-        walked: Walked::default(),
+        walked: Walked {
+            one_at_a_time: schedule.one_at_a_time.clone(),
+            ..Walked::default()
+        },
         replicate: 0,
+        suspects: Vec::new(),
     };
     match walk.replicates(benchmarks, visit, listen) {
         Ok(()) => {}
@@ -170,6 +213,20 @@ struct Walk<'a> {
     launch: &'a mut dyn Launch,
     walked: Walked,
     replicate: usize,
+    /// What failed on one side in this replicate while the other stood in it.
+    suspects: Vec<Suspect>,
+}
+
+struct Suspect {
+    benchmark: String,
+    side: Side,
+    message: String,
+}
+
+/// What came of a benchmark on one side by itself.
+struct Ran<H> {
+    half: H,
+    output: Option<Output>,
 }
 
 /// The two sides of one process pair, as a [`Visit`] talks to them.
@@ -311,7 +368,7 @@ impl Entered {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn replicates<V: Visit>(
         &mut self,
         benchmarks: &[String],
@@ -332,18 +389,118 @@ impl Walk<'_> {
                 benchmarks: chosen.len(),
             });
             self.launch.replicate_begins();
+            let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
+            let (mut apart, together): (Vec<&String>, Vec<&String>) =
+                chosen.iter().copied().partition(|benchmark| is_apart(benchmark));
             let mut sessions = PerSide::default();
-            for (position, benchmark) in chosen.iter().enumerate() {
+            for (position, benchmark) in together.iter().enumerate() {
                 listen(Event::BenchmarkStarted { benchmark, position });
-                self.open_missing(&mut sessions)?;
-                let next = chosen.get(position + 1).map(|next| next.as_str());
+                self.open_missing(&mut sessions, &Side::BOTH)?;
+                let next = together.get(position + 1).map(|next| next.as_str());
                 self.visit(&mut sessions, visit, benchmark, next)?;
             }
-            for session in [sessions.base, sessions.head].into_iter().flatten() {
-                session.stop();
+            stop(sessions);
+            let suspects = std::mem::take(&mut self.suspects);
+            let is_suspect =
+                |benchmark: &&&String| suspects.iter().any(|suspect| suspect.benchmark == ***benchmark);
+            apart.extend(together.iter().filter(is_suspect));
+            if !apart.is_empty() {
+                self.one_side_after_the_other(&apart, &suspects, visit, listen)?;
             }
         }
         Ok(())
+    }
+
+    /// The benchmarks whose sides cannot stand at once, and those of which that may be so.
+    fn one_side_after_the_other<V: Visit>(
+        &mut self,
+        benchmarks: &[&String],
+        suspects: &[Suspect],
+        visit: &mut V,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), End> {
+        let mut order = Order::of_round(self.schedule.earlier + self.replicate);
+        // What failed beside the other side most often fails by itself, too: then the other need not be tried.
+        if suspects
+            .first()
+            .is_some_and(|suspect| suspect.side != order.sides()[0])
+        {
+            order = order.reversed();
+        }
+        let mut ran: BTreeMap<&str, PerSide<Option<Ran<V::Half>>>> = BTreeMap::new();
+        for side in order.sides() {
+            let mut sessions = PerSide::default();
+            let todo: Vec<&String> = benchmarks
+                .iter()
+                .copied()
+                .filter(|id| !self.walked.lost.contains(*id))
+                .collect();
+            for (position, benchmark) in todo.iter().enumerate() {
+                listen(Event::BenchmarkStarted { benchmark, position });
+                self.open_missing(&mut sessions, &[side])?;
+                let next = todo.get(position + 1).map(|next| next.as_str());
+                let ran = ran.entry(benchmark).or_default();
+                let other = ran.get(side.other()).as_ref().map(|other| &other.half);
+                match self.visit_alone(&mut sessions, visit, side, benchmark, next, other) {
+                    Ok(half) => *ran.get_mut(side) = half,
+                    Err(trouble) => {
+                        let trouble = trouble.unless_end()?;
+                        self.note(&mut sessions, benchmark, vec![trouble]);
+                    }
+                }
+            }
+            stop(sessions);
+        }
+        for (benchmark, ran) in ran {
+            let PerSide {
+                base: Some(base),
+                head: Some(head),
+            } = ran
+            else {
+                continue;
+            };
+            let left = Left {
+                seed: self.seed(),
+                outputs: PerSide::new(base.output, head.output),
+            };
+            let finding = visit.join(order, PerSide::new(base.half, head.half));
+            visit.left(benchmark, left, finding);
+            if let Some(suspect) = suspects.iter().find(|suspect| suspect.benchmark == *benchmark) {
+                let message = suspect.message.clone();
+                self.walked.one_at_a_time.insert(benchmark.to_owned(), message);
+            }
+        }
+        Ok(())
+    }
+
+    /// One benchmark on one side, while the other is not there. `None`: it was skipped.
+    fn visit_alone<V: Visit>(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        visit: &mut V,
+        side: Side,
+        benchmark: &str,
+        next: Option<&str>,
+        other: Option<&V::Half>,
+    ) -> Result<Option<Ran<V::Half>>, Trouble> {
+        let Some(entered) = self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? else {
+            return Ok(None);
+        };
+        let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
+        let output = self.leave(sessions, side)?;
+        visit.left_by(&mut self.both(sessions), side)?;
+        Ok(Some(Ran { half, output }))
+    }
+
+    fn both<'b>(&self, sessions: &'b mut PerSide<Option<Session>>) -> Both<'b>
+    where
+        'a: 'b,
+    {
+        Both {
+            schedule: self.schedule,
+            sessions,
+            replicate: self.replicate,
+        }
     }
 
     /// The hash seed of both sides in this replicate.
@@ -351,8 +508,8 @@ impl Walk<'_> {
         hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate)
     }
 
-    /// Starts the processes that are not there: both at first, and one that a benchmark has taken with it.
-    fn open_missing(&mut self, sessions: &mut PerSide<Option<Session>>) -> Result<(), End> {
+    /// Starts the processes of `sides` that are not there: all at first, and one that a benchmark has taken with it.
+    fn open_missing(&mut self, sessions: &mut PerSide<Option<Session>>, sides: &[Side]) -> Result<(), End> {
         let seed = self.seed();
         let mut tries = 0;
         loop {
@@ -360,7 +517,7 @@ impl Walk<'_> {
             let missing: Vec<Side> = Order::of_round(self.replicate)
                 .sides()
                 .into_iter()
-                .filter(|side| sessions.get(*side).is_none())
+                .filter(|side| sides.contains(side) && sessions.get(*side).is_none())
                 .collect();
             if missing.is_empty() {
                 return Ok(());
@@ -406,11 +563,21 @@ impl Walk<'_> {
     ) -> Result<(), End> {
         let mut inside = PerSide::<Option<Entered>>::default();
         let mut troubles = Vec::new();
+        let mut fails_beside_the_other = false;
+        let began = Instant::now();
         // Who sets up first alternates, too.
         for side in Order::of_round(self.replicate).sides() {
-            match self.enter(sessions, side, benchmark, next) {
+            let is_first_meeting = self.replicate == 0 && inside.get(side.other()).is_some();
+            let mut limit = limit(self.schedule)?;
+            if is_first_meeting {
+                limit = limit.min(SHORTEST_LIMIT + began.elapsed() * SET_UP_SHARE);
+            }
+            match self.enter(sessions, side, benchmark, next, limit) {
                 Ok(entered) => *inside.get_mut(side) = entered,
-                Err(trouble) => troubles.push(trouble.unless_end()?),
+                Err(trouble) => {
+                    troubles.push(trouble.unless_end()?);
+                    fails_beside_the_other = is_first_meeting;
+                }
             }
         }
         let mut finding = None;
@@ -419,12 +586,7 @@ impl Walk<'_> {
             head: Some(head),
         } = inside
         {
-            let mut both = Both {
-                schedule: self.schedule,
-                sessions,
-                replicate: self.replicate,
-            };
-            match visit.inside(&mut both, benchmark, PerSide::new(base, head)) {
+            match visit.inside(&mut self.both(sessions), benchmark, PerSide::new(base, head)) {
                 Ok(found) => finding = Some(found),
                 Err(trouble) => {
                     let trouble = trouble.unless_end()?;
@@ -445,20 +607,44 @@ impl Walk<'_> {
                 }
             }
         }
-        if let Some(finding) = finding
-            && troubles.is_empty()
-        {
-            let mut both = Both {
-                schedule: self.schedule,
-                sessions,
-                replicate: self.replicate,
-            };
-            if let Err(trouble) = visit.left(&mut both, benchmark, left, finding) {
+        for side in Side::BOTH {
+            if finding.is_some()
+                && troubles.is_empty()
+                && let Err(trouble) = visit.left_by(&mut self.both(sessions), side)
+            {
                 troubles.push(trouble.unless_end()?);
             }
         }
-        self.note(sessions, benchmark, troubles);
+        if let Some(finding) = finding
+            && troubles.is_empty()
+        {
+            visit.left(benchmark, left, finding);
+        }
+        if fails_beside_the_other && troubles.len() == 1 {
+            self.suspect(sessions, benchmark, troubles);
+        } else {
+            self.note(sessions, benchmark, troubles);
+        }
         Ok(())
+    }
+
+    /// Puts aside what may work when the other side is not there.
+    fn suspect(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        benchmark: &str,
+        troubles: Vec<SideTrouble>,
+    ) {
+        for trouble in troubles {
+            if trouble.is_worker_gone {
+                *sessions.get_mut(trouble.side) = None;
+            }
+            self.suspects.push(Suspect {
+                benchmark: benchmark.to_owned(),
+                side: trouble.side,
+                message: trouble.message,
+            });
+        }
     }
 
     /// Writes down what went wrong, once for both sides, and gives up workers that are gone.
@@ -512,6 +698,7 @@ impl Walk<'_> {
         side: Side,
         benchmark: &str,
         next: Option<&str>,
+        limit: Duration,
     ) -> Result<Option<Entered>, Trouble> {
         let session = open_session(sessions, side);
         if !session.has(benchmark) {
@@ -524,7 +711,7 @@ impl Walk<'_> {
             benchmark: benchmark.to_owned(),
             next: next.filter(|next| session.has(next)).map(str::to_owned),
         };
-        match ask(self.schedule, session, side, &request)? {
+        match ask_within(self.schedule, session, side, &request, limit)? {
             Reply::Entered {
                 iterations_per_sample,
                 samples,
@@ -584,7 +771,16 @@ fn stop_of(schedule: &Schedule, problem: &NoAnswer) -> Option<StoppedBy> {
 }
 
 fn ask(schedule: &Schedule, session: &mut Session, side: Side, request: &Request) -> Result<Reply, Trouble> {
-    let limit = limit(schedule)?;
+    ask_within(schedule, session, side, request, limit(schedule)?)
+}
+
+fn ask_within(
+    schedule: &Schedule,
+    session: &mut Session,
+    side: Side,
+    request: &Request,
+    limit: Duration,
+) -> Result<Reply, Trouble> {
     session
         .ask(request, limit)?
         .map_err(|problem| trouble(schedule, session, side, &problem))
@@ -597,6 +793,12 @@ fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &NoAnswe
             side,
             format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
         ),
+    }
+}
+
+fn stop(sessions: PerSide<Option<Session>>) {
+    for session in [sessions.base, sessions.head].into_iter().flatten() {
+        session.stop();
     }
 }
 
