@@ -296,6 +296,11 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
                 filterwarnings = ["error"]
                 """,
             "benchmarks/conftest.py": """\
+                import coverage
+
+                assert coverage.Coverage.current() is None, "pytest-cov has started"
+
+
                 def pytest_benchmark_update_json(config, benchmarks, output_json):
                     raise AssertionError("never called")
                 """,

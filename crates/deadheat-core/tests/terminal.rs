@@ -101,6 +101,7 @@ fn report() -> Report {
             "the process ended: signal: 11 (SIGSEGV)\nthe last words",
         ),
         (MissingReason::Skipped, None, "Skipped: not on this machine"),
+        (MissingReason::Skipped, None, "Skipped: not on this machine"),
         (
             MissingReason::Unfinished,
             None,

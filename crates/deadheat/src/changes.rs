@@ -49,6 +49,7 @@ pub(crate) fn find(
         };
         is_inside(benchmarks, tests) && is_inside(path, tests)
     };
+    let mut compiled = Vec::new();
     for path in paths {
         if project.is_shared(path) {
             continue;
@@ -88,11 +89,7 @@ pub(crate) fn find(
                 path: path.clone(),
                 what: "is compiled, and its source differs".to_owned(),
             });
-            found.warnings.push(Warning::new(
-                WarningCode::CompiledSourcesDiffer,
-                format!("`{path}` is compiled, its source differs, and nothing was built"),
-                Some("what the compiled part changes is not in these numbers"),
-            ));
+            compiled.push(path.as_str());
         } else if (project.is_code(path) || beside_benchmarks(path))
             && extension != "py"
             && !WITHOUT_EFFECT.contains(&extension)
@@ -102,6 +99,17 @@ pub(crate) fn find(
                 what: "is data that the code may read".to_owned(),
             });
         }
+    }
+    if let [first, more @ ..] = &compiled[..] {
+        let more = match more.len() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        found.warnings.push(Warning::new(
+            WarningCode::CompiledSourcesDiffer,
+            format!("`{first}`{more} is compiled, its source differs, and nothing was built"),
+            Some("what the compiled part changes is not in these numbers"),
+        ));
     }
     let mut changes = source::compare(&python);
     if changes.touches_names() {

@@ -344,6 +344,8 @@ fn the_line_that_says_it_is_found_in_a_traceback() {
                      E   OSError: [Errno 98] in use\nE     more about it\n\ntest_b.py:15: OSError";
     assert_eq!(main_line(traceback), "OSError: [Errno 98] in use");
     assert_eq!(main_line("first\nfixture broke"), "fixture broke");
+    let death = "the process ended: signal: 11 (SIGSEGV)\n  File \"a.py\", line 3";
+    assert_eq!(main_line(death), "the process ended: signal: 11 (SIGSEGV)");
     assert_eq!(main_line(""), "");
 }
 

@@ -119,6 +119,8 @@ pub(crate) fn main_line(message: &str) -> &str {
     let from_last = message.lines().rev().skip_while(|line| !marked(line));
     match from_last.take_while(marked).last() {
         Some(line) => line[1..].trim(),
+        // What a dead worker said last tells less than how it ended.
+        None if message.starts_with("the process ended") => message.lines().next().unwrap_or_default(),
         None => message.lines().last().unwrap_or_default(),
     }
 }

@@ -318,13 +318,29 @@ impl Page {
         } else {
             MOST_MISSING
         };
-        for row in missing.iter().copied().take(most) {
+        // Rows that say the same stand together: the first of them, and how many more there are.
+        let mut groups: Vec<(&Missing, usize)> = Vec::new();
+        for row in missing {
+            let same = groups
+                .iter_mut()
+                .find(|(first, _)| !self.style.verbose && says_the_same(first, row));
+            match same {
+                Some((_, more)) => *more += 1,
+                None => groups.push((row, 0)),
+            }
+        }
+        for &(row, more) in groups.iter().take(most) {
             let side = match (row.reason, row.side) {
                 (MissingReason::Failed | MissingReason::Skipped, Some(side)) => format!(" on {side}"),
                 _ => String::new(),
             };
             let reason = format!("{}{side}", row.reason);
-            self.line(&format!("  {reason:<15} {}", plain(&row.benchmark)));
+            let others = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            self.line(&format!("  {reason:<15} {}{others}", plain(&row.benchmark)));
             if self.style.verbose {
                 for line in row.message.lines() {
                     self.line(&format!("      {}", plain(line)));
@@ -334,8 +350,9 @@ impl Page {
                 self.line(&format!("                  {}", cut(&plain(line), room)));
             }
         }
-        if missing.len() > most {
-            self.line(&format!("  … and {} more (-v shows all)", missing.len() - most));
+        let left: usize = groups.iter().skip(most).map(|(_, more)| 1 + more).sum();
+        if left > 0 {
+            self.line(&format!("  … and {left} more (-v shows all)"));
         }
     }
 
@@ -564,6 +581,12 @@ fn floor_char_boundary(text: &str, mut index: usize) -> usize {
         index -= 1;
     }
     index
+}
+
+fn says_the_same(one: &Missing, other: &Missing) -> bool {
+    one.reason == other.reason
+        && one.side == other.side
+        && telling_line(&one.message) == telling_line(&other.message)
 }
 
 /// The line that says what went wrong: of pytest's words the error, not the traceback around it; else the first.

@@ -30,8 +30,9 @@ class DeadheatPlugin:
     def pytest_addhooks(self, pluginmanager):
         pluginmanager.add_hookspecs(hookspecs)
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config, args):
+        # A wrapper, because plugins that are registered later come before any other hook, and pytest-cov starts in its own.
         # Each option only where its plugin is there: pytest refuses options that it does not know.
         if self._conversation.watch is not None:
             self._conversation.watch.take_precedence()
@@ -43,6 +44,7 @@ class DeadheatPlugin:
             # pytest-cov looks at the options that were known before this hook.
             early_config.known_args_namespace.no_cov = True
             early_config.known_args_namespace.cov_source = None
+        yield
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):

@@ -1,0 +1,219 @@
+"""Tries public projects' own suites: `python bench/projects.py FOLDER [--sources FOLDER] [--only NAME]`.
+
+Each project's suite is compared as it is at two commits of its history. `FOLDER/NAME.json` is its report; reports that
+are there are not made again. At the end the table in `docs/compatibility.md` is written from all of them. `--sources`
+names a folder with clones that are there already, `NAME` each; otherwise they come from GitHub.
+"""
+
+import argparse
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PAGE = os.path.join(TOP, "docs", "compatibility.md")
+BEGIN, END = "<!-- projects: begin -->", "<!-- projects: end -->"
+
+# What is measured of each project, what its suite needs beside pytest, and what is particular about it.
+PROJECTS = {
+    "python-attrs/attrs": {
+        "commits": "57f0d544..7369ad9f",
+        "needs": ["pytest-codspeed", "hypothesis"],
+        "trait": "markers only, no fixture",
+    },
+    "aio-libs/yarl": {
+        "commits": "v1.17.1..v1.18.0",
+        "root": "tests",
+        "needs": ["pytest-codspeed", "idna", "multidict", "propcache", "hypothesis", "pytest-xdist", "pytest-cov"],
+        "environment": {"YARL_NO_EXTENSIONS": "1"},
+        "trait": "decorator form; xdist, coverage and doctests in `addopts`",
+    },
+    "jab/bidict": {
+        "commits": "ca4a9bd..ddc2871",
+        "root": "tests/microbenchmarks.py",
+        "needs": ["pytest-benchmark", "pytest-xdist", "hypothesis", "sortedcollections", "typing-extensions"],
+        "trait": "`pedantic` with a single call; `-p no:benchmark`",
+    },
+    "executablebooks/markdown-it-py": {
+        "commits": "1a43fa3..c5161b5",
+        "root": "benchmarking",
+        "needs": ["mdurl", "typing-extensions", "attrs", "pytest-benchmark", "commonmark", "markdown", "mistune"],
+        "trait": "files that pytest would not collect; 0.1 to 0.4 s a call",
+    },
+    "konradhalas/dacite": {
+        "commits": "9bf8fea..21c17b4",
+        "root": "tests/performance",
+        "needs": ["pytest-benchmark"],
+        "trait": "`--benchmark-autosave` in `addopts`",
+    },
+    "graphql-python/graphql-core": {
+        "commits": "ec48bb42^..ec48bb42",
+        "root": "tests/benchmarks",
+        "needs": ["pytest-benchmark", "pytest-asyncio", "pytest-describe", "typing-extensions"],
+        "budget": 240,
+        "trait": "asyncio; `--benchmark-disable` in `addopts`; up to 1.3 s a call",
+    },
+    "python-attrs/cattrs": {
+        "commits": "39e698f^..39e698f",
+        "root": "bench",
+        "needs": ["attrs", "exceptiongroup", "typing-extensions", "pytest-benchmark", "pytest-xdist"]
+        + [
+            "hypothesis",
+            "immutables",
+            "msgspec",
+            "orjson",
+            "ujson",
+            "pymongo",
+            "pyyaml",
+            "tomlkit",
+            "cbor2",
+            "msgpack",
+        ],
+        "trait": "`--benchmark-warmup=true` in `addopts`",
+    },
+    "slavfox/snecs": {
+        "commits": "v1.1.0..v1.2.0",
+        "root": "tests",
+        "needs": ["pytest-benchmark", "esper<2", "typing-extensions"],
+        # Others of its benchmarks set 2,000,000 things up in each process.
+        "keyword": "snecs and (create or lookups or delete_empty)",
+        "budget": 120,
+        "trait": "`pedantic` with a setup and 1,000 rounds",
+    },
+    "aio-libs/multidict": {
+        "commits": "v6.4.4..v6.5.0",
+        "root": "tests",
+        "needs": ["pytest-codspeed", "pytest-xdist", "pytest-cov", "psleak", "objgraph"],
+        "environment": {"MULTIDICT_NO_EXTENSIONS": "1"},
+        "trait": "fixtures of the session; warnings are errors",
+    },
+    "python-zeroconf/python-zeroconf": {
+        "commits": "628b136^..628b136",
+        "root": "tests/benchmarks",
+        "needs": ["ifaddr", "pytest-asyncio", "pytest-codspeed", "pytest-cov", "pytest-timeout"],
+        "trait": "asyncio; autouse fixtures; a fixed port",
+    },
+    "scikit-hep/particle": {
+        "commits": "494e2ee^..f1d9823",
+        "root": "tests/particle/test_performance.py",
+        "needs": ["pytest-benchmark", "attrs", "hepunits", "typing-extensions"],
+        "is_built": True,
+        "budget": 120,
+        "trait": "`--benchmark-disable` in a list of `addopts`; a generated version file",
+    },
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--sources")
+    parser.add_argument("--only")
+    arguments = parser.parse_args()
+    os.makedirs(arguments.folder, exist_ok=True)
+    for project, about in PROJECTS.items():
+        name = project.partition("/")[2]
+        report = os.path.join(arguments.folder, f"{name}.json")
+        if arguments.only in (None, name) and not os.path.exists(report):
+            try_out(project, about, os.path.abspath(arguments.folder), arguments.sources, report)
+    write_table(arguments.folder)
+
+
+def try_out(project, about, folder, sources, report):
+    name = project.partition("/")[2]
+    clone, environment = os.path.join(folder, "clones", name), os.path.join(folder, "environments", name)
+    if not os.path.exists(clone):
+        source = os.path.join(os.path.abspath(sources), name) if sources else f"https://github.com/{project}"
+        subprocess.run(["git", "clone", "--quiet", source, clone], check=True)
+    python = os.path.join(environment, "bin", "python")
+    if not os.path.exists(python):
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", *about["needs"]], check=True)
+        if about.get("is_built"):
+            # Makes the files that the build writes; what is measured comes from the commits all the same.
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "--editable", clone], check=True)
+    base, head = about["commits"].split("..")
+    command = [sys.executable, "-m", "deadheat", "compare", base, head, "--python", python]
+    command += ["--benchmarks-root", about["root"]] if "root" in about else []
+    command += ["-k", about["keyword"]] if "keyword" in about else []
+    command += ["--budget", str(about["budget"])] if "budget" in about else []
+    for variable in about.get("environment", {}):
+        command += ["--pass-env", variable]
+    command += ["-o", os.path.abspath(report)]
+    print(" ".join(command), flush=True)
+    subprocess.run(command, cwd=clone, env={**os.environ, **about.get("environment", {})}, check=False)
+
+
+def write_table(folder):
+    rows, judged, open_ones = [], 0, 0
+    for project, about in PROJECTS.items():
+        file = os.path.join(folder, f"{project.partition('/')[2]}.json")
+        if not os.path.exists(file):
+            continue
+        with open(file) as text:
+            report = json.load(text)
+        counts = report["summary"]["counts"]
+        measured = len(report["comparisons"])
+        judged += measured
+        open_ones += counts["inconclusive"]
+        base, head = (report["revisions"][side]["commit"][:9] for side in ("base", "head"))
+        verdicts = [
+            f"{counts[verdict]} {verdict}" for verdict in ("improved", "regressed", "unchanged", "inconclusive")
+        ]
+        chosen = f"; `-k '{about['keyword']}'`" if "keyword" in about else ""
+        chosen += f"; `--budget {about['budget']}`" if "budget" in about else ""
+        rows.append(
+            [
+                f"[{project}](https://github.com/{project})",
+                about["trait"] + chosen,
+                f"`{base}..{head}`",
+                measured + len(report["missing"]),
+                measured,
+                counts["failed"],
+                ", ".join(verdict for verdict in verdicts if not verdict.startswith("0 ")) or "-",
+                why_missing(report),
+            ]
+        )
+    headings = [
+        "project",
+        "particular",
+        "commits",
+        "collected",
+        "measured",
+        "failed",
+        "verdicts",
+        "not measured because",
+    ]
+    lines = [headings, ["---"] * len(headings), *rows]
+    table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    share = 100 * (judged - open_ones) / max(judged, 1)
+    table += f"\n\n{share:.0f} % of the {judged} measured rows have a verdict other than inconclusive."
+    with open(PAGE) as page:
+        before, _, rest = page.read().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    with open(PAGE, "w") as page:
+        page.write(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    print(table)
+
+
+def why_missing(report):
+    """The reasons by how often they stand, each with the first row's words where these are pytest's."""
+    found = collections.defaultdict(list)
+    for row in report["missing"]:
+        found[row["reason"]].append(row)
+    words = []
+    for reason, rows in found.items():
+        text = f"{len(rows)} {reason.replace('_', ' ')}"
+        if reason not in ("not_reached", "only_base", "only_head"):
+            lines = rows[0]["message"].strip().splitlines() or [""]
+            marked = [line[1:].strip() for line in lines if line.startswith("E ")]
+            text += f" ({re.sub(r'[|`]', ' ', (marked or lines)[0])[:100]})"
+        words.append(text)
+    return "; ".join(words) or "-"
+
+
+if __name__ == "__main__":
+    main()
