@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(TOP, "docs", "compatibility.md")
@@ -148,13 +149,14 @@ def try_out(project, about, folder, sources, report):
 
 
 def write_table(folder):
-    rows, judged, open_ones = [], 0, 0
+    rows, judged, open_ones, dates, report = [], 0, 0, set(), None
     for project, about in PROJECTS.items():
         file = os.path.join(folder, f"{project.partition('/')[2]}.json")
         if not os.path.exists(file):
             continue
         with open(file) as text:
             report = json.load(text)
+        dates.add(time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(file))))
         counts = report["summary"]["counts"]
         measured = len(report["comparisons"])
         judged += measured
@@ -190,6 +192,11 @@ def write_table(folder):
     lines = [headings, ["---"] * len(headings), *rows]
     table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
     share = 100 * (judged - open_ones) / max(judged, 1)
+    if report is None:
+        return
+    machine, version = report["machine"], report["python"]["head"]["version"]
+    about = f"deadheat {report['tool_version']}, CPython {version}, {machine['processor']}, {machine['cores']} cores"
+    table = f"{' to '.join(sorted(dates))}, {about} ({machine['system']}, a shared virtual machine):\n\n{table}"
     table += f"\n\n{share:.0f} % of the {judged} measured rows have a verdict other than inconclusive."
     with open(PAGE) as page:
         before, _, rest = page.read().partition(BEGIN)
