@@ -60,19 +60,10 @@ PROJECTS = {
     "python-attrs/cattrs": {
         "commits": "39e698f^..39e698f",
         "root": "bench",
-        "needs": ["attrs", "exceptiongroup", "typing-extensions", "pytest-benchmark", "pytest-xdist"]
-        + [
-            "hypothesis",
-            "immutables",
-            "msgspec",
-            "orjson",
-            "ujson",
-            "pymongo",
-            "pyyaml",
-            "tomlkit",
-            "cbor2",
-            "msgpack",
-        ],
+        "needs": (
+            "attrs exceptiongroup typing-extensions pytest-benchmark pytest-xdist hypothesis immutables "
+            "msgspec orjson ujson pymongo pyyaml tomlkit cbor2 msgpack"
+        ).split(),
         "trait": "`--benchmark-warmup=true` in `addopts`",
     },
     "slavfox/snecs": {
