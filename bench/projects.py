@@ -60,10 +60,23 @@ PROJECTS = {
     "python-attrs/cattrs": {
         "commits": "39e698f^..39e698f",
         "root": "bench",
-        "needs": (
-            "attrs exceptiongroup typing-extensions pytest-benchmark pytest-xdist hypothesis immutables "
-            "msgspec orjson ujson pymongo pyyaml tomlkit cbor2 msgpack"
-        ).split(),
+        "needs": [
+            "attrs",
+            "exceptiongroup",
+            "typing-extensions",
+            "pytest-benchmark",
+            "pytest-xdist",
+            "hypothesis",
+            "immutables",
+            "msgspec",
+            "orjson",
+            "ujson",
+            "pymongo",
+            "pyyaml",
+            "tomlkit",
+            "cbor2",
+            "msgpack",
+        ],
         "trait": "`--benchmark-warmup=true` in `addopts`",
     },
     "slavfox/snecs": {
