@@ -25,7 +25,7 @@ HEAD = BASE.replace("range(30)", "range(1)").replace("return total\n", "return 3
 
 # The newest Python on this machine.
 VERSION = max(INTERPRETERS, key=VERSIONS.index)
-ASYNC = ["pytest-asyncio", "anyio", "aspectlib"]
+ASYNC = ["pytest-asyncio", "anyio", "trio", "aspectlib"]
 
 
 @pytest.fixture(
@@ -303,13 +303,137 @@ def test_async_targets_and_tests(suite):
 
 
         @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["trio"])
+        async def test_trio(anyio_backend, benchmark):
+            assert await benchmark(work_async, 100) == 148500
+
+
+        @pytest.mark.anyio
         @pytest.mark.benchmark
         async def test_anyio_marked(anyio_backend):
             await work_async(10000)
         """
     )
-    names = ["target", "pedantic_target", "awaited", "plain_in_async", "marked", "anyio", "anyio_marked"]
+    names = ["target", "pedantic_target", "awaited", "plain_in_async", "marked", "anyio", "trio[trio]", "anyio_marked"]
     improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_what_suites_reach_for_by_other_names(suite):
+    outcome = suite(
+        """\
+        import pytest
+        import pytest_benchmark
+        import pytest_codspeed
+        from pkg.core import work
+
+
+        def test_annotated(benchmark: pytest_benchmark.fixture.BenchmarkFixture):
+            from pytest_codspeed.plugin import BenchmarkFixture
+
+            assert isinstance(benchmark, BenchmarkFixture)
+            assert isinstance(benchmark, pytest_benchmark.fixture.BenchmarkFixture)
+            benchmark(work, 100)
+
+
+        def test_figures(benchmark):
+            benchmark(work, 100)
+            stats = benchmark.stats
+            above, outside = stats.stats.outliers.split(";")
+            assert int(above) == stats["stddev_outliers"] and int(outside) == stats["iqr_outliers"]
+            assert stats["min"] <= stats["ld15iqr"] <= stats["median"] <= stats["hd15iqr"] <= stats["max"]
+            assert set(stats.stats.fields) <= set(stats.as_dict()["stats"])
+            assert "min_rounds" in stats.options
+
+
+        def test_second_use(benchmark):
+            benchmark(work, 100)
+            with pytest.raises(RuntimeError):
+                benchmark(work, 100)
+
+
+        def test_setup_that_takes_the_arguments(benchmark):
+            def setup(n):
+                assert n == 100
+
+            assert benchmark.pedantic(work, (100,), setup=setup, rounds=3) == 148500
+
+
+        def test_no_setup(benchmark):
+            benchmark.pedantic(work, (100,), setup=False, rounds=3, iterations=5)
+
+
+        @pytest.mark.benchmark(precision=0.02, confidence=0.9)
+        def test_marked():
+            work(100)
+        """,
+        conftest="""\
+        def pytest_configure(config):
+            assert config.getoption("benchmark_min_rounds") == 3
+            assert config.getoption("benchmark_compare_fail") == ["min:5%", "mean:10%"]
+            config.option.benchmark_warmup = True
+
+
+        def pytest_collection_modifyitems(config, items):
+            if not config.getoption("--benchmark-only"):
+                items.clear()
+        """,
+        pyproject="""\
+        [tool.pytest.ini_options]
+        addopts = [
+            "-p", "benchmark", "-p", "pytest_benchmark.plugin", "-m", "not benchmark", "--benchmark-min-rounds=3",
+            "--benchmark-precision=0.02", "--benchmark-cprofile-dump", "--benchmark-compare-fail", "min:5%", "mean:10%",
+        ]
+        filterwarnings = ["error", "ignore::pytest_benchmark.logger.PytestBenchmarkWarning"]
+        """,
+    )
+    names = ["annotated", "figures", "second_use", "setup_that_takes_the_arguments", "no_setup", "marked"]
+    improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_results_of_any_size_and_shape_cost_no_measurement(suite):
+    outcome = suite(
+        """\
+        import pytest
+        from pkg.core import work
+
+        NESTED = None
+        for _ in range(100):
+            NESTED = {"nested": NESTED}
+        SHARED = []
+        for _ in range(40):
+            SHARED = [SHARED, SHARED]
+        RESULTS = {
+            "large": list(range(100_000)),
+            "nested": NESTED,
+            "shared": SHARED,
+            "texts": ["x" * 90_000] * 800,
+        }
+
+
+        class Exits:
+            def __repr__(self):
+                raise SystemExit(3)
+
+
+        RESULTS["exits"] = Exits()
+
+
+        @pytest.mark.parametrize("name", RESULTS)
+        def test_result(benchmark, name):
+            benchmark(lambda: (work(2), RESULTS[name])[1])
+        """
+    )
+    rows = {row["benchmark"].partition("[")[2]: row for row in outcome.report["comparisons"]}
+    assert {name: row["output"] for name, row in rows.items()} == {
+        "large]": "same",
+        "nested]": "not_comparable",
+        "shared]": "not_comparable",
+        "texts]": "same",
+        "exits]": "not_comparable",
+    }
+    # As many calls in a sample as its own length asks for, whatever it takes to read the result.
+    for row in rows.values():
+        assert row["replicates"][0]["pairs"][0]["base"]["iterations"] > 10
 
 
 def test_markers_that_nobody_knows_are_named(repository, compare, python):

@@ -1,5 +1,6 @@
 """Ordinary tests as benchmarks, and whose benchmarks are run."""
 
+import os
 import socket
 
 import pytest
@@ -193,3 +194,74 @@ def test_fixtures_that_cannot_stand_twice_are_set_up_one_side_after_the_other(re
         assert row["output"] == "different"
         orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
         assert set(orders) == {"base_head", "head_base"}
+
+
+IN_THE_CALL = """\
+    import os
+    import socket
+    import pytest
+    from pkg.core import work
+
+
+    def test_served(benchmark):
+        def serve():
+            with socket.create_server(("127.0.0.1", {port})):
+                # Long enough for both sides to be asked at once.
+                sum(range(3_000_000))
+                work(500)
+
+        benchmark(serve)
+
+
+    @pytest.fixture
+    def lock():
+        try:
+            os.close(os.open({lock!r}, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            pytest.skip("somebody else is here")
+        yield
+        os.unlink({lock!r})
+
+
+    def test_locked(benchmark, lock):
+        benchmark(work, 500)
+    """
+
+
+def test_what_is_taken_in_the_call_or_skips_when_taken_is_measured_one_side_after_the_other(
+    repository, compare, tmp_path
+):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    benchmarks = IN_THE_CALL.format(port=port, lock=str(tmp_path / "lock"))
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--cpu", min(os.sched_getaffinity(0)))
+    assert outcome.missing() == {}
+    assert outcome.verdicts()["test_locked"] == "improved"
+    words = {
+        row["benchmark"].rpartition("::")[2]: [
+            warning["message"] for warning in row["warnings"] if warning["code"] == "one_side_at_a_time"
+        ]
+        for row in outcome.report["comparisons"]
+    }
+    assert "already in use" in words["test_served"][0]
+    assert "somebody else is here" in words["test_locked"][0]
+
+
+def test_a_file_of_tests_may_hold_benchmarks(repository, compare):
+    tests = """\
+        from pkg.core import work
+
+
+        def test_benchmark(benchmark):
+            benchmark(work, 500)
+
+
+        def test_plain():
+            work(500)
+        """
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "tests/test_core.py": tests})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", replicates=5)
+    assert outcome.verdicts() == {"test_benchmark": "improved", "test_plain": "improved"}

@@ -232,7 +232,9 @@ fn every_failure_is_one_row_and_the_others_go_on() {
         3,
     )
     .unwrap();
-    let rows = rows(&measured);
+    // What may work without the other side is known to fail at the end of the replicate only.
+    let mut rows = rows(&measured);
+    rows.sort();
     assert_eq!(
         rows[..6],
         [

@@ -119,8 +119,13 @@ pub(crate) fn main_line(message: &str) -> &str {
     let from_last = message.lines().rev().skip_while(|line| !marked(line));
     match from_last.take_while(marked).last() {
         Some(line) => line[1..].trim(),
-        // What a dead worker said last tells less than how it ended.
-        None if message.starts_with("the process ended") => message.lines().next().unwrap_or_default(),
+        // What a worker wrote last tells less than what happened to it.
+        None if NoAnswer::OPENINGS
+            .iter()
+            .any(|opening| message.starts_with(opening)) =>
+        {
+            message.lines().next().unwrap_or_default()
+        }
         None => message.lines().last().unwrap_or_default(),
     }
 }
@@ -345,6 +350,13 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
+/// What came of entering a benchmark on one side.
+enum Entry {
+    Inside(Entered),
+    /// With the reason.
+    Skipped(String),
+}
+
 /// What a side said when its benchmark was entered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entered {
@@ -485,8 +497,12 @@ impl<'a> Walk<'a> {
         next: Option<&str>,
         other: Option<&V::Half>,
     ) -> Result<Option<Ran<V::Half>>, Trouble> {
-        let Some(entered) = self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? else {
-            return Ok(None);
+        let entered = match self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? {
+            Entry::Inside(entered) => entered,
+            Entry::Skipped(reason) => {
+                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                return Ok(None);
+            }
         };
         let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
         let output = self.leave(sessions, side)?;
@@ -575,7 +591,19 @@ impl<'a> Walk<'a> {
                 limit = limit.min(SHORTEST_LIMIT + began.elapsed() * SET_UP_SHARE);
             }
             match self.enter(sessions, side, benchmark, next, limit) {
-                Ok(entered) => *inside.get_mut(side) = entered,
+                Ok(Entry::Inside(entered)) => *inside.get_mut(side) = Some(entered),
+                // A fixture may skip what it finds taken.
+                Ok(Entry::Skipped(message)) if is_first_meeting => {
+                    troubles.push(SideTrouble {
+                        side,
+                        message,
+                        is_worker_gone: false,
+                    });
+                    fails_beside_the_other = true;
+                }
+                Ok(Entry::Skipped(reason)) => {
+                    self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                }
                 Err(trouble) => {
                     troubles.push(trouble.unless_end()?);
                     fails_beside_the_other = is_first_meeting;
@@ -593,6 +621,8 @@ impl<'a> Walk<'a> {
                 Err(trouble) => {
                     let trouble = trouble.unless_end()?;
                     *inside.get_mut(trouble.side) = None;
+                    // The calls themselves may take what there is only one of.
+                    fails_beside_the_other = self.replicate == 0 && !trouble.is_worker_gone;
                     troubles.push(trouble);
                 }
             }
@@ -693,7 +723,6 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// `None` where the test was skipped.
     fn enter(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -701,7 +730,7 @@ impl<'a> Walk<'a> {
         benchmark: &str,
         next: Option<&str>,
         limit: Duration,
-    ) -> Result<Option<Entered>, Trouble> {
+    ) -> Result<Entry, Trouble> {
         let session = open_session(sessions, side);
         if !session.has(benchmark) {
             return Err(Trouble::failed(
@@ -718,15 +747,12 @@ impl<'a> Walk<'a> {
                 iterations_per_sample,
                 samples,
                 own_clock,
-            } => Ok(Some(Entered {
+            } => Ok(Entry::Inside(Entered {
                 iterations_per_sample,
                 samples,
                 own_clock,
             })),
-            Reply::Skipped { reason } => {
-                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
-                Ok(None)
-            }
+            Reply::Skipped { reason } => Ok(Entry::Skipped(reason)),
             Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
             other => Err(out_of_order(side, &other)),
         }

@@ -12,9 +12,11 @@ import time
 import pytest
 
 from deadheat_worker import protocol
+from deadheat_worker.settings import uses_fixture
 from deadheat_worker.timing import ProcessorClock, WallClock
 
 NOT_RUN = {"kind": "not_comparable", "reason": "it was not run"}
+LATER = {"kind": "not_comparable", "reason": "the benchmark was not left as it should be"}
 CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
 
 
@@ -28,6 +30,7 @@ class Conversation:
         self._cpu_at_reply = 0
         self._reports = []
         self._output = NOT_RUN
+        self._large_result = None
         self.collection_errors = []
         self.deselected = 0
         self.reached_run_loop = False
@@ -78,7 +81,6 @@ class Conversation:
 
     def run_loop(self, items, as_tests=False):
         """Serve requests after the collection until the driver says stop; `as_tests`: every test is timed as it is."""
-        run = self._run_plain_test if as_tests else self._run_test
         self.reached_run_loop = True
         if self._reach is not None:
             self._reach.is_collecting = False
@@ -101,6 +103,8 @@ class Conversation:
             protocol.expect(request, protocol.ENTER)
             item = by_id[request["benchmark"]]
             following = request.get("next")
+            # A test that uses the fixture is a benchmark, whatever it is called.
+            run = self._run_plain_test if as_tests and not uses_fixture(item) else self._run_test
             with self.on_account_of(item.nodeid):
                 run(item, by_id[following] if following is not None else None)
 
@@ -198,6 +202,7 @@ class Conversation:
             request = self.receive()
             idle_cpu = time.process_time_ns() - self._cpu_at_reply
             if protocol.kind_of(request) == protocol.LEAVE:
+                self._carry_over_the_rest()
                 return
             if protocol.kind_of(request) == protocol.PROFILE and self.watch is not None:
                 clock = self.watch
@@ -208,18 +213,31 @@ class Conversation:
             waits = _waits()
             elapsed, iterations = yield request["iterations"], request["warmup"], clock
             if self._output is NOT_RUN:
-                self._output = self._carry_over(body.result)
+                self._carry_over(body.result)
             if clock is self.watch:
                 self.reply(clock.reply(elapsed, iterations))
             else:
                 self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
 
     def _carry_over(self, result):
-        """At once: what the next samples do may change the very same value."""
+        """At once, where that takes no time: what the next samples do may change the very same value."""
         # Not before: what it needs takes a while to import.
-        from deadheat_worker.outputs import carry_over
+        from deadheat_worker.outputs import AT_ONCE, TooLarge, carry_over
 
-        return carry_over(result, self._imports.worktree)
+        try:
+            self._output = carry_over(result, self._imports.worktree, AT_ONCE)
+        except TooLarge:
+            # The driver takes the time until the reply for the sample's own.
+            self._output = LATER
+            self._large_result = result
+
+    def _carry_over_the_rest(self):
+        """When nothing is timed any more."""
+        if self._output is LATER:
+            from deadheat_worker.outputs import carry_over
+
+            self._output = carry_over(self._large_result, self._imports.worktree)
+        self._large_result = None
 
     def _reply_failed(self, phase, message):
         foreign, _ = self._imports.foreign_modules()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import sys
 import time
@@ -21,8 +22,8 @@ from deadheat_worker.timing import (
 )
 
 
-class FixtureAlreadyUsed(Exception):
-    """A test may benchmark one callable only."""
+class FixtureAlreadyUsed(RuntimeError):
+    """A test may benchmark one callable only. pytest-codspeed raises a plain `RuntimeError`."""
 
 
 class BenchmarkFixture:
@@ -47,6 +48,8 @@ class BenchmarkFixture:
         self.has_error = False
         self.skipped = False
         self.cprofile = None
+        self.cprofile_stats = None
+        self.cprofile_loops = 1
         self.stats = None
         self.used = None
         # pytest-benchmark's names: suites read and set them.
@@ -64,11 +67,9 @@ class BenchmarkFixture:
     @property
     def __class__(self):
         """Where a plugin's own type is there, checks for it hold: suites annotate the fixture and check at run time."""
-        for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"):
-            theirs = getattr(sys.modules.get(module), "BenchmarkFixture", None)
-            if theirs is not None:
-                return theirs
-        return BenchmarkFixture
+        modules = (sys.modules.get(module) for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"))
+        theirs = [getattr(module, "BenchmarkFixture", None) for module in modules]
+        return _one_class(*dict.fromkeys(kind for kind in theirs if kind is not None)) or BenchmarkFixture
 
     def __call__(self, function_to_benchmark, /, *args, **kwargs):
         """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
@@ -88,24 +89,25 @@ class BenchmarkFixture:
         self._use("pedantic")
         args, kwargs = tuple(args), dict(kwargs or {})
         if not isinstance(iterations, int) or iterations < 1:
-            raise ValueError("Must have positive int for `iterations`.")
+            raise self._refused("Must have positive int for `iterations`.")
         if not isinstance(rounds, int) or rounds < 1:
-            raise ValueError("Must have positive int for `rounds`.")
+            raise self._refused("Must have positive int for `rounds`.")
         if not isinstance(warmup_rounds, int) or warmup_rounds < 0:
-            raise ValueError("Must have positive int for `warmup_rounds`.")
-        if iterations > 1 and setup is not None:
-            raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
+            raise self._refused("Must have positive int for `warmup_rounds`.")
+        if iterations > 1 and setup:
+            raise self._refused("Can't use more than 1 `iterations` with a `setup` function.")
 
-        if setup is not None:
+        if setup:
+            # pytest-codspeed hands the arguments over, pytest-benchmark does not.
+            takes_arguments = self._is_codspeed or _needs(setup, args, kwargs)
 
             def prepare():
-                # pytest-codspeed hands the arguments over, pytest-benchmark does not.
-                prepared = setup(*args, **kwargs) if self._is_codspeed else setup()
+                prepared = setup(*args, **kwargs) if takes_arguments else setup()
                 if not prepared:
                     return args, kwargs
                 if args or kwargs:
                     problem = "Can't use `args` or `kwargs` if `setup` returns the arguments."
-                    raise ValueError(problem) if self._is_codspeed else TypeError(problem)
+                    raise ValueError(problem) if takes_arguments else TypeError(problem)
                 return prepared
 
             def measure(times):
@@ -169,8 +171,13 @@ class BenchmarkFixture:
             self.has_error = True
             earlier = "benchmark(...)" if self.used == "call" else "benchmark.pedantic(...)"
             theirs = getattr(sys.modules.get("pytest_benchmark.fixture"), "FixtureAlreadyUsed", FixtureAlreadyUsed)
-            raise theirs(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
+            kind = _one_class(*dict.fromkeys((FixtureAlreadyUsed, theirs)))
+            raise kind(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
         self.used = form
+
+    def _refused(self, problem):
+        self.has_error = True
+        return ValueError(problem)
 
     def _hold(self, target, measure, measure_awaits, **counts):
         counts["disable_gc"] = self._disable_gc
@@ -180,12 +187,29 @@ class BenchmarkFixture:
             return self._record(Body(measure, **counts))
         if _is_loop_running():
             return self._record_awaits(AsyncBody(measure_awaits, **counts))
-        loop = _loop_of_the_suite()
+        loop = self._loop_of_the_suite()
 
         def measure_in_loop(*request):
             return loop.run_until_complete(measure_awaits(*request))
 
         return self._record(Body(measure_in_loop, **counts))
+
+    def _loop_of_the_suite(self):
+        """The current event loop, which plugins set for the test's fixtures; otherwise a new one, for this test."""
+        with warnings.catch_warnings():
+            # Asking for a current loop where there is none is deprecated, and an error from 3.14 on.
+            warnings.simplefilter("ignore")
+            try:
+                loop = asyncio.get_event_loop()
+                if not loop.is_closed():
+                    return loop
+            except RuntimeError:
+                pass
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        self._cleanup_callbacks.append(lambda: asyncio.set_event_loop(None))
+        self._cleanup_callbacks.append(loop.close)
+        return loop
 
     def _record(self, body):
         with self._recording(body):
@@ -214,21 +238,37 @@ def _is_async(target):
 def _is_loop_running():
     try:
         asyncio.get_running_loop()
+        return True
     except RuntimeError:
+        pass
+    # trio's, which it announces there.
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is None:
+        return False
+    try:
+        return sniffio.current_async_library() is not None
+    except sniffio.AsyncLibraryNotFoundError:
+        return False
+
+
+def _needs(setup, args, kwargs):
+    """Whether a setup can be called with the target's arguments, and not without any."""
+    try:
+        signature = inspect.signature(setup)
+    except (TypeError, ValueError):
+        return False
+    return not _can_bind(signature, (), {}) and _can_bind(signature, args, kwargs)
+
+
+def _can_bind(signature, args, kwargs):
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
         return False
     return True
 
 
-def _loop_of_the_suite():
-    """The current event loop, which plugins set for the test's fixtures; otherwise a new one, which becomes current."""
-    with warnings.catch_warnings():
-        # Asking for a current loop where there is none is deprecated, and an error from 3.14 on.
-        warnings.simplefilter("ignore")
-        try:
-            loop = asyncio.get_event_loop()
-        except RuntimeError:
-            loop = None
-        if loop is None or loop.is_closed():
-            loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(loop)
-    return loop
+@functools.cache
+def _one_class(*kinds):
+    """A class that passes for all of them; `None` for none."""
+    return type(kinds[0].__name__, kinds, {}) if len(kinds) > 1 else next(iter(kinds), None)

@@ -5,19 +5,22 @@ known here, with the same arity, or pytest would refuse the project's own config
 Source: `plugin.py` of pytest-benchmark 5 and of pytest-codspeed 4.
 """
 
+WITH_NUMBER = {
+    "--benchmark-min-time": 0.000005,
+    "--benchmark-max-time": 1.0,
+    "--benchmark-min-rounds": 5,
+    "--benchmark-calibration-precision": 10,
+    "--benchmark-warmup-iterations": 100_000,
+}
+"""With pytest-benchmark's defaults, which suites read."""
 WITH_VALUE = [
-    "--benchmark-min-time",
-    "--benchmark-max-time",
-    "--benchmark-min-rounds",
     "--benchmark-timer",
-    "--benchmark-calibration-precision",
-    "--benchmark-warmup-iterations",
+    "--benchmark-precision",
+    "--benchmark-confidence",
     "--benchmark-save",
-    "--benchmark-compare-fail",
     "--benchmark-cprofile",
     "--benchmark-cprofile-loops",
     "--benchmark-cprofile-top",
-    "--benchmark-cprofile-dump",
     "--benchmark-storage",
     "--benchmark-sort",
     "--benchmark-group-by",
@@ -30,7 +33,14 @@ WITH_VALUE = [
     "--codspeed-max-time",
     "--codspeed-max-rounds",
 ]
-WITH_OPTIONAL_VALUE = ["--benchmark-warmup", "--benchmark-compare", "--benchmark-histogram", "--benchmark-netrc"]
+WITH_OPTIONAL_VALUE = [
+    "--benchmark-warmup",
+    "--benchmark-compare",
+    "--benchmark-histogram",
+    "--benchmark-netrc",
+    "--benchmark-cprofile-dump",
+]
+WITH_VALUES = ["--benchmark-compare-fail"]
 FLAGS = [
     "--benchmark-disable-gc",
     "--benchmark-skip",
@@ -55,12 +65,30 @@ PLUGINS = (
 """Names under which other plugins define a `benchmark` fixture."""
 
 
+def keep_out(manager):
+    """Have pytest's plugin manager load none of `PLUGINS`, however a project asks for it.
+
+    `-p no:NAME` alone is taken back by a `-p NAME` of the project's own options.
+    """
+    load = manager.import_plugin
+
+    def import_plugin(name, *arguments, **keywords):
+        if name not in PLUGINS:
+            load(name, *arguments, **keywords)
+
+    manager.import_plugin = import_plugin
+
+
 def declare(parser):
     """Add every option to pytest's parser, in a group of their own."""
     group = parser.getgroup("other benchmark plugins (accepted, without effect)")
+    for name, default in WITH_NUMBER.items():
+        group.addoption(name, type=type(default), default=default)
     for name in WITH_VALUE:
-        group.addoption(name, action="append", default=None)
+        group.addoption(name, default=None)
     for name in WITH_OPTIONAL_VALUE:
-        group.addoption(name, action="append", nargs="?", default=None, const=True)
+        group.addoption(name, nargs="?", default=None, const=True)
+    for name in WITH_VALUES:
+        group.addoption(name, nargs="+", default=None)
     for name in FLAGS:
         group.addoption(name, action="store_true", default=False)

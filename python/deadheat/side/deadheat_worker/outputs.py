@@ -9,11 +9,18 @@ import enum
 import hashlib
 import json
 import math
+import os
 import re
 
 MOST_NODES = 50_000
 """A larger value is carried over as a digest."""
-MOST_DEPTH = 60
+MOST_READ = 500_000
+"""Of a larger one nothing is said: reading it takes too long."""
+AT_ONCE = 300
+"""What is no larger takes no time worth speaking of to read."""
+CHARACTERS_OF_A_NODE = 100
+# Three levels of JSON for one of a dict or an object; the driver reads 128.
+MOST_DEPTH = 36
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
@@ -21,14 +28,25 @@ class NotComparable(Exception):
     """With the reason."""
 
 
-def carry_over(value, worktree):
-    """The message for the driver. `worktree` is this side's, whose path may stand in texts."""
+class TooLarge(Exception):
+    """For the time that there is."""
+
+
+def carry_over(value, worktree, most=MOST_READ):
+    """The message for the driver. `worktree` is this side's, whose path may stand in texts.
+
+    Raises `TooLarge` for a value of more than `most` nodes, unless that is all that is ever read.
+    """
     try:
-        encoder = Encoder(worktree)
+        encoder = Encoder(worktree, most)
         tree = encoder.node(value, 0)
+    except TooLarge:
+        if most < MOST_READ:
+            raise
+        return {"kind": "not_comparable", "reason": f"it has more than {MOST_READ} parts"}
     except NotComparable as problem:
         return {"kind": "not_comparable", "reason": str(problem)}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return {"kind": "not_comparable", "reason": f"reading it failed: {type(error).__name__}: {error}"}
     if encoder.nodes <= MOST_NODES:
         return {"kind": "value", "value": tree}
@@ -37,13 +55,14 @@ def carry_over(value, worktree):
 
 
 class Encoder:
-    def __init__(self, worktree):
+    def __init__(self, worktree, most):
         self._worktree = worktree
+        self._most = most
         self.nodes = 0
         self.has_floats = False
 
     def node(self, value, depth):
-        self.nodes += 1
+        self._count(1)
         if depth > MOST_DEPTH:
             raise NotComparable("it is nested too deeply, or holds itself")
         kind = type(value)
@@ -73,7 +92,8 @@ class Encoder:
         # Without the module: a class that moved is no other value.
         name = kind.__qualname__
         if isinstance(value, enum.Enum):
-            return ["text", name, value.name]
+            # Flags together have no name before Python 3.11.
+            return ["text", name, value.name if value.name is not None else str(value.value)]
         if isinstance(value, type) or _is_function(value):
             return ["text", "named", f"{value.__module__}.{value.__qualname__}"]
         fields = _fields(value, kind)
@@ -91,6 +111,8 @@ class Encoder:
             # A subclass with the plain value's contents.
             if isinstance(value, plain):
                 return ["object", name, [["", self.node(_plain(value, plain), depth + 1)]]]
+        if any(hasattr(value, attribute) for attribute in ("__array__", "__dataframe__", "to_numpy")):
+            raise NotComparable(f"a {name} shows only a part of what it holds")
         if kind.__repr__ is object.__repr__:
             raise NotComparable(f"a {name} shows nothing of its value")
         text = repr(value)
@@ -99,9 +121,14 @@ class Encoder:
         # The digest stands for a long one.
         return ["text", name, self._text(text)[-1]]
 
+    def _count(self, nodes):
+        self.nodes += nodes
+        if self.nodes > self._most:
+            raise TooLarge
+
     def _nodes(self, values, depth):
-        if len(values) > 20 * MOST_NODES:
-            raise NotComparable(f"it has {len(values)} parts")
+        if self.nodes + len(values) > self._most:
+            raise TooLarge
         return [self.node(value, depth + 1) for value in values]
 
     def _items(self, items, depth):
@@ -113,8 +140,10 @@ class Encoder:
         about = [["dtype", ["str", str(value.dtype)]], ["shape", ["str", str(tuple(value.shape))]]]
         if math.prod(value.shape) > MOST_NODES:
             self.has_floats = self.has_floats or "float" in str(value.dtype) or "complex" in str(value.dtype)
-            self.nodes += MOST_NODES
+            self._count(MOST_NODES)
             return ["object", name, [*about, ["data", ["bytes", hashlib.sha256(value.tobytes()).hexdigest()]]]]
+        if self.nodes + math.prod(value.shape) > self._most:
+            raise TooLarge
         return ["object", name, [*about, ["data", self.node(value.tolist(), depth + 1)]]]
 
     def _float(self, value):
@@ -122,6 +151,7 @@ class Encoder:
         return ["float", value if math.isfinite(value) else str(value)]
 
     def _text(self, value):
+        self._count(len(value) // CHARACTERS_OF_A_NODE)
         # Each side has its own checkout. Lone surrogates are no text that a line of JSON could hold.
         value = value.replace(self._worktree, "{worktree}").encode("utf-8", "backslashreplace").decode()
         if len(value) > 100_000:
@@ -129,6 +159,8 @@ class Encoder:
         return ["str", value]
 
     def _bytes(self, value):
+        self._count(len(value) // CHARACTERS_OF_A_NODE)
+        value = value.replace(os.fsencode(self._worktree), b"{worktree}")
         return value.hex() if len(value) <= 50_000 else hashlib.sha256(value).hexdigest()
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from deadheat_worker import foreign_options, hookspecs, stand_ins
 from deadheat_worker.fixture import BenchmarkFixture
-from deadheat_worker.settings import MARKERS
+from deadheat_worker.settings import MARKERS, uses_fixture
 
-FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
 
@@ -24,7 +23,8 @@ class DeadheatPlugin:
         self._as_tests = as_tests
         self._order = []
 
-    def pytest_addoption(self, parser):
+    def pytest_addoption(self, parser, pluginmanager):
+        foreign_options.keep_out(pluginmanager)
         foreign_options.declare(parser)
 
     def pytest_addhooks(self, pluginmanager):
@@ -36,14 +36,15 @@ class DeadheatPlugin:
         # Each option only where its plugin is there: pytest refuses options that it does not know.
         if self._conversation.watch is not None:
             self._conversation.watch.take_precedence()
-        manager = early_config.pluginmanager
-        if manager.hasplugin("xdist"):
+        # By their options: plugins go by several names.
+        known = early_config.known_args_namespace
+        if hasattr(known, "numprocesses"):
             args += ["-n", "0", "--dist", "no"]
-        if manager.hasplugin("pytest_cov"):
+        if hasattr(known, "no_cov"):
             args += ["--no-cov"]
             # pytest-cov looks at the options that were known before this hook.
-            early_config.known_args_namespace.no_cov = True
-            early_config.known_args_namespace.cov_source = None
+            known.no_cov = True
+            known.cov_source = None
         yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -52,6 +53,10 @@ class DeadheatPlugin:
         for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
             if hasattr(config.option, name):
                 setattr(config.option, name, False)
+        # Suites that keep their benchmarks out of ordinary runs are asked for them here.
+        config.option.benchmark_only = True
+        if any(marker in config.option.markexpr for marker in MARKERS):
+            config.option.markexpr = ""
         if hasattr(config.option, "randomly_seed"):
             # pytest-randomly reseeds the generators before each test: the same on both sides.
             config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
@@ -161,7 +166,11 @@ def _run_by_anyio(item):
     """Put a plain function in the place of an `async def` test, as pytest-asyncio does by itself for its own."""
     anyio = item.config.pluginmanager.get_plugin("anyio")
     test = getattr(item, "obj", None)
-    if anyio is None or "anyio_backend" not in _fixture_names(item) or not inspect.iscoroutinefunction(test):
+    if (
+        anyio is None
+        or "anyio_backend" not in getattr(item, "fixturenames", ())
+        or not inspect.iscoroutinefunction(test)
+    ):
         return
 
     def run(**_):
@@ -174,13 +183,8 @@ def _run_by_anyio(item):
     item.obj = run
 
 
-def _fixture_names(item):
-    return getattr(item, "fixturenames", ())
-
-
 def _is_marker_only(item):
-    marked = any(item.get_closest_marker(marker) is not None for marker in MARKERS)
-    return marked and not any(name in _fixture_names(item) for name in FIXTURES)
+    return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
 
 
 def _is_unittest(item):
@@ -188,6 +192,4 @@ def _is_unittest(item):
 
 
 def _is_benchmark(item):
-    return any(name in _fixture_names(item) for name in FIXTURES) or (
-        isinstance(item, pytest.Function) and _is_marker_only(item)
-    )
+    return uses_fixture(item) or (isinstance(item, pytest.Function) and _is_marker_only(item))

@@ -6,6 +6,7 @@ The vocabulary is that of pytest-benchmark 5 and of pytest-codspeed 4 together (
 import importlib
 import time
 
+FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 MARKERS = ("benchmark", "codspeed_benchmark")
 KEYWORDS = {
     "max_time",
@@ -17,6 +18,8 @@ KEYWORDS = {
     "warmup",
     "warmup_iterations",
     "calibration_precision",
+    "precision",
+    "confidence",
     "cprofile",
     "max_rounds",
 }
@@ -29,16 +32,11 @@ class Settings:
         keywords = _keywords(node)
         option = node.config.getoption
         self.group = keywords.get("group")
-        self.timer = keywords.get("timer") or _timer_of(_last(option("benchmark_timer", None)))
+        self.timer = keywords.get("timer") or _timer_of(option("benchmark_timer", None))
         self.disable_gc = keywords.get("disable_gc", option("benchmark_disable_gc", False))
-        self.warmup = keywords.get("warmup", _last(option("benchmark_warmup", None)))
-        self.warmup_iterations = keywords.get("warmup_iterations") or int(
-            _last(option("benchmark_warmup_iterations", None)) or 100_000
-        )
-        self.min_rounds = keywords.get("min_rounds", 5)
-        self.min_time = keywords.get("min_time", 0.000005)
-        self.max_time = keywords.get("max_time", 1.0)
-        self.calibration_precision = keywords.get("calibration_precision", 10)
+        self.warmup = keywords.get("warmup", option("benchmark_warmup", None))
+        for name in ("warmup_iterations", "min_rounds", "min_time", "max_time", "calibration_precision"):
+            setattr(self, name, keywords.get(name, option(f"benchmark_{name}", None)))
         self.is_codspeed = bool(option("codspeed", False))
 
     @property
@@ -61,14 +59,16 @@ def _keywords(node):
     return found
 
 
-def _last(values):
-    """Options may be given several times; the last one counts."""
-    return values[-1] if values else None
+def uses_fixture(item):
+    """Whether a test takes the fixture under any of its names, itself or through other fixtures."""
+    return any(name in getattr(item, "fixturenames", ()) for name in FIXTURES)
 
 
 def _timer_of(name):
     """`time.process_time` and the like, as `--benchmark-timer` has it."""
     if name is None:
         return time.perf_counter
+    if callable(name):
+        return name
     module, _, attribute = str(name).rpartition(".")
     return getattr(importlib.import_module(module or "time"), attribute)

@@ -4,24 +4,75 @@ pytest-benchmark and pytest-codspeed are kept out of a worker, installed or not;
 annotations, and conftest files look for what they register.
 """
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import sys
 
+import pytest
+
 from deadheat_worker.fixture import BenchmarkFixture, FixtureAlreadyUsed
 from deadheat_worker.stats import Metadata, Stats
 
+
+class BenchmarkSession:
+    """`config._benchmarksession`, for conftest files that look at it."""
+
+    disabled = False
+    skip = False
+    only = False
+
+    def __init__(self):
+        self.benchmarks = []
+        self.groups = []
+        self.performance_regressions = []
+
+
+class PytestBenchmarkWarning(pytest.PytestWarning):
+    """Filters of warnings name it."""
+
+
 CONTENTS = {
-    "pytest_benchmark": {"__version__": "5.0.0"},
+    "pytest_benchmark": {"__version__": "5.3.1"},
     "pytest_benchmark.fixture": {
         "BenchmarkFixture": BenchmarkFixture,
         "FixtureAlreadyUsed": FixtureAlreadyUsed,
     },
     "pytest_benchmark.plugin": {"BenchmarkFixture": BenchmarkFixture},
+    "pytest_benchmark.logger": {"PytestBenchmarkWarning": PytestBenchmarkWarning},
+    "pytest_benchmark.session": {"BenchmarkSession": BenchmarkSession},
     "pytest_benchmark.stats": {"Metadata": Metadata, "Stats": Stats},
-    "pytest_codspeed": {"__version__": "4.0.0", "BenchmarkFixture": BenchmarkFixture},
+    "pytest_codspeed": {"__version__": "5.0.4", "BenchmarkFixture": BenchmarkFixture},
     "pytest_codspeed.plugin": {"BenchmarkFixture": BenchmarkFixture},
 }
+
+
+def import_parts(package):
+    """Where a plugin is loaded, the parts of its package are there when only the package was imported."""
+    for name in CONTENTS:
+        if name.startswith(package.__name__ + "."):
+            # Other versions of the package have other parts.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+class WholePackages(importlib.abc.MetaPathFinder):
+    """Asked first: has installed packages of other plugins import their parts, as when they are loaded."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if "." in fullname or fullname not in CONTENTS:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            import_parts(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -41,19 +92,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         vars(module).update(CONTENTS[module.__name__])
-
-
-class BenchmarkSession:
-    """`config._benchmarksession`, for conftest files that look at it."""
-
-    disabled = False
-    skip = False
-    only = False
-
-    def __init__(self):
-        self.benchmarks = []
-        self.groups = []
-        self.performance_regressions = []
+        import_parts(module)
 
 
 def register(config):

@@ -6,13 +6,35 @@ import statistics
 class Stats:
     """What suites read from `benchmark.stats`: seconds for one iteration, over this process's samples."""
 
+    fields = (
+        "min",
+        "max",
+        "mean",
+        "stddev",
+        "rounds",
+        "median",
+        "iqr",
+        "q1",
+        "q3",
+        "iqr_outliers",
+        "stddev_outliers",
+        "outliers",
+        "ld15iqr",
+        "hd15iqr",
+        "ops",
+        "total",
+    )
+
     def __init__(self, data):
         self.data = sorted(data)
         self.rounds = len(data)
 
     def as_dict(self):
-        names = ("min", "max", "mean", "stddev", "median", "rounds", "total", "q1", "q3", "iqr", "ops")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.fields}
+
+    @property
+    def sorted_data(self):
+        return self.data
 
     @property
     def total(self):
@@ -54,6 +76,34 @@ class Stats:
     def ops(self):
         return 1 / self.mean if self.mean else 0.0
 
+    @property
+    def stddev_outliers(self):
+        """How many lie more than a standard deviation from the mean."""
+        return sum(abs(value - self.mean) > self.stddev for value in self.data)
+
+    @property
+    def iqr_outliers(self):
+        """How many lie outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles."""
+        return len(self.data) - len(self._inside_fences())
+
+    @property
+    def outliers(self):
+        return f"{self.stddev_outliers};{self.iqr_outliers}"
+
+    @property
+    def ld15iqr(self):
+        """The lowest value inside the fences."""
+        return self._inside_fences()[0]
+
+    @property
+    def hd15iqr(self):
+        """The highest value inside the fences."""
+        return self._inside_fences()[-1]
+
+    def _inside_fences(self):
+        reach = 1.5 * self.iqr
+        return [value for value in self.data if self.q1 - reach <= value <= self.q3 + reach]
+
     def _quartile(self, index):
         if self.rounds < 2:
             return self.data[0]
@@ -72,7 +122,24 @@ class Metadata:
         self.extra_info = fixture.extra_info
         self.has_error = fixture.has_error
         self.iterations = body.iterations or 1
+        self.options = {
+            "disable_gc": fixture._disable_gc,
+            "min_rounds": fixture._min_rounds,
+            "min_time": fixture._min_time,
+            "max_time": fixture._max_time,
+            "timer": getattr(fixture._timer, "__name__", str(fixture._timer)),
+            "warmup": fixture._warmup,
+        }
         self.stats = Stats(body.samples)
+
+    def as_dict(self, stats=True, flat=False, **_):
+        """As pytest-benchmark gives it to its hooks, in so far as it is known here."""
+        about = {name: getattr(self, name) for name in ("group", "name", "fullname", "params", "param", "extra_info")}
+        about["options"] = dict(self.options)
+        if not stats:
+            return about
+        figures = {**self.stats.as_dict(), "iterations": self.iterations}
+        return {**about, **figures} if flat else {**about, "stats": figures}
 
     def __bool__(self):
         return bool(self.stats.data)
