@@ -383,6 +383,7 @@ def test_what_suites_reach_for_by_other_names(suite):
             "-p", "benchmark", "-p", "pytest_benchmark.plugin", "-m", "not benchmark", "--benchmark-min-rounds=3",
             "--benchmark-precision=0.02", "--benchmark-cprofile-dump", "--benchmark-compare-fail", "min:5%", "mean:10%",
         ]
+        asyncio_default_fixture_loop_scope = "function"
         filterwarnings = ["error", "ignore::pytest_benchmark.logger.PytestBenchmarkWarning"]
         """,
     )

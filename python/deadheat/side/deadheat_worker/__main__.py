@@ -53,9 +53,8 @@ def main():
     import pytest
 
     from deadheat_worker.plugin import DeadheatPlugin
-    from deadheat_worker.stand_ins import Finder, WholePackages
+    from deadheat_worker.stand_ins import Finder
 
-    sys.meta_path.insert(0, WholePackages())
     sys.meta_path.append(Finder())
     conversation = Conversation(channel, imports)
     conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))

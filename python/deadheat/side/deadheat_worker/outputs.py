@@ -18,7 +18,7 @@ MOST_READ = 500_000
 """Of a larger one nothing is said: reading it takes too long."""
 AT_ONCE = 300
 """What is no larger takes no time worth speaking of to read."""
-CHARACTERS_OF_A_NODE = 100
+CHARACTERS_OF_A_NODE = 200
 # Three levels of JSON for one of a dict or an object; the driver reads 128.
 MOST_DEPTH = 36
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")

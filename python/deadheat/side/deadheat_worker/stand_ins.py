@@ -56,6 +56,14 @@ def import_parts(package):
                 importlib.import_module(name)
 
 
+def complete_packages():
+    """From now on; what is imported already (a filter of warnings may name it) is completed."""
+    sys.meta_path.insert(0, WholePackages())
+    for name in CONTENTS:
+        if "." not in name and name in sys.modules:
+            import_parts(sys.modules[name])
+
+
 class WholePackages(importlib.abc.MetaPathFinder):
     """Asked first: has installed packages of other plugins import their parts, as when they are loaded."""
 
