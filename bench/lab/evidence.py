@@ -450,7 +450,8 @@ judged alone; in a suite the correction for many benchmarks makes false verdicts
 
 {aims_table(sequential, live)}
 
-A comparison of calls that take 200 ms takes half a minute: a tenth of all would take hours to record.
+A comparison of calls that take 200 ms takes about 20 s, processes included. A tenth of all would take half an hour
+more, and the whole recording about 90 minutes.
 
 ## The same code on both sides
 
