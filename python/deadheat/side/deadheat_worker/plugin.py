@@ -33,6 +33,7 @@ class DeadheatPlugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config, args):
         # A wrapper: the hooks of plugins that are registered later come before ours, and pytest-cov starts in its own.
+
         # Before pytest's own finder, which rewrites the assertions of plugins and is there by now.
         stand_ins.complete_packages()
         # Each option only where its plugin is there: pytest refuses options that it does not know.

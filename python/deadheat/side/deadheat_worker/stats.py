@@ -79,7 +79,8 @@ class Stats:
     @property
     def stddev_outliers(self):
         """How many lie more than a standard deviation from the mean."""
-        return sum(abs(value - self.mean) > self.stddev for value in self.data)
+        mean, stddev = self.mean, self.stddev
+        return sum(abs(value - mean) > stddev for value in self.data)
 
     @property
     def iqr_outliers(self):
