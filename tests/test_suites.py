@@ -85,7 +85,7 @@ def test_ordinary_tests_are_timed_on_every_version(tested, compare, interpreter)
 
 
 def test_one_test_of_a_file(tested, compare):
-    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py::TestMethods::test_method")
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py::TestMethods::test_method", replicates=5)
     assert outcome.verdicts() == {"test_method": "improved"}
 
 
@@ -263,3 +263,135 @@ def test_a_file_of_tests_may_hold_benchmarks(repository, compare):
     repository.commit({"pkg/core.py": FAST})
     outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", replicates=5)
     assert outcome.verdicts() == {"test_benchmark": "improved", "test_plain": "improved"}
+
+
+BUSY = """\
+    import multiprocessing
+    import threading
+    import time
+    import pytest
+    from pkg.core import work
+
+
+    def spin(until):
+        while not until.is_set():
+            sum(range(1000))
+
+
+    @pytest.fixture
+    def server():
+        stop = multiprocessing.get_context("fork").Event()
+        process = multiprocessing.get_context("fork").Process(target=spin, args=(stop,))
+        process.start()
+        yield
+        stop.set()
+        process.join()
+
+
+    @pytest.fixture
+    def thread():
+        stop = threading.Event()
+        thread = threading.Thread(target=spin, args=(stop,))
+        thread.start()
+        yield
+        stop.set()
+        thread.join()
+
+
+    def test_beside_a_server(benchmark, server):
+        benchmark(work, 500)
+
+
+    def test_long_beside_a_server(benchmark, server):
+        benchmark(work, 100_000)
+
+
+    def test_beside_a_thread(benchmark, thread):
+        benchmark(work, 500)
+
+
+    def test_alone(benchmark):
+        benchmark(work, 500)
+
+
+    def test_long_alone(benchmark):
+        benchmark(work, 100_000)
+    """
+
+
+def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BUSY})
+    repository.commit({"pkg/core.py": SLOW.replace("total = 0", "total = 1")})
+    outcome = compare("HEAD^", "HEAD")
+    busy = {}
+    for row in outcome.report["comparisons"]:
+        words = [warning["message"] for warning in row["warnings"] if warning["code"] == "idle_side_busy"]
+        busy[row["benchmark"].rpartition("::")[2]] = words
+    assert busy["test_alone"] == []
+    assert busy["test_long_alone"] == []
+    for name in ("test_beside_a_server", "test_long_beside_a_server", "test_beside_a_thread"):
+        assert [words.split()[0] for words in busy[name]] == ["base", "head"], name
+        shares = [int(words.partition(" for ")[2].split()[0]) for words in busy[name]]
+        # All that runs shares one core, where there is pinning.
+        assert all(10 < share <= 105 for share in shares), busy[name]
+
+
+ODD = """\
+    import time
+    import pytest
+    from pkg.core import work
+
+
+    @pytest.fixture
+    def timed(request):
+        return request.getfixturevalue("benchmark")
+
+
+    def test_asked_for(request):
+        request.getfixturevalue("benchmark")(work, 500)
+
+
+    @pytest.mark.benchmark(group="odd")
+    def test_asked_for_in_a_fixture(timed):
+        timed(work, 500)
+
+
+    def test_many_long_rounds(benchmark):
+        calls = []
+
+        def call():
+            time.sleep(0.02)
+            calls.append(work(500))
+
+        benchmark.pedantic(call, rounds=1000)
+        assert 2 <= len(calls) < 1000
+    """
+
+
+def test_benchmarks_that_are_hard_to_see(repository, compare):
+    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": ODD}
+    files["benchmarks/test_skipped.py"] = 'import pytest\n\npytest.importorskip("not_there")  # for a benchmark\n'
+    repository.commit(files)
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", replicates=5)
+    assert outcome.code == 0, outcome.err
+    verdicts = outcome.verdicts()
+    assert verdicts.pop("test_many_long_rounds") in ("unchanged", "inconclusive", "improved")
+    assert verdicts == {"test_asked_for": "improved", "test_asked_for_in_a_fixture": "improved"}
+    assert [(row["benchmark"], row["reason"]) for row in outcome.report["missing"]] == [
+        ("benchmarks/test_skipped.py", "skipped")
+    ]
+
+
+def test_tests_beside_the_code_can_be_timed_and_those_of_no_common_folder_are_refused(repository, compare):
+    test = "from core import work\n\n\ndef test_work():\n    work(500)\n"
+    repository.commit({"core.py": SLOW, "test_a.py": test, "inner/test_b.py": test})
+    repository.commit({"core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py", replicates=5)
+    assert outcome.verdicts() == {"test_work": "improved"}, outcome.err
+    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py", "--tests", "inner/test_b.py")
+    assert outcome.code == 2
+    assert "share no folder" in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py::test_wrok")
+    assert outcome.code == 3
+    assert "test_wrok" in outcome.err

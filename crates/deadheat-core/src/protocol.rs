@@ -107,7 +107,9 @@ pub enum Reply {
     Collected {
         /// Node ids in the order of collection.
         benchmarks: Vec<String>,
-        errors: Vec<CollectionError>,
+        errors: Vec<Uncollected>,
+        /// Files that skipped themselves.
+        skipped: Vec<Uncollected>,
         /// Benchmarks that the project's own options deselected.
         deselected: u64,
         foreign: Vec<ForeignModule>,
@@ -204,9 +206,9 @@ pub struct ReachedBy {
     pub processes: bool,
 }
 
-/// A file or class that pytest could not collect, in its own words.
+/// A file or class that pytest did not collect, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionError {
+pub struct Uncollected {
     pub node: String,
     pub message: String,
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use deadheat_core::model::{
     Comparison, Missing, MissingReason, PerSide, Side, TargetFunction, Warning, WarningCode,
 };
+use deadheat_core::protocol::Uncollected;
 use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
 
@@ -146,6 +147,11 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
             .find(|error| is_in_node(id, &error.node))
             .map(|error| error.message.clone())
     };
+    let skip_of = |side: Side, id: &str| {
+        let mut skipped = collected.get(side).skipped.iter();
+        let skip = skipped.find(|skip| is_in_node(id, &skip.node))?;
+        Some(skip.message.clone())
+    };
     let in_both = |id: &&String| ids.base.contains(id) && ids.head.contains(id);
     let both = collected
         .head
@@ -158,6 +164,15 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
     for side in [Side::Head, Side::Base] {
         let other = side.other();
         for id in collected.get(side).benchmarks.iter().filter(|id| !in_both(id)) {
+            if let Some(message) = skip_of(other, id) {
+                missing.push(Missing {
+                    benchmark: id.clone(),
+                    side: Some(other),
+                    reason: MissingReason::Skipped,
+                    message,
+                });
+                continue;
+            }
             let error = error_for(other, id);
             let row = match (origin.from, error) {
                 (BenchmarksFrom::Own, None) => Missing {
@@ -188,28 +203,31 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
         }
     }
     // Files of which nothing is known because they were collected on no side.
-    let mut uncollected: BTreeMap<&str, (Option<Side>, &str)> = BTreeMap::new();
+    let mut uncollected: BTreeMap<&str, (Option<Side>, MissingReason, &str)> = BTreeMap::new();
     for side in Side::BOTH {
-        for error in &collected.get(side).errors {
-            let known = collected
-                .get(side.other())
-                .benchmarks
-                .iter()
-                .any(|id| is_in_node(id, &error.node));
-            if !known {
+        let Collection { errors, skipped, .. } = collected.get(side);
+        let errors = errors.iter().map(|error| (MissingReason::Failed, error));
+        let skipped = skipped.iter().map(|skip| (MissingReason::Skipped, skip));
+        for (reason, Uncollected { node, message }) in errors.chain(skipped) {
+            let others = &collected.get(side.other()).benchmarks;
+            if !others.iter().any(|id| is_in_node(id, node)) {
                 uncollected
-                    .entry(&error.node)
-                    .and_modify(|row| *row = (None, &error.message))
-                    .or_insert((Some(side), &error.message));
+                    .entry(node)
+                    .and_modify(|row| *row = (None, reason, message))
+                    .or_insert((Some(side), reason, message));
             }
         }
     }
-    missing.extend(uncollected.into_iter().map(|(node, (side, message))| Missing {
-        benchmark: node.to_owned(),
-        side,
-        reason: MissingReason::Failed,
-        message: message.to_owned(),
-    }));
+    missing.extend(
+        uncollected
+            .into_iter()
+            .map(|(node, (side, reason, message))| Missing {
+                benchmark: node.to_owned(),
+                side,
+                reason,
+                message: message.to_owned(),
+            }),
+    );
     (both, missing)
 }
 
@@ -238,8 +256,6 @@ pub(crate) fn is_in_node(id: &str, node: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use deadheat_core::protocol::CollectionError;
-
     use super::*;
 
     fn collection(ids: &[&str], errors: &[(&str, &str)]) -> Collection {
@@ -247,7 +263,7 @@ mod tests {
             benchmarks: ids.iter().map(|id| (*id).to_owned()).collect(),
             errors: errors
                 .iter()
-                .map(|(node, message)| CollectionError {
+                .map(|(node, message)| Uncollected {
                     node: (*node).to_owned(),
                     message: (*message).to_owned(),
                 })
@@ -364,6 +380,23 @@ mod tests {
         );
         let (_, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &[]));
         assert_eq!(rows(&missing), ["b.py failed None: no module"]);
+    }
+
+    #[test]
+    fn a_file_that_skips_itself_is_a_row() {
+        let skipping = |ids: &[&str]| Collection {
+            skipped: vec![Uncollected {
+                node: "b.py".to_owned(),
+                message: "no numpy".to_owned(),
+            }],
+            ..collection(ids, &[])
+        };
+        let shared = PerSide::new(skipping(&["a.py::x"]), skipping(&["a.py::x"]));
+        let (_, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &[]));
+        assert_eq!(rows(&missing), ["b.py skipped None: no numpy"]);
+        let shared = PerSide::new(skipping(&["a.py::x"]), collection(&["a.py::x", "b.py::y"], &[]));
+        let (_, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &[]));
+        assert_eq!(rows(&missing), ["b.py::y skipped Some(Base): no numpy"]);
     }
 
     #[test]

@@ -972,6 +972,17 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
         .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
         .into();
     }
+    if let Some(skip) = Side::BOTH
+        .into_iter()
+        .find_map(|side| shared.get(side).skipped.first())
+    {
+        return Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides: `{}` skips itself: {}",
+            skip.node, skip.message
+        ))
+        .hint("install what it asks for in this interpreter; --python chooses another")
+        .into();
+    }
     let one_sided = [(Side::Base, &shared.base), (Side::Head, &shared.head)]
         .into_iter()
         .find(|(_, collection)| !collection.benchmarks.is_empty());

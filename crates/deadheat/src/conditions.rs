@@ -5,6 +5,7 @@ use std::fs;
 use deadheat_core::model::{Warning, WarningCode};
 
 use crate::cores::{CoreTicks, Cores, OwnTicks, core_ticks};
+use crate::processes;
 
 /// From here on something else is said to have used the core.
 const FOREIGN_SHARE: f64 = 0.05;
@@ -77,7 +78,9 @@ impl Conditions {
 
     /// Of a process that ran on another core until now.
     pub(crate) fn started_elsewhere(&mut self, process: u32) {
-        self.ticks_elsewhere += process_ticks(process).unwrap_or_default();
+        if let Some(times) = processes::times(&process.to_string()) {
+            self.ticks_elsewhere += times.own + times.of_ended_children;
+        }
     }
 
     /// Of all workers that have ended.
@@ -173,22 +176,7 @@ fn frequency_khz(core: usize) -> Option<u64> {
 }
 
 fn children_ticks() -> Option<u64> {
-    let [_, _, cutime, cstime] = times("self")?;
-    Some(cutime + cstime)
-}
-
-/// Of a process and those of its children that have ended.
-fn process_ticks(process: u32) -> Option<u64> {
-    Some(times(&process.to_string())?.into_iter().sum())
-}
-
-/// `utime`, `stime`, `cutime` and `cstime` of `/proc/PROCESS/stat` (see `proc_pid_stat(5)`).
-fn times(process: &str) -> Option<[u64; 4]> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it may hold anything.
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut next = || fields.next()?.parse().ok();
-    Some([next()?, next()?, next()?, next()?])
+    Some(processes::times("self")?.of_ended_children)
 }
 
 fn throttles(core: usize) -> Option<u64> {
@@ -255,7 +243,6 @@ mod tests {
     #[test]
     fn the_counters_of_this_system_can_be_read() {
         assert!(children_ticks().is_some());
-        assert!(process_ticks(std::process::id()).is_some());
         let core = core_ticks(0).unwrap();
         assert!(core.busy > 0 && core.busy <= core.all);
     }

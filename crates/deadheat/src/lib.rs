@@ -26,6 +26,7 @@ mod measure;
 mod options;
 mod output;
 mod overlay;
+mod processes;
 mod profile;
 mod progress;
 mod project;

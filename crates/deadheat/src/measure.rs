@@ -10,7 +10,7 @@ use deadheat_core::protocol::{Reply, Request};
 use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
 
-use crate::session::{Briefing, Launch};
+use crate::session::{Briefing, Launch, Waited};
 use crate::walk::{
     Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
@@ -117,27 +117,27 @@ impl Rounds {
     }
 }
 
-/// Processor time that a waiting side used, and the time that it waited for.
+/// Processor time that a waiting side and its children used, and the time for which it waited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IdleUse {
     pub(crate) waits: u64,
     pub(crate) cpu_ns: u64,
-    pub(crate) other_ns: u64,
+    pub(crate) waited_ns: u64,
 }
 
 /// What a wait costs by itself: a reply is written and a request is read.
 const WAIT_COST_NS: u64 = 200_000;
 
 impl IdleUse {
-    /// The share of the other side's time in which this side ran too, beyond what waiting itself costs.
+    /// The share of the time that was the other side's in which this side ran too, beyond what waiting itself costs.
     pub(crate) fn share(self) -> f64 {
-        self.cpu_ns.saturating_sub(self.waits * WAIT_COST_NS) as f64 / self.other_ns.max(1) as f64
+        self.cpu_ns.saturating_sub(self.waits * WAIT_COST_NS) as f64 / self.waited_ns.max(1) as f64
     }
 
     fn add(&mut self, other: IdleUse) {
         self.waits += other.waits;
         self.cpu_ns += other.cpu_ns;
-        self.other_ns += other.other_ns;
+        self.waited_ns += other.waited_ns;
     }
 }
 
@@ -267,9 +267,10 @@ impl Visit for Timing {
         benchmark: &str,
         entered: PerSide<Entered>,
     ) -> Result<(Clock, Vec<Pair>), Trouble> {
-        let mut idle = PerSide::default();
         let started = Instant::now();
-        let measured = rounds(both, entered, &mut idle)?;
+        let mut turns = Turns::new(both);
+        let measured = rounds(&mut turns, entered)?;
+        let idle = turns.idle;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         rounds.visits += 1;
@@ -288,7 +289,7 @@ impl Visit for Timing {
         other: Option<&Alone>,
     ) -> Result<Alone, Trouble> {
         let started = Instant::now();
-        let half = samples_alone(alone, side, entered, other)?;
+        let half = samples_alone(&mut Turns::new(alone), side, entered, other)?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         // Both halves are one visit.
@@ -326,7 +327,7 @@ struct Alone {
 
 /// As many samples as of both sides in turn; no more than are there of the other side already.
 fn samples_alone(
-    alone: &mut Both<'_>,
+    alone: &mut Turns<'_, '_>,
     side: Side,
     entered: Entered,
     other: Option<&Alone>,
@@ -347,7 +348,7 @@ fn samples_alone(
     }
     let mut samples = Vec::with_capacity(rounds);
     while samples.len() < rounds {
-        let taken = sample(alone, side, iterations)?;
+        let taken = alone.sample(side, iterations)?;
         samples.push(taken.sample);
         if most.is_some() && samples.len() == 1 {
             rounds = rounds.min(rounds_for(2.0 * taken.wall_ns as f64));
@@ -360,32 +361,82 @@ fn samples_alone(
     })
 }
 
-fn sample(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<Taken, Trouble> {
-    let asked = Instant::now();
-    let request = Request::Run {
-        warmup: iterations / WARMUP_SHARE,
-        iterations,
-        clock: Clock::Wall,
-    };
-    let reply = both.ask(side, &request)?;
-    taken(side, reply, asked)
+/// The samples of one benchmark in one process pair, and what each side does while it is the other's turn.
+struct Turns<'a, 'b> {
+    both: &'a mut Both<'b>,
+    idle: PerSide<IdleUse>,
+    /// Whose turn was last.
+    last: Option<Side>,
 }
 
-/// A single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds, so that
-/// the machine's slow moments fall on both. Each is timed by the processor time that it used.
-fn sample_at_once(both: &mut Both<'_>, order: Order) -> Result<Pair, Trouble> {
-    let asked = Instant::now();
-    let request = Request::Run {
-        warmup: 0,
-        iterations: 1,
-        clock: Clock::Processor,
-    };
-    let replies = both.ask_at_once(order, &request)?;
-    Ok(Pair {
-        order,
-        base: taken(Side::Base, replies.base, asked)?.sample,
-        head: taken(Side::Head, replies.head, asked)?.sample,
-    })
+impl<'a, 'b> Turns<'a, 'b> {
+    fn new(both: &'a mut Both<'b>) -> Self {
+        for side in Side::BOTH {
+            both.look_for_children(side);
+        }
+        Turns {
+            both,
+            idle: PerSide::default(),
+            last: None,
+        }
+    }
+
+    fn sample(&mut self, side: Side, iterations: u64) -> Result<Taken, Trouble> {
+        let waited = self.waited(side);
+        let asked = Instant::now();
+        let request = Request::Run {
+            warmup: iterations / WARMUP_SHARE,
+            iterations,
+            clock: Clock::Wall,
+        };
+        let reply = self.both.ask(side, &request)?;
+        let taken = taken(side, reply, asked)?;
+        self.note_idle(side, waited, &taken);
+        self.last = Some(side);
+        Ok(taken)
+    }
+
+    /// A single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds, so that
+    /// the machine's slow moments fall on both. Each is timed by the processor time that it used.
+    fn sample_at_once(&mut self, order: Order) -> Result<Pair, Trouble> {
+        let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
+        let asked = Instant::now();
+        let request = Request::Run {
+            warmup: 0,
+            iterations: 1,
+            clock: Clock::Processor,
+        };
+        let replies = self.both.ask_at_once(order, &request)?;
+        let samples = PerSide::new(
+            taken(Side::Base, replies.base, asked)?,
+            taken(Side::Head, replies.head, asked)?,
+        );
+        for side in Side::BOTH {
+            self.note_idle(side, *waited.get(side), samples.get(side));
+        }
+        // From now on neither waits while the other one runs.
+        self.last = None;
+        Ok(Pair {
+            order,
+            base: samples.base.sample,
+            head: samples.head.sample,
+        })
+    }
+
+    /// What went by while the other side had its turn.
+    fn waited(&mut self, side: Side) -> Option<Waited> {
+        (self.last == Some(side.other())).then(|| self.both.waited(side))
+    }
+
+    fn note_idle(&mut self, side: Side, waited: Option<Waited>, taken: &Taken) {
+        if let Some(waited) = waited {
+            self.idle.get_mut(side).add(IdleUse {
+                waits: 1,
+                cpu_ns: taken.idle_cpu_ns + waited.children_cpu_ns,
+                waited_ns: waited.time.as_nanos() as u64,
+            });
+        }
+    }
 }
 
 fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
@@ -409,11 +460,7 @@ fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
     }
 }
 
-fn rounds(
-    both: &mut Both<'_>,
-    entered: PerSide<Entered>,
-    idle: &mut PerSide<IdleUse>,
-) -> Result<(Clock, Vec<Pair>), Trouble> {
+fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>) -> Result<(Clock, Vec<Pair>), Trouble> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
@@ -423,13 +470,15 @@ fn rounds(
     } else {
         let mut costs = PerSide::<Cost>::default();
         for side in Side::BOTH {
-            *costs.get_mut(side) = calibrate(both, side)?;
+            *costs.get_mut(side) = calibrate(turns, side)?;
         }
         iterations = iterations_for(costs);
         for side in Side::BOTH {
+            // The first calls may have started some.
+            turns.both.look_for_children(side);
             if *iterations.get(side) > 1 {
                 // Warm again after the other side's calibration; this sample does not count.
-                sample(both, side, *iterations.get(side))?;
+                turns.sample(side, *iterations.get(side))?;
             }
         }
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
@@ -438,38 +487,22 @@ fn rounds(
         if ratio.max(1.0 / ratio) > CLEAR_RATIO {
             rounds = rounds.min(ROUNDS_OF_CLEAR);
         }
-        if both.share_a_core()
+        if turns.both.share_a_core()
             && !(entered.base.own_clock || entered.head.own_clock)
             && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once())
         {
-            let pairs = (0..rounds).map(|round| sample_at_once(both, both.order_of_round(round)));
+            let pairs = (0..rounds).map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
             return Ok((Clock::Processor, pairs.collect::<Result<_, _>>()?));
         }
     }
     let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
-    // How long each side has waited for the other since its own last turn.
-    let mut waited = PerSide::new(0, 0);
     while pairs.len() < rounds {
-        let order = both.order_of_round(pairs.len());
+        let order = turns.both.order_of_round(pairs.len());
         let mut round_wall_ns = 0;
         let mut turn = |side: Side| -> Result<Sample, Trouble> {
-            let Taken {
-                sample,
-                idle_cpu_ns,
-                wall_ns,
-                ..
-            } = sample(both, side, *iterations.get(side))?;
-            round_wall_ns += wall_ns;
-            let wait = std::mem::take(waited.get_mut(side));
-            if wait > 0 {
-                idle.get_mut(side).add(IdleUse {
-                    waits: 1,
-                    cpu_ns: idle_cpu_ns,
-                    other_ns: wait,
-                });
-            }
-            *waited.get_mut(side.other()) += sample.elapsed_ns;
-            Ok(sample)
+            let taken = turns.sample(side, *iterations.get(side))?;
+            round_wall_ns += taken.wall_ns;
+            Ok(taken.sample)
         };
         let [first, second] = order.sides();
         let (first_sample, second_sample) = (turn(first)?, turn(second)?);
@@ -486,12 +519,12 @@ fn rounds(
 }
 
 /// What one iteration takes, found by samples that grow to the wanted length. They warm the code up, too.
-fn calibrate(both: &mut Both<'_>, side: Side) -> Result<Cost, Trouble> {
+fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
     let mut iterations = 1;
     loop {
         // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
         let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
-        let mut taken = sample(both, side, iterations)?;
+        let mut taken = turns.sample(side, iterations)?;
         let mut tries = 1;
         // Something else may have had the core meanwhile, in the sample or around it: one that is long for that reason
         // would make all that follow far too short.
@@ -499,7 +532,7 @@ fn calibrate(both: &mut Both<'_>, side: Side) -> Result<Cost, Trouble> {
             && taken.wall_ns < AFFORDABLE_AGAIN_NS
             && tries < TRIES
         {
-            let again = sample(both, side, iterations)?;
+            let again = turns.sample(side, iterations)?;
             taken.wall_ns = taken.wall_ns.min(again.wall_ns);
             if again.sample.elapsed_ns < taken.sample.elapsed_ns {
                 (taken.sample, taken.waits) = (again.sample, again.waits);

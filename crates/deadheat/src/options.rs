@@ -201,11 +201,21 @@ impl CompareOptions {
     }
 
     fn usual(args: RunArgs, sampling: Sampling, folder: PathBuf) -> Result<Self, Failure> {
+        let shared_folder = folder_of(&args.tests);
+        if shared_folder.as_deref() == Some("") {
+            return Err(Failure::usage(format!(
+                "--tests: the tests lie in files that share no folder but the whole project: {}",
+                args.tests.join(", ")
+            ))
+            .hint(
+                "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
+            ));
+        }
         Ok(CompareOptions {
             folder,
             refs: RefsAsked::default(),
             functions: None,
-            benchmarks_root: args.benchmarks_root.or_else(|| folder_of(&args.tests)),
+            benchmarks_root: args.benchmarks_root.or(shared_folder),
             tests: args.tests,
             benchmarks_from: BenchmarksFrom::Head,
             keyword: args.keyword,

@@ -121,7 +121,12 @@ impl Project {
                 } else {
                     folder.clone()
                 };
-                let roots = code_in(files, &folder).map(|name| join(&folder, name)).collect();
+                // A test that is to be timed is no code, also where it lies beside the code.
+                let asked_for = benchmarks_root.map(within).filter(|root| is_test_module(root));
+                let roots = code_in(files, &folder)
+                    .map(|name| join(&folder, name))
+                    .filter(|path| asked_for.as_ref() != Some(path))
+                    .collect();
                 (roots, vec![folder])
             }
         };

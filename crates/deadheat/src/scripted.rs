@@ -60,6 +60,7 @@ pub(crate) fn collected<'a>(benchmarks: impl Iterator<Item = &'a String>) -> Rep
     Reply::Collected {
         benchmarks: benchmarks.cloned().collect(),
         errors: Vec::new(),
+        skipped: Vec::new(),
         deselected: 0,
         foreign: Vec::new(),
     }

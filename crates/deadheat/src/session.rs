@@ -1,15 +1,14 @@
 //! One worker after its start: greeted, its suite collected, ready to enter benchmarks.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
-use deadheat_core::protocol::{
-    self, CollectionError, ForeignModule, HelloRequest, Reply, Request, TraceRequest,
-};
+use deadheat_core::protocol::{self, ForeignModule, HelloRequest, Reply, Request, TraceRequest, Uncollected};
 use deadheat_core::report::Python;
 
 use crate::failure::Failure;
+use crate::processes;
 use crate::worker::{NoAnswer, Talk};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
@@ -37,6 +36,24 @@ pub(crate) struct Session {
     side: Side,
     talk: Box<dyn Talk>,
     collected: BTreeSet<String>,
+    /// Processes that it had started when it was last looked for them.
+    children: Vec<u32>,
+    answered: Standing,
+}
+
+/// Where a worker stood when it answered last.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    at: Instant,
+    children_cpu_ns: u64,
+}
+
+/// What went by since a worker answered last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    pub(crate) time: Duration,
+    /// Processor time that its children used meanwhile.
+    pub(crate) children_cpu_ns: u64,
 }
 
 /// What pytest is told to collect, relative to the project's folder.
@@ -54,7 +71,9 @@ pub(crate) struct ToCollect {
 pub(crate) struct Collection {
     /// In the order of collection.
     pub(crate) benchmarks: Vec<String>,
-    pub(crate) errors: Vec<CollectionError>,
+    pub(crate) errors: Vec<Uncollected>,
+    /// Files that skipped themselves.
+    pub(crate) skipped: Vec<Uncollected>,
     pub(crate) deselected: u64,
     /// As the process itself says; its path is the driver's to know.
     pub(crate) python: Python,
@@ -194,6 +213,7 @@ impl Opening<'_> {
             Reply::Collected {
                 benchmarks,
                 errors,
+                skipped,
                 deselected,
                 foreign,
             } => {
@@ -202,10 +222,16 @@ impl Opening<'_> {
                     side: self.side,
                     talk: self.talk,
                     collected: benchmarks.iter().cloned().collect(),
+                    children: Vec::new(),
+                    answered: Standing {
+                        at: Instant::now(),
+                        children_cpu_ns: 0,
+                    },
                 };
                 let collection = Collection {
                     benchmarks,
                     errors,
+                    skipped,
                     deselected,
                     python: self.python,
                 };
@@ -281,10 +307,30 @@ impl Session {
 
     pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
         let reply = self.talk.receive(limit);
+        self.answered = Standing {
+            at: Instant::now(),
+            children_cpu_ns: processes::cpu_ns(&self.children),
+        };
         if let Ok(Reply::Left { foreign, .. } | Reply::Failed { foreign, .. }) = &reply {
             check_imports(self.side, foreign)?;
         }
         Ok(reply)
+    }
+
+    /// Finds the processes that it has started by now. Not while something is timed: it takes a while.
+    pub(crate) fn look_for_children(&mut self) {
+        // What the known ones have used since the last answer stays in the account.
+        let since = self.waited().children_cpu_ns;
+        self.children = self.talk.children();
+        self.answered.children_cpu_ns = processes::cpu_ns(&self.children).saturating_sub(since);
+    }
+
+    pub(crate) fn waited(&self) -> Waited {
+        let children_cpu_ns = processes::cpu_ns(&self.children);
+        Waited {
+            time: self.answered.at.elapsed(),
+            children_cpu_ns: children_cpu_ns.saturating_sub(self.answered.children_cpu_ns),
+        }
     }
 
     pub(crate) fn log_tail(&self) -> String {

@@ -15,7 +15,7 @@ use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{Reply, Request};
 
-use crate::session::{Briefing, Launch, NotReady, Session};
+use crate::session::{Briefing, Launch, NotReady, Session, Waited};
 use crate::worker::NoAnswer;
 
 /// How often the benchmarks are walked through, each time by a fresh pair of processes.
@@ -246,6 +246,17 @@ pub(crate) struct Both<'a> {
 impl Both<'_> {
     pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, Trouble> {
         ask(self.schedule, open_session(self.sessions, side), side, request)
+    }
+
+    /// What went by since this side answered last.
+    pub(crate) fn waited(&mut self, side: Side) -> Waited {
+        open_session(self.sessions, side).waited()
+    }
+
+    pub(crate) fn look_for_children(&mut self, side: Side) {
+        if let Some(session) = self.sessions.get_mut(side) {
+            session.look_for_children();
+        }
     }
 
     /// The sides' turns in a round. Who comes first alternates between replicates, too: there may be a single round.

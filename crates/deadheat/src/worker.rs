@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupt::Interrupt;
+use crate::processes;
 
 /// A line longer than this is no reply.
 const LONGEST_REPLY: usize = 64 << 20;
@@ -59,6 +60,11 @@ pub(crate) trait Talk {
 
     /// The end of what the process and the project's code printed.
     fn log_tail(&self) -> String;
+
+    /// The processes that it has started and that are still there.
+    fn children(&self) -> Vec<u32> {
+        Vec::new()
+    }
 
     /// Lets the process end by itself.
     fn stop(self: Box<Self>);
@@ -197,6 +203,10 @@ impl Talk for Worker {
 
     fn log_tail(&self) -> String {
         tail_of(&self.log)
+    }
+
+    fn children(&self) -> Vec<u32> {
+        processes::descendants(self.child.id())
     }
 
     fn stop(mut self: Box<Self>) {

@@ -1,6 +1,7 @@
 """A benchmark that its test has come to: what one sample runs, and how often it may be run."""
 
 import gc
+import itertools
 import time
 
 from deadheat_worker.timing import WallClock
@@ -11,8 +12,8 @@ class Body:
 
     `measure(iterations, warmup, clock)` runs a sample and returns its nanoseconds and the last result. `iterations` is
     set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds. `warmup` counts the
-    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take. `own_clock` is the
-    suite's, if it prescribes one.
+    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take; `rest_seconds` is
+    what rounds may take that nobody times. `own_clock` is the suite's, if it prescribes one.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class Body:
         warmup=0,
         warmup_seconds=None,
         at_least=0,
+        rest_seconds=None,
         at_most=None,
         iterations=None,
         disable_gc=False,
@@ -30,6 +32,7 @@ class Body:
         self._warmup = warmup
         self._warmup_seconds = warmup_seconds
         self._at_least = at_least
+        self._rest_seconds = rest_seconds
         self._taken = 0
         self._disable_gc = disable_gc
         self.own_clock = own_clock
@@ -56,15 +59,17 @@ class Body:
 
     def finish(self):
         """Run what the suite still expects, and return the target's last result."""
-        while self._is_more_expected():
+        for _ in self._rest():
             self.sample(1, clock=self.own_clock or WallClock)
         return self.result
 
     def _warmups(self):
-        end = time.monotonic() + self._warmup_seconds if self._warmup_seconds is not None else None
-        for _ in range(self._warmup):
-            if end is not None and time.monotonic() > end:
-                return
+        return itertools.takewhile(_within(self._warmup_seconds), range(self._warmup))
+
+    def _rest(self):
+        """The rounds that the suite still expects; one at least, for its result."""
+        is_within = _within(self._rest_seconds)
+        while self._taken < 1 or (self._taken < self._at_least and is_within()):
             yield
 
     def _iterations(self, asked):
@@ -77,9 +82,6 @@ class Body:
         self._taken += 1 if self.iterations else iterations
         self.samples.append(elapsed / iterations / 1e9)
         return elapsed, iterations
-
-    def _is_more_expected(self):
-        return self._taken < max(self._at_least, 1)
 
 
 class AsyncBody(Body):
@@ -97,9 +99,15 @@ class AsyncBody(Body):
         return self._count(elapsed, iterations)
 
     async def finish(self):
-        while self._is_more_expected():
+        for _ in self._rest():
             await self.sample(1, clock=self.own_clock or WallClock)
         return self.result
+
+
+def _within(seconds):
+    """Whether so many seconds have not gone by yet since this was called; always, where there is no limit."""
+    end = float("inf") if seconds is None else time.monotonic() + seconds
+    return lambda *_: time.monotonic() <= end
 
 
 class _collector_off:

@@ -32,6 +32,7 @@ class Conversation:
         self._output = NOT_RUN
         self._large_result = None
         self.collection_errors = []
+        self.collection_skips = []
         self.deselected = 0
         self.reached_run_loop = False
         self.watch = None
@@ -91,7 +92,9 @@ class Conversation:
         # What pytest and the imports made stays for good; collections inside a sample need not look through it.
         gc.collect()
         gc.freeze()
-        self.reply(protocol.collected(list(by_id), self.collection_errors, self.deselected, foreign))
+        self.reply(
+            protocol.collected(list(by_id), self.collection_errors, self.collection_skips, self.deselected, foreign)
+        )
         while True:
             request = self.receive()
             kind = protocol.kind_of(request)
@@ -244,8 +247,7 @@ class Conversation:
         self.reply(protocol.failed(phase, message, foreign))
 
     def _reply_skipped(self, reason):
-        # pytest gives (file, line, text) for a skip.
-        self.reply(protocol.skipped(str(reason[2]) if isinstance(reason, tuple) else str(reason)))
+        self.reply(protocol.skipped(words_of_skip(reason)))
 
 
 def _next_after(requests, taken):
@@ -253,6 +255,11 @@ def _next_after(requests, taken):
         return requests.send(taken)
     except StopIteration:
         return None
+
+
+def words_of_skip(reason):
+    """pytest gives (file, line, text) for a skip."""
+    return str(reason[2]) if isinstance(reason, tuple) else str(reason)
 
 
 def _words_of(error):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import random
 import sys
 import time
 import warnings
@@ -141,6 +142,7 @@ class BenchmarkFixture:
             await_rounds,
             warmup=warmup_rounds,
             at_least=rounds,
+            rest_seconds=1.0,
             at_most=rounds,
             iterations=iterations,
         )
@@ -181,6 +183,9 @@ class BenchmarkFixture:
 
     def _hold(self, target, measure, measure_awaits, **counts):
         counts["disable_gc"] = self._disable_gc
+        if self._is_codspeed:
+            # As pytest-codspeed does, in every process.
+            random.seed(0)
         if self._timer is not time.perf_counter:
             counts["own_clock"] = SuiteClock(self._timer)
         if not _is_async(target):

@@ -8,6 +8,7 @@ import unittest
 import pytest
 
 from deadheat_worker import foreign_options, hookspecs, stand_ins
+from deadheat_worker.conversation import words_of_skip
 from deadheat_worker.fixture import BenchmarkFixture
 from deadheat_worker.settings import MARKERS, uses_fixture
 
@@ -113,6 +114,8 @@ class DeadheatPlugin:
     def pytest_collectreport(self, report):
         if report.failed:
             self._conversation.collection_errors.append((report.nodeid, str(report.longrepr)))
+        elif report.skipped and (self._as_tests or _may_hold_benchmarks(report.nodeid)):
+            self._conversation.collection_skips.append((report.nodeid, words_of_skip(report.longrepr)))
 
     def pytest_itemcollected(self, item):
         self._order.append(item)
@@ -188,6 +191,15 @@ def _run_by_anyio(item):
 
 def _is_marker_only(item):
     return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
+
+
+def _may_hold_benchmarks(node):
+    """Of a module that skipped itself before anything in it was known."""
+    try:
+        with open(node.partition("::")[0], encoding="utf-8", errors="replace") as file:
+            return "benchmark" in file.read()
+    except OSError:
+        return False
 
 
 def _is_unittest(item):

@@ -53,12 +53,16 @@ def tracing(problem):
     return {"reply": "tracing", "problem": problem}
 
 
-def collected(benchmarks, errors, deselected, foreign):
-    """`benchmarks`: node ids in order. `errors`: pairs of the node that could not be collected and pytest's words."""
+def collected(benchmarks, errors, skipped, deselected, foreign):
+    """`benchmarks`: node ids in order.
+
+    `errors` and `skipped`: pairs of the node that could not, or was not to be collected, and pytest's words.
+    """
     return {
         "reply": "collected",
         "benchmarks": benchmarks,
         "errors": [{"node": node, "message": message} for node, message in errors],
+        "skipped": [{"node": node, "message": message} for node, message in skipped],
         "deselected": deselected,
         "foreign": foreign,
     }

@@ -3,8 +3,11 @@
 The vocabulary is that of pytest-benchmark 5 and of pytest-codspeed 4 together (`plugin.py` of both).
 """
 
+import functools
 import importlib
+import inspect
 import time
+import types
 
 FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 MARKERS = ("benchmark", "codspeed_benchmark")
@@ -61,7 +64,26 @@ def _keywords(node):
 
 def uses_fixture(item):
     """Whether a test takes the fixture under any of its names, itself or through other fixtures."""
-    return any(name in getattr(item, "fixturenames", ()) for name in FIXTURES)
+    return any(name in getattr(item, "fixturenames", ()) for name in FIXTURES) or _asks_for_fixture(item)
+
+
+def _asks_for_fixture(item):
+    """Whether the code of a test or of a fixture that it takes says `request.getfixturevalue("benchmark")`."""
+    functions = [getattr(item, "function", None)]
+    for definitions in getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).values():
+        functions += [definition.func for definition in definitions]
+    return any(
+        _names_fixture(getattr(inspect.unwrap(function), "__code__", None)) for function in functions if function
+    )
+
+
+@functools.cache
+def _names_fixture(code):
+    if code is None:
+        return False
+    if "getfixturevalue" in code.co_names and any(name in code.co_consts for name in FIXTURES):
+        return True
+    return any(_names_fixture(inner) for inner in code.co_consts if isinstance(inner, types.CodeType))
 
 
 def _timer_of(name):

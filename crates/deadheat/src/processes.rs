@@ -1,0 +1,91 @@
+//! What the system says of processes: the time that they used, and the children that they have. Empty where there is no
+//! `/proc`.
+
+use std::fs;
+
+/// Processor time in clock ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ticks {
+    pub(crate) own: u64,
+    pub(crate) of_ended_children: u64,
+}
+
+/// Of one process, by its number or `self`: `utime` and `stime`, `cutime` and `cstime` of `/proc/PROCESS/stat` (see
+/// `proc_pid_stat(5)`).
+pub(crate) fn times(process: &str) -> Option<Ticks> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it may hold anything.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(Ticks {
+        own: next()? + next()?,
+        of_ended_children: next()? + next()?,
+    })
+}
+
+/// The processes that a process has started, and those that they have; those that left their parents are not found.
+pub(crate) fn descendants(process: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut parents = vec![process];
+    while let Some(parent) = parents.pop() {
+        let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else {
+            continue;
+        };
+        for thread in threads.flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            let children = children
+                .split_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok());
+            for child in children
+                .filter(|child| !found.contains(child))
+                .collect::<Vec<_>>()
+            {
+                found.push(child);
+                parents.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The processor time that these processes have used, as far as they are still there, in nanoseconds.
+pub(crate) fn cpu_ns(processes: &[u32]) -> u64 {
+    let ticks = processes
+        .iter()
+        .filter_map(|process| times(&process.to_string()))
+        .map(|times| times.own)
+        .sum::<u64>();
+    ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn grandchildren_are_found_and_their_time_is_read() {
+        // It uses a tenth of a second, says so, and waits until its input ends.
+        let busy = "import time\nwhile time.process_time() < 0.1: pass\nprint(1, flush=True)\ninput()";
+        let mut shell = Command::new("sh")
+            .args(["-c", "python3 -c \"$1\"; true", "sh", busy])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let found = descendants(std::process::id());
+        assert!(found.contains(&shell.id()));
+        let below = descendants(shell.id());
+        assert_eq!(below.len(), 1, "{below:?}");
+        assert!(cpu_ns(&below) >= 90_000_000);
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(descendants(shell.id()).is_empty());
+    }
+}
