@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::failure::Exit;
 use crate::measure::{Measured, Rounds};
 use crate::options::CompareOptions;
-use crate::walk::{Setback, StoppedBy, main_line};
+use crate::walk::{Setback, StoppedBy};
 
 const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
@@ -250,7 +250,7 @@ fn warnings_of_row(
             WarningCode::OneSideAtATime,
             format!(
                 "its sides cannot be set up at once ({}): they were measured one after the other",
-                main_line(words)
+                report::main_line(words)
             ),
             "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
              the system chooses, or files in `tmp_path`, let both be measured in turn",

@@ -6,7 +6,7 @@ use deadheat_core::report::{self, MeasuredBenchmark};
 use super::*;
 use crate::failure::Failure;
 use crate::scripted::{Act, Script, briefing, schedule};
-use crate::walk::{hash_seed, main_line};
+use crate::walk::hash_seed;
 
 const TWO_PERCENT: f64 = 2.0;
 
@@ -338,17 +338,6 @@ fn a_module_from_elsewhere_ends_the_run_with_its_name() {
             .contains("on head, `pkg.core` was imported from /home/user/checkout/pkg/core.py")
     );
     assert!(failure.hint.is_some());
-}
-
-#[test]
-fn the_line_that_says_it_is_found_in_a_traceback() {
-    let traceback = "test_b.py:3: in test_x\n    lock()\nE   KeyError: 1\n\nduring that:\n    lock()\n\
-                     E   OSError: [Errno 98] in use\nE     more about it\n\ntest_b.py:15: OSError";
-    assert_eq!(main_line(traceback), "OSError: [Errno 98] in use");
-    assert_eq!(main_line("first\nfixture broke"), "fixture broke");
-    let death = "the process ended: signal: 11 (SIGSEGV)\n  File \"a.py\", line 3";
-    assert_eq!(main_line(death), "the process ended: signal: 11 (SIGSEGV)");
-    assert_eq!(main_line(""), "");
 }
 
 #[test]

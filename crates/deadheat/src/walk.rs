@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{Reply, Request};
+use deadheat_core::report;
 
 use crate::session::{Briefing, Launch, NotReady, Session, Waited};
 use crate::worker::NoAnswer;
@@ -108,25 +109,7 @@ pub(crate) struct Setback {
 impl Setback {
     /// The line of pytest's words that says it.
     pub(crate) fn main_line(&self) -> &str {
-        main_line(&self.message)
-    }
-}
-
-/// The line of pytest's words that says what went wrong: in a traceback the first one about the last exception, which
-/// pytest marks with an `E`.
-pub(crate) fn main_line(message: &str) -> &str {
-    let marked = |line: &&str| line.starts_with("E ");
-    let from_last = message.lines().rev().skip_while(|line| !marked(line));
-    match from_last.take_while(marked).last() {
-        Some(line) => line[1..].trim(),
-        // What a worker wrote last tells less than what happened to it.
-        None if NoAnswer::OPENINGS
-            .iter()
-            .any(|opening| message.starts_with(opening)) =>
-        {
-            message.lines().next().unwrap_or_default()
-        }
-        None => message.lines().last().unwrap_or_default(),
+        report::main_line(&self.message)
     }
 }
 

@@ -37,15 +37,6 @@ pub(crate) enum NoAnswer {
     Garbled(String),
 }
 
-impl NoAnswer {
-    /// How the words of those begin that a benchmark's row may show.
-    pub(crate) const OPENINGS: [&str; 3] = [
-        "the process ended:",
-        "no answer within",
-        "the answer cannot be read:",
-    ];
-}
-
 /// The seam between the schedule and the processes: tests put scripted answers here.
 pub(crate) trait Talk {
     fn send(&mut self, request: &Request) -> Result<(), NoAnswer>;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::units::signed_percent;
-use super::{Judged, Report, SelectionRule, duration, speedup};
+use super::{Judged, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
 use crate::output::OutputCheck;
 
@@ -345,7 +345,8 @@ impl Page {
                 for line in row.message.lines() {
                     self.line(&format!("      {}", plain(line)));
                 }
-            } else if let Some(line) = telling_line(&row.message) {
+            } else if !row.message.is_empty() {
+                let line = main_line(&row.message);
                 let room = self.style.width.saturating_sub(18).max(40);
                 self.line(&format!("                  {}", cut(&plain(line), room)));
             }
@@ -586,17 +587,7 @@ fn floor_char_boundary(text: &str, mut index: usize) -> usize {
 fn says_the_same(one: &Missing, other: &Missing) -> bool {
     one.reason == other.reason
         && one.side == other.side
-        && telling_line(&one.message) == telling_line(&other.message)
-}
-
-/// The line that says what went wrong: of pytest's words the error, not the traceback around it; else the first.
-fn telling_line(message: &str) -> Option<&str> {
-    let lines = || message.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines()
-        .rev()
-        .find(|line| line.starts_with("E ") || line.starts_with("E\t"))
-        .map(|line| line[1..].trim_start())
-        .or_else(|| lines().next())
+        && main_line(&one.message) == main_line(&other.message)
 }
 
 #[cfg(test)]
@@ -624,12 +615,5 @@ mod tests {
     #[test]
     fn control_characters_are_shown_not_sent() {
         assert_eq!(plain("a\x1b[31mb\tc"), "a\\u{1b}[31mb\\tc");
-    }
-
-    #[test]
-    fn the_error_is_found_in_a_traceback() {
-        let message = "def test():\n>   f()\nE   ValueError: no\n\na.py:3: ValueError";
-        assert_eq!(telling_line(message), Some("ValueError: no"));
-        assert_eq!(telling_line("one\ntwo\n"), Some("one"));
     }
 }
