@@ -514,6 +514,14 @@ pub enum WarningCode {
     DependenciesDiffer,
     /// Compiled sources differ, and nothing was built.
     CompiledSourcesDiffer,
+    /// Extension modules of the working tree were copied into the worktrees.
+    ExtensionModulesCopied,
+    /// The project has a compiled part, and the worktrees hold no extension module.
+    CompiledPartMissing,
+    /// In an environment that was made for a side, the project itself is not installed.
+    ProjectNotInstalled,
+    /// A submodule is not in the worktrees.
+    SubmoduleMissing,
     /// The project's configuration keeps benchmarks from being collected.
     Deselected,
     /// Something that had to be removed afterwards is still there.

@@ -7,8 +7,8 @@ use deadheat_core::model::{
 };
 use deadheat_core::output::OutputCheck;
 use deadheat_core::report::{
-    BenchmarksFrom, Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection, SelectionRule,
-    Settings, Style, Summary, count, judge, render,
+    BenchmarksFrom, Environments, Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection,
+    SelectionRule, Settings, Style, Summary, count, judge, render,
 };
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
@@ -167,6 +167,9 @@ fn report() -> Report {
             module_roots: vec!["pkg".to_owned()],
             tests_root: None,
             injected: Vec::new(),
+            environment: Environments::Shared,
+            requirements: Vec::new(),
+            build: None,
         },
         seed: 1,
         machine: Machine {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use deadheat_core::dependencies::{self, Declaration, DependencyChange};
 use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 
+use crate::compiled::{is_near_code, is_source};
 use crate::failure::Failure;
 use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, parent};
 
@@ -18,12 +20,13 @@ pub(crate) struct Differences {
     pub(crate) in_benchmarks: Vec<TargetFunction>,
     /// Changes whose consequences cannot be told: any benchmark may feel them.
     pub(crate) unattributed: Vec<Unattributed>,
+    /// Files that declare other dependencies on head; `None` where one cannot be read.
+    pub(crate) dependencies: Vec<(String, Option<Vec<DependencyChange>>)>,
+    /// Sources of a compiled part that differ.
+    pub(crate) compiled: Vec<String>,
     pub(crate) warnings: Vec<Warning>,
 }
 
-const COMPILED: [&str; 15] = [
-    "pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "h", "hpp", "rs", "f", "f90", "go", "zig", "cu",
-];
 const WITHOUT_EFFECT: [&str; 5] = ["pyi", "md", "rst", "typed", "gitignore"];
 
 /// Compares the checkouts, which must still be as the refs (or the working tree) have them.
@@ -49,7 +52,6 @@ pub(crate) fn find(
         };
         is_inside(benchmarks, tests) && is_inside(path, tests)
     };
-    let mut compiled = Vec::new();
     for path in paths {
         if project.is_shared(path) {
             continue;
@@ -64,19 +66,18 @@ pub(crate) fn find(
         let extension = file_name(path)
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension);
-        if is_dependency_file(project, path) {
-            if dependencies_differ(path, &versions) {
+        if let Some(declaration) = declaration_in(project, path) {
+            let texts = versions
+                .as_ref()
+                .map(|bytes| bytes.as_deref().map(String::from_utf8_lossy));
+            let texts = texts.as_ref().map(Option::as_deref);
+            let changes = dependencies::differences(declaration, texts);
+            if changes.as_ref().is_none_or(|changes| !changes.is_empty()) {
                 found.unattributed.push(Unattributed {
                     path: path.clone(),
                     what: "declares other dependencies".to_owned(),
                 });
-                found.warnings.push(Warning::new(
-                    WarningCode::DependenciesDiffer,
-                    format!(
-                        "`{path}` declares other dependencies on head; both sides ran with the installed ones"
-                    ),
-                    Some("a change that comes from the dependencies is not in these numbers"),
-                ));
+                found.dependencies.push((path.clone(), changes));
             }
         } else if extension == "py" && (project.is_code(path) || in_tests(path)) {
             python.push(ChangedFile {
@@ -84,12 +85,12 @@ pub(crate) fn find(
                 base: versions.base,
                 head: versions.head,
             });
-        } else if COMPILED.contains(&extension) && (project.is_code(path) || near_code(project, path)) {
+        } else if is_source(path) && (project.is_code(path) || is_near_code(project, path)) {
             found.unattributed.push(Unattributed {
                 path: path.clone(),
                 what: "is compiled, and its source differs".to_owned(),
             });
-            compiled.push(path.as_str());
+            found.compiled.push(path.clone());
         } else if (project.is_code(path) || beside_benchmarks(path))
             && extension != "py"
             && !WITHOUT_EFFECT.contains(&extension)
@@ -99,17 +100,6 @@ pub(crate) fn find(
                 what: "is data that the code may read".to_owned(),
             });
         }
-    }
-    if let [first, more @ ..] = &compiled[..] {
-        let more = match more.len() {
-            0 => String::new(),
-            count => format!(" (and {count} more)"),
-        };
-        found.warnings.push(Warning::new(
-            WarningCode::CompiledSourcesDiffer,
-            format!("`{first}`{more} is compiled, its source differs, and nothing was built"),
-            Some("what the compiled part changes is not in these numbers"),
-        ));
     }
     let mut changes = source::compare(&python);
     if changes.touches_names() {
@@ -199,50 +189,17 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
         .collect()
 }
 
-/// Sources of a compiled part often lie beside the package: `src/lib.rs`, `ext/fast.c`.
-fn near_code(project: &Project, path: &str) -> bool {
-    let not_code = [&project.tests_root, &project.benchmarks_root];
-    is_inside(path, &project.folder) && !not_code.into_iter().flatten().any(|root| is_inside(path, root))
-}
-
-fn is_dependency_file(project: &Project, path: &str) -> bool {
-    let name = file_name(path);
-    let known = matches!(
-        name,
-        "pyproject.toml"
-            | "setup.py"
-            | "setup.cfg"
-            | "uv.lock"
-            | "poetry.lock"
-            | "pdm.lock"
-            | "Pipfile"
-            | "Pipfile.lock"
-    );
-    let requirements = name.starts_with("requirements") && name.ends_with(".txt");
-    (known || requirements) && parent(path) == project.folder
-}
-
-fn dependencies_differ(path: &str, versions: &PerSide<Option<Vec<u8>>>) -> bool {
-    if file_name(path) != "pyproject.toml" {
-        return true;
-    }
-    let declared = versions.as_ref().map(|bytes| {
-        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
-        let table: toml::Table = text.parse().unwrap_or_default();
-        let get = |keys: &[&str]| {
-            let mut value = table.get(keys[0])?;
-            for key in &keys[1..] {
-                value = value.get(key)?;
-            }
-            Some(value.clone())
-        };
-        [
-            get(&["project", "dependencies"]),
-            get(&["project", "optional-dependencies"]),
-            get(&["tool", "poetry", "dependencies"]),
-        ]
-    });
-    declared.base != declared.head
+/// What a file declares dependencies as, where it is the project's own.
+fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
+    let folder = parent(path);
+    let is_own =
+        folder == project.folder || (parent(folder) == project.folder && folder.ends_with("requirements"));
+    let name = match file_name(folder) {
+        // `requirements/test.txt`.
+        "requirements" => path.get(project.folder.len()..)?.trim_start_matches('/'),
+        _ => file_name(path),
+    };
+    Declaration::of_file(name).filter(|_| is_own)
 }
 
 /// `--functions "a.py::f,g;b.py::C.m"`: these functions instead of those that were found.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cache;
 use crate::cli::CleanArgs;
 use crate::failure::Exit;
 use crate::git::Git;
@@ -10,7 +11,8 @@ use crate::output;
 use crate::workspace::{self, Kept};
 
 pub(crate) fn run(args: &CleanArgs, folder: &Path) -> anyhow::Result<Exit> {
-    let removed = workspace::sweep(&Git::anywhere(folder)?, Kept::Remove)?;
+    let mut removed = workspace::sweep(&Git::anywhere(folder)?, Kept::Remove)?;
+    removed.extend(cache::clear()?);
     let removed: Vec<String> = removed.iter().map(|path| path.display().to_string()).collect();
     if args.output.json {
         let value = serde_json::json!({ "removed": removed });

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use deadheat_core::report::{BenchmarksFrom, Gate};
+use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
-use crate::config::{parse_percent, parse_seconds};
+use crate::config::{parse_environments, parse_percent, parse_seconds};
 
 macro_rules! exit_codes {
     () => {
@@ -50,7 +50,7 @@ pub(crate) enum CommandArgs {
     Noise(Box<NoiseArgs>),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
-    /// Remove what killed runs and runs with --keep left in the cache folder
+    /// Empty the cache folder: what killed runs and runs with --keep left, environments, builds, fetched submodules
     Clean(CleanArgs),
 }
 
@@ -114,6 +114,19 @@ pub(crate) struct RunArgs {
     /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) pass_env: Vec<String>,
+    /// What the sides run with: the project's interpreter for both, or an environment for each of what its revision
+    /// declares, made by uv or pip [default: shared]
+    #[arg(long = "env", value_name = "shared|per-ref", value_parser = parse_environments)]
+    pub(crate) environments: Option<Environments>,
+    /// With --env per-ref: a requirements file to install from, as each revision has it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) requirements: Vec<String>,
+    /// Run in each worktree before measuring, for projects with compiled parts; kept for the next run
+    #[arg(long, value_name = "CMD")]
+    pub(crate) build: Option<String>,
+    /// Submodules whose commits are not on this machine may be fetched
+    #[arg(long)]
+    pub(crate) fetch: bool,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
     #[command(flatten)]
@@ -155,7 +168,7 @@ pub(crate) struct CompareArgs {
         value_name = "R.json",
         conflicts_with_all = [
             "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root",
-            "benchmarks_from", "tests"
+            "benchmarks_from", "tests", "environments", "requirements", "build"
         ]
     )]
     pub(crate) continued: Option<PathBuf>,

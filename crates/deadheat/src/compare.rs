@@ -1,43 +1,49 @@
 //! `deadheat compare`: from the options to the report, step by step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{self, HelloRequest, TracePurpose};
-use deadheat_core::report::{self, BenchmarksFrom, Plan, Python, Selection, SelectionRule};
+use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Python, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::benchmarks::{self, Origin};
 use crate::changes::{self, Differences};
+use crate::command::Limits;
+use crate::compiled::Compiled;
 use crate::conditions::Conditions;
 use crate::config::Config;
 use crate::confirmation;
 use crate::continued;
 use crate::cores::{Cores, Pinning};
 use crate::draft::{Draft, conclude};
-use crate::environment;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::git::{Git, TreeEntry, Untracked};
-use crate::interpreter::{Candidates, Interpreter};
+use crate::git::{Git, Untracked};
+use crate::hints::Hints;
+use crate::interpreter::{Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
 use crate::measure::{self, Stopping};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
+use crate::prepare::Preparation;
 use crate::profile::{self, Recorded, Recordings, SurveySample};
 use crate::progress::Progress;
-use crate::project::{Files, Project, file_name, join, shown};
+use crate::project::{Files, Project, shown};
 use crate::reach;
 use crate::revisions;
 use crate::selection::{self, Selected};
 use crate::session::{Briefing, Collection, ToCollect};
 use crate::stage::{Launcher, Stage};
+use crate::submodules::{self, Tree};
 use crate::survey;
+use crate::variables;
 use crate::walk::Schedule;
 use crate::worker::WorkerCommand;
 use crate::workspace::{self, Kept, Workspace};
@@ -139,23 +145,23 @@ impl Setting<'_> {
             ),
         }
         progress.step("reading the two revisions");
-        let (files, changed_paths) = self.files_of(&revisions)?;
+        let trees = PerSide::try_from_fn(|side| {
+            Tree::read(self.git, &revisions.get(side).commit, self.options.fetch)
+        })?;
+        let (files, changed_paths) = self.files_of(&revisions, &trees)?;
         let benchmarks_root = self.options.benchmarks_root.as_deref();
         let project = Project::lay_out(self.config, self.git.top(), &files, benchmarks_root)?;
-        let interpreter = self.choose_interpreter(&project)?;
+        let pytest = match draft.report.settings.environment {
+            Environments::Shared => Pytest::Needed,
+            Environments::PerRef => Pytest::NotNeeded,
+        };
+        let interpreter = self.choose_interpreter(&project, pytest)?;
         draft.report.settings.module_roots = project.module_roots.clone();
         draft.report.settings.tests_root = project.tests_root.clone();
         draft.report.settings.benchmarks_root = project.benchmarks_root.clone();
-        let python = Python {
-            path: interpreter.path.display().to_string(),
-            version: interpreter.version.clone(),
-            implementation: interpreter.implementation.clone(),
-            pytest: interpreter.pytest.clone(),
-        };
-        if let Some(earlier) = self.options.continued.as_deref() {
-            continued::check_same(earlier, &python, self.options.pinning != Pinning::Off)?;
+        if pytest == Pytest::Needed {
+            self.note_interpreters(draft, &PerSide::new(interpreter.clone(), interpreter.clone()))?;
         }
-        draft.report.python = Some(PerSide::new(python.clone(), python));
         let root = self.benchmarks_root(&project, &files)?;
         progress.detail(&format!(
             "code: {}; tests: {}; benchmarks: {root}",
@@ -170,6 +176,7 @@ impl Setting<'_> {
             self.git,
             revisions.as_ref().map(|revision| revision.commit.as_str()),
         )?;
+        self.populate_submodules(&trees, &project, &workspace, draft)?;
         let outcome = self.in_workspace(
             draft,
             progress,
@@ -183,7 +190,13 @@ impl Setting<'_> {
         if self.options.worktrees == Afterwards::Keep {
             workspace.keep(self.git)?;
             progress.finish();
-            self.say_how_to_run(&workspace, &project, &interpreter, &root);
+            let pythons = draft.report.python.as_ref();
+            let path = |side: Side| match pythons {
+                Some(pythons) => pythons.get(side).path.clone(),
+                None => interpreter.path.display().to_string(),
+            };
+            let paths = PerSide::new(Side::Base, Side::Head).map(path);
+            self.say_how_to_run(&workspace, &project, &paths, &root);
         }
         let left = workspace.close(self.git);
         if !left.is_empty() {
@@ -214,7 +227,8 @@ impl Setting<'_> {
         if draft.report.revisions.head.dirty {
             paths.extend(overlay::lay_working_tree_over(self.git, project, checkouts.head)?);
         }
-        for path in overlay::copy_generated(self.git, project, checkouts)? {
+        let generated = overlay::copy_generated(self.git, project, checkouts)?;
+        for path in &generated {
             draft.warn(
                 WarningCode::GeneratedFileCopied,
                 &format!("`{path}`, which git ignores, was copied from the working tree into both worktrees"),
@@ -247,6 +261,35 @@ impl Setting<'_> {
         }
         progress.note(&found(&draft.report.target_functions, &differences));
 
+        let compiled = Compiled::find(project, files, checkouts);
+        let hints = Hints::new(self.git, project, compiled.as_ref(), checkouts.head);
+        let mut laid_over: BTreeSet<String> = generated.into_iter().collect();
+        if draft.report.revisions.head.dirty {
+            laid_over.extend(paths.iter().cloned());
+        }
+        laid_over.extend(self.inject(project, files, checkouts)?);
+        let revisions = draft.report.revisions.clone();
+        let preparation = Preparation {
+            git: self.git,
+            installation: self.installation,
+            project,
+            checkouts,
+            revisions: &revisions,
+            interpreter,
+            variables: self.variables(),
+            laid_over,
+            scratch: workspace.folder(),
+            limits: Limits {
+                until: self.until,
+                interrupt: self.interrupt.clone(),
+            },
+        };
+        let prepared = preparation.prepare(draft, progress, &differences, compiled.as_ref())?;
+        if draft.report.settings.environment == Environments::PerRef {
+            self.note_interpreters(draft, &prepared.interpreters)?;
+        }
+        self.go_on()?;
+
         let shares_files = !paths.iter().any(|path| project.is_shared(path));
         let mut stage = Stage {
             extension: self.installation.extension.display().to_string(),
@@ -269,11 +312,11 @@ impl Setting<'_> {
                 keyword: self.options.keyword.clone(),
             },
             launcher: Launcher {
-                commands: checkouts.map(|checkout| WorkerCommand {
-                    interpreter: interpreter.path.clone(),
+                commands: PerSide::new(Side::Base, Side::Head).map(|side| WorkerCommand {
+                    interpreter: prepared.interpreters.get(side).path.clone(),
                     script: self.installation.worker_file("__main__.py"),
-                    folder: checkout.to_owned(),
-                    environment: self.environment(),
+                    folder: checkouts.get(side).to_path_buf(),
+                    environment: prepared.variables.get(side).clone(),
                 }),
                 cores: Cores::not_pinned(),
                 pinning: self.options.pinning,
@@ -326,7 +369,8 @@ impl Setting<'_> {
         if let Some(giver) = from.side().filter(|_| !shares_files) {
             benchmarks::share(root, giver, checkouts)?;
         }
-        overlay::inject(self.git, self.options, self.config, project, files, checkouts)?;
+        // Again: what is injected may lie in the benchmarks root.
+        self.inject(project, files, checkouts)?;
         stage.briefing.collect = to_collect(Side::Head);
         if from == BenchmarksFrom::Own {
             stage.briefing.collect.files.extend(to_collect(Side::Base).files);
@@ -336,14 +380,14 @@ impl Setting<'_> {
         let shared = PerSide::try_from_fn(|side| {
             let collection = collections.next().expect("one for each side");
             collection.map_err(|problem| match self.go_on() {
-                Ok(()) => self.explain(problem.into_error(side), project),
+                Ok(()) => hints.explain(problem.into_error(side)),
                 Err(ended) => ended.into(),
             })
         })?;
         let collecting = collecting.elapsed();
-        draft.report.python = Some(shared.as_ref().map(|collection| Python {
-            path: interpreter.path.display().to_string(),
-            ..collection.python.clone()
+        draft.report.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
+            path: prepared.interpreters.get(side).path.display().to_string(),
+            ..shared.get(side).python.clone()
         }));
         if shares_files && let Some(taker) = origin.taker() {
             let own = &shared.get(taker).benchmarks;
@@ -368,14 +412,11 @@ impl Setting<'_> {
             );
         }
         if runnable.is_empty() {
-            return Err(self.explain(
-                no_benchmarks(root, &shared, self.options.keyword.as_deref()),
-                project,
-            ));
+            return Err(hints.explain(no_benchmarks(root, &shared, self.options.keyword.as_deref())));
         }
 
         let looking = Instant::now();
-        let runnable = self.select(draft, &mut stage, &differences, runnable, project, progress)?;
+        let runnable = self.select(draft, &mut stage, &differences, runnable, &hints, progress)?;
         if self.options.task == Task::Plan {
             let before = collecting + looking.elapsed();
             draft.report.plan = Some(self.plan(&mut stage, &runnable, before, progress, draft)?);
@@ -477,7 +518,7 @@ impl Setting<'_> {
         stage: &mut Stage,
         differences: &Differences,
         runnable: Vec<String>,
-        project: &Project,
+        hints: &Hints<'_>,
         progress: &mut Progress,
     ) -> anyhow::Result<Vec<String>> {
         let schedule = self.schedule(Some(1), draft, stage);
@@ -497,7 +538,7 @@ impl Setting<'_> {
                     progress.passing("looking at", event);
                 },
             );
-            Some(looked.map_err(|error| self.explain(error, project))?)
+            Some(looked.map_err(|error| hints.explain(error))?)
         };
         if let Some(reach) = &reach {
             if reach.stopped.is_some() {
@@ -632,35 +673,89 @@ impl Setting<'_> {
     }
 
     /// All files at either revision, and the paths that differ.
-    fn files_of(&self, revisions: &PerSide<Revision>) -> anyhow::Result<(Files, BTreeSet<String>)> {
-        let trees = PerSide::try_from_fn(|side| self.git.tree(&revisions.get(side).commit))?;
-        for side in Side::BOTH {
-            if let Some(entry) = trees.get(side).iter().find(|entry| entry.is_submodule()) {
-                return Err(Failure::usage(format!(
-                    "{} has a submodule (`{}`), and submodules are not supported yet",
-                    revisions.get(side).name,
-                    entry.path
-                ))
-                .hint("compare refs without submodules")
-                .into());
-            }
-        }
+    fn files_of(
+        &self,
+        revisions: &PerSide<Revision>,
+        trees: &PerSide<Tree>,
+    ) -> anyhow::Result<(Files, BTreeSet<String>)> {
         let changed = self
             .git
             .changed_paths(&revisions.base.commit, &revisions.head.commit)?;
-        let mut paths: BTreeSet<String> = trees
-            .base
-            .into_iter()
-            .chain(trees.head)
-            .map(|TreeEntry { path, .. }| path)
-            .collect();
+        let mut changed: BTreeSet<String> = changed.into_iter().collect();
+        let inside = trees.base.differences_in_submodules(&trees.head);
+        changed.extend(inside.map(str::to_owned));
+        let entries = trees.base.entries.iter().chain(&trees.head.entries);
+        let mut paths: BTreeSet<String> = entries.map(|entry| entry.path.clone()).collect();
         if revisions.head.dirty {
             paths.extend(
                 self.git
                     .untracked_paths(Untracked::NotIgnored, &[String::new()])?,
             );
         }
-        Ok((Files::new(paths), changed.into_iter().collect()))
+        Ok((Files::new(paths), changed))
+    }
+
+    /// Writes the submodules into the worktrees. One that is missing there is an error where the project needs it, as far as
+    /// that can be told.
+    fn populate_submodules(
+        &self,
+        trees: &PerSide<Tree>,
+        project: &Project,
+        workspace: &Workspace,
+        draft: &mut Draft,
+    ) -> anyhow::Result<()> {
+        for side in Side::BOTH {
+            let absent = submodules::populate(
+                self.git,
+                trees.get(side),
+                workspace.worktree(side),
+                side,
+                workspace.folder(),
+            )?;
+            for absent in absent {
+                let path = &absent.submodule.path;
+                let holds_code = project.roots().iter().any(|root| {
+                    crate::project::is_inside(root, path) || crate::project::is_inside(path, root)
+                });
+                if holds_code || absent.is_in_use() {
+                    return Err(Failure::usage(absent.message()).hint(absent.hint()).into());
+                }
+                draft.warn(
+                    WarningCode::SubmoduleMissing,
+                    &absent.message(),
+                    Some(&absent.hint()),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn inject(
+        &self,
+        project: &Project,
+        files: &Files,
+        checkouts: PerSide<&Path>,
+    ) -> anyhow::Result<Vec<String>> {
+        overlay::inject(self.git, self.options, self.config, project, files, checkouts)
+    }
+
+    /// Writes down what the sides run with.
+    fn note_interpreters(
+        &self,
+        draft: &mut Draft,
+        interpreters: &PerSide<Interpreter>,
+    ) -> Result<(), Failure> {
+        let python = interpreters.as_ref().map(|interpreter| Python {
+            path: interpreter.path.display().to_string(),
+            version: interpreter.version.clone(),
+            implementation: interpreter.implementation.clone(),
+            pytest: interpreter.pytest.clone(),
+        });
+        if let Some(earlier) = self.options.continued.as_deref() {
+            continued::check_same(earlier, &python.head, self.options.pinning != Pinning::Off)?;
+        }
+        draft.report.python = Some(python);
+        Ok(())
     }
 
     fn benchmarks_root(&self, project: &Project, files: &Files) -> anyhow::Result<String> {
@@ -698,7 +793,7 @@ impl Setting<'_> {
         Err(failure.into())
     }
 
-    fn choose_interpreter(&self, project: &Project) -> Result<Interpreter, Failure> {
+    fn choose_interpreter(&self, project: &Project, pytest: Pytest) -> Result<Interpreter, Failure> {
         let top = self.git.top();
         Candidates {
             option: self.options.python.clone(),
@@ -710,10 +805,10 @@ impl Setting<'_> {
             project_folders: vec![top.join(&project.folder), top.to_owned()],
             own: self.installation.interpreter.clone(),
         }
-        .choose(&self.installation.worker_file("probe.py"))
+        .choose(&self.installation.worker_file("probe.py"), pytest)
     }
 
-    fn environment(&self) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    fn variables(&self) -> BTreeMap<OsString, OsString> {
         let passed: Vec<String> = self
             .config
             .pass_env
@@ -721,7 +816,7 @@ impl Setting<'_> {
             .chain(&self.options.pass_env)
             .cloned()
             .collect();
-        environment::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
+        variables::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
     }
 
     fn schedule(&self, replicates: Option<usize>, draft: &Draft, stage: &Stage) -> Schedule {
@@ -780,58 +875,6 @@ impl Setting<'_> {
             return Err(Failure::stopped().hint("--timeout ended the run during set-up; give it more time"));
         }
         Ok(())
-    }
-
-    /// Adds what would help to a failed import: a module that exists in the working tree alone, because git ignores
-    /// it, is what a fresh checkout lacks most often.
-    fn explain(&self, error: anyhow::Error, project: &Project) -> anyhow::Error {
-        let Some(failure) = error.downcast_ref::<Failure>() else {
-            return error;
-        };
-        match self.ignored_module_in(&failure.message, project) {
-            Some(path) => Failure {
-                exit: failure.exit,
-                message: failure.message.clone(),
-                hint: Some(format!(
-                    "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} copies it to both sides (if it is the same for both)"
-                )),
-            }
-            .into(),
-            None => error,
-        }
-    }
-
-    fn ignored_module_in(&self, message: &str, project: &Project) -> Option<String> {
-        let quoted = |after: &str| {
-            message
-                .rsplit_once(after)?
-                .1
-                .split('\'')
-                .next()
-                .map(str::to_owned)
-        };
-        let missing = quoted("No module named '");
-        let from =
-            quoted("cannot import name '").and_then(|name| Some(format!("{}.{name}", quoted("' from '")?)));
-        let dotted = missing.or(from)?;
-        let relative = dotted.replace('.', "/");
-        let top = self.git.top();
-        for folder in &project.import_folders {
-            let path = join(folder, &relative);
-            let parent = top.join(crate::project::parent(&path));
-            let stem = file_name(&path);
-            let entries = std::fs::read_dir(parent).ok()?;
-            for entry in entries.flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name == stem || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) {
-                    let path = join(crate::project::parent(&path), &name);
-                    if self.git.ignores(&path).unwrap_or(false) {
-                        return Some(path);
-                    }
-                }
-            }
-        }
-        None
     }
 
     fn warn_of_cores(&self, cores: &Cores, draft: &mut Draft) {
@@ -906,7 +949,7 @@ impl Setting<'_> {
         &self,
         workspace: &Workspace,
         project: &Project,
-        interpreter: &Interpreter,
+        pythons: &PerSide<String>,
         root: &str,
     ) {
         let mut text = format!(
@@ -924,7 +967,7 @@ impl Setting<'_> {
                 "  cd '{}' && PYTHONPATH='{}' '{}' -m pytest '{root}'\n",
                 worktree.join(&project.folder).display(),
                 path.join(":"),
-                interpreter.path.display()
+                pythons.get(side)
             ));
         }
         text.push_str("`deadheat clean` removes both worktrees");

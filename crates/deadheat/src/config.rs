@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use deadheat_core::report::Environments;
 use toml::{Table, Value};
 
 use crate::failure::Failure;
@@ -21,9 +22,14 @@ pub(crate) struct Config {
     pub(crate) budget: Option<f64>,
     pub(crate) inject: Vec<String>,
     pub(crate) pass_env: Vec<String>,
+    pub(crate) environments: Option<Environments>,
+    /// Requirements files that the sides' environments are made from.
+    pub(crate) requirements: Vec<String>,
+    /// The command that builds each side.
+    pub(crate) build: Option<String>,
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 11] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
@@ -32,6 +38,9 @@ const KEYS: [&str; 8] = [
     "budget",
     "inject",
     "pass-env",
+    "env",
+    "requirements",
+    "build",
 ];
 
 impl Config {
@@ -148,6 +157,12 @@ impl Config {
             }
             "inject" => self.inject = texts()?,
             "pass-env" => self.pass_env = texts()?,
+            "env" => {
+                let environments = parse_environments(&text()?).map_err(Failure::usage)?;
+                self.environments = Some(environments);
+            }
+            "requirements" => self.requirements = texts()?,
+            "build" => self.build = Some(text()?),
             _ => {
                 return Err(Failure::usage(format!("unknown key `{key}`"))
                     .hint(format!("the keys are {}", KEYS.join(", ")))
@@ -155,6 +170,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// `shared` or `per-ref`.
+pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {
+    match text {
+        "shared" => Ok(Environments::Shared),
+        "per-ref" => Ok(Environments::PerRef),
+        _ => Err(format!("env `{text}`: write shared or per-ref")),
     }
 }
 
@@ -206,6 +230,11 @@ mod tests {
         assert_eq!(config.benchmarks_root.as_deref(), Some("bench"));
         assert_eq!(config.threshold, Some(3.0));
         assert_eq!(config.inject, ["a", "b"]);
+        let config =
+            parse("[tool.deadheat]\nenv = 'per-ref'\nbuild = 'make'\nrequirements = ['r.txt']\n").unwrap();
+        assert_eq!(config.environments, Some(Environments::PerRef));
+        assert_eq!(config.build.as_deref(), Some("make"));
+        assert_eq!(config.requirements, ["r.txt"]);
     }
 
     #[test]
@@ -234,6 +263,7 @@ mod tests {
         assert!(parse("[tool.deadheat]\nbudget = -1\n").is_err());
         assert!(parse("[tool.deadheat]\nbudget = '45'\n").is_err());
         assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
+        assert!(parse("[tool.deadheat]\nenv = 'own'\n").is_err());
         assert!(parse("[tool]\ndeadheat = 3\n").is_err());
         assert!(
             parse("[tool.deadheat\n")

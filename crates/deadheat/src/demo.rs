@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use deadheat_core::report::BenchmarksFrom;
+use deadheat_core::report::{BenchmarksFrom, Environments};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
@@ -87,6 +87,10 @@ pub(crate) fn run(
         config_file: None,
         inject: Vec::new(),
         pass_env: Vec::new(),
+        environments: Some(Environments::Shared),
+        requirements: Vec::new(),
+        build: None,
+        fetch: false,
         profile: false,
         task: Task::Measure,
         worktrees: Afterwards::Remove,

@@ -66,6 +66,12 @@ impl Draft {
                     module_roots: Vec::new(),
                     tests_root: None,
                     injected: config.inject.iter().chain(&options.inject).cloned().collect(),
+                    environment: options.environments.or(config.environments).unwrap_or_default(),
+                    requirements: match options.requirements.as_slice() {
+                        [] => config.requirements.clone(),
+                        named => named.to_vec(),
+                    },
+                    build: options.build.clone().or_else(|| config.build.clone()),
                 },
                 seed,
                 machine: Machine {

@@ -51,7 +51,8 @@ fn remove(path: &Path) -> anyhow::Result<()> {
     removed.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// A file, a symlink as a link, or a folder with all it holds.
+pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     let context = || format!("cannot copy {} to {}", from.display(), to.display());
     let metadata = fs::symlink_metadata(from).with_context(context)?;
     if metadata.is_symlink() {
@@ -145,6 +146,24 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
         Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()))
             .hint("name a file in a folder that exists"),
     )
+}
+
+/// The last lines of a log, without reading more than its end.
+pub(crate) fn tail_of(log: &Path) -> String {
+    use std::io::{Read, Seek, SeekFrom};
+    const MOST: u64 = 16 << 10;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = fs::File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
+        let mut bytes = Vec::new();
+        file.take(MOST).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
 }
 
 #[cfg(test)]

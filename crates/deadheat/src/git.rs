@@ -16,6 +16,8 @@ use crate::failure::Failure;
 pub(crate) struct Git {
     top: PathBuf,
     cleared: Vec<String>,
+    /// Where git does not look for it in `top`.
+    git_dir: Option<PathBuf>,
 }
 
 /// One entry of a commit's tree.
@@ -55,6 +57,7 @@ impl Git {
         Ok(Git {
             top: folder.to_owned(),
             cleared,
+            git_dir: None,
         })
     }
 
@@ -89,6 +92,16 @@ impl Git {
         Git {
             top: top.to_owned(),
             cleared: like.cleared.clone(),
+            git_dir: None,
+        }
+    }
+
+    /// A repository known by its git directory, whose own checkout, if it has one, is never looked at; commands run in
+    /// `folder`.
+    pub(crate) fn of_directory(git_dir: &Path, folder: &Path, like: &Git) -> Self {
+        Git {
+            git_dir: Some(git_dir.to_owned()),
+            ..Self::at(folder, like)
         }
     }
 
@@ -102,6 +115,14 @@ impl Git {
     }
 
     fn ask<I, S>(&self, arguments: I) -> anyhow::Result<Answer>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        self.ask_with(&[], arguments)
+    }
+
+    fn ask_with<I, S>(&self, variables: &[(&str, &OsStr)], arguments: I) -> anyhow::Result<Answer>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
@@ -121,6 +142,11 @@ impl Git {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
             .process_group(0);
+        if let Some(git_dir) = &self.git_dir {
+            // Also where its configuration names a checkout that is not there.
+            command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.top);
+        }
+        command.envs(variables.iter().copied());
         let output = command.output().context("cannot run git")?;
         Ok(Answer {
             stdout: output.status.success().then_some(output.stdout),
@@ -246,6 +272,75 @@ impl Git {
             .ask(["check-ignore", "--quiet", "--", path])?
             .stdout
             .is_some())
+    }
+
+    /// The folder that all checkouts of the repository share.
+    pub(crate) fn common_directory(&self) -> anyhow::Result<PathBuf> {
+        let line = self.run(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        Ok(PathBuf::from(OsStr::from_bytes(line)))
+    }
+
+    /// The git directory of the checkout in a folder of this one, if it is one of its own.
+    pub(crate) fn directory_of(&self, path: &str) -> anyhow::Result<Option<PathBuf>> {
+        let folder = self.top.join(path);
+        if !folder.join(".git").exists() {
+            return Ok(None);
+        }
+        let there = Git::at(&folder, self);
+        Ok(there
+            .line(["rev-parse", "--absolute-git-dir"])?
+            .map(PathBuf::from))
+    }
+
+    pub(crate) fn has_commit(&self, commit: &str) -> anyhow::Result<bool> {
+        let answer = self.ask(["cat-file", "-e", &format!("{commit}^{{commit}}")])?;
+        Ok(answer.stdout.is_some())
+    }
+
+    /// The values of the settings whose names match, of a `.gitmodules` as a commit has it: name and value.
+    pub(crate) fn submodule_settings(&self, commit: &str) -> anyhow::Result<Vec<(String, String)>> {
+        let blob = format!("{commit}:.gitmodules");
+        let answer = self.ask([
+            "config",
+            "--null",
+            "--blob",
+            &blob,
+            "--get-regexp",
+            "^submodule\\.",
+        ])?;
+        let listing = answer.stdout.unwrap_or_default();
+        Ok(split_nul(&listing)
+            .filter_map(|entry| {
+                let (name, value) = entry.split_once('\n')?;
+                Some((name.to_owned(), value.to_owned()))
+            })
+            .collect())
+    }
+
+    /// Writes all files of a commit into this one's folder. Neither index nor `HEAD` of the repository is touched:
+    /// `index` is a file to be made for this.
+    pub(crate) fn export(&self, commit: &str, index: &Path) -> anyhow::Result<()> {
+        let variables = [("GIT_INDEX_FILE", index.as_os_str())];
+        for arguments in [
+            &["read-tree", commit][..],
+            &["checkout-index", "--all", "--force"],
+        ] {
+            let answer = self.ask_with(&variables, arguments)?;
+            if answer.stdout.is_none() {
+                let words = answer.stderr.trim();
+                return Err(Failure::tool(format!("git {} failed: {words}", arguments.join(" "))).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything in this checkout that its commit does not have, ignored or not, and what differs from it.
+    pub(crate) fn all_but_committed(&self) -> anyhow::Result<Vec<String>> {
+        let others = self.run(["ls-files", "-z", "--others"])?;
+        let mut paths: Vec<String> = split_nul(&others).collect();
+        paths.extend(self.uncommitted_paths()?);
+        Ok(paths)
     }
 
     pub(crate) fn add_worktree(&self, path: &Path, commit: &str) -> anyhow::Result<()> {

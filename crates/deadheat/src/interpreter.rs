@@ -1,5 +1,6 @@
 //! Which Python runs the project.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,8 +13,18 @@ use crate::failure::Failure;
 pub(crate) struct Interpreter {
     pub(crate) path: PathBuf,
     pub(crate) version: String,
+    /// Empty where none is needed: what makes environments need not run benchmarks.
     pub(crate) pytest: String,
     pub(crate) implementation: String,
+    /// How the names of extension modules end that it can load.
+    pub(crate) extension_suffixes: Vec<String>,
+}
+
+/// Whether an interpreter has to be able to run benchmarks itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pytest {
+    Needed,
+    NotNeeded,
 }
 
 /// What may name an interpreter, the most explicit first.
@@ -36,7 +47,7 @@ const OLDEST_PYTEST: u32 = 7;
 
 impl Candidates {
     /// One that is named must be usable; of the others the first that is.
-    pub(crate) fn choose(&self, probe: &Path) -> Result<Interpreter, Failure> {
+    pub(crate) fn choose(&self, probe: &Path, pytest: Pytest) -> Result<Interpreter, Failure> {
         let named = [
             ("--python", self.option.as_deref().map(PathBuf::from), None),
             (
@@ -57,7 +68,7 @@ impl Candidates {
                 Some(folder) if path.components().count() > 1 => folder.join(path),
                 _ => path,
             };
-            return ask(&path, probe).map_err(|problem| {
+            return ask(&path, probe, pytest).map_err(|problem| {
                 Failure::usage(format!(
                     "{origin} names {}, which cannot be used: {problem}",
                     path.display()
@@ -72,7 +83,7 @@ impl Candidates {
             .map(|folder| python_of(&folder))
             .chain([self.own.clone(), PathBuf::from("python3")]);
         for path in fallbacks {
-            match ask(&path, probe) {
+            match ask(&path, probe, pytest) {
                 Ok(interpreter) => return Ok(interpreter),
                 Err(problem) => {
                     let line = format!("{}: {problem}", path.display());
@@ -90,7 +101,7 @@ impl Candidates {
     }
 }
 
-fn python_of(environment: &Path) -> PathBuf {
+pub(crate) fn python_of(environment: &Path) -> PathBuf {
     environment.join("bin").join("python")
 }
 
@@ -133,11 +144,17 @@ struct Facts {
     version: String,
     version_info: (u32, u32),
     implementation: String,
+    extension_suffixes: Vec<String>,
     pytest: Option<String>,
     error: Option<String>,
 }
 
-fn ask(path: &Path, probe: &Path) -> Result<Interpreter, Problem> {
+/// Of an environment that was made for a side.
+pub(crate) fn of_environment(folder: &Path, probe: &Path) -> Result<Interpreter, String> {
+    ask(&python_of(folder), probe, Pytest::Needed).map_err(|problem| problem.to_string())
+}
+
+fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem> {
     let output = Command::new(path)
         .arg(probe)
         .stdin(Stdio::null())
@@ -157,15 +174,17 @@ fn ask(path: &Path, probe: &Path) -> Result<Interpreter, Problem> {
     if facts.version_info < OLDEST_PYTHON {
         return Err(Problem::TooOld(facts.version));
     }
-    let Some(pytest) = facts.pytest else {
-        return Err(Problem::NoPytest(facts.error.unwrap_or_default()));
+    let pytest = match facts.pytest {
+        Some(pytest) => pytest,
+        None if needed == Pytest::NotNeeded => String::new(),
+        None => return Err(Problem::NoPytest(facts.error.unwrap_or_default())),
     };
     let major: u32 = pytest
         .split('.')
         .next()
         .and_then(|major| major.parse().ok())
         .unwrap_or(0);
-    if major < OLDEST_PYTEST {
+    if needed == Pytest::Needed && major < OLDEST_PYTEST {
         return Err(Problem::OldPytest(pytest));
     }
     Ok(Interpreter {
@@ -173,5 +192,16 @@ fn ask(path: &Path, probe: &Path) -> Result<Interpreter, Problem> {
         version: facts.version,
         pytest,
         implementation: facts.implementation,
+        extension_suffixes: facts.extension_suffixes,
     })
+}
+
+/// The versions of all distributions that are installed for an interpreter, by normalized name; empty where it cannot say.
+pub(crate) fn installed(interpreter: &Path, script: &Path) -> BTreeMap<String, String> {
+    let output = Command::new(interpreter)
+        .arg(script)
+        .stdin(Stdio::null())
+        .output();
+    let output = output.map(|output| output.stdout).unwrap_or_default();
+    serde_json::from_slice(&output).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deadheat_core::report::{BenchmarksFrom, Gate, Report};
+use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
@@ -116,6 +116,11 @@ pub(crate) struct CompareOptions {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) inject: Vec<String>,
     pub(crate) pass_env: Vec<String>,
+    pub(crate) environments: Option<Environments>,
+    pub(crate) requirements: Vec<String>,
+    pub(crate) build: Option<String>,
+    /// Whether submodules may be fetched.
+    pub(crate) fetch: bool,
     pub(crate) profile: bool,
     pub(crate) task: Task,
     pub(crate) worktrees: Afterwards,
@@ -183,6 +188,9 @@ impl CompareOptions {
         self.tests.clone_from(&settings.tests);
         self.benchmarks_from = settings.benchmarks_from;
         self.inject.clone_from(&settings.injected);
+        self.environments = Some(settings.environment);
+        self.requirements.clone_from(&settings.requirements);
+        self.build.clone_from(&settings.build);
         self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
         self.keyword.clone_from(&settings.keyword);
         self.continued = Some(Box::new(report));
@@ -236,6 +244,10 @@ impl CompareOptions {
             config_file: args.config_file,
             inject: args.inject,
             pass_env: args.pass_env,
+            environments: args.environments,
+            requirements: args.requirements,
+            build: args.build,
+            fetch: args.fetch,
             profile: false,
             task: Task::Measure,
             worktrees: Afterwards::Remove,

@@ -8,12 +8,13 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::files;
 use crate::git::{Git, Untracked};
+use crate::hints::version_files;
 use crate::options::CompareOptions;
 use crate::project::{Files, Project, file_name, normalize};
 
 /// Untracked files of the working tree beyond this are more likely data than code.
 const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
-/// What a generated version file is called.
+/// What a generated version file is called, where the project does not say.
 const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
 
 /// Brings the uncommitted state into head's worktree and returns the paths that it changed.
@@ -58,9 +59,11 @@ pub(crate) fn copy_generated(
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
-    let ignored = git.untracked_paths(Untracked::Ignored, &project.module_roots)?;
+    let named = version_files(project, checkouts.head);
+    let mut ignored = git.untracked_paths(Untracked::Ignored, &project.module_roots)?;
+    ignored.extend(git.untracked_paths(Untracked::Ignored, &named)?);
     for path in ignored {
-        if !GENERATED.contains(&file_name(&path)) {
+        if !GENERATED.contains(&file_name(&path)) && !named.contains(&path) {
             continue;
         }
         let mut copied = false;
@@ -77,6 +80,7 @@ pub(crate) fn copy_generated(
     Ok(all)
 }
 
+/// Copies what the user names into both worktrees, and returns its paths.
 pub(crate) fn inject(
     git: &Git,
     options: &CompareOptions,
@@ -84,7 +88,8 @@ pub(crate) fn inject(
     project: &Project,
     files: &Files,
     checkouts: PerSide<&Path>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<String>> {
+    let mut injected = Vec::new();
     let top = git.top();
     let typed = options.inject.iter().map(|path| (&options.folder, path));
     let configured = config.inject.iter().map(|path| (&config.folder, path));
@@ -123,6 +128,7 @@ pub(crate) fn inject(
         for side in Side::BOTH {
             files::replace(top, checkouts.get(side), &inside)?;
         }
+        injected.push(inside);
     }
-    Ok(())
+    Ok(injected)
 }

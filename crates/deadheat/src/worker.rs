@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use deadheat_core::protocol::{Reply, Request, decode_reply, encode_request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::files;
 use crate::interrupt::Interrupt;
 use crate::processes;
 
@@ -193,7 +194,7 @@ impl Talk for Worker {
     }
 
     fn log_tail(&self) -> String {
-        tail_of(&self.log)
+        files::tail_of(&self.log)
     }
 
     fn children(&self) -> Vec<u32> {
@@ -216,22 +217,4 @@ impl Drop for Worker {
         }
         let _ = self.child.wait();
     }
-}
-
-/// The last lines of a log, without reading more than its end.
-fn tail_of(log: &Path) -> String {
-    use std::io::{Seek, SeekFrom};
-    const MOST: u64 = 16 << 10;
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
-        let mut bytes = Vec::new();
-        file.take(MOST).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
 }

@@ -73,6 +73,25 @@ pub struct Settings {
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,
+    #[serde(default)]
+    pub environment: Environments,
+    /// Requirements files that the sides' environments were made from, where they were named.
+    #[serde(default)]
+    pub requirements: Vec<String>,
+    /// The command that built each side.
+    #[serde(default)]
+    pub build: Option<String>,
+}
+
+/// What the sides' dependencies are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environments {
+    /// Both run in the project's environment.
+    #[default]
+    Shared,
+    /// Each has an environment of what its revision declares.
+    PerRef,
 }
 
 /// Whose benchmarks both sides run.

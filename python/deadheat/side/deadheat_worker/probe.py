@@ -15,9 +15,17 @@ facts = {
     "version_info": list(sys.version_info[:2]),
     "implementation": platform.python_implementation(),
     "prefix": sys.prefix,
+    "extension_suffixes": [],
     "pytest": None,
     "error": None,
 }
+try:
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    facts["extension_suffixes"] = EXTENSION_SUFFIXES
+except ImportError:
+    # Too old, as the version says.
+    pass
 try:
     import pytest
 

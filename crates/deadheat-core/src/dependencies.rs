@@ -1,0 +1,651 @@
+//! What a project declares that it needs, as its files have it: requirements, lock files, metadata. Only names and what is
+//! said of their versions are read; nothing is resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::{Table, Value};
+
+use crate::model::PerSide;
+
+/// A package of which the two revisions say something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DependencyChange {
+    /// Normalized as PEP 503 has it.
+    pub name: String,
+    /// What is said of it; `None` where it is not named.
+    pub said: PerSide<Option<String>>,
+}
+
+impl std::fmt::Display for DependencyChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = |said: &Option<String>| match said.as_deref() {
+            None => "none".to_owned(),
+            Some("") => "any".to_owned(),
+            Some(said) => said.to_owned(),
+        };
+        write!(
+            f,
+            "{} {} → {}",
+            self.name,
+            words(&self.said.base),
+            words(&self.said.head)
+        )
+    }
+}
+
+/// What a file that declares dependencies is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declaration {
+    Pyproject,
+    SetupCfg,
+    SetupPy,
+    /// A `requirements.txt` and what is like it.
+    Requirements,
+    /// TOML with a list of packages: uv, poetry, pdm, PEP 751.
+    TomlLock,
+    PipfileLock,
+    Pipfile,
+}
+
+impl Declaration {
+    /// By a file's name; `None` for other files.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let is_text = name.ends_with(".txt") || name.ends_with(".in");
+        Some(match name {
+            "pyproject.toml" => Declaration::Pyproject,
+            "setup.cfg" => Declaration::SetupCfg,
+            "setup.py" => Declaration::SetupPy,
+            "uv.lock" | "poetry.lock" | "pdm.lock" => Declaration::TomlLock,
+            "Pipfile" => Declaration::Pipfile,
+            "Pipfile.lock" => Declaration::PipfileLock,
+            _ if name.starts_with("pylock.") && name.ends_with(".toml") => Declaration::TomlLock,
+            _ if is_text && (name.contains("requirements") || name.contains("constraints")) => {
+                Declaration::Requirements
+            }
+            _ => return None,
+        })
+    }
+
+    /// What a file of this kind says of which package; `None` where it cannot be read.
+    fn read(self, text: &str) -> Option<Said> {
+        match self {
+            Declaration::Pyproject => Some(of_pyproject(&text.parse().ok()?)),
+            Declaration::SetupCfg => Some(of_setup_cfg(text)),
+            Declaration::SetupPy => Some(of_setup_py(text)),
+            Declaration::Requirements => Some(said_in(text.lines())),
+            Declaration::TomlLock => Some(of_lock(&text.parse().ok()?)),
+            Declaration::Pipfile => {
+                let table: Table = text.parse().ok()?;
+                let mut said = Said::default();
+                for key in ["packages", "dev-packages"] {
+                    add_table(&mut said, table.get(key));
+                }
+                Some(said)
+            }
+            Declaration::PipfileLock => {
+                let value: serde_json::Value = serde_json::from_str(text).ok()?;
+                let mut said = Said::default();
+                for key in ["default", "develop"] {
+                    let packages = value.get(key).and_then(serde_json::Value::as_object);
+                    for (name, package) in packages.into_iter().flatten() {
+                        let version = package.get("version").and_then(serde_json::Value::as_str);
+                        said.add(name, version.unwrap_or_default());
+                    }
+                }
+                Some(said)
+            }
+        }
+    }
+}
+
+/// What differs between two versions of one file, by name. `None` where one of them cannot be read: anything may differ
+/// then.
+pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Option<Vec<DependencyChange>> {
+    let said = PerSide {
+        base: declaration.read(texts.base.unwrap_or_default())?,
+        head: declaration.read(texts.head.unwrap_or_default())?,
+    };
+    let names: BTreeSet<&String> = said.base.0.keys().chain(said.head.0.keys()).collect();
+    let of = |said: &Said, name: &String| {
+        let words = said.0.get(name)?;
+        Some(words.iter().map(String::as_str).collect::<Vec<_>>().join(" or "))
+    };
+    let all = names.into_iter().map(|name| DependencyChange {
+        name: name.clone(),
+        said: PerSide::new(of(&said.base, name), of(&said.head, name)),
+    });
+    Some(
+        all.filter(|change| change.said.base != change.said.head)
+            .collect(),
+    )
+}
+
+/// What is said of each package.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said(BTreeMap<String, BTreeSet<String>>);
+
+impl Said {
+    fn add(&mut self, name: &str, said: &str) {
+        self.0
+            .entry(normalize(name))
+            .or_default()
+            .insert(said.trim().to_owned());
+    }
+
+    /// A requirement as PEP 508 has it, whatever follows it in its line.
+    fn add_requirement(&mut self, text: &str) {
+        if let Some((name, said)) = requirement(text) {
+            self.add(name, said);
+        }
+    }
+
+    fn add_requirements(&mut self, list: Option<&Value>) {
+        for text in list
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            self.add_requirement(text);
+        }
+    }
+}
+
+/// A name as PEP 503 compares it.
+pub fn normalize(name: &str) -> String {
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+/// The name of a requirement, and the rest without comments and hashes.
+fn requirement(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim();
+    let end = text
+        .find(|character: char| !(character.is_ascii_alphanumeric() || "-_.".contains(character)))
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric());
+    let rest = rest.split(" #").next().unwrap_or_default();
+    let rest = rest.split(" --").next().unwrap_or_default();
+    let rest = rest.trim().trim_end_matches('\\').trim();
+    let continues = rest.is_empty() || rest.starts_with(['=', '<', '>', '~', '!', '[', ';', '@', '(']);
+    (is_name && continues).then_some((name, rest))
+}
+
+fn said_in<'a>(lines: impl Iterator<Item = &'a str>) -> Said {
+    let mut said = Said::default();
+    for line in lines {
+        said.add_requirement(line);
+    }
+    said
+}
+
+fn of_pyproject(table: &Table) -> Said {
+    let mut said = Said::default();
+    let get = |keys: &[&str]| {
+        let mut value = table.get(keys[0])?;
+        for key in &keys[1..] {
+            value = value.get(key)?;
+        }
+        Some(value)
+    };
+    let lists_of = |said: &mut Said, keys: &[&str]| {
+        for (_, list) in get(keys).and_then(Value::as_table).into_iter().flatten() {
+            said.add_requirements(Some(list));
+        }
+    };
+    said.add_requirements(get(&["project", "dependencies"]));
+    lists_of(&mut said, &["project", "optional-dependencies"]);
+    lists_of(&mut said, &["dependency-groups"]);
+    lists_of(&mut said, &["tool", "pdm", "dev-dependencies"]);
+    said.add_requirements(get(&["tool", "uv", "dev-dependencies"]));
+    for (_, environment) in get(&["tool", "hatch", "envs"])
+        .and_then(Value::as_table)
+        .into_iter()
+        .flatten()
+    {
+        for key in ["dependencies", "extra-dependencies"] {
+            said.add_requirements(environment.get(key));
+        }
+    }
+    for key in ["dependencies", "dev-dependencies"] {
+        add_table(&mut said, get(&["tool", "poetry", key]));
+    }
+    for (_, group) in get(&["tool", "poetry", "group"])
+        .and_then(Value::as_table)
+        .into_iter()
+        .flatten()
+    {
+        add_table(&mut said, group.get("dependencies"));
+    }
+    said
+}
+
+/// `name = "version"`, or `name = { version = "…", … }`.
+fn add_table(said: &mut Said, table: Option<&Value>) {
+    for (name, value) in table.and_then(Value::as_table).into_iter().flatten() {
+        match value {
+            Value::String(version) => said.add(name, version),
+            other => said.add(name, &other.to_string()),
+        }
+    }
+}
+
+fn of_lock(table: &Table) -> Said {
+    let mut said = Said::default();
+    let packages = table.get("package").or_else(|| table.get("packages"));
+    for package in packages.and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| package.get(key).and_then(Value::as_str);
+        // What has no version is the project itself, or lies in its own repository.
+        if let (Some(name), Some(version)) = (text("name"), text("version")) {
+            said.add(name, version);
+        }
+    }
+    said
+}
+
+fn of_setup_cfg(text: &str) -> Said {
+    let mut said = Said::default();
+    let (mut section, mut is_list) = ("", false);
+    for line in text.lines() {
+        let trimmed = line.trim();
+        if trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            (section, is_list) = (name, false);
+        } else if line.starts_with(char::is_whitespace) {
+            if is_list {
+                said.add_requirement(trimmed);
+            }
+        } else if let Some((key, value)) = trimmed.split_once('=') {
+            is_list = match section {
+                "options" => key.trim().ends_with("_requires") || key.trim() == "install_requires",
+                "options.extras_require" => true,
+                _ => false,
+            };
+            if is_list {
+                said.add_requirement(value);
+            }
+        }
+    }
+    said
+}
+
+/// The texts in the lists that `setup()` calls `…_requires`, as far as they are written out.
+fn of_setup_py(text: &str) -> Said {
+    let mut said = Said::default();
+    let mut rest = text;
+    while let Some(at) = rest.find("_require") {
+        rest = &rest[at + "_require".len()..];
+        let Some(open) = rest.find(['[', '{', '(', '\n']) else {
+            break;
+        };
+        let mut depth = 0;
+        let mut quoted: Option<(char, usize)> = None;
+        for (place, character) in rest[open..].char_indices() {
+            match (quoted, character) {
+                (Some((quote, from)), _) if character == quote => {
+                    said.add_requirement(&rest[open + from..open + place]);
+                    quoted = None;
+                }
+                (Some(_), _) => {}
+                (None, '"' | '\'') => quoted = Some((character, place + 1)),
+                (None, '[' | '{' | '(') => depth += 1,
+                (None, ']' | '}' | ')') => depth -= 1,
+                _ => {}
+            }
+            if depth <= 0 && quoted.is_none() {
+                break;
+            }
+        }
+    }
+    said
+}
+
+/// Exact versions of all packages of a lock file that come from a package index, for installers that do not read it: a
+/// requirements file to be used as constraints. Packages with several versions (for several systems) are left open.
+pub fn constraints(declaration: Declaration, text: &str) -> Option<String> {
+    let said = declaration.read(text)?;
+    let mut lines = String::new();
+    for (name, versions) in &said.0 {
+        let mut versions = versions.iter();
+        if let (Some(version), None) = (versions.next(), versions.next()) {
+            let version = version.trim_start_matches("==");
+            if !version.is_empty() {
+                lines.push_str(&format!("{name}=={version}\n"));
+            }
+        }
+    }
+    Some(lines)
+}
+
+/// What is installed for working on a project: its dependencies, and the groups and extras that are called as such groups
+/// usually are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Requirements as PEP 508 has them.
+    pub requirements: Vec<String>,
+    /// Whether all that the project needs to run is among them; otherwise its build back end has to be asked.
+    pub is_static: bool,
+    /// The groups and extras that they come from, by the names that the file gives them.
+    pub groups: Vec<String>,
+    pub extras: Vec<String>,
+}
+
+/// Groups and extras of these names hold what benchmarks need.
+const WORKING_GROUPS: [&str; 12] = [
+    "dev",
+    "test",
+    "tests",
+    "testing",
+    "bench",
+    "benches",
+    "benchmark",
+    "benchmarks",
+    "benchmarking",
+    "codspeed",
+    "perf",
+    "performance",
+];
+
+fn is_working_group(name: &str) -> bool {
+    WORKING_GROUPS.contains(&normalize(name).as_str())
+}
+
+/// What a `pyproject.toml` declares; an empty table declares nothing.
+pub fn declared(pyproject: &Table) -> Declared {
+    let mut declared = Declared::default();
+    let project = pyproject.get("project");
+    let texts = |list: Option<&Value>| -> Vec<String> {
+        let items = list.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let is_dynamic = |key: &str| {
+        let dynamic = texts(project.and_then(|project| project.get("dynamic")));
+        dynamic.iter().any(|item| item == key)
+    };
+    if let Some(project) = project {
+        declared.requirements = texts(project.get("dependencies"));
+        declared.is_static = !is_dynamic("dependencies");
+        for (name, list) in table_of(project.get("optional-dependencies")) {
+            if is_working_group(name) {
+                declared.requirements.extend(texts(Some(list)));
+                declared.extras.push(name.clone());
+            }
+        }
+    }
+    let groups = pyproject.get("dependency-groups");
+    for (name, _) in table_of(groups) {
+        if is_working_group(name) {
+            add_group(groups, name, &mut declared.requirements, &mut BTreeSet::new());
+            declared.groups.push(name.clone());
+        }
+    }
+    let tool = |name: &str| pyproject.get("tool").and_then(|tool| tool.get(name));
+    for (_, list) in table_of(tool("pdm").and_then(|pdm| pdm.get("dev-dependencies"))) {
+        declared.requirements.extend(texts(Some(list)));
+    }
+    declared
+        .requirements
+        .extend(texts(tool("uv").and_then(|uv| uv.get("dev-dependencies"))));
+    if let Some(poetry) = tool("poetry") {
+        if project.is_none() {
+            declared.is_static = true;
+            declared
+                .requirements
+                .extend(of_poetry(poetry.get("dependencies")));
+        }
+        declared
+            .requirements
+            .extend(of_poetry(poetry.get("dev-dependencies")));
+        for (name, group) in table_of(poetry.get("group")) {
+            if is_working_group(name) {
+                declared.requirements.extend(of_poetry(group.get("dependencies")));
+            }
+        }
+    }
+    declared.requirements.sort();
+    declared.requirements.dedup();
+    declared
+}
+
+fn table_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    value.and_then(Value::as_table).into_iter().flatten()
+}
+
+/// A group of PEP 735 with those that it includes.
+fn add_group(groups: Option<&Value>, name: &str, into: &mut Vec<String>, seen: &mut BTreeSet<String>) {
+    if !seen.insert(normalize(name)) {
+        return;
+    }
+    let found = table_of(groups).find(|(group, _)| normalize(group) == normalize(name));
+    for item in found.and_then(|(_, list)| list.as_array()).into_iter().flatten() {
+        match item {
+            Value::String(text) => into.push(text.clone()),
+            other => {
+                if let Some(included) = other.get("include-group").and_then(Value::as_str) {
+                    add_group(groups, included, into, seen);
+                }
+            }
+        }
+    }
+}
+
+/// Poetry's own dependencies as PEP 508 has them. `^1.2` and `~1.2` become ranges; what lies in a folder of the
+/// repository is left out.
+fn of_poetry(table: Option<&Value>) -> Vec<String> {
+    let mut requirements = Vec::new();
+    for (name, value) in table_of(table) {
+        if name == "python" {
+            continue;
+        }
+        // Several, for several systems: the first stands for all.
+        let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let is_optional = value.get("optional").and_then(Value::as_bool) == Some(true);
+        if is_optional || text("path").is_some() {
+            continue;
+        }
+        let extras: Vec<&str> = value
+            .get("extras")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let extras = match extras.is_empty() {
+            true => String::new(),
+            false => format!("[{}]", extras.join(",")),
+        };
+        if let Some(url) = text("git") {
+            let revision = text("rev").or_else(|| text("tag")).or_else(|| text("branch"));
+            let revision = revision
+                .map(|revision| format!("@{revision}"))
+                .unwrap_or_default();
+            requirements.push(format!("{name}{extras} @ git+{url}{revision}"));
+            continue;
+        }
+        let version = value.as_str().or_else(|| text("version")).unwrap_or("*");
+        let ranges: Vec<String> = version.split(',').map(poetry_range).collect();
+        let range = ranges.into_iter().filter(|range| !range.is_empty());
+        let range = range.collect::<Vec<_>>().join(",");
+        let marker = text("markers")
+            .map(|marker| format!(" ; {marker}"))
+            .unwrap_or_default();
+        requirements.push(format!("{name}{extras}{range}{marker}"));
+    }
+    requirements
+}
+
+/// `^1.2.3` allows what leaves the first number that is not zero as it is; `~1.2` the last but one.
+fn poetry_range(text: &str) -> String {
+    let text = text.trim();
+    let above = |version: &str, at: usize| {
+        let numbers: Vec<u64> = version.split('.').map_while(|part| part.parse().ok()).collect();
+        let mut upper: Vec<u64> = numbers.iter().copied().take(at + 1).collect();
+        if let Some(last) = upper.last_mut() {
+            *last += 1;
+        }
+        let upper: Vec<String> = upper.iter().map(u64::to_string).collect();
+        format!(">={version},<{}", upper.join("."))
+    };
+    if let Some(version) = text.strip_prefix('^') {
+        let parts = version.split('.').count();
+        let first = version.split('.').position(|part| part != "0");
+        above(version, first.unwrap_or(parts - 1))
+    } else if let Some(version) = text.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
+        above(version, usize::from(version.contains('.')))
+    } else if text == "*" || text.contains("||") {
+        String::new()
+    } else if text.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("=={text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(name: &str, base: &str, head: &str) -> Vec<String> {
+        let declaration = Declaration::of_file(name).unwrap();
+        let found = differences(declaration, PerSide::new(Some(base), Some(head))).unwrap();
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn files_that_declare_dependencies_are_known_by_their_names() {
+        for name in [
+            "requirements-dev.txt",
+            "test_requirements.txt",
+            "requirements.in",
+            "pylock.toml",
+            "pylock.dev.toml",
+        ] {
+            assert!(Declaration::of_file(name).is_some(), "{name}");
+        }
+        for name in ["README.txt", "tox.ini", "requirements.md", "lock.toml"] {
+            assert_eq!(Declaration::of_file(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn requirements_are_compared_by_name() {
+        let base = "# all\nNumPy==1.26.4 \\\n    --hash=sha256:abc\nattrs>=20 ; python_version < '3.12'\n-r more.txt\nsix\n";
+        let head = "numpy==2.0\nattrs>=20 ; python_version < '3.12'  # why\nrich[all]>=13\n-e .\n";
+        assert_eq!(
+            changes("requirements.txt", base, head),
+            [
+                "numpy ==1.26.4 → ==2.0",
+                "rich none → [all]>=13",
+                "six any → none"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pyproject_that_only_formats_itself_declares_the_same() {
+        let base = "[project]\nname='a'\nversion='1'\ndependencies=['attrs>=1']\n[tool.poetry.dependencies]\npython='^3.9'\n";
+        let head = "[project]\nversion='2'\nname = 'a'\ndependencies = [\n 'attrs>=1',\n]\n[tool.poetry.dependencies]\npython='^3.9'\n";
+        assert_eq!(changes("pyproject.toml", base, head), Vec::<String>::new());
+        let head = "[project]\ndependencies=['attrs>=2']\n[dependency-groups]\ntest=['pytest', {include-group='x'}]\n\
+                    [tool.poetry.group.dev.dependencies]\nmypy={version='^1', optional=true}\n";
+        let found = changes("pyproject.toml", base, head);
+        assert_eq!(found[0], "attrs >=1 → >=2");
+        assert!(found[1].starts_with("mypy none → {"));
+        assert_eq!(found[2..], ["pytest none → any", "python ^3.9 → none"]);
+    }
+
+    #[test]
+    fn lock_files_are_compared_by_version() {
+        let lock = |version: &str| {
+            format!(
+                "version = 1\n[[package]]\nname = 'me'\nsource = {{ editable = '.' }}\n[[package]]\nname = 'attrs'\nversion = '{version}'\n"
+            )
+        };
+        assert_eq!(
+            changes("uv.lock", &lock("23.1"), &lock("24.2")),
+            ["attrs 23.1 → 24.2"]
+        );
+        let pipfile =
+            |version: &str| format!("{{\"default\": {{\"attrs\": {{\"version\": \"=={version}\"}}}}}}");
+        assert_eq!(
+            changes("Pipfile.lock", &pipfile("23.1"), &pipfile("24.2")),
+            ["attrs ==23.1 → ==24.2"]
+        );
+        assert_eq!(
+            differences(Declaration::TomlLock, PerSide::new(Some("= broken"), Some(""))),
+            None
+        );
+        assert_eq!(
+            constraints(Declaration::TomlLock, &lock("23.1")).unwrap(),
+            "attrs==23.1\n"
+        );
+        assert_eq!(
+            constraints(Declaration::PipfileLock, &pipfile("23.1")).unwrap(),
+            "attrs==23.1\n"
+        );
+    }
+
+    #[test]
+    fn setup_files_are_read_where_they_are_written_out() {
+        let cfg = |pin: &str| {
+            format!(
+                "[metadata]\nname = a==1\n[options]\ninstall_requires =\n    attrs{pin}\n    # six\n[options.extras_require]\ntest = pytest\n"
+            )
+        };
+        assert_eq!(
+            changes("setup.cfg", &cfg(">=1"), &cfg(">=2")),
+            ["attrs >=1 → >=2"]
+        );
+        let py = |pin: &str| {
+            format!(
+                "from setuptools import setup\nextras_require = {{'test': [\"pytest\"]}}\nsetup(name='x==1', install_requires=['attrs{pin}', 'six'],\n    python_requires='>=3', version='{pin}')\n"
+            )
+        };
+        assert_eq!(changes("setup.py", &py(">=1"), &py(">=2")), ["attrs >=1 → >=2"]);
+    }
+
+    #[test]
+    fn what_working_on_a_project_takes() {
+        let table: Table = "[project]\ndependencies=['attrs']\n[project.optional-dependencies]\ntest=['pytest']\ndocs=['sphinx']\n\
+            [dependency-groups]\nbench=['rich', {include-group='common'}]\ncommon=['six']\n"
+            .parse()
+            .unwrap();
+        let found = declared(&table);
+        assert_eq!(found.requirements, ["attrs", "pytest", "rich", "six"]);
+        assert!(found.is_static);
+        assert_eq!(
+            (found.extras, found.groups),
+            (vec!["test".to_owned()], vec!["bench".to_owned()])
+        );
+        let dynamic: Table = "[project]\ndynamic=['dependencies']\n".parse().unwrap();
+        assert!(!declared(&dynamic).is_static);
+        assert!(!declared(&Table::new()).is_static);
+    }
+
+    #[test]
+    fn poetrys_ranges_become_those_of_pep_508() {
+        let table: Table = "[tool.poetry.dependencies]\npython='^3.9'\na='^1.2.3'\nb='^0.2.3'\nc='~1.4'\nd='*'\ne='1.0'\n\
+            f={version='>=2,<3', extras=['x'], markers=\"sys_platform == 'linux'\"}\ng={git='https://host/g', tag='v1'}\n\
+            h={path='../h'}\ni={version='1', optional=true}\n[tool.poetry.group.test.dependencies]\npytest='^8'\n"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            declared(&table).requirements,
+            [
+                "a>=1.2.3,<2",
+                "b>=0.2.3,<0.3",
+                "c>=1.4,<1.5",
+                "d",
+                "e==1.0",
+                "f[x]>=2,<3 ; sys_platform == 'linux'",
+                "g @ git+https://host/g@v1",
+                "pytest>=8,<9"
+            ]
+        );
+    }
+}

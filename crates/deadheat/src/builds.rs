@@ -1,0 +1,249 @@
+//! `--build`: the user's command, run in each worktree before anything is measured. What it leaves there is kept, so that the
+//! same revision is built once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use deadheat_core::model::Side;
+
+use crate::cache::{self, Entry, Kind};
+use crate::command::{self, Limits};
+use crate::failure::Failure;
+use crate::files;
+use crate::git::Git;
+use crate::interpreter::Interpreter;
+
+/// What one side's build is made from, beside its worktree.
+pub(crate) struct Build<'a> {
+    pub(crate) side: Side,
+    pub(crate) command: &'a str,
+    pub(crate) worktree: &'a Path,
+    /// The project's folder in it, where the command runs.
+    pub(crate) folder: PathBuf,
+    /// Tells what the worktree holds: the commit's tree, and all that was laid over it.
+    pub(crate) content: String,
+    pub(crate) interpreter: &'a Interpreter,
+    /// The interpreter's packages: a build may use any of them.
+    pub(crate) installed: &'a BTreeMap<String, String>,
+    pub(crate) variables: &'a BTreeMap<OsString, OsString>,
+    /// A folder to be made, for what the build installs.
+    pub(crate) layer: PathBuf,
+    /// The script that makes it.
+    pub(crate) layer_script: PathBuf,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    Now,
+    /// By an earlier run.
+    Before,
+}
+
+/// Variables that compilers follow.
+const FOLLOWED: [&str; 8] = [
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+];
+const PRODUCTS: &str = "products";
+const LOG: &str = "output.log";
+
+impl Build<'_> {
+    fn key(&self) -> String {
+        let Interpreter { path, version, .. } = self.interpreter;
+        let mut parts: Vec<String> = vec![
+            env!("CARGO_PKG_VERSION").to_owned(),
+            self.command.to_owned(),
+            self.content.clone(),
+            path.display().to_string(),
+            version.clone(),
+            std::env::consts::ARCH.to_owned(),
+        ];
+        parts.extend(
+            self.installed
+                .iter()
+                .map(|(name, version)| format!("{name} {version}")),
+        );
+        for name in FOLLOWED {
+            let value = self
+                .variables
+                .get(&OsString::from(name))
+                .cloned()
+                .unwrap_or_default();
+            parts.push(value.to_string_lossy().into_owned());
+        }
+        cache::key(parts)
+    }
+
+    /// Has the worktree hold what the build makes.
+    pub(crate) fn make(&self, git: &Git, limits: &Limits) -> anyhow::Result<Made> {
+        let entry = Entry::use_or_make(Kind::Builds, &self.key(), &limits.interrupt)?;
+        let kept = entry.folder().join(PRODUCTS);
+        if entry.is_ready() {
+            self.put_back(&kept)?;
+            return Ok(Made::Before);
+        }
+        entry.empty()?;
+        let here = Git::at(self.worktree, git);
+        let before = self.state(&here)?;
+        let log = entry.folder().join(LOG);
+        let status = command::run(&mut self.prepared(&log, limits)?, &log, limits)?;
+        if !status.success() {
+            return Err(Failure::nothing_measured(format!(
+                "--build failed on {} ({status}): {}\nThe end of what it printed:\n\n{}",
+                self.side,
+                self.command,
+                files::tail_of(&log)
+            ))
+            .hint(format!(
+                "it ran in a fresh checkout of that revision, with {} first on the PATH; all of its output: {}",
+                self.layer.join("bin/python").display(),
+                log.display()
+            ))
+            .into());
+        }
+        let after = self.state(&here)?;
+        fs::create_dir_all(&kept)?;
+        for (path, stamp) in &after {
+            if before.get(path) != Some(stamp) && !is_scrap(self.worktree, path) {
+                let to = kept.join(path);
+                fs::create_dir_all(to.parent().unwrap_or(&kept))?;
+                files::copy(&self.worktree.join(path), &to)?;
+            }
+        }
+        entry.set_ready()?;
+        Ok(Made::Now)
+    }
+
+    /// The command, with an environment of its own above the project's: what it installs changes nothing of the user's.
+    fn prepared(&self, log: &Path, limits: &Limits) -> anyhow::Result<Command> {
+        let python = &self.interpreter.path;
+        let mut layering = Command::new(python);
+        layering.arg(&self.layer_script).arg(&self.layer);
+        if !command::run(&mut layering, log, limits)?.success() {
+            return Err(Failure::nothing_measured(format!(
+                "{} cannot make a virtual environment for the build on {}:\n\n{}",
+                python.display(),
+                self.side,
+                files::tail_of(log)
+            ))
+            .hint("does it have the module venv? Debian's is in the package python3-venv")
+            .into());
+        }
+        let mut path = vec![self.layer.join("bin")];
+        path.extend(python.parent().map(Path::to_owned));
+        let inherited = self
+            .variables
+            .get(&OsString::from("PATH"))
+            .cloned()
+            .unwrap_or_default();
+        path.extend(std::env::split_paths(&inherited));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", self.command])
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(self.variables)
+            .env("VIRTUAL_ENV", &self.layer)
+            .env(
+                "PATH",
+                std::env::join_paths(path).context("the PATH cannot be extended")?,
+            );
+        Ok(command)
+    }
+
+    /// Everything in the worktree that its commit does not have, each with what changes when it is written.
+    fn state(&self, here: &Git) -> anyhow::Result<BTreeMap<String, Stamp>> {
+        let paths = here.all_but_committed()?;
+        let stamps = paths.into_iter().filter_map(|path| {
+            let metadata = fs::symlink_metadata(self.worktree.join(&path)).ok()?;
+            let is_file = metadata.is_file() || metadata.is_symlink();
+            is_file.then(|| {
+                let stamp = (
+                    metadata.mtime(),
+                    metadata.mtime_nsec(),
+                    metadata.len(),
+                    metadata.ino(),
+                );
+                (path, stamp)
+            })
+        });
+        Ok(stamps.collect())
+    }
+
+    fn put_back(&self, kept: &Path) -> anyhow::Result<()> {
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(kept.join(&folder))? {
+                let entry = entry?;
+                let path = crate::project::join(&folder, &entry.file_name().to_string_lossy());
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else {
+                    files::replace(kept, self.worktree, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of a file: when it was written last, its length, and which one it is.
+type Stamp = (i64, i64, u64, u64);
+
+/// What a build leaves for the next build, and nobody imports.
+fn is_scrap(worktree: &Path, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_object = path.ends_with(".o") || path.ends_with(".obj") || path.ends_with(".pyc");
+    let mut folder = worktree.to_owned();
+    is_object
+        || parts
+            .iter()
+            .any(|part| part.starts_with("temp.") || *part == ".git" || *part == "node_modules")
+        || parts[..parts.len() - 1].iter().any(|part| {
+            folder.push(part);
+            // cargo's `target`, for one.
+            folder.join("CACHEDIR.TAG").exists()
+        })
+}
+
+/// Tells what was laid over a worktree: paths with their bytes, folders with all that they hold.
+pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> String {
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut left: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+    while let Some(path) = left.pop() {
+        let whole = worktree.join(&path);
+        let bytes = match fs::symlink_metadata(&whole) {
+            Ok(metadata) if metadata.is_dir() => {
+                let mut inner: Vec<PathBuf> = fs::read_dir(&whole)
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .map(|entry| path.join(entry.file_name()))
+                    .collect();
+                inner.sort();
+                left.extend(inner);
+                continue;
+            }
+            Ok(metadata) if metadata.is_symlink() => fs::read_link(&whole)
+                .map(|target| target.into_os_string().into_encoded_bytes())
+                .unwrap_or_default(),
+            Ok(_) => fs::read(&whole).unwrap_or_default(),
+            Err(_) => b"removed".to_vec(),
+        };
+        parts.push(path.into_os_string().into_encoded_bytes());
+        parts.push(bytes);
+    }
+    cache::key(parts)
+}

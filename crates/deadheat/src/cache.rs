@@ -1,0 +1,180 @@
+//! What is kept between runs in the user's cache folder: environments, builds, submodules. Each entry is found by what it
+//! was made from, made by one run at a time, and removed by `deadheat clean` unless a run uses it.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::workspace::cache_folder;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Environments,
+    Builds,
+    Submodules,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Environments, Kind::Builds, Kind::Submodules];
+
+    fn folder(self) -> &'static str {
+        match self {
+            Kind::Environments => "environments",
+            Kind::Builds => "builds",
+            Kind::Submodules => "submodules",
+        }
+    }
+}
+
+/// A name for what is made from `parts`, in this order.
+pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        let part = part.as_ref();
+        // With its length, so that no two lists of parts are the same bytes.
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let digest = hasher.finalize();
+    digest[..10].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One entry, held for as long as this lives. Until it is ready nobody else can have it; then others can use it, too.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    folder: PathBuf,
+    lock: File,
+}
+
+/// Written last, when an entry is whole.
+const READY_FILE: &str = "ready";
+/// How often a wait for another run looks again.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Entry {
+    /// An entry that nobody else has, ready or not.
+    pub(crate) fn open(kind: Kind, key: &str) -> Result<Self, Failure> {
+        let entry = Self::find(kind, key)?;
+        flock(&entry.lock, FlockOperation::LockExclusive)
+            .map_err(|error| cannot_use(&entry.folder, error.into()))?;
+        entry.make_folder()?;
+        Ok(entry)
+    }
+
+    /// An entry that is ready and stays for as long as this lives; otherwise one that nobody else has, to be made ready.
+    /// Waits while another run makes it.
+    pub(crate) fn use_or_make(kind: Kind, key: &str, interrupt: &Interrupt) -> Result<Self, Failure> {
+        loop {
+            let entry = Self::find(kind, key)?;
+            if flock(&entry.lock, FlockOperation::NonBlockingLockShared).is_ok() && entry.is_ready() {
+                return Ok(entry);
+            }
+            // Another one may make it ready, or remove its folder, between the two locks.
+            if flock(&entry.lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                if entry.is_ready() {
+                    continue;
+                }
+                entry.make_folder()?;
+                return Ok(entry);
+            }
+            if interrupt.is_asked() {
+                return Err(Failure::stopped());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn find(kind: Kind, key: &str) -> Result<Self, Failure> {
+        let all = cache_folder()?.join(kind.folder());
+        fs::create_dir_all(&all).map_err(|error| cannot_use(&all, error))?;
+        let all = fs::canonicalize(&all).map_err(|error| cannot_use(&all, error))?;
+        // Beside the folder, so that it stays when the folder is made anew.
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(all.join(format!("{key}.lock")))
+            .map_err(|error| cannot_use(&all, error))?;
+        Ok(Entry {
+            folder: all.join(key),
+            lock,
+        })
+    }
+
+    fn make_folder(&self) -> Result<(), Failure> {
+        fs::create_dir_all(&self.folder).map_err(|error| cannot_use(&self.folder, error))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.folder.join(READY_FILE).exists()
+    }
+
+    /// Throws away what an earlier try left.
+    pub(crate) fn empty(&self) -> Result<(), Failure> {
+        fs::remove_dir_all(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
+        self.make_folder()
+    }
+
+    /// It is whole: from now on others can use it.
+    pub(crate) fn set_ready(&self) -> Result<(), Failure> {
+        let problem = |error| cannot_use(&self.folder, error);
+        File::create(self.folder.join(READY_FILE)).map_err(problem)?;
+        flock(&self.lock, FlockOperation::LockShared).map_err(|error| problem(error.into()))
+    }
+}
+
+fn cannot_use(folder: &Path, error: std::io::Error) -> Failure {
+    Failure::tool(format!(
+        "cannot use the cache folder {}: {error}",
+        folder.display()
+    ))
+    .hint("make it writable, or set XDG_CACHE_HOME to a folder that is")
+}
+
+/// Removes all entries that no run uses, and returns their folders.
+pub(crate) fn clear() -> Result<Vec<PathBuf>, Failure> {
+    let mut removed = Vec::new();
+    for kind in Kind::ALL {
+        let all = cache_folder()?.join(kind.folder());
+        let Ok(entries) = fs::read_dir(&all) else {
+            continue;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_none_or(|extension| extension != "lock") {
+                continue;
+            }
+            let Ok(lock) = File::open(&path) else { continue };
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            let folder = path.with_extension("");
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(|error| cannot_use(&folder, error))?;
+                removed.push(folder);
+            }
+            // The lock file stays: one who waits for it would hold a lock that nobody else sees.
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn keys_tell_lists_of_parts_apart() {
+        assert_eq!(key(["a", "b"]), key(["a", "b"]));
+        assert_ne!(key(["a", "b"]), key(["ab", ""]));
+        assert_ne!(key(["a", "b"]), key(["b", "a"]));
+        assert_eq!(key(["a"]).len(), 20);
+    }
+}

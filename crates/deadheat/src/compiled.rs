@@ -1,0 +1,319 @@
+//! The compiled part of a project: what it is made from, how it would be built, and whether binaries of the working tree
+//! can stand for both sides.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use deadheat_core::model::{PerSide, Side};
+use toml::{Table, Value};
+
+use crate::git::{Git, Untracked};
+use crate::interpreter::Interpreter;
+use crate::project::{Files, Project, file_name, is_inside, join, parent};
+
+const SOURCES: [&str; 22] = [
+    "pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "c++", "h", "hh", "hpp", "hxx", "rs", "f", "for", "f90",
+    "f95", "go", "zig", "cu", "S", "asm",
+];
+/// Files that say how it is built, wherever they lie.
+const RECIPES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "meson.build",
+    "meson.options",
+    "meson_options.txt",
+    "CMakeLists.txt",
+];
+/// What a `setup.py` says that builds extension modules.
+const IN_SETUP_PY: [&str; 8] = [
+    "ext_modules",
+    "Extension(",
+    "cythonize(",
+    "cffi_modules",
+    "rust_extensions",
+    "RustExtension(",
+    "mypycify(",
+    "build_ext",
+];
+
+/// Whether a file is compiled, by its name.
+pub(crate) fn is_source(path: &str) -> bool {
+    let extension = file_name(path).rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|extension| SOURCES.contains(&extension))
+}
+
+/// Sources of a compiled part often lie beside the package: `src/lib.rs`, `ext/fast.c`.
+pub(crate) fn is_near_code(project: &Project, path: &str) -> bool {
+    let not_code = [&project.tests_root, &project.benchmarks_root];
+    is_inside(path, &project.folder) && !not_code.into_iter().flatten().any(|root| is_inside(path, root))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BuildSystem {
+    Maturin,
+    SetupPy,
+    /// Whatever pip can build.
+    Pip,
+}
+
+/// A project that has a compiled part at either ref.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    system: BuildSystem,
+    /// What it is made from, at either ref: sources, and files that say how.
+    sources: Vec<String>,
+    /// Those that differ between the sides.
+    pub(crate) differing: Vec<String>,
+    /// Where a build has to put it to be imported.
+    import_folder: String,
+}
+
+impl Compiled {
+    /// `None`: nothing of the project is compiled, as far as its files say.
+    pub(crate) fn find(project: &Project, files: &Files, checkouts: PerSide<&Path>) -> Option<Self> {
+        let read = |side: Side, name: &str| {
+            fs::read_to_string(checkouts.get(side).join(join(&project.folder, name))).unwrap_or_default()
+        };
+        let is_near = |path: &&str| project.is_code(path) || is_near_code(project, path);
+        let mut sources: Vec<String> = files
+            .below("")
+            .filter(|path| is_source(path) || RECIPES.contains(&file_name(path)))
+            .filter(is_near)
+            .map(str::to_owned)
+            .collect();
+        let has_sources = sources.iter().any(|path| is_source(path));
+        let tables = PerSide::new(Side::Base, Side::Head).map(|side| {
+            let table: Table = read(side, "pyproject.toml").parse().unwrap_or_default();
+            table
+        });
+        let of_side = |side: Side| build_system(tables.get(side), &read(side, "setup.py"), has_sources);
+        let system = of_side(Side::Head).or_else(|| of_side(Side::Base))?;
+        if system == BuildSystem::SetupPy {
+            sources.push(join(&project.folder, "setup.py"));
+        }
+        let mut differing: Vec<String> = sources
+            .iter()
+            .filter(|path| bytes(checkouts.base, path) != bytes(checkouts.head, path))
+            .cloned()
+            .collect();
+        if tables.as_ref().map(build_tables).base != tables.as_ref().map(build_tables).head {
+            differing.push(join(&project.folder, "pyproject.toml"));
+        }
+        Some(Compiled {
+            system,
+            sources,
+            differing,
+            import_folder: project.import_folders.first().cloned().unwrap_or_default(),
+        })
+    }
+
+    /// A command that would build it where it is imported from.
+    pub(crate) fn command(&self, project: &Project) -> String {
+        match self.system {
+            BuildSystem::Maturin => "maturin develop --release".to_owned(),
+            BuildSystem::SetupPy => "python setup.py build_ext --inplace".to_owned(),
+            BuildSystem::Pip => {
+                let folder = self.import_folder.strip_prefix(&project.folder);
+                let folder = folder.unwrap_or_default().trim_start_matches('/');
+                let folder = if folder.is_empty() { "." } else { folder };
+                format!("pip install --no-deps --upgrade --target {folder} .")
+            }
+        }
+    }
+
+    /// The extension modules of the working tree that are what a build of either side would give, or why there are none.
+    pub(crate) fn binaries_of_working_tree(
+        &self,
+        git: &Git,
+        project: &Project,
+        interpreter: &Interpreter,
+        checkout: &Path,
+    ) -> anyhow::Result<Binaries> {
+        let top = git.top();
+        let mut paths = BTreeSet::new();
+        for kind in [Untracked::Ignored, Untracked::NotIgnored] {
+            paths.extend(git.untracked_paths(kind, &project.module_roots)?);
+        }
+        // Modules of their own, beside the packages.
+        for folder in &project.import_folders {
+            for entry in fs::read_dir(top.join(folder)).into_iter().flatten().flatten() {
+                paths.insert(join(folder, &entry.file_name().to_string_lossy()));
+            }
+        }
+        paths.retain(|path| is_binary(path) && !checkout.join(path).exists());
+        let mut binaries = Binaries::default();
+        if paths.is_empty() {
+            return Ok(binaries);
+        }
+        let other = self
+            .sources
+            .iter()
+            .find(|path| bytes(top, path) != bytes(checkout, path));
+        if let Some(source) = other {
+            binaries.refused = Some(format!(
+                "those of your working tree were not built from these sources: `{source}` is another there"
+            ));
+            return Ok(binaries);
+        }
+        let newest = self
+            .sources
+            .iter()
+            .filter_map(|path| Some((modified(&top.join(path))?, path)))
+            .max();
+        for path in paths {
+            let stem = file_name(&path).split('.').next().unwrap_or_default();
+            let module = join(parent(&path), &format!("{stem}.py"));
+            let suffix = &file_name(&path)[stem.len()..];
+            let refused = if !interpreter.extension_suffixes.iter().any(|known| known == suffix) {
+                Some(format!(
+                    "`{path}` of your working tree is for another Python than {}",
+                    interpreter.version
+                ))
+            } else if checkout.join(module).exists() || stem.ends_with("__mypyc") {
+                Some(format!(
+                    "`{path}` of your working tree is compiled from Python code"
+                ))
+            } else if let (Some(built), Some((changed, source))) = (modified(&top.join(&path)), newest)
+                && built < changed
+            {
+                Some(format!("`{path}` of your working tree is older than `{source}`"))
+            } else {
+                None
+            };
+            match refused {
+                Some(why) => binaries.refused = Some(why),
+                None => binaries.usable.push(path),
+            }
+        }
+        Ok(binaries)
+    }
+}
+
+/// Extension modules of the working tree.
+#[derive(Debug, Default)]
+pub(crate) struct Binaries {
+    pub(crate) usable: Vec<String>,
+    /// Why others are not.
+    pub(crate) refused: Option<String>,
+}
+
+/// Whether a checkout holds any extension module where the project's code is imported from.
+pub(crate) fn holds_binaries(project: &Project, checkout: &Path) -> bool {
+    fn holds(folder: &Path, depth: usize) -> bool {
+        fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            is_binary(&name)
+                || (depth > 0
+                    && name != ".git"
+                    && entry.file_type().is_ok_and(|kind| kind.is_dir())
+                    && holds(&entry.path(), depth - 1))
+        })
+    }
+    let roots = project.module_roots.iter().map(|root| (root, 16));
+    let beside = project.import_folders.iter().map(|folder| (folder, 0));
+    roots
+        .chain(beside)
+        .any(|(folder, depth)| holds(&checkout.join(folder), depth))
+}
+
+/// Whether a file is an extension module, by its name.
+pub(crate) fn is_binary(path: &str) -> bool {
+    path.ends_with(".so") || path.ends_with(".pyd")
+}
+
+fn build_system(pyproject: &Table, setup_py: &str, has_sources: bool) -> Option<BuildSystem> {
+    let get = |keys: &[&str]| {
+        let mut value = pyproject.get(keys[0])?;
+        for key in &keys[1..] {
+            value = value.get(key)?;
+        }
+        Some(value)
+    };
+    let backend = get(&["build-system", "build-backend"]).and_then(Value::as_str);
+    match backend.map(|backend| backend.split(['.', ':']).next().unwrap_or_default()) {
+        Some("maturin") => Some(BuildSystem::Maturin),
+        Some("mesonpy" | "scikit_build_core") => Some(BuildSystem::Pip),
+        _ if IN_SETUP_PY.iter().any(|word| setup_py.contains(word)) => Some(BuildSystem::SetupPy),
+        _ if get(&["tool", "setuptools", "ext-modules"]).is_some()
+            || get(&["tool", "setuptools-rust"]).is_some() =>
+        {
+            Some(BuildSystem::Pip)
+        }
+        // These compile nothing by themselves.
+        None | Some("setuptools" | "flit_core" | "flit_scm") => None,
+        Some("hatchling")
+            if get(&["tool", "hatch", "build"]).is_none_or(|build| !build.to_string().contains("hooks")) =>
+        {
+            None
+        }
+        Some("poetry") if get(&["tool", "poetry", "build"]).is_none() => None,
+        Some("pdm") if get(&["tool", "pdm", "build"]).is_none() => None,
+        Some(_) => has_sources.then_some(BuildSystem::Pip),
+    }
+}
+
+/// The parts of a `pyproject.toml` that a build follows.
+fn build_tables(pyproject: &Table) -> Vec<Option<Value>> {
+    let tool = |name: &str| pyproject.get("tool").and_then(|tool| tool.get(name)).cloned();
+    let extensions = |name: &str| tool("setuptools").and_then(|table| table.get(name).cloned());
+    vec![
+        pyproject.get("build-system").cloned(),
+        tool("maturin"),
+        tool("meson-python"),
+        tool("scikit-build"),
+        tool("setuptools-rust"),
+        extensions("ext-modules"),
+    ]
+}
+
+fn bytes(folder: &Path, path: &str) -> Option<Vec<u8>> {
+    fs::read(folder.join(path)).ok()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(pyproject: &str, setup_py: &str, has_sources: bool) -> Option<BuildSystem> {
+        build_system(&pyproject.parse().unwrap(), setup_py, has_sources)
+    }
+
+    #[test]
+    fn build_systems_are_known_by_what_they_say() {
+        let backend = |name: &str| format!("[build-system]\nbuild-backend = '{name}'\n");
+        assert_eq!(system(&backend("maturin"), "", false), Some(BuildSystem::Maturin));
+        assert_eq!(system(&backend("mesonpy"), "", false), Some(BuildSystem::Pip));
+        assert_eq!(
+            system(&backend("scikit_build_core.build"), "", false),
+            Some(BuildSystem::Pip)
+        );
+        let setup = "setup(ext_modules=[Extension('a', ['a.c'])])";
+        assert_eq!(system("", setup, true), Some(BuildSystem::SetupPy));
+        assert_eq!(
+            system(&backend("setuptools.build_meta"), setup, true),
+            Some(BuildSystem::SetupPy)
+        );
+        assert_eq!(system(&backend("own.hooks"), "", true), Some(BuildSystem::Pip));
+        assert_eq!(
+            system("[[tool.setuptools.ext-modules]]\nname='a'\n", "", true),
+            Some(BuildSystem::Pip)
+        );
+        assert_eq!(system("", "setup()", true), None);
+        assert_eq!(system(&backend("hatchling.build"), "", false), None);
+        assert_eq!(system("", "", true), None);
+    }
+
+    #[test]
+    fn sources_and_binaries_are_known_by_their_names() {
+        assert!(is_source("a/b.pyx") && is_source("src/lib.rs") && !is_source("a/b.py") && !is_source("c"));
+        assert!(is_binary("a/b.cpython-312-x86_64-linux-gnu.so") && !is_binary("a/b.py"));
+    }
+}

@@ -1,0 +1,409 @@
+//! `--env per-ref`: an environment for each side, made from what its revision declares. Kept in the cache by what it was made
+//! from, so that it is made once, and used without a network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use deadheat_core::dependencies::{self, Declaration, Declared};
+use deadheat_core::model::Side;
+use toml::Table;
+
+use crate::cache::{self, Entry, Kind};
+use crate::command::{self, Limits};
+use crate::failure::Failure;
+use crate::files;
+use crate::git::Git;
+use crate::interpreter::{self, Interpreter, python_of};
+
+/// Lock files, the most telling first.
+const LOCKS: [&str; 5] = [
+    "uv.lock",
+    "pylock.toml",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+];
+/// Requirements files that are used where a project declares nothing else: all that are there.
+const USUAL_REQUIREMENTS: [&str; 8] = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements_dev.txt",
+    "dev-requirements.txt",
+    "requirements-test.txt",
+    "requirements-tests.txt",
+    "test-requirements.txt",
+    "requirements/test.txt",
+];
+
+/// What makes environments.
+#[derive(Clone, Debug)]
+pub(crate) enum Installer {
+    Uv(PathBuf),
+    Pip,
+}
+
+impl Installer {
+    /// uv where it is there: on the PATH, or beside the interpreter.
+    pub(crate) fn find(variables: &BTreeMap<OsString, OsString>, python: &Path) -> Self {
+        let path = variables
+            .get(&OsString::from("PATH"))
+            .cloned()
+            .unwrap_or_default();
+        let beside = python.parent().map(Path::to_owned);
+        let folders = beside.into_iter().chain(std::env::split_paths(&path));
+        let found = folders
+            .map(|folder| folder.join("uv"))
+            .find(|program| program.is_file());
+        found.map_or(Installer::Pip, Installer::Uv)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Installer::Uv(_) => "uv",
+            Installer::Pip => "pip",
+        }
+    }
+}
+
+/// What one side's environment is made from.
+pub(crate) struct Recipe<'a> {
+    pub(crate) side: Side,
+    /// The project's folder in this side's worktree.
+    pub(crate) folder: PathBuf,
+    pub(crate) worktree: &'a Path,
+    pub(crate) commit: &'a str,
+    /// The Python that environments are made of.
+    pub(crate) python: &'a Interpreter,
+    pub(crate) installer: &'a Installer,
+    /// Requirements files that are to be used, relative to the project's folder.
+    pub(crate) requirements: &'a [String],
+    pub(crate) variables: &'a BTreeMap<OsString, OsString>,
+    pub(crate) probe: PathBuf,
+}
+
+/// An environment that is there; nobody removes it as long as this lives.
+pub(crate) struct Environment {
+    pub(crate) interpreter: Interpreter,
+    pub(crate) folder: PathBuf,
+    /// What it was made from and by, for people.
+    pub(crate) made_from: String,
+    /// Why the project itself is not installed in it, if that failed.
+    pub(crate) without_project: Option<String>,
+    _entry: Entry,
+}
+
+const LOG: &str = "output.log";
+const ENVIRONMENT: &str = "environment";
+const WITHOUT_PROJECT: &str = "without-project";
+
+impl Recipe<'_> {
+    fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(name)).ok()
+    }
+
+    fn pyproject(&self) -> Table {
+        let text = self.read("pyproject.toml").unwrap_or_default();
+        text.parse().unwrap_or_default()
+    }
+
+    fn lock(&self) -> Option<&'static str> {
+        LOCKS.into_iter().find(|name| self.folder.join(name).is_file())
+    }
+
+    /// The requirements files that are used.
+    fn requirements_files(&self, declared: &Declared) -> Vec<String> {
+        if !self.requirements.is_empty() {
+            return self.requirements.to_vec();
+        }
+        let declares = declared.is_static || self.lock().is_some();
+        let usual = USUAL_REQUIREMENTS
+            .into_iter()
+            .filter(|name| !declares && self.folder.join(name).is_file());
+        usual.map(str::to_owned).collect()
+    }
+
+    /// What tells this environment from others: all files that may say what is in it.
+    pub(crate) fn key(&self) -> String {
+        let Interpreter { path, version, .. } = self.python;
+        let mut parts: Vec<Vec<u8>> = [
+            env!("CARGO_PKG_VERSION"),
+            self.installer.name(),
+            &path.display().to_string(),
+            version,
+            std::env::consts::ARCH,
+        ]
+        .map(|part| part.as_bytes().to_vec())
+        .to_vec();
+        let mut names = BTreeSet::new();
+        for folder in ["", "requirements", "requirements.d", "reqs"] {
+            for entry in fs::read_dir(self.folder.join(folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let is_text = name.ends_with(".txt") || name.ends_with(".in");
+                if Declaration::of_file(&name).is_some() || (!folder.is_empty() && is_text) {
+                    names.insert(crate::project::join(folder, &name));
+                }
+            }
+        }
+        names.extend(self.requirements.iter().cloned());
+        for name in names {
+            parts.push(name.clone().into_bytes());
+            parts.push(fs::read(self.folder.join(&name)).unwrap_or_default());
+        }
+        parts.extend(self.requirements.iter().map(|name| name.clone().into_bytes()));
+        if self.has_members() {
+            parts.push(self.commit.as_bytes().to_vec());
+        }
+        cache::key(parts)
+    }
+
+    /// Whether packages of the repository beside the project itself are installed.
+    fn has_members(&self) -> bool {
+        let pyproject = self.pyproject();
+        let uv = pyproject.get("tool").and_then(|tool| tool.get("uv"));
+        let lock: Table = self
+            .read("uv.lock")
+            .unwrap_or_default()
+            .parse()
+            .unwrap_or_default();
+        let packages = lock.get("package").and_then(toml::Value::as_array);
+        let is_local = |package: &&toml::Value| {
+            let source = package.get("source");
+            let place = ["editable", "directory", "virtual"]
+                .into_iter()
+                .find_map(|key| source.and_then(|source| source.get(key)));
+            place
+                .and_then(toml::Value::as_str)
+                .is_some_and(|place| place != ".")
+        };
+        uv.is_some_and(|uv| uv.get("workspace").is_some())
+            || packages.into_iter().flatten().filter(is_local).count() > 0
+    }
+
+    /// The environment, made if it is not there.
+    pub(crate) fn make(
+        &self,
+        git: &Git,
+        limits: &Limits,
+        say: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Environment> {
+        let declared = dependencies::declared(&self.pyproject());
+        let made_from = self.made_from(&declared);
+        let entry = Entry::use_or_make(Kind::Environments, &self.key(), &limits.interrupt)?;
+        let folder = entry.folder().join(ENVIRONMENT);
+        let log = entry.folder().join(LOG);
+        if !entry.is_ready() {
+            say(&format!("making the environment of {} ({made_from})", self.side));
+            entry.empty()?;
+            let making = Making {
+                recipe: self,
+                folder: &folder,
+                log: &log,
+                limits,
+            };
+            making.all(git, &declared, entry.folder())?;
+            entry.set_ready()?;
+        }
+        let interpreter = interpreter::of_environment(&folder, &self.probe).map_err(|problem| {
+            Failure::nothing_measured(format!(
+                "the environment of {} cannot be used: {problem}",
+                self.side
+            ))
+            .hint("`deadheat clean` removes it, and the next run makes it anew")
+        })?;
+        Ok(Environment {
+            interpreter,
+            without_project: fs::read_to_string(entry.folder().join(WITHOUT_PROJECT)).ok(),
+            folder,
+            made_from,
+            _entry: entry,
+        })
+    }
+
+    fn made_from(&self, declared: &Declared) -> String {
+        let mut files: Vec<String> = self.lock().map(str::to_owned).into_iter().collect();
+        files.extend(self.requirements_files(declared));
+        if files.is_empty() {
+            let name = match self.read("pyproject.toml") {
+                Some(_) => "pyproject.toml",
+                None => "setup.py",
+            };
+            files.push(name.to_owned());
+        }
+        format!("by {} from {}", self.installer.name(), files.join(", "))
+    }
+}
+
+/// An environment that is being made.
+struct Making<'a> {
+    recipe: &'a Recipe<'a>,
+    folder: &'a Path,
+    log: &'a Path,
+    limits: &'a Limits,
+}
+
+impl Making<'_> {
+    fn all(&self, git: &Git, declared: &Declared, scratch: &Path) -> anyhow::Result<()> {
+        let recipe = self.recipe;
+        self.environment()?;
+        let lock = recipe.lock();
+        if let (Installer::Uv(uv), Some("uv.lock")) = (recipe.installer, lock) {
+            let mut sync = self.command(uv);
+            sync.args(["sync", "--frozen", "--no-install-project", "--no-editable"])
+                .env("UV_PROJECT_ENVIRONMENT", self.folder);
+            for group in &declared.groups {
+                sync.args(["--group", group]);
+            }
+            for extra in &declared.extras {
+                sync.args(["--extra", extra]);
+            }
+            self.step(&mut sync)?;
+        } else {
+            let mut arguments = declared.requirements.clone();
+            for file in recipe.requirements_files(declared) {
+                arguments.extend(["-r".to_owned(), file]);
+            }
+            let names_any = !arguments.is_empty();
+            if let Some(constraints) = lock
+                .and_then(|name| dependencies::constraints(Declaration::of_file(name)?, &recipe.read(name)?))
+            {
+                let file = scratch.join("constraints.txt");
+                fs::write(&file, constraints)?;
+                arguments.extend(["-c".to_owned(), file.display().to_string()]);
+            }
+            if names_any {
+                self.install(&arguments)?;
+            }
+        }
+        // Its metadata, which packages ask for their own version. Not its code: that is the worktree's.
+        let before: BTreeSet<String> = Git::at(recipe.worktree, git)
+            .all_but_committed()?
+            .into_iter()
+            .collect();
+        let is_package = ["pyproject.toml", "setup.py", "setup.cfg"]
+            .iter()
+            .any(|name| recipe.folder.join(name).is_file())
+            && (recipe.folder.join("setup.py").is_file()
+                || recipe.pyproject().contains_key("project")
+                || recipe.pyproject().contains_key("build-system"));
+        if is_package {
+            let needs_its_own = !declared.is_static && lock.is_none();
+            let mut arguments = vec!["--editable".to_owned(), ".".to_owned()];
+            if !needs_its_own {
+                arguments.insert(0, "--no-deps".to_owned());
+            }
+            let installed = self.install(&arguments);
+            if needs_its_own {
+                installed?;
+            } else if let Err(error) = installed {
+                let failure = error.downcast::<Failure>()?;
+                if failure.exit != crate::failure::Exit::NothingMeasured {
+                    return Err(failure.into());
+                }
+                fs::write(scratch.join(WITHOUT_PROJECT), files::tail_of(self.log))?;
+            }
+        }
+        for path in Git::at(recipe.worktree, git).all_but_committed()? {
+            if !before.contains(&path) {
+                let _ = fs::remove_file(recipe.worktree.join(&path));
+            }
+        }
+        if interpreter::of_environment(self.folder, &recipe.probe).is_err() {
+            self.install(&["pytest>=7".to_owned()])?;
+        }
+        Ok(())
+    }
+
+    fn environment(&self) -> anyhow::Result<()> {
+        let python = &self.recipe.python.path;
+        match self.recipe.installer {
+            Installer::Uv(uv) => {
+                let mut venv = self.command(uv);
+                venv.args(["venv", "--no-project", "--python"])
+                    .arg(python)
+                    .arg(self.folder);
+                self.step(&mut venv)
+            }
+            Installer::Pip => {
+                let mut venv = self.command(python);
+                venv.args(["-m", "venv"]).arg(self.folder);
+                if self.step(&mut venv).is_ok() {
+                    return Ok(());
+                }
+                // Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
+                let mut venv = self.command(python);
+                venv.args(["-m", "venv", "--clear", "--without-pip"])
+                    .arg(self.folder);
+                self.step(&mut venv)?;
+                let mut pip = self.command(python);
+                pip.args(["-m", "pip", "--python"])
+                    .arg(python_of(self.folder))
+                    .args(["install", "pip"]);
+                self.step(&mut pip)
+            }
+        }
+    }
+
+    fn install(&self, arguments: &[String]) -> anyhow::Result<()> {
+        let mut command = match self.recipe.installer {
+            Installer::Uv(uv) => {
+                let mut command = self.command(uv);
+                command
+                    .args(["pip", "install", "--python"])
+                    .arg(python_of(self.folder));
+                command
+            }
+            Installer::Pip => {
+                let mut command = self.command(&python_of(self.folder));
+                command.args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                ]);
+                command
+            }
+        };
+        self.step(command.args(arguments))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.recipe.folder)
+            .env_clear()
+            .envs(self.recipe.variables)
+            .env("VIRTUAL_ENV", self.folder);
+        command
+    }
+
+    fn step(&self, command: &mut Command) -> anyhow::Result<()> {
+        let status = command::run(command, self.log, self.limits)?;
+        if status.success() {
+            return Ok(());
+        }
+        let words: Vec<String> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        Err(Failure::nothing_measured(format!(
+            "the environment of {} cannot be made ({status}): {}\nThe end of what it printed:\n\n{}",
+            self.recipe.side,
+            words.join(" "),
+            files::tail_of(self.log)
+        ))
+        .hint(format!(
+            "is the network there, and do the revision's dependencies install by hand? --requirements FILE names other \
+             files to install from; all of the output: {}",
+            self.log.display()
+        ))
+        .into())
+    }
+}

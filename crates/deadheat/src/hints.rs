@@ -1,0 +1,183 @@
+//! What would help after an import that failed in a fresh checkout: it lacks what git ignores, generated files and compiled
+//! parts first of all.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::compiled::{Compiled, is_binary};
+use crate::failure::Failure;
+use crate::git::Git;
+use crate::project::{Project, file_name, join, parent};
+
+pub(crate) struct Hints<'a> {
+    git: &'a Git,
+    project: &'a Project,
+    /// Builds the compiled part, if there is one.
+    build: Option<String>,
+    /// Files that a build writes the version into.
+    version_files: Vec<String>,
+}
+
+impl<'a> Hints<'a> {
+    /// `checkout`: where the configuration of builds is read.
+    pub(crate) fn new(
+        git: &'a Git,
+        project: &'a Project,
+        compiled: Option<&Compiled>,
+        checkout: &Path,
+    ) -> Self {
+        Hints {
+            git,
+            project,
+            build: compiled.map(|compiled| compiled.command(project)),
+            version_files: version_files(project, checkout),
+        }
+    }
+
+    /// The error with what would help, where that is known.
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(failure) = error.downcast_ref::<Failure>() else {
+            return error;
+        };
+        match self.hint(&failure.message) {
+            Some(hint) => Failure {
+                exit: failure.exit,
+                message: failure.message.clone(),
+                hint: Some(hint),
+            }
+            .into(),
+            None => error,
+        }
+    }
+
+    fn hint(&self, message: &str) -> Option<String> {
+        let dotted = missing_module(message)?;
+        let relative = dotted.replace('.', "/");
+        let places: Vec<String> = self
+            .project
+            .import_folders
+            .iter()
+            .map(|folder| join(folder, &relative))
+            .collect();
+        let ignored = places.iter().find_map(|place| self.ignored_at(place));
+        if let Some(path) = ignored.as_deref().filter(|path| !is_binary(path)) {
+            return Some(format!(
+                "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} \
+                 copies it to both sides (if it is the same for both)"
+            ));
+        }
+        let is_generated = |place: &String| self.version_files.contains(&format!("{place}.py"));
+        if let Some(place) = places.iter().find(|place| is_generated(place)) {
+            return Some(format!(
+                "`{place}.py` is written by the project's build, and neither git nor your working tree has it: write it on \
+                 both sides with --build 'pip install --no-deps -e .', or install the project in your checkout, from where it \
+                 is copied"
+            ));
+        }
+        let stem = relative
+            .strip_suffix("_pb2")
+            .or_else(|| relative.strip_suffix("_pb2_grpc"));
+        if let Some(stem) = stem {
+            return Some(format!(
+                "`{relative}.py` is generated from `{name}.proto`, and a fresh checkout lacks it: generate it on both sides, \
+                 --build 'python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. PATH/{name}.proto'",
+                name = file_name(stem)
+            ));
+        }
+        let build = self.build.as_ref().filter(|_| self.is_own(&dotted))?;
+        Some(format!(
+            "the project has a compiled part, which a fresh checkout lacks: --build '{build}' builds it on both sides"
+        ))
+    }
+
+    fn is_own(&self, dotted: &str) -> bool {
+        let top = dotted.split('.').next().unwrap_or_default();
+        let own = &self.project.code_names;
+        // A compiled module may stand beside the packages.
+        own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
+    }
+
+    /// What git ignores in the working tree under this path, whatever its name ends with.
+    fn ignored_at(&self, place: &str) -> Option<String> {
+        let stem = file_name(place);
+        let folder = self.git.top().join(parent(place));
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == stem || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) {
+                let path = join(parent(place), &name);
+                if self.git.ignores(&path).unwrap_or(false) {
+                    return Some(path);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The module that an import in pytest's words did not find.
+fn missing_module(message: &str) -> Option<String> {
+    let quoted = |after: &str| {
+        let rest = message.rsplit_once(after)?.1;
+        rest.split('\'').next().map(str::to_owned)
+    };
+    let named = quoted("No module named '");
+    named.or_else(|| {
+        let name = quoted("cannot import name '")?;
+        Some(format!(
+            "{}.{name}",
+            quoted("' from partially initialized module '").or_else(|| quoted("' from '"))?
+        ))
+    })
+}
+
+/// The files that build back ends write a project's version into, as its `pyproject.toml` names them.
+pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
+    let path = checkout.join(join(&project.folder, "pyproject.toml"));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let table: Table = text.parse().unwrap_or_default();
+    let places: [&[&str]; 6] = [
+        &["setuptools_scm", "version_file"],
+        &["setuptools_scm", "write_to"],
+        &["hatch", "build", "hooks", "vcs", "version-file"],
+        &["pdm", "version", "write_to"],
+        &["versioningit", "write", "file"],
+        &["flit_scm", "write_to"],
+    ];
+    let mut files = Vec::new();
+    for keys in places {
+        let mut value = table.get("tool");
+        for key in keys {
+            value = value.and_then(|value| value.get(key));
+        }
+        if let Some(file) = value.and_then(Value::as_str) {
+            files.push(join(&project.folder, file));
+            // pdm's is relative to the packages.
+            files.extend(project.import_folders.iter().map(|folder| join(folder, file)));
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing_module;
+
+    #[test]
+    fn the_module_that_an_import_did_not_find() {
+        let found = |message: &str| missing_module(message).unwrap_or_default();
+        assert_eq!(
+            found("E   ModuleNotFoundError: No module named 'pkg._version'"),
+            "pkg._version"
+        );
+        assert_eq!(
+            found("E   ImportError: cannot import name '_fast' from 'pkg' (/a/pkg/__init__.py)"),
+            "pkg._fast"
+        );
+        assert_eq!(
+            found("cannot import name '_fast' from partially initialized module 'pkg' (most likely due to"),
+            "pkg._fast"
+        );
+        assert_eq!(found("AssertionError"), "");
+    }
+}

@@ -1,0 +1,340 @@
+//! What the worktrees need before their code can run: an interpreter with the right dependencies, and the compiled parts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use deadheat_core::dependencies::DependencyChange;
+use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
+use deadheat_core::report::Environments;
+
+use crate::Installation;
+use crate::builds::{Build, Made, content_of};
+use crate::changes::Differences;
+use crate::command::Limits;
+use crate::compiled::{self, Compiled};
+use crate::draft::Draft;
+use crate::environments::{Environment, Installer, Recipe};
+use crate::failure::Failure;
+use crate::files;
+use crate::git::Git;
+use crate::interpreter::{self, Interpreter};
+use crate::progress::Progress;
+use crate::project::Project;
+
+/// What is prepared.
+pub(crate) struct Preparation<'a> {
+    pub(crate) git: &'a Git,
+    pub(crate) installation: &'a Installation,
+    pub(crate) project: &'a Project,
+    pub(crate) checkouts: PerSide<&'a Path>,
+    pub(crate) revisions: &'a PerSide<Revision>,
+    /// The project's, which environments are made of, too.
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) variables: BTreeMap<OsString, OsString>,
+    /// Paths at which the worktrees may hold something else than their commits.
+    pub(crate) laid_over: BTreeSet<String>,
+    /// Of the run, in the cache.
+    pub(crate) scratch: &'a Path,
+    pub(crate) limits: Limits,
+}
+
+/// What a side's workers are started with.
+pub(crate) struct Prepared {
+    pub(crate) interpreters: PerSide<Interpreter>,
+    pub(crate) variables: PerSide<BTreeMap<OsString, OsString>>,
+    /// Nobody removes them while they are held.
+    _environments: Vec<Environment>,
+}
+
+/// How many packages a warning names.
+const MOST_NAMED: usize = 8;
+
+impl Preparation<'_> {
+    pub(crate) fn prepare(
+        self,
+        draft: &mut Draft,
+        progress: &mut Progress,
+        differences: &Differences,
+        compiled: Option<&Compiled>,
+    ) -> anyhow::Result<Prepared> {
+        let prepared = match draft.report.settings.environment {
+            Environments::Shared => {
+                self.warn_of_dependencies(draft, differences);
+                Prepared {
+                    interpreters: PerSide::new(self.interpreter.clone(), self.interpreter.clone()),
+                    variables: PerSide::new(self.variables.clone(), self.variables.clone()),
+                    _environments: Vec::new(),
+                }
+            }
+            Environments::PerRef => self.environments(draft, progress)?,
+        };
+        if let Some(command) = draft.report.settings.build.clone() {
+            self.build(&command, &prepared.interpreters, progress)?;
+        }
+        match compiled {
+            Some(compiled) => self.see_to_compiled_part(compiled, &prepared.interpreters, draft)?,
+            None => warn_of_compiled_sources(draft, differences),
+        }
+        Ok(prepared)
+    }
+
+    fn environments(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Prepared> {
+        let installer = Installer::find(&self.variables, &self.interpreter.path);
+        let requirements = draft.report.settings.requirements.clone();
+        let recipes = PerSide::new(Side::Base, Side::Head).map(|side| Recipe {
+            side,
+            folder: self.checkouts.get(side).join(&self.project.folder),
+            worktree: self.checkouts.get(side),
+            commit: &self.revisions.get(side).commit,
+            python: self.interpreter,
+            installer: &installer,
+            requirements: &requirements,
+            variables: &self.variables,
+            probe: self.installation.worker_file("probe.py"),
+        });
+        for (side, name) in Side::BOTH
+            .into_iter()
+            .flat_map(|side| requirements.iter().map(move |name| (side, name)))
+        {
+            if !recipes.get(side).folder.join(name).is_file() {
+                return Err(Failure::usage(format!(
+                    "--requirements {name}: there is no such file on {side}"
+                ))
+                .hint("it is relative to pyproject.toml, and has to be there at both refs")
+                .into());
+            }
+        }
+        let is_one = recipes.base.key() == recipes.head.key();
+        let mut environments = Vec::new();
+        for side in Side::BOTH {
+            if is_one && side == Side::Head {
+                continue;
+            }
+            let environment = recipes
+                .get(side)
+                .make(self.git, &self.limits, &mut |text| progress.step(text))?;
+            let of = if is_one {
+                "both sides".to_owned()
+            } else {
+                side.to_string()
+            };
+            progress.detail(&format!(
+                "the environment of {of}: {}, {}",
+                environment.folder.display(),
+                environment.made_from
+            ));
+            if let Some(words) = &environment.without_project {
+                draft.warn(
+                    WarningCode::ProjectNotInstalled,
+                    &format!(
+                        "in the environment of {of} the project itself could not be installed: {}",
+                        words.lines().next_back().unwrap_or_default()
+                    ),
+                    Some("its code comes from the worktree in any case; a package that asks for its own version may fail"),
+                );
+            }
+            environments.push(environment);
+        }
+        if is_one {
+            progress.note("both revisions declare the same dependencies: one environment serves both");
+        }
+        let of_side = |side: Side| match side {
+            Side::Base => &environments[0],
+            Side::Head => &environments[environments.len() - 1],
+        };
+        let sides = PerSide::new(Side::Base, Side::Head);
+        Ok(Prepared {
+            interpreters: sides.map(|side| of_side(side).interpreter.clone()),
+            // The keys in their paths are of equal length, and so are the variables of both sides.
+            variables: sides.map(|side| self.variables_within(&of_side(side).folder)),
+            _environments: environments,
+        })
+    }
+
+    /// The variables of an environment that is active.
+    fn variables_within(&self, environment: &Path) -> BTreeMap<OsString, OsString> {
+        let mut variables = self.variables.clone();
+        let path = variables
+            .get(&OsString::from("PATH"))
+            .cloned()
+            .unwrap_or_default();
+        let folders = std::iter::once(environment.join("bin")).chain(std::env::split_paths(&path));
+        if let Ok(path) = std::env::join_paths(folders) {
+            variables.insert("PATH".into(), path);
+        }
+        variables.insert("VIRTUAL_ENV".into(), environment.into());
+        variables
+    }
+
+    fn build(
+        &self,
+        command: &str,
+        interpreters: &PerSide<Interpreter>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        for side in Side::BOTH {
+            let interpreter = interpreters.get(side);
+            let revision = self.revisions.get(side);
+            let worktree = *self.checkouts.get(side);
+            let tree = self
+                .git
+                .line(["rev-parse", &format!("{}^{{tree}}", revision.commit)])?;
+            progress.step(&format!("building {side}"));
+            let build = Build {
+                side,
+                command,
+                worktree,
+                folder: worktree.join(&self.project.folder),
+                content: format!(
+                    "{} {} {}",
+                    self.project.folder,
+                    tree.unwrap_or_default(),
+                    content_of(worktree, &self.laid_over)
+                ),
+                interpreter,
+                installed: &interpreter::installed(
+                    &interpreter.path,
+                    &self.installation.worker_file("installed.py"),
+                ),
+                variables: &self.variables,
+                layer: self.scratch.join(format!("build-{side}")),
+                layer_script: self.installation.worker_file("layer.py"),
+            };
+            if build.make(self.git, &self.limits)? == Made::Before {
+                progress.detail(&format!("{side} was built by an earlier run"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A compiled part is built, or taken from the working tree where that is the same, or said to be missing. What differs
+    /// and was not built is an error: nobody wants to know how fast the old binary is.
+    fn see_to_compiled_part(
+        &self,
+        compiled: &Compiled,
+        interpreters: &PerSide<Interpreter>,
+        draft: &mut Draft,
+    ) -> anyhow::Result<()> {
+        let suggested = compiled.command(self.project);
+        let hint = format!("build it on both sides: --build '{suggested}'");
+        if draft.report.settings.build.is_some() {
+            for side in Side::BOTH {
+                if !compiled::holds_binaries(self.project, self.checkouts.get(side)) {
+                    draft.warn(
+                        WarningCode::CompiledPartMissing,
+                        &format!(
+                            "--build left no extension module on {side} where the code is imported from: what is compiled \
+                             is not in these numbers"
+                        ),
+                        Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+                    );
+                }
+            }
+            return Ok(());
+        }
+        if let [first, more @ ..] = &compiled.differing[..] {
+            let more = match more.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            return Err(Failure::usage(format!(
+                "the compiled part of the project differs between the refs (`{first}`{more}), and nothing says how to build it"
+            ))
+            .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
+            .into());
+        }
+        let binaries = compiled.binaries_of_working_tree(
+            self.git,
+            self.project,
+            &interpreters.head,
+            self.checkouts.head,
+        )?;
+        for path in &binaries.usable {
+            for side in Side::BOTH {
+                files::replace(self.git.top(), self.checkouts.get(side), path)?;
+            }
+        }
+        if let [first, more @ ..] = &binaries.usable[..] {
+            let more = match more.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            draft.warn(
+                WarningCode::ExtensionModulesCopied,
+                &format!(
+                    "the compiled part is the same at both refs: `{first}`{more} of the working tree, which is newer than its \
+                     sources, serves both sides"
+                ),
+                Some("--build CMD builds it anew"),
+            );
+        }
+        let why = binaries.refused.as_deref();
+        if why.is_some() || !compiled::holds_binaries(self.project, self.checkouts.head) {
+            let why = why.unwrap_or("your working tree has none, either");
+            draft.warn(
+                WarningCode::CompiledPartMissing,
+                &format!(
+                    "the project has a compiled part, and the worktrees lack extension modules: {why}; what stands in for \
+                     them, if anything does, is what is measured"
+                ),
+                Some(&hint),
+            );
+        }
+        Ok(())
+    }
+
+    fn warn_of_dependencies(&self, draft: &mut Draft, differences: &Differences) {
+        if differences.dependencies.is_empty() {
+            return;
+        }
+        let installed = interpreter::installed(
+            &self.interpreter.path,
+            &self.installation.worker_file("installed.py"),
+        );
+        for (path, changes) in &differences.dependencies {
+            let what = match changes {
+                Some(changes) => named(changes, &installed),
+                None => "it cannot be read on both sides".to_owned(),
+            };
+            draft.warn(
+                WarningCode::DependenciesDiffer,
+                &format!("`{path}` declares other dependencies on head: {what}; both sides ran with what is installed"),
+                Some("a change that comes from them is not in these numbers: --env per-ref gives each side its own"),
+            );
+        }
+    }
+}
+
+fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> String {
+    let mut words: Vec<String> = changes
+        .iter()
+        .take(MOST_NAMED)
+        .map(|change| match installed.get(&change.name) {
+            Some(version) => format!("{change} (installed: {version})"),
+            None => change.to_string(),
+        })
+        .collect();
+    if changes.len() > MOST_NAMED {
+        words.push(format!("and {} more", changes.len() - MOST_NAMED));
+    }
+    words.join(", ")
+}
+
+/// Where nothing says that the project compiles anything, and still something differs that looks like it.
+fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
+    if draft.report.settings.build.is_some() {
+        return;
+    }
+    if let [first, more @ ..] = &differences.compiled[..] {
+        let more = match more.len() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        draft.warn(
+            WarningCode::CompiledSourcesDiffer,
+            &format!("`{first}`{more} is compiled, its source differs, and nothing was built"),
+            Some("what the compiled part changes is not in these numbers; --build CMD builds both sides"),
+        );
+    }
+}

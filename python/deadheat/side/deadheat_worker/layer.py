@@ -1,0 +1,25 @@
+"""Run in an interpreter with the name of a folder: makes a virtual environment there that has all of the interpreter's
+packages, so that what a build installs goes into the folder and the interpreter's own environment stays as it is.
+"""
+
+import os
+import sys
+import sysconfig
+import venv
+
+# The script's folder comes first on the path; nothing is to be found there.
+del sys.path[0]
+folder = sys.argv[1]
+venv.EnvBuilder(symlinks=True).create(folder)
+own = sysconfig.get_path("purelib", "posix_prefix", vars={"base": folder, "platbase": folder})
+below = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+with open(os.path.join(own, "layer.pth"), "w", encoding="utf-8") as file:
+    for entry in below:
+        # Not only on the path: path files and editable installs count, too.
+        file.write(f"import site; site.addsitedir({entry!r})\n")
+# Programs of that name elsewhere on the PATH install into environments of their own.
+for name in ("pip", "pip3"):
+    program = os.path.join(folder, "bin", name)
+    with open(program, "w", encoding="utf-8") as file:
+        file.write('#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n')
+    os.chmod(program, 0o755)
