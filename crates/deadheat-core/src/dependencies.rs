@@ -391,7 +391,8 @@ pub fn declared(pyproject: &Table) -> Declared {
         .requirements
         .extend(texts(tool("uv").and_then(|uv| uv.get("dev-dependencies"))));
     if let Some(poetry) = tool("poetry") {
-        if project.is_none() {
+        // Where the standard's own table does not say it.
+        if project.is_none_or(|project| project.get("dependencies").is_none()) {
             declared.is_static = true;
             declared
                 .requirements
@@ -625,6 +626,18 @@ mod tests {
         let dynamic: Table = "[project]\ndynamic=['dependencies']\n".parse().unwrap();
         assert!(!declared(&dynamic).is_static);
         assert!(!declared(&Table::new()).is_static);
+    }
+
+    #[test]
+    fn poetrys_own_dependencies_count_beside_the_standards_table() {
+        let table: Table = "[project]\nname='a'\n[tool.poetry.dependencies]\npython='^3.9'\nbleak='>=3'\n"
+            .parse()
+            .unwrap();
+        let found = declared(&table);
+        assert_eq!(
+            (found.requirements, found.is_static),
+            (vec!["bleak>=3".to_owned()], true)
+        );
     }
 
     #[test]

@@ -87,13 +87,14 @@ impl Build<'_> {
     }
 
     /// Has the worktree hold what the build makes.
-    pub(crate) fn make(&self, git: &Git, limits: &Limits) -> anyhow::Result<Made> {
+    pub(crate) fn make(&self, git: &Git, limits: &Limits, say: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
         let entry = Entry::use_or_make(Kind::Builds, &self.key(), &limits.interrupt)?;
         let kept = entry.folder().join(PRODUCTS);
         if entry.is_ready() {
             self.put_back(&kept)?;
             return Ok(Made::Before);
         }
+        say(&format!("building {}: {}", self.side, self.command));
         entry.empty()?;
         let here = Git::at(self.worktree, git);
         let before = self.state(&here)?;

@@ -73,9 +73,23 @@ pub(crate) fn find(
             let texts = texts.as_ref().map(Option::as_deref);
             let changes = dependencies::differences(declaration, texts);
             if changes.as_ref().is_none_or(|changes| !changes.is_empty()) {
+                let named: Vec<String> = changes
+                    .iter()
+                    .flatten()
+                    .take(3)
+                    .map(ToString::to_string)
+                    .collect();
+                let dots = if changes.as_ref().is_some_and(|all| all.len() > named.len()) {
+                    ", …"
+                } else {
+                    ""
+                };
                 found.unattributed.push(Unattributed {
                     path: path.clone(),
-                    what: "declares other dependencies".to_owned(),
+                    what: match named.is_empty() {
+                        true => "may declare other dependencies".to_owned(),
+                        false => format!("declares other dependencies ({}{dots})", named.join(", ")),
+                    },
                 });
                 found.dependencies.push((path.clone(), changes));
             }
@@ -148,9 +162,16 @@ fn is_named_by_benchmarks(path: &str, project: &Project, files: &Files, checkout
     files
         .below("")
         .filter(|path| path.ends_with(".py") && project.is_shared(path))
-        .any(|path| {
-            read(checkout, path).is_some_and(|source| String::from_utf8_lossy(&source).contains(stem))
-        })
+        .any(|path| read(checkout, path).is_some_and(|source| names(&String::from_utf8_lossy(&source), stem)))
+}
+
+/// Whether a name stands somewhere in a text, not as a part of another one.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(name).any(|(start, _)| {
+        let (before, after) = (&text[..start], &text[start + name.len()..]);
+        !is_part(before.chars().next_back()) && !is_part(after.chars().next())
+    })
 }
 
 /// A file's bytes, also where a symlink stands for it.
@@ -287,4 +308,16 @@ pub(crate) fn name_targets(
 /// `outer.inner` is as good a name as `outer.<locals>.inner`.
 fn is_called(qualname: &str, name: &str) -> bool {
     qualname == name || qualname.replace(".<locals>.", ".") == name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_name_in_another_one_is_not_named() {
+        assert!(names("from tests.test_a import x", "test_a"));
+        assert!(names("test_a", "test_a"));
+        assert!(!names("def test_a_more(): my_test_a", "test_a"));
+    }
 }

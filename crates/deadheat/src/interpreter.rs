@@ -144,6 +144,7 @@ struct Facts {
     version: String,
     version_info: (u32, u32),
     implementation: String,
+    #[serde(default)]
     extension_suffixes: Vec<String>,
     pytest: Option<String>,
     error: Option<String>,

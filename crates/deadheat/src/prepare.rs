@@ -180,7 +180,6 @@ impl Preparation<'_> {
             let tree = self
                 .git
                 .line(["rev-parse", &format!("{}^{{tree}}", revision.commit)])?;
-            progress.step(&format!("building {side}"));
             let build = Build {
                 side,
                 command,
@@ -201,7 +200,8 @@ impl Preparation<'_> {
                 layer: self.scratch.join(format!("build-{side}")),
                 layer_script: self.installation.worker_file("layer.py"),
             };
-            if build.make(self.git, &self.limits)? == Made::Before {
+            let made = build.make(self.git, &self.limits, &mut |text| progress.step(text))?;
+            if made == Made::Before {
                 progress.detail(&format!("{side} was built by an earlier run"));
             }
         }

@@ -2,7 +2,7 @@
 //! sides in turn, in several process pairs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
@@ -21,6 +21,8 @@ const USUAL_LIMIT: Duration = Duration::from_secs(60);
 /// A sample is this long, or one iteration where that takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
+/// What a sample may take with all that is set up around its calls, unless a single call takes longer.
+const MOST_WALL_NS: f64 = 20e6;
 const ROUNDS: usize = 4;
 /// Where a round takes longer than this there are [`FEWEST_ROUNDS`], one in each order.
 const LONG_ROUND_NS: f64 = 300e6;
@@ -242,15 +244,31 @@ struct Fitting {
 }
 
 fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trouble> {
-    // Twice: the first call of all pays for caches and imports.
+    // The first call of all pays for caches and imports.
     let _: S = sample(both, side, 0, 1)?;
-    let tried: S = sample(both, side, 0, 1)?;
-    let one = (tried.length_ns() / tried.iterations().max(1) as f64).max(1.0);
-    let count = (SAMPLE_NS / one).clamp(1.0, MOST_ITERATIONS);
-    Ok(Fitting {
-        iterations: count as u64,
-        sample_ns: one * count,
-    })
+    let mut count = 1.0;
+    loop {
+        let asked = Instant::now();
+        let tried: S = sample(both, side, 0, count as u64)?;
+        // What a suite sets up for each call takes its time, too.
+        let wall_ns = asked.elapsed().as_nanos() as f64;
+        let calls = tried.iterations().max(1) as f64;
+        let one = (tried.length_ns() / calls).max(1.0);
+        let wanted = (SAMPLE_NS / one).clamp(1.0, MOST_ITERATIONS);
+        if wall_ns > MOST_WALL_NS || wanted <= 2.0 * count {
+            let affordable = (MOST_WALL_NS * calls / wall_ns).max(1.0);
+            let count = if wall_ns > MOST_WALL_NS {
+                wanted.min(affordable)
+            } else {
+                wanted
+            };
+            return Ok(Fitting {
+                iterations: count as u64,
+                sample_ns: (wall_ns / calls).max(one) * count,
+            });
+        }
+        count = wanted.min(16.0 * count);
+    }
 }
 
 /// Warm as the timed samples are: the other side had the core's caches.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::units::signed_percent;
-use super::{Judged, Report, SelectionRule, duration, main_line, speedup};
+use super::{Environments, Judged, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
 use crate::output::OutputCheck;
 
@@ -105,6 +105,19 @@ impl Page {
                 python.pytest,
                 replicates_of(report)
             ));
+        }
+        if report.settings.environment == Environments::PerRef {
+            let is_one = report
+                .python
+                .as_ref()
+                .is_some_and(|python| python.base == python.head);
+            self.line(match is_one {
+                true => "      both sides in an environment of what they declare",
+                false => "      each side in an environment of what it declares",
+            });
+        }
+        if let Some(build) = &report.settings.build {
+            self.line(&format!("      both sides built by: {}", plain(build)));
         }
     }
 

@@ -1,0 +1,518 @@
+"""Refs that differ in more than Python code: dependencies, compiled parts, generated files, submodules."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from conftest import PACKAGE, WORK, environment
+
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
+BENCHMARK = """\
+    from pkg.core import work
+
+
+    def test_work(benchmark):
+        benchmark(work, 500)
+    """
+
+
+def make_wheel(folder, name, version, code):
+    """A wheel of one module, as an index would have it."""
+    folder.mkdir(exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": code,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name_in_wheel, text in files.items():
+            wheel.writestr(name_in_wheel, text)
+    return path
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    """Two versions of a package; the second does a thirtieth of the work."""
+    folder = tmp_path / "wheels"
+    work = "def work(n):\n    return [sum(range(n)) for _ in range({})][-1]\n"
+    make_wheel(folder, "tinydep", "1.0", work.format(30))
+    make_wheel(folder, "tinydep", "2.0", work.format(1))
+    return folder
+
+
+@pytest.fixture
+def raised(repository, wheels):
+    """Head raises a dependency, and changes nothing else."""
+
+    def project(version):
+        text = '[project]\nname = "pkg"\nversion = "1"\ndependencies = ["tinydep=={}"]\n'
+        text += '[project.optional-dependencies]\ntest = ["pytest"]\n'
+        text += '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        text += '[tool.setuptools]\npackages = ["pkg"]\n'
+        return text.format(version)
+
+    repository.commit(
+        {
+            "pyproject.toml": project("1.0"),
+            "pkg/__init__.py": "import importlib.metadata\nversion = importlib.metadata.version('pkg')\n",
+            "pkg/core.py": "from tinydep import work\n",
+            "benchmarks/test_b.py": BENCHMARK,
+        }
+    )
+    repository.commit({"pyproject.toml": project("2.0")})
+    return repository
+
+
+def test_a_raised_dependency_is_a_warning_that_names_it(raised, compare, wheels):
+    python = environment(f"installed-{OWN}", OWN, "pytest", str(wheels / "tinydep-1.0-py3-none-any.whl"))
+    raised.write({"pkg/__init__.py": ""})
+    raised.commit({})
+    outcome = compare("HEAD~2", "HEAD", "--python", python)
+    assert outcome.code == 0, outcome.err
+    (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "dependencies_differ"]
+    assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in words
+    assert outcome.report["selection"]["rule"] == "all"
+    assert outcome.verdicts()["test_work"] in ("unchanged", "inconclusive")
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_each_side_in_an_environment_of_what_it_declares(raised, compare, wheels, cache, installer, tmp_path):
+    search_path = os.environ["PATH"]
+    if installer == "uv":
+        programs = Path(environment(f"uv-{OWN}", OWN, "uv")).parent
+        search_path = f"{programs}{os.pathsep}{search_path}"
+    there = {"PIP_FIND_LINKS": str(wheels), "UV_FIND_LINKS": str(wheels), "PATH": search_path}
+    before = raised.state()
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=there)
+    assert outcome.code == 0, outcome.err
+    assert f"making the environment of head (by {installer} from pyproject.toml)" in outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert 1 / 60 < outcome.report["comparisons"][0]["estimate"]["point_estimate"] < 1 / 15
+    assert outcome.report["settings"]["environment"] == "per_ref"
+    pythons = {row["path"] for row in outcome.report["python"].values()}
+    assert len(pythons) == 2
+    assert not {"dependencies_differ", "project_not_installed"} & set(outcome.warnings())
+    assert raised.state() == before
+    # Again, with nothing to install from.
+    gone = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty"), "PATH": search_path}
+    shutil.rmtree(wheels)
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=gone)
+    assert outcome.code == 0, outcome.err
+    assert "making" not in outcome.err
+    assert {row["path"] for row in outcome.report["python"].values()} == pythons
+    # The same environment for the same declarations.
+    raised.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=gone)
+    assert (outcome.code, "one environment serves both" in outcome.err) == (0, True)
+    environments = cache / "deadheat" / "environments"
+    assert len(list(environments.glob("*/ready"))) == 2
+    subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=raised.folder, check=True, capture_output=True)
+    assert list(environments.glob("*/ready")) == []
+
+
+def test_an_environment_that_cannot_be_made_ends_with_the_installers_words(raised, compare, wheels):
+    (wheels / "tinydep-2.0-py3-none-any.whl").unlink()
+    there = {"PIP_FIND_LINKS": str(wheels), "PATH": os.path.dirname(shutil.which("git"))}
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", "--python", sys.executable, environment=there)
+    assert outcome.code == 3
+    assert "the environment of head cannot be made" in outcome.err
+    assert "No matching distribution found for tinydep==2.0" in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", "--requirements", "no.txt", environment=there)
+    assert (outcome.code, "no such file on base" in outcome.err) == (2, True)
+
+
+LOCK = """\
+    [[package]]
+    name = "tinydep"
+    version = "{}"
+    """
+
+
+def test_lock_files_of_other_tools_pin_what_pip_installs(repository, compare, wheels):
+    project = "[tool.poetry.dependencies]\npython = '*'\ntinydep = '>=1'\n[tool.poetry.group.dev.dependencies]\npytest = '*'\n"
+    files = {"pyproject.toml": project, "pkg/__init__.py": "", "pkg/core.py": "from tinydep import work\n"}
+    repository.commit({**files, "benchmarks/test_b.py": BENCHMARK, "poetry.lock": LOCK.format("1.0")})
+    repository.commit({"poetry.lock": LOCK.format("2.0")})
+    there = {"PIP_FIND_LINKS": str(wheels)}
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=there)
+    assert outcome.code == 0, outcome.err
+    assert "from poetry.lock" in outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+
+
+# Compiled parts.
+
+SETUP = """\
+    from Cython.Build import cythonize
+    from setuptools import setup
+
+    setup(name="pkg", version="1", packages=["pkg"], ext_modules=cythonize(["pkg/fast.pyx"]))
+    """
+BUILD = "python setup.py build_ext --inplace"
+
+
+def cython(times):
+    return f"""\
+    def work(int n):
+        cdef long total = 0
+        cdef int i, j
+        for j in range({times}):
+            for i in range(n):
+                total += i % 7
+        return total
+    """
+
+
+@pytest.fixture
+def compiled(repository):
+    """Head changes nothing but a Cython source."""
+    repository.commit(
+        {
+            ".gitignore": "*.so\n*.c\nbuild/\n",
+            "setup.py": SETUP,
+            "pkg/__init__.py": "",
+            "pkg/core.py": "from pkg.fast import work\n",
+            "pkg/fast.pyx": cython(30),
+            "benchmarks/test_b.py": BENCHMARK,
+        }
+    )
+    repository.commit({"pkg/fast.pyx": cython(1)})
+    return repository
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    return environment(f"cython-{OWN}", OWN, "pytest", "cython", "setuptools")
+
+
+def site_packages(python):
+    folder = Path(python).parent.parent
+    return sorted(str(path) for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
+def test_a_changed_cython_source_needs_a_build_and_is_measured_with_one(compiled, compare, compiler, tmp_path, cache):
+    outcome = compare("HEAD^", "HEAD", "--python", compiler)
+    assert outcome.code == 2
+    assert "`pkg/fast.pyx`" in outcome.err
+    assert f"--build '{BUILD}'" in outcome.err
+    before, installed = compiled.state(), site_packages(compiler)
+    log = tmp_path / "builds"
+    build = f"echo built >> {log}; {BUILD}; pip install --no-deps --no-build-isolation -e ."
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", build)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert outcome.report["settings"]["build"] == build
+    assert outcome.warnings() == []
+    # What the build installed is in nobody's environment.
+    assert (compiled.state(), site_packages(compiler)) == (before, installed)
+    assert log.read_text().count("built") == 2
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", build)
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert "building" not in outcome.err
+    assert log.read_text().count("built") == 2
+    assert len(list((cache / "deadheat" / "builds").glob("*/ready"))) == 2
+
+
+def test_a_build_that_fails_shows_what_it_printed(compiled, compare, compiler):
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", "echo no such luck; exit 7")
+    assert outcome.code == 3
+    assert "--build failed on base (exit status: 7)" in outcome.err
+    assert "no such luck" in outcome.err
+
+
+def test_a_build_that_leaves_nothing_is_no_build(compiled, compare, compiler):
+    compiled.commit({"pkg/core.py": "try:\n    from pkg.fast import work\nexcept ImportError:\n    work = sum\n"})
+    compiled.commit({"pkg/fast.pyx": cython(2), "benchmarks/test_b.py": BENCHMARK.replace("500", "[1]")})
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", "true")
+    assert outcome.code == 0, outcome.err
+    assert outcome.warnings().count("compiled_part_missing") == 2
+
+
+def test_binaries_of_the_working_tree_serve_both_sides_where_their_sources_are_the_same(compiled, compare, compiler):
+    compiled.commit({"pkg/core.py": "from pkg.fast import work as fast\ndef work(n):\n    return fast(30 * n)\n"})
+    compiled.commit({"pkg/core.py": "from pkg.fast import work as fast\ndef work(n):\n    return fast(n)\n"})
+    arguments = ("HEAD^", "HEAD", "--python", compiler)
+    outcome = compare(*arguments)
+    assert outcome.code == 3
+    assert f"--build '{BUILD}' builds it on both sides" in outcome.err
+    subprocess.run(
+        [compiler, "setup.py", "build_ext", "--inplace"], cwd=compiled.folder, check=True, capture_output=True
+    )
+    before = compiled.state()
+    outcome = compare(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert "extension_modules_copied" in outcome.warnings()
+    assert compiled.state() == before
+    # Older than its source: it may have been built from another one.
+    (compiled.folder / "pkg" / "fast.pyx").touch()
+    later = time.time() + 5
+    os.utime(compiled.folder / "pkg" / "fast.pyx", (later, later))
+    outcome = compare(*arguments)
+    assert outcome.code == 3
+    compiled.write({"pkg/fast.pyx": cython(3)})
+    outcome = compare(*arguments)
+    assert outcome.code == 3
+
+
+CARGO = """\
+    [package]
+    name = "fast"
+    version = "0.1.0"
+    edition = "2021"
+
+    [lib]
+    name = "fast"
+    crate-type = ["cdylib"]
+
+    [dependencies]
+    pyo3 = { version = "0.30", features = ["abi3-py310"] }
+    """
+RUST = """\
+    use pyo3::prelude::*;
+
+    #[pyfunction]
+    fn work(n: u64) -> u64 {{
+        let mut total = 0;
+        for _ in 0..{times} {{
+            for i in 0..n {{
+                total = std::hint::black_box(total + i % 7);
+            }}
+        }}
+        total
+    }}
+
+    #[pymodule]
+    fn fast(module: &Bound<'_, PyModule>) -> PyResult<()> {{
+        module.add_function(wrap_pyfunction!(work, module)?)
+    }}
+    """
+MATURIN = """\
+    [build-system]
+    requires = ["maturin>=1.9"]
+    build-backend = "maturin"
+
+    [project]
+    name = "pkg"
+    version = "1"
+
+    [tool.maturin]
+    module-name = "pkg.fast"
+    """
+
+
+def test_a_changed_rust_source_is_built_with_maturin(repository, compare, tmp_path):
+    python = environment(f"maturin-{OWN}", OWN, "pytest", "maturin")
+    repository.commit(
+        {
+            ".gitignore": "*.so\ntarget/\n",
+            "pyproject.toml": MATURIN,
+            "Cargo.toml": CARGO,
+            "src/lib.rs": RUST.format(times=30),
+            "pkg/__init__.py": "",
+            "pkg/core.py": "from pkg.fast import work\n",
+            "benchmarks/test_b.py": BENCHMARK,
+        }
+    )
+    repository.commit({"src/lib.rs": RUST.format(times=1)})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert (outcome.code, "--build 'maturin develop --release'" in outcome.err) == (2, True)
+    installed = site_packages(python)
+    # The dependencies are compiled once for both.
+    variables = {"CARGO_TARGET_DIR": str(tmp_path / "target")}
+    build = "maturin develop --release"
+    outcome = compare("HEAD^", "HEAD", "--python", python, "--build", build, environment=variables, timeout=600)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert site_packages(python) == installed
+
+
+# Generated files.
+
+
+@pytest.fixture
+def versioned(repository):
+    """A project whose version file is written by its build, and ignored."""
+    project = """\
+        [build-system]
+        requires = ["setuptools>=64", "setuptools-scm>=8"]
+        build-backend = "setuptools.build_meta"
+
+        [project]
+        name = "pkg"
+        dynamic = ["version"]
+
+        [tool.setuptools]
+        packages = ["pkg"]
+
+        [tool.setuptools_scm]
+        version_file = "pkg/_generated.py"
+        """
+    repository.commit(
+        {
+            ".gitignore": "_generated.py\n*.egg-info\n",
+            "pyproject.toml": project,
+            "pkg/__init__.py": "from pkg._generated import version\n",
+            "pkg/core.py": SLOW,
+            "benchmarks/test_b.py": BENCHMARK,
+        }
+    )
+    repository.git("tag", "v1.0")
+    repository.commit({"pkg/core.py": FAST})
+    return repository
+
+
+def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(versioned, compare):
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "`pkg/_generated.py` is written by the project's build" in outcome.err
+    assert "--build 'pip install --no-deps -e .'" in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--build", "pip install --no-deps -e .")
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    # Where the working tree has it, both sides take it from there.
+    versioned.write({"pkg/_generated.py": "version = '1'\n"})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 0, outcome.err
+    assert "generated_file_copied" in outcome.warnings()
+
+
+def test_a_missing_protobuf_module_is_explained(repository, compare):
+    files = {".gitignore": "*_pb2.py\n", "pkg/__init__.py": "", "pkg/thing.proto": 'syntax = "proto3";\n'}
+    core = "    from pkg import thing_pb2\n\n\n"
+    repository.commit({**files, "pkg/core.py": core + SLOW, "benchmarks/test_b.py": BENCHMARK})
+    repository.commit({"pkg/core.py": core + FAST})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "generated from `thing.proto`" in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--build", "touch pkg/thing_pb2.py")
+    assert outcome.code == 0, outcome.err
+    repository.write({"pkg/thing_pb2.py": ""})
+    outcome = compare("HEAD^", "HEAD")
+    assert "--inject pkg/thing_pb2.py" in outcome.err
+    assert compare("HEAD^", "HEAD", "--inject", "pkg/thing_pb2.py").code == 0
+
+
+# Submodules.
+
+
+@pytest.fixture
+def with_submodule(repository, tmp_path):
+    """The code is in a submodule, which head moves."""
+    library = type(repository)(tmp_path / "library")
+    library.commit({"__init__.py": "", "core.py": SLOW})
+    repository.git("submodule", "--quiet", "add", str(library.folder), "pkg")
+    repository.commit({"benchmarks/test_b.py": BENCHMARK})
+    library.commit({"core.py": FAST})
+    repository.git("-C", "pkg", "pull", "--quiet")
+    repository.commit({})
+    return repository, library
+
+
+def test_submodules_are_there_on_both_sides_and_the_users_own_are_not_touched(with_submodule, compare):
+    repository, _ = with_submodule
+    before = repository.state()
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert outcome.targets() == {"work": "modified"}
+    assert outcome.report["target_functions"][0]["path"] == "pkg/core.py"
+    assert repository.state() == before
+    assert len(repository.git("worktree", "list").splitlines()) == 1
+    repository.git("submodule", "--quiet", "deinit", "--force", "pkg")
+    assert compare("HEAD^", "HEAD", "--dry-run").code == 0
+
+
+def test_a_commit_of_a_submodule_that_is_not_here_is_fetched_only_when_asked(with_submodule, compare, tmp_path):
+    repository, library = with_submodule
+    clone = tmp_path / "clone"
+    repository.git("clone", "--quiet", "--recurse-submodules", str(repository.folder), str(clone))
+    moved = library.commit({"core.py": SLOW})
+    in_clone = ("-C", str(clone))
+    repository.git(*in_clone, "update-index", "--cacheinfo", f"160000,{moved},pkg")
+    repository.git(*in_clone, "commit", "--quiet", "--message", "moved")
+    outcome = compare("HEAD^", "HEAD", folder=clone)
+    assert outcome.code == 2
+    assert "your checkout of it does not have that commit" in outcome.err
+    assert "--fetch" in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--fetch", folder=clone)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "regressed"}
+    subprocess.run(["git", "-C", clone / "pkg", "cat-file", "-e", moved], check=False)
+    assert subprocess.run(
+        ["git", "-C", clone / "pkg", "cat-file", "-e", moved], check=False, capture_output=True
+    ).returncode
+
+
+def test_a_submodule_that_nobody_needs_is_no_error(two_sided, compare):
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 0, outcome.err
+    assert "submodule_missing" in outcome.warnings()
+    assert outcome.verdicts() == {"test_work": "improved"}
+
+
+@pytest.fixture
+def two_sided(repository, tmp_path):
+    theme = type(repository)(tmp_path / "theme")
+    commit = theme.commit({"theme.css": ""})
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK})
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{commit},docs/theme")
+    repository.git("commit", "--quiet", "--message", "theme")
+    repository.write({"pkg/core.py": FAST})
+    repository.git("commit", "--quiet", "--all", "--message", "fast")
+    return repository
+
+
+# Editable installs.
+
+BACKENDS = {
+    "setuptools.build_meta": "",
+    "hatchling.build": "",
+    "flit_core.buildapi": "",
+    "poetry.core.masonry.api": "",
+    "mesonpy": "",
+    "scikit_build_core.build": '[tool.scikit-build]\nwheel.packages = ["src/pkg"]\n',
+}
+NEEDS = ["setuptools", "hatchling", "flit_core", "poetry-core", "meson-python", "ninja", "scikit-build-core", "cmake"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_editable_installs_of_every_kind_give_way_to_the_worktree(repository, compare, backend, tmp_path):
+    """The editable install is of a checkout whose code neither side has."""
+    project = f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\n[project]\nname = "pkg"\nversion = "1"\n'
+    project += 'description = "d"\n' + BACKENDS[backend]
+    meson = "project('pkg', version: '1')\npy = import('python').find_installation(pure: true)\n"
+    meson += "py.install_sources('src/pkg/__init__.py', 'src/pkg/core.py', subdir: 'pkg')\n"
+    cmake = "cmake_minimum_required(VERSION 3.15)\nproject(pkg LANGUAGES NONE)\n"
+    repository.commit(
+        {
+            "pyproject.toml": project,
+            "meson.build": meson,
+            "CMakeLists.txt": cmake,
+            "src/pkg/__init__.py": "",
+            "src/pkg/core.py": SLOW,
+            "benchmarks/test_b.py": BENCHMARK,
+        }
+    )
+    repository.commit({"src/pkg/core.py": FAST})
+    below = environment(f"editables-{OWN}", OWN, "pytest", *NEEDS)
+    layer = tmp_path / "layer"
+    subprocess.run([below, PACKAGE / "side" / "deadheat_worker" / "layer.py", layer], check=True)
+    python = layer / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
+    search_path = f"{Path(below).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(install, cwd=repository.folder, check=True, env={**os.environ, "PATH": search_path})
+    repository.write({"src/pkg/core.py": "raise RuntimeError('the editable checkout')\n"})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
