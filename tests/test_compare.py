@@ -562,15 +562,6 @@ def test_where_there_is_nothing_to_compare(deadheat_command, repository, tmp_pat
     assert (outcome.code, "not committed" in outcome.err) == (3, True)
 
 
-def test_submodules_are_refused(two_commits, compare, tmp_path):
-    library = tmp_path / "library"
-    subprocess.run(["git", "clone", "--quiet", two_commits.folder, library], check=True)
-    two_commits.git("submodule", "--quiet", "add", str(library), "vendored")
-    two_commits.commit({})
-    outcome = compare("HEAD^", "HEAD")
-    assert (outcome.code, "`vendored`" in outcome.err) == (2, True)
-
-
 def test_an_unwritable_cache_folder_is_an_error_of_the_tool(two_commits, compare, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -75,9 +75,10 @@ def raised(repository, wheels):
 
 def test_a_raised_dependency_is_a_warning_that_names_it(raised, compare, wheels):
     python = environment(f"installed-{OWN}", OWN, "pytest", str(wheels / "tinydep-1.0-py3-none-any.whl"))
-    raised.write({"pkg/__init__.py": ""})
-    raised.commit({})
-    outcome = compare("HEAD~2", "HEAD", "--python", python)
+    head = (raised.folder / "pyproject.toml").read_text()
+    raised.commit({"pkg/__init__.py": "", "pyproject.toml": head.replace("==2.0", "==1.0")})
+    raised.commit({"pyproject.toml": head})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 0, outcome.err
     (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "dependencies_differ"]
     assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in words
@@ -139,7 +140,8 @@ LOCK = """\
 
 
 def test_lock_files_of_other_tools_pin_what_pip_installs(repository, compare, wheels):
-    project = "[tool.poetry.dependencies]\npython = '*'\ntinydep = '>=1'\n[tool.poetry.group.dev.dependencies]\npytest = '*'\n"
+    project = "[tool.poetry.dependencies]\npython = '*'\ntinydep = '>=1'\n"
+    project += "[tool.poetry.group.dev.dependencies]\npytest = '*'\n"
     files = {"pyproject.toml": project, "pkg/__init__.py": "", "pkg/core.py": "from tinydep import work\n"}
     repository.commit({**files, "benchmarks/test_b.py": BENCHMARK, "poetry.lock": LOCK.format("1.0")})
     repository.commit({"poetry.lock": LOCK.format("2.0")})
@@ -192,7 +194,7 @@ def compiled(repository):
 
 @pytest.fixture(scope="session")
 def compiler():
-    return environment(f"cython-{OWN}", OWN, "pytest", "cython", "setuptools")
+    return environment(f"cython-{OWN}", OWN, "pytest", "cython", "setuptools>=77")
 
 
 def site_packages(python):
@@ -483,7 +485,17 @@ BACKENDS = {
     "mesonpy": "",
     "scikit_build_core.build": '[tool.scikit-build]\nwheel.packages = ["src/pkg"]\n',
 }
-NEEDS = ["setuptools", "hatchling", "flit_core", "poetry-core", "meson-python", "ninja", "scikit-build-core", "cmake"]
+NEEDS = [
+    "setuptools>=77",
+    "hatchling",
+    "flit_core",
+    "poetry-core",
+    "editables",
+    "meson-python",
+    "ninja",
+    "scikit-build-core",
+    "cmake",
+]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use deadheat_core::model::Side;
@@ -97,6 +98,8 @@ impl Build<'_> {
         say(&format!("building {}: {}", self.side, self.command));
         entry.empty()?;
         let here = Git::at(self.worktree, git);
+        touch(self.worktree, SystemTime::now())
+            .with_context(|| format!("cannot set the times of files in {}", self.worktree.display()))?;
         let before = self.state(&here)?;
         let log = entry.folder().join(LOG);
         let status = command::run(&mut self.prepared(&log, limits)?, &log, limits)?;
@@ -198,6 +201,21 @@ impl Build<'_> {
         }
         Ok(())
     }
+}
+
+/// Makes every file newer than what the other side's build, or an earlier one, left in a folder that builds share
+/// (`CARGO_TARGET_DIR`): by their times, cargo and make would take that for this side's.
+fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() && entry.file_name() != ".git" {
+            touch(&entry.path(), now)?;
+        } else if kind.is_file() {
+            File::open(entry.path())?.set_modified(now)?;
+        }
+    }
+    Ok(())
 }
 
 /// Of a file: when it was written last, its length, and which one it is.

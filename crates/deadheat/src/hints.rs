@@ -52,6 +52,15 @@ impl<'a> Hints<'a> {
     }
 
     fn hint(&self, message: &str) -> Option<String> {
+        if let Some((_, name)) =
+            message.rsplit_once("PackageNotFoundError: No package metadata was found for ")
+        {
+            return Some(format!(
+                "something asks for the version of `{}`, which is not installed there: pip install --no-deps -e . in that \
+                 environment, or --env per-ref, which does so by itself",
+                name.lines().next().unwrap_or_default().trim()
+            ));
+        }
         let dotted = missing_module(message)?;
         let relative = dotted.replace('.', "/");
         let places: Vec<String> = self
