@@ -1,8 +1,8 @@
 """Tries public projects' own suites: `python bench/projects.py FOLDER [--sources FOLDER] [--only NAME]`.
 
 Each project's suite is compared as it is at two commits of its history. `FOLDER/NAME.json` is its report; reports that
-are there are not made again. At the end the table in `docs/compatibility.md` is written from all of them. `--sources`
-names a folder with clones that are there already, `NAME` each; otherwise they come from GitHub.
+are there are not made again. At the end the tables in `docs/compatibility.md` are written of which reports are there.
+`--sources` names a folder with clones that are there already, `NAME` each; otherwise they come from GitHub.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(TOP, "docs", "compatibility.md")
-BEGIN, END = "<!-- projects: begin -->", "<!-- projects: end -->"
 
 # What is measured of each project, what its suite needs beside pytest, and what is particular about it.
 PROJECTS = {
@@ -29,7 +28,7 @@ PROJECTS = {
         "commits": "v1.17.1..v1.18.0",
         "root": "tests",
         "needs": ["pytest-codspeed", "idna", "multidict", "propcache", "hypothesis", "pytest-xdist", "pytest-cov"],
-        "environment": {"YARL_NO_EXTENSIONS": "1"},
+        "build": "true",
         "trait": "decorator form; xdist, coverage and doctests in `addopts`",
     },
     "jab/bidict": {
@@ -92,13 +91,14 @@ PROJECTS = {
         "commits": "v6.4.4..v6.5.0",
         "root": "tests",
         "needs": ["pytest-codspeed", "pytest-xdist", "pytest-cov", "psleak", "objgraph"],
-        "environment": {"MULTIDICT_NO_EXTENSIONS": "1"},
+        "build": "true",
         "trait": "fixtures of the session; warnings are errors",
     },
     "python-zeroconf/python-zeroconf": {
         "commits": "628b136^..628b136",
         "root": "tests/benchmarks",
         "needs": ["ifaddr", "pytest-asyncio", "pytest-codspeed", "pytest-cov", "pytest-timeout"],
+        "build": "true",
         "trait": "asyncio; autouse fixtures; a fixed port",
     },
     "scikit-hep/particle": {
@@ -111,6 +111,54 @@ PROJECTS = {
     },
 }
 
+# What has to be built or installed for each side.
+PREPARED = {
+    "aio-libs/multidict": {
+        "name": "multidict-built",
+        "commits": "6097b6083^..6097b6083",
+        "root": "tests/test_multidict_benchmarks.py",
+        "needs": ["setuptools", "pytest-codspeed", "pytest-cov", "objgraph"],
+        "keyword": "extend or update",
+        "build": "python setup.py build_ext --inplace",
+        "trait": "C, and other options for the compiler; half of the benchmarks are of pure Python",
+    },
+    "samuelcolvin/rtoml": {
+        "name": "rtoml-built",
+        "commits": "dbeda14fd^..dbeda14fd",
+        "root": "tests/test_benchmarks.py",
+        "needs": ["pytest-benchmark", "maturin>=1,<2", "dirty_equals"],
+        "build": "maturin develop --release",
+        "trait": "Rust",
+    },
+    "aio-libs/yarl": {
+        "name": "yarl-built",
+        "commits": "194ab7018^..194ab7018",
+        "root": "tests/test_quoting_benchmarks.py",
+        "needs": ["idna", "multidict", "propcache", "pytest-codspeed", "pytest-cov", "pytest-xdist", "hypothesis"],
+        "build": "pip install --no-deps --upgrade --target . .",
+        "trait": "Cython, by a build back end of its own",
+    },
+    "pydantic/pydantic": {
+        "name": "pydantic-per-ref",
+        "commits": "758052697^..758052697",
+        "root": "tests/benchmarks",
+        "needs": ["uv"],
+        "keyword": "attribute_access or model_serialization",
+        "env": "per-ref",
+        "trait": "`uv.lock`: pydantic-core 2.41.4 → 2.41.5, which refuses to run with the other side's",
+    },
+    "Bluetooth-Devices/habluetooth": {
+        "name": "habluetooth-per-ref",
+        "commits": "d1db52ab8^..d1db52ab8",
+        "root": "tests",
+        "needs": [],
+        "keyword": "benchmark_base_scanner and (simple or complex or raw)",
+        "env": "per-ref",
+        "build": "true",
+        "trait": "`poetry.lock`, by pip: bluetooth-data-tools 1.29.18 → 1.29.21",
+    },
+}
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -119,17 +167,23 @@ def main():
     parser.add_argument("--only")
     arguments = parser.parse_args()
     os.makedirs(arguments.folder, exist_ok=True)
-    for project, about in PROJECTS.items():
-        name = project.partition("/")[2]
-        report = os.path.join(arguments.folder, f"{name}.json")
+    for project, about in [*PROJECTS.items(), *PREPARED.items()]:
+        report = report_of(arguments.folder, project, about)
+        name = os.path.splitext(os.path.basename(report))[0]
         if arguments.only in (None, name) and not os.path.exists(report):
             try_out(project, about, os.path.abspath(arguments.folder), arguments.sources, report)
-    write_table(arguments.folder)
+    write_table(arguments.folder, PROJECTS, "projects", ())
+    write_table(arguments.folder, PREPARED, "prepared", ("prepared in, again in",))
+
+
+def report_of(folder, project, about):
+    return os.path.join(folder, f"{about.get('name', project.partition('/')[2])}.json")
 
 
 def try_out(project, about, folder, sources, report):
     name = project.partition("/")[2]
-    clone, environment = os.path.join(folder, "clones", name), os.path.join(folder, "environments", name)
+    clone = os.path.join(folder, "clones", name)
+    environment = os.path.join(folder, "environments", about.get("name", name))
     if not os.path.exists(clone):
         source = os.path.join(os.path.abspath(sources), name) if sources else f"https://github.com/{project}"
         subprocess.run(["git", "clone", "--quiet", source, clone], check=True)
@@ -145,17 +199,27 @@ def try_out(project, about, folder, sources, report):
     command += ["--benchmarks-root", about["root"]] if "root" in about else []
     command += ["-k", about["keyword"]] if "keyword" in about else []
     command += ["--budget", str(about["budget"])] if "budget" in about else []
-    for variable in about.get("environment", {}):
-        command += ["--pass-env", variable]
-    command += ["-o", os.path.abspath(report)]
+    command += ["--build", about["build"]] if "build" in about else []
+    command += ["--env", about["env"]] if "env" in about else []
     print(" ".join(command), flush=True)
-    subprocess.run(command, cwd=clone, env={**os.environ, **about.get("environment", {})}, check=False)
+    took = []
+    if "name" in about:
+        # Environments and builds by themselves: a cache of its own, twice.
+        cache = {**os.environ, "XDG_CACHE_HOME": os.path.join(folder, "caches", about["name"])}
+        for _ in range(2):
+            started = time.monotonic()
+            subprocess.run([*command, "--dry-run"], cwd=clone, env=cache, check=False, stdout=subprocess.DEVNULL)
+            took.append(time.monotonic() - started)
+    subprocess.run([*command, "-o", os.path.abspath(report)], cwd=clone, check=False)
+    with open(f"{os.path.splitext(report)[0]}.seconds", "w") as file:
+        json.dump(took, file)
 
 
-def write_table(folder):
+def write_table(folder, projects, section, more):
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     rows, judged, open_ones, dates, report = [], 0, 0, set(), None
-    for project, about in PROJECTS.items():
-        file = os.path.join(folder, f"{project.partition('/')[2]}.json")
+    for project, about in projects.items():
+        file = report_of(folder, project, about)
         if not os.path.exists(file):
             continue
         with open(file) as text:
@@ -171,6 +235,10 @@ def write_table(folder):
         ]
         chosen = f"; `-k '{about['keyword']}'`" if "keyword" in about else ""
         chosen += f"; `--budget {about['budget']}`" if "budget" in about else ""
+        chosen += f"; `--env {about['env']}`" if "env" in about else ""
+        chosen += f"; `--build '{about['build']}'`" if "build" in about else ""
+        with open(f"{os.path.splitext(file)[0]}.seconds") as text:
+            took = [f"{seconds:.0f} s" for seconds in json.load(text)]
         rows.append(
             [
                 f"[{project}](https://github.com/{project})",
@@ -181,6 +249,7 @@ def write_table(folder):
                 counts["failed"],
                 ", ".join(verdict for verdict in verdicts if not verdict.startswith("0 ")) or "-",
                 why_missing(report),
+                *([", ".join(took)] if more else []),
             ]
         )
     headings = [
@@ -192,6 +261,7 @@ def write_table(folder):
         "failed",
         "verdicts",
         "not measured because",
+        *more,
     ]
     lines = [headings, ["---"] * len(headings), *rows]
     table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
@@ -203,10 +273,10 @@ def write_table(folder):
     table = f"{' to '.join(sorted(dates))}, {about} ({machine['system']}, a shared virtual machine):\n\n{table}"
     table += f"\n\n{share:.0f} % of the {judged} measured rows have a verdict other than inconclusive."
     with open(PAGE) as page:
-        before, _, rest = page.read().partition(BEGIN)
-    _, _, after = rest.partition(END)
+        before, _, rest = page.read().partition(begin)
+    _, _, after = rest.partition(end)
     with open(PAGE, "w") as page:
-        page.write(f"{before}{BEGIN}\n{table}\n{END}{after}")
+        page.write(f"{before}{begin}\n{table}\n{end}{after}")
     print(table)
 
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 /// They change what Python does at start, trace or profile it, or add options to pytest.
-const DROPPED: [&str; 19] = [
+const DROPPED: [&str; 20] = [
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",
     "PYTHONHASHSEED",
@@ -24,6 +24,7 @@ const DROPPED: [&str; 19] = [
     "PYTEST_ADDOPTS",
     "PYTEST_CURRENT_TEST",
     "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
     "COV_CORE_SOURCE",
 ];
 
