@@ -28,6 +28,7 @@ PROJECTS = {
         "commits": "v1.17.1..v1.18.0",
         "root": "tests",
         "needs": ["pytest-codspeed", "idna", "multidict", "propcache", "hypothesis", "pytest-xdist", "pytest-cov"],
+        "environment": {"YARL_NO_EXTENSIONS": "1"},
         "build": "true",
         "trait": "decorator form; xdist, coverage and doctests in `addopts`",
     },
@@ -91,6 +92,7 @@ PROJECTS = {
         "commits": "v6.4.4..v6.5.0",
         "root": "tests",
         "needs": ["pytest-codspeed", "pytest-xdist", "pytest-cov", "psleak", "objgraph"],
+        "environment": {"MULTIDICT_NO_EXTENSIONS": "1"},
         "build": "true",
         "trait": "fixtures of the session; warnings are errors",
     },
@@ -202,15 +204,15 @@ def try_out(project, about, folder, sources, report):
     command += ["--build", about["build"]] if "build" in about else []
     command += ["--env", about["env"]] if "env" in about else []
     print(" ".join(command), flush=True)
-    took = []
+    took, variables = [], {**os.environ, **about.get("environment", {})}
     if "name" in about:
-        # Environments and builds by themselves: a cache of its own, twice.
-        cache = {**os.environ, "XDG_CACHE_HOME": os.path.join(folder, "caches", about["name"])}
+        # Environments and builds by themselves, in a cache that is empty at first.
+        variables["XDG_CACHE_HOME"] = os.path.join(folder, "caches", about["name"])
         for _ in range(2):
             started = time.monotonic()
-            subprocess.run([*command, "--dry-run"], cwd=clone, env=cache, check=False, stdout=subprocess.DEVNULL)
+            subprocess.run([*command, "--dry-run"], cwd=clone, env=variables, check=False, stdout=subprocess.DEVNULL)
             took.append(time.monotonic() - started)
-    subprocess.run([*command, "-o", os.path.abspath(report)], cwd=clone, check=False)
+    subprocess.run([*command, "-o", os.path.abspath(report)], cwd=clone, env=variables, check=False)
     with open(f"{os.path.splitext(report)[0]}.seconds", "w") as file:
         json.dump(took, file)
 

@@ -219,18 +219,21 @@ impl Preparation<'_> {
         let suggested = compiled.command(self.project);
         let hint = format!("build it on both sides: --build '{suggested}'");
         if draft.report.settings.build.is_some() {
-            for side in Side::BOTH {
-                if !compiled::holds_binaries(self.project, self.checkouts.get(side)) {
-                    draft.warn(
-                        WarningCode::CompiledPartMissing,
-                        &format!(
-                            "--build left no extension module on {side} where the code is imported from: what is compiled \
-                             is not in these numbers"
-                        ),
-                        Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
-                    );
-                }
-            }
+            let lacks = |side: &Side| !compiled::holds_binaries(self.project, self.checkouts.get(*side));
+            let lacking: Vec<Side> = Side::BOTH.into_iter().filter(lacks).collect();
+            let place = match lacking.as_slice() {
+                [] => return Ok(()),
+                [side] => side.to_string(),
+                _ => "both sides".to_owned(),
+            };
+            draft.warn(
+                WarningCode::CompiledPartMissing,
+                &format!(
+                    "--build left no extension module on {place} where the code is imported from: what is compiled is not in \
+                     these numbers"
+                ),
+                Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+            );
             return Ok(());
         }
         if let [first, more @ ..] = &compiled.differing[..] {
