@@ -340,6 +340,114 @@ def test_a_changed_rust_source_is_built_with_maturin(repository, compare, tmp_pa
     assert site_packages(python) == installed
 
 
+C = """\
+    #define PY_SSIZE_T_CLEAN
+    #include <Python.h>
+
+    static PyObject *work(PyObject *self, PyObject *arg) {{
+        long n = PyLong_AsLong(arg);
+        volatile long total = 0;
+        for (int j = 0; j < {times}; j++)
+            for (long i = 0; i < n; i++)
+                total += i % 7;
+        return PyLong_FromLong(total);
+    }}
+
+    static PyMethodDef methods[] = {{{{"work", work, METH_O, ""}}, {{NULL}}}};
+    static struct PyModuleDef module = {{PyModuleDef_HEAD_INIT, "fast", NULL, -1, methods}};
+    PyMODINIT_FUNC PyInit_fast(void) {{ return PyModule_Create(&module); }}
+    """
+CFFI = """\
+    from cffi import FFI
+
+    ffi = FFI()
+    ffi.cdef("long work(long n);")
+    ffi.set_source("pkg.fast", r'''
+    static long work(long n) {{
+        volatile long total = 0;
+        for (int j = 0; j < {times}; j++)
+            for (long i = 0; i < n; i++)
+                total += i % 7;
+        return total;
+    }}
+    ''')
+    """
+BUILD_SYSTEMS = {
+    "setuptools": {
+        "setup.py": """\
+            from setuptools import Extension, setup
+
+            setup(name="pkg", version="1", packages=["pkg"], ext_modules=[Extension("pkg.fast", ["pkg/fast.c"])])
+            """
+    },
+    "cffi": {
+        "setup.py": """\
+            from setuptools import setup
+
+            setup(name="pkg", version="1", packages=["pkg"], cffi_modules=["build_fast.py:ffi"])
+            """,
+        "pkg/core.py": "from pkg.fast import lib\n\nwork = lib.work\n",
+    },
+    "mesonpy": {
+        "pyproject.toml": """\
+            [build-system]
+            requires = ["meson-python"]
+            build-backend = "mesonpy"
+
+            [project]
+            name = "pkg"
+            version = "1"
+            """,
+        "meson.build": """\
+            project('pkg', 'c', version: '1')
+            py = import('python').find_installation(pure: false)
+            py.install_sources('pkg/__init__.py', 'pkg/core.py', subdir: 'pkg')
+            py.extension_module('fast', 'pkg/fast.c', subdir: 'pkg', install: true)
+            """,
+    },
+    "scikit_build_core": {
+        "pyproject.toml": """\
+            [build-system]
+            requires = ["scikit-build-core"]
+            build-backend = "scikit_build_core.build"
+
+            [project]
+            name = "pkg"
+            version = "1"
+
+            [tool.scikit-build]
+            wheel.packages = ["pkg"]
+            """,
+        "CMakeLists.txt": """\
+            cmake_minimum_required(VERSION 3.18)
+            project(pkg LANGUAGES C)
+            find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+            python_add_library(fast MODULE pkg/fast.c WITH_SOABI)
+            install(TARGETS fast DESTINATION pkg)
+            """,
+    },
+}
+
+
+@pytest.mark.parametrize("system", BUILD_SYSTEMS)
+def test_the_command_that_is_suggested_builds_every_kind_of_project(repository, compare, system):
+    python = environment(f"editables-{OWN}", OWN, "pytest", *NEEDS)
+    path, code = ("build_fast.py", CFFI) if system == "cffi" else ("pkg/fast.c", C)
+    files = {".gitignore": "*.so\nbuild/\n", "pkg/__init__.py": "", "pkg/core.py": "from pkg.fast import work\n"}
+    files |= {**BUILD_SYSTEMS[system], "benchmarks/test_b.py": BENCHMARK, path: code.format(times=30)}
+    repository.commit(files)
+    repository.commit({path: code.format(times=1)})
+    outcome = compare("HEAD^", "HEAD", "--python", python)
+    assert outcome.code == 2, outcome.err
+    suggested = outcome.err.partition("--build '")[2].partition("'")[0]
+    # pip's words for "use what is installed".
+    variables = {"PIP_NO_BUILD_ISOLATION": "0"}
+    outcome = compare("HEAD^", "HEAD", "--python", python, "--build", suggested, environment=variables)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    assert outcome.warnings() == []
+
+
 # Generated files.
 
 

@@ -89,7 +89,7 @@ impl Build<'_> {
 
     /// Has the worktree hold what the build makes.
     pub(crate) fn make(&self, git: &Git, limits: &Limits, say: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
-        let entry = Entry::use_or_make(Kind::Builds, &self.key(), &limits.interrupt)?;
+        let entry = Entry::use_or_make(Kind::Builds, &self.key(), limits, say)?;
         let kept = entry.folder().join(PRODUCTS);
         if entry.is_ready() {
             self.put_back(&kept)?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use crate::command::Limits;
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
 use crate::workspace::cache_folder;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,13 @@ impl Entry {
 
     /// An entry that is ready and stays for as long as this lives; otherwise one that nobody else has, to be made ready.
     /// Waits while another run makes it.
-    pub(crate) fn use_or_make(kind: Kind, key: &str, interrupt: &Interrupt) -> Result<Self, Failure> {
+    pub(crate) fn use_or_make(
+        kind: Kind,
+        key: &str,
+        limits: &Limits,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self, Failure> {
+        let mut is_said = false;
         loop {
             let entry = Self::find(kind, key)?;
             if flock(&entry.lock, FlockOperation::NonBlockingLockShared).is_ok() && entry.is_ready() {
@@ -82,8 +88,13 @@ impl Entry {
                 entry.make_folder()?;
                 return Ok(entry);
             }
-            if interrupt.is_asked() {
-                return Err(Failure::stopped());
+            limits.check()?;
+            if !is_said {
+                is_said = true;
+                say(&format!(
+                    "waiting for another run that makes the same ({})",
+                    kind.folder()
+                ));
             }
             std::thread::sleep(LOOK);
         }

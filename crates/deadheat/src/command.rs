@@ -23,6 +23,19 @@ pub(crate) struct Limits {
     pub(crate) interrupt: Interrupt,
 }
 
+impl Limits {
+    /// Ends the run where the user or the clock wants it.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.interrupt.is_asked() {
+            return Err(Failure::stopped());
+        }
+        if Instant::now() >= self.until {
+            return Err(Failure::stopped().hint("--timeout ended the run during set-up; give it more time"));
+        }
+        Ok(())
+    }
+}
+
 /// Runs a command and adds what it prints to `log`.
 pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow::Result<ExitStatus> {
     let cannot = || format!("cannot write {}", log.display());
@@ -45,14 +58,7 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow:
             group.ended = true;
             return Ok(status);
         }
-        if limits.interrupt.is_asked() {
-            return Err(Failure::stopped().into());
-        }
-        if Instant::now() >= limits.until {
-            return Err(Failure::stopped()
-                .hint("--timeout ended the run while it was prepared; give it more time")
-                .into());
-        }
+        limits.check()?;
         std::thread::sleep(LOOK);
     }
 }

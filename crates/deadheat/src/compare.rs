@@ -176,7 +176,7 @@ impl Setting<'_> {
             self.git,
             revisions.as_ref().map(|revision| revision.commit.as_str()),
         )?;
-        self.populate_submodules(&trees, &project, &workspace, draft)?;
+        let submodules = self.populate_submodules(&trees, &project, &workspace, draft)?;
         let outcome = self.in_workspace(
             draft,
             progress,
@@ -185,6 +185,7 @@ impl Setting<'_> {
             &changed_paths,
             &interpreter,
             &root,
+            &submodules,
             &mut workspace,
         );
         if self.options.worktrees == Afterwards::Keep {
@@ -220,6 +221,7 @@ impl Setting<'_> {
         changed_paths: &BTreeSet<String>,
         interpreter: &Interpreter,
         root: &str,
+        submodules: &PerSide<String>,
         workspace: &mut Workspace,
     ) -> anyhow::Result<Exit> {
         let checkouts = PerSide::new(workspace.worktree(Side::Base), workspace.worktree(Side::Head));
@@ -278,11 +280,9 @@ impl Setting<'_> {
             interpreter,
             variables: self.variables(),
             laid_over,
+            submodules,
             scratch: workspace.folder(),
-            limits: Limits {
-                until: self.until,
-                interrupt: self.interrupt.clone(),
-            },
+            limits: self.limits(),
         };
         let prepared = preparation.prepare(draft, progress, &differences, compiled.as_ref())?;
         if draft.report.settings.environment == Environments::PerRef {
@@ -695,23 +695,25 @@ impl Setting<'_> {
         Ok((Files::new(paths), changed))
     }
 
-    /// Writes the submodules into the worktrees. One that is missing there is an error where the project needs it, as far as
-    /// that can be told.
+    /// Writes the submodules into the worktrees, and says which. One that is missing there is an error where the project needs
+    /// it, as far as that can be told.
     fn populate_submodules(
         &self,
         trees: &PerSide<Tree>,
         project: &Project,
         workspace: &Workspace,
         draft: &mut Draft,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<PerSide<String>> {
+        let mut written = PerSide::<String>::default();
         for side in Side::BOTH {
-            let absent = submodules::populate(
+            let (present, absent) = submodules::populate(
                 self.git,
                 trees.get(side),
                 workspace.worktree(side),
                 side,
                 workspace.folder(),
             )?;
+            *written.get_mut(side) = present.join(" ");
             for absent in absent {
                 let path = &absent.submodule.path;
                 let holds_code = project.roots().iter().any(|root| {
@@ -727,7 +729,7 @@ impl Setting<'_> {
                 );
             }
         }
-        Ok(())
+        Ok(written)
     }
 
     fn inject(
@@ -866,15 +868,15 @@ impl Setting<'_> {
         }
     }
 
-    /// Ends the run where the user or the clock wants it.
+    fn limits(&self) -> Limits {
+        Limits {
+            until: self.until,
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
     fn go_on(&self) -> Result<(), Failure> {
-        if self.interrupt.is_asked() {
-            return Err(Failure::stopped());
-        }
-        if Instant::now() >= self.until {
-            return Err(Failure::stopped().hint("--timeout ended the run during set-up; give it more time"));
-        }
-        Ok(())
+        self.limits().check()
     }
 
     fn warn_of_cores(&self, cores: &Cores, draft: &mut Draft) {

@@ -93,6 +93,15 @@ impl Compiled {
         let system = of_side(Side::Head).or_else(|| of_side(Side::Base))?;
         if system == BuildSystem::SetupPy {
             sources.push(join(&project.folder, "setup.py"));
+            let scripts = Side::BOTH.map(|side| cffi_scripts(&read(side, "setup.py")));
+            sources.extend(
+                scripts
+                    .into_iter()
+                    .flatten()
+                    .map(|path| join(&project.folder, &path)),
+            );
+            sources.sort();
+            sources.dedup();
         }
         let mut differing: Vec<String> = sources
             .iter()
@@ -225,6 +234,19 @@ pub(crate) fn is_binary(path: &str) -> bool {
     path.ends_with(".so") || path.ends_with(".pyd")
 }
 
+/// The scripts that hold C code, as `cffi_modules=["build.py:ffi"]` names them.
+fn cffi_scripts(setup_py: &str) -> Vec<String> {
+    let Some((_, rest)) = setup_py.split_once("cffi_modules") else {
+        return Vec::new();
+    };
+    let list = rest.split(']').next().unwrap_or_default();
+    let quoted = list.split(['"', '\'']).skip(1).step_by(2);
+    quoted
+        .filter_map(|text| Some(text.split_once(".py:")?.0))
+        .map(|stem| format!("{stem}.py"))
+        .collect()
+}
+
 fn build_system(pyproject: &Table, setup_py: &str, has_sources: bool) -> Option<BuildSystem> {
     let get = |keys: &[&str]| {
         let mut value = pyproject.get(keys[0])?;
@@ -309,6 +331,13 @@ mod tests {
         assert_eq!(system("", "setup()", true), None);
         assert_eq!(system(&backend("hatchling.build"), "", false), None);
         assert_eq!(system("", "", true), None);
+    }
+
+    #[test]
+    fn scripts_of_cffi_are_sources() {
+        let text = "setup(cffi_modules=['a/build.py:ffi', \"b.py:x\"], name='c.py:d')";
+        assert_eq!(cffi_scripts(text), ["a/build.py", "b.py"]);
+        assert_eq!(cffi_scripts("setup()"), Vec::<String>::new());
     }
 
     #[test]

@@ -152,9 +152,20 @@ impl Recipe<'_> {
             }
         }
         names.extend(self.requirements.iter().cloned());
+        let mut unread: Vec<String> = names.iter().cloned().collect();
+        while let Some(name) = unread.pop() {
+            // Requirements files name others, wherever these lie.
+            let included = self.read(&name).map(|text| included_by(&name, &text));
+            unread.extend(
+                included
+                    .into_iter()
+                    .flatten()
+                    .filter(|other| names.insert(other.clone())),
+            );
+        }
         for name in names {
-            parts.push(name.clone().into_bytes());
             parts.push(fs::read(self.folder.join(&name)).unwrap_or_default());
+            parts.push(name.into_bytes());
         }
         parts.extend(self.requirements.iter().map(|name| name.clone().into_bytes()));
         if self.has_members() {
@@ -195,7 +206,7 @@ impl Recipe<'_> {
     ) -> anyhow::Result<Environment> {
         let declared = dependencies::declared(&self.pyproject());
         let made_from = self.made_from(&declared);
-        let entry = Entry::use_or_make(Kind::Environments, &self.key(), &limits.interrupt)?;
+        let entry = Entry::use_or_make(Kind::Environments, &self.key(), limits, say)?;
         let folder = entry.folder().join(ENVIRONMENT);
         let log = entry.folder().join(LOG);
         if !entry.is_ready() {
@@ -238,6 +249,18 @@ impl Recipe<'_> {
         }
         format!("by {} from {}", self.installer.name(), files.join(", "))
     }
+}
+
+/// The files that a requirements file names: `-r other.txt`, `-c constraints.txt`, relative to itself.
+fn included_by(name: &str, text: &str) -> Vec<String> {
+    let files = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let options = ["--requirement", "--constraint", "-r", "-c"];
+        let rest = options.into_iter().find_map(|option| line.strip_prefix(option))?;
+        let file = rest.trim_start_matches('=').split(" #").next()?.trim();
+        crate::project::normalize(&crate::project::join(crate::project::parent(name), file))
+    });
+    files.collect()
 }
 
 /// An environment that is being made.
@@ -311,7 +334,7 @@ impl Making<'_> {
         }
         for path in Git::at(recipe.worktree, git).all_but_committed()? {
             if !before.contains(&path) {
-                let _ = fs::remove_file(recipe.worktree.join(&path));
+                files::remove_with_empty_folders(recipe.worktree, &path);
             }
         }
         if interpreter::of_environment(self.folder, &recipe.probe).is_err() {
@@ -405,5 +428,19 @@ impl Making<'_> {
             self.log.display()
         ))
         .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::included_by;
+
+    #[test]
+    fn requirements_files_name_others() {
+        let text = "attrs\n-r test.txt  # more\n--constraint=../pins.txt\n-rbase.txt\n-e .\n";
+        assert_eq!(
+            included_by("requirements/dev.txt", text),
+            ["requirements/test.txt", "pins.txt", "requirements/base.txt"]
+        );
     }
 }

@@ -39,6 +39,15 @@ pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Res
     copy(&from, &to)
 }
 
+/// Removes a file, and the folders that are empty without it: to what looks for packages, an empty folder is one.
+pub(crate) fn remove_with_empty_folders(checkout: &Path, path: &str) {
+    let _ = fs::remove_file(checkout.join(path));
+    let mut folder = crate::project::parent(path);
+    while !folder.is_empty() && fs::remove_dir(checkout.join(folder)).is_ok() {
+        folder = crate::project::parent(folder);
+    }
+}
+
 fn remove(path: &Path) -> anyhow::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return Ok(());

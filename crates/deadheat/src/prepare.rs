@@ -34,6 +34,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) variables: BTreeMap<OsString, OsString>,
     /// Paths at which the worktrees may hold something else than their commits.
     pub(crate) laid_over: BTreeSet<String>,
+    /// Those that are in the worktrees.
+    pub(crate) submodules: &'a PerSide<String>,
     /// Of the run, in the cache.
     pub(crate) scratch: &'a Path,
     pub(crate) limits: Limits,
@@ -186,9 +188,10 @@ impl Preparation<'_> {
                 worktree,
                 folder: worktree.join(&self.project.folder),
                 content: format!(
-                    "{} {} {}",
+                    "{} {} {} {}",
                     self.project.folder,
                     tree.unwrap_or_default(),
+                    self.submodules.get(side),
                     content_of(worktree, &self.laid_over)
                 ),
                 interpreter,

@@ -274,15 +274,16 @@ impl Absent<'_> {
     }
 }
 
-/// Writes the submodules that are there into one side's worktree, and gives back the others.
+/// Writes the submodules that are there into one side's worktree, and gives back their paths with the commits, and the
+/// others.
 pub(crate) fn populate<'a>(
     user: &Git,
     tree: &'a Tree,
     worktree: &Path,
     side: Side,
     scratch: &Path,
-) -> anyhow::Result<Vec<Absent<'a>>> {
-    let mut absent = Vec::new();
+) -> anyhow::Result<(Vec<String>, Vec<Absent<'a>>)> {
+    let (mut present, mut absent) = (Vec::new(), Vec::new());
     for submodule in &tree.submodules {
         let Source::Local(directory) = &submodule.source else {
             absent.push(Absent { submodule, side });
@@ -300,8 +301,9 @@ pub(crate) fn populate<'a>(
         let index = scratch.join(format!("index-{side}"));
         Git::of_directory(directory, &folder, user).export(&submodule.commit, &index)?;
         std::fs::remove_file(&index)?;
+        present.push(format!("{}@{}", submodule.path, submodule.commit));
     }
-    Ok(absent)
+    Ok((present, absent))
 }
 
 #[cfg(test)]
