@@ -604,6 +604,7 @@ NEEDS = [
     "ninja",
     "scikit-build-core",
     "cmake",
+    "cffi",
 ]
 
 
