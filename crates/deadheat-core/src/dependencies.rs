@@ -120,6 +120,13 @@ pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Op
     )
 }
 
+/// What a table has at a path of keys.
+pub fn value_at<'a>(table: &'a Table, keys: &[&str]) -> Option<&'a Value> {
+    let (first, rest) = keys.split_first()?;
+    rest.iter()
+        .try_fold(table.get(*first)?, |value, key| value.get(*key))
+}
+
 /// What is said of each package.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said(BTreeMap<String, BTreeSet<String>>);
@@ -183,13 +190,7 @@ fn said_in<'a>(lines: impl Iterator<Item = &'a str>) -> Said {
 
 fn of_pyproject(table: &Table) -> Said {
     let mut said = Said::default();
-    let get = |keys: &[&str]| {
-        let mut value = table.get(keys[0])?;
-        for key in &keys[1..] {
-            value = value.get(key)?;
-        }
-        Some(value)
-    };
+    let get = |keys: &[&str]| value_at(table, keys);
     let lists_of = |said: &mut Said, keys: &[&str]| {
         for (_, list) in get(keys).and_then(Value::as_table).into_iter().flatten() {
             said.add_requirements(Some(list));

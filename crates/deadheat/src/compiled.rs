@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use deadheat_core::dependencies::value_at;
 use deadheat_core::model::{PerSide, Side};
 use toml::{Table, Value};
 
@@ -248,13 +249,7 @@ fn cffi_scripts(setup_py: &str) -> Vec<String> {
 }
 
 fn build_system(pyproject: &Table, setup_py: &str, has_sources: bool) -> Option<BuildSystem> {
-    let get = |keys: &[&str]| {
-        let mut value = pyproject.get(keys[0])?;
-        for key in &keys[1..] {
-            value = value.get(key)?;
-        }
-        Some(value)
-    };
+    let get = |keys: &[&str]| value_at(pyproject, keys);
     let backend = get(&["build-system", "build-backend"]).and_then(Value::as_str);
     match backend.map(|backend| backend.split(['.', ':']).next().unwrap_or_default()) {
         Some("maturin") => Some(BuildSystem::Maturin),
@@ -280,16 +275,18 @@ fn build_system(pyproject: &Table, setup_py: &str, has_sources: bool) -> Option<
 
 /// The parts of a `pyproject.toml` that a build follows.
 fn build_tables(pyproject: &Table) -> Vec<Option<Value>> {
-    let tool = |name: &str| pyproject.get("tool").and_then(|tool| tool.get(name)).cloned();
-    let extensions = |name: &str| tool("setuptools").and_then(|table| table.get(name).cloned());
-    vec![
-        pyproject.get("build-system").cloned(),
-        tool("maturin"),
-        tool("meson-python"),
-        tool("scikit-build"),
-        tool("setuptools-rust"),
-        extensions("ext-modules"),
-    ]
+    let places: [&[&str]; 6] = [
+        &["build-system"],
+        &["tool", "maturin"],
+        &["tool", "meson-python"],
+        &["tool", "scikit-build"],
+        &["tool", "setuptools-rust"],
+        &["tool", "setuptools", "ext-modules"],
+    ];
+    places
+        .iter()
+        .map(|keys| value_at(pyproject, keys).cloned())
+        .collect()
 }
 
 fn bytes(folder: &Path, path: &str) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use deadheat_core::dependencies::value_at;
 use toml::{Table, Value};
 
 use crate::compiled::{Compiled, is_binary};
@@ -146,20 +147,16 @@ pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let table: Table = text.parse().unwrap_or_default();
     let places: [&[&str]; 6] = [
-        &["setuptools_scm", "version_file"],
-        &["setuptools_scm", "write_to"],
-        &["hatch", "build", "hooks", "vcs", "version-file"],
-        &["pdm", "version", "write_to"],
-        &["versioningit", "write", "file"],
-        &["flit_scm", "write_to"],
+        &["tool", "setuptools_scm", "version_file"],
+        &["tool", "setuptools_scm", "write_to"],
+        &["tool", "hatch", "build", "hooks", "vcs", "version-file"],
+        &["tool", "pdm", "version", "write_to"],
+        &["tool", "versioningit", "write", "file"],
+        &["tool", "flit_scm", "write_to"],
     ];
     let mut files = Vec::new();
     for keys in places {
-        let mut value = table.get("tool");
-        for key in keys {
-            value = value.and_then(|value| value.get(key));
-        }
-        if let Some(file) = value.and_then(Value::as_str) {
+        if let Some(file) = value_at(&table, keys).and_then(Value::as_str) {
             files.push(join(&project.folder, file));
             // pdm's is relative to the packages.
             files.extend(project.import_folders.iter().map(|folder| join(folder, file)));

@@ -239,13 +239,9 @@ impl Preparation<'_> {
             );
             return Ok(());
         }
-        if let [first, more @ ..] = &compiled.differing[..] {
-            let more = match more.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
+        if let Some(differing) = first_of(&compiled.differing) {
             return Err(Failure::usage(format!(
-                "the compiled part of the project differs between the refs (`{first}`{more}), and nothing says how to build it"
+                "the compiled part of the project differs between the refs ({differing}), and nothing says how to build it"
             ))
             .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
             .into());
@@ -261,15 +257,11 @@ impl Preparation<'_> {
                 files::replace(self.git.top(), self.checkouts.get(side), path)?;
             }
         }
-        if let [first, more @ ..] = &binaries.usable[..] {
-            let more = match more.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
+        if let Some(usable) = first_of(&binaries.usable) {
             draft.warn(
                 WarningCode::ExtensionModulesCopied,
                 &format!(
-                    "the compiled part is the same at both refs: `{first}`{more} of the working tree, which is newer than its \
+                    "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
                      sources, serves both sides"
                 ),
                 Some("--build CMD builds it anew"),
@@ -332,15 +324,20 @@ fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
     if draft.report.settings.build.is_some() {
         return;
     }
-    if let [first, more @ ..] = &differences.compiled[..] {
-        let more = match more.len() {
-            0 => String::new(),
-            count => format!(" (and {count} more)"),
-        };
+    if let Some(sources) = first_of(&differences.compiled) {
         draft.warn(
             WarningCode::CompiledSourcesDiffer,
-            &format!("`{first}`{more} is compiled, its source differs, and nothing was built"),
+            &format!("something compiled differs in its source, and nothing was built: {sources}"),
             Some("what the compiled part changes is not in these numbers; --build CMD builds both sides"),
         );
     }
+}
+
+/// The first path, and how many more there are.
+fn first_of(paths: &[String]) -> Option<String> {
+    let (first, more) = paths.split_first()?;
+    Some(match more.len() {
+        0 => format!("`{first}`"),
+        count => format!("`{first}` and {count} more"),
+    })
 }
