@@ -132,6 +132,50 @@ def test_an_environment_that_cannot_be_made_ends_with_the_installers_words(raise
     assert (outcome.code, "no such file on base" in outcome.err) == (2, True)
 
 
+def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compare, wheels):
+    """A file that pyproject.toml names, which names another one."""
+    project = """\
+        [project]
+        name = "pkg"
+        version = "1"
+        dynamic = ["dependencies"]
+        optional-dependencies = {dev = ["pkg[test]"], test = ["pytest"]}
+
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+
+        [tool.setuptools]
+        packages = ["pkg"]
+        dynamic = {dependencies = {file = ["deps/all.txt"]}}
+        """
+    files = {"pyproject.toml": project, "deps/all.txt": "tinydep==1.0\n", "pkg/__init__.py": ""}
+    repository.commit({**files, "pkg/core.py": "from tinydep import work\n", "benchmarks/test_b.py": BENCHMARK})
+    repository.commit({"deps/all.txt": "tinydep==2.0\n"})
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert "dependencies_differ" in outcome.warnings() or "No module named 'tinydep'" in outcome.err
+    # Packages on PYTHONPATH are nobody's dependencies.
+    (wheels / "own").mkdir()
+    (wheels / "own" / "tinydep.py").write_text("def work(n):\n    raise RuntimeError('from PYTHONPATH')\n")
+    there = {"PIP_FIND_LINKS": str(wheels), "PYTHONPATH": str(wheels / "own")}
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=there)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+
+
+def test_an_environment_cannot_hold_editable_parts_of_the_repository(repository, compare):
+    files = {"requirements.txt": "-e ./libs/helper\n", "pkg/__init__.py": "", "pkg/core.py": SLOW}
+    repository.commit({**files, "benchmarks/test_b.py": BENCHMARK})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref")
+    assert (outcome.code, "-e ./libs/helper" in outcome.err) == (2, True)
+    repository.commit({"pyproject.toml": "[project\n", "requirements.txt": ""})
+    repository.write({"pyproject.toml": ""})
+    repository.commit({"pkg/core.py": SLOW})
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref")
+    assert (outcome.code, "on base, pyproject.toml cannot be read" in outcome.err) == (2, True)
+
+
 LOCK = """\
     [[package]]
     name = "tinydep"
@@ -232,13 +276,64 @@ def test_a_build_that_fails_shows_what_it_printed(compiled, compare, compiler):
     assert "no such luck" in outcome.err
 
 
+def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_code(repository, compare, tmp_path):
+    """A generator of the project's own, which an editable install elsewhere would stand for, too."""
+    generator = "import os\nprint('TIMES =', {} * int(os.environ.get('FACTOR', '1')))\n"
+    core = "    from pkg.made import TIMES\n\n\n" + WORK.format(times="TIMES")
+    files = {".gitignore": "made.py\n", "src/pkg/__init__.py": "", "src/pkg/generate.py": generator.format(30)}
+    files |= {"src/pkg/core.py": core, "src/pkg/old.py": "", "benchmarks/test_b.py": BENCHMARK}
+    repository.commit(files)
+    repository.commit({"src/pkg/generate.py": generator.format(1)})
+    below = environment(f"plain-{OWN}", OWN, "pytest")
+    layer = tmp_path / "layer"
+    subprocess.run([below, PACKAGE / "side" / "deadheat_worker" / "layer.py", layer], check=True)
+    (site,) = layer.glob("lib/python*/site-packages")
+    (site / "editable.pth").write_text(f"{repository.folder / 'src'}\n")
+    python = layer / "bin" / "python"
+    build = "python -m pkg.generate > src/pkg/made.py && rm src/pkg/old.py"
+    arguments = ("HEAD^", "HEAD", "--python", python, "--build", build)
+    outcome = compare(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+    kept = compare(*arguments, "--keep")
+    assert "building" not in kept.err
+    (base,) = (
+        Path(line.split("'")[1]) for line in kept.err.splitlines() if line.startswith("  cd") and "/base" in line
+    )
+    assert (base / "src/pkg/made.py").read_text() == "TIMES = 30\n"
+    assert not (base / "src/pkg/old.py").exists()
+    outcome = compare(*arguments, "--dry-run", environment={"FACTOR": "2"})
+    assert "building base" in outcome.err
+    subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=repository.folder, check=True, capture_output=True)
+
+
+def test_code_that_a_tool_generated_is_generated_again(compiled, compare, compiler):
+    compiled.write({".gitignore": "*.so\nbuild/\n"})
+    subprocess.run([compiler, "-m", "cython", "-3", "pkg/fast.pyx"], cwd=compiled.folder, check=True)
+    compiled.commit({"pkg/fast.pyx": cython(1)})
+    compiled.commit({"pkg/fast.pyx": cython(30)})
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", BUILD)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "regressed"}
+
+
+def test_an_extension_that_only_one_side_has_is_said(compiled, compare, compiler):
+    core = "try:\n    from pkg.fast import work\nexcept ImportError:\n    work = range\n"
+    compiled.commit({"pkg/core.py": core, "setup.py": SETUP + "\n    # again\n"})
+    compiled.commit({"setup.py": "# nothing any more\n"})
+    outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", "python setup.py build_ext --inplace || true")
+    assert outcome.code == 0, outcome.err
+    (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "compiled_part_missing"]
+    assert "left no `pkg/fast` on head, and one on base" in words
+
+
 def test_a_build_that_leaves_nothing_is_no_build(compiled, compare, compiler):
     compiled.commit({"pkg/core.py": "try:\n    from pkg.fast import work\nexcept ImportError:\n    work = sum\n"})
     compiled.commit({"pkg/fast.pyx": cython(2), "benchmarks/test_b.py": BENCHMARK.replace("500", "[1]")})
     outcome = compare("HEAD^", "HEAD", "--python", compiler, "--build", "true")
     assert outcome.code == 0, outcome.err
     (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "compiled_part_missing"]
-    assert "on both sides" in words
+    assert "left no extension module on both sides" in words
 
 
 def test_binaries_of_the_working_tree_serve_both_sides_where_their_sources_are_the_same(compiled, compare, compiler):
@@ -257,6 +352,12 @@ def test_binaries_of_the_working_tree_serve_both_sides_where_their_sources_are_t
     assert outcome.verdicts() == {"test_work": "improved"}
     assert "extension_modules_copied" in outcome.warnings()
     assert compiled.state() == before
+    # What a build may read is another one.
+    compiled.commit({"pkg/step.inc": "1"})
+    outcome = compare("HEAD^", "HEAD", "--python", compiler)
+    assert outcome.code == 3
+    assert "extension_modules_copied" not in outcome.warnings()
+    compiled.git("reset", "--quiet", "--hard", "HEAD^")
     # Older than its source: it may have been built from another one.
     (compiled.folder / "pkg" / "fast.pyx").touch()
     later = time.time() + 5
@@ -563,6 +664,29 @@ def test_a_commit_of_a_submodule_that_is_not_here_is_fetched_only_when_asked(wit
     assert subprocess.run(
         ["git", "-C", clone / "pkg", "cat-file", "-e", moved], check=False, capture_output=True
     ).returncode
+
+
+def test_what_is_built_in_a_submodule_is_kept_too(with_submodule, compare):
+    repository, _ = with_submodule
+    core = "import made\n\n\ndef work(n):\n    return made.work(n)\n"
+    repository.commit({"app.py": core, "benchmarks/test_c.py": BENCHMARK.replace("pkg.core", "app")})
+    repository.commit({"app.py": core + "\n"})
+    build = "echo 'def work(n): return n' > pkg/made.py"
+    search_path = ("--all", "--build", f"{build}; cp pkg/made.py .", "-k", "work", "--replicates", 2, "-v")
+    for is_built in (True, False):
+        outcome = compare("HEAD^", "HEAD", *search_path, "--keep")
+        assert outcome.code == 0, outcome.err
+        assert ("building" in outcome.err) == is_built
+        bases = [line.split("'")[1] for line in outcome.err.splitlines() if line.startswith("  cd") and "/base" in line]
+        assert (Path(bases[0]) / "pkg" / "made.py").exists()
+    subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=repository.folder, check=True, capture_output=True)
+
+
+def test_uncommitted_changes_in_a_submodule_are_refused(with_submodule, compare):
+    repository, _ = with_submodule
+    (repository.folder / "pkg" / "core.py").write_text("def work(n):\n    return 1\n")
+    outcome = compare("--working-tree")
+    assert (outcome.code, "the submodule `pkg` is changed" in outcome.err) == (2, True)
 
 
 def test_a_submodule_that_nobody_needs_is_no_error(two_sided, compare):

@@ -370,10 +370,30 @@ pub fn declared(pyproject: &Table) -> Declared {
     if let Some(project) = project {
         declared.requirements = texts(project.get("dependencies"));
         declared.is_static = !is_dynamic("dependencies");
-        for (name, list) in table_of(project.get("optional-dependencies")) {
+        let extras = project.get("optional-dependencies");
+        for (name, list) in table_of(extras) {
             if is_working_group(name) {
                 declared.requirements.extend(texts(Some(list)));
                 declared.extras.push(name.clone());
+            }
+        }
+        // `dev = ["me[test]"]` means the extra of this revision, not of a release.
+        if let Some(own) = project.get("name").and_then(Value::as_str).map(normalize) {
+            let mut seen = BTreeSet::new();
+            while let Some(place) = declared
+                .requirements
+                .iter()
+                .position(|text| requirement(text).is_some_and(|(name, _)| normalize(name) == own))
+            {
+                let text = declared.requirements.remove(place);
+                let named = text.split_once('[').and_then(|(_, rest)| rest.split(']').next());
+                for extra in named.unwrap_or_default().split(',').map(normalize) {
+                    if seen.insert(extra.clone()) {
+                        let lists = table_of(extras).filter(|(name, _)| normalize(name) == extra);
+                        let inner: Vec<String> = lists.flat_map(|(_, list)| texts(Some(list))).collect();
+                        declared.requirements.extend(inner);
+                    }
+                }
             }
         }
     }
@@ -411,6 +431,27 @@ pub fn declared(pyproject: &Table) -> Declared {
     declared.requirements.sort();
     declared.requirements.dedup();
     declared
+}
+
+/// What the setup.cfg of a project without other metadata requires.
+pub fn declared_in_setup_cfg(text: &str) -> Vec<String> {
+    requirements_of(of_setup_cfg(text))
+}
+
+/// What a Pipfile names.
+pub fn declared_in_pipfile(text: &str) -> Vec<String> {
+    let table: Table = text.parse().unwrap_or_default();
+    ["packages", "dev-packages"]
+        .into_iter()
+        .flat_map(|key| of_poetry(table.get(key)))
+        .collect()
+}
+
+fn requirements_of(said: Said) -> Vec<String> {
+    let each = |(name, words): (String, BTreeSet<String>)| {
+        words.into_iter().map(move |said| format!("{name}{said}"))
+    };
+    said.0.into_iter().flat_map(each).collect()
 }
 
 fn table_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
@@ -623,6 +664,19 @@ mod tests {
         assert_eq!(
             (found.extras, found.groups),
             (vec!["test".to_owned()], vec!["bench".to_owned()])
+        );
+        let own: Table = "[project]\nname='Me.x'\n[project.optional-dependencies]\ndev=['me-x[test,fast]']\ntest=['pytest']\n\
+            fast=['me_x[dev]', 'numpy']\n"
+            .parse()
+            .unwrap();
+        assert_eq!(declared(&own).requirements, ["numpy", "pytest"]);
+        assert_eq!(
+            declared_in_pipfile("[packages]\nattrs='==23.1'\nsix='*'\n[requires]\npython_version='3'\n"),
+            ["attrs==23.1", "six"]
+        );
+        assert_eq!(
+            declared_in_setup_cfg("[options]\ninstall_requires =\n    attrs>=1\n"),
+            ["attrs>=1"]
         );
         let dynamic: Table = "[project]\ndynamic=['dependencies']\n".parse().unwrap();
         assert!(!declared(&dynamic).is_static);

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use deadheat_core::model::Side;
@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::git::Git;
 use crate::interpreter::Interpreter;
+use crate::project::join;
 
 /// What one side's build is made from, beside its worktree.
 pub(crate) struct Build<'a> {
@@ -32,6 +33,10 @@ pub(crate) struct Build<'a> {
     /// The interpreter's packages: a build may use any of them.
     pub(crate) installed: &'a BTreeMap<String, String>,
     pub(crate) variables: &'a BTreeMap<OsString, OsString>,
+    /// Paths of the submodules in the worktree.
+    pub(crate) submodules: &'a [String],
+    /// Folders that the project is imported from, absolute.
+    pub(crate) import_folders: Vec<PathBuf>,
     /// A folder to be made, for what the build installs.
     pub(crate) layer: PathBuf,
     /// The script that makes it.
@@ -46,18 +51,44 @@ pub(crate) enum Made {
     Before,
 }
 
-/// Variables that compilers follow.
-const FOLLOWED: [&str; 8] = [
-    "CC",
-    "CXX",
-    "CFLAGS",
-    "CXXFLAGS",
-    "CPPFLAGS",
-    "LDFLAGS",
-    "RUSTFLAGS",
-    "CARGO_BUILD_TARGET",
+/// Variables that say nothing to a build, and are another one in each terminal or job; by their beginnings.
+const NEUTRAL: [&str; 32] = [
+    "_",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "TERM",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "LS_COLORS",
+    "PS1",
+    "PROMPT",
+    "HIST",
+    "USER",
+    "LOGNAME",
+    "SSH_",
+    "DISPLAY",
+    "WAYLAND",
+    "WINDOW",
+    "XDG_",
+    "DBUS_",
+    "TMUX",
+    "STY",
+    "EDITOR",
+    "PAGER",
+    "LESS",
+    "GPG_",
+    "VSCODE_",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "GITHUB_",
+    "RUNNER_",
+    "CI",
 ];
 const PRODUCTS: &str = "products";
+/// The paths that a build removed, with NUL between them.
+const REMOVED: &str = "removed";
 const LOG: &str = "output.log";
 
 impl Build<'_> {
@@ -76,13 +107,11 @@ impl Build<'_> {
                 .iter()
                 .map(|(name, version)| format!("{name} {version}")),
         );
-        for name in FOLLOWED {
-            let value = self
-                .variables
-                .get(&OsString::from(name))
-                .cloned()
-                .unwrap_or_default();
-            parts.push(value.to_string_lossy().into_owned());
+        for (name, value) in self.variables {
+            let name = name.to_string_lossy();
+            if !NEUTRAL.iter().any(|neutral| name.starts_with(neutral)) {
+                parts.push(format!("{name}={}", value.to_string_lossy()));
+            }
         }
         cache::key(parts)
     }
@@ -93,6 +122,10 @@ impl Build<'_> {
         let kept = entry.folder().join(PRODUCTS);
         if entry.is_ready() {
             self.put_back(&kept)?;
+            let removed = fs::read_to_string(entry.folder().join(REMOVED))?;
+            for path in removed.split('\0').filter(|path| !path.is_empty()) {
+                files::remove_with_empty_folders(self.worktree, path);
+            }
             return Ok(Made::Before);
         }
         say(&format!("building {}: {}", self.side, self.command));
@@ -119,6 +152,11 @@ impl Build<'_> {
         }
         let after = self.state(&here)?;
         fs::create_dir_all(&kept)?;
+        let is_gone = |path: &String| fs::symlink_metadata(self.worktree.join(path)).is_err();
+        let mut gone: BTreeSet<String> = here.uncommitted_paths()?.into_iter().collect();
+        gone.extend(before.keys().cloned());
+        let gone: Vec<String> = gone.into_iter().filter(is_gone).collect();
+        fs::write(entry.folder().join(REMOVED), gone.join("\0"))?;
         for (path, stamp) in &after {
             if before.get(path) != Some(stamp) && !is_scrap(self.worktree, path) {
                 let to = kept.join(path);
@@ -134,7 +172,10 @@ impl Build<'_> {
     fn prepared(&self, log: &Path, limits: &Limits) -> anyhow::Result<Command> {
         let python = &self.interpreter.path;
         let mut layering = Command::new(python);
-        layering.arg(&self.layer_script).arg(&self.layer);
+        layering
+            .arg(&self.layer_script)
+            .arg(&self.layer)
+            .args(&self.import_folders);
         if !command::run(&mut layering, log, limits)?.success() {
             return Err(Failure::nothing_measured(format!(
                 "{} cannot make a virtual environment for the build on {}:\n\n{}",
@@ -169,7 +210,23 @@ impl Build<'_> {
 
     /// Everything in the worktree that its commit does not have, each with what changes when it is written.
     fn state(&self, here: &Git) -> anyhow::Result<BTreeMap<String, Stamp>> {
-        let paths = here.all_but_committed()?;
+        let mut paths = here.all_but_committed()?;
+        // git looks into no submodule.
+        let mut folders: Vec<String> = self.submodules.to_vec();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(self.worktree.join(&folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let path = join(&folder, &entry.file_name().to_string_lossy());
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(path);
+                } else {
+                    paths.push(path);
+                }
+            }
+        }
         let stamps = paths.into_iter().filter_map(|path| {
             let metadata = fs::symlink_metadata(self.worktree.join(&path)).ok()?;
             let is_file = metadata.is_file() || metadata.is_symlink();
@@ -191,7 +248,7 @@ impl Build<'_> {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(kept.join(&folder))? {
                 let entry = entry?;
-                let path = crate::project::join(&folder, &entry.file_name().to_string_lossy());
+                let path = join(&folder, &entry.file_name().to_string_lossy());
                 if entry.file_type()?.is_dir() {
                     folders.push(path);
                 } else {
@@ -212,11 +269,21 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
         if kind.is_dir() && entry.file_name() != ".git" {
             touch(&entry.path(), now)?;
         } else if kind.is_file() {
-            File::open(entry.path())?.set_modified(now)?;
+            let path = entry.path();
+            // What is generated must be made anew where it is tracked beside its source.
+            let is_generated = path
+                .extension()
+                .is_some_and(|extension| extension == "c" || extension == "cpp")
+                && path.with_extension("pyx").exists();
+            let time = if is_generated { now - LONG_AGO } else { now };
+            File::open(path)?.set_modified(time)?;
         }
     }
     Ok(())
 }
+
+/// Of what is older than its source.
+const LONG_AGO: Duration = Duration::from_secs(3600);
 
 /// Of a file: when it was written last, its length, and which one it is.
 type Stamp = (i64, i64, u64, u64);

@@ -9,6 +9,7 @@ use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning
 use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 
 use crate::compiled::{is_near_code, is_source};
+use crate::environments::declaring_files;
 use crate::failure::Failure;
 use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, parent};
 
@@ -52,6 +53,11 @@ pub(crate) fn find(
         };
         is_inside(benchmarks, tests) && is_inside(path, tests)
     };
+    let declaring: BTreeSet<String> = Side::BOTH
+        .into_iter()
+        .flat_map(|side| declaring_files(&checkouts.get(side).join(&project.folder), &[]))
+        .map(|name| join(&project.folder, &name))
+        .collect();
     for path in paths {
         if project.is_shared(path) {
             continue;
@@ -66,7 +72,8 @@ pub(crate) fn find(
         let extension = file_name(path)
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension);
-        if let Some(declaration) = declaration_in(project, path) {
+        let named = declaring.contains(path).then_some(Declaration::Requirements);
+        if let Some(declaration) = declaration_in(project, path).or(named) {
             let texts = versions
                 .as_ref()
                 .map(|bytes| bytes.as_deref().map(String::from_utf8_lossy));

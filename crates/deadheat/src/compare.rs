@@ -41,7 +41,7 @@ use crate::revisions;
 use crate::selection::{self, Selected};
 use crate::session::{Briefing, Collection, ToCollect};
 use crate::stage::{Launcher, Stage};
-use crate::submodules::{self, Tree};
+use crate::submodules::{self, Present, Tree};
 use crate::survey;
 use crate::variables;
 use crate::walk::Schedule;
@@ -221,7 +221,7 @@ impl Setting<'_> {
         changed_paths: &BTreeSet<String>,
         interpreter: &Interpreter,
         root: &str,
-        submodules: &PerSide<String>,
+        submodules: &PerSide<Vec<Present>>,
         workspace: &mut Workspace,
     ) -> anyhow::Result<Exit> {
         let checkouts = PerSide::new(workspace.worktree(Side::Base), workspace.worktree(Side::Head));
@@ -241,6 +241,10 @@ impl Setting<'_> {
 
         progress.step("comparing the code");
         let mut differences = changes::find(project, &paths, files, checkouts)?;
+        let compiled = Compiled::find(project, files, checkouts);
+        if let Some(compiled) = &compiled {
+            compiled.add_differing_to(&mut differences.unattributed);
+        }
         draft.report.warnings.extend(differences.warnings.iter().cloned());
         draft.report.target_functions = match &self.options.functions {
             Some(asked) => changes::name_targets(asked, &differences.targets, files, checkouts)?,
@@ -264,7 +268,8 @@ impl Setting<'_> {
         progress.note(&found(&draft.report.target_functions, &differences));
 
         let compiled = Compiled::find(project, files, checkouts);
-        let hints = Hints::new(self.git, project, compiled.as_ref(), checkouts.head);
+        let is_built = draft.report.settings.build.is_some();
+        let hints = Hints::new(self.git, project, compiled.as_ref(), is_built, checkouts.head);
         let mut laid_over: BTreeSet<String> = generated.into_iter().collect();
         if draft.report.revisions.head.dirty {
             laid_over.extend(paths.iter().cloned());
@@ -280,7 +285,9 @@ impl Setting<'_> {
             interpreter,
             variables: self.variables(),
             laid_over,
+            changed: &paths,
             submodules,
+            keeps_python_path: self.passed().iter().any(|name| name == "PYTHONPATH"),
             scratch: workspace.folder(),
             limits: self.limits(),
         };
@@ -703,8 +710,8 @@ impl Setting<'_> {
         project: &Project,
         workspace: &Workspace,
         draft: &mut Draft,
-    ) -> anyhow::Result<PerSide<String>> {
-        let mut written = PerSide::<String>::default();
+    ) -> anyhow::Result<PerSide<Vec<Present>>> {
+        let mut written = PerSide::<Vec<Present>>::default();
         for side in Side::BOTH {
             let (present, absent) = submodules::populate(
                 self.git,
@@ -713,7 +720,7 @@ impl Setting<'_> {
                 side,
                 workspace.folder(),
             )?;
-            *written.get_mut(side) = present.join(" ");
+            *written.get_mut(side) = present;
             for absent in absent {
                 let path = &absent.submodule.path;
                 let holds_code = project.roots().iter().any(|root| {
@@ -810,15 +817,14 @@ impl Setting<'_> {
         .choose(&self.installation.worker_file("probe.py"), pytest)
     }
 
+    /// The names of variables that the user wants kept.
+    fn passed(&self) -> Vec<String> {
+        let names = self.config.pass_env.iter().chain(&self.options.pass_env);
+        names.cloned().collect()
+    }
+
     fn variables(&self) -> BTreeMap<OsString, OsString> {
-        let passed: Vec<String> = self
-            .config
-            .pass_env
-            .iter()
-            .chain(&self.options.pass_env)
-            .cloned()
-            .collect();
-        variables::for_workers(std::env::vars_os(), &passed, self.git.local_variables())
+        variables::for_workers(std::env::vars_os(), &self.passed(), self.git.local_variables())
     }
 
     fn schedule(&self, replicates: Option<usize>, draft: &Draft, stage: &Stage) -> Schedule {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use deadheat_core::dependencies::value_at;
 use deadheat_core::model::{PerSide, Side};
+use deadheat_core::source::Unattributed;
 use toml::{Table, Value};
 
 use crate::git::{Git, Untracked};
@@ -120,6 +121,18 @@ impl Compiled {
         })
     }
 
+    /// Any benchmark may feel what is built differently, also where only the recipe changed.
+    pub(crate) fn add_differing_to(&self, unattributed: &mut Vec<Unattributed>) {
+        for path in &self.differing {
+            if unattributed.iter().all(|known| known.path != *path) {
+                unattributed.push(Unattributed {
+                    path: path.clone(),
+                    what: "says how the compiled part is built".to_owned(),
+                });
+            }
+        }
+    }
+
     /// A command that would build it where it is imported from.
     pub(crate) fn command(&self, project: &Project) -> String {
         match self.system {
@@ -141,6 +154,7 @@ impl Compiled {
         project: &Project,
         interpreter: &Interpreter,
         checkout: &Path,
+        changed: &BTreeSet<String>,
     ) -> anyhow::Result<Binaries> {
         let top = git.top();
         let mut paths = BTreeSet::new();
@@ -156,6 +170,12 @@ impl Compiled {
         paths.retain(|path| is_binary(path) && !checkout.join(path).exists());
         let mut binaries = Binaries::default();
         if paths.is_empty() {
+            return Ok(binaries);
+        }
+        if let Some(path) = changed.iter().find(|path| may_be_built_from(project, path)) {
+            binaries.refused = Some(format!(
+                "`{path}` differs between the refs, and those of your working tree may be built from it"
+            ));
             return Ok(binaries);
         }
         let other = self
@@ -210,24 +230,64 @@ pub(crate) struct Binaries {
     pub(crate) refused: Option<String>,
 }
 
-/// Whether a checkout holds any extension module where the project's code is imported from.
-pub(crate) fn holds_binaries(project: &Project, checkout: &Path) -> bool {
-    fn holds(folder: &Path, depth: usize) -> bool {
-        fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
+/// The extension modules that a checkout holds where the project's code is imported from, without what their names end with.
+pub(crate) fn binaries_in(project: &Project, checkout: &Path) -> BTreeSet<String> {
+    fn look(checkout: &Path, folder: &str, depth: usize, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(checkout.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            is_binary(&name)
-                || (depth > 0
-                    && name != ".git"
-                    && entry.file_type().is_ok_and(|kind| kind.is_dir())
-                    && holds(&entry.path(), depth - 1))
-        })
+            if is_binary(&name) {
+                let stem = name.split('.').next().unwrap_or_default();
+                found.insert(join(folder, stem));
+            } else if depth > 0 && name != ".git" && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                look(checkout, &join(folder, &name), depth - 1, found);
+            }
+        }
     }
-    let roots = project.module_roots.iter().map(|root| (root, 16));
-    let beside = project.import_folders.iter().map(|folder| (folder, 0));
-    roots
-        .chain(beside)
-        .any(|(folder, depth)| holds(&checkout.join(folder), depth))
+    let mut found = BTreeSet::new();
+    for root in &project.module_roots {
+        look(checkout, root, 16, &mut found);
+    }
+    // Modules of their own, beside the packages.
+    for folder in &project.import_folders {
+        look(checkout, folder, 0, &mut found);
+    }
+    found
+}
+
+/// Whether a build may read a file, as far as its name tells: anything but Python code, tests and texts.
+fn may_be_built_from(project: &Project, path: &str) -> bool {
+    let name = file_name(path);
+    let is_text = [
+        ".md",
+        ".rst",
+        ".txt",
+        ".py",
+        ".pyi",
+        ".yml",
+        ".yaml",
+        ".lock",
+        ".ipynb",
+        ".gitignore",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end));
+    let roots = [&project.tests_root, &project.benchmarks_root];
+    let is_test = roots.into_iter().flatten().any(|root| is_inside(path, root));
+    let is_script = matches!(
+        name,
+        "setup.py" | "build.py" | "hatch_build.py" | "build_ext.py" | "CMakeLists.txt"
+    ) || name == "Cargo.lock";
+    is_script
+        || !(is_text
+            || is_test
+            || path.starts_with(".github/")
+            || path.starts_with("docs/")
+            || name == "pyproject.toml")
 }
 
 /// Whether a file is an extension module, by its name.
@@ -328,6 +388,40 @@ mod tests {
         assert_eq!(system("", "setup()", true), None);
         assert_eq!(system(&backend("hatchling.build"), "", false), None);
         assert_eq!(system("", "", true), None);
+    }
+
+    #[test]
+    fn what_a_build_may_read() {
+        let project = Project {
+            folder: String::new(),
+            module_roots: vec!["pkg".to_owned()],
+            import_folders: vec![String::new()],
+            tests_root: Some("tests".to_owned()),
+            benchmarks_root: Some("benchmarks".to_owned()),
+            code_names: Vec::new(),
+            test_packages: Vec::new(),
+            loose_names: Vec::new(),
+        };
+        for path in [
+            "pkg/step.inc",
+            "core/step.h",
+            ".cargo/config.toml",
+            "setup.py",
+            "CMakeLists.txt",
+            "data.bin",
+        ] {
+            assert!(may_be_built_from(&project, path), "{path}");
+        }
+        for path in [
+            "pkg/core.py",
+            "README.md",
+            "tests/data.bin",
+            "benchmarks/x.json",
+            "uv.lock",
+            ".github/ci.sh",
+        ] {
+            assert!(!may_be_built_from(&project, path), "{path}");
+        }
     }
 
     #[test]

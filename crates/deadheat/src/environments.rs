@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use deadheat_core::dependencies::{self, Declaration, Declared};
 use deadheat_core::model::Side;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::git::Git;
 use crate::interpreter::{self, Interpreter, python_of};
+use crate::project::{file_name, join, normalize, parent};
 
 /// Lock files, the most telling first.
 const LOCKS: [&str; 5] = [
@@ -54,9 +55,15 @@ impl Installer {
             .unwrap_or_default();
         let beside = python.parent().map(Path::to_owned);
         let folders = beside.into_iter().chain(std::env::split_paths(&path));
+        // Some are shims that only say that there is none.
+        let runs = |program: &PathBuf| {
+            let mut command = Command::new(program);
+            command.arg("--version").stdin(Stdio::null());
+            command.output().is_ok_and(|output| output.status.success())
+        };
         let found = folders
             .map(|folder| folder.join("uv"))
-            .find(|program| program.is_file());
+            .find(|program| program.is_file() && runs(program));
         found.map_or(Installer::Pip, Installer::Uv)
     }
 
@@ -109,8 +116,17 @@ impl Recipe<'_> {
         text.parse().unwrap_or_default()
     }
 
-    fn lock(&self) -> Option<&'static str> {
-        LOCKS.into_iter().find(|name| self.folder.join(name).is_file())
+    /// The lock file; that of a workspace lies above the project, and is named with the way up.
+    fn lock(&self) -> Option<String> {
+        let own = LOCKS.into_iter().find(|name| self.folder.join(name).is_file());
+        own.map(str::to_owned).or_else(|| {
+            let above = self.folder.ancestors().skip(1);
+            let above = above.take_while(|folder| folder.starts_with(self.worktree));
+            let found = above
+                .enumerate()
+                .find(|(_, folder)| folder.join("uv.lock").is_file());
+            found.map(|(steps, _)| format!("{}uv.lock", "../".repeat(steps + 1)))
+        })
     }
 
     /// The requirements files that are used.
@@ -137,45 +153,21 @@ impl Recipe<'_> {
         ]
         .map(|part| part.as_bytes().to_vec())
         .to_vec();
-        let mut names = BTreeSet::new();
-        for folder in ["", "requirements", "requirements.d", "reqs"] {
-            for entry in fs::read_dir(self.folder.join(folder))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let is_text = name.ends_with(".txt") || name.ends_with(".in");
-                if Declaration::of_file(&name).is_some() || (!folder.is_empty() && is_text) {
-                    names.insert(crate::project::join(folder, &name));
-                }
-            }
-        }
-        names.extend(self.requirements.iter().cloned());
-        let mut unread: Vec<String> = names.iter().cloned().collect();
-        while let Some(name) = unread.pop() {
-            // Requirements files name others, wherever these lie.
-            let included = self.read(&name).map(|text| included_by(&name, &text));
-            unread.extend(
-                included
-                    .into_iter()
-                    .flatten()
-                    .filter(|other| names.insert(other.clone())),
-            );
-        }
+        let mut names = declaring_files(&self.folder, self.requirements);
+        names.extend(self.lock());
         for name in names {
             parts.push(fs::read(self.folder.join(&name)).unwrap_or_default());
             parts.push(name.into_bytes());
         }
         parts.extend(self.requirements.iter().map(|name| name.clone().into_bytes()));
-        if self.has_members() {
+        if self.takes_from_repository() {
             parts.push(self.commit.as_bytes().to_vec());
         }
         cache::key(parts)
     }
 
-    /// Whether packages of the repository beside the project itself are installed.
-    fn has_members(&self) -> bool {
+    /// Whether packages of the repository beside the project itself are installed: they are as the commit has them.
+    fn takes_from_repository(&self) -> bool {
         let pyproject = self.pyproject();
         let uv = pyproject.get("tool").and_then(|tool| tool.get("uv"));
         let lock: Table = self
@@ -195,6 +187,35 @@ impl Recipe<'_> {
         };
         uv.is_some_and(|uv| uv.get("workspace").is_some())
             || packages.into_iter().flatten().filter(is_local).count() > 0
+            || self.local_requirements().next().is_some()
+    }
+
+    /// The lines of requirements files that name a folder or file of the repository, each with its file's name.
+    fn local_requirements(&self) -> impl Iterator<Item = (String, String)> {
+        let files = declaring_files(&self.folder, self.requirements).into_iter();
+        let texts = files
+            .filter(|name| !name.ends_with(".toml") && !name.ends_with(".lock") && !name.ends_with(".py"));
+        let lines = texts.filter_map(|name| {
+            let text = self.read(&name)?;
+            Some(
+                text.lines()
+                    .map(|line| (name.clone(), line.trim().to_owned()))
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let is_local = |line: &str| {
+            let what = ["--editable", "-e"]
+                .into_iter()
+                .find_map(|option| line.strip_prefix(option));
+            let what = what.unwrap_or(line).trim_start_matches('=').trim();
+            (what.starts_with("./") || what.starts_with("../") || what.contains("file:"))
+                && !matches!(what, "./" | ".")
+        };
+        lines
+            .flatten()
+            .filter(move |(_, line)| is_local(line))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The environment, made if it is not there.
@@ -204,7 +225,19 @@ impl Recipe<'_> {
         limits: &Limits,
         say: &mut dyn FnMut(&str),
     ) -> anyhow::Result<Environment> {
-        let declared = dependencies::declared(&self.pyproject());
+        self.check()?;
+        let mut declared = dependencies::declared(&self.pyproject());
+        if !self.folder.join("setup.py").is_file() && !self.pyproject().contains_key("project") {
+            let pipfile = self
+                .read("Pipfile")
+                .map(|text| dependencies::declared_in_pipfile(&text));
+            let cfg = self
+                .read("setup.cfg")
+                .map(|text| dependencies::declared_in_setup_cfg(&text));
+            declared
+                .requirements
+                .extend(pipfile.into_iter().chain(cfg).flatten());
+        }
         let made_from = self.made_from(&declared);
         let entry = Entry::use_or_make(Kind::Environments, &self.key(), limits, say)?;
         let folder = entry.folder().join(ENVIRONMENT);
@@ -237,8 +270,27 @@ impl Recipe<'_> {
         })
     }
 
+    /// Refuses what cannot be made an environment of.
+    fn check(&self) -> Result<(), Failure> {
+        if let Some(Err(error)) = self.read("pyproject.toml").map(|text| text.parse::<Table>()) {
+            return Err(Failure::usage(format!(
+                "on {}, pyproject.toml cannot be read: {}",
+                self.side,
+                error.message()
+            )));
+        }
+        if let Some((file, line)) = self.local_requirements().find(|(_, line)| line.starts_with('-')) {
+            return Err(Failure::usage(format!(
+                "`{file}` installs a part of the repository as editable on {} (`{line}`), and an environment outlives its checkout",
+                self.side
+            ))
+            .hint("name it without -e, or other requirements files: --requirements FILE"));
+        }
+        Ok(())
+    }
+
     fn made_from(&self, declared: &Declared) -> String {
-        let mut files: Vec<String> = self.lock().map(str::to_owned).into_iter().collect();
+        let mut files: Vec<String> = self.lock().into_iter().collect();
         files.extend(self.requirements_files(declared));
         if files.is_empty() {
             let name = match self.read("pyproject.toml") {
@@ -251,6 +303,44 @@ impl Recipe<'_> {
     }
 }
 
+/// The files of a project's folder that may say what it depends on: those with usual names and `named`, and what these
+/// name in turn, wherever that lies.
+pub(crate) fn declaring_files(folder: &Path, named: &[String]) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = named.iter().cloned().collect();
+    for inner in ["", "requirements", "requirements.d", "reqs"] {
+        for entry in fs::read_dir(folder.join(inner)).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_text = name.ends_with(".txt") || name.ends_with(".in");
+            if Declaration::of_file(&name).is_some() || (!inner.is_empty() && is_text) {
+                names.insert(join(inner, &name));
+            }
+        }
+    }
+    let mut unread: Vec<String> = names.iter().cloned().collect();
+    while let Some(name) = unread.pop() {
+        let text = fs::read_to_string(folder.join(&name)).unwrap_or_default();
+        let others = match file_name(&name) {
+            // `dependencies = {file = ["deps.txt"]}`, `open("deps.txt")`, `file: deps.txt`.
+            "pyproject.toml" | "setup.py" | "setup.cfg" => text_files_named_in(&text),
+            _ => included_by(&name, &text),
+        };
+        let others = others.into_iter().filter(|other| folder.join(other).is_file());
+        unread.extend(
+            others
+                .filter(|other| names.insert(other.clone()))
+                .collect::<Vec<_>>(),
+        );
+    }
+    names
+}
+
+fn text_files_named_in(text: &str) -> Vec<String> {
+    let is_part = |character: char| character.is_alphanumeric() || "-_./".contains(character);
+    let words = text.split(|character| !is_part(character));
+    let files = words.filter(|word| word.ends_with(".txt") || word.ends_with(".in"));
+    files.filter_map(normalize).collect()
+}
+
 /// The files that a requirements file names: `-r other.txt`, `-c constraints.txt`, relative to itself.
 fn included_by(name: &str, text: &str) -> Vec<String> {
     let files = text.lines().filter_map(|line| {
@@ -258,7 +348,7 @@ fn included_by(name: &str, text: &str) -> Vec<String> {
         let options = ["--requirement", "--constraint", "-r", "-c"];
         let rest = options.into_iter().find_map(|option| line.strip_prefix(option))?;
         let file = rest.trim_start_matches('=').split(" #").next()?.trim();
-        crate::project::normalize(&crate::project::join(crate::project::parent(name), file))
+        normalize(&join(parent(name), file))
     });
     files.collect()
 }
@@ -276,10 +366,19 @@ impl Making<'_> {
         let recipe = self.recipe;
         self.environment()?;
         let lock = recipe.lock();
-        if let (Installer::Uv(uv), Some("uv.lock")) = (recipe.installer, lock) {
+        let is_of_uv = lock.as_ref().is_some_and(|name| name.ends_with("uv.lock"));
+        if let (Installer::Uv(uv), true) = (recipe.installer, is_of_uv) {
             let mut sync = self.command(uv);
-            sync.args(["sync", "--frozen", "--no-install-project", "--no-editable"])
-                .env("UV_PROJECT_ENVIRONMENT", self.folder);
+            // By its name: `.python-version` would have another one.
+            sync.args([
+                "sync",
+                "--frozen",
+                "--no-install-project",
+                "--no-editable",
+                "--python",
+            ])
+            .arg(python_of(self.folder))
+            .env("UV_PROJECT_ENVIRONMENT", self.folder);
             for group in &declared.groups {
                 sync.args(["--group", group]);
             }
@@ -293,14 +392,17 @@ impl Making<'_> {
                 arguments.extend(["-r".to_owned(), file]);
             }
             let names_any = !arguments.is_empty();
-            if let Some(constraints) = lock
-                .and_then(|name| dependencies::constraints(Declaration::of_file(name)?, &recipe.read(name)?))
-            {
+            let pins = lock.as_ref().and_then(|name| {
+                dependencies::constraints(Declaration::of_file(file_name(name))?, &recipe.read(name)?)
+            });
+            if let Some(pins) = pins.filter(|pins| !pins.is_empty()) {
                 let file = scratch.join("constraints.txt");
-                fs::write(&file, constraints)?;
-                arguments.extend(["-c".to_owned(), file.display().to_string()]);
+                fs::write(&file, pins)?;
+                // Where nothing else says what is needed, everything that is locked is.
+                let how = if names_any { "-c" } else { "-r" };
+                arguments.extend([how.to_owned(), file.display().to_string()]);
             }
-            if names_any {
+            if !arguments.is_empty() {
                 self.install(&arguments)?;
             }
         }
@@ -332,8 +434,16 @@ impl Making<'_> {
                 fs::write(scratch.join(WITHOUT_PROJECT), files::tail_of(self.log))?;
             }
         }
-        for path in Git::at(recipe.worktree, git).all_but_committed()? {
-            if !before.contains(&path) {
+        let here = Git::at(recipe.worktree, git);
+        let changed: BTreeSet<String> = here.uncommitted_paths()?.into_iter().collect();
+        for path in here
+            .all_but_committed()?
+            .into_iter()
+            .filter(|path| !before.contains(path))
+        {
+            if changed.contains(&path) {
+                here.restore(&path)?;
+            } else {
                 files::remove_with_empty_folders(recipe.worktree, &path);
             }
         }
@@ -433,7 +543,7 @@ impl Making<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::included_by;
+    use super::{included_by, text_files_named_in};
 
     #[test]
     fn requirements_files_name_others() {
@@ -442,5 +552,7 @@ mod tests {
             included_by("requirements/dev.txt", text),
             ["requirements/test.txt", "pins.txt", "requirements/base.txt"]
         );
+        let text = "dependencies = {file = [\"deps.txt\", 'more/x.in']}\nreadme = \"README.md\"";
+        assert_eq!(text_files_named_in(text), ["deps.txt", "more/x.in"]);
     }
 }

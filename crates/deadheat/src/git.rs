@@ -335,6 +335,11 @@ impl Git {
         Ok(())
     }
 
+    /// Writes a tracked file as the index has it.
+    pub(crate) fn restore(&self, path: &str) -> anyhow::Result<()> {
+        self.run(["checkout-index", "--force", "--", path]).map(|_| ())
+    }
+
     /// Everything in this checkout that its commit does not have, ignored or not, and what differs from it.
     pub(crate) fn all_but_committed(&self) -> anyhow::Result<Vec<String>> {
         let others = self.run(["ls-files", "-z", "--others"])?;

@@ -16,6 +16,8 @@ pub(crate) struct Hints<'a> {
     project: &'a Project,
     /// Builds the compiled part, if there is one.
     build: Option<String>,
+    /// Whether --build ran.
+    is_built: bool,
     /// Files that a build writes the version into.
     version_files: Vec<String>,
 }
@@ -26,12 +28,14 @@ impl<'a> Hints<'a> {
         git: &'a Git,
         project: &'a Project,
         compiled: Option<&Compiled>,
+        is_built: bool,
         checkout: &Path,
     ) -> Self {
         Hints {
             git,
             project,
             build: compiled.map(|compiled| compiled.command(project)),
+            is_built,
             version_files: version_files(project, checkout),
         }
     }
@@ -96,6 +100,12 @@ impl<'a> Hints<'a> {
             ));
         }
         let build = self.build.as_ref().filter(|_| self.is_own(&dotted))?;
+        if self.is_built {
+            return Some(format!(
+                "--build ran, and left no `{dotted}` where the code is imported from; what it installs elsewhere is not used: \
+                 --build '{build}' puts it there"
+            ));
+        }
         Some(format!(
             "the project has a compiled part, which a fresh checkout lacks: --build '{build}' builds it on both sides"
         ))

@@ -25,6 +25,13 @@ pub(crate) fn lay_working_tree_over(
 ) -> anyhow::Result<Vec<String>> {
     let top = git.top();
     let mut paths = git.uncommitted_paths()?;
+    if let Some(path) = paths.iter().find(|path| top.join(path).join(".git").exists()) {
+        return Err(Failure::usage(format!(
+            "--working-tree: the submodule `{path}` is changed, and what is not committed in it cannot be compared"
+        ))
+        .hint("commit it there and here, and compare the commits")
+        .into());
+    }
     let mut untracked = git.untracked_paths(Untracked::NotIgnored, &project.roots())?;
     // Another repository inside this one, which git names as a folder.
     untracked.retain(|path| !path.ends_with('/'));

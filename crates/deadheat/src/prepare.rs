@@ -21,6 +21,7 @@ use crate::git::Git;
 use crate::interpreter::{self, Interpreter};
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::submodules::Present;
 
 /// What is prepared.
 pub(crate) struct Preparation<'a> {
@@ -34,8 +35,12 @@ pub(crate) struct Preparation<'a> {
     pub(crate) variables: BTreeMap<OsString, OsString>,
     /// Paths at which the worktrees may hold something else than their commits.
     pub(crate) laid_over: BTreeSet<String>,
+    /// Paths that differ between the refs.
+    pub(crate) changed: &'a BTreeSet<String>,
     /// Those that are in the worktrees.
-    pub(crate) submodules: &'a PerSide<String>,
+    pub(crate) submodules: &'a PerSide<Vec<Present>>,
+    /// Whether the user wants PYTHONPATH also beside environments of the sides' own.
+    pub(crate) keeps_python_path: bool,
     /// Of the run, in the cache.
     pub(crate) scratch: &'a Path,
     pub(crate) limits: Limits,
@@ -69,7 +74,7 @@ impl Preparation<'_> {
                     _environments: Vec::new(),
                 }
             }
-            Environments::PerRef => self.environments(draft, progress)?,
+            Environments::PerRef => self.environments(draft, progress, differences)?,
         };
         if let Some(command) = draft.report.settings.build.clone() {
             self.build(&command, &prepared.interpreters, progress)?;
@@ -81,7 +86,12 @@ impl Preparation<'_> {
         Ok(prepared)
     }
 
-    fn environments(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Prepared> {
+    fn environments(
+        &self,
+        draft: &mut Draft,
+        progress: &mut Progress,
+        differences: &Differences,
+    ) -> anyhow::Result<Prepared> {
         let installer = Installer::find(&self.variables, &self.interpreter.path);
         let requirements = draft.report.settings.requirements.clone();
         let recipes = PerSide::new(Side::Base, Side::Head).map(|side| Recipe {
@@ -138,6 +148,9 @@ impl Preparation<'_> {
             }
             environments.push(environment);
         }
+        if let [base, head] = environments.as_slice() {
+            self.compare_installed(base, head, draft, differences);
+        }
         if is_one {
             progress.note("both revisions declare the same dependencies: one environment serves both");
         }
@@ -154,9 +167,53 @@ impl Preparation<'_> {
         })
     }
 
+    /// Without a lock file, what is installed depends on the day, too: what differs without being declared differently is said.
+    fn compare_installed(
+        &self,
+        base: &Environment,
+        head: &Environment,
+        draft: &mut Draft,
+        differences: &Differences,
+    ) {
+        let script = self.installation.worker_file("installed.py");
+        let installed = |of: &Environment| interpreter::installed(&of.interpreter.path, &script);
+        let (base, head) = (installed(base), installed(head));
+        let declared: BTreeSet<&String> = differences
+            .dependencies
+            .iter()
+            .flat_map(|(_, changes)| changes.iter().flatten())
+            .map(|change| &change.name)
+            .collect();
+        let names: BTreeSet<&String> = base.keys().chain(head.keys()).collect();
+        let other = names
+            .into_iter()
+            .filter(|name| base.get(*name) != head.get(*name) && !declared.contains(name))
+            .map(|name| DependencyChange {
+                name: name.clone(),
+                said: PerSide::new(base.get(name).cloned(), head.get(name).cloned()),
+            });
+        let other: Vec<DependencyChange> = other.collect();
+        if !other.is_empty() {
+            draft.warn(
+                WarningCode::DependenciesDiffer,
+                &format!(
+                    "the sides' environments also differ in what neither revision declares differently: {}",
+                    named(&other, &BTreeMap::new())
+                ),
+                Some(
+                    "a lock file, or exact versions, keep it the same; `deadheat clean` has both made today",
+                ),
+            );
+        }
+    }
+
     /// The variables of an environment that is active.
     fn variables_within(&self, environment: &Path) -> BTreeMap<OsString, OsString> {
         let mut variables = self.variables.clone();
+        if !self.keeps_python_path {
+            // Its packages would come before those of the environment.
+            variables.remove(&OsString::from("PYTHONPATH"));
+        }
         let path = variables
             .get(&OsString::from("PATH"))
             .cloned()
@@ -191,7 +248,11 @@ impl Preparation<'_> {
                     "{} {} {} {}",
                     self.project.folder,
                     tree.unwrap_or_default(),
-                    self.submodules.get(side),
+                    self.submodules
+                        .get(side)
+                        .iter()
+                        .map(Present::to_string)
+                        .collect::<String>(),
                     content_of(worktree, &self.laid_over)
                 ),
                 interpreter,
@@ -200,6 +261,18 @@ impl Preparation<'_> {
                     &self.installation.worker_file("installed.py"),
                 ),
                 variables: &self.variables,
+                submodules: &self
+                    .submodules
+                    .get(side)
+                    .iter()
+                    .map(|one| one.path.clone())
+                    .collect::<Vec<_>>(),
+                import_folders: self
+                    .project
+                    .import_folders
+                    .iter()
+                    .map(|folder| worktree.join(folder))
+                    .collect(),
                 layer: self.scratch.join(format!("build-{side}")),
                 layer_script: self.installation.worker_file("layer.py"),
             };
@@ -222,21 +295,26 @@ impl Preparation<'_> {
         let suggested = compiled.command(self.project);
         let hint = format!("build it on both sides: --build '{suggested}'");
         if draft.report.settings.build.is_some() {
-            let lacks = |side: &Side| !compiled::holds_binaries(self.project, self.checkouts.get(*side));
-            let lacking: Vec<Side> = Side::BOTH.into_iter().filter(lacks).collect();
-            let place = match lacking.as_slice() {
-                [] => return Ok(()),
-                [side] => side.to_string(),
-                _ => "both sides".to_owned(),
+            let made = self
+                .checkouts
+                .map(|checkout| compiled::binaries_in(self.project, checkout));
+            let both: BTreeSet<&String> = made.base.union(&made.head).collect();
+            let lack = |side: Side| both.iter().find(|module| !made.get(side).contains(**module));
+            let warning = match (lack(Side::Base), lack(Side::Head)) {
+                _ if both.is_empty() => Some("--build left no extension module on both sides".to_owned()),
+                (Some(module), _) => Some(format!("--build left no `{module}` on base, and one on head")),
+                (_, Some(module)) => Some(format!("--build left no `{module}` on head, and one on base")),
+                (None, None) => None,
             };
-            draft.warn(
-                WarningCode::CompiledPartMissing,
-                &format!(
-                    "--build left no extension module on {place} where the code is imported from: what is compiled is not in \
-                     these numbers"
-                ),
-                Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
-            );
+            if let Some(warning) = warning {
+                draft.warn(
+                    WarningCode::CompiledPartMissing,
+                    &format!(
+                        "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
+                    ),
+                    Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+                );
+            }
             return Ok(());
         }
         if let Some(differing) = first_of(&compiled.differing) {
@@ -251,6 +329,7 @@ impl Preparation<'_> {
             self.project,
             &interpreters.head,
             self.checkouts.head,
+            self.changed,
         )?;
         for path in &binaries.usable {
             for side in Side::BOTH {
@@ -268,7 +347,7 @@ impl Preparation<'_> {
             );
         }
         let why = binaries.refused.as_deref();
-        if why.is_some() || !compiled::holds_binaries(self.project, self.checkouts.head) {
+        if why.is_some() || compiled::binaries_in(self.project, self.checkouts.head).is_empty() {
             let why = why.unwrap_or("your working tree has none, either");
             draft.warn(
                 WarningCode::CompiledPartMissing,

@@ -44,7 +44,11 @@ impl Tree {
             git: git.clone(),
             modules: git.common_directory()?.join("modules"),
             prefix: String::new(),
-            origin: git.line(["config", "--get", "remote.origin.url"])?,
+            // Like git: beside the repository itself where it comes from nowhere.
+            origin: match git.line(["config", "--get", "remote.origin.url"])? {
+                Some(url) => Some(url),
+                None => Some(git.top().display().to_string()),
+            },
         };
         tree.add(git, &place, commit, fetch)?;
         Ok(tree)
@@ -241,6 +245,19 @@ fn fetched(user: &Git, url: &str, commit: &str, path: &str) -> anyhow::Result<Pa
     Ok(directory)
 }
 
+/// A submodule that is in a worktree.
+#[derive(Clone, Debug)]
+pub(crate) struct Present {
+    pub(crate) path: String,
+    pub(crate) commit: String,
+}
+
+impl std::fmt::Display for Present {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{} ", self.path, self.commit)
+    }
+}
+
 /// A submodule of which the worktree of one side stays without.
 pub(crate) struct Absent<'a> {
     pub(crate) submodule: &'a Submodule,
@@ -274,15 +291,14 @@ impl Absent<'_> {
     }
 }
 
-/// Writes the submodules that are there into one side's worktree, and gives back their paths with the commits, and the
-/// others.
+/// Writes the submodules that are there into one side's worktree, and gives back these and the others.
 pub(crate) fn populate<'a>(
     user: &Git,
     tree: &'a Tree,
     worktree: &Path,
     side: Side,
     scratch: &Path,
-) -> anyhow::Result<(Vec<String>, Vec<Absent<'a>>)> {
+) -> anyhow::Result<(Vec<Present>, Vec<Absent<'a>>)> {
     let (mut present, mut absent) = (Vec::new(), Vec::new());
     for submodule in &tree.submodules {
         let Source::Local(directory) = &submodule.source else {
@@ -301,7 +317,10 @@ pub(crate) fn populate<'a>(
         let index = scratch.join(format!("index-{side}"));
         Git::of_directory(directory, &folder, user).export(&submodule.commit, &index)?;
         std::fs::remove_file(&index)?;
-        present.push(format!("{}@{}", submodule.path, submodule.commit));
+        present.push(Present {
+            path: submodule.path.clone(),
+            commit: submodule.commit.clone(),
+        });
     }
     Ok((present, absent))
 }

@@ -71,18 +71,26 @@ impl Drop for Worktree {
 
 /// By name, never by `git worktree prune`, which would also drop the user's entries on a disk that is not mounted.
 fn remove_worktree(git: &Git, path: &Path) {
-    let entry = admin_folder(path);
+    let entry = admin_folder(path).or_else(|| {
+        // Whatever ran in the worktree may have removed its own word about it.
+        let all = git.common_directory().ok()?.join("worktrees");
+        let entries = fs::read_dir(all).ok()?.flatten().map(|entry| entry.path());
+        entries.into_iter().find(|entry| stands_for(entry, path))
+    });
     if git.remove_worktree(path).is_err() {
         let _ = fs::remove_dir_all(path);
         // git refuses where the checkout was never finished; its entry says which folder it stands for.
         if let Some(entry) = entry
-            && fs::read_to_string(entry.join("gitdir"))
-                .is_ok_and(|text| Path::new(text.trim()) == path.join(".git"))
+            && stands_for(&entry, path)
         {
             let _ = fs::remove_dir_all(&entry);
             let _ = entry.parent().map(fs::remove_dir);
         }
     }
+}
+
+fn stands_for(entry: &Path, worktree: &Path) -> bool {
+    fs::read_to_string(entry.join("gitdir")).is_ok_and(|text| Path::new(text.trim()) == worktree.join(".git"))
 }
 
 /// `.git/worktrees/NAME` of a worktree, as the worktree itself names it.

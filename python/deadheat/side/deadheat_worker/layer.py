@@ -1,5 +1,8 @@
 """Run in an interpreter with the name of a folder: makes a virtual environment there that has all of the interpreter's
 packages, so that what a build installs goes into the folder and the interpreter's own environment stays as it is.
+
+Further arguments are folders that come before those packages: a worktree's, which an editable install of the project is
+not to stand for.
 """
 
 import os
@@ -14,6 +17,7 @@ venv.EnvBuilder(symlinks=True).create(folder)
 own = sysconfig.get_path("purelib", "posix_prefix", vars={"base": folder, "platbase": folder})
 below = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
 with open(os.path.join(own, "layer.pth"), "w", encoding="utf-8") as file:
+    file.writelines(f"{before}\n" for before in sys.argv[2:])
     for entry in below:
         # Not only on the path: path files and editable installs count, too.
         file.write(f"import site; site.addsitedir({entry!r})\n")
