@@ -141,7 +141,7 @@ impl Preparation<'_> {
                     WarningCode::ProjectNotInstalled,
                     &format!(
                         "in the environment of {of} the project itself could not be installed: {}",
-                        words.lines().next_back().unwrap_or_default()
+                        telling(words)
                     ),
                     Some("its code comes from the worktree in any case; a package that asks for its own version may fail"),
                 );
@@ -419,4 +419,11 @@ fn first_of(paths: &[String]) -> Option<String> {
         0 => format!("`{first}`"),
         count => format!("`{first}` and {count} more"),
     })
+}
+
+/// Of what an installer printed: the first line that speaks of an error, else the last.
+fn telling(words: &str) -> &str {
+    let error = |line: &&str| line.to_lowercase().contains("error");
+    let found = words.lines().find(error).or_else(|| words.lines().next_back());
+    found.unwrap_or_default().trim()
 }
