@@ -163,6 +163,21 @@ def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compar
     assert outcome.verdicts() == {"test_work": "improved"}
 
 
+def test_what_is_installed_from_the_repository_is_that_of_each_side(repository, compare):
+    setup = "from setuptools import setup\n\nsetup(name='helper', version='1', py_modules=['helper'])\n"
+    files = {
+        "requirements.txt": "./libs/helper\npytest\n",
+        "libs/helper/setup.py": setup,
+        "libs/helper/helper.py": SLOW,
+    }
+    files |= {"pkg/__init__.py": "", "pkg/core.py": "from helper import work\n", "benchmarks/test_b.py": BENCHMARK}
+    repository.commit(files)
+    repository.commit({"libs/helper/helper.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--env", "per-ref")
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "improved"}
+
+
 def test_an_environment_cannot_hold_editable_parts_of_the_repository(repository, compare):
     files = {"requirements.txt": "-e ./libs/helper\n", "pkg/__init__.py": "", "pkg/core.py": SLOW}
     repository.commit({**files, "benchmarks/test_b.py": BENCHMARK})

@@ -9,9 +9,9 @@ use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning
 use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 
 use crate::compiled::{is_near_code, is_source};
-use crate::environments::declaring_files;
+use crate::environments::{declaring_files, local_requirements};
 use crate::failure::Failure;
-use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, parent};
+use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, normalize, parent};
 
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
@@ -56,7 +56,13 @@ pub(crate) fn find(
     let declaring: BTreeSet<String> = Side::BOTH
         .into_iter()
         .flat_map(|side| declaring_files(&checkouts.get(side).join(&project.folder), &[]))
-        .map(|name| join(&project.folder, &name))
+        .filter_map(|name| normalize(&join(&project.folder, &name)))
+        .collect();
+    let installed_folders: BTreeSet<String> = Side::BOTH
+        .into_iter()
+        .flat_map(|side| local_requirements(&checkouts.get(side).join(&project.folder), &[]))
+        .filter_map(|local| normalize(&join(&project.folder, &local.target)))
+        .filter(|folder| *folder != project.folder)
         .collect();
     for path in paths {
         if project.is_shared(path) {
@@ -100,6 +106,11 @@ pub(crate) fn find(
                 });
                 found.dependencies.push((path.clone(), changes));
             }
+        } else if installed_folders.iter().any(|folder| is_inside(path, folder)) {
+            found.unattributed.push(Unattributed {
+                path: path.clone(),
+                what: "is in a part of the repository that is installed".to_owned(),
+            });
         } else if extension == "py" && (project.is_code(path) || in_tests(path)) {
             python.push(ChangedFile {
                 path: path.clone(),
@@ -220,8 +231,10 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
 /// What a file declares dependencies as, where it is the project's own.
 fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
     let folder = parent(path);
-    let is_own =
-        folder == project.folder || (parent(folder) == project.folder && folder.ends_with("requirements"));
+    let is_own = folder == project.folder
+        || (parent(folder) == project.folder && folder.ends_with("requirements"))
+        // That of a workspace.
+        || (file_name(path) == "uv.lock" && is_inside(&project.folder, folder));
     let name = match file_name(folder) {
         // `requirements/test.txt`.
         "requirements" => path.get(project.folder.len()..)?.trim_start_matches('/'),

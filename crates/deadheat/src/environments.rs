@@ -187,35 +187,7 @@ impl Recipe<'_> {
         };
         uv.is_some_and(|uv| uv.get("workspace").is_some())
             || packages.into_iter().flatten().filter(is_local).count() > 0
-            || self.local_requirements().next().is_some()
-    }
-
-    /// The lines of requirements files that name a folder or file of the repository, each with its file's name.
-    fn local_requirements(&self) -> impl Iterator<Item = (String, String)> {
-        let files = declaring_files(&self.folder, self.requirements).into_iter();
-        let texts = files
-            .filter(|name| !name.ends_with(".toml") && !name.ends_with(".lock") && !name.ends_with(".py"));
-        let lines = texts.filter_map(|name| {
-            let text = self.read(&name)?;
-            Some(
-                text.lines()
-                    .map(|line| (name.clone(), line.trim().to_owned()))
-                    .collect::<Vec<_>>(),
-            )
-        });
-        let is_local = |line: &str| {
-            let what = ["--editable", "-e"]
-                .into_iter()
-                .find_map(|option| line.strip_prefix(option));
-            let what = what.unwrap_or(line).trim_start_matches('=').trim();
-            (what.starts_with("./") || what.starts_with("../") || what.contains("file:"))
-                && !matches!(what, "./" | ".")
-        };
-        lines
-            .flatten()
-            .filter(move |(_, line)| is_local(line))
-            .collect::<Vec<_>>()
-            .into_iter()
+            || !local_requirements(&self.folder, self.requirements).is_empty()
     }
 
     /// The environment, made if it is not there.
@@ -279,7 +251,8 @@ impl Recipe<'_> {
                 error.message()
             )));
         }
-        if let Some((file, line)) = self.local_requirements().find(|(_, line)| line.starts_with('-')) {
+        let locals = local_requirements(&self.folder, self.requirements);
+        if let Some(Local { file, line, .. }) = locals.iter().find(|local| local.line.starts_with('-')) {
             return Err(Failure::usage(format!(
                 "`{file}` installs a part of the repository as editable on {} (`{line}`), and an environment outlives its checkout",
                 self.side
@@ -334,6 +307,42 @@ pub(crate) fn declaring_files(folder: &Path, named: &[String]) -> BTreeSet<Strin
     names
 }
 
+/// A line of a requirements file that names a folder or file of the repository.
+pub(crate) struct Local {
+    file: String,
+    line: String,
+    /// Relative to the project's folder.
+    pub(crate) target: String,
+}
+
+/// What the requirements files of a project install from the repository beside the project itself.
+pub(crate) fn local_requirements(folder: &Path, named: &[String]) -> Vec<Local> {
+    let mut found = Vec::new();
+    for file in declaring_files(folder, named) {
+        if [".toml", ".lock", ".py"].iter().any(|end| file.ends_with(end)) {
+            continue;
+        }
+        let text = fs::read_to_string(folder.join(&file)).unwrap_or_default();
+        for line in text.lines().map(str::trim) {
+            let editable = ["--editable", "-e"]
+                .into_iter()
+                .find_map(|option| line.strip_prefix(option));
+            let target = editable.unwrap_or(line).trim_start_matches('=').trim();
+            let target = target.split([' ', '[']).next().unwrap_or_default();
+            if (target.starts_with("./") || target.starts_with("../") || target.contains("file:"))
+                && target.trim_end_matches('/') != "."
+            {
+                found.push(Local {
+                    file: file.clone(),
+                    line: line.to_owned(),
+                    target: target.rsplit("file:").next().unwrap_or_default().to_owned(),
+                });
+            }
+        }
+    }
+    found
+}
+
 fn text_files_named_in(text: &str) -> Vec<String> {
     let is_part = |character: char| character.is_alphanumeric() || "-_./".contains(character);
     let words = text.split(|character| !is_part(character));
@@ -348,7 +357,9 @@ fn included_by(name: &str, text: &str) -> Vec<String> {
         let options = ["--requirement", "--constraint", "-r", "-c"];
         let rest = options.into_iter().find_map(|option| line.strip_prefix(option))?;
         let file = rest.trim_start_matches('=').split(" #").next()?.trim();
-        normalize(&join(parent(name), file))
+        let path = join(parent(name), file);
+        // Above the project's folder stays above it.
+        Some(normalize(&path).unwrap_or(path))
     });
     files.collect()
 }
