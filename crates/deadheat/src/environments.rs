@@ -400,7 +400,14 @@ impl Making<'_> {
         } else {
             let mut arguments = declared.requirements.clone();
             for file in recipe.requirements_files(declared) {
-                arguments.extend(["-r".to_owned(), file]);
+                let is_hashed = recipe.read(&file).is_some_and(|text| text.contains("--hash="));
+                let file = ["-r".to_owned(), file];
+                // Beside hashes, pip wants hashes for everything.
+                if is_hashed {
+                    self.install(&file)?;
+                } else {
+                    arguments.extend(file);
+                }
             }
             let names_any = !arguments.is_empty();
             let pins = lock.as_ref().and_then(|name| {
@@ -422,12 +429,10 @@ impl Making<'_> {
             .all_but_committed()?
             .into_iter()
             .collect();
-        let is_package = ["pyproject.toml", "setup.py", "setup.cfg"]
-            .iter()
-            .any(|name| recipe.folder.join(name).is_file())
-            && (recipe.folder.join("setup.py").is_file()
-                || recipe.pyproject().contains_key("project")
-                || recipe.pyproject().contains_key("build-system"));
+        let pyproject = recipe.pyproject();
+        let is_package = recipe.folder.join("setup.py").is_file()
+            || pyproject.contains_key("project")
+            || pyproject.contains_key("build-system");
         if is_package {
             let needs_its_own = !declared.is_static && lock.is_none();
             let mut arguments = vec!["--editable".to_owned(), ".".to_owned()];
