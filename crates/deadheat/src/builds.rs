@@ -19,6 +19,7 @@ use crate::files;
 use crate::git::Git;
 use crate::interpreter::Interpreter;
 use crate::project::join;
+use crate::variables;
 
 /// What one side's build is made from, beside its worktree.
 pub(crate) struct Build<'a> {
@@ -51,41 +52,56 @@ pub(crate) enum Made {
     Before,
 }
 
-/// Variables that say nothing to a build, and are another one in each terminal or job; by their beginnings.
-const NEUTRAL: [&str; 32] = [
-    "_",
+/// Variables that say nothing to a build, and are another one in each terminal or job. Those that end with `_` stand for
+/// all that begin so.
+const NEUTRAL: [&str; 37] = [
     "PWD",
     "OLDPWD",
     "SHLVL",
     "TERM",
+    "TERM_",
     "COLORTERM",
     "COLUMNS",
     "LINES",
     "LS_COLORS",
     "PS1",
-    "PROMPT",
-    "HIST",
+    "PROMPT_COMMAND",
+    "HISTFILE",
+    "HISTSIZE",
+    "HISTCONTROL",
     "USER",
     "LOGNAME",
     "SSH_",
     "DISPLAY",
-    "WAYLAND",
-    "WINDOW",
+    "WAYLAND_",
+    "WINDOWID",
     "XDG_",
     "DBUS_",
     "TMUX",
+    "TMUX_",
     "STY",
     "EDITOR",
+    "VISUAL",
     "PAGER",
     "LESS",
+    "LESSOPEN",
+    "LESSCLOSE",
     "GPG_",
     "VSCODE_",
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "GITHUB_",
     "RUNNER_",
-    "CI",
 ];
+
+fn is_neutral(name: &str) -> bool {
+    // The shell's own word for the last command; what only begins so is somebody's.
+    name == "_"
+        || NEUTRAL
+            .iter()
+            .any(|neutral| name == *neutral || (neutral.ends_with('_') && name.starts_with(neutral)))
+}
+
 const PRODUCTS: &str = "products";
 /// The paths that a build removed, with NUL between them.
 const REMOVED: &str = "removed";
@@ -109,7 +125,7 @@ impl Build<'_> {
         );
         for (name, value) in self.variables {
             let name = name.to_string_lossy();
-            if !NEUTRAL.iter().any(|neutral| name.starts_with(neutral)) {
+            if !is_neutral(&name) {
                 parts.push(format!("{name}={}", value.to_string_lossy()));
             }
         }
@@ -188,12 +204,7 @@ impl Build<'_> {
         }
         let mut path = vec![self.layer.join("bin")];
         path.extend(python.parent().map(Path::to_owned));
-        let inherited = self
-            .variables
-            .get(&OsString::from("PATH"))
-            .cloned()
-            .unwrap_or_default();
-        path.extend(std::env::split_paths(&inherited));
+        path.extend(variables::search_path(self.variables));
         let mut command = Command::new("sh");
         command
             .args(["-c", self.command])
@@ -212,20 +223,9 @@ impl Build<'_> {
     fn state(&self, here: &Git) -> anyhow::Result<BTreeMap<String, Stamp>> {
         let mut paths = here.all_but_committed()?;
         // git looks into no submodule.
-        let mut folders: Vec<String> = self.submodules.to_vec();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(self.worktree.join(&folder))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let path = join(&folder, &entry.file_name().to_string_lossy());
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(path);
-                } else {
-                    paths.push(path);
-                }
-            }
+        for submodule in self.submodules {
+            // The build may have removed it.
+            paths.extend(files_below(self.worktree, submodule).unwrap_or_default());
         }
         let stamps = paths.into_iter().filter_map(|path| {
             let metadata = fs::symlink_metadata(self.worktree.join(&path)).ok()?;
@@ -244,20 +244,29 @@ impl Build<'_> {
     }
 
     fn put_back(&self, kept: &Path) -> anyhow::Result<()> {
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(kept.join(&folder))? {
-                let entry = entry?;
-                let path = join(&folder, &entry.file_name().to_string_lossy());
-                if entry.file_type()?.is_dir() {
-                    folders.push(path);
-                } else {
-                    files::replace(kept, self.worktree, &path)?;
-                }
-            }
+        for path in files_below(kept, "")? {
+            files::replace(kept, self.worktree, &path)?;
         }
         Ok(())
     }
+}
+
+/// Everything below a folder that is no folder itself, relative to `root`.
+fn files_below(root: &Path, folder: &str) -> std::io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root.join(&folder))? {
+            let entry = entry?;
+            let path = join(&folder, &entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// Makes every file newer than what the other side's build, or an earlier one, left in a folder that builds share
@@ -332,4 +341,34 @@ pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> String {
         parts.push(bytes);
     }
     cache::key(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_neutral;
+
+    #[test]
+    fn what_only_begins_like_a_neutral_variable_counts() {
+        for name in [
+            "_",
+            "TERM",
+            "TERM_PROGRAM",
+            "XDG_SESSION_ID",
+            "GITHUB_RUN_ID",
+            "USER",
+        ] {
+            assert!(is_neutral(name), "{name}");
+        }
+        for name in [
+            "CI",
+            "CIBW_ARCHS",
+            "USER_FAST",
+            "_PYTHON_HOST_PLATFORM",
+            "CFLAGS",
+            "LESS_SAFE",
+            "TERMINAL_SIZE",
+        ] {
+            assert!(!is_neutral(name), "{name}");
+        }
+    }
 }

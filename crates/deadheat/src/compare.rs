@@ -267,7 +267,6 @@ impl Setting<'_> {
         }
         progress.note(&found(&draft.report.target_functions, &differences));
 
-        let compiled = Compiled::find(project, files, checkouts);
         let is_built = draft.report.settings.build.is_some();
         let hints = Hints::new(self.git, project, compiled.as_ref(), is_built, checkouts.head);
         let mut laid_over: BTreeSet<String> = generated.into_iter().collect();

@@ -18,6 +18,7 @@ use crate::files;
 use crate::git::Git;
 use crate::interpreter::{self, Interpreter, python_of};
 use crate::project::{file_name, join, normalize, parent};
+use crate::variables;
 
 /// Lock files, the most telling first.
 const LOCKS: [&str; 5] = [
@@ -49,12 +50,8 @@ pub(crate) enum Installer {
 impl Installer {
     /// uv where it is there: on the PATH, or beside the interpreter.
     pub(crate) fn find(variables: &BTreeMap<OsString, OsString>, python: &Path) -> Self {
-        let path = variables
-            .get(&OsString::from("PATH"))
-            .cloned()
-            .unwrap_or_default();
         let beside = python.parent().map(Path::to_owned);
-        let folders = beside.into_iter().chain(std::env::split_paths(&path));
+        let folders = beside.into_iter().chain(variables::search_path(variables));
         // Some are shims that only say that there is none.
         let runs = |program: &PathBuf| {
             let mut command = Command::new(program);
@@ -170,11 +167,8 @@ impl Recipe<'_> {
     fn takes_from_repository(&self) -> bool {
         let pyproject = self.pyproject();
         let uv = pyproject.get("tool").and_then(|tool| tool.get("uv"));
-        let lock: Table = self
-            .read("uv.lock")
-            .unwrap_or_default()
-            .parse()
-            .unwrap_or_default();
+        let lock = self.lock().and_then(|name| self.read(&name)).unwrap_or_default();
+        let lock: Table = lock.parse().unwrap_or_default();
         let packages = lock.get("package").and_then(toml::Value::as_array);
         let is_local = |package: &&toml::Value| {
             let source = package.get("source");

@@ -22,6 +22,7 @@ use crate::interpreter::{self, Interpreter};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::submodules::Present;
+use crate::variables;
 
 /// What is prepared.
 pub(crate) struct Preparation<'a> {
@@ -214,11 +215,8 @@ impl Preparation<'_> {
             // Its packages would come before those of the environment.
             variables.remove(&OsString::from("PYTHONPATH"));
         }
-        let path = variables
-            .get(&OsString::from("PATH"))
-            .cloned()
-            .unwrap_or_default();
-        let folders = std::iter::once(environment.join("bin")).chain(std::env::split_paths(&path));
+        let inherited = variables::search_path(&variables);
+        let folders = std::iter::once(environment.join("bin")).chain(inherited);
         if let Ok(path) = std::env::join_paths(folders) {
             variables.insert("PATH".into(), path);
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// They change what Python does at start, trace or profile it, or add options to pytest.
 const DROPPED: [&str; 20] = [
@@ -27,6 +28,15 @@ const DROPPED: [&str; 20] = [
     "COVERAGE_PROCESS_CONFIG",
     "COV_CORE_SOURCE",
 ];
+
+/// The folders of `PATH`.
+pub(crate) fn search_path(variables: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let path = variables
+        .get(&OsString::from("PATH"))
+        .cloned()
+        .unwrap_or_default();
+    std::env::split_paths(&path).collect()
+}
 
 /// `passed` are names that the user wants kept; `local_to_git` are those that git sets for hooks and aliases.
 pub(crate) fn for_workers(
