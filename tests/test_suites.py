@@ -280,12 +280,16 @@ BUSY = """\
 
     @pytest.fixture
     def server():
-        stop = multiprocessing.get_context("fork").Event()
-        process = multiprocessing.get_context("fork").Process(target=spin, args=(stop,))
-        process.start()
+        # Several, so that their share is large whatever else wants the core.
+        context = multiprocessing.get_context("fork")
+        stop = context.Event()
+        processes = [context.Process(target=spin, args=(stop,)) for _ in range(4)]
+        for process in processes:
+            process.start()
         yield
         stop.set()
-        process.join()
+        for process in processes:
+            process.join()
 
 
     @pytest.fixture

@@ -50,12 +50,28 @@ pub(crate) fn descendants(process: u32) -> Vec<u32> {
 
 /// The processor time that these processes have used, as far as they are still there, in nanoseconds.
 pub(crate) fn cpu_ns(processes: &[u32]) -> u64 {
-    let ticks = processes
+    processes
         .iter()
-        .filter_map(|process| times(&process.to_string()))
-        .map(|times| times.own)
-        .sum::<u64>();
-    ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
+        .filter_map(|process| scheduled_ns(*process).or_else(|| counted_ns(*process)))
+        .sum()
+}
+
+/// To the nanosecond: a turn takes less than a clock tick. From the first field of `/proc/PROCESS/task/THREAD/schedstat`, which
+/// some kernels are built without.
+fn scheduled_ns(process: u32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    threads
+        .flatten()
+        .map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+fn counted_ns(process: u32) -> Option<u64> {
+    let ticks = times(&process.to_string())?.own;
+    Some(ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -84,6 +100,7 @@ mod tests {
         let below = descendants(shell.id());
         assert_eq!(below.len(), 1, "{below:?}");
         assert!(cpu_ns(&below) >= 90_000_000);
+        assert!(counted_ns(below[0]).unwrap() >= 90_000_000);
         drop(shell.stdin.take());
         shell.wait().unwrap();
         assert!(descendants(shell.id()).is_empty());
