@@ -8,6 +8,7 @@ pub mod output;
 pub mod profile;
 pub mod protocol;
 pub mod report;
+pub mod resource;
 pub mod sequential;
 pub mod source;
 pub mod stats;

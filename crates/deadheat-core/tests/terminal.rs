@@ -205,6 +205,7 @@ fn report() -> Report {
             profile: None,
         },
         noise: None,
+        resources: Vec::new(),
         comparisons,
         missing,
         warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],

@@ -99,6 +99,7 @@ impl Draft {
                 },
                 noise: None,
                 comparisons: Vec::new(),
+                resources: Vec::new(),
                 missing: Vec::new(),
                 warnings: Vec::new(),
             },

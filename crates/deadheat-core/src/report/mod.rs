@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::output::{Difference, OutputCheck};
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
+use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
@@ -43,6 +44,9 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Vec<Noise>>,
     pub comparisons: Vec<Comparison>,
+    /// What the benchmarks use beside time, where it was asked for.
+    #[serde(default)]
+    pub resources: Vec<ResourceComparison>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
 }

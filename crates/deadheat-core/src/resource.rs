@@ -1,0 +1,146 @@
+//! What a benchmark uses beside the time that passes, compared between the sides by the same rule.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Estimate, PerSide, Reason, Verdict};
+use crate::sequential::Sampling;
+use crate::stats::{self, LogEstimate, Threshold};
+
+/// What is used, and what it is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// Bytes.
+    PeakMemory,
+    /// How often memory was asked for.
+    Allocations,
+    /// Nanoseconds of processor time outside of the kernel.
+    UserTime,
+    /// Nanoseconds of processor time in the kernel.
+    SystemTime,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Resource::PeakMemory => "peak memory",
+            Resource::Allocations => "allocations",
+            Resource::UserTime => "user time",
+            Resource::SystemTime => "system time",
+        })
+    }
+}
+
+/// What was seen of one resource in one benchmark: an amount of each side for each replicate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredResource {
+    pub benchmark: String,
+    pub resource: Resource,
+    pub replicates: Vec<PerSide<f64>>,
+    /// How often the replicates were looked at.
+    pub looks: u32,
+}
+
+/// One resource of one benchmark, with the verdict: `Improved` is less of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResourceComparison {
+    pub benchmark: String,
+    pub resource: Resource,
+    /// The median over the replicates.
+    pub median: PerSide<f64>,
+    /// Of the ratio head/base.
+    pub estimate: Estimate,
+    pub verdict: Verdict,
+    pub reason: Option<Reason>,
+    pub looks: u32,
+    pub replicates: Vec<PerSide<f64>>,
+}
+
+/// Turns amounts into verdicts, in the given order, corrected for their number.
+///
+/// A row with fewer than [`stats::FEWEST_REPLICATES`] replicates is left out.
+pub fn judge(
+    measured: Vec<MeasuredResource>,
+    sampling: Sampling,
+    threshold: Threshold,
+) -> Vec<ResourceComparison> {
+    let estimated: Vec<(MeasuredResource, LogEstimate)> = measured
+        .into_iter()
+        .filter_map(|row| Some((estimate(&row.replicates, sampling, row.looks)?, row)))
+        .map(|(estimate, row)| (row, estimate))
+        .collect();
+    let p_values: Vec<f64> = estimated.iter().map(|(_, estimate)| estimate.p_value).collect();
+    let survivors = stats::survives_correction(&p_values);
+    estimated
+        .into_iter()
+        .zip(survivors)
+        .map(|((row, estimate), survives)| {
+            let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+            let median = |amount: fn(&PerSide<f64>) -> f64| {
+                stats::median(row.replicates.iter().map(amount)).unwrap_or(f64::NAN)
+            };
+            ResourceComparison {
+                median: PerSide::new(median(|pair| pair.base), median(|pair| pair.head)),
+                benchmark: row.benchmark,
+                resource: row.resource,
+                estimate: estimate.to_estimate(),
+                verdict,
+                reason,
+                looks: row.looks,
+                replicates: row.replicates,
+            }
+        })
+        .collect()
+}
+
+/// Nothing at all counts as one unit, so that ratios stay finite.
+pub fn estimate(replicates: &[PerSide<f64>], sampling: Sampling, look: u32) -> Option<LogEstimate> {
+    let ratios: Vec<f64> = replicates
+        .iter()
+        .map(|pair| (pair.head.max(1.0) / pair.base.max(1.0)).ln())
+        .collect();
+    sampling.estimate(&ratios, look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(resource: Resource, amounts: &[(f64, f64)]) -> MeasuredResource {
+        MeasuredResource {
+            benchmark: "b".to_owned(),
+            resource,
+            replicates: amounts
+                .iter()
+                .map(|&(base, head)| PerSide::new(base, head))
+                .collect(),
+            looks: 1,
+        }
+    }
+
+    #[test]
+    fn amounts_get_the_verdicts_of_times() {
+        let rows = vec![
+            row(Resource::PeakMemory, &[(1000.0, 500.0); 3]),
+            row(Resource::Allocations, &[(7.0, 7.0); 3]),
+            row(Resource::UserTime, &[(1.0, 2.0), (1.0, 0.5), (1.0, 1.0)]),
+            row(Resource::SystemTime, &[(0.0, 0.0); 3]),
+            row(Resource::SystemTime, &[(1.0, 1.0)]),
+        ];
+        let judged = judge(rows, Sampling::Exactly(3), Threshold::from_percent(2.0));
+        let verdicts: Vec<Verdict> = judged.iter().map(|row| row.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::Improved,
+                Verdict::Unchanged,
+                Verdict::Inconclusive,
+                Verdict::Unchanged
+            ]
+        );
+        assert_eq!(judged[0].median, PerSide::new(1000.0, 500.0));
+        assert!((judged[0].estimate.point_estimate - 0.5).abs() < 1e-12);
+    }
+}
