@@ -1,6 +1,7 @@
 //! The report as it grows, and what is concluded from what was measured.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
@@ -108,6 +109,16 @@ impl Draft {
 
     pub(crate) fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
         self.report.warnings.push(Warning::new(code, message, hint));
+    }
+
+    /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
+    pub(crate) fn leave_checkouts_out(&mut self, checkouts: PerSide<&Path>) {
+        for row in &mut self.report.missing {
+            for side in Side::BOTH {
+                let folder = format!("{}/", checkouts.get(side).display());
+                row.message = row.message.replace(&folder, "");
+            }
+        }
     }
 }
 

@@ -1,0 +1,197 @@
+//! The passes that watch: which benchmarks run what changed, and what each function takes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadheat_core::model::{PerSide, TargetFunction, WarningCode};
+use deadheat_core::profile::ProfileSample;
+use deadheat_core::protocol::TracePurpose;
+use deadheat_core::report;
+
+use crate::changes::Differences;
+use crate::continued;
+use crate::draft::Draft;
+use crate::failure::{Exit, Failure};
+use crate::hints::Hints;
+use crate::profile::{self, Recorded, Recordings, SurveySample};
+use crate::progress::Progress;
+use crate::reach;
+use crate::selection::{self, Selected};
+use crate::session::Briefing;
+use crate::setting::Setting;
+use crate::stage::Stage;
+use crate::survey;
+
+impl Setting<'_> {
+    /// The benchmarks that are measured, by what they run.
+    pub(crate) fn select(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage,
+        differences: &Differences,
+        runnable: Vec<String>,
+        hints: &Hints<'_>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Vec<String>> {
+        let schedule = self.schedule(Some(1), draft, stage);
+        let targets = &mut draft.report.target_functions;
+        let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
+        let reach = if watched.is_empty() {
+            None
+        } else {
+            progress.step("looking which benchmarks run what changed");
+            let briefing = stage.tracing(TracePurpose::Reach, &watched);
+            let looked = reach::look(
+                &schedule,
+                &briefing,
+                &runnable,
+                &mut stage.launcher,
+                &mut |event| {
+                    progress.passing("looking at", event);
+                },
+            );
+            Some(looked.map_err(|error| hints.explain(error))?)
+        };
+        if let Some(reach) = &reach {
+            if reach.stopped.is_some() {
+                self.go_on()?;
+                return Err(Failure::stopped().into());
+            }
+            stage.one_at_a_time.clone_from(&reach.one_at_a_time);
+            for (number, target) in targets.iter_mut().enumerate() {
+                target.reached_by = reach.of_function(number, &runnable);
+            }
+            let is_imported = reach.project_modules.base > 0 && reach.project_modules.head > 0;
+            let is_quiet = reach.problem.is_none() && reach.not_reached.len() == runnable.len();
+            if is_quiet && !is_imported && !self.options.all {
+                return Err(not_imported());
+            }
+        }
+        let Selected {
+            selection,
+            benchmarks,
+            missing,
+            warnings,
+        } = selection::select(self.options, differences, targets, reach.as_ref(), runnable);
+        let benchmarks = match self.options.continued.as_deref() {
+            Some(earlier) => continued::selection(earlier),
+            None => benchmarks,
+        };
+        draft.report.selection = selection;
+        draft.report.missing.extend(missing);
+        draft
+            .report
+            .missing
+            .retain(|row| !benchmarks.contains(&row.benchmark));
+        draft.report.warnings.extend(warnings);
+        Ok(benchmarks)
+    }
+
+    /// Adds the breakdowns by function. The verdicts stand without them.
+    pub(crate) fn explain_by_function(
+        &self,
+        draft: &mut Draft,
+        stage: &mut Stage,
+        checkouts: PerSide<&Path>,
+        replicate_time: Duration,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Exit> {
+        let mut exit = Exit::Done;
+        let pairs = profile::replicates_for(self.options.sampling, replicate_time);
+        if !draft.report.target_functions.is_empty() {
+            progress.step("profiling the changed functions");
+            let watched: Vec<&TargetFunction> = draft.report.target_functions.iter().collect();
+            let briefing = stage.tracing(TracePurpose::Profile, &watched);
+            let (replicates, ended) = self.record::<ProfileSample>(
+                "the breakdown by function",
+                pairs,
+                draft,
+                stage,
+                &briefing,
+                progress,
+            )?;
+            exit = ended;
+            let report = &mut draft.report;
+            report::explain(
+                &report.target_functions,
+                &replicates,
+                &mut report.comparisons,
+                &mut report.summary,
+            );
+        }
+        if self.options.profile && exit == Exit::Done {
+            progress.step("profiling every function");
+            let briefing = stage.tracing(TracePurpose::Survey, &[]);
+            let (recorded, ended) = self.record::<SurveySample>(
+                "the profile of every function",
+                pairs,
+                draft,
+                stage,
+                &briefing,
+                progress,
+            )?;
+            exit = ended;
+            let report = &mut draft.report;
+            let survey = survey::name_functions(recorded, &report.target_functions, checkouts);
+            report::survey(
+                &survey.functions,
+                &survey.replicates,
+                &mut report.comparisons,
+                &mut report.summary,
+            );
+        }
+        Ok(exit)
+    }
+
+    /// One pass over the measured benchmarks in processes that watch.
+    pub(crate) fn record<S: Recorded>(
+        &self,
+        what: &str,
+        pairs: usize,
+        draft: &mut Draft,
+        stage: &mut Stage,
+        briefing: &Briefing,
+        progress: &mut Progress,
+    ) -> anyhow::Result<(Recordings<S>, Exit)> {
+        let rows = draft.report.comparisons.iter();
+        let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
+        let schedule = self.schedule(Some(pairs), draft, stage);
+        let profiles = profile::record::<S>(
+            &schedule,
+            briefing,
+            &benchmarks,
+            &mut stage.launcher,
+            &mut |event| {
+                progress.passing("profiling", event);
+            },
+        )?;
+        if let Some(problem) = &profiles.problem {
+            draft.warn(
+                WarningCode::NotProfiled,
+                &format!("{what} is missing or not complete: {problem}"),
+                Some("the verdicts do not depend on it"),
+            );
+        }
+        let Some(by) = profiles.stopped else {
+            return Ok((profiles.replicates, Exit::Done));
+        };
+        draft.report.partial = true;
+        draft.warn(
+            WarningCode::NotProfiled,
+            &format!("{what} was stopped {by}; the verdicts were complete by then"),
+            None,
+        );
+        Ok((profiles.replicates, Exit::StoppedEarly))
+    }
+}
+
+pub(crate) fn not_imported() -> anyhow::Error {
+    Failure::nothing_measured(
+        "no benchmark imported the project's code from the worktrees: what would be timed is not the change",
+    )
+    .hint(
+        "is module-root in pyproject.toml right, and is no other copy of the project installed? where the benchmarks \
+         run the code in other processes, --all measures all the same",
+    )
+    .into()
+}

@@ -1,0 +1,156 @@
+//! What one run is given, and what every step of it asks of that.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, WarningCode};
+use deadheat_core::report::Python;
+
+use crate::Installation;
+use crate::command::Limits;
+use crate::config::Config;
+use crate::continued;
+use crate::cores::{Cores, Pinning};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::git::Git;
+use crate::interpreter::{Candidates, Interpreter, Pytest};
+use crate::interrupt::Interrupt;
+use crate::measure::Stopping;
+use crate::options::CompareOptions;
+use crate::project::Project;
+use crate::stage::Stage;
+use crate::variables;
+use crate::walk::Schedule;
+
+/// What measuring may take where nothing else is said.
+const BUDGET_PER_BENCHMARK: Duration = Duration::from_secs(5);
+const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
+
+/// What one run is given.
+pub(crate) struct Setting<'a> {
+    pub(crate) options: &'a CompareOptions,
+    pub(crate) installation: &'a Installation,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) git: &'a Git,
+    pub(crate) config: &'a Config,
+    pub(crate) until: Instant,
+}
+
+impl Setting<'_> {
+    /// Writes down what the sides run with.
+    pub(crate) fn note_interpreters(
+        &self,
+        draft: &mut Draft,
+        interpreters: &PerSide<Interpreter>,
+    ) -> Result<(), Failure> {
+        let python = interpreters.as_ref().map(|interpreter| Python {
+            path: interpreter.path.display().to_string(),
+            version: interpreter.version.clone(),
+            implementation: interpreter.implementation.clone(),
+            pytest: interpreter.pytest.clone(),
+        });
+        if let Some(earlier) = self.options.continued.as_deref() {
+            continued::check_same(earlier, &python.head, self.options.pinning != Pinning::Off)?;
+        }
+        draft.report.python = Some(python);
+        Ok(())
+    }
+
+    pub(crate) fn choose_interpreter(
+        &self,
+        project: &Project,
+        pytest: Pytest,
+    ) -> Result<Interpreter, Failure> {
+        let top = self.git.top();
+        Candidates {
+            option: self.options.python.clone(),
+            configured: self.config.python.clone(),
+            configuration_folder: self.config.folder.clone(),
+            active_environment: std::env::var_os("VIRTUAL_ENV")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            project_folders: vec![top.join(&project.folder), top.to_owned()],
+            own: self.installation.interpreter.clone(),
+        }
+        .choose(&self.installation.worker_file("probe.py"), pytest)
+    }
+
+    /// The names of variables that the user wants kept.
+    pub(crate) fn passed(&self) -> Vec<String> {
+        let names = self.config.pass_env.iter().chain(&self.options.pass_env);
+        names.cloned().collect()
+    }
+
+    pub(crate) fn variables(&self) -> BTreeMap<OsString, OsString> {
+        variables::for_workers(std::env::vars_os(), &self.passed(), self.git.local_variables())
+    }
+
+    pub(crate) fn schedule(&self, replicates: Option<usize>, draft: &Draft, stage: &Stage) -> Schedule {
+        Schedule {
+            replicates,
+            earlier: 0,
+            seed: draft.report.seed,
+            one_core: draft.report.machine.pinned_core.is_some(),
+            until: self.until,
+            one_at_a_time: stage.one_at_a_time.clone(),
+        }
+    }
+
+    pub(crate) fn budget(&self, benchmarks: usize) -> Duration {
+        let configured = self.config.budget.map(Duration::from_secs_f64);
+        self.options.budget.or(configured).unwrap_or_else(|| {
+            let usual = BUDGET_PER_BENCHMARK * u32::try_from(benchmarks).unwrap_or(u32::MAX);
+            usual.max(SMALLEST_BUDGET)
+        })
+    }
+
+    pub(crate) fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
+        let now = Instant::now();
+        let budget = self.budget(benchmarks);
+        // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
+        let eighths = if draft.report.settings.fail_on.is_empty() {
+            6
+        } else {
+            3
+        };
+        let affordable = self.until.saturating_duration_since(now) * eighths / 8;
+        Stopping {
+            sampling: self.options.sampling,
+            threshold: draft.report.settings.threshold(),
+            budget_ends: now + budget.min(affordable),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            until: self.until,
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        self.limits().check()
+    }
+
+    pub(crate) fn warn_of_cores(&self, cores: &Cores, draft: &mut Draft) {
+        if cores.measuring.is_none() {
+            let message = match self.options.pinning {
+                Pinning::Off => "not pinned to a core, as asked: no error rate is claimed for the verdicts",
+                _ => {
+                    "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts"
+                }
+            };
+            let hint = "run it again, and trust what both runs say";
+            draft.warn(WarningCode::NotPinned, message, Some(hint));
+        } else if cores.is_shared_with_driver() {
+            draft.warn(
+                WarningCode::SharedCore,
+                "there is one core only: deadheat itself runs beside what it measures",
+                None,
+            );
+        }
+    }
+}

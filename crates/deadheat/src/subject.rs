@@ -1,0 +1,255 @@
+//! What a run is about: the trees of both revisions and the project in them, then the worktrees that hold them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::git::{Git, Untracked};
+use crate::output;
+use crate::overlay;
+use crate::progress::Progress;
+use crate::project::{Files, Project, shown};
+use crate::setting::Setting;
+use crate::submodules::{self, Present, Tree};
+use crate::workspace::{self, Kept, Workspace};
+
+/// What is known before anything is checked out.
+pub(crate) struct Subject {
+    pub(crate) trees: PerSide<Tree>,
+    pub(crate) files: Files,
+    /// Paths that differ between the refs.
+    changed: BTreeSet<String>,
+    pub(crate) project: Project,
+}
+
+/// Both revisions checked out, with what git alone does not bring.
+pub(crate) struct Checkout {
+    pub(crate) workspace: Workspace,
+    pub(crate) submodules: PerSide<Vec<Present>>,
+    /// Paths that differ between the sides, the uncommitted ones with them.
+    pub(crate) changed: BTreeSet<String>,
+    /// Paths at which the worktrees may hold something else than their commits.
+    pub(crate) laid_over: BTreeSet<String>,
+}
+
+impl Subject {
+    pub(crate) fn read(
+        setting: &Setting<'_>,
+        draft: &Draft,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Self> {
+        progress.step("reading the two revisions");
+        let revisions = &draft.report.revisions;
+        let trees = PerSide::try_from_fn(|side| {
+            Tree::read(setting.git, &revisions.get(side).commit, setting.options.fetch)
+        })?;
+        let (files, changed) = files_of(setting.git, revisions, &trees)?;
+        let benchmarks_root = setting.options.benchmarks_root.as_deref();
+        let project = Project::lay_out(setting.config, setting.git.top(), &files, benchmarks_root)?;
+        Ok(Subject {
+            trees,
+            files,
+            changed,
+            project,
+        })
+    }
+
+    /// Where the benchmarks are, which one of the revisions has at least.
+    pub(crate) fn benchmarks_root(&self, setting: &Setting<'_>) -> anyhow::Result<String> {
+        let Some(root) = &self.project.benchmarks_root else {
+            return Err(Failure::nothing_measured(
+                "no benchmarks were found: there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with Python files at either ref",
+            )
+            .hint(
+                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; a \
+                 project without any can time its ordinary tests: --tests tests/test_thing.py::test_name",
+            )
+            .into());
+        };
+        if self.files.below(root).next().is_some() || self.files.below("").any(|path| path == root) {
+            return Ok(root.clone());
+        }
+        let failure = Failure::nothing_measured(format!(
+            "the benchmarks root `{}` does not exist at either ref",
+            shown(root)
+        ));
+        let failure = if setting.git.top().join(root).exists() {
+            failure.hint(
+                "it is in your working tree, but not committed: commit it, or compare with --working-tree",
+            )
+        } else {
+            let folders: BTreeSet<&str> = self
+                .files
+                .below("")
+                .filter(|path| path.ends_with(".py"))
+                .map(crate::project::parent)
+                .collect();
+            failure
+                .hint("it is relative to pyproject.toml: --benchmarks-root DIR")
+                .near(root, folders)
+        };
+        Err(failure.into())
+    }
+}
+
+impl Checkout {
+    pub(crate) fn create(
+        setting: &Setting<'_>,
+        subject: &Subject,
+        draft: &mut Draft,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Self> {
+        sweep(setting.git, draft, progress);
+        progress.step("checking both revisions out");
+        let git = setting.git;
+        let mut workspace = Workspace::create(git)?;
+        workspace.check_out(
+            git,
+            draft
+                .report
+                .revisions
+                .as_ref()
+                .map(|revision| revision.commit.as_str()),
+        )?;
+        let submodules = populate_submodules(setting, subject, &workspace, draft)?;
+        let mut checkout = Checkout {
+            workspace,
+            submodules,
+            changed: subject.changed.clone(),
+            laid_over: BTreeSet::new(),
+        };
+        if draft.report.revisions.head.dirty {
+            let uncommitted =
+                overlay::lay_working_tree_over(git, &subject.project, checkout.worktrees().head)?;
+            checkout.changed.extend(uncommitted);
+            checkout.laid_over.extend(checkout.changed.iter().cloned());
+        }
+        let generated = overlay::copy_generated(git, &subject.project, checkout.worktrees())?;
+        for path in &generated {
+            draft.warn(
+                WarningCode::GeneratedFileCopied,
+                &format!("`{path}`, which git ignores, was copied from the working tree into both worktrees"),
+                None,
+            );
+        }
+        checkout.laid_over.extend(generated);
+        setting.go_on()?;
+        Ok(checkout)
+    }
+
+    pub(crate) fn worktrees(&self) -> PerSide<&Path> {
+        PerSide::new(
+            self.workspace.worktree(Side::Base),
+            self.workspace.worktree(Side::Head),
+        )
+    }
+
+    /// Lays over the worktrees what the user wants in both.
+    pub(crate) fn inject(&mut self, setting: &Setting<'_>, subject: &Subject) -> anyhow::Result<()> {
+        let Subject { files, project, .. } = subject;
+        let worktrees = self.worktrees();
+        let injected = overlay::inject(
+            setting.git,
+            setting.options,
+            setting.config,
+            project,
+            files,
+            worktrees,
+        )?;
+        self.laid_over.extend(injected);
+        Ok(())
+    }
+
+    /// Removes everything, and says what could not be removed.
+    pub(crate) fn close(self, git: &Git, draft: &mut Draft) {
+        let left = self.workspace.close(git);
+        if !left.is_empty() {
+            let paths: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+            draft.warn(
+                WarningCode::LeftBehind,
+                &format!("could not be removed: {}", paths.join(", ")),
+                Some("`deadheat clean` tries again"),
+            );
+        }
+    }
+}
+
+/// What an earlier run left is no reason not to run.
+fn sweep(git: &Git, draft: &mut Draft, progress: &mut Progress) {
+    match workspace::sweep(git, Kept::Spare) {
+        Ok(removed) => {
+            for folder in removed {
+                progress.detail(&format!(
+                    "removed what an earlier run left in {}",
+                    folder.display()
+                ));
+            }
+        }
+        Err(error) => draft.warn(
+            WarningCode::LeftBehind,
+            &format!(
+                "what an earlier run left could not be removed: {}",
+                output::whole_message(&error)
+            ),
+            Some("`deadheat clean` tries again"),
+        ),
+    }
+}
+
+/// All files at either revision, and the paths that differ.
+fn files_of(
+    git: &Git,
+    revisions: &PerSide<Revision>,
+    trees: &PerSide<Tree>,
+) -> anyhow::Result<(Files, BTreeSet<String>)> {
+    let changed = git.changed_paths(&revisions.base.commit, &revisions.head.commit)?;
+    let mut changed: BTreeSet<String> = changed.into_iter().collect();
+    let inside = trees.base.differences_in_submodules(&trees.head);
+    changed.extend(inside.map(str::to_owned));
+    let entries = trees.base.entries.iter().chain(&trees.head.entries);
+    let mut paths: BTreeSet<String> = entries.map(|entry| entry.path.clone()).collect();
+    if revisions.head.dirty {
+        paths.extend(git.untracked_paths(Untracked::NotIgnored, &[String::new()])?);
+    }
+    Ok((Files::new(paths), changed))
+}
+
+/// Writes the submodules into the worktrees, and says which. One that is missing there is an error where the project needs
+/// it, as far as that can be told.
+fn populate_submodules(
+    setting: &Setting<'_>,
+    subject: &Subject,
+    workspace: &Workspace,
+    draft: &mut Draft,
+) -> anyhow::Result<PerSide<Vec<Present>>> {
+    let mut written = PerSide::<Vec<Present>>::default();
+    for side in Side::BOTH {
+        let (present, absent) = submodules::populate(
+            setting.git,
+            subject.trees.get(side),
+            workspace.worktree(side),
+            side,
+            workspace.folder(),
+        )?;
+        *written.get_mut(side) = present;
+        for absent in absent {
+            let path = &absent.submodule.path;
+            let holds_code =
+                subject.project.roots().iter().any(|root| {
+                    crate::project::is_inside(root, path) || crate::project::is_inside(path, root)
+                });
+            if holds_code || absent.is_in_use() {
+                return Err(Failure::usage(absent.message()).hint(absent.hint()).into());
+            }
+            draft.warn(
+                WarningCode::SubmoduleMissing,
+                &absent.message(),
+                Some(&absent.hint()),
+            );
+        }
+    }
+    Ok(written)
+}

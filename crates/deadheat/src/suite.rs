@@ -1,0 +1,192 @@
+//! The suite that both sides run: whose files they are, and what pytest collects in them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
+use deadheat_core::report::{BenchmarksFrom, Python};
+
+use crate::benchmarks::{self, Origin};
+use crate::changes;
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::hints::Hints;
+use crate::interpreter::Interpreter;
+use crate::progress::Progress;
+use crate::project::shown;
+use crate::session::Collection;
+use crate::setting::Setting;
+use crate::stage::Stage;
+use crate::subject::{Checkout, Subject};
+
+/// What both sides can run.
+pub(crate) struct Suite {
+    pub(crate) origin: Origin,
+    /// In the order of collection.
+    pub(crate) benchmarks: Vec<String>,
+    /// Functions of the suite that differ, where each side runs its own.
+    pub(crate) changed: Vec<TargetFunction>,
+    /// How long one collection took.
+    pub(crate) collecting: Duration,
+}
+
+impl Suite {
+    /// Gives both sides the same benchmarks and collects them. What cannot be run on both goes into the report.
+    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
+    pub(crate) fn collect(
+        setting: &Setting<'_>,
+        subject: &Subject,
+        root: &str,
+        checkout: &mut Checkout,
+        interpreters: &PerSide<Interpreter>,
+        stage: &mut Stage,
+        hints: &Hints<'_>,
+        draft: &mut Draft,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Self> {
+        let project = &subject.project;
+        let from = setting.options.benchmarks_from;
+        check_root(root, from, checkout.worktrees())?;
+        progress.step("collecting the benchmarks");
+        let tests = &setting.options.tests;
+        let to_collect = |checkout: &Checkout, side| {
+            let worktree = checkout.workspace.worktree(side);
+            benchmarks::to_collect(root, tests, &project.folder, &subject.files, worktree)
+        };
+        let shares_files = !checkout.changed.iter().any(|path| project.is_shared(path));
+        let mut origin = Origin {
+            from,
+            replaced: BTreeSet::new(),
+        };
+        if !shares_files
+            && let Some(taker) = origin.taker()
+            && checkout.workspace.worktree(taker).join(root).exists()
+        {
+            stage.briefing.collect = to_collect(checkout, taker);
+            // A collection of its own files that fails counts as none.
+            if let Some(Ok(own)) = stage.collect(&[taker]).pop() {
+                origin.replaced.extend(own.benchmarks);
+            }
+        }
+        let changed = match from {
+            BenchmarksFrom::Own => changes::in_suite(project, &checkout.changed, checkout.worktrees()),
+            _ => Vec::new(),
+        };
+        if let Some(giver) = from.side().filter(|_| !shares_files) {
+            benchmarks::share(root, giver, checkout.worktrees())?;
+        }
+        // Again: what is injected may lie in the benchmarks root.
+        checkout.inject(setting, subject)?;
+        stage.briefing.collect = to_collect(checkout, Side::Head);
+        if from == BenchmarksFrom::Own {
+            let of_base = to_collect(checkout, Side::Base).files;
+            stage.briefing.collect.files.extend(of_base);
+        }
+        let started = Instant::now();
+        let mut collections = stage.collect(&Side::BOTH).into_iter();
+        let shared = PerSide::try_from_fn(|side| {
+            let collection = collections.next().expect("one for each side");
+            collection.map_err(|problem| match setting.go_on() {
+                Ok(()) => hints.explain(problem.into_error(side)),
+                Err(ended) => ended.into(),
+            })
+        })?;
+        let collecting = started.elapsed();
+        draft.report.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
+            path: interpreters.get(side).path.display().to_string(),
+            ..shared.get(side).python.clone()
+        }));
+        if shares_files && let Some(taker) = origin.taker() {
+            let own = &shared.get(taker).benchmarks;
+            origin.replaced.extend(own.iter().cloned());
+        }
+        let (benchmarks, missing) = benchmarks::match_sides(&shared, &origin);
+        draft.report.missing = missing;
+        draft.leave_checkouts_out(checkout.worktrees());
+        if shared.head.deselected > 0 {
+            draft.warn(
+                WarningCode::Deselected,
+                &format!(
+                    "pytest deselected {} benchmarks by -k or by the project's own options",
+                    shared.head.deselected
+                ),
+                None,
+            );
+        }
+        if benchmarks.is_empty() {
+            let keyword = setting.options.keyword.as_deref();
+            return Err(hints.explain(no_benchmarks(root, &shared, keyword)));
+        }
+        Ok(Suite {
+            origin,
+            benchmarks,
+            changed,
+            collecting,
+        })
+    }
+}
+
+fn check_root(root: &str, from: BenchmarksFrom, worktrees: PerSide<&Path>) -> Result<(), Failure> {
+    for side in Side::BOTH {
+        if from.side().is_none_or(|giver| giver == side) && !worktrees.get(side).join(root).exists() {
+            return Err(Failure::nothing_measured(format!(
+                "the benchmarks root `{root}` exists on {} and not on {side}, whose benchmarks are used",
+                side.other()
+            ))
+            .hint(format!(
+                "name the one that {side} has: --benchmarks-root DIR; or use those of {}: --benchmarks-from {}",
+                side.other(),
+                side.other()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>) -> anyhow::Error {
+    let error = Side::BOTH
+        .into_iter()
+        .rev()
+        .find_map(|side| shared.get(side).errors.first().map(|error| (side, error)));
+    if let Some((side, error)) = error {
+        return Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
+            error.node, error.message
+        ))
+        .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
+        .into();
+    }
+    if let Some(skip) = Side::BOTH
+        .into_iter()
+        .find_map(|side| shared.get(side).skipped.first())
+    {
+        return Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides: `{}` skips itself: {}",
+            skip.node, skip.message
+        ))
+        .hint("install what it asks for in this interpreter; --python chooses another")
+        .into();
+    }
+    let one_sided = [(Side::Base, &shared.base), (Side::Head, &shared.head)]
+        .into_iter()
+        .find(|(_, collection)| !collection.benchmarks.is_empty());
+    let failure = match (one_sided, keyword) {
+        (Some((side, collection)), _) => Failure::nothing_measured(format!(
+            "no benchmark can be run on both sides: pytest collects {} on {side} and none of them on {}",
+            collection.benchmarks.len(),
+            side.other()
+        )),
+        (None, Some(keyword)) => Failure::nothing_measured(format!(
+            "no benchmark in `{}` matches -k '{keyword}'",
+            shown(root)
+        )),
+        (None, None) => {
+            Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(
+                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker; ordinary tests \
+                 are timed with --tests FILE::NAME",
+            )
+        }
+    };
+    failure.into()
+}
