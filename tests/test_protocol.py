@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import EXTENSION, PACKAGE
+from conftest import EXTENSION, INTERPRETERS, PACKAGE, VERSIONS, environment
 
 HERE = Path(__file__).parent
 WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
@@ -22,6 +22,8 @@ MEASURED = {
     "total_probe_ns",
     "self_ns",
     "self_probe_ns",
+    "peak_bytes",
+    "allocations",
     "python",
     "pytest",
 }
@@ -89,6 +91,15 @@ def matches(golden, answer):
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
+    hold_to(name, interpreter, worktree)
+
+
+@pytest.mark.parametrize("version", sorted(INTERPRETERS, key=VERSIONS.index))
+def test_golden_conversation_of_a_worker_that_memray_watches(version, worktree):
+    hold_to("weighing", environment(f"memray-{version}", version, "pytest", "memray"), worktree)
+
+
+def hold_to(name, interpreter, worktree):
     worker = Worker(interpreter, worktree)
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):

@@ -88,6 +88,8 @@ pub enum TracePurpose {
     Profile,
     /// The same of every function of the project, by the standard library's profiler.
     Survey,
+    /// What calls ask memory for, by memray.
+    Memory,
 }
 
 /// What the worker answers.
@@ -149,6 +151,14 @@ pub enum Reply {
         elapsed_ns: u64,
         iterations: u64,
         functions: Vec<SurveyedFunction>,
+    },
+    Weighed {
+        elapsed_ns: u64,
+        iterations: u64,
+        /// The most that was in use at once, beyond what was before the sample.
+        peak_bytes: u64,
+        /// How often memory was asked for, in all iterations.
+        allocations: u64,
     },
     Reached {
         by: Vec<ReachedBy>,

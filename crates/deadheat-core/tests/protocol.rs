@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 7] = [
+const CONVERSATIONS: [(&str, &str); 8] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -22,6 +22,7 @@ const CONVERSATIONS: [(&str, &str); 7] = [
         "surveying",
         include_str!("../../../tests/protocol/surveying.jsonl"),
     ),
+    ("weighing", include_str!("../../../tests/protocol/weighing.jsonl")),
     (
         "no_tracing",
         include_str!("../../../tests/protocol/no_tracing.jsonl"),

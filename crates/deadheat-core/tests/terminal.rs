@@ -164,6 +164,7 @@ fn report() -> Report {
             keyword: None,
             all: false,
             profile: false,
+            memory: false,
             module_roots: vec!["pkg".to_owned()],
             tests_root: None,
             injected: Vec::new(),

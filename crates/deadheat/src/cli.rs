@@ -175,6 +175,10 @@ pub(crate) struct CompareArgs {
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
     #[arg(long)]
     pub(crate) profile: bool,
+    /// Also compare peak memory and the number of allocations, in processes of their own (needs memray in the project's
+    /// interpreter)
+    #[arg(long)]
+    pub(crate) memory: bool,
     /// Show the changed functions, the benchmarks and the time that a run would take, and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

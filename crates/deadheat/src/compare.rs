@@ -26,6 +26,7 @@ use crate::hints::Hints;
 use crate::interpreter::{Interpreter, Pytest};
 use crate::interrupt::Interrupt;
 use crate::measure::{self, Measured, Stopping};
+use crate::memory;
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::prepare::{Preparation, Prepared};
@@ -156,7 +157,10 @@ impl Setting<'_> {
         progress.step("comparing the code");
         let compiled = Compiled::find(&subject.project, &subject.files, checkout.worktrees());
         let differences = self.find_changes(checkout, subject, compiled.as_ref(), draft)?;
-        if selection::is_nothing_changed(self.options, &differences, &draft.report.target_functions) {
+        let targets = &draft.report.target_functions;
+        // What a file holds can change memory without any function having changed.
+        let may_weigh = self.options.memory && !checkout.changed.is_empty();
+        if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
             say_nothing_changed(draft);
             return Ok(Exit::Done);
         }
@@ -175,6 +179,9 @@ impl Setting<'_> {
             draft,
             progress,
         )?;
+        if self.options.memory {
+            memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
+        }
         let mut stage = self.set_up(checkout, &subject.project, &prepared);
         let Suite {
             origin,

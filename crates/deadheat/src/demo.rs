@@ -92,6 +92,7 @@ pub(crate) fn run(
         build: None,
         fetch: false,
         profile: false,
+        memory: false,
         task: Task::Measure,
         worktrees: Afterwards::Remove,
         outputs,

@@ -64,6 +64,7 @@ impl Draft {
                     functions: options.functions.clone(),
                     all: options.all,
                     profile: options.profile,
+                    memory: options.memory,
                     module_roots: Vec::new(),
                     tests_root: None,
                     injected: config.inject.iter().chain(&options.inject).cloned().collect(),

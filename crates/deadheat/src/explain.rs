@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{PerSide, TargetFunction, WarningCode};
+use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
@@ -13,6 +13,7 @@ use crate::continued;
 use crate::draft::Draft;
 use crate::failure::{Exit, Failure};
 use crate::hints::Hints;
+use crate::memory::{self, MemorySample};
 use crate::profile::{self, Recorded, Recordings, SurveySample};
 use crate::progress::Progress;
 use crate::reach;
@@ -140,6 +141,33 @@ impl Setting<'_> {
                 &mut report.summary,
             );
         }
+        if self.options.memory && exit == Exit::Done {
+            exit = self.weigh(pairs, draft, stage, progress)?;
+        }
+        Ok(exit)
+    }
+
+    /// Adds what the measured benchmarks ask memory for.
+    fn weigh(
+        &self,
+        pairs: usize,
+        draft: &mut Draft,
+        stage: &mut Stage,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Exit> {
+        progress.step("looking at the memory");
+        let briefing = stage.tracing(TracePurpose::Memory, &[]);
+        let timed = stage.launcher.commands.clone();
+        for side in Side::BOTH {
+            let environment = &mut stage.launcher.commands.get_mut(side).environment;
+            environment.extend(memory::variables());
+        }
+        let recorded =
+            self.record::<MemorySample>("what is said of memory", pairs, draft, stage, &briefing, progress);
+        stage.launcher.commands = timed;
+        let (replicates, exit) = recorded?;
+        let report = &mut draft.report;
+        report.resources = memory::judge(&replicates, &report.comparisons, report.settings.threshold());
         Ok(exit)
     }
 

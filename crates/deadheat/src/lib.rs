@@ -29,6 +29,7 @@ mod hints;
 mod interpreter;
 mod interrupt;
 mod measure;
+mod memory;
 mod options;
 mod output;
 mod overlay;

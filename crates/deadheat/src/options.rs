@@ -122,6 +122,7 @@ pub(crate) struct CompareOptions {
     /// Whether submodules may be fetched.
     pub(crate) fetch: bool,
     pub(crate) profile: bool,
+    pub(crate) memory: bool,
     pub(crate) task: Task,
     pub(crate) worktrees: Afterwards,
     pub(crate) outputs: Outputs,
@@ -160,6 +161,7 @@ impl CompareOptions {
             fail_on: args.fail_on,
             benchmarks_from: args.benchmarks_from,
             profile: args.profile,
+            memory: args.memory,
             task: if args.dry_run { Task::Plan } else { Task::Measure },
             worktrees: if args.keep {
                 Afterwards::Keep
@@ -249,6 +251,7 @@ impl CompareOptions {
             build: args.build,
             fetch: args.fetch,
             profile: false,
+            memory: false,
             task: Task::Measure,
             worktrees: Afterwards::Remove,
             outputs: Outputs::new(&args.output, &args.report)?,

@@ -40,6 +40,9 @@ pub(crate) fn replicates_for(sampling: Sampling, one_takes: Duration) -> usize {
 
 /// What one sample recorded, whatever watched.
 pub(crate) trait Recorded: Sized {
+    /// Whether a sample is a single call, however short.
+    const SINGLE_CALLS: bool = false;
+
     fn from_reply(reply: Reply) -> Result<Self, Reply>;
     /// Of all its iterations.
     fn length_ns(&self) -> f64;
@@ -180,6 +183,12 @@ impl<S: Recorded> Visit for Recording<S> {
         let mut rounds = ROUNDS;
         if let Some(most) = most {
             rounds = rounds.min(most);
+        } else if S::SINGLE_CALLS {
+            rounds = 1;
+            for side in Side::BOTH {
+                // The first call of all pays for caches and imports.
+                let _: S = sample(both, side, 0, 1)?;
+            }
         } else {
             let mut round_ns = 0.0;
             for side in Side::BOTH {
@@ -213,7 +222,10 @@ impl<S: Recorded> Visit for Recording<S> {
         let most = Entered::most_rounds(PerSide::new(entered, entered));
         let mut iterations = entered.iterations_per_sample.unwrap_or(1);
         let mut rounds = ROUNDS.min(most.unwrap_or(ROUNDS));
-        if most.is_none() {
+        if most.is_none() && S::SINGLE_CALLS {
+            rounds = 1;
+            let _: S = sample(alone, side, 0, 1)?;
+        } else if most.is_none() {
             let fitting = fitting::<S>(alone, side)?;
             iterations = fitting.iterations;
             if 2.0 * fitting.sample_ns > LONG_ROUND_NS {

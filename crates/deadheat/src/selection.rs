@@ -66,10 +66,12 @@ pub(crate) fn select(
         return everything(reason, warnings);
     }
     let Some(reach) = watched else {
-        let why = reach
-            .and_then(|reach| reach.problem.as_deref())
-            .unwrap_or("nothing was watched");
-        let reason = format!("every benchmark: which of them run what changed cannot be seen ({why})");
+        let reason = match reach.and_then(|reach| reach.problem.as_deref()) {
+            Some(why) => {
+                format!("every benchmark: which of them run what changed cannot be seen ({why})")
+            }
+            None => "every benchmark: no function changed, which says nothing of memory".to_owned(),
+        };
         return everything(reason, warnings);
     };
     let (not_reached, reached): (Vec<String>, Vec<String>) = benchmarks

@@ -63,6 +63,7 @@ pub(crate) trait Talk {
 }
 
 /// Everything a side's processes have in common.
+#[derive(Clone)]
 pub(crate) struct WorkerCommand {
     pub(crate) interpreter: PathBuf,
     pub(crate) script: PathBuf,

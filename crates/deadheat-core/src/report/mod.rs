@@ -74,6 +74,8 @@ pub struct Settings {
     pub functions: Option<String>,
     pub all: bool,
     pub profile: bool,
+    #[serde(default)]
+    pub memory: bool,
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,

@@ -6,6 +6,7 @@ call of the fixture). Every request gets exactly one reply.
 
 import contextlib
 import gc
+import os
 import resource
 import time
 
@@ -52,12 +53,16 @@ class Conversation:
     def start_tracing(self, request):
         """Watch functions from now on, before anything of the project is imported."""
         # Only here: a process that is timed loads nothing of this.
+        from deadheat_worker.memory import Memory
         from deadheat_worker.survey import Survey
         from deadheat_worker.tracing import CannotTrace, Reach, Tracing
 
         try:
             if request["purpose"] == protocol.PURPOSE_SURVEY:
                 self.watch = Survey(self._imports.path_in_worktree)
+            elif request["purpose"] == protocol.PURPOSE_MEMORY:
+                # The run's own folder, which is removed however the run ends.
+                self.watch = Memory(os.path.dirname(self._imports.worktree))
             else:
                 functions = request["functions"]
                 self.watch = Tracing(request["extension"], functions, self._imports.path_in_worktree)

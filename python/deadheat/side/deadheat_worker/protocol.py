@@ -15,9 +15,10 @@ LEAVE = "leave"
 REACH = "reach"
 STOP = "stop"
 
-# What a `trace` request may be for; the third purpose is what `PROFILE` asks for.
+# What a `trace` request may be for, beside profiles of the functions that it names.
 PURPOSE_REACH = "reach"
 PURPOSE_SURVEY = "survey"
+PURPOSE_MEMORY = "memory"
 
 
 class ProtocolError(Exception):
@@ -107,6 +108,17 @@ def profiled(elapsed_ns, iterations, record):
 def surveyed(elapsed_ns, iterations, record):
     """The same for every function of the project, whatever the driver named."""
     return {"reply": "surveyed", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
+
+
+def weighed(elapsed_ns, iterations, peak_bytes, allocations):
+    """`peak_bytes`: beyond what was in use before. `allocations`: of all iterations."""
+    return {
+        "reply": "weighed",
+        "elapsed_ns": elapsed_ns,
+        "iterations": iterations,
+        "peak_bytes": peak_bytes,
+        "allocations": allocations,
+    }
 
 
 def reached(by):
