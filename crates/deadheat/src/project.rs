@@ -6,8 +6,17 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::Config;
 use crate::failure::Failure;
 
-const USUAL_BENCHMARK_FOLDERS: [&str; 4] =
-    [".codeflash/benchmarks", "benchmarks", "bench", "tests/benchmarks"];
+/// Where benchmarks are looked for, in this order.
+pub(crate) const USUAL_BENCHMARK_FOLDERS: [&str; 8] = [
+    ".codeflash/benchmarks",
+    "benchmarks",
+    "bench",
+    "tests/benchmarks",
+    "tests/benchmark",
+    "tests/bench",
+    "tests/performance",
+    "tests/perf",
+];
 const NOT_CODE: [&str; 10] = [
     "tests",
     "test",
