@@ -18,6 +18,7 @@ use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub use terminal::{Style, render};
+pub(crate) use terminal::{bare_table, cut, plain};
 pub use units::{change_percent, duration, speedup};
 
 pub const SCHEMA_VERSION: u32 = 1;
