@@ -19,6 +19,7 @@ mod confirmation;
 mod continued;
 mod cores;
 mod demo;
+mod detect;
 mod draft;
 mod environments;
 mod failure;
@@ -27,6 +28,7 @@ mod git;
 mod hints;
 mod interpreter;
 mod interrupt;
+mod log;
 mod measure;
 mod options;
 mod output;
@@ -37,12 +39,16 @@ mod profile;
 mod progress;
 mod project;
 mod reach;
+mod record;
 mod revisions;
 #[cfg(test)]
 mod scripted;
 mod selection;
 mod session;
 mod stage;
+mod start;
+mod state;
+mod status;
 mod submodules;
 mod survey;
 mod variables;
@@ -124,6 +130,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
         }
+        CommandArgs::Detect(args) => detect::run(&args, &current_folder()?, installation, &interrupt),
+        CommandArgs::Start(args) => start::run(&args, &current_folder()?),
+        CommandArgs::Status(args) => status::run(&args, &current_folder()?),
+        CommandArgs::Log(args) => log::run(&args, &current_folder()?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
     }

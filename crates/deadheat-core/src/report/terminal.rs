@@ -525,7 +525,7 @@ pub(crate) fn bare_table() -> Table {
 }
 
 /// Text from elsewhere without what would steer a terminal.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {
