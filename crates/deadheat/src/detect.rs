@@ -30,6 +30,20 @@ use crate::state::State;
 use crate::variables;
 use crate::worker::{Talk, Worker, WorkerCommand};
 
+/// The lines, in their order.
+const CHECKS: [&str; 10] = [
+    "git",
+    "configuration",
+    "interpreter",
+    "pytest",
+    "layout",
+    "package",
+    "benchmarks-root",
+    "benchmarks",
+    "tests",
+    "memray",
+];
+
 /// What importing, and each collection, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -96,6 +110,17 @@ impl Found {
         self.reason.get_or_insert_with(|| reason.to_owned());
     }
 
+    /// Every line there, in the order of [`CHECKS`].
+    fn complete(&mut self) {
+        for check in CHECKS {
+            if !self.checks.iter().any(|line| line.check == check) {
+                self.no(check, "not looked at, for a reason above", None);
+            }
+        }
+        self.checks
+            .sort_by_key(|line| CHECKS.iter().position(|check| *check == line.check));
+    }
+
     fn is_ok(&self, check: &str) -> bool {
         self.checks.iter().any(|line| line.check == check && line.ok)
     }
@@ -131,6 +156,7 @@ pub(crate) fn run(
     };
     detection.look(&mut found, &mut progress);
     progress.finish();
+    found.complete();
     if interrupt.is_asked() {
         return Err(Failure::stopped().into());
     }
@@ -176,7 +202,10 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
 /// One that cannot be read is a no, and everything else is looked at as if it were not there.
 fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found) -> Config {
     match Config::load(folder, top, args.config_file.as_deref()) {
-        Ok(config) => config,
+        Ok(config) => {
+            found.yes("configuration", described(args, folder, &config));
+            config
+        }
         Err(error) => {
             let hint = error
                 .downcast_ref::<Failure>()
@@ -193,6 +222,18 @@ fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found
                 ..Config::default()
             }
         }
+    }
+}
+
+fn described(args: &DetectArgs, folder: &Path, config: &Config) -> String {
+    let file = match &args.config_file {
+        Some(file) => folder.join(file),
+        None => config.folder.join("pyproject.toml"),
+    };
+    if file.is_file() {
+        file.display().to_string()
+    } else {
+        "no pyproject.toml: all of it is found or usual".to_owned()
     }
 }
 
@@ -287,7 +328,17 @@ impl Detection<'_> {
         };
         let asked = self.args.benchmarks_root.as_deref();
         match Project::lay_out(self.config, self.top, &files, asked) {
-            Ok(project) => Some((project, files)),
+            Ok(project) => {
+                let code: Vec<&str> = project.module_roots.iter().map(|root| shown(root)).collect();
+                let code = if code.is_empty() {
+                    "none".to_owned()
+                } else {
+                    code.join(", ")
+                };
+                let tests = project.tests_root.as_deref().unwrap_or("none");
+                found.yes("layout", format!("code: {code}; tests: {tests}"));
+                Some((project, files))
+            }
             Err(failure) => {
                 found.in_the_way(
                     "layout",

@@ -1,8 +1,8 @@
 """Run in an interpreter: imports packages of a project from its working tree, and writes down how that went.
 
-The arguments are a file for the answer, the repository, and then one JSON object: `import_folders`, `roots` (relative to
-the repository), `project` (its folder) and `names`. The answer is a JSON object: the names that can be imported, each with
-null, and those that cannot, each with the reason.
+The arguments are a file for the answer, the repository, and one JSON object: `import_folders` and `roots` (relative
+to the repository), `project` (its folder) and `names`. The answer is a JSON object of the names: null for those that
+can be imported, the reason for those that cannot.
 """
 
 import importlib
