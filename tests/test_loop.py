@@ -139,6 +139,15 @@ def test_detect_without_benchmarks(repository, deadheat_command):
     )
 
 
+def test_detect_points_to_benchmarks_in_other_places(project, deadheat_command):
+    project.git("mv", "benchmarks", "tests/speed")
+    outcome = deadheat_command("detect", "--json")
+    assert outcome.report["reason"] == "no benchmarks-root"
+    assert "tests/speed" in checks(outcome)["benchmarks-root"]["hint"]
+    named = deadheat_command("detect", "--json", "--benchmarks-root", "tests/speed").report
+    assert (named["available"], named["benchmarks_root"], named["benchmarks"]) == (True, "tests/speed", 2)
+
+
 def test_detect_a_folder_without_a_benchmark_in_it(project, deadheat_command):
     project.write({"benchmarks/test_b.py": "def test_plain():\n    pass\n"})
     outcome = deadheat_command("detect", "--json")

@@ -1,6 +1,6 @@
 //! `deadheat detect`: what of deadheat can be used in this project, as it lies in the working tree, and why not the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::{self, HelloRequest};
 use deadheat_core::report::{main_line, plain};
+use deadheat_core::source;
 use serde::Serialize;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::options::{Verbosity, verbosity};
 use crate::output;
 use crate::progress::Progress;
-use crate::project::{Files, Project, join, shown};
+use crate::project::{Files, Project, is_test_module, join, parent, shown};
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
 use crate::state::State;
 use crate::variables;
@@ -255,7 +256,7 @@ impl Detection<'_> {
             self.package(interpreter, project, files, found);
         }
         let root = match &layout {
-            Some((project, _)) => self.root(project, found),
+            Some((project, files)) => self.root(project, files, found),
             None => None,
         };
         if let (Some(interpreter), Some((project, files))) = (&interpreter, &layout)
@@ -444,14 +445,23 @@ impl Detection<'_> {
     }
 
     /// The benchmarks root, for the whole repository's paths.
-    fn root(&self, project: &Project, found: &mut Found) -> Option<String> {
+    fn root(&self, project: &Project, files: &Files, found: &mut Found) -> Option<String> {
         let reason = "no benchmarks-root";
         let Some(root) = &project.benchmarks_root else {
+            let elsewhere = self.folders_with_benchmarks(project, files);
+            let hint = match elsewhere.as_slice() {
+                [] => "benchmarks-root = \"DIR\" under [tool.deadheat] in pyproject.toml".to_owned(),
+                folders => format!(
+                    "there are benchmarks in {}: name one with --benchmarks-root, or as benchmarks-root under [tool.deadheat] \
+                     in pyproject.toml",
+                    folders.join(", ")
+                ),
+            };
             found.in_the_way(
                 "benchmarks-root",
                 "none is configured, and there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with \
                  Python files",
-                Some("benchmarks-root = \"DIR\" under [tool.deadheat] in pyproject.toml"),
+                Some(&hint),
                 reason,
             );
             return None;
@@ -492,6 +502,19 @@ impl Detection<'_> {
             .map(|path| path.trim_start_matches('/'));
         found.benchmarks_root = Some(within.unwrap_or(root).to_owned());
         Some(root.clone())
+    }
+
+    /// Folders of tests that hold benchmarks, relative to the configuration's folder.
+    fn folders_with_benchmarks(&self, project: &Project, files: &Files) -> Vec<String> {
+        const MOST: usize = 5;
+        let holds = |path: &&str| {
+            is_test_module(path)
+                && std::fs::read(self.top.join(&project.folder).join(path))
+                    .is_ok_and(|text| source::holds_benchmarks(&text))
+        };
+        let tests = files.below(&project.folder).filter(holds);
+        let folders: BTreeSet<&str> = tests.map(parent).filter(|folder| !folder.is_empty()).collect();
+        folders.into_iter().take(MOST).map(str::to_owned).collect()
     }
 
     fn benchmarks(
@@ -671,7 +694,8 @@ fn fallbacks(found: &Found) -> Vec<Fallback> {
     let no_git = (!has("git")).then_some("it needs a git repository with a commit");
     let no_tests = match found.tests {
         _ if !has("pytest") => Some("it needs pytest in the project's interpreter"),
-        None | Some(0) => Some("no tests were found"),
+        None => Some("the tests could not be collected"),
+        Some(0) => Some("no tests were found"),
         Some(_) => None,
     };
     let count = found.tests.unwrap_or(0);
