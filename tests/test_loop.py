@@ -311,12 +311,12 @@ def experiments(project):
     """Two steps that were kept, one that was discarded, one that is mixed, by hand, with a column of somebody's."""
     base = project.git("rev-parse", "HEAD")
     heads = [f"{number:040x}" for number in range(1, 5)]
-    write_state(project, "HANDOFF.md", f"## Baseline\ncommit: {base}\ndate: 2026-01-01T00:00:00Z\nbranch: main\n")
+    write_state(project, "HANDOFF.md", f"## Baseline\ncommit: {base}\ndate: 2020-01-01T00:00:00Z\nbranch: main\n")
     rows = [
-        total("2026-01-02T00:00:00Z", base, heads[0], 1.5, "keep", "缓存"),
-        total("2026-01-03T00:00:00Z", heads[0], heads[1], 0.8, "discard", "slower \x1b[31m"),
-        total("2026-01-04T00:00:00Z", heads[0], heads[2], 1.1, "mixed", "both"),
-        total("2026-01-05T00:00:00Z", heads[0], heads[3], 2, "keep", "slots"),
+        total("2020-01-02T00:00:00Z", base, heads[0], 1.5, "keep", "缓存"),
+        total("2020-01-03T00:00:00Z", heads[0], heads[1], 0.8, "discard", "slower \x1b[31m"),
+        total("2020-01-04T00:00:00Z", heads[0], heads[2], 1.1, "mixed", "both"),
+        total("2020-01-05T00:00:00Z", heads[0], heads[3], 2, "keep", "slots"),
     ]
     text = "\t".join(HEADER) + "\tmine\n" + "".join(row[:-1] + "\t42\n" for row in rows)
     write_state(project, "results.tsv", text)
@@ -326,7 +326,7 @@ def experiments(project):
 def test_status(experiments, project, deadheat_command):
     base, heads, text = experiments
     report = deadheat_command("status", "--json").report
-    assert report["baseline"] == {"commit": base, "date": "2026-01-01T00:00:00Z", "branch": "main"}
+    assert report["baseline"] == {"commit": base, "date": "2020-01-01T00:00:00Z", "branch": "main"}
     assert report["last_kept"] == heads[3]
     descriptions = {name: [row["description"] for row in report[name]] for name in ("kept", "mixed", "discarded")}
     assert descriptions == {"kept": ["缓存", "slots"], "mixed": ["both"], "discarded": ["slower \x1b[31m"]}
@@ -344,7 +344,7 @@ def test_status(experiments, project, deadheat_command):
 
 def test_status_goes_by_a_measured_total(experiments, project, deadheat_command):
     base, heads, text = experiments
-    row = total("2026-01-06T00:00:00Z", base, heads[3], 2.8, "keep", "all of it")
+    row = total("2020-01-06T00:00:00Z", base, heads[3], 2.8, "keep", "all of it")
     state(project, "results.tsv").write_text(text + row)
     report = deadheat_command("status", "--json").report
     assert report["cumulative"] == {"speedup": 2.8, "source": "measured", "steps": 1}
@@ -378,6 +378,20 @@ def test_nothing_is_there_yet(project, deadheat_command):
     assert (report["baseline"], report["last_kept"], report["kept"], report["cumulative"]) == (None, None, [], None)
     assert deadheat_command("log", "--json").report["rows"] == []
     assert project.state() == before
+
+
+def test_a_file_that_is_missing_is_an_empty_one(experiments, project, deadheat_command):
+    _, heads, _ = experiments
+    state(project, "HANDOFF.md").unlink()
+    outcome = deadheat_command("status")
+    assert outcome.code == 0
+    assert "no baseline" in outcome.out
+    assert "kept: 2" in outcome.out
+    assert deadheat_command("status", "--json").report["last_kept"] == heads[3]
+    assert deadheat_command("start").code == 0
+    # All of them are of before.
+    assert deadheat_command("status", "--json").report["kept"] == []
+    assert state(project, "results.tsv").exists()
 
 
 def test_results_that_are_no_results(project, deadheat_command):

@@ -8,7 +8,7 @@ use deadheat_core::records::{
 };
 use deadheat_core::report::Report;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::state::{self, State};
 
 /// What was asked for.
@@ -33,9 +33,12 @@ pub(crate) struct Recorded {
 /// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`.
 pub(crate) fn record(state: &State, report: &Report, asked: &ToRecord) -> anyhow::Result<Recorded> {
     if report.partial && !asked.allow_partial {
-        return Err(Failure::usage("the report is partial: nothing was recorded")
-            .hint("give it more time (--timeout), or record what there is: --allow-partial")
-            .into());
+        let failure = Failure {
+            exit: Exit::StoppedEarly,
+            ..Failure::usage("the report is partial: nothing was recorded")
+        };
+        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
+        return Err(failure.hint(hint).into());
     }
     if report.revisions.base.dirty || report.revisions.head.dirty {
         return Err(Failure::usage(
@@ -184,7 +187,11 @@ mod tests {
         let state = state(folder.path(), None).unwrap();
         let mut partial = report("one", "improved");
         partial.partial = true;
-        assert!(record(&state, &partial, &asked("x")).is_err());
+        let refused = record(&state, &partial, &asked("x")).unwrap_err();
+        assert_eq!(
+            refused.downcast_ref::<Failure>().unwrap().exit,
+            Exit::StoppedEarly
+        );
         let mut dirty = report("one", "improved");
         dirty.revisions.head.dirty = true;
         assert!(record(&state, &dirty, &asked("x")).is_err());

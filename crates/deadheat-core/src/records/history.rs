@@ -138,14 +138,29 @@ fn distinct<'a>(kept: &[&'a Row]) -> Vec<&'a Row> {
     last.map(|index| kept[index]).collect()
 }
 
-/// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts.
+/// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts; what people wrote in
+/// another form leaves nothing out.
 fn is_since(row: &Row, baseline: &Baseline) -> bool {
     let (Some(time), Some(date)) = (&row.time, &baseline.date) else {
         return true;
     };
+    if ![time, date].into_iter().all(|text| begins_with_date(text)) {
+        return true;
+    }
     let [time, date] = [time, date].map(|time| time.trim_end_matches('Z'));
     // No comparison is done in the second in which its baseline was set; one of that second ended in the new baseline.
     time > date || time == date && !is_commit(row.head.as_deref(), &baseline.commit)
+}
+
+fn begins_with_date(text: &str) -> bool {
+    let digits = |part: Option<&str>, count: usize| {
+        part.is_some_and(|part| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    digits(text.get(..4), 4)
+        && text.get(4..5) == Some("-")
+        && digits(text.get(5..7), 2)
+        && text.get(7..8) == Some("-")
+        && digits(text.get(8..10), 2)
 }
 
 #[cfg(test)]
@@ -236,6 +251,28 @@ mod tests {
         assert_eq!(History::new(&rows, None).experiments.len(), 2);
         let known = baseline();
         assert_eq!(History::new(&rows, Some(&known)).last_kept(), None);
+    }
+
+    #[test]
+    fn dates_of_another_form_leave_nothing_out() {
+        let rows = [row("A", "B", 1.5, "keep")];
+        for (date, count) in [
+            ("yesterday", 1),
+            ("2026-01-02", 1),
+            ("2026-01-03", 0),
+            ("3 January", 1),
+            ("二〇二六", 1),
+        ] {
+            let known = Baseline {
+                date: Some(date.to_owned()),
+                ..baseline()
+            };
+            assert_eq!(
+                History::new(&rows, Some(&known)).experiments.len(),
+                count,
+                "{date}"
+            );
+        }
     }
 
     #[test]
