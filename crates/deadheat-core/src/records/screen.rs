@@ -11,36 +11,40 @@ use super::results::{Results, Row};
 use crate::report::{Style, bare_table, cut, plain, speedup};
 
 const SHORTEST_TEXT: usize = 20;
+/// From here on there is room for intervals and the time of the day.
+const WIDE: usize = 110;
 
 /// The experiments one below the other, with what those that were kept add up to; with `-v` every benchmark's row.
 pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> String {
     let mut text = String::new();
     let mut table = bare_table();
-    let names = [
-        "time", "status", "speedup", "interval", "micro", "verdict", "so far",
-    ];
-    let benchmark = style.verbose.then_some("benchmark");
-    table.set_header(names.into_iter().chain(benchmark).chain(["description"]));
+    let is_wide = style.width >= WIDE || style.verbose;
+    let mut names = vec!["time", "status", "speedup", "micro", "verdict", "so far"];
+    if is_wide {
+        names.push("interval");
+    }
+    if style.verbose {
+        names.push("benchmark");
+    }
+    names.push("description");
+    table.set_header(names);
     let shown = results.rows.iter().enumerate();
     let shown: Vec<(usize, &Row)> = shown.filter(|(_, row)| style.verbose || row.is_total()).collect();
-    let names = shown.iter().filter(|_| style.verbose);
-    let longest_name = names
-        .map(|(_, row)| shown_or(&row.benchmark, "").chars().count())
-        .max()
-        .unwrap_or(0);
-    // What the other columns take.
-    let room = style.width.saturating_sub(92 + longest_name).max(SHORTEST_TEXT);
+    let (time_room, others) = if is_wide { (20, 86) } else { (10, 59) };
+    let room = style.width.saturating_sub(others).max(SHORTEST_TEXT);
     for (index, row) in &shown {
         let so_far = History::so_far(&results.rows, *index, baseline);
         let mut cells = vec![
-            shown_or(&row.time, "unknown"),
-            shown_or(&row.status, "unknown"),
+            shown_or(&row.time, "unknown").chars().take(time_room).collect(),
+            cut(&shown_or(&row.status, "unknown"), 8),
             times(row.speedup),
-            interval(row),
             times(row.micro_speedup),
-            shown_or(&row.verdict, ""),
+            cut(&shown_or(&row.verdict, ""), 12),
             times(so_far.map(|total| total.speedup)),
         ];
+        if is_wide {
+            cells.push(interval(row));
+        }
         if style.verbose {
             cells.push(shown_or(&row.benchmark, ""));
         }
@@ -55,7 +59,7 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
     if shown.is_empty() {
         text.push_str("no experiments are recorded yet: deadheat compare --record TEXT\n");
     } else {
-        align_right(&mut table, &[2, 4, 6]);
+        align_right(&mut table, &[2, 3, 5]);
         write(&mut text, table);
     }
     text.push('\n');
@@ -214,6 +218,12 @@ mod tests {
     fn the_log() {
         let text = log(&results(), Some(&baseline()), STYLE);
         insta::assert_snapshot!(text);
+        let narrow = Style { width: 80, ..STYLE };
+        let text = log(&results(), Some(&baseline()), narrow);
+        insta::assert_snapshot!("the_log_in_a_narrow_terminal", text);
+        let table = || text.lines().take_while(|line| !line.is_empty());
+        // What the terminal shows two columns wide is counted as one, as elsewhere.
+        assert!(table().all(|line| line.chars().count() <= 80), "{text}");
         let verbose = Style {
             verbose: true,
             ..STYLE
