@@ -7,6 +7,7 @@ pub mod model;
 pub mod output;
 pub mod profile;
 pub mod protocol;
+pub mod records;
 pub mod report;
 pub mod resource;
 pub mod sequential;

@@ -48,6 +48,15 @@ pub(crate) enum CommandArgs {
     Compare(Box<CompareArgs>),
     /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
     Noise(Box<NoiseArgs>),
+    /// Is deadheat usable in this project, and if not, what is in its way? Runs nothing of yours but imports and the
+    /// collection of tests
+    Detect(DetectArgs),
+    /// Make the current commit the baseline of an optimisation loop
+    Start(StartArgs),
+    /// The baseline, the experiments that were kept, mixed and discarded, and what they add up to
+    Status(RecordsArgs),
+    /// Every recorded experiment, with the running total
+    Log(RecordsArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
     /// Empty the cache folder: what killed runs and runs with --keep left, environments, builds, fetched submodules
@@ -56,7 +65,7 @@ pub(crate) enum CommandArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OutputArgs {
-    /// Print the report as one JSON value on stdout, and nothing else there
+    /// Print the result as one JSON value on stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
     /// Say nothing but the result and errors
@@ -203,6 +212,57 @@ pub(crate) struct NoiseArgs {
     pub(crate) replicates: u16,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat detect\n  deadheat detect --write\n\nEnds with 0 whatever it finds.",
+    args_override_self = true
+)]
+pub(crate) struct DetectArgs {
+    /// Also write what was found into setup.md in the state folder
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) benchmarks_root: Option<String>,
+    /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<String>,
+    /// Read the configuration from this file instead of the nearest pyproject.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat start\n  deadheat start --replace",
+    args_override_self = true
+)]
+pub(crate) struct StartArgs {
+    /// Also where there is a baseline already
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Read the configuration from this file instead of the nearest pyproject.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat status\n  deadheat log --json",
+    args_override_self = true
+)]
+pub(crate) struct RecordsArgs {
+    /// Read the configuration from this file instead of the nearest pyproject.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -27,9 +27,11 @@ pub(crate) struct Config {
     pub(crate) requirements: Vec<String>,
     /// The command that builds each side.
     pub(crate) build: Option<String>,
+    /// Where the loop's files are.
+    pub(crate) state_dir: Option<String>,
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
@@ -41,6 +43,7 @@ const KEYS: [&str; 11] = [
     "env",
     "requirements",
     "build",
+    "state-dir",
 ];
 
 impl Config {
@@ -163,6 +166,7 @@ impl Config {
             }
             "requirements" => self.requirements = texts()?,
             "build" => self.build = Some(text()?),
+            "state-dir" => self.state_dir = Some(text()?),
             _ => {
                 return Err(Failure::usage(format!("unknown key `{key}`"))
                     .hint(format!("the keys are {}", KEYS.join(", ")))
@@ -231,10 +235,11 @@ mod tests {
         assert_eq!(config.threshold, Some(3.0));
         assert_eq!(config.inject, ["a", "b"]);
         let config =
-            parse("[tool.deadheat]\nenv = 'per-ref'\nbuild = 'make'\nrequirements = ['r.txt']\n").unwrap();
+            parse("[tool.deadheat]\nenv = 'per-ref'\nbuild = 'make'\nrequirements = ['r.txt']\nstate-dir = '.loop'\n").unwrap();
         assert_eq!(config.environments, Some(Environments::PerRef));
         assert_eq!(config.build.as_deref(), Some("make"));
         assert_eq!(config.requirements, ["r.txt"]);
+        assert_eq!(config.state_dir.as_deref(), Some(".loop"));
     }
 
     #[test]

@@ -266,6 +266,14 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
+    /// Every file of the working tree that is tracked, or that git would add.
+    pub(crate) fn working_tree_paths(&self) -> anyhow::Result<Vec<String>> {
+        let listing = self.run(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
+        Ok(split_nul(&listing)
+            .filter(|path| self.top.join(path).symlink_metadata().is_ok())
+            .collect())
+    }
+
     /// Whether git ignores a path (relative to the top).
     pub(crate) fn ignores(&self, path: &str) -> anyhow::Result<bool> {
         Ok(self

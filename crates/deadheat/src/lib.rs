@@ -19,6 +19,7 @@ mod confirmation;
 mod continued;
 mod cores;
 mod demo;
+mod detect;
 mod draft;
 mod environments;
 mod explain;
@@ -28,6 +29,7 @@ mod git;
 mod hints;
 mod interpreter;
 mod interrupt;
+mod log;
 mod measure;
 mod memory;
 mod options;
@@ -39,6 +41,7 @@ mod profile;
 mod progress;
 mod project;
 mod reach;
+mod record;
 mod revisions;
 #[cfg(test)]
 mod scripted;
@@ -46,6 +49,9 @@ mod selection;
 mod session;
 mod setting;
 mod stage;
+mod start;
+mod state;
+mod status;
 mod subject;
 mod submodules;
 mod suite;
@@ -129,6 +135,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
         }
+        CommandArgs::Detect(args) => detect::run(&args, &current_folder()?, installation, &interrupt),
+        CommandArgs::Start(args) => start::run(&args, &current_folder()?),
+        CommandArgs::Status(args) => status::run(&args, &current_folder()?),
+        CommandArgs::Log(args) => log::run(&args, &current_folder()?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
     }

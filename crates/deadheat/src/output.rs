@@ -24,14 +24,25 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
         }
     }
     if !outputs.stdout_is_taken() {
-        let style = Style {
-            color: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
-            width: terminal_width(),
-            verbose: outputs.verbosity == Verbosity::Verbose,
-        };
-        print(render(report, style).as_bytes())?;
+        print(render(report, style(outputs.verbosity)).as_bytes())?;
     }
     Ok(())
+}
+
+/// How stdout is written to.
+pub(crate) fn style(verbosity: Verbosity) -> Style {
+    Style {
+        color: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+        width: terminal_width(),
+        verbose: verbosity == Verbosity::Verbose,
+    }
+}
+
+/// One JSON value on stdout.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(value).context("the result cannot be written as JSON")?;
+    json.push(b'\n');
+    print(&json)
 }
 
 /// To stdout; that a pager or `head` closed it early is no error.

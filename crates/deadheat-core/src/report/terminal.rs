@@ -517,7 +517,7 @@ fn what_would_settle(report: &Report) -> String {
 }
 
 /// Columns with two spaces between them, and nothing else.
-fn bare_table() -> Table {
+pub(crate) fn bare_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -525,7 +525,7 @@ fn bare_table() -> Table {
 }
 
 /// Text from elsewhere without what would steer a terminal.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {
@@ -555,7 +555,7 @@ fn shorten(text: &str, room: usize) -> String {
 }
 
 /// The beginning of a text that is too long.
-fn cut(text: &str, room: usize) -> String {
+pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }

@@ -1,0 +1,212 @@
+//! One experiment: a report as rows of `results.tsv`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::prescreen::Prescreen;
+use super::results::{Row, TOTAL};
+use crate::model::{Estimate, Verdict};
+use crate::report::Report;
+
+/// What becomes of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Something improved, and nothing regressed.
+    Keep,
+    /// Nothing improved.
+    Discard,
+    /// Both: the user decides.
+    Mixed,
+}
+
+impl Status {
+    pub const ALL: [Status; 3] = [Status::Keep, Status::Discard, Status::Mixed];
+
+    /// As a file, or a user, has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is = |status: &Status| text.trim().eq_ignore_ascii_case(&status.to_string());
+        Status::ALL.into_iter().find(is)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Keep => "keep",
+            Status::Discard => "discard",
+            Status::Mixed => "mixed",
+        })
+    }
+}
+
+/// The rule, over all verdicts of a report: those of times and of other amounts.
+pub fn status_by_rule(report: &Report) -> Status {
+    let verdicts = || {
+        let times = report.comparisons.iter().map(|row| row.verdict);
+        times.chain(report.resources.iter().map(|row| row.verdict))
+    };
+    let improved = verdicts().any(|verdict| verdict == Verdict::Improved);
+    let regressed = verdicts().any(|verdict| verdict == Verdict::Regressed);
+    match (improved, regressed) {
+        (true, false) => Status::Keep,
+        (true, true) => Status::Mixed,
+        (false, _) => Status::Discard,
+    }
+}
+
+/// What the rows say beside the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment<'a> {
+    pub time: &'a str,
+    pub description: &'a str,
+    pub status: Status,
+    /// What micro said of a changed function, and the benchmarks that run it.
+    pub prescreen: Option<(&'a Prescreen, &'a [String])>,
+}
+
+impl Experiment<'_> {
+    /// A row for each benchmark that was measured, then that of the whole run.
+    pub fn rows(&self, report: &Report) -> Vec<Row> {
+        let usual = Row {
+            time: Some(self.time.to_owned()),
+            base: Some(report.revisions.base.commit.clone()),
+            head: Some(report.revisions.head.commit.clone()),
+            status: Some(self.status.to_string()),
+            description: Some(self.description.to_owned()),
+            ..Row::default()
+        };
+        let micro = |is_concerned: &dyn Fn(&[String]) -> bool| {
+            let (record, reached_by) = self.prescreen?;
+            is_concerned(reached_by).then_some(record.speedup)
+        };
+        let of_benchmarks = report.comparisons.iter().map(|comparison| {
+            let name = &comparison.benchmark;
+            let row = Row {
+                benchmark: Some(name.clone()),
+                base_ns: Some(comparison.base.median_ns),
+                head_ns: Some(comparison.head.median_ns),
+                micro_speedup: micro(&|reached_by| reached_by.contains(name)),
+                ..usual.clone()
+            };
+            judged(row, &comparison.estimate, comparison.verdict)
+        });
+        let mut rows: Vec<Row> = of_benchmarks.collect();
+        let total = Row {
+            benchmark: Some(TOTAL.to_owned()),
+            micro_speedup: micro(&|_| true),
+            ..usual.clone()
+        };
+        rows.push(match &report.summary.total {
+            None => total,
+            Some(sum) => {
+                let row = Row {
+                    base_ns: sum.base_ns,
+                    head_ns: sum.head_ns,
+                    ..total
+                };
+                judged(row, &sum.estimate, sum.verdict)
+            }
+        });
+        rows
+    }
+}
+
+fn judged(row: Row, estimate: &Estimate, verdict: Verdict) -> Row {
+    let interval = &estimate.confidence_interval;
+    Row {
+        speedup: Some(1.0 / estimate.point_estimate),
+        ci_low: Some(1.0 / interval.upper_bound),
+        ci_high: Some(1.0 / interval.lower_bound),
+        verdict: Some(verdict.to_string()),
+        ..row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{report, target};
+    use super::super::{disagreement, newest_for};
+    use super::*;
+
+    #[test]
+    fn the_rule() {
+        use Verdict::{Improved, Inconclusive, Regressed, Unchanged};
+        let status = |verdicts: &[Verdict]| {
+            let rows: Vec<(&str, f64, Verdict)> =
+                verdicts.iter().map(|verdict| ("b", 1.0, *verdict)).collect();
+            status_by_rule(&report(&rows))
+        };
+        assert_eq!(status(&[Improved, Unchanged, Inconclusive]), Status::Keep);
+        assert_eq!(status(&[Improved, Regressed]), Status::Mixed);
+        assert_eq!(status(&[Regressed]), Status::Discard);
+        assert_eq!(status(&[Unchanged]), Status::Discard);
+        assert_eq!(status(&[]), Status::Discard);
+    }
+
+    #[test]
+    fn statuses_are_read_as_people_write_them() {
+        assert_eq!(Status::parse(" Keep "), Some(Status::Keep));
+        assert_eq!(Status::parse("kept"), None);
+    }
+
+    #[test]
+    fn rows_are_of_speedups() {
+        let mut report = report(&[("a", 0.5, Verdict::Improved), ("b", 1.0, Verdict::Unchanged)]);
+        report.target_functions = vec![target("pkg/a.py", "f", &["a"])];
+        let lines = "broken\n\
+            {\"base\":\"base\",\"path\":\"pkg/a.py\",\"function\":\"f\",\"speedup\":9.0,\"verdict\":\"improved\"}\n\
+            {\"base\":\"base\",\"path\":\"pkg/a.py\",\"function\":\"f\",\"speedup\":3.0,\"verdict\":\"improved\",\"more\":[]}\n\
+            {\"base\":\"other\",\"path\":\"pkg/a.py\",\"function\":\"f\",\"speedup\":7.0,\"verdict\":\"improved\"}\n\
+            {\"base\":\"base\",\"path\":null,\"function\":null,\"script\":\"x\",\"speedup\":8.0,\"verdict\":\"improved\"}\n";
+        let (record, reached_by) = newest_for(lines, &report).unwrap();
+        assert_eq!(record.speedup, 3.0);
+        let experiment = Experiment {
+            time: "2026-01-02T03:04:05Z",
+            description: "x",
+            status: Status::Keep,
+            prescreen: Some((&record, reached_by)),
+        };
+        let rows = experiment.rows(&report);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[0].benchmark.as_deref(), Some("a"));
+        assert_eq!(rows[0].speedup, Some(2.0));
+        assert!(rows[0].ci_low < Some(2.0) && Some(2.0) < rows[0].ci_high);
+        assert_eq!(rows[0].verdict.as_deref(), Some("improved"));
+        assert_eq!(rows[0].head.as_deref(), Some("head"));
+        let micro: Vec<_> = rows.iter().map(|row| row.micro_speedup).collect();
+        assert_eq!(micro, [Some(3.0), None, Some(3.0)]);
+        assert!(rows[2].is_total());
+        assert_eq!(rows[2].status.as_deref(), Some("keep"));
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_is_a_row_too() {
+        let experiment = Experiment {
+            time: "2026-01-02T03:04:05Z",
+            description: "x",
+            status: Status::Discard,
+            prescreen: None,
+        };
+        let rows = experiment.rows(&report(&[]));
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].speedup, rows[0].verdict.as_deref()), (None, None));
+    }
+
+    #[test]
+    fn micro_and_end_to_end_may_disagree() {
+        let record = |verdict: &str| Prescreen {
+            base: "base".to_owned(),
+            path: "a.py".to_owned(),
+            function: "f".to_owned(),
+            speedup: 1.5,
+            verdict: verdict.to_owned(),
+        };
+        let words = disagreement(&record("improved"), Status::Discard, Some(0.98)).unwrap();
+        assert!(words.contains("1.50x") && words.contains("0.98x"), "{words}");
+        assert_eq!(disagreement(&record("improved"), Status::Keep, Some(1.1)), None);
+        assert!(disagreement(&record("regressed"), Status::Keep, Some(1.1)).is_some());
+        assert_eq!(disagreement(&record("unchanged"), Status::Keep, Some(1.1)), None);
+    }
+}

@@ -1,0 +1,294 @@
+//! What the experiments since the baseline add up to.
+
+use serde::Serialize;
+
+use super::Status;
+use super::handoff::Baseline;
+use super::results::Row;
+
+/// The experiments of a file, in its order.
+#[derive(Clone, Debug)]
+pub struct History<'a> {
+    /// The rows of whole runs: one experiment each.
+    pub experiments: Vec<&'a Row>,
+    baseline: Option<&'a Baseline>,
+}
+
+/// How much faster the last kept state is than the baseline, as a ratio baseline/kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Cumulative {
+    pub speedup: f64,
+    pub source: Source,
+    /// How many experiments the number is made of.
+    pub steps: usize,
+}
+
+/// Where a cumulative speedup comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Baseline and last kept state were compared with each other.
+    Measured,
+    ProductOfSteps,
+}
+
+impl<'a> History<'a> {
+    /// The experiments since the baseline; all of them where there is none.
+    pub fn new(rows: &'a [Row], baseline: Option<&'a Baseline>) -> Self {
+        let totals = rows.iter().filter(|row| row.is_total());
+        let experiments = totals.filter(|row| baseline.is_none_or(|baseline| is_since(row, baseline)));
+        History {
+            experiments: experiments.collect(),
+            baseline,
+        }
+    }
+
+    pub fn with_status(&self, status: Status) -> impl Iterator<Item = &'a Row> {
+        let rows = self.experiments.iter().copied();
+        rows.filter(move |row| row.status.as_deref().and_then(Status::parse) == Some(status))
+    }
+
+    /// Those with a status that is none of ours, or with none.
+    pub fn of_no_status(&self) -> impl Iterator<Item = &'a Row> {
+        let rows = self.experiments.iter().copied();
+        rows.filter(|row| row.status.as_deref().and_then(Status::parse).is_none())
+    }
+
+    /// What the experiments of a file add up to at one of its rows; nothing at rows of benchmarks, and before the baseline.
+    pub fn so_far(rows: &[Row], index: usize, baseline: Option<&Baseline>) -> Option<Cumulative> {
+        let row = rows.get(index).filter(|row| row.is_total())?;
+        if baseline.is_some_and(|baseline| !is_since(row, baseline)) {
+            return None;
+        }
+        History::new(&rows[..=index], baseline).cumulative()
+    }
+
+    /// The head of the last experiment that was kept.
+    pub fn last_kept(&self) -> Option<&'a str> {
+        self.with_status(Status::Keep)
+            .filter_map(|row| row.head.as_deref())
+            .last()
+    }
+
+    pub fn cumulative(&self) -> Option<Cumulative> {
+        let head = self.last_kept()?;
+        let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
+        let compares_both = |row: &&&Row| {
+            baseline.is_some_and(|baseline| is_commit(row.base.as_deref(), baseline))
+                && is_commit(row.head.as_deref(), head)
+        };
+        // Whatever its status: an experiment as a whole may be discarded for one benchmark, and its total is right.
+        let measured = self.experiments.iter().rev().filter(compares_both);
+        if let Some(speedup) = measured.filter_map(|row| speedup_of(row)).next() {
+            return Some(Cumulative {
+                speedup,
+                source: Source::Measured,
+                steps: 1,
+            });
+        }
+        let kept: Vec<&Row> = self.with_status(Status::Keep).collect();
+        let steps = baseline
+            .and_then(|baseline| chain(&kept, baseline, head))
+            .unwrap_or_else(|| distinct(&kept));
+        let speedups: Vec<f64> = steps.into_iter().filter_map(speedup_of).collect();
+        (!speedups.is_empty()).then(|| Cumulative {
+            speedup: speedups.iter().product(),
+            source: Source::ProductOfSteps,
+            steps: speedups.len(),
+        })
+    }
+}
+
+fn speedup_of(row: &Row) -> Option<f64> {
+    row.speedup.filter(|speedup| *speedup > 0.0)
+}
+
+/// People shorten hashes; a file may hold them so.
+fn is_commit(one: Option<&str>, other: &str) -> bool {
+    one.is_some_and(|one| {
+        one.len().min(other.len()) >= 7 && (one.starts_with(other) || other.starts_with(one)) || one == other
+    })
+}
+
+/// The kept steps that lead from the baseline to the head, each from where the one before ended: a state that was measured
+/// twice, or over several steps at once, counts once. `None` where there is a gap.
+fn chain<'a>(kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
+    let mut steps = Vec::new();
+    let mut at = head;
+    let mut before = kept.len();
+    while !is_commit(Some(at), baseline) {
+        let index = kept[..before].iter().rposition(|row| {
+            is_commit(row.head.as_deref(), at) && row.base.is_some() && speedup_of(row).is_some()
+        })?;
+        steps.push(kept[index]);
+        at = kept[index].base.as_deref()?;
+        before = index;
+    }
+    Some(steps)
+}
+
+/// All steps, those that were measured again only as the last time.
+fn distinct<'a>(kept: &[&'a Row]) -> Vec<&'a Row> {
+    let is_repeated = |index: usize| {
+        let row = kept[index];
+        let same = |later: &&Row| later.base == row.base && later.head == row.head;
+        row.base.is_some() && row.head.is_some() && kept[index + 1..].iter().any(same)
+    };
+    let last = (0..kept.len()).filter(|&index| !is_repeated(index));
+    last.map(|index| kept[index]).collect()
+}
+
+/// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts; what people wrote in
+/// another form leaves nothing out.
+fn is_since(row: &Row, baseline: &Baseline) -> bool {
+    let (Some(time), Some(date)) = (&row.time, &baseline.date) else {
+        return true;
+    };
+    if ![time, date].into_iter().all(|text| begins_with_date(text)) {
+        return true;
+    }
+    let [time, date] = [time, date].map(|time| time.trim_end_matches('Z'));
+    // No comparison is done in the second in which its baseline was set; one of that second ended in the new baseline.
+    time > date || time == date && !is_commit(row.head.as_deref(), &baseline.commit)
+}
+
+fn begins_with_date(text: &str) -> bool {
+    let digits = |part: Option<&str>, count: usize| {
+        part.is_some_and(|part| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    digits(text.get(..4), 4)
+        && text.get(4..5) == Some("-")
+        && digits(text.get(5..7), 2)
+        && text.get(7..8) == Some("-")
+        && digits(text.get(8..10), 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::TOTAL;
+    use super::*;
+
+    fn row(base: &str, head: &str, speedup: f64, status: &str) -> Row {
+        Row {
+            time: Some("2026-01-02T00:00:00Z".to_owned()),
+            base: Some(base.to_owned()),
+            head: Some(head.to_owned()),
+            benchmark: Some(TOTAL.to_owned()),
+            speedup: Some(speedup),
+            status: Some(status.to_owned()),
+            ..Row::default()
+        }
+    }
+
+    fn baseline() -> Baseline {
+        Baseline {
+            commit: "A".to_owned(),
+            date: Some("2026-01-01T00:00:00Z".to_owned()),
+            branch: None,
+        }
+    }
+
+    fn cumulative(rows: &[Row]) -> Option<(f64, Source, usize)> {
+        let found = History::new(rows, Some(&baseline())).cumulative()?;
+        Some((
+            (found.speedup * 1000.0).round() / 1000.0,
+            found.source,
+            found.steps,
+        ))
+    }
+
+    #[test]
+    fn steps_are_multiplied() {
+        let mut rows = vec![
+            row("A", "B", 1.2, "keep"),
+            row("B", "X", 9.0, "discard"),
+            row("B", "C", 1.5, "keep"),
+            row("C", "Y", 9.0, "mixed"),
+        ];
+        assert_eq!(cumulative(&rows), Some((1.8, Source::ProductOfSteps, 2)));
+        let known = baseline();
+        let history = History::new(&rows, Some(&known));
+        assert_eq!(history.last_kept(), Some("C"));
+        assert_eq!(history.experiments.len(), 4);
+        // The same state once more counts once.
+        rows.push(row("B", "C", 2.0, "keep"));
+        assert_eq!(cumulative(&rows), Some((2.4, Source::ProductOfSteps, 2)));
+    }
+
+    #[test]
+    fn a_measured_total_goes_before() {
+        let mut rows = vec![
+            row("A", "B", 1.2, "keep"),
+            row("B", "C", 1.5, "keep"),
+            row("A", "C", 1.7, "keep"),
+        ];
+        assert_eq!(cumulative(&rows), Some((1.7, Source::Measured, 1)));
+        // A step further, it is one of the steps.
+        rows.push(row("C", "D", 2.0, "keep"));
+        assert_eq!(cumulative(&rows), Some((3.4, Source::ProductOfSteps, 2)));
+    }
+
+    #[test]
+    fn steps_with_gaps_between_them_are_multiplied_all_the_same() {
+        let rows = [row("A", "B", 1.2, "keep"), row("B2", "C", 1.5, "keep")];
+        assert_eq!(cumulative(&rows), Some((1.8, Source::ProductOfSteps, 2)));
+    }
+
+    #[test]
+    fn what_was_before_the_baseline_does_not_count() {
+        let rows = [
+            Row {
+                time: Some("2025-12-31T00:00:00Z".to_owned()),
+                ..row("0", "A", 3.0, "keep")
+            },
+            // It ended in the baseline, in the same second.
+            Row {
+                time: Some("2026-01-01T00:00:00Z".to_owned()),
+                ..row("0", "A", 3.0, "keep")
+            },
+        ];
+        assert_eq!(cumulative(&rows), None);
+        assert_eq!(History::new(&rows, None).experiments.len(), 2);
+        let known = baseline();
+        assert_eq!(History::new(&rows, Some(&known)).last_kept(), None);
+    }
+
+    #[test]
+    fn dates_of_another_form_leave_nothing_out() {
+        let rows = [row("A", "B", 1.5, "keep")];
+        for (date, count) in [
+            ("yesterday", 1),
+            ("2026-01-02", 1),
+            ("2026-01-03", 0),
+            ("3 January", 1),
+            ("二〇二六", 1),
+        ] {
+            let known = Baseline {
+                date: Some(date.to_owned()),
+                ..baseline()
+            };
+            assert_eq!(
+                History::new(&rows, Some(&known)).experiments.len(),
+                count,
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_numbers_are_left_out() {
+        assert_eq!(cumulative(&[]), None);
+        let mut unknown = row("A", "B", 1.0, "keep");
+        unknown.speedup = None;
+        assert_eq!(cumulative(std::slice::from_ref(&unknown)), None);
+        let rows = [unknown, row("B", "C", 1.5, "Keep")];
+        assert_eq!(cumulative(&rows), Some((1.5, Source::ProductOfSteps, 1)));
+    }
+
+    #[test]
+    fn hashes_may_be_shortened() {
+        assert!(is_commit(Some("0123456789"), "01234567"));
+        assert!(!is_commit(Some("0123456789"), "012345"));
+        assert!(!is_commit(None, "01234567"));
+    }
+}

@@ -1,0 +1,70 @@
+//! What `deadheat micro` said of a function before it was measured with authority.
+
+use serde::{Deserialize, Serialize};
+
+use super::Status;
+use crate::model::TargetFunction;
+use crate::report::Report;
+
+/// Of a line of `micro.jsonl`, what a comparison needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prescreen {
+    /// The full hash of the commit that was the base.
+    pub base: String,
+    pub path: String,
+    pub function: String,
+    /// base/head.
+    pub speedup: f64,
+    pub verdict: String,
+}
+
+impl Prescreen {
+    fn is_of(&self, target: &TargetFunction) -> bool {
+        let is = |path: &str, qualname: &str| self.path == path && self.function == qualname;
+        let places = [&target.places.base, &target.places.head];
+        is(&target.path, &target.qualname)
+            || places
+                .into_iter()
+                .flatten()
+                .any(|place| is(&place.path, &place.qualname))
+    }
+}
+
+/// The newest record of a target function with the same base, and the benchmarks that run the function. Lines that cannot
+/// be read, and those of scripts and statements, are passed over.
+pub fn newest_for<'a>(lines: &str, report: &'a Report) -> Option<(Prescreen, &'a [String])> {
+    lines.lines().rev().find_map(|line| {
+        let record: Prescreen = serde_json::from_str(line).ok()?;
+        if record.base != report.revisions.base.commit
+            || !(record.speedup > 0.0 && record.speedup.is_finite())
+        {
+            return None;
+        }
+        let target = report
+            .target_functions
+            .iter()
+            .find(|target| record.is_of(target))?;
+        Some((record, target.reached_by.as_slice()))
+    })
+}
+
+/// Where the two disagree: a sentence with both numbers.
+pub fn disagreement(record: &Prescreen, status: Status, total_speedup: Option<f64>) -> Option<String> {
+    let disagree = match record.verdict.as_str() {
+        "improved" => status != Status::Keep,
+        "regressed" => status == Status::Keep,
+        _ => false,
+    };
+    if !disagree {
+        return None;
+    }
+    let end_to_end = match total_speedup {
+        Some(speedup) => format!("{speedup:.2}x over all benchmarks"),
+        None => "nothing".to_owned(),
+    };
+    Some(format!(
+        "micro found {:.2}x ({}) for `{}` of {}, and end to end it is {end_to_end}, by rule {status}: the end-to-end result \
+         counts",
+        record.speedup, record.verdict, record.function, record.path
+    ))
+}

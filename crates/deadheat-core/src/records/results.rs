@@ -1,0 +1,346 @@
+//! `results.tsv`: a header, then a row for each benchmark of each experiment, and one for the whole run.
+//!
+//! Columns are found by name, in any order; columns and rows of others stay byte for byte as they are.
+
+use serde::Serialize;
+
+use super::tidy;
+
+/// The `benchmark` of the row of the whole run.
+pub const TOTAL: &str = "__total__";
+
+const COLUMNS: [&str; 13] = [
+    "time",
+    "base",
+    "head",
+    "benchmark",
+    "base_ns",
+    "head_ns",
+    "speedup",
+    "ci_low",
+    "ci_high",
+    "verdict",
+    "micro_speedup",
+    "status",
+    "description",
+];
+
+/// One row; what is empty or cannot be read is unknown. Speedups are base/head, and so is their interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Row {
+    pub time: Option<String>,
+    /// Full commit hashes.
+    pub base: Option<String>,
+    pub head: Option<String>,
+    pub benchmark: Option<String>,
+    pub base_ns: Option<f64>,
+    pub head_ns: Option<f64>,
+    pub speedup: Option<f64>,
+    pub ci_low: Option<f64>,
+    pub ci_high: Option<f64>,
+    pub verdict: Option<String>,
+    pub micro_speedup: Option<f64>,
+    pub status: Option<String>,
+    pub description: Option<String>,
+}
+
+impl Row {
+    pub fn is_total(&self) -> bool {
+        self.benchmark.as_deref() == Some(TOTAL)
+    }
+
+    fn read(cell: impl Fn(&str) -> Option<String>) -> Self {
+        let number = |name: &str| -> Option<f64> {
+            let number: f64 = cell(name)?.parse().ok()?;
+            number.is_finite().then_some(number)
+        };
+        Row {
+            time: cell("time"),
+            base: cell("base"),
+            head: cell("head"),
+            benchmark: cell("benchmark"),
+            base_ns: number("base_ns"),
+            head_ns: number("head_ns"),
+            speedup: number("speedup"),
+            ci_low: number("ci_low"),
+            ci_high: number("ci_high"),
+            verdict: cell("verdict"),
+            micro_speedup: number("micro_speedup"),
+            status: cell("status"),
+            description: cell("description"),
+        }
+    }
+
+    /// The cell of a column; empty where it is unknown, and in columns of others.
+    fn cell(&self, column: &str) -> String {
+        let text = |text: &Option<String>| field(text.as_deref().unwrap_or_default());
+        match column {
+            "time" => text(&self.time),
+            "base" => text(&self.base),
+            "head" => text(&self.head),
+            "benchmark" => text(&self.benchmark),
+            "base_ns" => number(self.base_ns),
+            "head_ns" => number(self.head_ns),
+            "speedup" => number(self.speedup),
+            "ci_low" => number(self.ci_low),
+            "ci_high" => number(self.ci_high),
+            "verdict" => text(&self.verdict),
+            "micro_speedup" => number(self.micro_speedup),
+            "status" => text(&self.status),
+            "description" => text(&self.description),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A text that cannot end its field. To readers that know quotes, one that begins with a quote would go on to the next
+/// quote, over any number of rows; a space before it is trimmed again on reading.
+fn field(text: &str) -> String {
+    let text = tidy(text);
+    if text.starts_with('"') {
+        format!(" {text}")
+    } else {
+        text
+    }
+}
+
+/// Six significant digits.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value.filter(|value| value.is_finite()) else {
+        return String::new();
+    };
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = value.abs().log10().floor();
+    // Small enough for an f64's digits in any case.
+    let decimals = (5.0 - magnitude).clamp(0.0, 300.0) as usize;
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A file whose first line names none of our columns: whatever it is, it is somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its first line has none of the columns {}", COLUMNS.join(", "))]
+pub struct NotResults;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    bytes: Vec<u8>,
+    header: Vec<String>,
+    pub rows: Vec<Row>,
+}
+
+impl Results {
+    /// Reads a file's content; nothing at all is a file that is not there yet.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotResults> {
+        let text = String::from_utf8_lossy(bytes);
+        let mut lines = text.lines();
+        let Some(first) = lines.next().filter(|_| !text.trim().is_empty()) else {
+            return Ok(Results {
+                bytes: format!("{}\n", COLUMNS.join("\t")).into_bytes(),
+                header: COLUMNS.map(str::to_owned).to_vec(),
+                rows: Vec::new(),
+            });
+        };
+        let header: Vec<String> = cells(first.trim_start_matches('\u{feff}'))
+            .map(str::to_owned)
+            .collect();
+        if !header.iter().any(|name| COLUMNS.contains(&name.as_str())) {
+            return Err(NotResults);
+        }
+        let rows = lines.filter(|line| !line.trim().is_empty()).map(|line| {
+            let line: Vec<&str> = cells(line).collect();
+            Row::read(|name| {
+                let column = header.iter().position(|other| other == name)?;
+                let cell = *line.get(column)?;
+                (!cell.is_empty()).then(|| cell.to_owned())
+            })
+        });
+        Ok(Results {
+            rows: rows.collect(),
+            bytes: bytes.to_vec(),
+            header,
+        })
+    }
+
+    /// Adds rows at the end, and those of our columns that the header lacks.
+    pub fn append(&mut self, rows: &[Row]) {
+        self.complete_header();
+        let line_end = line_end_of(&self.bytes);
+        if !self.bytes.ends_with(b"\n") {
+            self.bytes.extend_from_slice(line_end);
+        }
+        for row in rows {
+            let line: Vec<String> = self.header.iter().map(|column| row.cell(column)).collect();
+            self.bytes.extend_from_slice(line.join("\t").as_bytes());
+            self.bytes.extend_from_slice(line_end);
+            let cell = |name: &str| Some(row.cell(name).trim().to_owned()).filter(|cell| !cell.is_empty());
+            self.rows.push(Row::read(cell));
+        }
+    }
+
+    fn complete_header(&mut self) {
+        let missing: Vec<String> = COLUMNS
+            .iter()
+            .filter(|column| !self.header.iter().any(|name| name == *column))
+            .map(|column| (*column).to_owned())
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        // Cells beyond the header are nobody's; they must not become ours.
+        let text = String::from_utf8_lossy(&self.bytes);
+        let longest = text.lines().map(|line| cells(line).count()).max().unwrap_or(0);
+        let nameless = vec![String::new(); longest.saturating_sub(self.header.len())];
+        drop(text);
+        let added: Vec<String> = nameless.into_iter().chain(missing).collect();
+        let end = self
+            .bytes
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .unwrap_or(self.bytes.len());
+        let end = end - usize::from(self.bytes[..end].ends_with(b"\r"));
+        let insertion = format!("\t{}", added.join("\t"));
+        self.bytes.splice(end..end, insertion.into_bytes());
+        self.header.extend(added);
+    }
+
+    /// The file's new content.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    line.split('\t').map(str::trim)
+}
+
+/// As the first line ends.
+fn line_end_of(bytes: &[u8]) -> &'static [u8] {
+    match bytes.iter().position(|&byte| byte == b'\n') {
+        Some(end) if bytes[..end].ends_with(b"\r") => b"\r\n",
+        _ => b"\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(benchmark: &str, description: &str) -> Row {
+        Row {
+            time: Some("2026-01-02T03:04:05Z".to_owned()),
+            benchmark: Some(benchmark.to_owned()),
+            base_ns: Some(1_234_567.8),
+            speedup: Some(4.0 / 3.0),
+            description: Some(description.to_owned()),
+            ..Row::default()
+        }
+    }
+
+    fn text_after(bytes: &[u8], rows: &[Row]) -> String {
+        let mut results = Results::parse(bytes).unwrap();
+        results.append(rows);
+        String::from_utf8(results.bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_new_file_has_a_header() {
+        assert_eq!(
+            text_after(b"", &[row(TOTAL, "first")]),
+            "time\tbase\thead\tbenchmark\tbase_ns\thead_ns\tspeedup\tci_low\tci_high\tverdict\tmicro_speedup\tstatus\t\
+             description\n2026-01-02T03:04:05Z\t\t\t__total__\t1234568\t\t1.33333\t\t\t\t\t\tfirst\n"
+        );
+    }
+
+    #[test]
+    fn columns_of_others_in_any_order_stay() {
+        let before = "mine\tdescription\tspeedup\r\n42\told\t1.5\textra\r\nshort";
+        let after = text_after(before.as_bytes(), &[row("b", "new")]);
+        let lines: Vec<&str> = after.split("\r\n").collect();
+        assert!(lines[0].starts_with("mine\tdescription\tspeedup\t\ttime\tbase\t"));
+        assert_eq!(lines[1], "42\told\t1.5\textra");
+        assert_eq!(lines[2], "short");
+        assert!(lines[3].starts_with("\tnew\t1.33333\t\t2026-01-02T03:04:05Z\t"));
+        assert_eq!(&lines[4..], [""]);
+        let rows = Results::parse(after.as_bytes()).unwrap().rows;
+        assert_eq!(rows[0].description.as_deref(), Some("old"));
+        assert_eq!(rows[0].speedup, Some(1.5));
+        assert_eq!(rows[0].time, None);
+        assert_eq!(rows[2].benchmark.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_header_that_is_complete_stays_as_it_is() {
+        let complete = format!("{}\tmine\n", COLUMNS.join("\t"));
+        let after = text_after(complete.as_bytes(), &[row("b", "new")]);
+        assert!(after.starts_with(&complete));
+        assert!(after.ends_with("\tnew\t\n"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay() {
+        let mut results = Results::parse(b"benchmark\tmine\nb\t\xff\xfe\n").unwrap();
+        results.append(&[row("c", "d")]);
+        let bytes = results.bytes();
+        assert!(bytes.windows(6).any(|window| window == b"b\t\xff\xfe\nc"));
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        assert_eq!(Results::parse(b"name,score\n1,2\n"), Err(NotResults));
+        assert!(Results::parse("\u{feff}Time\tbenchmark\n".as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_unknown() {
+        let rows = Results::parse(b"benchmark\tspeedup\nb\tfast\nc\tinf\nd\t\n\n")
+            .unwrap()
+            .rows;
+        assert_eq!(rows.iter().map(|row| row.speedup).collect::<Vec<_>>(), [None; 3]);
+    }
+
+    #[test]
+    fn numbers_keep_six_digits() {
+        assert_eq!(number(Some(1.5)), "1.5");
+        assert_eq!(number(Some(100.0)), "100");
+        assert_eq!(number(Some(0.000_123_456_78)), "0.000123457");
+        assert_eq!(number(Some(98_765_432_109.0)), "98765432109");
+        assert_eq!(number(Some(f64::NAN)), "");
+        assert_eq!(number(Some(0.0)), "0");
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_any_text_survive(texts in proptest::collection::vec(("\\PC*|(?s).*", "(?s).*"), 1..5), line_end in "\r?\n") {
+            let before = format!("mine\tbenchmark\ttime{line_end}1\tb\tc");
+            let rows: Vec<Row> = texts.iter().map(|(benchmark, description)| row(benchmark, description)).collect();
+            let after = text_after(before.as_bytes(), &rows);
+            let read = Results::parse(after.as_bytes()).unwrap().rows;
+            prop_assert_eq!(read.len(), rows.len() + 1);
+            prop_assert!(after.contains("1\tb\tc"));
+            for (read, (benchmark, description)) in read[1..].iter().zip(&texts) {
+                let known = |text: &str| Some(tidy(text)).filter(|text| !text.is_empty());
+                prop_assert_eq!(&read.benchmark, &known(benchmark));
+                prop_assert_eq!(&read.description, &known(description));
+                prop_assert_eq!(read.speedup, Some(1.33333));
+            }
+        }
+
+        #[test]
+        fn what_was_there_stays(lines in proptest::collection::vec("[a-z\t\"é ]*", 0..6)) {
+            let before = format!("benchmark\tmine\n{}", lines.join("\n"));
+            let after = text_after(before.as_bytes(), &[row("b", "c")]);
+            let (_, old) = before.split_once('\n').unwrap();
+            let (_, new) = after.split_once('\n').unwrap();
+            prop_assert!(new.starts_with(old));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A report with given verdicts, for the tests of this room.
+
+use crate::model::{
+    Comparison, ConfidenceInterval, Estimate, PerSide, Revision, SideTime, TargetFunction, Verdict,
+};
+use crate::output::OutputCheck;
+use crate::report::{
+    BenchmarksFrom, Counts, Environments, Judged, Machine, Report, SCHEMA_VERSION, Selection, SelectionRule,
+    Settings, Summary,
+};
+
+/// A benchmark takes 1 ms on base and the given part of it on head.
+pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
+    let comparisons: Vec<Comparison> = rows
+        .iter()
+        .map(|(benchmark, ratio, verdict)| Comparison {
+            benchmark: (*benchmark).to_owned(),
+            base: SideTime { median_ns: 1e6 },
+            head: SideTime {
+                median_ns: 1e6 * ratio,
+            },
+            estimate: estimate(*ratio),
+            verdict: *verdict,
+            reason: None,
+            looks: 1,
+            to_settle: None,
+            output: OutputCheck::Same,
+            output_difference: None,
+            confirmation: None,
+            replicates: Vec::new(),
+            functions: Vec::new(),
+            unexplained_ns: None,
+            profile: None,
+            warnings: Vec::new(),
+        })
+        .collect();
+    let sum = |time: fn(&Comparison) -> f64| comparisons.iter().map(time).sum::<f64>();
+    let (base_ns, head_ns) = (sum(|row| row.base.median_ns), sum(|row| row.head.median_ns));
+    let total = comparisons.first().map(|first| Judged {
+        estimate: estimate(head_ns / base_ns),
+        verdict: first.verdict,
+        reason: None,
+        base_ns: Some(base_ns),
+        head_ns: Some(head_ns),
+    });
+    let revision = |name: &str| Revision {
+        name: name.to_owned(),
+        commit: name.to_owned(),
+        dirty: false,
+    };
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool_version: "0".to_owned(),
+        partial: false,
+        revisions: PerSide::new(revision("base"), revision("head")),
+        settings: Settings {
+            threshold_percent: 2.0,
+            confidence_level: 0.99,
+            replicates: None,
+            budget_seconds: None,
+            timeout_seconds: 600.0,
+            fail_on: Vec::new(),
+            benchmarks_root: None,
+            benchmarks_from: BenchmarksFrom::Head,
+            tests: Vec::new(),
+            keyword: None,
+            functions: None,
+            all: false,
+            profile: false,
+            module_roots: Vec::new(),
+            tests_root: None,
+            injected: Vec::new(),
+            environment: Environments::Shared,
+            requirements: Vec::new(),
+            build: None,
+        },
+        seed: 1,
+        machine: Machine {
+            system: "linux".to_owned(),
+            architecture: "x86_64".to_owned(),
+            processor: None,
+            cores: 2,
+            pinned_core: None,
+            later_cores: Vec::new(),
+        },
+        python: None,
+        target_functions: Vec::new(),
+        selection: Selection {
+            rule: SelectionRule::All,
+            reason: String::new(),
+        },
+        plan: None,
+        summary: Summary {
+            counts: Counts::default(),
+            total,
+            geometric_mean: None,
+            functions: Vec::new(),
+            unexplained_ns: None,
+            profile: None,
+        },
+        noise: None,
+        comparisons,
+        resources: Vec::new(),
+        missing: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn estimate(ratio: f64) -> Estimate {
+    Estimate {
+        point_estimate: ratio,
+        standard_error: 0.01,
+        confidence_interval: ConfidenceInterval {
+            lower_bound: ratio * 0.97,
+            upper_bound: ratio * 1.03,
+            confidence_level: 0.99,
+        },
+    }
+}
+
+pub(super) fn target(path: &str, qualname: &str, reached_by: &[&str]) -> TargetFunction {
+    TargetFunction {
+        path: path.to_owned(),
+        qualname: qualname.to_owned(),
+        change: None,
+        lines: (1, 2),
+        detail: None,
+        places: PerSide::default(),
+        reached_by: reached_by.iter().map(|&name| name.to_owned()).collect(),
+    }
+}

@@ -1,0 +1,794 @@
+//! `deadheat detect`: what of deadheat can be used in this project, as it lies in the working tree, and why not the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::protocol::{self, HelloRequest};
+use deadheat_core::report::{main_line, plain};
+use deadheat_core::source;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Installation;
+use crate::benchmarks;
+use crate::cli::DetectArgs;
+use crate::command::{self, Limits};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::git::Git;
+use crate::interpreter::{self, Candidates, Interpreter, Pytest};
+use crate::interrupt::Interrupt;
+use crate::options::{Verbosity, verbosity};
+use crate::output;
+use crate::progress::Progress;
+use crate::project::{Files, Project, is_test_module, join, parent, shown};
+use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
+use crate::state::State;
+use crate::variables;
+use crate::worker::{Talk, Worker, WorkerCommand};
+
+/// The lines, in their order.
+const CHECKS: [&str; 10] = [
+    "git",
+    "configuration",
+    "interpreter",
+    "pytest",
+    "layout",
+    "package",
+    "benchmarks-root",
+    "benchmarks",
+    "tests",
+    "memray",
+];
+
+/// What importing, and each collection, may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One line of the answer.
+#[derive(Debug, Serialize)]
+struct Check {
+    check: &'static str,
+    ok: bool,
+    /// What was found, or the reason why not.
+    detail: String,
+    hint: Option<String>,
+}
+
+/// What to use where benchmarks are missing, or beside them.
+#[derive(Debug, Serialize)]
+struct Fallback {
+    name: &'static str,
+    applies: bool,
+    /// How to use it, or the reason why not.
+    detail: String,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+struct Found {
+    checks: Vec<Check>,
+    /// The first thing that is in the way of `compare`, in a few words.
+    reason: Option<String>,
+    /// Relative to the configuration's folder, as `--benchmarks-root` is.
+    benchmarks_root: Option<String>,
+    benchmarks: Option<usize>,
+    tests: Option<usize>,
+    memray: Option<String>,
+}
+
+impl Found {
+    fn yes(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.checks.push(Check {
+            check,
+            ok: true,
+            detail: detail.into(),
+            hint: None,
+        });
+    }
+
+    fn no(&mut self, check: &'static str, detail: impl Into<String>, hint: Option<&str>) {
+        self.checks.push(Check {
+            check,
+            ok: false,
+            detail: detail.into(),
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    /// A no that `compare` cannot do without; `reason` is what `setup.md` says.
+    fn in_the_way(
+        &mut self,
+        check: &'static str,
+        detail: impl Into<String>,
+        hint: Option<&str>,
+        reason: &str,
+    ) {
+        self.no(check, detail, hint);
+        self.reason.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Every line there, in the order of [`CHECKS`].
+    fn complete(&mut self) {
+        for check in CHECKS {
+            if !self.checks.iter().any(|line| line.check == check) {
+                self.no(check, "not looked at, for a reason above", None);
+            }
+        }
+        self.checks
+            .sort_by_key(|line| CHECKS.iter().position(|check| *check == line.check));
+    }
+
+    fn is_ok(&self, check: &str) -> bool {
+        self.checks.iter().any(|line| line.check == check && line.ok)
+    }
+}
+
+pub(crate) fn run(
+    args: &DetectArgs,
+    folder: &Path,
+    installation: &Installation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    if let Some(file) = args
+        .config_file
+        .as_ref()
+        .filter(|file| !folder.join(file).is_file())
+    {
+        return Err(
+            Failure::usage(format!("--config-file {}: there is no such file", file.display())).into(),
+        );
+    }
+    let mut progress = Progress::new(verbosity(&args.output));
+    let mut found = Found::default();
+    let git = repository(folder, &mut found);
+    let top = git.as_ref().map_or(folder, Git::top).to_owned();
+    let config = configuration(args, folder, &top, &mut found);
+    let detection = Detection {
+        args,
+        installation,
+        interrupt,
+        git: git.as_ref(),
+        top: &top,
+        config: &config,
+    };
+    detection.look(&mut found, &mut progress);
+    progress.finish();
+    found.complete();
+    if interrupt.is_asked() {
+        return Err(Failure::stopped().into());
+    }
+    let fallbacks = fallbacks(&found);
+    let written = match args.write {
+        true => Some(write(&config, &top, &found)),
+        false => None,
+    };
+    print(args, &found, &fallbacks, written.as_ref())?;
+    Ok(Exit::Done)
+}
+
+fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
+    let git = match Git::discover(folder) {
+        Ok(git) => git,
+        Err(error) => {
+            let hint = "git init && git add --all && git commit: deadheat compares two commits";
+            found.in_the_way(
+                "git",
+                output::whole_message(&error),
+                Some(hint),
+                "no git repository",
+            );
+            return None;
+        }
+    };
+    match git.commit("HEAD") {
+        Ok(Some(commit)) => found.yes(
+            "git",
+            format!("{}, at {}", git.top().display(), &commit[..commit.len().min(10)]),
+        ),
+        Ok(None) => found.in_the_way(
+            "git",
+            format!("{} has no commit yet", git.top().display()),
+            Some("git add --all && git commit"),
+            "no commits",
+        ),
+        Err(error) => found.in_the_way("git", output::whole_message(&error), None, "git failed"),
+    }
+    Some(git)
+}
+
+/// One that cannot be read is a no, and everything else is looked at as if it were not there.
+fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found) -> Config {
+    match Config::load(folder, top, args.config_file.as_deref()) {
+        Ok(config) => {
+            found.yes("configuration", described(args, folder, &config));
+            config
+        }
+        Err(error) => {
+            let hint = error
+                .downcast_ref::<Failure>()
+                .and_then(|failure| failure.hint.clone());
+            let words = output::whole_message(&error);
+            found.in_the_way(
+                "configuration",
+                words,
+                hint.as_deref(),
+                "the configuration cannot be read",
+            );
+            Config {
+                folder: top.to_owned(),
+                ..Config::default()
+            }
+        }
+    }
+}
+
+fn described(args: &DetectArgs, folder: &Path, config: &Config) -> String {
+    let file = match &args.config_file {
+        Some(file) => folder.join(file),
+        None => config.folder.join("pyproject.toml"),
+    };
+    if file.is_file() {
+        file.display().to_string()
+    } else {
+        "no pyproject.toml: all of it is found or usual".to_owned()
+    }
+}
+
+struct Detection<'a> {
+    args: &'a DetectArgs,
+    installation: &'a Installation,
+    interrupt: &'a Interrupt,
+    git: Option<&'a Git>,
+    top: &'a Path,
+    config: &'a Config,
+}
+
+impl Detection<'_> {
+    fn look(&self, found: &mut Found, progress: &mut Progress) {
+        let interpreter = self.interpreter(found);
+        let layout = self.layout(found);
+        if let (Some(interpreter), Some((project, files))) = (&interpreter, &layout) {
+            progress.step("importing the project");
+            self.package(interpreter, project, files, found);
+        }
+        let root = match &layout {
+            Some((project, files)) => self.root(project, files, found),
+            None => None,
+        };
+        if let (Some(interpreter), Some((project, files))) = (&interpreter, &layout)
+            && found.is_ok("pytest")
+        {
+            if let Some(root) = root {
+                progress.step("collecting the benchmarks");
+                self.benchmarks(interpreter, project, files, &root, found);
+            }
+            progress.step("collecting the tests");
+            self.tests(interpreter, project, found);
+        }
+        self.memray(interpreter.as_ref(), found);
+    }
+
+    fn interpreter(&self, found: &mut Found) -> Option<Interpreter> {
+        let candidates = Candidates {
+            option: self.args.python.clone(),
+            configured: self.config.python.clone(),
+            configuration_folder: self.config.folder.clone(),
+            active_environment: std::env::var_os("VIRTUAL_ENV")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            project_folders: vec![self.config.folder.clone(), self.top.to_owned()],
+            own: self.installation.interpreter.clone(),
+        };
+        let probe = self.installation.worker_file("probe.py");
+        let described =
+            |interpreter: &Interpreter| format!("{}, {}", interpreter.path.display(), interpreter.version);
+        let without = match candidates.choose(&probe, Pytest::Needed) {
+            Ok(interpreter) => {
+                found.yes("interpreter", described(&interpreter));
+                found.yes("pytest", interpreter.pytest.clone());
+                return Some(interpreter);
+            }
+            Err(failure) => failure,
+        };
+        match candidates.choose(&probe, Pytest::NotNeeded) {
+            Ok(interpreter) => {
+                found.yes("interpreter", described(&interpreter));
+                found.in_the_way(
+                    "pytest",
+                    without.message,
+                    without.hint.as_deref(),
+                    "pytest is not installed",
+                );
+                Some(interpreter)
+            }
+            Err(failure) => {
+                found.in_the_way(
+                    "interpreter",
+                    failure.message,
+                    failure.hint.as_deref(),
+                    "no interpreter",
+                );
+                None
+            }
+        }
+    }
+
+    /// Where the working tree keeps its code, tests and benchmarks.
+    fn layout(&self, found: &mut Found) -> Option<(Project, Files)> {
+        let listing = self.git?.working_tree_paths();
+        let files = match listing {
+            Ok(paths) => Files::new(paths),
+            Err(error) => {
+                found.in_the_way("layout", output::whole_message(&error), None, "git failed");
+                return None;
+            }
+        };
+        let asked = self.args.benchmarks_root.as_deref();
+        match Project::lay_out(self.config, self.top, &files, asked) {
+            Ok(project) => {
+                let code: Vec<&str> = project.module_roots.iter().map(|root| shown(root)).collect();
+                let code = if code.is_empty() {
+                    "none".to_owned()
+                } else {
+                    code.join(", ")
+                };
+                let tests = project.tests_root.as_deref().unwrap_or("none");
+                found.yes("layout", format!("code: {code}; tests: {tests}"));
+                Some((project, files))
+            }
+            Err(failure) => {
+                found.in_the_way(
+                    "layout",
+                    failure.message,
+                    failure.hint.as_deref(),
+                    "the roots in the configuration do not fit",
+                );
+                None
+            }
+        }
+    }
+
+    /// Importing takes the packages; single modules, which may be scripts, only where there is no package.
+    fn package(&self, interpreter: &Interpreter, project: &Project, files: &Files, found: &mut Found) {
+        let is_package = |name: &&String| {
+            let path = name.replace('.', "/");
+            let mut folders = project.import_folders.iter();
+            folders.any(|folder| files.is_file(&join(&join(folder, &path), "__init__.py")))
+        };
+        let mut names: Vec<String> = project.code_names.iter().filter(is_package).cloned().collect();
+        if names.is_empty() {
+            names.clone_from(&project.code_names);
+        }
+        if names.is_empty() {
+            found.no(
+                "package",
+                "no package and no module was found",
+                Some("say where the code is: module-root under [tool.deadheat] in pyproject.toml"),
+            );
+            return;
+        }
+        let outcome = self.import(interpreter, project, &names).unwrap_or_else(|error| {
+            let words = output::whole_message(&error);
+            names
+                .iter()
+                .map(|name| (name.clone(), Some(words.clone())))
+                .collect()
+        });
+        let mut imported = Vec::new();
+        let mut failed = Vec::new();
+        for name in &names {
+            match outcome.get(name) {
+                Some(None) => imported.push(name.as_str()),
+                Some(Some(problem)) => failed.push(format!("{name}: {problem}")),
+                None => failed.push(format!("{name}: the process ended, or took more than 30 s")),
+            }
+        }
+        let failed = failed.join("; ");
+        match (imported.is_empty(), failed.is_empty()) {
+            (false, true) => found.yes("package", imported.join(", ")),
+            (false, false) => found.yes("package", format!("{} (not {failed})", imported.join(", "))),
+            _ => found.no(
+                "package",
+                failed,
+                Some("install the project's dependencies in this interpreter, or choose another: --python PATH"),
+            ),
+        }
+    }
+
+    fn import(
+        &self,
+        interpreter: &Interpreter,
+        project: &Project,
+        names: &[String],
+    ) -> anyhow::Result<BTreeMap<String, Option<String>>> {
+        let scratch = tempfile::tempdir()?;
+        let answer = scratch.path().join("answer.json");
+        let request = json!({
+            "project": project.folder,
+            "import_folders": project.import_folders,
+            "roots": project.roots(),
+            "names": names,
+        });
+        let mut process = Command::new(&interpreter.path);
+        process
+            .arg(self.installation.worker_file("importable.py"))
+            .arg(&answer)
+            .arg(self.top)
+            .arg(request.to_string())
+            .current_dir(self.top.join(&project.folder))
+            .env_clear()
+            .envs(self.variables(scratch.path()));
+        let limits = Limits {
+            until: Instant::now() + PATIENCE,
+            interrupt: self.interrupt.clone(),
+        };
+        // How it ended tells less than what it wrote until then.
+        let _ = command::run(&mut process, &scratch.path().join("log"), &limits);
+        let text = std::fs::read(&answer).unwrap_or_default();
+        Ok(serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// Nothing is left in the user's tree: no bytecode, no cache of pytest's.
+    fn variables(&self, scratch: &Path) -> BTreeMap<OsString, OsString> {
+        let local: &[String] = self.git.map_or(&[], Git::local_variables);
+        let mut variables = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local);
+        let cache = scratch.join("pytest-cache").display().to_string();
+        let cache = cache.replace('\'', "'\\''");
+        variables.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
+        // By its place and not by `-p no:cacheprovider`: a project's own options may be that plugin's.
+        variables.insert("PYTEST_ADDOPTS".into(), format!("-o 'cache_dir={cache}'").into());
+        variables
+    }
+
+    /// The benchmarks root, for the whole repository's paths.
+    fn root(&self, project: &Project, files: &Files, found: &mut Found) -> Option<String> {
+        let reason = "no benchmarks-root";
+        let Some(root) = &project.benchmarks_root else {
+            let elsewhere = self.folders_with_benchmarks(project, files);
+            let hint = match elsewhere.as_slice() {
+                [] => "benchmarks-root = \"DIR\" under [tool.deadheat] in pyproject.toml".to_owned(),
+                folders => format!(
+                    "there are benchmarks in {}: name one with --benchmarks-root, or as benchmarks-root under [tool.deadheat] \
+                     in pyproject.toml",
+                    folders.join(", ")
+                ),
+            };
+            found.in_the_way(
+                "benchmarks-root",
+                "none is configured, and there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with \
+                 Python files",
+                Some(&hint),
+                reason,
+            );
+            return None;
+        };
+        let shown_root = shown(root);
+        if !self.top.join(root).exists() {
+            found.in_the_way(
+                "benchmarks-root",
+                format!("`{shown_root}` is configured and does not exist"),
+                Some("it is relative to pyproject.toml"),
+                reason,
+            );
+            return None;
+        }
+        let configured = self
+            .args
+            .benchmarks_root
+            .as_ref()
+            .or(self.config.benchmarks_root.as_ref());
+        let how = if configured.is_some() {
+            "configured"
+        } else {
+            "found"
+        };
+        let is_committed = self.git.is_some_and(|git| {
+            let tree = git.tree("HEAD").unwrap_or_default();
+            tree.iter()
+                .any(|entry| crate::project::is_inside(&entry.path, root))
+        });
+        let uncommitted = if is_committed {
+            ""
+        } else {
+            "; not committed yet: until then, compare --working-tree"
+        };
+        found.yes("benchmarks-root", format!("{shown_root}, {how}{uncommitted}"));
+        let within = root
+            .strip_prefix(&project.folder)
+            .map(|path| path.trim_start_matches('/'));
+        found.benchmarks_root = Some(within.unwrap_or(root).to_owned());
+        Some(root.clone())
+    }
+
+    /// Folders of tests that hold benchmarks, relative to the configuration's folder.
+    fn folders_with_benchmarks(&self, project: &Project, files: &Files) -> Vec<String> {
+        const MOST: usize = 5;
+        let holds = |path: &&str| {
+            is_test_module(path)
+                && std::fs::read(self.top.join(&project.folder).join(path))
+                    .is_ok_and(|text| source::holds_benchmarks(&text))
+        };
+        let tests = files.below(&project.folder).filter(holds);
+        let folders: BTreeSet<&str> = tests.map(parent).filter(|folder| !folder.is_empty()).collect();
+        folders.into_iter().take(MOST).map(str::to_owned).collect()
+    }
+
+    fn benchmarks(
+        &self,
+        interpreter: &Interpreter,
+        project: &Project,
+        files: &Files,
+        root: &str,
+        found: &mut Found,
+    ) {
+        let collect = benchmarks::to_collect(root, &[], &project.folder, files, self.top);
+        match self.collect(interpreter, project, collect) {
+            Err(words) => found.in_the_way(
+                "benchmarks",
+                words,
+                Some("is everything that the suite imports installed in this interpreter? --python chooses another"),
+                "pytest could not collect the benchmarks",
+            ),
+            Ok(collection) => {
+                found.benchmarks = Some(collection.benchmarks.len());
+                let errors = errors_of(&collection);
+                if collection.benchmarks.is_empty() {
+                    found.in_the_way(
+                        "benchmarks",
+                        format!("none in `{}`{errors}", shown(root)),
+                        Some("a benchmark is a test that uses the `benchmark` fixture, or has the marker of that name"),
+                        "no benchmarks in the benchmarks-root",
+                    );
+                } else {
+                    found.yes("benchmarks", format!("{}{errors}", collection.benchmarks.len()));
+                }
+            }
+        }
+    }
+
+    /// The ordinary tests, which `compare --tests` could time.
+    fn tests(&self, interpreter: &Interpreter, project: &Project, found: &mut Found) {
+        let root = project.tests_root.as_deref().unwrap_or(&project.folder);
+        let path = root
+            .strip_prefix(&project.folder)
+            .unwrap_or(root)
+            .trim_start_matches('/');
+        let path = if path.is_empty() { "." } else { path };
+        let collect = ToCollect {
+            tests: vec![path.to_owned()],
+            root: path.to_owned(),
+            files: Vec::new(),
+        };
+        match self.collect(interpreter, project, collect) {
+            Err(words) => found.no("tests", words, None),
+            Ok(collection) => {
+                let count = collection.benchmarks.len();
+                found.tests = Some(count);
+                let errors = errors_of(&collection);
+                if count == 0 {
+                    found.no("tests", format!("none below `{path}`{errors}"), None);
+                } else {
+                    found.yes("tests", format!("{count} below `{path}`{errors}"));
+                }
+            }
+        }
+    }
+
+    /// What pytest collects in the working tree; its words where it cannot.
+    fn collect(
+        &self,
+        interpreter: &Interpreter,
+        project: &Project,
+        collect: ToCollect,
+    ) -> Result<Collection, String> {
+        let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let top = self.top.display().to_string();
+        let hello = HelloRequest {
+            protocol: protocol::VERSION,
+            worktree: top.clone(),
+            repository: top,
+            project: project.folder.clone(),
+            import_folders: project.import_folders.clone(),
+            roots: project.roots(),
+            code_names: project.code_names.clone(),
+            test_packages: project.test_packages.clone(),
+            loose_names: project.loose_names.clone(),
+        };
+        let briefing = Briefing {
+            hello: PerSide::new(hello.clone(), hello),
+            trace: None,
+            collect,
+            keyword: None,
+        };
+        let mut launch = InPlace {
+            command: WorkerCommand {
+                interpreter: interpreter.path.clone(),
+                script: self.installation.worker_file("__main__.py"),
+                folder: self.top.to_owned(),
+                environment: self.variables(scratch.path()),
+            },
+            log: scratch.path().join("log"),
+            interrupt: self.interrupt.clone(),
+        };
+        let opened = Session::open(&mut launch, &briefing, &[Side::Head], 0, PATIENCE).pop();
+        let words = |log: &str, problem: &str| match main_line(log) {
+            "" => problem.to_owned(),
+            line => format!("{problem}: {line}"),
+        };
+        match opened {
+            Some(Ok((session, collection))) => {
+                session.stop();
+                Ok(collection)
+            }
+            Some(Err(NotReady::CollectionFailed { words: log })) => {
+                Err(words(&log, "pytest could not start"))
+            }
+            Some(Err(NotReady::NoAnswer { problem, words: log })) => Err(words(&log, &problem.to_string())),
+            Some(Err(NotReady::Other(error))) => Err(in_working_tree(&output::whole_message(&error))),
+            None => Err("no process was started".to_owned()),
+        }
+    }
+
+    fn memray(&self, interpreter: Option<&Interpreter>, found: &mut Found) {
+        let Some(interpreter) = interpreter else {
+            return;
+        };
+        let script = self.installation.worker_file("installed.py");
+        found.memray = interpreter::installed(&interpreter.path, &script).remove("memray");
+        match found.memray.clone() {
+            Some(version) => found.yes("memray", version),
+            None => found.no(
+                "memray",
+                "not installed in this interpreter: compare --memory needs it",
+                Some(&format!("{} -m pip install memray", interpreter.path.display())),
+            ),
+        }
+    }
+}
+
+/// The import proof speaks of a worktree; here it is the working tree.
+fn in_working_tree(message: &str) -> String {
+    message
+        .replace("the worktree of head", "the working tree")
+        .replace("on head, ", "")
+}
+
+fn errors_of(collection: &Collection) -> String {
+    match collection.errors.as_slice() {
+        [] => String::new(),
+        [first, more @ ..] => {
+            let more = match more.len() {
+                0 => String::new(),
+                count => format!(" (and {count} more)"),
+            };
+            format!("; {}: {}{more}", first.node, main_line(&first.message))
+        }
+    }
+}
+
+/// Starts a worker in the working tree itself.
+struct InPlace {
+    command: WorkerCommand,
+    log: PathBuf,
+    interrupt: Interrupt,
+}
+
+impl Launch for InPlace {
+    fn launch(&mut self, _side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+        let worker = Worker::start(&self.command, seed, self.log.clone(), self.interrupt.clone())?;
+        Ok(Box::new(worker))
+    }
+}
+
+fn fallbacks(found: &Found) -> Vec<Fallback> {
+    let fallback = |name, problem: Option<&str>, detail: &str| Fallback {
+        name,
+        applies: problem.is_none(),
+        detail: problem.unwrap_or(detail).to_owned(),
+    };
+    let has = |check: &str| found.is_ok(check);
+    let no_git = (!has("git")).then_some("it needs a git repository with a commit");
+    let no_tests = match found.tests {
+        _ if !has("pytest") => Some("it needs pytest in the project's interpreter"),
+        None => Some("the tests could not be collected"),
+        Some(0) => Some("no tests were found"),
+        Some(_) => None,
+    };
+    let count = found.tests.unwrap_or(0);
+    vec![
+        fallback(
+            "micro",
+            (!has("interpreter")).then_some("it needs an interpreter"),
+            "deadheat micro FILE.py::FUNCTION --call EXPR, on uncommitted code, in seconds",
+        ),
+        fallback(
+            "tests",
+            no_git.or(no_tests),
+            &format!("deadheat compare --tests FILE::NAME times ordinary tests; there are {count}"),
+        ),
+        fallback(
+            "profile",
+            no_git.or(no_tests),
+            "deadheat profile BASE HEAD -- PYTEST_ARGS, functions and slowest tests, base against head",
+        ),
+        fallback(
+            "script",
+            no_git,
+            "deadheat compare --script CMD, any command as the benchmark",
+        ),
+    ]
+}
+
+fn write(config: &Config, top: &Path, found: &Found) -> Result<PathBuf, String> {
+    let section = match (&found.reason, &found.benchmarks_root) {
+        (None, Some(root)) => Ok(root.as_str()),
+        (Some(reason), _) => Err(reason.as_str()),
+        (None, None) => Err("no benchmarks-root"),
+    };
+    State::find(config, top)
+        .and_then(|state| state.write_setup(section))
+        .map_err(|error| output::whole_message(&error))
+}
+
+fn print(
+    args: &DetectArgs,
+    found: &Found,
+    fallbacks: &[Fallback],
+    written: Option<&Result<PathBuf, String>>,
+) -> anyhow::Result<()> {
+    let path = written
+        .and_then(|written| written.as_ref().ok())
+        .map(|path| path.display().to_string());
+    let problem = written.and_then(|written| written.as_ref().err());
+    if args.output.json {
+        return output::print_json(&json!({
+            "available": found.reason.is_none(),
+            "reason": found.reason,
+            "benchmarks_root": found.benchmarks_root,
+            "benchmarks": found.benchmarks,
+            "tests": found.tests,
+            "memray": found.memray,
+            "checks": found.checks,
+            "fallbacks": fallbacks,
+            "written": path,
+            "not_written": problem,
+        }));
+    }
+    let verbosity = verbosity(&args.output);
+    let mut text = String::new();
+    let mut line = |name: &str, ok: bool, detail: &str, hint: Option<&str>| {
+        let answer = if ok { "yes" } else { "no" };
+        let detail = match verbosity {
+            Verbosity::Verbose => plain(&detail.replace('\n', " / ")),
+            _ => plain(detail.lines().next().unwrap_or_default()),
+        };
+        text.push_str(&format!("{name:<16}  {answer:<3}  {detail}\n"));
+        if let Some(hint) = hint {
+            text.push_str(&format!("{:<16}       hint: {}\n", "", plain(hint)));
+        }
+    };
+    if verbosity != Verbosity::Quiet {
+        for check in &found.checks {
+            line(check.check, check.ok, &check.detail, check.hint.as_deref());
+        }
+        for fallback in fallbacks {
+            let name = format!("fallback {}", fallback.name);
+            line(&name, fallback.applies, &fallback.detail, None);
+        }
+    }
+    match &found.reason {
+        None => text.push_str("deadheat compare: available\n"),
+        Some(reason) => text.push_str(&format!("deadheat compare: not available (reason: {reason})\n")),
+    }
+    if let Some(path) = path {
+        text.push_str(&format!("written to {path}\n"));
+    }
+    if let Some(problem) = problem {
+        text.push_str(&format!("not written: {}\n", plain(problem)));
+    }
+    output::print(text.as_bytes())
+}

@@ -1,0 +1,45 @@
+//! `deadheat log`: every recorded experiment.
+
+use std::path::Path;
+
+use deadheat_core::records::{self, Cumulative, History, Row};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::RecordsArgs;
+use crate::failure::Exit;
+use crate::options::verbosity;
+use crate::output;
+use crate::state::State;
+
+/// A row, and what the experiments add up to at it.
+#[derive(Serialize)]
+struct LoggedRow<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    cumulative: Option<Cumulative>,
+}
+
+pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
+    let (_git, state) = State::open(folder, args.config_file.as_deref())?;
+    let baseline = state.known_baseline()?;
+    let results = state.results()?;
+    if args.output.json {
+        let rows = results.rows.iter().enumerate();
+        let rows: Vec<LoggedRow<'_>> = rows
+            .map(|(index, row)| LoggedRow {
+                row,
+                cumulative: History::so_far(&results.rows, index, baseline.as_ref()),
+            })
+            .collect();
+        output::print_json(&json!({
+            "state_folder": state.folder().display().to_string(),
+            "rows": rows,
+            "cumulative": History::new(&results.rows, baseline.as_ref()).cumulative(),
+        }))?;
+    } else {
+        let style = output::style(verbosity(&args.output));
+        output::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

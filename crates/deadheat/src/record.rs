@@ -1,0 +1,235 @@
+//! `--record`: an experiment written down, in `results.tsv` and `HANDOFF.md`.
+#![cfg_attr(not(test), expect(dead_code, reason = "`compare --record` calls this"))]
+
+use std::path::PathBuf;
+
+use deadheat_core::records::{
+    Experiment, Status, disagreement, newest_for, status_by_rule, write_measurements,
+};
+use deadheat_core::report::Report;
+
+use crate::failure::{Exit, Failure};
+use crate::state::{self, State};
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct ToRecord {
+    pub(crate) description: String,
+    /// Instead of the one by rule.
+    pub(crate) status: Option<Status>,
+    pub(crate) allow_partial: bool,
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) status: Status,
+    pub(crate) by_rule: Status,
+    pub(crate) results: PathBuf,
+    /// Where micro and this comparison disagree: a sentence with both numbers.
+    pub(crate) disagreement: Option<String>,
+}
+
+/// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`.
+pub(crate) fn record(state: &State, report: &Report, asked: &ToRecord) -> anyhow::Result<Recorded> {
+    if report.partial && !asked.allow_partial {
+        let failure = Failure {
+            exit: Exit::StoppedEarly,
+            ..Failure::usage("the report is partial: nothing was recorded")
+        };
+        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
+        return Err(failure.hint(hint).into());
+    }
+    if report.revisions.base.dirty || report.revisions.head.dirty {
+        return Err(Failure::usage(
+            "uncommitted code was measured: nothing was recorded, a row names commits",
+        )
+        .hint("commit it first: git commit --all && deadheat compare --record TEXT")
+        .into());
+    }
+    // Both files are read, and understood, before one is written: what is recorded is in both.
+    let lock = state.lock()?;
+    let mut results = state.results()?;
+    let handoff = state.handoff()?;
+    let lines = state.micro()?;
+    let found = newest_for(&lines, report);
+    let by_rule = status_by_rule(report);
+    let status = asked.status.unwrap_or(by_rule);
+    let experiment = Experiment {
+        time: &state::now(),
+        description: &asked.description,
+        status,
+        prescreen: found.as_ref().map(|(record, reached_by)| (record, *reached_by)),
+    };
+    let rows = experiment.rows(report);
+    results.append(&rows);
+    let path = state.write_results(&lock, &results)?;
+    state.write_handoff(&lock, &write_measurements(&handoff, &rows))?;
+    let total = rows.last().and_then(|row| row.speedup);
+    Ok(Recorded {
+        status,
+        by_rule,
+        results: path,
+        disagreement: found.and_then(|(record, _)| disagreement(&record, by_rule, total)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::state::tests::state;
+
+    fn report(head: &str, verdict: &str) -> Report {
+        let ratio = if verdict == "improved" { 0.5 } else { 2.0 };
+        let estimate = json!({
+            "point_estimate": ratio, "standard_error": 0.01,
+            "confidence_interval": {"lower_bound": ratio * 0.9, "upper_bound": ratio * 1.1, "confidence_level": 0.99},
+        });
+        let revision = |name: &str| json!({"name": name, "commit": name, "dirty": false});
+        let target = json!({
+            "path": "a.py", "qualname": "f", "change": "modified", "lines": [1, 2], "detail": null,
+            "places": {"base": null, "head": null}, "reached_by": [],
+        });
+        let report = json!({
+            "schema_version": 1, "tool_version": "0", "partial": false,
+            "revisions": {"base": revision("base"), "head": revision(head)},
+            "settings": {
+                "threshold_percent": 2.0, "confidence_level": 0.99, "replicates": null, "budget_seconds": null,
+                "timeout_seconds": 600.0, "benchmarks_root": null, "benchmarks_from": "head", "keyword": null, "all": false,
+                "profile": false, "module_roots": [], "tests_root": null, "injected": [],
+            },
+            "seed": 1,
+            "machine": {"system": "linux", "architecture": "x86_64", "processor": null, "cores": 2, "pinned_core": null},
+            "python": null, "target_functions": [target],
+            "selection": {"rule": "all", "reason": ""},
+            "summary": {
+                "counts": {
+                    "improved": 0, "regressed": 0, "unchanged": 0, "inconclusive": 0, "failed": 0, "not_reached": 0
+                },
+                "total": {"estimate": estimate, "verdict": verdict, "reason": null, "base_ns": 1.0, "head_ns": 1.0},
+                "geometric_mean": null, "functions": [], "unexplained_ns": null,
+            },
+            "comparisons": [{
+                "benchmark": "b.py::test|x", "base": {"median_ns": 1000.0}, "head": {"median_ns": 1000.0 * ratio},
+                "estimate": estimate, "verdict": verdict, "reason": null, "looks": 1, "to_settle": null, "replicates": [],
+                "functions": [], "unexplained_ns": null, "warnings": [],
+            }],
+            "missing": [], "warnings": [],
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    fn asked(description: &str) -> ToRecord {
+        ToRecord {
+            description: description.to_owned(),
+            status: None,
+            allow_partial: false,
+        }
+    }
+
+    #[test]
+    fn an_experiment_is_in_both_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        state
+            .append_micro(
+                r#"{"base":"base","path":"a.py","function":"f","speedup":3.0,"verdict":"improved"}"#,
+            )
+            .unwrap();
+        let recorded = record(&state, &report("one", "improved"), &asked("first\tof\nall")).unwrap();
+        assert_eq!(recorded.status, Status::Keep);
+        assert_eq!(recorded.disagreement, None);
+        assert_eq!(recorded.results, state.folder().join("results.tsv"));
+        let recorded = record(&state, &report("two", "regressed"), &asked("second")).unwrap();
+        assert_eq!(recorded.status, Status::Discard);
+        assert!(recorded.disagreement.unwrap().contains("3.00x"));
+        let forced = ToRecord {
+            status: Some(Status::Mixed),
+            ..asked("third")
+        };
+        let recorded = record(&state, &report("three", "regressed"), &forced).unwrap();
+        assert_eq!(
+            (recorded.status, recorded.by_rule),
+            (Status::Mixed, Status::Discard)
+        );
+        let rows = state.results().unwrap().rows;
+        let known: Vec<_> = rows
+            .iter()
+            .filter(|row| row.is_total())
+            .map(|row| {
+                (
+                    row.head.as_deref(),
+                    row.status.as_deref(),
+                    row.description.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            known,
+            [
+                (Some("one"), Some("keep"), Some("first of all")),
+                (Some("two"), Some("discard"), Some("second")),
+                (Some("three"), Some("mixed"), Some("third")),
+            ]
+        );
+        assert!(rows.last().unwrap().micro_speedup == Some(3.0));
+        let handoff = state.handoff().unwrap();
+        assert_eq!(handoff.matches("## Measurements").count(), 1);
+        assert!(handoff.contains("head: three") && !handoff.contains("head: two"));
+        assert!(handoff.contains("| b.py::test\\|x |"));
+    }
+
+    #[test]
+    fn what_is_no_result_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        let mut partial = report("one", "improved");
+        partial.partial = true;
+        let refused = record(&state, &partial, &asked("x")).unwrap_err();
+        assert_eq!(
+            refused.downcast_ref::<Failure>().unwrap().exit,
+            Exit::StoppedEarly
+        );
+        let mut dirty = report("one", "improved");
+        dirty.revisions.head.dirty = true;
+        assert!(record(&state, &dirty, &asked("x")).is_err());
+        assert!(!state.folder().exists());
+        let allowed = ToRecord {
+            allow_partial: true,
+            ..asked("x")
+        };
+        assert!(record(&state, &partial, &allowed).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_understood_leaves_both_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        std::fs::create_dir_all(state.folder()).unwrap();
+        std::fs::write(state.folder().join("HANDOFF.md"), b"\xff").unwrap();
+        assert!(record(&state, &report("one", "improved"), &asked("x")).is_err());
+        assert!(!state.folder().join("results.tsv").exists());
+    }
+
+    #[test]
+    fn many_writers_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let state = &state;
+                scope.spawn(move || {
+                    let report = report("one", "improved");
+                    for _ in 0..5 {
+                        record(state, &report, &asked(&format!("writer {writer}"))).unwrap();
+                    }
+                });
+            }
+        });
+        let rows = state.results().unwrap().rows;
+        assert_eq!(rows.iter().filter(|row| row.is_total()).count(), 20);
+        assert_eq!(rows.len(), 40);
+    }
+}

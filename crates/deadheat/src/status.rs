@@ -1,0 +1,36 @@
+//! `deadheat status`: where the loop stands.
+
+use std::path::Path;
+
+use deadheat_core::records::{self, History, Row, Status};
+use serde_json::json;
+
+use crate::cli::RecordsArgs;
+use crate::failure::Exit;
+use crate::options::verbosity;
+use crate::output;
+use crate::state::State;
+
+pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
+    let (_git, state) = State::open(folder, args.config_file.as_deref())?;
+    let baseline = state.known_baseline()?;
+    let results = state.results()?;
+    if args.output.json {
+        let history = History::new(&results.rows, baseline.as_ref());
+        let rows = |status| history.with_status(status).collect::<Vec<&Row>>();
+        output::print_json(&json!({
+            "state_folder": state.folder().display().to_string(),
+            "baseline": baseline,
+            "last_kept": history.last_kept().or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
+            "kept": rows(Status::Keep),
+            "mixed": rows(Status::Mixed),
+            "discarded": rows(Status::Discard),
+            "other": history.of_no_status().collect::<Vec<&Row>>(),
+            "cumulative": history.cumulative(),
+        }))?;
+    } else {
+        let style = output::style(verbosity(&args.output));
+        output::print(records::status(&results, baseline.as_ref(), style).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

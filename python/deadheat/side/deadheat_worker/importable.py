@@ -1,0 +1,41 @@
+"""Run in an interpreter: imports packages of a project from its working tree, and writes down how that went.
+
+The arguments are a file for the answer, the repository, and one JSON object: `import_folders` and `roots` (relative
+to the repository), `project` (its folder) and `names`. The answer is a JSON object of the names: null for those that
+can be imported, the reason for those that cannot.
+"""
+
+import importlib
+import json
+import os
+import sys
+
+# The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
+sys.path.append(os.path.dirname(HERE))
+
+
+def main():
+    from deadheat_worker.imports import ProjectImports
+
+    answer, repository, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    project_folder = os.path.join(repository, request["project"])
+    names = request["names"]
+    imports = ProjectImports(repository, repository, request["import_folders"], request["roots"], names, [], [])
+    imports.take_precedence(project_folder)
+    outcome = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        # A module may do anything while it is imported, `sys.exit` included.
+        except BaseException as error:
+            outcome[name] = f"{type(error).__name__}: {error}"
+        else:
+            outcome[name] = None
+        # After each one, so that the next may end the process.
+        with open(answer, "w", encoding="utf-8") as file:
+            json.dump(outcome, file)
+
+
+main()
