@@ -28,7 +28,7 @@ use crate::git::{Git, Untracked};
 use crate::hints::Hints;
 use crate::interpreter::{Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
-use crate::measure::{self, Stopping};
+use crate::measure::{self, Aim, Stopping};
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
 use crate::overlay;
@@ -303,6 +303,7 @@ impl Setting<'_> {
             one_at_a_time: BTreeMap::new(),
             briefing: Briefing {
                 trace: None,
+                micro: None,
                 hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
                     protocol: protocol::VERSION,
                     worktree: checkouts.get(side).display().to_string(),
@@ -868,6 +869,7 @@ impl Setting<'_> {
         let affordable = self.until.saturating_duration_since(now) * eighths / 8;
         Stopping {
             sampling: self.options.sampling,
+            aim: Aim::Verdict,
             threshold: draft.report.settings.threshold(),
             budget_ends: now + budget.min(affordable),
         }

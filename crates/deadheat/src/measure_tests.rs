@@ -23,6 +23,7 @@ fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> a
     };
     let stopping = Stopping {
         sampling,
+        aim: Aim::Verdict,
         threshold: Threshold::from_percent(TWO_PERCENT),
         budget_ends,
     };

@@ -33,7 +33,7 @@ impl Files {
         }
     }
 
-    fn is_file(&self, path: &str) -> bool {
+    pub(crate) fn is_file(&self, path: &str) -> bool {
         self.paths.contains(path)
     }
 

@@ -17,7 +17,9 @@ use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
+pub(crate) use terminal::plain;
 pub use terminal::{Style, render};
+pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};
 
 pub const SCHEMA_VERSION: u32 = 1;

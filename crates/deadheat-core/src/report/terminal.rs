@@ -525,7 +525,7 @@ fn bare_table() -> Table {
 }
 
 /// Text from elsewhere without what would steer a terminal.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {

@@ -8,6 +8,7 @@ VERSION = 1
 HELLO = "hello"
 TRACE = "trace"
 COLLECT = "collect"
+MICRO = "micro"
 ENTER = "enter"
 RUN = "run"
 PROFILE = "profile"
@@ -107,6 +108,11 @@ def profiled(elapsed_ns, iterations, record):
 def surveyed(elapsed_ns, iterations, record):
     """The same for every function of the project, whatever the driver named."""
     return {"reply": "surveyed", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
+
+
+def peaked(elapsed_ns, iterations, peak_bytes):
+    """`peak_bytes`: the most memory that was in use at once of what the calls asked for."""
+    return {"reply": "peaked", "elapsed_ns": elapsed_ns, "iterations": iterations, "peak_bytes": peak_bytes}
 
 
 def reached(by):
