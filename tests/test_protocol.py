@@ -24,15 +24,18 @@ MEASURED = {
     "self_probe_ns",
     "python",
     "pytest",
+    "peak_bytes",
 }
 CONVERSATIONS = ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"]
+# Of workers without pytest.
+MICRO_CONVERSATIONS = ["micro", "micro_memory", "micro_failures"]
 
 
 class Worker:
-    def __init__(self, interpreter, folder):
+    def __init__(self, interpreter, folder, script=WORKER):
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
-            [interpreter, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
+            [interpreter, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
         )
 
     def send(self, line):
@@ -87,9 +90,10 @@ def matches(golden, answer):
         assert answer == golden
 
 
-@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("name", CONVERSATIONS + MICRO_CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
-    worker = Worker(interpreter, worktree)
+    script = WORKER.with_name("micro.py") if name in MICRO_CONVERSATIONS else WORKER
+    worker = Worker(interpreter, worktree, script)
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):
         request = asked["message"]
@@ -98,6 +102,10 @@ def test_golden_conversation(name, interpreter, worktree):
         if request["request"] == "trace":
             places = {"{extension}": EXTENSION, "{worktree}/nothing.so": str(worktree / "nothing.so")}
             request = {**request, "extension": places[request["extension"]]}
+        if request["request"] == "micro" and "module" in request["code"]:
+            request["code"]["module"] = {
+                key: text.replace("{worktree}", str(worktree)) for key, text in request["code"]["module"].items()
+            }
         matches(golden["message"], worker.ask(request))
     assert worker.wait() == 0
 

@@ -493,6 +493,7 @@ fn rounds(
         rounds = rounds.min(most);
     } else {
         let mut costs = PerSide::<Cost>::default();
+        // Which process does its first call first tells in all of its times: that alternates, too.
         let order = turns.both.order_of_round(0);
         for side in order.sides() {
             *costs.get_mut(side) = calibrate(turns, side)?;
@@ -650,18 +651,17 @@ fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
 }
 
 fn rounds_for(round_ns: f64, aim: Aim) -> usize {
-    let all_ns = match aim {
-        Aim::Verdict => ROUNDS_NS,
-        Aim::Decision(_) => BRIEF_ROUNDS_NS,
-    } as f64;
-    let affordable = (all_ns / round_ns.max(1.0)) as usize;
-    let fewest = if round_ns > all_ns {
-        FEWEST_ROUNDS
-    } else {
-        FEW_ROUNDS
+    let (all_ns, fewest_of_long) = match aim {
+        Aim::Verdict => (ROUNDS_NS, FEWEST_ROUNDS),
+        // Which order it is alternates between the replicates.
+        Aim::Decision(_) => (BRIEF_ROUNDS_NS, 1),
     };
+    if round_ns > all_ns as f64 {
+        return fewest_of_long;
+    }
+    let affordable = (all_ns as f64 / round_ns.max(1.0)) as usize;
     // Even, so that each order comes equally often.
-    affordable.clamp(fewest, MOST_ROUNDS) / 2 * 2
+    affordable.clamp(FEW_ROUNDS, MOST_ROUNDS) / 2 * 2
 }
 
 #[cfg(test)]

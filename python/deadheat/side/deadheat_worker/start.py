@@ -1,6 +1,5 @@
 """What every worker does first, whatever it is for: ends with the driver, greets it, makes the code importable."""
 
-import os
 import sys
 
 from deadheat_worker import protocol
