@@ -230,9 +230,6 @@ impl Screening<'_> {
             budget_ends: self.until - for_memory,
         };
         progress.step("measuring");
-        if self.options.verbosity != Verbosity::Quiet {
-            progress.until(stopping.budget_ends);
-        }
         let unanswered = Unanswered::default();
         let measuring = Instant::now();
         let measured = measure::measure(
@@ -327,11 +324,12 @@ impl Screening<'_> {
                 (SetbackKind::Skipped, _) => "cannot be run",
             };
             let message = setback.message.trim();
-            let error = message.lines().next_back().unwrap_or_default();
-            let traceback = self.shortened(message);
-            return Err(
-                Failure::nothing_measured(format!("{variants} {what}: {error}\n\n{traceback}")).into(),
-            );
+            return Err(Failure::nothing_measured(format!(
+                "{variants} {what}: {}\n\n{}",
+                error_line(message),
+                self.shortened(message)
+            ))
+            .into());
         }
         if let Some(StoppedBy::Worker(side)) = measured.stopped {
             return Err(Failure::nothing_measured(format!(
@@ -359,15 +357,22 @@ impl Screening<'_> {
         report.replicates.clone_from(&rounds.replicates);
         if rounds.replicates.len() < FEWEST_REPLICATES {
             let waiting = unanswered.borrow();
-            let slow = Side::BOTH.into_iter().find_map(|side| {
-                let request = waiting.get(side).as_ref()?;
-                Some(format!(", when {} {}", subject.names.get(side), doing(request)))
-            });
+            let slow: Vec<String> = Side::BOTH
+                .into_iter()
+                .filter_map(|side| {
+                    let request = waiting.get(side).as_ref()?;
+                    Some(format!("{} {}", subject.names.get(side), doing(request)))
+                })
+                .collect();
+            let slow = match slow.as_slice() {
+                [] => String::new(),
+                slow => format!(", when {}", slow.join(" and ")),
+            };
             report.decision_reason = format!(
-                "{} of at least {FEWEST_LOOKED_AT} process pairs could be measured in {:.0} s{}",
+                "{} of at least {FEWEST_LOOKED_AT} process pairs could be measured in {} s{}",
                 rounds.replicates.len(),
                 self.options.timeout.as_secs_f64(),
-                slow.unwrap_or_default()
+                slow
             );
             if !rounds.replicates.is_empty() {
                 report.seconds_needed = Some(seconds_of(FEWEST_LOOKED_AT));
@@ -433,10 +438,44 @@ impl Screening<'_> {
     }
 }
 
+/// The line that says what went wrong: the last one of a traceback, the first one of what happened to a process.
+fn error_line(message: &str) -> &str {
+    let is_traceback = message.lines().any(|line| line.starts_with("  File \""));
+    let mut lines = message.lines();
+    let line = if is_traceback {
+        lines.next_back()
+    } else {
+        lines.next()
+    };
+    line.unwrap_or_default()
+}
+
 fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
     subject.code.as_ref().map(|code| MicroRequest {
         benchmark: subject.target.clone(),
         memory,
         code: code.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_what_went_wrong() {
+        let traceback =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no";
+        assert_eq!(error_line(traceback), "ValueError: no");
+        let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
+        assert_eq!(error_line(death), "the process ended: signal: 11 (SIGSEGV)");
+    }
+
+    #[test]
+    fn only_a_gate_makes_a_stop_an_error() {
+        assert_eq!(exit(Decision::Stop, false), Exit::Done);
+        assert_eq!(exit(Decision::Stop, true), Exit::GateFailed);
+        assert_eq!(exit(Decision::Go, true), Exit::Done);
+        assert_eq!(exit(Decision::NoAnswer, true), Exit::NothingMeasured);
+    }
 }

@@ -1,5 +1,7 @@
 """Answers the driver about one piece of code, which stands for a benchmark."""
 
+import ast
+import importlib
 import os
 import sys
 
@@ -8,6 +10,7 @@ from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.snippets import prepare
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+_MACHINERY = {ast.__file__, importlib.__file__}
 
 
 class MicroConversation(Holding):
@@ -69,6 +72,6 @@ class MicroConversation(Holding):
 def _is_machinery(file):
     return (
         file.startswith((HERE + os.sep, "<frozen importlib"))
-        or file == os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.py")
+        or file in _MACHINERY
         or ("asyncio" in sys.modules and file.startswith(os.path.dirname(sys.modules["asyncio"].__file__) + os.sep))
     )
