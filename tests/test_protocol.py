@@ -28,13 +28,15 @@ MEASURED = {
     "pytest",
 }
 CONVERSATIONS = ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"]
+# Of workers without pytest.
+MICRO_CONVERSATIONS = ["micro", "micro_memory", "micro_failures"]
 
 
 class Worker:
-    def __init__(self, interpreter, folder):
+    def __init__(self, interpreter, folder, script=WORKER):
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
-            [interpreter, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
+            [interpreter, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
         )
 
     def send(self, line):
@@ -89,7 +91,7 @@ def matches(golden, answer):
         assert answer == golden
 
 
-@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("name", CONVERSATIONS + MICRO_CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
     hold_to(name, interpreter, worktree)
 
@@ -100,7 +102,8 @@ def test_golden_conversation_of_a_worker_that_memray_watches(version, worktree):
 
 
 def hold_to(name, interpreter, worktree):
-    worker = Worker(interpreter, worktree)
+    script = WORKER.with_name("micro.py") if name in MICRO_CONVERSATIONS else WORKER
+    worker = Worker(interpreter, worktree, script)
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):
         request = asked["message"]
@@ -109,6 +112,10 @@ def hold_to(name, interpreter, worktree):
         if request["request"] == "trace":
             places = {"{extension}": EXTENSION, "{worktree}/nothing.so": str(worktree / "nothing.so")}
             request = {**request, "extension": places[request["extension"]]}
+        if request["request"] == "micro" and "module" in request["code"]:
+            request["code"]["module"] = {
+                key: text.replace("{worktree}", str(worktree)) for key, text in request["code"]["module"].items()
+            }
         matches(golden["message"], worker.ask(request))
     assert worker.wait() == 0
 

@@ -3,6 +3,7 @@
 //! Everything that touches the world (processes, files, clocks) is in the `deadheat` crate, which calls this one.
 
 pub mod dependencies;
+pub mod micro;
 pub mod model;
 pub mod output;
 pub mod profile;

@@ -25,6 +25,8 @@ pub enum Request {
         /// Whether every test is a benchmark, timed without its fixtures.
         tests: bool,
     },
+    /// In the place of `Collect`: prepare one piece of code, which is the only benchmark of a worker without pytest.
+    Micro(MicroRequest),
     /// Run a test up to its call of the fixture. `next` is what will be entered after it: pytest keeps the fixtures
     /// that both share.
     Enter {
@@ -90,6 +92,56 @@ pub enum TracePurpose {
     Survey,
     /// What calls ask memory for, by memray.
     Memory,
+}
+
+/// A piece of code to time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MicroRequest {
+    /// What it is called in what follows.
+    pub benchmark: String,
+    /// Whether `Profile` is to give the peak of the memory; such a process is never timed for a verdict.
+    pub memory: bool,
+    pub code: MicroCode,
+}
+
+/// Where the code comes from. Files are absolute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
+pub enum MicroCode {
+    /// A function of a module, called without arguments.
+    Script { module: GivenModule, function: String },
+    /// A script that is run whole as `__main__`, once in a process, with one argument.
+    Program {
+        /// As it was typed.
+        script: String,
+        argument: String,
+        file: String,
+        /// The file with its text.
+        source: String,
+    },
+    /// A statement in a copy of a module's namespace.
+    Function {
+        module: GivenModule,
+        setup: Option<String>,
+        statement: String,
+    },
+    /// A statement in a namespace of its own.
+    Statement {
+        setup: Option<String>,
+        statement: String,
+    },
+}
+
+/// A module that is imported with a given text, whatever its file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenModule {
+    pub name: String,
+    /// Its `__file__`.
+    pub file: String,
+    /// The file with its text.
+    pub source: String,
 }
 
 /// What the worker answers.
@@ -159,6 +211,12 @@ pub enum Reply {
         peak_bytes: u64,
         /// How often memory was asked for, in all iterations.
         allocations: u64,
+    },
+    Peaked {
+        elapsed_ns: u64,
+        iterations: u64,
+        /// The most memory that was in use at once of what the calls asked for.
+        peak_bytes: u64,
     },
     Reached {
         by: Vec<ReachedBy>,

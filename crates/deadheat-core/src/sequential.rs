@@ -78,17 +78,22 @@ pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) 
 /// How many replicates more would probably settle an open verdict, if they go on to spread as they have; `None` where
 /// it is more than anybody would wait for.
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
-    let estimate = stats::estimate(log_ratios)?;
+    let center = stats::estimate(log_ratios)?.center;
+    replicates_to_reach(log_ratios, look, threshold.distance_to_verdict(center))
+}
+
+/// How many more would probably make the interval reach no farther than `half_width` to either side.
+pub(crate) fn replicates_to_reach(log_ratios: &[f64], look: u32, half_width: f64) -> Option<usize> {
     let count = log_ratios.len();
-    let spread = estimate.spread(count);
-    let distance = threshold.distance_to_verdict(estimate.center);
+    let spread = stats::estimate(log_ratios)?.spread(count);
     (look + 1..)
         .map(|look| (look, Sampling::UntilSettled.replicates_at(look)))
         .take_while(|&(_, replicates)| replicates <= MOST_PROJECTED)
         .find(|&(look, replicates)| {
             let error = Sampling::UntilSettled.error_at(look);
             replicates > count
-                && stats::t_quantile(error, replicates - 1) * spread / (replicates as f64).sqrt() <= distance
+                && stats::t_quantile(error, replicates - 1) * spread / (replicates as f64).sqrt()
+                    <= half_width
         })
         .map(|(_, replicates)| replicates - count)
 }

@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 8] = [
+const CONVERSATIONS: [(&str, &str); 11] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -26,6 +26,15 @@ const CONVERSATIONS: [(&str, &str); 8] = [
     (
         "no_tracing",
         include_str!("../../../tests/protocol/no_tracing.jsonl"),
+    ),
+    ("micro", include_str!("../../../tests/protocol/micro.jsonl")),
+    (
+        "micro_memory",
+        include_str!("../../../tests/protocol/micro_memory.jsonl"),
+    ),
+    (
+        "micro_failures",
+        include_str!("../../../tests/protocol/micro_failures.jsonl"),
     ),
 ];
 

@@ -46,6 +46,8 @@ pub(crate) struct Args {
 pub(crate) enum CommandArgs {
     /// Measure the project's own pytest benchmarks on two git refs and say which became faster or slower
     Compare(Box<CompareArgs>),
+    /// Is this change worth a commit? Two variants of a piece of code in less than 10 s, without a worktree
+    Micro(Box<MicroArgs>),
     /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
     Noise(Box<NoiseArgs>),
     /// Is deadheat usable in this project, and if not, what is in its way? Runs nothing of yours but imports and the
@@ -212,6 +214,88 @@ pub(crate) struct NoiseArgs {
     pub(crate) replicates: u16,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+const MICRO_HELP: &str = concat!(
+    "\
+Examples:
+  deadheat micro pkg/core.py::parse --setup \"text = 'a,b'\" --call \"parse(text)\"
+                                         the function as in HEAD against the working tree
+  deadheat micro try.py                  a script's functions bench_a and bench_b
+  deadheat micro -a \"','.join(x)\" -b \"'%s,%s' % x\" --setup \"x = ('a', 'b')\"
+  deadheat micro try.py --gate && git commit
+
+The last line says `go`, `stop` or `no answer`, and why.
+
+",
+    exit_codes!()
+);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = MICRO_HELP, args_override_self = true)]
+pub(crate) struct MicroArgs {
+    /// A script with functions `bench_a` and `bench_b`, or one that takes `a` or `b` as its argument and is run whole; or
+    /// a function, which is compared as in HEAD with the working tree's (with --call)
+    #[arg(
+        value_name = "SCRIPT.py|FILE.py::FUNCTION",
+        required_unless_present = "statement_a",
+        conflicts_with_all = ["statement_a", "statement_b"]
+    )]
+    pub(crate) target: Option<String>,
+    /// The first variant: a statement or an expression
+    #[arg(
+        short = 'a',
+        value_name = "STMT",
+        requires = "statement_b",
+        allow_hyphen_values = true
+    )]
+    pub(crate) statement_a: Option<String>,
+    /// The second one
+    #[arg(
+        short = 'b',
+        value_name = "STMT",
+        requires = "statement_a",
+        allow_hyphen_values = true
+    )]
+    pub(crate) statement_b: Option<String>,
+    /// What is timed, in the function's module: `f(x)`, `C().m()`; a result that can be awaited is awaited
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) call: Option<String>,
+    /// Run before, once in each process, and not timed
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub(crate) setup: Option<String>,
+    /// The ref that the function's module is taken from [default: HEAD]
+    #[arg(long, value_name = "REF")]
+    pub(crate) base: Option<String>,
+    /// The speedup that is worth a commit, in percent
+    #[arg(long, value_name = "PCT", default_value = "20", value_parser = parse_percent)]
+    pub(crate) worth: f64,
+    /// Also compare the peak of the memory that one call needs (by the standard library's tracemalloc)
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// End with 0 for `go` and with 1 for `stop`
+    #[arg(long)]
+    pub(crate) gate: bool,
+    /// The end of the whole command
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_seconds)]
+    pub(crate) timeout: f64,
+    /// Makes the hash seeds of the run repeatable [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Measure on this core [default: the quietest]
+    #[arg(long, value_name = "N", conflicts_with = "no_pin")]
+    pub(crate) cpu: Option<usize>,
+    /// Do not reserve a core: for systems where that is impossible. No error rate is claimed then
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+    /// The Python to use [default: the active virtual environment, .venv, the one that runs deadheat, python3]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<String>,
+    /// Read the configuration from this file instead of the nearest pyproject.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]

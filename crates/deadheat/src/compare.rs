@@ -322,6 +322,7 @@ impl Setting<'_> {
             one_at_a_time: BTreeMap::new(),
             briefing: Briefing {
                 trace: None,
+                micro: None,
                 hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
                     protocol: protocol::VERSION,
                     worktree: worktrees.get(side).display().to_string(),

@@ -9,7 +9,7 @@ use deadheat_core::sequential::Sampling;
 
 use crate::draft::Draft;
 use crate::failure::Exit;
-use crate::measure::{self, Stopping};
+use crate::measure::{self, Aim, Stopping};
 use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::walk::Schedule;
@@ -59,6 +59,7 @@ pub(crate) fn confirm(
     progress.step("measuring again what became slower");
     let stopping = Stopping {
         sampling: Sampling::Exactly(count),
+        aim: Aim::Verdict,
         threshold: report.settings.threshold(),
         budget_ends: Instant::now(),
     };

@@ -12,6 +12,17 @@ pub(crate) enum Pinning {
     Off,
 }
 
+impl Pinning {
+    /// `--no-pin` and `--cpu`.
+    pub(crate) fn asked(no_pin: bool, core: Option<usize>) -> Self {
+        match (no_pin, core) {
+            (true, _) => Pinning::Off,
+            (_, Some(core)) => Pinning::Core(core),
+            _ => Pinning::Quietest,
+        }
+    }
+}
+
 /// By how much of its time another core has to be quieter for a change of cores.
 const CLEARLY_QUIETER: f64 = 0.25;
 

@@ -601,6 +601,7 @@ impl Detection<'_> {
         let briefing = Briefing {
             hello: PerSide::new(hello.clone(), hello),
             trace: None,
+            micro: None,
             collect,
             keyword: None,
         };

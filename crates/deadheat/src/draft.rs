@@ -19,7 +19,7 @@ use crate::measure::{Measured, Rounds};
 use crate::options::CompareOptions;
 use crate::walk::{Setback, StoppedBy};
 
-const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
+pub(crate) const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
 const BUSY_SHARE: f64 = 0.1;
 /// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
@@ -246,7 +246,7 @@ pub(crate) fn conclude(
 
 /// What makes one row doubtful. `beside` is what one side said while the other one stood in the benchmark, where both
 /// cannot.
-fn warnings_of_row(
+pub(crate) fn warnings_of_row(
     benchmark: &str,
     rounds: &Rounds,
     failure: Option<&Setback>,
@@ -314,7 +314,7 @@ fn warnings_of_row(
     warnings
 }
 
-fn drawn_seed() -> u64 {
+pub(crate) fn drawn_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     // Kept below 2^53, so that every reader of JSON reads the same number.
     RandomState::new().hash_one(std::process::id()) >> 11

@@ -250,6 +250,19 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
+    /// All paths that the working tree's next commit could have: the tracked ones, and those that git would add.
+    pub(crate) fn working_paths(&self) -> anyhow::Result<Vec<String>> {
+        let listing = self.run(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
+        Ok(split_nul(&listing).collect())
+    }
+
+    /// A file's bytes as a commit has it; `None` where it has no such file.
+    pub(crate) fn file(&self, commit: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self
+            .ask(["cat-file", "blob", &format!("{commit}:{path}")])?
+            .stdout)
+    }
+
     /// Untracked paths below some folders: those that git would add, or those that it ignores.
     pub(crate) fn untracked_paths(&self, kind: Untracked, below: &[String]) -> anyhow::Result<Vec<String>> {
         if below.is_empty() {

@@ -156,9 +156,13 @@ pub(crate) fn of_environment(folder: &Path, probe: &Path) -> Result<Interpreter,
 }
 
 fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem> {
-    let output = Command::new(path)
-        .arg(probe)
-        .stdin(Stdio::null())
+    let mut command = Command::new(path);
+    command.arg(probe).stdin(Stdio::null());
+    if needed == Pytest::NotNeeded {
+        // Importing it takes most of the time.
+        command.arg("--without-pytest");
+    }
+    let output = command
         .output()
         .map_err(|error| Problem::NotRunnable(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout);

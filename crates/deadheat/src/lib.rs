@@ -32,6 +32,7 @@ mod interrupt;
 mod log;
 mod measure;
 mod memory;
+mod micro;
 mod options;
 mod output;
 mod overlay;
@@ -69,6 +70,7 @@ use clap::Parser;
 use crate::cli::{Args, CommandArgs};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
+use crate::micro::MicroOptions;
 use crate::options::CompareOptions;
 
 /// Where the installation's other parts are.
@@ -130,6 +132,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
         CommandArgs::Compare(args) => {
             let options = CompareOptions::new(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Micro(args) => {
+            let options = MicroOptions::new(*args, current_folder()?)?;
+            micro::run(&options, installation, &interrupt)
         }
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use deadheat_core::micro::Worth;
 use deadheat_core::model::{Clock, Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::{Reply, Request};
@@ -40,10 +41,25 @@ const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
+/// A pre-screen's rounds may take less, and where the first call of each side takes as long as this together, these two
+/// are all.
+const BRIEF_ROUNDS_NS: u64 = 60_000_000;
+const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
+
+/// What is wanted of a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Aim {
+    /// Its verdict, and the size of the change.
+    Verdict,
+    /// Soon: whether the change is worth so much.
+    Decision(Worth),
+}
+
 /// When enough is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
+    pub(crate) aim: Aim,
     /// The smallest change that matters.
     pub(crate) threshold: Threshold,
     /// When the measuring should be over, verdicts or not.
@@ -238,7 +254,10 @@ impl Timing {
         let decided = estimates
             .iter()
             .zip(survives)
-            .filter(|((_, estimate), survives)| is_settled(estimate, threshold, *survives));
+            .filter(|((_, estimate), survives)| match self.stopping.aim {
+                Aim::Verdict => is_settled(estimate, threshold, *survives),
+                Aim::Decision(worth) => worth.decide(estimate).is_some(),
+            });
         decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
     }
 }
@@ -269,7 +288,7 @@ impl Visit for Timing {
     ) -> Result<(Clock, Vec<Pair>), Trouble> {
         let started = Instant::now();
         let mut turns = Turns::new(both);
-        let measured = rounds(&mut turns, entered)?;
+        let measured = rounds(&mut turns, entered, self.stopping.aim)?;
         let idle = turns.idle;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
@@ -289,7 +308,7 @@ impl Visit for Timing {
         other: Option<&Alone>,
     ) -> Result<Alone, Trouble> {
         let started = Instant::now();
-        let half = samples_alone(&mut Turns::new(alone), side, entered, other)?;
+        let half = samples_alone(&mut Turns::new(alone), side, entered, other, self.stopping.aim)?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         // Both halves are one visit.
@@ -331,6 +350,7 @@ fn samples_alone(
     side: Side,
     entered: Entered,
     other: Option<&Alone>,
+    aim: Aim,
 ) -> Result<Alone, Trouble> {
     let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
     let mut cost = Cost::default();
@@ -344,14 +364,14 @@ fn samples_alone(
             Some(other) if is_alike(cost.ns / other.cost.ns) => other.iterations,
             _ => cost.iterations(),
         };
-        rounds = rounds.min(rounds_for(2.0 * cost.of_sample_ns(iterations)));
+        rounds = rounds.min(rounds_for(2.0 * cost.of_sample_ns(iterations), aim));
     }
     let mut samples = Vec::with_capacity(rounds);
     while samples.len() < rounds {
         let taken = alone.sample(side, iterations)?;
         samples.push(taken.sample);
         if most.is_some() && samples.len() == 1 {
-            rounds = rounds.min(rounds_for(2.0 * taken.wall_ns as f64));
+            rounds = rounds.min(rounds_for(2.0 * taken.wall_ns as f64, aim));
         }
     }
     Ok(Alone {
@@ -460,7 +480,11 @@ fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
     }
 }
 
-fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>) -> Result<(Clock, Vec<Pair>), Trouble> {
+fn rounds(
+    turns: &mut Turns<'_, '_>,
+    entered: PerSide<Entered>,
+    aim: Aim,
+) -> Result<(Clock, Vec<Pair>), Trouble> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
@@ -469,8 +493,14 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>) -> Result<(Clock
         rounds = rounds.min(most);
     } else {
         let mut costs = PerSide::<Cost>::default();
-        for side in Side::BOTH {
+        // Which process does its first call first tells in all of its times: that alternates, too.
+        let order = turns.both.order_of_round(0);
+        for side in order.sides() {
             *costs.get_mut(side) = calibrate(turns, side)?;
+        }
+        if aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+            let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
+            return Ok((Clock::Wall, vec![Pair { order, base, head }]));
         }
         iterations = iterations_for(costs);
         for side in Side::BOTH {
@@ -482,7 +512,7 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>) -> Result<(Clock
             }
         }
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
-        rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head));
+        rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head), aim);
         let ratio = costs.base.ns / costs.head.ns;
         if ratio.max(1.0 / ratio) > CLEAR_RATIO {
             rounds = rounds.min(ROUNDS_OF_CLEAR);
@@ -512,7 +542,7 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>) -> Result<(Clock
         };
         pairs.push(Pair { order, base, head });
         if most.is_some() && pairs.len() == 1 {
-            rounds = rounds.min(rounds_for(round_wall_ns as f64));
+            rounds = rounds.min(rounds_for(round_wall_ns as f64, aim));
         }
     }
     Ok((Clock::Wall, pairs))
@@ -588,6 +618,14 @@ impl Cost {
         self.ns >= AT_ONCE_NS && self.wall_ns < 2.0 * self.ns && self.waits == 0
     }
 
+    /// What it was found by, where that was a single call.
+    fn as_sample(self) -> Sample {
+        Sample {
+            elapsed_ns: self.ns as u64,
+            iterations: 1,
+        }
+    }
+
     fn of_sample_ns(self, iterations: u64) -> f64 {
         self.ns.max(self.wall_ns) * iterations as f64
     }
@@ -612,15 +650,18 @@ fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
     }
 }
 
-fn rounds_for(round_ns: f64) -> usize {
-    let affordable = (ROUNDS_NS as f64 / round_ns.max(1.0)) as usize;
-    let fewest = if round_ns > ROUNDS_NS as f64 {
-        FEWEST_ROUNDS
-    } else {
-        FEW_ROUNDS
+fn rounds_for(round_ns: f64, aim: Aim) -> usize {
+    let (all_ns, fewest_of_long) = match aim {
+        Aim::Verdict => (ROUNDS_NS, FEWEST_ROUNDS),
+        // Which order it is alternates between the replicates.
+        Aim::Decision(_) => (BRIEF_ROUNDS_NS, 1),
     };
+    if round_ns > all_ns as f64 {
+        return fewest_of_long;
+    }
+    let affordable = (all_ns as f64 / round_ns.max(1.0)) as usize;
     // Even, so that each order comes equally often.
-    affordable.clamp(fewest, MOST_ROUNDS) / 2 * 2
+    affordable.clamp(FEW_ROUNDS, MOST_ROUNDS) / 2 * 2
 }
 
 #[cfg(test)]

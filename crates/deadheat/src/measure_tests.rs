@@ -15,6 +15,15 @@ fn run(script: &mut Script, replicates: usize) -> anyhow::Result<Measured> {
 }
 
 fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> anyhow::Result<Measured> {
+    run_for(Aim::Verdict, script, sampling, budget_ends)
+}
+
+fn run_for(
+    aim: Aim,
+    script: &mut Script,
+    sampling: Sampling,
+    budget_ends: Instant,
+) -> anyhow::Result<Measured> {
     let benchmarks = script.benchmarks();
     let mut schedule = schedule(0);
     schedule.replicates = match sampling {
@@ -23,6 +32,7 @@ fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> a
     };
     let stopping = Stopping {
         sampling,
+        aim,
         threshold: Threshold::from_percent(TWO_PERCENT),
         budget_ends,
     };
@@ -391,4 +401,55 @@ fn the_budget_ends_what_stays_open() {
     // Two are the fewest that have an interval; they are looked at once.
     assert_eq!(counts(&measured), [("noisy", 2, 1), ("same", 2, 1)]);
     assert_eq!(measured.stopped, None);
+}
+
+#[test]
+fn a_decision_is_there_before_the_verdict() {
+    let far = Instant::now() + Duration::from_secs(3_600);
+    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let (base, head) = varying(&[-3, 3]);
+    let mut script = Script::new(&[
+        ("noisy", base, head),
+        ("twice", Act::Takes(20_000), Act::Takes(10_000)),
+    ]);
+    let measured = run_for(worth, &mut script, Sampling::UntilSettled, far).unwrap();
+    // ±3 % in turn has a half width of 13 % at the first look (4 degrees of freedom, 0.0005 in both tails), and a speedup
+    // of 20 % is 18.2 % away.
+    assert_eq!(counts(&measured), [("noisy", 5, 1), ("twice", 5, 1)]);
+}
+
+#[test]
+fn the_first_calls_are_all_that_a_decision_asks_of_slow_code() {
+    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let mut script = Script::new(&[
+        ("slow", Act::Takes(50_000_000), Act::Takes(40_000_000)),
+        ("slower", Act::Takes(700_000_000), Act::Takes(600_000_000)),
+    ]);
+    let until = schedule(0).until;
+    let measured = run_for(worth, &mut script, Sampling::Exactly(2), until).unwrap();
+    for rounds in measured.benchmarks.values() {
+        let pairs: Vec<&[Pair]> = rounds
+            .replicates
+            .iter()
+            .map(|replicate| replicate.pairs.as_slice())
+            .collect();
+        assert_eq!(pairs.iter().map(|pairs| pairs.len()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(
+            [pairs[0][0].order, pairs[1][0].order],
+            [Order::BaseHead, Order::HeadBase]
+        );
+    }
+}
+
+#[test]
+fn who_is_called_first_alternates_between_replicates() {
+    let mut script = Script::new(&[("x", Act::Takes(1_000), Act::Takes(1_000))]);
+    run(&mut script, 2).unwrap();
+    let log = script.log.borrow();
+    let firsts: Vec<&str> = log
+        .windows(2)
+        .filter(|lines| lines[0].ends_with("enter x") && lines[1].ends_with("run 1"))
+        .map(|lines| lines[1].as_str())
+        .collect();
+    assert_eq!(firsts, ["base run 1", "head run 1"]);
 }

@@ -237,11 +237,7 @@ impl CompareOptions {
             continued: None,
             timeout: Duration::from_secs_f64(args.timeout),
             seed: args.seed,
-            pinning: match (args.no_pin, args.cpu) {
-                (true, _) => Pinning::Off,
-                (_, Some(core)) => Pinning::Core(core),
-                _ => Pinning::Quietest,
-            },
+            pinning: Pinning::asked(args.no_pin, args.cpu),
             python: args.python,
             config_file: args.config_file,
             inject: args.inject,

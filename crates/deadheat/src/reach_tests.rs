@@ -104,7 +104,9 @@ impl Talk for SuiteWorker {
                 by: std::mem::take(&mut self.found),
             },
             Request::Stop => Reply::Stopped,
-            Request::Run { .. } | Request::Profile { .. } => panic!("nothing is timed here"),
+            Request::Run { .. } | Request::Profile { .. } | Request::Micro(_) => {
+                panic!("nothing is timed here")
+            }
         })
     }
 

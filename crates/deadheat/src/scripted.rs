@@ -30,6 +30,7 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
         hello: PerSide::new(hello.clone(), hello),
         trace: trace.map(|trace| PerSide::new(trace.clone(), trace)),
         collect: ToCollect::default(),
+        micro: None,
         keyword: None,
     }
 }
@@ -266,6 +267,7 @@ impl Talk for ScriptedWorker {
                     }],
                 }
             }
+            Request::Micro(_) => panic!("these workers have pytest"),
             Request::Reach => panic!("these workers do not say what they reach"),
             Request::Leave => {
                 let inside = self.inside.take().expect("left outside a benchmark");

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
-use deadheat_core::protocol::{self, ForeignModule, HelloRequest, Reply, Request, TraceRequest, Uncollected};
+use deadheat_core::protocol::{
+    self, ForeignModule, HelloRequest, MicroRequest, Reply, Request, TraceRequest, Uncollected,
+};
 use deadheat_core::report::Python;
 
 use crate::failure::Failure;
@@ -29,6 +31,8 @@ pub(crate) struct Briefing {
     /// What is watched, if anything: never in a process that is timed.
     pub(crate) trace: Option<PerSide<TraceRequest>>,
     pub(crate) collect: ToCollect,
+    /// What stands in the place of a collection, where the workers have no pytest.
+    pub(crate) micro: Option<PerSide<MicroRequest>>,
     pub(crate) keyword: Option<String>,
 }
 
@@ -197,6 +201,9 @@ impl Opening<'_> {
     }
 
     fn collect(&mut self) -> Result<(), NotReady> {
+        if let Some(micro) = &self.briefing.micro {
+            return self.send(&Request::Micro(micro.get(self.side).clone()));
+        }
         self.send(&Request::Collect {
             paths: match self.briefing.collect.tests.as_slice() {
                 [] => vec![self.briefing.collect.root.clone()],

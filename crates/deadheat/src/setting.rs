@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::git::Git;
 use crate::interpreter::{Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
-use crate::measure::Stopping;
+use crate::measure::{Aim, Stopping};
 use crate::options::CompareOptions;
 use crate::project::Project;
 use crate::stage::Stage;
@@ -119,6 +119,7 @@ impl Setting<'_> {
         let affordable = self.until.saturating_duration_since(now) * eighths / 8;
         Stopping {
             sampling: self.options.sampling,
+            aim: Aim::Verdict,
             threshold: draft.report.settings.threshold(),
             budget_ends: now + budget.min(affordable),
         }

@@ -20,6 +20,7 @@ use crate::stats::{self, LogEstimate, Threshold};
 pub use terminal::plain;
 pub use terminal::{Style, render};
 pub(crate) use terminal::{bare_table, cut};
+pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};
 
 pub const SCHEMA_VERSION: u32 = 1;

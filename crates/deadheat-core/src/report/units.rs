@@ -31,7 +31,7 @@ pub fn change_percent(ratio: f64) -> String {
 }
 
 /// The same without the unit, for the bounds of an interval.
-pub(super) fn signed_percent(ratio: f64) -> String {
+pub(crate) fn signed_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 99_999.5 {
         return ">+99999".to_owned();

@@ -26,10 +26,11 @@ try:
 except ImportError:
     # Too old, as the version says.
     pass
-try:
-    import pytest
+if "--without-pytest" not in sys.argv[1:]:
+    try:
+        import pytest
 
-    facts["pytest"] = pytest.__version__
-except Exception as error:
-    facts["error"] = type(error).__name__ + ": " + str(error)
+        facts["pytest"] = pytest.__version__
+    except Exception as error:
+        facts["error"] = type(error).__name__ + ": " + str(error)
 print(json.dumps(facts))

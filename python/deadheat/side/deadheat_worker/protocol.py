@@ -8,6 +8,7 @@ VERSION = 1
 HELLO = "hello"
 TRACE = "trace"
 COLLECT = "collect"
+MICRO = "micro"
 ENTER = "enter"
 RUN = "run"
 PROFILE = "profile"
@@ -119,6 +120,11 @@ def weighed(elapsed_ns, iterations, peak_bytes, allocations):
         "peak_bytes": peak_bytes,
         "allocations": allocations,
     }
+
+
+def peaked(elapsed_ns, iterations, peak_bytes):
+    """`peak_bytes`: the most memory that was in use at once of what the calls asked for."""
+    return {"reply": "peaked", "elapsed_ns": elapsed_ns, "iterations": iterations, "peak_bytes": peak_bytes}
 
 
 def reached(by):

@@ -1,0 +1,481 @@
+//! `deadheat micro`: whether a change is worth a commit, in less than ten seconds, on uncommitted code.
+
+mod attention;
+mod memory;
+mod options;
+mod subject;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use deadheat_core::micro::{Decision, MicroReport, Variant, Worth, render};
+use deadheat_core::model::{PerSide, Side, SideTime, Warning, WarningCode};
+use deadheat_core::output as outputs;
+use deadheat_core::output::OutputCheck;
+use deadheat_core::protocol::MicroRequest;
+use deadheat_core::report::{self, MeasuredBenchmark, Python, SCHEMA_VERSION, main_line};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::{self, FEWEST_REPLICATES, Threshold};
+
+use crate::Installation;
+use crate::conditions::Conditions;
+use crate::config::Config;
+use crate::cores::Cores;
+use crate::draft::{DEFAULT_THRESHOLD_PERCENT, drawn_seed, warnings_of_row};
+use crate::failure::{Exit, Failure};
+use crate::git::Git;
+use crate::interpreter::{Candidates, Interpreter, Pytest};
+use crate::interrupt::Interrupt;
+use crate::measure::{self, Aim, Measured, Stopping};
+use crate::micro::attention::{Attentive, Unanswered, doing};
+use crate::micro::options::Asked;
+use crate::micro::subject::{Subject, Surroundings};
+use crate::options::Verbosity;
+use crate::output;
+use crate::progress::Progress;
+use crate::session::{Briefing, ToCollect};
+use crate::stage::Launcher;
+use crate::variables;
+use crate::walk::{Schedule, SetbackKind, StoppedBy};
+use crate::worker::WorkerCommand;
+
+pub(crate) use options::MicroOptions;
+
+/// What is kept free at the end, to stop the processes and to say the answer.
+const RESERVE: Duration = Duration::from_millis(300);
+/// The share of the time that is kept for the memory, where that is asked for.
+const MEMORY_SHARE: f64 = 0.3;
+/// Process pairs that the first look takes.
+const FEWEST_LOOKED_AT: f64 = 5.0;
+/// Lines of a traceback that are shown without `-v`.
+const MOST_LINES: usize = 30;
+
+pub(crate) fn run(
+    options: &MicroOptions,
+    installation: &Installation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let git = match Git::discover(&options.folder) {
+        Ok(git) => Some(git),
+        // Only a function has a base in git.
+        Err(_) if !matches!(options.asked, Asked::Function { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let top = git.as_ref().map_or(options.folder.as_path(), Git::top);
+    let config = Config::load(&options.folder, top, options.config_file.as_deref())?;
+    let scratch = tempfile::Builder::new().prefix("deadheat-micro-").tempdir()?;
+    let subject = Subject::find(
+        &options.asked,
+        &Surroundings {
+            folder: &options.folder,
+            git: git.as_ref(),
+            config: &config,
+            scratch: scratch.path(),
+        },
+    )?;
+    let mut report = draft(&subject, options);
+    let mut progress = Progress::new(options.verbosity);
+    let screening = Screening {
+        options,
+        installation,
+        interrupt,
+        git: git.as_ref(),
+        config: &config,
+        logs: scratch.path().to_owned(),
+        started,
+        until: started + options.timeout.saturating_sub(RESERVE),
+    };
+    let outcome = screening.fill(&subject, &mut report, &mut progress);
+    progress.finish();
+    report.seconds = started.elapsed().as_secs_f64();
+    match outcome {
+        Ok(()) => {
+            write(&report, options)?;
+            // The loop's record of this run, `deadheat_core::micro::record(&report, ...)`, is appended here.
+            Ok(exit(report.decision, options.gate))
+        }
+        Err(error) => {
+            // A run that gave no numbers still says so where its answer is expected.
+            if let Some(failure) = error.downcast_ref::<Failure>()
+                && matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
+            {
+                report.decision_reason = main_line(&failure.message).to_owned();
+                let hint = failure.hint.as_deref();
+                let code = WarningCode::NothingMeasured;
+                report.warnings.push(Warning::new(code, &failure.message, hint));
+                write(&report, options)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn exit(decision: Decision, gate: bool) -> Exit {
+    match decision {
+        Decision::Stop if gate => Exit::GateFailed,
+        Decision::Go | Decision::Stop => Exit::Done,
+        Decision::NoAnswer => Exit::NothingMeasured,
+    }
+}
+
+fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
+    if options.json {
+        let mut json = serde_json::to_vec_pretty(report)?;
+        json.push(b'\n');
+        return output::print(&json);
+    }
+    output::print(render(report).as_bytes())
+}
+
+/// The report as far as it is known before anything is measured.
+fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
+    let variant = |side: Side| Variant {
+        name: subject.names.get(side).clone(),
+        median_ns: None,
+    };
+    MicroReport {
+        schema_version: SCHEMA_VERSION,
+        form: subject.form,
+        target: subject.target.clone(),
+        base_commit: subject.base_commit.clone(),
+        path: subject.path.clone(),
+        function: subject.function.clone(),
+        base: variant(Side::Base),
+        head: variant(Side::Head),
+        estimate: None,
+        verdict: None,
+        reason: None,
+        worth_percent: options.worth_percent,
+        decision: Decision::NoAnswer,
+        decision_reason: String::new(),
+        seconds_needed: None,
+        seconds: 0.0,
+        output: OutputCheck::NotChecked,
+        output_difference: None,
+        memory: None,
+        replicates: Vec::new(),
+        python: None,
+        pinned_core: None,
+        warnings: subject.warnings.clone(),
+    }
+}
+
+/// What one pre-screen is given.
+struct Screening<'a> {
+    options: &'a MicroOptions,
+    installation: &'a Installation,
+    interrupt: &'a Interrupt,
+    git: Option<&'a Git>,
+    config: &'a Config,
+    logs: PathBuf,
+    started: Instant,
+    /// When everything must be over.
+    until: Instant,
+}
+
+impl Screening<'_> {
+    fn fill(
+        &self,
+        subject: &Subject,
+        report: &mut MicroReport,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        let interpreter = self.choose_interpreter()?;
+        report.python = Some(Python {
+            path: interpreter.path.display().to_string(),
+            version: interpreter.version.clone(),
+            implementation: interpreter.implementation.clone(),
+            pytest: String::new(),
+        });
+        let cores = Cores::choose(self.options.pinning)?;
+        report.pinned_core = cores.measuring;
+        if cores.measuring.is_none() {
+            report.warnings.push(Warning::new(
+                WarningCode::NotPinned,
+                "not pinned to a core: no error rate is claimed",
+                Some("run it again, and trust what both runs say"),
+            ));
+        }
+        let mut launcher = self.launcher(&interpreter, cores);
+        let mut briefing = Briefing {
+            trace: None,
+            hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
+            collect: ToCollect::default(),
+            micro: Some(requests(subject, false)),
+            keyword: None,
+        };
+        let schedule = Schedule {
+            replicates: None,
+            earlier: 0,
+            seed: self.options.seed.unwrap_or_else(drawn_seed),
+            one_core: report.pinned_core.is_some(),
+            until: self.until,
+            one_at_a_time: BTreeMap::new(),
+        };
+        let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
+        let worth = Worth::from_percent(self.options.worth_percent);
+        let left = self.until.saturating_duration_since(Instant::now());
+        let for_memory = if self.options.memory {
+            left.mul_f64(MEMORY_SHARE)
+        } else {
+            Duration::ZERO
+        };
+        let stopping = Stopping {
+            sampling: Sampling::UntilSettled,
+            aim: Aim::Decision(worth),
+            threshold,
+            budget_ends: self.until - for_memory,
+        };
+        progress.step("measuring");
+        let unanswered = Unanswered::default();
+        let measuring = Instant::now();
+        let measured = measure::measure(
+            &schedule,
+            stopping,
+            BTreeMap::new(),
+            &briefing,
+            std::slice::from_ref(&subject.target),
+            &mut Attentive {
+                inner: &mut launcher,
+                unanswered: Rc::clone(&unanswered),
+            },
+            &mut |_| {},
+        )?;
+        report.warnings.extend(launcher.conditions.warnings());
+        let before = measuring - self.started;
+        self.conclude(subject, report, measured, stopping, worth, &unanswered, before)?;
+        if self.options.memory {
+            progress.step("measuring the memory");
+            briefing.micro = Some(requests(subject, true));
+            match memory::compare(&schedule, &briefing, &subject.target, threshold, &mut launcher)? {
+                Ok(comparison) => report.memory = Some(comparison),
+                Err(problem) => report.warnings.push(Warning::new(
+                    WarningCode::NotProfiled,
+                    format!("the memory was not measured: {problem}"),
+                    Some("--timeout gives more time"),
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_interpreter(&self) -> Result<Interpreter, Failure> {
+        let top = self.git.map_or(self.options.folder.as_path(), Git::top);
+        Candidates {
+            option: self.options.python.clone(),
+            configured: self.config.python.clone(),
+            configuration_folder: self.config.folder.clone(),
+            active_environment: std::env::var_os("VIRTUAL_ENV")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            project_folders: vec![self.config.folder.clone(), top.to_owned()],
+            own: self.installation.interpreter.clone(),
+        }
+        .choose(&self.installation.worker_file("probe.py"), Pytest::NotNeeded)
+    }
+
+    fn launcher(&self, interpreter: &Interpreter, cores: Cores) -> Launcher {
+        let local_to_git = self.git.map_or(&[][..], Git::local_variables);
+        let environment = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
+        Launcher {
+            commands: PerSide::new((), ()).map(|()| WorkerCommand {
+                interpreter: interpreter.path.clone(),
+                script: self.installation.worker_file("micro.py"),
+                folder: self.options.folder.clone(),
+                environment: environment.clone(),
+            }),
+            conditions: Conditions::begin(&cores),
+            cores,
+            pinning: self.options.pinning,
+            logs: self.logs.clone(),
+            started: 0,
+            starting: Vec::new(),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
+    /// From what was measured to the decision. `before` is what came before the first process pair.
+    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
+    fn conclude(
+        &self,
+        subject: &Subject,
+        report: &mut MicroReport,
+        mut measured: Measured,
+        stopping: Stopping,
+        worth: Worth,
+        unanswered: &Unanswered,
+        before: Duration,
+    ) -> anyhow::Result<()> {
+        if measured.stopped == Some(StoppedBy::User) {
+            return Err(Failure::stopped().into());
+        }
+        let rounds = measured.benchmarks.remove(&subject.target).unwrap_or_default();
+        if let Some(setback) = measured.setbacks.pop() {
+            let variants = match setback.side {
+                Some(side) => format!("{} ({side})", subject.names.get(side)),
+                None => "both variants".to_owned(),
+            };
+            let what = match (setback.kind, setback.side) {
+                (SetbackKind::Failed, Some(_)) => "fails",
+                (SetbackKind::Failed, None) => "fail",
+                (SetbackKind::Skipped, _) => "cannot be run",
+            };
+            let message = setback.message.trim();
+            return Err(Failure::nothing_measured(format!(
+                "{variants} {what}: {}\n\n{}",
+                error_line(message),
+                self.shortened(message)
+            ))
+            .into());
+        }
+        if let Some(StoppedBy::Worker(side)) = measured.stopped {
+            return Err(Failure::nothing_measured(format!(
+                "the process of {} started at first and no longer does; its last words:\n\n{}",
+                subject.names.get(side),
+                measured.last_words
+            ))
+            .into());
+        }
+        (report.output, report.output_difference) =
+            outputs::check(&rounds.outputs.base, &rounds.outputs.head);
+        let difference = report.output_difference.as_ref();
+        report
+            .warnings
+            .extend(warnings_of_row(&subject.target, &rounds, None, None, difference));
+        let log_ratios = stats::log_ratios(&rounds.replicates);
+        let seconds_of = |replicates: f64| {
+            let replicate = if rounds.replicate_seconds > 0.0 {
+                rounds.replicate_seconds
+            } else {
+                measured.replicate_time.as_secs_f64()
+            };
+            (before + RESERVE).as_secs_f64() + replicates * replicate
+        };
+        report.replicates.clone_from(&rounds.replicates);
+        if rounds.replicates.len() < FEWEST_REPLICATES {
+            let waiting = unanswered.borrow();
+            let slow: Vec<String> = Side::BOTH
+                .into_iter()
+                .filter_map(|side| {
+                    let request = waiting.get(side).as_ref()?;
+                    Some(format!("{} {}", subject.names.get(side), doing(request)))
+                })
+                .collect();
+            let slow = match slow.as_slice() {
+                [] => String::new(),
+                slow => format!(", when {}", slow.join(" and ")),
+            };
+            report.decision_reason = format!(
+                "{} of at least {FEWEST_LOOKED_AT} process pairs could be measured in {} s{}",
+                rounds.replicates.len(),
+                self.options.timeout.as_secs_f64(),
+                slow
+            );
+            if !rounds.replicates.is_empty() {
+                report.seconds_needed = Some(seconds_of(FEWEST_LOOKED_AT));
+            }
+            self.add_time_needed(report);
+            return Ok(());
+        }
+        let looks = rounds.looks;
+        let estimate = stopping.sampling.estimate(&log_ratios, looks);
+        let decision = estimate.and_then(|estimate| worth.decide(&estimate));
+        let count = rounds.replicates.len();
+        if decision.is_none() {
+            let more = worth.replicates_to_decide(&log_ratios, looks);
+            report.seconds_needed = more.map(|more| seconds_of((count + more) as f64));
+        }
+        let row = MeasuredBenchmark {
+            benchmark: subject.target.clone(),
+            replicates: rounds.replicates,
+            looks,
+            replicate_seconds: rounds.replicate_seconds,
+            output: (report.output, None),
+            warnings: Vec::new(),
+        };
+        let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, stopping.threshold);
+        let comparison = comparisons.pop().expect("there are enough replicates");
+        let median = |side: SideTime| Some(side.median_ns);
+        report.base.median_ns = median(comparison.base);
+        report.head.median_ns = median(comparison.head);
+        report.verdict = Some(comparison.verdict);
+        report.reason = comparison.reason;
+        report.decision = decision.unwrap_or(Decision::NoAnswer);
+        report.decision_reason = worth.reason(report.decision, &comparison.estimate);
+        report.estimate = Some(comparison.estimate);
+        if report.decision == Decision::Go && report.output == OutputCheck::Different {
+            report
+                .decision_reason
+                .push_str("; but the two return different values");
+        }
+        if report.decision == Decision::NoAnswer {
+            self.add_time_needed(report);
+        }
+        Ok(())
+    }
+
+    fn add_time_needed(&self, report: &mut MicroReport) {
+        if let Some(seconds) = report.seconds_needed {
+            report.decision_reason.push_str(&format!(
+                "; an answer would take about {seconds:.0} s (--timeout)"
+            ));
+        }
+    }
+
+    /// The end of a long traceback tells most.
+    fn shortened(&self, traceback: &str) -> String {
+        let lines: Vec<&str> = traceback.lines().collect();
+        match lines.len().checked_sub(MOST_LINES) {
+            Some(left_out) if left_out > 0 && self.options.verbosity != Verbosity::Verbose => format!(
+                "... ({left_out} lines before; -v shows all)\n{}",
+                lines[left_out..].join("\n")
+            ),
+            _ => traceback.to_owned(),
+        }
+    }
+}
+
+/// The line that says what went wrong: the last one of a traceback, the first one of what happened to a process.
+fn error_line(message: &str) -> &str {
+    let is_traceback = message.lines().any(|line| line.starts_with("  File \""));
+    let mut lines = message.lines();
+    let line = if is_traceback {
+        lines.next_back()
+    } else {
+        lines.next()
+    };
+    line.unwrap_or_default()
+}
+
+fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
+    subject.code.as_ref().map(|code| MicroRequest {
+        benchmark: subject.target.clone(),
+        memory,
+        code: code.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_what_went_wrong() {
+        let traceback =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no";
+        assert_eq!(error_line(traceback), "ValueError: no");
+        let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
+        assert_eq!(error_line(death), "the process ended: signal: 11 (SIGSEGV)");
+    }
+
+    #[test]
+    fn only_a_gate_makes_a_stop_an_error() {
+        assert_eq!(exit(Decision::Stop, false), Exit::Done);
+        assert_eq!(exit(Decision::Stop, true), Exit::GateFailed);
+        assert_eq!(exit(Decision::Go, true), Exit::Done);
+        assert_eq!(exit(Decision::NoAnswer, true), Exit::NothingMeasured);
+    }
+}

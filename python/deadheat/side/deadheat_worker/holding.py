@@ -1,0 +1,148 @@
+"""Answers the driver while a benchmark is held: samples in turn, what the first one returned, the way out.
+
+Every request gets exactly one reply. Nothing here knows where the benchmark comes from.
+"""
+
+import gc
+import resource
+import time
+
+from deadheat_worker import protocol
+from deadheat_worker.timing import ProcessorClock, WallClock
+
+NOT_RUN = {"kind": "not_comparable", "reason": "it was not run"}
+LATER = {"kind": "not_comparable", "reason": "the benchmark was not left as it should be"}
+CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
+
+
+class Holding:
+    """The worker's side of the protocol, in so far as it is about one benchmark.
+
+    `watch` is the clock that a `profile` request is answered with, None where nothing but time is measured.
+    """
+
+    def __init__(self, channel, imports):
+        self._channel = channel
+        self._imports = imports
+        self._unanswered = None
+        self._cpu_at_reply = 0
+        self._output = NOT_RUN
+        self._large_result = None
+        self.watch = None
+
+    def receive(self):
+        request = self._channel.receive()
+        self._unanswered = protocol.kind_of(request)
+        return request
+
+    def reply(self, message):
+        self._unanswered = None
+        self._channel.send(message)
+        self._cpu_at_reply = time.process_time_ns()
+
+    def is_asked_to_stop(self):
+        """Whether the last request is the driver's wish that this ends."""
+        return self._unanswered == protocol.STOP
+
+    def set_up_for_good(self):
+        """What the imports made stays; collections inside a sample need not look through it."""
+        gc.collect()
+        gc.freeze()
+
+    def words_of(self, error):
+        """What the driver is told of an error that the benchmark raised."""
+        return f"{type(error).__name__}: {error}"
+
+    def hold(self, body):
+        """Stand inside a benchmark until the driver leaves; return the target's result."""
+        self._check_entered()
+        # What the start raises is the test's own failure, answered when the test has ended.
+        body.start()
+        requests = self._requests_for_samples(body)
+        request = next(requests, None)
+        while request is not None:
+            try:
+                taken = body.sample(*request)
+            except BaseException as error:
+                self._reply_failed("call", self.words_of(error))
+                raise
+            request = _next_after(requests, taken)
+        return body.finish()
+
+    async def hold_awaiting(self, body):
+        """`hold` inside a running event loop, which stands still but for the samples."""
+        self._check_entered()
+        await body.start()
+        requests = self._requests_for_samples(body)
+        request = next(requests, None)
+        while request is not None:
+            try:
+                taken = await body.sample(*request)
+            except BaseException as error:
+                self._reply_failed("call", self.words_of(error))
+                raise
+            request = _next_after(requests, taken)
+        return await body.finish()
+
+    def _check_entered(self):
+        if self._unanswered != protocol.ENTER:
+            raise protocol.ProtocolError("a benchmark was started outside the driver's control")
+
+    def _requests_for_samples(self, body):
+        """The arguments of `body.sample`, one request after another; what each returned is sent back in."""
+        self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None))
+        while True:
+            request = self.receive()
+            idle_cpu = time.process_time_ns() - self._cpu_at_reply
+            if protocol.kind_of(request) == protocol.LEAVE:
+                self._carry_over_the_rest()
+                return
+            if protocol.kind_of(request) == protocol.PROFILE and self.watch is not None:
+                clock = self.watch
+                clock.prepare()
+            else:
+                protocol.expect(request, protocol.RUN)
+                clock = body.own_clock or CLOCKS[request["clock"]]
+            waits = _waits()
+            elapsed, iterations = yield request["iterations"], request["warmup"], clock
+            if self._output is NOT_RUN:
+                self._carry_over(body.result)
+            if clock is self.watch:
+                self.reply(clock.reply(elapsed, iterations))
+            else:
+                self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
+
+    def _carry_over(self, result):
+        """At once, where that takes no time: what the next samples do may change the very same value."""
+        # Not before: what it needs takes a while to import.
+        from deadheat_worker.outputs import AT_ONCE, TooLarge, carry_over
+
+        try:
+            self._output = carry_over(result, self._imports.worktree, AT_ONCE)
+        except TooLarge:
+            # The driver takes the time until the reply for the sample's own.
+            self._output = LATER
+            self._large_result = result
+
+    def _carry_over_the_rest(self):
+        """When nothing is timed any more."""
+        if self._output is LATER:
+            from deadheat_worker.outputs import carry_over
+
+            self._output = carry_over(self._large_result, self._imports.worktree)
+        self._large_result = None
+
+    def _reply_failed(self, phase, message):
+        foreign, _ = self._imports.foreign_modules()
+        self.reply(protocol.failed(phase, message, foreign))
+
+
+def _next_after(requests, taken):
+    try:
+        return requests.send(taken)
+    except StopIteration:
+        return None
+
+
+def _waits():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

@@ -1,0 +1,77 @@
+"""Answers the driver about one piece of code, which stands for a benchmark."""
+
+import ast
+import importlib
+import os
+import sys
+
+from deadheat_worker import protocol
+from deadheat_worker.holding import NOT_RUN, Holding
+from deadheat_worker.snippets import prepare
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+_MACHINERY = {ast.__file__, importlib.__file__}
+
+
+class MicroConversation(Holding):
+    """One worker's side of the protocol, after `hello`."""
+
+    def serve(self):
+        """Prepare what the first request describes, and time it until the driver says stop."""
+        request = protocol.expect(self.receive(), protocol.MICRO)
+        snippet, problem = None, None
+        try:
+            snippet = prepare(request["code"])
+        except BaseException as error:
+            problem = self.words_of(error)
+        if request["memory"]:
+            from deadheat_worker.peak_memory import PeakMemory
+
+            self.watch = PeakMemory()
+        foreign, _ = self._imports.foreign_modules()
+        self.set_up_for_good()
+        self.reply(protocol.collected([request["benchmark"]], [], [], 0, foreign))
+        while True:
+            request = self.receive()
+            if self.is_asked_to_stop():
+                self.reply(protocol.stopped())
+                return
+            protocol.expect(request, protocol.ENTER)
+            if problem is not None:
+                self._reply_failed("setup", problem)
+            else:
+                self._hold(snippet)
+
+    def _hold(self, snippet):
+        self._output = NOT_RUN if snippet.returns else {"kind": "not_comparable", "reason": "it is run for its effects"}
+        try:
+            self.hold(snippet.body())
+        except protocol.ProtocolError:
+            raise
+        except BaseException as error:
+            # One that came in a sample was answered, and the driver has left.
+            if self._unanswered is not None:
+                self._reply_failed("call", self.words_of(error))
+            return
+        foreign, own = self._imports.foreign_modules()
+        self.reply(protocol.left(foreign, own, self._output))
+
+    def words_of(self, error):
+        """The traceback as the user's code has it, without the machinery around it."""
+        import traceback
+
+        told = traceback.TracebackException.from_exception(error)
+        part = told
+        while part is not None:
+            frames = [frame for frame in part.stack if not _is_machinery(frame.filename)]
+            part.stack = traceback.StackSummary.from_list(frames)
+            part = part.__cause__ or part.__context__
+        return "".join(told.format()).rstrip()
+
+
+def _is_machinery(file):
+    return (
+        file.startswith((HERE + os.sep, "<frozen importlib"))
+        or file in _MACHINERY
+        or ("asyncio" in sys.modules and file.startswith(os.path.dirname(sys.modules["asyncio"].__file__) + os.sep))
+    )

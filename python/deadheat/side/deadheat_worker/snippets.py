@@ -1,0 +1,213 @@
+"""The pieces of code that are timed without a test around them, made from what the driver says.
+
+A module's text comes from a file of the driver's, on both sides: a file in the working tree may change while it is
+measured, and bytecode of a file that changed twice within a second may be that of the earlier text.
+"""
+
+import ast
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import linecache
+import os
+import sys
+import types
+from collections.abc import Awaitable
+
+from deadheat_worker.body import Body
+from deadheat_worker.timing import instrumentation_paused, time_awaits, time_calls
+
+
+def prepare(code):
+    """Import and set up what `code` (of the request) describes; whatever that raises is the user's."""
+    return _FORMS[code["form"]](code)
+
+
+class Calls:
+    """Something that is called as often as the driver likes; what it returns is awaited if that is possible."""
+
+    returns = True
+
+    def __init__(self, function):
+        self._function = function
+        self._is_known = False
+        self._loop = None
+
+    def body(self):
+        return Body(self._measure)
+
+    def _measure(self, iterations, warmup, clock):
+        if not self._is_known:
+            elapsed, result = self._call_first(clock)
+            if (iterations, warmup) == (1, 0):
+                return elapsed, result
+        if self._loop is not None:
+            return self._await(self._function, iterations, warmup, clock)
+        return time_calls(self._function, (), {}, iterations, warmup, clock)
+
+    def _call_first(self, clock):
+        """Find out what kind of function it is; the call itself is timed as any other."""
+        with instrumentation_paused():
+            started = clock.start()
+            result = self._function()
+            elapsed = clock.stop() - started
+        self._is_known = True
+        if isinstance(result, Awaitable):
+            import asyncio
+
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+            awaitable = result
+            awaited, result = self._await(lambda: awaitable, 1, 0, clock)
+            elapsed += awaited
+        return elapsed, result
+
+    def _await(self, function, iterations, warmup, clock):
+        return self._loop.run_until_complete(time_awaits(function, (), {}, iterations, warmup, clock))
+
+
+class Program:
+    """A script that is run whole, as `__main__`, once in a process."""
+
+    returns = False
+
+    def __init__(self, code, file):
+        self._code = code
+        self._file = file
+
+    def body(self):
+        return Body(self._measure, at_most=1, iterations=1)
+
+    def _measure(self, iterations, warmup, clock):
+        module = types.ModuleType("__main__")
+        module.__file__ = self._file
+        sys.modules["__main__"] = module
+        with instrumentation_paused():
+            started = clock.start()
+            try:
+                exec(self._code, module.__dict__)
+            except SystemExit as end:
+                if end.code not in (None, 0):
+                    raise
+            elapsed = clock.stop() - started
+        return elapsed, None
+
+
+class GivenText(importlib.abc.MetaPathFinder):
+    """Lets one module have another text than its file, which it keeps in all other respects."""
+
+    def __init__(self, name, file, data):
+        self._name = name
+        self._file = file
+        self._data = data
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self._name:
+            return None
+        is_package = os.path.basename(self._file) == "__init__.py"
+        return importlib.util.spec_from_file_location(
+            name,
+            self._file,
+            loader=GivenTextLoader(name, self._file, self._data),
+            submodule_search_locations=[os.path.dirname(self._file)] if is_package else None,
+        )
+
+
+class GivenTextLoader(importlib.machinery.SourceFileLoader):
+    """Neither reads bytecode nor writes any."""
+
+    def __init__(self, name, file, data):
+        super().__init__(name, file)
+        self._data = data
+
+    def get_code(self, fullname):
+        return self.source_to_code(self._data, self.path)
+
+    def get_data(self, path):
+        return self._data if path == self.path else super().get_data(path)
+
+
+def _import(module):
+    with open(module["source"], "rb") as file:
+        data = file.read()
+    _remember(module["file"], importlib.util.decode_source(data) if _is_decodable(data) else "")
+    sys.meta_path.insert(0, GivenText(module["name"], module["file"], data))
+    return importlib.import_module(module["name"])
+
+
+def _is_decodable(data):
+    try:
+        importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _remember(file, text):
+    """Have tracebacks show this text, whatever the file holds."""
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+
+
+def _of_script(code):
+    return Calls(getattr(_import(code["module"]), code["function"]))
+
+
+def _of_program(code):
+    with open(code["source"], "rb") as file:
+        data = file.read()
+    sys.argv[:] = [code["script"], code["argument"]]
+    return Program(compile(data, code["file"], "exec", dont_inherit=True), code["file"])
+
+
+def _of_function(code):
+    namespace = dict(vars(_import(code["module"])))
+    return Calls(_prepared(code, namespace, "<--call>"))
+
+
+def _of_statement(code):
+    # Registered: what the setup defines finds its module.
+    module = types.ModuleType("deadheat_statements")
+    sys.modules[module.__name__] = module
+    return Calls(_prepared(code, module.__dict__, "<statement>"))
+
+
+def _prepared(code, namespace, name):
+    if code["setup"] is not None:
+        _remember("<--setup>", code["setup"])
+        exec(compile(code["setup"], "<--setup>", "exec", dont_inherit=True), namespace)
+    return _as_function(code["statement"], namespace, name)
+
+
+def _as_function(text, namespace, name):
+    """A function that runs `text` and returns the value of its last expression."""
+    _remember(name, text)
+    body = ast.parse(text, name).body
+    if isinstance(body[-1], ast.Expr):
+        body[-1] = ast.copy_location(ast.Return(body[-1].value), body[-1])
+    code = _compiled(body, name)
+    # As `timeit` has it, what the setup gave a name may get another value.
+    own = _code_of_call(code)
+    shared = sorted({*own.co_varnames, *own.co_cellvars} & namespace.keys())
+    if shared:
+        code = _compiled([ast.copy_location(ast.Global(shared), body[0]), *body], name)
+    exec(code, namespace)
+    return namespace.pop("__deadheat_call")
+
+
+def _compiled(body, name):
+    for kind in ("def", "async def"):
+        tree = ast.parse(f"{kind} __deadheat_call(): pass", name)
+        tree.body[0].body = body
+        try:
+            return compile(ast.fix_missing_locations(tree), name, "exec", dont_inherit=True)
+        except SyntaxError:
+            # It may await something.
+            if kind == "async def":
+                raise
+
+
+def _code_of_call(code):
+    return next(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+
+
+_FORMS = {"script": _of_script, "program": _of_program, "function": _of_function, "statement": _of_statement}

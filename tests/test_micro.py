@@ -1,0 +1,292 @@
+"""`deadheat micro`: planted changes are found, none is not, and what cannot be measured says why."""
+
+import json
+import os
+import subprocess
+import textwrap
+
+import pytest
+
+from conftest import INTERPRETERS, Outcome, command, environment
+
+CODE = """\
+    def helper():
+        raise ValueError("not here")
+
+
+    def work(n):
+        total = 0
+        for i in range(n * {times}):
+            total += i
+        return n
+
+
+    class Worker:
+        def __init__(self, n):
+            self.n = n
+
+        def run(self):
+            return work(self.n)
+    """
+SCRIPT = """\
+    def work(n):
+        total = 0
+        for i in range(n):
+            total += i
+
+
+    {kind} bench_a():
+        work(300)
+
+
+    {kind} bench_b():
+        work({n})
+    """
+
+
+@pytest.fixture
+def micro(repository, interpreter):
+    """Run a pre-screen; JSON unless `as_text`."""
+
+    def run(*arguments, folder=None, as_text=False, python=interpreter):
+        form = [] if as_text else ["--json"]
+        completed = subprocess.run(
+            command("micro", "--python", python, *form, *arguments),
+            cwd=folder or repository.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Outcome(completed)
+
+    return run
+
+
+@pytest.fixture
+def package(repository):
+    """Work that takes three times as long in HEAD as in the working tree, in a src layout."""
+    repository.commit({"src/pkg/__init__.py": "from pkg.core import work\n", "src/pkg/core.py": CODE.format(times=3)})
+    repository.write({"src/pkg/core.py": CODE.format(times=1)})
+    return repository
+
+
+def write_script(folder, text, name="try.py"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(textwrap.dedent(text))
+    return name
+
+
+def test_a_faster_variant_of_a_script_is_worth_a_commit(micro, tmp_path):
+    # Outside of any repository.
+    script = write_script(tmp_path / "plain", SCRIPT.format(kind="def", n=100))
+    outcome = micro(script, "--gate", folder=tmp_path / "plain")
+    assert outcome.code == 0, outcome.err
+    report = outcome.report
+    assert (report["form"], report["decision"], report["verdict"]) == ("script", "go", "improved")
+    assert report["base"]["median_ns"] > 1.5 * report["head"]["median_ns"]
+    assert report["estimate"]["point_estimate"] < 0.7
+    assert (report["base"]["name"], report["head"]["name"]) == ("bench_a", "bench_b")
+    assert (report["target"], report["base_commit"], report["path"], report["function"]) == ("try.py", None, None, None)
+    assert (report["output"], report["output_difference"]) == ("same", None)
+    assert report["seconds"] < 10
+    assert report["seconds_needed"] is None
+    assert len(report["replicates"]) >= 5
+    assert report["memory"] is None
+    assert (report["schema_version"], report["worth_percent"]) == (1, 20.0)
+    assert not {"pytest", "not_pinned"} & set(outcome.warnings())
+
+
+def test_no_change_is_not_worth_it(micro, tmp_path):
+    script = write_script(tmp_path / "plain", SCRIPT.format(kind="def", n=300))
+    # What is noise is no such speedup.
+    outcome = micro(script, "--gate", "--worth", "100", folder=tmp_path / "plain", as_text=True)
+    assert outcome.code == 1, outcome.out + outcome.err
+    assert outcome.out.splitlines()[-1].startswith("stop: the speedup is ")
+    assert "only 2.00x would be worth a commit" in outcome.out
+    assert micro(script, "--worth", "100", folder=tmp_path / "plain").code == 0
+
+
+def test_coroutines_are_awaited(micro, tmp_path):
+    script = write_script(tmp_path / "plain", SCRIPT.format(kind="async def", n=60))
+    report = micro(script, folder=tmp_path / "plain").report
+    assert (report["decision"], report["output"]) == ("go", "same")
+    setup = "import asyncio\nasync def f(n):\n    await asyncio.sleep(0)\n    return sum(range(n)) * 0"
+    report = micro("-a", "f(9000)", "-b", "await f(90)", "--setup", setup).report
+    assert (report["decision"], report["output"], report["form"]) == ("go", "same", "statements")
+
+
+def test_a_script_that_takes_an_argument_is_run_whole(micro, tmp_path):
+    text = """\
+        import sys
+
+        if __name__ == "__main__":
+            for i in range({"a": 3_000_000, "b": 300_000}[sys.argv[1]]):
+                pass
+            sys.exit(0)
+        """
+    script = write_script(tmp_path / "plain", text)
+    report = micro(script, folder=tmp_path / "plain").report
+    assert report["decision"] == "go"
+    assert {len(replicate["pairs"]) for replicate in report["replicates"]} == {1}
+    assert report["replicates"][0]["pairs"][0]["base"]["iterations"] == 1
+    assert (report["head"]["name"], report["output"]) == ("try.py b", "not_comparable")
+
+
+def test_a_function_is_compared_with_head(micro, package):
+    before = package.state()[0]
+    outcome = micro("src/pkg/core.py::work", "--call", "work(n)", "--setup", "n = 200", "--gate")
+    assert outcome.code == 0, outcome.err
+    report = outcome.report
+    assert (report["decision"], report["form"], report["output"]) == ("go", "function", "same")
+    assert (report["path"], report["function"]) == ("src/pkg/core.py", "work")
+    assert report["base_commit"] == package.git("rev-parse", "HEAD")
+    assert (report["base"]["name"], report["head"]["name"]) == ("HEAD", "working tree")
+    assert report["estimate"]["point_estimate"] < 0.7
+    assert package.state()[0] == before
+
+
+def test_a_method_and_another_base(micro, package):
+    package.commit({})
+    target = ["pkg/core.py::Worker.run", "--call", "Worker(200).run()"]
+    outcome = micro(*target, "--base", "HEAD^", "--memory", folder=package.folder / "src", as_text=True)
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[0] == "src/pkg/core.py::Worker.run"
+    assert "HEAD^" in lines[1]
+    assert "working tree" in lines[2]
+    assert any(line.startswith("memory  ") and " at the peak" in line for line in lines)
+    assert "working tree's on both sides" in outcome.out
+    assert lines[-1].startswith("go: the speedup is ")
+    # Nothing differs from HEAD.
+    outcome = micro(*target, "--worth", "100", folder=package.folder / "src")
+    assert (outcome.code, outcome.report["decision"]) == (0, "stop")
+    assert "nothing_changed" in outcome.warnings()
+
+
+def test_less_memory_is_seen(micro):
+    report = micro("-a", "sum([i for i in range(20000)])", "-b", "sum(i for i in range(20000))", "--memory").report
+    memory = report["memory"]
+    assert (memory["resource"], memory["verdict"]) == ("peak_memory", "improved")
+    assert memory["median"]["base"] > 100_000 > memory["median"]["head"]
+
+
+def test_an_edit_within_the_same_second_is_seen(micro, package):
+    core = package.folder / "src/pkg/core.py"
+    edited = os.stat(core)
+    # Bytecode of this text is left for the next process.
+    assert micro("src/pkg/core.py::work", "--call", "work(200)").report["decision"] == "go"
+    python = [INTERPRETERS[next(iter(INTERPRETERS))], "-c", "import pkg.core"]
+    subprocess.run(python, cwd=package.folder / "src", check=True)
+    core.write_text(core.read_text().replace("n * 1", "n * 9"))
+    os.utime(core, ns=(edited.st_atime_ns, edited.st_mtime_ns))
+    report = micro("src/pkg/core.py::work", "--call", "work(200)").report
+    assert (report["decision"], report["verdict"]) == ("stop", "regressed")
+
+
+def test_variants_that_return_different_values_are_reported(micro):
+    statements = ["-a", "sorted(x)", "-b", "sorted(x)[:3]", "--setup", "x = [3, 1, 2, 5, 4]"]
+    outcome = micro(*statements)
+    assert outcome.report["output"] == "different"
+    assert outcome.report["output_difference"]["base"] == "a list of 5"
+    assert "output_differs" in outcome.warnings()
+    assert (
+        "DIFFERENT RESULTS: -a returns a list of 5 and -b returns a list of 3" in micro(*statements, as_text=True).out
+    )
+
+
+def test_statements_may_change_what_the_setup_made(micro):
+    report = micro("-a", "x += 1\nfor i in range(500): pass", "-b", "x += 1", "--setup", "x = 0").report
+    assert report["decision"] == "go"
+
+
+def test_a_call_that_raises_is_shown_with_its_side(micro, package):
+    package.write({"src/pkg/core.py": CODE.format(times=1).replace("return n\n", "return helper()\n")})
+    outcome = micro("src/pkg/core.py::work", "--call", "work(2)", "--gate")
+    assert outcome.code == 3
+    assert (outcome.report["decision"], outcome.report["estimate"]) == ("no_answer", None)
+    assert "nothing_measured" in outcome.warnings()
+    assert "working tree (head) fails: ValueError: not here" in outcome.err
+    assert 'raise ValueError("not here")' in outcome.err
+    assert "deadheat_worker" not in outcome.err
+    outcome = micro("src/pkg/core.py::work", "--call", "work(2)", "--setup", "import nothing_like_it", as_text=True)
+    assert outcome.code == 3
+    assert "both variants fail: ModuleNotFoundError: No module named 'nothing_like_it'" in outcome.err
+    assert outcome.out.splitlines()[-1].startswith("no answer: both variants fail")
+
+
+def test_a_variant_that_hangs_has_no_answer_in_time(micro):
+    statements = ["-a", "1", "-b", "while True: pass", "--timeout", "2"]
+    outcome = micro(*statements, "--gate")
+    assert outcome.code == 3
+    assert outcome.report["decision"] == "no_answer"
+    assert "-b was still in its call" in outcome.report["decision_reason"]
+    assert outcome.report["seconds"] < 5
+
+
+def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
+    wait = "time.sleep(1.2)"
+    outcome = micro("-a", wait, "-b", wait, "--setup", "import time", "--timeout", "3", as_text=True)
+    assert outcome.code == 3
+    assert outcome.out.splitlines()[-1].startswith("no answer: 1 of at least 5 process pairs could be measured in 3 s")
+    assert "an answer would take about" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["src/pkg/core.py::wrk", "--call", "work(1)"], ("has no function `wrk`", "did you mean `work`")),
+        (["src/pkg/cor.py::work", "--call", "work(1)"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
+        (["src/pkg/new.py::f", "--call", "f()"], ("HEAD has no file `src/pkg/new.py`", "--base REF")),
+        (["src/pkg/core.py::work"], ("--call is missing", "")),
+        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is no commit", "`main`")),
+        (["half.py"], ("has a function bench_a and no bench_b", "`bench_c`")),
+        (["none.py"], ("there is no file none.py", "")),
+        (["-a", "1"], ("-b <STMT>", "")),
+        (["-a", "1", "-b", "2", "--call", "3"], ("--call belongs to a function", "")),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is_near(deadheat_command, package, arguments, words):
+    package.write({"src/pkg/new.py": "def f(): pass\n", "half.py": "def bench_a(): pass\ndef bench_c(): pass\n"})
+    outcome = deadheat_command("micro", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    for word in words:
+        assert word in outcome.err
+
+
+def test_a_function_needs_a_repository(deadheat_command, tmp_path):
+    write_script(tmp_path / "plain", "def f(): pass\n", "a.py")
+    outcome = deadheat_command("micro", "a.py::f", "--call", "f()", folder=tmp_path / "plain")
+    assert outcome.code == 2
+    assert "not inside a git repository" in outcome.err
+
+
+def test_an_installed_copy_of_the_project_is_refused(micro, package, tmp_path):
+    site = tmp_path / "site"
+    (site / "pkg").mkdir(parents=True)
+    (site / "pkg" / "__init__.py").write_text("")
+    before = f"import sys; sys.path.insert(0, {str(site)!r})"
+    script = write_script(package.folder, f"{before}\nimport pkg\ndef bench_a(): pass\ndef bench_b(): pass\n")
+    outcome = micro(script)
+    assert outcome.code == 3
+    assert f"`pkg` was imported from {site}" in outcome.err
+
+
+def test_no_pytest_is_needed(micro, tmp_path):
+    version = min(INTERPRETERS)
+    bare = environment(f"{version}-bare", version, "pip")
+    script = write_script(tmp_path / "plain", SCRIPT.format(kind="def", n=100))
+    outcome = micro(script, folder=tmp_path / "plain", python=bare)
+    assert (outcome.code, outcome.report["decision"]) == (0, "go"), outcome.err
+
+
+def test_the_help_has_an_example(deadheat_command):
+    outcome = deadheat_command("micro", "--help")
+    assert outcome.code == 0
+    assert "deadheat micro try.py" in outcome.out
+
+
+def test_json_is_one_value_and_nothing_else(micro):
+    outcome = micro("-a", "1", "-b", "1", "-q")
+    assert json.loads(outcome.out)["target"] == "-a 1 -b 1"
+    assert outcome.err == ""
