@@ -9,6 +9,7 @@ pub mod profile;
 pub mod protocol;
 pub mod report;
 pub mod resource;
+pub mod script_output;
 pub mod sequential;
 pub mod source;
 pub mod stats;

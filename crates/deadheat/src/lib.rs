@@ -39,12 +39,14 @@ mod progress;
 mod project;
 mod reach;
 mod revisions;
+mod script;
 #[cfg(test)]
 mod scripted;
 mod selection;
 mod session;
 mod setting;
 mod stage;
+mod stopwatch;
 mod subject;
 mod submodules;
 mod suite;
