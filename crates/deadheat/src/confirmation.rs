@@ -47,7 +47,7 @@ pub(crate) fn apply_gates(report: &Report, exit: Exit, progress: &mut Progress) 
     }
     progress.finish();
     for line in failed {
-        output::print_note(&line);
+        output::print_note(&output::harmless(&line));
     }
     if exit == Exit::Done {
         Exit::GateFailed

@@ -30,7 +30,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::measure::{self, Measured, Rounds, Stopping};
 use crate::options::{Afterwards, Script, Task};
-use crate::output;
+use crate::output::{self, harmless};
 use crate::progress::Progress;
 use crate::setting::Setting;
 use crate::stopwatch::{Ended, Place, Stopwatch, Usage};
@@ -105,7 +105,7 @@ fn compare_in(
     let trying = Instant::now();
     let tried = bench.try_once()?;
     let pair_time = trying.elapsed();
-    let rows = Rows::of(script, &tried, draft)?;
+    let rows = Rows::of(script, &tried, &mut draft.report.missing)?;
     let stopping = setting.stopping(draft, rows.all.len());
     if setting.options.task == Task::Plan {
         let before = started.elapsed();
@@ -196,24 +196,23 @@ fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
 
 /// What the command used beside time.
 fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<MeasuredResource> {
-    let amounts: [(Resource, fn(&Usage) -> u64); 3] = [
-        (Resource::UserTime, |usage| usage.user_ns),
-        (Resource::SystemTime, |usage| usage.system_ns),
-        (Resource::PeakMemory, |usage| usage.peak_bytes),
-    ];
-    let of = |row: &String| {
-        let row = row.clone();
-        amounts.map(|(resource, amount)| MeasuredResource {
-            benchmark: row.clone(),
-            resource,
-            replicates: usages
-                .iter()
-                .map(|pair| pair.as_ref().map(|usage| amount(usage) as f64))
-                .collect(),
-            looks,
-        })
+    let of = |row: &String, resource: Resource, amount: fn(&Usage) -> u64| MeasuredResource {
+        benchmark: row.clone(),
+        resource,
+        replicates: usages
+            .iter()
+            .map(|pair| pair.as_ref().map(|usage| amount(usage) as f64))
+            .collect(),
+        looks,
     };
-    rows.iter().flat_map(of).collect()
+    let all = rows.iter().flat_map(|row| {
+        [
+            of(row, Resource::UserTime, |usage| usage.user_ns),
+            of(row, Resource::SystemTime, |usage| usage.system_ns),
+            of(row, Resource::PeakMemory, |usage| usage.peak_bytes),
+        ]
+    });
+    all.collect()
 }
 
 fn plan(rows: &[String], before: Duration, pair_time: Duration, stopping: Stopping) -> Plan {
@@ -242,7 +241,7 @@ struct Rows {
 
 impl Rows {
     /// Keys that only one side has are missing ones.
-    fn of(script: &Script, tried: &PerSide<Ran>, draft: &mut Draft) -> Result<Self, Failure> {
+    fn of(script: &Script, tried: &PerSide<Ran>, missing: &mut Vec<Missing>) -> Result<Self, Failure> {
         let Some(file) = &script.output else {
             return Ok(Rows {
                 all: vec![script.command.clone()],
@@ -258,7 +257,7 @@ impl Rows {
             };
             for (key, _) in &tried.get(side).times {
                 if !has(side.other(), key) {
-                    draft.report.missing.push(Missing {
+                    missing.push(Missing {
                         benchmark: key.clone(),
                         side: Some(side),
                         reason,
@@ -504,7 +503,8 @@ impl<'a> Bench<'a> {
             self.cores
                 .look_again(self.setting.options.pinning, self.conditions.own_ticks());
             self.conditions.follow(&self.cores);
-            for row in [None, Some(first.as_str())] {
+            let shown = harmless(first).replace('\n', " ");
+            for row in [None, Some(shown.as_str())] {
                 listen(Standing {
                     replicate,
                     open: open.len(),
@@ -597,7 +597,7 @@ impl<'a> Bench<'a> {
                 ));
             }
             Ended::Lost(status) => {
-                let what = format!("took the process with it that watched it on {side} ({status})");
+                let what = format!("ended on {side} with the process that watches it ({status})");
                 return Err(NotRun::Failed(self.failed(side, &what)));
             }
             Ended::Interrupted => return Err(NotRun::Stopped(StoppedBy::User)),
@@ -750,12 +750,103 @@ fn in_worktree(
     variables
 }
 
-/// Text from elsewhere without what would steer a terminal; its lines stay lines.
-fn harmless(text: &str) -> String {
-    let shown = |character: char| match character {
-        '\n' | '\t' => character.to_string(),
-        character if character.is_control() => character.escape_default().to_string(),
-        character => character.to_string(),
-    };
-    text.chars().map(shown).collect()
+#[cfg(test)]
+mod tests {
+    use deadheat_core::stats::Threshold;
+
+    use super::*;
+
+    fn ran(times: &[(&str, u64)]) -> Ran {
+        Ran {
+            usage: Usage {
+                elapsed_ns: 100,
+                user_ns: 150,
+                system_ns: 30,
+                peak_bytes: 1 << 20,
+            },
+            times: times.iter().map(|&(key, time)| (key.to_owned(), time)).collect(),
+        }
+    }
+
+    fn rows(base: &[&str], head: &[&str]) -> (Result<Rows, Failure>, Vec<Missing>) {
+        let times = |keys: &[&str]| ran(&keys.iter().map(|&key| (key, 1)).collect::<Vec<_>>());
+        let script = Script {
+            command: "make bench".to_owned(),
+            output: Some("out.json".to_owned()),
+        };
+        let mut missing = Vec::new();
+        let rows = Rows::of(&script, &PerSide::new(times(base), times(head)), &mut missing);
+        (rows, missing)
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_head_and_the_total_last() {
+        let (rows, missing) = rows(&["a", "b", "c", TOTAL], &[TOTAL, "c", "new", "a"]);
+        let rows = rows.unwrap();
+        assert_eq!(rows.all, ["c", "a", TOTAL]);
+        assert_eq!(rows.listed(), ["c", "a"]);
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|row| (row.benchmark.as_str(), row.reason, row.side))
+            .collect();
+        assert_eq!(
+            missing,
+            [
+                ("new", MissingReason::OnlyHead, Some(Side::Head)),
+                ("b", MissingReason::OnlyBase, Some(Side::Base))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_total_that_one_side_lacks_is_none() {
+        let (rows, missing) = rows(&["a", TOTAL], &["a"]);
+        assert_eq!(rows.unwrap().total, None);
+        assert_eq!(missing[0].benchmark, TOTAL);
+    }
+
+    #[test]
+    fn a_total_alone_is_a_row() {
+        let (rows, _) = rows(&[TOTAL], &[TOTAL]);
+        assert_eq!(rows.unwrap().listed(), [TOTAL]);
+    }
+
+    #[test]
+    fn sides_without_a_common_key_cannot_be_compared() {
+        let (rows, _) = rows(&["a"], &["\u{7}b"]);
+        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `\\u{7}b`"));
+    }
+
+    #[test]
+    fn a_command_is_on_several_cores_when_its_processor_time_is_more_than_the_time() {
+        assert!((ran(&[]).usage.cores() - 1.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_plan_has_two_pairs_at_least_and_ends_with_the_budget() {
+        let plan = |pair: f64, sampling, budget: f64| {
+            let stopping = Stopping {
+                sampling,
+                threshold: Threshold::from_percent(2.0),
+                budget_ends: Instant::now() + Duration::from_secs_f64(budget),
+            };
+            let before = Duration::from_secs(1);
+            plan(&["a".to_owned()], before, Duration::from_secs_f64(pair), stopping).estimated_seconds
+        };
+        assert!((plan(1.0, Sampling::UntilSettled, 60.0) - 11.0).abs() < 0.1);
+        assert!((plan(10.0, Sampling::UntilSettled, 60.0) - 61.0).abs() < 0.1);
+        assert!((plan(100.0, Sampling::UntilSettled, 60.0) - 201.0).abs() < 0.1);
+        assert!((plan(1.0, Sampling::Exactly(7), 0.0) - 8.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_users_checkout_gives_way_to_the_worktree() {
+        let value = OsString::from("/home/me/project/src:/opt/lib:src:/home/me/projects");
+        let variables = BTreeMap::from([(OsString::from("PYTHONPATH"), value)]);
+        let moved = in_worktree(variables, Path::new("/home/me/project"), Path::new("/cache/base"));
+        assert_eq!(
+            moved[&OsString::from("PYTHONPATH")],
+            "/cache/base/src:/opt/lib:src:/home/me/projects"
+        );
+    }
 }
