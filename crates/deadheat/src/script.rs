@@ -17,7 +17,7 @@ use deadheat_core::report::{
 use deadheat_core::resource::{self, MeasuredResource, Resource};
 use deadheat_core::script_output::{self, TOTAL};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
+use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::benchmarks::Origin;
 use crate::command;
@@ -42,6 +42,9 @@ const SEVERAL_CORES: f64 = 1.1;
 /// A run that takes so many times as long as any before it, when the time is over, hangs.
 const HANGS: u32 = 3;
 const SHORTEST_HANG: Duration = Duration::from_secs(1);
+
+/// The longest tick of a usual kernel.
+const TICK_NS: f64 = 10e6;
 
 /// From the revisions to the report.
 pub(crate) fn fill(
@@ -212,7 +215,19 @@ fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<Meas
             of(row, Resource::PeakMemory, |usage| usage.peak_bytes),
         ]
     });
-    all.collect()
+    all.filter(is_told_apart).collect()
+}
+
+/// The kernel divides processor time into user and system by what it meets at its ticks: where both sides have less than
+/// one, the division is chance.
+fn is_told_apart(row: &MeasuredResource) -> bool {
+    let median = |side: Side| stats::median(row.replicates.iter().map(|pair| *pair.get(side)));
+    match row.resource {
+        Resource::UserTime | Resource::SystemTime => Side::BOTH
+            .into_iter()
+            .any(|side| median(side).is_some_and(|median| median >= TICK_NS)),
+        Resource::PeakMemory | Resource::Allocations => true,
+    }
 }
 
 fn plan(rows: &[String], before: Duration, pair_time: Duration, stopping: Stopping) -> Plan {
@@ -820,6 +835,20 @@ mod tests {
     #[test]
     fn a_command_is_on_several_cores_when_its_processor_time_is_more_than_the_time() {
         assert!((ran(&[]).usage.cores() - 1.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_tick_is_not_divided() {
+        let usage = |user_ns, system_ns| Usage {
+            user_ns,
+            system_ns,
+            ..ran(&[]).usage
+        };
+        let pair = PerSide::new(usage(30_000_000, 4_000_000), usage(5_000_000, 0));
+        let rows = resources(&["a".to_owned()], &[pair; 3], 1);
+        let kinds: Vec<Resource> = rows.iter().map(|row| row.resource).collect();
+        assert_eq!(kinds, [Resource::UserTime, Resource::PeakMemory]);
+        assert_eq!(rows[0].replicates, [PerSide::new(30e6, 5e6); 3]);
     }
 
     #[test]
