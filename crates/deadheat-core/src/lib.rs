@@ -11,6 +11,7 @@ pub mod protocol;
 pub mod records;
 pub mod report;
 pub mod resource;
+pub mod script_output;
 pub mod sequential;
 pub mod source;
 pub mod stats;

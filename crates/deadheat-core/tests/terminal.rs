@@ -10,6 +10,7 @@ use deadheat_core::report::{
     BenchmarksFrom, Environments, Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection,
     SelectionRule, Settings, Style, Summary, count, judge, render,
 };
+use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
 
@@ -171,6 +172,8 @@ fn report() -> Report {
             environment: Environments::Shared,
             requirements: Vec::new(),
             build: None,
+            script: None,
+            script_output: None,
         },
         seed: 1,
         machine: Machine {
@@ -206,11 +209,33 @@ fn report() -> Report {
             profile: None,
         },
         noise: None,
-        resources: Vec::new(),
+        resources: resources(),
         comparisons,
         missing,
         warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],
     }
+}
+
+/// Every resource, of two benchmarks.
+fn resources() -> Vec<ResourceComparison> {
+    let row = |name: &str, resource, base: f64, ratio: f64, spread: f64| MeasuredResource {
+        benchmark: format!("bench/test_parse.py::{name}"),
+        resource,
+        replicates: (0..12)
+            .map(|index| {
+                let offset = (f64::from(index) - 5.5) / 5.5 * spread;
+                PerSide::new(base, base * ratio * (1.0 + offset))
+            })
+            .collect(),
+        looks: 4,
+    };
+    let rows = vec![
+        row("test_faster", Resource::PeakMemory, 12.5 * 1_048_576.0, 0.5, 0.0),
+        row("test_faster", Resource::Allocations, 1_234_567.0, 1.0, 0.0),
+        row("test_slower", Resource::UserTime, 1_400_000.0, 1.3, 0.01),
+        row("test_slower", Resource::SystemTime, 90_000.0, 1.0, 0.6),
+    ];
+    resource::judge(rows, Sampling::UntilSettled, Threshold::from_percent(2.0))
 }
 
 /// A breakdown with every kind of row.

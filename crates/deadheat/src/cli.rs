@@ -29,6 +29,7 @@ Examples:
   deadheat compare v1.0...feature        a branch against its merge base
   deadheat compare --working-tree        what is not committed yet against HEAD
   deadheat compare main HEAD -k parse -o result.json
+  deadheat compare main HEAD --script 'make && ./bench.sh'
 
 ",
     exit_codes!()
@@ -183,6 +184,19 @@ pub(crate) struct CompareArgs {
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
+    /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
+    #[arg(
+        long,
+        value_name = "CMD",
+        conflicts_with_all = [
+            "keyword", "tests", "benchmarks_root", "benchmarks_from", "functions", "profile", "continued",
+            "environments", "requirements", "python"
+        ]
+    )]
+    pub(crate) script: Option<String>,
+    /// With --script: a JSON file that the command writes, its keys with their seconds (`__total__` is the total)
+    #[arg(long, value_name = "FILE.json", requires = "script")]
+    pub(crate) script_output: Option<String>,
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
     #[arg(long)]
     pub(crate) profile: bool,

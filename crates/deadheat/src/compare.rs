@@ -34,6 +34,7 @@ use crate::profile;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::revisions;
+use crate::script;
 use crate::selection;
 use crate::session::{Briefing, ToCollect};
 use crate::setting::Setting;
@@ -45,7 +46,7 @@ use crate::worker::WorkerCommand;
 use crate::workspace::Workspace;
 
 /// What most verdicts take, for the estimate of `--dry-run`.
-const USUAL_REPLICATES: u32 = 10;
+pub(crate) const USUAL_REPLICATES: u32 = 10;
 
 pub(crate) fn run(
     options: &CompareOptions,
@@ -107,6 +108,9 @@ pub(crate) fn run(
 
 impl Setting<'_> {
     fn fill(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Exit> {
+        if let Some(script) = &self.options.script {
+            return script::fill(self, script, draft, progress);
+        }
         let subject = Subject::read(self, draft, progress)?;
         let project = &subject.project;
         let pytest = match draft.report.settings.environment {
@@ -161,7 +165,7 @@ impl Setting<'_> {
         // What a file holds can change memory without any function having changed.
         let may_weigh = self.options.memory && !checkout.changed.is_empty();
         if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
-            say_nothing_changed(draft);
+            say_nothing_changed(draft, "no code that a benchmark could run differs");
             return Ok(Exit::Done);
         }
         progress.note(&found(&draft.report.target_functions, &differences));
@@ -231,26 +235,30 @@ impl Setting<'_> {
         }
         if exit == Exit::Done {
             let schedule = self.schedule(None, draft, &stage);
-            exit = confirmation::confirm(draft, &mut stage, schedule, progress)?;
+            exit = confirmation::confirm(draft, progress, &mut |again, progress| {
+                let schedule = Schedule {
+                    replicates: Some(again.replicates),
+                    seed: again.seed,
+                    earlier: again.replicates,
+                    ..schedule.clone()
+                };
+                measure::measure(
+                    &schedule,
+                    again.stopping,
+                    BTreeMap::new(),
+                    &stage.briefing,
+                    &again.benchmarks,
+                    &mut stage.launcher,
+                    &mut |event| progress.passing("measuring again", event),
+                )
+            })?;
         }
         draft.leave_checkouts_out(checkout.worktrees());
         if exit == Exit::Done {
             let worktrees = checkout.worktrees();
             exit = self.explain_by_function(draft, &mut stage, worktrees, replicate_time, progress)?;
         }
-        let failed = confirmation::failed_gates(&draft.report);
-        if failed.is_empty() {
-            return Ok(exit);
-        }
-        progress.finish();
-        for line in failed {
-            output::print_note(&line);
-        }
-        Ok(if exit == Exit::Done {
-            Exit::GateFailed
-        } else {
-            exit
-        })
+        Ok(confirmation::apply_gates(&draft.report, exit, progress))
     }
 
     /// What differs in the code, and which functions that makes the targets.
@@ -502,8 +510,7 @@ impl Setting<'_> {
     }
 }
 
-fn say_nothing_changed(draft: &mut Draft) {
-    let words = "no code that a benchmark could run differs";
+pub(crate) fn say_nothing_changed(draft: &mut Draft, words: &str) {
     draft.report.selection = Selection {
         rule: SelectionRule::NothingChanged,
         reason: words.to_owned(),

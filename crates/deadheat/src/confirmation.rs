@@ -1,6 +1,5 @@
 //! A regression that would fail a gate is measured again: fresh replicates that took no part in the verdict.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deadheat_core::model::{Comparison, Warning, WarningCode};
@@ -9,16 +8,25 @@ use deadheat_core::sequential::Sampling;
 
 use crate::draft::Draft;
 use crate::failure::Exit;
-use crate::measure::{self, Aim, Stopping};
+use crate::measure::{Aim, Measured, Stopping};
+use crate::output;
 use crate::progress::Progress;
-use crate::stage::Stage;
-use crate::walk::Schedule;
+
+/// What is to be measured again.
+pub(crate) struct Again {
+    pub(crate) benchmarks: Vec<String>,
+    pub(crate) stopping: Stopping,
+    /// As many as decided the first time.
+    pub(crate) replicates: usize,
+    /// Other processes with other hash seeds than before.
+    pub(crate) seed: u64,
+}
 
 /// Makes another seed of a seed.
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
 /// What each gate says that does not hold, a line each.
-pub(crate) fn failed_gates(report: &Report) -> Vec<String> {
+fn failed_gates(report: &Report) -> Vec<String> {
     let lines = report.settings.fail_on.iter().filter_map(|gate| {
         let (name, what) = match gate {
             Gate::Regression { .. } => ("regression", "slower"),
@@ -29,6 +37,23 @@ pub(crate) fn failed_gates(report: &Report) -> Vec<String> {
         (!benchmarks.is_empty()).then(|| format!("--fail-on {name}: {what}: {}", benchmarks.join(", ")))
     });
     lines.collect()
+}
+
+/// Says which gates failed, and makes that the end of a run that went well.
+pub(crate) fn apply_gates(report: &Report, exit: Exit, progress: &mut Progress) -> Exit {
+    let failed = failed_gates(report);
+    if failed.is_empty() {
+        return exit;
+    }
+    progress.finish();
+    for line in failed {
+        output::print_note(&output::harmless(&line));
+    }
+    if exit == Exit::Done {
+        Exit::GateFailed
+    } else {
+        exit
+    }
 }
 
 /// Whether this row would end the run with 1 and has not been measured again: what an earlier run has confirmed, with
@@ -42,9 +67,8 @@ fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
 /// by a measurement that does not show it: one that could not be made leaves it as it is.
 pub(crate) fn confirm(
     draft: &mut Draft,
-    stage: &mut Stage,
-    schedule: Schedule,
     progress: &mut Progress,
+    measure: &mut dyn FnMut(&Again, &mut Progress) -> anyhow::Result<Measured>,
 ) -> anyhow::Result<Exit> {
     let report = &mut draft.report;
     let mut rows: Vec<&mut Comparison> = report
@@ -57,28 +81,18 @@ pub(crate) fn confirm(
     };
     let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
     progress.step("measuring again what became slower");
-    let stopping = Stopping {
-        sampling: Sampling::Exactly(count),
-        aim: Aim::Verdict,
-        threshold: report.settings.threshold(),
-        budget_ends: Instant::now(),
-    };
-    let schedule = Schedule {
-        replicates: Some(count),
-        // Other processes with other hash seeds than before.
+    let again = Again {
+        benchmarks,
+        stopping: Stopping {
+            sampling: Sampling::Exactly(count),
+            aim: Aim::Verdict,
+            threshold: report.settings.threshold(),
+            budget_ends: Instant::now(),
+        },
+        replicates: count,
         seed: report.seed ^ ANOTHER_SEED,
-        earlier: count,
-        ..schedule
     };
-    let mut again = measure::measure(
-        &schedule,
-        stopping,
-        BTreeMap::new(),
-        &stage.briefing,
-        &benchmarks,
-        &mut stage.launcher,
-        &mut |event| progress.passing("measuring again", event),
-    )?;
+    let mut again = measure(&again, progress)?;
     for row in &mut rows {
         let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
         let mut setbacks = again.setbacks.iter();

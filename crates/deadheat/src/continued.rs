@@ -38,6 +38,12 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
             again,
         ));
     }
+    if report.settings.script.is_some() {
+        return Some((
+            "compares a command, and only benchmarks can be gone on with".to_owned(),
+            "measure it again with --script, and a larger --budget",
+        ));
+    }
     if report.comparisons.is_empty() {
         return Some(("holds no measurement".to_owned(), again));
     }

@@ -70,6 +70,7 @@ pub(crate) fn run(
         benchmarks_from: BenchmarksFrom::Head,
         tests: Vec::new(),
         keyword: None,
+        script: None,
         all: true,
         threshold_percent: None,
         sampling: Sampling::Exactly(20),

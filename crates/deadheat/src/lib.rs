@@ -44,6 +44,7 @@ mod project;
 mod reach;
 mod record;
 mod revisions;
+mod script;
 #[cfg(test)]
 mod scripted;
 mod selection;
@@ -53,6 +54,7 @@ mod stage;
 mod start;
 mod state;
 mod status;
+mod stopwatch;
 mod subject;
 mod submodules;
 mod suite;

@@ -181,11 +181,8 @@ pub(crate) fn measure(
     let mut benchmarks = timing.benchmarks;
     // What an earlier run measured is not lost with this one.
     benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !walked.lost.contains(benchmark));
+    look_at_the_rest(&mut benchmarks, stopping.sampling);
     for rounds in benchmarks.values_mut() {
-        let count = rounds.replicates.len();
-        if count > rounds.looked_at {
-            rounds.look(stopping.sampling);
-        }
         if rounds.visits > 0 {
             rounds.replicate_seconds = (startup + rounds.inside / rounds.visits).as_secs_f64();
         }
@@ -201,6 +198,44 @@ pub(crate) fn measure(
         last_words: walked.last_words,
         one_at_a_time: walked.one_at_a_time,
     })
+}
+
+/// Looks at the benchmarks that have enough replicates for their next look.
+pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+    for rounds in benchmarks.values_mut() {
+        if rounds.replicates.len() >= sampling.replicates_at(rounds.looks + 1) {
+            rounds.look(sampling);
+        }
+    }
+}
+
+/// Looks at those that have got replicates since: the end of a run is a look, too.
+pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+    for rounds in benchmarks.values_mut() {
+        if rounds.replicates.len() > rounds.looked_at {
+            rounds.look(sampling);
+        }
+    }
+}
+
+/// The benchmarks that have their verdicts, all corrected for one another.
+pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: Stopping) -> BTreeSet<String> {
+    let estimates: Vec<(&String, LogEstimate)> = benchmarks
+        .iter()
+        .filter_map(|(benchmark, rounds)| Some((benchmark, rounds.estimate?)))
+        .collect();
+    let mut p_values: Vec<f64> = estimates.iter().map(|(_, estimate)| estimate.p_value).collect();
+    // Those that nobody has looked at yet count, too.
+    p_values.resize(benchmarks.len(), 1.0);
+    let survives = stats::survives_correction(&p_values);
+    let decided = estimates
+        .iter()
+        .zip(survives)
+        .filter(|((_, estimate), survives)| match stopping.aim {
+            Aim::Verdict => is_settled(estimate, stopping.threshold, *survives),
+            Aim::Decision(worth) => worth.decide(estimate).is_some(),
+        });
+    decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
 }
 
 struct Timing {
@@ -229,37 +264,6 @@ impl Timing {
         let next = self.last.map_or(Duration::ZERO, |last| now - last);
         self.replicates as usize >= FEWEST_REPLICATES && now + next > self.stopping.budget_ends
     }
-
-    fn look_where_it_is_due(&mut self) {
-        let sampling = self.stopping.sampling;
-        for rounds in self.benchmarks.values_mut() {
-            if rounds.replicates.len() >= sampling.replicates_at(rounds.looks + 1) {
-                rounds.look(sampling);
-            }
-        }
-    }
-
-    /// The benchmarks that have their verdicts, all corrected for one another.
-    fn settled(&self) -> BTreeSet<String> {
-        let estimates: Vec<(&String, LogEstimate)> = self
-            .benchmarks
-            .iter()
-            .filter_map(|(benchmark, rounds)| Some((benchmark, rounds.estimate?)))
-            .collect();
-        let mut p_values: Vec<f64> = estimates.iter().map(|(_, estimate)| estimate.p_value).collect();
-        // Those that nobody has looked at yet count, too.
-        p_values.resize(self.benchmarks.len(), 1.0);
-        let survives = stats::survives_correction(&p_values);
-        let threshold = self.stopping.threshold;
-        let decided = estimates
-            .iter()
-            .zip(survives)
-            .filter(|((_, estimate), survives)| match self.stopping.aim {
-                Aim::Verdict => is_settled(estimate, threshold, *survives),
-                Aim::Decision(worth) => worth.decide(estimate).is_some(),
-            });
-        decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
-    }
 }
 
 impl Visit for Timing {
@@ -268,11 +272,11 @@ impl Visit for Timing {
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.stopping.sampling == Sampling::UntilSettled {
-            self.look_where_it_is_due();
+            look_where_it_is_due(&mut self.benchmarks, self.stopping.sampling);
             if self.is_budget_spent() {
                 return Vec::new();
             }
-            let settled = self.settled();
+            let settled = settled(&self.benchmarks, self.stopping);
             benchmarks.retain(|benchmark| !settled.contains(*benchmark));
         }
         self.replicates += 1;

@@ -89,6 +89,34 @@ fn destination(text: &str) -> Result<Destination, Failure> {
     }
 }
 
+/// A command that is measured instead of benchmarks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// For `sh -c`.
+    pub(crate) command: String,
+    /// The file in which it says what it timed, relative to the folder that it runs in.
+    pub(crate) output: Option<String>,
+}
+
+impl Script {
+    fn new(command: String, output: Option<String>) -> Result<Self, Failure> {
+        if command.trim().is_empty() {
+            return Err(Failure::usage("--script: no command is named")
+                .hint("deadheat compare --script 'make bench'"));
+        }
+        let output = output.map(|file| {
+            project::normalize(&file).filter(|path| !path.is_empty()).ok_or_else(|| {
+                Failure::usage(format!("--script-output {file}: it does not lie in the folder that the command runs in"))
+                    .hint("each side writes a file of its own: name it relative to that folder, as the command does")
+            })
+        });
+        Ok(Script {
+            command,
+            output: output.transpose()?,
+        })
+    }
+}
+
 /// One `compare`, before the configuration is read.
 #[derive(Clone, Debug)]
 pub(crate) struct CompareOptions {
@@ -101,6 +129,8 @@ pub(crate) struct CompareOptions {
     /// Ordinary tests that are timed instead of benchmarks.
     pub(crate) tests: Vec<String>,
     pub(crate) keyword: Option<String>,
+    /// What is measured instead of benchmarks.
+    pub(crate) script: Option<Script>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
@@ -150,12 +180,23 @@ impl CompareOptions {
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
         let continued = args.continued.as_deref().map(continued::load).transpose()?;
+        let script = args
+            .script
+            .map(|command| Script::new(command, args.script_output))
+            .transpose()?;
+        if script.is_some() && args.fail_on.contains(&Gate::OutputChange) {
+            return Err(
+                Failure::usage("--fail-on output-change: what a command prints is not compared")
+                    .hint("a command that checks its own results can fail: that ends the run with code 3"),
+            );
+        }
         let mut options = CompareOptions {
             refs: RefsAsked {
                 names: args.refs,
                 working_tree: args.working_tree,
             },
             functions: args.functions,
+            script,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -229,6 +270,7 @@ impl CompareOptions {
             tests: args.tests,
             benchmarks_from: BenchmarksFrom::Head,
             keyword: args.keyword,
+            script: None,
             all: false,
             threshold_percent: args.threshold,
             sampling,

@@ -86,3 +86,13 @@ pub(crate) fn whole_message(error: &anyhow::Error) -> String {
 pub(crate) fn print_note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
+
+/// Text from elsewhere without what would steer a terminal; its lines stay lines.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' | '\t' => character.to_string(),
+        character if character.is_control() => character.escape_default().to_string(),
+        character => character.to_string(),
+    };
+    text.chars().map(shown).collect()
+}

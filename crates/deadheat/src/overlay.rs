@@ -17,12 +17,9 @@ const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
 /// What a generated version file is called, where the project does not say.
 const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
 
-/// Brings the uncommitted state into head's worktree and returns the paths that it changed.
-pub(crate) fn lay_working_tree_over(
-    git: &Git,
-    project: &Project,
-    head: &Path,
-) -> anyhow::Result<Vec<String>> {
+/// Brings the uncommitted state into head's worktree, untracked files below some folders with it, and returns the paths
+/// that it changed.
+pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) -> anyhow::Result<Vec<String>> {
     let top = git.top();
     let mut paths = git.uncommitted_paths()?;
     if let Some(path) = paths.iter().find(|path| top.join(path).join(".git").exists()) {
@@ -32,7 +29,7 @@ pub(crate) fn lay_working_tree_over(
         .hint("commit it there and here, and compare the commits")
         .into());
     }
-    let mut untracked = git.untracked_paths(Untracked::NotIgnored, &project.roots())?;
+    let mut untracked = git.untracked_paths(Untracked::NotIgnored, below)?;
     // Another repository inside this one, which git names as a folder.
     untracked.retain(|path| !path.ends_with('/'));
     let sizes = files::sizes(top, &untracked);

@@ -218,6 +218,21 @@ impl Project {
         })
     }
 
+    /// A project of which nothing is known but where it lies: no code to be looked at, nothing that is a benchmark.
+    pub(crate) fn of_any_language(config: &Config, repository: &Path) -> Self {
+        let folder = relative_folder(&config.folder, repository);
+        Project {
+            import_folders: vec![folder.clone()],
+            folder,
+            module_roots: Vec::new(),
+            tests_root: None,
+            benchmarks_root: None,
+            code_names: Vec::new(),
+            test_packages: Vec::new(),
+            loose_names: Vec::new(),
+        }
+    }
+
     /// Everything that belongs to the project.
     pub(crate) fn roots(&self) -> Vec<String> {
         let mut roots = self.module_roots.clone();

@@ -47,8 +47,12 @@ impl Subject {
             Tree::read(setting.git, &revisions.get(side).commit, setting.options.fetch)
         })?;
         let (files, changed) = files_of(setting.git, revisions, &trees)?;
+        let (config, top) = (setting.config, setting.git.top());
         let benchmarks_root = setting.options.benchmarks_root.as_deref();
-        let project = Project::lay_out(setting.config, setting.git.top(), &files, benchmarks_root)?;
+        let project = match &setting.options.script {
+            Some(_) => Project::of_any_language(config, top),
+            None => Project::lay_out(config, top, &files, benchmarks_root)?,
+        };
         Ok(Subject {
             trees,
             files,
@@ -122,8 +126,12 @@ impl Checkout {
             laid_over: BTreeSet::new(),
         };
         if draft.report.revisions.head.dirty {
-            let uncommitted =
-                overlay::lay_working_tree_over(git, &subject.project, checkout.worktrees().head)?;
+            let below = match &setting.options.script {
+                // A command may use any file.
+                Some(_) => vec![String::new()],
+                None => subject.project.roots(),
+            };
+            let uncommitted = overlay::lay_working_tree_over(git, &below, checkout.worktrees().head)?;
             checkout.changed.extend(uncommitted);
             checkout.laid_over.extend(checkout.changed.iter().cloned());
         }

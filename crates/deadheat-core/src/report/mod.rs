@@ -90,6 +90,12 @@ pub struct Settings {
     /// The command that built each side.
     #[serde(default)]
     pub build: Option<String>,
+    /// The command that was measured instead of benchmarks.
+    #[serde(default)]
+    pub script: Option<String>,
+    /// The file in which it says what it timed, relative to the folder that it runs in.
+    #[serde(default)]
+    pub script_output: Option<String>,
 }
 
 /// What the sides' dependencies are.
@@ -381,6 +387,17 @@ pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Optio
         replicates,
     });
     Some(confirmed)
+}
+
+/// The total that a command gives itself, in the place of a sum of its rows.
+pub fn judge_total(total: &MeasuredBenchmark, sampling: Sampling, threshold: Threshold) -> Option<Judged> {
+    let ratios = stats::log_ratios(&total.replicates);
+    let judged = judge_alone(sampling.estimate(&ratios, total.looks)?, threshold)?;
+    Some(Judged {
+        base_ns: Some(side_time(&total.replicates, |pair| pair.base.per_iteration_ns()).median_ns),
+        head_ns: Some(side_time(&total.replicates, |pair| pair.head.per_iteration_ns()).median_ns),
+        ..judged
+    })
 }
 
 fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::units::signed_percent;
+use super::units::{bytes, count_of, signed_percent};
 use super::{Environments, Judged, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
 use crate::output::OutputCheck;
+use crate::resource::Resource;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,7 @@ pub fn render(report: &Report, style: Style) -> String {
         return page.text;
     }
     page.comparisons(report);
+    page.resources(report);
     page.breakdowns(report);
     page.surveys(report);
     page.missing(&report.missing);
@@ -77,10 +79,10 @@ impl Page {
             Some(core) => {
                 let later = report.machine.later_cores.iter();
                 let later: String = later.map(|core| format!(", later {core}")).collect();
-                format!(", both sides on core {core}{later}")
+                Some(format!("both sides on core {core}{later}"))
             }
-            None if report.comparisons.is_empty() => String::new(),
-            None => ", not pinned".to_owned(),
+            None if report.comparisons.is_empty() => None,
+            None => Some("not pinned".to_owned()),
         };
         for (side, revision) in [("base", &report.revisions.base), ("head", &report.revisions.head)] {
             let short = &revision.commit[..revision.commit.len().min(10)];
@@ -96,15 +98,22 @@ impl Page {
             };
             self.line(&format!("{side}  {short}{name}{dirty}"));
         }
-        if let Some(python) = &report.python {
+        let python = report.python.as_ref().map(|python| {
             let python = &python.head;
-            self.line(&format!(
-                "      {} {}, pytest {}{}{core}",
-                python.implementation,
-                python.version,
-                python.pytest,
-                replicates_of(report)
-            ));
+            format!(
+                "{} {}, pytest {}",
+                python.implementation, python.version, python.pytest
+            )
+        });
+        let facts: Vec<String> = [python, replicates_of(report), core]
+            .into_iter()
+            .flatten()
+            .collect();
+        if !facts.is_empty() {
+            self.line(&format!("      {}", facts.join(", ")));
+        }
+        if let Some(script) = &report.settings.script {
+            self.line(&format!("      both sides run: {}", plain(script)));
         }
         if report.settings.environment == Environments::PerRef {
             let is_one = report
@@ -176,7 +185,11 @@ impl Page {
             .iter()
             .map(|row| row.benchmark.as_str())
             .collect();
-        let prefix = common_prefix(&names);
+        let prefix = match &report.settings.script {
+            // A command and the keys that it writes are no node ids.
+            Some(_) => "",
+            None => common_prefix(&names),
+        };
         let level = report.comparisons[0]
             .estimate
             .confidence_interval
@@ -208,24 +221,18 @@ impl Page {
             }
             rows.push((plain(&comparison.benchmark[prefix.len()..]), cells));
         }
-        if report.comparisons.len() > 1 {
-            for (name, judged) in [
-                ("total", &report.summary.total),
-                ("geometric mean", &report.summary.geometric_mean),
-            ] {
-                if let Some(Judged {
-                    estimate,
-                    verdict,
-                    reason,
-                    base_ns,
-                    head_ns,
-                }) = judged
-                {
-                    let times = base_ns.zip(*head_ns);
-                    let reason = reason.map(|reason| reason.to_string());
-                    rows.push((name.to_owned(), self.cells(times, estimate, *verdict, reason)));
-                }
-            }
+        let is_one = report.comparisons.len() == 1;
+        // A command may give a total that is not the sum of its rows.
+        let total = report.summary.total.as_ref();
+        let total = total.filter(|total| !is_one || differs(total, &report.comparisons[0].estimate));
+        let mean = report.summary.geometric_mean.as_ref().filter(|_| !is_one);
+        let summary = [("total", total), ("geometric mean", mean)];
+        for (name, judged) in summary {
+            let Some(judged) = judged else { continue };
+            let times = judged.base_ns.zip(judged.head_ns);
+            let reason = judged.reason.map(|reason| reason.to_string());
+            let cells = self.cells(times, &judged.estimate, judged.verdict, reason);
+            rows.push((name.to_owned(), cells));
         }
         let summary_rows = rows.len() - report.comparisons.len();
         // What the other columns need, with the gaps between them; the names share the rest.
@@ -258,6 +265,83 @@ impl Page {
             table.add_row(row);
         }
         for column in 1..5 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.table(table);
+    }
+
+    /// What the benchmarks use beside time.
+    fn resources(&mut self, report: &Report) {
+        let Some(first) = report.resources.first() else {
+            return;
+        };
+        let level = first.estimate.confidence_interval.confidence_level;
+        self.heading("Resources");
+        let names: Vec<&str> = report
+            .resources
+            .iter()
+            .map(|row| row.benchmark.as_str())
+            .collect();
+        let prefix = match &report.settings.script {
+            Some(_) => "",
+            None => common_prefix(&names),
+        };
+        let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
+        let mut last = None;
+        for row in &report.resources {
+            let amount = |value: f64| match row.resource {
+                Resource::PeakMemory => bytes(value),
+                Resource::Allocations => count_of(value),
+                Resource::UserTime | Resource::SystemTime => duration(value),
+            };
+            let reason = row.reason.map(|reason| reason.to_string());
+            let mut cells = vec![
+                Cell::new(row.resource.to_string()),
+                Cell::new(amount(row.median.base)),
+                Cell::new(amount(row.median.head)),
+            ];
+            let [.., change, _, verdict] = &self.cells(None, &row.estimate, row.verdict, reason)[..] else {
+                continue;
+            };
+            cells.extend([change.clone(), verdict.clone()]);
+            // The rows of one benchmark stand together under its name.
+            let is_another = last.replace(&row.benchmark) != Some(&row.benchmark);
+            let name = if is_another {
+                plain(&row.benchmark[prefix.len()..])
+            } else {
+                String::new()
+            };
+            rows.push((name, cells));
+        }
+        let others: usize = (0..5)
+            .map(|column| {
+                let widest = rows.iter().map(|(_, cells)| width(&cells[column].content()));
+                widest.max().unwrap_or(0).max([8, 4, 4, 19, 7][column]) + 2
+            })
+            .sum();
+        let room = if self.style.verbose {
+            usize::MAX
+        } else {
+            self.style.width.saturating_sub(others).max(SHORTEST_NAME)
+        };
+        let mut table = bare_table();
+        let headings = [
+            "benchmark".to_owned(),
+            "resource".to_owned(),
+            "base".to_owned(),
+            "head".to_owned(),
+            format!("change [{:.0} % interval]", level * 100.0),
+            "verdict".to_owned(),
+        ];
+        table.set_header(headings.iter().map(|heading| self.title_cell(heading)));
+        for (name, cells) in rows {
+            let mut row = vec![Cell::new(shorten(&name, room))];
+            row.extend(cells);
+            table.add_row(row);
+        }
+        for column in 2..5 {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -468,13 +552,12 @@ impl Page {
     }
 }
 
-/// `, 5 to 14 replicates`; nothing where nothing was measured.
-fn replicates_of(report: &Report) -> String {
+/// `5 to 14 replicates`; nothing where nothing was measured.
+fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
-    match (counts().min(), counts().max()) {
-        (Some(fewest), Some(most)) if fewest < most => format!(", {fewest} to {most} replicates"),
-        (Some(count), _) => format!(", {count} replicates"),
-        _ => String::new(),
+    match (counts().min()?, counts().max()?) {
+        (fewest, most) if fewest < most => Some(format!("{fewest} to {most} replicates")),
+        (count, _) => Some(format!("{count} replicates")),
     }
 }
 
@@ -514,6 +597,11 @@ fn what_would_settle(report: &Report) -> String {
     });
     let parts: Vec<String> = settles.into_iter().chain(stays).chain(unconfirmed).collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
+}
+
+/// Whether a total says something else than the only row.
+fn differs(total: &Judged, row: &Estimate) -> bool {
+    (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
 }
 
 /// Columns with two spaces between them, and nothing else.

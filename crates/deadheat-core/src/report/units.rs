@@ -17,6 +17,30 @@ pub(super) fn signed_duration(nanoseconds: f64) -> String {
     format!("{sign}{}", duration(nanoseconds.abs()))
 }
 
+/// Three significant digits with the unit that fits: `850 B`, `12.3 KiB`, `1.20 GiB`.
+pub(super) fn bytes(count: f64) -> String {
+    let (value, unit) = match count {
+        count if count < 1023.5 => return format!("{count:.0} B"),
+        count if count < 1023.5 * 1024.0 => (count / 1024.0, "KiB"),
+        count if count < 1023.5 * 1_048_576.0 => (count / 1_048_576.0, "MiB"),
+        count => (count / 1_073_741_824.0, "GiB"),
+    };
+    format!("{} {unit}", significant(value))
+}
+
+/// A whole number with its thousands marked: `12,345`.
+pub(super) fn count_of(count: f64) -> String {
+    let digits = format!("{count:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn significant(value: f64) -> String {
     match value.abs() {
         value if value < 9.995 => format!("{value:.2}"),
@@ -62,6 +86,19 @@ mod tests {
         assert_eq!(duration(12_345.0), "12.3 µs");
         assert_eq!(duration(59_960_000.0), "60.0 ms");
         assert_eq!(duration(1_200_000_000.0), "1.20 s");
+    }
+
+    #[test]
+    fn amounts_of_memory_and_counts() {
+        assert_eq!(bytes(0.0), "0 B");
+        assert_eq!(bytes(1023.0), "1023 B");
+        assert_eq!(bytes(1024.0), "1.00 KiB");
+        assert_eq!(bytes(1023.4 * 1024.0), "1023 KiB");
+        assert_eq!(bytes(12.5 * 1_048_576.0), "12.5 MiB");
+        assert_eq!(bytes(3.0 * 1_073_741_824.0), "3.00 GiB");
+        assert_eq!(count_of(7.0), "7");
+        assert_eq!(count_of(123.4), "123");
+        assert_eq!(count_of(1_234_567.0), "1,234,567");
     }
 
     #[test]

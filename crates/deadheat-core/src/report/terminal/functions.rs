@@ -4,7 +4,7 @@ use comfy_table::{Cell, CellAlignment};
 
 use super::{MOST_FUNCTIONS, Page, SHORTEST_NAME, bare_table, plain, shorten, width};
 use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote};
-use crate::report::units::{signed_duration, signed_percent};
+use crate::report::units::{count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
 /// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
@@ -308,15 +308,7 @@ fn count(calls: f64) -> String {
     if (calls - calls.round()).abs() > 0.005 {
         return format!("{calls:.2}");
     }
-    let digits = format!("{calls:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    count_of(calls)
 }
 
 #[cfg(test)]

@@ -1,0 +1,167 @@
+//! The file that a command writes with `--script-output`: what it timed itself, a key each.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+/// The key of the whole, which is no part of it.
+pub const TOTAL: &str = "__total__";
+/// Thirty years are no time that was measured.
+const MOST_SECONDS: f64 = 1e9;
+
+/// Keys with their seconds, in the order of the file. The error says what is wrong with it, without its name.
+pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let document: Document = serde_json::from_str(text).map_err(|error| {
+        let not_finite = ["NaN", "Infinity"].into_iter().find(|word| text.contains(word));
+        match not_finite {
+            Some(word) if error.is_syntax() => format!("it is no JSON, which has no {word} ({error})"),
+            _ => format!("it is no JSON ({error})"),
+        }
+    })?;
+    let entries = match document {
+        Document::Object(entries) => entries,
+        Document::Other(kind) => return Err(format!("it holds {kind}, not an object of keys and seconds")),
+    };
+    if entries.is_empty() {
+        return Err("it has no keys".to_owned());
+    }
+    let mut seconds: Vec<(String, f64)> = Vec::new();
+    for (key, value) in entries {
+        if seconds.iter().any(|(known, _)| *known == key) {
+            return Err(format!("`{key}` is there twice"));
+        }
+        let number = match &value {
+            Value::Number(number) => number.as_f64().unwrap_or(f64::INFINITY),
+            Value::Object(_) => {
+                return Err(format!(
+                    "`{key}` holds an object: every key has to hold a number of seconds itself"
+                ));
+            }
+            other => return Err(format!("`{key}` holds {}, not a number of seconds", kind(other))),
+        };
+        if number < 0.0 {
+            return Err(format!("`{key}` is {number}: a time cannot be below zero"));
+        }
+        if number > MOST_SECONDS {
+            return Err(format!("`{key}` is {number}: is that in seconds?"));
+        }
+        seconds.push((key, number));
+    }
+    Ok(seconds)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// JSON whose outermost object keeps its order, and keys that are there twice.
+enum Document {
+    Object(Vec<(String, Value)>),
+    Other(&'static str),
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Document::Object(entries))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Document, A::Error> {
+        while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+        Ok(Document::Other("a list"))
+    }
+
+    fn visit_unit<E>(self) -> Result<Document, E> {
+        Ok(Document::Other("null"))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Document, E> {
+        Ok(Document::Other("a truth value"))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Document, E> {
+        Ok(Document::Other("a number"))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Document, E> {
+        Ok(Document::Other("a number"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Document, E> {
+        Ok(Document::Other("a number"))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Document, E> {
+        Ok(Document::Other("a text"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stay_in_the_order_of_the_file() {
+        let text = r#"{"z": 1, "a": 0.25, "__total__": 1.5e0, "m::[x]": 0}"#;
+        let expected = [("z", 1.0), ("a", 0.25), (TOTAL, 1.5), ("m::[x]", 0.0)];
+        assert_eq!(
+            parse(text).unwrap(),
+            expected.map(|(key, seconds)| (key.to_owned(), seconds))
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_said_in_words() {
+        for (text, words) in [
+            (" \n", "empty"),
+            ("{}", "no keys"),
+            ("{\"a\": 1", "no JSON"),
+            ("{\"a\": 1} x", "no JSON"),
+            ("{\"a\": NaN}", "no NaN"),
+            ("{\"a\": -Infinity}", "no Infinity"),
+            ("{\"a\": -0.5}", "below zero"),
+            ("{\"a\": 1e12}", "in seconds"),
+            ("{\"a\": {\"b\": 1}}", "`a` holds an object"),
+            ("{\"a\": \"1\"}", "a text"),
+            ("{\"a\": [1]}", "a list"),
+            ("{\"a\": null}", "null"),
+            ("{\"a\": true}", "a truth value"),
+            ("{\"a\": 1, \"a\": 2}", "twice"),
+            ("[{\"a\": 1}]", "it holds a list"),
+            ("1.5", "it holds a number"),
+            ("\"a\"", "it holds a text"),
+            ("null", "it holds null"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One run of a measured command: a fresh process, what it took, and nothing of it left running.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Deserialize;
+
+use crate::command::Limits;
+use crate::cores::Cores;
+
+/// How often a wait looks whether the user and the clock still want the run. The command times itself meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs commands. What it starts between itself and them is a small interpreter of its own, which can ask the system for
+/// the peak memory of its child alone.
+pub(crate) struct Stopwatch {
+    /// The Python that runs deadheat: the project needs none.
+    pub(crate) interpreter: PathBuf,
+    pub(crate) script: PathBuf,
+    pub(crate) command: String,
+}
+
+/// Where a side's runs play.
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) variables: BTreeMap<OsString, OsString>,
+    /// What the last run printed.
+    pub(crate) log: PathBuf,
+}
+
+/// What a run took, with all processes that it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Usage {
+    pub(crate) elapsed_ns: u64,
+    pub(crate) user_ns: u64,
+    pub(crate) system_ns: u64,
+    /// Of the largest process.
+    pub(crate) peak_bytes: u64,
+}
+
+impl Usage {
+    /// How many cores it kept busy, on average.
+    pub(crate) fn cores(&self) -> f64 {
+        (self.user_ns + self.system_ns) as f64 / self.elapsed_ns.max(1) as f64
+    }
+}
+
+/// How a run ended.
+pub(crate) enum Ended {
+    Well(Usage),
+    Badly(ExitStatus),
+    /// With the process that watched it.
+    Lost(ExitStatus),
+    /// It ran for so long when the run of deadheat had to end.
+    Late(Duration),
+    Interrupted,
+}
+
+#[derive(Deserialize)]
+struct Facts {
+    /// As `wait4` gives it.
+    status: i32,
+    #[serde(flatten)]
+    usage: Usage,
+}
+
+impl Stopwatch {
+    pub(crate) fn run(
+        &self,
+        place: &Place,
+        seed: u32,
+        cores: &Cores,
+        limits: &Limits,
+    ) -> anyhow::Result<Ended> {
+        let log =
+            File::create(&place.log).with_context(|| format!("cannot create {}", place.log.display()))?;
+        let mut command = Command::new(&self.interpreter);
+        command
+            .args(["-I", "-S"])
+            .arg(&self.script)
+            .arg(&self.command)
+            .current_dir(&place.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
+            .process_group(0);
+        let started = Instant::now();
+        let child = cores
+            .start_on(cores.measuring, || command.spawn())
+            .with_context(|| format!("cannot start {}", self.interpreter.display()))?;
+        let mut group = Group { child };
+        if let Some(mut stdin) = group.child.stdin.take() {
+            // Where it has ended already, its silence says so.
+            let _ = stdin.write_all(&variables_for(place, seed));
+        }
+        let mut stdout = group.child.stdout.take().context("stdout is piped")?;
+        while !is_readable(&stdout) {
+            if limits.interrupt.is_asked() {
+                return Ok(Ended::Interrupted);
+            }
+            if Instant::now() >= limits.until {
+                return Ok(Ended::Late(started.elapsed()));
+            }
+        }
+        let mut reply = Vec::new();
+        stdout.read_to_end(&mut reply)?;
+        let Ok(facts) = serde_json::from_slice::<Facts>(&reply) else {
+            return Ok(Ended::Lost(group.child.wait()?));
+        };
+        let status = ExitStatus::from_raw(facts.status);
+        Ok(if status.success() {
+            Ended::Well(facts.usage)
+        } else {
+            Ended::Badly(status)
+        })
+    }
+}
+
+fn is_readable(stdout: &impl std::os::fd::AsFd) -> bool {
+    let mut descriptors = [PollFd::new(stdout, PollFlags::IN)];
+    let limit = Timespec {
+        tv_sec: 0,
+        tv_nsec: LOOK.subsec_nanos().into(),
+    };
+    matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
+}
+
+/// `NAME=VALUE`, with NUL after each. One hash seed for both sides.
+fn variables_for(place: &Place, seed: u32) -> Vec<u8> {
+    let seed = (OsString::from("PYTHONHASHSEED"), OsString::from(seed.to_string()));
+    let own = place.variables.iter().filter(|(name, _)| **name != seed.0);
+    let mut bytes = Vec::new();
+    for (name, value) in own.chain([(&seed.0, &seed.1)]) {
+        bytes.extend(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend(value.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// The command with all that it started.
+struct Group {
+    child: Child,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Also after a run that ended well: what it left running would disturb the next one.
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
