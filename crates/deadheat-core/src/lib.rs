@@ -12,3 +12,4 @@ pub mod resource;
 pub mod sequential;
 pub mod source;
 pub mod stats;
+pub mod test_profile;

@@ -35,6 +35,7 @@ mod overlay;
 mod prepare;
 mod processes;
 mod profile;
+mod profile_tests;
 mod progress;
 mod project;
 mod reach;
@@ -62,7 +63,7 @@ use clap::Parser;
 use crate::cli::{Args, CommandArgs};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::options::CompareOptions;
+use crate::options::{CompareOptions, ProfileOptions};
 
 /// Where the installation's other parts are.
 #[derive(Clone, Debug)]
@@ -127,6 +128,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Profile(args) => {
+            let options = ProfileOptions::new(*args, current_folder()?)?;
+            profile_tests::run(&options, installation, &interrupt)
         }
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),

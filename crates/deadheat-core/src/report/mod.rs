@@ -17,7 +17,7 @@ use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
-pub use terminal::{Style, render};
+pub use terminal::{Style, render, render_tests};
 pub use units::{change_percent, duration, speedup};
 
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,50 @@
+"""How every worker begins: it dies with the driver, is greeted, and makes the worktree the place of its imports."""
+
+import os
+import platform
+import sys
+
+from deadheat_worker import protocol
+from deadheat_worker.imports import ProjectImports
+
+
+def end_with_driver():
+    """Have the kernel end this process when the driver is killed; an endless loop would notice nothing else."""
+    if sys.platform != "linux":
+        return
+    try:
+        import ctypes
+
+        pr_set_pdeathsig, sigkill = 1, 9
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
+    except (ImportError, OSError, AttributeError):
+        # A Python without ctypes, or a C library without prctl: the worker then ends when it next reads.
+        pass
+
+
+def greet(channel):
+    """Answer the driver's greeting from the project's folder; return that folder and the side's `ProjectImports`."""
+    end_with_driver()
+    request = protocol.expect(channel.receive(), protocol.HELLO)
+    if request["protocol"] != protocol.VERSION:
+        raise protocol.ProtocolError(f"the driver speaks version {request['protocol']}, not {protocol.VERSION}")
+    project_folder = os.path.join(request["worktree"], request["project"])
+    os.chdir(project_folder)
+    imports = ProjectImports(
+        request["worktree"],
+        request["repository"],
+        request["import_folders"],
+        request["roots"],
+        request["code_names"],
+        request["test_packages"],
+        request["loose_names"],
+    )
+    imports.take_precedence(project_folder)
+    # Only now: what else is imported is looked for where it will be for the project.
+    import pytest
+
+    from deadheat_worker.stand_ins import Finder
+
+    sys.meta_path.append(Finder())
+    channel.send(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
+    return project_folder, imports
