@@ -10,10 +10,11 @@ import pytest
 from conftest import EXTENSION, PACKAGE
 
 HERE = Path(__file__).parent
-WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
+SCRIPTS = PACKAGE / "side" / "deadheat_worker"
 # They differ from run to run.
 MEASURED = {
     "elapsed_ns",
+    "duration_ns",
     "idle_cpu_ns",
     "waits",
     "length_ns",
@@ -25,14 +26,20 @@ MEASURED = {
     "python",
     "pytest",
 }
-CONVERSATIONS = ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"]
+CONVERSATIONS = {
+    **dict.fromkeys(
+        ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"], "__main__.py"
+    ),
+    "testing": "profile_tests.py",
+    "testing_profiled": "profile_tests.py",
+}
 
 
 class Worker:
-    def __init__(self, interpreter, folder):
+    def __init__(self, interpreter, folder, script="__main__.py"):
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
-            [interpreter, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
+            [interpreter, SCRIPTS / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
         )
 
     def send(self, line):
@@ -89,7 +96,7 @@ def matches(golden, answer):
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
-    worker = Worker(interpreter, worktree)
+    worker = Worker(interpreter, worktree, CONVERSATIONS[name])
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):
         request = asked["message"]

@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 7] = [
+const CONVERSATIONS: [(&str, &str); 9] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -25,6 +25,11 @@ const CONVERSATIONS: [(&str, &str); 7] = [
     (
         "no_tracing",
         include_str!("../../../tests/protocol/no_tracing.jsonl"),
+    ),
+    ("testing", include_str!("../../../tests/protocol/testing.jsonl")),
+    (
+        "testing_profiled",
+        include_str!("../../../tests/protocol/testing_profiled.jsonl"),
     ),
 ];
 

@@ -53,4 +53,4 @@ class Survey:
                         "self_ns": round(entry.inlinetime * 1e9),
                     }
                 )
-        return functions
+        return sorted(functions, key=lambda function: (function["path"], function["line"], function["name"]))
