@@ -98,6 +98,7 @@ def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, prof
     first = report["functions"][0]
     assert (first["path"], first["qualname"], first["change"]) == ("src/pkg/core.py", "work", "modified")
     assert (first["base"]["calls"], first["head"]["calls"]) == (3, 3)
+    assert first["is_different"]
     assert first["self_estimate"]["point_estimate"] > 2
     assert first["self_estimate"]["confidence_interval"]["lower_bound"] > 1
     assert first["base"]["total_ns"] >= first["base"]["self_ns"] > 0
@@ -129,6 +130,15 @@ def test_the_arguments_choose_the_tests(tested, profile):
     assert set(verdicts(outcome)) == {"test_steady", "test_tiny"}
     assert set(functions(outcome)) >= {"steady", "Thing.method"}
     assert "work" not in functions(outcome)
+
+
+def test_tests_beside_the_code_are_found_and_are_no_functions_of_the_project(repository, profile):
+    test = "from pkg import work\n\n\ndef test_work():\n    assert work(5)\n"
+    repository.commit({"pkg/__init__.py": FAST, "pkg/tests/__init__.py": "", "pkg/tests/test_work.py": test})
+    outcome = profile("HEAD", "HEAD", replicates=2)
+    assert outcome.code == 0, outcome.err
+    assert set(verdicts(outcome)) == {"test_work"}
+    assert set(functions(outcome)) == {"work"}
 
 
 def test_what_one_side_cannot_run_is_left_out_and_the_rest_goes_on(tested, profile):
@@ -180,6 +190,7 @@ def test_no_tests_and_wrong_arguments_are_errors(repository, profile):
     repository.commit({})
     outcome = profile("HEAD^", "HEAD")
     assert outcome.code == 3
+    assert "pytest found no tests on either side" in outcome.err
     assert "deadheat profile -- PATH" in outcome.err
     outcome = profile("HEAD^", "HEAD", tests=["nothing/test_here.py"])
     assert outcome.code == 3

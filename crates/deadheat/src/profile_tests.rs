@@ -29,7 +29,7 @@ use crate::options::{Destination, ProfileOptions, Replicates};
 use crate::output;
 use crate::profile::{Recordings, SurveySample};
 use crate::progress::Progress;
-use crate::project::{Project, relative};
+use crate::project::{Project, is_test_module, relative};
 use crate::revisions;
 use crate::session::{self, Launch, NotReady};
 use crate::setting::Setting;
@@ -211,7 +211,7 @@ impl Setting<'_> {
             self.note_interpreters(draft, &PerSide::new(interpreter.clone(), interpreter.clone()))?;
         }
         if found.arguments.is_empty() {
-            found.arguments = vec![usual_tests(project)?];
+            found.arguments = usual_tests(project);
         }
         self.go_on()?;
         let mut checkout = Checkout::create(self, &subject, draft, progress)?;
@@ -326,17 +326,11 @@ fn compare_functions(
     test_profile::compare_functions(functions, replicates)
 }
 
-/// What pytest is given where nobody says it.
-fn usual_tests(project: &Project) -> Result<String, Failure> {
-    match &project.tests_root {
-        Some(root) => Ok(relative(root, &project.folder).to_owned()),
-        None => Err(Failure::nothing_measured(
-            "no tests were found: there is no tests or test at either ref",
-        )
-        .hint(
-            "say which tests pytest should run: deadheat profile -- PATH; or tests-root in pyproject.toml",
-        )),
-    }
+/// What pytest is given where nobody says it; without a tests root, what its own configuration says.
+fn usual_tests(project: &Project) -> Vec<String> {
+    let root = project.tests_root.iter();
+    root.map(|root| relative(root, &project.folder).to_owned())
+        .collect()
 }
 
 /// Shows pytest's words with paths as the project knows them.
@@ -478,10 +472,13 @@ impl Passes<'_, '_> {
         }
         let arguments = self.found.arguments.join(" ");
         let failure = match missing.first() {
-            None => {
-                Failure::nothing_measured(format!("pytest found no tests on either side with: {arguments}"))
-                    .hint("what follows `--` is given to pytest in the project's folder of each revision")
-            }
+            None => Failure::nothing_measured(format!(
+                "pytest found no tests on either side (`pytest {arguments}`)"
+            ))
+            .hint(
+                "say which it should run: deadheat profile -- PATH; what follows `--` is given to pytest in the \
+                 project's folder of each revision",
+            ),
             Some(row) => {
                 let of = match row.side {
                     Some(side) => format!(" ({} on {side})", row.reason),
@@ -557,7 +554,7 @@ impl Passes<'_, '_> {
         }
         let code = functions
             .into_iter()
-            .filter(|function| self.project.is_code(&function.path));
+            .filter(|function| self.project.is_code(&function.path) && !is_test_module(&function.path));
         Ok(Tested {
             python,
             tests,

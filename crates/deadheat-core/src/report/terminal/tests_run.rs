@@ -238,14 +238,14 @@ fn answer(profile: &TestProfile) -> String {
     if counts.failed > 0 {
         text.push_str(&format!("; {} failed", counts.failed));
     }
-    match profile.functions.iter().find(|function| function.is_different()) {
+    match profile.functions.iter().find(|function| function.is_different) {
         Some(function) => text.push_str(&format!(
             "; of the functions, {} changed most: {} of its own time",
             plain(&function.name),
             signed_duration(function.own_difference_ns())
         )),
         None if profile.functions.is_empty() => {}
-        None => text.push_str("; no function's own time changed beyond chance"),
+        None => text.push_str("; no function's own time changed by more than chance explains"),
     }
     if profile.partial {
         text.push_str(" (stopped early: partial)");
