@@ -130,6 +130,11 @@ def test_the_arguments_choose_the_tests(tested, profile):
     assert set(verdicts(outcome)) == {"test_steady", "test_tiny"}
     assert set(functions(outcome)) >= {"steady", "Thing.method"}
     assert "work" not in functions(outcome)
+    # A path into the checkout is meant for both sides' worktrees.
+    node = f"{tested.folder.resolve()}/tests/test_core.py::test_tiny"
+    outcome = profile("HEAD^", "HEAD", replicates=2, tests=[node])
+    assert outcome.code == 0, outcome.err
+    assert [row["test"] for row in outcome.report["tests"]] == ["tests/test_core.py::test_tiny"]
 
 
 def test_tests_beside_the_code_are_found_and_are_no_functions_of_the_project(repository, profile):

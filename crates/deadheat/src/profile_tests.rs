@@ -514,7 +514,7 @@ impl Passes<'_, '_> {
             other => other.into_error(side).into(),
         })?;
         let request = Request::Test {
-            arguments: self.found.arguments.clone(),
+            arguments: self.arguments_on(side),
             profiled: profiled.map(<[String]>::to_vec),
         };
         let reply = talk.ask(&request, left()).map_err(|problem| match problem {
@@ -566,6 +566,19 @@ impl Passes<'_, '_> {
             },
             project_modules,
         })
+    }
+
+    /// A path into the user's checkout is one into this side's worktree.
+    fn arguments_on(&self, side: Side) -> Vec<String> {
+        let checkout = format!("{}/", self.setting.git.top().display());
+        let worktree = &self.stage.briefing.hello.get(side).worktree;
+        let arguments = self.found.arguments.iter();
+        arguments
+            .map(|argument| match argument.strip_prefix(&checkout) {
+                Some(path) => format!("{worktree}/{path}"),
+                None => argument.clone(),
+            })
+            .collect()
     }
 
     /// A test that profiles its own code fails under the profiler.

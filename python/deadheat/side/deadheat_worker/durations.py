@@ -72,7 +72,7 @@ class DurationsPlugin(NeutralPlugin):
 
     def pytest_runtest_logstart(self, nodeid):
         # For a process that does not come back from it.
-        os.write(self._log, f"running {nodeid}\n".encode(errors="backslashreplace"))
+        os.write(self._log, f"\nrunning {nodeid}\n".encode(errors="backslashreplace"))
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self, item):
