@@ -10,10 +10,11 @@ import pytest
 from conftest import EXTENSION, INTERPRETERS, PACKAGE, VERSIONS, environment
 
 HERE = Path(__file__).parent
-WORKER = PACKAGE / "side" / "deadheat_worker" / "__main__.py"
+SCRIPTS = PACKAGE / "side" / "deadheat_worker"
 # They differ from run to run.
 MEASURED = {
     "elapsed_ns",
+    "duration_ns",
     "idle_cpu_ns",
     "waits",
     "length_ns",
@@ -27,16 +28,21 @@ MEASURED = {
     "python",
     "pytest",
 }
-CONVERSATIONS = ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"]
-# Of workers without pytest.
-MICRO_CONVERSATIONS = ["micro", "micro_memory", "micro_failures"]
+CONVERSATIONS = {
+    **dict.fromkeys(
+        ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"], "__main__.py"
+    ),
+    **dict.fromkeys(["micro", "micro_memory", "micro_failures"], "micro.py"),
+    "testing": "profile_tests.py",
+    "testing_profiled": "profile_tests.py",
+}
 
 
 class Worker:
-    def __init__(self, interpreter, folder, script=WORKER):
+    def __init__(self, interpreter, folder, script="__main__.py"):
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
-            [interpreter, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
+            [interpreter, SCRIPTS / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
         )
 
     def send(self, line):
@@ -91,7 +97,7 @@ def matches(golden, answer):
         assert answer == golden
 
 
-@pytest.mark.parametrize("name", CONVERSATIONS + MICRO_CONVERSATIONS)
+@pytest.mark.parametrize("name", CONVERSATIONS)
 def test_golden_conversation(name, interpreter, worktree):
     hold_to(name, interpreter, worktree)
 
@@ -102,8 +108,7 @@ def test_golden_conversation_of_a_worker_that_memray_watches(version, worktree):
 
 
 def hold_to(name, interpreter, worktree):
-    script = WORKER.with_name("micro.py") if name in MICRO_CONVERSATIONS else WORKER
-    worker = Worker(interpreter, worktree, script)
+    worker = Worker(interpreter, worktree, CONVERSATIONS.get(name, "__main__.py"))
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):
         request = asked["message"]

@@ -92,7 +92,12 @@ def test_one_test_of_a_file(tested, compare):
 def test_a_project_without_benchmarks_is_told_of_its_tests(tested, compare):
     outcome = compare("HEAD^", "HEAD")
     assert outcome.code == 3
-    assert "--tests tests/test_thing.py::test_name" in outcome.err
+    for way in ("--tests tests/test_thing.py::test_name", "deadheat profile -- tests", "deadheat micro"):
+        assert way in outcome.err
+    outcome = compare("HEAD^", "HEAD", "--benchmarks-root", "test")
+    assert outcome.code == 3
+    assert "did you mean `tests`?" in outcome.err
+    assert "deadheat profile -- tests" in outcome.err
 
 
 BENCHMARK = """\

@@ -15,3 +15,4 @@ pub mod script_output;
 pub mod sequential;
 pub mod source;
 pub mod stats;
+pub mod test_profile;

@@ -49,6 +49,12 @@ pub enum Request {
     Leave,
     /// Outside a benchmark, after `trace` for that purpose: what has run since this was last asked.
     Reach,
+    /// To a worker of `profile_tests.py`, right after the greeting: run the tests that pytest chooses by these arguments.
+    Test {
+        arguments: Vec<String>,
+        /// Run under the profiler, which watches the calls of these tests; `None`: without it.
+        profiled: Option<Vec<String>>,
+    },
     Stop,
 }
 
@@ -236,7 +242,38 @@ pub enum Reply {
     Skipped {
         reason: String,
     },
+    Tested {
+        /// pytest's.
+        exit_code: i32,
+        /// In the order in which they ran.
+        tests: Vec<TestRun>,
+        /// Files that could not be collected.
+        errors: Vec<Uncollected>,
+        /// Over all tests that were watched.
+        functions: Vec<SurveyedFunction>,
+        foreign: Vec<ForeignModule>,
+        project_modules: u64,
+    },
     Stopped,
+}
+
+/// One test as pytest reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestRun {
+    pub node: String,
+    pub outcome: TestOutcome,
+    /// Of its setup, call and teardown.
+    pub duration_ns: u64,
+    /// Why it failed or was skipped.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestOutcome {
+    Passed,
+    Failed,
+    Skipped,
 }
 
 /// One watched function in one sample; times are of all its iterations, without what watching cost.

@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 11] = [
+const CONVERSATIONS: [(&str, &str); 13] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -35,6 +35,11 @@ const CONVERSATIONS: [(&str, &str); 11] = [
     (
         "micro_failures",
         include_str!("../../../tests/protocol/micro_failures.jsonl"),
+    ),
+    ("testing", include_str!("../../../tests/protocol/testing.jsonl")),
+    (
+        "testing_profiled",
+        include_str!("../../../tests/protocol/testing_profiled.jsonl"),
     ),
 ];
 

@@ -51,6 +51,9 @@ pub(crate) enum CommandArgs {
     Micro(Box<MicroArgs>),
     /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
     Noise(Box<NoiseArgs>),
+    /// Run ordinary tests on two git refs under cProfile: which functions and which tests became slower. For projects
+    /// without benchmarks
+    Profile(Box<ProfileArgs>),
     /// Is deadheat usable in this project, and if not, what is in its way? Runs nothing of yours but imports and the
     /// collection of tests
     Detect(DetectArgs),
@@ -86,22 +89,9 @@ pub(crate) struct ReportArgs {
     pub(crate) output: Vec<String>,
 }
 
-/// What every run that measures a project can be told.
+/// What every run on two checkouts can be told.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct RunArgs {
-    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
-    #[arg(long, value_name = "DIR")]
-    pub(crate) benchmarks_root: Option<String>,
-    /// Time this ordinary test, or all tests of a file, instead of benchmarks (repeatable): FILE, FILE::NAME. Its own
-    /// fixtures are set up anew for each call, and only the call is timed
-    #[arg(long, value_name = "NODE", conflicts_with = "benchmarks_root")]
-    pub(crate) tests: Vec<String>,
-    /// Only benchmarks that match this pytest expression
-    #[arg(short = 'k', value_name = "EXPR")]
-    pub(crate) keyword: Option<String>,
-    /// The smallest change that matters, in percent [default: 2]
-    #[arg(long, value_name = "PCT", value_parser = parse_percent)]
-    pub(crate) threshold: Option<f64>,
+pub(crate) struct SidesArgs {
     /// Hard stop of the whole run; what is finished is reported
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
@@ -143,6 +133,26 @@ pub(crate) struct RunArgs {
     pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// What every run that measures benchmarks can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) benchmarks_root: Option<String>,
+    /// Time this ordinary test, or all tests of a file, instead of benchmarks (repeatable): FILE, FILE::NAME. Its own
+    /// fixtures are set up anew for each call, and only the call is timed
+    #[arg(long, value_name = "NODE", conflicts_with = "benchmarks_root")]
+    pub(crate) tests: Vec<String>,
+    /// Only benchmarks that match this pytest expression
+    #[arg(short = 'k', value_name = "EXPR")]
+    pub(crate) keyword: Option<String>,
+    /// The smallest change that matters, in percent [default: 2]
+    #[arg(long, value_name = "PCT", value_parser = parse_percent)]
+    pub(crate) threshold: Option<f64>,
+    #[command(flatten)]
+    pub(crate) sides: SidesArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -361,6 +371,36 @@ pub(crate) struct RecordsArgs {
     pub(crate) config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = concat!(
+        "Examples:\n  deadheat profile\n  deadheat profile main HEAD -- tests/test_parser.py -k 'not slow'\n\n",
+        exit_codes!()
+    ),
+    args_override_self = true
+)]
+pub(crate) struct ProfileArgs {
+    /// As in `deadheat compare`: two refs, or BASE...HEAD; one ref is compared with HEAD; without any, where HEAD left the
+    /// default branch
+    #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
+    pub(crate) refs: Vec<String>,
+    /// What pytest is given on each side, in the project's folder [default: the tests root]
+    #[arg(value_name = "PYTEST_ARGS", last = true, allow_hyphen_values = true)]
+    pub(crate) pytest_args: Vec<String>,
+    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
+    #[arg(long)]
+    pub(crate) working_tree: bool,
+    /// Time for running the tests: at least 3 replicates and at most 10, as many as fit; each runs the tests twice on
+    /// each side, without the profiler and with it
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = parse_seconds)]
+    pub(crate) budget: f64,
+    /// Exactly so many replicates
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
+    pub(crate) replicates: Option<u16>,
+    #[command(flatten)]
+    pub(crate) sides: SidesArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
-use deadheat_core::protocol::{self, HelloRequest};
 use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Selection, SelectionRule};
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::benchmarks;
-use crate::changes::{self, Differences};
+use crate::changes::Differences;
 use crate::compiled::Compiled;
 use crate::conditions::Conditions;
 use crate::config::Config;
@@ -29,20 +28,17 @@ use crate::measure::{self, Measured, Stopping};
 use crate::memory;
 use crate::options::{Afterwards, CompareOptions, Destination, Task};
 use crate::output;
-use crate::prepare::{Preparation, Prepared};
 use crate::profile;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::revisions;
 use crate::script;
 use crate::selection;
-use crate::session::{Briefing, ToCollect};
 use crate::setting::Setting;
-use crate::stage::{Launcher, Stage};
+use crate::stage::Stage;
 use crate::subject::{Checkout, Subject};
 use crate::suite::Suite;
 use crate::walk::Schedule;
-use crate::worker::WorkerCommand;
 use crate::workspace::Workspace;
 
 /// What most verdicts take, for the estimate of `--dry-run`.
@@ -186,7 +182,7 @@ impl Setting<'_> {
         if self.options.memory {
             memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
         }
-        let mut stage = self.set_up(checkout, &subject.project, &prepared);
+        let mut stage = self.set_up(checkout, &subject.project, &prepared, "__main__.py");
         let Suite {
             origin,
             benchmarks,
@@ -259,108 +255,6 @@ impl Setting<'_> {
             exit = self.explain_by_function(draft, &mut stage, worktrees, replicate_time, progress)?;
         }
         Ok(confirmation::apply_gates(&draft.report, exit, progress))
-    }
-
-    /// What differs in the code, and which functions that makes the targets.
-    fn find_changes(
-        &self,
-        checkout: &Checkout,
-        subject: &Subject,
-        compiled: Option<&Compiled>,
-        draft: &mut Draft,
-    ) -> anyhow::Result<Differences> {
-        let Subject { files, project, .. } = subject;
-        let mut differences = changes::find(project, &checkout.changed, files, checkout.worktrees())?;
-        if let Some(compiled) = compiled {
-            compiled.add_differing_to(&mut differences.unattributed);
-        }
-        draft.report.warnings.extend(differences.warnings.iter().cloned());
-        draft.report.target_functions = match &self.options.functions {
-            Some(asked) => {
-                differences.in_benchmarks.clear();
-                changes::name_targets(asked, &differences.targets, files, checkout.worktrees())?
-            }
-            None => differences.targets.clone(),
-        };
-        Ok(differences)
-    }
-
-    /// Gives the worktrees what their code needs before it can run.
-    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
-    fn prepare(
-        &self,
-        checkout: &Checkout,
-        subject: &Subject,
-        interpreter: &Interpreter,
-        differences: &Differences,
-        compiled: Option<&Compiled>,
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Prepared> {
-        let revisions = draft.report.revisions.clone();
-        let preparation = Preparation {
-            git: self.git,
-            installation: self.installation,
-            project: &subject.project,
-            checkouts: checkout.worktrees(),
-            revisions: &revisions,
-            interpreter,
-            variables: self.variables(),
-            laid_over: checkout.laid_over.clone(),
-            changed: &checkout.changed,
-            submodules: &checkout.submodules,
-            keeps_python_path: self.passed().iter().any(|name| name == "PYTHONPATH"),
-            scratch: checkout.workspace.folder(),
-            limits: self.limits(),
-        };
-        let prepared = preparation.prepare(draft, progress, differences, compiled)?;
-        if draft.report.settings.environment == Environments::PerRef {
-            self.note_interpreters(draft, &prepared.interpreters)?;
-        }
-        self.go_on()?;
-        Ok(prepared)
-    }
-
-    /// Where the run's workers play; nothing is collected yet.
-    fn set_up(&self, checkout: &Checkout, project: &Project, prepared: &Prepared) -> Stage {
-        let worktrees = checkout.worktrees();
-        Stage {
-            extension: self.installation.extension.display().to_string(),
-            until: self.until,
-            one_at_a_time: BTreeMap::new(),
-            briefing: Briefing {
-                trace: None,
-                micro: None,
-                hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
-                    protocol: protocol::VERSION,
-                    worktree: worktrees.get(side).display().to_string(),
-                    repository: self.git.top().display().to_string(),
-                    project: project.folder.clone(),
-                    import_folders: project.import_folders.clone(),
-                    roots: project.roots(),
-                    code_names: project.code_names.clone(),
-                    test_packages: project.test_packages.clone(),
-                    loose_names: project.loose_names.clone(),
-                }),
-                collect: ToCollect::default(),
-                keyword: self.options.keyword.clone(),
-            },
-            launcher: Launcher {
-                commands: PerSide::new(Side::Base, Side::Head).map(|side| WorkerCommand {
-                    interpreter: prepared.interpreters.get(side).path.clone(),
-                    script: self.installation.worker_file("__main__.py"),
-                    folder: worktrees.get(side).to_path_buf(),
-                    environment: prepared.variables.get(side).clone(),
-                }),
-                cores: Cores::not_pinned(),
-                pinning: self.options.pinning,
-                logs: checkout.workspace.logs(),
-                started: 0,
-                starting: Vec::new(),
-                conditions: Conditions::default(),
-                interrupt: self.interrupt.clone(),
-            },
-        }
     }
 
     /// The timed passes.

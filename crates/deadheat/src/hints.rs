@@ -11,6 +11,11 @@ use crate::failure::Failure;
 use crate::git::Git;
 use crate::project::{Project, file_name, join, parent};
 
+/// Where a project without benchmarks can go on.
+pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
+     tests, `deadheat profile -- tests` compares them under a profiler, and `deadheat micro` times one function or two \
+     statements";
+
 pub(crate) struct Hints<'a> {
     git: &'a Git,
     project: &'a Project,
@@ -177,7 +182,14 @@ pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::missing_module;
+    use super::{WITHOUT_BENCHMARKS, missing_module};
+
+    #[test]
+    fn every_way_without_benchmarks_is_named() {
+        for way in ["compare --tests ", "deadheat profile -- ", "deadheat micro"] {
+            assert!(WITHOUT_BENCHMARKS.contains(way), "{way}");
+        }
+    }
 
     #[test]
     fn the_module_that_an_import_did_not_find() {

@@ -39,6 +39,7 @@ mod overlay;
 mod prepare;
 mod processes;
 mod profile;
+mod profile_tests;
 mod progress;
 mod project;
 mod reach;
@@ -73,7 +74,7 @@ use crate::cli::{Args, CommandArgs};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::micro::MicroOptions;
-use crate::options::CompareOptions;
+use crate::options::{CompareOptions, ProfileOptions};
 
 /// Where the installation's other parts are.
 #[derive(Clone, Debug)]
@@ -142,6 +143,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Profile(args) => {
+            let options = ProfileOptions::new(*args, current_folder()?)?;
+            profile_tests::run(&options, installation, &interrupt)
         }
         CommandArgs::Detect(args) => detect::run(&args, &current_folder()?, installation, &interrupt),
         CommandArgs::Start(args) => start::run(&args, &current_folder()?),

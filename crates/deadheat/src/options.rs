@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
-use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ReportArgs, RunArgs};
+use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs};
 use crate::continued;
 use crate::cores::Pinning;
 use crate::failure::Failure;
@@ -263,17 +263,29 @@ impl CompareOptions {
             ));
         }
         Ok(CompareOptions {
+            benchmarks_root: args.benchmarks_root.or(shared_folder),
+            tests: args.tests,
+            keyword: args.keyword,
+            threshold_percent: args.threshold,
+            sampling,
+            ..Self::of_sides(args.sides, folder)?
+        })
+    }
+
+    /// What every run on two checkouts has.
+    fn of_sides(args: SidesArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
             folder,
             refs: RefsAsked::default(),
             functions: None,
-            benchmarks_root: args.benchmarks_root.or(shared_folder),
-            tests: args.tests,
+            benchmarks_root: None,
+            tests: Vec::new(),
             benchmarks_from: BenchmarksFrom::Head,
-            keyword: args.keyword,
+            keyword: None,
             script: None,
             all: false,
-            threshold_percent: args.threshold,
-            sampling,
+            threshold_percent: None,
+            sampling: Sampling::UntilSettled,
             budget: None,
             fail_on: Vec::new(),
             continued: None,
@@ -293,6 +305,42 @@ impl CompareOptions {
             task: Task::Measure,
             worktrees: Afterwards::Remove,
             outputs: Outputs::new(&args.output, &args.report)?,
+        })
+    }
+}
+
+/// One `profile`.
+#[derive(Clone, Debug)]
+pub(crate) struct ProfileOptions {
+    /// What it has in common with a comparison.
+    pub(crate) shared: CompareOptions,
+    /// For pytest.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) replicates: Replicates,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replicates {
+    Exactly(usize),
+    /// As many as fit.
+    Within(Duration),
+}
+
+impl ProfileOptions {
+    pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(ProfileOptions {
+            arguments: args.pytest_args,
+            replicates: match args.replicates {
+                Some(count) => Replicates::Exactly(count.into()),
+                None => Replicates::Within(Duration::from_secs_f64(args.budget)),
+            },
+            shared: CompareOptions {
+                refs: RefsAsked {
+                    names: args.refs,
+                    working_tree: args.working_tree,
+                },
+                ..CompareOptions::of_sides(args.sides, folder)?
+            },
         })
     }
 }

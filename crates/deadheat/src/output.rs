@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use deadheat_core::report::{Report, Style, render};
+use serde::Serialize;
 
 use crate::files;
 use crate::options::{Destination, Outputs, Verbosity};
@@ -13,8 +14,17 @@ const WIDTH_ELSEWHERE: usize = 120;
 
 /// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
 pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result<()> {
+    write(report, |style| render(report, style), outputs)
+}
+
+/// The same for what another command found; `render` writes it for a person.
+pub(crate) fn write(
+    value: &impl Serialize,
+    render: impl FnOnce(Style) -> String,
+    outputs: &Outputs,
+) -> anyhow::Result<()> {
     if !outputs.json.is_empty() {
-        let mut json = serde_json::to_vec_pretty(report).context("the report cannot be written as JSON")?;
+        let mut json = serde_json::to_vec_pretty(value).context("the report cannot be written as JSON")?;
         json.push(b'\n');
         for destination in &outputs.json {
             match destination {
@@ -24,7 +34,7 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
         }
     }
     if !outputs.stdout_is_taken() {
-        print(render(report, style(outputs.verbosity)).as_bytes())?;
+        print(render(style(outputs.verbosity)).as_bytes())?;
     }
     Ok(())
 }

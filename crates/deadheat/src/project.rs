@@ -346,7 +346,7 @@ pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
+pub(crate) fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
     path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/')
 }
 

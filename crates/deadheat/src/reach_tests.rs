@@ -103,6 +103,7 @@ impl Talk for SuiteWorker {
             Request::Reach => Reply::Reached {
                 by: std::mem::take(&mut self.found),
             },
+            Request::Test { .. } => panic!("these workers run benchmarks"),
             Request::Stop => Reply::Stopped,
             Request::Run { .. } | Request::Profile { .. } | Request::Micro(_) => {
                 panic!("nothing is timed here")

@@ -289,6 +289,7 @@ impl Talk for ScriptedWorker {
                     },
                 }
             }
+            Request::Test { .. } => panic!("these workers run benchmarks"),
             Request::Stop => Reply::Stopped,
         })
     }

@@ -138,7 +138,25 @@ struct Opening<'a> {
     python: Python,
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    fn start(
+        launch: &mut dyn Launch,
+        briefing: &'a Briefing,
+        side: Side,
+        seed: u32,
+    ) -> Result<Self, NotReady> {
+        let talk = launch.launch(side, seed)?;
+        let python = Python::default();
+        let mut opening = Opening {
+            side,
+            talk,
+            briefing,
+            python,
+        };
+        opening.greet()?;
+        Ok(opening)
+    }
+
     fn send(&mut self, request: &Request) -> Result<(), NotReady> {
         self.talk.send(request).map_err(|problem| self.no_answer(problem))
     }
@@ -252,6 +270,20 @@ impl Opening<'_> {
     }
 }
 
+/// Starts a worker by itself and greets it; what it runs is asked later.
+pub(crate) fn start(
+    launch: &mut dyn Launch,
+    briefing: &Briefing,
+    side: Side,
+    seed: u32,
+    limit: Duration,
+) -> Result<(Box<dyn Talk>, Python), NotReady> {
+    let mut opening = Opening::start(launch, briefing, side, seed)?;
+    opening.greeted(limit)?;
+    launch.all_are_ready();
+    Ok((opening.talk, opening.python))
+}
+
 impl Session {
     /// Starts a worker on each of `sides`, all at the same time: what they do until they are ready is not measured. The
     /// results come in the order of `sides`.
@@ -262,19 +294,10 @@ impl Session {
         seed: u32,
         limit: Duration,
     ) -> Vec<Result<(Self, Collection), NotReady>> {
-        let start = |side: Side| -> Result<Opening<'_>, NotReady> {
-            let talk = launch.launch(side, seed)?;
-            let python = Python::default();
-            let mut opening = Opening {
-                side,
-                talk,
-                briefing,
-                python,
-            };
-            opening.greet()?;
-            Ok(opening)
-        };
-        let started: Vec<_> = sides.iter().copied().map(start).collect();
+        let started: Vec<_> = sides
+            .iter()
+            .map(|&side| Opening::start(launch, briefing, side, seed))
+            .collect();
         let collecting: Vec<_> = started
             .into_iter()
             .map(|started| {
@@ -354,7 +377,7 @@ fn out_of_order(reply: &Reply) -> NotReady {
 }
 
 /// The import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
-fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
+pub(crate) fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
     let Some(first) = foreign.first() else {
         return Ok(());
     };

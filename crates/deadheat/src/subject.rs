@@ -8,6 +8,7 @@ use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::git::{Git, Untracked};
+use crate::hints::WITHOUT_BENCHMARKS;
 use crate::output;
 use crate::overlay;
 use crate::progress::Progress;
@@ -67,10 +68,10 @@ impl Subject {
             return Err(Failure::nothing_measured(
                 "no benchmarks were found: there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with Python files at either ref",
             )
-            .hint(
-                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; a \
-                 project without any can time its ordinary tests: --tests tests/test_thing.py::test_name",
-            )
+            .hint(format!(
+                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
+                 {WITHOUT_BENCHMARKS}"
+            ))
             .into());
         };
         if self.files.below(root).next().is_some() || self.files.below("").any(|path| path == root) {
@@ -91,9 +92,13 @@ impl Subject {
                 .filter(|path| path.ends_with(".py"))
                 .map(crate::project::parent)
                 .collect();
-            failure
+            let mut failure = failure
                 .hint("it is relative to pyproject.toml: --benchmarks-root DIR")
-                .near(root, folders)
+                .near(root, folders);
+            if let Some(hint) = &mut failure.hint {
+                hint.push_str(&format!(" ({WITHOUT_BENCHMARKS})"));
+            }
+            failure
         };
         Err(failure.into())
     }

@@ -11,7 +11,7 @@ use crate::benchmarks::{self, Origin};
 use crate::changes;
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::hints::Hints;
+use crate::hints::{Hints, WITHOUT_BENCHMARKS};
 use crate::interpreter::Interpreter;
 use crate::progress::Progress;
 use crate::project::shown;
@@ -182,10 +182,9 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
             shown(root)
         )),
         (None, None) => {
-            Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(
-                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker; ordinary tests \
-                 are timed with --tests FILE::NAME",
-            )
+            Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(format!(
+                "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker; {WITHOUT_BENCHMARKS}"
+            ))
         }
     };
     failure.into()

@@ -18,7 +18,7 @@ use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub use terminal::plain;
-pub use terminal::{Style, render};
+pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
 pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};

@@ -2,16 +2,21 @@
 
 mod functions;
 mod noise;
+mod tests_run;
 
 use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::units::{bytes, count_of, signed_percent};
-use super::{Environments, Judged, Report, SelectionRule, duration, main_line, speedup};
-use crate::model::{Estimate, Missing, MissingReason, Reason, TargetFunction, ToSettle, Verdict, Warning};
+use super::{Environments, Judged, Machine, Python, Report, SelectionRule, duration, main_line, speedup};
+use crate::model::{
+    Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle, Verdict, Warning,
+};
 use crate::output::OutputCheck;
 use crate::resource::Resource;
+
+pub use tests_run::render_tests;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -76,15 +81,24 @@ impl Page {
 
     fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            Some(core) => {
-                let later = report.machine.later_cores.iter();
-                let later: String = later.map(|core| format!(", later {core}")).collect();
-                Some(format!("both sides on core {core}{later}"))
-            }
             None if report.comparisons.is_empty() => None,
-            None => Some("not pinned".to_owned()),
+            _ => Some(core_of(&report.machine)),
         };
-        for (side, revision) in [("base", &report.revisions.base), ("head", &report.revisions.head)] {
+        self.sides(&report.revisions);
+        self.facts(report.python.as_ref(), [replicates_of(report), core]);
+        let settings = &report.settings;
+        if let Some(script) = &settings.script {
+            self.line(&format!("      both sides run: {}", plain(script)));
+        }
+        self.environment(
+            report.python.as_ref(),
+            settings.environment,
+            settings.build.as_deref(),
+        );
+    }
+
+    fn sides(&mut self, revisions: &PerSide<Revision>) {
+        for (side, revision) in [("base", &revisions.base), ("head", &revisions.head)] {
             let short = &revision.commit[..revision.commit.len().min(10)];
             let dirty = if revision.dirty {
                 " with uncommitted changes"
@@ -98,34 +112,37 @@ impl Page {
             };
             self.line(&format!("{side}  {short}{name}{dirty}"));
         }
-        let python = report.python.as_ref().map(|python| {
+    }
+
+    /// What both sides run in, and how it was measured.
+    fn facts(&mut self, python: Option<&PerSide<Python>>, others: [Option<String>; 2]) {
+        let python = python.map(|python| {
             let python = &python.head;
             format!(
                 "{} {}, pytest {}",
                 python.implementation, python.version, python.pytest
             )
         });
-        let facts: Vec<String> = [python, replicates_of(report), core]
-            .into_iter()
-            .flatten()
-            .collect();
+        let facts: Vec<String> = python.into_iter().chain(others.into_iter().flatten()).collect();
         if !facts.is_empty() {
             self.line(&format!("      {}", facts.join(", ")));
         }
-        if let Some(script) = &report.settings.script {
-            self.line(&format!("      both sides run: {}", plain(script)));
-        }
-        if report.settings.environment == Environments::PerRef {
-            let is_one = report
-                .python
-                .as_ref()
-                .is_some_and(|python| python.base == python.head);
+    }
+
+    fn environment(
+        &mut self,
+        python: Option<&PerSide<Python>>,
+        environments: Environments,
+        build: Option<&str>,
+    ) {
+        if environments == Environments::PerRef {
+            let is_one = python.is_some_and(|python| python.base == python.head);
             self.line(match is_one {
                 true => "      both sides in an environment of what they declare",
                 false => "      each side in an environment of what it declares",
             });
         }
-        if let Some(build) = &report.settings.build {
+        if let Some(build) = build {
             self.line(&format!("      both sides built by: {}", plain(build)));
         }
     }
@@ -376,15 +393,7 @@ impl Page {
             Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
             _ => verdict.to_string(),
         };
-        let mut cell = Cell::new(verdict_text);
-        if self.style.color {
-            cell = match verdict {
-                Verdict::Improved => cell.fg(Color::Green).add_attribute(Attribute::Bold),
-                Verdict::Regressed => cell.fg(Color::Red).add_attribute(Attribute::Bold),
-                Verdict::Inconclusive => cell.fg(Color::Yellow),
-                Verdict::Unchanged => cell,
-            };
-        }
+        let cell = self.verdict_cell(&verdict_text, Some(verdict));
         vec![
             Cell::new(times.map_or(String::new(), |(base, _)| duration(base))),
             Cell::new(times.map_or(String::new(), |(_, head)| duration(head))),
@@ -392,6 +401,20 @@ impl Page {
             Cell::new(speedup(estimate.point_estimate)),
             cell,
         ]
+    }
+
+    fn verdict_cell(&self, text: &str, verdict: Option<Verdict>) -> Cell {
+        let cell = Cell::new(text);
+        match verdict {
+            Some(Verdict::Improved) if self.style.color => {
+                cell.fg(Color::Green).add_attribute(Attribute::Bold)
+            }
+            Some(Verdict::Regressed) if self.style.color => {
+                cell.fg(Color::Red).add_attribute(Attribute::Bold)
+            }
+            Some(Verdict::Inconclusive) if self.style.color => cell.fg(Color::Yellow),
+            _ => cell,
+        }
     }
 
     fn missing(&mut self, missing: &[Missing]) {
@@ -459,7 +482,10 @@ impl Page {
             .comparisons
             .iter()
             .flat_map(|comparison| &comparison.warnings);
-        let warnings: Vec<&Warning> = report.warnings.iter().chain(own).collect();
+        self.list_warnings(&report.warnings.iter().chain(own).collect::<Vec<_>>());
+    }
+
+    fn list_warnings(&mut self, warnings: &[&Warning]) {
         if warnings.is_empty() {
             return;
         }
@@ -550,6 +576,15 @@ impl Page {
             self.line(line);
         }
     }
+}
+
+fn core_of(machine: &Machine) -> String {
+    let Some(core) = machine.pinned_core else {
+        return "not pinned".to_owned();
+    };
+    let later = machine.later_cores.iter();
+    let later: String = later.map(|core| format!(", later {core}")).collect();
+    format!("both sides on core {core}{later}")
 }
 
 /// `5 to 14 replicates`; nothing where nothing was measured.

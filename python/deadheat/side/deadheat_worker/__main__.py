@@ -13,35 +13,23 @@ def main():
     from deadheat_worker.channel import Channel
 
     channel = Channel.claim_standard_streams()
-    from deadheat_worker import protocol, start
+    from deadheat_worker import protocol
+    from deadheat_worker.foreign_options import arguments_against
+    from deadheat_worker.greeting import greet
 
-    start.end_with_driver()
-    from deadheat_worker.conversation import Conversation
-    from deadheat_worker.foreign_options import PLUGINS
-
-    request = start.expect_greeting(channel)
-    project_folder = os.path.join(request["worktree"], request["project"])
-    os.chdir(project_folder)
-    imports = start.imports_of(request)
-    imports.take_precedence(project_folder)
-    import platform
-
+    project_folder, imports = greet(channel)
     import pytest
 
+    from deadheat_worker.conversation import Conversation
     from deadheat_worker.plugin import DeadheatPlugin
-    from deadheat_worker.stand_ins import Finder
 
-    sys.meta_path.append(Finder())
     conversation = Conversation(channel, imports)
-    conversation.reply(protocol.hello(platform.python_version(), pytest.__version__, platform.python_implementation()))
     request = conversation.receive()
     if protocol.kind_of(request) == protocol.TRACE:
         conversation.start_tracing(request)
         request = conversation.receive()
     protocol.expect(request, protocol.COLLECT)
-    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins=", "--maxfail=0"]
-    for name in PLUGINS:
-        arguments += ["-p", f"no:{name}"]
+    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins=", "--maxfail=0", *arguments_against()]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
     plugin = DeadheatPlugin(conversation, request["files"], request["tests"])

@@ -65,6 +65,11 @@ PLUGINS = (
 """Names under which other plugins define a `benchmark` fixture."""
 
 
+def arguments_against():
+    """Have pytest not load them by itself."""
+    return [argument for name in PLUGINS for argument in ("-p", f"no:{name}")]
+
+
 def keep_out(manager):
     """Have pytest's plugin manager load none of `PLUGINS`, however a project asks for it.
 

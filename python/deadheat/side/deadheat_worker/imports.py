@@ -111,6 +111,9 @@ class ProjectImports:
 
     def path_in_worktree(self, file):
         """A file's path relative to the worktree, with `/`; None where it lies elsewhere."""
+        if file.startswith("<"):
+            # `<string>`, `<frozen os>`: code without a file, which would be looked for in the current folder.
+            return None
         resolved = _resolve(file)
         if not inside(resolved, self.worktree):
             return None

@@ -13,17 +13,15 @@ def main():
     from deadheat_worker.channel import Channel
 
     channel = Channel.claim_standard_streams()
-    from deadheat_worker import protocol, start
+    from deadheat_worker import greeting
 
-    start.end_with_driver()
-    import platform
-
+    greeting.end_with_driver()
     from deadheat_worker.micro_conversation import MicroConversation
 
-    imports = start.imports_of(start.expect_greeting(channel))
+    imports = greeting.imports_of(greeting.expect_greeting(channel))
     imports.take_precedence(os.getcwd())
     conversation = MicroConversation(channel, imports)
-    conversation.reply(protocol.hello(platform.python_version(), "", platform.python_implementation()))
+    conversation.reply(greeting.hello_with(""))
     conversation.serve()
 
 

@@ -2,94 +2,48 @@
 
 import glob
 import inspect
-import os
 import unittest
 
 import pytest
 
-from deadheat_worker import foreign_options, hookspecs, stand_ins
+from deadheat_worker import hookspecs
 from deadheat_worker.conversation import words_of_skip
 from deadheat_worker.fixture import BenchmarkFixture
+from deadheat_worker.neutral import NeutralPlugin
 from deadheat_worker.settings import MARKERS, uses_fixture
 
-TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
-
-class DeadheatPlugin:
+class DeadheatPlugin(NeutralPlugin):
     """Registered for one `pytest.main` call; holds the conversation with the driver."""
 
     def __init__(self, conversation, files, as_tests):
+        super().__init__(conversation)
         self._conversation = conversation
         self._files = files
         self._as_tests = as_tests
         self._order = []
 
-    def pytest_addoption(self, parser, pluginmanager):
-        foreign_options.keep_out(pluginmanager)
-        foreign_options.declare(parser)
-
     def pytest_addhooks(self, pluginmanager):
         pluginmanager.add_hookspecs(hookspecs)
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config, args):
-        # A wrapper: the hooks of plugins that are registered later come before ours, and pytest-cov starts in its own.
-
-        # Before pytest's own finder, which rewrites the assertions of plugins and is there by now.
-        stand_ins.complete_packages()
-        # Each option only where its plugin is there: pytest refuses options that it does not know.
+    def before_conftests(self):
         if self._conversation.watch is not None:
             self._conversation.watch.take_precedence()
-        # By their options: plugins go by several names.
-        known = early_config.known_args_namespace
-        if hasattr(known, "numprocesses"):
-            args += ["-n", "0", "--dist", "no"]
-        if hasattr(known, "no_cov"):
-            args += ["--no-cov"]
-            # pytest-cov looks at the options that were known before this hook.
-            known.no_cov = True
-            known.cov_source = None
-        yield
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
-        # Which tests run, and how often, is the driver's to say; nobody is there to talk to a debugger.
-        for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
-            if hasattr(config.option, name):
-                setattr(config.option, name, False)
+        super().pytest_cmdline_main(config)
         # Suites that keep their benchmarks out of ordinary runs are asked for them here.
         config.option.benchmark_only = True
         if any(marker in config.option.markexpr for marker in MARKERS):
             config.option.markexpr = ""
-        if hasattr(config.option, "randomly_seed"):
-            # pytest-randomly reseeds the generators before each test: the same on both sides.
-            config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
 
     def pytest_configure(self, config):
-        for marker in MARKERS:
-            config.addinivalue_line("markers", f"{marker}: a benchmark")
+        super().pytest_configure(config)
         # Files that hold benchmarks under names which pytest would pass over. As arguments beside their folder they
         # would be dropped: pytest 9 takes the folder for both.
         for file in self._files:
             config.addinivalue_line("python_files", glob.escape(file))
-        stand_ins.register(config)
-
-    @pytest.fixture
-    def benchmark(self, request):
-        """Time a callable: `benchmark(function, *args, **kwargs)` returns what the function returns."""
-        fixture = BenchmarkFixture(request.node, self._conversation)
-        yield fixture
-        fixture._cleanup()
-
-    @pytest.fixture
-    def codspeed_benchmark(self, benchmark):
-        """The same under pytest-codspeed's name."""
-        return benchmark
-
-    @pytest.fixture
-    def benchmark_weave(self, benchmark):
-        """`benchmark.weave`, under a name of its own."""
-        return benchmark.weave
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, request):
@@ -100,16 +54,6 @@ class DeadheatPlugin:
         else:
             with self._conversation.on_account_of(node):
                 yield
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_timeout_set_timer(self, item, settings):
-        # A test stands still inside its benchmark for longer than its own limit; the driver has the deadline.
-        return True
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_ignore_collect(self, collection_path):
-        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
-        return True if collection_path.name in TOOL_FOLDERS else None
 
     def pytest_collectreport(self, report):
         if report.failed:

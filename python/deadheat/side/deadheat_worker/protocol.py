@@ -14,6 +14,7 @@ RUN = "run"
 PROFILE = "profile"
 LEAVE = "leave"
 REACH = "reach"
+TEST = "test"
 STOP = "stop"
 
 # What a `trace` request may be for, beside profiles of the functions that it names.
@@ -147,6 +148,22 @@ def failed(phase, message, foreign=()):
 
 def skipped(reason):
     return {"reply": "skipped", "reason": reason}
+
+
+def tested(exit_code, tests, errors, functions, foreign, project_modules):
+    """`exit_code`: pytest's. `tests`: dicts of `node`, `outcome`, `duration_ns` and `message`.
+
+    `errors`: pairs, as in `collected`. `functions`: as in `surveyed`, over all tests; empty without the profiler.
+    """
+    return {
+        "reply": "tested",
+        "exit_code": exit_code,
+        "tests": tests,
+        "errors": [{"node": node, "message": message} for node, message in errors],
+        "functions": functions,
+        "foreign": foreign,
+        "project_modules": project_modules,
+    }
 
 
 def stopped():

@@ -34,7 +34,11 @@ class Survey:
         return stopped
 
     def reply(self, elapsed_ns, iterations):
-        """What was recorded since `prepare`, as the driver wants it: functions by file and line."""
+        """What was recorded since `prepare`, as the driver wants it."""
+        return protocol.surveyed(elapsed_ns, iterations, {"functions": self.functions()})
+
+    def functions(self):
+        """The project's functions that ran since `prepare`, by file and line."""
         functions = []
         for entry in self._profile.getstats():
             path = None if isinstance(entry.code, str) else self._path_of(entry.code.co_filename)
@@ -49,4 +53,4 @@ class Survey:
                         "self_ns": round(entry.inlinetime * 1e9),
                     }
                 )
-        return protocol.surveyed(elapsed_ns, iterations, {"functions": functions})
+        return sorted(functions, key=lambda function: (function["path"], function["line"], function["name"]))

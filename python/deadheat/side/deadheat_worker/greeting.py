@@ -1,5 +1,7 @@
-"""What every worker does first, whatever it is for: ends with the driver, greets it, makes the code importable."""
+"""How every worker begins: it dies with the driver, is greeted, and makes the worktree the place of its imports."""
 
+import os
+import platform
 import sys
 
 from deadheat_worker import protocol
@@ -39,3 +41,26 @@ def imports_of(request):
         request["test_packages"],
         request["loose_names"],
     )
+
+
+def greet(channel):
+    """Answer the driver's greeting from the project's folder; return that folder and the side's `ProjectImports`."""
+    end_with_driver()
+    request = expect_greeting(channel)
+    project_folder = os.path.join(request["worktree"], request["project"])
+    os.chdir(project_folder)
+    imports = imports_of(request)
+    imports.take_precedence(project_folder)
+    # Only now: what else is imported is looked for where it will be for the project.
+    import pytest
+
+    from deadheat_worker.stand_ins import Finder
+
+    sys.meta_path.append(Finder())
+    channel.send(hello_with(pytest.__version__))
+    return project_folder, imports
+
+
+def hello_with(pytest_version):
+    """The answer to a greeting; an empty version where pytest takes no part."""
+    return protocol.hello(platform.python_version(), pytest_version, platform.python_implementation())

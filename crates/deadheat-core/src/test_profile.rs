@@ -1,0 +1,537 @@
+//! What `deadheat profile` finds: a project's ordinary tests on both sides, how long each took, and which functions ran
+//! meanwhile. Its serde form is the JSON of `docs/reference.md`.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Change, Clock, Estimate, Missing, MissingReason, Order, Pair, PerSide, Reason, Replicate, Revision,
+    Sample, Side, SideTime, TargetFunction, Verdict, Warning,
+};
+use crate::profile::{self, ProfileReplicate};
+use crate::protocol::{TestOutcome, TestRun, Uncollected};
+use crate::report::{self, Environments, Judged, Machine, MeasuredBenchmark, Python};
+use crate::sequential::Sampling;
+use crate::stats::{self, LogEstimate, Threshold};
+
+pub const SCHEMA_VERSION: u32 = 1;
+/// A test that is shorter on both sides is not judged: pytest's own work is a large part of it, and chance of the rest.
+pub const SHORTEST_NS: f64 = 1e6;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestProfile {
+    pub schema_version: u32,
+    pub tool_version: String,
+    /// Whether the run was stopped before it was done.
+    pub partial: bool,
+    pub revisions: PerSide<Revision>,
+    pub settings: TestSettings,
+    pub seed: u64,
+    pub machine: Machine,
+    pub python: Option<PerSide<Python>>,
+    pub counts: TestCounts,
+    /// Of the sum of the judged tests' durations.
+    pub total: Option<Judged>,
+    /// Those that passed on both sides, the slowest first.
+    pub tests: Vec<TestComparison>,
+    /// The project's functions that ran in them, the largest difference of the own time first.
+    pub functions: Vec<FunctionTimes>,
+    pub missing: Vec<Missing>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestSettings {
+    /// What pytest was given.
+    pub arguments: Vec<String>,
+    pub threshold_percent: f64,
+    pub confidence_level: f64,
+    /// That were finished; each is a process per side without the profiler and one with it.
+    pub replicates: usize,
+    /// `None` where the number of replicates was prescribed.
+    pub budget_seconds: Option<f64>,
+    pub timeout_seconds: f64,
+    pub module_roots: Vec<String>,
+    pub tests_root: Option<String>,
+    pub injected: Vec<String>,
+    pub environment: Environments,
+    pub requirements: Vec<String>,
+    pub build: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCounts {
+    pub improved: usize,
+    pub regressed: usize,
+    pub unchanged: usize,
+    pub inconclusive: usize,
+    pub too_short: usize,
+    pub failed: usize,
+}
+
+/// One test's durations: setup, call and teardown, without the profiler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestComparison {
+    /// The pytest node id, the same on both sides.
+    pub test: String,
+    pub base: SideTime,
+    pub head: SideTime,
+    /// The rest is null where the test is too short to be judged.
+    pub estimate: Option<Estimate>,
+    pub verdict: Option<Verdict>,
+    pub reason: Option<Reason>,
+    /// The durations of each replicate.
+    pub replicates: Vec<PerSide<u64>>,
+}
+
+/// One function of the project over all tests, as cProfile has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionTimes {
+    /// Short, and different from all others.
+    pub name: String,
+    pub qualname: String,
+    pub path: String,
+    pub change: Option<Change>,
+    /// Null where it did not run.
+    pub base: Option<Times>,
+    pub head: Option<Times>,
+    /// Whether the own time differs by more than chance explains among so many functions; also where one side has none.
+    pub is_different: bool,
+    /// Of the own time; null where a side has none.
+    pub self_estimate: Option<Estimate>,
+    /// Of the cumulative time.
+    pub total_estimate: Option<Estimate>,
+}
+
+/// Medians over the replicates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    pub calls: f64,
+    /// With the functions that it calls.
+    pub total_ns: f64,
+    /// Without other functions of Python code.
+    pub self_ns: f64,
+}
+
+impl FunctionTimes {
+    pub fn own_difference_ns(&self) -> f64 {
+        let own = |side: Option<Times>| side.map_or(0.0, |times| times.self_ns);
+        own(self.head) - own(self.base)
+    }
+}
+
+/// One process per side, without the profiler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestReplicate {
+    pub seed: u32,
+    pub order: Order,
+    pub runs: PerSide<Vec<TestRun>>,
+    pub errors: PerSide<Vec<Uncollected>>,
+}
+
+/// The tests that passed on both sides in all replicates, in base's order, and what became of the others.
+pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
+    let mut missing: Vec<Missing> = Vec::new();
+    let Some(first) = replicates.first() else {
+        return (Vec::new(), missing);
+    };
+    for side in Side::BOTH {
+        for error in first.errors.get(side) {
+            let of_both = missing.iter_mut().find(|row| row.benchmark == error.node);
+            match of_both {
+                Some(row) => row.side = None,
+                None => missing.push(Missing {
+                    benchmark: error.node.clone(),
+                    side: Some(side),
+                    reason: MissingReason::Failed,
+                    message: error.message.clone(),
+                }),
+            }
+        }
+    }
+    let by_node: Vec<PerSide<HashMap<&str, &TestRun>>> = replicates
+        .iter()
+        .map(|replicate| {
+            let index = |side| {
+                let runs: &Vec<TestRun> = replicate.runs.get(side);
+                runs.iter().map(|run| (run.node.as_str(), run)).collect()
+            };
+            PerSide::new(index(Side::Base), index(Side::Head))
+        })
+        .collect();
+    let only_head = first
+        .runs
+        .head
+        .iter()
+        .filter(|run| !by_node[0].base.contains_key(run.node.as_str()));
+    let mut both = Vec::new();
+    for run in first.runs.base.iter().chain(only_head) {
+        let node = run.node.as_str();
+        let found = |side| {
+            by_node
+                .iter()
+                .map(move |index| index.get(side).get(node).copied())
+        };
+        let with = |outcome: TestOutcome| {
+            let of_side = |side| found(side).flatten().find(|run| run.outcome == outcome);
+            match (of_side(Side::Base), of_side(Side::Head)) {
+                (None, None) => None,
+                (Some(run), None) => Some((Some(Side::Base), run)),
+                (None, Some(run)) => Some((Some(Side::Head), run)),
+                (Some(_), Some(run)) => Some((None, run)),
+            }
+        };
+        let absent = Side::BOTH
+            .into_iter()
+            .find(|side| found(*side).any(|run| run.is_none()));
+        let (side, reason, message) = if let Some((side, run)) = with(TestOutcome::Failed) {
+            (side, MissingReason::Failed, run.message.clone())
+        } else if let Some((side, run)) = with(TestOutcome::Skipped) {
+            (side, MissingReason::Skipped, run.message.clone())
+        } else if let Some(side) = absent {
+            let file = node.split("::").next().unwrap_or_default();
+            if first.errors.get(side).iter().any(|error| error.node == file) {
+                // The row of the file says why.
+                continue;
+            }
+            let reason = match side {
+                Side::Base => MissingReason::OnlyHead,
+                Side::Head => MissingReason::OnlyBase,
+            };
+            (Some(side.other()), reason, String::new())
+        } else {
+            both.push(node.to_owned());
+            continue;
+        };
+        missing.push(Missing {
+            benchmark: node.to_owned(),
+            side,
+            reason,
+            message,
+        });
+    }
+    (both, missing)
+}
+
+/// The durations of these tests, which ran in all replicates, the slowest first, and the total of those that are judged.
+pub fn compare_tests(
+    tests: &[String],
+    replicates: &[TestReplicate],
+    threshold: Threshold,
+) -> (Vec<TestComparison>, Option<Judged>) {
+    let mut durations: HashMap<&str, Vec<PerSide<u64>>> =
+        tests.iter().map(|test| (test.as_str(), Vec::new())).collect();
+    for replicate in replicates {
+        let head: HashMap<&str, u64> = replicate
+            .runs
+            .head
+            .iter()
+            .map(|run| (run.node.as_str(), run.duration_ns))
+            .collect();
+        for base in &replicate.runs.base {
+            if let (Some(rows), Some(&head)) = (
+                durations.get_mut(base.node.as_str()),
+                head.get(base.node.as_str()),
+            ) {
+                rows.push(PerSide::new(base.duration_ns, head));
+            }
+        }
+    }
+    let median = |rows: &[PerSide<u64>], side| SideTime {
+        median_ns: stats::median(rows.iter().map(|row| *row.get(side) as f64)).unwrap_or(0.0),
+    };
+    let mut compared: Vec<TestComparison> = tests
+        .iter()
+        .map(|test| {
+            let rows = durations.remove(test.as_str()).unwrap_or_default();
+            TestComparison {
+                test: test.clone(),
+                base: median(&rows, Side::Base),
+                head: median(&rows, Side::Head),
+                estimate: None,
+                verdict: None,
+                reason: None,
+                replicates: rows,
+            }
+        })
+        .collect();
+    let long = |test: &&TestComparison| test.base.median_ns.max(test.head.median_ns) >= SHORTEST_NS;
+    let measured = compared.iter().filter(long).map(|test| MeasuredBenchmark {
+        benchmark: test.test.clone(),
+        replicates: as_replicates(test, replicates),
+        looks: 1,
+        ..MeasuredBenchmark::default()
+    });
+    let sampling = Sampling::Exactly(replicates.len());
+    let (judged, total, _) = report::judge(measured.collect(), sampling, threshold);
+    let mut judged = judged.into_iter().peekable();
+    for test in &mut compared {
+        if let Some(row) = judged.next_if(|row| row.benchmark == test.test) {
+            test.estimate = Some(row.estimate);
+            (test.verdict, test.reason) = (Some(row.verdict), row.reason);
+        }
+    }
+    compared.sort_by(|a, b| slower(b).total_cmp(&slower(a)));
+    (compared, total)
+}
+
+fn as_replicates(test: &TestComparison, replicates: &[TestReplicate]) -> Vec<Replicate> {
+    let sample = |elapsed_ns: u64| Sample {
+        elapsed_ns,
+        iterations: 1,
+    };
+    let rows = test.replicates.iter().zip(replicates);
+    rows.map(|(row, replicate)| Replicate {
+        seed: replicate.seed,
+        clock: Clock::Wall,
+        pairs: vec![Pair {
+            order: replicate.order,
+            base: sample(row.base),
+            head: sample(row.head),
+        }],
+    })
+    .collect()
+}
+
+fn slower(test: &TestComparison) -> f64 {
+    test.base.median_ns.max(test.head.median_ns)
+}
+
+/// What the profiler saw of these functions in each pair of processes, the largest difference of the own time first.
+pub fn compare_functions(
+    functions: &[TargetFunction],
+    replicates: &[ProfileReplicate],
+) -> Vec<FunctionTimes> {
+    let names = profile::names(functions);
+    // By function, then replicate.
+    let mut times = vec![PerSide::<Vec<Times>>::default(); functions.len()];
+    for function in &mut times {
+        for side in Side::BOTH {
+            *function.get_mut(side) = vec![Times::default(); replicates.len()];
+        }
+    }
+    for (index, replicate) in replicates.iter().enumerate() {
+        for side in Side::BOTH {
+            for row in replicate.get(side).iter().flat_map(|sample| &sample.functions) {
+                times[row.function].get_mut(side)[index] = Times {
+                    calls: row.calls as f64,
+                    total_ns: row.total_ns.unwrap_or(0.0),
+                    self_ns: row.self_ns.unwrap_or(0.0),
+                };
+            }
+        }
+    }
+    let own: Vec<Option<LogEstimate>> = times
+        .iter()
+        .map(|times| ratio(times, |times| times.self_ns))
+        .collect();
+    let p_values: Vec<f64> = own.iter().flatten().map(|estimate| estimate.p_value).collect();
+    let mut survivors = stats::survives_correction(&p_values).into_iter();
+    let mut compared: Vec<FunctionTimes> = functions
+        .iter()
+        .zip(names)
+        .zip(times.iter().zip(own))
+        .map(|((function, name), (times, own))| FunctionTimes {
+            name,
+            qualname: function.qualname.clone(),
+            path: function.path.clone(),
+            change: function.change,
+            base: medians(&times.base),
+            head: medians(&times.head),
+            is_different: match own {
+                Some(_) => survivors.next().unwrap_or_default(),
+                None => medians(&times.base).is_some() != medians(&times.head).is_some(),
+            },
+            self_estimate: own.map(LogEstimate::to_estimate),
+            total_estimate: ratio(times, |times| times.total_ns).map(LogEstimate::to_estimate),
+        })
+        .collect();
+    compared.sort_by(|a, b| {
+        b.own_difference_ns()
+            .abs()
+            .total_cmp(&a.own_difference_ns().abs())
+    });
+    compared
+}
+
+fn medians(times: &[Times]) -> Option<Times> {
+    let median = |of: fn(&Times) -> f64| stats::median(times.iter().map(of)).unwrap_or(0.0);
+    times.iter().any(|one| one.calls > 0.0).then(|| Times {
+        calls: median(|one| one.calls),
+        total_ns: median(|one| one.total_ns),
+        self_ns: median(|one| one.self_ns),
+    })
+}
+
+/// `None` where a side has no time in one of the replicates.
+fn ratio(times: &PerSide<Vec<Times>>, of: fn(&Times) -> f64) -> Option<LogEstimate> {
+    let ratios = times.base.iter().zip(&times.head).map(|(base, head)| {
+        let (base, head) = (of(base), of(head));
+        (base > 0.0 && head > 0.0).then(|| (head / base).ln())
+    });
+    let ratios: Option<Vec<f64>> = ratios.collect();
+    stats::estimate(&ratios?)
+}
+
+pub fn count(tests: &[TestComparison], missing: &[Missing]) -> TestCounts {
+    let of = |verdict| tests.iter().filter(|test| test.verdict == verdict).count();
+    TestCounts {
+        improved: of(Some(Verdict::Improved)),
+        regressed: of(Some(Verdict::Regressed)),
+        unchanged: of(Some(Verdict::Unchanged)),
+        inconclusive: of(Some(Verdict::Inconclusive)),
+        too_short: of(None),
+        failed: missing
+            .iter()
+            .filter(|row| row.reason == MissingReason::Failed)
+            .count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::ProfileSample;
+    use crate::protocol::FunctionSample;
+
+    fn run(node: &str, outcome: TestOutcome, milliseconds: f64) -> TestRun {
+        TestRun {
+            node: node.to_owned(),
+            outcome,
+            duration_ns: (milliseconds * 1e6) as u64,
+            message: format!("{node} says why"),
+        }
+    }
+
+    fn replicate(seed: u32, base: Vec<TestRun>, head: Vec<TestRun>) -> TestReplicate {
+        TestReplicate {
+            seed,
+            order: Order::of_round(seed as usize),
+            runs: PerSide::new(base, head),
+            errors: PerSide::default(),
+        }
+    }
+
+    #[test]
+    fn only_tests_that_pass_on_both_sides_in_all_replicates_are_compared() {
+        use TestOutcome::{Failed, Passed, Skipped};
+        let usual = |odd| {
+            vec![
+                run("a.py::good", Passed, 1.0),
+                run("a.py::odd", odd, 1.0),
+                run("a.py::bad", Failed, 1.0),
+                run("a.py::not", Skipped, 1.0),
+                run("a.py::gone", Passed, 1.0),
+                run("lost.py::test", Passed, 1.0),
+            ]
+        };
+        let head = |odd| {
+            vec![
+                run("a.py::good", Passed, 1.0),
+                run("a.py::odd", odd, 1.0),
+                run("a.py::bad", Passed, 1.0),
+                run("a.py::not", Skipped, 1.0),
+                run("a.py::new", Passed, 1.0),
+            ]
+        };
+        let mut first = replicate(0, usual(Passed), head(Passed));
+        first.errors.head.push(Uncollected {
+            node: "lost.py".to_owned(),
+            message: "E   ImportError".to_owned(),
+        });
+        let (both, missing) = sort_out(&[first, replicate(1, usual(Passed), head(Failed))]);
+        assert_eq!(both, ["a.py::good"]);
+        let rows: Vec<_> = missing
+            .iter()
+            .map(|row| (row.benchmark.as_str(), row.reason, row.side))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("lost.py", MissingReason::Failed, Some(Side::Head)),
+                ("a.py::odd", MissingReason::Failed, Some(Side::Head)),
+                ("a.py::bad", MissingReason::Failed, Some(Side::Base)),
+                ("a.py::not", MissingReason::Skipped, None),
+                ("a.py::gone", MissingReason::OnlyBase, Some(Side::Base)),
+                ("a.py::new", MissingReason::OnlyHead, Some(Side::Head)),
+            ]
+        );
+    }
+
+    #[test]
+    fn durations_have_verdicts_where_they_are_long_enough() {
+        let side = |slow, wobble| {
+            vec![
+                run("short", TestOutcome::Passed, 0.2 * slow),
+                run("changed", TestOutcome::Passed, 10.0 * slow + wobble),
+                run("same", TestOutcome::Passed, 50.0 + wobble),
+            ]
+        };
+        let replicates: Vec<TestReplicate> = (0..5)
+            .map(|seed| replicate(seed, side(1.0, 0.0), side(3.0, f64::from(seed) / 1e3)))
+            .collect();
+        let (both, _) = sort_out(&replicates);
+        let (tests, total) = compare_tests(&both, &replicates, Threshold::from_percent(2.0));
+        let rows: Vec<_> = tests.iter().map(|row| (row.test.as_str(), row.verdict)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("same", Some(Verdict::Unchanged)),
+                ("changed", Some(Verdict::Regressed)),
+                ("short", None)
+            ]
+        );
+        assert_eq!(total.unwrap().base_ns, Some(60e6));
+        assert_eq!(tests[2].estimate, None);
+        assert_eq!(tests[2].replicates.len(), 5);
+        let counts = count(&tests, &[]);
+        assert_eq!((counts.regressed, counts.unchanged, counts.too_short), (1, 1, 1));
+    }
+
+    #[test]
+    fn functions_come_in_the_order_of_what_they_gained_or_lost() {
+        let function = |qualname: &str| TargetFunction {
+            path: "pkg/core.py".to_owned(),
+            qualname: qualname.to_owned(),
+            change: None,
+            lines: (1, 1),
+            detail: None,
+            places: PerSide::default(),
+            reached_by: Vec::new(),
+        };
+        let sample = |rows: &[(usize, f64)]| {
+            let functions = rows.iter().map(|&(function, time)| FunctionSample {
+                function,
+                calls: 2,
+                total_ns: Some(time * 2.0),
+                total_probe_ns: 0.0,
+                self_ns: Some(time),
+                self_probe_ns: 0.0,
+            });
+            vec![ProfileSample {
+                iterations: 1,
+                length_ns: 1e6,
+                unbalanced: 0,
+                functions: functions.collect(),
+            }]
+        };
+        let pair = |wobble: f64| {
+            PerSide::new(
+                sample(&[(0, 100.0), (1, 100.0 + wobble)]),
+                sample(&[(0, 101.0 - wobble), (1, 300.0), (2, 50.0)]),
+            )
+        };
+        let functions = [function("same"), function("slower"), function("new")];
+        let rows = compare_functions(&functions, &[pair(0.0), pair(1.0), pair(2.0)]);
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["slower", "new", "same"]);
+        assert_eq!(rows[0].base.unwrap().self_ns, 101.0);
+        assert_eq!(rows[0].head.unwrap().total_ns, 600.0);
+        let estimate = rows[0].self_estimate.unwrap();
+        assert!((estimate.point_estimate - 2.97).abs() < 0.01);
+        assert!(rows[0].is_different && !rows[2].is_different);
+        assert_eq!((rows[1].base, rows[1].self_estimate), (None, None));
+        assert!(rows[1].is_different);
+    }
+}

@@ -1,0 +1,107 @@
+"""An ordinary run of the tests, with nothing beside it: how each test ended, and how long it took."""
+
+import contextlib
+import os
+
+import pytest
+
+from deadheat_worker.conversation import words_of_skip
+from deadheat_worker.neutral import NeutralPlugin
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+class Once:
+    """A benchmark among the tests calls its function once, or as often as the suite prescribes.
+
+    `survey` watches these calls, too, where it watches the test.
+    """
+
+    def __init__(self, survey):
+        self._survey = survey
+        self.is_watched = False
+
+    def hold(self, body):
+        with self._as_clock_of(body):
+            return body.finish()
+
+    async def hold_awaiting(self, body):
+        with self._as_clock_of(body):
+            return await body.finish()
+
+    @contextlib.contextmanager
+    def _as_clock_of(self, body):
+        """A sample turns every profiler off but the one that is its clock."""
+        if not self.is_watched:
+            yield
+            return
+        self._survey.stop()
+        body.own_clock = self._survey
+        try:
+            yield
+        finally:
+            self._survey.start()
+
+
+class DurationsPlugin(NeutralPlugin):
+    """`survey` watches the calls of the tests in `profiled`; None: nothing is watched."""
+
+    def __init__(self, survey, profiled):
+        self._once = Once(survey)
+        super().__init__(self._once)
+        self._survey = survey
+        self._profiled = profiled
+        self._tests = {}
+        # pytest points the descriptor elsewhere while a test runs.
+        self._log = os.dup(2)
+        self.errors = []
+
+    def tests(self):
+        """One dict for each test, in the order in which they ran."""
+        return [{"node": node, **test} for node, test in self._tests.items()]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        super().pytest_cmdline_main(config)
+        if hasattr(config.option, "randomly_reorganize"):
+            config.option.randomly_reorganize = False
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.errors.append((report.nodeid, str(report.longrepr)))
+
+    def pytest_runtest_logstart(self, nodeid):
+        # For a process that does not come back from it.
+        os.write(self._log, f"\nrunning {nodeid}\n".encode(errors="backslashreplace"))
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item):
+        if self._survey is None or item.nodeid not in self._profiled or not self._starts():
+            yield
+            return
+        self._once.is_watched = True
+        try:
+            yield
+        finally:
+            self._once.is_watched = False
+            self._survey.stop()
+
+    def _starts(self):
+        try:
+            self._survey.start()
+        except ValueError:
+            # From CPython 3.12 on there is one profiler at a time, and an earlier test left its own running.
+            return False
+        return True
+
+    def pytest_runtest_logreport(self, report):
+        test = self._tests.setdefault(report.nodeid, {"outcome": PASSED, "duration_ns": 0, "message": ""})
+        if not hasattr(report, "context"):
+            # A subtest's time is a part of its test's.
+            test["duration_ns"] += round(report.duration * 1e9)
+        if report.failed and test["outcome"] != FAILED:
+            test["outcome"], test["message"] = FAILED, str(report.longrepr)
+        elif report.skipped and test["outcome"] == PASSED:
+            reason = getattr(report, "wasxfail", None)
+            words = words_of_skip(report.longrepr) if reason is None else f"expected to fail: {reason}"
+            test["outcome"], test["message"] = SKIPPED, words

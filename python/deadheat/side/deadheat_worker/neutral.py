@@ -1,0 +1,86 @@
+"""The part of our pytest plugins that keeps other plugins out of what is measured, whatever a project asks for."""
+
+import os
+
+import pytest
+
+from deadheat_worker import foreign_options, stand_ins
+from deadheat_worker.fixture import BenchmarkFixture
+from deadheat_worker.settings import MARKERS
+
+TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
+
+
+class NeutralPlugin:
+    """`holder` is what a benchmark is brought to a stop in, as `conversation.Conversation` has it."""
+
+    def __init__(self, holder):
+        self._holder = holder
+
+    def pytest_addoption(self, parser, pluginmanager):
+        foreign_options.keep_out(pluginmanager)
+        foreign_options.declare(parser)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config, args):
+        # A wrapper: the hooks of plugins that are registered later come before ours, and pytest-cov starts in its own.
+
+        # Before pytest's own finder, which rewrites the assertions of plugins and is there by now.
+        stand_ins.complete_packages()
+        self.before_conftests()
+        # By their options: plugins go by several names. Each option only where its plugin is there: pytest refuses
+        # options that it does not know.
+        known = early_config.known_args_namespace
+        if hasattr(known, "numprocesses"):
+            args += ["-n", "0", "--dist", "no"]
+        if hasattr(known, "no_cov"):
+            args += ["--no-cov"]
+            # pytest-cov looks at the options that were known before this hook.
+            known.no_cov = True
+            known.cov_source = None
+        yield
+
+    def before_conftests(self):
+        """Called before anything of the project is imported."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        # Which tests run, and how often, is the driver's to say; nobody is there to talk to a debugger.
+        for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
+            if hasattr(config.option, name):
+                setattr(config.option, name, False)
+        if hasattr(config.option, "randomly_seed"):
+            # pytest-randomly reseeds the generators before each test: the same on both sides.
+            config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
+
+    def pytest_configure(self, config):
+        for marker in MARKERS:
+            config.addinivalue_line("markers", f"{marker}: a benchmark")
+        stand_ins.register(config)
+
+    @pytest.fixture
+    def benchmark(self, request):
+        """Time a callable: `benchmark(function, *args, **kwargs)` returns what the function returns."""
+        fixture = BenchmarkFixture(request.node, self._holder)
+        yield fixture
+        fixture._cleanup()
+
+    @pytest.fixture
+    def codspeed_benchmark(self, benchmark):
+        """The same under pytest-codspeed's name."""
+        return benchmark
+
+    @pytest.fixture
+    def benchmark_weave(self, benchmark):
+        """`benchmark.weave`, under a name of its own."""
+        return benchmark.weave
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item, settings):
+        # What is measured may take longer than a test's own limit; the driver has the deadline.
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path):
+        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
+        return True if collection_path.name in TOOL_FOLDERS else None

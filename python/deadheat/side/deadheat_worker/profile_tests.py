@@ -1,0 +1,50 @@
+"""Starts a worker that runs a project's tests as pytest does, and tells how long each took.
+
+With the profiler: which functions ran meanwhile, and for how long.
+"""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    # As in `__main__.py`.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
+    sys.path.append(os.path.dirname(HERE))
+    from deadheat_worker.channel import Channel
+
+    channel = Channel.claim_standard_streams()
+    from deadheat_worker import protocol
+    from deadheat_worker.foreign_options import arguments_against
+    from deadheat_worker.greeting import greet
+
+    project_folder, imports = greet(channel)
+    request = protocol.expect(channel.receive(), protocol.TEST)
+    import pytest
+
+    from deadheat_worker.durations import DurationsPlugin
+    from deadheat_worker.survey import Survey
+
+    survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
+    plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
+    # The project's own `-x` and collection errors leave out nothing but what they are about.
+    last = ["-o", "required_plugins=", "--maxfail=0", "--continue-on-collection-errors", *arguments_against()]
+    process = os.getpid()
+    exit_code = pytest.main(["--rootdir", project_folder, *request["arguments"], *last], plugins=[plugin])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.getpid() != process:
+        # A fork that a test let go on by itself: the line to the driver is its parent's.
+        os._exit(int(exit_code))
+    foreign, own = imports.foreign_modules()
+    functions = survey.functions() if survey is not None else []
+    channel.send(protocol.tested(int(exit_code), plugin.tests(), plugin.errors, functions, foreign, own))
+    protocol.expect(channel.receive(), protocol.STOP)
+    channel.send(protocol.stopped())
+
+
+# As in `__main__.py`.
+if __name__ == "__main__":
+    main()
