@@ -556,4 +556,6 @@ pub enum WarningCode {
     OutputDiffers,
     /// With the benchmarks of each side: this one's own code differs between them.
     BenchmarkDiffers,
+    /// `deadheat micro` found something else of a changed function than this comparison.
+    MicroDisagrees,
 }

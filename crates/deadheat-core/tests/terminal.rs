@@ -6,9 +6,10 @@ use deadheat_core::model::{
     WarningCode,
 };
 use deadheat_core::output::OutputCheck;
+use deadheat_core::records::Status;
 use deadheat_core::report::{
-    BenchmarksFrom, Environments, Machine, MeasuredBenchmark, Python, Report, SCHEMA_VERSION, Selection,
-    SelectionRule, Settings, Style, Summary, count, judge, render,
+    BenchmarksFrom, Environments, Machine, MeasuredBenchmark, Python, Recorded, Report, SCHEMA_VERSION,
+    Selection, SelectionRule, Settings, Style, Summary, count, judge, render,
 };
 use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
 use deadheat_core::sequential::Sampling;
@@ -213,6 +214,11 @@ fn report() -> Report {
         comparisons,
         missing,
         warnings: vec![warning(WarningCode::NotPinned, "not pinned to a core", None)],
+        recorded: Some(Recorded {
+            status: Status::Keep,
+            status_by_rule: Status::Mixed,
+            file: "/project/.codeflash/results.tsv".to_owned(),
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
 use crate::config::{parse_environments, parse_percent, parse_seconds};
@@ -165,6 +166,21 @@ pub(crate) struct CompareArgs {
     /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
     #[arg(long)]
     pub(crate) working_tree: bool,
+    /// Base is the loop's baseline (see `deadheat start`)
+    #[arg(long, conflicts_with = "continued")]
+    pub(crate) baseline: bool,
+    /// Base is the last experiment that was kept, or the loop's baseline
+    #[arg(long, conflicts_with_all = ["baseline", "continued"])]
+    pub(crate) last_kept: bool,
+    /// Write the result into the loop's records, with this description; without refs, base is the last kept
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["working_tree", "dry_run"])]
+    pub(crate) record: Option<String>,
+    /// With --record: what became of the experiment: keep, discard or mixed [default: by the verdicts]
+    #[arg(long, value_name = "STATUS", value_parser = parse_status, requires = "record")]
+    pub(crate) status: Option<Status>,
+    /// With --record: record also a run that was stopped early
+    #[arg(long, requires = "record")]
+    pub(crate) allow_partial: bool,
     /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
@@ -441,6 +457,10 @@ fn parse_gate(text: &str) -> Result<Gate, String> {
             "`{text}` is no gate; write regression, regression:PCT or output-change"
         )),
     }
+}
+
+fn parse_status(text: &str) -> Result<Status, String> {
+    Status::parse(text).ok_or_else(|| format!("`{text}` is no status; write keep, discard or mixed"))
 }
 
 #[cfg(test)]

@@ -31,11 +31,13 @@ use crate::output;
 use crate::profile;
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::revisions;
+use crate::record;
+use crate::revisions::{self, RecordedBase};
 use crate::script;
 use crate::selection;
 use crate::setting::Setting;
 use crate::stage::Stage;
+use crate::state::State;
 use crate::subject::{Checkout, Subject};
 use crate::suite::Suite;
 use crate::walk::Schedule;
@@ -57,7 +59,24 @@ pub(crate) fn run(
     let started = Instant::now();
     let git = Git::discover(&options.folder)?;
     let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
-    let revisions = revisions::resolve(&git, &options.refs)?;
+    let state = match (&options.to_record, options.refs.recorded) {
+        (None, None) => None,
+        _ => Some(State::find(&config, git.top())?),
+    };
+    let revisions = match (&state, options.refs.recorded) {
+        (Some(state), Some(recorded)) => {
+            let commit = match recorded {
+                RecordedBase::Baseline => state.baseline(&git)?,
+                RecordedBase::LastKept => state.last_kept(&git)?,
+            };
+            revisions::resolve_recorded(&git, &options.refs, recorded, commit)?
+        }
+        _ => revisions::resolve(&git, &options.refs)?,
+    };
+    let recording = state.as_ref().zip(options.to_record.as_ref());
+    if let Some((state, _)) = recording {
+        record::check(state, &revisions)?;
+    }
     let mut draft = Draft::new(options, &config, revisions);
     let mut progress = Progress::new(options.outputs.verbosity);
 
@@ -98,8 +117,12 @@ pub(crate) fn run(
             return Err(error);
         }
     };
+    let refused = recording.and_then(|(state, asked)| record::add(&mut draft.report, state, asked).err());
     output::write_report(&draft.report, &options.outputs)?;
-    Ok(exit)
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
 }
 
 impl Setting<'_> {

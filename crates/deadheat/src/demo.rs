@@ -63,8 +63,9 @@ pub(crate) fn run(
         folder: fs::canonicalize(folder.path())?,
         refs: RefsAsked {
             names: vec!["HEAD^".to_owned(), "HEAD".to_owned()],
-            working_tree: false,
+            ..RefsAsked::default()
         },
+        to_record: None,
         functions: None,
         benchmarks_root: None,
         benchmarks_from: BenchmarksFrom::Head,

@@ -106,6 +106,7 @@ impl Draft {
                 resources: Vec::new(),
                 missing: Vec::new(),
                 warnings: Vec::new(),
+                recorded: None,
             },
         }
     }

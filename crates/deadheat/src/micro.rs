@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use deadheat_core::micro::{Decision, MicroReport, Variant, Worth, render};
+use deadheat_core::micro::{self, Decision, Form, MicroReport, Variant, Worth, render};
 use deadheat_core::model::{PerSide, Side, SideTime, Warning, WarningCode};
 use deadheat_core::output as outputs;
 use deadheat_core::output::OutputCheck;
@@ -37,6 +37,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::session::{Briefing, ToCollect};
 use crate::stage::Launcher;
+use crate::state::{self, State};
 use crate::variables;
 use crate::walk::{Schedule, SetbackKind, StoppedBy};
 use crate::worker::WorkerCommand;
@@ -94,7 +95,12 @@ pub(crate) fn run(
     match outcome {
         Ok(()) => {
             write(&report, options)?;
-            // The loop's record of this run, `deadheat_core::micro::record(&report, ...)`, is appended here.
+            if let Some(git) = &git
+                && let Err(error) = write_down(&report, &config, git)
+            {
+                // The answer stands, written down or not.
+                output::print_note(&format!("not written to the loop's records: {error:#}"));
+            }
             Ok(exit(report.decision, options.gate))
         }
         Err(error) => {
@@ -111,6 +117,17 @@ pub(crate) fn run(
             Err(error)
         }
     }
+}
+
+/// Adds the run to the loop's records: a comparison looks there for its functions. Others are of use to nobody outside a
+/// loop, and make no folder.
+fn write_down(report: &MicroReport, config: &Config, git: &Git) -> anyhow::Result<()> {
+    let state = State::find(config, git.top())?;
+    if report.form == Form::Function || state.folder().is_dir() {
+        let record = micro::record(report, state::now());
+        state.append_micro(&serde_json::to_string(&record)?)?;
+    }
+    Ok(())
 }
 
 fn exit(decision: Decision, gate: bool) -> Exit {

@@ -11,7 +11,8 @@ use crate::continued;
 use crate::cores::Pinning;
 use crate::failure::Failure;
 use crate::project;
-use crate::revisions::RefsAsked;
+use crate::record::ToRecord;
+use crate::revisions::{RecordedBase, RefsAsked};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,8 @@ pub(crate) struct CompareOptions {
     /// Where deadheat was started.
     pub(crate) folder: PathBuf,
     pub(crate) refs: RefsAsked,
+    /// Set where the result goes into the loop's records.
+    pub(crate) to_record: Option<ToRecord>,
     pub(crate) functions: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
     pub(crate) benchmarks_from: BenchmarksFrom,
@@ -179,6 +182,17 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
+        let to_record = args.record.map(|description| ToRecord {
+            description,
+            status: args.status,
+            allow_partial: args.allow_partial,
+        });
+        let recorded = match (args.baseline, args.last_kept, &to_record) {
+            (true, ..) => Some(RecordedBase::Baseline),
+            (_, true, _) => Some(RecordedBase::LastKept),
+            (.., Some(_)) if args.refs.is_empty() && args.continued.is_none() => Some(RecordedBase::LastKept),
+            _ => None,
+        };
         let continued = args.continued.as_deref().map(continued::load).transpose()?;
         let script = args
             .script
@@ -194,7 +208,9 @@ impl CompareOptions {
             refs: RefsAsked {
                 names: args.refs,
                 working_tree: args.working_tree,
+                recorded,
             },
+            to_record,
             functions: args.functions,
             script,
             all: args.all,
@@ -243,7 +259,7 @@ impl CompareOptions {
         Ok(CompareOptions {
             refs: RefsAsked {
                 names: vec![args.reference.clone(), args.reference],
-                working_tree: false,
+                ..RefsAsked::default()
             },
             all: true,
             task: Task::Noise,
@@ -277,6 +293,7 @@ impl CompareOptions {
         Ok(CompareOptions {
             folder,
             refs: RefsAsked::default(),
+            to_record: None,
             functions: None,
             benchmarks_root: None,
             tests: Vec::new(),
@@ -338,6 +355,7 @@ impl ProfileOptions {
                 refs: RefsAsked {
                     names: args.refs,
                     working_tree: args.working_tree,
+                    recorded: None,
                 },
                 ..CompareOptions::of_sides(args.sides, folder)?
             },

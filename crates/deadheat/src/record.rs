@@ -1,18 +1,16 @@
 //! `--record`: an experiment written down, in `results.tsv` and `HANDOFF.md`.
-#![cfg_attr(not(test), expect(dead_code, reason = "`compare --record` calls this"))]
 
-use std::path::PathBuf;
-
+use deadheat_core::model::{PerSide, Revision, Warning, WarningCode};
 use deadheat_core::records::{
     Experiment, Status, disagreement, newest_for, status_by_rule, write_measurements,
 };
-use deadheat_core::report::Report;
+use deadheat_core::report::{Recorded, Report};
 
 use crate::failure::{Exit, Failure};
 use crate::state::{self, State};
 
 /// What was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ToRecord {
     pub(crate) description: String,
     /// Instead of the one by rule.
@@ -20,18 +18,37 @@ pub(crate) struct ToRecord {
     pub(crate) allow_partial: bool,
 }
 
-/// What was written.
-#[derive(Clone, Debug)]
-pub(crate) struct Recorded {
-    pub(crate) status: Status,
-    pub(crate) by_rule: Status,
-    pub(crate) results: PathBuf,
-    /// Where micro and this comparison disagree: a sentence with both numbers.
-    pub(crate) disagreement: Option<String>,
+/// Before anything is measured: whether there will be something to record, and where.
+pub(crate) fn check(state: &State, revisions: &PerSide<Revision>) -> anyhow::Result<()> {
+    check_commits(revisions)?;
+    let PerSide { base, head } = revisions;
+    if base.commit == head.commit {
+        return Err(Failure::usage(format!(
+            "{} and {} are the same commit: there is no experiment to record",
+            base.name, head.name
+        ))
+        .hint("commit the change first: git commit --all && deadheat compare --record TEXT")
+        .into());
+    }
+    let _lock = state.lock()?;
+    state.results()?;
+    state.handoff()?;
+    Ok(())
 }
 
-/// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`.
-pub(crate) fn record(state: &State, report: &Report, asked: &ToRecord) -> anyhow::Result<Recorded> {
+/// A row names commits.
+fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
+    if revisions.base.dirty || revisions.head.dirty {
+        return Err(
+            Failure::usage("uncommitted code is not recorded: a row names commits")
+                .hint("commit it first: git commit --all && deadheat compare --record TEXT"),
+        );
+    }
+    Ok(())
+}
+
+/// Adds the report's rows to `results.tsv`, replaces the last verdicts in `HANDOFF.md`, and says so in the report.
+pub(crate) fn add(report: &mut Report, state: &State, asked: &ToRecord) -> anyhow::Result<()> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {
             exit: Exit::StoppedEarly,
@@ -40,13 +57,7 @@ pub(crate) fn record(state: &State, report: &Report, asked: &ToRecord) -> anyhow
         let hint = "give it more time (--timeout), or record what there is: --allow-partial";
         return Err(failure.hint(hint).into());
     }
-    if report.revisions.base.dirty || report.revisions.head.dirty {
-        return Err(Failure::usage(
-            "uncommitted code was measured: nothing was recorded, a row names commits",
-        )
-        .hint("commit it first: git commit --all && deadheat compare --record TEXT")
-        .into());
-    }
+    check_commits(&report.revisions)?;
     // Both files are read, and understood, before one is written: what is recorded is in both.
     let lock = state.lock()?;
     let mut results = state.results()?;
@@ -66,12 +77,18 @@ pub(crate) fn record(state: &State, report: &Report, asked: &ToRecord) -> anyhow
     let path = state.write_results(&lock, &results)?;
     state.write_handoff(&lock, &write_measurements(&handoff, &rows))?;
     let total = rows.last().and_then(|row| row.speedup);
-    Ok(Recorded {
+    let disagreement = found.and_then(|(record, _)| disagreement(&record, by_rule, total));
+    if let Some(words) = disagreement {
+        report
+            .warnings
+            .push(Warning::new(WarningCode::MicroDisagrees, words, None));
+    }
+    report.recorded = Some(Recorded {
         status,
-        by_rule,
-        results: path,
-        disagreement: found.and_then(|(record, _)| disagreement(&record, by_rule, total)),
-    })
+        status_by_rule: by_rule,
+        file: path.display().to_string(),
+    });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -121,6 +138,11 @@ mod tests {
         serde_json::from_value(report).unwrap()
     }
 
+    fn add_to(state: &State, mut report: Report, asked: &ToRecord) -> (Recorded, Vec<Warning>) {
+        add(&mut report, state, asked).unwrap();
+        (report.recorded.unwrap(), report.warnings)
+    }
+
     fn asked(description: &str) -> ToRecord {
         ToRecord {
             description: description.to_owned(),
@@ -138,20 +160,24 @@ mod tests {
                 r#"{"base":"base","path":"a.py","function":"f","speedup":3.0,"verdict":"improved"}"#,
             )
             .unwrap();
-        let recorded = record(&state, &report("one", "improved"), &asked("first\tof\nall")).unwrap();
+        let (recorded, warnings) = add_to(&state, report("one", "improved"), &asked("first\tof\nall"));
         assert_eq!(recorded.status, Status::Keep);
-        assert_eq!(recorded.disagreement, None);
-        assert_eq!(recorded.results, state.folder().join("results.tsv"));
-        let recorded = record(&state, &report("two", "regressed"), &asked("second")).unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!(
+            recorded.file,
+            state.folder().join("results.tsv").display().to_string()
+        );
+        let (recorded, warnings) = add_to(&state, report("two", "regressed"), &asked("second"));
         assert_eq!(recorded.status, Status::Discard);
-        assert!(recorded.disagreement.unwrap().contains("3.00x"));
+        assert_eq!(warnings[0].code, WarningCode::MicroDisagrees);
+        assert!(warnings[0].message.contains("3.00x"));
         let forced = ToRecord {
             status: Some(Status::Mixed),
             ..asked("third")
         };
-        let recorded = record(&state, &report("three", "regressed"), &forced).unwrap();
+        let (recorded, _) = add_to(&state, report("three", "regressed"), &forced);
         assert_eq!(
-            (recorded.status, recorded.by_rule),
+            (recorded.status, recorded.status_by_rule),
             (Status::Mixed, Status::Discard)
         );
         let rows = state.results().unwrap().rows;
@@ -187,20 +213,37 @@ mod tests {
         let state = state(folder.path(), None).unwrap();
         let mut partial = report("one", "improved");
         partial.partial = true;
-        let refused = record(&state, &partial, &asked("x")).unwrap_err();
+        let refused = add(&mut partial, &state, &asked("x")).unwrap_err();
         assert_eq!(
             refused.downcast_ref::<Failure>().unwrap().exit,
             Exit::StoppedEarly
         );
         let mut dirty = report("one", "improved");
         dirty.revisions.head.dirty = true;
-        assert!(record(&state, &dirty, &asked("x")).is_err());
+        assert!(add(&mut dirty, &state, &asked("x")).is_err());
         assert!(!state.folder().exists());
         let allowed = ToRecord {
             allow_partial: true,
             ..asked("x")
         };
-        assert!(record(&state, &partial, &allowed).is_ok());
+        assert!(add(&mut partial, &state, &allowed).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_is_said_before_anything_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        let revisions = report("one", "improved").revisions;
+        check(&state, &revisions).unwrap();
+        let same = PerSide::new(revisions.base.clone(), revisions.base.clone());
+        assert!(
+            check(&state, &same)
+                .unwrap_err()
+                .to_string()
+                .contains("same commit")
+        );
+        std::fs::write(state.folder().join("results.tsv"), "no header\n").unwrap();
+        assert!(check(&state, &revisions).is_err());
     }
 
     #[test]
@@ -209,7 +252,7 @@ mod tests {
         let state = state(folder.path(), None).unwrap();
         std::fs::create_dir_all(state.folder()).unwrap();
         std::fs::write(state.folder().join("HANDOFF.md"), b"\xff").unwrap();
-        assert!(record(&state, &report("one", "improved"), &asked("x")).is_err());
+        assert!(add(&mut report("one", "improved"), &state, &asked("x")).is_err());
         assert!(!state.folder().join("results.tsv").exists());
     }
 
@@ -221,9 +264,9 @@ mod tests {
             for writer in 0..4 {
                 let state = &state;
                 scope.spawn(move || {
-                    let report = report("one", "improved");
                     for _ in 0..5 {
-                        record(state, &report, &asked(&format!("writer {writer}"))).unwrap();
+                        let asked = asked(&format!("writer {writer}"));
+                        add(&mut report("one", "improved"), state, &asked).unwrap();
                     }
                 });
             }

@@ -10,6 +10,16 @@ use crate::git::Git;
 pub(crate) struct RefsAsked {
     pub(crate) names: Vec<String>,
     pub(crate) working_tree: bool,
+    /// Base from the loop's records.
+    pub(crate) recorded: Option<RecordedBase>,
+}
+
+/// A commit that the loop's records name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordedBase {
+    Baseline,
+    /// The head of the last experiment that was kept; the baseline, where there is none.
+    LastKept,
 }
 
 pub(crate) fn resolve(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<Revision>> {
@@ -55,6 +65,39 @@ fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<
     let mut head = revision(git, "HEAD")?;
     head.name = "working tree".to_owned();
     head.dirty = true;
+    Ok(PerSide::new(base, head))
+}
+
+/// `commit` is the full hash that the records name for `recorded`.
+pub(crate) fn resolve_recorded(
+    git: &Git,
+    asked: &RefsAsked,
+    recorded: RecordedBase,
+    commit: String,
+) -> anyhow::Result<PerSide<Revision>> {
+    let (name, option) = match recorded {
+        RecordedBase::Baseline => ("baseline", "--baseline"),
+        RecordedBase::LastKept => ("last kept", "--last-kept"),
+    };
+    let base = Revision {
+        name: name.to_owned(),
+        commit,
+        dirty: false,
+    };
+    let head = match asked.names.as_slice() {
+        [] if asked.working_tree => resolve_working_tree(git, asked)?.head,
+        [] => revision(git, "HEAD")?,
+        [head] if !asked.working_tree && !head.contains("..") => revision(git, head)?,
+        _ => {
+            return Err(Failure::usage(format!(
+                "{option} is base, so that only a head can be given beside it"
+            ))
+            .hint(format!(
+                "deadheat compare {option} [HEAD]; deadheat compare {option} --working-tree"
+            ))
+            .into());
+        }
+    };
     Ok(PerSide::new(base, head))
 }
 

@@ -203,7 +203,6 @@ impl State {
 }
 
 /// What the other commands take from the records and add to them.
-#[cfg_attr(not(test), expect(dead_code, reason = "`compare` and `micro` call these"))]
 impl State {
     /// The commit that the loop started from.
     pub(crate) fn baseline(&self, git: &Git) -> anyhow::Result<String> {
@@ -240,7 +239,7 @@ impl State {
     }
 
     /// Adds a line to `micro.jsonl`.
-    pub(crate) fn append_micro(&self, line: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn append_micro(&self, line: &str) -> anyhow::Result<()> {
         let lock = self.lock()?;
         let mut bytes = self.read(MICRO)?;
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
@@ -248,7 +247,8 @@ impl State {
         }
         bytes.extend_from_slice(line.trim_end().as_bytes());
         bytes.push(b'\n');
-        self.write(&lock, MICRO, &bytes)
+        self.write(&lock, MICRO, &bytes)?;
+        Ok(())
     }
 }
 

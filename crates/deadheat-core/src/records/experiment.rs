@@ -196,17 +196,23 @@ mod tests {
 
     #[test]
     fn micro_and_end_to_end_may_disagree() {
-        let record = |verdict: &str| Prescreen {
+        let record = |verdict: Verdict| Prescreen {
             base: "base".to_owned(),
             path: "a.py".to_owned(),
             function: "f".to_owned(),
             speedup: 1.5,
-            verdict: verdict.to_owned(),
+            verdict,
         };
-        let words = disagreement(&record("improved"), Status::Discard, Some(0.98)).unwrap();
+        let words = disagreement(&record(Verdict::Improved), Status::Discard, Some(0.98)).unwrap();
         assert!(words.contains("1.50x") && words.contains("0.98x"), "{words}");
-        assert_eq!(disagreement(&record("improved"), Status::Keep, Some(1.1)), None);
-        assert!(disagreement(&record("regressed"), Status::Keep, Some(1.1)).is_some());
-        assert_eq!(disagreement(&record("unchanged"), Status::Keep, Some(1.1)), None);
+        assert_eq!(
+            disagreement(&record(Verdict::Improved), Status::Keep, Some(1.1)),
+            None
+        );
+        assert!(disagreement(&record(Verdict::Regressed), Status::Keep, Some(1.1)).is_some());
+        assert_eq!(
+            disagreement(&record(Verdict::Unchanged), Status::Keep, Some(1.1)),
+            None
+        );
     }
 }

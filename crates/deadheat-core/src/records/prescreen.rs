@@ -1,13 +1,12 @@
 //! What `deadheat micro` said of a function before it was measured with authority.
 
-use serde::{Deserialize, Serialize};
-
 use super::Status;
-use crate::model::TargetFunction;
+use crate::micro::MicroRecord;
+use crate::model::{TargetFunction, Verdict};
 use crate::report::Report;
 
-/// Of a line of `micro.jsonl`, what a comparison needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A record of a function that was measured.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prescreen {
     /// The full hash of the commit that was the base.
     pub base: String,
@@ -15,10 +14,23 @@ pub struct Prescreen {
     pub function: String,
     /// base/head.
     pub speedup: f64,
-    pub verdict: String,
+    pub verdict: Verdict,
 }
 
 impl Prescreen {
+    /// `None` for scripts and statements, and where nothing was measured.
+    fn of(record: MicroRecord) -> Option<Self> {
+        Some(Prescreen {
+            base: record.base?,
+            path: record.path?,
+            function: record.function?,
+            speedup: record
+                .speedup
+                .filter(|speedup| *speedup > 0.0 && speedup.is_finite())?,
+            verdict: record.verdict?,
+        })
+    }
+
     fn is_of(&self, target: &TargetFunction) -> bool {
         let is = |path: &str, qualname: &str| self.path == path && self.function == qualname;
         let places = [&target.places.base, &target.places.head];
@@ -34,10 +46,8 @@ impl Prescreen {
 /// be read, and those of scripts and statements, are passed over.
 pub fn newest_for<'a>(lines: &str, report: &'a Report) -> Option<(Prescreen, &'a [String])> {
     lines.lines().rev().find_map(|line| {
-        let record: Prescreen = serde_json::from_str(line).ok()?;
-        if record.base != report.revisions.base.commit
-            || !(record.speedup > 0.0 && record.speedup.is_finite())
-        {
+        let record = Prescreen::of(serde_json::from_str(line).ok()?)?;
+        if record.base != report.revisions.base.commit {
             return None;
         }
         let target = report
@@ -50,10 +60,10 @@ pub fn newest_for<'a>(lines: &str, report: &'a Report) -> Option<(Prescreen, &'a
 
 /// Where the two disagree: a sentence with both numbers.
 pub fn disagreement(record: &Prescreen, status: Status, total_speedup: Option<f64>) -> Option<String> {
-    let disagree = match record.verdict.as_str() {
-        "improved" => status != Status::Keep,
-        "regressed" => status == Status::Keep,
-        _ => false,
+    let disagree = match record.verdict {
+        Verdict::Improved => status != Status::Keep,
+        Verdict::Regressed => status == Status::Keep,
+        Verdict::Unchanged | Verdict::Inconclusive => false,
     };
     if !disagree {
         return None;

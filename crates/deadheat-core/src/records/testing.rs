@@ -106,6 +106,7 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         resources: Vec::new(),
         missing: Vec::new(),
         warnings: Vec::new(),
+        recorded: None,
     }
 }
 

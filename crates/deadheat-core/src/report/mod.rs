@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::output::{Difference, OutputCheck};
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
+use crate::records::Status;
 use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
@@ -52,6 +53,19 @@ pub struct Report {
     pub resources: Vec<ResourceComparison>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
+    /// What `--record` wrote down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+}
+
+/// An experiment that was written into the loop's records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub status: Status,
+    /// What the verdicts alone would have made of it.
+    pub status_by_rule: Status,
+    /// The `results.tsv` that has its rows.
+    pub file: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

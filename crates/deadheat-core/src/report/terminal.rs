@@ -54,6 +54,7 @@ pub fn render(report: &Report, style: Style) -> String {
     page.missing(&report.missing);
     page.warnings(report);
     page.answer(report);
+    page.recorded(report);
     page.text
 }
 
@@ -561,6 +562,18 @@ impl Page {
         if counts.inconclusive > 0 {
             self.line(&what_would_settle(report));
         }
+    }
+
+    fn recorded(&mut self, report: &Report) {
+        let Some(recorded) = &report.recorded else {
+            return;
+        };
+        let by_rule = match recorded.status == recorded.status_by_rule {
+            true => String::new(),
+            false => format!(" (by rule it is {})", recorded.status_by_rule),
+        };
+        let (status, file) = (recorded.status, plain(&recorded.file));
+        self.line(&format!("recorded as {status}{by_rule} in {file}"));
     }
 
     fn table(&mut self, mut table: Table) {
