@@ -37,7 +37,7 @@ def example(tmp_path):
     """Run the guide's commands in one shell, with `--json` for those of deadheat where it is asked for."""
 
     def run(*, as_json):
-        lines = ["set -e", f"deadheat() {{ {shlex.quote(sys.executable)} -m deadheat \"$@\"{' --json' * as_json}; }}"]
+        lines = ["set -e", f'deadheat() {{ {shlex.quote(sys.executable)} -m deadheat "$@"{" --json" * as_json}; }}']
         for number, line in enumerate(commands()):
             output = f" > {tmp_path}/{number}.out" if line.startswith("deadheat ") else ""
             lines.append(line + output)

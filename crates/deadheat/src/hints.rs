@@ -13,8 +13,8 @@ use crate::project::{Project, file_name, join, parent};
 
 /// Where a project without benchmarks can go on.
 pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
-     tests, `deadheat profile -- tests` compares them under a profiler, and `deadheat micro` times one function or two \
-     statements";
+     tests, `deadheat profile -- tests` compares them under a profiler, `deadheat micro` times one function or two \
+     statements, and `deadheat compare --script CMD` any command";
 
 pub(crate) struct Hints<'a> {
     git: &'a Git,
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_way_without_benchmarks_is_named() {
-        for way in ["compare --tests ", "deadheat profile -- ", "deadheat micro"] {
+        for way in ["compare --tests ", "deadheat profile -- ", "deadheat micro", "compare --script "] {
             assert!(WITHOUT_BENCHMARKS.contains(way), "{way}");
         }
     }

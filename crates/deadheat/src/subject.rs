@@ -12,7 +12,7 @@ use crate::hints::WITHOUT_BENCHMARKS;
 use crate::output;
 use crate::overlay;
 use crate::progress::Progress;
-use crate::project::{Files, Project, shown};
+use crate::project::{USUAL_BENCHMARK_FOLDERS, Files, Project, shown};
 use crate::setting::Setting;
 use crate::submodules::{self, Present, Tree};
 use crate::workspace::{self, Kept, Workspace};
@@ -65,9 +65,10 @@ impl Subject {
     /// Where the benchmarks are, which one of the revisions has at least.
     pub(crate) fn benchmarks_root(&self, setting: &Setting<'_>) -> anyhow::Result<String> {
         let Some(root) = &self.project.benchmarks_root else {
-            return Err(Failure::nothing_measured(
-                "no benchmarks were found: there is no .codeflash/benchmarks, benchmarks, bench or tests/benchmarks with Python files at either ref",
-            )
+            return Err(Failure::nothing_measured(format!(
+                "no benchmarks were found: neither ref has Python files in {}",
+                USUAL_BENCHMARK_FOLDERS.join(", ")
+            ))
             .hint(format!(
                 "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
                  {WITHOUT_BENCHMARKS}"

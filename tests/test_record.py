@@ -1,0 +1,161 @@
+"""Experiments that `compare --record` writes down, and the bases that it takes from there."""
+
+import json
+
+import pytest
+
+from conftest import WORK
+
+SLOW, FAST, FASTER = (WORK.format(times=times) for times in (40, 6, 1))
+BENCHMARK = """\
+    from pkg.core import work
+
+
+    def test_work(benchmark):
+        benchmark(work, 200)
+    """
+
+
+@pytest.fixture
+def loop(repository, deadheat_command):
+    """A project whose loop has a baseline, and a faster commit since."""
+    repository.write({".gitignore": ".codeflash\n"})
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK})
+    repository.baseline = repository.git("rev-parse", "HEAD")
+    assert deadheat_command("start").code == 0
+    repository.faster = repository.commit({"pkg/core.py": FAST})
+    return repository
+
+
+@pytest.fixture
+def record(deadheat_command):
+    def record(text, *arguments):
+        return deadheat_command("compare", "--record", text, "--replicates", 3, "--json", *arguments)
+
+    return record
+
+
+def path(repository, name):
+    return repository.folder / ".codeflash" / name
+
+
+def read(repository):
+    header, *lines = path(repository, "results.tsv").read_text().splitlines()
+    return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+
+
+def bases(outcome):
+    return outcome.report["revisions"]["base"]["commit"], outcome.report["revisions"]["head"]["commit"]
+
+
+def test_a_loop_of_two_experiments(loop, record, deadheat_command):
+    first = record("fewer\ttimes\nover")
+    assert first.code == 0, first.err
+    assert bases(first) == (loop.baseline, loop.faster)
+    results = path(loop, "results.tsv")
+    assert first.report["recorded"] == {"status": "keep", "status_by_rule": "keep", "file": str(results)}
+    results.write_text("\n".join(line + "\tmine" for line in results.read_text().splitlines()) + "\n")
+    handoff = path(loop, "HANDOFF.md")
+    handoff.write_text("# Notes\n\nby hand\n\n" + handoff.read_text())
+    slower = loop.commit({"pkg/core.py": SLOW})
+    second = record("more times")
+    assert bases(second) == (loop.faster, slower)
+    assert second.report["recorded"]["status"] == "discard"
+    loop.git("reset", "--quiet", "--hard", "HEAD^")
+    assert [(row["benchmark"], row["status"], row["description"], row["mine"]) for row in read(loop)] == [
+        ("benchmarks/test_b.py::test_work", "keep", "fewer times over", "mine"),
+        ("__total__", "keep", "fewer times over", "mine"),
+        ("benchmarks/test_b.py::test_work", "discard", "more times", ""),
+        ("__total__", "discard", "more times", ""),
+    ]
+    text = handoff.read_text()
+    assert text.startswith("# Notes\n\nby hand\n\n## Baseline")
+    assert text.count("## Measurements") == 1
+    assert slower in text
+    status = deadheat_command("status", "--json").report
+    assert [row["head"] for row in status["kept"]] == [loop.faster]
+    assert [row["head"] for row in status["discarded"]] == [slower]
+    assert status["cumulative"] == {"speedup": pytest.approx(1 / mean(first)), "source": "measured", "steps": 1}
+
+
+def mean(outcome):
+    return outcome.report["summary"]["total"]["estimate"]["point_estimate"]
+
+
+def test_bases_from_the_records(loop, record, deadheat_command):
+    assert record("fewer times").code == 0
+    faster_still = loop.commit({"pkg/core.py": FASTER})
+    compare = ["compare", "--replicates", 2, "--json"]
+    assert bases(deadheat_command(*compare, "--last-kept")) == (loop.faster, faster_still)
+    assert bases(deadheat_command(*compare, "--baseline")) == (loop.baseline, faster_still)
+    assert bases(deadheat_command(*compare, "--baseline", loop.faster)) == (loop.baseline, loop.faster)
+    loop.write({"pkg/core.py": SLOW})
+    outcome = deadheat_command(*compare, "--last-kept", "--working-tree")
+    assert bases(outcome) == (loop.faster, faster_still)
+    assert outcome.report["revisions"]["head"]["dirty"] is True
+    # What nobody asked to record is not.
+    assert len(read(loop)) == 2
+    outcome = deadheat_command(*compare, "--last-kept", "HEAD^", "HEAD")
+    assert outcome.code == 2
+    assert "--last-kept is base" in outcome.err
+
+
+def test_the_user_has_the_last_word(loop, record):
+    outcome = record("kept all the same", loop.faster, loop.baseline, "--status", "keep")
+    assert outcome.report["recorded"]["status"] == "keep"
+    assert outcome.report["recorded"]["status_by_rule"] == "discard"
+    assert {row["status"] for row in read(loop)} == {"keep"}
+
+
+def test_what_micro_found_is_held_against_it(loop, record, deadheat_command):
+    loop.write({"pkg/core.py": FASTER})
+    micro = deadheat_command("micro", "pkg/core.py::work", "--call", "work(200)", "--json")
+    assert micro.report["decision"] == "go"
+    # Committed is something else than was screened.
+    loop.commit({"pkg/core.py": SLOW})
+    outcome = record("not what was screened", "HEAD^", "HEAD")
+    assert outcome.report["recorded"]["status"] == "discard"
+    assert "micro_disagrees" in outcome.warnings()
+    (line,) = path(loop, "micro.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert found["base"] == loop.faster
+    assert float(read(loop)[-1]["micro_speedup"]) == pytest.approx(found["speedup"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "there is no baseline"),
+        (["HEAD", "HEAD"], "the same commit"),
+        (["HEAD^", "HEAD", "--working-tree"], "cannot be used with"),
+        (["HEAD^", "HEAD", "--status", "good"], "write keep, discard or mixed"),
+    ],
+)
+def test_what_cannot_be_recorded(loop, record, arguments, words):
+    path(loop, "HANDOFF.md").unlink()
+    outcome = record("x", *arguments)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert not path(loop, "results.tsv").exists()
+
+
+def test_a_table_that_is_none_is_said_before_anything_is_measured(loop, record):
+    path(loop, "results.tsv").write_text("my notes\n")
+    outcome = record("x")
+    assert outcome.code == 2
+    assert "results.tsv" in outcome.err
+    assert "measuring" not in outcome.err
+    assert path(loop, "results.tsv").read_text() == "my notes\n"
+
+
+def test_a_run_that_was_cut_short_is_recorded_only_where_that_is_allowed(loop, record):
+    cut = ["--replicates", 9999, "--timeout", 10]
+    refused = record("x", *cut)
+    assert refused.code == 4
+    assert refused.report["partial"] is True
+    assert "recorded" not in refused.report
+    assert "--allow-partial" in refused.err
+    assert not path(loop, "results.tsv").exists()
+    allowed = record("x", *cut, "--allow-partial")
+    assert allowed.code == 4
+    assert read(loop)[-1]["description"] == "x"
