@@ -182,6 +182,28 @@ mod tests {
     }
 
     #[test]
+    fn micro_runs_of_a_caller_count_where_there_is_none_of_the_function() {
+        let mut report = report(&[]);
+        report.target_functions = vec![target("a.py", "f", &["b"])];
+        let line = |path: &str, function: &str, speedup: f64| {
+            format!(
+                r#"{{"base":"base","path":"{path}","function":"{function}","speedup":{speedup},"verdict":"improved"}}"#
+            )
+        };
+        let found = |lines: &[String]| {
+            let joined = lines.join("\n");
+            newest_for(&joined, &report).map(|(record, by)| (record.speedup, by.len()))
+        };
+        let caller = line("a.py", "caller", 2.0);
+        assert_eq!(
+            found(&[caller.clone(), line("other.py", "f", 4.0)]),
+            Some((2.0, 0))
+        );
+        assert_eq!(found(&[line("a.py", "f", 3.0), caller]), Some((3.0, 1)));
+        assert_eq!(found(&[line("other.py", "f", 4.0)]), None);
+    }
+
+    #[test]
     fn a_run_that_measured_nothing_is_a_row_too() {
         let experiment = Experiment {
             time: "2026-01-02T03:04:05Z",

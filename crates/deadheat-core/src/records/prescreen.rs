@@ -42,19 +42,25 @@ impl Prescreen {
     }
 }
 
-/// The newest record of a target function with the same base, and the benchmarks that run the function. Lines that cannot
-/// be read, and those of scripts and statements, are passed over.
+/// The newest record with the same base of a target function, with the benchmarks that run the function; else of another
+/// function in a file with a target, which calls it, perhaps. Lines that cannot be read, and those of scripts and statements,
+/// are passed over.
 pub fn newest_for<'a>(lines: &str, report: &'a Report) -> Option<(Prescreen, &'a [String])> {
-    lines.lines().rev().find_map(|line| {
-        let record = Prescreen::of(serde_json::from_str(line).ok()?)?;
-        if record.base != report.revisions.base.commit {
-            return None;
-        }
-        let target = report
-            .target_functions
-            .iter()
-            .find(|target| record.is_of(target))?;
-        Some((record, target.reached_by.as_slice()))
+    let base = &report.revisions.base.commit;
+    let of_base: Vec<Prescreen> = lines
+        .lines()
+        .rev()
+        .filter_map(|line| Prescreen::of(serde_json::from_str(line).ok()?))
+        .filter(|record| record.base == *base)
+        .collect();
+    let targets = &report.target_functions;
+    let of_target = of_base.iter().find_map(|record| {
+        let target = targets.iter().find(|target| record.is_of(target))?;
+        Some((record.clone(), target.reached_by.as_slice()))
+    });
+    of_target.or_else(|| {
+        let beside = |record: &&Prescreen| targets.iter().any(|target| target.path == record.path);
+        Some((of_base.iter().find(beside)?.clone(), [].as_slice()))
     })
 }
 
