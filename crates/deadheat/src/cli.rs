@@ -90,12 +90,9 @@ pub(crate) struct ReportArgs {
     pub(crate) output: Vec<String>,
 }
 
-/// What every run on two checkouts can be told.
+/// What every command that measures can be told of its processes.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct SidesArgs {
-    /// Hard stop of the whole run; what is finished is reported
-    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
-    pub(crate) timeout: f64,
+pub(crate) struct ProcessArgs {
     /// Makes the hash seeds of the run repeatable [default: drawn]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -105,12 +102,29 @@ pub(crate) struct SidesArgs {
     /// Do not reserve a core: for systems where that is impossible. No error rate is claimed then
     #[arg(long)]
     pub(crate) no_pin: bool,
+}
+
+/// Where the interpreter and the configuration are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
     /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<String>,
     /// Read the configuration from this file instead of the nearest pyproject.toml
     #[arg(long, value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
+}
+
+/// What every run on two checkouts can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SidesArgs {
+    /// Hard stop of the whole run; what is finished is reported
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
+    pub(crate) timeout: f64,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// Copy a file or folder of the working tree into both worktrees (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) inject: Vec<String>,
@@ -319,21 +333,10 @@ pub(crate) struct MicroArgs {
     /// The end of the whole command
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
-    /// Makes the hash seeds of the run repeatable [default: drawn]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-    /// Measure on this core [default: the quietest]
-    #[arg(long, value_name = "N", conflicts_with = "no_pin")]
-    pub(crate) cpu: Option<usize>,
-    /// Do not reserve a core: for systems where that is impossible. No error rate is claimed then
-    #[arg(long)]
-    pub(crate) no_pin: bool,
-    /// The Python to use [default: the active virtual environment, .venv, the one that runs deadheat, python3]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) python: Option<String>,
-    /// Read the configuration from this file instead of the nearest pyproject.toml
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -350,12 +353,8 @@ pub(crate) struct DetectArgs {
     /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
-    /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) python: Option<String>,
-    /// Read the configuration from this file instead of the nearest pyproject.toml
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -134,6 +134,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     if let Some(file) = args
+        .place
         .config_file
         .as_ref()
         .filter(|file| !folder.join(file).is_file())
@@ -202,7 +203,7 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
 
 /// One that cannot be read is a no, and everything else is looked at as if it were not there.
 fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found) -> Config {
-    match Config::load(folder, top, args.config_file.as_deref()) {
+    match Config::load(folder, top, args.place.config_file.as_deref()) {
         Ok(config) => {
             found.yes("configuration", described(args, folder, &config));
             config
@@ -227,7 +228,7 @@ fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found
 }
 
 fn described(args: &DetectArgs, folder: &Path, config: &Config) -> String {
-    let file = match &args.config_file {
+    let file = match &args.place.config_file {
         Some(file) => folder.join(file),
         None => config.folder.join("pyproject.toml"),
     };
@@ -273,16 +274,12 @@ impl Detection<'_> {
     }
 
     fn interpreter(&self, found: &mut Found) -> Option<Interpreter> {
-        let candidates = Candidates {
-            option: self.args.python.clone(),
-            configured: self.config.python.clone(),
-            configuration_folder: self.config.folder.clone(),
-            active_environment: std::env::var_os("VIRTUAL_ENV")
-                .filter(|folder| !folder.is_empty())
-                .map(PathBuf::from),
-            project_folders: vec![self.config.folder.clone(), self.top.to_owned()],
-            own: self.installation.interpreter.clone(),
-        };
+        let candidates = Candidates::new(
+            self.args.place.python.as_deref(),
+            self.config,
+            vec![self.config.folder.clone(), self.top.to_owned()],
+            self.installation,
+        );
         let probe = self.installation.worker_file("probe.py");
         let described =
             |interpreter: &Interpreter| format!("{}, {}", interpreter.path.display(), interpreter.version);

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use crate::Installation;
+use crate::config::Config;
 use crate::failure::Failure;
 
 /// An interpreter that can run the worker.
@@ -46,6 +48,25 @@ const OLDEST_PYTHON: (u32, u32) = (3, 10);
 const OLDEST_PYTEST: u32 = 7;
 
 impl Candidates {
+    /// `option` is `--python`; `project_folders` as in the type.
+    pub(crate) fn new(
+        option: Option<&str>,
+        config: &Config,
+        project_folders: Vec<PathBuf>,
+        installation: &Installation,
+    ) -> Self {
+        Candidates {
+            option: option.map(str::to_owned),
+            configured: config.python.clone(),
+            configuration_folder: config.folder.clone(),
+            active_environment: std::env::var_os("VIRTUAL_ENV")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            project_folders,
+            own: installation.interpreter.clone(),
+        }
+    }
+
     /// One that is named must be usable; of the others the first that is.
     pub(crate) fn choose(&self, probe: &Path, pytest: Pytest) -> Result<Interpreter, Failure> {
         let named = [

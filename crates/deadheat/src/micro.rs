@@ -281,16 +281,12 @@ impl Screening<'_> {
 
     fn choose_interpreter(&self) -> Result<Interpreter, Failure> {
         let top = self.git.map_or(self.options.folder.as_path(), Git::top);
-        Candidates {
-            option: self.options.python.clone(),
-            configured: self.config.python.clone(),
-            configuration_folder: self.config.folder.clone(),
-            active_environment: std::env::var_os("VIRTUAL_ENV")
-                .filter(|folder| !folder.is_empty())
-                .map(PathBuf::from),
-            project_folders: vec![self.config.folder.clone(), top.to_owned()],
-            own: self.installation.interpreter.clone(),
-        }
+        Candidates::new(
+            self.options.python.as_deref(),
+            self.config,
+            vec![self.config.folder.clone(), top.to_owned()],
+            self.installation,
+        )
         .choose(&self.installation.worker_file("probe.py"), Pytest::NotNeeded)
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side, WarningCode};
@@ -74,16 +73,12 @@ impl Setting<'_> {
         pytest: Pytest,
     ) -> Result<Interpreter, Failure> {
         let top = self.git.top();
-        Candidates {
-            option: self.options.python.clone(),
-            configured: self.config.python.clone(),
-            configuration_folder: self.config.folder.clone(),
-            active_environment: std::env::var_os("VIRTUAL_ENV")
-                .filter(|folder| !folder.is_empty())
-                .map(PathBuf::from),
-            project_folders: vec![top.join(&project.folder), top.to_owned()],
-            own: self.installation.interpreter.clone(),
-        }
+        Candidates::new(
+            self.options.python.as_deref(),
+            self.config,
+            vec![top.join(&project.folder), top.to_owned()],
+            self.installation,
+        )
         .choose(&self.installation.worker_file("probe.py"), pytest)
     }
 
