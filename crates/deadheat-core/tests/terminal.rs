@@ -314,6 +314,7 @@ fn rendered(width: usize, color: bool, verbose: bool) -> String {
         Style {
             color,
             width,
+            wraps: true,
             verbose,
         },
     )

@@ -44,6 +44,7 @@ pub(crate) fn style(verbosity: Verbosity) -> Style {
     Style {
         color: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
         width: terminal_width(),
+        wraps: std::io::stdout().is_terminal(),
         verbose: verbosity == Verbosity::Verbose,
     }
 }

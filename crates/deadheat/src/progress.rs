@@ -18,6 +18,8 @@ pub(crate) struct Progress {
     last_line: Option<Instant>,
     end: Option<Instant>,
     replicate: Replicate,
+    /// All benchmarks that are measured; those that have their verdicts take no more part.
+    measured: usize,
 }
 
 /// Where a walk stands.
@@ -46,6 +48,7 @@ impl Progress {
             last_line: None,
             end: None,
             replicate: Replicate::default(),
+            measured: 0,
         }
     }
 
@@ -53,6 +56,10 @@ impl Progress {
     pub(crate) fn step(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => {
+                if bar.length().is_some() {
+                    bar.unset_length();
+                    bar.set_style(plain_style());
+                }
                 bar.set_message(text.to_owned());
                 bar.tick();
             }
@@ -93,9 +100,13 @@ impl Progress {
                     of,
                     benchmarks,
                 };
+                self.measured = self.measured.max(benchmarks);
                 let text = match of {
                     Some(of) => format!("replicate {} of {of}", index + 1),
-                    None => format!("replicate {}, {benchmarks} open", index + 1),
+                    None => {
+                        let all = self.measured;
+                        format!("replicate {}, {} of {all} settled", index + 1, all - benchmarks)
+                    }
                 };
                 match &self.bar {
                     Some(bar) => bar.set_prefix(text),

@@ -6,6 +6,8 @@ mod tests_run;
 
 use std::fmt::Write as _;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::units::{bytes, count_of, signed_percent};
@@ -23,6 +25,8 @@ pub use tests_run::render_tests;
 pub struct Style {
     pub color: bool,
     pub width: usize,
+    /// Sentences are broken into lines of that width: for terminals. Elsewhere programs look for words in them.
+    pub wraps: bool,
     /// Everything in full, however long.
     pub verbose: bool,
 }
@@ -67,6 +71,24 @@ impl Page {
     fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
+    }
+
+    /// A sentence: its first line begins with `first`, all others are indented as far.
+    fn prose(&mut self, first: &str, text: &str) {
+        if !self.style.wraps {
+            return self.line(&format!("{first}{text}"));
+        }
+        let indent = " ".repeat(width(first));
+        let options = textwrap::Options::new(self.style.width)
+            .initial_indent(first)
+            .subsequent_indent(&indent)
+            // Paths and commands stay whole, to be copied.
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(text, options) {
+            self.line(&line);
+        }
     }
 
     fn heading(&mut self, title: &str) {
@@ -182,7 +204,7 @@ impl Page {
         if report.selection.rule != SelectionRule::NothingChanged && !report.comparisons.is_empty() {
             let reason = plain(&report.selection.reason);
             self.text.push('\n');
-            self.line(&format!("Measured: {reason}"));
+            self.prose("Measured: ", reason.as_ref());
         }
     }
 
@@ -509,12 +531,12 @@ impl Page {
             };
             let mut lines = warning.message.lines();
             let first = lines.next().unwrap_or_default();
-            self.line(&format!("  ! {benchmark}{}{more}", plain(first)));
+            self.prose("  ! ", &format!("{benchmark}{}{more}", plain(first)));
             for line in lines {
-                self.line(&format!("    {}", plain(line)));
+                self.prose("    ", &plain(line));
             }
             if let Some(hint) = &warning.hint {
-                self.line(&format!("    {}", plain(hint)));
+                self.prose("    ", &plain(hint));
             }
         }
     }
@@ -560,7 +582,7 @@ impl Page {
         }
         self.line(&answer);
         if counts.inconclusive > 0 {
-            self.line(&what_would_settle(report));
+            self.prose("", &what_would_settle(report));
         }
     }
 
@@ -673,21 +695,21 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
+/// In columns of the terminal.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 /// Keeps both ends of a name that is too long: the file says where, the end says which.
 fn shorten(text: &str, room: usize) -> String {
-    let length = width(text);
-    if length <= room {
+    if width(text) <= room {
         return text.to_owned();
     }
-    let head = (room.saturating_sub(1)) / 3;
+    let head = room.saturating_sub(1) / 3;
     let tail = room.saturating_sub(1) - head;
-    let start: String = text.chars().take(head).collect();
-    let end: String = text.chars().skip(length - tail).collect();
-    format!("{start}…{end}")
+    let start = fitting(text.chars(), head);
+    let end: Vec<char> = fitting(text.chars().rev(), tail).chars().collect();
+    format!("{start}…{}", end.into_iter().rev().collect::<String>())
 }
 
 /// The beginning of a text that is too long.
@@ -695,8 +717,18 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
-    let start: String = text.chars().take(room.saturating_sub(1)).collect();
-    format!("{start}…")
+    format!("{}…", fitting(text.chars(), room.saturating_sub(1)))
+}
+
+/// As many characters as have room.
+fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    characters
+        .take_while(|character| {
+            used += character.width().unwrap_or(0);
+            used <= room
+        })
+        .collect()
 }
 
 /// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.

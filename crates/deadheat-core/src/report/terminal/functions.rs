@@ -213,12 +213,13 @@ impl Page {
         } else {
             String::new()
         };
-        self.line(&format!(
+        let words = format!(
             "Of {} end to end, the changed functions explain {}{percent}; the rest is {}.",
             signed_duration(difference),
             signed_duration(explained),
             signed_duration(rest)
-        ));
+        );
+        self.prose("", &words);
     }
 }
 
