@@ -331,7 +331,7 @@ def test_status(experiments, project, deadheat_command):
     descriptions = {name: [row["description"] for row in report[name]] for name in ("kept", "mixed", "discarded")}
     assert descriptions == {"kept": ["缓存", "slots"], "mixed": ["both"], "discarded": ["slower \x1b[31m"]}
     assert report["other"] == []
-    assert report["cumulative"] == {"speedup": 3.0, "source": "product_of_steps", "steps": 2}
+    assert report["cumulative"] == {"speedup": 3.0, "source": "product_of_steps", "steps": 2, "has_gaps": False}
 
     shown = deadheat_command("status")
     assert shown.code == 0
@@ -347,7 +347,7 @@ def test_status_goes_by_a_measured_total(experiments, project, deadheat_command)
     row = total("2020-01-06T00:00:00Z", base, heads[3], 2.8, "keep", "all of it")
     state(project, "results.tsv").write_text(text + row)
     report = deadheat_command("status", "--json").report
-    assert report["cumulative"] == {"speedup": 2.8, "source": "measured", "steps": 1}
+    assert report["cumulative"] == {"speedup": 2.8, "source": "measured", "steps": 1, "has_gaps": False}
     assert deadheat_command("status").out.splitlines()[-1].endswith("2.80x (measured)")
 
 

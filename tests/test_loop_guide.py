@@ -85,6 +85,6 @@ def test_the_guide_by_its_json_alone(example):
     [kept] = status["kept"]
     assert status["last_kept"] == kept["head"]
     # The base of what was kept is the baseline: its total is the whole one.
-    assert status["cumulative"] == {"speedup": kept["speedup"], "source": "measured", "steps": 1}
+    assert status["cumulative"] == {"speedup": kept["speedup"], "source": "measured", "steps": 1, "has_gaps": False}
     totals = [row["status"] for row in of["log"]["rows"] if row["benchmark"] == "__total__"]
     assert totals == ["keep", "discard"]

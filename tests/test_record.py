@@ -75,7 +75,7 @@ def test_a_loop_of_two_experiments(loop, record, deadheat_command):
     status = deadheat_command("status", "--json").report
     assert [row["head"] for row in status["kept"]] == [loop.faster]
     assert [row["head"] for row in status["discarded"]] == [slower]
-    assert status["cumulative"] == {"speedup": pytest.approx(1 / mean(first)), "source": "measured", "steps": 1}
+    assert status["cumulative"] == {"speedup": pytest.approx(1 / mean(first)), "source": "measured", "steps": 1, "has_gaps": False}
 
 
 def mean(outcome):
@@ -107,19 +107,47 @@ def test_the_user_has_the_last_word(loop, record):
     assert {row["status"] for row in read(loop)} == {"keep"}
 
 
+# Fast where nobody looks.
+ONE_SIDED = SLOW.replace("total = 0", "total = 0\n        if n < 100:\n            return total")
+
+
 def test_what_micro_found_is_held_against_it(loop, record, deadheat_command):
-    loop.write({"pkg/core.py": FASTER})
-    micro = deadheat_command("micro", "pkg/core.py::work", "--call", "work(200)", "--json")
+    loop.write({"pkg/core.py": ONE_SIDED})
+    micro = deadheat_command("micro", "pkg/core.py::work", "--call", "work(90)", "--json")
     assert micro.report["decision"] == "go"
-    # Committed is something else than was screened.
-    loop.commit({"pkg/core.py": SLOW})
-    outcome = record("not what was screened", "HEAD^", "HEAD")
+    loop.commit({})
+    outcome = record("fast where nobody looks", "HEAD^", "HEAD")
     assert outcome.report["recorded"]["status"] == "discard"
     assert "micro_disagrees" in outcome.warnings()
     (line,) = path(loop, "micro.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert found["base"] == loop.faster
-    assert float(read(loop)[-1]["micro_speedup"]) == pytest.approx(found["speedup"])
+    assert float(read(loop)[-1]["micro_speedup"]) == pytest.approx(found["speedup"], rel=1e-4)
+    # What was screened and given up is not held against another idea.
+    loop.git("reset", "--quiet", "--hard", "HEAD^")
+    loop.commit({"pkg/core.py": SLOW})
+    outcome = record("another idea", "HEAD^", "HEAD")
+    assert "micro_disagrees" not in outcome.warnings()
+    assert read(loop)[-1]["micro_speedup"] == ""
+
+
+def test_a_kept_commit_that_was_amended_is_said(loop, record):
+    assert record("fewer times").code == 0
+    loop.git("commit", "--quiet", "--amend", "--message", "reworded")
+    outcome = record("reworded")
+    assert outcome.code == 3
+    assert "nothing was recorded" in outcome.err
+    assert "another_history" in outcome.warnings()
+    assert len(read(loop)) == 2
+
+
+def test_records_that_git_tracks_are_said(loop, record, deadheat_command):
+    loop.write({".gitignore": ""})
+    assert "git does not ignore" in deadheat_command("start", "--replace").err
+    loop.commit({})
+    assert record("first", loop.baseline, loop.faster).code == 0
+    loop.commit({})
+    assert "records_tracked" in record("second", loop.baseline, loop.faster).warnings()
 
 
 @pytest.mark.parametrize(

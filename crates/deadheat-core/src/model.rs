@@ -558,4 +558,8 @@ pub enum WarningCode {
     BenchmarkDiffers,
     /// `deadheat micro` found something else of a changed function than this comparison.
     MicroDisagrees,
+    /// The last kept commit is no ancestor of head.
+    AnotherHistory,
+    /// The loop's files are tracked by git.
+    RecordsTracked,
 }

@@ -78,6 +78,9 @@ pub(crate) fn run(
         record::check(state, &revisions)?;
     }
     let mut draft = Draft::new(options, &config, revisions);
+    if options.refs.recorded == Some(RecordedBase::LastKept) {
+        warn_of_another_history(&git, &mut draft)?;
+    }
     let mut progress = Progress::new(options.outputs.verbosity);
 
     let setting = Setting {
@@ -117,12 +120,33 @@ pub(crate) fn run(
             return Err(error);
         }
     };
-    let refused = recording.and_then(|(state, asked)| record::add(&mut draft.report, state, asked).err());
+    let refused =
+        recording.and_then(|(state, asked)| record::add(&mut draft.report, state, Some(&git), asked).err());
     output::write_report(&draft.report, &options.outputs)?;
     match refused {
         Some(error) => Err(error),
         None => Ok(exit),
     }
+}
+
+/// A kept commit that was amended, rebased or reset away is no state that head goes on from.
+fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
+    let PerSide { base, head } = &draft.report.revisions;
+    if !git.is_ancestor(&base.commit, &head.commit)? {
+        let short = &base.commit[..10];
+        let words = format!(
+            "the last kept commit, {short}, is not in the history of {}",
+            head.name
+        );
+        draft.warn(
+            WarningCode::AnotherHistory,
+            &words,
+            Some(
+                "was it amended, rebased or reset away? name both refs, or give its row in results.tsv the status discard",
+            ),
+        );
+    }
+    Ok(())
 }
 
 impl Setting<'_> {

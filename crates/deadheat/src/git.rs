@@ -263,6 +263,20 @@ impl Git {
             .stdout)
     }
 
+    /// The blob that git would make of a text if it were the file at `path`; nothing is written.
+    pub(crate) fn blob_of_text(&self, path: &str, text: &Path) -> anyhow::Result<Option<String>> {
+        self.line(["hash-object", "--path", path, "--", &text.display().to_string()])
+    }
+
+    /// The blob of a commit's file.
+    pub(crate) fn blob(&self, commit: &str, path: &str) -> anyhow::Result<Option<String>> {
+        self.line(["rev-parse", "--verify", "--quiet", &format!("{commit}:{path}")])
+    }
+
+    pub(crate) fn is_ancestor(&self, commit: &str, of: &str) -> anyhow::Result<bool> {
+        Ok(self.line(["merge-base", commit, of])?.as_deref() == Some(commit))
+    }
+
     /// Untracked paths below some folders: those that git would add, or those that it ignores.
     pub(crate) fn untracked_paths(&self, kind: Untracked, below: &[String]) -> anyhow::Result<Vec<String>> {
         if below.is_empty() {

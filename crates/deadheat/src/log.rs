@@ -24,6 +24,7 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
     let (_git, state) = State::open(folder, args.config_file.as_deref())?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
+    state.warn_of(&results.problems);
     if args.output.json {
         let rows = results.rows.iter().enumerate();
         let rows: Vec<LoggedRow<'_>> = rows
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
             .collect();
         output::print_json(&json!({
             "state_folder": state.folder().display().to_string(),
+            "problems": results.problems,
             "rows": rows,
             "cumulative": History::new(&results.rows, baseline.as_ref()).cumulative(),
         }))?;

@@ -6,7 +6,7 @@ mod options;
 mod subject;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use deadheat_core::micro::{self, Decision, Form, MicroReport, Variant, Worth, re
 use deadheat_core::model::{PerSide, Side, SideTime, Warning, WarningCode};
 use deadheat_core::output as outputs;
 use deadheat_core::output::OutputCheck;
-use deadheat_core::protocol::MicroRequest;
+use deadheat_core::protocol::{MicroCode, MicroRequest};
 use deadheat_core::report::{self, MeasuredBenchmark, Python, SCHEMA_VERSION, main_line};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{self, FEWEST_REPLICATES, Threshold};
@@ -96,7 +96,7 @@ pub(crate) fn run(
         Ok(()) => {
             write(&report, options)?;
             if let Some(git) = &git
-                && let Err(error) = write_down(&report, &config, git)
+                && let Err(error) = write_down(&report, &subject, &config, git)
             {
                 // The answer stands, written down or not.
                 output::print_note(&format!("not written to the loop's records: {error:#}"));
@@ -121,10 +121,16 @@ pub(crate) fn run(
 
 /// Adds the run to the loop's records: a comparison looks there for its functions. Others are of use to nobody outside a
 /// loop, and make no folder.
-fn write_down(report: &MicroReport, config: &Config, git: &Git) -> anyhow::Result<()> {
+fn write_down(report: &MicroReport, subject: &Subject, config: &Config, git: &Git) -> anyhow::Result<()> {
     let state = State::find(config, git.top())?;
     if report.form == Form::Function || state.folder().is_dir() {
-        let record = micro::record(report, state::now());
+        let blob = match (&report.path, &subject.code.head) {
+            (Some(path), MicroCode::Function { module, .. }) => {
+                git.blob_of_text(path, Path::new(&module.source))?
+            }
+            _ => None,
+        };
+        let record = micro::record(report, state::now(), blob);
         state.append_micro(&serde_json::to_string(&record)?)?;
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! `--record`: an experiment written down, in `results.tsv` and `HANDOFF.md`.
 
-use deadheat_core::model::{PerSide, Revision, Warning, WarningCode};
+use deadheat_core::model::{PerSide, Revision, Verdict, Warning, WarningCode};
 use deadheat_core::records::{
-    Experiment, Status, disagreement, newest_for, status_by_rule, write_measurements,
+    Experiment, Row, Status, disagreement, newest_for, status_by_rule, write_measurements,
 };
 use deadheat_core::report::{Recorded, Report};
 
 use crate::failure::{Exit, Failure};
+use crate::git::Git;
 use crate::state::{self, State};
 
 /// What was asked for.
@@ -48,7 +49,12 @@ fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
 }
 
 /// Adds the report's rows to `results.tsv`, replaces the last verdicts in `HANDOFF.md`, and says so in the report.
-pub(crate) fn add(report: &mut Report, state: &State, asked: &ToRecord) -> anyhow::Result<()> {
+pub(crate) fn add(
+    report: &mut Report,
+    state: &State,
+    git: Option<&Git>,
+    asked: &ToRecord,
+) -> anyhow::Result<()> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {
             exit: Exit::StoppedEarly,
@@ -58,13 +64,26 @@ pub(crate) fn add(report: &mut Report, state: &State, asked: &ToRecord) -> anyho
         return Err(failure.hint(hint).into());
     }
     check_commits(&report.revisions)?;
+    if report.comparisons.is_empty() {
+        return Err(
+            Failure::nothing_measured("nothing was measured, so that nothing was recorded")
+                .hint("--all measures also what no change reaches")
+                .into(),
+        );
+    }
     // Both files are read, and understood, before one is written: what is recorded is in both.
     let lock = state.lock()?;
     let mut results = state.results()?;
     let handoff = state.handoff()?;
     let lines = state.micro()?;
-    let found = newest_for(&lines, report);
-    let by_rule = status_by_rule(report);
+    let head = report.revisions.head.commit.clone();
+    let blob_of = |path: &str| git?.blob(&head, path).ok().flatten();
+    let found = newest_for(&lines, report, &blob_of);
+    let by_rule = match status_by_rule(report) {
+        // Kept before, and measured once more.
+        Status::Discard if is_kept(&results.rows, &head) && !has_regressed(report) => Status::Keep,
+        by_rule => by_rule,
+    };
     let status = asked.status.unwrap_or(by_rule);
     let experiment = Experiment {
         time: &state::now(),
@@ -83,12 +102,41 @@ pub(crate) fn add(report: &mut Report, state: &State, asked: &ToRecord) -> anyho
             .warnings
             .push(Warning::new(WarningCode::MicroDisagrees, words, None));
     }
+    if let Some(git) = git
+        && state.is_tracked(git)?
+    {
+        report.warnings.push(Warning::new(
+            WarningCode::RecordsTracked,
+            "git tracks the loop's records: `git reset --hard` takes them back with the code",
+            Some(&format!(
+                "git rm -r --cached '{0}', and a line for it in .gitignore",
+                state.folder().display()
+            )),
+        ));
+    }
     report.recorded = Some(Recorded {
         status,
         status_by_rule: by_rule,
         file: path.display().to_string(),
     });
     Ok(())
+}
+
+fn is_kept(rows: &[Row], commit: &str) -> bool {
+    let experiments = rows.iter().filter(|row| row.is_total());
+    let of_commit = experiments.filter(|row| row.head.as_deref() == Some(commit));
+    of_commit
+        .filter_map(|row| Status::parse(row.status.as_deref()?))
+        .next_back()
+        == Some(Status::Keep)
+}
+
+fn has_regressed(report: &Report) -> bool {
+    let times = report.comparisons.iter().map(|row| row.verdict);
+    let resources = report.resources.iter().map(|row| row.verdict);
+    times
+        .chain(resources)
+        .any(|verdict| verdict == Verdict::Regressed)
 }
 
 #[cfg(test)]
@@ -139,7 +187,7 @@ mod tests {
     }
 
     fn add_to(state: &State, mut report: Report, asked: &ToRecord) -> (Recorded, Vec<Warning>) {
-        add(&mut report, state, asked).unwrap();
+        add(&mut report, state, None, asked).unwrap();
         (report.recorded.unwrap(), report.warnings)
     }
 
@@ -208,25 +256,42 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_that_was_kept_stays_kept_until_it_regresses() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path(), None).unwrap();
+        add_to(&state, report("one", "improved"), &asked("first"));
+        let (recorded, _) = add_to(&state, report("one", "inconclusive"), &asked("once more"));
+        assert_eq!(recorded.status, Status::Keep);
+        let (recorded, _) = add_to(&state, report("two", "inconclusive"), &asked("another"));
+        assert_eq!(recorded.status, Status::Discard);
+        let (recorded, _) = add_to(&state, report("one", "regressed"), &asked("once more"));
+        assert_eq!(recorded.status, Status::Discard);
+    }
+
+    #[test]
     fn what_is_no_result_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let state = state(folder.path(), None).unwrap();
         let mut partial = report("one", "improved");
         partial.partial = true;
-        let refused = add(&mut partial, &state, &asked("x")).unwrap_err();
+        let refused = add(&mut partial, &state, None, &asked("x")).unwrap_err();
         assert_eq!(
             refused.downcast_ref::<Failure>().unwrap().exit,
             Exit::StoppedEarly
         );
         let mut dirty = report("one", "improved");
         dirty.revisions.head.dirty = true;
-        assert!(add(&mut dirty, &state, &asked("x")).is_err());
+        assert!(add(&mut dirty, &state, None, &asked("x")).is_err());
         assert!(!state.folder().exists());
+        let mut empty = report("one", "improved");
+        empty.comparisons.clear();
+        let refused = add(&mut empty, &state, None, &asked("x")).unwrap_err();
+        assert!(refused.to_string().contains("nothing was measured"));
         let allowed = ToRecord {
             allow_partial: true,
             ..asked("x")
         };
-        assert!(add(&mut partial, &state, &allowed).is_ok());
+        assert!(add(&mut partial, &state, None, &allowed).is_ok());
     }
 
     #[test]
@@ -252,7 +317,7 @@ mod tests {
         let state = state(folder.path(), None).unwrap();
         std::fs::create_dir_all(state.folder()).unwrap();
         std::fs::write(state.folder().join("HANDOFF.md"), b"\xff").unwrap();
-        assert!(add(&mut report("one", "improved"), &state, &asked("x")).is_err());
+        assert!(add(&mut report("one", "improved"), &state, None, &asked("x")).is_err());
         assert!(!state.folder().join("results.tsv").exists());
     }
 
@@ -266,7 +331,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..5 {
                         let asked = asked(&format!("writer {writer}"));
-                        add(&mut report("one", "improved"), state, &asked).unwrap();
+                        add(&mut report("one", "improved"), state, None, &asked).unwrap();
                     }
                 });
             }

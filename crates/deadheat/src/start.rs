@@ -45,11 +45,20 @@ pub(crate) fn run(args: &StartArgs, folder: &Path) -> anyhow::Result<Exit> {
             listed(&uncommitted)
         ));
     }
+    let is_ignored = state.is_ignored(&git)?;
+    if !is_ignored && verbosity(&args.output) != Verbosity::Quiet {
+        output::print_note(&format!(
+            "warning: git does not ignore {}: what is committed with the code goes back with it, too; a line in .gitignore \
+             keeps the records",
+            state.folder().display()
+        ));
+    }
     if args.output.json {
         output::print_json(&json!({
             "baseline": baseline,
             "replaced": earlier,
             "uncommitted": uncommitted,
+            "ignored": is_ignored,
             "file": path.display().to_string(),
         }))?;
     } else {

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use deadheat_core::records::{self, Baseline, History, Results};
+use deadheat_core::report::plain;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::files;
 use crate::git::Git;
+use crate::output;
 
 const DEFAULT_FOLDER: &str = ".codeflash";
 const HANDOFF: &str = "HANDOFF.md";
@@ -69,6 +71,14 @@ impl State {
             top,
         };
         state.check_inside(&state.folder)?;
+        if state.folder.exists() && !state.folder.is_dir() {
+            return Err(Failure::usage(format!(
+                "{} is a file, and the loop's files need a folder of that name",
+                state.folder.display()
+            ))
+            .hint("move it away, or name another folder: state-dir under [tool.deadheat]")
+            .into());
+        }
         Ok(state)
     }
 
@@ -96,6 +106,18 @@ impl State {
             return Err(refused("it leads into git's own folder".to_owned()));
         }
         Ok(())
+    }
+
+    /// Whether git tracks the experiments: then `git reset --hard` takes them back with the code.
+    pub(crate) fn is_tracked(&self, git: &Git) -> anyhow::Result<bool> {
+        let path = self.folder.join(RESULTS).display().to_string();
+        Ok(git.line(["ls-files", "--", &path])?.is_some())
+    }
+
+    /// Whether git ignores the experiments.
+    pub(crate) fn is_ignored(&self, git: &Git) -> anyhow::Result<bool> {
+        let path = self.folder.join(RESULTS).display().to_string();
+        Ok(git.line(["check-ignore", "--", &path])?.is_some())
     }
 
     /// Makes the folder where it is missing, and waits until nobody else writes.
@@ -172,6 +194,20 @@ impl State {
         })
     }
 
+    /// Says what was passed over in the table of experiments.
+    pub(crate) fn warn_of(&self, problems: &[String]) {
+        const MOST: usize = 5;
+        for problem in problems.iter().take(MOST) {
+            output::print_note(&format!(
+                "warning: {}: {problem}, and does not count",
+                self.folder.join(RESULTS).display()
+            ));
+        }
+        if problems.len() > MOST {
+            output::print_note(&format!("warning: and {} more", problems.len() - MOST));
+        }
+    }
+
     pub(crate) fn write_results(&self, lock: &Lock, results: &Results) -> anyhow::Result<PathBuf> {
         self.write(lock, RESULTS, results.bytes())
     }
@@ -228,12 +264,25 @@ impl State {
     }
 
     fn commit_of(&self, git: &Git, name: &str, what: &str, file: &str) -> anyhow::Result<String> {
+        // A branch would be another commit tomorrow.
+        if name.len() < 7 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Failure::usage(format!(
+                "{what} in {}, `{}`, is no commit hash",
+                self.folder.join(file).display(),
+                plain(name)
+            ))
+            .hint("write the hash there that `git rev-parse REF` prints")
+            .into());
+        }
         git.commit(name)?.ok_or_else(|| {
             Failure::usage(format!(
                 "{what} in {}, `{name}`, is no commit of this repository",
                 self.folder.join(file).display()
             ))
-            .hint("was it rebased away, or not fetched? correct the file, or name the refs")
+            .hint(
+                "was it rebased away, or not fetched? name both refs (deadheat compare BASE HEAD); give its row in results.tsv \
+                 the status discard; or begin anew from here: deadheat start --replace",
+            )
             .into()
         })
     }

@@ -15,11 +15,13 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
     let (_git, state) = State::open(folder, args.config_file.as_deref())?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
+    state.warn_of(&results.problems);
     if args.output.json {
         let history = History::new(&results.rows, baseline.as_ref());
         let rows = |status| history.with_status(status).collect::<Vec<&Row>>();
         output::print_json(&json!({
             "state_folder": state.folder().display().to_string(),
+            "problems": results.problems,
             "baseline": baseline,
             "last_kept": history.last_kept().or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
             "kept": rows(Status::Keep),

@@ -167,6 +167,8 @@ pub struct MicroRecord {
     pub base: Option<String>,
     pub path: Option<String>,
     pub function: Option<String>,
+    /// The git blob of the file as it was measured.
+    pub blob: Option<String>,
     pub script: Option<String>,
     pub statements: Option<String>,
     /// base/head, as are its bounds.
@@ -178,8 +180,8 @@ pub struct MicroRecord {
     pub worth_percent: Option<f64>,
 }
 
-/// What is written down of a pre-screen at `time`.
-pub fn record(report: &MicroReport, time: String) -> MicroRecord {
+/// What is written down of a pre-screen at `time`; `blob` is that of the function's file in the working tree.
+pub fn record(report: &MicroReport, time: String, blob: Option<String>) -> MicroRecord {
     let target_of = |form: Form| (report.form == form).then(|| report.target.clone());
     let interval = report.estimate.map(|estimate| estimate.confidence_interval);
     MicroRecord {
@@ -187,6 +189,7 @@ pub fn record(report: &MicroReport, time: String) -> MicroRecord {
         base: report.base_commit.clone(),
         path: report.path.clone(),
         function: report.function.clone(),
+        blob,
         script: target_of(Form::Script),
         statements: target_of(Form::Statements),
         speedup: report.estimate.map(|estimate| 1.0 / estimate.point_estimate),
@@ -292,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_record_has_speedups_and_says_what_was_asked() {
-        let record_of = |form| record(&report(form), "2026-01-02T03:04:05Z".to_owned());
+        let record_of = |form| record(&report(form), "2026-01-02T03:04:05Z".to_owned(), None);
         let function = record_of(Form::Function);
         assert_eq!(
             (function.speedup, function.ci_low, function.ci_high),
@@ -316,7 +319,7 @@ mod tests {
             (Some(1.5), Some(Decision::NoAnswer))
         );
         assert_eq!(read.base, None);
-        let whole = record(&report(Form::Function), "t".to_owned());
+        let whole = record(&report(Form::Function), "t".to_owned(), Some("b".to_owned()));
         let again: MicroRecord = serde_json::from_str(&serde_json::to_string(&whole).unwrap()).unwrap();
         assert_eq!(again, whole);
     }

@@ -160,7 +160,7 @@ mod tests {
             {\"base\":\"base\",\"path\":\"pkg/a.py\",\"function\":\"f\",\"speedup\":3.0,\"verdict\":\"improved\",\"more\":[]}\n\
             {\"base\":\"other\",\"path\":\"pkg/a.py\",\"function\":\"f\",\"speedup\":7.0,\"verdict\":\"improved\"}\n\
             {\"base\":\"base\",\"path\":null,\"function\":null,\"script\":\"x\",\"speedup\":8.0,\"verdict\":\"improved\"}\n";
-        let (record, reached_by) = newest_for(lines, &report).unwrap();
+        let (record, reached_by) = newest_for(lines, &report, &|_| None).unwrap();
         assert_eq!(record.speedup, 3.0);
         let experiment = Experiment {
             time: "2026-01-02T03:04:05Z",
@@ -192,7 +192,8 @@ mod tests {
         };
         let found = |lines: &[String]| {
             let joined = lines.join("\n");
-            newest_for(&joined, &report).map(|(record, by)| (record.speedup, by.len()))
+            newest_for(&joined, &report, &|_| Some("blob".to_owned()))
+                .map(|(record, by)| (record.speedup, by.len()))
         };
         let caller = line("a.py", "caller", 2.0);
         assert_eq!(
@@ -201,6 +202,10 @@ mod tests {
         );
         assert_eq!(found(&[line("a.py", "f", 3.0), caller]), Some((3.0, 1)));
         assert_eq!(found(&[line("other.py", "f", 4.0)]), None);
+        let of_blob = |blob: &str| line("a.py", "f", 3.0).replace('}', &format!(r#","blob":"{blob}"}}"#));
+        assert_eq!(found(&[of_blob("blob")]), Some((3.0, 1)));
+        // An idea that was given up.
+        assert_eq!(found(&[of_blob("other")]), None);
     }
 
     #[test]
@@ -224,6 +229,7 @@ mod tests {
             function: "f".to_owned(),
             speedup: 1.5,
             verdict,
+            blob: None,
         };
         let words = disagreement(&record(Verdict::Improved), Status::Discard, Some(0.98)).unwrap();
         assert!(words.contains("1.50x") && words.contains("0.98x"), "{words}");

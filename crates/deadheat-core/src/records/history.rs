@@ -1,5 +1,7 @@
 //! What the experiments since the baseline add up to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::Status;
@@ -11,6 +13,7 @@ use super::results::Row;
 pub struct History<'a> {
     /// The rows of whole runs: one experiment each.
     pub experiments: Vec<&'a Row>,
+    rows: &'a [Row],
     baseline: Option<&'a Baseline>,
 }
 
@@ -21,6 +24,8 @@ pub struct Cumulative {
     pub source: Source,
     /// How many experiments the number is made of.
     pub steps: usize,
+    /// Whether a step starts elsewhere than where the one before it ended: what lies between is not in the number.
+    pub has_gaps: bool,
 }
 
 /// Where a cumulative speedup comes from.
@@ -39,6 +44,7 @@ impl<'a> History<'a> {
         let experiments = totals.filter(|row| baseline.is_none_or(|baseline| is_since(row, baseline)));
         History {
             experiments: experiments.collect(),
+            rows,
             baseline,
         }
     }
@@ -73,29 +79,99 @@ impl<'a> History<'a> {
     pub fn cumulative(&self) -> Option<Cumulative> {
         let head = self.last_kept()?;
         let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
-        let compares_both = |row: &&&Row| {
+        let kept: Vec<&Row> = self
+            .with_status(Status::Keep)
+            .filter(|row| speedup_of(row).is_some())
+            .collect();
+        let linked = baseline.and_then(|baseline| self.chain(&kept, baseline, head));
+        let has_gaps = baseline.is_some() && linked.is_none();
+        let steps = linked.unwrap_or_else(|| distinct(&kept));
+        let covered = self.names_of(&kept);
+        let is_measured = |row: &&&Row| {
             baseline.is_some_and(|baseline| is_commit(row.base.as_deref(), baseline))
                 && is_commit(row.head.as_deref(), head)
+                && row.verdict.as_deref() != Some("inconclusive")
+                && self.names_of(&[row]).is_superset(&covered)
         };
         // Whatever its status: an experiment as a whole may be discarded for one benchmark, and its total is right.
-        let measured = self.experiments.iter().rev().filter(compares_both);
-        if let Some(speedup) = measured.filter_map(|row| speedup_of(row)).next() {
+        let mut measured = self.experiments.iter().rev().filter(is_measured);
+        if let Some(speedup) = measured.find_map(|row| speedup_of(row)) {
             return Some(Cumulative {
                 speedup,
                 source: Source::Measured,
                 steps: 1,
+                has_gaps: false,
             });
         }
-        let kept: Vec<&Row> = self.with_status(Status::Keep).collect();
-        let steps = baseline
-            .and_then(|baseline| chain(&kept, baseline, head))
-            .unwrap_or_else(|| distinct(&kept));
-        let speedups: Vec<f64> = steps.into_iter().filter_map(speedup_of).collect();
-        (!speedups.is_empty()).then(|| Cumulative {
-            speedup: speedups.iter().product(),
+        (!steps.is_empty()).then(|| Cumulative {
+            speedup: self.product(&steps),
             source: Source::ProductOfSteps,
-            steps: speedups.len(),
+            steps: steps.len(),
+            has_gaps,
         })
+    }
+
+    /// What the steps make of the time of all benchmarks that any of them measured. An experiment measures only what its change
+    /// reaches, so that totals are about different benchmarks, and cannot be multiplied.
+    fn product(&self, steps: &[&Row]) -> f64 {
+        let mut times: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        for step in steps {
+            let mut has_benchmarks = false;
+            for row in self.benchmarks_of(step) {
+                let (Some(name), Some(base), Some(speedup)) =
+                    (row.benchmark.as_deref(), row.base_ns, speedup_of(row))
+                else {
+                    continue;
+                };
+                has_benchmarks = true;
+                let (_, now) = times.entry(name).or_insert((base, base));
+                *now /= speedup;
+            }
+            if !has_benchmarks || steps.len() == 1 {
+                // Written by somebody who knows totals only.
+                return steps.iter().filter_map(|step| speedup_of(step)).product();
+            }
+        }
+        let sum = |time: fn(&(f64, f64)) -> f64| times.values().map(time).sum::<f64>();
+        sum(|(baseline, _)| *baseline) / sum(|(_, now)| *now)
+    }
+
+    /// The kept steps that lead from the baseline to the head, in their order, each from where the one before ended. `None` where
+    /// there is a gap.
+    fn chain(&self, kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
+        let mut steps = Vec::new();
+        let mut at = head;
+        let mut before = kept.len();
+        while !is_commit(Some(at), baseline) {
+            let leads_here =
+                |index: &usize| is_commit(kept[*index].head.as_deref(), at) && kept[*index].base.is_some();
+            let candidates: Vec<usize> = (0..before).filter(leads_here).collect();
+            // A state that was measured twice, or over several steps at once, counts once: the last time, if that left nothing
+            // out; else as the step that it was.
+            let rows: Vec<&Row> = candidates.iter().map(|&index| kept[index]).collect();
+            let all = self.names_of(&rows);
+            let is_whole = |index: &&usize| self.names_of(&[kept[**index]]).is_superset(&all);
+            let index = *candidates.iter().rev().find(is_whole).or(candidates.first())?;
+            steps.push(kept[index]);
+            at = kept[index].base.as_deref()?;
+            before = index;
+        }
+        steps.reverse();
+        Some(steps)
+    }
+
+    /// The benchmarks that any of some experiments measured.
+    fn names_of(&self, totals: &[&Row]) -> BTreeSet<&'a str> {
+        let rows = totals.iter().flat_map(|total| self.benchmarks_of(total));
+        rows.filter_map(|row| row.benchmark.as_deref()).collect()
+    }
+
+    /// The rows of an experiment's benchmarks.
+    fn benchmarks_of(&self, total: &Row) -> Vec<&'a Row> {
+        let key = |row: &Row| (row.time.clone(), row.base.clone(), row.head.clone());
+        let of = key(total);
+        let rows = self.rows.iter();
+        rows.filter(|row| !row.is_total() && key(row) == of).collect()
     }
 }
 
@@ -108,23 +184,6 @@ fn is_commit(one: Option<&str>, other: &str) -> bool {
     one.is_some_and(|one| {
         one.len().min(other.len()) >= 7 && (one.starts_with(other) || other.starts_with(one)) || one == other
     })
-}
-
-/// The kept steps that lead from the baseline to the head, each from where the one before ended: a state that was measured
-/// twice, or over several steps at once, counts once. `None` where there is a gap.
-fn chain<'a>(kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
-    let mut steps = Vec::new();
-    let mut at = head;
-    let mut before = kept.len();
-    while !is_commit(Some(at), baseline) {
-        let index = kept[..before].iter().rposition(|row| {
-            is_commit(row.head.as_deref(), at) && row.base.is_some() && speedup_of(row).is_some()
-        })?;
-        steps.push(kept[index]);
-        at = kept[index].base.as_deref()?;
-        before = index;
-    }
-    Some(steps)
 }
 
 /// All steps, those that were measured again only as the last time.
@@ -229,9 +288,70 @@ mod tests {
     }
 
     #[test]
-    fn steps_with_gaps_between_them_are_multiplied_all_the_same() {
+    fn steps_with_gaps_between_them_are_multiplied_and_that_is_said() {
         let rows = [row("A", "B", 1.2, "keep"), row("B2", "C", 1.5, "keep")];
         assert_eq!(cumulative(&rows), Some((1.8, Source::ProductOfSteps, 2)));
+        let has_gaps = |rows: &[Row]| {
+            let known = baseline();
+            History::new(rows, Some(&known)).cumulative().unwrap().has_gaps
+        };
+        assert!(has_gaps(&rows));
+        // What was mixed lies between.
+        assert!(has_gaps(&[
+            row("A", "B", 1.2, "mixed"),
+            row("B", "C", 3.0, "keep")
+        ]));
+        assert!(!has_gaps(&[
+            row("A", "B", 1.2, "keep"),
+            row("B", "C", 3.0, "keep")
+        ]));
+    }
+
+    fn of_benchmark(name: &str, base_ns: f64, speedup: f64, total: &Row) -> Row {
+        Row {
+            benchmark: Some(name.to_owned()),
+            base_ns: Some(base_ns),
+            speedup: Some(speedup),
+            ..total.clone()
+        }
+    }
+
+    #[test]
+    fn steps_that_measured_different_benchmarks_add_up_over_all_of_them() {
+        let (first, second) = (row("A", "B", 4.0, "keep"), row("B", "C", 3.0, "keep"));
+        let mut rows = vec![
+            of_benchmark("f", 2000.0, 4.0, &first),
+            first,
+            of_benchmark("g", 2000.0, 2.0, &second),
+            of_benchmark("f", 500.0, 5.0, &second),
+            second,
+        ];
+        // 2000 + 2000 ns became 100 + 1000 ns.
+        assert_eq!(cumulative(&rows), Some((3.636, Source::ProductOfSteps, 2)));
+        // Not all of them were measured here, and nothing was decided there.
+        let part = Row {
+            verdict: Some("improved".to_owned()),
+            ..row("A", "C", 9.0, "keep")
+        };
+        rows.extend([of_benchmark("f", 2000.0, 9.0, &part), part.clone()]);
+        let open = Row {
+            verdict: Some("inconclusive".to_owned()),
+            time: Some("2026-01-03T00:00:00Z".to_owned()),
+            ..row("A", "C", 7.0, "discard")
+        };
+        rows.extend(["f", "g"].map(|name| of_benchmark(name, 2000.0, 7.0, &open)));
+        rows.push(open);
+        assert_eq!(cumulative(&rows).unwrap().1, Source::ProductOfSteps);
+        let whole = Row {
+            time: Some("2026-01-04T00:00:00Z".to_owned()),
+            ..part
+        };
+        rows.extend(["f", "g"].map(|name| of_benchmark(name, 2000.0, 3.5, &whole)));
+        rows.push(Row {
+            speedup: Some(3.5),
+            ..whole
+        });
+        assert_eq!(cumulative(&rows), Some((3.5, Source::Measured, 1)));
     }
 
     #[test]

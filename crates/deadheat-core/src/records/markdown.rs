@@ -52,7 +52,9 @@ fn find(text: &str, title: &str) -> Option<Section> {
     let mut start = None;
     for heading in scan(text).headings {
         match start {
-            None if heading.level == 2 && heading.title == title => start = Some(heading.end),
+            None if heading.level == 2 && heading.title.eq_ignore_ascii_case(title) => {
+                start = Some(heading.end)
+            }
             Some(start) if heading.level <= 2 => {
                 return Some(Section {
                     body: start..heading.start,

@@ -15,6 +15,8 @@ pub struct Prescreen {
     /// base/head.
     pub speedup: f64,
     pub verdict: Verdict,
+    /// The git blob of the file that was measured; unknown in records of others.
+    pub blob: Option<String>,
 }
 
 impl Prescreen {
@@ -28,6 +30,7 @@ impl Prescreen {
                 .speedup
                 .filter(|speedup| *speedup > 0.0 && speedup.is_finite())?,
             verdict: record.verdict?,
+            blob: record.blob,
         })
     }
 
@@ -43,15 +46,20 @@ impl Prescreen {
 }
 
 /// The newest record with the same base of a target function, with the benchmarks that run the function; else of another
-/// function in a file with a target, which calls it, perhaps. Lines that cannot be read, and those of scripts and statements,
-/// are passed over.
-pub fn newest_for<'a>(lines: &str, report: &'a Report) -> Option<(Prescreen, &'a [String])> {
+/// function in a file with a target, which calls it, perhaps. What was measured has to be what head has: `blob_of` tells head's
+/// git blob of a path. Lines that cannot be read, and those of scripts and statements, are passed over.
+pub fn newest_for<'a>(
+    lines: &str,
+    report: &'a Report,
+    blob_of: &dyn Fn(&str) -> Option<String>,
+) -> Option<(Prescreen, &'a [String])> {
     let base = &report.revisions.base.commit;
     let of_base: Vec<Prescreen> = lines
         .lines()
         .rev()
         .filter_map(|line| Prescreen::of(serde_json::from_str(line).ok()?))
         .filter(|record| record.base == *base)
+        .filter(|record| record.blob.is_none() || record.blob == blob_of(&record.path))
         .collect();
     let targets = &report.target_functions;
     let of_target = of_base.iter().find_map(|record| {

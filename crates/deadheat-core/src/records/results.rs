@@ -49,10 +49,15 @@ impl Row {
         self.benchmark.as_deref() == Some(TOTAL)
     }
 
-    fn read(cell: impl Fn(&str) -> Option<String>) -> Self {
-        let number = |name: &str| -> Option<f64> {
-            let number: f64 = cell(name)?.parse().ok()?;
-            number.is_finite().then_some(number)
+    /// What is no number where one should be is unknown, and is passed to `object`.
+    fn read(cell: impl Fn(&str) -> Option<String>, mut object: impl FnMut(&str, &str)) -> Self {
+        let mut number = |name: &str| -> Option<f64> {
+            let text = cell(name)?;
+            let number = read_number(&text);
+            if number.is_none() {
+                object(name, &text);
+            }
+            number
         };
         Row {
             time: cell("time"),
@@ -91,6 +96,17 @@ impl Row {
             _ => String::new(),
         }
     }
+}
+
+/// Times and ratios: positive, and of a size that something could have been measured in. Spreadsheets write some numbers with
+/// a comma.
+fn read_number(text: &str) -> Option<f64> {
+    let text = match text.contains('.') {
+        true => text.to_owned(),
+        false => text.replacen(',', ".", 1),
+    };
+    let number: f64 = text.parse().ok()?;
+    (1e-12..=1e18).contains(&number).then_some(number)
 }
 
 /// A text that cannot end its field. To readers that know quotes, one that begins with a quote would go on to the next
@@ -133,6 +149,8 @@ pub struct Results {
     bytes: Vec<u8>,
     header: Vec<String>,
     pub rows: Vec<Row>,
+    /// A sentence for each cell that should hold a number and does not.
+    pub problems: Vec<String>,
 }
 
 impl Results {
@@ -145,6 +163,7 @@ impl Results {
                 bytes: format!("{}\n", COLUMNS.join("\t")).into_bytes(),
                 header: COLUMNS.map(str::to_owned).to_vec(),
                 rows: Vec::new(),
+                problems: Vec::new(),
             });
         };
         let header: Vec<String> = cells(first.trim_start_matches('\u{feff}'))
@@ -153,16 +172,27 @@ impl Results {
         if !header.iter().any(|name| COLUMNS.contains(&name.as_str())) {
             return Err(NotResults);
         }
-        let rows = lines.filter(|line| !line.trim().is_empty()).map(|line| {
+        let mut problems = Vec::new();
+        let numbered = lines.enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let rows = numbered.map(|(index, line)| {
             let line: Vec<&str> = cells(line).collect();
-            Row::read(|name| {
+            let cell = |name: &str| {
                 let column = header.iter().position(|other| other == name)?;
                 let cell = *line.get(column)?;
                 (!cell.is_empty()).then(|| cell.to_owned())
+            };
+            // The header is line 1.
+            Row::read(cell, |column, text| {
+                let text = tidy(text);
+                problems.push(format!(
+                    "line {}: `{text}` in the column {column} is no such number",
+                    index + 2
+                ));
             })
         });
         Ok(Results {
             rows: rows.collect(),
+            problems,
             bytes: bytes.to_vec(),
             header,
         })
@@ -180,7 +210,7 @@ impl Results {
             self.bytes.extend_from_slice(line.join("\t").as_bytes());
             self.bytes.extend_from_slice(line_end);
             let cell = |name: &str| Some(row.cell(name).trim().to_owned()).filter(|cell| !cell.is_empty());
-            self.rows.push(Row::read(cell));
+            self.rows.push(Row::read(cell, |_, _| {}));
         }
     }
 
@@ -335,6 +365,17 @@ mod tests {
         }
 
         #[test]
+    fn numbers_that_spreadsheets_and_people_wrote() {
+        let text = "benchmark\tspeedup\tbase_ns\na\t1,73041\t1\n\nb\t-3\t2\nc\t1e308\tsoon\nd\t\t\n";
+        let results = Results::parse(text.as_bytes()).unwrap();
+        let speedups: Vec<_> = results.rows.iter().map(|row| row.speedup).collect();
+        assert_eq!(speedups, [Some(1.73041), None, None, None]);
+        let lines: Vec<_> = results.problems.iter().map(|problem| &problem[..6]).collect();
+        assert_eq!(lines, ["line 4", "line 5", "line 5"]);
+        assert!(results.problems[2].contains("soon"));
+    }
+
+    #[test]
         fn what_was_there_stays(lines in proptest::collection::vec("[a-z\t\"é ]*", 0..6)) {
             let before = format!("benchmark\tmine\n{}", lines.join("\n"));
             let after = text_after(before.as_bytes(), &[row("b", "c")]);

@@ -135,13 +135,21 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
             speedup: total,
             source,
             steps,
+            has_gaps,
         }) => {
+            let gaps = match has_gaps {
+                true => "; what lies between them is not in it",
+                false => "",
+            };
             let how = match (source, steps) {
                 (Source::Measured, _) => "measured".to_owned(),
                 (Source::ProductOfSteps, 1) => "the product of 1 kept step".to_owned(),
                 (Source::ProductOfSteps, steps) => format!("the product of {steps} kept steps"),
             };
-            format!("cumulative speedup {since}: {} ({how})\n", speedup(1.0 / total))
+            format!(
+                "cumulative speedup {since}: {} ({how}{gaps})\n",
+                speedup(1.0 / total)
+            )
         }
     }
 }

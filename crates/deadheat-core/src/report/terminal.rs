@@ -16,6 +16,7 @@ use crate::model::{
     Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::OutputCheck;
+use crate::records::Status;
 use crate::resource::Resource;
 
 pub use tests_run::render_tests;
@@ -596,6 +597,11 @@ impl Page {
         };
         let (status, file) = (recorded.status, plain(&recorded.file));
         self.line(&format!("recorded as {status}{by_rule} in {file}"));
+        if status == Status::Discard {
+            let base = &report.revisions.base.commit;
+            let short = &base[..base.len().min(10)];
+            self.line(&format!("to go back to base: git reset --hard {short}"));
+        }
     }
 
     fn table(&mut self, mut table: Table) {
