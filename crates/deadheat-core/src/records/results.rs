@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(speedups, [Some(1.73041), None, None, None]);
         let lines: Vec<_> = results.problems.iter().map(|problem| &problem[..6]).collect();
         assert_eq!(lines, ["line 4", "line 5", "line 5"]);
-        assert!(results.problems[2].contains("soon"));
+        assert!(results.problems[1].contains("soon"));
     }
 
     #[test]
