@@ -7,7 +7,7 @@ mod reproduce;
 
 use std::cmp::Reverse;
 
-use comment::{Section, fit};
+use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
 use super::terminal::{
@@ -169,6 +169,7 @@ impl Page<'_> {
                 .map(|name| format!("- {}\n", code(name)))
                 .collect(),
             closing: closing(),
+            most_bytes: None,
             called: ("benchmark", "benchmarks"),
         })
     }
@@ -181,10 +182,10 @@ impl Page<'_> {
             let smallest = row.smallest_change_percent;
             line(&[
                 self.name(&row.benchmark),
-                duration(comparison.base.median_ns),
+                unbroken(&duration(comparison.base.median_ns)),
                 comparison.verdict.to_string(),
-                format!("{:.2} %", row.spread_percent),
-                smallest.map_or("none".to_owned(), |percent| format!("{percent:.1} %")),
+                unbroken(&format!("{:.2} %", row.spread_percent)),
+                smallest.map_or("none".to_owned(), |percent| unbroken(&format!("{percent:.1} %"))),
             ])
         });
         Some(Section {
@@ -195,6 +196,7 @@ impl Page<'_> {
             ),
             blocks: rows.collect(),
             closing: String::new(),
+            most_bytes: None,
             called: ("benchmark", "benchmarks"),
         })
     }
@@ -221,6 +223,7 @@ impl Page<'_> {
             opening: format!("\n{}", self.table_of_times(&rows)?),
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: String::new(),
+            most_bytes: Some(MOST_BYTES / 2),
             called: ("changed benchmark", "changed benchmarks"),
         })
     }
@@ -236,6 +239,7 @@ impl Page<'_> {
             opening: opening(&title) + &self.table_of_times(&rows)?,
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: format!("\n{}\n{}", prose(&what_would_settle(self.report)), closing()),
+            most_bytes: Some(MOST_BYTES / 4),
             called: ("inconclusive benchmark", "inconclusive benchmarks"),
         })
     }
@@ -252,6 +256,7 @@ impl Page<'_> {
             opening: opening(&title) + &self.table_of_times(&rows)?,
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: closing(),
+            most_bytes: None,
             called: ("unchanged benchmark", "unchanged benchmarks"),
         })
     }
@@ -289,9 +294,9 @@ impl Page<'_> {
         }
         line(&[
             self.name(&row.benchmark),
-            duration(row.base.median_ns),
-            duration(row.head.median_ns),
-            change(&row.estimate),
+            unbroken(&duration(row.base.median_ns)),
+            unbroken(&duration(row.head.median_ns)),
+            unbroken(&change(&row.estimate)),
             speedup(row.estimate.point_estimate),
             verdict,
         ])
@@ -316,6 +321,7 @@ impl Page<'_> {
                 })
                 .collect(),
             closing: String::new(),
+            most_bytes: Some(MOST_BYTES / 4),
             called: ("failed benchmark", "failed benchmarks"),
         })
     }
@@ -331,6 +337,7 @@ impl Page<'_> {
             opening,
             blocks: rows.iter().map(|row| self.resource(row)).collect(),
             closing: String::new(),
+            most_bytes: Some(MOST_BYTES / 4),
             called: ("changed amount", "changed amounts"),
         })
     }
@@ -356,6 +363,7 @@ impl Page<'_> {
             opening: opening(&title) + &self.table_of_resources(&rows)?,
             blocks: rows.iter().map(|row| self.resource(row)).collect(),
             closing: closing(),
+            most_bytes: None,
             called: ("amount beside time", "amounts beside time"),
         })
     }
@@ -377,9 +385,9 @@ impl Page<'_> {
         line(&[
             self.name(&row.benchmark),
             row.resource.to_string(),
-            amount(row.resource, row.median.base),
-            amount(row.resource, row.median.head),
-            change(&row.estimate),
+            unbroken(&amount(row.resource, row.median.base)),
+            unbroken(&amount(row.resource, row.median.head)),
+            unbroken(&change(&row.estimate)),
             verdict_in_words(row.verdict) + &reason,
         ])
     }
@@ -422,6 +430,7 @@ impl Page<'_> {
             opening: opening(&format!("⚠️ {title}")),
             blocks: blocks.collect(),
             closing: closing(),
+            most_bytes: None,
             called: ("warning", "warnings"),
         })
     }
@@ -435,6 +444,7 @@ impl Page<'_> {
             opening: opening(&format!("Changed functions over all benchmarks: {count}")),
             blocks: vec![breakdown(&all)],
             closing: closing(),
+            most_bytes: None,
             called: (
                 "table of the changed functions",
                 "tables of the changed functions",
@@ -464,6 +474,7 @@ impl Page<'_> {
                 })
                 .collect(),
             closing: closing(),
+            most_bytes: None,
             called: (
                 "benchmark's table of functions",
                 "benchmarks' tables of functions",
@@ -474,7 +485,7 @@ impl Page<'_> {
     /// With `--profile`: where the time goes.
     fn survey(&self) -> Option<Section> {
         let functions = self.report.summary.profile.as_ref()?;
-        let time = |time: Option<f64>| time.map_or("-".to_owned(), duration);
+        let time = |time: Option<f64>| time.map_or("-".to_owned(), |time| unbroken(&duration(time)));
         let rows = functions.iter().map(|function| {
             let (base, head) = (function.base.as_ref(), function.head.as_ref());
             line(&[
@@ -492,6 +503,7 @@ impl Page<'_> {
             opening: opening("All functions, as cProfile sees them") + &table(&headings),
             blocks: rows.collect(),
             closing: closing(),
+            most_bytes: None,
             called: ("profiled function", "profiled functions"),
         })
     }
@@ -528,6 +540,7 @@ impl Page<'_> {
             opening: opening(&title) + &table(&["benchmark", "why", "side", "message"]),
             blocks: blocks.collect(),
             closing: closing(),
+            most_bytes: None,
             called: (
                 "benchmark that was not measured",
                 "benchmarks that were not measured",
@@ -643,8 +656,7 @@ fn together(name: &str, judged: &Judged) -> String {
     let times = times.map_or(String::new(), |(base, head)| {
         format!(" {} → {},", duration(base), duration(head))
     });
-    let (change, verdict) = (change(&judged.estimate), verdict_in_words(judged.verdict));
-    format!("{name}{times} {change}, {verdict}")
+    format!("{name}{times} {}, {}", change(&judged.estimate), judged.verdict)
 }
 
 fn change_heading(estimate: &Estimate) -> String {
@@ -660,6 +672,11 @@ fn change(estimate: &Estimate) -> String {
         signed_percent(interval.lower_bound),
         signed_percent(interval.upper_bound)
     )
+}
+
+/// A number stays with its unit, however narrow the table.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 fn verdict_in_words(verdict: Verdict) -> String {
@@ -685,6 +702,9 @@ fn breakdown(section: &Breakdown<'_>) -> String {
     let mut text = table(&headings.iter().map(String::as_str).collect::<Vec<_>>());
     for function in &functions {
         let mut cells = function_cells(function, true);
+        for cell in &mut cells[1..] {
+            *cell = unbroken(cell);
+        }
         cells[0] = code(&function.name);
         text.push_str(&line(&cells));
     }

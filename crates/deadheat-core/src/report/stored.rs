@@ -51,7 +51,10 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
 
     report.resources = judge_resources(&report, sampling, threshold);
     let summary = &mut report.summary;
-    summary.counts = count(&report.comparisons, &report.missing);
+    // A run without a measurement may have ended before anything was counted.
+    if !report.comparisons.is_empty() {
+        summary.counts = count(&report.comparisons, &report.missing);
+    }
     summary.geometric_mean = geometric_mean;
     // A command that says its own total may say something else than the sum of its rows, and those replicates are not
     // stored.
@@ -110,19 +113,11 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         benchmark: row.benchmark.clone(),
         replicates: row.replicates.clone(),
         looks: row.looks,
-        replicate_seconds: measuring_seconds(&row.replicates),
+        // What a replicate takes with its processes is stored only where more of them were wanted.
+        replicate_seconds: 0.0,
         output: (row.output, row.output_difference.clone()),
         warnings: row.warnings.clone(),
     }
-}
-
-/// What a replicate's samples took: less than the whole replicate, whose beginning is not stored.
-fn measuring_seconds(replicates: &[Replicate]) -> f64 {
-    let pairs = replicates.iter().flat_map(|replicate| &replicate.pairs);
-    let sum: f64 = pairs
-        .map(|pair| pair.base.elapsed_ns as f64 + pair.head.elapsed_ns as f64)
-        .sum();
-    sum / 1e9 / replicates.len().max(1) as f64
 }
 
 /// The time that the run itself expected for its replicates says what others would take.
@@ -172,7 +167,7 @@ mod tests {
     #[test]
     fn the_time_for_more_replicates_is_as_the_run_knew_it() {
         let of = |replicates, seconds| ToSettle { replicates, seconds };
-        let lacking = of(10, 0.5);
+        let lacking = of(10, 0.0);
         assert_eq!(seconds_as_stored(lacking, None), lacking);
         assert_eq!(seconds_as_stored(lacking, Some(of(10, 7.1))), of(10, 7.1));
         assert_eq!(seconds_as_stored(lacking, Some(of(20, 7.0))), of(10, 3.5));

@@ -2,7 +2,7 @@
 
 /// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and
 /// whoever posts the comment may add a line of its own.
-const MOST_BYTES: usize = 64_000;
+pub(super) const MOST_BYTES: usize = 64_000;
 /// For the line that says what was left out.
 const RESERVE: usize = 1_000;
 
@@ -15,6 +15,8 @@ pub(super) struct Section {
     pub(super) opening: String,
     pub(super) blocks: Vec<String>,
     pub(super) closing: String,
+    /// So much of its blocks at most, so that parts of a lower rank have room, too.
+    pub(super) most_bytes: Option<usize>,
     /// What one of the blocks is called, and more of them.
     pub(super) called: (&'static str, &'static str),
 }
@@ -37,16 +39,21 @@ pub(super) fn fit(sections: &[Section]) -> String {
     let mut shown = vec![0; sections.len()];
     for index in order {
         let section = &sections[index];
-        for (number, block) in section.blocks.iter().enumerate() {
-            let around = match number {
-                0 => section.opening.len() + section.closing.len(),
-                _ => 0,
-            };
-            let Some(left) = room.checked_sub(around + block.len()) else {
+        let around = section.opening.len() + section.closing.len();
+        let Some(mut own) = room.checked_sub(around) else {
+            continue;
+        };
+        own = own.min(section.most_bytes.unwrap_or(usize::MAX));
+        for block in &section.blocks {
+            let Some(left) = own.checked_sub(block.len()) else {
                 break;
             };
-            room = left;
+            own = left;
+            room -= block.len();
             shown[index] += 1;
+        }
+        if shown[index] > 0 {
+            room -= around;
         }
     }
     let mut page = String::new();
@@ -83,6 +90,7 @@ mod tests {
             opening: "<".to_owned(),
             blocks: vec!["x".repeat(length); blocks],
             closing: ">\n".to_owned(),
+            most_bytes: None,
             called,
         }
     }
@@ -101,6 +109,19 @@ mod tests {
         assert!(page.ends_with("holds no more: 2 old rows. The JSON report has everything.\n"));
         let one = fit(&[section(0, 1, 100_000, ("row", "rows"))]);
         assert!(one.contains("1 row."), "{one}");
+    }
+
+    #[test]
+    fn one_part_does_not_take_all_the_room() {
+        let greedy = Section {
+            most_bytes: Some(25_000),
+            ..section(1, 9, 10_000, ("row", "rows"))
+        };
+        let page = fit(&[greedy, section(2, 3, 10_000, ("old row", "old rows"))]);
+        assert!(
+            page.ends_with("holds no more: 7 rows. The JSON report has everything.\n"),
+            "{page}"
+        );
     }
 
     #[test]
