@@ -74,6 +74,14 @@ def interpreter(request):
     return environment(request.param, request.param, "pytest")
 
 
+@pytest.fixture(scope="session", params=["3.10", "3.13"])
+def memray_python(request):
+    """A Python with memray."""
+    if request.param not in INTERPRETERS:
+        pytest.skip(f"no Python {request.param} on this machine")
+    return environment(f"memray-{request.param}", request.param, "pytest", "memray")
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     """A cache folder of the test's own, and a user without settings."""

@@ -2,9 +2,7 @@
 
 import sys
 
-import pytest
-
-from conftest import INTERPRETERS, environment, short
+from conftest import short
 
 CODE = """\
     def squares(n):
@@ -26,13 +24,6 @@ BENCHMARKS = """\
     def test_keeps(benchmark):
         assert benchmark.pedantic(keeps, args=(2000,), rounds=3) == 2000
     """
-
-
-@pytest.fixture(scope="module", params=["3.10", "3.13"])
-def memray_python(request):
-    if request.param not in INTERPRETERS:
-        pytest.skip(f"no Python {request.param} on this machine")
-    return environment(f"memray-{request.param}", request.param, "pytest", "memray")
 
 
 def resources(outcome):

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Difference, OutputCheck};
 
 /// One of the two revisions that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     Base,
@@ -35,7 +36,7 @@ impl fmt::Display for Side {
 }
 
 /// A value that both sides have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PerSide<T> {
     pub base: T,
     pub head: T,
@@ -84,7 +85,7 @@ impl<T> PerSide<T> {
 }
 
 /// What was typed, and the commit that it stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Revision {
     pub name: String,
     /// The full commit hash.
@@ -94,7 +95,7 @@ pub struct Revision {
 }
 
 /// Why a function is a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Its own code differs.
@@ -122,7 +123,7 @@ impl fmt::Display for Change {
 }
 
 /// A function that the difference between the revisions touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TargetFunction {
     /// Relative to the repository, on the side where the function is: head, or base for a removed one.
     pub path: String,
@@ -135,13 +136,14 @@ pub struct TargetFunction {
     /// What a reader wants to know beyond `change`: what it was moved from, which constant it names.
     pub detail: Option<String>,
     /// Where each side has it; `None` where it has not.
+    #[serde(default)]
     pub places: PerSide<Option<FunctionPlace>>,
     /// The benchmarks that run it, as far as it was looked.
     pub reached_by: Vec<String>,
 }
 
 /// Where one side has a function.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionPlace {
     /// Relative to the repository.
@@ -152,7 +154,7 @@ pub struct FunctionPlace {
 }
 
 /// One timed batch of calls on one side.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Sample {
     pub elapsed_ns: u64,
     /// The calls in it, at least 1.
@@ -168,7 +170,7 @@ impl Sample {
 }
 
 /// Which side of a round ran first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     BaseHead,
@@ -201,7 +203,7 @@ impl Order {
 }
 
 /// The two samples of one round.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Pair {
     pub order: Order,
     pub base: Sample,
@@ -209,7 +211,7 @@ pub struct Pair {
 }
 
 /// What one fresh pair of processes measured of one benchmark: the unit of all statistics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Replicate {
     /// The hash seed that both processes shared.
     pub seed: u32,
@@ -219,7 +221,7 @@ pub struct Replicate {
 }
 
 /// What samples are timed by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// The time that passes, while the sides run in turn.
@@ -229,7 +231,7 @@ pub enum Clock {
     Processor,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ConfidenceInterval {
     pub lower_bound: f64,
     pub upper_bound: f64,
@@ -237,7 +239,7 @@ pub struct ConfidenceInterval {
 }
 
 /// The ratio head/base, from the replicates.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Estimate {
     pub point_estimate: f64,
     /// Of the logarithm of the ratio, which for small values is that of the ratio in relative terms.
@@ -245,7 +247,7 @@ pub struct Estimate {
     pub confidence_interval: ConfidenceInterval,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Improved,
@@ -268,7 +270,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a verdict is `Inconclusive`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The interval contains both "no change" and a change that matters.
@@ -293,14 +295,14 @@ impl fmt::Display for Reason {
 }
 
 /// What one side of a comparison took.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct SideTime {
     /// Nanoseconds of one iteration, the median over the replicates.
     pub median_ns: f64,
 }
 
 /// Everything that is known of one measured benchmark.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Comparison {
     /// The pytest node id, the same on both sides.
     pub benchmark: String,
@@ -310,6 +312,7 @@ pub struct Comparison {
     pub verdict: Verdict,
     pub reason: Option<Reason>,
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
+    #[serde(default = "one_look")]
     pub looks: u32,
     /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
     pub to_settle: Option<ToSettle>,
@@ -324,6 +327,7 @@ pub struct Comparison {
     pub confirmation: Option<Confirmation>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
+    #[serde(default)]
     pub functions: Vec<FunctionComparison>,
     /// Of the change in nanoseconds, what is not these functions' own; null where nothing was profiled.
     pub unexplained_ns: Option<f64>,
@@ -331,6 +335,11 @@ pub struct Comparison {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<FunctionComparison>>,
     pub warnings: Vec<Warning>,
+}
+
+/// Before there were looks on the way, everybody looked once.
+fn one_look() -> u32 {
+    1
 }
 
 impl Comparison {
@@ -343,7 +352,7 @@ impl Comparison {
 }
 
 /// What fresh replicates, which took no part in the verdict, say of a regression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Confirmation {
     pub estimate: Estimate,
     /// One-sided, of the hypothesis that head is not slower.
@@ -353,7 +362,7 @@ pub struct Confirmation {
 }
 
 /// What an open verdict would probably take more.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ToSettle {
     pub replicates: usize,
     /// On this machine, for this benchmark alone.
@@ -361,7 +370,7 @@ pub struct ToSettle {
 }
 
 /// One function on one side, per iteration of the benchmark.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct CallProfile {
     pub calls: f64,
     /// Between entering and leaving, outermost activations only; null where it cannot be told.
@@ -375,7 +384,7 @@ pub struct CallProfile {
 }
 
 /// Why a time is not given, or is to be doubted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileNote {
     /// Nearly all of what was measured is the cost of measuring.
@@ -387,7 +396,7 @@ pub enum ProfileNote {
 }
 
 /// One function, base against head.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FunctionComparison {
     /// Short, and different from all others of the report.
     pub name: String,
@@ -426,7 +435,7 @@ impl FunctionComparison {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingReason {
     NotReached,
@@ -451,7 +460,7 @@ impl fmt::Display for MissingReason {
 }
 
 /// A benchmark (or a file of benchmarks) that was not measured, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Missing {
     pub benchmark: String,
     /// Where it went wrong, when it is one side.
@@ -462,7 +471,7 @@ pub struct Missing {
 }
 
 /// A reason to doubt the data, with what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Warning {
     pub code: WarningCode,
     pub message: String,
@@ -489,7 +498,7 @@ impl Warning {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
     /// Nothing that a benchmark could see differs between the revisions.

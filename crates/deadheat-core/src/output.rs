@@ -1,5 +1,6 @@
 //! What benchmarks return, compared between the sides: a faster version that returns something else is none.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub enum Output {
 }
 
 /// Whether both sides return the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputCheck {
     Same,
@@ -39,7 +40,7 @@ pub enum OutputCheck {
 }
 
 /// Where two values part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Difference {
     /// As Python would reach it from the value, such as `['rows'][3].total`; empty for the value itself.
     pub place: String,

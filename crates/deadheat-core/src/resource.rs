@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Estimate, PerSide, Reason, Verdict};
@@ -9,7 +10,7 @@ use crate::sequential::Sampling;
 use crate::stats::{self, LogEstimate, Threshold};
 
 /// What is used, and what it is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
     /// Bytes.
@@ -44,7 +45,7 @@ pub struct MeasuredResource {
 }
 
 /// One resource of one benchmark, with the verdict: `Improved` is less of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ResourceComparison {
     pub benchmark: String,
     pub resource: Resource,

@@ -59,6 +59,21 @@ impl LogEstimate {
         self.standard_error * (count as f64).sqrt()
     }
 
+    /// Of what a report has; there is no p-value in it.
+    pub fn from_estimate(estimate: &Estimate) -> Self {
+        let ConfidenceInterval {
+            lower_bound,
+            upper_bound,
+            ..
+        } = estimate.confidence_interval;
+        LogEstimate {
+            center: estimate.point_estimate.ln(),
+            standard_error: estimate.standard_error,
+            half_width: (upper_bound / lower_bound).ln() / 2.0,
+            p_value: f64::NAN,
+        }
+    }
+
     pub fn to_estimate(self) -> Estimate {
         Estimate {
             point_estimate: self.center.exp(),

@@ -64,6 +64,8 @@ pub(crate) enum CommandArgs {
     Status(RecordsArgs),
     /// Every recorded experiment, with the running total
     Log(RecordsArgs),
+    /// Show a stored report again, or write it in another format, or judge it with another threshold
+    Report(StoredArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
     /// Empty the cache folder: what killed runs and runs with --keep left, environments, builds, fetched submodules
@@ -85,7 +87,8 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the report to a file as well; `-` is stdout. The suffix tells the format (json) unless it is given
+    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), csv, or
+    /// pytest-benchmark:NAME for NAME.base.json and NAME.head.json; without it the suffix tells
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
 }
@@ -416,6 +419,25 @@ pub(crate) struct ProfileArgs {
     pub(crate) replicates: Option<u16>,
     #[command(flatten)]
     pub(crate) sides: SidesArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  deadheat report result.json\n  deadheat report result.json -o result.md -o result.csv\n  \
+                  deadheat report result.json --threshold 5",
+    args_override_self = true
+)]
+pub(crate) struct StoredArgs {
+    /// What `-o R.json` wrote
+    #[arg(value_name = "R.json")]
+    pub(crate) file: PathBuf,
+    /// Judge by this smallest change that matters, in percent [default: the one that it was measured with]
+    #[arg(long, value_name = "PCT", value_parser = parse_percent)]
+    pub(crate) threshold: Option<f64>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]

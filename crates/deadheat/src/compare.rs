@@ -19,14 +19,13 @@ use crate::cores::Cores;
 use crate::draft::{Draft, conclude};
 use crate::explain::not_imported;
 use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::git::Git;
 use crate::hints::Hints;
 use crate::interpreter::{Interpreter, Pytest};
 use crate::interrupt::Interrupt;
 use crate::measure::{self, Measured, Stopping};
 use crate::memory;
-use crate::options::{Afterwards, CompareOptions, Destination, Task};
+use crate::options::{Afterwards, CompareOptions, Task};
 use crate::output;
 use crate::profile;
 use crate::progress::Progress;
@@ -51,11 +50,7 @@ pub(crate) fn run(
     installation: &Installation,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    for destination in &options.outputs.json {
-        if let Destination::File(path) = destination {
-            files::check_writable(path)?;
-        }
-    }
+    options.outputs.check_writable()?;
     let started = Instant::now();
     let git = Git::discover(&options.folder)?;
     let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
@@ -101,7 +96,7 @@ pub(crate) fn run(
             };
             // A run that gave no numbers still gives its report to whoever asked for a file.
             if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
-                && !options.outputs.json.is_empty()
+                && !options.outputs.written.is_empty()
             {
                 if let Some(earlier) = options.continued.as_deref() {
                     // What it holds is not lost with this run.

@@ -9,15 +9,12 @@ use deadheat_core::sequential::Sampling;
 
 use crate::failure::Failure;
 use crate::measure::Rounds;
+use crate::stored;
 
 /// A report that replicates can be added to.
 pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("--continue: `{shown}` cannot be read: {error}")))?;
-    let report: Report = serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!("--continue: `{shown}` is no report of deadheat: {error}"))
-    })?;
+    let report = stored::read(path, "--continue")?;
     match objection(&report) {
         Some((why, hint)) => Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint)),
         None => Ok(report),

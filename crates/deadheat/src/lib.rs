@@ -25,6 +25,7 @@ mod environments;
 mod explain;
 mod failure;
 mod files;
+mod format;
 mod git;
 mod hints;
 mod interpreter;
@@ -44,6 +45,7 @@ mod progress;
 mod project;
 mod reach;
 mod record;
+mod report;
 mod revisions;
 mod script;
 #[cfg(test)]
@@ -56,6 +58,7 @@ mod start;
 mod state;
 mod status;
 mod stopwatch;
+mod stored;
 mod subject;
 mod submodules;
 mod suite;
@@ -74,7 +77,7 @@ use crate::cli::{Args, CommandArgs};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::micro::MicroOptions;
-use crate::options::{CompareOptions, ProfileOptions};
+use crate::options::{CompareOptions, ProfileOptions, ReportOptions};
 
 /// Where the installation's other parts are.
 #[derive(Clone, Debug)]
@@ -152,6 +155,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
         CommandArgs::Start(args) => start::run(&args, &current_folder()?),
         CommandArgs::Status(args) => status::run(&args, &current_folder()?),
         CommandArgs::Log(args) => log::run(&args, &current_folder()?),
+        CommandArgs::Report(args) => report::run(&ReportOptions::new(args)?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
     }

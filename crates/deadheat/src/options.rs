@@ -6,10 +6,14 @@ use std::time::Duration;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
-use crate::cli::{CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs};
+use crate::cli::{
+    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
+};
 use crate::continued;
 use crate::cores::Pinning;
 use crate::failure::Failure;
+use crate::files;
+use crate::format::{Destination, Format, Output};
 use crate::project;
 use crate::record::ToRecord;
 use crate::revisions::{RecordedBase, RefsAsked};
@@ -22,40 +26,74 @@ pub(crate) enum Verbosity {
     Verbose,
 }
 
-/// Where a report goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
-    Stdout,
-    File(PathBuf),
-}
-
+/// What is written, and how much is said on the way.
 #[derive(Clone, Debug)]
 pub(crate) struct Outputs {
     pub(crate) verbosity: Verbosity,
-    /// Where the JSON report goes; the table is printed unless stdout is taken.
-    pub(crate) json: Vec<Destination>,
+    /// Each in its format; the table is printed unless one of them takes stdout.
+    pub(crate) written: Vec<Output>,
 }
 
 impl Outputs {
     pub(crate) fn new(output: &OutputArgs, report: &ReportArgs) -> Result<Self, Failure> {
-        let mut json = Vec::new();
+        let mut written: Vec<Output> = Vec::new();
         if output.json {
-            json.push(Destination::Stdout);
+            written.push(Output {
+                format: Format::Json,
+                destination: Destination::Stdout,
+            });
         }
         for text in &report.output {
-            let destination = destination(text)?;
-            if !json.contains(&destination) {
-                json.push(destination);
+            let output = Output::parse(text)?;
+            if written.contains(&output) {
+                continue;
             }
+            if let Some(other) = written
+                .iter()
+                .find(|other| other.destination == output.destination)
+            {
+                let place = match &output.destination {
+                    Destination::Stdout => "stdout".to_owned(),
+                    Destination::File(path) => path.display().to_string(),
+                };
+                let (one, two) = (other.format.name(), output.format.name());
+                return Err(
+                    Failure::usage(format!("-o {text}: {place} cannot hold both {one} and {two}"))
+                        .hint("give each format a file of its own"),
+                );
+            }
+            written.push(output);
         }
         Ok(Outputs {
             verbosity: verbosity(output),
-            json,
+            written,
         })
     }
 
     pub(crate) fn stdout_is_taken(&self) -> bool {
-        self.json.contains(&Destination::Stdout)
+        self.written
+            .iter()
+            .any(|output| output.destination == Destination::Stdout)
+    }
+
+    /// Refuses places that cannot be written to before anything is measured.
+    pub(crate) fn check_writable(&self) -> Result<(), Failure> {
+        let paths = self.written.iter().flat_map(Output::paths);
+        paths
+            .into_iter()
+            .try_for_each(|path| files::check_writable(&path))
+    }
+
+    /// For a report that has no other form.
+    fn only_json(self, whose: &str) -> Result<Self, Failure> {
+        match self.written.iter().find(|output| output.format != Format::Json) {
+            None => Ok(self),
+            Some(output) => Err(Failure::usage(format!(
+                "-o: what {whose} finds can be written as json only, not as {}",
+                output.format.name()
+            ))
+            .hint("write -o FILE.json; the other formats are for reports of compare, demo and noise")),
+        }
     }
 }
 
@@ -64,29 +102,6 @@ pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
-    }
-}
-
-/// `FORMAT:FILE`, or a file whose suffix is the format.
-fn destination(text: &str) -> Result<Destination, Failure> {
-    let unknown = |format: &str| {
-        Failure::usage(format!("-o {text}: `{format}` is no format that deadheat writes"))
-            .hint("write FILE.json, json:FILE, or - for JSON on stdout")
-    };
-    let (format, file) = match text.split_once(':') {
-        Some(("json", file)) => ("json", file),
-        _ if text == "-" => ("json", "-"),
-        _ => match text.rsplit_once('.') {
-            Some((_, suffix)) if suffix.eq_ignore_ascii_case("json") => ("json", text),
-            Some((_, suffix)) => return Err(unknown(suffix)),
-            None => return Err(unknown(text)),
-        },
-    };
-    debug_assert_eq!(format, "json");
-    match file {
-        "" => Err(Failure::usage(format!("-o {text}: no file is named"))),
-        "-" => Ok(Destination::Stdout),
-        file => Ok(Destination::File(PathBuf::from(file))),
     }
 }
 
@@ -345,6 +360,7 @@ pub(crate) enum Replicates {
 
 impl ProfileOptions {
     pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
+        let shared = CompareOptions::of_sides(args.sides, folder)?;
         Ok(ProfileOptions {
             arguments: args.pytest_args,
             replicates: match args.replicates {
@@ -357,8 +373,27 @@ impl ProfileOptions {
                     working_tree: args.working_tree,
                     recorded: None,
                 },
-                ..CompareOptions::of_sides(args.sides, folder)?
+                outputs: shared.outputs.only_json("deadheat profile")?,
+                ..shared
             },
+        })
+    }
+}
+
+/// One `report`.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportOptions {
+    pub(crate) file: PathBuf,
+    pub(crate) threshold_percent: Option<f64>,
+    pub(crate) outputs: Outputs,
+}
+
+impl ReportOptions {
+    pub(crate) fn new(args: StoredArgs) -> Result<Self, Failure> {
+        Ok(ReportOptions {
+            file: args.file,
+            threshold_percent: args.threshold,
+            outputs: Outputs::new(&args.output, &args.report)?,
         })
     }
 }
@@ -399,16 +434,5 @@ mod tests {
         assert_eq!(folder(&["tests/x/a.py::f", "tests/b.py"]).unwrap(), "tests");
         assert_eq!(folder(&["tests/ab.py", "tests/a"]).unwrap(), "tests");
         assert_eq!(folder(&["a.py", "b.py"]).unwrap(), "");
-    }
-
-    #[test]
-    fn the_format_of_a_report_is_named_or_told_by_the_suffix() {
-        assert_eq!(destination("-").unwrap(), Destination::Stdout);
-        assert_eq!(destination("json:-").unwrap(), Destination::Stdout);
-        assert_eq!(destination("a.json").unwrap(), Destination::File("a.json".into()));
-        assert_eq!(destination("json:out").unwrap(), Destination::File("out".into()));
-        assert!(destination("a.pdf").is_err());
-        assert!(destination("out").is_err());
-        assert!(destination("json:").is_err());
     }
 }

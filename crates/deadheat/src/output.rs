@@ -3,40 +3,74 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
-use deadheat_core::report::{Report, Style, render};
+use deadheat_core::model::Side;
+use deadheat_core::report::{self, Report, Style, render};
 use serde::Serialize;
 
 use crate::files;
-use crate::options::{Destination, Outputs, Verbosity};
+use crate::format::{Destination, Format, Output};
+use crate::options::{Outputs, Verbosity};
+use crate::state;
 
 /// Lines are this long where nobody looks at a terminal.
 const WIDTH_ELSEWHERE: usize = 120;
 
 /// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
 pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result<()> {
-    write(report, |style| render(report, style), outputs)
+    for output in &outputs.written {
+        put(output, documents(report, output.format)?)?;
+    }
+    if !outputs.stdout_is_taken() {
+        print(render(report, style(outputs.verbosity)).as_bytes())?;
+    }
+    Ok(())
 }
 
-/// The same for what another command found; `render` writes it for a person.
+/// The report in a format; more than one where that takes more than one file.
+fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
+    Ok(match format {
+        Format::Json => vec![json(report)?],
+        Format::Markdown => vec![report::markdown(report).into_bytes()],
+        Format::Csv => vec![report::csv(report).into_bytes()],
+        Format::PytestBenchmark => {
+            let now = state::now();
+            let files = Side::BOTH.map(|side| json(&report::pytest_benchmark(report, side, &now)));
+            files.into_iter().collect::<anyhow::Result<_>>()?
+        }
+    })
+}
+
+/// The same as [`write_report`] for what another command found, which has no form but JSON; `render` writes it for a
+/// person.
 pub(crate) fn write(
     value: &impl Serialize,
     render: impl FnOnce(Style) -> String,
     outputs: &Outputs,
 ) -> anyhow::Result<()> {
-    if !outputs.json.is_empty() {
-        let mut json = serde_json::to_vec_pretty(value).context("the report cannot be written as JSON")?;
-        json.push(b'\n');
-        for destination in &outputs.json {
-            match destination {
-                Destination::Stdout => print(&json)?,
-                Destination::File(path) => files::write_atomically(path, &json)?,
-            }
-        }
+    for output in &outputs.written {
+        put(output, vec![json(value)?])?;
     }
     if !outputs.stdout_is_taken() {
         print(render(style(outputs.verbosity)).as_bytes())?;
     }
     Ok(())
+}
+
+fn put(output: &Output, documents: Vec<Vec<u8>>) -> anyhow::Result<()> {
+    match output.destination {
+        Destination::Stdout => documents.iter().try_for_each(|document| print(document)),
+        Destination::File(_) => output
+            .paths()
+            .iter()
+            .zip(documents)
+            .try_for_each(|(path, document)| files::write_atomically(path, &document)),
+    }
+}
+
+fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(value).context("the result cannot be written as JSON")?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 /// How stdout is written to.
@@ -50,10 +84,8 @@ pub(crate) fn style(verbosity: Verbosity) -> Style {
 }
 
 /// One JSON value on stdout.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut json = serde_json::to_vec_pretty(value).context("the result cannot be written as JSON")?;
-    json.push(b'\n');
-    print(&json)
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&json(value)?)
 }
 
 /// To stdout; that a pager or `head` closed it early is no error.

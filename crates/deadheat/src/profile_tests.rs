@@ -20,12 +20,11 @@ use crate::config::Config;
 use crate::cores::Cores;
 use crate::draft::Draft;
 use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::git::Git;
 use crate::hints::Hints;
 use crate::interpreter::{Interpreter, Pytest};
 use crate::interrupt::Interrupt;
-use crate::options::{Destination, ProfileOptions, Replicates};
+use crate::options::{ProfileOptions, Replicates};
 use crate::output;
 use crate::profile::{Recordings, SurveySample};
 use crate::progress::Progress;
@@ -51,11 +50,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     let shared = &options.shared;
-    for destination in &shared.outputs.json {
-        if let Destination::File(path) = destination {
-            files::check_writable(path)?;
-        }
-    }
+    shared.outputs.check_writable()?;
     let started = Instant::now();
     let git = Git::discover(&shared.folder)?;
     let config = Config::load(&shared.folder, git.top(), shared.config_file.as_deref())?;
@@ -91,7 +86,7 @@ pub(crate) fn run(
     // A run that gave no numbers still gives its report to whoever asked for a file.
     if let Some(failure) = error.downcast_ref::<Failure>()
         && matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
-        && !shared.outputs.json.is_empty()
+        && !shared.outputs.written.is_empty()
     {
         draft.report.partial = failure.exit == Exit::StoppedEarly;
         let hint = failure.hint.as_deref();

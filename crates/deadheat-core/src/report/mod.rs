@@ -1,10 +1,17 @@
 //! The one value that every output renders. Its serde form is the JSON report of `docs/reference.md`.
 
+mod csv;
+mod markdown;
+mod pytest_benchmark;
+mod schema;
+mod stored;
 mod terminal;
+mod text;
 mod units;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -18,6 +25,11 @@ use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
+pub use csv::csv;
+pub use markdown::markdown;
+pub use pytest_benchmark::pytest_benchmark;
+pub use schema::schema;
+pub use stored::{Unsound, judge_again};
 pub use terminal::plain;
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
@@ -26,7 +38,7 @@ pub use units::{change_percent, duration, speedup};
 
 pub const SCHEMA_VERSION: u32 = 1;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Report {
     pub schema_version: u32,
     pub tool_version: String,
@@ -59,7 +71,7 @@ pub struct Report {
 }
 
 /// An experiment that was written into the loop's records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Recorded {
     pub status: Status,
     /// What the verdicts alone would have made of it.
@@ -68,7 +80,7 @@ pub struct Recorded {
     pub file: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Settings {
     pub threshold_percent: f64,
     pub confidence_level: f64,
@@ -90,6 +102,7 @@ pub struct Settings {
     #[serde(default)]
     pub functions: Option<String>,
     pub all: bool,
+    #[serde(default)]
     pub profile: bool,
     #[serde(default)]
     pub memory: bool,
@@ -113,7 +126,7 @@ pub struct Settings {
 }
 
 /// What the sides' dependencies are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environments {
     /// Both run in the project's environment.
@@ -124,7 +137,7 @@ pub enum Environments {
 }
 
 /// Whose benchmarks both sides run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BenchmarksFrom {
     #[default]
@@ -146,7 +159,7 @@ impl BenchmarksFrom {
 }
 
 /// What ends a run with the exit code 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Gate {
     /// A benchmark that became slower, by this many percent at least.
@@ -178,7 +191,7 @@ impl Settings {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Machine {
     pub system: String,
     pub architecture: String,
@@ -191,7 +204,7 @@ pub struct Machine {
     pub later_cores: Vec<usize>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Python {
     pub path: String,
     pub version: String,
@@ -200,20 +213,20 @@ pub struct Python {
 }
 
 /// What a run with the same arguments would measure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Plan {
     pub benchmarks: Vec<String>,
     pub estimated_seconds: f64,
 }
 
 /// Which benchmarks were measured, and by which rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Selection {
     pub rule: SelectionRule,
     pub reason: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SelectionRule {
     /// Every benchmark that was collected.
@@ -224,13 +237,14 @@ pub enum SelectionRule {
     NothingChanged,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Summary {
     pub counts: Counts,
     /// Of the sum of the benchmarks' times.
     pub total: Option<Judged>,
     pub geometric_mean: Option<Judged>,
     /// The changed functions over all measured benchmarks, the most expensive first.
+    #[serde(default)]
     pub functions: Vec<FunctionComparison>,
     /// As in a comparison, of the sum of the benchmarks' times.
     pub unexplained_ns: Option<f64>,
@@ -239,7 +253,7 @@ pub struct Summary {
     pub profile: Option<Vec<FunctionComparison>>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Counts {
     pub improved: usize,
     pub regressed: usize,
@@ -249,7 +263,7 @@ pub struct Counts {
     pub not_reached: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Judged {
     pub estimate: Estimate,
     pub verdict: Verdict,
@@ -273,7 +287,7 @@ pub struct MeasuredBenchmark {
 }
 
 /// What a benchmark's replicates do by themselves, where both sides are the same.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Noise {
     pub benchmark: String,
     /// Standard deviation between replicates of head/base.
@@ -424,6 +438,18 @@ fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {
         base_ns: None,
         head_ns: None,
     })
+}
+
+/// The verdict on an estimate of which nothing but the interval is known. Of a single hypothesis, the correction says
+/// what the interval says.
+fn judge_alone_by_interval(judged: &Judged, threshold: Threshold) -> Judged {
+    let estimate = LogEstimate::from_estimate(&judged.estimate);
+    let (verdict, reason) = stats::verdict(&estimate, threshold, true);
+    Judged {
+        verdict,
+        reason,
+        ..judged.clone()
+    }
 }
 
 fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64) -> SideTime {

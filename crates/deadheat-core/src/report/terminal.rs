@@ -10,15 +10,17 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::units::{bytes, count_of, signed_percent};
+use super::units::{amount, signed_percent};
 use super::{Environments, Judged, Machine, Python, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{
     Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::OutputCheck;
 use crate::records::Status;
-use crate::resource::Resource;
 
+pub(super) use functions::{
+    Section, cells as function_cells, headings as function_headings, notes, reconciliation,
+};
 pub use tests_run::render_tests;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
@@ -332,11 +334,7 @@ impl Page {
         let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
         let mut last = None;
         for row in &report.resources {
-            let amount = |value: f64| match row.resource {
-                Resource::PeakMemory => bytes(value),
-                Resource::Allocations => count_of(value),
-                Resource::UserTime | Resource::SystemTime => duration(value),
-            };
+            let amount = |value| amount(row.resource, value);
             let reason = row.reason.map(|reason| reason.to_string());
             let mut cells = vec![
                 Cell::new(row.resource.to_string()),
@@ -619,7 +617,7 @@ impl Page {
     }
 }
 
-fn core_of(machine: &Machine) -> String {
+pub(super) fn core_of(machine: &Machine) -> String {
     let Some(core) = machine.pinned_core else {
         return "not pinned".to_owned();
     };
@@ -629,7 +627,7 @@ fn core_of(machine: &Machine) -> String {
 }
 
 /// `5 to 14 replicates`; nothing where nothing was measured.
-fn replicates_of(report: &Report) -> Option<String> {
+pub(super) fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
     match (counts().min()?, counts().max()?) {
         (fewest, most) if fewest < most => Some(format!("{fewest} to {most} replicates")),
@@ -638,7 +636,7 @@ fn replicates_of(report: &Report) -> Option<String> {
 }
 
 /// What the open verdicts need, in a line.
-fn what_would_settle(report: &Report) -> String {
+pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
         rows.filter(|row| row.verdict == Verdict::Inconclusive && row.reason != Some(Reason::NotConfirmed))
@@ -707,7 +705,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Keeps both ends of a name that is too long: the file says where, the end says which.
-fn shorten(text: &str, room: usize) -> String {
+pub(super) fn shorten(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -738,7 +736,7 @@ fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
 }
 
 /// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
-fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
+pub(super) fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let Some(first) = names.first() else {
         return "";
     };
@@ -771,7 +769,7 @@ fn floor_char_boundary(text: &str, mut index: usize) -> usize {
     index
 }
 
-fn says_the_same(one: &Missing, other: &Missing) -> bool {
+pub(super) fn says_the_same(one: &Missing, other: &Missing) -> bool {
     one.reason == other.reason
         && one.side == other.side
         && main_line(&one.message) == main_line(&other.message)

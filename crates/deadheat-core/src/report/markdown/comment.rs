@@ -1,0 +1,132 @@
+//! What fits into a comment: the most important parts, whole.
+
+/// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and
+/// whoever posts the comment may add a line of its own.
+pub(super) const MOST_BYTES: usize = 64_000;
+/// For the line that says what was left out.
+const RESERVE: usize = 1_000;
+
+/// A part of the page. All of its blocks stand between `opening` and `closing`; those that do not fit are left out from
+/// the end.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    /// What goes first stays longest; equal ranks in the order of the page.
+    pub(super) rank: u8,
+    pub(super) opening: String,
+    pub(super) blocks: Vec<String>,
+    pub(super) closing: String,
+    /// So much of its blocks at most, so that parts of a lower rank have room, too.
+    pub(super) most_bytes: Option<usize>,
+    /// What one of the blocks is called, and more of them.
+    pub(super) called: (&'static str, &'static str),
+}
+
+impl Section {
+    /// Text that is always there.
+    pub(super) fn fixed(text: String) -> Self {
+        Section {
+            blocks: vec![text],
+            ..Section::default()
+        }
+    }
+}
+
+/// The page, with as much of it as a comment holds.
+pub(super) fn fit(sections: &[Section]) -> String {
+    let mut order: Vec<usize> = (0..sections.len()).collect();
+    order.sort_by_key(|&index| sections[index].rank);
+    let mut room = MOST_BYTES - RESERVE;
+    let mut shown = vec![0; sections.len()];
+    for index in order {
+        let section = &sections[index];
+        let around = section.opening.len() + section.closing.len();
+        let Some(mut own) = room.checked_sub(around) else {
+            continue;
+        };
+        own = own.min(section.most_bytes.unwrap_or(usize::MAX));
+        for block in &section.blocks {
+            let Some(left) = own.checked_sub(block.len()) else {
+                break;
+            };
+            own = left;
+            room -= block.len();
+            shown[index] += 1;
+        }
+        if shown[index] > 0 {
+            room -= around;
+        }
+    }
+    let mut page = String::new();
+    let mut left_out = Vec::new();
+    for (section, &shown) in sections.iter().zip(&shown) {
+        if shown > 0 {
+            page.push_str(&section.opening);
+            page.extend(section.blocks[..shown].iter().map(String::as_str));
+            page.push_str(&section.closing);
+        }
+        let (one, many) = section.called;
+        match section.blocks.len() - shown {
+            0 => {}
+            1 => left_out.push(format!("1 {one}")),
+            count => left_out.push(format!("{count} {many}")),
+        }
+    }
+    if !left_out.is_empty() {
+        page.push_str(&format!(
+            "\nLeft out, because a comment holds no more: {}. The JSON report has everything.\n",
+            left_out.join("; ")
+        ));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(rank: u8, blocks: usize, length: usize, called: (&'static str, &'static str)) -> Section {
+        Section {
+            rank,
+            opening: "<".to_owned(),
+            blocks: vec!["x".repeat(length); blocks],
+            closing: ">\n".to_owned(),
+            most_bytes: None,
+            called,
+        }
+    }
+
+    #[test]
+    fn what_matters_least_is_left_out_whole_and_said() {
+        let sections = [
+            section(2, 3, 20_000, ("old row", "old rows")),
+            section(1, 2, 20_000, ("row", "rows")),
+            section(0, 1, 1_000, ("head", "heads")),
+        ];
+        let page = fit(&sections);
+        assert!(page.len() < MOST_BYTES);
+        assert_eq!(page.matches("20").count(), 0);
+        assert!(page.starts_with(&format!("<{}>\n<{}>\n", "x".repeat(20_000), "x".repeat(40_000))));
+        assert!(page.ends_with("holds no more: 2 old rows. The JSON report has everything.\n"));
+        let one = fit(&[section(0, 1, 100_000, ("row", "rows"))]);
+        assert!(one.contains("1 row."), "{one}");
+    }
+
+    #[test]
+    fn one_part_does_not_take_all_the_room() {
+        let greedy = Section {
+            most_bytes: Some(25_000),
+            ..section(1, 9, 10_000, ("row", "rows"))
+        };
+        let page = fit(&[greedy, section(2, 3, 10_000, ("old row", "old rows"))]);
+        assert!(
+            page.ends_with("holds no more: 7 rows. The JSON report has everything.\n"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn a_page_that_fits_is_whole() {
+        let page = fit(&[section(1, 2, 10, ("row", "rows"))]);
+        assert_eq!(page, format!("<{}>\n", "x".repeat(20)));
+    }
+}

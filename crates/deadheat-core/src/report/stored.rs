@@ -1,0 +1,175 @@
+//! A stored report, judged again from its replicates by the functions of a live run. With the threshold that it was
+//! measured with, every number comes out as it was, to the last digit; with another one, the verdicts follow.
+//!
+//! What replicates do not hold stays as it is stored: the breakdown by function, the outputs, the warnings.
+
+use super::{MeasuredBenchmark, Noise, Report, confirm, count, judge, judge_alone_by_interval, noise};
+use crate::model::{Comparison, Confirmation, Replicate, ToSettle, Verdict};
+use crate::resource::{self, MeasuredResource};
+use crate::sequential::Sampling;
+use crate::stats::{self, FEWEST_REPLICATES, Threshold};
+
+/// Far more looks than any run takes.
+const MOST_LOOKS: u32 = 40;
+
+/// Why a report cannot be judged: it holds what no run writes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    #[error("its threshold is not a number above 0")]
+    Threshold,
+    #[error("a commit in it is not a hash")]
+    Commit,
+    #[error("the samples of {benchmark} are not all there")]
+    Samples { benchmark: String },
+}
+
+/// `threshold_percent` takes the place of the one that the report was measured with.
+pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result<Report, Unsound> {
+    let settings = &mut report.settings;
+    let was_percent = settings.threshold_percent;
+    settings.threshold_percent = threshold_percent.unwrap_or(was_percent);
+    let is_other = settings.threshold_percent != was_percent;
+    check(&report)?;
+    let settings = &report.settings;
+    let (sampling, threshold) = (settings.sampling(), settings.threshold());
+
+    let stored = std::mem::take(&mut report.comparisons);
+    let measured = stored.iter().map(measured).collect();
+    let (mut comparisons, total, geometric_mean) = judge(measured, sampling, threshold);
+    for (row, stored) in comparisons.iter_mut().zip(stored) {
+        row.to_settle = row
+            .to_settle
+            .map(|needed| seconds_as_stored(needed, stored.to_settle));
+        if let Some(confirmation) = stored.confirmation {
+            confirm_again(row, confirmation);
+        }
+        row.functions = stored.functions;
+        row.unexplained_ns = stored.unexplained_ns;
+        row.profile = stored.profile;
+    }
+    report.comparisons = comparisons;
+
+    report.resources = judge_resources(&report, sampling, threshold);
+    let summary = &mut report.summary;
+    // A run without a measurement may have ended before anything was counted.
+    if !report.comparisons.is_empty() {
+        summary.counts = count(&report.comparisons, &report.missing);
+    }
+    summary.geometric_mean = geometric_mean;
+    // A command that says its own total may say something else than the sum of its rows, and those replicates are not
+    // stored.
+    summary.total = match summary.total.take() {
+        _ if report.settings.script_output.is_none() => total,
+        Some(stored) if is_other => Some(judge_alone_by_interval(&stored, threshold)),
+        stored => stored,
+    };
+    if let Some(rows) = &report.noise {
+        let replicates = rows.first().map_or(0, |row: &Noise| row.replicates);
+        report.noise = Some(noise(&report.comparisons, replicates, threshold));
+    }
+    Ok(report)
+}
+
+fn check(report: &Report) -> Result<(), Unsound> {
+    let threshold = report.settings.threshold_percent;
+    if !(threshold.is_finite() && threshold > 0.0) {
+        return Err(Unsound::Threshold);
+    }
+    let revisions = [&report.revisions.base, &report.revisions.head];
+    let is_hash = |commit: &str| commit.chars().all(|character| character.is_ascii_alphanumeric());
+    if !revisions.into_iter().all(|revision| is_hash(&revision.commit)) {
+        return Err(Unsound::Commit);
+    }
+    let is_sampled = |replicates: &[Replicate]| {
+        let is_measured = |replicate: &Replicate| {
+            let mut samples = replicate.pairs.iter().flat_map(|pair| [pair.base, pair.head]);
+            !replicate.pairs.is_empty() && samples.all(|sample| sample.iterations > 0)
+        };
+        replicates.len() >= FEWEST_REPLICATES && replicates.iter().all(is_measured)
+    };
+    let times = report.comparisons.iter().map(|row| {
+        let confirmation = row.confirmation.as_ref();
+        let is_sound = is_sampled(&row.replicates)
+            && confirmation.is_none_or(|confirmation| is_sampled(&confirmation.replicates));
+        (&row.benchmark, row.looks, is_sound)
+    });
+    let amounts = report.resources.iter().map(|row| {
+        let is_sound = row.replicates.len() >= FEWEST_REPLICATES;
+        (&row.benchmark, row.looks, is_sound)
+    });
+    let mut unsound = times
+        .chain(amounts)
+        .filter(|(_, looks, is_sound)| !is_sound || *looks > MOST_LOOKS);
+    match unsound.next() {
+        None => Ok(()),
+        Some((benchmark, ..)) => Err(Unsound::Samples {
+            benchmark: benchmark.clone(),
+        }),
+    }
+}
+
+fn measured(row: &Comparison) -> MeasuredBenchmark {
+    MeasuredBenchmark {
+        benchmark: row.benchmark.clone(),
+        replicates: row.replicates.clone(),
+        looks: row.looks,
+        // What a replicate takes with its processes is stored only where more of them were wanted.
+        replicate_seconds: 0.0,
+        output: (row.output, row.output_difference.clone()),
+        warnings: row.warnings.clone(),
+    }
+}
+
+/// The time that the run itself expected for its replicates says what others would take.
+fn seconds_as_stored(needed: ToSettle, stored: Option<ToSettle>) -> ToSettle {
+    match stored {
+        Some(stored) if stored.replicates == needed.replicates => stored,
+        Some(stored) if stored.replicates > 0 => ToSettle {
+            seconds: stored.seconds / stored.replicates as f64 * needed.replicates as f64,
+            ..needed
+        },
+        _ => needed,
+    }
+}
+
+/// Fresh replicates are about a regression: another threshold may have made it another verdict, which they leave alone.
+fn confirm_again(row: &mut Comparison, confirmation: Confirmation) {
+    let (verdict, reason, to_settle) = (row.verdict, row.reason, row.to_settle);
+    confirm(row, confirmation.replicates);
+    if verdict != Verdict::Regressed {
+        (row.verdict, row.reason, row.to_settle) = (verdict, reason, to_settle);
+    }
+}
+
+fn judge_resources(
+    report: &Report,
+    sampling: Sampling,
+    threshold: Threshold,
+) -> Vec<resource::ResourceComparison> {
+    let rows = report.resources.iter().map(|row| MeasuredResource {
+        benchmark: row.benchmark.clone(),
+        resource: row.resource,
+        replicates: row.replicates.clone(),
+        looks: row.looks,
+    });
+    // A command's resources are looked at with its times; those of benchmarks once, in passes of their own.
+    let sampling = match report.settings.script {
+        Some(_) => sampling,
+        None => Sampling::Exactly(stats::FEWEST_REPLICATES),
+    };
+    resource::judge(rows.collect(), sampling, threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_for_more_replicates_is_as_the_run_knew_it() {
+        let of = |replicates, seconds| ToSettle { replicates, seconds };
+        let lacking = of(10, 0.0);
+        assert_eq!(seconds_as_stored(lacking, None), lacking);
+        assert_eq!(seconds_as_stored(lacking, Some(of(10, 7.1))), of(10, 7.1));
+        assert_eq!(seconds_as_stored(lacking, Some(of(20, 7.0))), of(10, 3.5));
+    }
+}

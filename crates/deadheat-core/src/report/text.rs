@@ -1,0 +1,34 @@
+//! Text from elsewhere on its way into a file.
+
+use super::terminal::plain;
+
+/// On one line, and in the order in which it was written: what would break the line or turn the text around is shown
+/// instead.
+pub(super) fn one_line(text: &str) -> String {
+    let turns = |character: char| {
+        matches!(character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    if !text.contains(|character: char| character.is_control() || turns(character)) {
+        return text.to_owned();
+    }
+    plain(text)
+        .chars()
+        .flat_map(|character| match turns(character) {
+            true => character.escape_default().collect(),
+            false => vec![character],
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn nothing_breaks_the_line_or_turns_it_around() {
+        assert_eq!(one_line("a\nb\r\u{2028}c"), "a\\nb\\r\\u{2028}c");
+        assert_eq!(one_line("test_\u{202e}gnp.exe"), "test_\\u{202e}gnp.exe");
+        assert_eq!(one_line("größe-中文-👩\u{200d}🔬"), "größe-中文-👩\u{200d}🔬");
+    }
+}

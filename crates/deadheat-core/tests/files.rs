@@ -1,0 +1,89 @@
+//! What a report looks like in a file: the fixed report in each format, as snapshots, and what no name in it may do.
+
+mod fixture;
+
+use deadheat_core::model::Side;
+use deadheat_core::report::{csv, markdown, pytest_benchmark, schema};
+
+use fixture::{HOSTILE, report};
+
+#[test]
+fn as_markdown() {
+    insta::assert_snapshot!(markdown(&report()));
+}
+
+#[test]
+fn as_csv() {
+    insta::assert_snapshot!(csv(&report()));
+}
+
+#[test]
+fn as_a_run_of_pytest_benchmark() {
+    let file = pytest_benchmark(&report(), Side::Head, "2026-01-02T03:04:05Z");
+    insta::assert_snapshot!(format!("{file:#}"));
+}
+
+#[test]
+fn a_large_report_fits_into_a_comment() {
+    let mut report = report();
+    let rows = report.comparisons.clone();
+    for number in 0..300 {
+        for row in &rows {
+            let mut row = row.clone();
+            row.benchmark = format!("{}-{number}", row.benchmark);
+            report.comparisons.push(row);
+        }
+    }
+    let text = markdown(&report);
+    assert!(text.len() < 65_536, "{}", text.len());
+    // The answer and the command stay, whatever goes.
+    assert!(text.starts_with("### "));
+    assert!(text.contains("deadheat compare 1111111111222222222233333333334444444444 --working-tree"));
+    let left_out = text.lines().last().unwrap();
+    assert!(
+        left_out.starts_with("Left out, because a comment holds no more: "),
+        "{left_out}"
+    );
+    assert!(left_out.contains("unchanged benchmarks"), "{left_out}");
+    let lines_with = |beginning: &str| text.lines().filter(|line| line.starts_with(beginning)).count();
+    assert_eq!(lines_with("<details>"), lines_with("</details>"));
+}
+
+#[test]
+fn no_name_or_message_leaves_its_place_in_markdown() {
+    let text = markdown(&report());
+    for line in text.lines().filter(|line| line.contains("hostile")) {
+        assert!(line.starts_with(['|', '<']), "{line}");
+    }
+    // Raw HTML is ours alone; in code it is text.
+    let outside_code = |text: &str| -> String {
+        let mut parts = text.split('`');
+        let mut outside = String::new();
+        while let Some(part) = parts.next() {
+            outside.push_str(part);
+            parts.next();
+        }
+        outside
+    };
+    let outside = outside_code(&text);
+    assert!(!outside.contains("<script") && !outside.contains("<img") && !outside.contains('@'));
+    assert!(!outside.contains("https://") && !outside.contains(" #1"));
+}
+
+#[test]
+fn a_row_of_csv_is_a_line() {
+    let report = report();
+    let text = csv(&report);
+    let rows = report.comparisons.len() + report.resources.len() + report.missing.len();
+    assert_eq!(text.lines().count(), 1 + rows);
+    assert!(HOSTILE.contains('\n'));
+}
+
+#[test]
+fn the_schema_in_the_documentation_is_that_of_the_types() {
+    let documented = include_str!("../../../docs/report.schema.json");
+    assert!(
+        documented.trim_end() == format!("{:#}", schema()),
+        "write it anew: cargo run --package deadheat-core --example schema > docs/report.schema.json"
+    );
+}

@@ -1,0 +1,102 @@
+//! A stored report is judged again: the same numbers, to the last digit, and other verdicts with another threshold.
+
+mod fixture;
+
+use deadheat_core::model::{Reason, Verdict};
+use deadheat_core::report::{Report, Unsound, judge_again, noise};
+
+use fixture::report;
+
+/// What a report is after it was written and read.
+fn stored(report: &Report) -> Report {
+    serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
+}
+
+#[test]
+fn a_report_with_every_kind_of_row_comes_out_as_it_was() {
+    let report = report();
+    let again = judge_again(stored(&report), None).unwrap();
+    // Part by part, because the message of the whole would be all samples.
+    for (row, before) in again.comparisons.iter().zip(&report.comparisons) {
+        assert_eq!(row.estimate, before.estimate);
+        assert_eq!((row.verdict, row.reason), (before.verdict, before.reason));
+        // The fixed report knows no time of a replicate's beginning.
+        assert_eq!(row.to_settle, before.to_settle);
+    }
+    assert!(again == report);
+}
+
+#[test]
+fn the_noise_of_a_machine_comes_out_as_it_was() {
+    let mut report = report();
+    report.noise = Some(noise(&report.comparisons, 12, report.settings.threshold()));
+    assert!(judge_again(stored(&report), None).unwrap() == report);
+}
+
+#[test]
+fn verdicts_follow_another_threshold_and_samples_do_not() {
+    let report = report();
+    let coarse = judge_again(stored(&report), Some(50.0)).unwrap();
+    assert_eq!(coarse.settings.threshold_percent, 50.0);
+    let verdicts: Vec<Verdict> = coarse.comparisons.iter().map(|row| row.verdict).collect();
+    use Verdict::{Improved, Inconclusive, Unchanged};
+    assert_eq!(
+        verdicts,
+        [Unchanged, Unchanged, Unchanged, Inconclusive, Improved, Unchanged]
+    );
+    assert_eq!(coarse.summary.counts.unchanged, 4);
+    for (row, before) in coarse.comparisons.iter().zip(&report.comparisons) {
+        assert_eq!(row.estimate, before.estimate);
+        assert!(row.replicates == before.replicates);
+    }
+    // What was not confirmed does not come back as a regression.
+    let again = judge_again(coarse, Some(2.0)).unwrap();
+    assert_eq!(again.comparisons[5].reason, Some(Reason::NotConfirmed));
+    assert_eq!(again.summary, report.summary);
+}
+
+#[test]
+fn a_total_that_a_command_gave_itself_stays_and_gets_its_verdict() {
+    let mut report = report();
+    report.settings.script = Some("make bench".to_owned());
+    report.settings.script_output = Some("out.json".to_owned());
+    let total = report.summary.total.as_mut().unwrap();
+    total.estimate = report.comparisons[0].estimate;
+    total.verdict = Verdict::Improved;
+    total.reason = None;
+    let same = judge_again(stored(&report), None).unwrap();
+    assert_eq!(same.summary.total, report.summary.total);
+    let coarse = judge_again(stored(&report), Some(60.0)).unwrap();
+    assert_eq!(coarse.summary.total.unwrap().verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn what_no_run_writes_is_refused() {
+    let refused = |change: fn(&mut Report)| {
+        let mut report = report();
+        change(&mut report);
+        judge_again(report, None).unwrap_err()
+    };
+    assert_eq!(
+        refused(|report| report.settings.threshold_percent = 0.0),
+        Unsound::Threshold
+    );
+    assert_eq!(
+        refused(|report| report.revisions.base.commit = "ä/b".to_owned()),
+        Unsound::Commit
+    );
+    let samples = |refused| matches!(refused, Unsound::Samples { .. });
+    assert!(samples(refused(|report| {
+        report.comparisons[2].replicates.truncate(1);
+    })));
+    assert!(samples(refused(|report| {
+        report.comparisons[2].replicates[3].pairs.clear();
+    })));
+    assert!(samples(refused(|report| {
+        report.comparisons[2].replicates[3].pairs[0].base.iterations = 0;
+    })));
+    assert!(samples(refused(
+        |report| report.comparisons[2].looks = 4_000_000_000
+    )));
+    assert!(samples(refused(|report| report.resources[0].replicates.clear())));
+}

@@ -1,0 +1,182 @@
+//! `-o [FORMAT:]FILE`: what a report is written as, and where.
+
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+
+/// What a report can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Markdown,
+    Csv,
+    PytestBenchmark,
+}
+
+impl Format {
+    const ALL: [Format; 4] = [
+        Format::Json,
+        Format::Markdown,
+        Format::Csv,
+        Format::PytestBenchmark,
+    ];
+
+    /// What it may be called before the colon, the usual name first.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Format::Json => &["json"],
+            Format::Markdown => &["md", "markdown"],
+            Format::Csv => &["csv"],
+            Format::PytestBenchmark => &["pytest-benchmark"],
+        }
+    }
+
+    /// The suffixes that mean it where it is not named.
+    fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Format::PytestBenchmark => &[],
+            other => other.names(),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.names()[0]
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.names().contains(&name))
+    }
+
+    fn of_file(file: &str) -> Option<Self> {
+        let (_, suffix) = file.rsplit_once('.')?;
+        let suffix = suffix.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|format| format.suffixes().contains(&suffix.as_str()))
+    }
+}
+
+/// Where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+/// One `-o`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    pub(crate) destination: Destination,
+}
+
+impl Output {
+    /// `FORMAT:FILE`, a file whose suffix is the format, or `-` for JSON on stdout.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let named = text
+            .split_once(':')
+            .and_then(|(name, file)| Some((Format::named(name)?, file)));
+        let (format, file) = match (named, Format::of_file(text)) {
+            (Some((format, file)), _) => (format, file),
+            (None, _) if text == "-" => (Format::Json, "-"),
+            (None, Some(format)) => (format, text),
+            (None, None) => return Err(unknown(text)),
+        };
+        let destination = match (format, file) {
+            (_, "") => return Err(Failure::usage(format!("-o {text}: no file is named"))),
+            (Format::PytestBenchmark, "-") => {
+                return Err(Failure::usage(format!(
+                    "-o {text}: pytest-benchmark takes two files, one for each side"
+                ))
+                .hint("-o pytest-benchmark:NAME writes NAME.base.json and NAME.head.json"));
+            }
+            (_, "-") => Destination::Stdout,
+            (_, file) => Destination::File(PathBuf::from(file)),
+        };
+        Ok(Output { format, destination })
+    }
+
+    /// The files that are written.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        match (&self.destination, self.format) {
+            (Destination::Stdout, _) => Vec::new(),
+            (Destination::File(path), Format::PytestBenchmark) => ["base", "head"]
+                .map(|side| {
+                    let mut path = path.clone().into_os_string();
+                    path.push(format!(".{side}.json"));
+                    PathBuf::from(path)
+                })
+                .to_vec(),
+            (Destination::File(path), _) => vec![path.clone()],
+        }
+    }
+}
+
+fn unknown(text: &str) -> Failure {
+    let known: Vec<&str> = Format::ALL.into_iter().flat_map(Format::names).copied().collect();
+    // What stands before a colon was meant as a format, unless it is a part of a path.
+    let meant = match text.split_once(':') {
+        Some((name, _)) if !name.contains(['/', '.']) => name,
+        _ => text.rsplit_once('.').map_or(text, |(_, suffix)| suffix),
+    };
+    Failure::usage(format!(
+        "-o {text}: `{meant}` is no format that deadheat writes; it writes {}",
+        known.join(", ")
+    ))
+    .hint("write FILE.json, FILE.md, FILE.csv, FORMAT:FILE, pytest-benchmark:NAME, or - for JSON on stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Format, Destination) {
+        let output = Output::parse(text).unwrap();
+        (output.format, output.destination)
+    }
+
+    fn file(path: &str) -> Destination {
+        Destination::File(path.into())
+    }
+
+    #[test]
+    fn the_format_is_named_or_told_by_the_suffix() {
+        assert_eq!(parsed("-"), (Format::Json, Destination::Stdout));
+        assert_eq!(parsed("json:-"), (Format::Json, Destination::Stdout));
+        assert_eq!(parsed("md:-"), (Format::Markdown, Destination::Stdout));
+        assert_eq!(parsed("a.json"), (Format::Json, file("a.json")));
+        assert_eq!(parsed("a.MD"), (Format::Markdown, file("a.MD")));
+        assert_eq!(parsed("a.b/c.csv"), (Format::Csv, file("a.b/c.csv")));
+        assert_eq!(parsed("json:out"), (Format::Json, file("out")));
+        assert_eq!(parsed("markdown:a.txt"), (Format::Markdown, file("a.txt")));
+        assert_eq!(parsed("csv:a.json"), (Format::Csv, file("a.json")));
+        // A colon in a name is no format.
+        assert_eq!(parsed("run:2.json"), (Format::Json, file("run:2.json")));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_with_what_can() {
+        for text in ["a.pdf", "out", "yaml:a", "a.b/c"] {
+            let message = Output::parse(text).unwrap_err().message;
+            assert!(message.contains("json, md, markdown, csv"), "{message}");
+        }
+        assert!(Output::parse("yaml:a.b").unwrap_err().message.contains("`yaml`"));
+        assert!(Output::parse("json:").is_err());
+        assert!(Output::parse("pytest-benchmark:").is_err());
+        assert!(Output::parse("pytest-benchmark:-").is_err());
+    }
+
+    #[test]
+    fn pytest_benchmark_takes_a_file_for_each_side() {
+        let output = Output::parse("pytest-benchmark:out/run.1").unwrap();
+        assert_eq!(
+            output.paths(),
+            [
+                PathBuf::from("out/run.1.base.json"),
+                PathBuf::from("out/run.1.head.json")
+            ]
+        );
+    }
+}

@@ -1,0 +1,334 @@
+"""Reports in files: each format as the program that reads it sees it, and stored reports shown again."""
+
+import csv
+import json
+import statistics
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+from markdown_it import MarkdownIt
+from pytest_benchmark.stats import Stats
+
+from conftest import ROOT, short
+
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+FIRST = ROOT / "tests" / "reports" / "first.json"
+CODE = """\
+    def same(n):
+        return sum(range(n))
+
+
+    def changes(n):
+        return sum(range({times} * n))
+    """
+# What pytest makes of it is the benchmark's name.
+HOSTILE = "a|b-`c`-@user-#1-</details><script>alert(1)</script>-*x*-[y](z)-=1"
+BENCHMARKS = f"""\
+    import pytest
+
+    from pkg.core import changes, same
+
+
+    def test_same(benchmark):
+        benchmark(same, 3000)
+
+
+    @pytest.mark.parametrize("n", [1000], ids=[{HOSTILE!r}])
+    def test_changes(benchmark, n):
+        benchmark(changes, n)
+
+
+    def test_fails(benchmark):
+        raise ValueError("ask @user | see #1, `x` and <img src=x>\\n\\n# heading")
+    """
+
+
+@pytest.fixture
+def changed(repository):
+    """A project in which one benchmark became three times as slow, and one cannot run."""
+    files = {"pkg/__init__.py": "", "pkg/core.py": CODE.format(times=1), "benchmarks/test_b.py": BENCHMARKS}
+    repository.commit(files)
+    repository.commit({"pkg/core.py": CODE.format(times=3)})
+    return repository
+
+
+@pytest.fixture
+def show(deadheat_command, repository):
+    """Run `deadheat report`."""
+
+    def run(*arguments, **keywords):
+        return deadheat_command("report", *arguments, **keywords)
+
+    return run
+
+
+def closed(schema):
+    """The same schema, and no property that is not in it."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {key: closed(part) for key, part in schema.items()}
+    if isinstance(parts.get("properties"), dict) and "oneOf" not in parts:
+        parts["additionalProperties"] = False
+    return parts
+
+
+VALIDATOR = jsonschema.Draft202012Validator(closed(SCHEMA))
+
+
+def validate(report):
+    VALIDATOR.validate(report)
+    return report
+
+
+def again(show, path, *arguments):
+    """A stored report as it comes out of `report`."""
+    outcome = show(path, "--json", *arguments)
+    assert outcome.code == 0, outcome.err
+    return validate(outcome.report)
+
+
+def test_one_run_writes_every_format(changed, deadheat_command, show):
+    folder = changed.folder
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 5, "--no-pin", "--fail-on", "regression")
+    files = ("r.json", "markdown:r.txt", "r.md", "r.csv", "pytest-benchmark:run")
+    outcome = deadheat_command(*run, *(part for file in files for part in ("-o", file)))
+    assert outcome.code == 1, outcome.err
+    report = validate(json.loads((folder / "r.json").read_text()))
+    assert {short(row["benchmark"])[:12]: row["verdict"] for row in report["comparisons"]}[
+        "test_changes"
+    ] == "regressed"
+    assert again(show, "r.json") == report
+    assert (folder / "r.txt").read_text() == (folder / "r.md").read_text()
+    # The same from the stored report, but for the time at which pytest-benchmark's files are made.
+    assert show("r.json", "-o", "again.md", "-o", "again.csv", "-o", "pytest-benchmark:again").code == 0
+    assert (folder / "again.md").read_text() == (folder / "r.md").read_text()
+    assert (folder / "again.csv").read_text() == (folder / "r.csv").read_text()
+
+    check_markdown((folder / "r.md").read_text())
+    check_csv(folder / "r.csv", report)
+    check_pytest_benchmark(folder, report)
+
+
+def check_markdown(text):
+    assert len(text) < 65_536
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+    assert [token.type for token in tokens if token.type == "heading_open"] == ["heading_open"]
+    code, outside, rows = [], [], 0
+    for token in tokens:
+        rows += token.type == "tr_open"
+        depth = 0
+        for child in token.children or []:
+            if child.type == "html_inline":
+                assert child.content in ("<code>", "</code>", "<br>"), child.content
+                depth += {"<code>": 1, "</code>": -1}.get(child.content, 0)
+            elif child.type == "code_inline" or depth:
+                code.append(child.content)
+            else:
+                outside.append(child.content)
+        if token.type == "html_block":
+            assert "script" not in token.content.replace("&lt;/script&gt;", "").replace("&lt;script&gt;", "")
+    outside = " ".join(outside)
+    # Nobody is called, nothing is referred to, and every name is there.
+    assert not {"@", "#", "<", "*", "|"} & set(outside), outside
+    assert "".join(code).count(HOSTILE) >= 1
+    assert rows >= 4
+
+
+def check_csv(path, report):
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(path.read_text().splitlines()) == len(rows) + 1
+    measured = {row["benchmark"]: row for row in rows if row["measure"] == "time"}
+    for comparison in report["comparisons"]:
+        row = measured.pop(comparison["benchmark"])
+        assert float(row["ratio"]) == comparison["estimate"]["point_estimate"]
+        assert float(row["base"]) == comparison["base"]["median_ns"]
+        assert (row["verdict"], row["missing"]) == (comparison["verdict"], "")
+    assert measured == {}
+    (failed,) = [row for row in rows if row["missing"]]
+    assert (short(failed["benchmark"]), failed["missing"], failed["verdict"]) == ("test_fails", "failed", "")
+    assert "ask @user" in failed["message"]
+
+
+def check_pytest_benchmark(folder, report):
+    files = ["run.base.json", "run.head.json"]
+    compare = [sys.executable, "-m", "pytest_benchmark", "compare", *files, "--group-by", "fullname"]
+    completed = subprocess.run(compare, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    assert completed.stdout.count("2 tests") == len(report["comparisons"]), completed.stdout
+    for side, name in zip(("base", "head"), files, strict=True):
+        saved = json.loads((folder / name).read_text())
+        assert saved["commit_info"]["id"] == report["revisions"][side]["commit"]
+        for row, comparison in zip(saved["benchmarks"], report["comparisons"], strict=True):
+            assert row["fullname"] == comparison["benchmark"]
+            stats = Stats()
+            stats.data = sorted(seconds(replicate, side) for replicate in comparison["replicates"])
+            # Theirs, of the same numbers.
+            for field, value in stats.as_dict().items():
+                expected = value if isinstance(value, str) else pytest.approx(value, rel=1e-9, abs=1e-18)
+                assert row["stats"][field] == expected, field
+            assert row["stats"]["median"] * 1e9 == pytest.approx(comparison[side]["median_ns"])
+
+
+def seconds(replicate, side):
+    samples = [pair[side] for pair in replicate["pairs"]]
+    return statistics.median(sample["elapsed_ns"] / sample["iterations"] / 1e9 for sample in samples)
+
+
+def test_verdicts_follow_another_threshold(changed, deadheat_command, show):
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 5, "-k", "changes", "-o", "r.json", "-q")
+    assert deadheat_command(*run).code == 0
+    before = again(show, "r.json")
+    after = again(show, "r.json", "--threshold", 900)
+    (one,), (other,) = before["comparisons"], after["comparisons"]
+    assert (one["verdict"], other["verdict"]) == ("regressed", "unchanged")
+    assert after["summary"]["counts"]["unchanged"] == 1
+    assert after["settings"]["threshold_percent"] == 900
+    assert (one["estimate"], one["replicates"]) == (other["estimate"], other["replicates"])
+    # On a terminal it is the table of a live run.
+    assert "1 regressed" in show("r.json").out.splitlines()[-1]
+    assert "1 unchanged" in show("r.json", "--threshold", "900%").out.splitlines()[-1]
+
+
+def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command, show):
+    def run(*arguments):
+        outcome = deadheat_command(*arguments, "--json")
+        assert outcome.code in (0, 4), outcome.err
+        path = changed.folder / "r.json"
+        path.write_text(outcome.out)
+        report = validate(outcome.report)
+        assert again(show, path) == report
+        markdown = show(path, "-o", "md:-")
+        assert markdown.out.startswith("### "), markdown.err
+        return report, markdown.out
+
+    noise, text = run("noise", "--replicates", 3, "-k", "same")
+    assert noise["noise"]
+    assert text.startswith("### The same code on both sides")
+    # As many as it takes, with looks on the way, and open verdicts.
+    looked, _ = run(
+        "compare", "HEAD^", "HEAD", "--budget", 3, "--threshold", 0.001, "--profile", "-k", "changes or same"
+    )
+    assert looked["settings"]["replicates"] is None
+    nothing, text = run("compare", "HEAD", "HEAD")
+    assert nothing["selection"]["rule"] == "nothing_changed"
+    assert text.startswith("### Nothing was measured\n")
+    plan, text = run("compare", "HEAD^", "HEAD", "--dry-run")
+    assert plan["plan"]["benchmarks"]
+    assert "would take about" in text
+    script, text = run("compare", "HEAD^", "HEAD", "--script", "python3 -c 'pass'", "--replicates", 3)
+    assert script["resources"]
+    assert "--script 'python3 -c '\\''pass'\\'''" in text
+
+
+def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show):
+    for total in (9, 3):
+        repository.commit({"times.json": json.dumps({"parse": 2, "__total__": total})})
+    script = ("--script", "cp times.json out.json", "--script-output", "out.json", "--replicates", 3)
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", *script, "-o", "r.json")
+    assert outcome.code == 0, outcome.err
+    report = validate(json.loads((repository.folder / "r.json").read_text()))
+    assert again(show, "r.json") == report
+    assert report["summary"]["total"]["verdict"] == "improved"
+    assert again(show, "r.json", "--threshold", 400)["summary"]["total"]["verdict"] == "unchanged"
+
+
+def test_a_partial_report(changed, deadheat_command, show):
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 12, "-o", "r.json")
+    assert deadheat_command(*run).code == 4
+    report = validate(json.loads((changed.folder / "r.json").read_text()))
+    assert report["partial"]
+    assert again(show, "r.json") == report
+    assert "(stopped early: partial)" in show("r.json", "-o", "md:-").out.splitlines()[0]
+
+
+def test_a_report_with_memory(changed, deadheat_command, show, memray_python):
+    memory = ("--memory", "--python", memray_python, "-k", "changes", "-o", "r.json")
+    assert deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 3, *memory).code == 0
+    report = validate(json.loads((changed.folder / "r.json").read_text()))
+    assert report["resources"]
+    assert again(show, "r.json") == report
+
+
+def test_the_first_reports_can_still_be_read(show):
+    first = json.loads(FIRST.read_text())
+    report = again(show, FIRST)
+    assert report["summary"]["counts"] == first["summary"]["counts"]
+    for name in ("total", "geometric_mean"):
+        assert report["summary"][name] == first["summary"][name]
+    for row, before in zip(report["comparisons"], first["comparisons"], strict=True):
+        for field in ("benchmark", "base", "head", "estimate", "verdict", "reason"):
+            assert row[field] == before[field], field
+        assert row["looks"] == 1
+    assert show(FIRST, "-o", "md:-").out.startswith("### 2 improved, 1 regressed, 1 inconclusive")
+
+
+def stored(**changes):
+    return json.dumps({**json.loads(FIRST.read_text()), **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "ends too early"),
+        (FIRST.read_text()[:5000], "ends too early"),
+        ("Hello", "is no report of deadheat"),
+        ("[]", "is no report of deadheat"),
+        ('{"benchmarks": [], "version": "5.0"}', "is no report of deadheat: missing field"),
+        (stored(schema_version=2), "has schema_version 2, written by deadheat 0.1.0"),
+        ('{"schema_version": 7, "rows": 3}', "has schema_version 7, written by deadheat of an unknown version"),
+        (stored(summary=None), "is damaged, or of another version (it was written by deadheat 0.1.0)"),
+        ('{"schema_version": 1, "tool_version": "0.1.0", "tests": []}', "what `deadheat profile` found"),
+        ('{"schema_version": 1, "decision": "go"}', "what `deadheat micro` found"),
+        ("[" * 10_000, "is no report of deadheat"),
+        (FIRST.read_text().replace('"iterations": 1', '"iterations": 0'), "is damaged: the samples of"),
+        (FIRST.read_text().replace('"threshold_percent": 2.0', '"threshold_percent": 0'), "is damaged: its threshold"),
+    ],
+)
+def test_what_is_no_report_is_said_plainly(show, repository, text, words):
+    (repository.folder / "r.json").write_text(text)
+    outcome = show("r.json", "-o", "out.md")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+    assert not (repository.folder / "out.md").exists()
+
+
+def test_files_that_cannot_be_read(show, repository):
+    with (repository.folder / "huge.json").open("wb") as file:
+        file.truncate(3 << 30)
+    (repository.folder / "latin.json").write_bytes(b'{"tool_version": "\xe4"}')
+    expected = {
+        "huge.json": "is larger than 1 GiB",
+        "latin.json": "is no report of deadheat",
+        "missing.json": "cannot be read: No such file",
+        ".": "cannot be read: Is a directory",
+    }
+    for path, words in expected.items():
+        outcome = show(path)
+        assert (outcome.code, words in outcome.err) == (2, True), outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "r.pdf"], "`pdf` is no format that deadheat writes; it writes json, md, markdown, csv"),
+        (["-o", "yaml:r"], "`yaml` is no format"),
+        (["-o", "pytest-benchmark:-"], "takes two files"),
+        (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),
+        (["-o", "r.md", "-o", "csv:r.md"], "r.md cannot hold both md and csv"),
+        (["-o", "nowhere/r.md"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(show, arguments, words):
+    outcome = show(FIRST, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+
+
+def test_tests_under_the_profiler_are_json_only(deadheat_command, changed):
+    outcome = deadheat_command("profile", "-o", "r.md")
+    assert outcome.code == 2
+    assert "what deadheat profile finds can be written as json only, not as md" in outcome.err
