@@ -85,7 +85,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the report to a file as well; `-` is stdout. The suffix tells the format (json) unless it is given
+    /// Write the report to a file as well; `-` is stdout. The suffix tells the format (json, html) unless it is given
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
 }
@@ -420,7 +420,7 @@ pub(crate) struct ProfileArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  deadheat demo -o demo.json")]
+#[command(after_help = "Example:\n  deadheat demo -o demo.html")]
 pub(crate) struct DemoArgs {
     /// The Python to use; it needs pytest [default: the one that runs deadheat]
     #[arg(long, value_name = "PATH")]

@@ -51,7 +51,7 @@ pub(crate) fn run(
     installation: &Installation,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    for destination in &options.outputs.json {
+    for destination in options.outputs.all() {
         if let Destination::File(path) = destination {
             files::check_writable(path)?;
         }
@@ -98,7 +98,7 @@ pub(crate) fn run(
             };
             // A run that gave no numbers still gives its report to whoever asked for a file.
             if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
-                && !options.outputs.json.is_empty()
+                && options.outputs.all().next().is_some()
             {
                 if let Some(earlier) = options.continued.as_deref() {
                     // What it holds is not lost with this run.

@@ -34,6 +34,8 @@ pub(crate) struct Outputs {
     pub(crate) verbosity: Verbosity,
     /// Where the JSON report goes; the table is printed unless stdout is taken.
     pub(crate) json: Vec<Destination>,
+    /// Where the HTML report goes.
+    pub(crate) html: Vec<Destination>,
 }
 
 impl Outputs {
@@ -42,20 +44,34 @@ impl Outputs {
         if output.json {
             json.push(Destination::Stdout);
         }
+        let mut html = Vec::new();
         for text in &report.output {
-            let destination = destination(text)?;
-            if !json.contains(&destination) {
-                json.push(destination);
+            let (format, destination) = destination(text)?;
+            let same = match format {
+                Format::Json => &mut json,
+                Format::Html => &mut html,
+            };
+            if !same.contains(&destination) {
+                same.push(destination);
             }
+        }
+        if json.contains(&Destination::Stdout) && html.contains(&Destination::Stdout) {
+            return Err(Failure::usage("JSON and HTML cannot both be written to stdout")
+                .hint("write one of them to a file: -o FILE.html"));
         }
         Ok(Outputs {
             verbosity: verbosity(output),
             json,
+            html,
         })
     }
 
     pub(crate) fn stdout_is_taken(&self) -> bool {
-        self.json.contains(&Destination::Stdout)
+        self.all().any(|destination| *destination == Destination::Stdout)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Destination> {
+        self.json.iter().chain(&self.html)
     }
 }
 
@@ -67,26 +83,38 @@ pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Html,
+}
+
 /// `FORMAT:FILE`, or a file whose suffix is the format.
-fn destination(text: &str) -> Result<Destination, Failure> {
-    let unknown = |format: &str| {
-        Failure::usage(format!("-o {text}: `{format}` is no format that deadheat writes"))
-            .hint("write FILE.json, json:FILE, or - for JSON on stdout")
+fn destination(text: &str) -> Result<(Format, Destination), Failure> {
+    let named = |name: &str| match name {
+        "json" => Some(Format::Json),
+        "html" => Some(Format::Html),
+        _ => None,
     };
-    let (format, file) = match text.split_once(':') {
-        Some(("json", file)) => ("json", file),
-        _ if text == "-" => ("json", "-"),
-        _ => match text.rsplit_once('.') {
-            Some((_, suffix)) if suffix.eq_ignore_ascii_case("json") => ("json", text),
-            Some((_, suffix)) => return Err(unknown(suffix)),
-            None => return Err(unknown(text)),
-        },
+    let prefixed = text
+        .split_once(':')
+        .and_then(|(prefix, file)| Some((named(prefix)?, file)));
+    let (format, file) = match prefixed {
+        Some(prefixed) => prefixed,
+        None if text == "-" => (Format::Json, "-"),
+        None => {
+            let suffix = text.rsplit_once('.').map_or(text, |(_, suffix)| suffix);
+            let format = named(&suffix.to_ascii_lowercase()).ok_or_else(|| {
+                Failure::usage(format!("-o {text}: `{suffix}` is no format that deadheat writes"))
+                    .hint("write FILE.json, FILE.html, FORMAT:FILE, or - for JSON on stdout")
+            })?;
+            (format, text)
+        }
     };
-    debug_assert_eq!(format, "json");
     match file {
         "" => Err(Failure::usage(format!("-o {text}: no file is named"))),
-        "-" => Ok(Destination::Stdout),
-        file => Ok(Destination::File(PathBuf::from(file))),
+        "-" => Ok((format, Destination::Stdout)),
+        file => Ok((format, Destination::File(PathBuf::from(file)))),
     }
 }
 
@@ -345,6 +373,10 @@ pub(crate) enum Replicates {
 
 impl ProfileOptions {
     pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
+        let shared = CompareOptions::of_sides(args.sides, folder)?;
+        if !shared.outputs.html.is_empty() {
+            return Err(Failure::usage("`profile` writes its report as JSON only").hint("-o FILE.json"));
+        }
         Ok(ProfileOptions {
             arguments: args.pytest_args,
             replicates: match args.replicates {
@@ -357,7 +389,7 @@ impl ProfileOptions {
                     working_tree: args.working_tree,
                     recorded: None,
                 },
-                ..CompareOptions::of_sides(args.sides, folder)?
+                ..shared
             },
         })
     }
@@ -403,10 +435,23 @@ mod tests {
 
     #[test]
     fn the_format_of_a_report_is_named_or_told_by_the_suffix() {
-        assert_eq!(destination("-").unwrap(), Destination::Stdout);
-        assert_eq!(destination("json:-").unwrap(), Destination::Stdout);
-        assert_eq!(destination("a.json").unwrap(), Destination::File("a.json".into()));
-        assert_eq!(destination("json:out").unwrap(), Destination::File("out".into()));
+        let file = |name: &str| Destination::File(name.into());
+        assert_eq!(destination("-").unwrap(), (Format::Json, Destination::Stdout));
+        assert_eq!(
+            destination("json:-").unwrap(),
+            (Format::Json, Destination::Stdout)
+        );
+        assert_eq!(destination("a.json").unwrap(), (Format::Json, file("a.json")));
+        assert_eq!(destination("json:out").unwrap(), (Format::Json, file("out")));
+        assert_eq!(
+            destination("html:-").unwrap(),
+            (Format::Html, Destination::Stdout)
+        );
+        assert_eq!(destination("a.HTML").unwrap(), (Format::Html, file("a.HTML")));
+        assert_eq!(
+            destination("html:a.json").unwrap(),
+            (Format::Html, file("a.json"))
+        );
         assert!(destination("a.pdf").is_err());
         assert!(destination("out").is_err());
         assert!(destination("json:").is_err());

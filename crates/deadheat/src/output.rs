@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
-use deadheat_core::report::{Report, Style, render};
+use deadheat_core::report::{Report, Style, html, render};
 use serde::Serialize;
 
 use crate::files;
@@ -14,6 +14,12 @@ const WIDTH_ELSEWHERE: usize = 120;
 
 /// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
 pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result<()> {
+    if !outputs.html.is_empty() {
+        let page = html(report);
+        for destination in &outputs.html {
+            deliver(destination, page.as_bytes())?;
+        }
+    }
     write(report, |style| render(report, style), outputs)
 }
 
@@ -27,16 +33,20 @@ pub(crate) fn write(
         let mut json = serde_json::to_vec_pretty(value).context("the report cannot be written as JSON")?;
         json.push(b'\n');
         for destination in &outputs.json {
-            match destination {
-                Destination::Stdout => print(&json)?,
-                Destination::File(path) => files::write_atomically(path, &json)?,
-            }
+            deliver(destination, &json)?;
         }
     }
     if !outputs.stdout_is_taken() {
         print(render(style(outputs.verbosity)).as_bytes())?;
     }
     Ok(())
+}
+
+fn deliver(destination: &Destination, content: &[u8]) -> anyhow::Result<()> {
+    match destination {
+        Destination::Stdout => print(content),
+        Destination::File(path) => files::write_atomically(path, content),
+    }
 }
 
 /// How stdout is written to.

@@ -1,5 +1,7 @@
 //! The one value that every output renders. Its serde form is the JSON report of `docs/reference.md`.
 
+mod html;
+mod reproduce;
 mod terminal;
 mod units;
 
@@ -18,6 +20,7 @@ use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
+pub use html::html;
 pub use terminal::plain;
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};

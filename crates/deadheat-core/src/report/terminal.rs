@@ -8,14 +8,15 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::units::{bytes, count_of, signed_percent};
+use super::units::{amount, signed_percent};
 use super::{Environments, Judged, Machine, Python, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{
     Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::OutputCheck;
-use crate::resource::Resource;
 
+pub(super) use functions::{Section, both, count, notes, reconciliation};
+pub(super) use noise::judgement;
 pub use tests_run::render_tests;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
@@ -309,11 +310,7 @@ impl Page {
         let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
         let mut last = None;
         for row in &report.resources {
-            let amount = |value: f64| match row.resource {
-                Resource::PeakMemory => bytes(value),
-                Resource::Allocations => count_of(value),
-                Resource::UserTime | Resource::SystemTime => duration(value),
-            };
+            let amount = |value| amount(row.resource, value);
             let reason = row.reason.map(|reason| reason.to_string());
             let mut cells = vec![
                 Cell::new(row.resource.to_string()),
@@ -591,7 +588,7 @@ impl Page {
     }
 }
 
-fn core_of(machine: &Machine) -> String {
+pub(super) fn core_of(machine: &Machine) -> String {
     let Some(core) = machine.pinned_core else {
         return "not pinned".to_owned();
     };
@@ -601,7 +598,7 @@ fn core_of(machine: &Machine) -> String {
 }
 
 /// `5 to 14 replicates`; nothing where nothing was measured.
-fn replicates_of(report: &Report) -> Option<String> {
+pub(super) fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
     match (counts().min()?, counts().max()?) {
         (fewest, most) if fewest < most => Some(format!("{fewest} to {most} replicates")),
@@ -610,7 +607,7 @@ fn replicates_of(report: &Report) -> Option<String> {
 }
 
 /// What the open verdicts need, in a line.
-fn what_would_settle(report: &Report) -> String {
+pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
         rows.filter(|row| row.verdict == Verdict::Inconclusive && row.reason != Some(Reason::NotConfirmed))
@@ -648,7 +645,7 @@ fn what_would_settle(report: &Report) -> String {
 }
 
 /// Whether a total says something else than the only row.
-fn differs(total: &Judged, row: &Estimate) -> bool {
+pub(super) fn differs(total: &Judged, row: &Estimate) -> bool {
     (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
 }
 
@@ -678,7 +675,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Keeps both ends of a name that is too long: the file says where, the end says which.
-fn shorten(text: &str, room: usize) -> String {
+pub(super) fn shorten(text: &str, room: usize) -> String {
     let length = width(text);
     if length <= room {
         return text.to_owned();
@@ -700,7 +697,7 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
 }
 
 /// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
-fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
+pub(super) fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let Some(first) = names.first() else {
         return "";
     };

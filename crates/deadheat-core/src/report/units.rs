@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use crate::resource::Resource;
+
 /// Three significant digits with the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
 pub fn duration(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
@@ -18,7 +20,7 @@ pub(super) fn signed_duration(nanoseconds: f64) -> String {
 }
 
 /// Three significant digits with the unit that fits: `850 B`, `12.3 KiB`, `1.20 GiB`.
-pub(super) fn bytes(count: f64) -> String {
+fn bytes(count: f64) -> String {
     let (value, unit) = match count {
         count if count < 1023.5 => return format!("{count:.0} B"),
         count if count < 1023.5 * 1024.0 => (count / 1024.0, "KiB"),
@@ -26,6 +28,15 @@ pub(super) fn bytes(count: f64) -> String {
         count => (count / 1_073_741_824.0, "GiB"),
     };
     format!("{} {unit}", significant(value))
+}
+
+/// So much of a resource.
+pub(super) fn amount(resource: Resource, value: f64) -> String {
+    match resource {
+        Resource::PeakMemory => bytes(value),
+        Resource::Allocations => count_of(value),
+        Resource::UserTime | Resource::SystemTime => duration(value),
+    }
 }
 
 /// A whole number with its thousands marked: `12,345`.

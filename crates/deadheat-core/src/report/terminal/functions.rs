@@ -13,40 +13,53 @@ const SMALLEST_EXPLAINED: f64 = 0.02;
 const SURVEY_NAME: usize = 24;
 
 /// A breakdown with the time that it is a breakdown of.
-pub(super) struct Section<'a> {
-    pub(super) title: String,
-    pub(super) functions: &'a [FunctionComparison],
-    pub(super) unexplained_ns: Option<f64>,
-    pub(super) base_ns: f64,
+pub(in crate::report) struct Section<'a> {
+    pub(in crate::report) title: String,
+    pub(in crate::report) functions: &'a [FunctionComparison],
+    pub(in crate::report) unexplained_ns: Option<f64>,
+    pub(in crate::report) base_ns: f64,
     /// Head less base: of base's time the part that the estimate says.
-    pub(super) change_ns: f64,
+    pub(in crate::report) change_ns: f64,
 }
 
-impl Page {
-    pub(super) fn breakdowns(&mut self, report: &Report) {
-        let comparisons = &report.comparisons;
-        if self.style.verbose {
-            for row in comparisons.iter().filter(|row| !row.functions.is_empty()) {
-                self.breakdown(&Section {
-                    title: format!("Changed functions in {}", plain(&row.benchmark)),
-                    functions: &row.functions,
-                    unexplained_ns: row.unexplained_ns,
-                    base_ns: row.base.median_ns,
-                    change_ns: change_ns(row),
-                });
-            }
+impl<'a> Section<'a> {
+    /// Of one benchmark.
+    pub(in crate::report) fn of(row: &'a Comparison) -> Self {
+        Section {
+            title: format!("Changed functions in {}", plain(&row.benchmark)),
+            functions: &row.functions,
+            unexplained_ns: row.unexplained_ns,
+            base_ns: row.base.median_ns,
+            change_ns: change_ns(row),
         }
-        let profiled = comparisons.iter().filter(|row| row.unexplained_ns.is_some());
+    }
+
+    /// Of everything that was measured.
+    pub(in crate::report) fn of_all(report: &'a Report) -> Self {
+        let profiled = report.comparisons.iter();
+        let profiled = profiled.filter(|row| row.unexplained_ns.is_some());
         let (base_ns, change_ns) = profiled.fold((0.0, 0.0), |(base, change), row| {
             (base + row.base.median_ns, change + change_ns(row))
         });
-        self.breakdown(&Section {
+        Section {
             title: "Changed functions, over all measured benchmarks".to_owned(),
             functions: &report.summary.functions,
             unexplained_ns: report.summary.unexplained_ns,
             base_ns,
             change_ns,
-        });
+        }
+    }
+}
+
+impl Page {
+    pub(super) fn breakdowns(&mut self, report: &Report) {
+        if self.style.verbose {
+            let rows = report.comparisons.iter();
+            for row in rows.filter(|row| !row.functions.is_empty()) {
+                self.breakdown(&Section::of(row));
+            }
+        }
+        self.breakdown(&Section::of_all(report));
     }
 
     /// Every function of the project with a noticeable share, by the difference of its own time.
@@ -179,47 +192,49 @@ impl Page {
                 section.functions.len() - most
             ));
         }
-        self.reconciliation(section);
-        let has = |note| shown.iter().any(|function| function.note == Some(note));
-        for (note, text) in [
-            (
-                ProfileNote::MostlyProbe,
-                "(probe): nearly all of what was measured is the cost of measuring it",
-            ),
-            (
-                ProfileNote::CallsOnly,
-                "(calls): generators and coroutines are counted and not timed before Python 3.12",
-            ),
-            (
-                ProfileNote::Unbalanced,
-                "stacks were switched behind Python's back (greenlets): these times may be another function's",
-            ),
-        ] {
-            if has(note) {
-                self.line(text);
-            }
+        for line in reconciliation(section).into_iter().chain(notes(&shown)) {
+            self.line(&line);
         }
     }
+}
 
-    /// How much of the difference end to end is the changed functions' own, and the rest.
-    fn reconciliation(&mut self, section: &Section<'_>) {
-        let Some(rest) = section.unexplained_ns else {
-            return;
-        };
-        let difference = section.change_ns;
-        let explained = difference - rest;
-        let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
-            format!(" ({:.0} %)", explained / difference * 100.0)
-        } else {
-            String::new()
-        };
-        self.line(&format!(
-            "Of {} end to end, the changed functions explain {}{percent}; the rest is {}.",
-            signed_duration(difference),
-            signed_duration(explained),
-            signed_duration(rest)
-        ));
-    }
+/// What stands in brackets in the table, in words.
+pub(in crate::report) fn notes(functions: &[&FunctionComparison]) -> Vec<String> {
+    let texts = [
+        (
+            ProfileNote::MostlyProbe,
+            "(probe): nearly all of what was measured is the cost of measuring it",
+        ),
+        (
+            ProfileNote::CallsOnly,
+            "(calls): generators and coroutines are counted and not timed before Python 3.12",
+        ),
+        (
+            ProfileNote::Unbalanced,
+            "stacks were switched behind Python's back (greenlets): these times may be another function's",
+        ),
+    ];
+    let has = |note| functions.iter().any(|function| function.note == Some(note));
+    let texts = texts.into_iter().filter(|(note, _)| has(*note));
+    texts.map(|(_, text)| text.to_owned()).collect()
+}
+
+/// How much of the difference end to end is the changed functions' own, and the rest.
+pub(in crate::report) fn reconciliation(section: &Section<'_>) -> Option<String> {
+    let rest = section.unexplained_ns?;
+    let difference = section.change_ns;
+    let explained = difference - rest;
+    let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
+        format!(" ({:.0} %)", explained / difference * 100.0)
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "Of {} end to end, the changed functions explain {}{percent}; the rest is {}.",
+        signed_duration(difference),
+        signed_duration(explained),
+        signed_duration(rest)
+    ))
 }
 
 fn change_ns(row: &Comparison) -> f64 {
@@ -283,7 +298,7 @@ fn cells(function: &FunctionComparison, with_interval: bool) -> Vec<String> {
 }
 
 /// `12`, where both sides are the same, else `12 → 3`; `-` for a side that has none.
-pub(super) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
+pub(in crate::report) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
     let text = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
     if base.is_none() && head.is_none() {
         return String::new();
@@ -304,7 +319,7 @@ fn share(profile: Option<&CallProfile>) -> Option<String> {
 }
 
 /// Calls of one iteration: `1,000`, or `0.33` where not every iteration calls.
-pub(super) fn count(calls: f64) -> String {
+pub(in crate::report) fn count(calls: f64) -> String {
     if (calls - calls.round()).abs() > 0.005 {
         return format!("{calls:.2}");
     }

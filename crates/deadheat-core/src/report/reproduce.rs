@@ -1,0 +1,96 @@
+//! The command that measures the same again.
+
+use super::{BenchmarksFrom, Environments, Report};
+
+/// For a POSIX shell, in a checkout of the project.
+pub(super) fn command(report: &Report) -> String {
+    let settings = &report.settings;
+    let (base, head) = (&report.revisions.base, &report.revisions.head);
+    let mut words: Vec<String> = vec!["deadheat".to_owned()];
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| quoted(part)));
+    let is_noise = report.noise.is_some();
+    match (is_noise, head.dirty) {
+        (true, _) => add(&["noise", &head.commit]),
+        (false, true) => add(&["compare", &base.commit, "--working-tree"]),
+        (false, false) => add(&["compare", &base.commit, &head.commit]),
+    }
+    if let Some(script) = &settings.script {
+        add(&["--script", script]);
+    }
+    if let Some(file) = &settings.script_output {
+        add(&["--script-output", file]);
+    }
+    for test in &settings.tests {
+        add(&["--tests", test]);
+    }
+    // With tests, it is the folder that they lie in.
+    if let (Some(root), []) = (&settings.benchmarks_root, settings.tests.as_slice()) {
+        add(&["--benchmarks-root", root]);
+    }
+    if let Some(keyword) = &settings.keyword {
+        add(&["-k", keyword]);
+    }
+    match settings.benchmarks_from {
+        BenchmarksFrom::Head => {}
+        BenchmarksFrom::Base => add(&["--benchmarks-from", "base"]),
+        BenchmarksFrom::Own => add(&["--benchmarks-from", "own"]),
+    }
+    if let Some(functions) = &settings.functions {
+        add(&["--functions", functions]);
+    }
+    let switches = [
+        (settings.all && !is_noise, "--all"),
+        (settings.memory, "--memory"),
+        (settings.profile, "--profile"),
+        (
+            report.machine.pinned_core.is_none() && !report.comparisons.is_empty(),
+            "--no-pin",
+        ),
+    ];
+    for (is_on, switch) in switches {
+        if is_on {
+            add(&[switch]);
+        }
+    }
+    for path in &settings.injected {
+        add(&["--inject", path]);
+    }
+    if settings.environment == Environments::PerRef {
+        add(&["--env", "per-ref"]);
+    }
+    for file in &settings.requirements {
+        add(&["--requirements", file]);
+    }
+    if let Some(build) = &settings.build {
+        add(&["--build", build]);
+    }
+    add(&["--threshold", &settings.threshold_percent.to_string()]);
+    if let Some(count) = settings.replicates {
+        add(&["--replicates", &count.to_string()]);
+    }
+    add(&["--timeout", &settings.timeout_seconds.to_string()]);
+    add(&["--seed", &report.seed.to_string()]);
+    words.join(" ")
+}
+
+/// One word of a shell's.
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,+%@".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("a/b.py::f"), "a/b.py::f");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's $x"), "'it'\\''s $x'");
+        assert_eq!(quoted(""), "''");
+    }
+}
