@@ -15,7 +15,7 @@ const MOST_POINTS: usize = 300;
 /// Bars of one side's distribution.
 const MOST_BARS: usize = 44;
 /// Samples farther from the quartiles than this many times their distance are counted and not drawn.
-const FENCE: f64 = 3.0;
+const FENCE: f64 = 6.0;
 /// The inner pictures' width and height.
 const INNER: f64 = 1000.0;
 
