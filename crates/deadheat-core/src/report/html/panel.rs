@@ -32,10 +32,10 @@ pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> Str
     html.push_str("</div>\n");
     let breakdown = functions::breakdown(&Section::of(row));
     if !breakdown.is_empty() {
-        let _ = write!(html, "<h4>Changed functions that it runs</h4>\n{breakdown}");
+        let _ = write!(html, "<h3>Changed functions that it runs</h3>\n{breakdown}");
     }
     if let Some(profile) = &row.profile {
-        let _ = write!(html, "<h4>All functions</h4>\n{}", functions::survey(profile));
+        let _ = write!(html, "<h3>All functions</h3>\n{}", functions::survey(profile));
     }
     let _ = writeln!(
         html,
@@ -112,7 +112,7 @@ fn output(row: &Comparison) -> String {
 fn figure(html: &mut String, title: &str, plot: &Plot, more: &str) {
     let _ = write!(
         html,
-        "<figure><h4>{title}</h4>{}\n<figcaption>{}</figcaption>{more}</figure>\n",
+        "<figure><h3>{title}</h3>{}\n<figcaption>{}</figcaption>{more}</figure>\n",
         plot.svg, plot.caption
     );
 }
