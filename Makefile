@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test check bench evidence evidence-quick clean
+.PHONY: demo test check pictures bench evidence evidence-quick clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -19,6 +19,9 @@ check: $(VENV)/tools ## formatting and lints
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	$(BIN)/ruff format --check python tests bench
 	$(BIN)/ruff check python tests bench
+
+pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report that the README shows, in Chromium
+	DEADHEAT_PICTURES=docs $(BIN)/python -m pytest --numprocesses=0 tests/test_html.py -k picture
 
 bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
 	$(BIN)/python bench

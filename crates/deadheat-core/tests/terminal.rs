@@ -1,4 +1,4 @@
-//! What a person sees: one fixed report that holds every verdict and every kind of row, as snapshots.
+//! What a person sees: the fixed report in a terminal, as snapshots.
 
 mod fixture;
 

@@ -87,7 +87,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), csv, or
+    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html, csv, or
     /// pytest-benchmark:NAME for NAME.base.json and NAME.head.json; without it the suffix tells
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
@@ -441,7 +441,7 @@ pub(crate) struct StoredArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  deadheat demo -o demo.json")]
+#[command(after_help = "Example:\n  deadheat demo -o demo.html")]
 pub(crate) struct DemoArgs {
     /// The Python to use; it needs pytest [default: the one that runs deadheat]
     #[arg(long, value_name = "PATH")]

@@ -9,14 +9,16 @@ use crate::failure::Failure;
 pub(crate) enum Format {
     Json,
     Markdown,
+    Html,
     Csv,
     PytestBenchmark,
 }
 
 impl Format {
-    const ALL: [Format; 4] = [
+    const ALL: [Format; 5] = [
         Format::Json,
         Format::Markdown,
+        Format::Html,
         Format::Csv,
         Format::PytestBenchmark,
     ];
@@ -26,6 +28,7 @@ impl Format {
         match self {
             Format::Json => &["json"],
             Format::Markdown => &["md", "markdown"],
+            Format::Html => &["html"],
             Format::Csv => &["csv"],
             Format::PytestBenchmark => &["pytest-benchmark"],
         }
@@ -125,7 +128,7 @@ fn unknown(text: &str) -> Failure {
         "-o {text}: `{meant}` is no format that deadheat writes; it writes {}",
         known.join(", ")
     ))
-    .hint("write FILE.json, FILE.md, FILE.csv, FORMAT:FILE, pytest-benchmark:NAME, or - for JSON on stdout")
+    .hint("write FILE.json, FILE.md, FILE.html, FILE.csv, FORMAT:FILE, pytest-benchmark:NAME, or - for JSON on stdout")
 }
 
 #[cfg(test)]
@@ -147,6 +150,7 @@ mod tests {
         assert_eq!(parsed("json:-"), (Format::Json, Destination::Stdout));
         assert_eq!(parsed("md:-"), (Format::Markdown, Destination::Stdout));
         assert_eq!(parsed("a.json"), (Format::Json, file("a.json")));
+        assert_eq!(parsed("a.html"), (Format::Html, file("a.html")));
         assert_eq!(parsed("a.MD"), (Format::Markdown, file("a.MD")));
         assert_eq!(parsed("a.b/c.csv"), (Format::Csv, file("a.b/c.csv")));
         assert_eq!(parsed("json:out"), (Format::Json, file("out")));
@@ -160,7 +164,7 @@ mod tests {
     fn what_cannot_be_written_is_said_with_what_can() {
         for text in ["a.pdf", "out", "yaml:a", "a.b/c"] {
             let message = Output::parse(text).unwrap_err().message;
-            assert!(message.contains("json, md, markdown, csv"), "{message}");
+            assert!(message.contains("json, md, markdown, html, csv"), "{message}");
         }
         assert!(Output::parse("yaml:a.b").unwrap_err().message.contains("`yaml`"));
         assert!(Output::parse("json:").is_err());

@@ -31,6 +31,7 @@ fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(match format {
         Format::Json => vec![json(report)?],
         Format::Markdown => vec![report::markdown(report).into_bytes()],
+        Format::Html => vec![report::html(report).into_bytes()],
         Format::Csv => vec![report::csv(report).into_bytes()],
         Format::PytestBenchmark => {
             let now = state::now();

@@ -3,7 +3,6 @@
 
 mod comment;
 mod escape;
-mod reproduce;
 
 use std::cmp::Reverse;
 
@@ -15,7 +14,7 @@ use super::terminal::{
     replicates_of, says_the_same, what_would_settle,
 };
 use super::units::{amount, signed_percent};
-use super::{Environments, Judged, Report, change_percent, duration, main_line, speedup};
+use super::{Environments, Judged, Report, change_percent, duration, main_line, reproduce, speedup};
 use crate::model::{
     Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, Warning, WarningCode,
 };

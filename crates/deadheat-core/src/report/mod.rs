@@ -1,8 +1,10 @@
 //! The one value that every output renders. Its serde form is the JSON report of `docs/reference.md`.
 
 mod csv;
+mod html;
 mod markdown;
 mod pytest_benchmark;
+mod reproduce;
 mod schema;
 mod stored;
 mod terminal;
@@ -26,6 +28,7 @@ use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub use csv::csv;
+pub use html::html;
 pub use markdown::markdown;
 pub use pytest_benchmark::pytest_benchmark;
 pub use schema::schema;

@@ -19,8 +19,9 @@ use crate::output::OutputCheck;
 use crate::records::Status;
 
 pub(super) use functions::{
-    Section, cells as function_cells, headings as function_headings, notes, reconciliation,
+    Section, both, cells as function_cells, count, headings as function_headings, notes, reconciliation,
 };
+pub(super) use noise::judgement;
 pub use tests_run::render_tests;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
@@ -674,7 +675,7 @@ pub(super) fn what_would_settle(report: &Report) -> String {
 }
 
 /// Whether a total says something else than the only row.
-fn differs(total: &Judged, row: &Estimate) -> bool {
+pub(super) fn differs(total: &Judged, row: &Estimate) -> bool {
     (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
 }
 

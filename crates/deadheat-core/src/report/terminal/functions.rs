@@ -299,7 +299,7 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
 }
 
 /// `12`, where both sides are the same, else `12 → 3`; `-` for a side that has none.
-pub(super) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
+pub(in crate::report) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
     let text = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
     if base.is_none() && head.is_none() {
         return String::new();
@@ -320,7 +320,7 @@ fn share(profile: Option<&CallProfile>) -> Option<String> {
 }
 
 /// Calls of one iteration: `1,000`, or `0.33` where not every iteration calls.
-pub(super) fn count(calls: f64) -> String {
+pub(in crate::report) fn count(calls: f64) -> String {
     if (calls - calls.round()).abs() > 0.005 {
         return format!("{calls:.2}");
     }

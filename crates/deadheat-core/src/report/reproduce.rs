@@ -1,6 +1,6 @@
 //! The command that measures the same again.
 
-use crate::report::{BenchmarksFrom, Environments, Report};
+use super::{BenchmarksFrom, Environments, Report};
 
 /// For a POSIX shell, in a checkout of the project.
 pub(super) fn command(report: &Report) -> String {

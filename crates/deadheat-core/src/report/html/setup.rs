@@ -1,0 +1,140 @@
+//! What was compared, where and how.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::model::{Revision, Side};
+use crate::report::terminal::{core_of, replicates_of};
+use crate::report::{Python, Report};
+
+use super::markup::text;
+
+/// Revisions, machine and settings as one list of terms.
+pub(super) fn facts(report: &Report) -> String {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut add = |term: &str, words: String| rows.push((term.to_owned(), words));
+    for side in Side::BOTH {
+        add(&side.to_string(), revision(report.revisions.get(side)));
+    }
+    if let Some(python) = &report.python {
+        let words = |python: &Python| {
+            let Python {
+                path,
+                version,
+                implementation,
+                pytest,
+            } = python;
+            let pytest = if pytest.is_empty() {
+                String::new()
+            } else {
+                format!(", pytest {pytest}")
+            };
+            text(&format!("{implementation} {version}{pytest} ({path})"))
+        };
+        if python.base == python.head {
+            add("Python", words(&python.head));
+        } else {
+            add("Python of base", words(&python.base));
+            add("Python of head", words(&python.head));
+        }
+    }
+    let machine = &report.machine;
+    let processor = machine
+        .processor
+        .as_deref()
+        .map_or(String::new(), |name| format!(", {name}"));
+    add(
+        "Machine",
+        text(&format!(
+            "{} {}{processor}, {} cores",
+            machine.system, machine.architecture, machine.cores
+        )),
+    );
+    if !report.comparisons.is_empty() {
+        add("Pinned", core_of(machine));
+    }
+    if let Some(replicates) = replicates_of(report) {
+        add("Measured", replicates);
+    }
+    add("Selection", text(&report.selection.reason));
+    add("Seed", report.seed.to_string());
+    // Every setting that says something, also those that later versions add.
+    if let Ok(Value::Object(settings)) = serde_json::to_value(&report.settings) {
+        for (key, value) in &settings {
+            if let Some(words) = setting(value) {
+                let mut term = key.replace('_', " ");
+                term[..1].make_ascii_uppercase();
+                add(&term, text(&words));
+            }
+        }
+    }
+    add("deadheat", text(&report.tool_version));
+    let mut html = "<dl class=\"facts\">\n".to_owned();
+    for (term, words) in rows {
+        let _ = writeln!(html, "<div><dt>{term}</dt><dd>{words}</dd></div>");
+    }
+    html.push_str("</dl>\n");
+    html
+}
+
+/// A revision as it was typed, and its commit.
+pub(super) fn revision(revision: &Revision) -> String {
+    let commit = text(&revision.commit);
+    let dirty = if revision.dirty {
+        " with uncommitted changes"
+    } else {
+        ""
+    };
+    if revision.name.is_empty() || revision.commit.starts_with(&revision.name) {
+        return format!("<code>{commit}</code>{dirty}");
+    }
+    format!("<bdi>{}</bdi> <code>{commit}</code>{dirty}", text(&revision.name))
+}
+
+/// The words for a setting's value; `None` for what is not set.
+fn setting(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Bool(true) => Some("yes".to_owned()),
+        Value::Number(number) => Some(number.to_string().trim_end_matches(".0").to_owned()),
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Array(values) => {
+            let words: Vec<String> = values.iter().filter_map(setting).collect();
+            Some(words.join(", ")).filter(|text| !text.is_empty())
+        }
+        // A gate: what it looks at, and its limit.
+        Value::Object(fields) => {
+            let words: Vec<String> = ["what", "percent"]
+                .into_iter()
+                .chain(
+                    fields
+                        .keys()
+                        .map(String::as_str)
+                        .filter(|key| !["what", "percent"].contains(key)),
+                )
+                .filter_map(|key| setting(fields.get(key)?))
+                .collect();
+            Some(words.join(":")).filter(|text| !text.is_empty())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_not_set_are_left_out() {
+        let value = |json: &str| setting(&serde_json::from_str(json).unwrap());
+        assert_eq!(value("null"), None);
+        assert_eq!(value("false"), None);
+        assert_eq!(value("[]"), None);
+        assert_eq!(value("2.0").unwrap(), "2");
+        assert_eq!(value("20").unwrap(), "20");
+        assert_eq!(value("\"a_path/b\"").unwrap(), "a_path/b");
+        assert_eq!(value("[\"a\", \"b\"]").unwrap(), "a, b");
+        let gates = "[{\"what\": \"regression\", \"percent\": 5.0}, {\"what\": \"output_change\"}]";
+        assert_eq!(value(gates).unwrap(), "regression:5, output_change");
+    }
+}
