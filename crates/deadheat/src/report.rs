@@ -11,10 +11,10 @@ pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<Exit> {
     options.outputs.check_writable()?;
     let report = stored::read(&options.file, "report")?;
     let report = judge_again(report, options.threshold_percent).map_err(|unsound| {
-        Failure::usage(format!(
-            "report: `{}` is damaged: {unsound}",
-            options.file.display()
-        ))
+        let file = options.file.display();
+        Failure::usage(output::harmless(&format!(
+            "report: `{file}` is damaged: {unsound}"
+        )))
     })?;
     output::write_report(&report, &options.outputs)?;
     Ok(Exit::Done)

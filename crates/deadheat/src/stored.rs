@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::failure::Failure;
+use crate::output::harmless;
 
 /// A larger file is no report; reading it would only fill the memory.
 const MOST_BYTES: u64 = 1 << 30;
@@ -27,7 +28,7 @@ struct Header {
 /// `asked` is what the file was named for, for the message.
 pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
     let shown = path.display();
-    let fail = |why: String| Failure::usage(format!("{asked}: `{shown}` {why}"));
+    let fail = |why: String| Failure::usage(harmless(&format!("{asked}: `{shown}` {why}")));
     let bytes = read_bytes(path).map_err(fail)?;
     match serde_json::from_slice::<Report>(&bytes) {
         Ok(report) if report.schema_version <= SCHEMA_VERSION => Ok(report),
