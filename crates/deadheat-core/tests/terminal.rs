@@ -175,6 +175,7 @@ fn report() -> Report {
             build: None,
             script: None,
             script_output: None,
+            memory_limit_mib: None,
         },
         seed: 1,
         machine: Machine {

@@ -17,6 +17,7 @@ mod conditions;
 mod config;
 mod confirmation;
 mod continued;
+mod core_use;
 mod cores;
 mod demo;
 mod detect;
@@ -26,9 +27,11 @@ mod explain;
 mod failure;
 mod files;
 mod git;
+mod guard;
 mod hints;
 mod interpreter;
 mod interrupt;
+mod limit;
 mod log;
 mod measure;
 mod memory;
@@ -96,7 +99,9 @@ impl Installation {
 /// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
 /// becomes 5, so that nobody takes it for a regression.
 pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
+    guard::set_up(installation);
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
+    guard::dismiss();
     outcome.unwrap_or_else(|_| {
         output::print_failure(
             "a bug in deadheat: the program panicked (above)",

@@ -107,7 +107,7 @@ pub(crate) struct Workspace {
     worktrees: Option<PerSide<Worktree>>,
     folder: PathBuf,
     kept: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl Workspace {
@@ -138,7 +138,7 @@ impl Workspace {
             worktrees: None,
             folder,
             kept: false,
-            _lock: lock,
+            lock,
         };
         workspace.write_owner(git, false)?;
         fs::create_dir(workspace.logs())?;
@@ -164,7 +164,7 @@ impl Workspace {
                 path,
                 kept: false,
             };
-            git.add_worktree(&worktree.path, commits.get(side))
+            git.add_worktree(&worktree.path, commits.get(side), &self.lock)
                 .with_context(|| format!("cannot check out {side}"))?;
             anyhow::Ok(worktree)
         })?;
