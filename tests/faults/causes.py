@@ -39,7 +39,7 @@ class Moment:
 
     def wait(self):
         assert select.select([self.descriptor], [], [], 60)[0], "it never happened"
-        os.read(self.descriptor, 4096)
+        return os.read(self.descriptor, 4096)
 
 
 def start(repository, *arguments, **keywords):

@@ -1,13 +1,13 @@
-"""Repositories in every state that people have them in. What can be compared is compared; what cannot is said; and all of it
-is left as it was.
+"""Repositories in every state that people have them in. What can be compared is compared, what cannot is said, and all of
+it is left as it was.
 """
 
 import os
 import subprocess
 
 import pytest
+from causes import FAST, SLOW, check_sound, times, two_commits
 
-from causes import FAST, SLOW, USUAL, check_sound, times, two_commits
 from conftest import Repository, command
 
 PLAN = ("compare", "--json", "--dry-run")
@@ -101,15 +101,15 @@ def test_large_file_pointers_are_said_and_filters_run(repository, compare):
     pointer = POINTER.format("0" * 64)
     files = {"benchmarks/.gitattributes": "*.dat filter=lfs\n", "benchmarks/table.dat": pointer}
     two_commits(repository, {**files, "benchmarks/test_data.py": reads})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
-    assert outcome.code == 0, outcome.err
+    outcome = compare("HEAD^", "HEAD", "--all", "-k", "data", replicates=2)
+    assert outcome.code == 3
     assert outcome.missing()["test_data"][0] == "failed"
     assert "large_file_pointers" in outcome.warnings()
     # What the user's git does at a checkout is done at ours.
     repository.git("config", "filter.lfs.smudge", "printf 'the content'")
     repository.git("config", "filter.lfs.clean", f"printf '{pointer}'")
     before = repository.state()
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all", "-k", "data", replicates=2)
     assert outcome.missing() == {}
     assert "large_file_pointers" not in outcome.warnings()
     assert repository.state() == before
@@ -166,11 +166,13 @@ def test_from_a_hook_of_git(repository, tmp_path):
 
 
 FOLDERS = {
-    "spaces and quotes": b"it's a \"test\" $HOME `id` \\ %s {}",
+    "spaces and quotes": b'it\'s a "test" $HOME `id` \\ %s {}',
     "newline": b"two\nlines",
-    "no UTF-8": b"caf\xe9",
     "like an option": b"--help",
 }
+
+
+NO_UTF_8 = b"caf\xe9"
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -179,23 +181,29 @@ def test_folders_of_any_name(tmp_path, name):
     repository = Repository(type(tmp_path)(folder))
     two_commits(repository)
     before = repository.state()
-    completed = subprocess.run(
-        command("compare", "--json", "HEAD^", "HEAD", "--replicates", 2),
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    completed = plan(folder, "HEAD^", "HEAD")
     assert completed.returncode == 0, completed.stderr
     assert repository.state() == before
 
 
+def test_a_folder_whose_name_is_no_text_is_refused(repository, tmp_path, deadheat_command):
+    two_commits(repository)
+    folder = os.fsdecode(os.path.join(os.fsencode(tmp_path), NO_UTF_8))
+    repository.folder.rename(folder)
+    outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", folder=folder)
+    assert (outcome.code, "is not valid UTF-8" in outcome.err) == (2, True)
+    (tmp_path / folder).rename(repository.folder)
+    outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"XDG_CACHE_HOME": folder})
+    assert (outcome.code, "is not valid UTF-8" in outcome.err) == (2, True)
+    check_sound(repository)
+
+
 @pytest.mark.parametrize("name", ["spaces and quotes", "newline"])
-def test_a_cache_folder_of_any_name(repository, compare, cache, name):
+def test_a_cache_folder_of_any_name(repository, deadheat_command, cache, name):
     two_commits(repository)
     odd = os.path.join(cache, os.fsdecode(FOLDERS[name]))
     before = repository.state()
-    outcome = compare("HEAD^", "HEAD", replicates=2, environment={"XDG_CACHE_HOME": odd})
+    outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"XDG_CACHE_HOME": odd})
     assert outcome.code == 0, outcome.err
     assert repository.state() == before
     assert os.listdir(os.path.join(odd, "deadheat", "runs")) == []
@@ -203,14 +211,14 @@ def test_a_cache_folder_of_any_name(repository, compare, cache, name):
 
 def test_files_of_any_name(repository, deadheat_command):
     two_commits(repository)
-    odd = [*(part for part in FOLDERS.values()), b"tab\there", b"-rf", b":(top)x", b"\x1b[31mred.py", b"*.py"]
+    odd = [*FOLDERS.values(), NO_UTF_8, b"tab\there", b"-rf", b":(top)x", b"\x1b[31mred.py", b"*.py"]
     for name in odd:
         for folder in (b"pkg", b"benchmarks", b"."):
             path = os.path.join(os.fsencode(repository.folder), folder, name)
             with open(path, "wb") as file:
                 file.write(b"1\n")
     repository.commit({"pkg/core.py": SLOW})
-    path = os.path.join(os.fsencode(repository.folder), b"pkg", FOLDERS["no UTF-8"])
+    path = os.path.join(os.fsencode(repository.folder), b"pkg", NO_UTF_8)
     with open(path, "wb") as file:
         file.write(b"2\n")
     repository.commit({"pkg/core.py": FAST})
@@ -233,21 +241,21 @@ def test_a_rename_of_case_only(repository, deadheat_command):
     assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_usual.py::test_usual"]
 
 
-def test_symlinks_that_lead_out_are_never_followed_for_writing(repository, compare, tmp_path):
+def test_symlinks_that_lead_out_are_never_followed_for_writing(repository, deadheat_command, tmp_path):
     outside = tmp_path / "outside"
     (outside / "inner").mkdir(parents=True)
     (outside / "inner" / "mine.py").write_text("value = 1\n")
     two_commits(repository)
     repository.folder.joinpath("pkg", "link").symlink_to(outside)
     repository.folder.joinpath("benchmarks", "link.py").symlink_to(outside / "inner" / "mine.py")
-    repository.folder.joinpath("benchmarks", "loop").symlink_to(".")
+    repository.folder.joinpath("pkg", "loop").symlink_to(".")
     repository.commit({"pkg/core.py": SLOW})
     repository.commit({"pkg/core.py": FAST})
     # Now it is a folder, with a file where the link led to one.
     repository.folder.joinpath("pkg", "link").unlink()
     repository.write({"pkg/link/inner/mine.py": "value = 2\n"})
     for arguments in (["HEAD^", "HEAD"], ["--working-tree", "--all"], ["HEAD^", "HEAD", "--inject", "pkg/link"]):
-        outcome = compare(*arguments, replicates=2)
+        outcome = deadheat_command(*PLAN, *arguments)
         assert outcome.code in (0, 2), outcome.err
     assert (outside / "inner" / "mine.py").read_text() == "value = 1\n"
     assert sorted(path.name for path in outside.rglob("*")) == ["inner", "mine.py"]
@@ -270,19 +278,12 @@ def test_many_files(repository, deadheat_command):
 def test_refs_that_look_like_something_else(repository, deadheat_command):
     two_commits(repository)
     base, head = repository.git("rev-parse", "HEAD^"), repository.git("rev-parse", "HEAD")
-    names = ["pkg", "pkg/core.py", "json", "HEAD"]
-    for name in names:
-        repository.git("update-ref", f"refs/heads/branch-of/{name}", base)
-        repository.git("update-ref", f"refs/tags/{name}/tag", base)
-        outcome = deadheat_command(*PLAN, f"branch-of/{name}", "HEAD")
+    for name in ("benchmarks", "pkg/core.py", "json", "-k", "--all"):
+        repository.git("update-ref", f"refs/heads/{name}", base)
+        typed = f"refs/heads/{name}" if name.startswith("-") else name
+        outcome = deadheat_command(*PLAN, typed, "HEAD")
         assert outcome.code == 0, outcome.err
         assert outcome.report["revisions"]["base"]["commit"] == base
-    repository.git("update-ref", "refs/heads/benchmarks", base)
-    repository.git("update-ref", "refs/heads/-k", base)
-    outcome = deadheat_command(*PLAN, "benchmarks", "HEAD")
-    assert outcome.report["revisions"]["base"]["commit"] == base
-    assert outcome.report["revisions"]["head"]["commit"] == head
+        assert outcome.report["revisions"]["head"]["commit"] == head
     outcome = deadheat_command(*PLAN, "--", "-k", "HEAD")
     assert (outcome.code, "a ref cannot start with `-`" in outcome.err) == (2, True)
-    outcome = deadheat_command(*PLAN, "refs/heads/-k", "HEAD")
-    assert outcome.report["revisions"]["base"]["commit"] == base

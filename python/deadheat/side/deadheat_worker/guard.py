@@ -1,9 +1,10 @@
 """Kills the process groups that it was told of when whoever told it is gone.
 
-Its input has a line for each: `+NUMBER` for one that has started, `-NUMBER` for one that has been killed. It ends when the
-driver does, and a driver that has ended well has left no group.
+Its input has a line for each: `+NUMBER` for one that has started, `-NUMBER` for one that has been killed. It ends when
+the driver does, and a driver that has ended well has left no group.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -21,11 +22,9 @@ def main():
         else:
             groups.discard(number)
     for group in groups:
-        try:
+        # One that has ended by itself is not there.
+        with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-        except OSError:
-            # It has ended by itself.
-            pass
 
 
 main()
