@@ -1,5 +1,5 @@
-"""Repositories in every state that people have them in. What can be compared is compared, what cannot is said, and all of
-it is left as it was.
+"""Repositories in every state that people have them in: what can be compared is compared, what cannot is said, and all
+of it is left as it was.
 """
 
 import os

@@ -416,6 +416,12 @@ impl Git {
                         "git ran your post-checkout hook there ({hook}); it has to end with 0 in a new worktree, too"
                     ))
                     .into()),
+                (_, Ok(failure)) if is_read_only(&failure.message) => Err(failure
+                    .hint(
+                        "git keeps a note of each worktree in .git/worktrees, for as long as the run lasts: compare in a clone \
+                         that you may write to",
+                    )
+                    .into()),
                 (_, Ok(failure)) => Err(failure.into()),
                 (_, Err(error)) => Err(error),
             }
@@ -455,6 +461,11 @@ impl Git {
             .map(|path| PathBuf::from(OsStr::from_bytes(path)))
             .collect())
     }
+}
+
+/// git's words, in the language that it is asked for.
+fn is_read_only(words: &str) -> bool {
+    words.contains("Read-only file system") || words.contains("Permission denied")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
