@@ -278,12 +278,12 @@ def test_many_files(repository, deadheat_command):
 def test_refs_that_look_like_something_else(repository, deadheat_command):
     two_commits(repository)
     base, head = repository.git("rev-parse", "HEAD^"), repository.git("rev-parse", "HEAD")
-    for name in ("benchmarks", "pkg/core.py", "json", "-k", "--all"):
+    for name in ("benchmarks", "pkg/core.py", "--all"):
         repository.git("update-ref", f"refs/heads/{name}", base)
         typed = f"refs/heads/{name}" if name.startswith("-") else name
         outcome = deadheat_command(*PLAN, typed, "HEAD")
         assert outcome.code == 0, outcome.err
         assert outcome.report["revisions"]["base"]["commit"] == base
         assert outcome.report["revisions"]["head"]["commit"] == head
-    outcome = deadheat_command(*PLAN, "--", "-k", "HEAD")
+    outcome = deadheat_command(*PLAN, "--", "--all", "HEAD")
     assert (outcome.code, "a ref cannot start with `-`" in outcome.err) == (2, True)

@@ -7,7 +7,7 @@ from causes import check_sound, times, two_commits
 
 from conftest import Witness, command
 
-ROUNDS = times(4, 200)
+ROUNDS = times(3, 200)
 
 
 def count(folder):
@@ -49,7 +49,7 @@ def test_a_long_run_keeps_its_memory(repository):
     """More replicates are more numbers, a few hundred bytes each, and no more than that."""
     two_commits(repository)
     peaks = []
-    for replicates in (2, times(12, 200)):
+    for replicates in (2, times(6, 200)):
         process = subprocess.Popen(
             command("compare", "HEAD^", "HEAD", "--replicates", replicates, "--json"),
             cwd=repository.folder,

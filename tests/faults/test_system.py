@@ -271,12 +271,11 @@ def test_affinity_is_refused(repository):
 
 LOCALES = [
     {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-    {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
-    {"LC_ALL": "POSIX", "TZ": "Nowhere/Land", "TMPDIR": "/no/such/folder"},
+    {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "TZ": "Nowhere/Land", "TMPDIR": "/no/such/folder"},
 ]
 
 
-@pytest.mark.parametrize("variables", LOCALES, ids=["C", "Turkish", "POSIX and no temporary folder"])
+@pytest.mark.parametrize("variables", LOCALES, ids=["C", "Turkish, and no temporary folder"])
 def test_locales(repository, variables):
     odd = """\
         import pytest
@@ -291,9 +290,9 @@ def test_locales(repository, variables):
             assert x != "\u0131", "\u0130"
         """
     two_commits(repository, {"benchmarks/test_odd.py": odd})
-    arguments = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 2)
+    arguments = ("compare", "HEAD^", "HEAD", "--all", "-k", "odd", "--replicates", 2)
     outcome = run(repository, *arguments, "--json", environment=variables)
     assert outcome.code == 0, outcome.err
-    assert len(outcome.report["comparisons"]) == 3
+    assert len(outcome.report["comparisons"]) == 2
     assert [row["reason"] for row in outcome.report["missing"]] == ["failed"]
     assert "\u0130" in outcome.report["missing"][0]["message"]

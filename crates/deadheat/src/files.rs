@@ -169,6 +169,11 @@ pub(crate) fn begins_with(path: &Path, bytes: &[u8]) -> bool {
         && first == bytes
 }
 
+/// Whether nothing more can be written beside this file.
+pub(crate) fn is_on_full_disk(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail == 0)
+}
+
 /// Of a file; pipes and terminals have no size.
 pub(crate) fn is_larger_than(path: &Path, bytes: u64) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > bytes)

@@ -1,6 +1,8 @@
 //! The driver: everything of deadheat that touches the world. Values in, values out is the business of
 //! `deadheat-core`; what runs in the project's interpreter is the Python package.
 
+#![forbid(unsafe_code)]
+
 #[cfg(not(unix))]
 compile_error!("deadheat supports Linux and macOS; on Windows, use it inside WSL");
 

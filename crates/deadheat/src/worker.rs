@@ -213,7 +213,11 @@ impl Talk for Worker {
     }
 
     fn log_tail(&self) -> String {
-        files::tail_of(&self.log)
+        let tail = files::tail_of(&self.log);
+        if tail.is_empty() && files::is_on_full_disk(&self.log) {
+            return "No space left on device: what it printed could not be written".to_owned();
+        }
+        tail
     }
 
     fn children(&self) -> Vec<u32> {
