@@ -1,8 +1,6 @@
 """Any command as the benchmark: shell and Python commands whose differences no noise can hide."""
 
 import json
-import os
-import select
 import shlex
 import signal
 import subprocess
