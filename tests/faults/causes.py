@@ -1,13 +1,13 @@
 """How faults are caused: for real, and at moments that are known."""
 
 import os
-import re
 import select
 import subprocess
 import sys
 
 from conftest import command
 
+IS_LINUX = sys.platform == "linux"
 # `make faults` runs the long version.
 LONG = os.environ.get("DEADHEAT_FAULTS") == "long"
 
@@ -54,27 +54,7 @@ def start(repository, *arguments, **keywords):
     )
 
 
-def wait_for_line(process, beginning):
-    """Until it says on stderr that it is there."""
-    for line in process.stderr:
-        if line.startswith(beginning):
-            return
-    raise AssertionError(f"it ended without saying `{beginning}`")
-
-
 def check_sound(repository):
     """git finds nothing wrong, and no worktree but the user's own."""
     repository.git("fsck", "--strict", "--no-dangling")
     assert len(repository.git("worktree", "list").splitlines()) == 1
-
-
-def is_running(process):
-    """Whether a process is there and not only waited for; by its number."""
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return re.search(r"\) (\S)", file.read())[1] not in "ZX"
-    except OSError:
-        return False
-
-
-IS_LINUX = sys.platform == "linux"
