@@ -1,7 +1,5 @@
 //! What the project's processes may use.
 
-use anyhow::Context;
-
 use crate::failure::Failure;
 
 /// More than this is no output but a loop, and would fill the disk.
@@ -27,9 +25,8 @@ impl MemoryLimit {
             maximum: Some(self.bytes),
         };
         prlimit(Pid::from_raw(process.cast_signed()), Resource::Data, limit)
-            .map(|_| ())
-            .context("cannot set the memory limit of a worker")
-            .map_err(|error| Failure::tool(format!("{error:#}")).into())
+            .map_err(|error| Failure::tool(format!("cannot limit the memory of a worker: {error}")))?;
+        Ok(())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -38,7 +35,7 @@ impl MemoryLimit {
         Err(Failure::usage(format!(
             "--memory-limit {mib}: this system does not keep such limits"
         ))
-        .context("on Linux it does")
+        .hint("Linux does; leave it out here")
         .into())
     }
 }
