@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test check pictures bench evidence evidence-quick clean
+.PHONY: demo test faults check pictures bench evidence evidence-quick clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -13,6 +13,9 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Python that is found
 	cargo test --workspace --quiet
 	$(BIN)/python -m pytest --numprocesses=2
+
+faults: $(VENV)/installed $(VENV)/tools ## the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
+	DEADHEAT_FAULTS=long $(BIN)/python -m pytest tests/faults -p no:xdist
 
 check: $(VENV)/tools ## formatting and lints
 	cargo fmt --all --check

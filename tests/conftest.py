@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -212,3 +213,23 @@ def compare(deadheat_command):
         return deadheat_command("compare", "--json", "--replicates", replicates, *arguments, **keywords)
 
     return run
+
+
+class Witness:
+    """A pipe that processes hold open for as long as they live."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.path = path
+        self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def saw_all_end(self):
+        # Readable without any data: nobody is left who could write.
+        return bool(select.select([self.end], [], [], 60)[0]) and os.read(self.end, 1) == b""
+
+
+@pytest.fixture
+def witness(tmp_path):
+    witness = Witness(tmp_path / "witness")
+    yield witness
+    os.close(witness.end)

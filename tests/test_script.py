@@ -1,8 +1,6 @@
 """Any command as the benchmark: shell and Python commands whose differences no noise can hide."""
 
 import json
-import os
-import select
 import shlex
 import signal
 import subprocess
@@ -48,26 +46,6 @@ WRITE = ("--script", "cp times.json out.json", "--script-output", "out.json")
 
 def rows(outcome):
     return {row["benchmark"]: row["verdict"] for row in outcome.report["comparisons"]}
-
-
-class Witness:
-    """A pipe that processes hold open for as long as they live."""
-
-    def __init__(self, path):
-        os.mkfifo(path)
-        self.path = path
-        self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-
-    def saw_all_end(self):
-        # Readable without any data: nobody is left who could write.
-        return bool(select.select([self.end], [], [], 60)[0]) and os.read(self.end, 1) == b""
-
-
-@pytest.fixture
-def witness(tmp_path):
-    witness = Witness(tmp_path / "witness")
-    yield witness
-    os.close(witness.end)
 
 
 def test_a_project_without_any_python(sleeping, compare):

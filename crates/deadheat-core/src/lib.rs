@@ -2,6 +2,8 @@
 //!
 //! Everything that touches the world (processes, files, clocks) is in the `deadheat` crate, which calls this one.
 
+#![forbid(unsafe_code)]
+
 pub mod dependencies;
 pub mod micro;
 pub mod model;

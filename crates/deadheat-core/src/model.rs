@@ -531,6 +531,8 @@ pub enum WarningCode {
     ProjectNotInstalled,
     /// A submodule is not in the worktrees.
     SubmoduleMissing,
+    /// Files that git LFS stores elsewhere are in the worktrees as pointers to their content.
+    LargeFilePointers,
     /// The project's configuration keeps benchmarks from being collected.
     Deselected,
     /// Something that had to be removed afterwards is still there.
@@ -549,6 +551,8 @@ pub enum WarningCode {
     NotConfirmed,
     /// Something else used the machine while it was measured.
     MachineBusy,
+    /// Another run of deadheat measured on the same core at the same time.
+    MeasuringCoreShared,
     /// The hypervisor gave a part of the measuring core's time to others.
     StolenTime,
     /// The processor slowed itself down because it was too hot.

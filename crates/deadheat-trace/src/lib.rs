@@ -5,6 +5,8 @@
 //! generator's or coroutine's suspension all leave it; a resumption enters it again without being a call. A suspended
 //! activation is not on any stack, so one that is abandoned needs no event.
 
+#![forbid(unsafe_code)]
+
 mod cost;
 mod recorder;
 

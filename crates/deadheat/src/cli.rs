@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
-use crate::config::{parse_environments, parse_percent, parse_seconds};
+use crate::config::{parse_environments, parse_memory_limit, parse_percent, parse_seconds};
 
 macro_rules! exit_codes {
     () => {
@@ -144,6 +144,9 @@ pub(crate) struct SidesArgs {
     /// Run in each worktree before measuring, for projects with compiled parts; kept for the next run
     #[arg(long, value_name = "CMD")]
     pub(crate) build: Option<String>,
+    /// The most memory that each process of the suite may use, in MiB (Linux): what asks for more fails
+    #[arg(long, value_name = "MIB", value_parser = parse_memory_limit)]
+    pub(crate) memory_limit: Option<u64>,
     /// Submodules whose commits are not on this machine may be fetched
     #[arg(long)]
     pub(crate) fetch: bool,
@@ -223,7 +226,7 @@ pub(crate) struct CompareArgs {
         value_name = "R.json",
         conflicts_with_all = [
             "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root",
-            "benchmarks_from", "tests", "environments", "requirements", "build"
+            "benchmarks_from", "tests", "environments", "requirements", "build", "memory_limit"
         ]
     )]
     pub(crate) continued: Option<PathBuf>,

@@ -10,7 +10,10 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::failure::Failure;
+use crate::files;
+use crate::guard;
 use crate::interrupt::Interrupt;
+use crate::limit::MOST_PRINTED;
 
 /// How often a wait looks whether the command has ended and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(20);
@@ -44,40 +47,67 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow:
         .append(true)
         .open(log)
         .with_context(cannot)?;
-    let child = command
+    command
         .stdin(Stdio::null())
         .stdout(file.try_clone().with_context(cannot)?)
-        .stderr(file)
-        // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-    let mut group = Group { child, ended: false };
+        .stderr(file);
+    let mut group = Group::start(command)?;
     loop {
         if let Some(status) = group.child.try_wait()? {
-            group.ended = true;
+            group.leave_alone();
             return Ok(status);
         }
         limits.check()?;
+        if files::is_larger_than(log, MOST_PRINTED) {
+            let program = command.get_program().display();
+            let most = MOST_PRINTED >> 20;
+            return Err(Failure::nothing_measured(format!("{program} printed more than {most} MiB")).into());
+        }
         std::thread::sleep(LOOK);
     }
 }
 
-/// A command with all that it started.
-struct Group {
-    child: Child,
-    ended: bool,
+/// A process with all that it started, in a group of its own: Ctrl-C in the terminal does not reach it. What is still
+/// there when this is dropped is killed; so it is when deadheat itself is.
+pub(crate) struct Group {
+    pub(crate) child: Child,
+    is_left_alone: bool,
+}
+
+impl Group {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        guard::watch(child.id());
+        Ok(Group {
+            child,
+            is_left_alone: false,
+        })
+    }
+
+    /// The number of the process, and of its group.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What a command that ended leaves running (the server of a compiler cache) is its own affair.
+    fn leave_alone(&mut self) {
+        self.is_left_alone = true;
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // What a command that ended leaves running (the server of a compiler cache) is its own affair.
-        if self.ended {
-            return;
+        if !self.is_left_alone {
+            if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            // It may have joined another group.
+            let _ = self.child.kill();
         }
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        guard::forget(self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -243,7 +243,15 @@ impl Setting<'_> {
         )?;
 
         let looking = Instant::now();
-        let runnable = self.select(draft, &mut stage, &differences, benchmarks, &hints, progress)?;
+        let runnable = self.select(
+            draft,
+            &mut stage,
+            &differences,
+            benchmarks,
+            &origin,
+            &hints,
+            progress,
+        )?;
         if self.options.task == Task::Plan {
             let before = collecting + looking.elapsed();
             draft.report.plan = Some(self.plan(&mut stage, &runnable, before, progress, draft)?);

@@ -4,6 +4,7 @@ use std::fs;
 
 use deadheat_core::model::{Warning, WarningCode};
 
+use crate::core_use::CoreUse;
 use crate::cores::{CoreTicks, Cores, OwnTicks, core_ticks};
 use crate::processes;
 
@@ -52,12 +53,18 @@ pub(crate) struct Conditions {
     ticks_elsewhere: u64,
     /// Of the measuring core each time that it had just worked.
     frequencies_khz: Vec<u64>,
+    core_use: CoreUse,
 }
 
 impl Conditions {
     pub(crate) fn begin(cores: &Cores) -> Self {
+        let mut core_use = CoreUse::default();
+        if let Some(core) = cores.measuring {
+            core_use.look(core);
+        }
         Conditions {
             present: cores.measuring.map(|core| (core, Counters::now(core))),
+            core_use,
             ..Conditions::default()
         }
     }
@@ -69,6 +76,9 @@ impl Conditions {
         {
             self.earlier.add(began, Counters::now(core));
             self.present = Some((next, Counters::now(next)));
+        }
+        if let Some(core) = cores.measuring {
+            self.core_use.look(core);
         }
     }
 
@@ -102,7 +112,17 @@ impl Conditions {
         all.add(began, Counters::now(core));
         let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
         let governor = governor.unwrap_or_default();
-        self.warnings_of(all, governor.trim())
+        let mut warnings = self.warnings_of(all, governor.trim());
+        let mut core_use = self.core_use.clone();
+        core_use.look(core);
+        if core_use.is_shared() {
+            warnings.push(Warning::new(
+                WarningCode::MeasuringCoreShared,
+                "another run of deadheat measured on the same core at the same time",
+                Some("one run after the other is quicker, or give each a core of its own with --cpu"),
+            ));
+        }
+        warnings
     }
 
     fn warnings_of(&self, counters: Counters, governor: &str) -> Vec<Warning> {

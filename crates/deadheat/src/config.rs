@@ -27,11 +27,13 @@ pub(crate) struct Config {
     pub(crate) requirements: Vec<String>,
     /// The command that builds each side.
     pub(crate) build: Option<String>,
+    /// Of each worker.
+    pub(crate) memory_limit_mib: Option<u64>,
     /// Where the loop's files are.
     pub(crate) state_dir: Option<String>,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
@@ -43,6 +45,7 @@ const KEYS: [&str; 12] = [
     "env",
     "requirements",
     "build",
+    "memory-limit",
     "state-dir",
 ];
 
@@ -166,6 +169,12 @@ impl Config {
             }
             "requirements" => self.requirements = texts()?,
             "build" => self.build = Some(text()?),
+            "memory-limit" => {
+                let mib = value
+                    .as_integer()
+                    .and_then(|mib| parse_memory_limit(&mib.to_string()).ok());
+                self.memory_limit_mib = Some(mib.ok_or_else(|| wrong("a number of MiB, at least 1"))?);
+            }
             "state-dir" => self.state_dir = Some(text()?),
             _ => {
                 return Err(Failure::usage(format!("unknown key `{key}`"))
@@ -184,6 +193,14 @@ pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {
         "per-ref" => Ok(Environments::PerRef),
         _ => Err(format!("env `{text}`: write shared or per-ref")),
     }
+}
+
+/// A number of MiB that is not beyond what a count of bytes can say.
+pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|mib| (1..=u64::MAX >> 21).contains(mib))
+        .ok_or_else(|| format!("`{text}` is no number of MiB, at least 1"))
 }
 
 /// A month: beyond it, clocks and arithmetic are not asked what they think.
@@ -267,6 +284,14 @@ mod tests {
         );
         assert!(parse("[tool.deadheat]\nbudget = -1\n").is_err());
         assert!(parse("[tool.deadheat]\nbudget = '45'\n").is_err());
+        assert_eq!(
+            parse("[tool.deadheat]\nmemory-limit = 512\n")
+                .unwrap()
+                .memory_limit_mib,
+            Some(512)
+        );
+        assert!(parse("[tool.deadheat]\nmemory-limit = 0\n").is_err());
+        assert!(parse("[tool.deadheat]\nmemory-limit = 99999999999999\n").is_err());
         assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
         assert!(parse("[tool.deadheat]\nenv = 'own'\n").is_err());
         assert!(parse("[tool]\ndeadheat = 3\n").is_err());

@@ -92,6 +92,7 @@ pub(crate) fn run(
         environments: Some(Environments::Shared),
         requirements: Vec::new(),
         build: None,
+        memory_limit_mib: None,
         fetch: false,
         profile: false,
         memory: false,

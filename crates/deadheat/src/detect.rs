@@ -608,6 +608,7 @@ impl Detection<'_> {
                 script: self.installation.worker_file("__main__.py"),
                 folder: self.top.to_owned(),
                 environment: self.variables(scratch.path()),
+                memory_limit: None,
             },
             log: scratch.path().join("log"),
             interrupt: self.interrupt.clone(),

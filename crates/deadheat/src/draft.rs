@@ -76,6 +76,7 @@ impl Draft {
                     build: options.build.clone().or_else(|| config.build.clone()),
                     script: options.script.as_ref().map(|script| script.command.clone()),
                     script_output: options.script.as_ref().and_then(|script| script.output.clone()),
+                    memory_limit_mib: options.memory_limit_mib.or(config.memory_limit_mib),
                 },
                 seed,
                 machine: Machine {

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
+use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
 
+use crate::benchmarks::{Origin, missing_after};
 use crate::changes::Differences;
 use crate::continued;
 use crate::draft::Draft;
@@ -25,12 +26,14 @@ use crate::survey;
 
 impl Setting<'_> {
     /// The benchmarks that are measured, by what they run.
+    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
     pub(crate) fn select(
         &self,
         draft: &mut Draft,
         stage: &mut Stage,
         differences: &Differences,
-        runnable: Vec<String>,
+        mut runnable: Vec<String>,
+        origin: &Origin,
         hints: &Hints<'_>,
         progress: &mut Progress,
     ) -> anyhow::Result<Vec<String>> {
@@ -68,6 +71,17 @@ impl Setting<'_> {
                 return Err(not_imported());
             }
         }
+        let mut endless: Vec<Missing> = Vec::new();
+        if let Some(reach) = &reach {
+            runnable.retain(|benchmark| {
+                !reach
+                    .endless
+                    .iter()
+                    .any(|setback| setback.benchmark == *benchmark)
+            });
+            let setbacks = reach.endless.iter().cloned();
+            endless.extend(setbacks.map(|setback| missing_after(setback, origin)));
+        }
         let Selected {
             selection,
             benchmarks,
@@ -84,6 +98,15 @@ impl Setting<'_> {
             .report
             .missing
             .retain(|row| !benchmarks.contains(&row.benchmark));
+        if benchmarks.is_empty() && !endless.is_empty() {
+            draft.report.missing.extend(endless);
+            return Err(Failure::nothing_measured(
+                "no benchmark that runs what changed came to its end: every one was cut off",
+            )
+            .hint("the report says what each did; a larger --timeout gives each more time")
+            .into());
+        }
+        draft.report.missing.extend(endless);
         draft.report.warnings.extend(warnings);
         Ok(benchmarks)
     }

@@ -157,6 +157,28 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
     )
 }
 
+/// Whether it is a file whose first bytes are these.
+pub(crate) fn begins_with(path: &Path, bytes: &[u8]) -> bool {
+    use std::io::Read;
+    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut first = vec![0; bytes.len()];
+    is_file
+        && fs::File::open(path)
+            .and_then(|mut file| file.read_exact(&mut first))
+            .is_ok()
+        && first == bytes
+}
+
+/// Whether nothing more can be written beside this file.
+pub(crate) fn is_on_full_disk(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail == 0)
+}
+
+/// Of a file; pipes and terminals have no size.
+pub(crate) fn is_larger_than(path: &Path, bytes: u64) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > bytes)
+}
+
 /// The last lines of a log, without reading more than its end.
 pub(crate) fn tail_of(log: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};

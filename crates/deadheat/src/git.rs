@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -127,11 +128,21 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        self.ask_reading(Stdio::null(), variables, arguments)
+    }
+
+    fn ask_reading<I, S>(
+        &self,
+        stdin: Stdio,
+        variables: &[(&str, &OsStr)],
+        arguments: I,
+    ) -> anyhow::Result<Answer>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let mut command = Command::new("git");
-        command
-            .args(arguments)
-            .current_dir(&self.top)
-            .stdin(Stdio::null());
+        command.args(arguments).current_dir(&self.top).stdin(stdin);
         for name in &self.cleared {
             command.env_remove(name);
         }
@@ -160,11 +171,19 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        self.run_reading(Stdio::null(), arguments)
+    }
+
+    fn run_reading<I, S>(&self, stdin: Stdio, arguments: I) -> anyhow::Result<Vec<u8>>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let arguments: Vec<OsString> = arguments
             .into_iter()
             .map(|part| part.as_ref().to_owned())
             .collect();
-        let answer = self.ask(&arguments)?;
+        let answer = self.ask_reading(stdin, &[], &arguments)?;
         answer.stdout.ok_or_else(|| {
             let shown: Vec<String> = arguments
                 .iter()
@@ -383,9 +402,15 @@ impl Git {
         Ok(paths)
     }
 
-    pub(crate) fn add_worktree(&self, path: &Path, commit: &str) -> anyhow::Result<()> {
+    /// `lock` is the run's: git, which goes on where deadheat is killed meanwhile, holds it until it has ended, so that
+    /// nobody removes what it is still making.
+    pub(crate) fn add_worktree(&self, path: &Path, commit: &str, lock: &File) -> anyhow::Result<()> {
+        let lock = lock.try_clone().context("cannot hold the run's lock")?;
         let reason = format!("in use by deadheat, process {}", std::process::id());
-        let arguments: [&OsStr; 9] = [
+        let arguments: [&OsStr; 11] = [
+            // What is measured may need any file, also those that a sparse checkout of the user's leaves out.
+            "-c".as_ref(),
+            "core.sparseCheckout=false".as_ref(),
             "worktree".as_ref(),
             "add".as_ref(),
             "--quiet".as_ref(),
@@ -396,7 +421,36 @@ impl Git {
             path.as_os_str(),
             commit.as_ref(),
         ];
-        self.run(arguments).map(|_| ())
+        let added = self.run_reading(lock.into(), arguments);
+        added.map(|_| ()).or_else(|error| {
+            let hook = self.line(["rev-parse", "--path-format=absolute", "--git-path", "hooks/post-checkout"])?;
+            match (hook, error.downcast::<Failure>()) {
+                (Some(hook), Ok(failure)) if Path::new(&hook).is_file() => Err(failure
+                    .hint(format!(
+                        "git ran your post-checkout hook there ({hook}); it has to end with 0 in a new worktree, too"
+                    ))
+                    .into()),
+                (_, Ok(failure)) if is_read_only(&failure.message) => Err(failure
+                    .hint(
+                        "git keeps a note of each worktree in .git/worktrees, for as long as the run lasts: compare in a clone \
+                         that you may write to",
+                    )
+                    .into()),
+                (_, Ok(failure)) => Err(failure.into()),
+                (_, Err(error)) => Err(error),
+            }
+        })
+    }
+
+    /// Whether history ends somewhere on this machine only.
+    pub(crate) fn is_shallow(&self) -> anyhow::Result<bool> {
+        Ok(self.line(["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
+    }
+
+    /// Paths whose content git stores elsewhere, by the attributes in this checkout.
+    pub(crate) fn large_files(&self) -> anyhow::Result<Vec<String>> {
+        let listing = self.run(["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
+        Ok(split_nul(&listing).collect())
     }
 
     /// Removes one worktree by name, with whatever a run left in it.
@@ -421,6 +475,11 @@ impl Git {
             .map(|path| PathBuf::from(OsStr::from_bytes(path)))
             .collect())
     }
+}
+
+/// git's words, in the language that it is asked for.
+fn is_read_only(words: &str) -> bool {
+    words.contains("Read-only file system") || words.contains("Permission denied")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

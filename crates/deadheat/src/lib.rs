@@ -1,6 +1,8 @@
 //! The driver: everything of deadheat that touches the world. Values in, values out is the business of
 //! `deadheat-core`; what runs in the project's interpreter is the Python package.
 
+#![forbid(unsafe_code)]
+
 #[cfg(not(unix))]
 compile_error!("deadheat supports Linux and macOS; on Windows, use it inside WSL");
 
@@ -17,6 +19,7 @@ mod conditions;
 mod config;
 mod confirmation;
 mod continued;
+mod core_use;
 mod cores;
 mod demo;
 mod detect;
@@ -27,9 +30,11 @@ mod failure;
 mod files;
 mod format;
 mod git;
+mod guard;
 mod hints;
 mod interpreter;
 mod interrupt;
+mod limit;
 mod log;
 mod measure;
 mod memory;
@@ -99,7 +104,9 @@ impl Installation {
 /// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
 /// becomes 5, so that nobody takes it for a regression.
 pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
+    guard::set_up(installation);
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
+    guard::dismiss();
     outcome.unwrap_or_else(|_| {
         output::print_failure(
             "a bug in deadheat: the program panicked (above)",

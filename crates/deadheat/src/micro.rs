@@ -28,6 +28,7 @@ use crate::failure::{Exit, Failure};
 use crate::git::Git;
 use crate::interpreter::{Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
+use crate::limit::MemoryLimit;
 use crate::measure::{self, Aim, Measured, Stopping};
 use crate::micro::attention::{Attentive, Unanswered, doing};
 use crate::micro::options::Asked;
@@ -305,6 +306,7 @@ impl Screening<'_> {
                 script: self.installation.worker_file("micro.py"),
                 folder: self.options.folder.clone(),
                 environment: environment.clone(),
+                memory_limit: self.config.memory_limit_mib.map(MemoryLimit::of_mib),
             }),
             conditions: Conditions::begin(&cores),
             cores,

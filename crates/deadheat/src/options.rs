@@ -167,6 +167,8 @@ pub(crate) struct CompareOptions {
     pub(crate) environments: Option<Environments>,
     pub(crate) requirements: Vec<String>,
     pub(crate) build: Option<String>,
+    /// Of each worker.
+    pub(crate) memory_limit_mib: Option<u64>,
     /// Whether submodules may be fetched.
     pub(crate) fetch: bool,
     pub(crate) profile: bool,
@@ -265,6 +267,7 @@ impl CompareOptions {
         self.environments = Some(settings.environment);
         self.requirements.clone_from(&settings.requirements);
         self.build.clone_from(&settings.build);
+        self.memory_limit_mib = settings.memory_limit_mib;
         self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
         self.keyword.clone_from(&settings.keyword);
         self.continued = Some(Box::new(report));
@@ -331,6 +334,7 @@ impl CompareOptions {
             environments: args.environments,
             requirements: args.requirements,
             build: args.build,
+            memory_limit_mib: args.memory_limit,
             fetch: args.fetch,
             profile: false,
             memory: false,

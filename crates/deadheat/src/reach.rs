@@ -13,7 +13,7 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 use crate::benchmarks::is_in_node;
 use crate::session::{Briefing, CannotTrace, Launch};
 use crate::walk::{
-    Both, Entered, Event, Left, OneAtATime, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk,
+    Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
 
 /// What is still open after so many passes counts as reached.
@@ -30,6 +30,8 @@ pub(crate) struct Reach {
     pub(crate) start_processes: BTreeSet<String>,
     /// Why functions cannot be watched here.
     pub(crate) problem: Option<String>,
+    /// What does not end is not tried again.
+    pub(crate) endless: Vec<Setback>,
     pub(crate) stopped: Option<StoppedBy>,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
@@ -80,6 +82,10 @@ pub(crate) fn look(
         if reach.stopped.is_some() {
             return Ok(reach);
         }
+        let setbacks = walked.setbacks.into_iter();
+        reach
+            .endless
+            .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
         let is_quiet = looking.found.is_empty();
         open.retain(|benchmark| {
             let (functions, starts_processes) = looking.of(benchmark);

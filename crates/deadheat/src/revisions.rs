@@ -115,9 +115,15 @@ fn resolve_default(git: &Git) -> anyhow::Result<PerSide<Revision>> {
     if base.commit != head.commit {
         return Ok(PerSide::new(base, head));
     }
-    let before = git.commit("HEAD^")?.ok_or_else(|| {
-        Failure::usage("HEAD has no commit before it to compare with").hint("deadheat compare BASE HEAD")
-    })?;
+    let Some(before) = git.commit("HEAD^")? else {
+        let failure = Failure::usage("HEAD has no commit before it to compare with");
+        let hint = if git.is_shallow()? {
+            DEEPEN
+        } else {
+            "deadheat compare BASE HEAD"
+        };
+        return Err(failure.hint(hint).into());
+    };
     Ok(PerSide::new(
         Revision {
             name: "HEAD^".to_owned(),
@@ -164,6 +170,10 @@ fn short_name(name: &str) -> &str {
         .unwrap_or(name)
 }
 
+/// What helps where history was cut off.
+const DEEPEN: &str = "this is a shallow clone, which lacks older commits: `git fetch --unshallow` brings them (in a CI job, \
+                      let its checkout have the whole history)";
+
 fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     if name.starts_with('-') {
         return Err(
@@ -184,11 +194,19 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
             .hint("deadheat compares two commits; commit something first")
             .into());
     }
+    let is_shallow = git.is_shallow()?;
     let known = git.ref_names()?;
     let failure = Failure::usage(format!(
         "there is no commit, branch or tag `{name}` in {}",
         git.top().display()
     ))
-    .hint("`git fetch` brings what is on the server; a shallow clone lacks older commits");
+    .hint(if is_shallow {
+        DEEPEN
+    } else {
+        "`git fetch` brings what is on the server"
+    });
+    if is_shallow {
+        return Err(failure.into());
+    }
     Err(failure.near(name, known.iter().map(String::as_str)).into())
 }

@@ -28,6 +28,7 @@ use crate::cores::{Cores, Pinning};
 use crate::draft::{Draft, conclude};
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::limit::MOST_PRINTED;
 use crate::measure::{self, Measured, Rounds, Stopping};
 use crate::options::{Afterwards, Script, Task};
 use crate::output::{self, harmless};
@@ -418,6 +419,7 @@ impl<'a> Bench<'a> {
                 interpreter: setting.installation.interpreter.clone(),
                 script: setting.installation.worker_file("stopwatch.py"),
                 command: script.command.clone(),
+                memory_limit: setting.memory_limit(),
             },
             worktrees,
             places,
@@ -613,6 +615,10 @@ impl<'a> Bench<'a> {
             }
             Ended::Lost(status) => {
                 let what = format!("ended on {side} with the process that watches it ({status})");
+                return Err(NotRun::Failed(self.failed(side, &what)));
+            }
+            Ended::Flooded => {
+                let what = format!("printed more than {} MiB on {side}", MOST_PRINTED >> 20);
                 return Err(NotRun::Failed(self.failed(side, &what)));
             }
             Ended::Interrupted => return Err(NotRun::Stopped(StoppedBy::User)),

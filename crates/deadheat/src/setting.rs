@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::git::Git;
 use crate::interpreter::{Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
+use crate::limit::MemoryLimit;
 use crate::measure::{Aim, Stopping};
 use crate::options::CompareOptions;
 use crate::prepare::{Preparation, Prepared};
@@ -188,6 +189,7 @@ impl Setting<'_> {
                     script: self.installation.worker_file(script),
                     folder: worktrees.get(side).to_path_buf(),
                     environment: prepared.variables.get(side).clone(),
+                    memory_limit: self.memory_limit(),
                 }),
                 cores: Cores::not_pinned(),
                 pinning: self.options.pinning,
@@ -235,6 +237,11 @@ impl Setting<'_> {
             threshold: draft.report.settings.threshold(),
             budget_ends: now + budget.min(affordable),
         }
+    }
+
+    pub(crate) fn memory_limit(&self) -> Option<MemoryLimit> {
+        let mib = self.options.memory_limit_mib.or(self.config.memory_limit_mib);
+        mib.map(MemoryLimit::of_mib)
     }
 
     pub(crate) fn limits(&self) -> Limits {

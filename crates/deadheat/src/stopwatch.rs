@@ -5,18 +5,19 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use crate::command::Limits;
+use crate::command::{Group, Limits};
 use crate::cores::Cores;
+use crate::files;
+use crate::limit::{MOST_PRINTED, MemoryLimit};
 
 /// How often a wait looks whether the user and the clock still want the run. The command times itself meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
@@ -28,6 +29,8 @@ pub(crate) struct Stopwatch {
     pub(crate) interpreter: PathBuf,
     pub(crate) script: PathBuf,
     pub(crate) command: String,
+    /// Of each process of the command.
+    pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
 /// Where a side's runs play.
@@ -63,6 +66,8 @@ pub(crate) enum Ended {
     Lost(ExitStatus),
     /// It ran for so long when the run of deadheat had to end.
     Late(Duration),
+    /// It printed more than [`MOST_PRINTED`].
+    Flooded,
     Interrupted,
 }
 
@@ -92,14 +97,14 @@ impl Stopwatch {
             .current_dir(&place.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log)
-            // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
-            .process_group(0);
+            .stderr(log);
         let started = Instant::now();
-        let child = cores
-            .start_on(cores.measuring, || command.spawn())
-            .with_context(|| format!("cannot start {}", self.interpreter.display()))?;
-        let mut group = Group { child };
+        // Also after a run that ended well: what it left running would disturb the next one.
+        let mut group = cores.start_on(cores.measuring, || Group::start(&mut command))?;
+        // It waits for its variables, and what it starts has the limit, too.
+        if let Some(limit) = self.memory_limit {
+            limit.set_for(group.id())?;
+        }
         if let Some(mut stdin) = group.child.stdin.take() {
             // Where it has ended already, its silence says so.
             let _ = stdin.write_all(&variables_for(place, seed));
@@ -111,6 +116,9 @@ impl Stopwatch {
             }
             if Instant::now() >= limits.until {
                 return Ok(Ended::Late(started.elapsed()));
+            }
+            if files::is_larger_than(&place.log, MOST_PRINTED) {
+                return Ok(Ended::Flooded);
             }
         }
         let mut reply = Vec::new();
@@ -148,19 +156,4 @@ fn variables_for(place: &Place, seed: u32) -> Vec<u8> {
         bytes.push(0);
     }
     bytes
-}
-
-/// The command with all that it started.
-struct Group {
-    child: Child,
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Also after a run that ended well: what it left running would disturb the next one.
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
-    }
 }

@@ -7,6 +7,7 @@ use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
 
 use crate::draft::Draft;
 use crate::failure::Failure;
+use crate::files;
 use crate::git::{Git, Untracked};
 use crate::hints::WITHOUT_BENCHMARKS;
 use crate::output;
@@ -124,6 +125,7 @@ impl Checkout {
                 .as_ref()
                 .map(|revision| revision.commit.as_str()),
         )?;
+        warn_of_pointers(setting.git, subject, &workspace, draft)?;
         let submodules = populate_submodules(setting, subject, &workspace, draft)?;
         let mut checkout = Checkout {
             workspace,
@@ -229,6 +231,45 @@ fn files_of(
         paths.extend(git.untracked_paths(Untracked::NotIgnored, &[String::new()])?);
     }
     Ok((Files::new(paths), changed))
+}
+
+/// How the file begins that stands for a large one.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// Where git LFS is not set up, a checkout has texts of a few lines in the place of data.
+fn warn_of_pointers(
+    git: &Git,
+    subject: &Subject,
+    workspace: &Workspace,
+    draft: &mut Draft,
+) -> anyhow::Result<()> {
+    let may_have = |path: &str| path == ".gitattributes" || path.ends_with("/.gitattributes");
+    if !subject.files.below("").any(may_have) {
+        return Ok(());
+    }
+    let mut pointers = BTreeSet::new();
+    for side in Side::BOTH {
+        let worktree = workspace.worktree(side);
+        let paths = Git::at(worktree, git).large_files()?;
+        pointers.extend(
+            paths
+                .into_iter()
+                .filter(|path| files::begins_with(&worktree.join(path), POINTER)),
+        );
+    }
+    let Some(first) = pointers.first() else {
+        return Ok(());
+    };
+    let more = match pointers.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    draft.warn(
+        WarningCode::LargeFilePointers,
+        &format!("`{}`{more} is in the worktrees as a pointer of git LFS, without its content", shown(first)),
+        Some("`git lfs install` and `git lfs fetch --all` bring the content; --inject PATH takes the working tree's"),
+    );
+    Ok(())
 }
 
 /// Writes the submodules into the worktrees, and says which. One that is missing there is an error where the project needs

@@ -166,6 +166,8 @@ pub(crate) struct Walked {
     pub(crate) last_words: String,
     /// Benchmarks that were given up.
     pub(crate) lost: BTreeSet<String>,
+    /// Those of them that would not have ended, whatever the other side would have said.
+    pub(crate) endless: BTreeSet<String>,
     /// Those of the schedule, and what was found.
     pub(crate) one_at_a_time: OneAtATime,
 }
@@ -305,6 +307,8 @@ pub(crate) struct SideTrouble {
     message: String,
     /// Otherwise the test failed; its worker has left the benchmark and is ready for the next.
     is_worker_gone: bool,
+    /// Whether it is gone because it would not have ended.
+    is_endless: bool,
 }
 
 impl Trouble {
@@ -313,14 +317,16 @@ impl Trouble {
             side,
             message,
             is_worker_gone: false,
+            is_endless: false,
         })
     }
 
-    fn lost(side: Side, message: String) -> Self {
+    fn lost(side: Side, message: String, is_endless: bool) -> Self {
         Trouble::Side(SideTrouble {
             side,
             message,
             is_worker_gone: true,
+            is_endless,
         })
     }
 
@@ -592,6 +598,7 @@ impl<'a> Walk<'a> {
                         side,
                         message,
                         is_worker_gone: false,
+                        is_endless: false,
                     });
                     fails_beside_the_other = true;
                 }
@@ -602,6 +609,9 @@ impl<'a> Walk<'a> {
                     troubles.push(trouble.unless_end()?);
                     fails_beside_the_other = is_first_meeting;
                 }
+            }
+            if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
+                break;
             }
         }
         let mut finding = None;
@@ -627,6 +637,11 @@ impl<'a> Walk<'a> {
         };
         for side in Side::BOTH {
             if inside.get(side).is_some() {
+                // What does not end on one side does not on the other, as a rule: it is not waited for once more.
+                if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
+                    *sessions.get_mut(side) = None;
+                    continue;
+                }
                 match self.leave(sessions, side) {
                     Ok(output) => *left.outputs.get_mut(side) = output,
                     Err(trouble) => troubles.push(trouble.unless_end()?),
@@ -679,6 +694,9 @@ impl<'a> Walk<'a> {
         for trouble in troubles {
             if trouble.is_worker_gone {
                 *sessions.get_mut(trouble.side) = None;
+            }
+            if trouble.is_endless {
+                self.walked.endless.insert(benchmark.to_owned());
             }
             failed.push((trouble.side, trouble.message));
         }
@@ -814,6 +832,7 @@ fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &NoAnswe
         None => Trouble::lost(
             side,
             format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
+            matches!(problem, NoAnswer::Deadline(_) | NoAnswer::Flooded),
         ),
     }
 }
@@ -832,5 +851,9 @@ fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Ses
 }
 
 pub(crate) fn out_of_order(side: Side, reply: &Reply) -> Trouble {
-    Trouble::lost(side, format!("the worker answered out of order: {reply:?}"))
+    Trouble::lost(
+        side,
+        format!("the worker answered out of order: {reply:?}"),
+        false,
+    )
 }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use deadheat_core::protocol::{Reply, Request, decode_reply, encode_request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::command::Group;
 use crate::files;
 use crate::interrupt::Interrupt;
+use crate::limit::{MOST_PRINTED, MemoryLimit};
 use crate::processes;
 
 /// A line longer than this is no reply.
@@ -32,6 +32,8 @@ pub(crate) enum NoAnswer {
     Died { status: String },
     #[error("no answer within {0:.0?}")]
     Deadline(Duration),
+    #[error("it printed more than {} MiB", MOST_PRINTED >> 20)]
+    Flooded,
     #[error("stopped by the user")]
     Interrupted,
     #[error("the answer cannot be read: {0}")]
@@ -69,10 +71,11 @@ pub(crate) struct WorkerCommand {
     pub(crate) script: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) environment: BTreeMap<OsString, OsString>,
+    pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
 pub(crate) struct Worker {
-    child: Child,
+    group: Group,
     requests: Option<ChildStdin>,
     replies: ChildStdout,
     buffer: Vec<u8>,
@@ -97,16 +100,16 @@ impl Worker {
             .env("PYTHONHASHSEED", seed.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log_file)
-            // A group of its own: Ctrl-C in the terminal does not reach it, and its children end with it.
-            .process_group(0);
-        let mut child = process
-            .spawn()
-            .with_context(|| format!("cannot start {}", command.interpreter.display()))?;
-        let requests = child.stdin.take();
-        let replies = child.stdout.take().expect("stdout is piped");
+            .stderr(log_file);
+        let mut group = Group::start(&mut process)?;
+        // Nothing of the project's runs before the first request.
+        if let Some(limit) = command.memory_limit {
+            limit.set_for(group.id())?;
+        }
+        let requests = group.child.stdin.take();
+        let replies = group.child.stdout.take().expect("stdout is piped");
         Ok(Worker {
-            child,
+            group,
             requests,
             replies,
             buffer: Vec::new(),
@@ -117,7 +120,7 @@ impl Worker {
 
     /// Its process id.
     pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+        self.group.id()
     }
 
     fn wait_for_data(&self, limit: Duration) -> bool {
@@ -129,10 +132,19 @@ impl Worker {
         matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
     }
 
+    /// Whether it fills the disk. pytest keeps what a test prints in a file that only the process itself has open.
+    fn has_flooded(&self) -> bool {
+        let open = [1, 2].map(|descriptor| format!("/proc/{}/fd/{descriptor}", self.group.id()));
+        files::is_larger_than(&self.log, MOST_PRINTED)
+            || open
+                .iter()
+                .any(|path| files::is_larger_than(path.as_ref(), MOST_PRINTED))
+    }
+
     fn ended(&mut self) -> NoAnswer {
         let until = Instant::now() + GRACE;
         loop {
-            match self.child.try_wait() {
+            match self.group.child.try_wait() {
                 Ok(Some(status)) => {
                     return NoAnswer::Died {
                         status: status.to_string(),
@@ -151,6 +163,9 @@ impl Worker {
 
 impl Talk for Worker {
     fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+        if self.has_flooded() {
+            return Err(NoAnswer::Flooded);
+        }
         match &mut self.requests {
             Some(requests) => requests
                 .write_all(&encode_request(request))
@@ -187,19 +202,26 @@ impl Talk for Worker {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(NoAnswer::Garbled(error.to_string())),
                 }
-            } else if !matches!(self.child.try_wait(), Ok(None)) && !self.wait_for_data(Duration::ZERO) {
+            } else if !matches!(self.group.child.try_wait(), Ok(None)) && !self.wait_for_data(Duration::ZERO)
+            {
                 // A child of the project's code may hold the pipe open after the worker has ended.
                 return Err(self.ended());
+            } else if self.has_flooded() {
+                return Err(NoAnswer::Flooded);
             }
         }
     }
 
     fn log_tail(&self) -> String {
-        files::tail_of(&self.log)
+        let tail = files::tail_of(&self.log);
+        if tail.is_empty() && files::is_on_full_disk(&self.log) {
+            return "No space left on device: what it printed could not be written".to_owned();
+        }
+        tail
     }
 
     fn children(&self) -> Vec<u32> {
-        processes::descendants(self.child.id())
+        processes::descendants(self.group.id())
     }
 
     fn stop(mut self: Box<Self>) {
@@ -207,15 +229,5 @@ impl Talk for Worker {
             self.requests = None;
             let _ = self.ended();
         }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Also after it ended by itself: children that it left behind are in its group.
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
     }
 }

@@ -79,6 +79,10 @@ fn remove_worktree(git: &Git, path: &Path) {
     });
     if git.remove_worktree(path).is_err() {
         let _ = fs::remove_dir_all(path);
+        // What git itself takes back of a checkout that failed leaves the folder of the entries, which it would not miss.
+        let _ = git
+            .common_directory()
+            .map(|common| fs::remove_dir(common.join("worktrees")));
         // git refuses where the checkout was never finished; its entry says which folder it stands for.
         if let Some(entry) = entry
             && stands_for(&entry, path)
@@ -107,12 +111,22 @@ pub(crate) struct Workspace {
     worktrees: Option<PerSide<Worktree>>,
     folder: PathBuf,
     kept: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl Workspace {
     pub(crate) fn create(git: &Git) -> anyhow::Result<Self> {
         let runs = runs_folder()?;
+        for folder in [git.top(), &runs] {
+            // Python and the records of the run hold it as text.
+            if folder.to_str().is_none() {
+                return Err(
+                    Failure::usage(format!("the path {} is not valid UTF-8", folder.display()))
+                        .hint("rename the folder, or set XDG_CACHE_HOME where it is the cache folder's")
+                        .into(),
+                );
+            }
+        }
         let problem = |error: std::io::Error| {
             Failure::tool(format!(
                 "cannot write to the cache folder {}: {error}",
@@ -138,7 +152,7 @@ impl Workspace {
             worktrees: None,
             folder,
             kept: false,
-            _lock: lock,
+            lock,
         };
         workspace.write_owner(git, false)?;
         fs::create_dir(workspace.logs())?;
@@ -164,7 +178,7 @@ impl Workspace {
                 path,
                 kept: false,
             };
-            git.add_worktree(&worktree.path, commits.get(side))
+            git.add_worktree(&worktree.path, commits.get(side), &self.lock)
                 .with_context(|| format!("cannot check out {side}"))?;
             anyhow::Ok(worktree)
         })?;

@@ -76,6 +76,7 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             build: None,
             script: None,
             script_output: None,
+            memory_limit_mib: None,
         },
         seed: 1,
         machine: Machine {

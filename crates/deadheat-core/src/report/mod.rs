@@ -126,6 +126,9 @@ pub struct Settings {
     /// The file in which it says what it timed, relative to the folder that it runs in.
     #[serde(default)]
     pub script_output: Option<String>,
+    /// What each worker might use at most, in MiB.
+    #[serde(default)]
+    pub memory_limit_mib: Option<u64>,
 }
 
 /// What the sides' dependencies are.

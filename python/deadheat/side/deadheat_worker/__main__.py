@@ -17,7 +17,7 @@ def main():
     from deadheat_worker.foreign_options import arguments_against
     from deadheat_worker.greeting import greet
 
-    project_folder, imports = greet(channel)
+    _, imports = greet(channel)
     import pytest
 
     from deadheat_worker.conversation import Conversation
@@ -29,7 +29,7 @@ def main():
         conversation.start_tracing(request)
         request = conversation.receive()
     protocol.expect(request, protocol.COLLECT)
-    arguments = ["-q", "--rootdir", project_folder, "-o", "required_plugins=", "--maxfail=0", *arguments_against()]
+    arguments = ["-q", "--rootdir", os.curdir, "-o", "required_plugins=", "--maxfail=0", *arguments_against()]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
     plugin = DeadheatPlugin(conversation, request["files"], request["tests"])

@@ -20,7 +20,7 @@ def main():
     from deadheat_worker.foreign_options import arguments_against
     from deadheat_worker.greeting import greet
 
-    project_folder, imports = greet(channel)
+    _, imports = greet(channel)
     request = protocol.expect(channel.receive(), protocol.TEST)
     import pytest
 
@@ -32,7 +32,7 @@ def main():
     # The project's own `-x` and collection errors leave out nothing but what they are about.
     last = ["-o", "required_plugins=", "--maxfail=0", "--continue-on-collection-errors", *arguments_against()]
     process = os.getpid()
-    exit_code = pytest.main(["--rootdir", project_folder, *request["arguments"], *last], plugins=[plugin])
+    exit_code = pytest.main(["--rootdir", os.curdir, *request["arguments"], *last], plugins=[plugin])
     sys.stdout.flush()
     sys.stderr.flush()
     if os.getpid() != process:

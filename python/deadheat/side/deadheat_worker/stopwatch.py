@@ -15,6 +15,9 @@ def main():
     # The command's variables, with NUL after each: an interpreter may change its own when it starts.
     entries = [entry.partition(b"=") for entry in sys.stdin.buffer.read().split(b"\0") if entry]
     environment = {name: value for name, _, value in entries}
+    # The last one: where it is missing, the driver was killed while it wrote.
+    if b"PYTHONHASHSEED" not in environment:
+        return
     arguments = [b"sh", b"-c", os.fsencode(sys.argv[1])]
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1)]
     # Python ignores these, which what it starts would inherit.

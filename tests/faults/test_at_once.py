@@ -1,0 +1,50 @@
+"""Runs beside each other: in one repository, with one cache folder."""
+
+import json
+import os
+import subprocess
+
+from causes import IS_LINUX, check_sound, start, times, two_commits
+
+from conftest import command
+
+
+def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, tmp_path):
+    two_commits(repository)
+    before = repository.state()
+    arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
+    if IS_LINUX:
+        # All on one core, whichever was the quietest.
+        arguments = (*arguments, "--cpu", min(os.sched_getaffinity(0)))
+    processes = [start(repository, *arguments) for _ in range(times(3, 10))]
+    reports = []
+    for process in processes:
+        out, words = process.communicate(timeout=600)
+        assert process.returncode == 0, words
+        reports.append(json.loads(out))
+    for report in reports:
+        (row,) = report["comparisons"]
+        assert row["benchmark"] == "benchmarks/test_usual.py::test_usual"
+        assert row["estimate"]["point_estimate"] < 0.6
+        if IS_LINUX:
+            assert "measuring_core_shared" in {warning["code"] for warning in report["warnings"]}
+    assert repository.state() == before
+    check_sound(repository)
+    # One run alone says nothing of the kind.
+    alone = subprocess.run(
+        command(*arguments), cwd=repository.folder, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "measuring_core_shared" not in {warning["code"] for warning in json.loads(alone.stdout)["warnings"]}
+
+
+def test_cleaning_beside_runs_takes_nothing_from_them(repository):
+    two_commits(repository)
+    before = repository.state()
+    going = start(repository, "compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
+    cleaned = 0
+    while going.poll() is None:
+        assert subprocess.run(command("clean"), cwd=repository.folder, capture_output=True, check=False).returncode == 0
+        cleaned += 1
+    _, words = going.communicate(timeout=60)
+    assert (going.returncode, cleaned > 0) == (0, True), words
+    assert repository.state() == before

@@ -1,0 +1,271 @@
+"""However a run ends, at whatever moment: nothing runs on, nothing lies about, and what is written is whole."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+from causes import Moment, check_sound, start, times, two_commits
+
+from conftest import Witness, command
+
+# Each stands where a run can be stopped, says so, and waits until it is killed or the gate is opened.
+WAITING = """\
+    import os
+    import signal
+
+    def stand():
+        os.write(os.open({moment!r}, os.O_WRONLY), b"x")
+        signal.pause()
+    """
+STAGES = {
+    "checkout": {},
+    "collection": {"benchmarks/conftest.py": "from pkg.waiting import stand\n\nstand()\n"},
+    "set-up": {
+        "benchmarks/test_stand.py": (
+            "import pytest\n\nfrom pkg.waiting import stand\n\n\n@pytest.fixture\ndef stands():\n    stand()\n\n\n"
+            "def test_stands(stands, benchmark):\n    benchmark(len, [])\n"
+        )
+    },
+    "round": {
+        "benchmarks/test_stand.py": (
+            "from pkg.waiting import stand\n\n\ndef test_stands(benchmark):\n    benchmark(stand)\n"
+        )
+    },
+}
+
+
+@pytest.fixture
+def moment(tmp_path):
+    moment = Moment(tmp_path / "moment")
+    yield moment
+    os.close(moment.descriptor)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    gate = Moment(tmp_path / "gate")
+    yield gate
+    os.close(gate.descriptor)
+
+
+class Stopped:
+    """A run that stands at a stage, and a pipe that everything it has started holds open."""
+
+    def __init__(self, repository, tmp_path, stage, moment, gate, report):
+        files = {"pkg/waiting.py": WAITING.format(moment=str(moment.path)), **STAGES[stage]}
+        two_commits(repository, files)
+        self.repository = repository
+        self.gate = gate
+        self.stage = stage
+        if stage == "checkout":
+            # git runs it when the files are there; the checkout ends when it does.
+            hook = repository.folder / ".git" / "hooks" / "post-checkout"
+            hook.write_text(f"#!/bin/sh\necho x > {moment.path}\nread line < {gate.path}\n")
+            hook.chmod(0o755)
+        self.before = repository.state()
+        self.witness = Witness(tmp_path / "all")
+        held = os.open(self.witness.path, os.O_WRONLY)
+        self.process = start(
+            repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report, pass_fds=(held,)
+        )
+        os.close(held)
+        moment.wait()
+
+    def open_gate(self):
+        if self.stage == "checkout":
+            os.write(self.gate.descriptor, b"go on\ngo on\n")
+
+    def check_gone(self):
+        assert self.witness.saw_all_end()
+        os.close(self.witness.end)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]], ids=["once", "twice"])
+def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, gate):
+    report = tmp_path / "report.json"
+    run = Stopped(repository, tmp_path, stage, moment, gate, report)
+    for number in signals:
+        run.process.send_signal(number)
+    run.open_gate()
+    _, words = run.process.communicate(timeout=60)
+    assert run.process.returncode == 4, words
+    run.check_gone()
+    assert json.loads(report.read_text())["partial"]
+    assert repository.state() == run.before
+    check_sound(repository)
+
+
+def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_path, gate):
+    long = "import pytest\n\n\ndef test_fails(benchmark):\n    pytest.fail('x' * 300_000)\n"
+    two_commits(repository, {"benchmarks/test_fails.py": long})
+    before = repository.state()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    process = start(repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-q", "-o", f"json:{pipe}")
+    # It opens when the report is being written; more than a pipe holds.
+    with open(pipe) as file:
+        text = file.read(1)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        text += file.read()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    report = json.loads(text)
+    assert max(len(row["message"]) for row in report["missing"]) > 1 << 16
+    assert repository.state() == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_driver_takes_everything_with_it(repository, tmp_path, stage, moment, gate, deadheat_command):
+    report = tmp_path / "report.json"
+    run = Stopped(repository, tmp_path, stage, moment, gate, report)
+    run.process.kill()
+    run.process.communicate(timeout=60)
+    if stage == "checkout":
+        # git still works there: what it makes is not removed under its hands.
+        assert deadheat_command("clean", "--json").report == {"removed": []}
+    run.open_gate()
+    run.check_gone()
+    assert not report.exists()
+    assert len(deadheat_command("clean", "--json").report["removed"]) >= 1
+    assert repository.state() == run.before
+    check_sound(repository)
+
+
+CHILDREN = """\
+    import os
+    import signal
+    import subprocess
+    import sys
+
+    KEEPS = "import os, signal, sys; os.write(os.open(sys.argv[2], os.O_WRONLY), b'x'); signal.pause()"
+    LEAVES = (
+        "import os, signal, sys; kept = open(sys.argv[1], 'w'); os.setsid();"
+        "os.write(os.open(sys.argv[2], os.O_WRONLY), b'x'); signal.pause()"
+    )
+
+
+    def spawn(code):
+        kept = os.open({witness!r}, os.O_WRONLY)
+        subprocess.Popen([sys.executable, "-c", code, {witness!r}, {moment!r}], pass_fds=[kept])
+        os.close(kept)
+
+
+    def test_starts_another(benchmark):
+        spawn(KEEPS)
+        signal.pause()
+    """
+
+
+def test_children_of_the_projects_code_end_with_a_killed_driver(repository, witness, moment, deadheat_command):
+    text = CHILDREN.format(witness=str(witness.path), moment=str(moment.path))
+    two_commits(repository, {"benchmarks/test_children.py": text})
+    process = start(repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2)
+    moment.wait()
+    process.kill()
+    process.communicate(timeout=60)
+    assert witness.saw_all_end()
+    assert deadheat_command("clean").code == 0
+    check_sound(repository)
+
+
+def test_commands_and_builds_end_with_a_killed_driver(repository, witness, moment, deadheat_command):
+    two_commits(repository)
+    waits = f"exec 9> {witness.path}; sh -c 'echo x > {moment.path}; sleep 1000'; true"
+    for option in ("--script", "--build"):
+        process = start(repository, "compare", "HEAD^", "HEAD", option, waits)
+        moment.wait()
+        process.kill()
+        process.communicate(timeout=60)
+        assert witness.saw_all_end()
+    deadheat_command("clean")
+    check_sound(repository)
+
+
+def test_a_run_that_is_still_going_is_left_alone(repository, tmp_path, gate, moment, deadheat_command):
+    waits = f"""\
+        import os
+
+
+        def test_waits(benchmark):
+            os.write(os.open({str(moment.path)!r}, os.O_WRONLY), b"x")
+            os.read(os.open({str(gate.path)!r}, os.O_RDONLY), 1)
+            benchmark(len, [])
+        """
+    two_commits(repository, {"benchmarks/test_waits.py": waits})
+    before = repository.state()
+    going = start(repository, "compare", "HEAD^", "HEAD", "--replicates", 2, "-k", "usual or waits", "--all", "-q")
+    moment.wait()
+    # What another one left is removed, also by a run.
+    assert deadheat_command("clean", "--json").report == {"removed": []}
+    assert deadheat_command("compare", "HEAD^", "HEAD", "--dry-run", "-k", "usual").code == 0
+    os.write(gate.descriptor, b"x" * 1000)
+    _, words = going.communicate(timeout=120)
+    assert going.returncode == 0, words
+    assert repository.state() == before
+
+
+def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_command):
+    two_commits(repository)
+    before = repository.state()
+    report = tmp_path / "reports" / "report.json"
+    report.parent.mkdir()
+    report.write_text("{}")
+    moments = random.Random(7)
+    for _ in range(times(5, 100)):
+        witness = Witness(tmp_path / "all")
+        held = os.open(witness.path, os.O_WRONLY)
+        process = start(
+            repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report, pass_fds=(held,)
+        )
+        os.close(held)
+        # The moment is what is drawn here: a run takes some seconds.
+        try:
+            process.communicate(timeout=moments.uniform(0, 5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate(timeout=60)
+        assert witness.saw_all_end()
+        os.close(witness.end)
+        os.unlink(witness.path)
+        json.loads(report.read_text())
+    assert deadheat_command("clean").code == 0
+    assert repository.state() == before
+    check_sound(repository)
+    left = {path.name for path in report.parent.iterdir()}
+    assert len(left - {"report.json"}) <= times(0, 1)
+
+
+def test_whoever_stops_reading_stdout_is_no_error(repository):
+    two_commits(repository)
+    script = " ".join(f"'{part}'" for part in command("compare", "HEAD^", "HEAD", "--dry-run", "-q"))
+    completed = subprocess.run(
+        ["bash", "-c", f"{script} | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=repository.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+
+
+def test_a_group_that_leaves_is_not_followed(repository, witness, moment, deadheat_command):
+    """What the table says is not survived: a process in a session of its own is not deadheat's to find."""
+    text = CHILDREN.format(witness=str(witness.path), moment=str(moment.path))
+    text = text.replace("spawn(KEEPS)", "print(spawn(LEAVES))").replace("b'x')", "str(os.getpid()).encode())")
+    two_commits(repository, {"benchmarks/test_children.py": text})
+    process = start(repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2)
+    number = int(moment.wait())
+    process.kill()
+    process.communicate(timeout=60)
+    try:
+        os.kill(number, 0)
+    finally:
+        os.kill(number, signal.SIGKILL)
+    assert witness.saw_all_end()
+    assert deadheat_command("clean").code == 0

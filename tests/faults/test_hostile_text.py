@@ -1,0 +1,203 @@
+"""Text of the project's in every output: nothing is executed, no output is broken, nothing is written elsewhere."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from causes import check_sound, two_commits
+
+EVIL = (
+    "\\x1b]0;owned\\x07\\x1b[31mred\\x1b[2J \\x9b31m <script>alert(1)</script> | a | b |\\n# head\\n[x](javascript:y)"
+    "\\t\\ttabs\\r\\nline `code` ``` \\u202eright to left \\udcff\\ud800 \\x00 {braces} %s $(id) ' \\\" \\\\"
+)
+HOSTILE = f"""\
+    import pytest
+
+    from pkg.core import work
+
+    EVIL = "{EVIL}"
+
+
+    class Nasty(Exception):
+        def __str__(self):
+            raise RuntimeError(EVIL)
+
+        __repr__ = __str__
+
+
+    LONG = "y" * (1 << 20)
+
+
+    @pytest.mark.parametrize("x", [EVIL, LONG, b"\\xff\\xfe", "a::b[c]"], ids=[EVIL, LONG, None, None])
+    def test_named(benchmark, x):
+        benchmark(work)
+
+
+    def test_returns(benchmark):
+        benchmark(lambda: EVIL)
+
+
+    def test_raises(benchmark):
+        raise ValueError(EVIL)
+
+
+    def test_raises_much(benchmark):
+        raise ValueError("z" * (1 << 20))
+
+
+    def test_raises_nasty(benchmark):
+        raise Nasty()
+
+
+    def test_skips(benchmark):
+        pytest.skip(EVIL)
+
+
+    def test_dies_with_words(benchmark):
+        import os
+
+        os.write(2, b"\\x1b[31m\\xff\\xfe\\x00 last words \\x9b")
+        os._exit(3)
+    """
+
+
+def harmful(text):
+    """Characters that a terminal takes for more than text."""
+    return {
+        character
+        for character in text
+        if character not in "\n\t" and (ord(character) < 32 or 127 <= ord(character) < 160)
+    }
+
+
+def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, deadheat_command):
+    two_commits(repository, {"benchmarks/test_hostile.py": HOSTILE})
+    repository.git("commit", "--quiet", "--allow-empty", "-m", "\x1b[31m<script>\t|")
+    repository.git("branch", "<img>|`x`")
+    assert deadheat_command("start").code == 0
+    report = repository.folder.parent / "report.json"
+    arguments = ("compare", "HEAD^^", "<img>|`x`", "--all", "--replicates", 2, "-o", report)
+    outcome = deadheat_command(*arguments, "--record", "a\tb\nc\x1b[31m | <b>")
+    assert outcome.code == 0, outcome.err
+    assert harmful(outcome.out + outcome.err) == set()
+    assert len(outcome.out) < 1 << 20
+    rows = json.loads(report.read_text())
+    assert len(rows["comparisons"]) == 6
+    assert {row["benchmark"].rpartition("::")[2] for row in rows["missing"]} == {
+        "test_raises",
+        "test_raises_much",
+        "test_raises_nasty",
+        "test_skips",
+        "test_dies_with_words",
+    }
+    # The loop's table has a row for each benchmark and one for all of them.
+    lines = (repository.folder / ".codeflash" / "results.tsv").read_text().splitlines()
+    columns = len(lines[0].split("\t"))
+    assert [len(line.split("\t")) for line in lines] == [columns] * (1 + 6 + 1)
+    assert harmful("\n".join(lines)) == set()
+    log = deadheat_command("log", "-v")
+    assert (log.code, harmful(log.out + log.err)) == (0, set())
+    check_sound(repository)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["\x1b[31mno-such-ref", "HEAD"],
+        ["HEAD^", "HEAD", "-k", "\x1b[31m"],
+        ["HEAD^", "HEAD", "--functions", "\x1b[31m.py::f"],
+        ["HEAD^", "HEAD", "--functions", "pkg/core.py::\x1b[31m"],
+        ["HEAD^", "HEAD", "--benchmarks-root", "\x1b[31m"],
+        ["HEAD^", "HEAD", "--inject", "\x1b[31m"],
+        ["HEAD^", "HEAD", "--python", "\x1b[31m"],
+        ["HEAD^", "HEAD", "-o", "/no/\x1b[31m/x.json"],
+        ["HEAD^", "HEAD", "--config-file", "\x1b[31m.toml"],
+        ["HEAD^", "HEAD", "--fail-on", "\x1b[31m"],
+        ["HEAD^", "HEAD", "--\x1b[31m"],
+        ["HEAD^", "HEAD", "--tests", "\x1b[31m.py"],
+    ],
+    ids=lambda arguments: arguments[-2].lstrip("-") + " " + ascii(arguments[-1]),
+)
+def test_what_is_typed_wrong_is_shown_harmlessly(repository, deadheat_command, arguments):
+    two_commits(repository)
+    outcome = deadheat_command("compare", *arguments)
+    assert outcome.code in (2, 3), outcome.err
+    assert harmful(outcome.out + outcome.err) == set()
+
+
+def test_nothing_is_written_where_nobody_pointed(repository, deadheat_command, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "data").write_text("mine")
+    two_commits(repository)
+    (repository.folder / "link").symlink_to(outside)
+    before = sorted(outside.rglob("*"))
+    for arguments in (
+        ["--inject", "../outside"],
+        ["--inject", "link/../../outside"],
+        ["--inject", str(outside)],
+        ["--inject", ".git"],
+        ["--inject", ".git/config"],
+        ["--benchmarks-root", "../outside"],
+        ["-o", "link"],
+        ["-o", "json:../outside"],
+    ):
+        outcome = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run", *arguments)
+        assert outcome.code == 2, (arguments, outcome.err)
+    for key in ("module-root", "tests-root", "benchmarks-root"):
+        repository.write({"pyproject.toml": f"[tool.deadheat]\n{key} = '../outside'\n"})
+        outcome = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run")
+        assert outcome.code == 2, (key, outcome.err)
+    repository.write({"pyproject.toml": "[tool.deadheat]\nstate-dir = 'link'\n"})
+    assert deadheat_command("start").code == 2
+    repository.write({"pyproject.toml": "[tool.deadheat]\ninject = ['../outside']\n"})
+    assert deadheat_command("compare", "HEAD^", "HEAD", "--dry-run").code == 2
+    assert sorted(outside.rglob("*")) == before
+    assert (outside / "data").read_text() == "mine"
+
+
+HELLO = '{"reply": "hello", "protocol": %d, "python": "3.11.7", "pytest": "9", "implementation": "CPython"}'
+LINES = {
+    "another version": (HELLO % 2, "speaks version 2 of the protocol"),
+    "no JSON": ("}{", "the answer cannot be read"),
+    "no UTF-8": ("\\xff\\xfe", "the answer cannot be read"),
+    "no such reply": ('{"reply": "goodbye"}', "the answer cannot be read"),
+    "a field is missing": ('{"reply": "hello"}', "the answer cannot be read"),
+    "out of order": ('{"reply": "stopped"}', "the worker answered out of order"),
+    "not an object": ("[1, 2]", "the answer cannot be read"),
+    "deeply nested": ("[" * 200_000, "the answer cannot be read"),
+    "too long": ("x" * (65 << 20), "the line does not end"),
+    "nothing": ("", "the answer cannot be read"),
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, deadheat_command, tmp_path, line):
+    """The interpreter is real; in place of the worker's script it runs one that answers with this line."""
+    text, words = LINES[line]
+    two_commits(repository)
+    answers = tmp_path / "line"
+    answers.write_bytes(
+        text.encode("latin-1").decode("unicode_escape").encode("latin-1") if "\\x" in text else text.encode()
+    )
+    folder = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    site = next((folder / "lib").glob("python*")) / "site-packages"
+    (site / "own.pth").write_text(f"{pytest.__path__[0].rpartition('/')[0]}\nimport answer_instead\n")
+    (site / "answer_instead.py").write_text(
+        "import os, sys\n"
+        "if any(part.endswith('deadheat_worker/__main__.py') for part in sys.orig_argv):\n"
+        "    sys.stdin.readline()\n"
+        f"    data = open({str(answers)!r}, 'rb').read() + b'\\n'\n"
+        "    while data:\n"
+        "        data = data[os.write(1, data):]\n"
+        "    sys.stdin.read()\n"
+        "    os._exit(0)\n"
+    )
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--python", folder / "bin" / "python")
+    assert outcome.code in (3, 5), outcome.err
+    assert words in outcome.err
+    assert "panicked" not in outcome.err
+    assert len(outcome.err) < 10_000
+    check_sound(repository)
