@@ -280,7 +280,7 @@ def test_what_is_no_python_is_a_usage_error(micro, package, arguments, words):
 
 
 def test_a_function_of_one_side_only_is_named(micro, package):
-    package.write({"src/pkg/core.py": CODE.format(times=1) + "\n\ndef newf():\n    return 1\n"})
+    package.write({"src/pkg/core.py": CODE.format(times=1) + "\n    def newf():\n        return 1\n"})
     outcome = micro("src/pkg/core.py::newf", "--call", "newf()")
     assert outcome.code == 3
     assert outcome.report["decision_reason"].startswith("`newf` exists only in the working tree")

@@ -136,8 +136,8 @@ def reached(by):
 def left(foreign, project_modules, output, changed=()):
     """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside.
 
-    `output`: what the first sample returned, as `outputs.carry_over` has it. `changed`: what the set-up of a piece of code
-    made and its calls changed, as `setup_values.SetupValues.changed` has it.
+    `output`: what the first sample returned, as `outputs.carry_over` has it. `changed`: what the set-up of a piece of
+    code made and its calls changed, as `setup_values.SetupValues.changed` has it.
     """
     return {
         "reply": "left",

@@ -1,4 +1,4 @@
-"""What a set-up made, looked at before the first call and after the last one: calls that change it do not all get the same.
+"""What a set-up made, before the first call and after the last one: calls that change it do not all get the same.
 
 Nothing is run for it but what carrying over takes; what can neither be carried over nor is a container is passed over.
 """
@@ -83,9 +83,9 @@ def _at_a_glance(value):
         if kind is dict:
             return "elements", [*value.keys(), *value.values()], _same_elements
         return "elements", list(value), _same_elements
-    if all(hasattr(value, attribute) for attribute in ("dtype", "shape", "tobytes", "nbytes")):
-        if value.nbytes <= MOST_BYTES and "object" not in str(value.dtype):
-            return "bytes", value.tobytes(), operator.eq
+    is_array = all(hasattr(value, attribute) for attribute in ("dtype", "shape", "tobytes", "nbytes"))
+    if is_array and value.nbytes <= MOST_BYTES and "object" not in str(value.dtype):
+        return "bytes", value.tobytes(), operator.eq
     return None
 
 
