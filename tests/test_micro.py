@@ -195,6 +195,104 @@ def test_variants_that_return_different_values_are_reported(micro):
     )
 
 
+@pytest.mark.parametrize(
+    ("lazy", "what", "hint"),
+    [
+        ("g(900)", "a generator", "-b 'list(g(900))'"),
+        ("map(str, x)", "an iterator", "-b 'list(map(str, x))'"),
+        ("c(900)", "an async generator", "-b '[item async for item in c(900)]'"),
+    ],
+)
+def test_what_nobody_consumes_is_no_faster_version(micro, lazy, what, hint):
+    setup = "x = range(900)\ndef g(n):\n  yield from range(n)\nasync def c(n):\n  for i in range(n): yield i"
+    statements = ["-a", "list(g(900))", "-b", lazy, "--setup", setup]
+    report = micro(*statements).report
+    warning = next(warning for warning in report["warnings"] if warning["code"] == "output_not_consumed")
+    assert warning["message"] == f"the call returns {what} that nobody consumes: its body is not timed (on head)"
+    assert warning["hint"].endswith(hint)
+    assert report["output"] == "not_comparable"
+    assert report["output_reason"] == f"the call returns {what}"
+    assert report["decision_reason"].endswith("what a call returns is not consumed, and its work not timed")
+
+
+def test_why_results_are_not_compared_is_said(micro):
+    outcome = micro("-a", "object()", "-b", "object()", as_text=True)
+    assert "the results are not compared: a object shows nothing of its value" in outcome.out
+
+
+def test_a_call_that_changes_what_the_setup_made_is_no_silent_go(micro, package):
+    package.commit({"src/pkg/order.py": "def lowest(xs):\n    return sorted(xs)[0]\n"})
+    package.write({"src/pkg/order.py": "def lowest(xs):\n    xs.sort()\n    return xs[0]\n"})
+    for count in (3_000, 20_000):
+        setup = f"xs = list(range({count}, 0, -1))"
+        report = micro("src/pkg/order.py::lowest", "--call", "lowest(xs)", "--setup", setup).report
+        warning = report["warnings"][0]
+        assert warning["code"] == "setup_changed"
+        assert warning["message"].startswith("the calls of working tree change `xs`, which --setup made")
+        assert "--call 'lowest(list(xs))'" in warning["hint"]
+        if report["decision"] != "no_answer":
+            assert "do not all get the same" in report["decision_reason"]
+    report = micro("src/pkg/order.py::lowest", "--call", "lowest(list(xs))", "--setup", setup).report
+    assert "setup_changed" not in [warning["code"] for warning in report["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("setup", "statement", "hint"),
+    [
+        ("xs = []", "xs.append(1)", "-a 'list(xs).append(1)'"),
+        ("d = {}", "d[len(d)] = 1", "-a 'dict(d)[len(dict(d))] = 1'"),
+        ("g = (i for i in range(99))", "sum(g)", "make `g` anew"),
+        ("g = iter([1, 2, 3])", "sum(g)", "make `g` anew"),
+        ("import io\nf = io.StringIO('a b c')", "f.read()", "make `f` anew"),
+    ],
+)
+def test_state_that_grows_or_is_used_up_is_seen(micro, setup, statement, hint):
+    report = micro("-a", statement, "-b", statement, "--setup", setup).report
+    warning = next(warning for warning in report["warnings"] if warning["code"] == "setup_changed")
+    assert "the calls of -a and of -b change" in warning["message"]
+    assert hint in warning["hint"]
+
+
+def test_the_module_level_of_a_script_is_its_setup(micro, tmp_path):
+    text = (
+        "DATA = [3, 2, 1]\ndef bench_a(): return sorted(DATA)[0]\ndef bench_b():\n    DATA.sort()\n    return DATA[0]\n"
+    )
+    report = micro(write_script(tmp_path / "plain", text), folder=tmp_path / "plain").report
+    warning = next(warning for warning in report["warnings"] if warning["code"] == "setup_changed")
+    assert warning["message"].startswith("the calls of bench_b change `DATA`, which a script's module level made")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["src/pkg/core.py::work", "--call", "work("], "--call cannot be parsed: SyntaxError"),
+        (["src/pkg/core.py::work", "--call", "work(1)", "--setup", "x ="], "--setup cannot be parsed: SyntaxError"),
+        (["-a", "1", "-b", "x ="], "-b cannot be parsed: SyntaxError"),
+        (["-a", "if", "-b", "1"], "-a cannot be parsed: SyntaxError"),
+        (["-a", "# nothing", "-b", "1"], "-a cannot be parsed: SyntaxError: there is nothing to run"),
+    ],
+)
+def test_what_is_no_python_is_a_usage_error(micro, package, arguments, words):
+    outcome = micro(*arguments, as_text=True)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+    assert "hint: " in outcome.err
+
+
+def test_a_function_of_one_side_only_is_named(micro, package):
+    package.write({"src/pkg/core.py": CODE.format(times=1) + "\n    def newf():\n        return 1\n"})
+    outcome = micro("src/pkg/core.py::newf", "--call", "newf()")
+    assert outcome.code == 3
+    assert outcome.report["decision_reason"].startswith("`newf` exists only in the working tree")
+    assert "hint: --call something that both have" in outcome.err
+    # Nothing was measured that the machine could have disturbed, and nothing is said twice.
+    assert outcome.warnings() == ["nothing_measured"]
+    assert outcome.err.count("NameError") == 1
+    # What both have may use it.
+    work = ["src/pkg/core.py::newf", "--call", "work(2)"]
+    assert micro(*work).report["estimate"] is not None
+
+
 def test_statements_may_change_what_the_setup_made(micro):
     report = micro("-a", "x += 1\nfor i in range(500): pass", "-b", "x += 1", "--setup", "x = 0").report
     assert report["decision"] == "go"
@@ -241,13 +339,27 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
         (["src/pkg/core.py::work"], ("--call is missing", "")),
         (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is no commit", "`main`")),
         (["half.py"], ("has a function bench_a and no bench_b", "`bench_c`")),
-        (["none.py"], ("there is no file none.py", "")),
+        (["lone.py"], ("has a function bench_a and no bench_b", "write bench_b, too")),
+        (["none.py"], ("there is no file none.py", "hint: ")),
+        (["src/pkg/cor.py"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
+        (["pkg.core::work", "--call", "work(1)"], ("there is no file pkg.core", "did you mean `src/pkg/core.py`")),
+        (["src/pkg/core.py::zz", "--call", "zz()"], ("has no function `zz`", "it has `Worker.__init__`")),
+        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "zz"], ("`zz` is no commit", "git branch --all")),
+        (["src/pkg/new.py"], ("neither bench_a and bench_b, nor does it look at its", "`src/pkg/new.py::f`")),
+        (["lone.py", "--setup", "x"], ("a script sets itself up", "hint: ")),
+        (["-a", "", "-b", ""], ("-a: there is nothing to run", "hint: ")),
         (["-a", "1"], ("-b <STMT>", "")),
         (["-a", "1", "-b", "2", "--call", "3"], ("--call belongs to a function", "")),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is_near(deadheat_command, package, arguments, words):
-    package.write({"src/pkg/new.py": "def f(): pass\n", "half.py": "def bench_a(): pass\ndef bench_c(): pass\n"})
+    package.write(
+        {
+            "src/pkg/new.py": "def f(): pass\n",
+            "half.py": "def bench_a(): pass\ndef bench_c(): pass\n",
+            "lone.py": "def bench_a(): pass\n",
+        }
+    )
     outcome = deadheat_command("micro", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     for word in words:

@@ -567,6 +567,10 @@ pub enum WarningCode {
     FailedLater,
     /// The benchmark returns something else on head than on base.
     OutputDiffers,
+    /// What is timed returns something that would have to be consumed to do its work: the work is not timed.
+    OutputNotConsumed,
+    /// The calls change what the set-up made, which is made once in each process.
+    SetupChanged,
     /// With the benchmarks of each side: this one's own code differs between them.
     BenchmarkDiffers,
     /// `deadheat micro` found something else of a changed function than this comparison.

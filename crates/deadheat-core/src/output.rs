@@ -25,6 +25,10 @@ pub enum Output {
     NotComparable {
         reason: String,
     },
+    /// Something that does its work only when somebody consumes it: a generator, an iterator, a coroutine.
+    Unconsumed {
+        what: String,
+    },
 }
 
 /// Whether both sides return the same.
@@ -69,6 +73,39 @@ impl Outputs {
     fn settled(&self) -> Option<&Output> {
         self.first.as_ref().filter(|_| self.count >= 2 && !self.changes)
     }
+
+    /// What was returned and would have had to be consumed, if it was such a thing.
+    pub fn unconsumed(&self) -> Option<&str> {
+        match &self.first {
+            Some(Output::Unconsumed { what }) => Some(what),
+            _ => None,
+        }
+    }
+}
+
+/// `a` or `an`.
+pub fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+/// Why what the sides returned cannot be compared, where [`check`] says so.
+pub fn why_not_comparable(base: &Outputs, head: &Outputs) -> String {
+    let reason_of = |outputs: &Outputs| match &outputs.first {
+        Some(Output::NotComparable { reason }) => Some(reason.clone()),
+        Some(Output::Unconsumed { what }) => Some(format!("the call returns {} {what}", article(what))),
+        _ => None,
+    };
+    if let Some(reason) = reason_of(base).or_else(|| reason_of(head)) {
+        return reason;
+    }
+    if base.changes || head.changes {
+        return "it is not the same in every process of one side".to_owned();
+    }
+    "they are large, and may differ only in the last digits of floats".to_owned()
 }
 
 /// Compares what the sides returned. Only a value on which two processes of the same side agree can differ between sides.
@@ -113,7 +150,8 @@ fn compare(base: &Output, head: &Output) -> Compared {
             (false, true) => Compared::Unknown,
             (false, false) => Compared::Different(whole("a large value", "another one")),
         },
-        (Output::NotComparable { .. }, _) | (_, Output::NotComparable { .. }) => Compared::Unknown,
+        (Output::NotComparable { .. } | Output::Unconsumed { .. }, _)
+        | (_, Output::NotComparable { .. } | Output::Unconsumed { .. }) => Compared::Unknown,
         (Output::Value { value }, Output::Digest { .. }) => {
             Compared::Different(whole(&shown(value), "a much larger value"))
         }
@@ -343,6 +381,38 @@ mod tests {
         assert_eq!(check(&drawn, &fixed).0, OutputCheck::NotComparable);
         assert_eq!(check(&fixed, &drawn).0, OutputCheck::NotComparable);
         assert_eq!(check(&fixed, &outputs(&[two])).0, OutputCheck::NotChecked);
+    }
+
+    #[test]
+    fn why_they_cannot_be_compared_is_known() {
+        let of = |output: Output| {
+            let mut outputs = Outputs::default();
+            outputs.add(output.clone());
+            outputs.add(output);
+            outputs
+        };
+        let generator = of(Output::Unconsumed {
+            what: "generator".to_owned(),
+        });
+        let list = outputs(&[json!(["list", []]), json!(["list", []])]);
+        assert_eq!(check(&list, &generator).0, OutputCheck::NotComparable);
+        assert_eq!(
+            (list.unconsumed(), generator.unconsumed()),
+            (None, Some("generator"))
+        );
+        assert_eq!(
+            why_not_comparable(&list, &generator),
+            "the call returns a generator"
+        );
+        let hidden = of(Output::NotComparable {
+            reason: "a Row shows an address".to_owned(),
+        });
+        assert_eq!(why_not_comparable(&list, &hidden), "a Row shows an address");
+        let drawn = outputs(&[json!(["int", "1"]), json!(["int", "2"])]);
+        assert_eq!(
+            why_not_comparable(&drawn, &list),
+            "it is not the same in every process of one side"
+        );
     }
 
     #[test]

@@ -233,6 +233,8 @@ pub enum Reply {
         project_modules: u64,
         /// What the first sample returned.
         output: Output,
+        /// What the set-up of a piece of code made and its calls changed.
+        changed: Vec<ChangedValue>,
     },
     Failed {
         phase: String,
@@ -255,6 +257,16 @@ pub enum Reply {
         project_modules: u64,
     },
     Stopped,
+}
+
+/// A value that a set-up made, and that was another one after the calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedValue {
+    pub name: String,
+    /// Of what it was before, without its module.
+    #[serde(rename = "type")]
+    pub type_name: String,
 }
 
 /// One test as pytest reports it.

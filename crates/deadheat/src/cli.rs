@@ -321,7 +321,7 @@ pub(crate) struct MicroArgs {
     /// What is timed, in the function's module: `f(x)`, `C().m()`; a result that can be awaited is awaited
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) call: Option<String>,
-    /// Run before, once in each process, and not timed
+    /// Run before, once in each process, and not timed: what the calls change in what it made carries over to the next call
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub(crate) setup: Option<String>,
     /// The ref that the function's module is taken from [default: HEAD]

@@ -91,7 +91,7 @@ impl Config {
     fn parse(text: &str, folder: PathBuf) -> Result<Self, Failure> {
         let document: Table = text
             .parse()
-            .map_err(|error: toml::de::Error| Failure::usage(format!("not valid TOML: {error}")))?;
+            .map_err(|error: toml::de::Error| not_valid(text, &error))?;
         let tool = |name: &str| -> Result<Option<&Table>, Failure> {
             match document.get("tool").and_then(|tool| tool.get(name)) {
                 None => Ok(None),
@@ -184,6 +184,18 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// In one line, and with the place as editors count.
+fn not_valid(text: &str, error: &toml::de::Error) -> Failure {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or(String::new(), |before| {
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("line {}, column {column}: ", before.matches('\n').count() + 1)
+    });
+    let words: Vec<&str> = error.message().lines().map(str::trim).collect();
+    Failure::usage(format!("not valid TOML: {place}{}", words.join("; ")))
+        .hint("mend the file, or read another one: --config-file FILE")
 }
 
 /// `shared` or `per-ref`.
@@ -295,12 +307,13 @@ mod tests {
         assert!(parse("[tool.deadheat]\nmodule-root = 3\n").is_err());
         assert!(parse("[tool.deadheat]\nenv = 'own'\n").is_err());
         assert!(parse("[tool]\ndeadheat = 3\n").is_err());
+        let broken = parse("[tool]\n\n[tool.deadheat\n").unwrap_err();
         assert!(
-            parse("[tool.deadheat\n")
-                .unwrap_err()
-                .message
-                .starts_with("not valid TOML")
+            broken.message.starts_with("not valid TOML: line 3, column 15: "),
+            "{}",
+            broken.message
         );
+        assert!(!broken.message.contains('\n') && broken.hint.is_some());
     }
 
     #[test]

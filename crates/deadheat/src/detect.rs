@@ -29,7 +29,7 @@ use crate::project::{Files, Project, is_test_module, join, parent, shown};
 use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
 use crate::state::State;
 use crate::variables;
-use crate::worker::{Talk, Worker, WorkerCommand};
+use crate::worker::{NoAnswer, Talk, Worker, WorkerCommand};
 
 /// The lines, in their order.
 const CHECKS: [&str; 10] = [
@@ -164,6 +164,10 @@ pub(crate) fn run(
     }
     let fallbacks = fallbacks(&found);
     let written = match args.write {
+        // What is not there has no state, and the git directory itself is no place for files.
+        true if git.is_none() => Some(Err(
+            "there is no checkout of a repository to write it into".to_owned()
+        )),
         true => Some(write(&config, &top, &found)),
         false => None,
     };
@@ -175,13 +179,17 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
     let git = match Git::discover(folder) {
         Ok(git) => git,
         Err(error) => {
-            let hint = "git init && git add --all && git commit: deadheat compares two commits";
-            found.in_the_way(
-                "git",
-                output::whole_message(&error),
-                Some(hint),
-                "no git repository",
-            );
+            let words = output::whole_message(&error);
+            let usual = "git init && git add --all && git commit: deadheat compares two commits";
+            let (hint, reason) = if words.ends_with("is a bare repository") {
+                let own = error
+                    .downcast_ref::<Failure>()
+                    .and_then(|failure| failure.hint.clone());
+                (own, "a bare repository")
+            } else {
+                (Some(usual.to_owned()), "no git repository")
+            };
+            found.in_the_way("git", words, hint.as_deref(), reason);
             return None;
         }
     };
@@ -263,12 +271,22 @@ impl Detection<'_> {
         if let (Some(interpreter), Some((project, files))) = (&interpreter, &layout)
             && found.is_ok("pytest")
         {
+            let mut hangs = false;
             if let Some(root) = root {
                 progress.step("collecting the benchmarks");
-                self.benchmarks(interpreter, project, files, &root, found);
+                hangs = self.benchmarks(interpreter, project, files, &root, found);
             }
-            progress.step("collecting the tests");
-            self.tests(interpreter, project, found);
+            if hangs {
+                // Its conftest files may be those of the tests, and nobody waits for the same twice.
+                found.no(
+                    "tests",
+                    "not looked at: collecting the benchmarks came to no end",
+                    None,
+                );
+            } else {
+                progress.step("collecting the tests");
+                self.tests(interpreter, project, found);
+            }
         }
         self.memray(interpreter.as_ref(), found);
     }
@@ -514,6 +532,7 @@ impl Detection<'_> {
         folders.into_iter().take(MOST).map(str::to_owned).collect()
     }
 
+    /// Whether collecting them came to no end.
     fn benchmarks(
         &self,
         interpreter: &Interpreter,
@@ -521,15 +540,18 @@ impl Detection<'_> {
         files: &Files,
         root: &str,
         found: &mut Found,
-    ) {
+    ) -> bool {
         let collect = benchmarks::to_collect(root, &[], &project.folder, files, self.top);
         match self.collect(interpreter, project, collect) {
-            Err(words) => found.in_the_way(
-                "benchmarks",
-                words,
-                Some("is everything that the suite imports installed in this interpreter? --python chooses another"),
-                "pytest could not collect the benchmarks",
-            ),
+            Err(Uncollectable { words, kind }) => {
+                found.in_the_way(
+                    "benchmarks",
+                    words,
+                    Some(kind.hint()),
+                    "pytest could not collect the benchmarks",
+                );
+                return kind == Problem::Hangs;
+            }
             Ok(collection) => {
                 found.benchmarks = Some(collection.benchmarks.len());
                 let errors = errors_of(&collection);
@@ -545,6 +567,7 @@ impl Detection<'_> {
                 }
             }
         }
+        false
     }
 
     /// The ordinary tests, which `compare --tests` could time.
@@ -561,7 +584,7 @@ impl Detection<'_> {
             files: Vec::new(),
         };
         match self.collect(interpreter, project, collect) {
-            Err(words) => found.no("tests", words, None),
+            Err(Uncollectable { words, kind }) => found.no("tests", words, Some(kind.hint())),
             Ok(collection) => {
                 let count = collection.benchmarks.len();
                 found.tests = Some(count);
@@ -581,8 +604,12 @@ impl Detection<'_> {
         interpreter: &Interpreter,
         project: &Project,
         collect: ToCollect,
-    ) -> Result<Collection, String> {
-        let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    ) -> Result<Collection, Uncollectable> {
+        let other = |words: String| Uncollectable {
+            words,
+            kind: Problem::Other,
+        };
+        let scratch = tempfile::tempdir().map_err(|error| other(error.to_string()))?;
         let top = self.top.display().to_string();
         let hello = HelloRequest {
             protocol: protocol::VERSION,
@@ -623,12 +650,28 @@ impl Detection<'_> {
                 session.stop();
                 Ok(collection)
             }
-            Some(Err(NotReady::CollectionFailed { words: log })) => {
-                Err(words(&log, "pytest could not start"))
+            Some(Err(NotReady::CollectionFailed { words: log })) => match exits_itself(&log) {
+                Some(line) => Err(Uncollectable {
+                    words: format!("a file of the suite ends the process while it is collected ({line})"),
+                    kind: Problem::Exits,
+                }),
+                None => Err(other(words(&log, "pytest could not start"))),
+            },
+            Some(Err(NotReady::NoAnswer {
+                problem: NoAnswer::Deadline(_),
+                ..
+            })) => Err(Uncollectable {
+                words: format!(
+                    "collecting it did not end within {} s: a file of the suite hangs when it is imported",
+                    PATIENCE.as_secs()
+                ),
+                kind: Problem::Hangs,
+            }),
+            Some(Err(NotReady::NoAnswer { problem, words: log })) => {
+                Err(other(words(&log, &problem.to_string())))
             }
-            Some(Err(NotReady::NoAnswer { problem, words: log })) => Err(words(&log, &problem.to_string())),
-            Some(Err(NotReady::Other(error))) => Err(in_working_tree(&output::whole_message(&error))),
-            None => Err("no process was started".to_owned()),
+            Some(Err(NotReady::Other(error))) => Err(other(in_working_tree(&output::whole_message(&error)))),
+            None => Err(other("no process was started".to_owned())),
         }
     }
 
@@ -647,6 +690,42 @@ impl Detection<'_> {
             ),
         }
     }
+}
+
+/// Why pytest has collected nothing.
+struct Uncollectable {
+    words: String,
+    kind: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    Hangs,
+    Exits,
+    Other,
+}
+
+impl Problem {
+    fn hint(self) -> &'static str {
+        match self {
+            Problem::Hangs => "python -m pytest --collect-only shows where it stands still",
+            Problem::Exits => {
+                "call it below `if __name__ == \"__main__\":` only; python -m pytest --collect-only shows where it is"
+            }
+            Problem::Other => {
+                "is everything that the suite imports installed in this interpreter? --python chooses another"
+            }
+        }
+    }
+}
+
+/// What ended pytest, where that is a `sys.exit` of a file that it imported.
+fn exits_itself(log: &str) -> Option<&str> {
+    let lines = log
+        .lines()
+        .map(|line| line.trim_start_matches("INTERNALERROR>").trim());
+    let mut last = lines.filter(|line| *line == "SystemExit" || line.starts_with("SystemExit:"));
+    last.next_back()
 }
 
 /// The import proof speaks of a worktree; here it is the working tree.
@@ -702,7 +781,13 @@ fn fallbacks(found: &Found) -> Vec<Fallback> {
         fallback(
             "micro",
             (!has("interpreter")).then_some("it needs an interpreter"),
-            "deadheat micro FILE.py::FUNCTION --call EXPR, on uncommitted code, in seconds",
+            match no_git {
+                None => "deadheat micro FILE.py::FUNCTION --call EXPR, on uncommitted code, in seconds",
+                Some(_) => {
+                    "deadheat micro SCRIPT.py with functions bench_a and bench_b, or -a STMT -b STMT; FILE.py::FUNCTION needs a git \
+                     repository with a commit"
+                }
+            },
         ),
         fallback(
             "tests",
@@ -790,4 +875,16 @@ fn print(
         text.push_str(&format!("not written: {}\n", plain(problem)));
     }
     output::print(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exits_itself;
+
+    #[test]
+    fn a_suite_that_ends_the_process_is_told_from_a_broken_one() {
+        let log = "INTERNALERROR>   File \"/a/test_a.py\", line 2\nINTERNALERROR> SystemExit: 0\nmainloop: 3";
+        assert_eq!(exits_itself(log), Some("SystemExit: 0"));
+        assert_eq!(exits_itself("INTERNALERROR> ValueError: SystemExit"), None);
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
-use deadheat_core::output::{self, Difference};
+use deadheat_core::output::{self, Difference, Outputs};
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
@@ -305,6 +305,23 @@ pub(crate) fn warnings_of_row(
                 "a background thread or a server of the benchmark distorts both times",
             );
         }
+    }
+    let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
+    if let Some(what) = unconsumed.base.or(unconsumed.head) {
+        let sides: Vec<String> = Side::BOTH
+            .into_iter()
+            .filter(|&side| unconsumed.get(side).is_some())
+            .map(|side| format!("on {side}"))
+            .collect();
+        warn(
+            WarningCode::OutputNotConsumed,
+            format!(
+                "the call returns {} {what} that nobody consumes: its body is not timed ({})",
+                output::article(what),
+                sides.join(" and ")
+            ),
+            "consume it in what is timed: list(...)",
+        );
     }
     if let Some(Difference { place, base, head }) = difference {
         let at = match place.as_str() {

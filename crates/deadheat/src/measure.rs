@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::micro::Worth;
 use deadheat_core::model::{Clock, Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::output::Outputs;
-use deadheat_core::protocol::{Reply, Request};
+use deadheat_core::protocol::{ChangedValue, Reply, Request};
 use deadheat_core::sequential::{Sampling, is_settled};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
 
@@ -96,6 +96,8 @@ pub(crate) struct Rounds {
     pub(crate) replicate_seconds: f64,
     /// What its first sample returned, in each process of this run.
     pub(crate) outputs: PerSide<Outputs>,
+    /// What its set-up made and its calls changed, in any process of this run.
+    pub(crate) changed: PerSide<BTreeSet<ChangedValue>>,
     /// How busy each side was while the other one ran.
     pub(crate) idle: PerSide<IdleUse>,
     /// Of the last look.
@@ -337,6 +339,8 @@ impl Visit for Timing {
             if let Some(output) = left.outputs.get_mut(side).take() {
                 rounds.outputs.get_mut(side).add(output);
             }
+            let changed = std::mem::take(left.changed.get_mut(side));
+            rounds.changed.get_mut(side).extend(changed);
         }
     }
 }

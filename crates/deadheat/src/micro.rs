@@ -1,6 +1,7 @@
 //! `deadheat micro`: whether a change is worth a commit, in less than ten seconds, on uncommitted code.
 
 mod attention;
+mod doubts;
 mod memory;
 mod options;
 mod subject;
@@ -92,6 +93,10 @@ pub(crate) fn run(
     };
     let outcome = screening.fill(&subject, &mut report, &mut progress);
     progress.finish();
+    if report.replicates.is_empty() {
+        // There are no numbers that it could have disturbed.
+        report.warnings.retain(|warning| !is_about_machine(warning.code));
+    }
     report.seconds = started.elapsed().as_secs_f64();
     match outcome {
         Ok(()) => {
@@ -137,6 +142,18 @@ fn write_down(report: &MicroReport, subject: &Subject, config: &Config, git: &Gi
     Ok(())
 }
 
+fn is_about_machine(code: WarningCode) -> bool {
+    matches!(
+        code,
+        WarningCode::NotPinned
+            | WarningCode::SharedCore
+            | WarningCode::MachineBusy
+            | WarningCode::StolenTime
+            | WarningCode::ThermalThrottling
+            | WarningCode::FrequencyScaling
+    )
+}
+
 fn exit(decision: Decision, gate: bool) -> Exit {
     match decision {
         Decision::Stop if gate => Exit::GateFailed,
@@ -179,6 +196,7 @@ fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
         seconds: 0.0,
         output: OutputCheck::NotChecked,
         output_difference: None,
+        output_reason: None,
         memory: None,
         replicates: Vec::new(),
         python: None,
@@ -345,12 +363,38 @@ impl Screening<'_> {
                 (SetbackKind::Skipped, _) => "cannot be run",
             };
             let message = setback.message.trim();
-            return Err(Failure::nothing_measured(format!(
-                "{variants} {what}: {}\n\n{}",
-                error_line(message),
-                self.shortened(message)
-            ))
-            .into());
+            if let Some((option, error)) = mistyped(message) {
+                let option = match (option, setback.side) {
+                    ("<statement>", Some(Side::Head)) => "-b",
+                    ("<statement>", _) => "-a",
+                    (option, _) => option,
+                };
+                return Err(Failure::usage(format!("{option} cannot be parsed: {error}"))
+                    .hint("it is Python code, as one argument: mind the shell's quotes")
+                    .into());
+            }
+            let error = error_line(message);
+            let traceback = self.shortened(message.strip_suffix(error).unwrap_or(message).trim_end());
+            let details = match traceback.as_str() {
+                "" => String::new(),
+                traceback => format!("\n\n{traceback}"),
+            };
+            if let (Some(lacking), Some(function)) = (subject.lacking, &subject.function)
+                && setback.side == Some(lacking)
+                && is_about_a_name(error)
+            {
+                let only = subject.names.get(lacking.other());
+                let the = if lacking == Side::Base { "the " } else { "" };
+                return Err(Failure::nothing_measured(format!(
+                    "`{function}` exists only in {the}{only}, and {variants} {what} without it: {error}{details}"
+                ))
+                .hint(
+                    "--call something that both have; or --base REF names a commit that has it; or compare two ways of doing \
+                     it: -a STMT -b STMT",
+                )
+                .into());
+            }
+            return Err(Failure::nothing_measured(format!("{variants} {what}: {error}{details}")).into());
         }
         if let Some(StoppedBy::Worker(side)) = measured.stopped {
             return Err(Failure::nothing_measured(format!(
@@ -362,10 +406,15 @@ impl Screening<'_> {
         }
         (report.output, report.output_difference) =
             outputs::check(&rounds.outputs.base, &rounds.outputs.head);
+        if report.output == OutputCheck::NotComparable {
+            let outputs = &rounds.outputs;
+            report.output_reason = Some(outputs::why_not_comparable(&outputs.base, &outputs.head));
+        }
         let difference = report.output_difference.as_ref();
-        report
-            .warnings
-            .extend(warnings_of_row(&subject.target, &rounds, None, None, difference));
+        let of_row = warnings_of_row(&subject.target, &rounds, None, None, difference);
+        // Before what is said of the machine.
+        let doubts = doubts::complete(of_row, &rounds, &self.options.asked, &subject.names);
+        report.warnings.splice(0..0, doubts);
         let log_ratios = stats::log_ratios(&rounds.replicates);
         let seconds_of = |replicates: f64| {
             let replicate = if rounds.replicate_seconds > 0.0 {
@@ -427,10 +476,11 @@ impl Screening<'_> {
         report.decision = decision.unwrap_or(Decision::NoAnswer);
         report.decision_reason = worth.reason(report.decision, &comparison.estimate);
         report.estimate = Some(comparison.estimate);
-        if report.decision == Decision::Go && report.output == OutputCheck::Different {
-            report
-                .decision_reason
-                .push_str("; but the two return different values");
+        if report.decision != Decision::NoAnswer {
+            for (index, caveat) in doubts::caveats(report).into_iter().enumerate() {
+                let joint = if index == 0 { "; but" } else { ", and" };
+                report.decision_reason.push_str(&format!("{joint} {caveat}"));
+            }
         }
         if report.decision == Decision::NoAnswer {
             self.add_time_needed(report);
@@ -461,7 +511,7 @@ impl Screening<'_> {
 
 /// The line that says what went wrong: the last one of a traceback, the first one of what happened to a process.
 fn error_line(message: &str) -> &str {
-    let is_traceback = message.lines().any(|line| line.starts_with("  File \""));
+    let is_traceback = message.lines().any(is_frame);
     let mut lines = message.lines();
     let line = if is_traceback {
         lines.next_back()
@@ -469,6 +519,36 @@ fn error_line(message: &str) -> &str {
         lines.next()
     };
     line.unwrap_or_default()
+}
+
+fn is_frame(line: &str) -> bool {
+    line.trim_start().starts_with("File \"")
+}
+
+/// What was typed that is no Python, and the error: one of the code itself, not of something that it imports or runs.
+fn mistyped(message: &str) -> Option<(&str, &str)> {
+    let error = error_line(message);
+    let kinds = ["SyntaxError", "IndentationError", "TabError"];
+    if !kinds.iter().any(|kind| error.starts_with(kind)) {
+        return None;
+    }
+    let mut frames = message.lines().filter(|line| is_frame(line)).map(str::trim_start);
+    let (frame, None) = (frames.next()?, frames.next()) else {
+        return None;
+    };
+    let file = frame.strip_prefix("File \"")?.split('"').next()?;
+    match file {
+        "<--call>" => Some(("--call", error)),
+        "<--setup>" => Some(("--setup", error)),
+        "<statement>" => Some(("<statement>", error)),
+        _ => None,
+    }
+}
+
+fn is_about_a_name(error: &str) -> bool {
+    ["NameError", "AttributeError", "ImportError"]
+        .iter()
+        .any(|kind| error.starts_with(kind))
 }
 
 fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
@@ -490,6 +570,20 @@ mod tests {
         assert_eq!(error_line(traceback), "ValueError: no");
         let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
         assert_eq!(error_line(death), "the process ended: signal: 11 (SIGSEGV)");
+    }
+
+    #[test]
+    fn an_error_in_what_was_typed_is_told_from_one_of_the_code() {
+        let typed = "File \"<--call>\", line 1\n    f(\n     ^\nSyntaxError: '(' was never closed";
+        assert_eq!(
+            mistyped(typed),
+            Some(("--call", "SyntaxError: '(' was never closed"))
+        );
+        let imported =
+            "  File \"<--setup>\", line 1, in <module>\n  File \"/a/b.py\", line 3\n    x(\nSyntaxError: no";
+        assert_eq!(mistyped(imported), None);
+        assert_eq!(mistyped("File \"/a/b.py\", line 3\nSyntaxError: no"), None);
+        assert_eq!(mistyped("File \"<--call>\", line 1, in f\nValueError: no"), None);
     }
 
     #[test]

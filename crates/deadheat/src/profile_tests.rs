@@ -43,6 +43,8 @@ const FEWEST: usize = 3;
 const MOST: usize = 10;
 /// pytest's codes for runs that came to their end: all passed, some failed, none was collected.
 const RAN_TO_THE_END: [i32; 3] = [0, 1, 5];
+/// Its code for arguments that it refuses.
+const PYTEST_USAGE: i32 = 4;
 
 pub(crate) fn run(
     options: &ProfileOptions,
@@ -541,7 +543,13 @@ impl Passes<'_, '_> {
             return Err(Trouble::Lost(Failure::nothing_measured(format!(
                 "pytest could not run the tests on {side} (its exit code is {exit_code}). Its own words:\n\n{}",
                 talk.log_tail()
-            ))));
+            ))
+            .hint(if exit_code == PYTEST_USAGE {
+                "what follows `--` is given to pytest in the project's folder of each checkout: the files have to be there on both \
+                 sides, and the options pytest's"
+            } else {
+                "do the tests run in your checkout? python -m pytest, with the same arguments"
+            })));
         }
         talk.stop();
         if let Some(watched) = profiled {

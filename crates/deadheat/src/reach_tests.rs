@@ -99,6 +99,7 @@ impl Talk for SuiteWorker {
                 foreign: Vec::new(),
                 project_modules: 1,
                 output: none(),
+                changed: Vec::new(),
             },
             Request::Reach => Reply::Reached {
                 by: std::mem::take(&mut self.found),

@@ -205,6 +205,16 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     } else {
         "`git fetch` brings what is on the server"
     });
+    // Relative to the repository or to where deadheat was started; node ids of pytest name their file first.
+    let file = name.split("::").next().unwrap_or(name);
+    if git.top().join(file).exists() || std::path::Path::new(file).exists() {
+        return Err(failure
+            .hint(format!(
+                "`{file}` is a path: for deadheat profile, what pytest is given follows `--` (deadheat profile -- {name}); \
+                 deadheat compare --tests {name} times ordinary tests"
+            ))
+            .into());
+    }
     if is_shallow {
         return Err(failure.into());
     }

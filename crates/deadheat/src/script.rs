@@ -280,9 +280,27 @@ impl Rows {
                         message: format!("`{file}` on {} has no such key", side.other()),
                     });
                 } else if side == Side::Head {
-                    all.push(key.clone());
+                    let time = |side: Side| tried.get(side).times.iter().find(|(other, _)| other == key);
+                    let zero = Side::BOTH
+                        .into_iter()
+                        .find(|&side| time(side).is_some_and(|&(_, elapsed_ns)| elapsed_ns == 0));
+                    match zero {
+                        Some(zero) => missing.push(without_time(key, zero)),
+                        None => all.push(key.clone()),
+                    }
                 }
             }
+        }
+        if let (true, Some(first)) = (
+            all.is_empty(),
+            missing.iter().find(|row| row.reason == MissingReason::Failed),
+        ) {
+            return Err(Failure::nothing_measured(format!(
+                "--script-output {file}: no key has a time on both sides: `{}` {}",
+                harmless(&first.benchmark),
+                first.message
+            ))
+            .hint("it has to hold what each part took, in seconds"));
         }
         if all.is_empty() {
             let keys = |side: Side| {
@@ -310,6 +328,16 @@ impl Rows {
     /// Those that are rows of the report.
     fn listed(&self) -> &[String] {
         &self.all[..self.all.len() - usize::from(self.total.is_some())]
+    }
+}
+
+/// A row of which a side says that it took no time.
+fn without_time(key: &str, side: Side) -> Missing {
+    Missing {
+        benchmark: key.to_owned(),
+        side: Some(side),
+        reason: MissingReason::Failed,
+        message: format!("is 0 s on {side} (less than a nanosecond): nothing to compare"),
     }
 }
 
@@ -551,11 +579,14 @@ impl<'a> Bench<'a> {
                         reason: MissingReason::Failed,
                         message: format!("a later run on {side} did not write this key any more"),
                     };
-                    time.map(|&(_, elapsed_ns)| Sample {
-                        elapsed_ns,
-                        iterations: 1,
-                    })
-                    .ok_or_else(lacking)
+                    match time {
+                        Some((_, 0)) => Err(without_time(row, side)),
+                        Some(&(_, elapsed_ns)) => Ok(Sample {
+                            elapsed_ns,
+                            iterations: 1,
+                        }),
+                        None => Err(lacking()),
+                    }
                 };
                 match PerSide::try_from_fn(sample) {
                     Ok(PerSide { base, head }) => {
@@ -703,9 +734,15 @@ impl<'a> Bench<'a> {
             ))
             .hint("it has to be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}")
         })?;
-        let nanoseconds = times
-            .into_iter()
-            .map(|(key, seconds)| (key, (seconds * 1e9).round() as u64));
+        // Below one there is nothing: half a nanosecond must not become a whole one.
+        let whole = |seconds: f64| {
+            if seconds < 1e-9 {
+                0
+            } else {
+                (seconds * 1e9).round() as u64
+            }
+        };
+        let nanoseconds = times.into_iter().map(|(key, seconds)| (key, whole(seconds)));
         Ok(nanoseconds.collect())
     }
 

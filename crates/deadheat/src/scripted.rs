@@ -281,11 +281,13 @@ impl Talk for ScriptedWorker {
                         }],
                         project_modules: 0,
                         output: none(),
+                        changed: Vec::new(),
                     },
                     _ => Reply::Left {
                         foreign: Vec::new(),
                         project_modules: 3,
                         output: none(),
+                        changed: Vec::new(),
                     },
                 }
             }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
-use deadheat_core::protocol::{Reply, Request};
+use deadheat_core::protocol::{ChangedValue, Reply, Request};
 use deadheat_core::report;
 
 use crate::session::{Briefing, Launch, NotReady, Session, Waited};
@@ -94,6 +94,8 @@ pub(crate) struct Left {
     pub(crate) seed: u32,
     /// What the first sample returned on each side.
     pub(crate) outputs: PerSide<Option<Output>>,
+    /// What the set-up of each side made and its calls changed.
+    pub(crate) changed: PerSide<Vec<ChangedValue>>,
 }
 
 /// Why a benchmark has no numbers.
@@ -218,7 +220,14 @@ struct Suspect {
 /// What came of a benchmark on one side by itself.
 struct Ran<H> {
     half: H,
+    said: SaidAtTheEnd,
+}
+
+/// What one side said when it left a benchmark.
+#[derive(Default)]
+struct SaidAtTheEnd {
     output: Option<Output>,
+    changed: Vec<ChangedValue>,
 }
 
 /// The two sides of one process pair, as a [`Visit`] talks to them.
@@ -475,7 +484,8 @@ impl<'a> Walk<'a> {
             };
             let left = Left {
                 seed: self.seed(),
-                outputs: PerSide::new(base.output, head.output),
+                outputs: PerSide::new(base.said.output, head.said.output),
+                changed: PerSide::new(base.said.changed, head.said.changed),
             };
             let finding = visit.join(order, PerSide::new(base.half, head.half));
             visit.left(benchmark, left, finding);
@@ -505,9 +515,9 @@ impl<'a> Walk<'a> {
             }
         };
         let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
-        let output = self.leave(sessions, side)?;
+        let said = self.leave(sessions, side)?;
         visit.left_by(&mut self.both(sessions), side)?;
-        Ok(Some(Ran { half, output }))
+        Ok(Some(Ran { half, said }))
     }
 
     fn both<'b>(&self, sessions: &'b mut PerSide<Option<Session>>) -> Both<'b>
@@ -643,7 +653,10 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 match self.leave(sessions, side) {
-                    Ok(output) => *left.outputs.get_mut(side) = output,
+                    Ok(said) => {
+                        *left.outputs.get_mut(side) = said.output;
+                        *left.changed.get_mut(side) = said.changed;
+                    }
                     Err(trouble) => troubles.push(trouble.unless_end()?),
                 }
             }
@@ -774,19 +787,23 @@ impl<'a> Walk<'a> {
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         side: Side,
-    ) -> Result<Option<Output>, Trouble> {
+    ) -> Result<SaidAtTheEnd, Trouble> {
         match ask(self.schedule, open_session(sessions, side), side, &Request::Leave)? {
             Reply::Left {
                 project_modules,
                 output,
+                changed,
                 ..
             } => {
                 *self.walked.project_modules.get_mut(side) += project_modules;
-                Ok(Some(output))
+                Ok(SaidAtTheEnd {
+                    output: Some(output),
+                    changed,
+                })
             }
             Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
             // A test may skip itself after its benchmark; it ran.
-            Reply::Skipped { .. } => Ok(None),
+            Reply::Skipped { .. } => Ok(SaidAtTheEnd::default()),
             other => Err(out_of_order(side, &other)),
         }
     }

@@ -144,6 +144,8 @@ pub struct MicroReport {
     pub seconds: f64,
     pub output: OutputCheck,
     pub output_difference: Option<Difference>,
+    /// Why what the variants return cannot be compared.
+    pub output_reason: Option<String>,
     pub memory: Option<ResourceComparison>,
     pub replicates: Vec<Replicate>,
     pub python: Option<Python>,
@@ -285,6 +287,7 @@ mod tests {
             seconds: 1.0,
             output: OutputCheck::Same,
             output_difference: None,
+            output_reason: None,
             memory: None,
             replicates: Vec::new(),
             python: None,

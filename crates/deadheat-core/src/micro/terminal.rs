@@ -56,6 +56,12 @@ pub fn render(report: &MicroReport) -> String {
             plain(&difference.head)
         ));
     }
+    let is_warned_of = |code| report.warnings.iter().any(|warning| warning.code == code);
+    if let Some(reason) = &report.output_reason
+        && !is_warned_of(WarningCode::OutputNotConsumed)
+    {
+        lines.push(format!("the results are not compared: {}", plain(reason)));
+    }
     // The one about different results is said above, and why there are no numbers below.
     let is_said = |code| matches!(code, WarningCode::OutputDiffers | WarningCode::NothingMeasured);
     for warning in report.warnings.iter().filter(|warning| !is_said(warning.code)) {

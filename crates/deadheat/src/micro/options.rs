@@ -98,7 +98,9 @@ impl Asked {
                 }
                 for (option, statement) in [("-a", &a), ("-b", &b)] {
                     if statement.trim().is_empty() {
-                        return Err(Failure::usage(format!("{option}: there is nothing to run")));
+                        return Err(Failure::usage(format!("{option}: there is nothing to run")).hint(
+                            "for example: -a \"','.join(x)\" -b \"'%s,%s' % x\" --setup \"x = ('a', 'b')\"",
+                        ));
                     }
                 }
                 Ok(Asked::Statements { a, b, setup })
@@ -126,6 +128,10 @@ impl Asked {
                     if setup.is_some() {
                         return Err(Failure::usage(
                             "--setup: a script sets itself up, at its module level",
+                        )
+                        .hint(
+                            "write it into the script, above bench_a and bench_b; --setup goes with FILE.py::FUNCTION and with -a \
+                             STMT -b STMT",
                         ));
                     }
                     Ok(Asked::Script { script: target })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use deadheat_core::micro::Form;
-use deadheat_core::model::{PerSide, Warning, WarningCode};
+use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::protocol::{self, GivenModule, HelloRequest, MicroCode};
 use deadheat_core::source;
 
@@ -39,6 +39,8 @@ pub(crate) struct Subject {
     pub(crate) code: PerSide<MicroCode>,
     pub(crate) hello: HelloRequest,
     pub(crate) warnings: Vec<Warning>,
+    /// The side that does not have the function.
+    pub(crate) lacking: Option<Side>,
 }
 
 impl Subject {
@@ -69,6 +71,33 @@ impl Surroundings<'_> {
             None => Vec::new(),
         };
         Ok(Files::new(paths))
+    }
+
+    /// Python files that could have been meant: those of the working tree, and those beside deadheat's start; relative to
+    /// there, where they are below.
+    fn python_files(&self) -> Vec<String> {
+        let mut known: Vec<String> = Vec::new();
+        let here = fs::canonicalize(self.folder).unwrap_or_else(|_| self.folder.to_owned());
+        if let Ok(files) = self.working_files() {
+            known.extend(files.below("").map(|path| {
+                let whole = self.top().join(path);
+                let from_here = whole
+                    .strip_prefix(&here)
+                    .map(|inside| inside.display().to_string());
+                from_here.unwrap_or_else(|_| path.to_owned())
+            }));
+        }
+        if let Ok(entries) = fs::read_dir(self.folder) {
+            known.extend(
+                entries
+                    .flatten()
+                    .map(|entry| entry.file_name().to_string_lossy().into_owned()),
+            );
+        }
+        known.retain(|path| path.ends_with(".py"));
+        known.sort();
+        known.dedup();
+        known
     }
 
     fn head_commit(&self) -> anyhow::Result<Option<String>> {
@@ -122,7 +151,7 @@ const VARIANTS: PerSide<&str> = PerSide {
 };
 
 fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject> {
-    let path = existing(script, around.folder)?;
+    let path = existing(script, around)?;
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let functions = source::functions_of(&text)
         .map_err(|error| Failure::usage(format!("{script} cannot be parsed: {error}")))?;
@@ -143,6 +172,9 @@ fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject>
             (VARIANTS.map(str::to_owned), code)
         }
         (false, false) => {
+            if !looks_at_arguments(&String::from_utf8_lossy(&text)) {
+                return Err(without_variants(script, functions.keys().map(String::as_str)).into());
+            }
             let code = PerSide::new("a", "b").map(|argument| MicroCode::Program {
                 script: script.to_owned(),
                 argument: argument.to_owned(),
@@ -160,7 +192,16 @@ fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject>
             };
             return Err(
                 Failure::usage(format!("{script} has a function {present} and no {absent}"))
-                    .near(absent, functions.keys().map(String::as_str))
+                    .hint(format!(
+                        "{present} and {absent} are the two variants, each called without arguments: write {absent}, too"
+                    ))
+                    .near(
+                        absent,
+                        functions
+                            .keys()
+                            .map(String::as_str)
+                            .filter(|name| *name != present && !name.contains('.')),
+                    )
                     .into(),
             );
         }
@@ -175,7 +216,43 @@ fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject>
         code,
         hello: around.hello(around.project_if_any()?, &[folder]),
         warnings: Vec::new(),
+        lacking: None,
     })
+}
+
+/// What a script that looks at its argument has in its text: the list itself, or a library that reads it.
+const READERS_OF_ARGUMENTS: [&str; 9] = [
+    "argv",
+    "orig_argv",
+    "argparse",
+    "click",
+    "typer",
+    "fire",
+    "docopt",
+    "getopt",
+    "optparse",
+];
+
+fn looks_at_arguments(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| READERS_OF_ARGUMENTS.contains(&word))
+}
+
+fn without_variants<'a>(script: &str, functions: impl Iterator<Item = &'a str>) -> Failure {
+    let failure = Failure::usage(format!(
+        "{script} has neither bench_a and bench_b, nor does it look at its argument (`a` or `b`): there are no two variants"
+    ));
+    let top_level: Vec<&str> = functions.filter(|name| !name.contains('.')).collect();
+    match top_level.as_slice() {
+        [] => failure.hint(
+            "write the two variants as functions bench_a and bench_b, or have it choose by sys.argv[1]; two statements are \
+             compared with -a STMT -b STMT",
+        ),
+        [first, ..] => failure.hint(format!(
+            "did you mean `{script}::{first}`, as in HEAD against the working tree? deadheat micro {script}::{first} --call \
+             \"{first}(...)\""
+        )),
+    }
 }
 
 /// What a script is imported as: its own name, unless a module of that name could be meant by others.
@@ -207,6 +284,7 @@ fn of_statements(
         code,
         hello: around.hello(around.project_if_any()?, &[]),
         warnings: Vec::new(),
+        lacking: None,
     })
 }
 
@@ -222,8 +300,7 @@ fn of_function(
         .git
         .ok_or_else(|| Failure::tool("a function is compared inside a repository"))?;
     let files = around.working_files()?;
-    let file_path = existing(file, around.folder)
-        .map_err(|failure| failure.near(file, files.below("").filter(|path| path.ends_with(".py"))))?;
+    let file_path = existing(file, around)?;
     let path = file_path
         .strip_prefix(git.top())
         .map_err(|_| {
@@ -231,6 +308,9 @@ fn of_function(
                 "{file} lies outside the repository {}",
                 git.top().display()
             ))
+            .hint(
+                "a script outside is compared by its functions bench_a and bench_b: deadheat micro SCRIPT.py",
+            )
         })?
         .to_string_lossy()
         .into_owned();
@@ -238,6 +318,7 @@ fn of_function(
         let names = git.ref_names()?;
         return Err(
             Failure::usage(format!("`{base}` is no commit of this repository"))
+                .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
                 .near(base, names.iter().map(String::as_str))
                 .into(),
         );
@@ -250,7 +331,7 @@ fn of_function(
         .into());
     };
     let head_text = fs::read(&file_path).with_context(|| format!("cannot read {}", file_path.display()))?;
-    check_function(qualname, &path, &PerSide::new(&base_text, &head_text), base)?;
+    let lacking = check_function(qualname, &path, &PerSide::new(&base_text, &head_text), base)?;
 
     let project = Project::lay_out(around.config, git.top(), &files, None)?;
     let (name, own_folder) = match project.dotted_name(&path) {
@@ -295,20 +376,47 @@ fn of_function(
         code,
         hello: around.hello(Some(project), &first),
         warnings,
+        lacking,
     })
 }
 
 /// A file as typed, relative to where deadheat was started; symlinks resolved.
-fn existing(typed: &str, folder: &Path) -> Result<PathBuf, Failure> {
-    let path = folder.join(typed);
+fn existing(typed: &str, around: &Surroundings<'_>) -> Result<PathBuf, Failure> {
+    let path = around.folder.join(typed);
     match fs::canonicalize(&path) {
         Ok(path) if path.is_file() => Ok(path),
-        Ok(_) => Err(Failure::usage(format!("{typed} is no file"))),
-        Err(_) => Err(Failure::usage(format!("there is no file {typed}"))),
+        Ok(path) if path.is_dir() => Err(Failure::usage(format!("{typed} is a folder"))
+            .hint("name a file: a script, or FILE.py::FUNCTION")),
+        Ok(_) => Err(Failure::usage(format!("{typed} is no file"))
+            .hint("the text is read before anything runs, which takes an ordinary file")),
+        Err(_) => {
+            let known = around.python_files();
+            let failure = Failure::usage(format!("there is no file {typed}")).hint(format!(
+                "a file is named by its path from here, {}: a script, or FILE.py::FUNCTION",
+                around.folder.display()
+            ));
+            // Perhaps the name of a module, with or without its suffix.
+            let stem = typed.strip_suffix(".py").unwrap_or(typed).replace('.', "/");
+            let as_path = format!("{stem}.py");
+            let ending = format!("/{as_path}");
+            let meant = known
+                .iter()
+                .find(|path| **path == as_path || path.ends_with(&ending));
+            Err(match meant {
+                Some(path) => failure.hint(format!("did you mean `{path}`?")),
+                None => failure.near(typed, known.iter().map(String::as_str)),
+            })
+        }
     }
 }
 
-fn check_function(qualname: &str, path: &str, texts: &PerSide<&Vec<u8>>, base: &str) -> Result<(), Failure> {
+/// The side that lacks it; an error where both do.
+fn check_function(
+    qualname: &str,
+    path: &str,
+    texts: &PerSide<&Vec<u8>>,
+    base: &str,
+) -> Result<Option<Side>, Failure> {
     let names = PerSide::new(base, "the working tree");
     let known = PerSide::try_from_fn(|side| {
         source::functions_of(texts.get(side)).map_err(|error| {
@@ -318,21 +426,47 @@ fn check_function(qualname: &str, path: &str, texts: &PerSide<&Vec<u8>>, base: &
             ))
         })
     })?;
-    let all: BTreeSet<&str> = known
-        .base
-        .keys()
-        .chain(known.head.keys())
-        .map(String::as_str)
-        .collect();
     let in_it = format!("{qualname}.");
     // A class is known by what is in it.
-    if all.contains(qualname) || all.iter().any(|name| name.starts_with(&in_it)) {
-        return Ok(());
+    let has = |side| {
+        let functions = known.get(side);
+        functions.contains_key(qualname) || functions.keys().any(|name| name.starts_with(&in_it))
+    };
+    match (has(Side::Base), has(Side::Head)) {
+        (true, true) => Ok(None),
+        (true, false) => Ok(Some(Side::Head)),
+        (false, true) => Ok(Some(Side::Base)),
+        (false, false) => {
+            let all: BTreeSet<&str> = known
+                .base
+                .keys()
+                .chain(known.head.keys())
+                .map(String::as_str)
+                .collect();
+            let failure = Failure::usage(format!(
+                "`{path}` has no function `{qualname}`, neither in {base} nor in the working tree"
+            ))
+            .hint(match named(all.iter().copied()) {
+                Some(names) => format!("it has {names}"),
+                None => {
+                    "there is no function at all in it: two statements can be compared with -a STMT -b STMT"
+                        .to_owned()
+                }
+            });
+            Err(failure.near(qualname, all))
+        }
     }
-    Err(Failure::usage(format!(
-        "`{path}` has no function `{qualname}`, neither in {base} nor in the working tree"
-    ))
-    .near(qualname, all))
+}
+
+/// The first few of the names.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    const MOST: usize = 6;
+    let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let more = match quoted.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!quoted.is_empty()).then(|| format!("{}{more}", quoted[..quoted.len().min(MOST)].join(", ")))
 }
 
 /// The name of a module outside the project's import folders, and the folder that goes on the path for it.
@@ -370,6 +504,17 @@ mod tests {
             ("kit".to_owned(), Some("tools".to_owned()))
         );
         assert_eq!(named("b.py"), ("b".to_owned(), Some(String::new())));
+    }
+
+    #[test]
+    fn whether_a_script_looks_at_its_argument() {
+        assert!(looks_at_arguments("import sys\nrun(sys.argv[1])"));
+        assert!(looks_at_arguments("from argparse import ArgumentParser"));
+        assert!(looks_at_arguments("@click.command()"));
+        assert!(!looks_at_arguments("def fired(clicks): pass"));
+        let hint = |names: &[&str]| without_variants("util.py", names.iter().copied()).hint.unwrap();
+        assert!(hint(&["helper", "C.m"]).starts_with("did you mean `util.py::helper`"));
+        assert!(hint(&["C.m"]).contains("bench_a"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ class MicroConversation(Holding):
         request = protocol.expect(self.receive(), protocol.MICRO)
         snippet, problem = None, None
         try:
-            snippet = prepare(request["code"])
+            snippet = prepare(request["code"], self._imports.worktree)
         except BaseException as error:
             problem = self.words_of(error)
         if request["memory"]:
@@ -54,7 +54,7 @@ class MicroConversation(Holding):
                 self._reply_failed("call", self.words_of(error))
             return
         foreign, own = self._imports.foreign_modules()
-        self.reply(protocol.left(foreign, own, self._output))
+        self.reply(protocol.left(foreign, own, self._output, snippet.changed()))
 
     def words_of(self, error):
         """The traceback as the user's code has it, without the machinery around it."""

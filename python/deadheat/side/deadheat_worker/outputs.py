@@ -7,10 +7,13 @@ not comparable.
 import dataclasses
 import enum
 import hashlib
+import io
 import json
 import math
 import os
 import re
+import types
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 
 MOST_NODES = 50_000
 """A larger value is carried over as a digest."""
@@ -37,6 +40,9 @@ def carry_over(value, worktree, most=MOST_READ):
 
     Raises `TooLarge` for a value of more than `most` nodes, unless that is all that is ever read.
     """
+    unconsumed = _unconsumed(value)
+    if unconsumed is not None:
+        return {"kind": "unconsumed", "what": unconsumed}
     try:
         encoder = Encoder(worktree, most)
         tree = encoder.node(value, 0)
@@ -162,6 +168,25 @@ class Encoder:
         self._count(len(value) // CHARACTERS_OF_A_NODE)
         value = value.replace(os.fsencode(self._worktree), b"{worktree}")
         return value.hex() if len(value) <= 50_000 else hashlib.sha256(value).hexdigest()
+
+
+def _unconsumed(value):
+    """What it is that does its work only when somebody consumes it, if it is one."""
+    if isinstance(value, types.CoroutineType):
+        return "coroutine"
+    # Files are read from, and nothing is put off until then.
+    if isinstance(value, io.IOBase):
+        return None
+    for what, kind in (
+        ("generator", types.GeneratorType),
+        ("async generator", AsyncGenerator),
+        ("async iterator", AsyncIterator),
+        ("iterator", Iterator),
+        ("awaitable", Awaitable),
+    ):
+        if isinstance(value, kind):
+            return what
+    return None
 
 
 def _sorted(nodes):

@@ -133,12 +133,19 @@ def reached(by):
     return {"reply": "reached", "by": by}
 
 
-def left(foreign, project_modules, output):
+def left(foreign, project_modules, output, changed=()):
     """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside.
 
-    `output`: what the first sample returned, as `outputs.carry_over` has it.
+    `output`: what the first sample returned, as `outputs.carry_over` has it. `changed`: what the set-up of a piece of
+    code made and its calls changed, as `setup_values.SetupValues.changed` has it.
     """
-    return {"reply": "left", "foreign": foreign, "project_modules": project_modules, "output": output}
+    return {
+        "reply": "left",
+        "foreign": foreign,
+        "project_modules": project_modules,
+        "output": output,
+        "changed": list(changed),
+    }
 
 
 def failed(phase, message, foreign=()):

@@ -18,9 +18,9 @@ from deadheat_worker.body import Body
 from deadheat_worker.timing import instrumentation_paused, time_awaits, time_calls
 
 
-def prepare(code):
+def prepare(code, worktree):
     """Import and set up what `code` (of the request) describes; whatever that raises is the user's."""
-    return _FORMS[code["form"]](code)
+    return _FORMS[code["form"]](code, worktree)
 
 
 class Calls:
@@ -28,13 +28,18 @@ class Calls:
 
     returns = True
 
-    def __init__(self, function):
+    def __init__(self, function, values):
         self._function = function
+        self._values = values
         self._is_known = False
         self._loop = None
 
     def body(self):
         return Body(self._measure)
+
+    def changed(self):
+        """What the set-up made and the calls changed."""
+        return [] if self._values is None else self._values.changed()
 
     def _measure(self, iterations, warmup, clock):
         if not self._is_known:
@@ -77,6 +82,10 @@ class Program:
 
     def body(self):
         return Body(self._measure, at_most=1, iterations=1)
+
+    def changed(self):
+        """Nothing: there is no second call."""
+        return []
 
     def _measure(self, iterations, warmup, clock):
         module = types.ModuleType("__main__")
@@ -148,40 +157,55 @@ def _remember(file, text):
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
 
 
-def _of_script(code):
-    return Calls(getattr(_import(code["module"]), code["function"]))
+def _of_script(code, worktree):
+    # Its module level is its set-up.
+    namespace = vars(_import(code["module"]))
+    return Calls(namespace[code["function"]], _values(namespace, list(namespace), worktree))
 
 
-def _of_program(code):
+def _of_program(code, worktree):
     with open(code["source"], "rb") as file:
         data = file.read()
     sys.argv[:] = [code["script"], code["argument"]]
     return Program(compile(data, code["file"], "exec", dont_inherit=True), code["file"])
 
 
-def _of_function(code):
+def _of_function(code, worktree):
     namespace = dict(vars(_import(code["module"])))
-    return Calls(_prepared(code, namespace, "<--call>"))
+    return _calls(code, namespace, "<--call>", worktree)
 
 
-def _of_statement(code):
+def _of_statement(code, worktree):
     # Registered: what the setup defines finds its module.
     module = types.ModuleType("deadheat_statements")
     sys.modules[module.__name__] = module
-    return Calls(_prepared(code, module.__dict__, "<statement>"))
+    return _calls(code, module.__dict__, "<statement>", worktree)
 
 
-def _prepared(code, namespace, name):
+def _calls(code, namespace, name, worktree):
+    values = None
     if code["setup"] is not None:
+        before = dict(namespace)
         _remember("<--setup>", code["setup"])
         exec(compile(code["setup"], "<--setup>", "exec", dont_inherit=True), namespace)
-    return _as_function(code["statement"], namespace, name)
+        made = [key for key, value in namespace.items() if key not in before or before[key] is not value]
+        values = _values(namespace, made, worktree)
+    return Calls(_as_function(code["statement"], namespace, name), values)
+
+
+def _values(namespace, names, worktree):
+    # Not before: what it needs takes a while to import.
+    from deadheat_worker.setup_values import SetupValues
+
+    return SetupValues(namespace, names, worktree)
 
 
 def _as_function(text, namespace, name):
     """A function that runs `text` and returns the value of its last expression."""
     _remember(name, text)
     body = ast.parse(text, name).body
+    if not body:
+        raise SyntaxError("there is nothing to run", (name, 1, 1, text))
     if isinstance(body[-1], ast.Expr):
         body[-1] = ast.copy_location(ast.Return(body[-1].value), body[-1])
     code = _compiled(body, name)
