@@ -3,9 +3,11 @@
 //! Everything that touches the world (processes, files, clocks) is in the `deadheat` crate, which calls this one.
 
 pub mod dependencies;
+pub mod gate;
 pub mod micro;
 pub mod model;
 pub mod output;
+pub mod partition;
 pub mod profile;
 pub mod protocol;
 pub mod records;
@@ -16,3 +18,4 @@ pub mod sequential;
 pub mod source;
 pub mod stats;
 pub mod test_profile;
+pub mod thresholds;

@@ -309,6 +309,9 @@ pub struct Comparison {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
+    /// The threshold of the verdict, where it is not the one that holds for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_percent: Option<f64>,
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
     pub looks: u32,
     /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
@@ -558,4 +561,10 @@ pub enum WarningCode {
     BenchmarkDiffers,
     /// `deadheat micro` found something else of a changed function than this comparison.
     MicroDisagrees,
+    /// A glob of `[tool.deadheat.thresholds]` names no benchmark.
+    ThresholdUnused,
+    /// No benchmark falls into this part of the suite.
+    EmptyPartition,
+    /// Parts of the suite are not among the reports that were merged.
+    MissingShards,
 }

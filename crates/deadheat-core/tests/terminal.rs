@@ -1,5 +1,7 @@
 //! What a person sees: one fixed report that holds every verdict and every kind of row, as snapshots.
 
+use std::collections::BTreeMap;
+
 use deadheat_core::model::{
     CallProfile, Change, Clock, ConfidenceInterval, Estimate, FunctionComparison, Missing, MissingReason,
     Order, Pair, PerSide, ProfileNote, Replicate, Revision, Sample, Side, TargetFunction, Warning,
@@ -79,7 +81,7 @@ fn report() -> Report {
     let (mut comparisons, total, geometric_mean) = judge(
         rows.to_vec(),
         Sampling::UntilSettled,
-        Threshold::from_percent(2.0),
+        &Threshold::from_percent(2.0).into(),
     );
     let missing: Vec<Missing> = [
         (
@@ -154,6 +156,7 @@ fn report() -> Report {
         ),
         settings: Settings {
             threshold_percent: 2.0,
+            thresholds: BTreeMap::new(),
             confidence_level: 0.99,
             replicates: None,
             budget_seconds: Some(25.0),
@@ -175,6 +178,7 @@ fn report() -> Report {
             build: None,
             script: None,
             script_output: None,
+            partition: None,
         },
         seed: 1,
         machine: Machine {
@@ -241,7 +245,7 @@ fn resources() -> Vec<ResourceComparison> {
         row("test_slower", Resource::UserTime, 1_400_000.0, 1.3, 0.01),
         row("test_slower", Resource::SystemTime, 90_000.0, 1.0, 0.6),
     ];
-    resource::judge(rows, Sampling::UntilSettled, Threshold::from_percent(2.0))
+    resource::judge(rows, Sampling::UntilSettled, &Threshold::from_percent(2.0).into())
 }
 
 /// A breakdown with every kind of row.

@@ -197,7 +197,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) budget: Option<f64>,
     /// End with 1 when a benchmark became slower (regression, or regression:PCT for PCT percent at least; measured again
-    /// first) or returns something else (output-change)
+    /// first), returns something else (output-change) or has no verdict (inconclusive), and with any of these when one
+    /// that ran on base fails on head (failed); repeatable
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
     /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
@@ -449,12 +450,14 @@ fn benchmarks_from_parser() -> impl TypedValueParser<Value = BenchmarksFrom> {
 fn parse_gate(text: &str) -> Result<Gate, String> {
     match text.split_once(':') {
         None if text == "regression" => Ok(Gate::Regression { percent: None }),
+        None if text == "failed" => Ok(Gate::Failed),
         None if text == "output-change" => Ok(Gate::OutputChange),
+        None if text == "inconclusive" => Ok(Gate::Inconclusive),
         Some(("regression", percent)) => Ok(Gate::Regression {
             percent: Some(parse_percent(percent)?),
         }),
         _ => Err(format!(
-            "`{text}` is no gate; write regression, regression:PCT or output-change"
+            "`{text}` is no gate; write regression, regression:PCT, failed, output-change or inconclusive"
         )),
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn run(
     output::write_report(&draft.report, &options.outputs)?;
     match refused {
         Some(error) => Err(error),
-        None => Ok(exit),
+        None => Ok(confirmation::apply_gates(&draft.report, exit)),
     }
 }
 
@@ -223,6 +223,7 @@ impl Setting<'_> {
             progress,
         )?;
 
+        draft.warn_of_unused_thresholds(&benchmarks);
         let looking = Instant::now();
         let runnable = self.select(draft, &mut stage, &differences, benchmarks, &hints, progress)?;
         if self.options.task == Task::Plan {
@@ -263,7 +264,7 @@ impl Setting<'_> {
                 };
                 measure::measure(
                     &schedule,
-                    again.stopping,
+                    again.stopping.clone(),
                     BTreeMap::new(),
                     &stage.briefing,
                     &again.benchmarks,
@@ -277,7 +278,7 @@ impl Setting<'_> {
             let worktrees = checkout.worktrees();
             exit = self.explain_by_function(draft, &mut stage, worktrees, replicate_time, progress)?;
         }
-        Ok(confirmation::apply_gates(&draft.report, exit, progress))
+        Ok(exit)
     }
 
     /// The timed passes.
@@ -344,7 +345,7 @@ impl Setting<'_> {
         report.noise = Some(report::noise(
             &report.comparisons,
             replicates,
-            report.settings.threshold(),
+            &report.settings.thresholds(),
         ));
     }
 
@@ -365,7 +366,7 @@ impl Setting<'_> {
         let started = Instant::now();
         measure::measure(
             &self.schedule(Some(1), draft, stage),
-            once,
+            once.clone(),
             BTreeMap::new(),
             &stage.briefing,
             runnable,

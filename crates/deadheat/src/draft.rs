@@ -1,6 +1,6 @@
 //! The report as it grows, and what is concluded from what was measured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,10 +37,16 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn new(options: &CompareOptions, config: &Config, revisions: PerSide<Revision>) -> Self {
         let seed = options.seed.unwrap_or_else(drawn_seed);
-        let threshold_percent = options
-            .threshold_percent
-            .or(config.threshold)
-            .unwrap_or(DEFAULT_THRESHOLD_PERCENT);
+        let earlier = options.continued.as_deref().map(|report| &report.settings);
+        let (threshold_percent, thresholds) = match (options.threshold_percent, earlier) {
+            // What is typed holds for every benchmark.
+            (Some(percent), _) => (percent, BTreeMap::new()),
+            (None, Some(earlier)) => (earlier.threshold_percent, earlier.thresholds.clone()),
+            (None, None) => (
+                config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT),
+                config.thresholds.clone(),
+            ),
+        };
         Draft {
             report: Report {
                 schema_version: SCHEMA_VERSION,
@@ -49,6 +55,7 @@ impl Draft {
                 revisions,
                 settings: Settings {
                     threshold_percent,
+                    thresholds,
                     confidence_level: CONFIDENCE_LEVEL,
                     replicates: match options.sampling {
                         Sampling::Exactly(count) => Some(count),
@@ -76,6 +83,7 @@ impl Draft {
                     build: options.build.clone().or_else(|| config.build.clone()),
                     script: options.script.as_ref().map(|script| script.command.clone()),
                     script_output: options.script.as_ref().and_then(|script| script.output.clone()),
+                    partition: None,
                 },
                 seed,
                 machine: Machine {
@@ -113,6 +121,27 @@ impl Draft {
 
     pub(crate) fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
         self.report.warnings.push(Warning::new(code, message, hint));
+    }
+
+    /// Says which globs of the configuration name none of the suite's benchmarks, where the whole suite is known.
+    pub(crate) fn warn_of_unused_thresholds(&mut self, benchmarks: &[String]) {
+        let Report {
+            settings, missing, ..
+        } = &self.report;
+        let is_selected = settings.keyword.is_some() || !settings.tests.is_empty();
+        if is_selected || missing.iter().any(|row| !row.benchmark.contains("::")) {
+            return;
+        }
+        let missing = missing.iter().map(|row| row.benchmark.as_str());
+        let known = benchmarks.iter().map(String::as_str).chain(missing);
+        let thresholds = settings.thresholds();
+        for glob in thresholds.unused(known) {
+            self.report.warnings.push(Warning::new(
+                WarningCode::ThresholdUnused,
+                format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
+                Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
+            ));
+        }
     }
 
     /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
@@ -194,7 +223,7 @@ pub(crate) fn conclude(
         });
     }
     let (comparisons, total, geometric_mean) =
-        report::judge(rows, report.settings.sampling(), report.settings.threshold());
+        report::judge(rows, report.settings.sampling(), &report.settings.thresholds());
     report.summary = Summary {
         counts: report::count(&comparisons, &report.missing),
         total,

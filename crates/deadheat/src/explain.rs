@@ -167,7 +167,7 @@ impl Setting<'_> {
         stage.launcher.commands = timed;
         let (replicates, exit) = recorded?;
         let report = &mut draft.report;
-        report.resources = memory::judge(&replicates, &report.comparisons, report.settings.threshold());
+        report.resources = memory::judge(&replicates, &report.comparisons, &report.settings.thresholds());
         Ok(exit)
     }
 

@@ -186,7 +186,12 @@ mod tests {
 
     #[test]
     fn every_way_without_benchmarks_is_named() {
-        for way in ["compare --tests ", "deadheat profile -- ", "deadheat micro", "compare --script "] {
+        for way in [
+            "compare --tests ",
+            "deadheat profile -- ",
+            "deadheat micro",
+            "compare --script ",
+        ] {
             assert!(WITHOUT_BENCHMARKS.contains(way), "{way}");
         }
     }

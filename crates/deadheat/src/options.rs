@@ -250,7 +250,6 @@ impl CompareOptions {
         self.environments = Some(settings.environment);
         self.requirements.clone_from(&settings.requirements);
         self.build.clone_from(&settings.build);
-        self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
         self.keyword.clone_from(&settings.keyword);
         self.continued = Some(Box::new(report));
     }

@@ -237,7 +237,7 @@ impl Setting<'_> {
         Stopping {
             sampling: self.options.sampling,
             aim: Aim::Verdict,
-            threshold: draft.report.settings.threshold(),
+            thresholds: draft.report.settings.thresholds(),
             budget_ends: now + budget.min(affordable),
         }
     }

@@ -12,7 +12,7 @@ use crate::hints::WITHOUT_BENCHMARKS;
 use crate::output;
 use crate::overlay;
 use crate::progress::Progress;
-use crate::project::{USUAL_BENCHMARK_FOLDERS, Files, Project, shown};
+use crate::project::{Files, Project, USUAL_BENCHMARK_FOLDERS, shown};
 use crate::setting::Setting;
 use crate::submodules::{self, Present, Tree};
 use crate::workspace::{self, Kept, Workspace};

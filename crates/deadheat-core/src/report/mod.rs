@@ -12,11 +12,13 @@ use crate::model::{
     Replicate, Revision, Side, SideTime, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::{Difference, OutputCheck};
+use crate::partition::Partition;
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
 use crate::records::Status;
 use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
+use crate::thresholds::Thresholds;
 
 pub use terminal::plain;
 pub use terminal::{Style, render, render_tests};
@@ -71,6 +73,9 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     pub threshold_percent: f64,
+    /// Of the benchmarks that a glob names, in its place.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, f64>,
     pub confidence_level: f64,
     /// Asked for; `None`: as many as a verdict takes.
     pub replicates: Option<usize>,
@@ -110,6 +115,9 @@ pub struct Settings {
     /// The file in which it says what it timed, relative to the folder that it runs in.
     #[serde(default)]
     pub script_output: Option<String>,
+    /// The part of the suite that was measured, where it is not the whole.
+    #[serde(default)]
+    pub partition: Option<Partition>,
 }
 
 /// What the sides' dependencies are.
@@ -145,27 +153,18 @@ impl BenchmarksFrom {
     }
 }
 
-/// What ends a run with the exit code 1.
+/// What ends a run with the exit code 1. Any of them also stands for `Failed`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Gate {
     /// A benchmark that became slower, by this many percent at least.
     Regression { percent: Option<f64> },
+    /// A benchmark that ran on base and fails on head.
+    Failed,
     /// A benchmark that returns something else on head than on base.
     OutputChange,
-}
-
-impl Gate {
-    /// Whether this row fails it.
-    pub fn is_failed_by(self, comparison: &Comparison) -> bool {
-        match self {
-            Gate::Regression { percent } => {
-                let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
-                comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
-            }
-            Gate::OutputChange => comparison.output == OutputCheck::Different,
-        }
-    }
+    /// A benchmark of which there is no verdict.
+    Inconclusive,
 }
 
 impl Settings {
@@ -173,8 +172,13 @@ impl Settings {
         self.replicates.map_or(Sampling::UntilSettled, Sampling::Exactly)
     }
 
+    /// The one that holds where no glob says something else.
     pub fn threshold(&self) -> Threshold {
         Threshold::from_percent(self.threshold_percent)
+    }
+
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds::new(self.threshold(), self.thresholds.clone())
     }
 }
 
@@ -285,11 +289,11 @@ pub struct Noise {
 }
 
 /// The noise of comparisons of a revision with itself; `replicates` is what the default budget has room for.
-pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold) -> Vec<Noise> {
+pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresholds) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
         let ratios = stats::log_ratios(&comparison.replicates);
         let estimate = stats::estimate(&ratios)?;
-        let smallest = sequential::smallest_change(&ratios, replicates, threshold);
+        let smallest = sequential::smallest_change(&ratios, replicates, thresholds.of(&comparison.benchmark));
         Some(Noise {
             benchmark: comparison.benchmark.clone(),
             spread_percent: estimate.spread(ratios.len()) * 100.0,
@@ -306,7 +310,7 @@ pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold
 pub fn judge(
     measured: Vec<MeasuredBenchmark>,
     sampling: Sampling,
-    threshold: Threshold,
+    thresholds: &Thresholds,
 ) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
     let estimated: Vec<(MeasuredBenchmark, Vec<f64>, LogEstimate)> = measured
         .into_iter()
@@ -332,7 +336,8 @@ pub fn judge(
         .map(|(measured, _, _)| measured.looks)
         .min()
         .unwrap_or(1);
-    let judge_together = |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, threshold);
+    let judge_together =
+        |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, thresholds.general());
     let total = judge_together(&stats::total_log_ratios(&of_benchmarks));
     let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks));
 
@@ -340,11 +345,13 @@ pub fn judge(
         .into_iter()
         .zip(survivors)
         .map(|((measured, ratios, estimate), survives)| {
+            let threshold = thresholds.of(&measured.benchmark);
             let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
             let more = (verdict == Verdict::Inconclusive)
                 .then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
             let replicates = measured.replicates;
             Comparison {
+                threshold_percent: thresholds.own_percent(&measured.benchmark),
                 benchmark: measured.benchmark,
                 base: side_time(&replicates, |pair| pair.base.per_iteration_ns()),
                 head: side_time(&replicates, |pair| pair.head.per_iteration_ns()),

@@ -227,6 +227,12 @@ impl Page {
             let reason = comparison.reason.map(|reason| reason.to_string());
             let times = Some((comparison.base.median_ns, comparison.head.median_ns));
             let mut cells = self.cells(times, &comparison.estimate, comparison.verdict, reason);
+            if let Some(percent) = comparison.threshold_percent
+                && let Some(cell) = cells.last_mut()
+            {
+                let verdict = format!("{} (±{percent} %)", cell.content());
+                *cell = self.verdict_cell(&verdict, Some(comparison.verdict));
+            }
             if comparison.output == OutputCheck::Different
                 && let Some(cell) = cells.last_mut()
             {
