@@ -4,6 +4,7 @@
 
 pub mod dependencies;
 pub mod gate;
+pub mod merge;
 pub mod micro;
 pub mod model;
 pub mod output;

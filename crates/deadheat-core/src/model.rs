@@ -325,6 +325,9 @@ pub struct Comparison {
     /// Of a regression that would fail a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
+    /// Of a merged report: the number of the part that measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u32>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     pub functions: Vec<FunctionComparison>,

@@ -189,6 +189,7 @@ fn report() -> Report {
             pinned_core: Some(1),
             later_cores: Vec::new(),
         },
+        shards: Vec::new(),
         python: Some(PerSide::new(python.clone(), python)),
         target_functions: vec![
             target("Parser.parse", Change::Modified, (10, 42), None),
@@ -204,6 +205,7 @@ fn report() -> Report {
             rule: SelectionRule::Reached,
             reason: "5 of 20 benchmarks, those that may run what changed".to_owned(),
         },
+        suite: Vec::new(),
         plan: None,
         summary: Summary {
             counts: count(&comparisons, &missing),

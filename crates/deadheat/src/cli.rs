@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use deadheat_core::partition::Partition;
 use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
@@ -50,6 +51,8 @@ pub(crate) enum CommandArgs {
     Compare(Box<CompareArgs>),
     /// Is this change worth a commit? Two variants of a piece of code in less than 10 s, without a worktree
     Micro(Box<MicroArgs>),
+    /// One report of the parts that several machines measured with --partition
+    Merge(MergeArgs),
     /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
     Noise(Box<NoiseArgs>),
     /// Run ordinary tests on two git refs under cProfile: which functions and which tests became slower. For projects
@@ -211,6 +214,9 @@ pub(crate) struct CompareArgs {
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
+    /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
+    pub(crate) partition: Option<Partition>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
     #[arg(
         long,
@@ -418,6 +424,24 @@ pub(crate) struct ProfileArgs {
     pub(crate) replicates: Option<u16>,
     #[command(flatten)]
     pub(crate) sides: SidesArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = concat!(
+        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat compare main \
+         HEAD --partition 2/2 -o 2.json    on another one\n  deadheat merge 1.json 2.json -o all.json\n\n",
+        exit_codes!()
+    )
+)]
+pub(crate) struct MergeArgs {
+    /// The parts' reports, in any order
+    #[arg(value_name = "R.json", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]

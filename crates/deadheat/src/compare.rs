@@ -224,6 +224,18 @@ impl Setting<'_> {
         )?;
 
         draft.warn_of_unused_thresholds(&benchmarks);
+        let benchmarks = match self.options.partition {
+            Some(partition) => draft.take_part(partition, benchmarks),
+            None => benchmarks,
+        };
+        if benchmarks.is_empty() {
+            draft.report.summary.counts = report::count(&[], &draft.report.missing);
+            draft.report.plan = (self.options.task == Task::Plan).then(|| Plan {
+                benchmarks: Vec::new(),
+                estimated_seconds: collecting.as_secs_f64(),
+            });
+            return Ok(Exit::Done);
+        }
         let looking = Instant::now();
         let runnable = self.select(draft, &mut stage, &differences, benchmarks, &hints, progress)?;
         if self.options.task == Task::Plan {

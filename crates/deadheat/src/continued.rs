@@ -44,6 +44,12 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
             "measure it again with --script, and a larger --budget",
         ));
     }
+    if !report.shards.is_empty() {
+        return Some((
+            "was merged from what several machines measured".to_owned(),
+            "continue one of its parts, and merge them again",
+        ));
+    }
     if report.comparisons.is_empty() {
         return Some(("holds no measurement".to_owned(), again));
     }

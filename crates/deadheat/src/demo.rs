@@ -72,6 +72,7 @@ pub(crate) fn run(
         tests: Vec::new(),
         keyword: None,
         script: None,
+        partition: None,
         all: true,
         threshold_percent: None,
         sampling: Sampling::Exactly(20),

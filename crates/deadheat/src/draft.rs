@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
 use deadheat_core::output::{self, Difference};
+use deadheat_core::partition::Partition;
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
@@ -36,7 +37,11 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(options: &CompareOptions, config: &Config, revisions: PerSide<Revision>) -> Self {
-        let seed = options.seed.unwrap_or_else(drawn_seed);
+        let seed = match (options.seed, options.partition) {
+            (Some(seed), _) => seed,
+            (None, Some(_)) => shared_seed(&revisions),
+            (None, None) => drawn_seed(),
+        };
         let earlier = options.continued.as_deref().map(|report| &report.settings);
         let (threshold_percent, thresholds) = match (options.threshold_percent, earlier) {
             // What is typed holds for every benchmark.
@@ -83,7 +88,7 @@ impl Draft {
                     build: options.build.clone().or_else(|| config.build.clone()),
                     script: options.script.as_ref().map(|script| script.command.clone()),
                     script_output: options.script.as_ref().and_then(|script| script.output.clone()),
-                    partition: None,
+                    partition: options.partition,
                 },
                 seed,
                 machine: Machine {
@@ -94,12 +99,14 @@ impl Draft {
                     pinned_core: None,
                     later_cores: Vec::new(),
                 },
+                shards: Vec::new(),
                 python: None,
                 target_functions: Vec::new(),
                 selection: Selection {
                     rule: SelectionRule::All,
                     reason: "every benchmark".to_owned(),
                 },
+                suite: Vec::new(),
                 plan: None,
                 summary: Summary {
                     counts: report::count(&[], &[]),
@@ -142,6 +149,26 @@ impl Draft {
                 Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
             ));
         }
+    }
+
+    /// Leaves the benchmarks, and the rows of those that cannot be run, to the parts that have them; gives back ours.
+    pub(crate) fn take_part(&mut self, partition: Partition, benchmarks: Vec<String>) -> Vec<String> {
+        let report = &mut self.report;
+        report.missing.retain(|row| partition.has(&row.benchmark));
+        report.suite.clone_from(&benchmarks);
+        let ours: Vec<String> = benchmarks
+            .into_iter()
+            .filter(|benchmark| partition.has(benchmark))
+            .collect();
+        if ours.is_empty() {
+            let of = report.suite.len();
+            self.warn(
+                WarningCode::EmptyPartition,
+                &format!("none of the {of} benchmarks falls into part {partition} of the suite"),
+                Some("there is nothing to do here; fewer parts have more each"),
+            );
+        }
+        ours
     }
 
     /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
@@ -346,6 +373,14 @@ pub(crate) fn warnings_of_row(
         );
     }
     warnings
+}
+
+/// The parts of one suite need the same seed, on machines that know nothing of one another: replicates of different
+/// benchmarks are matched by it.
+fn shared_seed(revisions: &PerSide<Revision>) -> u64 {
+    // 52 bits each.
+    let number = |commit: &str| u64::from_str_radix(commit.get(..13).unwrap_or_default(), 16).unwrap_or(0);
+    number(&revisions.base.commit) ^ (number(&revisions.head.commit) << 1)
 }
 
 pub(crate) fn drawn_seed() -> u64 {

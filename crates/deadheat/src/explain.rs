@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
+use deadheat_core::model::{PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
@@ -84,7 +84,17 @@ impl Setting<'_> {
             .report
             .missing
             .retain(|row| !benchmarks.contains(&row.benchmark));
-        draft.report.warnings.extend(warnings);
+        let is_whole = self.options.partition.is_none();
+        draft
+            .report
+            .warnings
+            .extend(warnings.into_iter().map(|warning| Warning {
+                message: match is_whole {
+                    true => warning.message,
+                    false => format!("in this part of the suite, {}", warning.message),
+                },
+                ..warning
+            }));
         Ok(benchmarks)
     }
 

@@ -32,6 +32,7 @@ mod interrupt;
 mod log;
 mod measure;
 mod memory;
+mod merge;
 mod micro;
 mod options;
 mod output;
@@ -140,6 +141,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             let options = MicroOptions::new(*args, current_folder()?)?;
             micro::run(&options, installation, &interrupt)
         }
+        CommandArgs::Merge(args) => merge::run(&args),
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)

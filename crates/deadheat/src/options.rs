@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use deadheat_core::partition::Partition;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
@@ -134,6 +135,8 @@ pub(crate) struct CompareOptions {
     pub(crate) keyword: Option<String>,
     /// What is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
+    /// The part of the suite that is measured, where it is not the whole.
+    pub(crate) partition: Option<Partition>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
@@ -213,6 +216,7 @@ impl CompareOptions {
             to_record,
             functions: args.functions,
             script,
+            partition: args.partition,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -251,6 +255,7 @@ impl CompareOptions {
         self.requirements.clone_from(&settings.requirements);
         self.build.clone_from(&settings.build);
         self.keyword.clone_from(&settings.keyword);
+        self.partition = settings.partition;
         self.continued = Some(Box::new(report));
     }
 
@@ -299,6 +304,7 @@ impl CompareOptions {
             benchmarks_from: BenchmarksFrom::Head,
             keyword: None,
             script: None,
+            partition: None,
             all: false,
             threshold_percent: None,
             sampling: Sampling::UntilSettled,

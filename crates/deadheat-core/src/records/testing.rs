@@ -30,6 +30,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             output: OutputCheck::Same,
             output_difference: None,
             confirmation: None,
+            shard: None,
             replicates: Vec::new(),
             functions: Vec::new(),
             unexplained_ns: None,
@@ -91,12 +92,14 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             pinned_core: None,
             later_cores: Vec::new(),
         },
+        shards: Vec::new(),
         python: None,
         target_functions: Vec::new(),
         selection: Selection {
             rule: SelectionRule::All,
             reason: String::new(),
         },
+        suite: Vec::new(),
         plan: None,
         summary: Summary {
             counts: Counts::default(),

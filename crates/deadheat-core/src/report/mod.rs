@@ -37,11 +37,18 @@ pub struct Report {
     pub revisions: PerSide<Revision>,
     pub settings: Settings,
     pub seed: u64,
+    /// Of a merged report, that of its first shard.
     pub machine: Machine,
+    /// The parts that a merged report was made of, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<Shard>,
     /// `None` where the run ended before an interpreter was found.
     pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
     pub selection: Selection,
+    /// Of a part: every benchmark that both sides can run, of all parts, in the order of collection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suite: Vec<String>,
     /// What a run would do, with `--dry-run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -193,6 +200,18 @@ pub struct Machine {
     /// Those that they moved to together, because others used that one.
     #[serde(default)]
     pub later_cores: Vec<usize>,
+}
+
+/// One part of a merged report, and where it was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shard {
+    pub partition: Partition,
+    /// Comparisons in it.
+    pub benchmarks: usize,
+    /// Whether its run was stopped before it was done.
+    pub partial: bool,
+    pub machine: Machine,
+    pub python: Option<PerSide<Python>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -366,6 +385,7 @@ pub fn judge(
                 output: measured.output.0,
                 output_difference: measured.output.1,
                 confirmation: None,
+                shard: None,
                 replicates,
                 functions: Vec::new(),
                 unexplained_ns: None,
@@ -443,7 +463,7 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
 }
 
 /// A function takes a noticeable part of the time from here on.
-const NOTICEABLE_SHARE: f64 = 0.01;
+pub(crate) const NOTICEABLE_SHARE: f64 = 0.01;
 
 /// The samples of watched functions, by benchmark.
 pub type ProfileReplicates = BTreeMap<String, Vec<ProfileReplicate>>;
