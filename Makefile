@@ -17,8 +17,8 @@ test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Pytho
 check: $(VENV)/tools ## formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
-	$(BIN)/ruff format --check python tests bench
-	$(BIN)/ruff check python tests bench
+	$(BIN)/ruff format --check python tests bench action
+	$(BIN)/ruff check python tests bench action
 
 bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
 	$(BIN)/python bench

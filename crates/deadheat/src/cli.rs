@@ -184,6 +184,14 @@ pub(crate) struct CompareArgs {
     /// With --record: record also a run that was stopped early
     #[arg(long, requires = "record")]
     pub(crate) allow_partial: bool,
+    /// A pull request on GitHub against where it left its target, by the command `gh`; fetches the two commits where they
+    /// are not here
+    #[arg(
+        long = "pr",
+        value_name = "N",
+        conflicts_with_all = ["refs", "working_tree", "baseline", "last_kept", "record", "continued"]
+    )]
+    pub(crate) pull_request: Option<u64>,
     /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,

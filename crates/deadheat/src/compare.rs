@@ -31,6 +31,7 @@ use crate::output;
 use crate::profile;
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::pull_request;
 use crate::record;
 use crate::revisions::{self, RecordedBase};
 use crate::script;
@@ -63,8 +64,9 @@ pub(crate) fn run(
         (None, None) => None,
         _ => Some(State::find(&config, git.top())?),
     };
-    let revisions = match (&state, options.refs.recorded) {
-        (Some(state), Some(recorded)) => {
+    let revisions = match (&state, options.refs.recorded, options.pull_request) {
+        (_, _, Some(number)) => pull_request::resolve(&git, number, options.outputs.verbosity)?,
+        (Some(state), Some(recorded), _) => {
             let commit = match recorded {
                 RecordedBase::Baseline => state.baseline(&git)?,
                 RecordedBase::LastKept => state.last_kept(&git)?,

@@ -65,6 +65,7 @@ pub(crate) fn run(
             names: vec!["HEAD^".to_owned(), "HEAD".to_owned()],
             ..RefsAsked::default()
         },
+        pull_request: None,
         to_record: None,
         functions: None,
         benchmarks_root: None,

@@ -43,6 +43,7 @@ mod profile;
 mod profile_tests;
 mod progress;
 mod project;
+mod pull_request;
 mod reach;
 mod record;
 mod revisions;

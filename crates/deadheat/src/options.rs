@@ -125,6 +125,8 @@ pub(crate) struct CompareOptions {
     /// Where deadheat was started.
     pub(crate) folder: PathBuf,
     pub(crate) refs: RefsAsked,
+    /// The number of the pull request that is compared.
+    pub(crate) pull_request: Option<u64>,
     /// Set where the result goes into the loop's records.
     pub(crate) to_record: Option<ToRecord>,
     pub(crate) functions: Option<String>,
@@ -213,6 +215,7 @@ impl CompareOptions {
                 working_tree: args.working_tree,
                 recorded,
             },
+            pull_request: args.pull_request,
             to_record,
             functions: args.functions,
             script,
@@ -297,6 +300,7 @@ impl CompareOptions {
         Ok(CompareOptions {
             folder,
             refs: RefsAsked::default(),
+            pull_request: None,
             to_record: None,
             functions: None,
             benchmarks_root: None,
