@@ -91,4 +91,5 @@ def test_a_value_that_grows_is_compared_as_it_was_at_first(returning):
 def test_a_gate_for_other_outputs(returning):
     outcome = returning("return 1", "return 2", "--fail-on", "output-change")
     assert outcome.code == 1
-    assert "output-change: other output: benchmarks/test_b.py::test_answer" in outcome.err
+    assert "--fail-on output-change: benchmarks/test_b.py::test_answer " in outcome.err
+    assert ", other output (" in outcome.err

@@ -278,7 +278,7 @@ def test_a_regression_fails_the_gate_once_it_is_confirmed(timing_itself, compare
     timing_itself({"a": 1.0, "b": 1.0}, {"a": 2.0, "b": 1.0})
     outcome = compare("HEAD^", "HEAD", *WRITE, "--fail-on", "regression:50")
     assert outcome.code == 1
-    assert "slower: a" in outcome.err
+    assert "--fail-on regression:50: a regressed (+" in outcome.err
     slower, same = outcome.report["comparisons"]
     assert slower["confirmation"]["confirmed"]
     assert len(slower["confirmation"]["replicates"]) == 3

@@ -163,7 +163,7 @@ def test_a_gate_fails_on_a_regression_that_shows_again(slower, run):
     first, again = row(outcome)["replicates"], confirmation["replicates"]
     assert len(again) == 3
     assert not {replicate["seed"] for replicate in first} & {replicate["seed"] for replicate in again}
-    assert "slower: benchmarks/test_b.py::test_work" in outcome.err
+    assert "benchmarks/test_b.py::test_work regressed (+" in outcome.err
 
 
 def test_a_gate_holds_for_smaller_regressions_and_improvements(slower, run):

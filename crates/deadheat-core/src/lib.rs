@@ -5,9 +5,12 @@
 #![forbid(unsafe_code)]
 
 pub mod dependencies;
+pub mod gate;
+pub mod merge;
 pub mod micro;
 pub mod model;
 pub mod output;
+pub mod partition;
 pub mod profile;
 pub mod protocol;
 pub mod records;
@@ -18,3 +21,4 @@ pub mod sequential;
 pub mod source;
 pub mod stats;
 pub mod test_profile;
+pub mod thresholds;

@@ -311,6 +311,9 @@ pub struct Comparison {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
+    /// The threshold of the verdict, where it is not the one that holds for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_percent: Option<f64>,
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
@@ -325,6 +328,9 @@ pub struct Comparison {
     /// Of a regression that would fail a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
+    /// Of a merged report: the number of the part that measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u32>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
@@ -579,4 +585,10 @@ pub enum WarningCode {
     AnotherHistory,
     /// The loop's files are tracked by git.
     RecordsTracked,
+    /// A glob of `[tool.deadheat.thresholds]` names no benchmark.
+    ThresholdUnused,
+    /// No benchmark falls into this part of the suite.
+    EmptyPartition,
+    /// Parts of the suite are not among the reports that were merged.
+    MissingShards,
 }

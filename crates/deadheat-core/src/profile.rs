@@ -157,6 +157,103 @@ pub fn weighty(functions: Vec<FunctionComparison>, least_share: f64) -> Vec<Func
     weighty
 }
 
+/// The breakdown over all benchmarks, put together from that of each: sums of what their rows say.
+///
+/// What a row does not say is not in the sums. A change is the mean of the rows' ratios, weighted by their times on base;
+/// their errors have nothing to do with one another.
+pub fn combine(rows: &[(&[FunctionComparison], PerSide<f64>)]) -> Vec<FunctionComparison> {
+    let length = PerSide::new(Side::Base, Side::Head)
+        .map(|side| rows.iter().map(|(_, length)| length.get(side)).sum::<f64>());
+    let mut together: Vec<Vec<&FunctionComparison>> = Vec::new();
+    for function in rows.iter().flat_map(|(functions, _)| functions.iter()) {
+        let is_same = |others: &&mut Vec<&FunctionComparison>| {
+            let first = others[0];
+            (&first.path, &first.qualname, &first.name)
+                == (&function.path, &function.qualname, &function.name)
+        };
+        match together.iter_mut().find(is_same) {
+            Some(others) => others.push(function),
+            None => together.push(vec![function]),
+        }
+    }
+    let mut combined: Vec<FunctionComparison> = together
+        .iter()
+        .map(|rows| {
+            let base = sum_of_calls(rows, Side::Base, length.base);
+            let head = sum_of_calls(rows, Side::Head, length.head);
+            let has_times = [&base, &head]
+                .into_iter()
+                .all(|side| side.as_ref().is_some_and(|side| side.total_ns.is_some()));
+            let notes = || rows.iter().filter_map(|row| row.note);
+            let note = notes()
+                .find(|note| *note == ProfileNote::CallsOnly)
+                .or_else(|| notes().find(|note| *note == ProfileNote::Unbalanced))
+                .or_else(|| notes().next().filter(|_| !has_times));
+            FunctionComparison {
+                estimate: if has_times { mean_ratio(rows) } else { None },
+                base,
+                head,
+                note,
+                ..rows[0].clone()
+            }
+        })
+        .collect();
+    combined.sort_by(|a, b| b.weight_ns().total_cmp(&a.weight_ns()));
+    combined
+}
+
+fn sum_of_calls(rows: &[&FunctionComparison], side: Side, length: f64) -> Option<CallProfile> {
+    let sides: Vec<&CallProfile> = rows.iter().filter_map(|row| row.side(side)).collect();
+    if sides.is_empty() {
+        return None;
+    }
+    let sum = |of: fn(&CallProfile) -> Option<f64>| {
+        let known = || sides.iter().filter_map(|profile| of(profile));
+        known().next().is_some().then(|| known().sum::<f64>())
+    };
+    let total_ns = sum(|profile| profile.total_ns);
+    let self_ns = sum(|profile| profile.self_ns);
+    Some(CallProfile {
+        calls: sides.iter().map(|profile| profile.calls).sum(),
+        total_ns,
+        self_ns,
+        share: total_ns.map(|time| time / length),
+        self_share: self_ns.map(|time| time / length),
+        probe_ns: sides.iter().map(|profile| profile.probe_ns).sum(),
+    })
+}
+
+fn mean_ratio(rows: &[&FunctionComparison]) -> Option<Estimate> {
+    let weighted: Vec<(f64, &Estimate)> = rows
+        .iter()
+        .filter_map(|row| Some((row.side(Side::Base)?.total_ns?, row.estimate.as_ref()?)))
+        .collect();
+    if let [(_, only)] = weighted.as_slice() {
+        return Some(**only);
+    }
+    let base: f64 = weighted.iter().map(|(weight, _)| weight).sum();
+    let head: f64 = weighted
+        .iter()
+        .map(|(weight, estimate)| weight * estimate.point_estimate)
+        .sum();
+    let error = |of: fn(&Estimate) -> f64| {
+        let parts = weighted.iter().map(|(weight, estimate)| {
+            let part = weight * estimate.point_estimate / head;
+            (part * of(estimate)).powi(2)
+        });
+        parts.sum::<f64>().sqrt()
+    };
+    (base > 0.0 && head > 0.0).then(|| {
+        LogEstimate {
+            center: (head / base).ln(),
+            standard_error: error(|estimate| estimate.standard_error),
+            half_width: error(half_width),
+            p_value: f64::NAN,
+        }
+        .to_estimate()
+    })
+}
+
 /// One function's figures by replicate; benchmarks with fewer replicates bound their number.
 fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figures> {
     let count = benchmarks
@@ -237,10 +334,6 @@ fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Fig
             .map(|(one, weight)| (weight / sum * of(one.estimate)).powi(2))
             .sum()
     };
-    let half_width = |estimate: &Estimate| {
-        let interval = estimate.confidence_interval;
-        (interval.upper_bound / interval.lower_bound).ln() / 2.0
-    };
     let combined = LogEstimate {
         center: shares.center,
         standard_error: (shares.standard_error.powi(2) + variance(|estimate| estimate.standard_error)).sqrt(),
@@ -248,6 +341,12 @@ fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Fig
         p_value: shares.p_value,
     };
     Some(combined.to_estimate())
+}
+
+/// Of the logarithm.
+fn half_width(estimate: &Estimate) -> f64 {
+    let interval = estimate.confidence_interval;
+    (interval.upper_bound / interval.lower_bound).ln() / 2.0
 }
 
 /// A short name for each function that no other one has: the qualified name, with its file where two have the same.

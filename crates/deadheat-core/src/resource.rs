@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Estimate, PerSide, Reason, Verdict};
 use crate::sequential::Sampling;
-use crate::stats::{self, LogEstimate, Threshold};
+use crate::stats::{self, LogEstimate};
+use crate::thresholds::Thresholds;
 
 /// What is used, and what it is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub struct ResourceComparison {
 pub fn judge(
     measured: Vec<MeasuredResource>,
     sampling: Sampling,
-    threshold: Threshold,
+    thresholds: &Thresholds,
 ) -> Vec<ResourceComparison> {
     let estimated: Vec<(MeasuredResource, LogEstimate)> = measured
         .into_iter()
@@ -78,7 +79,7 @@ pub fn judge(
         .into_iter()
         .zip(survivors)
         .map(|((row, estimate), survives)| {
-            let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+            let (verdict, reason) = stats::verdict(&estimate, thresholds.of(&row.benchmark), survives);
             let median = |amount: fn(&PerSide<f64>) -> f64| {
                 stats::median(row.replicates.iter().map(amount)).unwrap_or(f64::NAN)
             };
@@ -108,6 +109,7 @@ pub fn estimate(replicates: &[PerSide<f64>], sampling: Sampling, look: u32) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Threshold;
 
     fn row(resource: Resource, amounts: &[(f64, f64)]) -> MeasuredResource {
         MeasuredResource {
@@ -130,7 +132,7 @@ mod tests {
             row(Resource::SystemTime, &[(0.0, 0.0); 3]),
             row(Resource::SystemTime, &[(1.0, 1.0)]),
         ];
-        let judged = judge(rows, Sampling::Exactly(3), Threshold::from_percent(2.0));
+        let judged = judge(rows, Sampling::Exactly(3), &Threshold::from_percent(2.0).into());
         let verdicts: Vec<Verdict> = judged.iter().map(|row| row.verdict).collect();
         assert_eq!(
             verdicts,

@@ -264,7 +264,7 @@ pub fn compare_tests(
         ..MeasuredBenchmark::default()
     });
     let sampling = Sampling::Exactly(replicates.len());
-    let (judged, total, _) = report::judge(measured.collect(), sampling, threshold);
+    let (judged, total, _) = report::judge(measured.collect(), sampling, &threshold.into());
     let mut judged = judged.into_iter().peekable();
     for test in &mut compared {
         if let Some(row) = judged.next_if(|row| row.benchmark == test.test) {

@@ -29,7 +29,7 @@ fn a_report_with_every_kind_of_row_comes_out_as_it_was() {
 #[test]
 fn the_noise_of_a_machine_comes_out_as_it_was() {
     let mut report = report();
-    report.noise = Some(noise(&report.comparisons, 12, report.settings.threshold()));
+    report.noise = Some(noise(&report.comparisons, 12, &report.settings.thresholds()));
     assert!(judge_again(stored(&report), None).unwrap() == report);
 }
 

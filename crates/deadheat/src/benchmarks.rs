@@ -192,14 +192,24 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
     if let Some(taker) = origin.taker() {
         let giver = taker.other();
         for id in &origin.replaced {
-            if !ids.head.contains(id) && !ids.base.contains(id) && error_for(giver, id).is_none() {
-                missing.push(Missing {
+            if ids.head.contains(id) || ids.base.contains(id) {
+                continue;
+            }
+            missing.push(match error_for(giver, id) {
+                None => Missing {
                     benchmark: id.clone(),
                     side: Some(taker),
                     reason: only(taker),
                     message: format!("{giver}'s benchmarks do not have it"),
-                });
-            }
+                },
+                // The file is broken as the giver has it; the taker's own worked.
+                Some(message) => Missing {
+                    benchmark: id.clone(),
+                    side: Some(giver),
+                    reason: MissingReason::Failed,
+                    message,
+                },
+            });
         }
     }
     // Files of which nothing is known because they were collected on no side.
@@ -210,7 +220,12 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
         let skipped = skipped.iter().map(|skip| (MissingReason::Skipped, skip));
         for (reason, Uncollected { node, message }) in errors.chain(skipped) {
             let others = &collected.get(side.other()).benchmarks;
-            if !others.iter().any(|id| is_in_node(id, node)) {
+            // Benchmark by benchmark, above.
+            let is_told = origin.taker().is_some_and(|taker| {
+                let mut replaced = origin.replaced.iter().filter(|id| is_in_node(id, node));
+                replaced.any(|id| error_for(taker.other(), id).is_some())
+            });
+            if !is_told && !others.iter().any(|id| is_in_node(id, node)) {
                 uncollected
                     .entry(node)
                     .and_modify(|row| *row = (None, reason, message))
@@ -307,6 +322,17 @@ mod tests {
     fn a_file_that_head_broke_is_a_failure_of_head() {
         let shared = PerSide::new(
             collection(&["a.py::x", "b.py::y"], &[]),
+            collection(&["a.py::x"], &[("b.py", "SyntaxError")]),
+        );
+        let (both, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &["a.py::x", "b.py::y"]));
+        assert_eq!(both, ["a.py::x"]);
+        assert_eq!(rows(&missing), ["b.py::y failed Some(Head): SyntaxError"]);
+    }
+
+    #[test]
+    fn a_file_that_head_broke_for_both_sides_is_a_failure_of_head() {
+        let shared = PerSide::new(
+            collection(&["a.py::x"], &[("b.py", "SyntaxError")]),
             collection(&["a.py::x"], &[("b.py", "SyntaxError")]),
         );
         let (both, missing) = match_sides(&shared, &origin(BenchmarksFrom::Head, &["a.py::x", "b.py::y"]));

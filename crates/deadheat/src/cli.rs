@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use deadheat_core::partition::Partition;
 use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
@@ -50,6 +51,8 @@ pub(crate) enum CommandArgs {
     Compare(Box<CompareArgs>),
     /// Is this change worth a commit? Two variants of a piece of code in less than 10 s, without a worktree
     Micro(Box<MicroArgs>),
+    /// One report of the parts that several machines measured with --partition
+    Merge(MergeArgs),
     /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
     Noise(Box<NoiseArgs>),
     /// Run ordinary tests on two git refs under cProfile: which functions and which tests became slower. For projects
@@ -201,6 +204,14 @@ pub(crate) struct CompareArgs {
     /// With --record: record also a run that was stopped early
     #[arg(long, requires = "record")]
     pub(crate) allow_partial: bool,
+    /// A pull request on GitHub against where it left its target, by the command `gh`; fetches the two commits where they
+    /// are not here
+    #[arg(
+        long = "pr",
+        value_name = "N",
+        conflicts_with_all = ["refs", "working_tree", "baseline", "last_kept", "record", "continued"]
+    )]
+    pub(crate) pull_request: Option<u64>,
     /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
@@ -217,7 +228,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) budget: Option<f64>,
     /// End with 1 when a benchmark became slower (regression, or regression:PCT for PCT percent at least; measured again
-    /// first) or returns something else (output-change)
+    /// first), returns something else (output-change) or has no verdict (inconclusive), and with any of these when one
+    /// that ran on base fails on head (failed); repeatable
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
     /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
@@ -230,6 +242,9 @@ pub(crate) struct CompareArgs {
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
+    /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
+    pub(crate) partition: Option<Partition>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
     #[arg(
         long,
@@ -444,6 +459,24 @@ pub(crate) struct StoredArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = concat!(
+        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat compare main \
+         HEAD --partition 2/2 -o 2.json    on another one\n  deadheat merge 1.json 2.json -o all.json\n\n",
+        exit_codes!()
+    )
+)]
+pub(crate) struct MergeArgs {
+    /// The parts' reports, in any order
+    #[arg(value_name = "R.json", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  deadheat demo -o demo.html")]
 pub(crate) struct DemoArgs {
     /// The Python to use; it needs pytest [default: the one that runs deadheat]
@@ -473,12 +506,14 @@ fn benchmarks_from_parser() -> impl TypedValueParser<Value = BenchmarksFrom> {
 fn parse_gate(text: &str) -> Result<Gate, String> {
     match text.split_once(':') {
         None if text == "regression" => Ok(Gate::Regression { percent: None }),
+        None if text == "failed" => Ok(Gate::Failed),
         None if text == "output-change" => Ok(Gate::OutputChange),
+        None if text == "inconclusive" => Ok(Gate::Inconclusive),
         Some(("regression", percent)) => Ok(Gate::Regression {
             percent: Some(parse_percent(percent)?),
         }),
         _ => Err(format!(
-            "`{text}` is no gate; write regression, regression:PCT or output-change"
+            "`{text}` is no gate; write regression, regression:PCT, failed, output-change or inconclusive"
         )),
     }
 }

@@ -30,6 +30,7 @@ use crate::output;
 use crate::profile;
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::pull_request;
 use crate::record;
 use crate::revisions::{self, RecordedBase};
 use crate::script;
@@ -58,8 +59,9 @@ pub(crate) fn run(
         (None, None) => None,
         _ => Some(State::find(&config, git.top())?),
     };
-    let revisions = match (&state, options.refs.recorded) {
-        (Some(state), Some(recorded)) => {
+    let revisions = match (&state, options.refs.recorded, options.pull_request) {
+        (_, _, Some(number)) => pull_request::resolve(&git, number, options.outputs.verbosity)?,
+        (Some(state), Some(recorded), _) => {
             let commit = match recorded {
                 RecordedBase::Baseline => state.baseline(&git)?,
                 RecordedBase::LastKept => state.last_kept(&git)?,
@@ -120,7 +122,7 @@ pub(crate) fn run(
     output::write_report(&draft.report, &options.outputs)?;
     match refused {
         Some(error) => Err(error),
-        None => Ok(exit),
+        None => Ok(confirmation::apply_gates(&draft.report, exit)),
     }
 }
 
@@ -242,6 +244,19 @@ impl Setting<'_> {
             progress,
         )?;
 
+        draft.warn_of_unused_thresholds(&benchmarks);
+        let benchmarks = match self.options.partition {
+            Some(partition) => draft.take_part(partition, benchmarks),
+            None => benchmarks,
+        };
+        if benchmarks.is_empty() {
+            draft.report.summary.counts = report::count(&[], &draft.report.missing);
+            draft.report.plan = (self.options.task == Task::Plan).then(|| Plan {
+                benchmarks: Vec::new(),
+                estimated_seconds: collecting.as_secs_f64(),
+            });
+            return Ok(Exit::Done);
+        }
         let looking = Instant::now();
         let runnable = self.select(
             draft,
@@ -290,7 +305,7 @@ impl Setting<'_> {
                 };
                 measure::measure(
                     &schedule,
-                    again.stopping,
+                    again.stopping.clone(),
                     BTreeMap::new(),
                     &stage.briefing,
                     &again.benchmarks,
@@ -304,7 +319,7 @@ impl Setting<'_> {
             let worktrees = checkout.worktrees();
             exit = self.explain_by_function(draft, &mut stage, worktrees, replicate_time, progress)?;
         }
-        Ok(confirmation::apply_gates(&draft.report, exit, progress))
+        Ok(exit)
     }
 
     /// The timed passes.
@@ -371,7 +386,7 @@ impl Setting<'_> {
         report.noise = Some(report::noise(
             &report.comparisons,
             replicates,
-            report.settings.threshold(),
+            &report.settings.thresholds(),
         ));
     }
 
@@ -392,7 +407,7 @@ impl Setting<'_> {
         let started = Instant::now();
         measure::measure(
             &self.schedule(Some(1), draft, stage),
-            once,
+            once.clone(),
             BTreeMap::new(),
             &stage.briefing,
             runnable,

@@ -1,5 +1,6 @@
 //! `[tool.deadheat]` of the project's `pyproject.toml`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -18,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) benchmarks_root: Option<String>,
     pub(crate) python: Option<String>,
     pub(crate) threshold: Option<f64>,
+    /// Percent, by the glob of the benchmarks that have a threshold of their own.
+    pub(crate) thresholds: BTreeMap<String, f64>,
     /// Seconds.
     pub(crate) budget: Option<f64>,
     pub(crate) inject: Vec<String>,
@@ -33,12 +36,13 @@ pub(crate) struct Config {
     pub(crate) state_dir: Option<String>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
     "python",
     "threshold",
+    "thresholds",
     "budget",
     "inject",
     "pass-env",
@@ -143,14 +147,23 @@ impl Config {
             "benchmarks-root" => self.benchmarks_root = Some(text()?),
             "python" => self.python = Some(text()?),
             "threshold" => {
-                let percent = match value {
-                    Value::Integer(number) => Some(*number as f64),
-                    Value::Float(number) => Some(*number),
-                    Value::String(text) => parse_percent(text).ok(),
-                    _ => None,
-                };
-                let percent = percent.filter(|percent| percent.is_finite() && *percent > 0.0);
-                self.threshold = Some(percent.ok_or_else(|| wrong("a percentage above 0"))?);
+                self.threshold = Some(percentage(value).ok_or_else(|| wrong("a percentage above 0"))?);
+            }
+            "thresholds" => {
+                let table = value.as_table();
+                let table = table.ok_or_else(|| wrong("a table of globs and percentages"))?;
+                for (glob, value) in table {
+                    let percent = percentage(value).ok_or_else(|| {
+                        Failure::usage(format!(
+                            "`{key}`: \"{glob}\" must have a percentage above 0, not {} ({value})",
+                            value.type_str()
+                        ))
+                        .hint(
+                            "\"benchmarks/test_io.py::*\" = 5: a key with dots, colons or stars needs quotes",
+                        )
+                    })?;
+                    self.thresholds.insert(glob.clone(), percent);
+                }
             }
             "budget" => {
                 let seconds = match value {
@@ -196,6 +209,16 @@ fn not_valid(text: &str, error: &toml::de::Error) -> Failure {
     let words: Vec<&str> = error.message().lines().map(str::trim).collect();
     Failure::usage(format!("not valid TOML: {place}{}", words.join("; ")))
         .hint("mend the file, or read another one: --config-file FILE")
+}
+
+fn percentage(value: &Value) -> Option<f64> {
+    let percent = match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::String(text) => parse_percent(text).ok(),
+        _ => None,
+    };
+    percent.filter(|percent| percent.is_finite() && *percent > 0.0)
 }
 
 /// `shared` or `per-ref`.
@@ -269,6 +292,26 @@ mod tests {
         assert_eq!(config.build.as_deref(), Some("make"));
         assert_eq!(config.requirements, ["r.txt"]);
         assert_eq!(config.state_dir.as_deref(), Some(".loop"));
+    }
+
+    #[test]
+    fn benchmarks_may_have_thresholds_of_their_own() {
+        let config =
+            parse("[tool.deadheat.thresholds]\n\"bench/test_io.py::*\" = 5\n\"*::test_a[1]\" = '0.5%'\n")
+                .unwrap();
+        let thresholds = config.thresholds.into_iter().collect::<Vec<_>>();
+        let expected = [("*::test_a[1]", 0.5), ("bench/test_io.py::*", 5.0)];
+        assert_eq!(
+            thresholds,
+            expected.map(|(glob, percent)| (glob.to_owned(), percent))
+        );
+        assert!(parse("[tool.deadheat]\nthresholds = 5\n").is_err());
+        let failure = parse("[tool.deadheat.thresholds]\nbench.io = 5\n").unwrap_err();
+        assert!(
+            failure.message.contains("\"bench\" must have a percentage"),
+            "{failure}"
+        );
+        assert!(parse("[tool.deadheat.thresholds]\n\"*\" = 0\n").is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use deadheat_core::gate;
 use deadheat_core::model::{Comparison, Warning, WarningCode};
 use deadheat_core::report::{self, Gate, Report};
 use deadheat_core::sequential::Sampling;
@@ -25,34 +26,15 @@ pub(crate) struct Again {
 /// Makes another seed of a seed.
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
-/// What each gate says that does not hold, a line each.
-fn failed_gates(report: &Report) -> Vec<String> {
-    let lines = report.settings.fail_on.iter().filter_map(|gate| {
-        let (name, what) = match gate {
-            Gate::Regression { .. } => ("regression", "slower"),
-            Gate::OutputChange => ("output-change", "other output"),
-        };
-        let rows = report.comparisons.iter().filter(|row| gate.is_failed_by(row));
-        let benchmarks: Vec<&str> = rows.map(|row| row.benchmark.as_str()).collect();
-        (!benchmarks.is_empty()).then(|| format!("--fail-on {name}: {what}: {}", benchmarks.join(", ")))
-    });
-    lines.collect()
-}
-
-/// Says which gates failed, and makes that the end of a run that went well.
-pub(crate) fn apply_gates(report: &Report, exit: Exit, progress: &mut Progress) -> Exit {
-    let failed = failed_gates(report);
-    if failed.is_empty() {
+/// Says what failed the gates, and makes that the end of a run that went well.
+pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
+    let Some(line) = gate::failure(report) else {
         return exit;
-    }
-    progress.finish();
-    for line in failed {
-        output::print_note(&output::harmless(&line));
-    }
-    if exit == Exit::Done {
-        Exit::GateFailed
-    } else {
-        exit
+    };
+    output::print_note(&line);
+    match exit {
+        Exit::Done => Exit::GateFailed,
+        exit => exit,
     }
 }
 
@@ -86,7 +68,7 @@ pub(crate) fn confirm(
         stopping: Stopping {
             sampling: Sampling::Exactly(count),
             aim: Aim::Verdict,
-            threshold: report.settings.threshold(),
+            thresholds: report.settings.thresholds(),
             budget_ends: Instant::now(),
         },
         replicates: count,

@@ -41,10 +41,18 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
             "measure it again with --script, and a larger --budget",
         ));
     }
+    if !report.shards.is_empty() {
+        return Some((
+            "was merged from what several machines measured".to_owned(),
+            "continue one of its parts, and merge them again",
+        ));
+    }
     if report.comparisons.is_empty() {
         return Some(("holds no measurement".to_owned(), again));
     }
-    if !(threshold.is_finite() && threshold > 0.0 && report.comparisons.iter().all(is_sound)) {
+    let mut thresholds = report.settings.thresholds.values().chain([&threshold]);
+    let is_measurable = thresholds.all(|percent| percent.is_finite() && *percent > 0.0);
+    if !(is_measurable && report.comparisons.iter().all(is_sound)) {
         return Some(("is damaged: it holds what cannot be measured".to_owned(), again));
     }
     if report.revisions.head.dirty {

@@ -65,6 +65,7 @@ pub(crate) fn run(
             names: vec!["HEAD^".to_owned(), "HEAD".to_owned()],
             ..RefsAsked::default()
         },
+        pull_request: None,
         to_record: None,
         functions: None,
         benchmarks_root: None,
@@ -72,6 +73,7 @@ pub(crate) fn run(
         tests: Vec::new(),
         keyword: None,
         script: None,
+        partition: None,
         all: true,
         threshold_percent: None,
         sampling: Sampling::Exactly(20),

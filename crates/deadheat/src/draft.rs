@@ -1,11 +1,12 @@
 //! The report as it grows, and what is concluded from what was measured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
 use deadheat_core::output::{self, Difference, Outputs};
+use deadheat_core::partition::Partition;
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
 };
@@ -36,11 +37,21 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(options: &CompareOptions, config: &Config, revisions: PerSide<Revision>) -> Self {
-        let seed = options.seed.unwrap_or_else(drawn_seed);
-        let threshold_percent = options
-            .threshold_percent
-            .or(config.threshold)
-            .unwrap_or(DEFAULT_THRESHOLD_PERCENT);
+        let seed = match (options.seed, options.partition) {
+            (Some(seed), _) => seed,
+            (None, Some(_)) => shared_seed(&revisions),
+            (None, None) => drawn_seed(),
+        };
+        let earlier = options.continued.as_deref().map(|report| &report.settings);
+        let (threshold_percent, thresholds) = match (options.threshold_percent, earlier) {
+            // What is typed holds for every benchmark.
+            (Some(percent), _) => (percent, BTreeMap::new()),
+            (None, Some(earlier)) => (earlier.threshold_percent, earlier.thresholds.clone()),
+            (None, None) => (
+                config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT),
+                config.thresholds.clone(),
+            ),
+        };
         Draft {
             report: Report {
                 schema_version: SCHEMA_VERSION,
@@ -49,6 +60,7 @@ impl Draft {
                 revisions,
                 settings: Settings {
                     threshold_percent,
+                    thresholds,
                     confidence_level: CONFIDENCE_LEVEL,
                     replicates: match options.sampling {
                         Sampling::Exactly(count) => Some(count),
@@ -77,6 +89,7 @@ impl Draft {
                     script: options.script.as_ref().map(|script| script.command.clone()),
                     script_output: options.script.as_ref().and_then(|script| script.output.clone()),
                     memory_limit_mib: options.memory_limit_mib.or(config.memory_limit_mib),
+                    partition: options.partition,
                 },
                 seed,
                 machine: Machine {
@@ -87,12 +100,14 @@ impl Draft {
                     pinned_core: None,
                     later_cores: Vec::new(),
                 },
+                shards: Vec::new(),
                 python: None,
                 target_functions: Vec::new(),
                 selection: Selection {
                     rule: SelectionRule::All,
                     reason: "every benchmark".to_owned(),
                 },
+                suite: Vec::new(),
                 plan: None,
                 summary: Summary {
                     counts: report::count(&[], &[]),
@@ -114,6 +129,47 @@ impl Draft {
 
     pub(crate) fn warn(&mut self, code: WarningCode, message: &str, hint: Option<&str>) {
         self.report.warnings.push(Warning::new(code, message, hint));
+    }
+
+    /// Says which globs of the configuration name none of the suite's benchmarks, where the whole suite is known.
+    pub(crate) fn warn_of_unused_thresholds(&mut self, benchmarks: &[String]) {
+        let Report {
+            settings, missing, ..
+        } = &self.report;
+        let is_selected = settings.keyword.is_some() || !settings.tests.is_empty();
+        if is_selected || missing.iter().any(|row| !row.benchmark.contains("::")) {
+            return;
+        }
+        let missing = missing.iter().map(|row| row.benchmark.as_str());
+        let known = benchmarks.iter().map(String::as_str).chain(missing);
+        let thresholds = settings.thresholds();
+        for glob in thresholds.unused(known) {
+            self.report.warnings.push(Warning::new(
+                WarningCode::ThresholdUnused,
+                format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
+                Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
+            ));
+        }
+    }
+
+    /// Leaves the benchmarks, and the rows of those that cannot be run, to the parts that have them; gives back ours.
+    pub(crate) fn take_part(&mut self, partition: Partition, benchmarks: Vec<String>) -> Vec<String> {
+        let report = &mut self.report;
+        report.missing.retain(|row| partition.has(&row.benchmark));
+        report.suite.clone_from(&benchmarks);
+        let ours: Vec<String> = benchmarks
+            .into_iter()
+            .filter(|benchmark| partition.has(benchmark))
+            .collect();
+        if ours.is_empty() {
+            let of = report.suite.len();
+            self.warn(
+                WarningCode::EmptyPartition,
+                &format!("none of the {of} benchmarks falls into part {partition} of the suite"),
+                Some("there is nothing to do here; fewer parts have more each"),
+            );
+        }
+        ours
     }
 
     /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
@@ -195,7 +251,7 @@ pub(crate) fn conclude(
         });
     }
     let (comparisons, total, geometric_mean) =
-        report::judge(rows, report.settings.sampling(), report.settings.threshold());
+        report::judge(rows, report.settings.sampling(), &report.settings.thresholds());
     report.summary = Summary {
         counts: report::count(&comparisons, &report.missing),
         total,
@@ -335,6 +391,14 @@ pub(crate) fn warnings_of_row(
         );
     }
     warnings
+}
+
+/// The parts of one suite need the same seed, on machines that know nothing of one another: replicates of different
+/// benchmarks are matched by it.
+fn shared_seed(revisions: &PerSide<Revision>) -> u64 {
+    // 52 bits each.
+    let number = |commit: &str| u64::from_str_radix(commit.get(..13).unwrap_or_default(), 16).unwrap_or(0);
+    number(&revisions.base.commit) ^ (number(&revisions.head.commit) << 1)
 }
 
 pub(crate) fn drawn_seed() -> u64 {

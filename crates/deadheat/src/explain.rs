@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, WarningCode};
+use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
@@ -107,7 +107,17 @@ impl Setting<'_> {
             .into());
         }
         draft.report.missing.extend(endless);
-        draft.report.warnings.extend(warnings);
+        let is_whole = self.options.partition.is_none();
+        draft
+            .report
+            .warnings
+            .extend(warnings.into_iter().map(|warning| Warning {
+                message: match is_whole {
+                    true => warning.message,
+                    false => format!("in this part of the suite, {}", warning.message),
+                },
+                ..warning
+            }));
         Ok(benchmarks)
     }
 
@@ -190,7 +200,7 @@ impl Setting<'_> {
         stage.launcher.commands = timed;
         let (replicates, exit) = recorded?;
         let report = &mut draft.report;
-        report.resources = memory::judge(&replicates, &report.comparisons, report.settings.threshold());
+        report.resources = memory::judge(&replicates, &report.comparisons, &report.settings.thresholds());
         Ok(exit)
     }
 

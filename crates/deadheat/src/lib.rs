@@ -38,6 +38,7 @@ mod limit;
 mod log;
 mod measure;
 mod memory;
+mod merge;
 mod micro;
 mod options;
 mod output;
@@ -48,6 +49,7 @@ mod profile;
 mod profile_tests;
 mod progress;
 mod project;
+mod pull_request;
 mod reach;
 mod record;
 mod report;
@@ -150,6 +152,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             let options = MicroOptions::new(*args, current_folder()?)?;
             micro::run(&options, installation, &interrupt)
         }
+        CommandArgs::Merge(args) => merge::run(&args),
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)

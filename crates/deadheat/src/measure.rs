@@ -9,7 +9,8 @@ use deadheat_core::model::{Clock, Comparison, Order, Pair, PerSide, Replicate, S
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
 use deadheat_core::sequential::{Sampling, is_settled};
-use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate, Threshold};
+use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate};
+use deadheat_core::thresholds::Thresholds;
 
 use crate::session::{Briefing, Launch, Waited};
 use crate::walk::{
@@ -56,12 +57,12 @@ pub(crate) enum Aim {
 }
 
 /// When enough is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
     pub(crate) aim: Aim,
-    /// The smallest change that matters.
-    pub(crate) threshold: Threshold,
+    /// The smallest changes that matter.
+    pub(crate) thresholds: Thresholds,
     /// When the measuring should be over, verdicts or not.
     pub(crate) budget_ends: Instant,
 }
@@ -169,6 +170,7 @@ pub(crate) fn measure(
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Measured> {
+    let sampling = stopping.sampling;
     let mut timing = Timing {
         stopping,
         benchmarks: earlier,
@@ -183,7 +185,7 @@ pub(crate) fn measure(
     let mut benchmarks = timing.benchmarks;
     // What an earlier run measured is not lost with this one.
     benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !walked.lost.contains(benchmark));
-    look_at_the_rest(&mut benchmarks, stopping.sampling);
+    look_at_the_rest(&mut benchmarks, sampling);
     for rounds in benchmarks.values_mut() {
         if rounds.visits > 0 {
             rounds.replicate_seconds = (startup + rounds.inside / rounds.visits).as_secs_f64();
@@ -221,7 +223,7 @@ pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampli
 }
 
 /// The benchmarks that have their verdicts, all corrected for one another.
-pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: Stopping) -> BTreeSet<String> {
+pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping) -> BTreeSet<String> {
     let estimates: Vec<(&String, LogEstimate)> = benchmarks
         .iter()
         .filter_map(|(benchmark, rounds)| Some((benchmark, rounds.estimate?)))
@@ -233,8 +235,8 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: Stopping)
     let decided = estimates
         .iter()
         .zip(survives)
-        .filter(|((_, estimate), survives)| match stopping.aim {
-            Aim::Verdict => is_settled(estimate, stopping.threshold, *survives),
+        .filter(|((benchmark, estimate), survives)| match stopping.aim {
+            Aim::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
             Aim::Decision(worth) => worth.decide(estimate).is_some(),
         });
     decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
@@ -278,7 +280,7 @@ impl Visit for Timing {
             if self.is_budget_spent() {
                 return Vec::new();
             }
-            let settled = settled(&self.benchmarks, self.stopping);
+            let settled = settled(&self.benchmarks, &self.stopping);
             benchmarks.retain(|benchmark| !settled.contains(*benchmark));
         }
         self.replicates += 1;

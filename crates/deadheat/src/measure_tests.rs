@@ -2,6 +2,7 @@
 
 use deadheat_core::model::Verdict;
 use deadheat_core::report::{self, MeasuredBenchmark};
+use deadheat_core::stats::Threshold;
 
 use super::*;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ fn run_for(
     let stopping = Stopping {
         sampling,
         aim,
-        threshold: Threshold::from_percent(TWO_PERCENT),
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends,
     };
     measure(
@@ -84,7 +85,7 @@ fn exact_times_give_exact_verdicts() {
     let (comparisons, total, _) = report::judge(
         rows.collect(),
         Sampling::Exactly(12),
-        Threshold::from_percent(TWO_PERCENT),
+        &Threshold::from_percent(TWO_PERCENT).into(),
     );
     let verdicts: Vec<(&str, Verdict, String)> = comparisons
         .iter()

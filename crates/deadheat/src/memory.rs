@@ -8,7 +8,8 @@ use deadheat_core::model::{Comparison, PerSide, Side};
 use deadheat_core::protocol::Reply;
 use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{self, Threshold};
+use deadheat_core::stats;
+use deadheat_core::thresholds::Thresholds;
 
 use crate::command::{self, Limits};
 use crate::failure::Failure;
@@ -86,7 +87,7 @@ pub(crate) fn check(prepared: &Prepared, scratch: &Path, limits: &Limits) -> any
 pub(crate) fn judge(
     recorded: &Recordings<MemorySample>,
     comparisons: &[Comparison],
-    threshold: Threshold,
+    thresholds: &Thresholds,
 ) -> Vec<ResourceComparison> {
     let mut rows = Vec::new();
     for comparison in comparisons {
@@ -111,5 +112,5 @@ pub(crate) fn judge(
         }));
     }
     // All replicates were looked at once, however many there are.
-    resource::judge(rows, Sampling::Exactly(stats::FEWEST_REPLICATES), threshold)
+    resource::judge(rows, Sampling::Exactly(stats::FEWEST_REPLICATES), thresholds)
 }

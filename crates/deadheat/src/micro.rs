@@ -268,7 +268,7 @@ impl Screening<'_> {
         let stopping = Stopping {
             sampling: Sampling::UntilSettled,
             aim: Aim::Decision(worth),
-            threshold,
+            thresholds: threshold.into(),
             budget_ends: self.until - for_memory,
         };
         progress.step("measuring");
@@ -276,7 +276,7 @@ impl Screening<'_> {
         let measuring = Instant::now();
         let measured = measure::measure(
             &schedule,
-            stopping,
+            stopping.clone(),
             BTreeMap::new(),
             &briefing,
             std::slice::from_ref(&subject.target),
@@ -466,7 +466,7 @@ impl Screening<'_> {
             output: (report.output, None),
             warnings: Vec::new(),
         };
-        let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, stopping.threshold);
+        let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);
         let comparison = comparisons.pop().expect("there are enough replicates");
         let median = |side: SideTime| Some(side.median_ns);
         report.base.median_ns = median(comparison.base);

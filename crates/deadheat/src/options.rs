@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use deadheat_core::partition::Partition;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
 use deadheat_core::sequential::Sampling;
 
@@ -139,6 +140,8 @@ pub(crate) struct CompareOptions {
     /// Where deadheat was started.
     pub(crate) folder: PathBuf,
     pub(crate) refs: RefsAsked,
+    /// The number of the pull request that is compared.
+    pub(crate) pull_request: Option<u64>,
     /// Set where the result goes into the loop's records.
     pub(crate) to_record: Option<ToRecord>,
     pub(crate) functions: Option<String>,
@@ -149,6 +152,8 @@ pub(crate) struct CompareOptions {
     pub(crate) keyword: Option<String>,
     /// What is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
+    /// The part of the suite that is measured, where it is not the whole.
+    pub(crate) partition: Option<Partition>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
@@ -227,9 +232,11 @@ impl CompareOptions {
                 working_tree: args.working_tree,
                 recorded,
             },
+            pull_request: args.pull_request,
             to_record,
             functions: args.functions,
             script,
+            partition: args.partition,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -268,8 +275,8 @@ impl CompareOptions {
         self.requirements.clone_from(&settings.requirements);
         self.build.clone_from(&settings.build);
         self.memory_limit_mib = settings.memory_limit_mib;
-        self.threshold_percent = self.threshold_percent.or(Some(settings.threshold_percent));
         self.keyword.clone_from(&settings.keyword);
+        self.partition = settings.partition;
         self.continued = Some(Box::new(report));
     }
 
@@ -311,6 +318,7 @@ impl CompareOptions {
         Ok(CompareOptions {
             folder,
             refs: RefsAsked::default(),
+            pull_request: None,
             to_record: None,
             functions: None,
             benchmarks_root: None,
@@ -318,6 +326,7 @@ impl CompareOptions {
             benchmarks_from: BenchmarksFrom::Head,
             keyword: None,
             script: None,
+            partition: None,
             all: false,
             threshold_percent: None,
             sampling: Sampling::UntilSettled,

@@ -148,7 +148,7 @@ fn compare_in(
         confirmation::confirm(draft, progress, &mut |again, progress| {
             let series = Series {
                 rows: &again.benchmarks,
-                stopping: again.stopping,
+                stopping: again.stopping.clone(),
                 seed: again.seed,
                 earlier: again.replicates,
             };
@@ -160,7 +160,7 @@ fn compare_in(
     } else {
         exit
     };
-    Ok(confirmation::apply_gates(&draft.report, exit, progress))
+    Ok(exit)
 }
 
 /// The report of what was measured; the rest is as for benchmarks.
@@ -168,9 +168,9 @@ fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
     let Taken {
         mut measured, usages, ..
     } = taken;
-    let (sampling, threshold) = (
+    let (sampling, thresholds) = (
         draft.report.settings.sampling(),
-        draft.report.settings.threshold(),
+        draft.report.settings.thresholds(),
     );
     let total = rows.total.as_ref().and_then(|total| {
         let rounds = measured.benchmarks.remove(total)?;
@@ -180,12 +180,12 @@ fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
             looks: rounds.looks,
             ..MeasuredBenchmark::default()
         };
-        report::judge_total(&total, sampling, threshold)
+        report::judge_total(&total, sampling, thresholds.general())
     });
     if draft.report.settings.script_output.is_none() {
         let looks = measured.benchmarks.values().map(|rounds| rounds.looks).max();
         let measured = resources(rows.listed(), &usages, looks.unwrap_or(1));
-        draft.report.resources = resource::judge(measured, sampling, threshold);
+        draft.report.resources = resource::judge(measured, sampling, &thresholds);
     }
     let origin = Origin {
         from: BenchmarksFrom::Own,
@@ -539,7 +539,7 @@ impl<'a> Bench<'a> {
                     if replicate >= FEWEST_REPLICATES && Instant::now() + last > budget_ends {
                         break;
                     }
-                    measure::settled(&rounds, series.stopping)
+                    measure::settled(&rounds, &series.stopping)
                 }
             };
             let is_open = |row: &&String| !settled.contains(*row) && !lost.contains_key(*row);
@@ -901,7 +901,7 @@ mod tests {
             let stopping = Stopping {
                 sampling,
                 aim: Aim::Verdict,
-                threshold: Threshold::from_percent(2.0),
+                thresholds: Threshold::from_percent(2.0).into(),
                 budget_ends: Instant::now() + Duration::from_secs_f64(budget),
             };
             let before = Duration::from_secs(1);

@@ -27,6 +27,7 @@ use crate::options::CompareOptions;
 use crate::prepare::{Preparation, Prepared};
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::pull_request;
 use crate::session::{Briefing, ToCollect};
 use crate::stage::{Launcher, Stage};
 use crate::subject::{Checkout, Subject};
@@ -90,7 +91,13 @@ impl Setting<'_> {
     }
 
     pub(crate) fn variables(&self) -> BTreeMap<OsString, OsString> {
-        variables::for_workers(std::env::vars_os(), &self.passed(), self.git.local_variables())
+        let passed = self.passed();
+        let mut variables = variables::for_workers(std::env::vars_os(), &passed, self.git.local_variables());
+        if self.options.pull_request.is_some() {
+            let is_token = |name: &OsString| pull_request::TOKENS.iter().any(|token| name == token);
+            variables.retain(|name, _| !is_token(name) || passed.iter().any(|kept| name == kept.as_str()));
+        }
+        variables
     }
 
     /// What differs in the code, and which functions that makes the targets.
@@ -234,7 +241,7 @@ impl Setting<'_> {
         Stopping {
             sampling: self.options.sampling,
             aim: Aim::Verdict,
-            threshold: draft.report.settings.threshold(),
+            thresholds: draft.report.settings.thresholds(),
             budget_ends: now + budget.min(affordable),
         }
     }

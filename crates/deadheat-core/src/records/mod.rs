@@ -10,7 +10,7 @@ mod results;
 mod screen;
 mod setup;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod time;
 
 pub use experiment::{Experiment, Status, status_by_rule};

@@ -1,5 +1,7 @@
 //! A report with given verdicts, for the tests of this room.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
     Comparison, ConfidenceInterval, Estimate, PerSide, Revision, SideTime, TargetFunction, Verdict,
 };
@@ -10,7 +12,7 @@ use crate::report::{
 };
 
 /// A benchmark takes 1 ms on base and the given part of it on head.
-pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
+pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
     let comparisons: Vec<Comparison> = rows
         .iter()
         .map(|(benchmark, ratio, verdict)| Comparison {
@@ -22,11 +24,13 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             estimate: estimate(*ratio),
             verdict: *verdict,
             reason: None,
+            threshold_percent: None,
             looks: 1,
             to_settle: None,
             output: OutputCheck::Same,
             output_difference: None,
             confirmation: None,
+            shard: None,
             replicates: Vec::new(),
             functions: Vec::new(),
             unexplained_ns: None,
@@ -55,6 +59,7 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         revisions: PerSide::new(revision("base"), revision("head")),
         settings: Settings {
             threshold_percent: 2.0,
+            thresholds: BTreeMap::new(),
             confidence_level: 0.99,
             replicates: None,
             budget_seconds: None,
@@ -77,6 +82,7 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             script: None,
             script_output: None,
             memory_limit_mib: None,
+            partition: None,
         },
         seed: 1,
         machine: Machine {
@@ -87,12 +93,14 @@ pub(super) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             pinned_core: None,
             later_cores: Vec::new(),
         },
+        shards: Vec::new(),
         python: None,
         target_functions: Vec::new(),
         selection: Selection {
             rule: SelectionRule::All,
             reason: String::new(),
         },
+        suite: Vec::new(),
         plan: None,
         summary: Summary {
             counts: Counts::default(),
@@ -123,7 +131,7 @@ fn estimate(ratio: f64) -> Estimate {
     }
 }
 
-pub(super) fn target(path: &str, qualname: &str, reached_by: &[&str]) -> TargetFunction {
+pub(crate) fn target(path: &str, qualname: &str, reached_by: &[&str]) -> TargetFunction {
     TargetFunction {
         path: path.to_owned(),
         qualname: qualname.to_owned(),

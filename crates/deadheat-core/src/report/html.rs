@@ -14,9 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::terminal::{Section, common_prefix, differs, judgement, shorten, what_would_settle};
 use super::units::{amount, count_of};
-use super::{
-    Gate, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
-};
+use super::{Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup};
 use crate::model::{
     Comparison, Estimate, Missing, MissingReason, Revision, TargetFunction, Verdict, Warning,
 };
@@ -346,7 +344,7 @@ fn notices(page: &mut String, report: &Report) {
             let _ = writeln!(
                 page,
                 "<p class=\"notice bad\"><b>The gate <code>--fail-on {}</code> is failed</b> by {}{more}.</p>",
-                gate_words(*gate),
+                gate,
                 name(&first.benchmark)
             );
         }
@@ -395,16 +393,6 @@ fn notices(page: &mut String, report: &Report) {
         }
     }
     page.push_str("</details>\n");
-}
-
-fn gate_words(gate: Gate) -> String {
-    match gate {
-        Gate::Regression { percent: None } => "regression".to_owned(),
-        Gate::Regression {
-            percent: Some(percent),
-        } => format!("regression:{percent}"),
-        Gate::OutputChange => "output-change".to_owned(),
-    }
 }
 
 fn warning(warning: &Warning, with_benchmark: bool) -> String {

@@ -21,11 +21,13 @@ use crate::model::{
     Replicate, Revision, Side, SideTime, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::{Difference, OutputCheck};
+use crate::partition::Partition;
 use crate::profile::{self, Breakdown, ProfileReplicate, Profiled};
 use crate::records::Status;
 use crate::resource::ResourceComparison;
 use crate::sequential::{self, Sampling};
 use crate::stats::{self, LogEstimate, Threshold};
+use crate::thresholds::Thresholds;
 
 pub use csv::csv;
 pub use html::html;
@@ -50,11 +52,18 @@ pub struct Report {
     pub revisions: PerSide<Revision>,
     pub settings: Settings,
     pub seed: u64,
+    /// Of a merged report, that of its first shard.
     pub machine: Machine,
+    /// The parts that a merged report was made of, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<Shard>,
     /// `None` where the run ended before an interpreter was found.
     pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
     pub selection: Selection,
+    /// Of a part: every benchmark that both sides can run, of all parts, in the order of collection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suite: Vec<String>,
     /// What a run would do, with `--dry-run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -86,6 +95,9 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Settings {
     pub threshold_percent: f64,
+    /// Of the benchmarks that a glob names, in its place.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, f64>,
     pub confidence_level: f64,
     /// Asked for; `None`: as many as a verdict takes.
     pub replicates: Option<usize>,
@@ -129,6 +141,9 @@ pub struct Settings {
     /// What each worker might use at most, in MiB.
     #[serde(default)]
     pub memory_limit_mib: Option<u64>,
+    /// The part of the suite that was measured, where it is not the whole.
+    #[serde(default)]
+    pub partition: Option<Partition>,
 }
 
 /// What the sides' dependencies are.
@@ -164,27 +179,18 @@ impl BenchmarksFrom {
     }
 }
 
-/// What ends a run with the exit code 1.
+/// What ends a run with the exit code 1. Any of them also stands for `Failed`.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Gate {
     /// A benchmark that became slower, by this many percent at least.
     Regression { percent: Option<f64> },
+    /// A benchmark that ran on base and fails on head.
+    Failed,
     /// A benchmark that returns something else on head than on base.
     OutputChange,
-}
-
-impl Gate {
-    /// Whether this row fails it.
-    pub fn is_failed_by(self, comparison: &Comparison) -> bool {
-        match self {
-            Gate::Regression { percent } => {
-                let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
-                comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
-            }
-            Gate::OutputChange => comparison.output == OutputCheck::Different,
-        }
-    }
+    /// A benchmark of which there is no verdict.
+    Inconclusive,
 }
 
 impl Settings {
@@ -192,8 +198,13 @@ impl Settings {
         self.replicates.map_or(Sampling::UntilSettled, Sampling::Exactly)
     }
 
+    /// The one that holds where no glob says something else.
     pub fn threshold(&self) -> Threshold {
         Threshold::from_percent(self.threshold_percent)
+    }
+
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds::new(self.threshold(), self.thresholds.clone())
     }
 }
 
@@ -208,6 +219,18 @@ pub struct Machine {
     /// Those that they moved to together, because others used that one.
     #[serde(default)]
     pub later_cores: Vec<usize>,
+}
+
+/// One part of a merged report, and where it was measured.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct Shard {
+    pub partition: Partition,
+    /// Comparisons in it.
+    pub benchmarks: usize,
+    /// Whether its run was stopped before it was done.
+    pub partial: bool,
+    pub machine: Machine,
+    pub python: Option<PerSide<Python>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
@@ -305,11 +328,11 @@ pub struct Noise {
 }
 
 /// The noise of comparisons of a revision with itself; `replicates` is what the default budget has room for.
-pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold) -> Vec<Noise> {
+pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresholds) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
         let ratios = stats::log_ratios(&comparison.replicates);
         let estimate = stats::estimate(&ratios)?;
-        let smallest = sequential::smallest_change(&ratios, replicates, threshold);
+        let smallest = sequential::smallest_change(&ratios, replicates, thresholds.of(&comparison.benchmark));
         Some(Noise {
             benchmark: comparison.benchmark.clone(),
             spread_percent: estimate.spread(ratios.len()) * 100.0,
@@ -326,7 +349,7 @@ pub fn noise(comparisons: &[Comparison], replicates: usize, threshold: Threshold
 pub fn judge(
     measured: Vec<MeasuredBenchmark>,
     sampling: Sampling,
-    threshold: Threshold,
+    thresholds: &Thresholds,
 ) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
     let estimated: Vec<(MeasuredBenchmark, Vec<f64>, LogEstimate)> = measured
         .into_iter()
@@ -352,7 +375,8 @@ pub fn judge(
         .map(|(measured, _, _)| measured.looks)
         .min()
         .unwrap_or(1);
-    let judge_together = |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, threshold);
+    let judge_together =
+        |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, thresholds.general());
     let total = judge_together(&stats::total_log_ratios(&of_benchmarks));
     let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks));
 
@@ -360,11 +384,13 @@ pub fn judge(
         .into_iter()
         .zip(survivors)
         .map(|((measured, ratios, estimate), survives)| {
+            let threshold = thresholds.of(&measured.benchmark);
             let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
             let more = (verdict == Verdict::Inconclusive)
                 .then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
             let replicates = measured.replicates;
             Comparison {
+                threshold_percent: thresholds.own_percent(&measured.benchmark),
                 benchmark: measured.benchmark,
                 base: side_time(&replicates, |pair| pair.base.per_iteration_ns()),
                 head: side_time(&replicates, |pair| pair.head.per_iteration_ns()),
@@ -379,6 +405,7 @@ pub fn judge(
                 output: measured.output.0,
                 output_difference: measured.output.1,
                 confirmation: None,
+                shard: None,
                 replicates,
                 functions: Vec::new(),
                 unexplained_ns: None,
@@ -468,7 +495,7 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
 }
 
 /// A function takes a noticeable part of the time from here on.
-const NOTICEABLE_SHARE: f64 = 0.01;
+pub(crate) const NOTICEABLE_SHARE: f64 = 0.01;
 
 /// The samples of watched functions, by benchmark.
 pub type ProfileReplicates = BTreeMap<String, Vec<ProfileReplicate>>;

@@ -7,7 +7,8 @@ use super::{MeasuredBenchmark, Noise, Report, confirm, count, judge, judge_alone
 use crate::model::{Comparison, Confirmation, Replicate, ToSettle, Verdict};
 use crate::resource::{self, MeasuredResource};
 use crate::sequential::Sampling;
-use crate::stats::{self, FEWEST_REPLICATES, Threshold};
+use crate::stats::{self, FEWEST_REPLICATES};
+use crate::thresholds::Thresholds;
 
 /// Far more looks than any run takes.
 const MOST_LOOKS: u32 = 40;
@@ -28,14 +29,18 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     let settings = &mut report.settings;
     let was_percent = settings.threshold_percent;
     settings.threshold_percent = threshold_percent.unwrap_or(was_percent);
-    let is_other = settings.threshold_percent != was_percent;
+    let is_other = threshold_percent.is_some();
+    if is_other {
+        // As on the command line: it holds for every benchmark.
+        settings.thresholds.clear();
+    }
     check(&report)?;
     let settings = &report.settings;
-    let (sampling, threshold) = (settings.sampling(), settings.threshold());
+    let (sampling, thresholds) = (settings.sampling(), settings.thresholds());
 
     let stored = std::mem::take(&mut report.comparisons);
     let measured = stored.iter().map(measured).collect();
-    let (mut comparisons, total, geometric_mean) = judge(measured, sampling, threshold);
+    let (mut comparisons, total, geometric_mean) = judge(measured, sampling, &thresholds);
     for (row, stored) in comparisons.iter_mut().zip(stored) {
         row.to_settle = row
             .to_settle
@@ -43,13 +48,14 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
         if let Some(confirmation) = stored.confirmation {
             confirm_again(row, confirmation);
         }
+        row.shard = stored.shard;
         row.functions = stored.functions;
         row.unexplained_ns = stored.unexplained_ns;
         row.profile = stored.profile;
     }
     report.comparisons = comparisons;
 
-    report.resources = judge_resources(&report, sampling, threshold);
+    report.resources = judge_resources(&report, sampling, &thresholds);
     let summary = &mut report.summary;
     // A run without a measurement may have ended before anything was counted.
     if !report.comparisons.is_empty() {
@@ -60,12 +66,12 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     // stored.
     summary.total = match summary.total.take() {
         _ if report.settings.script_output.is_none() => total,
-        Some(stored) if is_other => Some(judge_alone_by_interval(&stored, threshold)),
+        Some(stored) if is_other => Some(judge_alone_by_interval(&stored, thresholds.general())),
         stored => stored,
     };
     if let Some(rows) = &report.noise {
         let replicates = rows.first().map_or(0, |row: &Noise| row.replicates);
-        report.noise = Some(noise(&report.comparisons, replicates, threshold));
+        report.noise = Some(noise(&report.comparisons, replicates, &thresholds));
     }
     Ok(report)
 }
@@ -144,7 +150,7 @@ fn confirm_again(row: &mut Comparison, confirmation: Confirmation) {
 fn judge_resources(
     report: &Report,
     sampling: Sampling,
-    threshold: Threshold,
+    thresholds: &Thresholds,
 ) -> Vec<resource::ResourceComparison> {
     let rows = report.resources.iter().map(|row| MeasuredResource {
         benchmark: row.benchmark.clone(),
@@ -157,7 +163,7 @@ fn judge_resources(
         Some(_) => sampling,
         None => Sampling::Exactly(stats::FEWEST_REPLICATES),
     };
-    resource::judge(rows.collect(), sampling, threshold)
+    resource::judge(rows.collect(), sampling, thresholds)
 }
 
 #[cfg(test)]

@@ -108,12 +108,21 @@ impl Page {
 
     fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
+            _ if !report.shards.is_empty() => Some(number_of_shards(report)),
             None if report.comparisons.is_empty() => None,
             _ => Some(core_of(&report.machine)),
         };
         self.sides(&report.revisions);
         self.facts(report.python.as_ref(), [replicates_of(report), core]);
+        self.machines(report);
         let settings = &report.settings;
+        if let Some(partition) = settings.partition {
+            let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
+            let (ours, all) = (ours.count(), report.suite.len());
+            self.line(&format!(
+                "      part {partition} of the suite: {ours} of {all} benchmarks"
+            ));
+        }
         if let Some(script) = &settings.script {
             self.line(&format!("      both sides run: {}", plain(script)));
         }
@@ -122,6 +131,28 @@ impl Page {
             settings.environment,
             settings.build.as_deref(),
         );
+    }
+
+    /// Where the parts of a merged report were measured.
+    fn machines(&mut self, report: &Report) {
+        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+        for shard in &report.shards {
+            let machine = &shard.machine;
+            let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
+            let mut place = format!("{}, {} cores", plain(processor), machine.cores);
+            if self.style.verbose {
+                place = format!("{place}, {}", core_of(machine));
+            }
+            let number = shard.partition.shard.to_string();
+            match groups.iter_mut().find(|(other, _)| *other == place) {
+                Some((_, numbers)) => numbers.push(number),
+                None => groups.push((place, vec![number])),
+            }
+        }
+        for (place, numbers) in groups {
+            let shards = if numbers.len() == 1 { "shard" } else { "shards" };
+            self.line(&format!("      {shards} {} on {place}", numbers.join(", ")));
+        }
     }
 
     fn sides(&mut self, revisions: &PerSide<Revision>) {
@@ -253,6 +284,12 @@ impl Page {
             let reason = comparison.reason.map(|reason| reason.to_string());
             let times = Some((comparison.base.median_ns, comparison.head.median_ns));
             let mut cells = self.cells(times, &comparison.estimate, comparison.verdict, reason);
+            if let Some(percent) = comparison.threshold_percent
+                && let Some(cell) = cells.last_mut()
+            {
+                let verdict = format!("{} (±{percent} %)", cell.content());
+                *cell = self.verdict_cell(&verdict, Some(comparison.verdict));
+            }
             if comparison.output == OutputCheck::Different
                 && let Some(cell) = cells.last_mut()
             {
@@ -625,6 +662,12 @@ pub(super) fn core_of(machine: &Machine) -> String {
     let later = machine.later_cores.iter();
     let later: String = later.map(|core| format!(", later {core}")).collect();
     format!("both sides on core {core}{later}")
+}
+
+/// `3 of 4 shards`.
+fn number_of_shards(report: &Report) -> String {
+    let of = report.shards.first().map_or(0, |shard| shard.partition.of);
+    format!("{} of {of} shards", report.shards.len())
 }
 
 /// `5 to 14 replicates`; nothing where nothing was measured.

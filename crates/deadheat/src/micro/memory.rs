@@ -51,7 +51,7 @@ pub(crate) fn compare(
         replicates: peaks.replicates,
     };
     let sampling = Sampling::Exactly(measured.replicates.len());
-    let mut judged = resource::judge(vec![measured], sampling, threshold);
+    let mut judged = resource::judge(vec![measured], sampling, &threshold.into());
     Ok(judged
         .pop()
         .ok_or_else(|| "there are too few replicates".to_owned()))

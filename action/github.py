@@ -1,0 +1,175 @@
+"""What `action.yml` does on GitHub's machines; it only calls `deadheat` and `gh`. The environment says what to do.
+
+`measure DEADHEAT` writes the reports and notes the exit code, `publish` keeps one comment of the pull request up to
+date, `finish` ends as deadheat did.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPORT = Path("deadheat.md")
+FILES = (Path("deadheat.json"), Path("deadheat.html"), REPORT)
+# GitHub takes 65,536 characters.
+LONGEST_COMMENT = 60_000
+
+
+def main(arguments):
+    match arguments:
+        case ["measure", deadheat]:
+            return measure(deadheat)
+        case ["publish"]:
+            return publish()
+        case ["finish"]:
+            return finish()
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+def given(name):
+    return os.environ.get(name, "").strip()
+
+
+def measure(deadheat):
+    partition, pattern = given("PARTITION"), given("MERGE")
+    artifact = "deadheat"
+    if pattern:
+        reports = sorted(glob.glob(pattern, recursive=True))
+        # Without any, deadheat says what it needs.
+        command = [deadheat, "merge", *reports]
+    else:
+        command = [deadheat, "compare"]
+        if given("PULL_REQUEST"):
+            command += ["--pr", given("PULL_REQUEST")]
+        python = given("PROJECT_PYTHON") or shutil.which("python") or shutil.which("python3")
+        command += ["--python", python] if python else []
+        command += shlex.split(given("ARGUMENTS"))
+    command += ["-o", "deadheat.json"]
+    if partition:
+        command += ["--partition", partition]
+        artifact += f"-{partition.replace('/', '-of-')}"
+    else:
+        command += ["-o", "deadheat.html", "-o", str(REPORT)]
+    for file in FILES:
+        # A machine that is used again may have those of another run.
+        file.unlink(missing_ok=True)
+    print(f"$ {shlex.join(command)}", flush=True)
+    code = subprocess.run(command, check=False).returncode
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+        file.write(f"code={code}\nartifact={artifact}\n")
+    return 0
+
+
+def publish():
+    if not REPORT.exists():
+        print("deadheat wrote no report: see the step before")
+        return 0
+    text = REPORT.read_text(encoding="utf-8")
+    pull_request = given("PULL_REQUEST")
+    if not pull_request:
+        return summarise(text)
+    try:
+        write_comment(pull_request, text)
+    except Refused as refused:
+        # A pull request from a fork: its job may read and not write.
+        warn(f"the comment cannot be written, and the report is in the job's summary instead: {refused}")
+        return summarise(text)
+    return 0
+
+
+def finish():
+    code = int(given("CODE") or 5)
+    if code == 1 and given("PARTITION"):
+        print("A gate failed in this part; the merged report decides.")
+        return 0
+    return code
+
+
+class Refused(Exception):
+    """What gh said."""
+
+
+def gh(*arguments, body=None):
+    try:
+        answer = subprocess.run(
+            ["gh", "api", *arguments, *(["--input", "-"] if body else [])],
+            input=json.dumps(body) if body else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise Refused(f"gh cannot be run: {error}") from error
+    if answer.returncode != 0:
+        raise Refused(answer.stderr.strip() or f"gh ended with {answer.returncode}")
+    return answer.stdout
+
+
+def write_comment(pull_request, text):
+    """Update the comment that an earlier run wrote, or write the first one."""
+    comments = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
+    marker = f"<!-- deadheat {hashlib.sha256(given('FOLDER').encode()).hexdigest()[:12]} -->"
+    body = {"body": f"{marker}\n{shortened(text)}"}
+    listing = values(gh("--paginate", f"{comments}/{int(pull_request)}/comments?per_page=100"))
+    earlier = [comment for page in listing for comment in page if comment["body"].startswith(marker)]
+    mine = next((comment["id"] for comment in earlier if is_ours(comment)), None)
+    if mine is None:
+        gh("--method", "POST", f"{comments}/{int(pull_request)}/comments", body=body)
+    else:
+        gh("--method", "PATCH", f"{comments}/comments/{int(mine)}", body=body)
+
+
+def is_ours(comment):
+    """Somebody else may write the marker, too, and their comment stays as it is."""
+    user = comment["user"] or {}
+    if user.get("type") == "Bot":
+        return True
+    try:
+        return json.loads(gh("user"))["login"] == user.get("login")
+    except Refused:
+        # The token of a job is no user.
+        return False
+
+
+def values(text):
+    """The JSON values of a text, one after the other: `gh` prints one for each page."""
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    while text:
+        value, end = decoder.raw_decode(text)
+        yield value
+        text = text[end:].lstrip()
+
+
+def shortened(text):
+    """What fits into a comment, with all that was open closed."""
+    if len(text) <= LONGEST_COMMENT:
+        return text
+    kept = text[:LONGEST_COMMENT].rpartition("\n")[0]
+    if sum(line.startswith("```") for line in kept.splitlines()) % 2:
+        kept += "\n```"
+    kept += "\n</details>" * max(0, kept.count("<details") - kept.count("</details>"))
+    return f"{kept}\n\nThis is the beginning; the whole report is among the files of the job.\n"
+
+
+def summarise(text):
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+    return 0
+
+
+def warn(message):
+    """A warning of the job; what could end the line is written as GitHub wants it."""
+    for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        message = message.replace(character, code)
+    print(f"::warning title=deadheat::{message}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

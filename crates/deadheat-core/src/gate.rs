@@ -1,0 +1,198 @@
+//! Gates: what of a report ends a run with the exit code 1, and how that is said.
+
+use std::fmt;
+
+use crate::model::{Comparison, Missing, MissingReason, Side, Verdict};
+use crate::output::OutputCheck;
+use crate::report::{Gate, Report, change_percent, plain};
+
+impl Gate {
+    /// Whether this row fails it.
+    pub fn is_failed_by(self, comparison: &Comparison) -> bool {
+        match self {
+            Gate::Regression { percent } => {
+                let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
+                comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
+            }
+            Gate::OutputChange => comparison.output == OutputCheck::Different,
+            Gate::Inconclusive => comparison.verdict == Verdict::Inconclusive,
+            Gate::Failed => false,
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Gate::Regression { percent: None } => f.write_str("regression"),
+            Gate::Regression {
+                percent: Some(percent),
+            } => write!(f, "regression:{percent}"),
+            Gate::Failed => f.write_str("failed"),
+            Gate::OutputChange => f.write_str("output-change"),
+            Gate::Inconclusive => f.write_str("inconclusive"),
+        }
+    }
+}
+
+/// What failed the gates, in one line: the worst benchmark, its verdict and change, the gate, and how many more there
+/// are. `None` where every gate holds.
+pub fn failure(report: &Report) -> Option<String> {
+    let gates = &report.settings.fail_on;
+    if gates.is_empty() || report.plan.is_some() {
+        return None;
+    }
+    let is_script = report.settings.script.is_some();
+    let broken: Vec<&Missing> = report
+        .missing
+        .iter()
+        .filter(|row| is_broken_by_head(row, is_script))
+        .collect();
+    let mut rows: Vec<(&Comparison, Gate)> = report
+        .comparisons
+        .iter()
+        .filter_map(|row| {
+            let gate = gates.iter().find(|gate| gate.is_failed_by(row))?;
+            Some((row, *gate))
+        })
+        .collect();
+    // The worst first: slower by most, then other output, then open verdicts.
+    rows.sort_by(|(one, _), (other, _)| {
+        let weight = |row: &Comparison| {
+            let is_slower = row.verdict == Verdict::Regressed;
+            (is_slower, row.output == OutputCheck::Different)
+        };
+        let slower = || {
+            other
+                .estimate
+                .point_estimate
+                .total_cmp(&one.estimate.point_estimate)
+        };
+        weight(other).cmp(&weight(one)).then_with(slower)
+    });
+    let first = match (broken.first(), rows.first()) {
+        (Some(row), _) => {
+            let gate = gates.iter().find(|gate| **gate == Gate::Failed);
+            let gate = gate.or(gates.first())?;
+            format!(
+                "--fail-on {gate}: {} ran on base and fails on head",
+                plain(&row.benchmark)
+            )
+        }
+        (None, Some((row, gate))) => {
+            let verdict = match gate {
+                Gate::OutputChange => format!("{}, other output", row.verdict),
+                _ => row.verdict.to_string(),
+            };
+            format!(
+                "--fail-on {gate}: {} {verdict} ({})",
+                plain(&row.benchmark),
+                change_percent(row.estimate.point_estimate)
+            )
+        }
+        (None, None) => return None,
+    };
+    Some(match broken.len() + rows.len() - 1 {
+        0 => first,
+        more => format!("{first}, and {more} more"),
+    })
+}
+
+/// A benchmark that ran on base and fails on head. A file of which base collects nothing is none; what a command says it
+/// timed has no node id.
+fn is_broken_by_head(row: &Missing, is_script: bool) -> bool {
+    row.reason == MissingReason::Failed
+        && row.side == Some(Side::Head)
+        && (is_script || row.benchmark.contains("::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::testing;
+
+    fn report(gates: &[Gate]) -> Report {
+        let mut report = testing::report(&[
+            ("a.py::slow", 1.3, Verdict::Regressed),
+            ("a.py::slower", 2.0, Verdict::Regressed),
+            ("a.py::open", 0.9, Verdict::Inconclusive),
+            ("a.py::fast", 0.5, Verdict::Improved),
+        ]);
+        report.settings.fail_on = gates.to_vec();
+        report
+    }
+
+    fn missing(benchmark: &str, reason: MissingReason, side: Option<Side>) -> Missing {
+        Missing {
+            benchmark: benchmark.to_owned(),
+            side,
+            reason,
+            message: String::new(),
+        }
+    }
+
+    const REGRESSION: Gate = Gate::Regression { percent: None };
+
+    #[test]
+    fn the_worst_row_is_named_and_the_others_are_counted() {
+        assert_eq!(failure(&report(&[])), None);
+        assert_eq!(
+            failure(&report(&[REGRESSION])).unwrap(),
+            "--fail-on regression: a.py::slower regressed (+100.0 %), and 1 more"
+        );
+        let half = Gate::Regression { percent: Some(50.0) };
+        assert_eq!(
+            failure(&report(&[half])).unwrap(),
+            "--fail-on regression:50: a.py::slower regressed (+100.0 %)"
+        );
+        assert_eq!(
+            failure(&report(&[Gate::Inconclusive])).unwrap(),
+            "--fail-on inconclusive: a.py::open inconclusive (-10.0 %)"
+        );
+        assert_eq!(
+            failure(&report(&[Gate::Inconclusive, half])).unwrap(),
+            "--fail-on regression:50: a.py::slower regressed (+100.0 %), and 1 more"
+        );
+        assert_eq!(failure(&report(&[Gate::Failed, Gate::OutputChange])), None);
+    }
+
+    #[test]
+    fn another_output_is_said_beside_the_verdict() {
+        let mut report = report(&[Gate::OutputChange]);
+        report.comparisons[3].output = OutputCheck::Different;
+        assert_eq!(
+            failure(&report).unwrap(),
+            "--fail-on output-change: a.py::fast improved, other output (-50.0 %)"
+        );
+    }
+
+    #[test]
+    fn what_head_breaks_fails_any_gate() {
+        let broken = missing("a.py::\x1bbroken", MissingReason::Failed, Some(Side::Head));
+        for gate in [REGRESSION, Gate::Failed, Gate::OutputChange, Gate::Inconclusive] {
+            let mut report = report(&[gate]);
+            report.comparisons.truncate(1);
+            report.missing = vec![broken.clone()];
+            let line = failure(&report).unwrap();
+            let said = format!("--fail-on {gate}: a.py::\\u{{1b}}broken ran on base and fails on head");
+            assert!(line.starts_with(&said), "{line}");
+            assert_eq!(line.ends_with("and 1 more"), gate == REGRESSION, "{line}");
+        }
+        let mut ungated = report(&[]);
+        ungated.missing = vec![broken];
+        assert_eq!(failure(&ungated), None);
+    }
+
+    #[test]
+    fn what_base_cannot_run_either_fails_no_gate() {
+        let mut report = report(&[Gate::Failed]);
+        report.missing = vec![
+            missing("a.py::x", MissingReason::Failed, Some(Side::Base)),
+            missing("a.py::y", MissingReason::Failed, None),
+            missing("b.py", MissingReason::Failed, Some(Side::Head)),
+            missing("a.py::z", MissingReason::OnlyHead, Some(Side::Head)),
+            missing("a.py::u", MissingReason::Skipped, Some(Side::Head)),
+        ];
+        assert_eq!(failure(&report), None);
+    }
+}

@@ -1,0 +1,353 @@
+"""Pull requests: `--pr`, and what `action.yml` runs, with stand-ins for `gh` and for a deadheat that is only called."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT, WORK, Repository
+
+SCRIPT = ROOT / "action" / "github.py"
+SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
+BENCHMARK = """\
+    import os
+
+    from pkg.core import work
+
+
+    def test_work(benchmark):
+        assert "GH_TOKEN" not in os.environ
+        benchmark(work, 200)
+    """
+
+
+def executable(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+# GitHub, as far as these tests need it: its answers are files, and comments are kept in one.
+GH = """\
+import json, os, pathlib, sys
+
+here = pathlib.Path(__file__).parent
+arguments = sys.argv[1:]
+with (here / "calls.jsonl").open("a") as file:
+    file.write(json.dumps(arguments) + "\\n")
+assert arguments.pop(0) == "api", arguments
+body = json.load(sys.stdin) if "--input" in arguments else None
+method = arguments[arguments.index("--method") + 1] if "--method" in arguments else "GET"
+paths = [argument for argument in arguments if argument.startswith(("repos/", "user"))]
+(path,) = paths
+store = here / "comments.json"
+comments = json.loads(store.read_text()) if store.exists() else []
+if method != "GET" and (here / "read-only").exists():
+    sys.exit("gh: Resource not accessible by integration (HTTP 403)\\nsecond % line")
+if "/comments" not in path:
+    answers = json.loads((here / "answers.json").read_text())
+    if path not in answers:
+        sys.exit(f"gh: Not Found (HTTP 404): {path}")
+    print(json.dumps(answers[path]))
+elif method == "GET":
+    # A page each, as gh prints them.
+    for comment in comments:
+        print(json.dumps([comment]), end="")
+elif method == "POST":
+    assert path == "repos/o/n/issues/7/comments", path
+    comments.append({"id": len(comments) + 1, "body": body["body"], "user": {"type": "Bot", "login": "b"}})
+else:
+    number = int(path.removeprefix("repos/o/n/issues/comments/"))
+    comments[number - 1]["body"] = body["body"]
+store.write_text(json.dumps(comments))
+"""
+
+
+class GitHub:
+    def __init__(self, folder):
+        self.folder = folder
+        executable(folder / "gh", GH)
+
+    def environment(self):
+        return {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}", "GH_TOKEN": "secret"}
+
+    def answer(self, **answers):
+        (self.folder / "answers.json").write_text(json.dumps(answers))
+
+    def comments(self):
+        store = self.folder / "comments.json"
+        return json.loads(store.read_text()) if store.exists() else []
+
+    def write_comments(self, *comments):
+        (self.folder / "comments.json").write_text(json.dumps(comments))
+
+
+@pytest.fixture
+def github(tmp_path):
+    return GitHub(tmp_path / "bin")
+
+
+# --pr
+
+
+@pytest.fixture
+def pull_request(tmp_path, github):
+    """A clone that has neither the pull request nor what happened since; base is older than the target's tip."""
+    server = Repository(tmp_path / "server")
+    base = server.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", server.folder, clone], check=True)
+    server.git("checkout", "--quiet", "-b", "feature")
+    head = server.commit({"pkg/core.py": SLOW})
+    server.git("update-ref", "refs/pull/7/head", head)
+    server.git("checkout", "--quiet", "main")
+    server.git("branch", "--quiet", "-D", "feature")
+    tip = server.commit({"README": "later"})
+    answers = {
+        "repos/{owner}/{repo}/pulls/7": {
+            "head": {"sha": head},
+            "base": {"sha": tip, "ref": "main", "repo": {"full_name": "o/n", "clone_url": str(server.folder)}},
+        },
+        f"repos/o/n/compare/{tip}...{head}?per_page=1": {"merge_base_commit": {"sha": base}},
+    }
+    github.answer(**answers)
+    return {"clone": clone, "base": base, "head": head, "tip": tip}
+
+
+def git_files(clone):
+    """Everything in `.git` but objects."""
+    git = clone / ".git"
+    return {
+        str(path.relative_to(git)): path.read_bytes()
+        for path in git.rglob("*")
+        if path.is_file() and path.relative_to(git).parts[0] != "objects"
+    }
+
+
+def test_a_pull_request_is_compared_with_where_it_left_its_target(pull_request, github, compare):
+    clone = pull_request["clone"]
+    before = git_files(clone)
+    run = {"folder": clone, "environment": github.environment()}
+    outcome = compare("--pr", 7, **run)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts() == {"test_work": "regressed"}
+    revisions = outcome.report["revisions"]
+    assert revisions["base"]["commit"] == pull_request["base"]
+    assert revisions["base"]["name"] == "merge base of main and pull request 7"
+    assert revisions["head"] == {"name": "pull request 7", "commit": pull_request["head"], "dirty": False}
+    assert "fetching 1 commit of pull request 7 from " in outcome.err
+    # Objects, and nothing else.
+    assert git_files(clone) == before
+    # Now they are here.
+    again = compare("--pr", 7, "--dry-run", **run)
+    assert again.code == 0, again.err
+    assert "fetching" not in again.err
+
+
+def test_a_shallow_clone_is_enough(pull_request, github, compare, tmp_path):
+    server = pull_request["clone"].parent / "server"
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{server}", shallow], check=True)
+    outcome = compare("--pr", 7, "--dry-run", folder=shallow, environment=github.environment())
+    assert outcome.code == 0, outcome.err
+    assert "fetching 2 commits" in outcome.err
+    assert outcome.targets() == {"work": "modified"}
+
+
+def test_without_gh_or_a_pull_request_of_that_number_the_error_says_so(
+    pull_request, github, deadheat_command, tmp_path
+):
+    clone = pull_request["clone"]
+    unknown = deadheat_command("compare", "--pr", 8, folder=clone, environment=github.environment())
+    assert unknown.code == 2
+    assert "--pr 8: gh cannot tell what it is: gh: Not Found" in unknown.err
+    # A PATH that has git and nothing else.
+    (tmp_path / "only-git").mkdir()
+    git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "only-git" / "git").symlink_to(git)
+    lacking = deadheat_command("compare", "--pr", 7, folder=clone, environment={"PATH": str(tmp_path / "only-git")})
+    assert lacking.code == 2
+    assert "`gh`, which is not on the PATH" in lacking.err
+    both = deadheat_command("compare", "--pr", 7, "main", folder=clone, environment=github.environment())
+    assert both.code == 2
+
+
+@pytest.mark.parametrize("sha", ["--upload-pack=touch x", "main", "", "z" * 40])
+def test_what_is_no_commit_is_not_fetched(pull_request, github, deadheat_command, sha):
+    answers = json.loads((github.folder / "answers.json").read_text())
+    answers["repos/{owner}/{repo}/pulls/7"]["head"]["sha"] = sha
+    github.answer(**answers)
+    outcome = deadheat_command("compare", "--pr", 7, folder=pull_request["clone"], environment=github.environment())
+    assert outcome.code == 5
+    assert "cannot be understood" in outcome.err
+    assert len((github.folder / "calls.jsonl").read_text().splitlines()) == 1
+
+
+# action.yml
+
+
+@pytest.fixture
+def step(tmp_path, github):
+    """Run a step of the action, in a folder of its own."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+
+    def run(*arguments, **variables):
+        environment = {
+            **os.environ,
+            **github.environment(),
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+            "GITHUB_REPOSITORY": "o/n",
+            "FOLDER": ".",
+            "PULL_REQUEST": "7",
+            **variables,
+        }
+        return subprocess.run(
+            [sys.executable, SCRIPT, *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    run.folder = folder
+    run.report = folder / "deadheat.md"
+    run.summary = tmp_path / "summary"
+    run.output = tmp_path / "output"
+    return run
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A `deadheat` that writes down how it was called."""
+    return executable(
+        tmp_path / "stand-in" / "deadheat",
+        "import json, os, sys\n"
+        "json.dump(sys.argv[1:], open('call.json', 'w'))\n"
+        "sys.exit(int(os.environ['ENDS_WITH']))\n",
+    )
+
+
+def called(step):
+    return json.loads((step.folder / "call.json").read_text())
+
+
+def test_measuring_calls_the_command_line_and_notes_its_code(step, stand_in):
+    hostile = "--fail-on regression:5 -k '$(touch pwned); `touch pwned`'"
+    answer = step("measure", stand_in, ARGUMENTS=hostile, PROJECT_PYTHON="/env/python", ENDS_WITH="1")
+    assert answer.returncode == 0, answer.stderr
+    assert called(step) == [
+        *("compare", "--pr", "7", "--python", "/env/python"),
+        *("--fail-on", "regression:5", "-k", "$(touch pwned); `touch pwned`"),
+        *("-o", "deadheat.json", "-o", "deadheat.html", "-o", "deadheat.md"),
+    ]
+    assert not (step.folder / "pwned").exists()
+    assert step.output.read_text() == "code=1\nartifact=deadheat\n"
+
+
+def test_a_part_is_measured_for_a_merge(step, stand_in):
+    step("measure", stand_in, PARTITION="2/4", PROJECT_PYTHON="p", PULL_REQUEST="", ENDS_WITH="0")
+    assert called(step) == ["compare", "--python", "p", "-o", "deadheat.json", "--partition", "2/4"]
+    assert step.output.read_text() == "code=0\nartifact=deadheat-2-of-4\n"
+    for part in ("deadheat-2-of-4", "deadheat-1-of-4"):
+        (step.folder / "parts" / part).mkdir(parents=True)
+        (step.folder / "parts" / part / "deadheat.json").write_text("{}")
+    step("measure", stand_in, MERGE="parts/*/deadheat.json", ENDS_WITH="0")
+    assert called(step)[:3] == [
+        "merge",
+        "parts/deadheat-1-of-4/deadheat.json",
+        "parts/deadheat-2-of-4/deadheat.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "partition", "ends_with"), [("0", "", 0), ("1", "", 1), ("1", "1/4", 0), ("4", "1/4", 4), ("", "", 5)]
+)
+def test_the_job_ends_as_deadheat_did(step, code, partition, ends_with):
+    assert step("finish", CODE=code, PARTITION=partition).returncode == ends_with
+
+
+def test_there_is_one_comment_and_it_is_updated(step, github):
+    step.report.write_text("first: größer | `x` $(touch pwned)")
+    assert step("publish").returncode == 0
+    (comment,) = github.comments()
+    assert comment["body"].startswith("<!-- deadheat ")
+    assert comment["body"].endswith("\nfirst: größer | `x` $(touch pwned)")
+    step.report.write_text("second")
+    assert step("publish").returncode == 0
+    (comment,) = github.comments()
+    assert comment["body"].endswith("\nsecond")
+    # Another project of the same repository has a comment of its own.
+    assert step("publish", FOLDER="other").returncode == 0
+    assert len(github.comments()) == 2
+    assert not step.summary.exists()
+
+
+def test_the_comments_of_others_stay_as_they_are(step, github):
+    step.report.write_text("mine")
+    step("publish")
+    marker = github.comments()[0]["body"].partition("\n")[0]
+    others = {"id": 1, "body": f"{marker}\nnot yours", "user": {"type": "User", "login": "somebody"}}
+    github.write_comments(others)
+    github.answer(user={"login": "me"})
+    step("publish")
+    step("publish")
+    comments = github.comments()
+    assert comments[0] == others
+    assert [comment["body"] for comment in comments[1:]] == [f"{marker}\nmine"]
+    # A token of a person's own is that person.
+    github.answer(user={"login": "somebody"})
+    github.write_comments(others)
+    step("publish")
+    assert [comment["body"] for comment in github.comments()] == [f"{marker}\nmine"]
+
+
+def test_a_fork_may_not_comment_and_gets_the_jobs_summary(step, github):
+    step.report.write_text("the report")
+    (github.folder / "read-only").touch()
+    answer = step("publish")
+    assert answer.returncode == 0, answer.stderr
+    assert github.comments() == []
+    assert step.summary.read_text() == "the report\n"
+    (line,) = answer.stdout.splitlines()
+    assert line.startswith("::warning title=deadheat::the comment cannot be written")
+    assert line.endswith("Resource not accessible by integration (HTTP 403)%0Asecond %25 line")
+
+
+def test_without_gh_or_without_a_pull_request_there_is_the_summary(step, github):
+    step.report.write_text("the report")
+    assert step("publish", PULL_REQUEST="").returncode == 0
+    assert step.summary.read_text() == "the report\n"
+    (github.folder / "gh").unlink()
+    assert step("publish", PATH=str(github.folder)).returncode == 0
+    assert step.summary.read_text() == "the report\nthe report\n"
+    step.report.unlink()
+    assert step("publish").returncode == 0
+
+
+def test_a_report_that_is_too_long_for_a_comment_is_closed_where_it_ends():
+    shortened = runpy.run_path(str(SCRIPT))["shortened"]
+    assert shortened("short") == "short"
+    text = shortened("<details>\n<details>\n</details>\n```\n" + "row\n" * 20_000)
+    assert len(text) < 61_000
+    assert text.count("<details") == text.count("</details>")
+    assert sum(line == "```" for line in text.splitlines()) == 2
+
+
+def test_nothing_from_outside_is_written_into_a_shell():
+    text = (ROOT / "action.yml").read_text()
+    runs = re.findall(r"^( +)(?:- )?run: (.*(?:\n(?:\1 +.*)?)*)", text, re.MULTILINE)
+    assert len(runs) == 4
+    for _, commands in runs:
+        assert "${{" not in commands
+    values = set(re.findall(r"\$\{\{\s*([^}]+?)\s*\}\}", text))
+    event = {value for value in values if value.startswith("github.event")}
+    # A number. Titles, bodies and names of branches are not asked for at all.
+    assert event == {"github.event.pull_request.number"}

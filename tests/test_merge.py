@@ -1,0 +1,145 @@
+"""Suites larger than one machine: parts of a suite, measured apart and merged. With changes that no noise can hide."""
+
+import copy
+import hashlib
+import json
+
+import pytest
+
+from conftest import WORK
+
+SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
+BENCHMARKS = """\
+    import pytest
+
+    from pkg.core import work
+
+
+    @pytest.mark.parametrize("n", [200, 201, 202, 203, 204])
+    def test_work(benchmark, n):
+        benchmark(work, n)
+
+
+    def test_other(benchmark):
+        benchmark(sorted, range(100))
+    """
+
+
+@pytest.fixture
+def slower(repository):
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARKS})
+    repository.commit({"pkg/core.py": SLOW})
+    return repository
+
+
+def shard_of(benchmark, of):
+    """As the reference has it."""
+    return int.from_bytes(hashlib.sha256(benchmark.encode()).digest()[:8], "big") % of + 1
+
+
+def names(rows):
+    return [row["benchmark"] for row in rows]
+
+
+def cut(report, shard, of):
+    """The report of one part, with the samples of a whole one."""
+    part = copy.deepcopy(report)
+    part["suite"] = names(report["comparisons"]) + names(report["missing"])
+    part["settings"]["partition"] = {"shard": shard, "of": of}
+    for rows in ("comparisons", "missing"):
+        part[rows] = [row for row in report[rows] if shard_of(row["benchmark"], of) == shard]
+    return part
+
+
+def test_four_parts_of_a_report_merge_into_the_same_to_the_last_digit(slower, compare, deadheat_command, tmp_path):
+    whole = compare("HEAD^", "HEAD", "--all").report
+    assert len(whole["comparisons"]) == 6
+    paths = [tmp_path / f"{shard}.json" for shard in (4, 2, 3, 1)]
+    for path in paths:
+        path.write_text(json.dumps(cut(whole, int(path.stem), 4)))
+    outcome = deadheat_command("merge", *paths, "--json")
+    assert outcome.code == 0, outcome.err
+    merged = outcome.report
+    assert names(merged["comparisons"]) == names(whole["comparisons"])
+    for one, other in zip(merged["comparisons"], whole["comparisons"], strict=True):
+        assert one["shard"] == shard_of(one["benchmark"], 4)
+        for key in ("base", "head", "estimate", "verdict", "reason", "replicates", "functions"):
+            assert one[key] == other[key]
+    for key in ("counts", "total", "geometric_mean"):
+        assert merged["summary"][key] == whole["summary"][key]
+    (function,) = merged["summary"]["functions"]
+    assert function["base"]["calls"] == 5
+
+
+def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, tmp_path):
+    paths = [tmp_path / f"{shard}.json" for shard in (1, 2)]
+    parts = []
+    for shard, path in enumerate(paths, 1):
+        outcome = compare("HEAD^", "HEAD", "--partition", f"{shard}/2", "--fail-on", "regression", "-o", path)
+        assert outcome.code == 1, outcome.err
+        parts.append(outcome.report)
+    suite = parts[0]["suite"]
+    assert len(suite) == 6
+    assert parts[1]["suite"] == suite
+    assert parts[0]["seed"] == parts[1]["seed"]
+    rows = [names(part["comparisons"]) + names(part["missing"]) for part in parts]
+    assert rows[0]
+    assert rows[1]
+    assert sorted(rows[0] + rows[1]) == sorted(suite)
+    for shard, part in enumerate(parts, 1):
+        assert part["settings"]["partition"] == {"shard": shard, "of": 2}
+        assert {shard_of(benchmark, 2) for benchmark in rows[shard - 1]} == {shard}
+
+    stored = tmp_path / "all.json"
+    outcome = deadheat_command("merge", *paths, "-o", stored)
+    assert outcome.code == 1, outcome.err
+    assert outcome.err.splitlines()[-1].endswith("and 4 more")
+    assert "2 of 2 shards" in outcome.out
+    assert outcome.out.splitlines()[-1].startswith("5 regressed, 1 not reached")
+    merged = json.loads(stored.read_text())
+    assert merged["summary"]["total"]["verdict"] == "regressed"
+    assert [shard["partition"] for shard in merged["shards"]] == [{"shard": 1, "of": 2}, {"shard": 2, "of": 2}]
+    assert names(merged["comparisons"]) == [benchmark for benchmark in suite if "test_work" in benchmark]
+    assert merged["target_functions"][0]["reached_by"] == names(merged["comparisons"])
+
+    # Not all of it: a partial report, whatever the gates say.
+    outcome = deadheat_command("merge", paths[1], "--json")
+    assert outcome.code == 4, outcome.err
+    assert outcome.report["partial"] is True
+    (warning,) = [row for row in outcome.report["warnings"] if row["code"] == "missing_shards"]
+    assert warning["message"].startswith("part 1/2 is missing: ")
+    assert sorted(names(outcome.report["comparisons"]) + names(outcome.report["missing"])) == sorted(suite)
+
+    twice = deadheat_command("merge", paths[0], paths[0])
+    assert twice.code == 2
+    assert "are both part 1/2" in twice.err
+    merged_again = deadheat_command("merge", stored, paths[0])
+    assert merged_again.code == 2
+    assert "was measured without --partition" in merged_again.err
+
+
+def test_a_part_without_benchmarks_is_no_failure(slower, compare):
+    suite = [f"benchmarks/test_b.py::test_work[{n}]" for n in range(200, 205)] + ["benchmarks/test_b.py::test_other"]
+    empty = next(shard for shard in range(1, 20) if all(shard_of(row, 20) != shard for row in suite))
+    outcome = compare("HEAD^", "HEAD", "--partition", f"{empty}/20")
+    assert outcome.code == 0, outcome.err
+    assert outcome.warnings() == ["empty_partition"]
+    assert outcome.report["comparisons"] == outcome.report["missing"] == []
+    assert sorted(outcome.report["suite"]) == sorted(suite)
+
+
+@pytest.mark.parametrize("arguments", [("0/4",), ("5/4",), ("4",), ("1/2", "--script", "true")])
+def test_wrong_parts_are_refused(slower, deadheat_command, arguments):
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--partition", *arguments)
+    assert outcome.code == 2
+    assert "--partition" in outcome.err
+
+
+def test_what_is_no_part_is_refused(deadheat_command, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    outcome = deadheat_command("merge", path)
+    assert outcome.code == 2
+    assert "is no report of deadheat" in outcome.err
+    assert deadheat_command("merge", tmp_path / "none.json").code == 2
+    assert deadheat_command("merge").code == 2
