@@ -75,7 +75,12 @@ def test_a_loop_of_two_experiments(loop, record, deadheat_command):
     status = deadheat_command("status", "--json").report
     assert [row["head"] for row in status["kept"]] == [loop.faster]
     assert [row["head"] for row in status["discarded"]] == [slower]
-    assert status["cumulative"] == {"speedup": pytest.approx(1 / mean(first)), "source": "measured", "steps": 1, "has_gaps": False}
+    assert status["cumulative"] == {
+        "speedup": pytest.approx(1 / mean(first)),
+        "source": "measured",
+        "steps": 1,
+        "has_gaps": False,
+    }
 
 
 def mean(outcome):
