@@ -439,6 +439,16 @@ impl Git {
         Ok(paths)
     }
 
+    /// While this lives, no other deadheat makes or removes a worktree of the repository: git, which reads all their notes
+    /// for that, fails where one is half written. `None` where the file system knows no locks.
+    fn alone_with_worktrees(&self) -> anyhow::Result<Option<File>> {
+        let directory = File::open(self.common_directory()?).context("cannot read git's folder")?;
+        let is_locked = rustix::io::retry_on_intr(|| {
+            rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
+        });
+        Ok(is_locked.is_ok().then_some(directory))
+    }
+
     /// `lock` is the run's: git, which goes on where deadheat is killed meanwhile, holds it until it has ended, so that
     /// nobody removes what it is still making.
     pub(crate) fn add_worktree(&self, path: &Path, commit: &str, lock: &File) -> anyhow::Result<()> {
@@ -458,7 +468,10 @@ impl Git {
             path.as_os_str(),
             commit.as_ref(),
         ];
-        let added = self.run_reading(lock.into(), arguments);
+        let added = {
+            let _alone = self.alone_with_worktrees()?;
+            self.run_reading(lock.into(), arguments)
+        };
         added.map(|_| ()).or_else(|error| {
             let hook = self.line(["rev-parse", "--path-format=absolute", "--git-path", "hooks/post-checkout"])?;
             match (hook, error.downcast::<Failure>()) {
@@ -500,6 +513,7 @@ impl Git {
             "--force".as_ref(),
             path.as_os_str(),
         ];
+        let _alone = self.alone_with_worktrees()?;
         self.run(arguments).map(|_| ())
     }
 
