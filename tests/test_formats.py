@@ -316,7 +316,7 @@ def test_files_that_cannot_be_read(show, repository):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "r.pdf"], "`pdf` is no format that deadheat writes; it writes json, md, markdown, csv"),
+        (["-o", "r.pdf"], "`pdf` is no format that deadheat writes; it writes json, md, markdown, html, csv"),
         (["-o", "yaml:r"], "`yaml` is no format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
         (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),

@@ -268,7 +268,7 @@ def test_names_are_shown_and_nothing_more(repository, deadheat_command, open_pag
 def test_html_goes_to_stdout_where_that_is_asked_for(deadheat_command, repository):
     refused = deadheat_command("compare", "--json", "-o", "html:-")
     assert refused.code == 2
-    assert "cannot both be written to stdout" in refused.err
+    assert "stdout cannot hold both" in refused.err
     refused = deadheat_command("profile", "-o", "a.html")
     assert refused.code == 2
 

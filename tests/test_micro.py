@@ -1,6 +1,7 @@
 """`deadheat micro`: planted changes are found, none is not, and what cannot be measured says why."""
 
 import json
+import re
 import os
 import subprocess
 import textwrap
@@ -326,7 +327,9 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
     wait = "time.sleep(1.2)"
     outcome = micro("-a", wait, "-b", wait, "--setup", "import time", "--timeout", "3", as_text=True)
     assert outcome.code == 3
-    assert outcome.out.splitlines()[-1].startswith("no answer: 1 of at least 5 process pairs could be measured in 3 s")
+    last = outcome.out.splitlines()[-1]
+    # A busy machine may not even get through one.
+    assert re.match(r"no answer: [01] of at least 5 process pairs could be measured in 3 s", last)
     assert "an answer would take about" in outcome.out
 
 
