@@ -1,8 +1,8 @@
 """`deadheat micro`: planted changes are found, none is not, and what cannot be measured says why."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import textwrap
 
