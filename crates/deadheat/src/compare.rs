@@ -130,7 +130,7 @@ pub(crate) fn run(
 fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
     let PerSide { base, head } = &draft.report.revisions;
     if !git.is_ancestor(&base.commit, &head.commit)? {
-        let short = &base.commit[..10];
+        let short = report::short_commit(&base.commit);
         let words = format!(
             "the last kept commit, {short}, is not in the history of {}",
             head.name

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::{self, HelloRequest};
-use deadheat_core::report::{main_line, plain};
+use deadheat_core::report::{main_line, plain, short_commit};
 use deadheat_core::source;
 use serde::Serialize;
 use serde_json::json;
@@ -196,7 +196,7 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
     match git.commit("HEAD") {
         Ok(Some(commit)) => found.yes(
             "git",
-            format!("{}, at {}", git.top().display(), &commit[..commit.len().min(10)]),
+            format!("{}, at {}", git.top().display(), short_commit(&commit)),
         ),
         Ok(None) => found.in_the_way(
             "git",

@@ -2,7 +2,7 @@
 
 use super::{Form, MicroReport};
 use crate::model::{Estimate, Side, WarningCode};
-use crate::report::{change_percent, duration, plain, signed_percent, speedup};
+use crate::report::{change_percent, duration, plain, short_commit, signed_percent, speedup};
 use crate::resource::ResourceComparison;
 
 pub fn render(report: &MicroReport) -> String {
@@ -12,7 +12,7 @@ pub fn render(report: &MicroReport) -> String {
         let variant = variants.get(side);
         let time = variant.median_ns.map_or_else(|| "-".to_owned(), duration);
         let commit = match (side, report.form, &report.base_commit) {
-            (Side::Base, Form::Function, Some(commit)) => format!(" ({})", &commit[..commit.len().min(10)]),
+            (Side::Base, Form::Function, Some(commit)) => format!(" ({})", short_commit(commit)),
             _ => String::new(),
         };
         lines.push(format!("{side}  {time:>8}  {}{commit}", plain(&variant.name)));

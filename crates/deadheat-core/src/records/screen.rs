@@ -8,7 +8,7 @@ use super::Status;
 use super::handoff::Baseline;
 use super::history::{Cumulative, History, Source};
 use super::results::{Results, Row};
-use crate::report::{Style, bare_table, cut, plain, speedup};
+use crate::report::{Style, bare_table, cut, plain, short_commit, speedup};
 
 const SHORTEST_TEXT: usize = 20;
 /// From here on there is room for intervals and the time of the day.
@@ -73,7 +73,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
     let mut text = String::new();
     match baseline {
         Some(baseline) => {
-            let short = cut_hash(&baseline.commit);
+            let short = short_commit(&baseline.commit);
             let branch = baseline.branch.as_deref().map(plain);
             let branch = branch.map(|branch| format!("  {branch}")).unwrap_or_default();
             let date = baseline.date.as_deref().map(plain);
@@ -104,7 +104,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
             let description = shown_or(&row.description, "");
             table.add_row([
                 format!("  {}", shown_or(&row.time, "unknown")),
-                cut_hash(row.head.as_deref().unwrap_or("unknown")),
+                short_commit(row.head.as_deref().unwrap_or("unknown")),
                 times(row.speedup),
                 if style.verbose {
                     description
@@ -126,7 +126,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
 /// The last line.
 fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
     let since = match baseline {
-        Some(baseline) => format!("since the baseline {}", cut_hash(&baseline.commit)),
+        Some(baseline) => format!("since the baseline {}", short_commit(&baseline.commit)),
         None => "over all experiments, because there is no baseline".to_owned(),
     };
     match history.cumulative() {
@@ -167,10 +167,6 @@ fn interval(row: &Row) -> String {
 
 fn shown_or(text: &Option<String>, unknown: &str) -> String {
     plain(text.as_deref().unwrap_or(unknown))
-}
-
-fn cut_hash(commit: &str) -> String {
-    plain(&commit.chars().take(10).collect::<String>())
 }
 
 fn align_right(table: &mut Table, columns: &[usize]) {

@@ -14,7 +14,9 @@ use super::terminal::{
     replicates_of, says_the_same, what_would_settle,
 };
 use super::units::{amount, signed_percent};
-use super::{Environments, Judged, Report, change_percent, duration, main_line, reproduce, speedup};
+use super::{
+    Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
+};
 use crate::model::{
     Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, Warning, WarningCode,
 };
@@ -626,7 +628,7 @@ fn benchmarks(count: usize) -> String {
 }
 
 fn revision(revision: &Revision) -> String {
-    let short = &revision.commit[..revision.commit.len().min(10)];
+    let short = &short_commit(&revision.commit);
     let is_named = !(revision.commit.starts_with(&revision.name) && revision.name.len() >= 7);
     match (is_named, revision.dirty) {
         (true, true) => format!(

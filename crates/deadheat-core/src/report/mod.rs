@@ -35,9 +35,9 @@ pub use markdown::markdown;
 pub use pytest_benchmark::pytest_benchmark;
 pub use schema::schema;
 pub use stored::{Unsound, judge_again};
-pub use terminal::plain;
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
+pub use terminal::{plain, short_commit};
 pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};
 

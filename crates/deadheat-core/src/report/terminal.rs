@@ -157,7 +157,7 @@ impl Page {
 
     fn sides(&mut self, revisions: &PerSide<Revision>) {
         for (side, revision) in [("base", &revisions.base), ("head", &revisions.head)] {
-            let short = &revision.commit[..revision.commit.len().min(10)];
+            let short = short_commit(&revision.commit);
             let dirty = if revision.dirty {
                 " with uncommitted changes"
             } else {
@@ -176,10 +176,10 @@ impl Page {
     fn facts(&mut self, python: Option<&PerSide<Python>>, others: [Option<String>; 2]) {
         let python = python.map(|python| {
             let python = &python.head;
-            format!(
+            plain(&format!(
                 "{} {}, pytest {}",
                 python.implementation, python.version, python.pytest
-            )
+            ))
         });
         let facts: Vec<String> = python.into_iter().chain(others.into_iter().flatten()).collect();
         if !facts.is_empty() {
@@ -634,8 +634,7 @@ impl Page {
         let (status, file) = (recorded.status, plain(&recorded.file));
         self.line(&format!("recorded as {status}{by_rule} in {file}"));
         if status == Status::Discard {
-            let base = &report.revisions.base.commit;
-            let short = &base[..base.len().min(10)];
+            let short = short_commit(&report.revisions.base.commit);
             self.line(&format!("to go back to base: git reset --hard {short}"));
         }
     }
@@ -728,6 +727,11 @@ pub(crate) fn bare_table() -> Table {
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table
+}
+
+/// A commit as people know it. A stored report may name anything as one.
+pub fn short_commit(commit: &str) -> String {
+    plain(&commit.chars().take(10).collect::<String>())
 }
 
 /// Text from elsewhere without what would steer a terminal.

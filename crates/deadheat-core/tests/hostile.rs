@@ -1,0 +1,129 @@
+//! A report that anybody wrote: whatever stands in it, it is refused or shown, in every form.
+//!
+//! `PROPTEST_CASES=100000 cargo test --release --package deadheat-core --test hostile` searches longer.
+
+mod fixture;
+
+use deadheat_core::model::Side;
+use deadheat_core::report::{Report, Style, csv, html, judge_again, markdown, pytest_benchmark, render};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value;
+
+use fixture::report;
+
+/// In all forms for people, one after another; the JSON for programs has to come to its end, too.
+fn rendered(report: &Report, width: usize, verbose: bool) -> String {
+    let style = Style {
+        color: false,
+        width,
+        wraps: verbose,
+        verbose,
+    };
+    for side in Side::BOTH {
+        pytest_benchmark(report, side, "2026-01-02T03:04:05Z");
+    }
+    render(report, style) + &markdown(report) + &html(report) + &csv(report)
+}
+
+#[test]
+fn a_commit_need_not_be_letters_and_digits() {
+    let mut report = report();
+    // The tenth byte lies inside a letter.
+    report.revisions = report.revisions.map(|mut revision| {
+        revision.commit = "\u{1b}ääääääääääää".to_owned();
+        revision
+    });
+    report.recorded.as_mut().unwrap().status = deadheat_core::records::Status::Discard;
+    let text = rendered(&report, 100, false);
+    assert!(text.contains("äääääääää"));
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn an_interpreter_may_call_itself_anything() {
+    let mut report = report();
+    report.python = report.python.map(|python| {
+        python.map(|mut python| {
+            python.version = "\u{1b}[2J".to_owned();
+            python.implementation = "\u{1b}]0;".to_owned();
+            python.pytest = "\u{9b}1m".to_owned();
+            python
+        })
+    });
+    let text = rendered(&report, 100, true);
+    assert!(!text.contains(['\u{1b}', '\u{9b}']));
+}
+
+/// The places of all values that hold no others.
+fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                leaves(inner, &format!("{place}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                leaves(inner, &format!("{place}/{index}"), found);
+            }
+        }
+        _ => found.push(place.to_owned()),
+    }
+}
+
+fn numbers() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        select(vec![0.0, -1.0, 1e308, -1e308, 1e-308, 9.1e15]).prop_map(Value::from),
+        (0..4_u64).prop_map(Value::from),
+    ]
+}
+
+fn texts() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        "\\PC{0,20}|(?s).{0,20}|[a-z]{2000}".prop_map(Value::from),
+        select(vec!["\x1b[2J", "\u{202e}", "\n\n", "", "::", "宽宽宽宽宽"]).prop_map(Value::from),
+    ]
+}
+
+/// Other values of the same kind, and now and then none.
+fn spoiled(mut report: Value, changes: Vec<(Index, Value, Value, u8)>) -> Value {
+    let mut places = Vec::new();
+    leaves(&report, "", &mut places);
+    for (index, number, text, chance) in changes {
+        let place: &String = index.get(&places);
+        let value = report.pointer_mut(place).unwrap();
+        *value = match value {
+            _ if chance == 0 => Value::Null,
+            Value::String(_) => text,
+            Value::Bool(is) => (!*is).into(),
+            _ => number,
+        };
+    }
+    report
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_is_refused_or_shown(
+        changes in proptest::collection::vec((any::<Index>(), numbers(), texts(), 0..20_u8), 1..6),
+        width in 0..200_usize,
+        verbose: bool,
+    ) {
+        let value = spoiled(serde_json::to_value(report()).unwrap(), changes);
+        if let Ok(report) = serde_json::from_value::<Report>(value) {
+            prop_assert!(!rendered(&report, width, verbose).contains('\x1b'));
+            if let Ok(judged) = judge_again(report, None) {
+                prop_assert!(!rendered(&judged, width, verbose).contains('\x1b'));
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_is_taken_for_a_report(text in "(?s).{0,200}") {
+        prop_assert!(serde_json::from_str::<Report>(&text).is_err());
+    }
+}
