@@ -26,18 +26,19 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
     let results = state.results()?;
     state.warn_of(&results.problems);
     if args.output.json {
+        let history = History::new(&results.rows, baseline.as_ref());
         let rows = results.rows.iter().enumerate();
         let rows: Vec<LoggedRow<'_>> = rows
             .map(|(index, row)| LoggedRow {
                 row,
-                cumulative: History::so_far(&results.rows, index, baseline.as_ref()),
+                cumulative: history.so_far(index),
             })
             .collect();
         output::print_json(&json!({
             "state_folder": state.folder().display().to_string(),
             "problems": results.problems,
             "rows": rows,
-            "cumulative": History::new(&results.rows, baseline.as_ref()).cumulative(),
+            "cumulative": history.cumulative(),
         }))?;
     } else {
         let style = output::style(verbosity(&args.output));

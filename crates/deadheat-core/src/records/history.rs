@@ -1,6 +1,7 @@
 //! What the experiments since the baseline add up to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -14,7 +15,16 @@ pub struct History<'a> {
     /// The rows of whole runs: one experiment each.
     pub experiments: Vec<&'a Row>,
     rows: &'a [Row],
+    /// The rows of benchmarks, by experiment: a file has many of them, and is not searched for each.
+    benchmarks: Rc<BTreeMap<Run<'a>, Vec<&'a Row>>>,
     baseline: Option<&'a Baseline>,
+}
+
+/// What the rows of one experiment share: its time, base and head.
+type Run<'a> = [Option<&'a str>; 3];
+
+fn run_of(row: &Row) -> Run<'_> {
+    [&row.time, &row.base, &row.head].map(|text| text.as_deref())
 }
 
 /// How much faster the last kept state is than the baseline, as a ratio baseline/kept.
@@ -40,11 +50,14 @@ pub enum Source {
 impl<'a> History<'a> {
     /// The experiments since the baseline; all of them where there is none.
     pub fn new(rows: &'a [Row], baseline: Option<&'a Baseline>) -> Self {
-        let totals = rows.iter().filter(|row| row.is_total());
-        let experiments = totals.filter(|row| baseline.is_none_or(|baseline| is_since(row, baseline)));
+        let mut benchmarks: BTreeMap<Run<'a>, Vec<&'a Row>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| !row.is_total()) {
+            benchmarks.entry(run_of(row)).or_default().push(row);
+        }
         History {
-            experiments: experiments.collect(),
+            experiments: experiments_of(rows, baseline),
             rows,
+            benchmarks: Rc::new(benchmarks),
             baseline,
         }
     }
@@ -60,13 +73,17 @@ impl<'a> History<'a> {
         rows.filter(|row| row.status.as_deref().and_then(Status::parse).is_none())
     }
 
-    /// What the experiments of a file add up to at one of its rows; nothing at rows of benchmarks, and before the baseline.
-    pub fn so_far(rows: &[Row], index: usize, baseline: Option<&Baseline>) -> Option<Cumulative> {
-        let row = rows.get(index).filter(|row| row.is_total())?;
-        if baseline.is_some_and(|baseline| !is_since(row, baseline)) {
+    /// What the experiments add up to at one of the file's rows; nothing at rows of benchmarks, and before the baseline.
+    pub fn so_far(&self, index: usize) -> Option<Cumulative> {
+        let row = self.rows.get(index).filter(|row| row.is_total())?;
+        if self.baseline.is_some_and(|baseline| !is_since(row, baseline)) {
             return None;
         }
-        History::new(&rows[..=index], baseline).cumulative()
+        let until = History {
+            experiments: experiments_of(&self.rows[..=index], self.baseline),
+            ..self.clone()
+        };
+        until.cumulative()
     }
 
     /// The head of the last experiment that was kept.
@@ -113,7 +130,7 @@ impl<'a> History<'a> {
 
     /// What the steps make of the time of all benchmarks that any of them measured. An experiment measures only what its change
     /// reaches, so that totals are about different benchmarks, and cannot be multiplied.
-    fn product(&self, steps: &[&Row]) -> f64 {
+    fn product(&self, steps: &[&'a Row]) -> f64 {
         let mut times: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
         for step in steps {
             let mut has_benchmarks = false;
@@ -146,12 +163,17 @@ impl<'a> History<'a> {
             let leads_here =
                 |index: &usize| is_commit(kept[*index].head.as_deref(), at) && kept[*index].base.is_some();
             let candidates: Vec<usize> = (0..before).filter(leads_here).collect();
-            // A state that was measured twice, or over several steps at once, counts once: the last time, if that left nothing
-            // out; else as the step that it was.
-            let rows: Vec<&Row> = candidates.iter().map(|&index| kept[index]).collect();
-            let all = self.names_of(&rows);
-            let is_whole = |index: &&usize| self.names_of(&[kept[**index]]).is_superset(&all);
-            let index = *candidates.iter().rev().find(is_whole).or(candidates.first())?;
+            let index = match candidates.as_slice() {
+                [one] => *one,
+                several => {
+                    // A state that was measured twice, or over several steps at once, counts once: the last time, if that
+                    // left nothing out; else as the step that it was.
+                    let rows: Vec<&'a Row> = several.iter().map(|&index| kept[index]).collect();
+                    let all = self.names_of(&rows);
+                    let is_whole = |index: &&usize| self.names_of(&[kept[**index]]).is_superset(&all);
+                    *several.iter().rev().find(is_whole).or(several.first())?
+                }
+            };
             steps.push(kept[index]);
             at = kept[index].base.as_deref()?;
             before = index;
@@ -161,18 +183,24 @@ impl<'a> History<'a> {
     }
 
     /// The benchmarks that any of some experiments measured.
-    fn names_of(&self, totals: &[&Row]) -> BTreeSet<&'a str> {
+    fn names_of(&self, totals: &[&'a Row]) -> BTreeSet<&'a str> {
         let rows = totals.iter().flat_map(|total| self.benchmarks_of(total));
         rows.filter_map(|row| row.benchmark.as_deref()).collect()
     }
 
     /// The rows of an experiment's benchmarks.
-    fn benchmarks_of(&self, total: &Row) -> Vec<&'a Row> {
-        let key = |row: &Row| (row.time.clone(), row.base.clone(), row.head.clone());
-        let of = key(total);
-        let rows = self.rows.iter();
-        rows.filter(|row| !row.is_total() && key(row) == of).collect()
+    fn benchmarks_of(&self, total: &'a Row) -> &[&'a Row] {
+        self.benchmarks
+            .get(&run_of(total))
+            .map_or(&[], |rows| rows.as_slice())
     }
+}
+
+fn experiments_of<'a>(rows: &'a [Row], baseline: Option<&Baseline>) -> Vec<&'a Row> {
+    let totals = rows.iter().filter(|row| row.is_total());
+    totals
+        .filter(|row| baseline.is_none_or(|baseline| is_since(row, baseline)))
+        .collect()
 }
 
 fn speedup_of(row: &Row) -> Option<f64> {

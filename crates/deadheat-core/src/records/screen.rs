@@ -28,12 +28,13 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
     }
     names.push("description");
     table.set_header(names);
+    let history = History::new(&results.rows, baseline);
     let shown = results.rows.iter().enumerate();
     let shown: Vec<(usize, &Row)> = shown.filter(|(_, row)| style.verbose || row.is_total()).collect();
     let (time_room, others) = if is_wide { (20, 86) } else { (10, 59) };
     let room = style.width.saturating_sub(others).max(SHORTEST_TEXT);
     for (index, row) in &shown {
-        let so_far = History::so_far(&results.rows, *index, baseline);
+        let so_far = history.so_far(*index);
         let mut cells = vec![
             shown_or(&row.time, "unknown").chars().take(time_room).collect(),
             cut(&shown_or(&row.status, "unknown"), 8),
@@ -63,7 +64,6 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
         write(&mut text, table);
     }
     text.push('\n');
-    let history = History::new(&results.rows, baseline);
     text.push_str(&sum(&history, baseline));
     text
 }
