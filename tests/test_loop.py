@@ -124,6 +124,35 @@ def test_detect_writes_its_section_and_nothing_else(project, deadheat_command):
     assert path.read_bytes().decode() == expected
 
 
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_detect_writes_nothing_where_there_is_no_checkout(deadheat_command, tmp_path, is_bare):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    if is_bare:
+        subprocess.run(["git", "init", "--quiet", "--bare"], cwd=folder, check=True)
+    before = sorted(folder.rglob("*"))
+    outcome = deadheat_command("detect", "--write", "--json", folder=folder)
+    assert outcome.code == 0
+    assert (outcome.report["written"], outcome.report["available"]) == (None, False)
+    assert "no checkout" in outcome.report["not_written"]
+    assert sorted(folder.rglob("*")) == before
+    hint = "git worktree add" if is_bare else "git init"
+    assert hint in checks(outcome)["git"]["hint"]
+    (detail,) = [row["detail"] for row in outcome.report["fallbacks"] if row["name"] == "micro"]
+    assert detail.startswith("deadheat micro SCRIPT.py with functions bench_a and bench_b")
+
+
+def test_detect_says_that_a_suite_ends_the_process(project, deadheat_command):
+    project.write({"tests/test_end.py": "import sys\nsys.exit(0)\n"})
+    outcome = deadheat_command("detect", "--json")
+    assert outcome.code == 0
+    assert not checks(outcome)["tests"]["ok"]
+    assert (
+        "a file of the suite ends the process while it is collected (SystemExit: 0)"
+        in checks(outcome)["tests"]["detail"]
+    )
+
+
 def test_detect_without_benchmarks(repository, deadheat_command):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": CORE, "test_core.py": "def test_x():\n    pass\n"})
     outcome = deadheat_command("detect", "--write", "--json")

@@ -124,6 +124,18 @@ def test_the_screen_answers_in_its_last_line(tested, deadheat_command):
     assert "of the functions, work changed most: +" in answer
 
 
+def test_what_pytest_refuses_and_what_was_meant_for_it_have_hints(tested, deadheat_command):
+    for arguments in (["nosuch.py"], ["--badopt"]):
+        outcome = deadheat_command("profile", "HEAD", "HEAD", "--", *arguments)
+        assert outcome.code == 3
+        assert "hint: what follows `--` is given to pytest" in outcome.err
+    path = "tests/test_core.py"
+    for name, words in (("profile", f"deadheat profile -- {path}"), ("compare", f"deadheat compare --tests {path}")):
+        outcome = deadheat_command(name, path)
+        assert outcome.code == 2
+        assert words in outcome.err
+
+
 def test_the_arguments_choose_the_tests(tested, profile):
     outcome = profile("HEAD^", "HEAD", replicates=2, tests=["tests/test_core.py", "-k", "steady or tiny"])
     assert outcome.code == 0, outcome.err

@@ -167,6 +167,23 @@ def test_an_output_that_is_not_written(timing_itself, compare):
     assert "nothing to do" in outcome.err
 
 
+def test_a_key_without_time_is_no_row(timing_itself, compare):
+    timing_itself({"a": 1.0, "b": 0, "c": 1.0}, {"a": 0.5, "b": 1.0, "c": 1e-300})
+    outcome = compare("HEAD^", "HEAD", *WRITE)
+    assert outcome.code == 0, outcome.err
+    assert rows(outcome) == {"a": "improved"}
+    missing = {row["benchmark"]: (row["side"], row["reason"]) for row in outcome.report["missing"]}
+    assert missing == {"b": ("base", "failed"), "c": ("head", "failed")}
+    assert all("nothing to compare" in row["message"] for row in outcome.report["missing"])
+
+
+def test_an_output_without_any_time_is_no_answer(timing_itself, compare):
+    timing_itself({"a": 0}, {"a": 0.0})
+    outcome = compare("HEAD^", "HEAD", *WRITE)
+    assert outcome.code == 3
+    assert "no key has a time on both sides: `a` is 0 s on base" in outcome.err
+
+
 def test_a_key_that_later_runs_do_not_write(timing_itself, compare, tmp_path):
     timing_itself({"a": 1.0, "b": 1.0}, {"a": 0.5, "b": 1.0})
     counter = tmp_path / "runs"
