@@ -4,6 +4,8 @@
 //! could only narrow the search, and parsing whole files is fast enough to do without them.
 
 mod compare;
+mod decode;
+mod nesting;
 mod parse;
 
 pub use compare::{

@@ -18,6 +18,9 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::decode::decode;
+use super::nesting;
+
 /// A hash of a syntax tree, wide enough that two different trees of a project do not share one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Fingerprint(u64, u64);
@@ -105,9 +108,13 @@ pub struct SyntaxError {
 
 impl ModuleCode {
     pub(super) fn parse(source: &[u8]) -> Result<Self, SyntaxError> {
-        let text = decode(source);
-        let lines = LineIndex::new(&text);
-        let parsed = ruff_python_parser::parse_module(&text).map_err(|error| SyntaxError {
+        let text = decode(source)?;
+        with_stack_for(nesting::depth(&text)?, || Self::of(&text))
+    }
+
+    fn of(text: &str) -> Result<Self, SyntaxError> {
+        let lines = LineIndex::new(text);
+        let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxError {
             line: lines.line_of(error.location.start().to_usize()),
             message: error.error.to_string(),
         })?;
@@ -115,6 +122,7 @@ impl ModuleCode {
         drop_docstring(&mut body);
         let harvest = Harvest {
             lines: &lines,
+            declared_global: RefCell::default(),
             prefix: RefCell::new(String::new()),
             scope: RefCell::new(Scope::Module),
             module: RefCell::default(),
@@ -132,23 +140,48 @@ impl ModuleCode {
     }
 }
 
+/// Trees are walked, compared and dropped by recursion. Ordinary depths need no more than the stack that is there.
+fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> T {
+    const ORDINARY: usize = 100;
+    const BYTES_PER_LEVEL: usize = 32 << 10;
+    if depth <= ORDINARY {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(depth * BYTES_PER_LEVEL)
+            .spawn_scoped(scope, work)
+            .expect("the system has room for a thread")
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Whether a file that pytest does not collect by its name holds benchmarks: test functions that take the fixture or
 /// carry the marker.
 pub fn holds_benchmarks(source: &[u8]) -> bool {
-    let text = decode(source);
-    if !text.contains("benchmark") {
+    let contains = |part: &[u8]| source.windows(part.len()).any(|window| window == part);
+    if !contains(b"benchmark") {
         return false;
     }
-    let Ok(parsed) = ruff_python_parser::parse_module(&text) else {
-        // Let pytest say what is wrong with it.
-        return text.contains("def test");
+    // Let pytest say what is wrong with it.
+    let if_broken = contains(b"def test");
+    let Ok((text, depth)) = decode(source).and_then(|text| nesting::depth(&text).map(|depth| (text, depth)))
+    else {
+        return if_broken;
     };
-    let body = parsed.into_suite();
+    with_stack_for(depth, || {
+        ruff_python_parser::parse_module(&text)
+            .map_or(if_broken, |parsed| suite_holds_benchmarks(&parsed.into_suite(), &text))
+    })
+}
+
+fn suite_holds_benchmarks(body: &[Stmt], text: &str) -> bool {
     let marked = body.iter().any(|statement| {
         matches!(statement, Stmt::Assign(assign) if assign.targets.iter().any(|target| matches!(target, Expr::Name(name) if name.id == "pytestmark")))
             && text[statement.range()].contains("benchmark")
     });
-    any_benchmark(&body, marked, &text)
+    any_benchmark(body, marked, text)
 }
 
 fn any_benchmark(body: &[Stmt], marked: bool, text: &str) -> bool {
@@ -178,31 +211,17 @@ fn any_benchmark(body: &[Stmt], marked: bool, text: &str) -> bool {
     })
 }
 
-/// Python's rule without its codecs: UTF-8, and whatever is no UTF-8 byte by byte. That keeps different bytes
-/// different and ASCII what it is, which is all that a comparison of code needs.
-fn decode(source: &[u8]) -> String {
-    let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
-    match std::str::from_utf8(source) {
-        Ok(text) => text.to_owned(),
-        Err(_) => source.iter().map(|&byte| char::from(byte)).collect(),
-    }
-}
-
-/// Byte offsets to line numbers, with Python's three line endings.
+/// Byte offsets to line numbers.
 struct LineIndex {
     starts: Vec<usize>,
 }
 
 impl LineIndex {
     fn new(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let mut starts = vec![0];
-        for (index, &byte) in bytes.iter().enumerate() {
-            if byte == b'\n' || (byte == b'\r' && bytes.get(index + 1) != Some(&b'\n')) {
-                starts.push(index + 1);
-            }
+        let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+        LineIndex {
+            starts: std::iter::once(0).chain(ends.map(|(index, _)| index + 1)).collect(),
         }
-        LineIndex { starts }
     }
 
     fn line_of(&self, offset: usize) -> u32 {
@@ -229,28 +248,40 @@ enum Scope {
 struct Harvest<'a> {
     lines: &'a LineIndex,
     prefix: RefCell<String>,
+    /// Names that are global in the innermost function or class: what is defined under them has no path.
+    declared_global: RefCell<BTreeSet<String>>,
     /// Where the statement that is being visited stands; a class inside a function is part of the function.
     scope: RefCell<Scope>,
     module: RefCell<ModuleCode>,
 }
 
 impl Harvest<'_> {
-    fn inside(&self, suffix: &str, scope: Scope, body: &mut [Stmt]) {
-        let outer_prefix = self.prefix.borrow().clone();
+    fn qualname(&self, name: &str) -> String {
+        if self.declared_global.borrow().contains(name) {
+            return name.to_owned();
+        }
+        format!("{}{name}", self.prefix.borrow())
+    }
+
+    fn inside(&self, prefix: String, scope: Scope, body: &mut [Stmt]) {
+        let mut globals = GlobalVisitor::default();
+        globals.visit_body(body);
+        let outer_globals = self.declared_global.replace(globals.names);
+        let outer_prefix = self.prefix.replace(prefix);
         let outer_scope = self.scope.replace(scope);
-        self.prefix.borrow_mut().push_str(suffix);
         for statement in body {
             self.visit_stmt(statement);
         }
-        *self.prefix.borrow_mut() = outer_prefix;
+        self.declared_global.replace(outer_globals);
+        self.prefix.replace(outer_prefix);
         self.scope.replace(outer_scope);
     }
 
     fn take_function(&self, function: &mut ast::StmtFunctionDef) {
-        let qualname = format!("{}{}", self.prefix.borrow(), function.name);
+        let qualname = self.qualname(&function.name);
         let first_nested = self.module.borrow().functions.len();
         self.inside(
-            &format!("{}.<locals>.", function.name),
+            format!("{qualname}.<locals>."),
             Scope::Function,
             &mut function.body,
         );
@@ -301,14 +332,14 @@ impl Harvest<'_> {
 
     fn take_class(&self, class: &mut ast::StmtClassDef) {
         let in_function = *self.scope.borrow() == Scope::Function;
-        let suffix = format!("{}.", class.name);
+        let qualname = self.qualname(&class.name);
         // The statements of a class inside a function run with the function: they stay part of it.
         let scope = if in_function {
             Scope::Function
         } else {
             Scope::Class
         };
-        self.inside(&suffix, scope, &mut class.body);
+        self.inside(format!("{qualname}."), scope, &mut class.body);
         drop_docstring(&mut class.body);
         if in_function {
             return;
@@ -343,7 +374,7 @@ impl Harvest<'_> {
         let type_parameters = class.type_params.as_ref().map(ComparableTypeParams::from);
         let decorators: Vec<ComparableDecorator> = class.decorator_list.iter().map(Into::into).collect();
         self.module.borrow_mut().classes.push(ClassCode {
-            qualname: format!("{}{}", self.prefix.borrow(), class.name),
+            qualname,
             is_made: !decorators.is_empty() || arguments.is_some(),
             header: fingerprint((decorators, arguments, type_parameters)),
             header_mentions: header_mentions.into_mentions(),
@@ -360,10 +391,81 @@ impl Transformer for Harvest<'_> {
             Stmt::ClassDef(class) => self.take_class(class),
             _ => transformer::walk_stmt(self, statement),
         }
+        if let Stmt::If(branches) = statement {
+            join_else_if(branches);
+        }
     }
 
-    // Expressions hold no statements.
-    fn visit_expr(&self, _expression: &mut Expr) {}
+    fn visit_expr(&self, expression: &mut Expr) {
+        if let Expr::NumberLiteral(literal) = expression
+            && let ast::Number::Int(value) = &mut literal.value
+            && value.as_u64().is_none()
+        {
+            *value = canonical(value);
+        }
+        transformer::walk_expr(self, expression);
+    }
+}
+
+/// The parser keeps `elif` and an `if` alone under `else` apart; they are the same code.
+fn join_else_if(branches: &mut ast::StmtIf) {
+    if let Some(last) = branches.elif_else_clauses.last_mut()
+        && last.test.is_none()
+        && matches!(&*last.body, [Stmt::If(_)])
+        && let Some(Stmt::If(inner)) = last.body.pop()
+    {
+        last.test = Some(*inner.test);
+        last.body = inner.body;
+        branches.elif_else_clauses.extend(inner.elif_else_clauses);
+    }
+}
+
+/// The parser keeps large integers as they are written.
+fn canonical(value: &ast::Int) -> ast::Int {
+    let text = value.to_string().replace('_', "").to_ascii_lowercase();
+    let (digits, base) = match text.get(..2) {
+        Some("0x") => (&text[2..], 16),
+        Some("0o") => (&text[2..], 8),
+        Some("0b") => (&text[2..], 2),
+        _ => (text.as_str(), 10),
+    };
+    // Python itself reads no more than 4,300 decimal digits.
+    if digits.len() > 20_000 {
+        return value.clone();
+    }
+    // From the least significant.
+    let mut words: Vec<u32> = Vec::new();
+    for digit in digits.chars().filter_map(|digit| digit.to_digit(base)) {
+        let mut carry = u64::from(digit);
+        for word in &mut words {
+            carry += u64::from(*word) * u64::from(base);
+            *word = carry as u32;
+            carry >>= 32;
+        }
+        if carry > 0 {
+            words.push(carry as u32);
+        }
+    }
+    let hexadecimal: String = words.iter().rev().map(|word| format!("{word:08x}")).collect();
+    ast::Int::from_str_radix(&hexadecimal, 16, &format!("0x{hexadecimal}")).unwrap_or_else(|_| value.clone())
+}
+
+/// The names that the code of one scope declares global.
+#[derive(Default)]
+struct GlobalVisitor {
+    names: BTreeSet<String>,
+}
+
+impl<'a> Visitor<'a> for GlobalVisitor {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Global(global) => self.names.extend(global.names.iter().map(ToString::to_string)),
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, _expression: &'a Expr) {}
 }
 
 /// The statements of a module or class body, those inside `if`, `try` and `with` one by one together with the

@@ -1,0 +1,64 @@
+"""The Python files that the finder is held against CPython with."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def standard_libraries():
+    """The standard library of every Python under pyenv, or of the running one, by version: folder."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = {
+        folder.name: library
+        for folder in sorted(versions.glob("*"))
+        for library in sorted(folder.glob("lib/python*"))
+        if (library / "os.py").exists()
+    }
+    return found or {sys.version.split()[0]: Path(os.__file__).parent}
+
+
+def in_standard_library(folder):
+    """(name, bytes) of each file of a standard library."""
+    for path in sorted(folder.rglob("*.py")):
+        if "site-packages" not in path.parts and path.is_file():
+            yield str(path.relative_to(folder)), path.read_bytes()
+
+
+def wheels(folder):
+    """The wheels of `packages.txt`, downloaded into `folder` where they are not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    complete = folder / "complete"
+    wanted = (HERE / "packages.txt").read_text()
+    if not complete.exists() or complete.read_text() != wanted:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        options = ["--no-deps", "--only-binary=:all:", "--dest", str(folder)]
+        subprocess.run([*command, *options, "--requirement", str(HERE / "packages.txt")], check=True)
+        complete.write_text(wanted)
+    return sorted(folder.glob("*.whl"))
+
+
+def in_wheel(path):
+    """(name, bytes) of each Python file of a wheel."""
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            if name.endswith(".py"):
+                yield name, archive.read(name)
+
+
+class Distinct:
+    """Passes every content once: most files of two neighbouring Pythons are the same."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def is_new(self, source):
+        key = hashlib.sha256(source).digest()
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        return True

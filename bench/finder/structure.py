@@ -1,0 +1,85 @@
+"""Which functions a file has, by CPython: `ast` for the lines, the reference's rules for the qualified names.
+
+Where the file compiles, the names are held against those of the code objects as well, so that the rules written here
+are CPython's own.
+"""
+
+import ast
+import types
+import warnings
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
+
+
+def parse(source):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def refusal(error):
+    """The line that Python names; none where it does not know one."""
+    return getattr(error, "lineno", None)
+
+
+def first_line(function):
+    """Decorators are part of a function."""
+    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+
+
+def in_own_scope(body):
+    """The nodes of a scope without what inner functions, classes and lambdas hold."""
+    pending = list(body)
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, SCOPES):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def functions(tree):
+    """(qualname, function) for every function, however deep."""
+    pending = [(tree, "", set())]
+    while pending:
+        node, prefix, declared_global = pending.pop()
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, (*FUNCTIONS, ast.ClassDef)):
+                pending.append((child, prefix, declared_global))
+                continue
+            # A name that is declared global has no path.
+            qualname = child.name if child.name in declared_global else prefix + child.name
+            inner = {
+                name
+                for statement in in_own_scope(child.body)
+                if isinstance(statement, ast.Global)
+                for name in statement.names
+            }
+            if isinstance(child, FUNCTIONS):
+                yield qualname, child
+                pending.append((child, f"{qualname}.<locals>.", inner))
+            else:
+                pending.append((child, f"{qualname}.", inner))
+
+
+def structure(tree):
+    """Sorted (qualname, first line, last line)."""
+    return sorted((qualname, first_line(function), function.end_lineno) for qualname, function in functions(tree))
+
+
+def compiled(tree):
+    """{(qualname, first line)} of the functions that the compiler makes code for; none of a file that it refuses."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pending = [compile(tree, "file", "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found = set()
+    while pending:
+        code = pending.pop()
+        inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        pending.extend(inner)
+        # Classes and lambdas have code too, and so has the scope of type parameters.
+        found.update((code.co_qualname, code.co_firstlineno) for code in inner if code.co_flags & 2)
+    return {name for name in found if not name[0].endswith(">")}

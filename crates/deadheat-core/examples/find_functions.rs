@@ -1,0 +1,145 @@
+//! Asks the finder many questions in one process; `bench/finder/` holds its answers against CPython's.
+//!
+//! Standard input: a [`Question`] as JSON in every line. Standard output: an [`Answer`] to each. Sources are bytes, written as
+//! text whose every character is one byte (Latin-1), because JSON has no bytes.
+
+use std::io::{BufRead, Write};
+
+use deadheat_core::model::{FunctionPlace, TargetFunction};
+use deadheat_core::source::{self, ChangedFile, ModuleFile};
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Question {
+    /// Which functions a file has.
+    Functions(String),
+    Compare {
+        files: Vec<Versions>,
+        /// All of head's modules: who else is touched by what changed at module level.
+        modules: Vec<Module>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    path: String,
+    base: Option<String>,
+    head: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+    dotted_name: String,
+    source: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    /// Qualified name, first and last line.
+    Functions(Vec<(String, u32, u32)>),
+    Refused {
+        line: u32,
+        message: String,
+    },
+    Changes {
+        targets: Vec<Target>,
+        /// Paths with changes whose consequences cannot be told.
+        unattributed: Vec<String>,
+        /// Path, side and line.
+        refused: Vec<(String, String, u32)>,
+    },
+}
+
+#[derive(Serialize)]
+struct Target {
+    path: String,
+    qualname: String,
+    change: String,
+    lines: (u32, u32),
+    base: Option<(String, String, u32)>,
+    head: Option<(String, String, u32)>,
+}
+
+fn main() -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        let question = serde_json::from_str(&line?).map_err(std::io::Error::other)?;
+        serde_json::to_writer(&mut output, &answer(question))?;
+        output.write_all(b"\n")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(question: Question) -> Answer {
+    match question {
+        Question::Functions(text) => match source::functions_with_lines(&bytes(&text)) {
+            Ok(functions) => Answer::Functions(
+                functions
+                    .into_iter()
+                    .map(|((first, last), qualname)| (qualname, first, last))
+                    .collect(),
+            ),
+            Err(error) => Answer::Refused {
+                line: error.line,
+                message: error.message,
+            },
+        },
+        Question::Compare { files, modules } => {
+            let files: Vec<ChangedFile> = files
+                .into_iter()
+                .map(|file| ChangedFile {
+                    path: file.path,
+                    base: file.base.as_deref().map(bytes),
+                    head: file.head.as_deref().map(bytes),
+                })
+                .collect();
+            let mut changes = source::compare(&files);
+            if changes.touches_names() {
+                let modules: Vec<ModuleFile> = modules
+                    .into_iter()
+                    .map(|module| ModuleFile {
+                        path: module.path,
+                        dotted_name: module.dotted_name,
+                        source: bytes(&module.source),
+                    })
+                    .collect();
+                changes.attribute(&modules);
+            }
+            Answer::Changes {
+                targets: changes.targets.into_iter().map(target).collect(),
+                unattributed: changes
+                    .unattributed
+                    .into_iter()
+                    .map(|change| change.path)
+                    .collect(),
+                refused: changes
+                    .syntax_errors
+                    .into_iter()
+                    .map(|problem| (problem.path, problem.side.to_string(), problem.error.line))
+                    .collect(),
+            }
+        }
+    }
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|character| u8::try_from(character).expect("every character is one byte"))
+        .collect()
+}
+
+fn target(target: TargetFunction) -> Target {
+    let place = |place: FunctionPlace| (place.path, place.qualname, place.line);
+    Target {
+        change: target.change.map(|change| change.to_string()).unwrap_or_default(),
+        path: target.path,
+        qualname: target.qualname,
+        lines: target.lines,
+        base: target.places.base.map(place),
+        head: target.places.head.map(place),
+    }
+}

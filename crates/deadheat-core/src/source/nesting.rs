@@ -1,0 +1,424 @@
+//! How deeply a source is nested, told before it is parsed: the parser's memory and the stack that its trees need grow
+//! with the depth, and a few thousand bytes can be nested thousands of times.
+//!
+//! The limits are those of CPython or above them, so that no file which it runs is refused here. What cannot be told
+//! apart into strings and brackets is refused as well: the parser would see another nesting there than this scan.
+
+use super::SyntaxError;
+
+/// CPython's own limits for brackets and indentation.
+const MOST_BRACKETS: usize = 200;
+const MOST_INDENTATIONS: usize = 100;
+/// Operators that stand inside each other without brackets: no CPython parses so many.
+const MOST_OPERATORS: usize = 10_000;
+
+/// No less than the depth of the source's syntax tree.
+pub(super) fn depth(text: &str) -> Result<usize, SyntaxError> {
+    let mut scanner = Scanner {
+        bytes: text.as_bytes(),
+        position: 0,
+        line: 1,
+        levels: vec![Level::new(Kind::File, 0)],
+        brackets: 0,
+        operators: 0,
+        indentations: Vec::new(),
+        deepest: 0,
+    };
+    scanner.scan()?;
+    Ok(scanner.deepest)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    /// With the bracket that closes it.
+    Bracket(u8),
+    /// `{` in an f-string.
+    Field,
+    /// An f-string between its quotes.
+    Text(Quotes),
+    /// What follows the colon of a field, and the quotes of its f-string.
+    Format(Quotes),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Quotes {
+    quote: u8,
+    is_triple: bool,
+    is_raw: bool,
+}
+
+/// Something that is still open.
+struct Level {
+    kind: Kind,
+    /// Where it began.
+    line: u32,
+    /// Since the last comma.
+    operators: usize,
+    /// Lambdas whose colon has not come; their commas separate parameters.
+    lambdas: usize,
+}
+
+impl Level {
+    fn new(kind: Kind, line: u32) -> Self {
+        Level {
+            kind,
+            line,
+            operators: 0,
+            lambdas: 0,
+        }
+    }
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    line: u32,
+    levels: Vec<Level>,
+    brackets: usize,
+    /// Of all levels together.
+    operators: usize,
+    indentations: Vec<usize>,
+    deepest: usize,
+}
+
+impl Scanner<'_> {
+    fn scan(&mut self) -> Result<(), SyntaxError> {
+        self.indent()?;
+        while self.position < self.bytes.len() {
+            match self.level().kind {
+                Kind::Text(quotes) => self.text(quotes)?,
+                Kind::Format(quotes) => self.format(quotes)?,
+                Kind::File | Kind::Bracket(_) | Kind::Field => self.code()?,
+            }
+        }
+        match self.level().kind {
+            Kind::File => Ok(()),
+            kind => {
+                self.line = self.level().line;
+                Err(self.refused(match kind {
+                    Kind::Bracket(_) => "the bracket was never closed",
+                    _ => "unterminated f-string literal",
+                }))
+            }
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.bytes.get(self.position + ahead).copied().unwrap_or(0)
+    }
+
+    fn refused(&self, message: &str) -> SyntaxError {
+        SyntaxError {
+            line: self.line,
+            message: message.to_owned(),
+        }
+    }
+
+    fn level(&mut self) -> &mut Level {
+        self.levels.last_mut().expect("the file is never closed")
+    }
+
+    fn open(&mut self, kind: Kind) -> Result<(), SyntaxError> {
+        self.levels.push(Level::new(kind, self.line));
+        self.brackets += usize::from(matches!(kind, Kind::Bracket(_) | Kind::Field));
+        if self.brackets > MOST_BRACKETS {
+            return Err(self.refused("too many nested parentheses"));
+        }
+        self.note()
+    }
+
+    fn close(&mut self) {
+        self.forget_operators();
+        if let Some(level) = self.levels.pop() {
+            self.brackets -= usize::from(matches!(level.kind, Kind::Bracket(_) | Kind::Field));
+        }
+    }
+
+    fn count_operator(&mut self) -> Result<(), SyntaxError> {
+        self.level().operators += 1;
+        self.operators += 1;
+        self.note()
+    }
+
+    fn forget_operators(&mut self) {
+        let level = self.level();
+        level.lambdas = 0;
+        let operators = std::mem::take(&mut level.operators);
+        self.operators -= operators;
+    }
+
+    fn note(&mut self) -> Result<(), SyntaxError> {
+        if self.operators > MOST_OPERATORS {
+            return Err(self.refused("too many nested expressions"));
+        }
+        let depth = self.operators + self.levels.len() + self.indentations.len();
+        self.deepest = self.deepest.max(depth);
+        Ok(())
+    }
+
+    /// The blanks that a logical line begins with.
+    fn indent(&mut self) -> Result<(), SyntaxError> {
+        let mut width = 0;
+        loop {
+            match self.peek(0) {
+                b' ' => width += 1,
+                b'\t' => width = (width / 8 + 1) * 8,
+                b'\x0c' => width = 0,
+                _ => break,
+            }
+            self.position += 1;
+        }
+        if matches!(self.peek(0), b'\n' | b'#' | 0) {
+            return Ok(());
+        }
+        while self.indentations.last().is_some_and(|&outer| outer >= width) {
+            self.indentations.pop();
+        }
+        if width > 0 {
+            self.indentations.push(width);
+        }
+        if self.indentations.len() > MOST_INDENTATIONS {
+            return Err(self.refused("too many levels of indentation"));
+        }
+        self.note()
+    }
+
+    fn code(&mut self) -> Result<(), SyntaxError> {
+        let byte = self.peek(0);
+        match byte {
+            b'\n' => {
+                self.line += 1;
+                self.position += 1;
+                if self.level().kind == Kind::File {
+                    self.forget_operators();
+                    self.indent()?;
+                }
+            }
+            b'#' => self.skip_while(|byte| byte != b'\n'),
+            b'\\' => {
+                self.line += u32::from(self.peek(1) == b'\n');
+                self.position += 2;
+            }
+            b'\'' | b'"' => {
+                let quotes = self.quotes(byte, false);
+                self.string(quotes)?;
+            }
+            b'(' | b'[' | b'{' => {
+                self.position += 1;
+                // It may call or subscript what stands before.
+                self.count_operator()?;
+                self.open(Kind::Bracket(match byte {
+                    b'(' => b')',
+                    b'[' => b']',
+                    _ => b'}',
+                }))?;
+            }
+            b')' | b']' | b'}' => {
+                self.position += 1;
+                match self.level().kind {
+                    Kind::Bracket(closing) if closing == byte => self.close(),
+                    Kind::Field if byte == b'}' => self.close(),
+                    _ => return Err(self.refused("unmatched bracket")),
+                }
+            }
+            b':' => {
+                self.position += 1;
+                let level = self.level();
+                if level.lambdas > 0 {
+                    level.lambdas -= 1;
+                } else if level.kind == Kind::Field {
+                    let outer = self.levels.iter().rev().nth(1).map(|level| level.kind);
+                    if let Some(Kind::Text(quotes) | Kind::Format(quotes)) = outer {
+                        self.open(Kind::Format(quotes))?;
+                    }
+                }
+            }
+            b',' | b';' => {
+                self.position += 1;
+                if self.level().lambdas == 0 {
+                    self.forget_operators();
+                }
+            }
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'@' | b'&' | b'|' | b'^' | b'~' | b'.' | b'<' | b'>' => {
+                self.position += 1;
+                self.count_operator()?;
+            }
+            _ if is_word(byte) => self.word()?,
+            _ => self.position += 1,
+        }
+        Ok(())
+    }
+
+    fn skip_while(&mut self, is_part: impl Fn(u8) -> bool) {
+        while self.position < self.bytes.len() && is_part(self.peek(0)) {
+            self.position += 1;
+        }
+    }
+
+    fn word(&mut self) -> Result<(), SyntaxError> {
+        let start = self.position;
+        self.skip_while(is_word);
+        let word = &self.bytes[start..self.position];
+        let quote = self.peek(0);
+        if matches!(quote, b'\'' | b'"') {
+            let prefix = word.to_ascii_lowercase();
+            let is_raw = prefix.contains(&b'r');
+            if matches!(&*prefix, b"f" | b"fr" | b"rf" | b"t" | b"tr" | b"rt") {
+                let quotes = self.quotes(quote, is_raw);
+                return self.open(Kind::Text(quotes));
+            }
+        }
+        match word {
+            b"lambda" => {
+                self.level().lambdas += 1;
+                self.count_operator()
+            }
+            b"not" | b"await" | b"yield" | b"else" => self.count_operator(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes over the quotes that a string begins with.
+    fn quotes(&mut self, quote: u8, is_raw: bool) -> Quotes {
+        let is_triple = self.peek(1) == quote && self.peek(2) == quote;
+        self.position += if is_triple { 3 } else { 1 };
+        Quotes {
+            quote,
+            is_triple,
+            is_raw,
+        }
+    }
+
+    fn string(&mut self, quotes: Quotes) -> Result<(), SyntaxError> {
+        let first = self.line;
+        while !self.ends(quotes)? {
+            if self.position >= self.bytes.len() {
+                self.line = first;
+                return Err(self.refused("unterminated string literal"));
+            }
+            self.character();
+        }
+        Ok(())
+    }
+
+    /// Goes over the quotes that end a string, if they stand here.
+    fn ends(&mut self, quotes: Quotes) -> Result<bool, SyntaxError> {
+        let Quotes { quote, is_triple, .. } = quotes;
+        if !is_triple && self.peek(0) == b'\n' {
+            return Err(self.refused("unterminated string literal"));
+        }
+        let is_end = self.peek(0) == quote && (!is_triple || (self.peek(1) == quote && self.peek(2) == quote));
+        if is_end {
+            self.position += if is_triple { 3 } else { 1 };
+        }
+        Ok(is_end)
+    }
+
+    /// Goes over a character of a string. A backslash keeps a quote from ending even a raw one.
+    fn character(&mut self) {
+        if self.peek(0) == b'\\' {
+            self.position += 1;
+        }
+        self.line += u32::from(self.peek(0) == b'\n');
+        self.position += 1;
+    }
+
+    fn text(&mut self, quotes: Quotes) -> Result<(), SyntaxError> {
+        if self.ends(quotes)? {
+            self.close();
+            return Ok(());
+        }
+        match (self.peek(0), self.peek(1)) {
+            (b'{', b'{') | (b'}', b'}') => self.position += 2,
+            (b'{', _) => {
+                self.position += 1;
+                self.open(Kind::Field)?;
+            }
+            // The braces of `\N{name}` hold no expression.
+            (b'\\', b'N') if !quotes.is_raw && self.peek(2) == b'{' => {
+                self.position += 3;
+                self.skip_while(|byte| byte != b'}' && byte != b'\n' && byte != quotes.quote);
+                self.position += usize::from(self.peek(0) == b'}');
+            }
+            // A backslash does not take the meaning from a brace.
+            (b'\\', b'{' | b'}') => self.position += 1,
+            _ => self.character(),
+        }
+        Ok(())
+    }
+
+    fn format(&mut self, quotes: Quotes) -> Result<(), SyntaxError> {
+        match self.peek(0) {
+            b'{' => {
+                self.position += 1;
+                self.open(Kind::Field)?;
+            }
+            // The field around it sees the same brace.
+            b'}' => self.close(),
+            b'\n' if !quotes.is_triple => {
+                return Err(self.refused("unterminated f-string literal"));
+            }
+            byte if byte == quotes.quote && !quotes.is_triple => {
+                return Err(self.refused("unterminated f-string literal"));
+            }
+            _ => self.character(),
+        }
+        Ok(())
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte == b'_' || byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Option<u32> {
+        depth(text).err().map(|error| error.line)
+    }
+
+    #[test]
+    fn what_python_nests_is_let_through() {
+        let brackets = format!("x = {}{}\n", "(".repeat(200), ")".repeat(200));
+        assert_eq!(line(&brackets), None);
+        assert_eq!(line(&format!("x = 1{}\n", " + 1".repeat(9_990))), None);
+        let many = format!("x = [{}]\n", "-1, ".repeat(50_000));
+        assert!(depth(&many).unwrap() < 10);
+        let many = format!("x = [{}]\n", "lambda a, b: a + b, ".repeat(50_000));
+        assert!(depth(&many).unwrap() < 10);
+        let many = "def f(a):\n    if a:\n        return -1\n".repeat(10_000);
+        assert!(depth(&many).unwrap() < 10);
+        let many = r#"x = f"{f"{a:{b}>{c!r}}" + '('}}}" f'\N{LEFT PARENTHESIS}{{' rf"\N{a}" ')'"#;
+        assert!(depth(&format!("{many}\n").repeat(10_000)).unwrap() < 20);
+        assert_eq!(line("x = f'''{\n  a  # }\n:\n}'''\n"), None);
+        assert_eq!(line("x = f'{lambda_}' f'{a if (lambda x: 1) else 2:>3}'\n"), None);
+    }
+
+    #[test]
+    fn what_no_python_nests_is_refused_with_its_line() {
+        assert_eq!(line(&format!("\nx = {}", "(".repeat(201))), Some(2));
+        assert_eq!(line(&format!("\nx = {}", "f'{".repeat(201))), Some(2));
+        for operator in ["-", "not ", "1 + ", "a.", "a()", "a[0]", "lambda: ", "lambda a, b: ", "a if a else ", "2 << "] {
+            let source = format!("\n\nx = {}a", operator.repeat(10_001));
+            assert_eq!(line(&source), Some(3), "{operator}");
+        }
+        let deep: String = (0..102).map(|depth| format!("{}if a:\n", " ".repeat(depth))).collect();
+        assert_eq!(line(&deep), Some(102));
+    }
+
+    #[test]
+    fn broken_strings_and_brackets_are_refused() {
+        assert_eq!(line("x = 1\ny = 'abc\n"), Some(2));
+        assert_eq!(line("x = 1\ny = '''abc\n\n"), Some(2));
+        assert_eq!(line("x = (\n1\n"), Some(1));
+        assert_eq!(line("x = (\n1]\n"), Some(2));
+        assert_eq!(line("x = f'{a:\n'"), Some(1));
+        assert_eq!(line("x = f'{a:'\n"), Some(1));
+        assert_eq!(line("x = f'{a'\n"), Some(1));
+        assert_eq!(line("x = f'a"), Some(1));
+        assert_eq!(line("\\"), None);
+    }
+}
