@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::SyntaxError;
 use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
@@ -257,6 +257,26 @@ fn differing<'a>(
         .chain(after.into_iter().map(|statement| (Side::Head, statement)))
 }
 
+/// Whether the statements that both bodies have stand in another order. That of imports is theirs to choose.
+fn is_reordered(base: &[StatementCode], head: &[StatementCode]) -> bool {
+    let in_order = |statements: &[StatementCode], others: &[StatementCode]| -> Vec<_> {
+        let mut left: HashMap<_, usize> = HashMap::new();
+        for other in others {
+            *left.entry(other.code).or_default() += 1;
+        }
+        let statements = statements.iter().filter(|statement| !statement.is_import);
+        let common = statements.filter(|statement| match left.get_mut(&statement.code) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        });
+        common.map(|statement| statement.code).collect()
+    };
+    in_order(base, head) != in_order(head, base)
+}
+
 fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes: &mut Changes) {
     let mut touched = TouchedNames::default();
     for (side, statement) in differing(&base.statements, &head.statements) {
@@ -271,47 +291,63 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         }
         touched.names.extend(statement.binds.iter().cloned());
     }
-    let of = |module: &'_ ModuleCode| -> BTreeMap<String, ClassCode> {
-        module
-            .classes
-            .iter()
-            .map(|class| (class.qualname.clone(), class.clone()))
-            .collect()
-    };
-    let (before, after) = (of(base), of(head));
-    for qualname in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-        let name = qualname.rsplit('.').next().unwrap_or(qualname).to_owned();
-        let (Some(old), Some(new)) = (before.get(qualname), after.get(qualname)) else {
-            touched.names.insert(name);
-            continue;
-        };
-        let mut whole = old.header != new.header;
-        for (_, statement) in differing(&old.statements, &new.statements) {
-            touched.attributes.extend(statement.binds.iter().cloned());
-            // Slots and fields shape the instances, whoever makes them.
-            whole |= statement.has_effect
-                || statement.binds.is_empty()
-                || statement.binds.iter().any(|name| name.starts_with("__"));
+    let mut reordered = is_reordered(&base.statements, &head.statements);
+    // Branches may define the same class several times.
+    let mut by_name: BTreeMap<&str, (Vec<&ClassCode>, Vec<&ClassCode>)> = BTreeMap::new();
+    for class in &base.classes {
+        by_name.entry(&class.qualname).or_default().0.push(class);
+    }
+    for class in &head.classes {
+        by_name.entry(&class.qualname).or_default().1.push(class);
+    }
+    for (qualname, (mut before, mut after)) in by_name {
+        before.retain(|class| {
+            let same = after.iter().position(|other| is_same_class(class, other));
+            if let Some(index) = same {
+                after.remove(index);
+            }
+            same.is_none()
+        });
+        if before.len() != after.len() {
+            touched.touch_class_name(qualname);
         }
-        // Fields in another order, or a member more, make other instances.
-        whole |= new.is_made && old.shape != new.shape;
-        if whole {
-            touched.classes.insert(qualname.clone());
-            touched.names.insert(name);
+        for (old, new) in before.into_iter().zip(after) {
+            let mut whole = old.header != new.header;
+            for (_, statement) in differing(&old.statements, &new.statements) {
+                touched.attributes.extend(statement.binds.iter().cloned());
+                // Slots and fields shape the instances, whoever makes them.
+                whole |= statement.has_effect
+                    || statement.binds.is_empty()
+                    || statement.binds.iter().any(|name| name.starts_with("__"))
+                    || (new.is_made && !statement.is_import);
+            }
+            if is_reordered(&old.statements, &new.statements) {
+                // Fields in another order make other instances.
+                whole |= new.is_made;
+                reordered |= !new.is_made;
+            }
+            if whole {
+                touched.classes.insert(qualname.to_owned());
+                touched.touch_class_name(qualname);
+            }
         }
     }
-    let shapes = |module: &ModuleCode| -> Vec<_> {
-        let classes = module
-            .classes
-            .iter()
-            .map(|class| (class.qualname.clone(), class.shape));
-        let mut shapes: Vec<_> = classes.chain([(String::new(), module.shape)]).collect();
-        shapes.sort();
-        shapes
-    };
-    if touched != TouchedNames::default() || shapes(base) != shapes(head) {
+    if reordered {
+        changes.unattributed.push(Unattributed {
+            path: path.to_owned(),
+            what: "has statements outside its functions in another order".to_owned(),
+        });
+    }
+    if touched != TouchedNames::default() {
         changes.touched.insert(path.to_owned(), touched);
     }
+}
+
+fn is_same_class(one: &ClassCode, other: &ClassCode) -> bool {
+    one.header == other.header
+        && one.statements.len() == other.statements.len()
+        && differing(&one.statements, &other.statements).next().is_none()
+        && !is_reordered(&one.statements, &other.statements)
 }
 
 impl Changes {
@@ -352,21 +388,22 @@ impl Changes {
             }
             touched = grown;
         }
-        let known: BTreeSet<(String, String)> = self
+        // With the line: a getter and a setter share a name.
+        let known: BTreeSet<FunctionPlace> = self
             .targets
             .iter()
-            .map(|target| (target.path.clone(), target.qualname.clone()))
+            .filter_map(|target| target.places.head.clone())
             .collect();
         for (file, module) in &parsed {
             let Some(names) = touched.get(file.dotted_name.as_str()) else {
                 continue;
             };
             for function in &module.functions {
-                if known.contains(&(file.path.clone(), function.qualname.clone())) {
+                let head = place(&file.path, function);
+                if known.contains(&head) {
                     continue;
                 }
                 if let Some(reason) = names.reason_for(function) {
-                    let head = place(&file.path, function);
                     // A file that is not among the changed ones has the same lines on both sides.
                     let base = FunctionPlace {
                         line: self.unchanged.get(&head).copied().unwrap_or(head.line),
@@ -384,27 +421,22 @@ impl Changes {
             }
         }
         sort(&mut self.targets);
-        // A change for which no target stands may still be felt: through names that are looked up while running, through
-        // order, through code that is not read here.
-        // What no function names may be looked up by `getattr`, `vars` and the like.
-        let named: BTreeSet<&String> = parsed
-            .iter()
-            .filter(|(file, _)| touched.contains_key(file.dotted_name.as_str()))
-            .flat_map(|(_, module)| &module.functions)
-            .flat_map(|function| {
-                function
-                    .mentions
-                    .names
-                    .iter()
-                    .chain(&function.mentions.attributes)
-            })
-            .collect();
-        for (path, names) in &self.touched {
-            let mut all = names.names.iter().chain(&names.attributes).peekable();
-            let is_explained = match all.peek() {
-                Some(_) => all.all(|name| named.contains(name)),
-                None => self.targets.iter().any(|target| &target.path == path),
+        // What no function is seen to name may be looked up by `getattr`, `vars` and the like.
+        let mut seen: BTreeSet<&String> = BTreeSet::new();
+        for (file, module) in &parsed {
+            let Some(names) = touched.get(file.dotted_name.as_str()) else {
+                continue;
             };
+            for function in &module.functions {
+                seen.extend(names.mentioned_in(&function.mentions));
+            }
+        }
+        for (path, names) in &self.touched {
+            let is_explained = names
+                .names
+                .iter()
+                .chain(&names.attributes)
+                .all(|name| seen.contains(name));
             if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
                 self.unattributed.push(Unattributed {
                     path: path.clone(),
@@ -416,17 +448,29 @@ impl Changes {
 }
 
 impl TouchedNames {
-    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> Option<&'a String> {
+    /// A nested class is reached by the class around it.
+    fn touch_class_name(&mut self, qualname: &str) {
+        match qualname.rsplit_once('.') {
+            Some((_, name)) => self.attributes.insert(name.to_owned()),
+            None => self.names.insert(qualname.to_owned()),
+        };
+    }
+
+    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> impl Iterator<Item = &'a String> {
         let names = mentions.names.iter().filter(|name| self.names.contains(*name));
         let attributes = mentions
             .attributes
             .iter()
             .filter(|name| self.attributes.contains(*name));
-        names.chain(attributes).next()
+        names.chain(attributes)
+    }
+
+    fn touches(&self, mentions: &Mentions) -> bool {
+        self.mentioned_in(mentions).next().is_some()
     }
 
     fn reason_for(&self, function: &FunctionCode) -> Option<String> {
-        if let Some(name) = self.mentioned_in(&function.mentions) {
+        if let Some(name) = self.mentioned_in(&function.mentions).next() {
             return Some(format!("names `{name}`, which changed"));
         }
         self.classes
@@ -444,27 +488,24 @@ impl TouchedNames {
 /// `B = A + 1`: what is computed from a touched name is touched.
 fn spread_within(module: &ModuleCode, touched: &mut TouchedNames) {
     loop {
-        let mut names: BTreeSet<String> = BTreeSet::new();
+        let before = touched.clone();
         for statement in &module.statements {
-            if touched.mentioned_in(&statement.mentions).is_some() {
-                names.extend(statement.binds.iter().cloned());
+            if touched.touches(&statement.mentions) {
+                touched.names.extend(statement.binds.iter().cloned());
             }
         }
         for class in &module.classes {
-            let name = class.qualname.rsplit('.').next().unwrap_or(&class.qualname);
-            if touched.mentioned_in(&class.header_mentions).is_some() {
+            if touched.touches(&class.header_mentions) {
                 touched.classes.insert(class.qualname.clone());
-                names.insert(name.to_owned());
+                touched.touch_class_name(&class.qualname);
             }
             for statement in &class.statements {
-                if touched.mentioned_in(&statement.mentions).is_some() {
+                if touched.touches(&statement.mentions) {
                     touched.attributes.extend(statement.binds.iter().cloned());
                 }
             }
         }
-        let before = touched.names.len();
-        touched.names.append(&mut names);
-        if touched.names.len() == before {
+        if *touched == before {
             return;
         }
     }
@@ -483,15 +524,11 @@ fn spread_by_import(
             Some(name) => {
                 if let Some(names) = touched.get(source.as_str()) {
                     if name == "*" {
-                        own.names
-                            .extend(names.names.iter().filter(|name| !name.starts_with('_')).cloned());
-                        own.attributes.extend(names.attributes.iter().cloned());
-                    } else {
-                        if names.names.contains(name) {
-                            own.names.insert(import.alias.clone());
-                        }
-                        own.attributes.extend(names.attributes.iter().cloned());
+                        own.names.extend(names.names.iter().cloned());
+                    } else if names.names.contains(name) {
+                        own.names.insert(import.alias.clone());
                     }
+                    own.attributes.extend(names.attributes.iter().cloned());
                 }
                 // `from package import module`, whose names are then its attributes.
                 let submodule = format!("{source}.{name}");
@@ -501,7 +538,13 @@ fn spread_by_import(
                 }
             }
             None => {
-                if let Some(names) = touched.get(source.as_str()) {
+                // `import a.b` gives `a` as well, whose names are reached through it.
+                let ends = source.match_indices('.').map(|(end, _)| end);
+                let outer = ends.filter(|_| !import.is_renamed).map(|end| &source[..end]);
+                for names in outer
+                    .chain([source.as_str()])
+                    .filter_map(|module| touched.get(module))
+                {
                     own.attributes.extend(names.names.iter().cloned());
                     own.attributes.extend(names.attributes.iter().cloned());
                 }

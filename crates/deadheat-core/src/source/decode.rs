@@ -313,8 +313,14 @@ mod tests {
 
     #[test]
     fn a_comment_counts_in_the_first_two_lines_only() {
-        assert_eq!(text(b"\n\n# coding: nonsense\n"), Ok("\n\n# coding: nonsense\n".to_owned()));
-        assert_eq!(text(b"x\n# coding: nonsense\n"), Ok("x\n# coding: nonsense\n".to_owned()));
+        assert_eq!(
+            text(b"\n\n# coding: nonsense\n"),
+            Ok("\n\n# coding: nonsense\n".to_owned())
+        );
+        assert_eq!(
+            text(b"x\n# coding: nonsense\n"),
+            Ok("x\n# coding: nonsense\n".to_owned())
+        );
         assert_eq!(text(b"\n# coding: nonsense\n"), Err(2));
         assert_eq!(text(b"\x0c# coding: nonsense"), Err(1));
     }

@@ -70,6 +70,13 @@ impl Level {
     }
 }
 
+/// A tab reaches to the next multiple of eight, or is as wide as a space.
+#[derive(Clone, Copy)]
+struct Indentation {
+    wide: usize,
+    narrow: usize,
+}
+
 struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -78,7 +85,7 @@ struct Scanner<'a> {
     brackets: usize,
     /// Of all levels together.
     operators: usize,
-    indentations: Vec<usize>,
+    indentations: Vec<Indentation>,
     deepest: usize,
 }
 
@@ -157,28 +164,50 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The blanks that a logical line begins with.
+    /// The blanks that a logical line begins with. Their width must be told whatever a tab is worth.
     fn indent(&mut self) -> Result<(), SyntaxError> {
-        let mut width = 0;
+        let mut width = Indentation { wide: 0, narrow: 0 };
         loop {
             match self.peek(0) {
-                b' ' => width += 1,
-                b'\t' => width = (width / 8 + 1) * 8,
-                b'\x0c' => width = 0,
+                b' ' => {
+                    width.wide += 1;
+                    width.narrow += 1;
+                }
+                b'\t' => {
+                    width.wide = (width.wide / 8 + 1) * 8;
+                    width.narrow += 1;
+                }
+                b'\x0c' => width = Indentation { wide: 0, narrow: 0 },
                 _ => break,
             }
             self.position += 1;
         }
-        if matches!(self.peek(0), b'\n' | b'#' | 0) {
+        if matches!(self.peek(0), b'\n' | b'#' | b'\\') || self.position == self.bytes.len() {
             return Ok(());
         }
-        while self.indentations.last().is_some_and(|&outer| outer >= width) {
+        while self
+            .indentations
+            .last()
+            .is_some_and(|outer| outer.wide > width.wide)
+        {
             self.indentations.pop();
+            let outer = self.indentations.last().map_or(0, |outer| outer.wide);
+            if outer < width.wide {
+                return Err(self.refused("unindent does not match any outer indentation level"));
+            }
         }
-        if width > 0 {
+        let outer = self
+            .indentations
+            .last()
+            .copied()
+            .unwrap_or(Indentation { wide: 0, narrow: 0 });
+        if outer.wide.cmp(&width.wide) != outer.narrow.cmp(&width.narrow) {
+            return Err(self.refused("inconsistent use of tabs and spaces in indentation"));
+        }
+        if outer.wide < width.wide {
             self.indentations.push(width);
         }
-        if self.indentations.len() > MOST_INDENTATIONS {
+        if self.indentations.len() >= MOST_INDENTATIONS {
             return Err(self.refused("too many levels of indentation"));
         }
         self.note()
@@ -308,7 +337,8 @@ impl Scanner<'_> {
         if !is_triple && self.peek(0) == b'\n' {
             return Err(self.refused("unterminated string literal"));
         }
-        let is_end = self.peek(0) == quote && (!is_triple || (self.peek(1) == quote && self.peek(2) == quote));
+        let is_end =
+            self.peek(0) == quote && (!is_triple || (self.peek(1) == quote && self.peek(2) == quote));
         if is_end {
             self.position += if is_triple { 3 } else { 1 };
         }
@@ -401,12 +431,37 @@ mod tests {
     fn what_no_python_nests_is_refused_with_its_line() {
         assert_eq!(line(&format!("\nx = {}", "(".repeat(201))), Some(2));
         assert_eq!(line(&format!("\nx = {}", "f'{".repeat(201))), Some(2));
-        for operator in ["-", "not ", "1 + ", "a.", "a()", "a[0]", "lambda: ", "lambda a, b: ", "a if a else ", "2 << "] {
+        for operator in [
+            "-",
+            "not ",
+            "1 + ",
+            "a.",
+            "a()",
+            "a[0]",
+            "lambda: ",
+            "lambda a, b: ",
+            "a if a else ",
+            "2 << ",
+        ] {
             let source = format!("\n\nx = {}a", operator.repeat(10_001));
             assert_eq!(line(&source), Some(3), "{operator}");
         }
-        let deep: String = (0..102).map(|depth| format!("{}if a:\n", " ".repeat(depth))).collect();
-        assert_eq!(line(&deep), Some(102));
+        let deep: String = (0..100)
+            .map(|depth| format!("{}if a:\n", " ".repeat(depth)))
+            .collect();
+        assert_eq!(line(&deep), None);
+        let deep: String = (0..102)
+            .map(|depth| format!("{}if a:\n", " ".repeat(depth)))
+            .collect();
+        assert_eq!(line(&deep), Some(101));
+    }
+
+    #[test]
+    fn indentation_that_depends_on_the_width_of_a_tab_is_refused() {
+        assert_eq!(line("if a:\n\tb\n        c\n"), Some(3));
+        assert_eq!(line("if a:\n    b\n  c\n"), Some(3));
+        assert_eq!(line("if a:\n\tif b:\n\t    c\n\td\n\x0cif e:\n\x0c    f\n"), None);
+        assert_eq!(line("if a:\n    b\n\t# comment\n\n  \nc\n"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! a change inside it is a change of that function alone. Code is kept as a hash of the syntax tree: comments, blank
 //! lines, formatting and docstrings are not in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -15,8 +15,8 @@ use ruff_python_ast::comparable::{
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::transformer::{self, Transformer};
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{self as ast, ExceptHandler, Expr, Pattern, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_python_ast::{self as ast, ExceptHandler, Expr, InterpolatedStringElement, Pattern, Stmt};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::decode::decode;
 use super::nesting;
@@ -50,6 +50,7 @@ pub(super) struct FunctionCode {
     /// The own code without the function's name, so that a renamed function is recognised.
     pub code: Fingerprint,
     pub mentions: Mentions,
+    pub declared_global: BTreeSet<String>,
 }
 
 /// A statement of a module's or a class's body.
@@ -62,6 +63,7 @@ pub(super) struct StatementCode {
     pub mentions: Mentions,
     /// It does something beside binding names, or binds names that cannot be told.
     pub has_effect: bool,
+    pub is_import: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -71,8 +73,6 @@ pub(super) struct ClassCode {
     pub header: Fingerprint,
     pub header_mentions: Mentions,
     pub statements: Vec<StatementCode>,
-    /// The body in its order.
-    pub shape: Fingerprint,
     /// What is in the body may shape the instances: it has decorators, bases or keywords (dataclasses, enums, named
     /// tuples).
     pub is_made: bool,
@@ -87,6 +87,7 @@ pub(super) struct ImportedName {
     /// `*` for a star import.
     pub name: Option<String>,
     pub alias: String,
+    pub is_renamed: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -95,8 +96,6 @@ pub(super) struct ModuleCode {
     pub classes: Vec<ClassCode>,
     pub statements: Vec<StatementCode>,
     pub imports: Vec<ImportedName>,
-    /// Everything at module level but imports, functions and classes, in its order.
-    pub shape: Fingerprint,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,6 +122,7 @@ impl ModuleCode {
         let harvest = Harvest {
             lines: &lines,
             declared_global: RefCell::default(),
+            refused: Cell::new(None),
             prefix: RefCell::new(String::new()),
             scope: RefCell::new(Scope::Module),
             module: RefCell::default(),
@@ -130,12 +130,17 @@ impl ModuleCode {
         for statement in &mut body {
             harvest.visit_stmt(statement);
         }
+        if let Some(place) = harvest.refused.get() {
+            return Err(SyntaxError {
+                line: lines.line_of(place.to_usize()),
+                message: "cannot use assignment expressions with a name in parentheses".to_owned(),
+            });
+        }
         let mut module = harvest.module.into_inner();
         let mut flat = Flattened::new(&lines);
         flat.add_body(&body, Fingerprint(0, 0));
         module.statements = flat.statements;
         module.imports = flat.imports;
-        module.shape = fingerprint(flat.shape);
         Ok(module)
     }
 }
@@ -171,8 +176,9 @@ pub fn holds_benchmarks(source: &[u8]) -> bool {
         return if_broken;
     };
     with_stack_for(depth, || {
-        ruff_python_parser::parse_module(&text)
-            .map_or(if_broken, |parsed| suite_holds_benchmarks(&parsed.into_suite(), &text))
+        ruff_python_parser::parse_module(&text).map_or(if_broken, |parsed| {
+            suite_holds_benchmarks(&parsed.into_suite(), &text)
+        })
     })
 }
 
@@ -220,7 +226,9 @@ impl LineIndex {
     fn new(text: &str) -> Self {
         let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
         LineIndex {
-            starts: std::iter::once(0).chain(ends.map(|(index, _)| index + 1)).collect(),
+            starts: std::iter::once(0)
+                .chain(ends.map(|(index, _)| index + 1))
+                .collect(),
         }
     }
 
@@ -250,6 +258,8 @@ struct Harvest<'a> {
     prefix: RefCell<String>,
     /// Names that are global in the innermost function or class: what is defined under them has no path.
     declared_global: RefCell<BTreeSet<String>>,
+    /// Code that the parser lets through and Python does not.
+    refused: Cell<Option<TextSize>>,
     /// Where the statement that is being visited stands; a class inside a function is part of the function.
     scope: RefCell<Scope>,
     module: RefCell<ModuleCode>,
@@ -298,10 +308,9 @@ impl Harvest<'_> {
         );
         let mut mentions = MentionVisitor::default();
         mentions.visit_function(function);
-        let bound = mentions.bound();
-        for nested in &mut self.module.borrow_mut().functions[first_nested..] {
-            nested.mentions.names.retain(|name| !bound.contains(name));
-        }
+        self.hide_names(first_nested, &mentions.bound());
+        let is_in_class = *self.scope.borrow() == Scope::Class;
+        let declared_global = mentions.declared_global.clone();
 
         // What is left behind in the scope around it: that a function of this name is defined there.
         let whole = std::mem::replace(
@@ -326,8 +335,23 @@ impl Harvest<'_> {
             qualname,
             lines,
             code: fingerprint(ComparableStmt::from(&whole)),
-            mentions: mentions.into_mentions(),
+            mentions: mentions.into_mentions(is_in_class),
+            declared_global,
         });
+    }
+
+    /// Keeps names of the scope around from being looked for at module level.
+    fn hide_names(&self, first_nested: usize, bound: &BTreeSet<String>) {
+        for nested in &mut self.module.borrow_mut().functions[first_nested..] {
+            let FunctionCode {
+                mentions,
+                declared_global,
+                ..
+            } = nested;
+            mentions
+                .names
+                .retain(|name| declared_global.contains(name) || !bound.contains(name));
+        }
     }
 
     fn take_class(&self, class: &mut ast::StmtClassDef) {
@@ -339,21 +363,22 @@ impl Harvest<'_> {
         } else {
             Scope::Class
         };
+        let first_nested = self.module.borrow().functions.len();
         self.inside(format!("{qualname}."), scope, &mut class.body);
+        self.hide_names(first_nested, &names_of(class.type_params.as_deref()));
         drop_docstring(&mut class.body);
         if in_function {
             return;
         }
         let mut flat = Flattened::new(self.lines);
         flat.add_body(&class.body, Fingerprint(0, 0));
+        for statement in &mut flat.statements {
+            statement.mentions.look_up_in_class();
+        }
         class.body.clear();
-        let mut header_mentions = MentionVisitor::default();
-        for decorator in &class.decorator_list {
-            header_mentions.visit_decorator(decorator);
-        }
-        if let Some(arguments) = &class.arguments {
-            header_mentions.visit_arguments(arguments);
-        }
+        let mut header = MentionVisitor::default();
+        header.visit_class(class);
+        let is_in_class = *self.scope.borrow() == Scope::Class;
         let arguments = class.arguments.as_deref().map(|arguments| {
             let positional: Vec<ComparableExpr> = arguments.args.iter().map(Into::into).collect();
             let keywords: Vec<_> = arguments
@@ -377,8 +402,7 @@ impl Harvest<'_> {
             qualname,
             is_made: !decorators.is_empty() || arguments.is_some(),
             header: fingerprint((decorators, arguments, type_parameters)),
-            header_mentions: header_mentions.into_mentions(),
-            shape: fingerprint(flat.shape),
+            header_mentions: header.into_mentions(is_in_class),
             statements: flat.statements,
         });
     }
@@ -403,8 +427,49 @@ impl Transformer for Harvest<'_> {
         {
             *value = canonical(value);
         }
+        if let Expr::Named(named) = expression
+            && named.target.start() != named.start()
+        {
+            self.refused.set(Some(named.start()));
+        }
         transformer::walk_expr(self, expression);
     }
+
+    fn visit_f_string(&self, f_string: &mut ast::FString) {
+        transformer::walk_f_string(self, f_string);
+        write_out_debug_texts(f_string);
+    }
+}
+
+/// `f"{a=}"` is `f"a={a!r}"`.
+fn write_out_debug_texts(f_string: &mut ast::FString) {
+    if !f_string
+        .elements
+        .interpolations()
+        .any(|element| element.debug_text.is_some())
+    {
+        return;
+    }
+    let mut written: Vec<InterpolatedStringElement> = Vec::new();
+    for element in f_string.elements.iter() {
+        let mut element = element.clone();
+        if let InterpolatedStringElement::Interpolation(interpolation) = &mut element
+            && let Some(text) = interpolation.debug_text.take()
+        {
+            written.push(InterpolatedStringElement::Literal(
+                ast::InterpolatedStringLiteralElement {
+                    range: interpolation.range,
+                    node_index: Default::default(),
+                    value: text.as_str().into(),
+                },
+            ));
+            if interpolation.conversion == ast::ConversionFlag::None && interpolation.format_spec.is_none() {
+                interpolation.conversion = ast::ConversionFlag::Repr;
+            }
+        }
+        written.push(element);
+    }
+    f_string.elements = written.into();
 }
 
 /// The parser keeps `elif` and an `if` alone under `else` apart; they are the same code.
@@ -468,14 +533,12 @@ impl<'a> Visitor<'a> for GlobalVisitor {
     fn visit_expr(&mut self, _expression: &'a Expr) {}
 }
 
-/// The statements of a module or class body, those inside `if`, `try` and `with` one by one together with the
-/// conditions that they stand under. Without functions and classes: those are compared for themselves.
+/// The statements of a module or class body, those inside `if` and `try` one by one together with the conditions that
+/// they stand under. Without functions and classes: those are compared for themselves.
 struct Flattened<'a> {
     lines: &'a LineIndex,
     statements: Vec<StatementCode>,
     imports: Vec<ImportedName>,
-    /// All of the body in its order, conditions included, imports not.
-    shape: Vec<Fingerprint>,
     /// What the conditions around the current statement mention.
     conditions: Vec<Mentions>,
 }
@@ -486,21 +549,30 @@ impl<'a> Flattened<'a> {
             lines,
             statements: Vec::new(),
             imports: Vec::new(),
-            shape: Vec::new(),
             conditions: Vec::new(),
         }
     }
 
     /// Adds a body that runs under a condition.
-    fn add_branch(&mut self, body: &[Stmt], context: Fingerprint, condition: Option<&Expr>) {
-        self.shape.push(context);
-        let mut mentions = MentionVisitor::default();
-        if let Some(condition) = condition {
-            mentions.visit_expr(condition);
-        }
-        self.conditions.push(mentions.into_mentions());
+    fn add_branch(&mut self, statement: &Stmt, body: &[Stmt], context: Fingerprint) {
+        let before = self.statements.len();
         self.add_body(body, context);
-        self.conditions.pop();
+        if self.statements.len() == before {
+            // Nothing says what the condition is for; it may still do something.
+            self.push(
+                statement,
+                fingerprint((context, "nothing")),
+                Vec::new(),
+                true,
+                Mentions::default(),
+            );
+        }
+    }
+
+    fn add_condition(&mut self, condition: &Expr) {
+        let mut mentions = MentionVisitor::default();
+        mentions.visit_expr(condition);
+        self.conditions.push(mentions.into_mentions(false));
     }
 
     fn add_body(&mut self, body: &[Stmt], context: Fingerprint) {
@@ -517,22 +589,31 @@ impl<'a> Flattened<'a> {
             | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
                 // Under a condition, its existence is a statement like any other.
                 let code = fingerprint((context, name.as_str()));
-                self.push(statement, code, vec![name.to_string()], false);
+                self.push(
+                    statement,
+                    code,
+                    vec![name.to_string()],
+                    false,
+                    Mentions::default(),
+                );
             }
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let module = alias.name.to_string();
+                    let is_renamed = alias.asname.is_some();
                     let bound = alias
                         .asname
                         .as_ref()
                         .map_or_else(|| first_part(&module).to_owned(), |name| name.to_string());
-                    let code = fingerprint((context, "import", alias.name.as_str(), bound.as_str()));
-                    self.push(statement, code, vec![bound.clone()], false);
+                    let code =
+                        fingerprint((context, "import", alias.name.as_str(), bound.as_str(), is_renamed));
+                    self.push_import(statement, code, vec![bound.clone()], false);
                     self.imports.push(ImportedName {
                         level: 0,
                         module,
                         name: None,
                         alias: bound,
+                        is_renamed,
                     });
                 }
             }
@@ -544,66 +625,99 @@ impl<'a> Flattened<'a> {
                     let code =
                         fingerprint((context, import.level, module, alias.name.as_str(), bound.as_str()));
                     let binds = if star { Vec::new() } else { vec![bound.clone()] };
-                    self.push(statement, code, binds, star);
+                    self.push_import(statement, code, binds, star);
                     self.imports.push(ImportedName {
                         level: import.level,
                         module: module.to_owned(),
                         name: Some(alias.name.to_string()),
                         alias: bound,
+                        is_renamed: alias.asname.is_some(),
                     });
                 }
             }
-            Stmt::If(branches) => {
-                if is_never_run(&branches.test) {
-                    for clause in &branches.elif_else_clauses {
-                        let test = clause.test.as_ref();
-                        let under = fingerprint((context, "else of never", test.map(ComparableExpr::from)));
-                        self.add_branch(&clause.body, under, test);
-                    }
-                    return;
-                }
-                let mut under = fingerprint((context, "if", ComparableExpr::from(&*branches.test)));
-                self.add_branch(&branches.body, under, Some(&branches.test));
-                for clause in &branches.elif_else_clauses {
-                    let test = clause.test.as_ref();
-                    under = fingerprint((under, "else", test.map(ComparableExpr::from)));
-                    self.add_branch(&clause.body, under, test.or(Some(&branches.test)));
-                }
-            }
+            Stmt::If(branches) => self.add_if(statement, branches, context),
             Stmt::Try(attempt) => {
-                self.add_branch(&attempt.body, fingerprint((context, "try")), None);
+                self.add_branch(statement, &attempt.body, fingerprint((context, "try")));
                 for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
                     let kind = handler.type_.as_deref();
-                    let under = fingerprint((context, "except", kind.map(ComparableExpr::from)));
-                    self.add_branch(&handler.body, under, kind);
+                    let name = handler.name.as_ref().map(|name| name.as_str());
+                    let under = fingerprint((
+                        context,
+                        "except",
+                        attempt.is_star,
+                        kind.map(ComparableExpr::from),
+                        name,
+                    ));
+                    let outside = self.conditions.len();
+                    if let Some(kind) = kind {
+                        self.add_condition(kind);
+                    }
+                    self.add_branch(statement, &handler.body, under);
+                    self.conditions.truncate(outside);
                 }
-                self.add_branch(&attempt.orelse, fingerprint((context, "else")), None);
-                self.add_branch(&attempt.finalbody, fingerprint((context, "finally")), None);
+                for (body, what) in [(&attempt.orelse, "else"), (&attempt.finalbody, "finally")] {
+                    if !body.is_empty() {
+                        self.add_branch(statement, body, fingerprint((context, what)));
+                    }
+                }
             }
             Stmt::Expr(expression) if expression.value.is_literal_expr() => {}
             _ => {
                 let code = fingerprint((context, ComparableStmt::from(statement)));
-                let mut mentions = MentionVisitor::default();
-                mentions.visit_stmt(statement);
-                let binds = mentions.bound().into_iter().collect();
-                self.push(statement, code, binds, has_effect(statement));
+                let mut visitor = MentionVisitor::default();
+                visitor.visit_stmt(statement);
+                let binds = visitor.bound().into_iter().collect();
+                let mentions = Mentions {
+                    names: visitor.read,
+                    attributes: visitor.attributes,
+                };
+                self.push(statement, code, binds, has_effect(statement), mentions);
             }
         }
     }
 
-    fn push(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
-        let mut visitor = MentionVisitor::default();
-        visitor.visit_stmt(statement);
-        let mut mentions = Mentions {
-            names: visitor.read,
-            attributes: visitor.attributes,
-        };
+    fn add_if(&mut self, statement: &Stmt, branches: &ast::StmtIf, context: Fingerprint) {
+        let outside = self.conditions.len();
+        let first = std::iter::once((Some(&*branches.test), &branches.body));
+        let others = branches
+            .elif_else_clauses
+            .iter()
+            .map(|clause| (clause.test.as_ref(), &clause.body));
+        // What a branch stands under is its condition and that those before it are not met.
+        let mut around = context;
+        for (test, body) in first.chain(others) {
+            match test {
+                Some(test) if is_never_run(test) => around = fingerprint((around, "else of never")),
+                Some(test) => {
+                    self.add_condition(test);
+                    let test = ComparableExpr::from(test);
+                    self.add_branch(statement, body, fingerprint((around, "if", &test)));
+                    around = fingerprint((around, "else", &test));
+                }
+                None => self.add_branch(statement, body, around),
+            }
+        }
+        self.conditions.truncate(outside);
+    }
+
+    fn push_import(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
+        self.push(statement, code, binds, has_effect, Mentions::default());
+        if let Some(statement) = self.statements.last_mut() {
+            statement.is_import = true;
+        }
+    }
+
+    fn push(
+        &mut self,
+        statement: &Stmt,
+        code: Fingerprint,
+        binds: Vec<String>,
+        has_effect: bool,
+        mut mentions: Mentions,
+    ) {
         for condition in &self.conditions {
             mentions.names.extend(condition.names.iter().cloned());
             mentions.attributes.extend(condition.attributes.iter().cloned());
-        }
-        if !matches!(statement, Stmt::Import(_) | Stmt::ImportFrom(_)) {
-            self.shape.push(code);
         }
         self.statements.push(StatementCode {
             line: self.lines.line_of(statement.start().to_usize()),
@@ -611,6 +725,7 @@ impl<'a> Flattened<'a> {
             binds,
             mentions,
             has_effect,
+            is_import: false,
         });
     }
 }
@@ -654,15 +769,33 @@ fn binds_names_only(target: &Expr) -> bool {
     }
 }
 
-/// Collects what a piece of code reads and binds. Annotations do not count: nothing is slower or faster for them.
+impl Mentions {
+    /// A name that is read in a class body is looked up there first.
+    fn look_up_in_class(&mut self) {
+        self.attributes.extend(self.names.iter().cloned());
+    }
+}
+
+fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<String> {
+    let parameters = type_parameters.into_iter().flat_map(|all| all.iter());
+    parameters.map(|parameter| parameter.name().to_string()).collect()
+}
+
+/// Collects what a piece of code reads and binds in one scope. Annotations do not count: nothing is slower or faster for
+/// them.
 #[derive(Default)]
 struct MentionVisitor {
     read: BTreeSet<String>,
     written: BTreeSet<String>,
+    /// Names that `global` and `nonlocal` take out of the scope.
     declared: BTreeSet<String>,
+    declared_global: BTreeSet<String>,
     attributes: BTreeSet<String>,
     /// Read outside the scope whose bindings are collected.
     read_around: BTreeSet<String>,
+    /// What `:=` binds in a comprehension is a name of the scope around it.
+    is_comprehension: bool,
+    bound_around: BTreeSet<String>,
 }
 
 impl MentionVisitor {
@@ -675,10 +808,63 @@ impl MentionVisitor {
         around.visit_parameters(&function.parameters);
         self.read_around.append(&mut around.read);
         self.attributes.append(&mut around.attributes);
-        for parameter in function.parameters.iter() {
-            self.written.insert(parameter.name().to_string());
-        }
+        self.written
+            .append(&mut names_of(function.type_params.as_deref()));
+        self.bind_parameters(&function.parameters);
         self.visit_body(&function.body);
+    }
+
+    /// What stands before the colon of a class.
+    fn visit_class(&mut self, class: &ast::StmtClassDef) {
+        for decorator in &class.decorator_list {
+            self.visit_decorator(decorator);
+        }
+        if let Some(arguments) = &class.arguments {
+            let mut inner = MentionVisitor {
+                written: names_of(class.type_params.as_deref()),
+                ..MentionVisitor::default()
+            };
+            inner.visit_arguments(arguments);
+            self.add_inner(inner);
+        }
+    }
+
+    fn bind_parameters(&mut self, parameters: &ast::Parameters) {
+        let names = parameters.iter().map(|parameter| parameter.name().to_string());
+        self.written.extend(names);
+    }
+
+    /// Adds a scope that is part of this code: what it does not bind itself is looked up in this one.
+    fn add_inner(&mut self, mut inner: MentionVisitor) {
+        let bound = inner.bound();
+        self.read
+            .extend(inner.read.into_iter().filter(|name| !bound.contains(name)));
+        self.attributes.append(&mut inner.attributes);
+        if self.is_comprehension {
+            self.bound_around.append(&mut inner.bound_around);
+        } else {
+            self.written.append(&mut inner.bound_around);
+        }
+    }
+
+    fn visit_comprehensions(&mut self, elements: &[&Expr], generators: &[ast::Comprehension]) {
+        let mut inner = MentionVisitor {
+            is_comprehension: true,
+            ..MentionVisitor::default()
+        };
+        for (index, generator) in generators.iter().enumerate() {
+            // The outermost is evaluated in the scope around.
+            let place = if index == 0 { &mut *self } else { &mut inner };
+            place.visit_expr(&generator.iter);
+            inner.visit_expr(&generator.target);
+            for condition in &generator.ifs {
+                inner.visit_expr(condition);
+            }
+        }
+        for element in elements {
+            inner.visit_expr(element);
+        }
+        self.add_inner(inner);
     }
 
     /// The names that are local to the code.
@@ -686,17 +872,18 @@ impl MentionVisitor {
         self.written.difference(&self.declared).cloned().collect()
     }
 
-    fn into_mentions(self) -> Mentions {
+    fn into_mentions(self, is_in_class: bool) -> Mentions {
         let bound = self.bound();
-        Mentions {
-            names: self
-                .read
-                .into_iter()
-                .filter(|name| !bound.contains(name))
-                .chain(self.read_around)
-                .collect(),
+        let mut around = Mentions {
+            names: self.read_around,
             attributes: self.attributes,
+        };
+        if is_in_class {
+            around.look_up_in_class();
         }
+        let own = self.read.into_iter().filter(|name| !bound.contains(name));
+        around.names.extend(own);
+        around
     }
 }
 
@@ -708,22 +895,37 @@ impl<'a> Visitor<'a> for MentionVisitor {
             }
             Stmt::ClassDef(class) => {
                 self.written.insert(class.name.to_string());
-                // The body's names are the class's own, except what it reads.
+                self.visit_class(class);
                 let mut inner = MentionVisitor::default();
                 for inside in &class.body {
                     inner.visit_stmt(inside);
                 }
-                self.attributes.append(&mut inner.attributes);
-                self.read.append(&mut inner.read);
-                for decorator in &class.decorator_list {
-                    self.visit_decorator(decorator);
-                }
-                if let Some(arguments) = &class.arguments {
-                    self.visit_arguments(arguments);
-                }
+                // What the body binds is the class's own, but it may be read before: then the scope around has it.
+                inner.written = names_of(class.type_params.as_deref());
+                self.add_inner(inner);
             }
-            Stmt::Global(ast::StmtGlobal { names, .. }) | Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
+            Stmt::Global(ast::StmtGlobal { names, .. }) => {
+                let names = names.iter().map(ToString::to_string);
+                self.declared_global.extend(names.clone());
+                self.declared.extend(names);
+            }
+            Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
                 self.declared.extend(names.iter().map(ToString::to_string));
+            }
+            Stmt::AugAssign(assign) => {
+                if let Expr::Name(name) = &*assign.target {
+                    self.read.insert(name.id.to_string());
+                }
+                visitor::walk_stmt(self, statement);
+            }
+            Stmt::TypeAlias(alias) => {
+                let mut inner = MentionVisitor {
+                    written: names_of(alias.type_params.as_deref()),
+                    ..MentionVisitor::default()
+                };
+                inner.visit_expr(&alias.value);
+                self.add_inner(inner);
+                self.visit_expr(&alias.name);
             }
             _ => visitor::walk_stmt(self, statement),
         }
@@ -744,6 +946,40 @@ impl<'a> Visitor<'a> for MentionVisitor {
             Expr::Attribute(attribute) => {
                 self.attributes.insert(attribute.attr.to_string());
                 visitor::walk_expr(self, expression);
+            }
+            Expr::Named(named) if self.is_comprehension => {
+                self.visit_expr(&named.value);
+                if let Expr::Name(name) = &*named.target {
+                    self.bound_around.insert(name.id.to_string());
+                }
+            }
+            Expr::Lambda(lambda) => {
+                let mut inner = MentionVisitor::default();
+                if let Some(parameters) = &lambda.parameters {
+                    // Defaults are evaluated in the scope around.
+                    self.visit_parameters(parameters);
+                    inner.bind_parameters(parameters);
+                }
+                inner.visit_expr(&lambda.body);
+                self.add_inner(inner);
+            }
+            Expr::ListComp(comprehension) => {
+                self.visit_comprehensions(&[&comprehension.elt], &comprehension.generators);
+            }
+            Expr::SetComp(comprehension) => {
+                self.visit_comprehensions(&[&comprehension.elt], &comprehension.generators);
+            }
+            Expr::Generator(comprehension) => {
+                self.visit_comprehensions(&[&comprehension.elt], &comprehension.generators);
+            }
+            Expr::DictComp(comprehension) => {
+                let elements: Vec<&Expr> = comprehension
+                    .key
+                    .iter()
+                    .map(|key| &**key)
+                    .chain([&*comprehension.value])
+                    .collect();
+                self.visit_comprehensions(&elements, &comprehension.generators);
             }
             _ => visitor::walk_expr(self, expression),
         }
