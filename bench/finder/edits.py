@@ -571,5 +571,5 @@ def encoded(name):
     return encode
 
 
-ENCODINGS = ["latin-1", "iso8859-15", "cp1252", "koi8-r", "shift_jis", "euc-jp", "gbk", "big5", "euc-kr", "cp437", "utf-8"]
+ENCODINGS = ["latin-1", "iso8859-15", "cp1252", "koi8-r", "shift_jis", "euc-jp", "gbk", "big5", "euc-kr", "utf-8"]
 WRITINGS = [windows, old_macintosh, marked, without_last_newline, with_form_feeds, *map(encoded, ENCODINGS)]

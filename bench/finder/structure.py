@@ -5,6 +5,7 @@ are CPython's own.
 """
 
 import ast
+import inspect
 import types
 import warnings
 
@@ -69,6 +70,10 @@ def structure(tree):
 
 def compiled(tree):
     """{(qualname, first line)} of the functions that the compiler makes code for; none of a file that it refuses."""
+    others = {node.name.id for node in ast.walk(tree) if isinstance(node, ast.TypeAlias)}
+    others |= {
+        parameter.name for node in ast.walk(tree) for parameter in getattr(node, "type_params", []) if parameter.name
+    }
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,9 +82,12 @@ def compiled(tree):
         return set()
     found = set()
     while pending:
-        code = pending.pop()
-        inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        inner = [constant for constant in pending.pop().co_consts if isinstance(constant, types.CodeType)]
         pending.extend(inner)
-        # Classes and lambdas have code too, and so has the scope of type parameters.
-        found.update((code.co_qualname, code.co_firstlineno) for code in inner if code.co_flags & 2)
-    return {name for name in found if not name[0].endswith(">")}
+        found.update(
+            (code.co_qualname, code.co_firstlineno)
+            for code in inner
+            # Classes, lambdas, comprehensions and type parameters have code as well.
+            if code.co_flags & inspect.CO_NEWLOCALS and not code.co_qualname.endswith(">") and code.co_name not in others
+        )
+    return found
