@@ -49,6 +49,11 @@ class Touched:
     def copy(self):
         return Touched(set(self.names), set(self.attributes), set(self.classes))
 
+    def add(self, other):
+        self.names |= other.names
+        self.attributes |= other.attributes
+        self.classes |= other.classes
+
     def touches(self, code):
         return bool(self.names & code.names or self.attributes & code.attributes)
 
@@ -113,7 +118,7 @@ class Oracle:
     def changes(self, files, modules):
         """`files`: {path: (base, head)}, `modules`: {path: (dotted name, source)}."""
         found = Found()
-        self.on_base = {}
+        self.on_base, self.seen_on_base = {}, {}
         touched = {}
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -126,6 +131,7 @@ class Oracle:
             names = self.compare_statements(path, before, after, found)
             if names != Touched():
                 touched[path] = names
+                self.seen_on_base[path] = set().union(*(names.seen(function) for function in before.functions))
         self.match_moved(removed, added, found)
         self.attribute(touched, modules, found)
         return found
@@ -244,7 +250,10 @@ class Oracle:
                 parsed[path] = (dotted_name, self.reader.read(source))
             except REFUSALS:
                 continue
-        touched = {dotted: changed[path].copy() for path, (dotted, _) in parsed.items() if path in changed}
+        touched = {}
+        for path, (dotted_name, _) in parsed.items():
+            if path in changed:
+                touched.setdefault(dotted_name, Touched()).add(changed[path])
         while True:
             before = {name: each.copy() for name, each in touched.items()}
             for path, (dotted_name, module) in parsed.items():
@@ -268,7 +277,7 @@ class Oracle:
                 if here not in known and (belongs or names.touches(function)):
                     found.targets.add(target(path, function, "module level", self.on_base.get(here, here), here))
         for path, names in changed.items():
-            if not (names.names | names.attributes) <= seen:
+            if not (names.names | names.attributes) <= seen | self.seen_on_base[path]:
                 found.unattributed.add(path)
 
     def spread_within(self, module, touched):

@@ -43,6 +43,8 @@ pub struct Changes {
     pub unattributed: Vec<Unattributed>,
     pub syntax_errors: Vec<FileSyntaxError>,
     touched: BTreeMap<String, TouchedNames>,
+    /// Touched names with their files.
+    named_on_base: BTreeSet<(String, String)>,
     /// Where base has the functions of the changed files that are the same on both sides, by head's place.
     unchanged: BTreeMap<FunctionPlace, u32>,
 }
@@ -339,6 +341,13 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         });
     }
     if touched != TouchedNames::default() {
+        // Who named on base what head does not have any more is a changed function itself.
+        let named = base
+            .functions
+            .iter()
+            .flat_map(|function| touched.mentioned_in(&function.mentions));
+        let named = named.map(|name| (path.to_owned(), name.clone()));
+        changes.named_on_base.extend(named);
         changes.touched.insert(path.to_owned(), touched);
     }
 }
@@ -366,7 +375,7 @@ impl Changes {
         let mut touched: BTreeMap<&str, TouchedNames> = BTreeMap::new();
         for (file, _) in &parsed {
             if let Some(names) = self.touched.get(&file.path) {
-                touched.insert(&file.dotted_name, names.clone());
+                touched.entry(&file.dotted_name).or_default().add(names);
             }
         }
         loop {
@@ -380,7 +389,8 @@ impl Changes {
                 spread_by_import(file, is_package, module, &touched, &mut names);
                 spread_within(module, &mut names);
                 if names != TouchedNames::default() {
-                    grown.insert(&file.dotted_name, names);
+                    // `a.py` and `a/__init__.py` have the same name.
+                    grown.entry(&file.dotted_name).or_default().add(&names);
                 }
             }
             if grown == touched {
@@ -432,11 +442,9 @@ impl Changes {
             }
         }
         for (path, names) in &self.touched {
-            let is_explained = names
-                .names
-                .iter()
-                .chain(&names.attributes)
-                .all(|name| seen.contains(name));
+            let is_explained = names.names.iter().chain(&names.attributes).all(|name| {
+                seen.contains(name) || self.named_on_base.contains(&(path.clone(), name.clone()))
+            });
             if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
                 self.unattributed.push(Unattributed {
                     path: path.clone(),
@@ -448,6 +456,12 @@ impl Changes {
 }
 
 impl TouchedNames {
+    fn add(&mut self, other: &TouchedNames) {
+        self.names.extend(other.names.iter().cloned());
+        self.attributes.extend(other.attributes.iter().cloned());
+        self.classes.extend(other.classes.iter().cloned());
+    }
+
     /// A nested class is reached by the class around it.
     fn touch_class_name(&mut self, qualname: &str) {
         match qualname.rsplit_once('.') {

@@ -72,7 +72,7 @@ enum Kind {
     Other(&'static Encoding),
 }
 
-/// The text with `\n` for each of Python's three line endings, in which lone surrogates are other characters.
+/// The text with `\n` for each of Python's three line endings.
 pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
     if let Some(offset) = source.iter().position(|&byte| byte == 0) {
         return Err(refused(source, offset, "source code cannot contain null bytes"));
@@ -114,7 +114,7 @@ pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
             .ok_or_else(|| malformed(first_malformed(encoding, source)))?
             .into_owned(),
     };
-    Ok(without_surrogates(with_one_line_ending(text)))
+    Ok(with_one_line_ending(text))
 }
 
 fn refused(source: &[u8], offset: usize, message: &str) -> SyntaxError {
@@ -229,42 +229,35 @@ fn with_one_line_ending(text: String) -> String {
     }
 }
 
-/// Rust's strings, and so the parser's, have no lone surrogates: all of them would be the same character. Those that a
-/// string names are made characters of a plane for private use.
-fn without_surrogates(text: String) -> String {
-    let is_surrogate = |digits: &str| {
-        let mut digits = digits.bytes().map(|digit| digit.to_ascii_lowercase());
-        digits.next() == Some(b'd')
-            && digits
-                .next()
-                .is_some_and(|digit| matches!(digit, b'8' | b'9' | b'a'..=b'f'))
-            && digits.len() == 2
-            && digits.all(|digit| digit.is_ascii_hexdigit())
+/// Rust's strings, and so the parser's, have no lone surrogates: all of them would be the same character. Those that are
+/// named at the given places are made characters of a plane for private use, in longer words on the same lines.
+pub(super) fn without_surrogates(text: String, numbered_characters: &[usize]) -> String {
+    let digits_of_surrogate = |place: usize| {
+        let escape = &text[place..];
+        let digits = escape
+            .strip_prefix("\\u")
+            .or(escape.strip_prefix("\\U0000"))?
+            .get(..4)?;
+        let number = u32::from_str_radix(digits, 16).ok()?;
+        (0xD800..=0xDFFF)
+            .contains(&number)
+            .then_some((place + escape.find(digits)?, digits))
     };
-    if !(text.contains("\\ud") || text.contains("\\uD") || text.contains("\\U0000")) {
+    let mut changed = String::new();
+    let mut copied = 0;
+    for (&place, (start, digits)) in numbered_characters
+        .iter()
+        .filter_map(|place| Some((place, digits_of_surrogate(*place)?)))
+    {
+        changed.push_str(&text[copied..place]);
+        changed.push_str("\\U0010");
+        changed.push_str(digits);
+        copied = start + digits.len();
+    }
+    if copied == 0 {
         return text;
     }
-    let mut changed = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(backslash) = rest.find('\\') {
-        let (before, escape) = rest.split_at(backslash);
-        changed.push_str(before);
-        let digits = |prefix: &str| {
-            let digits = escape.strip_prefix(prefix)?.get(..4)?;
-            is_surrogate(digits).then_some((prefix.len() + 4, digits))
-        };
-        if let Some((length, digits)) = digits("\\u").or_else(|| digits("\\U0000")) {
-            changed.push_str("\\U0010");
-            changed.push_str(digits);
-            rest = &escape[length..];
-            continue;
-        }
-        // What follows a backslash is no beginning of another escape.
-        let length = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
-        changed.push_str(&escape[..length]);
-        rest = &escape[length..];
-    }
-    changed.push_str(rest);
+    changed.push_str(&text[copied..]);
     changed
 }
 
@@ -343,11 +336,16 @@ mod tests {
 
     #[test]
     fn lone_surrogates_stay_different() {
+        let surrogates = |text: &str| {
+            let places: Vec<usize> = text.match_indices('\\').map(|(place, _)| place).collect();
+            without_surrogates(text.to_owned(), &places)
+        };
         assert_eq!(
-            text(br"'\ud800' '\uDFFF' '\U0000d801'"),
-            Ok(r"'\U0010d800' '\U0010DFFF' '\U0010d801'".to_owned())
+            surrogates(r"'\ud800' é '\uDFFF' '\U0000d801' "),
+            r"'\U0010d800' é '\U0010DFFF' '\U0010d801' "
         );
-        assert_eq!(text(br"'\\ud800' '\ud7ff'"), Ok(r"'\\ud800' '\ud7ff'".to_owned()));
-        assert_eq!(text(b"'\\ud8"), Ok("'\\ud8".to_owned()));
+        for same in [r"'\ud7ff'", r"'\u", r"'\ud8é", r"'\U0001d800'", "\\u+d80"] {
+            assert_eq!(surrogates(same), same);
+        }
     }
 }

@@ -12,8 +12,16 @@ const MOST_INDENTATIONS: usize = 100;
 /// Operators that stand inside each other without brackets: no CPython parses so many.
 const MOST_OPERATORS: usize = 10_000;
 
-/// No less than the depth of the source's syntax tree.
-pub(super) fn depth(text: &str) -> Result<usize, SyntaxError> {
+/// What a source is like before it is parsed.
+#[derive(Debug)]
+pub(super) struct Outline {
+    /// No less than the depth of the source's syntax tree.
+    pub depth: usize,
+    /// Where strings name a character by its number.
+    pub numbered_characters: Vec<usize>,
+}
+
+pub(super) fn outline(text: &str) -> Result<Outline, SyntaxError> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         position: 0,
@@ -23,9 +31,13 @@ pub(super) fn depth(text: &str) -> Result<usize, SyntaxError> {
         operators: 0,
         indentations: Vec::new(),
         deepest: 0,
+        numbered_characters: Vec::new(),
     };
     scanner.scan()?;
-    Ok(scanner.deepest)
+    Ok(Outline {
+        depth: scanner.deepest,
+        numbered_characters: scanner.numbered_characters,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +57,8 @@ enum Kind {
 struct Quotes {
     quote: u8,
     is_triple: bool,
-    is_raw: bool,
+    /// A backslash in it may name a character.
+    has_escapes: bool,
 }
 
 /// Something that is still open.
@@ -87,6 +100,7 @@ struct Scanner<'a> {
     operators: usize,
     indentations: Vec<Indentation>,
     deepest: usize,
+    numbered_characters: Vec<usize>,
 }
 
 impl Scanner<'_> {
@@ -230,7 +244,7 @@ impl Scanner<'_> {
                 self.position += 2;
             }
             b'\'' | b'"' => {
-                let quotes = self.quotes(byte, false);
+                let quotes = self.quotes(byte, true);
                 self.string(quotes)?;
             }
             b'(' | b'[' | b'{' => {
@@ -291,11 +305,16 @@ impl Scanner<'_> {
         let word = &self.bytes[start..self.position];
         let quote = self.peek(0);
         if matches!(quote, b'\'' | b'"') {
-            let prefix = word.to_ascii_lowercase();
-            let is_raw = prefix.contains(&b'r');
-            if matches!(&*prefix, b"f" | b"fr" | b"rf" | b"t" | b"tr" | b"rt") {
-                let quotes = self.quotes(quote, is_raw);
-                return self.open(Kind::Text(quotes));
+            match &*word.to_ascii_lowercase() {
+                prefix @ (b"f" | b"fr" | b"rf" | b"t" | b"tr" | b"rt") => {
+                    let quotes = self.quotes(quote, prefix.len() == 1);
+                    return self.open(Kind::Text(quotes));
+                }
+                b"r" | b"b" | b"br" | b"rb" => {
+                    let quotes = self.quotes(quote, false);
+                    return self.string(quotes);
+                }
+                _ => {}
             }
         }
         match word {
@@ -309,13 +328,13 @@ impl Scanner<'_> {
     }
 
     /// Goes over the quotes that a string begins with.
-    fn quotes(&mut self, quote: u8, is_raw: bool) -> Quotes {
+    fn quotes(&mut self, quote: u8, has_escapes: bool) -> Quotes {
         let is_triple = self.peek(1) == quote && self.peek(2) == quote;
         self.position += if is_triple { 3 } else { 1 };
         Quotes {
             quote,
             is_triple,
-            is_raw,
+            has_escapes,
         }
     }
 
@@ -326,7 +345,7 @@ impl Scanner<'_> {
                 self.line = first;
                 return Err(self.refused("unterminated string literal"));
             }
-            self.character();
+            self.character(quotes);
         }
         Ok(())
     }
@@ -346,8 +365,11 @@ impl Scanner<'_> {
     }
 
     /// Goes over a character of a string. A backslash keeps a quote from ending even a raw one.
-    fn character(&mut self) {
+    fn character(&mut self, quotes: Quotes) {
         if self.peek(0) == b'\\' {
+            if quotes.has_escapes && matches!(self.peek(1), b'u' | b'U') {
+                self.numbered_characters.push(self.position);
+            }
             self.position += 1;
         }
         self.line += u32::from(self.peek(0) == b'\n');
@@ -366,14 +388,14 @@ impl Scanner<'_> {
                 self.open(Kind::Field)?;
             }
             // The braces of `\N{name}` hold no expression.
-            (b'\\', b'N') if !quotes.is_raw && self.peek(2) == b'{' => {
+            (b'\\', b'N') if quotes.has_escapes && self.peek(2) == b'{' => {
                 self.position += 3;
                 self.skip_while(|byte| byte != b'}' && byte != b'\n' && byte != quotes.quote);
                 self.position += usize::from(self.peek(0) == b'}');
             }
             // A backslash does not take the meaning from a brace.
             (b'\\', b'{' | b'}') => self.position += 1,
-            _ => self.character(),
+            _ => self.character(quotes),
         }
         Ok(())
     }
@@ -392,7 +414,7 @@ impl Scanner<'_> {
             byte if byte == quotes.quote && !quotes.is_triple => {
                 return Err(self.refused("unterminated f-string literal"));
             }
-            _ => self.character(),
+            _ => self.character(quotes),
         }
         Ok(())
     }
@@ -407,7 +429,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Option<u32> {
-        depth(text).err().map(|error| error.line)
+        outline(text).err().map(|error| error.line)
     }
 
     #[test]
@@ -416,13 +438,13 @@ mod tests {
         assert_eq!(line(&brackets), None);
         assert_eq!(line(&format!("x = 1{}\n", " + 1".repeat(9_990))), None);
         let many = format!("x = [{}]\n", "-1, ".repeat(50_000));
-        assert!(depth(&many).unwrap() < 10);
+        assert!(outline(&many).unwrap().depth < 10);
         let many = format!("x = [{}]\n", "lambda a, b: a + b, ".repeat(50_000));
-        assert!(depth(&many).unwrap() < 10);
+        assert!(outline(&many).unwrap().depth < 10);
         let many = "def f(a):\n    if a:\n        return -1\n".repeat(10_000);
-        assert!(depth(&many).unwrap() < 10);
+        assert!(outline(&many).unwrap().depth < 10);
         let many = r#"x = f"{f"{a:{b}>{c!r}}" + '('}}}" f'\N{LEFT PARENTHESIS}{{' rf"\N{a}" ')'"#;
-        assert!(depth(&format!("{many}\n").repeat(10_000)).unwrap() < 20);
+        assert!(outline(&format!("{many}\n").repeat(10_000)).unwrap().depth < 20);
         assert_eq!(line("x = f'''{\n  a  # }\n:\n}'''\n"), None);
         assert_eq!(line("x = f'{lambda_}' f'{a if (lambda x: 1) else 2:>3}'\n"), None);
     }
@@ -462,6 +484,15 @@ mod tests {
         assert_eq!(line("if a:\n    b\n  c\n"), Some(3));
         assert_eq!(line("if a:\n\tif b:\n\t    c\n\td\n\x0cif e:\n\x0c    f\n"), None);
         assert_eq!(line("if a:\n    b\n\t# comment\n\n  \nc\n"), None);
+    }
+
+    #[test]
+    fn characters_are_numbered_in_text_only() {
+        let places = |text: &str| outline(text).unwrap().numbered_characters;
+        assert_eq!(places(r"'\u' '\uD800' u'\U0000D800'"), [1, 6, 16]);
+        assert_eq!(places(r"f'\uD800{f'\U'}'"), [2, 11]);
+        assert_eq!(places(r"r'\uD800' b'\uD800' rb'\u' rf'\u'"), Vec::<usize>::new());
+        assert_eq!(places(r"# \u"), Vec::<usize>::new());
     }
 
     #[test]

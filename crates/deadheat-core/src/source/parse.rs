@@ -18,7 +18,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, InterpolatedStringElement, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::decode::decode;
+use super::decode::{decode, without_surrogates};
 use super::nesting;
 
 /// A hash of a syntax tree, wide enough that two different trees of a project do not share one.
@@ -108,7 +108,9 @@ pub struct SyntaxError {
 impl ModuleCode {
     pub(super) fn parse(source: &[u8]) -> Result<Self, SyntaxError> {
         let text = decode(source)?;
-        with_stack_for(nesting::depth(&text)?, || Self::of(&text))
+        let outline = nesting::outline(&text)?;
+        let text = without_surrogates(text, &outline.numbered_characters);
+        with_stack_for(outline.depth, || Self::of(&text))
     }
 
     fn of(text: &str) -> Result<Self, SyntaxError> {
@@ -171,8 +173,10 @@ pub fn holds_benchmarks(source: &[u8]) -> bool {
     }
     // Let pytest say what is wrong with it.
     let if_broken = contains(b"def test");
-    let Ok((text, depth)) = decode(source).and_then(|text| nesting::depth(&text).map(|depth| (text, depth)))
-    else {
+    let Ok((text, depth)) = decode(source).and_then(|text| {
+        let outline = nesting::outline(&text)?;
+        Ok((text, outline.depth))
+    }) else {
         return if_broken;
     };
     with_stack_for(depth, || {
@@ -437,39 +441,37 @@ impl Transformer for Harvest<'_> {
 
     fn visit_f_string(&self, f_string: &mut ast::FString) {
         transformer::walk_f_string(self, f_string);
-        write_out_debug_texts(f_string);
+        write_out_debug_texts(&mut f_string.elements);
     }
 }
 
 /// `f"{a=}"` is `f"a={a!r}"`.
-fn write_out_debug_texts(f_string: &mut ast::FString) {
-    if !f_string
-        .elements
-        .interpolations()
-        .any(|element| element.debug_text.is_some())
-    {
+fn write_out_debug_texts(elements: &mut ast::InterpolatedStringElements) {
+    if elements.interpolations().next().is_none() {
         return;
     }
     let mut written: Vec<InterpolatedStringElement> = Vec::new();
-    for element in f_string.elements.iter() {
+    for element in elements.iter() {
         let mut element = element.clone();
-        if let InterpolatedStringElement::Interpolation(interpolation) = &mut element
-            && let Some(text) = interpolation.debug_text.take()
-        {
-            written.push(InterpolatedStringElement::Literal(
-                ast::InterpolatedStringLiteralElement {
-                    range: interpolation.range,
+        if let InterpolatedStringElement::Interpolation(field) = &mut element {
+            if let Some(text) = field.debug_text.take() {
+                let literal = ast::InterpolatedStringLiteralElement {
+                    range: field.range,
                     node_index: Default::default(),
                     value: text.as_str().into(),
-                },
-            ));
-            if interpolation.conversion == ast::ConversionFlag::None && interpolation.format_spec.is_none() {
-                interpolation.conversion = ast::ConversionFlag::Repr;
+                };
+                written.push(InterpolatedStringElement::Literal(literal));
+                if field.conversion == ast::ConversionFlag::None && field.format_spec.is_none() {
+                    field.conversion = ast::ConversionFlag::Repr;
+                }
+            }
+            if let Some(format) = &mut field.format_spec {
+                write_out_debug_texts(&mut format.elements);
             }
         }
         written.push(element);
     }
-    f_string.elements = written.into();
+    *elements = written.into();
 }
 
 /// The parser keeps `elif` and an `if` alone under `else` apart; they are the same code.

@@ -286,12 +286,13 @@ fn benchmark_files_are_recognised_by_their_tests() {
     assert!(!holds_benchmarks(b"def test_a(): pass\n"));
 }
 
-/// `path what` of everything that could not be attributed, for one file whose two versions are given.
+/// How many files have changes that could not be attributed, of one file whose two versions are given.
 fn unattributed(base: &str, head: &str) -> usize {
     let mut changes = compare(&[changed("pkg/a.py", Some(base), Some(head))]);
     changes.attribute(&[module("pkg/a.py", "pkg.a", head)]);
     assert_eq!(describe(&changes), Vec::<String>::new());
-    changes.unattributed.len()
+    let paths: BTreeSet<&String> = changes.unattributed.iter().map(|change| &change.path).collect();
+    paths.len()
 }
 
 #[test]
@@ -341,4 +342,320 @@ fn a_field_more_makes_other_instances() {
         targets(base, &base.replace("x: int", "x: int\n    y: int = 0")),
         ["make module level"]
     );
+}
+
+fn qualnames(source: &str) -> Vec<String> {
+    let functions = functions_with_lines(source.as_bytes()).unwrap();
+    functions.into_iter().map(|(_, qualname)| qualname).collect()
+}
+
+fn refused_line(source: &str) -> u32 {
+    functions_with_lines(source.as_bytes()).unwrap_err().line
+}
+
+#[test]
+fn what_is_declared_global_has_no_path() {
+    assert_eq!(
+        qualnames(
+            "def f():\n    global g, C\n    def g():\n        def h(): pass\n    class C:\n        def m(self): pass\n"
+        ),
+        ["g.<locals>.h", "g", "C.m", "f"]
+    );
+    assert_eq!(
+        qualnames("class A:\n    global f\n    if 1:\n        def f(): pass\n    def g(): pass\n"),
+        ["f", "A.g"]
+    );
+    // Another scope's declaration is no matter.
+    assert_eq!(
+        qualnames("def f():\n    def g(): global h\n    def h(): pass\n"),
+        ["f.<locals>.g", "f.<locals>.h", "f"]
+    );
+}
+
+#[test]
+fn other_words_for_the_same_code_are_no_change() {
+    let body = |code: &str| format!("def f(a, b):\n{code}\n");
+    for (one, other) in [
+        (
+            "    if a:\n        b\n    elif b:\n        a\n    else:\n        c",
+            "    if a:\n        b\n    else:\n        if b:\n            a\n        else:\n            c",
+        ),
+        (
+            "    return 0xFFFF_FFFF_FFFF_FFFF_FFFF",
+            "    return 1208925819614629174706175",
+        ),
+        (
+            "    return 0XABCDEFABCDEFABCDEF",
+            "    return 0xabcdefabcdefabcdef",
+        ),
+        (
+            "    return f'{a=}{b = !s}{a=:>3}'",
+            "    return f'a={a!r}b = {b!s}a={a:>3}'",
+        ),
+        ("    return f'{a:>{b=}}'", "    return f'{a:>b={b!r}}'"),
+        (
+            "    return rb'\\ud800', r'\\ud800'",
+            "    return b'\\\\ud800', '\\\\ud800'",
+        ),
+        ("    return '''x\ny'''", "    return '''x\r\ny'''"),
+        ("    return '''x\ny'''", "    return 'x' '\\ny'"),
+    ] {
+        assert_eq!(targets(&body(one), &body(other)), Vec::<String>::new(), "{one}");
+    }
+    for (one, other) in [
+        ("    return '\\ud800'", "    return '\\ud801'"),
+        ("    return f'\\ud800{a}'", "    return f'\\ud801{a}'"),
+        (
+            "    return 18446744073709551616",
+            "    return 18446744073709551617",
+        ),
+        ("    return 1", "    return 1.0"),
+    ] {
+        assert_eq!(targets(&body(one), &body(other)), ["f modified"], "{one}");
+    }
+}
+
+#[test]
+fn what_python_refuses_is_refused() {
+    assert_eq!(refused_line("x = 1\ny = (\n((z) := 2))\n"), 3);
+    assert_eq!(refused_line("if x:\n    y\n\tz\n"), 3);
+    assert_eq!(refused_line(&format!("\nx = {}1\n", "f(".repeat(300))), 2);
+    assert_eq!(functions_with_lines(b"x = 1\ny = '\xe9'\n").unwrap_err().line, 2);
+}
+
+#[test]
+fn deep_sources_neither_overflow_the_stack_nor_fill_the_memory() {
+    for unit in [
+        "-",
+        "not ",
+        "1 + ",
+        "a.",
+        "lambda: ",
+        "f(",
+        "[",
+        "f'{",
+        "a if a else ",
+        "yield ",
+    ] {
+        for times in [150, 9_000, 200_000] {
+            let source = format!("def f():\n    return {}a\n", unit.repeat(times));
+            let changes = compare(&[changed("a.py", Some("x = 1\n"), Some(&source))]);
+            assert_eq!(changes.targets.len() + changes.syntax_errors.len(), 1, "{unit}");
+        }
+    }
+    let chain = format!(
+        "def f(a):\n    if a: pass\n{}",
+        "    elif a: pass\n".repeat(5_000)
+    );
+    assert_eq!(qualnames(&chain), ["f"]);
+}
+
+#[test]
+fn an_inner_scope_hides_a_name_of_the_module_in_itself_alone() {
+    let base = "
+x = 1
+def comprehension(): return [x for x in ()], x
+def first_iterable(): return [x for x in x]
+def lambda_(): return (lambda x: x), x
+def default(): return lambda x=x: x
+def hidden(): return [x for x in ()], (lambda x: x)
+def walrus(): return [x := 1 for _ in ()], x
+def generic[x](): return x
+class C[x]:
+    def method(self): return x
+def own():
+    x = 2
+    def nested():
+        global x
+        return x
+    return x
+def increment():
+    global x
+    x += 1
+";
+    assert_eq!(
+        targets(base, &base.replacen("x = 1", "x = 3", 1)),
+        [
+            "comprehension module level",
+            "first_iterable module level",
+            "lambda_ module level",
+            "default module level",
+            "own.<locals>.nested module level",
+            "increment module level",
+        ]
+    );
+}
+
+#[test]
+fn a_class_body_reads_its_own_names() {
+    let base = "
+class C:
+    size = 1
+    double = size * 2
+    def f(self, n=size): return n
+    def g(self): return self.double
+    def h(self): return 1
+";
+    assert_eq!(
+        targets(base, &base.replace("size = 1", "size = 5")),
+        ["C.f module level", "C.g module level"]
+    );
+    // A nested class is an attribute.
+    let base = "
+class C:
+    class D:
+        x = 1
+    def f(self): return self.D()
+def D(): pass
+def g(): return D()
+";
+    assert_eq!(
+        targets(base, &base.replace("class D:", "class D(dict):")),
+        ["C.f module level"]
+    );
+    // Both of two classes of one name are looked at.
+    let base = "
+if a:
+    class C:
+        x = 1
+else:
+    class C:
+        x = 2
+def f(): return C.x
+";
+    assert_eq!(targets(base, &base.replace("x = 1", "x = 3")), ["f module level"]);
+}
+
+#[test]
+fn every_condition_before_a_branch_touches_it() {
+    let base = "
+A = 1
+if A:
+    x = 1
+elif B:
+    x = 2
+else:
+    y = 3
+def f(): return y
+";
+    assert_eq!(targets(base, &base.replace("A = 1", "A = 2")), ["f module level"]);
+    // A statement more under `else` is no other condition for those that were there.
+    let base = "
+if a:
+    x = 1
+else:
+    if b:
+        y = 1
+def f(): return y
+def g(): return z
+";
+    assert_eq!(
+        targets(base, &base.replace("else:\n", "else:\n    z = 1\n")),
+        ["g module level"]
+    );
+    // Nor does a block for type checkers count as `elif`.
+    let base = "
+if a:
+    x = 1
+elif TYPE_CHECKING:
+    import y
+def f(): return y
+";
+    assert_eq!(
+        targets(base, &base.replace("import y", "import z as y")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn another_order_is_never_nothing() {
+    let base = "A = 1\nA = 2\ndef f(): return 1\n";
+    let head = "A = 2\nA = 1\ndef f(): return 2\n";
+    let mut changes = compare(&[changed("a.py", Some(base), Some(head))]);
+    changes.attribute(&[module("a.py", "a", head)]);
+    assert_eq!(describe(&changes), ["f modified"]);
+    assert_eq!(changes.unattributed.len(), 1);
+    assert_eq!(
+        unattributed(
+            "class C:\n    a = 1\n    a = 2\n",
+            "class C:\n    a = 2\n    a = 1\n"
+        ),
+        1
+    );
+}
+
+#[test]
+fn a_handler_that_does_nothing_is_never_nothing() {
+    let source = |handler: &str| format!("try: import x\n{handler}\n");
+    let base = source("except E: pass");
+    for other in [
+        "except* E: pass",
+        "except E as e: pass",
+        "except F: pass",
+        "except E: pass\nelse: pass",
+    ] {
+        assert_eq!(unattributed(&base, &source(other)), 1, "{other}");
+    }
+}
+
+#[test]
+fn an_attribute_of_the_same_name_is_no_use_of_a_name() {
+    let base = "size = 1\ndef f(self): return self.size\n";
+    assert_eq!(unattributed(base, &base.replace("= 1", "= 2")), 1);
+    // Who used what is gone has changed itself.
+    let head = "def f(): return 1\n";
+    let mut changes = compare(&[changed(
+        "a.py",
+        Some("from old import zip\ndef f(): return zip()\n"),
+        Some(head),
+    )]);
+    changes.attribute(&[module("a.py", "a", head)]);
+    assert_eq!(describe(&changes), ["f modified"]);
+    assert_eq!(changes.unattributed, []);
+}
+
+#[test]
+fn a_setter_is_touched_whose_getter_changed_too() {
+    let base = "
+LIMIT = 1
+class C:
+    @property
+    def p(self): return 1
+    @p.setter
+    def p(self, v): self.v = LIMIT
+";
+    let head = base
+        .replace("LIMIT = 1", "LIMIT = 2")
+        .replace("return 1", "return 2");
+    assert_eq!(targets(base, &head), ["C.p modified", "C.p module level"]);
+}
+
+#[test]
+fn imports_of_packages_and_by_star() {
+    let head = "_LIMIT = 2\n";
+    let mut changes = compare(&[changed("pkg/__init__.py", Some("_LIMIT = 1\n"), Some(head))]);
+    changes.attribute(&[
+        module("pkg/__init__.py", "pkg", head),
+        module("a.py", "a", "import pkg.data\ndef package(): return pkg._LIMIT\n"),
+        module(
+            "b.py",
+            "b",
+            "import pkg.data as d\ndef renamed(): return d._LIMIT\n",
+        ),
+        module("c.py", "c", "from pkg import *\ndef star(): return _LIMIT\n"),
+    ]);
+    assert_eq!(describe(&changes), ["package module level", "star module level"]);
+}
+
+#[test]
+fn a_module_and_a_package_of_one_name_hide_nothing_of_each_other() {
+    let base = "class C:\n    def m(self): pass\n";
+    let head = "class C(dict):\n    def m(self): pass\n";
+    let mut changes = compare(&[changed("a.py", Some(base), Some(head))]);
+    changes.attribute(&[
+        module("a.py", "a", head),
+        module("a/__init__.py", "a", "from .b import C\n"),
+        module("z.py", "z", "import a\ndef f(): return a.C\n"),
+    ]);
+    assert_eq!(describe(&changes), ["C.m module level", "f module level"]);
 }
