@@ -143,7 +143,7 @@ def prove_changes(options, finder, failures):
         if not 200 < len(source) < 30_000 or b"def " not in source or b"\r" in source:
             continue
         try:
-            with_older_grammar(source)
+            parse(source)
             source.decode()
         except REFUSALS:
             continue

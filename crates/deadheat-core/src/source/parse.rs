@@ -445,7 +445,7 @@ impl Transformer for Harvest<'_> {
     }
 }
 
-/// `f"{a=}"` is `f"a={a!r}"`.
+/// `f"{a=}"` is `f"a={a!r}"`, and text beside text is one text.
 fn write_out_debug_texts(elements: &mut ast::InterpolatedStringElements) {
     if elements.interpolations().next().is_none() {
         return;
@@ -455,12 +455,7 @@ fn write_out_debug_texts(elements: &mut ast::InterpolatedStringElements) {
         let mut element = element.clone();
         if let InterpolatedStringElement::Interpolation(field) = &mut element {
             if let Some(text) = field.debug_text.take() {
-                let literal = ast::InterpolatedStringLiteralElement {
-                    range: field.range,
-                    node_index: Default::default(),
-                    value: text.as_str().into(),
-                };
-                written.push(InterpolatedStringElement::Literal(literal));
+                push_text(&mut written, field.range, text.as_str());
                 if field.conversion == ast::ConversionFlag::None && field.format_spec.is_none() {
                     field.conversion = ast::ConversionFlag::Repr;
                 }
@@ -469,9 +464,28 @@ fn write_out_debug_texts(elements: &mut ast::InterpolatedStringElements) {
                 write_out_debug_texts(&mut format.elements);
             }
         }
-        written.push(element);
+        match element {
+            InterpolatedStringElement::Literal(literal) => {
+                push_text(&mut written, literal.range, &literal.value);
+            }
+            InterpolatedStringElement::Interpolation(_) => written.push(element),
+        }
     }
     *elements = written.into();
+}
+
+fn push_text(elements: &mut Vec<InterpolatedStringElement>, range: TextRange, text: &str) {
+    if let Some(InterpolatedStringElement::Literal(last)) = elements.last_mut() {
+        last.value = format!("{}{text}", last.value).into();
+        return;
+    }
+    elements.push(InterpolatedStringElement::Literal(
+        ast::InterpolatedStringLiteralElement {
+            range,
+            node_index: Default::default(),
+            value: text.into(),
+        },
+    ));
 }
 
 /// The parser keeps `elif` and an `if` alone under `else` apart; they are the same code.
