@@ -1,6 +1,6 @@
 //! A report that anybody wrote: whatever stands in it, it is refused or shown, in every form.
 //!
-//! `PROPTEST_CASES=100000 cargo test --release --package deadheat-core --test hostile` searches longer.
+//! `PROPTEST_CASES=100000 cargo test --release --package deadheat-core --test hostile_reports` searches longer.
 
 mod fixture;
 
