@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test faults check pictures bench evidence evidence-quick clean
+.PHONY: demo test faults check pictures bench evidence evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -38,6 +38,9 @@ evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, in
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
+
+finder-proof: ## hold the finder of changed functions against CPython: half an hour; HISTORIES=folder of clones, OWNER/NAME
+	$(PYTHON) bench/finder $(if $(HISTORIES),--histories $(HISTORIES))
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venvs target

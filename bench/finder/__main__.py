@@ -1,10 +1,11 @@
 """Holds the finder of changed functions against CPython: `python bench/finder [structure] [changes] [history]`.
 
-Prints what was compared and how often the two disagree, and ends with 1 where they do. `docs/finder.md` has the rules and
-the figures of a full run. The oracle is the newest CPython on this machine, 3.12 or later.
+Prints what was compared and how often the two disagree, and ends with 1 where they do. `docs/finder.md` has the rules
+and the figures of a full run. The oracle is the newest CPython on this machine, 3.12 or later.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -47,6 +48,11 @@ from structure import compiled, parse, refusal, structure  # noqa: E402
 
 def all_files(options):
     """(name, bytes), each content once."""
+    found = every_file(options)
+    return itertools.islice(found, 0, None, options.every) if options.quick else found
+
+
+def every_file(options):
     distinct = sources.Distinct()
     for version, folder in options.libraries.items():
         for name, source in sources.in_standard_library(folder):
@@ -68,7 +74,7 @@ def with_older_grammar(source):
                 raise
             lines = source.splitlines(keepends=True)
             old = lines[error.lineno - 1]
-            new = re.sub(rb"except(\*?)\s+([^()]+?)\s*:", rb"except\1 (\2):", old, count=1)
+            new = re.sub(rb"except(\*?)\s+(.+?)\s*:", rb"except\1 (\2):", old, count=1)
             if new == old:
                 raise
             lines[error.lineno - 1] = new
@@ -100,8 +106,6 @@ def prove_structure(options, finder, failures):
 
     random = Random(options.seed)
     for index, (name, source) in enumerate(all_files(options)):
-        if options.quick and index % 20:
-            continue
         tree = compare(name, source)
         if tree is None:
             continue
@@ -251,14 +255,21 @@ PROOFS = {"structure": prove_structure, "changes": prove_changes, "history": pro
 
 def main():
     parser = argparse.ArgumentParser(prog="python bench/finder", description=__doc__.partition("\n")[0])
-    parser.add_argument("proofs", nargs="*", choices=[[], *PROOFS], help="all of them")
-    parser.add_argument("--quick", action="store_true", help="a small part, of the standard library alone, unoptimised")
+    parser.add_argument(
+        "proofs", nargs="*", metavar="|".join(PROOFS), help="which proofs; all of them if none is named"
+    )
+    parser.add_argument("--quick", action="store_true", help="some files of one standard library, unoptimised")
+    parser.add_argument("--every", type=int, default=20, help="with --quick: how many files there are to one of these")
+    parser.add_argument("--finder", type=Path, help="a program that answers as the finder does, in its place")
     parser.add_argument("--edits", type=int, default=25_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--commits", type=int, default=400, help="of each project, the newest first")
     parser.add_argument("--histories", type=Path, help="where clones of the projects lie, as OWNER/NAME")
     parser.add_argument("--work", type=Path, default=asking.ROOT / "target" / "finder-proof")
     options = parser.parse_args()
+    unknown = set(options.proofs) - PROOFS.keys()
+    if unknown:
+        parser.error(f"there is no proof of {', '.join(sorted(unknown))}")
     libraries = sources.standard_libraries()
     newest = max(libraries, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
     options.newest = newest
@@ -267,7 +278,7 @@ def main():
     options.work.mkdir(parents=True, exist_ok=True)
 
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
-    program = asking.build("dev" if options.quick else "release")
+    program = options.finder or asking.build("dev" if options.quick else "release")
     results = {"python": python}
     is_proven = True
     for name in options.proofs or list(PROOFS):

@@ -1,4 +1,4 @@
-"""What differs between two versions of files, by comparing CPython's trees; written from the rules in `docs/finder.md`."""
+"""What differs between two versions of files, by CPython's trees; written from the rules in `docs/finder.md`."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

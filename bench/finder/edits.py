@@ -1,7 +1,7 @@
 """Edits of real files, each drawn from a seed. They know nothing of what they change: the trees say that afterwards.
 
-An edit takes the text of a file and gives another one, or None where the file has nothing to edit in that way. What comes
-out need not be Python any more; then both sides have to refuse it.
+An edit takes the text of a file and gives another one, or None where the file has nothing to edit in that way. What
+comes out need not be Python any more; then both have to refuse it.
 """
 
 import ast
@@ -189,7 +189,9 @@ def comment(random, text):
 def trailing_comment(random, text):
     node = pick(random, [node for node in text.nodes(ast.stmt) if is_alone(text, node)])
     if node:
-        return text.replaced(node.end_lineno, node.end_lineno, [text.lines[node.end_lineno - 1].rstrip("\n") + "  # x\n"])
+        return text.replaced(
+            node.end_lineno, node.end_lineno, [text.lines[node.end_lineno - 1].rstrip("\n") + "  # x\n"]
+        )
 
 
 @edit
@@ -223,7 +225,10 @@ def decorator(random, text):
 @edit
 def default(random, text):
     values = [
-        value for function in text.functions() for value in [*function.args.defaults, *function.args.kw_defaults] if value
+        value
+        for function in text.functions()
+        for value in [*function.args.defaults, *function.args.kw_defaults]
+        if value
     ]
     value = pick(random, values)
     if value:
@@ -269,7 +274,9 @@ def constant(random, text):
     """The value of a module's or class's variable."""
     holder = pick(random, [text.tree, *text.nodes(ast.ClassDef)])
     values = [
-        node.value for node in holder.body if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value
+        node.value
+        for node in holder.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value
     ]
     value = pick(random, values)
     if value:
@@ -433,7 +440,9 @@ def number(random, text):
     node = pick(random, numbers)
     if node:
         value = node.value
-        new = random.choice([random.choice([hex, oct, bin, "{:_}".format])(value) if type(value) is int else f"{value}0"])
+        new = random.choice(
+            [random.choice([hex, oct, bin, "{:_}".format])(value) if type(value) is int else f"{value}0"]
+        )
         big = random.choice(["0xFFFF_FFFF_FFFF_FFFF_FFFF", "0xffffffffffffffffffff", "1208925819614629174706175"])
         return text.with_expression(node, random.choice([new, big, f"{value}.0", f"{value}j"]))
 
@@ -456,9 +465,7 @@ def string(random, text):
 def else_if(random, text):
     """`elif` as an `if` under `else`."""
     chains = [
-        node.orelse[0]
-        for node in text.nodes(ast.If)
-        if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
+        node.orelse[0] for node in text.nodes(ast.If) if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
     ]
     node = pick(random, [node for node in chains if text.lines[node.lineno - 1].lstrip().startswith("elif")])
     if node:

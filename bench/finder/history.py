@@ -28,9 +28,7 @@ class Repository:
 
     def git(self, *arguments):
         # Renames are the finder's business.
-        return subprocess.run(
-            ["git", "-C", str(self.folder), *arguments], check=True, capture_output=True
-        ).stdout
+        return subprocess.run(["git", "-C", str(self.folder), *arguments], check=True, capture_output=True).stdout
 
     def python_files(self, tree):
         """{path: blob}, links and submodules aside."""
@@ -62,7 +60,9 @@ class Repository:
 def commits(folder, most):
     """(commit, files, modules) as the proof asks for them, of commits with one parent that change Python files."""
     repository = Repository(folder)
-    history = repository.git("log", "--no-merges", "--min-parents=1", f"--max-count={most}", "--format=%H", "--", "*.py")
+    history = repository.git(
+        "log", "--no-merges", "--min-parents=1", f"--max-count={most}", "--format=%H", "--", "*.py"
+    )
     for commit in history.decode().split():
         base, head = (repository.python_files(each) for each in (f"{commit}^", commit))
         changed = sorted(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))

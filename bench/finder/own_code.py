@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from structure import FUNCTIONS, first_line, functions, parse
 
 
-
 def code(node, *, in_function=True):
     """A tree as nested tuples without positions. Functions inside leave their names (rule 2)."""
     if isinstance(node, list):
@@ -94,7 +93,9 @@ class Scope:
         self.add(node.target, node.value)
 
     def add_AnnAssign(self, node):
-        self.add(node.target, node.value)
+        # `(x): int` binds nothing.
+        if node.simple or node.value or not isinstance(node.target, ast.Name):
+            self.add(node.target, node.value)
 
     def add_NamedExpr(self, node):
         self.add(node.value)

@@ -5,8 +5,7 @@ import symtable
 import warnings
 
 from own_code import named_by_functions
-from structure import functions
-
+from structure import FUNCTIONS, functions
 
 # `symtable` knows these by their names alone, and takes functions of the same names for them.
 OTHER_TABLES = ("lambda", "genexpr", "listcomp", "setcomp", "dictcomp", "top")
@@ -73,7 +72,10 @@ def globals_of(table):
     while pending:
         each, in_class = pending.pop()
         for symbol in each.get_symbols():
-            if symbol.is_referenced() and symbol.is_global():
+            if symbol.is_declared_global():
+                # Where only a comprehension reads it, the tables do not say so.
+                (sure if symbol.is_referenced() else possible).add(symbol.get_name())
+            elif symbol.is_referenced() and symbol.is_global():
                 (possible if in_class else sure).add(symbol.get_name())
             elif symbol.is_referenced() and in_class and symbol.is_local():
                 possible.add(symbol.get_name())
@@ -99,8 +101,10 @@ def differences(tree):
     for qualname, function in functions(again):
         candidates = tables.get((function.name, function.lineno), [])
         # Private names are written out in the tables.
-        is_mangled = any(isinstance(node, ast.Name) and node.id.startswith("__") for node in ast.walk(function))
-        if len(candidates) != 1 or is_mangled:
+        inside = list(ast.walk(function))
+        is_mangled = any(isinstance(node, ast.Name) and node.id.startswith("__") for node in inside)
+        is_mistaken = any(isinstance(node, FUNCTIONS) and node.name in OTHER_TABLES for node in inside)
+        if len(candidates) != 1 or is_mangled or is_mistaken:
             continue
         compared += 1
         sure, possible = globals_of(candidates[0])

@@ -88,6 +88,8 @@ def compiled(tree):
             (code.co_qualname, code.co_firstlineno)
             for code in inner
             # Classes, lambdas, comprehensions and type parameters have code as well.
-            if code.co_flags & inspect.CO_NEWLOCALS and not code.co_qualname.endswith(">") and code.co_name not in others
+            if code.co_flags & inspect.CO_NEWLOCALS
+            and not code.co_qualname.endswith(">")
+            and code.co_name not in others
         )
     return found

@@ -928,6 +928,9 @@ impl<'a> Visitor<'a> for MentionVisitor {
             Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
                 self.declared.extend(names.iter().map(ToString::to_string));
             }
+            // `(x): int` binds nothing.
+            Stmt::AnnAssign(assign)
+                if !assign.simple && assign.value.is_none() && assign.target.is_name_expr() => {}
             Stmt::AugAssign(assign) => {
                 if let Expr::Name(name) = &*assign.target {
                     self.read.insert(name.id.to_string());

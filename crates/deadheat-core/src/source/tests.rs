@@ -472,6 +472,12 @@ def own():
 def increment():
     global x
     x += 1
+def annotated():
+    x: int
+    return x
+def not_bound():
+    (x): int
+    return x
 ";
     assert_eq!(
         targets(base, &base.replacen("x = 1", "x = 3", 1)),
@@ -482,6 +488,7 @@ def increment():
             "default module level",
             "own.<locals>.nested module level",
             "increment module level",
+            "not_bound module level",
         ]
     );
 }

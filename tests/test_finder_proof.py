@@ -1,0 +1,99 @@
+"""The finder of changed functions against CPython's own trees: a small part of `make finder-proof`."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from conftest import INTERPRETERS, ROOT
+
+PROGRAM = ROOT / "target" / "debug" / "examples" / "find_functions"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program():
+    command = ["cargo", "build", "--quiet", "-p", "deadheat-core", "--example", "find_functions"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+@pytest.fixture(autouse=True)
+def oracle():
+    newest = max(INTERPRETERS, key=lambda version: int(version.partition(".")[2]))
+    if int(newest.partition(".")[2]) < 12:
+        pytest.skip("the oracle needs Python 3.12 or later")
+
+
+def prove(folder, *arguments):
+    command = [sys.executable, ROOT / "bench" / "finder", "--quick", "--work", folder, *arguments]
+    completed = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
+    assert completed.returncode in (0, 1), completed.stderr
+    return completed, json.loads((folder / "results.json").read_text())
+
+
+def test_functions_and_changes_are_those_of_cpython(tmp_path):
+    completed, results = prove(tmp_path, "structure", "changes", "--edits", "300", "--finder", PROGRAM)
+    assert completed.returncode == 0, completed.stdout
+    assert results["structure"]["disagreements"] == results["changes"]["disagreements"] == 0
+    assert results["structure"]["counts"]["functions of files as they are"] > 1000
+    assert results["structure"]["counts"]["files refused"] > 20
+    assert results["changes"]["counts"]["edits"] >= 300
+    for change in ("added", "modified", "moved", "removed", "module level"):
+        assert results["changes"]["counts"][f"targets: {change}"] > 10
+
+
+@pytest.mark.parametrize(
+    ("proof", "mistake"),
+    [
+        ("structure", "answer['functions'] = [[name, first, last + 1] for name, first, last in answer['functions']]"),
+        ("structure", "del answer['functions'][:1]"),
+        ("changes", "del answer['changes']['targets'][:1]"),
+        ("changes", "[target.update(change='added') for target in answer['changes']['targets']]"),
+        ("changes", "answer['changes']['unattributed'].clear()"),
+    ],
+)
+def test_a_finder_that_errs_is_found_out(tmp_path, proof, mistake):
+    liar = tmp_path / "liar"
+    liar.write_text(
+        textwrap.dedent(
+            f"""\
+            #!{sys.executable}
+            import json, subprocess, sys
+            finder = subprocess.Popen([{str(PROGRAM)!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for question in sys.stdin.buffer:
+                finder.stdin.write(question)
+                finder.stdin.flush()
+                answer = json.loads(finder.stdout.readline())
+                if {"functions" if proof == "structure" else "changes"!r} in answer:
+                    {mistake}
+                print(json.dumps(answer), flush=True)
+            """
+        )
+    )
+    liar.chmod(0o755)
+    completed, results = prove(tmp_path, proof, "--every", "150", "--edits", "40", "--finder", liar)
+    assert completed.returncode == 1
+    assert results[proof]["disagreements"] > 0
+
+
+@pytest.mark.parametrize("unit", ["(", "[", "-", "not ", "1+", "a.", "lambda:", "f'{", "f'{a:{", "a if a else ", "*"])
+def test_deeply_nested_sources_take_no_more_memory_than_others(unit):
+    source = "def f():\n    return " + unit * (500_000 // len(unit))
+    questions = [
+        {"functions": source},
+        {"compare": {"files": [{"path": "a.py", "base": "", "head": source}], "modules": []}},
+    ]
+    with subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as finder:
+        for question in questions:
+            finder.stdin.write(json.dumps(question).encode() + b"\n")
+            finder.stdin.flush()
+            answer = json.loads(finder.stdout.readline())
+            assert "refused" in (answer.get("changes") or answer), answer
+        finder.stdin.close()
+        _, status, usage = os.wait4(finder.pid, 0)
+        finder.returncode = os.waitstatus_to_exitcode(status)
+    assert finder.returncode == 0
+    # In bytes on macOS.
+    assert usage.ru_maxrss < (100 << 20 if sys.platform == "darwin" else 100 << 10)
