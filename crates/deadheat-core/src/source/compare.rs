@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::Hash;
 
 use super::SyntaxError;
-use super::parse::{ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
+use super::parse::{BodyCode, ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
 /// A Python file that differs between the revisions, as each of them has it.
@@ -107,7 +108,7 @@ pub fn compare(files: &[ChangedFile]) -> Changes {
         compare_functions(&file.path, &base, &head, &mut changes, &mut removed, &mut added);
         compare_statements(&file.path, &base, &head, &mut changes);
     }
-    match_moved(removed, added, &mut changes.targets);
+    match_moved(&removed, &added, &mut changes.targets);
     sort(&mut changes.targets);
     changes
 }
@@ -167,15 +168,11 @@ fn compare_functions(
         path: path.to_owned(),
         function: function.clone(),
     };
-    for (mut before, mut after) in by_name.into_values() {
-        before.retain(|function| {
-            let same = after.iter().position(|other| other.code == function.code);
-            if let Some(index) = same {
-                let on_head = after.remove(index);
-                changes.unchanged.insert(place(path, on_head), function.lines.0);
-            }
-            same.is_none()
-        });
+    for (before, after) in by_name.into_values() {
+        let (same, before, after) = pair_up(&before, &after, |function| function.code);
+        for (on_base, on_head) in same {
+            changes.unchanged.insert(place(path, on_head), on_base.lines.0);
+        }
         let both = before.len().min(after.len());
         for (old, new) in before.iter().zip(&after) {
             let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
@@ -188,27 +185,52 @@ fn compare_functions(
     }
 }
 
-/// Pairs what one side lost with what the other gained, one to one, the most alike first.
-fn match_moved(mut removed: Vec<Found>, mut added: Vec<Found>, targets: &mut Vec<TargetFunction>) {
-    fn leaf(qualname: &str) -> &str {
-        qualname.rsplit('.').next().unwrap_or(qualname)
+/// Pairs those with the same key, one to one, in the order of both; then what is left of each.
+fn pair_up<T: Copy, K: Hash + Eq>(
+    before: &[T],
+    after: &[T],
+    key: impl Fn(T) -> K,
+) -> (Vec<(T, T)>, Vec<T>, Vec<T>) {
+    let mut places: HashMap<K, VecDeque<usize>> = HashMap::new();
+    for (index, &item) in after.iter().enumerate() {
+        places.entry(key(item)).or_default().push_back(index);
     }
-    type Alike = fn(&Found, &Found) -> bool;
+    let mut is_taken = vec![false; after.len()];
+    let mut pairs = Vec::new();
+    let mut lost = Vec::new();
+    for &item in before {
+        match places.get_mut(&key(item)).and_then(VecDeque::pop_front) {
+            Some(index) => {
+                is_taken[index] = true;
+                pairs.push((item, after[index]));
+            }
+            None => lost.push(item),
+        }
+    }
+    let left = after.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
+    let gained = left.map(|(&item, _)| item).collect();
+    (pairs, lost, gained)
+}
+
+/// Pairs what one side lost with what the other gained, one to one, the most alike first.
+fn match_moved(removed: &[Found], added: &[Found], targets: &mut Vec<TargetFunction>) {
+    fn leaf(found: &Found) -> &str {
+        found.function.qualname.rsplit('.').next().unwrap_or_default()
+    }
+    /// The file and the name that have to be the same beside the code.
+    type Alike = for<'a> fn(&'a Found) -> (Option<&'a str>, Option<&'a str>);
     let degrees: [Alike; 4] = [
-        |old, new| old.function.qualname == new.function.qualname,
-        |old, new| old.path == new.path && leaf(&old.function.qualname) == leaf(&new.function.qualname),
-        |old, new| leaf(&old.function.qualname) == leaf(&new.function.qualname),
-        |_, _| true,
+        |found| (None, Some(&found.function.qualname)),
+        |found| (Some(&found.path), Some(leaf(found))),
+        |found| (None, Some(leaf(found))),
+        |_| (None, None),
     ];
+    let mut removed: Vec<&Found> = removed.iter().collect();
+    let mut added: Vec<&Found> = added.iter().collect();
     for alike in degrees {
-        removed.retain(|old| {
-            let Some(index) = added
-                .iter()
-                .position(|new| new.function.code == old.function.code && alike(old, new))
-            else {
-                return true;
-            };
-            let new = added.remove(index);
+        let moved;
+        (moved, removed, added) = pair_up(&removed, &added, |found| (found.function.code, alike(found)));
+        for (old, new) in moved {
             let from = if new.path == old.path {
                 old.function.qualname.clone()
             } else {
@@ -224,14 +246,13 @@ fn match_moved(mut removed: Vec<Found>, mut added: Vec<Found>, targets: &mut Vec
                     Some(place(&new.path, &new.function)),
                 ),
             ));
-            false
-        });
+        }
     }
-    for old in &removed {
+    for old in removed {
         let places = PerSide::new(Some(place(&old.path, &old.function)), None);
         targets.push(target(&old.path, &old.function, Change::Removed, None, places));
     }
-    for new in &added {
+    for new in added {
         let places = PerSide::new(None, Some(place(&new.path, &new.function)));
         targets.push(target(&new.path, &new.function, Change::Added, None, places));
     }
@@ -242,21 +263,10 @@ fn differing<'a>(
     base: &'a [StatementCode],
     head: &'a [StatementCode],
 ) -> impl Iterator<Item = (Side, &'a StatementCode)> {
-    let mut after: Vec<&StatementCode> = head.iter().collect();
-    let before: Vec<&StatementCode> = base
-        .iter()
-        .filter(|statement| {
-            let same = after.iter().position(|other| other.code == statement.code);
-            if let Some(index) = same {
-                after.remove(index);
-            }
-            same.is_none()
-        })
-        .collect();
-    before
-        .into_iter()
-        .map(|statement| (Side::Base, statement))
-        .chain(after.into_iter().map(|statement| (Side::Head, statement)))
+    let (before, after): (Vec<_>, Vec<_>) = (base.iter().collect(), head.iter().collect());
+    let (_, lost, gained) = pair_up(&before, &after, |statement| statement.code);
+    let on_base = lost.into_iter().map(|statement| (Side::Base, statement));
+    on_base.chain(gained.into_iter().map(|statement| (Side::Head, statement)))
 }
 
 /// Whether the statements that both bodies have stand in another order. That of imports is theirs to choose.
@@ -281,7 +291,7 @@ fn is_reordered(base: &[StatementCode], head: &[StatementCode]) -> bool {
 
 fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes: &mut Changes) {
     let mut touched = TouchedNames::default();
-    for (side, statement) in differing(&base.statements, &head.statements) {
+    for (side, statement) in differing(&base.body.statements, &head.body.statements) {
         if statement.has_effect {
             changes.unattributed.push(Unattributed {
                 path: path.to_owned(),
@@ -293,7 +303,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         }
         touched.names.extend(statement.binds.iter().cloned());
     }
-    let mut reordered = is_reordered(&base.statements, &head.statements);
+    let mut reordered = is_reordered(&base.body.statements, &head.body.statements);
     // Branches may define the same class several times.
     let mut by_name: BTreeMap<&str, (Vec<&ClassCode>, Vec<&ClassCode>)> = BTreeMap::new();
     for class in &base.classes {
@@ -315,7 +325,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         }
         for (old, new) in before.into_iter().zip(after) {
             let mut whole = old.header != new.header;
-            for (_, statement) in differing(&old.statements, &new.statements) {
+            for (_, statement) in differing(&old.body.statements, &new.body.statements) {
                 touched.attributes.extend(statement.binds.iter().cloned());
                 // Slots and fields shape the instances, whoever makes them.
                 whole |= statement.has_effect
@@ -323,7 +333,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
                     || statement.binds.iter().any(|name| name.starts_with("__"))
                     || (new.is_made && !statement.is_import);
             }
-            if is_reordered(&old.statements, &new.statements) {
+            if is_reordered(&old.body.statements, &new.body.statements) {
                 // Fields in another order make other instances.
                 whole |= new.is_made;
                 reordered |= !new.is_made;
@@ -354,9 +364,11 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
 
 fn is_same_class(one: &ClassCode, other: &ClassCode) -> bool {
     one.header == other.header
-        && one.statements.len() == other.statements.len()
-        && differing(&one.statements, &other.statements).next().is_none()
-        && !is_reordered(&one.statements, &other.statements)
+        && one.body.statements.len() == other.body.statements.len()
+        && differing(&one.body.statements, &other.body.statements)
+            .next()
+            .is_none()
+        && !is_reordered(&one.body.statements, &other.body.statements)
 }
 
 impl Changes {
@@ -483,6 +495,22 @@ impl TouchedNames {
         self.mentioned_in(mentions).next().is_some()
     }
 
+    /// Those that name something touched, or whose conditions do.
+    fn statements_of<'a>(&self, body: &'a BodyCode) -> Vec<&'a StatementCode> {
+        let mut is_touched: Vec<bool> = Vec::with_capacity(body.conditions.len());
+        for condition in &body.conditions {
+            let by_outer = condition.outer.is_some_and(|outer| is_touched[outer]);
+            is_touched.push(by_outer || self.touches(&condition.mentions));
+        }
+        let statements = body.statements.iter();
+        statements
+            .filter(|statement| {
+                statement.condition.is_some_and(|condition| is_touched[condition])
+                    || self.touches(&statement.mentions)
+            })
+            .collect()
+    }
+
     fn reason_for(&self, function: &FunctionCode) -> Option<String> {
         if let Some(name) = self.mentioned_in(&function.mentions).next() {
             return Some(format!("names `{name}`, which changed"));
@@ -503,20 +531,16 @@ impl TouchedNames {
 fn spread_within(module: &ModuleCode, touched: &mut TouchedNames) {
     loop {
         let before = touched.clone();
-        for statement in &module.statements {
-            if touched.touches(&statement.mentions) {
-                touched.names.extend(statement.binds.iter().cloned());
-            }
+        for statement in touched.statements_of(&module.body) {
+            touched.names.extend(statement.binds.iter().cloned());
         }
         for class in &module.classes {
             if touched.touches(&class.header_mentions) {
                 touched.classes.insert(class.qualname.clone());
                 touched.touch_class_name(&class.qualname);
             }
-            for statement in &class.statements {
-                if touched.touches(&statement.mentions) {
-                    touched.attributes.extend(statement.binds.iter().cloned());
-                }
+            for statement in touched.statements_of(&class.body) {
+                touched.attributes.extend(statement.binds.iter().cloned());
             }
         }
         if *touched == before {

@@ -61,9 +61,25 @@ pub(super) struct StatementCode {
     /// The names that it gives a value.
     pub binds: Vec<String>,
     pub mentions: Mentions,
+    /// The innermost of its body's conditions that it stands under.
+    pub condition: Option<usize>,
     /// It does something beside binding names, or binds names that cannot be told.
     pub has_effect: bool,
     pub is_import: bool,
+}
+
+/// What decides whether statements run.
+#[derive(Clone, Debug)]
+pub(super) struct ConditionCode {
+    pub mentions: Mentions,
+    /// One that comes before it.
+    pub outer: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct BodyCode {
+    pub statements: Vec<StatementCode>,
+    pub conditions: Vec<ConditionCode>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +88,7 @@ pub(super) struct ClassCode {
     /// Decorators, bases and keywords.
     pub header: Fingerprint,
     pub header_mentions: Mentions,
-    pub statements: Vec<StatementCode>,
+    pub body: BodyCode,
     /// What is in the body may shape the instances: it has decorators, bases or keywords (dataclasses, enums, named
     /// tuples).
     pub is_made: bool,
@@ -94,7 +110,7 @@ pub(super) struct ImportedName {
 pub(super) struct ModuleCode {
     pub functions: Vec<FunctionCode>,
     pub classes: Vec<ClassCode>,
-    pub statements: Vec<StatementCode>,
+    pub body: BodyCode,
     pub imports: Vec<ImportedName>,
 }
 
@@ -141,7 +157,7 @@ impl ModuleCode {
         let mut module = harvest.module.into_inner();
         let mut flat = Flattened::new(&lines);
         flat.add_body(&body, Fingerprint(0, 0));
-        module.statements = flat.statements;
+        module.body = flat.body;
         module.imports = flat.imports;
         Ok(module)
     }
@@ -376,8 +392,11 @@ impl Harvest<'_> {
         }
         let mut flat = Flattened::new(self.lines);
         flat.add_body(&class.body, Fingerprint(0, 0));
-        for statement in &mut flat.statements {
+        for statement in &mut flat.body.statements {
             statement.mentions.look_up_in_class();
+        }
+        for condition in &mut flat.body.conditions {
+            condition.mentions.look_up_in_class();
         }
         class.body.clear();
         let mut header = MentionVisitor::default();
@@ -407,7 +426,7 @@ impl Harvest<'_> {
             is_made: !decorators.is_empty() || arguments.is_some(),
             header: fingerprint((decorators, arguments, type_parameters)),
             header_mentions: header.into_mentions(is_in_class),
-            statements: flat.statements,
+            body: flat.body,
         });
     }
 }
@@ -553,27 +572,27 @@ impl<'a> Visitor<'a> for GlobalVisitor {
 /// they stand under. Without functions and classes: those are compared for themselves.
 struct Flattened<'a> {
     lines: &'a LineIndex,
-    statements: Vec<StatementCode>,
+    body: BodyCode,
     imports: Vec<ImportedName>,
-    /// What the conditions around the current statement mention.
-    conditions: Vec<Mentions>,
+    /// That the next statement stands under.
+    condition: Option<usize>,
 }
 
 impl<'a> Flattened<'a> {
     fn new(lines: &'a LineIndex) -> Self {
         Flattened {
             lines,
-            statements: Vec::new(),
+            body: BodyCode::default(),
             imports: Vec::new(),
-            conditions: Vec::new(),
+            condition: None,
         }
     }
 
     /// Adds a body that runs under a condition.
     fn add_branch(&mut self, statement: &Stmt, body: &[Stmt], context: Fingerprint) {
-        let before = self.statements.len();
+        let before = self.body.statements.len();
         self.add_body(body, context);
-        if self.statements.len() == before {
+        if self.body.statements.len() == before {
             // Nothing says what the condition is for; it may still do something.
             self.push(
                 statement,
@@ -588,7 +607,11 @@ impl<'a> Flattened<'a> {
     fn add_condition(&mut self, condition: &Expr) {
         let mut mentions = MentionVisitor::default();
         mentions.visit_expr(condition);
-        self.conditions.push(mentions.into_mentions(false));
+        self.body.conditions.push(ConditionCode {
+            mentions: mentions.into_mentions(false),
+            outer: self.condition,
+        });
+        self.condition = Some(self.body.conditions.len() - 1);
     }
 
     fn add_body(&mut self, body: &[Stmt], context: Fingerprint) {
@@ -664,12 +687,12 @@ impl<'a> Flattened<'a> {
                         kind.map(ComparableExpr::from),
                         name,
                     ));
-                    let outside = self.conditions.len();
+                    let outside = self.condition;
                     if let Some(kind) = kind {
                         self.add_condition(kind);
                     }
                     self.add_branch(statement, &handler.body, under);
-                    self.conditions.truncate(outside);
+                    self.condition = outside;
                 }
                 for (body, what) in [(&attempt.orelse, "else"), (&attempt.finalbody, "finally")] {
                     if !body.is_empty() {
@@ -693,7 +716,7 @@ impl<'a> Flattened<'a> {
     }
 
     fn add_if(&mut self, statement: &Stmt, branches: &ast::StmtIf, context: Fingerprint) {
-        let outside = self.conditions.len();
+        let outside = self.condition;
         let first = std::iter::once((Some(&*branches.test), &branches.body));
         let others = branches
             .elif_else_clauses
@@ -713,12 +736,12 @@ impl<'a> Flattened<'a> {
                 None => self.add_branch(statement, body, around),
             }
         }
-        self.conditions.truncate(outside);
+        self.condition = outside;
     }
 
     fn push_import(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
         self.push(statement, code, binds, has_effect, Mentions::default());
-        if let Some(statement) = self.statements.last_mut() {
+        if let Some(statement) = self.body.statements.last_mut() {
             statement.is_import = true;
         }
     }
@@ -729,17 +752,14 @@ impl<'a> Flattened<'a> {
         code: Fingerprint,
         binds: Vec<String>,
         has_effect: bool,
-        mut mentions: Mentions,
+        mentions: Mentions,
     ) {
-        for condition in &self.conditions {
-            mentions.names.extend(condition.names.iter().cloned());
-            mentions.attributes.extend(condition.attributes.iter().cloned());
-        }
-        self.statements.push(StatementCode {
+        self.body.statements.push(StatementCode {
             line: self.lines.line_of(statement.start().to_usize()),
             code,
             binds,
             mentions,
+            condition: self.condition,
             has_effect,
             is_import: false,
         });

@@ -666,3 +666,21 @@ fn a_module_and_a_package_of_one_name_hide_nothing_of_each_other() {
     ]);
     assert_eq!(describe(&changes), ["C.m module level", "f module level"]);
 }
+
+#[test]
+fn files_of_many_parts_are_compared() {
+    let many = |line: fn(usize) -> String| -> String { (0..30_000).map(line).collect() };
+    let chain = format!(
+        "if a: pass\n{}def f(): return y7\n",
+        many(|n| format!("elif x{n}: y{n} = 1\n"))
+    );
+    let same_name = many(|n| format!("def f(): return {n}1\n"));
+    let same_code = many(|n| format!("def f{n}(): return 1\n"));
+    assert_eq!(targets(&chain, &chain.replace("1\n", "2\n")), ["f module level"]);
+    let modified = targets(&same_name, &same_name.replace("1\n", "2\n"));
+    assert_eq!(modified.len(), 30_000);
+    assert!(modified.iter().all(|change| change == "f modified"));
+    let moved = targets(&same_code, &same_code.replace("def f", "def g"));
+    assert_eq!(moved.len(), 30_000);
+    assert!(moved.iter().all(|change| change.ends_with(" moved")));
+}
