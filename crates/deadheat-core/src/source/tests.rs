@@ -674,7 +674,7 @@ fn files_of_many_parts_are_compared() {
         "if a: pass\n{}def f(): return y7\n",
         many(|n| format!("elif x{n}: y{n} = 1\n"))
     );
-    let same_name = many(|n| format!("def f(): return {n}1\n"));
+    let same_name = many(|n| format!("def f(): return {n}, 1\n"));
     let same_code = many(|n| format!("def f{n}(): return 1\n"));
     assert_eq!(targets(&chain, &chain.replace("1\n", "2\n")), ["f module level"]);
     let modified = targets(&same_name, &same_name.replace("1\n", "2\n"));
