@@ -11,10 +11,7 @@ use crate::profile;
 use crate::report::{
     self, NOTICEABLE_SHARE, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Shard, plain,
 };
-use crate::stats::FEWEST_REPLICATES;
 
-/// Far more looks than any run takes.
-const MOST_LOOKS: u32 = 40;
 /// How many names a warning lists.
 const MOST_NAMES: usize = 5;
 
@@ -116,32 +113,13 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
             "commit it, and compare the commits",
         );
     }
-    let thresholds = report.settings.thresholds.values();
-    let mut thresholds = thresholds.chain([&report.settings.threshold_percent]);
-    let is_sound = thresholds.all(|percent| percent.is_finite() && *percent > 0.0)
-        && report.comparisons.iter().all(is_row_sound)
-        && report.resources.iter().all(|row| {
-            let mut amounts = row.replicates.iter();
-            row.replicates.len() >= FEWEST_REPLICATES
-                && (1..=MOST_LOOKS).contains(&row.looks)
-                && amounts.all(|pair| pair.base.is_finite() && pair.head.is_finite())
-        });
-    if !is_sound {
+    if report::check(report).is_err() {
         return refuse(
             format!("{name} is damaged: it holds what cannot be measured"),
             "measure this part again",
         );
     }
     Ok(())
-}
-
-fn is_row_sound(row: &Comparison) -> bool {
-    row.replicates.len() >= FEWEST_REPLICATES
-        && (1..=MOST_LOOKS).contains(&row.looks)
-        && row.replicates.iter().all(|replicate| {
-            let mut samples = replicate.pairs.iter().flat_map(|pair| [pair.base, pair.head]);
-            !replicate.pairs.is_empty() && samples.all(|sample| sample.iterations > 0)
-        })
 }
 
 /// Whether two parts are of one whole.

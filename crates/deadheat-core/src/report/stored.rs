@@ -76,9 +76,11 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     Ok(report)
 }
 
-fn check(report: &Report) -> Result<(), Unsound> {
-    let threshold = report.settings.threshold_percent;
-    if !(threshold.is_finite() && threshold > 0.0) {
+/// Whether everything in it can have been measured.
+pub(crate) fn check(report: &Report) -> Result<(), Unsound> {
+    let thresholds = report.settings.thresholds.values();
+    let mut thresholds = thresholds.chain([&report.settings.threshold_percent]);
+    if !thresholds.all(|percent| percent.is_finite() && *percent > 0.0) {
         return Err(Unsound::Threshold);
     }
     let revisions = [&report.revisions.base, &report.revisions.head];
@@ -100,12 +102,14 @@ fn check(report: &Report) -> Result<(), Unsound> {
         (&row.benchmark, row.looks, is_sound)
     });
     let amounts = report.resources.iter().map(|row| {
-        let is_sound = row.replicates.len() >= FEWEST_REPLICATES;
+        let mut amounts = row.replicates.iter();
+        let is_sound = row.replicates.len() >= FEWEST_REPLICATES
+            && amounts.all(|pair| pair.base.is_finite() && pair.head.is_finite());
         (&row.benchmark, row.looks, is_sound)
     });
     let mut unsound = times
         .chain(amounts)
-        .filter(|(_, looks, is_sound)| !is_sound || *looks > MOST_LOOKS);
+        .filter(|(_, looks, is_sound)| !is_sound || !(1..=MOST_LOOKS).contains(looks));
     match unsound.next() {
         None => Ok(()),
         Some((benchmark, ..)) => Err(Unsound::Samples {
