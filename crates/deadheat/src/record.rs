@@ -2,7 +2,7 @@
 
 use deadheat_core::model::{PerSide, Revision, Verdict, Warning, WarningCode};
 use deadheat_core::records::{
-    Experiment, Row, Status, disagreement, newest_for, status_by_rule, write_measurements,
+    Experiment, Row, Status, disagreement, has_any, newest_for, status_by_rule, write_measurements,
 };
 use deadheat_core::report::{Recorded, Report};
 
@@ -71,6 +71,10 @@ pub(crate) fn add(
                 .into(),
         );
     }
+    let is_tracked = match git {
+        Some(git) => state.is_tracked(git)?,
+        None => false,
+    };
     // Both files are read, and understood, before one is written: what is recorded is in both.
     let lock = state.lock()?;
     let mut results = state.results()?;
@@ -81,7 +85,9 @@ pub(crate) fn add(
     let found = newest_for(&lines, report, &blob_of);
     let by_rule = match status_by_rule(report) {
         // Kept before, and measured once more.
-        Status::Discard if is_kept(&results.rows, &head) && !has_regressed(report) => Status::Keep,
+        Status::Discard if is_kept(&results.rows, &head) && !has_any(report, Verdict::Regressed) => {
+            Status::Keep
+        }
         by_rule => by_rule,
     };
     let status = asked.status.unwrap_or(by_rule);
@@ -102,9 +108,7 @@ pub(crate) fn add(
             .warnings
             .push(Warning::new(WarningCode::MicroDisagrees, words, None));
     }
-    if let Some(git) = git
-        && state.is_tracked(git)?
-    {
+    if is_tracked {
         report.warnings.push(Warning::new(
             WarningCode::RecordsTracked,
             "git tracks the loop's records: `git reset --hard` takes them back with the code",
@@ -129,14 +133,6 @@ fn is_kept(rows: &[Row], commit: &str) -> bool {
         .filter_map(|row| Status::parse(row.status.as_deref()?))
         .next_back()
         == Some(Status::Keep)
-}
-
-fn has_regressed(report: &Report) -> bool {
-    let times = report.comparisons.iter().map(|row| row.verdict);
-    let resources = report.resources.iter().map(|row| row.verdict);
-    times
-        .chain(resources)
-        .any(|verdict| verdict == Verdict::Regressed)
 }
 
 #[cfg(test)]
