@@ -381,7 +381,7 @@ impl Git {
             "--no-auto-maintenance",
             "--no-recurse-submodules",
         ];
-        if self.line(["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true") {
+        if self.is_shallow()? {
             arguments.push("--depth=1");
         }
         arguments.extend(["--", url]);

@@ -117,7 +117,7 @@ impl State {
     /// Whether git ignores the experiments.
     pub(crate) fn is_ignored(&self, git: &Git) -> anyhow::Result<bool> {
         let path = self.folder.join(RESULTS).display().to_string();
-        Ok(git.line(["check-ignore", "--", &path])?.is_some())
+        git.ignores(&path)
     }
 
     /// Makes the folder where it is missing, and waits until nobody else writes.

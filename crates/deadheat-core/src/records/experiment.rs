@@ -44,17 +44,21 @@ impl fmt::Display for Status {
 
 /// The rule, over all verdicts of a report: those of times and of other amounts.
 pub fn status_by_rule(report: &Report) -> Status {
-    let verdicts = || {
-        let times = report.comparisons.iter().map(|row| row.verdict);
-        times.chain(report.resources.iter().map(|row| row.verdict))
-    };
-    let improved = verdicts().any(|verdict| verdict == Verdict::Improved);
-    let regressed = verdicts().any(|verdict| verdict == Verdict::Regressed);
-    match (improved, regressed) {
+    match (
+        has_any(report, Verdict::Improved),
+        has_any(report, Verdict::Regressed),
+    ) {
         (true, false) => Status::Keep,
         (true, true) => Status::Mixed,
         (false, _) => Status::Discard,
     }
+}
+
+/// Whether a benchmark, in its time or in what else it uses, has this verdict.
+pub fn has_any(report: &Report, verdict: Verdict) -> bool {
+    let times = report.comparisons.iter().map(|row| row.verdict);
+    let mut verdicts = times.chain(report.resources.iter().map(|row| row.verdict));
+    verdicts.any(|of_row| of_row == verdict)
 }
 
 /// What the rows say beside the report.

@@ -13,7 +13,7 @@ mod setup;
 pub(crate) mod testing;
 mod time;
 
-pub use experiment::{Experiment, Status, status_by_rule};
+pub use experiment::{Experiment, Status, has_any, status_by_rule};
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};
 pub use history::{Cumulative, History, Source};
 pub use markdown::{read_section, replace_section};

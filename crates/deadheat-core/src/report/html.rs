@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::terminal::{Section, common_prefix, differs, judgement, shorten, what_would_settle};
+use super::terminal::{Section, differs, judgement, prefix_of, shorten, what_would_settle};
 use super::units::{amount, count_of};
 use super::{Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup};
 use crate::model::{
@@ -350,11 +350,7 @@ fn notices(page: &mut String, report: &Report) {
         }
     }
     if let Some(recorded) = &report.recorded {
-        let by_rule = match recorded.status == recorded.status_by_rule {
-            true => String::new(),
-            false => format!(" (by rule it is {})", recorded.status_by_rule),
-        };
-        let (status, file) = (recorded.status, text(&recorded.file));
+        let (status, by_rule, file) = (recorded.status, recorded.by_rule(), text(&recorded.file));
         let _ = writeln!(
             page,
             "<p class=\"notice\">Recorded as <b>{status}</b>{by_rule} in <code>{file}</code></p>"
@@ -420,14 +416,6 @@ fn plan(page: &mut String, report: &Report) {
         let _ = writeln!(page, "<li><code>{}</code></li>", name(benchmark));
     }
     page.push_str("</ul></section>\n");
-}
-
-fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
-    match &report.settings.script {
-        // A command and the keys that it writes are no node ids.
-        Some(_) => "",
-        None => common_prefix(names),
-    }
 }
 
 /// Every benchmark on one axis, with what opens under it.

@@ -10,7 +10,7 @@ use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
 use super::terminal::{
-    Section as Breakdown, common_prefix, core_of, function_cells, function_headings, notes, reconciliation,
+    Section as Breakdown, core_of, function_cells, function_headings, notes, prefix_of, reconciliation,
     replicates_of, says_the_same, what_would_settle,
 };
 use super::units::{amount, signed_percent};
@@ -59,17 +59,13 @@ struct Page<'a> {
     prefix: &'a str,
 }
 
-/// A command and the keys that it writes are no node ids.
 fn prefix(report: &Report) -> &str {
     let names: Vec<&str> = report
         .comparisons
         .iter()
         .map(|row| row.benchmark.as_str())
         .collect();
-    match &report.settings.script {
-        Some(_) => "",
-        None => common_prefix(&names),
-    }
+    prefix_of(report, &names)
 }
 
 impl Page<'_> {
@@ -131,21 +127,7 @@ impl Page<'_> {
                 count => format!("Nothing was measured: {} could not be", benchmarks(count)),
             };
         }
-        let counts = report.summary.counts;
-        let words = [
-            (counts.improved, "improved"),
-            (counts.regressed, "regressed"),
-            (counts.unchanged, "unchanged"),
-            (counts.inconclusive, "inconclusive"),
-            (counts.failed, "failed"),
-            (counts.not_reached, "not reached"),
-        ];
-        let parts: Vec<String> = words
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        let mut answer = parts.join(", ");
+        let mut answer = report.summary.counts.to_string();
         if report.noise.is_some() {
             answer = format!("The same code on both sides: {answer}");
         }

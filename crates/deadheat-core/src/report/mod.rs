@@ -12,6 +12,7 @@ mod text;
 mod units;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ pub use html::html;
 pub use markdown::markdown;
 pub use pytest_benchmark::pytest_benchmark;
 pub use schema::schema;
+pub(crate) use stored::check;
 pub use stored::{Unsound, judge_again};
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
@@ -90,6 +92,16 @@ pub struct Recorded {
     pub status_by_rule: Status,
     /// The `results.tsv` that has its rows.
     pub file: String,
+}
+
+impl Recorded {
+    /// What follows the status in a sentence: the other one that it would be by rule, if it is another.
+    fn by_rule(&self) -> String {
+        match self.status == self.status_by_rule {
+            true => String::new(),
+            false => format!(" (by rule it is {})", self.status_by_rule),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
@@ -290,6 +302,26 @@ pub struct Counts {
     pub inconclusive: usize,
     pub failed: usize,
     pub not_reached: usize,
+}
+
+/// Those that there are: "2 improved, 1 failed".
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.improved, "improved"),
+            (self.regressed, "regressed"),
+            (self.unchanged, "unchanged"),
+            (self.inconclusive, "inconclusive"),
+            (self.failed, "failed"),
+            (self.not_reached, "not reached"),
+        ];
+        let present = words.into_iter().filter(|(count, _)| *count > 0);
+        for (index, (count, word)) in present.enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(formatter, "{comma}{count} {word}")?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]

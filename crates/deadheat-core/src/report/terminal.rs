@@ -260,11 +260,7 @@ impl Page {
             .iter()
             .map(|row| row.benchmark.as_str())
             .collect();
-        let prefix = match &report.settings.script {
-            // A command and the keys that it writes are no node ids.
-            Some(_) => "",
-            None => common_prefix(&names),
-        };
+        let prefix = prefix_of(report, &names);
         let level = report.comparisons[0]
             .estimate
             .confidence_interval
@@ -365,10 +361,7 @@ impl Page {
             .iter()
             .map(|row| row.benchmark.as_str())
             .collect();
-        let prefix = match &report.settings.script {
-            Some(_) => "",
-            None => common_prefix(&names),
-        };
+        let prefix = prefix_of(report, &names);
         let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
         let mut last = None;
         for row in &report.resources {
@@ -593,20 +586,7 @@ impl Page {
             self.line("Nothing was measured.");
             return;
         }
-        let mut parts = Vec::new();
-        for (count, word) in [
-            (counts.improved, "improved"),
-            (counts.regressed, "regressed"),
-            (counts.unchanged, "unchanged"),
-            (counts.inconclusive, "inconclusive"),
-            (counts.failed, "failed"),
-            (counts.not_reached, "not reached"),
-        ] {
-            if count > 0 {
-                parts.push(format!("{count} {word}"));
-            }
-        }
-        let mut answer = parts.join(", ");
+        let mut answer = counts.to_string();
         if let Some(mean) = &report.summary.geometric_mean {
             let _ = write!(
                 answer,
@@ -627,13 +607,9 @@ impl Page {
         let Some(recorded) = &report.recorded else {
             return;
         };
-        let by_rule = match recorded.status == recorded.status_by_rule {
-            true => String::new(),
-            false => format!(" (by rule it is {})", recorded.status_by_rule),
-        };
-        let (status, file) = (recorded.status, plain(&recorded.file));
-        self.line(&format!("recorded as {status}{by_rule} in {file}"));
-        if status == Status::Discard {
+        let (by_rule, file) = (recorded.by_rule(), plain(&recorded.file));
+        self.line(&format!("recorded as {}{by_rule} in {file}", recorded.status));
+        if recorded.status == Status::Discard {
             let short = short_commit(&report.revisions.base.commit);
             self.line(&format!("to go back to base: git reset --hard {short}"));
         }
@@ -781,6 +757,15 @@ fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
             used <= room
         })
         .collect()
+}
+
+/// What all names of a report begin with.
+pub(super) fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
+    match &report.settings.script {
+        // A command and the keys that it writes are no node ids.
+        Some(_) => "",
+        None => common_prefix(names),
+    }
 }
 
 /// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
