@@ -54,6 +54,8 @@ TESTS = """\
     def test_skipped():
         pytest.skip("not today")
     """
+# From eight on, intervals leave out what an interruption did to single ones.
+REPLICATES = 10
 CHANGED = ["test_work", "test_params[20001]", "test_params[20002]"]
 
 
@@ -88,7 +90,7 @@ def functions(outcome):
 
 def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, profile, interpreter):
     before = tested.state()
-    outcome = profile("HEAD^", "HEAD", "--python", interpreter, replicates=6)
+    outcome = profile("HEAD^", "HEAD", "--python", interpreter, replicates=REPLICATES)
     assert outcome.code == 0, outcome.err
     assert tested.state() == before
     assert [verdicts(outcome)[name] for name in CHANGED] == ["regressed"] * 3
@@ -108,15 +110,15 @@ def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, prof
     assert {row["path"] for row in report["functions"]} == {"src/pkg/core.py"}
     assert report["schema_version"] == 1
     assert report["settings"]["arguments"] == ["tests"]
-    assert report["settings"]["replicates"] == 6
-    assert len(report["tests"][0]["replicates"]) == 6
+    assert report["settings"]["replicates"] == REPLICATES
+    assert len(report["tests"][0]["replicates"]) == REPLICATES
     assert outcome.warnings() == []
 
 
 def test_the_screen_answers_in_its_last_line(tested, deadheat_command):
-    outcome = deadheat_command("profile", "HEAD^", "HEAD", "--replicates", "6", "-o", "p.json")
+    outcome = deadheat_command("profile", "HEAD^", "HEAD", "--replicates", REPLICATES, "-o", "p.json")
     assert outcome.code == 0, outcome.err
-    assert json.loads((tested.folder / "p.json").read_text())["settings"]["replicates"] == 6
+    assert json.loads((tested.folder / "p.json").read_text())["settings"]["replicates"] == REPLICATES
     assert "what is called often looks slower than it is" in outcome.out
     assert "not profiled" in outcome.out
     answer = outcome.out.splitlines()[-1]
@@ -358,7 +360,7 @@ def test_the_project_must_come_from_the_worktree(tested, profile):
 
 def test_uncommitted_changes_are_compared(tested, profile):
     tested.write({"src/pkg/core.py": join(FAST, STEADY)})
-    outcome = profile("--working-tree", replicates=6)
+    outcome = profile("--working-tree", replicates=REPLICATES)
     assert outcome.code == 0, outcome.err
     assert outcome.report["revisions"]["head"]["dirty"]
     assert verdicts(outcome)["test_work"] == "improved"
