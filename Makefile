@@ -26,8 +26,9 @@ check: $(VENV)/tools ## formatting and lints
 pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report that the README shows, in Chromium
 	DEADHEAT_PICTURES=docs $(BIN)/python -m pytest --numprocesses=0 tests/test_html.py -k picture
 
-bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found
+bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found; how fast changes are found
 	$(BIN)/python bench
+	$(PYTHON) bench/finder/speed.py $(if $(HISTORIES),--histories $(HISTORIES))
 
 evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md
 	$(BIN)/python bench/lab/record.py target/lab-bank

@@ -7,9 +7,7 @@ and the figures of a full run. The oracle is the newest CPython on this machine,
 import argparse
 import itertools
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -20,26 +18,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 
-def newest_python():
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for minor in range(20, 11, -1):
-        candidates = [*sorted(pyenv.glob(f"3.{minor}.*/bin/python")), shutil.which(f"python3.{minor}")]
-        for candidate in filter(None, candidates):
-            return (3, minor), str(candidate)
-    return (0, 0), None
-
+import sources  # noqa: E402
 
 if __name__ == "__main__":
-    version, program = newest_python()
-    if version > sys.version_info[:2]:
-        os.execv(program, [program, str(HERE), *sys.argv[1:]])
-    if sys.version_info < (3, 12):
-        sys.exit("the oracle needs Python 3.12 or later")
+    sources.go_on_in_newest_python(HERE)
 
 import asking  # noqa: E402
 import history  # noqa: E402
 import scopes  # noqa: E402
-import sources  # noqa: E402
 from changes import REFUSALS  # noqa: E402
 from edits import EDITS, WRITINGS, Text  # noqa: E402
 from proof import NEWER_GRAMMAR, Proof, described  # noqa: E402

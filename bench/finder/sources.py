@@ -2,12 +2,31 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+
+
+def newest_python():
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for minor in range(20, 11, -1):
+        candidates = [*sorted(pyenv.glob(f"3.{minor}.*/bin/python")), shutil.which(f"python3.{minor}")]
+        for candidate in filter(None, candidates):
+            return (3, minor), str(candidate)
+    return (0, 0), None
+
+
+def go_on_in_newest_python(script):
+    """Runs the script once more in the newest CPython of this machine, where that is not the running one."""
+    version, program = newest_python()
+    if version > sys.version_info[:2]:
+        os.execv(program, [program, str(script), *sys.argv[1:]])
+    if sys.version_info < (3, 12):
+        sys.exit("the oracle and the packages need Python 3.12 or later")
 
 
 def standard_libraries():

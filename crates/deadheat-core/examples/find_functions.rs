@@ -89,25 +89,18 @@ fn answer(question: Question) -> Answer {
             },
         },
         Question::Compare { files, modules } => {
-            let files: Vec<ChangedFile> = files
-                .into_iter()
-                .map(|file| ChangedFile {
-                    path: file.path,
-                    base: file.base.as_deref().map(bytes),
-                    head: file.head.as_deref().map(bytes),
-                })
-                .collect();
-            let mut changes = source::compare(&files);
+            let files = files.into_iter().map(|file| ChangedFile {
+                path: file.path,
+                base: file.base.as_deref().map(bytes),
+                head: file.head.as_deref().map(bytes),
+            });
+            let mut changes = source::compare(files);
             if changes.touches_names() {
-                let modules: Vec<ModuleFile> = modules
-                    .into_iter()
-                    .map(|module| ModuleFile {
-                        path: module.path,
-                        dotted_name: module.dotted_name,
-                        source: bytes(&module.source),
-                    })
-                    .collect();
-                changes.attribute(&modules);
+                changes.attribute(modules.into_iter().map(|module| ModuleFile {
+                    path: module.path,
+                    dotted_name: module.dotted_name,
+                    source: bytes(&module.source),
+                }));
             }
             Answer::Changes {
                 targets: changes.targets.into_iter().map(target).collect(),

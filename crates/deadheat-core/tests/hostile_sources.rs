@@ -234,7 +234,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>, other: Vec<u8>) -> Changes {
-    let mut changes = compare(&[ChangedFile {
+    let mut changes = compare([ChangedFile {
         path: "a.py".to_owned(),
         base,
         head: head.clone(),
@@ -246,7 +246,7 @@ fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>, other: Vec<u8>) -> Change
     };
     let mut modules = vec![module("b.py", "b", other)];
     modules.extend(head.map(|head| module("a.py", "a", head)));
-    changes.attribute(&modules);
+    changes.attribute(modules);
     changes
 }
 

@@ -112,11 +112,7 @@ pub(crate) fn find(
                 what: "is in a part of the repository that is installed".to_owned(),
             });
         } else if extension == "py" && (project.is_code(path) || in_tests(path)) {
-            python.push(ChangedFile {
-                path: path.clone(),
-                base: versions.base,
-                head: versions.head,
-            });
+            python.push(path);
         } else if is_source(path) && (project.is_code(path) || is_near_code(project, path)) {
             found.unattributed.push(Unattributed {
                 path: path.clone(),
@@ -133,9 +129,10 @@ pub(crate) fn find(
             });
         }
     }
-    let mut changes = source::compare(&python);
+    let python = python.into_iter().map(|path| changed_file(path, checkouts));
+    let mut changes = source::compare(python);
     if changes.touches_names() {
-        changes.attribute(&head_modules(project, files, checkouts.head));
+        changes.attribute(head_modules(project, files, checkouts.head));
     }
     for problem in &changes.syntax_errors {
         found.warnings.push(Warning::new(
@@ -164,14 +161,15 @@ pub(crate) fn in_suite(
     let files = paths
         .iter()
         .filter(|path| path.ends_with(".py") && project.is_shared(path));
-    let changed: Vec<ChangedFile> = files
-        .map(|path| ChangedFile {
-            path: path.clone(),
-            base: read(checkouts.base, path),
-            head: read(checkouts.head, path),
-        })
-        .collect();
-    source::compare(&changed).targets
+    source::compare(files.map(|path| changed_file(path, checkouts))).targets
+}
+
+fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
+    ChangedFile {
+        path: path.to_owned(),
+        base: read(checkouts.base, path),
+        head: read(checkouts.head, path),
+    }
 }
 
 /// Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
@@ -198,7 +196,11 @@ fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
 }
 
 /// All Python files of head's code, tests and benchmarks, with the names that they are imported by.
-fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<ModuleFile> {
+fn head_modules(
+    project: &Project,
+    files: &Files,
+    checkout: &Path,
+) -> impl Iterator<Item = ModuleFile> + Send {
     let roots = project.roots();
     let paths: BTreeSet<String> = roots
         .iter()
@@ -214,18 +216,15 @@ fn head_modules(project: &Project, files: &Files, checkout: &Path) -> Vec<Module
         )
         .filter(|path| path.ends_with(".py"))
         .collect();
-    paths
-        .into_iter()
-        .filter_map(|path| {
-            let source = read(checkout, &path)?;
-            let dotted_name = project.dotted_name(&path).unwrap_or_else(|| path.clone());
-            Some(ModuleFile {
-                path,
-                dotted_name,
-                source,
-            })
+    paths.into_iter().filter_map(|path| {
+        let source = read(checkout, &path)?;
+        let dotted_name = project.dotted_name(&path).unwrap_or_else(|| path.clone());
+        Some(ModuleFile {
+            path,
+            dotted_name,
+            source,
         })
-        .collect()
+    })
 }
 
 /// What a file declares dependencies as, where it is the project's own.

@@ -2,7 +2,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::SyntaxError;
-use super::parse::{BodyCode, ClassCode, FunctionCode, Mentions, ModuleCode, StatementCode};
+use super::parallel::in_parallel;
+use super::parse::{
+    BodyCode, ClassCode, Fingerprint, FunctionCode, Mentions, ModuleCode, StatementCode, fingerprint,
+};
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
 /// A Python file that differs between the revisions, as each of them has it.
@@ -20,6 +23,12 @@ pub struct ModuleFile {
     pub path: String,
     pub dotted_name: String,
     pub source: Vec<u8>,
+}
+
+/// What a module is told by once its source is parsed.
+struct Importable {
+    path: String,
+    dotted_name: String,
 }
 
 /// A change whose consequences cannot be told: any benchmark may feel it.
@@ -48,6 +57,8 @@ pub struct Changes {
     named_on_base: BTreeSet<(String, String)>,
     /// Where base has the functions of the changed files that are the same on both sides, by head's place.
     unchanged: BTreeMap<FunctionPlace, u32>,
+    /// Head's changed files by path, each with the fingerprint of its source: they are not parsed twice.
+    heads: BTreeMap<String, (Fingerprint, ModuleCode)>,
 }
 
 /// Names of one module that do not mean on head what they meant on base.
@@ -79,38 +90,66 @@ pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxErro
 }
 
 /// Compares the two versions of every changed file. [`Changes::attribute`] adds what follows for other files.
-pub fn compare(files: &[ChangedFile]) -> Changes {
+///
+/// Files are asked for one by one, so that not all of them are in memory at once.
+pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Changes {
     let mut changes = Changes::default();
     let mut removed = Vec::new();
     let mut added = Vec::new();
-    for file in files {
-        let mut parse = |side, source: &Option<Vec<u8>>| match source {
-            None => Some(ModuleCode::default()),
-            Some(source) => match ModuleCode::parse(source) {
-                Ok(module) => Some(module),
-                Err(error) => {
-                    changes.syntax_errors.push(FileSyntaxError {
-                        path: file.path.clone(),
-                        side,
-                        error,
-                    });
-                    None
-                }
-            },
-        };
-        let (Some(base), Some(head)) = (parse(Side::Base, &file.base), parse(Side::Head, &file.head)) else {
-            changes.unattributed.push(Unattributed {
-                path: file.path.clone(),
-                what: "cannot be parsed on both sides".to_owned(),
-            });
-            continue;
-        };
-        compare_functions(&file.path, &base, &head, &mut changes, &mut removed, &mut added);
-        compare_statements(&file.path, &base, &head, &mut changes);
+    for of_file in in_parallel(files.into_iter(), compare_file) {
+        changes.add(of_file.changes);
+        removed.extend(of_file.removed);
+        added.extend(of_file.added);
+    }
+    if !changes.touches_names() {
+        changes.heads.clear();
     }
     match_moved(&removed, &added, &mut changes.targets);
     sort(&mut changes.targets);
     changes
+}
+
+/// What one file alone tells.
+#[derive(Default)]
+struct FileChanges {
+    changes: Changes,
+    /// Functions that are only on one side: they may have gone to another file.
+    removed: Vec<Found>,
+    added: Vec<Found>,
+}
+
+fn compare_file(file: ChangedFile) -> FileChanges {
+    let mut found = FileChanges::default();
+    let ChangedFile { path, base, head } = file;
+    let mut parse = |side, source: Option<&[u8]>| match source.map(ModuleCode::parse) {
+        None => Some(ModuleCode::default()),
+        Some(Ok(module)) => Some(module),
+        Some(Err(error)) => {
+            found.changes.syntax_errors.push(FileSyntaxError {
+                path: path.clone(),
+                side,
+                error,
+            });
+            None
+        }
+    };
+    let modules = (
+        parse(Side::Base, base.as_deref()),
+        parse(Side::Head, head.as_deref()),
+    );
+    let (Some(base), Some(module)) = modules else {
+        found.changes.unattributed.push(Unattributed {
+            path,
+            what: "cannot be parsed on both sides".to_owned(),
+        });
+        return found;
+    };
+    compare_functions(&path, &base, &module, &mut found);
+    compare_statements(&path, &base, &module, &mut found.changes);
+    if let Some(source) = head {
+        found.changes.heads.insert(path, (fingerprint(source), module));
+    }
+    found
 }
 
 struct Found {
@@ -148,14 +187,7 @@ fn sort(targets: &mut [TargetFunction]) {
     targets.sort_by(|a, b| (&a.path, a.lines, &a.qualname).cmp(&(&b.path, b.lines, &b.qualname)));
 }
 
-fn compare_functions(
-    path: &str,
-    base: &ModuleCode,
-    head: &ModuleCode,
-    changes: &mut Changes,
-    removed: &mut Vec<Found>,
-    added: &mut Vec<Found>,
-) {
+fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mut FileChanges) {
     // A name may be defined more than once in a scope: a property's getter and setter, overloads, branches of an `if`.
     let mut by_name: BTreeMap<&str, (Vec<&FunctionCode>, Vec<&FunctionCode>)> = BTreeMap::new();
     for function in &base.functions {
@@ -171,17 +203,20 @@ fn compare_functions(
     for (before, after) in by_name.into_values() {
         let (same, before, after) = pair_up(&before, &after, |function| function.code);
         for (on_base, on_head) in same {
-            changes.unchanged.insert(place(path, on_head), on_base.lines.0);
+            file.changes
+                .unchanged
+                .insert(place(path, on_head), on_base.lines.0);
         }
         let both = before.len().min(after.len());
         for (old, new) in before.iter().zip(&after) {
             let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
-            changes
-                .targets
-                .push(target(path, new, Change::Modified, None, places));
+            let modified = target(path, new, Change::Modified, None, places);
+            file.changes.targets.push(modified);
         }
-        removed.extend(before[both..].iter().map(|function| found(function)));
-        added.extend(after[both..].iter().map(|function| found(function)));
+        file.removed
+            .extend(before[both..].iter().map(|function| found(function)));
+        file.added
+            .extend(after[both..].iter().map(|function| found(function)));
     }
 }
 
@@ -356,7 +391,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
             .functions
             .iter()
             .flat_map(|function| touched.mentioned_in(&function.mentions));
-        let named = named.map(|name| (path.to_owned(), name.clone()));
+        let named = named.map(|name| (path.to_owned(), name.to_owned()));
         changes.named_on_base.extend(named);
         changes.touched.insert(path.to_owned(), touched);
     }
@@ -377,13 +412,35 @@ impl Changes {
         !self.touched.is_empty()
     }
 
+    fn add(&mut self, other: Changes) {
+        self.targets.extend(other.targets);
+        self.unattributed.extend(other.unattributed);
+        self.syntax_errors.extend(other.syntax_errors);
+        self.touched.extend(other.touched);
+        self.named_on_base.extend(other.named_on_base);
+        self.unchanged.extend(other.unchanged);
+        self.heads.extend(other.heads);
+    }
+
     /// Adds the functions that name what changed at module or class level: in the module itself, and in those of
     /// `modules` (all of head's) that import it from there, over as many steps as it takes.
-    pub fn attribute(&mut self, modules: &[ModuleFile]) {
-        let parsed: Vec<(&ModuleFile, ModuleCode)> = modules
-            .iter()
-            .filter_map(|file| Some((file, ModuleCode::parse(&file.source).ok()?)))
-            .collect();
+    pub fn attribute(&mut self, modules: impl IntoIterator<Item = ModuleFile, IntoIter: Send>) {
+        let mut heads = std::mem::take(&mut self.heads);
+        let modules = modules.into_iter().map(|file| {
+            let head = heads.remove(&file.path);
+            (file, head)
+        });
+        let parsed = in_parallel(modules, |(file, head)| {
+            let module = match head {
+                Some((source, module)) if source == fingerprint(&file.source) => Some(module),
+                _ => ModuleCode::parse(&file.source).ok(),
+            };
+            let ModuleFile {
+                path, dotted_name, ..
+            } = file;
+            Some((Importable { path, dotted_name }, module?))
+        });
+        let parsed: Vec<(Importable, ModuleCode)> = parsed.into_iter().flatten().collect();
         let mut touched: BTreeMap<&str, TouchedNames> = BTreeMap::new();
         for (file, _) in &parsed {
             if let Some(names) = self.touched.get(&file.path) {
@@ -444,7 +501,7 @@ impl Changes {
         }
         sort(&mut self.targets);
         // What no function is seen to name may be looked up by `getattr`, `vars` and the like.
-        let mut seen: BTreeSet<&String> = BTreeSet::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for (file, module) in &parsed {
             let Some(names) = touched.get(file.dotted_name.as_str()) else {
                 continue;
@@ -455,7 +512,7 @@ impl Changes {
         }
         for (path, names) in &self.touched {
             let is_explained = names.names.iter().chain(&names.attributes).all(|name| {
-                seen.contains(name) || self.named_on_base.contains(&(path.clone(), name.clone()))
+                seen.contains(name.as_str()) || self.named_on_base.contains(&(path.clone(), name.clone()))
             });
             if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
                 self.unattributed.push(Unattributed {
@@ -482,13 +539,12 @@ impl TouchedNames {
         };
     }
 
-    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> impl Iterator<Item = &'a String> {
-        let names = mentions.names.iter().filter(|name| self.names.contains(*name));
-        let attributes = mentions
-            .attributes
-            .iter()
-            .filter(|name| self.attributes.contains(*name));
-        names.chain(attributes)
+    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> impl Iterator<Item = &'a str> {
+        let names = mentions.names.iter().map(|name| name.as_str());
+        let attributes = mentions.attributes.iter().map(|name| name.as_str());
+        names
+            .filter(|name| self.names.contains(*name))
+            .chain(attributes.filter(|name| self.attributes.contains(*name)))
     }
 
     fn touches(&self, mentions: &Mentions) -> bool {
@@ -550,7 +606,7 @@ fn spread_within(module: &ModuleCode, touched: &mut TouchedNames) {
 }
 
 fn spread_by_import(
-    file: &ModuleFile,
+    file: &Importable,
     is_package: bool,
     module: &ModuleCode,
     touched: &BTreeMap<&str, TouchedNames>,

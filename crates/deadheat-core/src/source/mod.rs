@@ -6,6 +6,7 @@
 mod compare;
 mod decode;
 mod nesting;
+mod parallel;
 mod parse;
 
 pub use compare::{

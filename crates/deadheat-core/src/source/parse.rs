@@ -25,21 +25,38 @@ use super::nesting;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Fingerprint(u64, u64);
 
-fn fingerprint(value: impl Hash) -> Fingerprint {
+pub(super) fn fingerprint(value: impl Hash) -> Fingerprint {
+    // Trees are hashed in thousands of small pieces: put together, they are hashed at once.
+    let mut pieces = Pieces::default();
+    value.hash(&mut pieces);
     let mut first = DefaultHasher::new();
-    value.hash(&mut first);
+    first.write(&pieces.0);
     let mut second = DefaultHasher::new();
-    (0x5eed_u64, value).hash(&mut second);
+    second.write_u64(0x5eed);
+    second.write(&pieces.0);
     Fingerprint(first.finish(), second.finish())
+}
+
+#[derive(Default)]
+struct Pieces(Vec<u8>);
+
+impl Hasher for Pieces {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("the pieces are hashed by another")
+    }
 }
 
 /// What a piece of code refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mentions {
     /// Names that it reads and does not bind itself.
-    pub names: BTreeSet<String>,
+    pub names: BTreeSet<Name>,
     /// Attributes that it reads, of whatever object.
-    pub attributes: BTreeSet<String>,
+    pub attributes: BTreeSet<Name>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,7 +67,7 @@ pub(super) struct FunctionCode {
     /// The own code without the function's name, so that a renamed function is recognised.
     pub code: Fingerprint,
     pub mentions: Mentions,
-    pub declared_global: BTreeSet<String>,
+    pub declared_global: BTreeSet<Name>,
 }
 
 /// A statement of a module's or a class's body.
@@ -361,7 +378,7 @@ impl Harvest<'_> {
     }
 
     /// Keeps names of the scope around from being looked for at module level.
-    fn hide_names(&self, first_nested: usize, bound: &BTreeSet<String>) {
+    fn hide_names(&self, first_nested: usize, bound: &BTreeSet<Name>) {
         for nested in &mut self.module.borrow_mut().functions[first_nested..] {
             let FunctionCode {
                 mentions,
@@ -705,7 +722,7 @@ impl<'a> Flattened<'a> {
                 let code = fingerprint((context, ComparableStmt::from(statement)));
                 let mut visitor = MentionVisitor::default();
                 visitor.visit_stmt(statement);
-                let binds = visitor.bound().into_iter().collect();
+                let binds = visitor.bound().iter().map(ToString::to_string).collect();
                 let mentions = Mentions {
                     names: visitor.read,
                     attributes: visitor.attributes,
@@ -812,26 +829,26 @@ impl Mentions {
     }
 }
 
-fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<String> {
+fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<Name> {
     let parameters = type_parameters.into_iter().flat_map(|all| all.iter());
-    parameters.map(|parameter| parameter.name().to_string()).collect()
+    parameters.map(|parameter| parameter.name().id.clone()).collect()
 }
 
 /// Collects what a piece of code reads and binds in one scope. Annotations do not count: nothing is slower or faster for
 /// them.
 #[derive(Default)]
 struct MentionVisitor {
-    read: BTreeSet<String>,
-    written: BTreeSet<String>,
+    read: BTreeSet<Name>,
+    written: BTreeSet<Name>,
     /// Names that `global` and `nonlocal` take out of the scope.
-    declared: BTreeSet<String>,
-    declared_global: BTreeSet<String>,
-    attributes: BTreeSet<String>,
+    declared: BTreeSet<Name>,
+    declared_global: BTreeSet<Name>,
+    attributes: BTreeSet<Name>,
     /// Read outside the scope whose bindings are collected.
-    read_around: BTreeSet<String>,
+    read_around: BTreeSet<Name>,
     /// What `:=` binds in a comprehension is a name of the scope around it.
     is_comprehension: bool,
-    bound_around: BTreeSet<String>,
+    bound_around: BTreeSet<Name>,
 }
 
 impl MentionVisitor {
@@ -866,7 +883,7 @@ impl MentionVisitor {
     }
 
     fn bind_parameters(&mut self, parameters: &ast::Parameters) {
-        let names = parameters.iter().map(|parameter| parameter.name().to_string());
+        let names = parameters.iter().map(|parameter| parameter.name().id.clone());
         self.written.extend(names);
     }
 
@@ -904,7 +921,7 @@ impl MentionVisitor {
     }
 
     /// The names that are local to the code.
-    fn bound(&self) -> BTreeSet<String> {
+    fn bound(&self) -> BTreeSet<Name> {
         self.written.difference(&self.declared).cloned().collect()
     }
 
@@ -927,10 +944,10 @@ impl<'a> Visitor<'a> for MentionVisitor {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => {
-                self.written.insert(function.name.to_string());
+                self.written.insert(function.name.id.clone());
             }
             Stmt::ClassDef(class) => {
-                self.written.insert(class.name.to_string());
+                self.written.insert(class.name.id.clone());
                 self.visit_class(class);
                 let mut inner = MentionVisitor::default();
                 for inside in &class.body {
@@ -941,19 +958,19 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 self.add_inner(inner);
             }
             Stmt::Global(ast::StmtGlobal { names, .. }) => {
-                let names = names.iter().map(ToString::to_string);
+                let names = names.iter().map(|name| name.id.clone());
                 self.declared_global.extend(names.clone());
                 self.declared.extend(names);
             }
             Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
-                self.declared.extend(names.iter().map(ToString::to_string));
+                self.declared.extend(names.iter().map(|name| name.id.clone()));
             }
             // `(x): int` binds nothing.
             Stmt::AnnAssign(assign)
                 if !assign.simple && assign.value.is_none() && assign.target.is_name_expr() => {}
             Stmt::AugAssign(assign) => {
                 if let Expr::Name(name) = &*assign.target {
-                    self.read.insert(name.id.to_string());
+                    self.read.insert(name.id.clone());
                 }
                 visitor::walk_stmt(self, statement);
             }
@@ -980,16 +997,16 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 } else {
                     &mut self.written
                 };
-                set.insert(name.id.to_string());
+                set.insert(name.id.clone());
             }
             Expr::Attribute(attribute) => {
-                self.attributes.insert(attribute.attr.to_string());
+                self.attributes.insert(attribute.attr.id.clone());
                 visitor::walk_expr(self, expression);
             }
             Expr::Named(named) if self.is_comprehension => {
                 self.visit_expr(&named.value);
                 if let Expr::Name(name) = &*named.target {
-                    self.bound_around.insert(name.id.to_string());
+                    self.bound_around.insert(name.id.clone());
                 }
             }
             Expr::Lambda(lambda) => {
@@ -1025,17 +1042,17 @@ impl<'a> Visitor<'a> for MentionVisitor {
     }
 
     fn visit_alias(&mut self, alias: &'a ast::Alias) {
-        let name = alias
-            .asname
-            .as_ref()
-            .map_or_else(|| first_part(alias.name.as_str()), |name| name.as_str());
-        self.written.insert(name.to_owned());
+        let name = alias.asname.as_ref().map_or_else(
+            || Name::new(first_part(alias.name.as_str())),
+            |name| name.id.clone(),
+        );
+        self.written.insert(name);
     }
 
     fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
         let ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
-            self.written.insert(name.to_string());
+            self.written.insert(name.id.clone());
         }
         visitor::walk_except_handler(self, handler);
     }
@@ -1048,7 +1065,7 @@ impl<'a> Visitor<'a> for MentionVisitor {
             _ => None,
         };
         if let Some(name) = name {
-            self.written.insert(name.to_string());
+            self.written.insert(name.id.clone());
         }
         visitor::walk_pattern(self, pattern);
     }

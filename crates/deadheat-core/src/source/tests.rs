@@ -12,9 +12,9 @@ fn changed(path: &str, base: Option<&str>, head: Option<&str>) -> ChangedFile {
 
 /// `qualname change` of every target of one file whose two versions are given.
 fn targets(base: &str, head: &str) -> Vec<String> {
-    let mut changes = compare(&[changed("pkg/a.py", Some(base), Some(head))]);
+    let mut changes = compare([changed("pkg/a.py", Some(base), Some(head))]);
     assert_eq!(changes.syntax_errors, []);
-    changes.attribute(&[module("pkg/a.py", "pkg.a", head)]);
+    changes.attribute([module("pkg/a.py", "pkg.a", head)]);
     describe(&changes)
 }
 
@@ -93,7 +93,7 @@ fn decorators_signatures_and_defaults_are_the_functions_own() {
 fn lines_include_decorators_and_reach_to_the_last_line() {
     let base = "x = 1\n\ndef f():\n    pass\n";
     let head = "x = 1\n\n@d\n@e(\n    1)\ndef f():\n    return [\n        1,\n    ]\n\ny = 2\n";
-    let changes = compare(&[changed("a.py", Some(base), Some(head))]);
+    let changes = compare([changed("a.py", Some(base), Some(head))]);
     assert_eq!(changes.targets[0].lines, (3, 9));
 }
 
@@ -118,7 +118,7 @@ fn added_removed_and_moved() {
         ),
         Vec::<String>::new()
     );
-    let changes = compare(&[
+    let changes = compare([
         changed("a.py", Some("def f(a):\n    return a * 7\n"), None),
         changed(
             "b.py",
@@ -137,7 +137,7 @@ fn a_getter_and_a_setter_share_a_name_and_are_compared_each() {
             "class C:\n    @property\n    def p(self):\n        return {getter}\n    @p.setter\n    def p(self, v):\n        self.v = {setter}\n"
         )
     };
-    let changes = compare(&[changed("a.py", Some(&source(1, 1)), Some(&source(1, 2)))]);
+    let changes = compare([changed("a.py", Some(&source(1, 1)), Some(&source(1, 2)))]);
     assert_eq!(changes.targets.len(), 1);
     assert_eq!(changes.targets[0].lines, (5, 7));
 }
@@ -191,9 +191,9 @@ fn class_attributes_and_class_headers() {
 #[test]
 fn importers_of_a_changed_constant_are_touched_over_several_steps() {
     let head = "TABLE = {1: 3}\n";
-    let mut changes = compare(&[changed("src/pkg/data.py", Some("TABLE = {1: 2}\n"), Some(head))]);
+    let mut changes = compare([changed("src/pkg/data.py", Some("TABLE = {1: 2}\n"), Some(head))]);
     assert!(changes.touches_names());
-    changes.attribute(&[
+    changes.attribute([
         module("src/pkg/data.py", "pkg.data", head),
         module(
             "src/pkg/__init__.py",
@@ -233,13 +233,13 @@ fn importers_of_a_changed_constant_are_touched_over_several_steps() {
 
 #[test]
 fn statements_with_effects_cannot_be_attributed() {
-    let changes = compare(&[changed("a.py", Some("f()\n"), Some("f()\ng()\n"))]);
+    let changes = compare([changed("a.py", Some("f()\n"), Some("f()\ng()\n"))]);
     assert_eq!(changes.unattributed.len(), 1);
     assert!(changes.unattributed[0].what.contains("line 2 of head"));
-    let changes = compare(&[changed("a.py", Some("x = 1\n"), Some("x = 1\nx.y = 2\n"))]);
+    let changes = compare([changed("a.py", Some("x = 1\n"), Some("x = 1\nx.y = 2\n"))]);
     assert_eq!(changes.unattributed.len(), 1);
     let script = "if __name__ == '__main__':\n    main()\n";
-    let changes = compare(&[changed(
+    let changes = compare([changed(
         "a.py",
         Some("x = 1\n"),
         Some(&format!("x = 1\n{script}")),
@@ -249,7 +249,7 @@ fn statements_with_effects_cannot_be_attributed() {
 
 #[test]
 fn a_syntax_error_is_named_with_its_side_and_line() {
-    let changes = compare(&[changed("a.py", Some("x = 1\n"), Some("x = 1\ny = 2\ndef f(:\n"))]);
+    let changes = compare([changed("a.py", Some("x = 1\n"), Some("x = 1\ny = 2\ndef f(:\n"))]);
     assert_eq!(changes.syntax_errors.len(), 1);
     assert_eq!(changes.syntax_errors[0].side, Side::Head);
     assert_eq!(changes.syntax_errors[0].error.line, 3);
@@ -260,7 +260,7 @@ fn a_syntax_error_is_named_with_its_side_and_line() {
 fn other_encodings_and_line_endings_are_read() {
     let base = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe9'\r\n".to_vec();
     let head = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe8'\r\n".to_vec();
-    let changes = compare(&[ChangedFile {
+    let changes = compare([ChangedFile {
         path: "a.py".to_owned(),
         base: Some(base),
         head: Some(head),
@@ -288,8 +288,8 @@ fn benchmark_files_are_recognised_by_their_tests() {
 
 /// How many files have changes that could not be attributed, of one file whose two versions are given.
 fn unattributed(base: &str, head: &str) -> usize {
-    let mut changes = compare(&[changed("pkg/a.py", Some(base), Some(head))]);
-    changes.attribute(&[module("pkg/a.py", "pkg.a", head)]);
+    let mut changes = compare([changed("pkg/a.py", Some(base), Some(head))]);
+    changes.attribute([module("pkg/a.py", "pkg.a", head)]);
     assert_eq!(describe(&changes), Vec::<String>::new());
     let paths: BTreeSet<&String> = changes.unattributed.iter().map(|change| &change.path).collect();
     paths.len()
@@ -439,7 +439,7 @@ fn deep_sources_neither_overflow_the_stack_nor_fill_the_memory() {
     ] {
         for times in [150, 9_000, 200_000] {
             let source = format!("def f():\n    return {}a\n", unit.repeat(times));
-            let changes = compare(&[changed("a.py", Some("x = 1\n"), Some(&source))]);
+            let changes = compare([changed("a.py", Some("x = 1\n"), Some(&source))]);
             assert_eq!(changes.targets.len() + changes.syntax_errors.len(), 1, "{unit}");
         }
     }
@@ -578,8 +578,8 @@ def f(): return y
 fn another_order_is_never_nothing() {
     let base = "A = 1\nA = 2\ndef f(): return 1\n";
     let head = "A = 2\nA = 1\ndef f(): return 2\n";
-    let mut changes = compare(&[changed("a.py", Some(base), Some(head))]);
-    changes.attribute(&[module("a.py", "a", head)]);
+    let mut changes = compare([changed("a.py", Some(base), Some(head))]);
+    changes.attribute([module("a.py", "a", head)]);
     assert_eq!(describe(&changes), ["f modified"]);
     assert_eq!(changes.unattributed.len(), 1);
     assert_eq!(
@@ -611,12 +611,12 @@ fn an_attribute_of_the_same_name_is_no_use_of_a_name() {
     assert_eq!(unattributed(base, &base.replace("= 1", "= 2")), 1);
     // Who used what is gone has changed itself.
     let head = "def f(): return 1\n";
-    let mut changes = compare(&[changed(
+    let mut changes = compare([changed(
         "a.py",
         Some("from old import zip\ndef f(): return zip()\n"),
         Some(head),
     )]);
-    changes.attribute(&[module("a.py", "a", head)]);
+    changes.attribute([module("a.py", "a", head)]);
     assert_eq!(describe(&changes), ["f modified"]);
     assert_eq!(changes.unattributed, []);
 }
@@ -640,8 +640,8 @@ class C:
 #[test]
 fn imports_of_packages_and_by_star() {
     let head = "_LIMIT = 2\n";
-    let mut changes = compare(&[changed("pkg/__init__.py", Some("_LIMIT = 1\n"), Some(head))]);
-    changes.attribute(&[
+    let mut changes = compare([changed("pkg/__init__.py", Some("_LIMIT = 1\n"), Some(head))]);
+    changes.attribute([
         module("pkg/__init__.py", "pkg", head),
         module("a.py", "a", "import pkg.data\ndef package(): return pkg._LIMIT\n"),
         module(
@@ -658,8 +658,8 @@ fn imports_of_packages_and_by_star() {
 fn a_module_and_a_package_of_one_name_hide_nothing_of_each_other() {
     let base = "class C:\n    def m(self): pass\n";
     let head = "class C(dict):\n    def m(self): pass\n";
-    let mut changes = compare(&[changed("a.py", Some(base), Some(head))]);
-    changes.attribute(&[
+    let mut changes = compare([changed("a.py", Some(base), Some(head))]);
+    changes.attribute([
         module("a.py", "a", head),
         module("a/__init__.py", "a", "from .b import C\n"),
         module("z.py", "z", "import a\ndef f(): return a.C\n"),

@@ -1,0 +1,64 @@
+//! Many files at once, on all cores.
+
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Trees of ordinary depth are walked on it.
+const STACK: usize = 8 << 20;
+
+/// What `work` makes of each item, in the order of the items. They are taken one by one, as there are hands for them.
+pub(super) fn in_parallel<T, R: Send>(
+    items: impl Iterator<Item = T> + Send,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let items = Mutex::new(items.enumerate());
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work_through = || {
+        let mut done = Vec::new();
+        while let Some((index, item)) = next() {
+            done.push((index, work(item)));
+        }
+        done
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut done = thread::scope(|scope| {
+        let start = || {
+            thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, work_through)
+        };
+        // Where the system has no room for another thread, those that there are do it.
+        let others: Vec<_> = (0..cores).map_while(|_| start().ok()).collect();
+        let mut done = match others.is_empty() {
+            true => work_through(),
+            false => Vec::new(),
+        };
+        for other in others {
+            done.extend(
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
+        }
+        done
+    });
+    done.sort_unstable_by_key(|&(index, _)| index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let results = in_parallel(0..1000, |item| item * 2);
+        assert_eq!(results, (0..1000).map(|item| item * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn nothing_is_made_of_nothing() {
+        assert!(in_parallel(std::iter::empty::<u8>(), |item| item).is_empty());
+    }
+}
