@@ -1,8 +1,8 @@
 """How fast changed functions are found, beside others, on the same repository and refs: `python bench/finder/speed.py`.
 
 Prints the median time of each, what it takes times `git diff -U0`, and its peak memory. deadheat's finder and git are
-timed as whole processes; codeflash's, of PyPI and in an environment of its own, without its imports and with head checked
-out for it. They are run in turn, so that all feel the same machine.
+timed as whole processes; codeflash's, of PyPI and in an environment of its own, without its imports and with head
+checked out for it. They are run in turn, so that all feel the same machine.
 """
 
 import argparse
