@@ -24,6 +24,8 @@ enum Question {
 #[derive(Deserialize)]
 struct Versions {
     path: String,
+    #[serde(default)]
+    dotted_name: String,
     base: Option<String>,
     head: Option<String>,
 }
@@ -91,6 +93,7 @@ fn answer(question: Question) -> Answer {
         Question::Compare { files, modules } => {
             let files = files.into_iter().map(|file| ChangedFile {
                 path: file.path,
+                dotted_name: file.dotted_name,
                 base: file.base.as_deref().map(bytes),
                 head: file.head.as_deref().map(bytes),
             });

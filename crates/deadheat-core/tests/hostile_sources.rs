@@ -236,6 +236,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
 fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>, other: Vec<u8>) -> Changes {
     let mut changes = compare([ChangedFile {
         path: "a.py".to_owned(),
+        dotted_name: "a".to_owned(),
         base,
         head: head.clone(),
     }]);

@@ -32,6 +32,7 @@ fn main() -> Result<()> {
         .iter()
         .zip(contents)
         .map(|(path, (base, head))| ChangedFile {
+            dotted_name: dotted_name(path),
             path: (*path).clone(),
             base,
             head,

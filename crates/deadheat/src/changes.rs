@@ -129,7 +129,9 @@ pub(crate) fn find(
             });
         }
     }
-    let python = python.into_iter().map(|path| changed_file(path, checkouts));
+    let python = python
+        .into_iter()
+        .map(|path| changed_file(path, project, checkouts));
     let mut changes = source::compare(python);
     if changes.touches_names() {
         changes.attribute(head_modules(project, files, checkouts.head));
@@ -161,12 +163,13 @@ pub(crate) fn in_suite(
     let files = paths
         .iter()
         .filter(|path| path.ends_with(".py") && project.is_shared(path));
-    source::compare(files.map(|path| changed_file(path, checkouts))).targets
+    source::compare(files.map(|path| changed_file(path, project, checkouts))).targets
 }
 
-fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
+fn changed_file(path: &str, project: &Project, checkouts: PerSide<&Path>) -> ChangedFile {
     ChangedFile {
         path: path.to_owned(),
+        dotted_name: project.dotted_name(path).unwrap_or_else(|| path.to_owned()),
         base: read(checkouts.base, path),
         head: read(checkouts.head, path),
     }

@@ -4,7 +4,8 @@ use std::hash::Hash;
 use super::SyntaxError;
 use super::parallel::in_parallel;
 use super::parse::{
-    BodyCode, ClassCode, Fingerprint, FunctionCode, Mentions, ModuleCode, StatementCode, fingerprint,
+    Binder, BodyCode, ClassCode, Fingerprint, FunctionCode, ImportedName, Mentions, ModuleCode, NamedLines,
+    StatementCode, fingerprint,
 };
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
@@ -13,6 +14,8 @@ use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 pub struct ChangedFile {
     /// Relative to the repository.
     pub path: String,
+    /// The name that it is imported by.
+    pub dotted_name: String,
     pub base: Option<Vec<u8>>,
     pub head: Option<Vec<u8>>,
 }
@@ -53,6 +56,8 @@ pub struct Changes {
     pub unattributed: Vec<Unattributed>,
     pub syntax_errors: Vec<FileSyntaxError>,
     touched: BTreeMap<String, TouchedNames>,
+    /// The dotted names of files that only base has, by their paths.
+    removed_modules: BTreeMap<String, String>,
     /// Touched names with their files.
     named_on_base: BTreeSet<(String, String)>,
     /// Where base has the functions of the changed files that are the same on both sides, by head's place.
@@ -65,10 +70,12 @@ pub struct Changes {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct TouchedNames {
     names: BTreeSet<String>,
-    /// Class attributes, looked for as attributes of whatever object.
+    /// Class attributes, looked for as attributes of whatever object, in every module: an object may get everywhere.
     attributes: BTreeSet<String>,
     /// Classes whose every method is touched: their bases, decorators or fields differ.
     classes: BTreeSet<String>,
+    /// Names of modules that it imports, which are attributes here.
+    of_modules: BTreeSet<String>,
 }
 
 /// Every function of a file by its qualified name; the last one where several have the same.
@@ -77,16 +84,12 @@ pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, Synta
     Ok(functions.map(|(lines, qualname)| (qualname, lines)).collect())
 }
 
-/// First and last line of a function, decorators included, and its qualified name.
-pub type NamedLines = ((u32, u32), String);
-
 /// Every function of a file.
 pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxError> {
     let module = ModuleCode::parse(source)?;
     let functions = module.functions.into_iter();
-    Ok(functions
-        .map(|function| (function.lines, function.qualname))
-        .collect())
+    let functions = functions.map(|function| (function.lines, function.qualname));
+    Ok(functions.chain(module.never_run).collect())
 }
 
 /// Compares the two versions of every changed file. [`Changes::attribute`] adds what follows for other files.
@@ -120,7 +123,12 @@ struct FileChanges {
 
 fn compare_file(file: ChangedFile) -> FileChanges {
     let mut found = FileChanges::default();
-    let ChangedFile { path, base, head } = file;
+    let ChangedFile {
+        path,
+        dotted_name,
+        base,
+        head,
+    } = file;
     let mut parse = |side, source: Option<&[u8]>| match source.map(ModuleCode::parse) {
         None => Some(ModuleCode::default()),
         Some(Ok(module)) => Some(module),
@@ -146,9 +154,14 @@ fn compare_file(file: ChangedFile) -> FileChanges {
     };
     compare_functions(&path, &base, &module, &mut found);
     compare_statements(&path, &base, &module, &mut found.changes);
-    if let Some(source) = head {
-        found.changes.heads.insert(path, (fingerprint(source), module));
-    }
+    match head {
+        Some(source) => found
+            .changes
+            .heads
+            .insert(path, (fingerprint(source), module))
+            .is_some(),
+        None => found.changes.removed_modules.insert(path, dotted_name).is_some(),
+    };
     found
 }
 
@@ -201,14 +214,29 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
         function: function.clone(),
     };
     for (before, after) in by_name.into_values() {
+        let order: HashMap<*const FunctionCode, usize> = after
+            .iter()
+            .enumerate()
+            .map(|(index, function)| (std::ptr::from_ref(*function), index))
+            .collect();
         let (same, before, after) = pair_up(&before, &after, |function| function.code);
-        for (on_base, on_head) in same {
-            file.changes
-                .unchanged
-                .insert(place(path, on_head), on_base.lines.0);
+        let places: Vec<usize> = same
+            .iter()
+            .map(|(_, on_head)| order[&std::ptr::from_ref(*on_head)])
+            .collect();
+        let mut modified = Vec::new();
+        for (&(on_base, on_head), crosses) in same.iter().zip(crossing(&places)) {
+            if crosses {
+                modified.push((on_base, on_head));
+            } else {
+                file.changes
+                    .unchanged
+                    .insert(place(path, on_head), on_base.lines.0);
+            }
         }
         let both = before.len().min(after.len());
-        for (old, new) in before.iter().zip(&after) {
+        modified.extend(before.iter().copied().zip(after.iter().copied()));
+        for (old, new) in modified {
             let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
             let modified = target(path, new, Change::Modified, None, places);
             file.changes.targets.push(modified);
@@ -218,6 +246,22 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
         file.added
             .extend(after[both..].iter().map(|function| found(function)));
     }
+}
+
+/// Which of one side's places on the other side, in order, have another pair between them that goes the other way.
+fn crossing(places: &[usize]) -> Vec<bool> {
+    let mut crosses = vec![false; places.len()];
+    let mut highest = 0;
+    for (&place, crosses) in places.iter().zip(&mut crosses) {
+        *crosses |= place < highest;
+        highest = highest.max(place);
+    }
+    let mut lowest = usize::MAX;
+    for (&place, crosses) in places.iter().zip(&mut crosses).rev() {
+        *crosses |= place > lowest;
+        lowest = lowest.min(place);
+    }
+    crosses
 }
 
 /// Pairs those with the same key, one to one, in the order of both; then what is left of each.
@@ -306,22 +350,94 @@ fn differing<'a>(
 
 /// Whether the statements that both bodies have stand in another order. That of imports is theirs to choose.
 fn is_reordered(base: &[StatementCode], head: &[StatementCode]) -> bool {
-    let in_order = |statements: &[StatementCode], others: &[StatementCode]| -> Vec<_> {
-        let mut left: HashMap<_, usize> = HashMap::new();
-        for other in others {
-            *left.entry(other.code).or_default() += 1;
-        }
+    fn codes(statements: &[StatementCode]) -> Vec<Fingerprint> {
         let statements = statements.iter().filter(|statement| !statement.is_import);
-        let common = statements.filter(|statement| match left.get_mut(&statement.code) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        });
-        common.map(|statement| statement.code).collect()
+        statements.map(|statement| statement.code).collect()
+    }
+    let (base, head) = (codes(base), codes(head));
+    common(&base, &head, |code| *code) != common(&head, &base, |code| *code)
+}
+
+/// Those of one list that the other one has as well, as often as it has them.
+fn common<'a, T>(these: &'a [T], others: &[T], code: impl Fn(&T) -> Fingerprint) -> Vec<&'a T> {
+    let mut left: HashMap<Fingerprint, usize> = HashMap::new();
+    for other in others {
+        *left.entry(code(other)).or_default() += 1;
+    }
+    let is_left = |item: &&T| match left.get_mut(&code(item)) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
     };
-    in_order(base, head) != in_order(head, base)
+    these.iter().filter(is_left).collect()
+}
+
+/// What another order of what gives names a meaning does.
+#[derive(Default)]
+struct Reordered {
+    /// Names that several give a meaning: the last one counts.
+    names: BTreeSet<String>,
+    /// What a star import binds, or what registers itself, cannot be told.
+    is_felt_elsewhere: bool,
+}
+
+impl Reordered {
+    fn of(base: &BodyCode, head: &BodyCode) -> Self {
+        let code = |binder: &Binder| binder.code;
+        let before = common(&base.binders, &head.binders, code);
+        let after = common(&head.binders, &base.binders, code);
+        if before
+            .iter()
+            .map(|binder| binder.code)
+            .eq(after.iter().map(|binder| binder.code))
+        {
+            return Reordered::default();
+        }
+        let meanings = |binders: &[&Binder]| {
+            let mut meanings: BTreeMap<String, Vec<Fingerprint>> = BTreeMap::new();
+            for binder in binders {
+                for name in &binder.names {
+                    meanings.entry(name.clone()).or_default().push(binder.code);
+                }
+            }
+            meanings
+        };
+        // What stands before each star import, in whatever order.
+        let around_stars = |binders: &[&Binder]| -> Vec<Vec<Fingerprint>> {
+            let mut parts: Vec<Vec<Fingerprint>> = binders
+                .split_inclusive(|binder| binder.is_star_import)
+                .filter(|part| part.last().is_some_and(|last| last.is_star_import))
+                .map(|part| part.iter().map(|binder| binder.code).collect())
+                .collect();
+            for part in &mut parts {
+                if let Some((_, rest)) = part.split_last_mut() {
+                    rest.sort_unstable();
+                }
+            }
+            parts
+        };
+        let on_head = meanings(&after);
+        Reordered {
+            names: meanings(&before)
+                .into_iter()
+                .filter(|(name, codes)| on_head.get(name) != Some(codes))
+                .map(|(name, _)| name)
+                .collect(),
+            is_felt_elsewhere: around_stars(&before) != around_stars(&after),
+        }
+    }
+
+    /// Whether what may register itself stands in another order.
+    fn are_registrations(base: &BodyCode, head: &BodyCode) -> bool {
+        fn codes(body: &BodyCode) -> Vec<Fingerprint> {
+            let binders = body.binders.iter().filter(|binder| binder.may_register);
+            binders.map(|binder| binder.code).collect()
+        }
+        let (base, head) = (codes(base), codes(head));
+        common(&base, &head, |code| *code) != common(&head, &base, |code| *code)
+    }
 }
 
 fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes: &mut Changes) {
@@ -338,7 +454,11 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         }
         touched.names.extend(statement.binds.iter().cloned());
     }
-    let mut reordered = is_reordered(&base.body.statements, &head.body.statements);
+    let order = Reordered::of(&base.body, &head.body);
+    touched.names.extend(order.names);
+    let mut reordered = is_reordered(&base.body.statements, &head.body.statements)
+        || order.is_felt_elsewhere
+        || Reordered::are_registrations(&base.body, &head.body);
     // Branches may define the same class several times.
     let mut by_name: BTreeMap<&str, (Vec<&ClassCode>, Vec<&ClassCode>)> = BTreeMap::new();
     for class in &base.classes {
@@ -347,14 +467,21 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
     for class in &head.classes {
         by_name.entry(&class.qualname).or_default().1.push(class);
     }
-    for (qualname, (mut before, mut after)) in by_name {
+    for (qualname, (mut before, after)) in by_name {
+        let mut left: Vec<usize> = (0..after.len()).collect();
+        let mut places = Vec::new();
         before.retain(|class| {
-            let same = after.iter().position(|other| is_same_class(class, other));
+            let same = left.iter().position(|&index| is_same_class(class, after[index]));
             if let Some(index) = same {
-                after.remove(index);
+                places.push(left.remove(index));
             }
             same.is_none()
         });
+        let after: Vec<&ClassCode> = left.into_iter().map(|index| after[index]).collect();
+        if crossing(&places).contains(&true) {
+            touched.classes.insert(qualname.to_owned());
+            touched.touch_class_name(qualname);
+        }
         if before.len() != after.len() {
             touched.touch_class_name(qualname);
         }
@@ -368,6 +495,9 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
                     || statement.binds.iter().any(|name| name.starts_with("__"))
                     || (new.is_made && !statement.is_import);
             }
+            let order = Reordered::of(&old.body, &new.body).names;
+            whole |= !order.is_empty() && (new.is_made || order.iter().any(|name| name.starts_with("__")));
+            touched.attributes.extend(order);
             if is_reordered(&old.body.statements, &new.body.statements) {
                 // Fields in another order make other instances.
                 whole |= new.is_made;
@@ -387,10 +517,11 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
     }
     if touched != TouchedNames::default() {
         // Who named on base what head does not have any more is a changed function itself.
+        let nothing = BTreeSet::new();
         let named = base
             .functions
             .iter()
-            .flat_map(|function| touched.mentioned_in(&function.mentions));
+            .flat_map(|function| touched.mentioned_in(&function.mentions, &nothing));
         let named = named.map(|name| (path.to_owned(), name.to_owned()));
         changes.named_on_base.extend(named);
         changes.touched.insert(path.to_owned(), touched);
@@ -404,6 +535,7 @@ fn is_same_class(one: &ClassCode, other: &ClassCode) -> bool {
             .next()
             .is_none()
         && !is_reordered(&one.body.statements, &other.body.statements)
+        && Reordered::of(&one.body, &other.body).names.is_empty()
 }
 
 impl Changes {
@@ -417,13 +549,14 @@ impl Changes {
         self.unattributed.extend(other.unattributed);
         self.syntax_errors.extend(other.syntax_errors);
         self.touched.extend(other.touched);
+        self.removed_modules.extend(other.removed_modules);
         self.named_on_base.extend(other.named_on_base);
         self.unchanged.extend(other.unchanged);
         self.heads.extend(other.heads);
     }
 
-    /// Adds the functions that name what changed at module or class level: in the module itself, and in those of
-    /// `modules` (all of head's) that import it from there, over as many steps as it takes.
+    /// Adds the functions that name what changed at module or class level: in the module itself, in those of `modules` (all
+    /// of head's) that import it from there, over as many steps as it takes, and of class attributes everywhere.
     pub fn attribute(&mut self, modules: impl IntoIterator<Item = ModuleFile, IntoIter: Send>) {
         let mut heads = std::mem::take(&mut self.heads);
         let modules = modules.into_iter().map(|file| {
@@ -431,58 +564,65 @@ impl Changes {
             (file, head)
         });
         let parsed = in_parallel(modules, |(file, head)| {
-            let module = match head {
-                Some((source, module)) if source == fingerprint(&file.source) => Some(module),
-                _ => ModuleCode::parse(&file.source).ok(),
-            };
             let ModuleFile {
-                path, dotted_name, ..
+                path,
+                dotted_name,
+                source,
             } = file;
-            Some((Importable { path, dotted_name }, module?))
+            let module = match head {
+                Some((of, module)) if of == fingerprint(&source) => Ok(module),
+                _ => ModuleCode::parse(&source).map_err(|_| source),
+            };
+            (Importable { path, dotted_name }, module)
         });
-        let parsed: Vec<(Importable, ModuleCode)> = parsed.into_iter().flatten().collect();
-        let mut touched: BTreeMap<&str, TouchedNames> = BTreeMap::new();
-        for (file, _) in &parsed {
-            if let Some(names) = self.touched.get(&file.path) {
-                touched.entry(&file.dotted_name).or_default().add(names);
+        let mut unreadable = Vec::new();
+        let mut readable: Vec<(Importable, ModuleCode)> = Vec::new();
+        for (file, module) in parsed {
+            match module {
+                Ok(module) => readable.push((file, module)),
+                Err(source) => unreadable.push((file.path, source)),
             }
         }
-        loop {
-            let mut grown = touched.clone();
-            for (file, module) in &parsed {
-                let mut names = touched
-                    .get(file.dotted_name.as_str())
-                    .cloned()
-                    .unwrap_or_default();
-                let is_package = file.path.ends_with("/__init__.py");
-                spread_by_import(file, is_package, module, &touched, &mut names);
-                spread_within(module, &mut names);
-                if names != TouchedNames::default() {
-                    // `a.py` and `a/__init__.py` have the same name.
-                    grown.entry(&file.dotted_name).or_default().add(&names);
-                }
+        let spread = Spread::over(&readable, self.seeds(&readable));
+        self.add_touched_functions(&readable, &spread);
+        self.add_felt_statements(&readable, &spread);
+        self.add_unseen(&readable, &spread);
+        for (path, source) in unreadable {
+            if let Some(name) = spread.all_names().find(|name| contains(&source, name)) {
+                self.cannot_attribute(
+                    path,
+                    format!("cannot be read, and has `{name}` in it, which changed"),
+                );
             }
-            if grown == touched {
-                break;
-            }
-            touched = grown;
         }
+    }
+
+    /// What the files themselves touch, by dotted name.
+    fn seeds(&self, modules: &[(Importable, ModuleCode)]) -> BTreeMap<String, TouchedNames> {
+        let of_head = modules.iter().map(|(file, _)| (&file.path, &file.dotted_name));
+        let mut seeds: BTreeMap<String, TouchedNames> = BTreeMap::new();
+        for (path, dotted_name) in of_head.chain(&self.removed_modules) {
+            if let Some(names) = self.touched.get(path) {
+                seeds.entry(dotted_name.clone()).or_default().add(names);
+            }
+        }
+        seeds
+    }
+
+    fn add_touched_functions(&mut self, modules: &[(Importable, ModuleCode)], spread: &Spread) {
         // With the line: a getter and a setter share a name.
         let known: BTreeSet<FunctionPlace> = self
             .targets
             .iter()
             .filter_map(|target| target.places.head.clone())
             .collect();
-        for (file, module) in &parsed {
-            let Some(names) = touched.get(file.dotted_name.as_str()) else {
-                continue;
-            };
+        for (file, module) in modules {
             for function in &module.functions {
                 let head = place(&file.path, function);
                 if known.contains(&head) {
                     continue;
                 }
-                if let Some(reason) = names.reason_for(function) {
+                if let Some(reason) = spread.reason_for(file, function) {
                     // A file that is not among the changed ones has the same lines on both sides.
                     let base = FunctionPlace {
                         line: self.unchanged.get(&head).copied().unwrap_or(head.line),
@@ -500,27 +640,239 @@ impl Changes {
             }
         }
         sort(&mut self.targets);
-        // What no function is seen to name may be looked up by `getattr`, `vars` and the like.
+    }
+
+    /// Statements that name what is touched and do something with it that no name shows.
+    fn add_felt_statements(&mut self, modules: &[(Importable, ModuleCode)], spread: &Spread) {
+        for (file, module) in modules {
+            let names = spread.in_module(&file.dotted_name);
+            let bodies = std::iter::once(&module.body).chain(module.classes.iter().map(|class| &class.body));
+            let felt = bodies.flat_map(|body| names.statements_of(body, &spread.everywhere));
+            if let Some(statement) = felt.into_iter().find(|statement| statement.has_effect) {
+                let line = statement.line;
+                let what = format!(
+                    "the statement at line {line} of head names what changed, and has effects of its own"
+                );
+                self.cannot_attribute(file.path.clone(), what);
+            }
+        }
+    }
+
+    /// What no function is seen to name may be looked up by `getattr`, `vars` and the like.
+    fn add_unseen(&mut self, modules: &[(Importable, ModuleCode)], spread: &Spread) {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
-        for (file, module) in &parsed {
-            let Some(names) = touched.get(file.dotted_name.as_str()) else {
-                continue;
-            };
+        for (file, module) in modules {
+            let names = spread.in_module(&file.dotted_name);
             for function in &module.functions {
-                seen.extend(names.mentioned_in(&function.mentions));
+                seen.extend(names.mentioned_in(&function.mentions, &spread.everywhere));
+                for import in &function.imports {
+                    seen.extend(import.name.as_deref().filter(|_| spread.is_touched(file, import)));
+                }
             }
         }
+        let mut unseen = Vec::new();
         for (path, names) in &self.touched {
-            let is_explained = names.names.iter().chain(&names.attributes).all(|name| {
-                seen.contains(name.as_str()) || self.named_on_base.contains(&(path.clone(), name.clone()))
+            let mut names = names.names.iter().chain(&names.attributes);
+            let is_explained = names.all(|name| {
+                seen.contains(name.as_str())
+                    || METADATA.contains(&name.as_str())
+                    || self.named_on_base.contains(&(path.clone(), name.clone()))
             });
-            if !is_explained && !self.unattributed.iter().any(|other| &other.path == path) {
-                self.unattributed.push(Unattributed {
-                    path: path.clone(),
-                    what: "changed outside its functions, and what uses it cannot be told".to_owned(),
-                });
+            if !is_explained {
+                unseen.push(path.clone());
             }
         }
+        for path in unseen {
+            let what = "changed outside its functions, and what uses it cannot be told".to_owned();
+            self.cannot_attribute(path, what);
+        }
+    }
+
+    /// The first reason of a file is enough.
+    fn cannot_attribute(&mut self, path: String, what: String) {
+        if !self.unattributed.iter().any(|other| other.path == path) {
+            self.unattributed.push(Unattributed { path, what });
+        }
+    }
+}
+
+/// What a module says about the program, not to it.
+const METADATA: [&str; 6] = [
+    "__version__",
+    "__author__",
+    "__copyright__",
+    "__license__",
+    "__date__",
+    "__email__",
+];
+
+fn contains(source: &[u8], name: &str) -> bool {
+    source
+        .windows(name.len().max(1))
+        .any(|window| window == name.as_bytes())
+}
+
+/// What is touched in which module.
+struct Spread {
+    touched: BTreeMap<String, TouchedNames>,
+    /// Class attributes of all modules.
+    everywhere: BTreeSet<String>,
+}
+
+static NOTHING: TouchedNames = TouchedNames {
+    names: BTreeSet::new(),
+    attributes: BTreeSet::new(),
+    classes: BTreeSet::new(),
+    of_modules: BTreeSet::new(),
+};
+
+impl Spread {
+    fn over(modules: &[(Importable, ModuleCode)], seeds: BTreeMap<String, TouchedNames>) -> Self {
+        let mut spread = Spread {
+            touched: seeds,
+            everywhere: BTreeSet::new(),
+        };
+        spread.collect_attributes();
+        loop {
+            let mut grown = spread.touched.clone();
+            for (file, module) in modules {
+                let mut names = spread.in_module(&file.dotted_name).clone();
+                spread.by_import(file, module, &mut names);
+                spread.within(module, &mut names);
+                if names != NOTHING {
+                    // `a.py` and `a/__init__.py` have the same name.
+                    grown.entry(file.dotted_name.clone()).or_default().add(&names);
+                }
+            }
+            if grown == spread.touched {
+                return spread;
+            }
+            spread.touched = grown;
+            spread.collect_attributes();
+        }
+    }
+
+    fn collect_attributes(&mut self) {
+        for names in self.touched.values() {
+            self.everywhere.extend(names.attributes.iter().cloned());
+        }
+    }
+
+    fn in_module(&self, dotted_name: &str) -> &TouchedNames {
+        self.touched.get(dotted_name).unwrap_or(&NOTHING)
+    }
+
+    fn all_names(&self) -> impl Iterator<Item = &String> {
+        let names = self.touched.values().flat_map(|names| &names.names);
+        names.chain(&self.everywhere)
+    }
+
+    /// `B = A + 1`: what is computed from a touched name is touched.
+    fn within(&self, module: &ModuleCode, touched: &mut TouchedNames) {
+        let everywhere = &self.everywhere;
+        loop {
+            let before = touched.clone();
+            for statement in touched.statements_of(&module.body, everywhere) {
+                touched.names.extend(statement.binds.iter().cloned());
+            }
+            for class in &module.classes {
+                if touched.touches(&class.header_mentions, everywhere) {
+                    touched.classes.insert(class.qualname.clone());
+                    touched.touch_class_name(&class.qualname);
+                }
+                for statement in touched.statements_of(&class.body, everywhere) {
+                    touched.attributes.extend(statement.binds.iter().cloned());
+                }
+            }
+            if *touched == before {
+                return;
+            }
+        }
+    }
+
+    fn by_import(&self, file: &Importable, module: &ModuleCode, own: &mut TouchedNames) {
+        for import in &module.imports {
+            if import.name.as_deref() == Some("*") {
+                let source = self.in_module(&file.source_of(import));
+                own.names.extend(source.names.iter().cloned());
+            } else if self.is_touched(file, import) {
+                own.names.insert(import.alias.clone());
+            }
+            self.add_modules(file, import, &mut own.of_modules);
+        }
+        for import in module.classes.iter().flat_map(|class| &class.imports) {
+            if self.is_touched(file, import) {
+                own.attributes.insert(import.alias.clone());
+            }
+            self.add_modules(file, import, &mut own.of_modules);
+        }
+    }
+
+    /// Whether the very name that is imported is touched where it comes from.
+    fn is_touched(&self, file: &Importable, import: &ImportedName) -> bool {
+        let name = import.name.as_ref();
+        name.is_some_and(|name| self.in_module(&file.source_of(import)).names.contains(name))
+    }
+
+    /// Adds the touched names of what is imported as a module, or along with it: they are attributes where it is imported.
+    fn add_modules(&self, file: &Importable, import: &ImportedName, attributes: &mut BTreeSet<String>) {
+        let source = file.source_of(import);
+        let mut add = |module: &str, with_names: bool| {
+            let names = self.in_module(module);
+            attributes.extend(names.of_modules.iter().cloned());
+            if with_names {
+                attributes.extend(names.names.iter().cloned());
+            }
+        };
+        let top = match &import.name {
+            Some(name) => {
+                add(&source, false);
+                // `from package import module`.
+                let submodule = format!("{source}.{name}");
+                submodule.trim_start_matches('.').to_owned()
+            }
+            // `import a.b` gives `a` as well, through which whatever of it was imported is reached.
+            None if !import.is_renamed => source.split('.').next().unwrap_or_default().to_owned(),
+            None => source,
+        };
+        add(&top, true);
+        let below = format!("{top}.");
+        let modules = self.touched.range(below.clone()..).map(|(module, _)| module);
+        for module in modules.take_while(|module| module.starts_with(&below)) {
+            add(module, true);
+        }
+    }
+
+    fn reason_for(&self, file: &Importable, function: &FunctionCode) -> Option<String> {
+        let names = self.in_module(&file.dotted_name);
+        if let Some(name) = names.mentioned_in(&function.mentions, &self.everywhere).next() {
+            return Some(format!("names `{name}`, which changed"));
+        }
+        for import in &function.imports {
+            if self.is_touched(file, import) {
+                return Some(format!("imports `{}`, which changed", import.name.as_deref()?));
+            }
+            let mut attributes = BTreeSet::new();
+            self.add_modules(file, import, &mut attributes);
+            let mut named = function.mentions.attributes.iter().map(|name| name.as_str());
+            if let Some(name) = named.find(|name| attributes.contains(*name)) {
+                return Some(format!("names `{name}`, which changed"));
+            }
+        }
+        let mut classes = names.classes.iter();
+        let class = classes.find(|class| {
+            let rest = function.qualname.strip_prefix(class.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        })?;
+        Some(format!("belongs to class `{class}`, which changed"))
+    }
+}
+
+impl Importable {
+    /// The module that an import names, as Python resolves it.
+    fn source_of(&self, import: &ImportedName) -> String {
+        let is_package = self.path.ends_with("/__init__.py");
+        absolute_name(&self.dotted_name, is_package, import.level, &import.module)
     }
 }
 
@@ -529,6 +881,7 @@ impl TouchedNames {
         self.names.extend(other.names.iter().cloned());
         self.attributes.extend(other.attributes.iter().cloned());
         self.classes.extend(other.classes.iter().cloned());
+        self.of_modules.extend(other.of_modules.iter().cloned());
     }
 
     /// A nested class is reached by the class around it.
@@ -539,111 +892,40 @@ impl TouchedNames {
         };
     }
 
-    fn mentioned_in<'a>(&self, mentions: &'a Mentions) -> impl Iterator<Item = &'a str> {
+    fn mentioned_in<'a>(
+        &self,
+        mentions: &'a Mentions,
+        everywhere: &BTreeSet<String>,
+    ) -> impl Iterator<Item = &'a str> {
         let names = mentions.names.iter().map(|name| name.as_str());
         let attributes = mentions.attributes.iter().map(|name| name.as_str());
+        let is_touched = |name: &&str| {
+            let mut sets = [&self.attributes, &self.of_modules, everywhere].into_iter();
+            sets.any(|set| set.contains(*name))
+        };
         names
             .filter(|name| self.names.contains(*name))
-            .chain(attributes.filter(|name| self.attributes.contains(*name)))
+            .chain(attributes.filter(is_touched))
     }
 
-    fn touches(&self, mentions: &Mentions) -> bool {
-        self.mentioned_in(mentions).next().is_some()
+    fn touches(&self, mentions: &Mentions, everywhere: &BTreeSet<String>) -> bool {
+        self.mentioned_in(mentions, everywhere).next().is_some()
     }
 
     /// Those that name something touched, or whose conditions do.
-    fn statements_of<'a>(&self, body: &'a BodyCode) -> Vec<&'a StatementCode> {
+    fn statements_of<'a>(&self, body: &'a BodyCode, everywhere: &BTreeSet<String>) -> Vec<&'a StatementCode> {
         let mut is_touched: Vec<bool> = Vec::with_capacity(body.conditions.len());
         for condition in &body.conditions {
             let by_outer = condition.outer.is_some_and(|outer| is_touched[outer]);
-            is_touched.push(by_outer || self.touches(&condition.mentions));
+            is_touched.push(by_outer || self.touches(&condition.mentions, everywhere));
         }
         let statements = body.statements.iter();
         statements
             .filter(|statement| {
                 statement.condition.is_some_and(|condition| is_touched[condition])
-                    || self.touches(&statement.mentions)
+                    || self.touches(&statement.mentions, everywhere)
             })
             .collect()
-    }
-
-    fn reason_for(&self, function: &FunctionCode) -> Option<String> {
-        if let Some(name) = self.mentioned_in(&function.mentions).next() {
-            return Some(format!("names `{name}`, which changed"));
-        }
-        self.classes
-            .iter()
-            .find(|class| {
-                function
-                    .qualname
-                    .strip_prefix(class.as_str())
-                    .is_some_and(|rest| rest.starts_with('.'))
-            })
-            .map(|class| format!("belongs to class `{class}`, which changed"))
-    }
-}
-
-/// `B = A + 1`: what is computed from a touched name is touched.
-fn spread_within(module: &ModuleCode, touched: &mut TouchedNames) {
-    loop {
-        let before = touched.clone();
-        for statement in touched.statements_of(&module.body) {
-            touched.names.extend(statement.binds.iter().cloned());
-        }
-        for class in &module.classes {
-            if touched.touches(&class.header_mentions) {
-                touched.classes.insert(class.qualname.clone());
-                touched.touch_class_name(&class.qualname);
-            }
-            for statement in touched.statements_of(&class.body) {
-                touched.attributes.extend(statement.binds.iter().cloned());
-            }
-        }
-        if *touched == before {
-            return;
-        }
-    }
-}
-
-fn spread_by_import(
-    file: &Importable,
-    is_package: bool,
-    module: &ModuleCode,
-    touched: &BTreeMap<&str, TouchedNames>,
-    own: &mut TouchedNames,
-) {
-    for import in &module.imports {
-        let source = absolute_name(&file.dotted_name, is_package, import.level, &import.module);
-        match &import.name {
-            Some(name) => {
-                if let Some(names) = touched.get(source.as_str()) {
-                    if name == "*" {
-                        own.names.extend(names.names.iter().cloned());
-                    } else if names.names.contains(name) {
-                        own.names.insert(import.alias.clone());
-                    }
-                    own.attributes.extend(names.attributes.iter().cloned());
-                }
-                // `from package import module`, whose names are then its attributes.
-                let submodule = format!("{source}.{name}");
-                if let Some(names) = touched.get(submodule.trim_start_matches('.')) {
-                    own.attributes.extend(names.names.iter().cloned());
-                    own.attributes.extend(names.attributes.iter().cloned());
-                }
-            }
-            None => {
-                // `import a.b` gives `a` as well, whose names are reached through it.
-                let ends = source.match_indices('.').map(|(end, _)| end);
-                let outer = ends.filter(|_| !import.is_renamed).map(|end| &source[..end]);
-                for names in outer
-                    .chain([source.as_str()])
-                    .filter_map(|module| touched.get(module))
-                {
-                    own.attributes.extend(names.names.iter().cloned());
-                    own.attributes.extend(names.attributes.iter().cloned());
-                }
-            }
-        }
     }
 }
 

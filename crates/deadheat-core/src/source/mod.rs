@@ -10,7 +10,7 @@ mod parallel;
 mod parse;
 
 pub use compare::{
-    ChangedFile, Changes, FileSyntaxError, ModuleFile, NamedLines, Unattributed, compare, functions_of,
+    ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of,
     functions_with_lines,
 };
-pub use parse::{SyntaxError, holds_benchmarks};
+pub use parse::{NamedLines, SyntaxError, holds_benchmarks};

@@ -55,7 +55,7 @@ impl Hasher for Pieces {
 pub(super) struct Mentions {
     /// Names that it reads and does not bind itself.
     pub names: BTreeSet<Name>,
-    /// Attributes that it reads, of whatever object.
+    /// Attributes that it reads, of whatever object; and what it may look up by a string.
     pub attributes: BTreeSet<Name>,
 }
 
@@ -68,6 +68,8 @@ pub(super) struct FunctionCode {
     pub code: Fingerprint,
     pub mentions: Mentions,
     pub declared_global: BTreeSet<Name>,
+    /// What it imports when it is called; or a function around it, if it names that.
+    pub imports: Vec<ImportedName>,
 }
 
 /// A statement of a module's or a class's body.
@@ -93,10 +95,22 @@ pub(super) struct ConditionCode {
     pub outer: Option<usize>,
 }
 
+/// A statement, function or class as far as it gives names a meaning, which another one may take away again.
+#[derive(Clone, Debug)]
+pub(super) struct Binder {
+    /// Of functions and classes: the name and the condition.
+    pub code: Fingerprint,
+    pub names: Vec<String>,
+    pub is_star_import: bool,
+    /// A decorator, a base or a keyword of it may write down that it was defined.
+    pub may_register: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct BodyCode {
     pub statements: Vec<StatementCode>,
     pub conditions: Vec<ConditionCode>,
+    pub binders: Vec<Binder>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,13 +120,14 @@ pub(super) struct ClassCode {
     pub header: Fingerprint,
     pub header_mentions: Mentions,
     pub body: BodyCode,
+    pub imports: Vec<ImportedName>,
     /// What is in the body may shape the instances: it has decorators, bases or keywords (dataclasses, enums, named
     /// tuples).
     pub is_made: bool,
 }
 
 /// `from module import name as alias`, or `import module as alias` where `name` is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ImportedName {
     /// Leading dots of a relative import.
     pub level: u32,
@@ -120,6 +135,7 @@ pub(super) struct ImportedName {
     /// `*` for a star import.
     pub name: Option<String>,
     pub alias: String,
+    /// Of `import module as alias`.
     pub is_renamed: bool,
 }
 
@@ -129,7 +145,12 @@ pub(super) struct ModuleCode {
     pub classes: Vec<ClassCode>,
     pub body: BodyCode,
     pub imports: Vec<ImportedName>,
+    /// Functions under a condition that is never met.
+    pub never_run: Vec<NamedLines>,
 }
+
+/// First and last line of a function, decorators included, and its qualified name.
+pub type NamedLines = ((u32, u32), String);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
@@ -154,8 +175,12 @@ impl ModuleCode {
         })?;
         let mut body = parsed.into_suite();
         drop_docstring(&mut body);
+        let conditions = Conditions::of(&body);
         let harvest = Harvest {
             lines: &lines,
+            conditions,
+            is_never_run: Cell::new(false),
+            decorated: RefCell::default(),
             declared_global: RefCell::default(),
             refused: Cell::new(None),
             prefix: RefCell::new(String::new()),
@@ -171,12 +196,14 @@ impl ModuleCode {
                 message: "cannot use assignment expressions with a name in parentheses".to_owned(),
             });
         }
-        let mut module = harvest.module.into_inner();
-        let mut flat = Flattened::new(&lines);
+        let mut flat = Flattened::new(&harvest, Scope::Module);
         flat.add_body(&body, Fingerprint(0, 0));
-        module.body = flat.body;
-        module.imports = flat.imports;
-        Ok(module)
+        let (body, imports) = (flat.body, flat.imports);
+        Ok(ModuleCode {
+            body,
+            imports,
+            ..harvest.module.into_inner()
+        })
     }
 }
 
@@ -292,6 +319,11 @@ enum Scope {
 /// Takes functions and classes out of a tree, innermost first, and leaves their names.
 struct Harvest<'a> {
     lines: &'a LineIndex,
+    conditions: Conditions,
+    /// What is being visited stands under a condition that is never met.
+    is_never_run: Cell<bool>,
+    /// Where decorated functions began: their decorators go with them.
+    decorated: RefCell<BTreeSet<TextSize>>,
     prefix: RefCell<String>,
     /// Names that are global in the innermost function or class: what is defined under them has no path.
     declared_global: RefCell<BTreeSet<String>>,
@@ -345,7 +377,10 @@ impl Harvest<'_> {
         );
         let mut mentions = MentionVisitor::default();
         mentions.visit_function(function);
-        self.hide_names(first_nested, &mentions.bound());
+        self.hide_names(first_nested, &mentions.bound(), &mentions.imports);
+        if !function.decorator_list.is_empty() {
+            self.decorated.borrow_mut().insert(function.start());
+        }
         let is_in_class = *self.scope.borrow() == Scope::Class;
         let declared_global = mentions.declared_global.clone();
 
@@ -364,6 +399,10 @@ impl Harvest<'_> {
                 body: Default::default(),
             },
         );
+        if self.is_never_run.get() {
+            self.module.borrow_mut().never_run.push((lines, qualname));
+            return;
+        }
         let mut whole = Stmt::FunctionDef(whole);
         if let Stmt::FunctionDef(function) = &mut whole {
             function.name.id = Name::empty();
@@ -372,19 +411,24 @@ impl Harvest<'_> {
             qualname,
             lines,
             code: fingerprint(ComparableStmt::from(&whole)),
+            imports: std::mem::take(&mut mentions.imports),
             mentions: mentions.into_mentions(is_in_class),
             declared_global,
         });
     }
 
-    /// Keeps names of the scope around from being looked for at module level.
-    fn hide_names(&self, first_nested: usize, bound: &BTreeSet<Name>) {
+    /// Keeps names of the scope around from being looked for at module level; what it imports under them is followed.
+    fn hide_names(&self, first_nested: usize, bound: &BTreeSet<Name>, imports: &[ImportedName]) {
         for nested in &mut self.module.borrow_mut().functions[first_nested..] {
             let FunctionCode {
                 mentions,
                 declared_global,
+                imports: own_imports,
                 ..
             } = nested;
+            let is_named = |alias: &str| mentions.names.contains(alias) && !declared_global.contains(alias);
+            let named = imports.iter().filter(|import| is_named(&import.alias));
+            own_imports.extend(named.cloned());
             mentions
                 .names
                 .retain(|name| declared_global.contains(name) || !bound.contains(name));
@@ -402,12 +446,12 @@ impl Harvest<'_> {
         };
         let first_nested = self.module.borrow().functions.len();
         self.inside(format!("{qualname}."), scope, &mut class.body);
-        self.hide_names(first_nested, &names_of(class.type_params.as_deref()));
+        self.hide_names(first_nested, &names_of(class.type_params.as_deref()), &[]);
         drop_docstring(&mut class.body);
-        if in_function {
+        if in_function || self.is_never_run.get() {
             return;
         }
-        let mut flat = Flattened::new(self.lines);
+        let mut flat = Flattened::new(self, Scope::Class);
         flat.add_body(&class.body, Fingerprint(0, 0));
         for statement in &mut flat.body.statements {
             statement.mentions.look_up_in_class();
@@ -444,7 +488,27 @@ impl Harvest<'_> {
             header: fingerprint((decorators, arguments, type_parameters)),
             header_mentions: header.into_mentions(is_in_class),
             body: flat.body,
+            imports: flat.imports,
         });
+    }
+}
+
+impl Harvest<'_> {
+    fn visit_branches(&self, branches: &mut ast::StmtIf) {
+        let visit_under = |test: Option<&mut Expr>, body: &mut [Stmt]| {
+            let outside = self.is_never_run.get();
+            if let Some(test) = test {
+                self.visit_expr(test);
+                self.is_never_run
+                    .set(outside || self.conditions.are_never_met(test));
+            }
+            self.visit_body(body);
+            self.is_never_run.set(outside);
+        };
+        visit_under(Some(&mut branches.test), &mut branches.body);
+        for clause in &mut branches.elif_else_clauses {
+            visit_under(clause.test.as_mut(), &mut clause.body);
+        }
     }
 }
 
@@ -453,6 +517,7 @@ impl Transformer for Harvest<'_> {
         match statement {
             Stmt::FunctionDef(function) => self.take_function(function),
             Stmt::ClassDef(class) => self.take_class(class),
+            Stmt::If(branches) if *self.scope.borrow() != Scope::Function => self.visit_branches(branches),
             _ => transformer::walk_stmt(self, statement),
         }
         if let Stmt::If(branches) = statement {
@@ -588,7 +653,9 @@ impl<'a> Visitor<'a> for GlobalVisitor {
 /// The statements of a module or class body, those inside `if` and `try` one by one together with the conditions that
 /// they stand under. Without functions and classes: those are compared for themselves.
 struct Flattened<'a> {
-    lines: &'a LineIndex,
+    harvest: &'a Harvest<'a>,
+    /// Annotations of a class's fields are what decorators and bases read.
+    is_class: bool,
     body: BodyCode,
     imports: Vec<ImportedName>,
     /// That the next statement stands under.
@@ -596,9 +663,10 @@ struct Flattened<'a> {
 }
 
 impl<'a> Flattened<'a> {
-    fn new(lines: &'a LineIndex) -> Self {
+    fn new(harvest: &'a Harvest<'a>, scope: Scope) -> Self {
         Flattened {
-            lines,
+            harvest,
+            is_class: scope == Scope::Class,
             body: BodyCode::default(),
             imports: Vec::new(),
             condition: None,
@@ -640,55 +708,44 @@ impl<'a> Flattened<'a> {
     fn add(&mut self, statement: &Stmt, context: Fingerprint) {
         match statement {
             Stmt::Pass(_) => {}
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) if context == Fingerprint(0, 0) => {}
             Stmt::FunctionDef(ast::StmtFunctionDef { name, .. })
             | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
-                // Under a condition, its existence is a statement like any other.
                 let code = fingerprint((context, name.as_str()));
-                self.push(
-                    statement,
-                    code,
-                    vec![name.to_string()],
-                    false,
-                    Mentions::default(),
-                );
-            }
-            Stmt::Import(import) => {
-                for alias in &import.names {
-                    let module = alias.name.to_string();
-                    let is_renamed = alias.asname.is_some();
-                    let bound = alias
-                        .asname
-                        .as_ref()
-                        .map_or_else(|| first_part(&module).to_owned(), |name| name.to_string());
-                    let code =
-                        fingerprint((context, "import", alias.name.as_str(), bound.as_str(), is_renamed));
-                    self.push_import(statement, code, vec![bound.clone()], false);
-                    self.imports.push(ImportedName {
-                        level: 0,
-                        module,
-                        name: None,
-                        alias: bound,
-                        is_renamed,
-                    });
+                let names = vec![name.to_string()];
+                if context == Fingerprint(0, 0) {
+                    self.bind(code, names, false, self.may_register(statement));
+                } else {
+                    // Under a condition, its existence is a statement like any other.
+                    let may_register = self.may_register(statement);
+                    self.push(statement, code, names, false, Mentions::default());
+                    if let Some(binder) = self.body.binders.last_mut() {
+                        binder.may_register = may_register;
+                    }
                 }
             }
-            Stmt::ImportFrom(import) => {
-                let module = import.module.as_ref().map_or("", |module| module.as_str());
-                for alias in &import.names {
-                    let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
-                    let star = alias.name.as_str() == "*";
-                    let code =
-                        fingerprint((context, import.level, module, alias.name.as_str(), bound.as_str()));
-                    let binds = if star { Vec::new() } else { vec![bound.clone()] };
-                    self.push_import(statement, code, binds, star);
-                    self.imports.push(ImportedName {
-                        level: import.level,
-                        module: module.to_owned(),
-                        name: Some(alias.name.to_string()),
-                        alias: bound,
-                        is_renamed: alias.asname.is_some(),
-                    });
+            // It says how the file is read.
+            Stmt::ImportFrom(import)
+                if import
+                    .module
+                    .as_ref()
+                    .is_some_and(|module| module == "__future__") => {}
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                for import in imported_names(statement) {
+                    let is_star = import.name.as_deref() == Some("*");
+                    let code = fingerprint((context, "import", &import));
+                    let binds = if is_star {
+                        Vec::new()
+                    } else {
+                        vec![import.alias.clone()]
+                    };
+                    self.push(statement, code, binds, is_star, Mentions::default());
+                    if let Some(statement) = self.body.statements.last_mut() {
+                        statement.is_import = true;
+                    }
+                    if is_star {
+                        self.bind(code, Vec::new(), true, false);
+                    }
+                    self.imports.push(import);
                 }
             }
             Stmt::If(branches) => self.add_if(statement, branches, context),
@@ -720,13 +777,18 @@ impl<'a> Flattened<'a> {
             Stmt::Expr(expression) if expression.value.is_literal_expr() => {}
             _ => {
                 let code = fingerprint((context, ComparableStmt::from(statement)));
-                let mut visitor = MentionVisitor::default();
+                let mut visitor = MentionVisitor {
+                    counts_annotations: self.is_class,
+                    ..MentionVisitor::default()
+                };
                 visitor.visit_stmt(statement);
                 let binds = visitor.bound().iter().map(ToString::to_string).collect();
-                let mentions = Mentions {
+                self.imports.append(&mut visitor.imports);
+                let mut mentions = Mentions {
                     names: visitor.read,
                     attributes: visitor.attributes,
                 };
+                mentions.look_up_strings(visitor.strings);
                 self.push(statement, code, binds, has_effect(statement), mentions);
             }
         }
@@ -743,7 +805,9 @@ impl<'a> Flattened<'a> {
         let mut around = context;
         for (test, body) in first.chain(others) {
             match test {
-                Some(test) if is_never_run(test) => around = fingerprint((around, "else of never")),
+                Some(test) if self.harvest.conditions.are_never_met(test) => {
+                    around = fingerprint((around, "else of never"))
+                }
                 Some(test) => {
                     self.add_condition(test);
                     let test = ComparableExpr::from(test);
@@ -756,11 +820,26 @@ impl<'a> Flattened<'a> {
         self.condition = outside;
     }
 
-    fn push_import(&mut self, statement: &Stmt, code: Fingerprint, binds: Vec<String>, has_effect: bool) {
-        self.push(statement, code, binds, has_effect, Mentions::default());
-        if let Some(statement) = self.body.statements.last_mut() {
-            statement.is_import = true;
+    fn may_register(&self, definition: &Stmt) -> bool {
+        match definition {
+            Stmt::FunctionDef(function) => self.harvest.decorated.borrow().contains(&function.start()),
+            Stmt::ClassDef(class) => {
+                !class.decorator_list.is_empty()
+                    || class.arguments.as_deref().is_some_and(|arguments| {
+                        !(arguments.args.is_empty() && arguments.keywords.is_empty())
+                    })
+            }
+            _ => false,
         }
+    }
+
+    fn bind(&mut self, code: Fingerprint, names: Vec<String>, is_star_import: bool, may_register: bool) {
+        self.body.binders.push(Binder {
+            code,
+            names,
+            is_star_import,
+            may_register,
+        });
     }
 
     fn push(
@@ -771,8 +850,11 @@ impl<'a> Flattened<'a> {
         has_effect: bool,
         mentions: Mentions,
     ) {
+        if !binds.is_empty() {
+            self.bind(code, binds.clone(), false, false);
+        }
         self.body.statements.push(StatementCode {
-            line: self.lines.line_of(statement.start().to_usize()),
+            line: self.harvest.lines.line_of(statement.start().to_usize()),
             code,
             binds,
             mentions,
@@ -787,15 +869,93 @@ fn first_part(dotted: &str) -> &str {
     dotted.split('.').next().unwrap_or(dotted)
 }
 
-/// `if TYPE_CHECKING:` and `if __name__ == "__main__":` do not run when a benchmark imports the module.
-fn is_never_run(test: &Expr) -> bool {
-    match test {
-        Expr::Name(name) => name.id == "TYPE_CHECKING",
-        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
-        Expr::Compare(compare) => {
-            matches!(&*compare.left, Expr::Name(name) if name.id == "__name__")
-                && matches!(&*compare.ops, [ast::CmpOp::Eq])
-                && matches!(&*compare.comparators, [Expr::StringLiteral(text)] if text.value.to_str() == "__main__")
+/// What an import statement imports, name by name.
+fn imported_names(statement: &Stmt) -> Vec<ImportedName> {
+    let (names, from) = match statement {
+        Stmt::Import(import) => (&import.names, None),
+        Stmt::ImportFrom(import) => (&import.names, Some(import)),
+        _ => return Vec::new(),
+    };
+    let imported = names.iter().map(|alias| {
+        let name = alias.name.as_str();
+        let bound = match (&alias.asname, from) {
+            (Some(other), _) => other.as_str(),
+            (None, Some(_)) => name,
+            (None, None) => first_part(name),
+        };
+        let module = match from {
+            Some(from) => from.module.as_ref().map_or("", |module| module.as_str()),
+            None => name,
+        };
+        ImportedName {
+            level: from.map_or(0, |from| from.level),
+            module: module.to_owned(),
+            name: from.map(|_| name.to_owned()),
+            alias: bound.to_owned(),
+            is_renamed: from.is_none() && alias.asname.is_some(),
+        }
+    });
+    imported.collect()
+}
+
+/// Which conditions are not met when a benchmark imports the module.
+struct Conditions {
+    /// The module gives `TYPE_CHECKING` a value of its own.
+    is_type_checking_given: bool,
+}
+
+impl Conditions {
+    fn of(body: &[Stmt]) -> Self {
+        let mut conditions = Conditions {
+            is_type_checking_given: false,
+        };
+        conditions.visit_body(body);
+        conditions
+    }
+
+    fn are_never_met(&self, test: &Expr) -> bool {
+        match test {
+            Expr::Name(name) => name.id == "TYPE_CHECKING" && !self.is_type_checking_given,
+            Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+            Expr::Compare(compare) => {
+                matches!(&*compare.left, Expr::Name(name) if name.id == "__name__")
+                    && matches!(&*compare.ops, [ast::CmpOp::Eq])
+                    && matches!(&*compare.comparators, [Expr::StringLiteral(text)] if text.value.to_str() == "__main__")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Looks through the statements of a module for values of `TYPE_CHECKING`.
+impl<'a> Visitor<'a> for Conditions {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Assign(assign)
+                if is_false(&assign.value) && assign.targets.iter().all(Expr::is_name_expr) => {}
+            Stmt::AnnAssign(assign) if assign.value.as_deref().is_none_or(is_false) => {}
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Name(name) = expression
+            && name.ctx.is_store()
+            && name.id == "TYPE_CHECKING"
+        {
+            self.is_type_checking_given = true;
+        }
+        visitor::walk_expr(self, expression);
+    }
+}
+
+/// `False` or `0`.
+fn is_false(value: &Expr) -> bool {
+    match value {
+        Expr::BooleanLiteral(literal) => !literal.value,
+        Expr::NumberLiteral(literal) => {
+            matches!(&literal.value, ast::Number::Int(value) if value.as_u64() == Some(0))
         }
         _ => false,
     }
@@ -827,6 +987,37 @@ impl Mentions {
     fn look_up_in_class(&mut self) {
         self.attributes.extend(self.names.iter().cloned());
     }
+
+    /// Strings may be names where there is something that looks names up.
+    fn look_up_strings(&mut self, strings: BTreeSet<Name>) {
+        let is_named = |name: &&str| self.names.contains(*name) || self.attributes.contains(*name);
+        if LOOK_UP.iter().any(|name| is_named(name)) || self.attributes.contains("__dict__") {
+            self.attributes.extend(strings);
+        }
+    }
+}
+
+/// Functions that look a name up, or a module.
+const LOOK_UP: [&str; 11] = [
+    "getattr",
+    "setattr",
+    "hasattr",
+    "delattr",
+    "globals",
+    "locals",
+    "vars",
+    "attrgetter",
+    "methodcaller",
+    "import_module",
+    "__import__",
+];
+
+fn is_identifier(text: &str) -> bool {
+    !text.starts_with(|first: char| first.is_ascii_digit())
+        && !text.is_empty()
+        && text
+            .chars()
+            .all(|character| character == '_' || character.is_alphanumeric())
 }
 
 fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<Name> {
@@ -834,8 +1025,8 @@ fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<Name> {
     parameters.map(|parameter| parameter.name().id.clone()).collect()
 }
 
-/// Collects what a piece of code reads and binds in one scope. Annotations do not count: nothing is slower or faster for
-/// them.
+/// Collects what a piece of code reads and binds in one scope. Annotations count only where something may read them:
+/// elsewhere nothing is slower or faster for them.
 #[derive(Default)]
 struct MentionVisitor {
     read: BTreeSet<Name>,
@@ -849,18 +1040,30 @@ struct MentionVisitor {
     /// What `:=` binds in a comprehension is a name of the scope around it.
     is_comprehension: bool,
     bound_around: BTreeSet<Name>,
+    imports: Vec<ImportedName>,
+    /// Texts that could be names.
+    strings: BTreeSet<Name>,
+    counts_annotations: bool,
 }
 
 impl MentionVisitor {
     fn visit_function(&mut self, function: &ast::StmtFunctionDef) {
         // Decorators and defaults are evaluated in the scope around: a parameter of the same name does not hide them.
-        let mut around = MentionVisitor::default();
+        let mut around = MentionVisitor {
+            // A decorator may read them.
+            counts_annotations: !function.decorator_list.is_empty(),
+            ..MentionVisitor::default()
+        };
         for decorator in &function.decorator_list {
             around.visit_decorator(decorator);
         }
         around.visit_parameters(&function.parameters);
+        if let Some(returns) = &function.returns {
+            around.visit_annotation(returns);
+        }
         self.read_around.append(&mut around.read);
         self.attributes.append(&mut around.attributes);
+        self.strings.append(&mut around.strings);
         self.written
             .append(&mut names_of(function.type_params.as_deref()));
         self.bind_parameters(&function.parameters);
@@ -893,6 +1096,8 @@ impl MentionVisitor {
         self.read
             .extend(inner.read.into_iter().filter(|name| !bound.contains(name)));
         self.attributes.append(&mut inner.attributes);
+        self.strings.append(&mut inner.strings);
+        self.imports.append(&mut inner.imports);
         if self.is_comprehension {
             self.bound_around.append(&mut inner.bound_around);
         } else {
@@ -936,6 +1141,7 @@ impl MentionVisitor {
         }
         let own = self.read.into_iter().filter(|name| !bound.contains(name));
         around.names.extend(own);
+        around.look_up_strings(self.strings);
         around
     }
 }
@@ -949,7 +1155,10 @@ impl<'a> Visitor<'a> for MentionVisitor {
             Stmt::ClassDef(class) => {
                 self.written.insert(class.name.id.clone());
                 self.visit_class(class);
-                let mut inner = MentionVisitor::default();
+                let mut inner = MentionVisitor {
+                    counts_annotations: true,
+                    ..MentionVisitor::default()
+                };
                 for inside in &class.body {
                     inner.visit_stmt(inside);
                 }
@@ -983,11 +1192,18 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 self.add_inner(inner);
                 self.visit_expr(&alias.name);
             }
-            _ => visitor::walk_stmt(self, statement),
+            _ => {
+                self.imports.extend(imported_names(statement));
+                visitor::walk_stmt(self, statement);
+            }
         }
     }
 
-    fn visit_annotation(&mut self, _annotation: &'a Expr) {}
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        if self.counts_annotations {
+            self.visit_expr(annotation);
+        }
+    }
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         match expression {
@@ -1002,6 +1218,12 @@ impl<'a> Visitor<'a> for MentionVisitor {
             Expr::Attribute(attribute) => {
                 self.attributes.insert(attribute.attr.id.clone());
                 visitor::walk_expr(self, expression);
+            }
+            Expr::StringLiteral(literal) => {
+                let text = literal.value.to_str();
+                if is_identifier(text) {
+                    self.strings.insert(Name::new(text));
+                }
             }
             Expr::Named(named) if self.is_comprehension => {
                 self.visit_expr(&named.value);

@@ -5,6 +5,7 @@ use super::*;
 fn changed(path: &str, base: Option<&str>, head: Option<&str>) -> ChangedFile {
     ChangedFile {
         path: path.to_owned(),
+        dotted_name: path.trim_end_matches(".py").replace('/', "."),
         base: base.map(|source| source.as_bytes().to_vec()),
         head: head.map(|source| source.as_bytes().to_vec()),
     }
@@ -261,6 +262,7 @@ fn other_encodings_and_line_endings_are_read() {
     let base = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe9'\r\n".to_vec();
     let head = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe8'\r\n".to_vec();
     let changes = compare([ChangedFile {
+        dotted_name: "a".to_owned(),
         path: "a.py".to_owned(),
         base: Some(base),
         head: Some(head),
