@@ -991,7 +991,7 @@ impl Mentions {
     /// Strings may be names where there is something that looks names up.
     fn look_up_strings(&mut self, strings: BTreeSet<Name>) {
         let is_named = |name: &&str| self.names.contains(*name) || self.attributes.contains(*name);
-        if LOOK_UP.iter().any(|name| is_named(name)) || self.attributes.contains("__dict__") {
+        if LOOK_UP.iter().any(is_named) || self.attributes.contains("__dict__") {
             self.attributes.extend(strings);
         }
     }
