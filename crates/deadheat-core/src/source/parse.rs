@@ -992,6 +992,7 @@ impl Mentions {
     fn look_up_strings(&mut self, strings: BTreeSet<Name>) {
         let is_named = |name: &&str| self.names.contains(*name) || self.attributes.contains(*name);
         if LOOK_UP.iter().any(is_named) || self.attributes.contains("__dict__") {
+            self.names.extend(strings.iter().cloned());
             self.attributes.extend(strings);
         }
     }

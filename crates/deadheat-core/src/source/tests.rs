@@ -686,3 +686,247 @@ fn files_of_many_parts_are_compared() {
     assert_eq!(moved.len(), 30_000);
     assert!(moved.iter().all(|change| change.ends_with(" moved")));
 }
+
+/// The files whose changes cannot be attributed, when one file of a package changes and the others are as given.
+fn told_of(
+    path: &str,
+    base: &str,
+    head: Option<&str>,
+    others: &[(&str, &str, &str)],
+) -> (Vec<String>, Vec<String>) {
+    let mut changes = compare([changed(path, Some(base), head)]);
+    let own = head.map(|head| {
+        module(
+            path,
+            path.trim_end_matches(".py").replace('/', ".").as_str(),
+            head,
+        )
+    });
+    let others = others
+        .iter()
+        .map(|(path, name, source)| module(path, name, source));
+    changes.attribute(own.into_iter().chain(others).collect::<Vec<_>>());
+    let unattributed = changes.unattributed.iter().map(|change| change.path.clone());
+    (describe(&changes), unattributed.collect())
+}
+
+#[test]
+fn definitions_that_trade_places_have_changed() {
+    let fast = "    def f(): return 1\n";
+    let slow = "    def f(): return 2\n";
+    let source = |first: &str, second: &str| format!("if X:\n{first}else:\n{second}");
+    assert_eq!(
+        targets(&source(fast, slow), &source(slow, fast)),
+        ["f modified", "f modified"]
+    );
+    // One that goes leaves the others where they are.
+    assert_eq!(targets("def f(): 1\ndef f(): 2\n", "def f(): 2\n"), ["f removed"]);
+    let class =
+        |first: &str, second: &str| format!("class A:\n    {first}\nclass A:\n    {second}\ndef g(): A.x\n");
+    assert_eq!(
+        targets(&class("x = 1", "x = 2"), &class("x = 2", "x = 1")),
+        ["g module level"]
+    );
+}
+
+#[test]
+fn of_several_that_bind_a_name_the_last_counts() {
+    let base = "try:\n    from fast import f\nexcept ImportError:\n    pass\ndef f(): pass\ndef g(): f()\n";
+    let head = "def f(): pass\ntry:\n    from fast import f\nexcept ImportError:\n    pass\ndef g(): f()\n";
+    assert_eq!(targets(base, head), ["g module level"]);
+    assert_eq!(
+        targets(
+            "from a import f\nfrom b import f\ndef g(): f()\n",
+            "from b import f\nfrom a import f\ndef g(): f()\n"
+        ),
+        ["g module level"]
+    );
+    assert_eq!(
+        targets(
+            "import a\nimport b\ndef g(): a\n",
+            "import b\nimport a\ndef g(): a\n"
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
+fn an_order_that_others_may_feel_cannot_be_attributed() {
+    let unattributed = |base: &str, head: &str| told_of("a.py", base, Some(head), &[]).1;
+    assert_eq!(
+        unattributed(
+            "from a import *\nfrom b import *\n",
+            "from b import *\nfrom a import *\n"
+        ),
+        ["a.py"]
+    );
+    assert_eq!(
+        unattributed("from a import *\ndef f(): 1\n", "def f(): 1\nfrom a import *\n"),
+        ["a.py"]
+    );
+    assert_eq!(
+        unattributed(
+            "@r\ndef f(): 1\n@r\ndef g(): 2\n",
+            "@r\ndef g(): 2\n@r\ndef f(): 1\n"
+        ),
+        ["a.py"]
+    );
+    assert_eq!(
+        unattributed("class A(B): x\nclass C(B): y\n", "class C(B): y\nclass A(B): x\n"),
+        ["a.py"]
+    );
+    assert!(unattributed("def f(): 1\ndef g(): 2\n", "def g(): 2\ndef f(): 1\n").is_empty());
+}
+
+#[test]
+fn imports_are_followed_wherever_they_stand() {
+    let user = "\
+def lazy():
+    from a import S
+    return S
+
+def through_module():
+    import a
+    def inner():
+        return a.S
+    return inner
+
+class K:
+    from a import S
+    def method(self): return self.S
+
+def other(): return K
+";
+    let (targets, unattributed) = told_of(
+        "a.py",
+        "S = 1\ndef own(): return S\n",
+        Some("S = 2\ndef own(): return S\n"),
+        &[("b.py", "b", user)],
+    );
+    assert_eq!(
+        targets,
+        [
+            "own module level",
+            "lazy module level",
+            "through_module.<locals>.inner module level",
+            "K.method module level",
+        ]
+    );
+    assert!(unattributed.is_empty());
+}
+
+#[test]
+fn what_a_removed_module_had_is_missed_by_those_that_import_it() {
+    let user = "try:\n    from a import S\nexcept ImportError:\n    S = 1\ndef f(): return S\n";
+    let (targets, _) = told_of(
+        "a.py",
+        "S = 2\ndef own(): return S\n",
+        None,
+        &[("b.py", "b", user)],
+    );
+    assert_eq!(targets, ["own removed", "f module level"]);
+}
+
+#[test]
+fn class_attributes_are_felt_wherever_an_object_gets() {
+    let (targets, _) = told_of(
+        "a.py",
+        "class C:\n    size = 1\n",
+        Some("class C:\n    size = 2\n"),
+        &[("b.py", "b", "def f(c): return c.size\n")],
+    );
+    assert_eq!(targets, ["f module level"]);
+}
+
+#[test]
+fn statements_that_do_something_with_what_changed_cannot_be_attributed() {
+    let source = |limit: u32| format!("import r\nL = {limit}\ndef d(): return L\nr.T['x'] = L\n");
+    let (targets, unattributed) = told_of("a.py", &source(1), Some(&source(2)), &[]);
+    assert_eq!(
+        (targets, unattributed),
+        (vec!["d module level".to_owned()], vec!["a.py".to_owned()])
+    );
+}
+
+#[test]
+fn names_in_strings_count_where_names_are_looked_up() {
+    let source =
+        |value: u32| format!("S = {value}\ndef f(): return globals()['S']\ndef g(): return {{'S': 1}}\n");
+    assert_eq!(
+        told_of("a.py", &source(1), Some(&source(2)), &[]).0,
+        ["f module level"]
+    );
+}
+
+#[test]
+fn annotations_count_where_something_may_read_them() {
+    let source = |value: &str| {
+        format!(
+            "N = {value}\n@reads\ndef f(x: N): 1\ndef g(x: N): 1\nclass M(Model):\n    x: N\n    def m(self): 1\n"
+        )
+    };
+    let (targets, _) = told_of("a.py", &source("int"), Some(&source("str")), &[]);
+    assert_eq!(targets, ["f module level"]);
+    let reader = ("b.py", "b", "def h(o): return o.x\n");
+    let (targets, _) = told_of("a.py", &source("int"), Some(&source("str")), &[reader]);
+    assert_eq!(targets, ["f module level", "h module level"]);
+}
+
+#[test]
+fn what_a_condition_keeps_from_running_is_not_there() {
+    let plain = "def f(): return 1\n";
+    assert_eq!(
+        targets(plain, "if TYPE_CHECKING:\n    def f(): return 1\n"),
+        ["f removed"]
+    );
+    let given =
+        |value: u32| format!("TYPE_CHECKING = True\nif TYPE_CHECKING:\n    S = {value}\ndef f(): return S\n");
+    assert_eq!(targets(&given(1), &given(2)), ["f module level"]);
+    let never = |value: u32| {
+        format!("TYPE_CHECKING = False\nif TYPE_CHECKING:\n    S = {value}\ndef f(): return S\n")
+    };
+    assert_eq!(targets(&never(1), &never(2)), [""; 0]);
+}
+
+#[test]
+fn a_module_that_cannot_be_read_may_use_what_changed() {
+    let source = |value: u32| format!("S = {value}\ndef f(): return S\n");
+    let with = |other: &str| told_of("a.py", &source(1), Some(&source(2)), &[("b.py", "b", other)]).1;
+    assert_eq!(with("# coding: iso-2022-jp\nfrom a import S\n"), ["b.py"]);
+    assert!(with("# coding: iso-2022-jp\nfrom a import T\n").is_empty());
+}
+
+#[test]
+fn what_says_something_about_the_program_is_used_by_nobody() {
+    let (targets, unattributed) = told_of("a.py", "__version__ = '1'\n", Some("__version__ = '2'\n"), &[]);
+    assert!(targets.is_empty() && unattributed.is_empty());
+    let (targets, unattributed) = told_of(
+        "a.py",
+        "x = 1\n",
+        Some("from __future__ import annotations\nx = 1\n"),
+        &[],
+    );
+    assert!(targets.is_empty() && unattributed.is_empty());
+}
+
+#[test]
+fn a_function_that_moved_within_its_file_is_matched_there_first() {
+    let code = |name: &str| format!("def {name}():\n    return 1 + 2\n");
+    let changes = compare([
+        changed("a.py", Some(&code("old")), Some("x = 1\n")),
+        changed(
+            "b.py",
+            Some(&format!(
+                "class K:\n    {}",
+                code("old").replace("\n ", "\n     ")
+            )),
+            Some(&code("old")),
+        ),
+    ]);
+    let moved: Vec<_> = changes
+        .targets
+        .iter()
+        .filter_map(|target| target.detail.clone())
+        .collect();
+    assert_eq!(moved, ["was a.py::old"]);
+}
