@@ -74,8 +74,8 @@ struct TouchedNames {
     attributes: BTreeSet<String>,
     /// Classes whose every method is touched: their bases, decorators or fields differ.
     classes: BTreeSet<String>,
-    /// Names of modules that it imports, which are attributes here.
-    of_modules: BTreeSet<String>,
+    /// Modules that it has, with all below them: their names are attributes here.
+    modules: BTreeSet<String>,
 }
 
 /// Every function of a file by its qualified name; the last one where several have the same.
@@ -517,7 +517,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
     }
     if touched != TouchedNames::default() {
         // Who named on base what head does not have any more is a changed function itself.
-        let nothing = BTreeSet::new();
+        let nothing = Elsewhere::default();
         let named = base
             .functions
             .iter()
@@ -647,7 +647,7 @@ impl Changes {
         for (file, module) in modules {
             let names = spread.in_module(&file.dotted_name);
             let bodies = std::iter::once(&module.body).chain(module.classes.iter().map(|class| &class.body));
-            let felt = bodies.flat_map(|body| names.statements_of(body, &spread.everywhere));
+            let felt = bodies.flat_map(|body| names.statements_of(body, &spread.elsewhere));
             if let Some(statement) = felt.into_iter().find(|statement| statement.has_effect) {
                 let line = statement.line;
                 let what = format!(
@@ -664,7 +664,7 @@ impl Changes {
         for (file, module) in modules {
             let names = spread.in_module(&file.dotted_name);
             for function in &module.functions {
-                seen.extend(names.mentioned_in(&function.mentions, &spread.everywhere));
+                seen.extend(names.mentioned_in(&function.mentions, &spread.elsewhere));
                 for import in &function.imports {
                     seen.extend(import.name.as_deref().filter(|_| spread.is_touched(file, import)));
                 }
@@ -715,24 +715,55 @@ fn contains(source: &[u8], name: &str) -> bool {
 /// What is touched in which module.
 struct Spread {
     touched: BTreeMap<String, TouchedNames>,
+    elsewhere: Elsewhere,
+}
+
+/// What one module knows of the others.
+#[derive(Default)]
+struct Elsewhere {
     /// Class attributes of all modules.
-    everywhere: BTreeSet<String>,
+    attributes: BTreeSet<String>,
+    /// Which modules have a touched name.
+    modules_of: HashMap<String, Vec<String>>,
+}
+
+impl Elsewhere {
+    fn of(touched: &BTreeMap<String, TouchedNames>) -> Self {
+        let mut elsewhere = Elsewhere::default();
+        for (module, names) in touched {
+            elsewhere.attributes.extend(names.attributes.iter().cloned());
+            for name in &names.names {
+                let modules = elsewhere.modules_of.entry(name.clone()).or_default();
+                modules.push(module.clone());
+            }
+        }
+        elsewhere
+    }
+
+    /// Whether one of these modules, or one below them, has this touched name.
+    fn is_in(&self, modules: &BTreeSet<String>, name: &str) -> bool {
+        let mut having = self.modules_of.get(name).into_iter().flatten();
+        having.any(|module| {
+            let ends = module.match_indices('.').map(|(end, _)| end);
+            let mut around = ends.chain([module.len()]);
+            around.any(|end| modules.contains(&module[..end]))
+        })
+    }
 }
 
 static NOTHING: TouchedNames = TouchedNames {
     names: BTreeSet::new(),
     attributes: BTreeSet::new(),
     classes: BTreeSet::new(),
-    of_modules: BTreeSet::new(),
+    modules: BTreeSet::new(),
 };
 
 impl Spread {
     fn over(modules: &[(Importable, ModuleCode)], seeds: BTreeMap<String, TouchedNames>) -> Self {
         let mut spread = Spread {
+            elsewhere: Elsewhere::of(&seeds),
             touched: seeds,
-            everywhere: BTreeSet::new(),
         };
-        spread.collect_attributes();
         loop {
             let mut grown = spread.touched.clone();
             for (file, module) in modules {
@@ -747,14 +778,8 @@ impl Spread {
             if grown == spread.touched {
                 return spread;
             }
+            spread.elsewhere = Elsewhere::of(&grown);
             spread.touched = grown;
-            spread.collect_attributes();
-        }
-    }
-
-    fn collect_attributes(&mut self) {
-        for names in self.touched.values() {
-            self.everywhere.extend(names.attributes.iter().cloned());
         }
     }
 
@@ -764,23 +789,23 @@ impl Spread {
 
     fn all_names(&self) -> impl Iterator<Item = &String> {
         let names = self.touched.values().flat_map(|names| &names.names);
-        names.chain(&self.everywhere)
+        names.chain(&self.elsewhere.attributes)
     }
 
     /// `B = A + 1`: what is computed from a touched name is touched.
     fn within(&self, module: &ModuleCode, touched: &mut TouchedNames) {
-        let everywhere = &self.everywhere;
+        let elsewhere = &self.elsewhere;
         loop {
             let before = touched.clone();
-            for statement in touched.statements_of(&module.body, everywhere) {
+            for statement in touched.statements_of(&module.body, elsewhere) {
                 touched.names.extend(statement.binds.iter().cloned());
             }
             for class in &module.classes {
-                if touched.touches(&class.header_mentions, everywhere) {
+                if touched.touches(&class.header_mentions, elsewhere) {
                     touched.classes.insert(class.qualname.clone());
                     touched.touch_class_name(&class.qualname);
                 }
-                for statement in touched.statements_of(&class.body, everywhere) {
+                for statement in touched.statements_of(&class.body, elsewhere) {
                     touched.attributes.extend(statement.binds.iter().cloned());
                 }
             }
@@ -798,13 +823,13 @@ impl Spread {
             } else if self.is_touched(file, import) {
                 own.names.insert(import.alias.clone());
             }
-            self.add_modules(file, import, &mut own.of_modules);
+            self.add_modules(file, import, &mut own.modules);
         }
         for import in module.classes.iter().flat_map(|class| &class.imports) {
             if self.is_touched(file, import) {
                 own.attributes.insert(import.alias.clone());
             }
-            self.add_modules(file, import, &mut own.of_modules);
+            self.add_modules(file, import, &mut own.modules);
         }
     }
 
@@ -814,19 +839,12 @@ impl Spread {
         name.is_some_and(|name| self.in_module(&file.source_of(import)).names.contains(name))
     }
 
-    /// Adds the touched names of what is imported as a module, or along with it: they are attributes where it is imported.
-    fn add_modules(&self, file: &Importable, import: &ImportedName, attributes: &mut BTreeSet<String>) {
+    /// Adds what is imported as a module where anything in it is touched, and the modules that come along with it.
+    fn add_modules(&self, file: &Importable, import: &ImportedName, modules: &mut BTreeSet<String>) {
         let source = file.source_of(import);
-        let mut add = |module: &str, with_names: bool| {
-            let names = self.in_module(module);
-            attributes.extend(names.of_modules.iter().cloned());
-            if with_names {
-                attributes.extend(names.names.iter().cloned());
-            }
-        };
         let top = match &import.name {
             Some(name) => {
-                add(&source, false);
+                modules.extend(self.in_module(&source).modules.iter().cloned());
                 // `from package import module`.
                 let submodule = format!("{source}.{name}");
                 submodule.trim_start_matches('.').to_owned()
@@ -835,27 +853,28 @@ impl Spread {
             None if !import.is_renamed => source.split('.').next().unwrap_or_default().to_owned(),
             None => source,
         };
-        add(&top, true);
         let below = format!("{top}.");
-        let modules = self.touched.range(below.clone()..).map(|(module, _)| module);
-        for module in modules.take_while(|module| module.starts_with(&below)) {
-            add(module, true);
+        let touched = self.touched.range(below.clone()..).next();
+        let is_touched_below = touched.is_some_and(|(module, _)| module.starts_with(&below));
+        if is_touched_below || self.touched.contains_key(&top) {
+            modules.extend(self.in_module(&top).modules.iter().cloned());
+            modules.insert(top);
         }
     }
 
     fn reason_for(&self, file: &Importable, function: &FunctionCode) -> Option<String> {
         let names = self.in_module(&file.dotted_name);
-        if let Some(name) = names.mentioned_in(&function.mentions, &self.everywhere).next() {
+        if let Some(name) = names.mentioned_in(&function.mentions, &self.elsewhere).next() {
             return Some(format!("names `{name}`, which changed"));
         }
         for import in &function.imports {
             if self.is_touched(file, import) {
                 return Some(format!("imports `{}`, which changed", import.name.as_deref()?));
             }
-            let mut attributes = BTreeSet::new();
-            self.add_modules(file, import, &mut attributes);
+            let mut modules = BTreeSet::new();
+            self.add_modules(file, import, &mut modules);
             let mut named = function.mentions.attributes.iter().map(|name| name.as_str());
-            if let Some(name) = named.find(|name| attributes.contains(*name)) {
+            if let Some(name) = named.find(|name| self.elsewhere.is_in(&modules, name)) {
                 return Some(format!("names `{name}`, which changed"));
             }
         }
@@ -881,7 +900,7 @@ impl TouchedNames {
         self.names.extend(other.names.iter().cloned());
         self.attributes.extend(other.attributes.iter().cloned());
         self.classes.extend(other.classes.iter().cloned());
-        self.of_modules.extend(other.of_modules.iter().cloned());
+        self.modules.extend(other.modules.iter().cloned());
     }
 
     /// A nested class is reached by the class around it.
@@ -895,35 +914,36 @@ impl TouchedNames {
     fn mentioned_in<'a>(
         &self,
         mentions: &'a Mentions,
-        everywhere: &BTreeSet<String>,
+        elsewhere: &Elsewhere,
     ) -> impl Iterator<Item = &'a str> {
         let names = mentions.names.iter().map(|name| name.as_str());
         let attributes = mentions.attributes.iter().map(|name| name.as_str());
         let is_touched = |name: &&str| {
-            let mut sets = [&self.attributes, &self.of_modules, everywhere].into_iter();
-            sets.any(|set| set.contains(*name))
+            self.attributes.contains(*name)
+                || elsewhere.attributes.contains(*name)
+                || elsewhere.is_in(&self.modules, name)
         };
         names
             .filter(|name| self.names.contains(*name))
             .chain(attributes.filter(is_touched))
     }
 
-    fn touches(&self, mentions: &Mentions, everywhere: &BTreeSet<String>) -> bool {
-        self.mentioned_in(mentions, everywhere).next().is_some()
+    fn touches(&self, mentions: &Mentions, elsewhere: &Elsewhere) -> bool {
+        self.mentioned_in(mentions, elsewhere).next().is_some()
     }
 
     /// Those that name something touched, or whose conditions do.
-    fn statements_of<'a>(&self, body: &'a BodyCode, everywhere: &BTreeSet<String>) -> Vec<&'a StatementCode> {
+    fn statements_of<'a>(&self, body: &'a BodyCode, elsewhere: &Elsewhere) -> Vec<&'a StatementCode> {
         let mut is_touched: Vec<bool> = Vec::with_capacity(body.conditions.len());
         for condition in &body.conditions {
             let by_outer = condition.outer.is_some_and(|outer| is_touched[outer]);
-            is_touched.push(by_outer || self.touches(&condition.mentions, everywhere));
+            is_touched.push(by_outer || self.touches(&condition.mentions, elsewhere));
         }
         let statements = body.statements.iter();
         statements
             .filter(|statement| {
                 statement.condition.is_some_and(|condition| is_touched[condition])
-                    || self.touches(&statement.mentions, everywhere)
+                    || self.touches(&statement.mentions, elsewhere)
             })
             .collect()
     }
