@@ -367,3 +367,50 @@ def test_code_that_bypasses_the_watch_is_never_called_not_reached(repository, co
     repository.commit({"pkg/script.py": "def work():\n    return 1 + 1\n\n\nwork()\n"})
     outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", interpreter)
     assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_b.py::test_script"]
+
+
+BENCHMARK = """\
+    from pkg.core import work
+
+
+    def test_work(benchmark):
+        benchmark(work)
+    """
+READS = "import pathlib\n\n\ndef work():\n    return pathlib.Path(__file__).parents[1].joinpath({name}).exists()\n"
+
+
+@pytest.mark.parametrize(
+    "core, path",
+    [
+        (READS.format(name="'assets', 'table.json'"), "assets/table.json"),
+        (READS.format(name="'pkg', 'text.md'"), "pkg/text.md"),
+        ("from tools.helper import work\n", "tools/helper.py"),
+    ],
+)
+def test_what_the_code_has_the_name_of_may_change_it(repository, compare, core, path):
+    files = {"pkg/__init__.py": "", "pkg/core.py": core, "benchmarks/test_usual.py": BENCHMARK}
+    other = {"README.md": "a\n", "docs/conf.py": "a = 1\n", ".github/settings.json": "1\n", "unnamed.json": "1\n"}
+    helper = "def work():\n    return {}\n"
+    repository.commit({**files, **other, path: helper.format(1)})
+    repository.commit({name: f"{text}\n" for name, text in other.items()})
+    repository.commit({path: helper.format(2)})
+    outcome = compare("HEAD^^", "HEAD^", "--dry-run")
+    assert outcome.report["selection"]["rule"] == "nothing_changed"
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert outcome.report["selection"]["rule"] == "all"
+    assert f"`{path}`" in outcome.report["selection"]["reason"]
+    assert f"no function changed, but `{path}`" in outcome.err
+
+
+def test_a_link_that_leads_elsewhere_may_change_everything(repository, compare):
+    slow, fast = ("def work():\n    return sum(range(1000))\n", "def work():\n    return 499500\n")
+    files = {"pkg/__init__.py": "", "pkg/one.py": slow, "pkg/two.py": fast, "benchmarks/test_usual.py": BENCHMARK}
+    core = repository.folder / "pkg" / "core.py"
+    core.parent.mkdir()
+    core.symlink_to("one.py")
+    repository.commit(files)
+    core.unlink()
+    core.symlink_to("two.py")
+    repository.commit({})
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert outcome.report["selection"]["reason"].startswith("every benchmark: `pkg/core.py` is a link")

@@ -1,5 +1,6 @@
 //! What differs between the two checkouts, as far as a benchmark could feel it.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,9 @@ use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
 use crate::compiled::{is_near_code, is_source};
 use crate::environments::{declaring_files, local_requirements};
 use crate::failure::Failure;
-use crate::project::{Files, Project, file_name, is_inside, is_test_module, join, normalize, parent};
+use crate::project::{
+    Files, Project, file_name, is_inside, is_test_module, join, normalize, parent, relative,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
@@ -28,6 +31,18 @@ pub(crate) struct Differences {
     pub(crate) warnings: Vec<Warning>,
 }
 
+impl Differences {
+    /// In words: the first of the changes whose consequences cannot be told, and how many more there are.
+    pub(crate) fn first_unattributed(&self) -> Option<String> {
+        let first = self.unattributed.first()?;
+        let more = match self.unattributed.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more such changes"),
+        };
+        Some(format!("`{}` {}{more}", first.path, first.what))
+    }
+}
+
 const WITHOUT_EFFECT: [&str; 5] = ["pyi", "md", "rst", "typed", "gitignore"];
 
 /// Compares the checkouts, which must still be as the refs (or the working tree) have them.
@@ -39,13 +54,19 @@ pub(crate) fn find(
 ) -> anyhow::Result<Differences> {
     let mut found = Differences::default();
     let mut python = Vec::new();
-    let in_tests = |path: &str| {
-        project
-            .tests_root
-            .as_deref()
-            .is_some_and(|root| is_inside(path, root))
-            && (!is_test_module(path) || is_named_by_benchmarks(path, project, files, checkouts.head))
+    let is_below_tests = |path: &str| {
+        let root = project.tests_root.as_deref();
+        root.is_some_and(|root| is_inside(path, root))
     };
+    // Read when they are first asked for.
+    let benchmarks = LazyCell::new(|| {
+        let shared = files.below("").filter(|path| project.is_shared(path));
+        text_of(shared.map(str::to_owned), checkouts.head)
+    });
+    let code = LazyCell::new(|| text_of(head_paths(project, files).into_iter(), checkouts.head));
+    // Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
+    let in_tests =
+        |path: &str| is_below_tests(path) && (!is_test_module(path) || names_module(&benchmarks, path));
     // Benchmarks inside the tests root often read data that lies there for all tests.
     let beside_benchmarks = |path: &str| {
         let (Some(tests), Some(benchmarks)) = (&project.tests_root, &project.benchmarks_root) else {
@@ -66,6 +87,14 @@ pub(crate) fn find(
         .collect();
     for path in paths {
         if project.is_shared(path) {
+            continue;
+        }
+        let links = checkouts.map(|checkout| fs::read_link(checkout.join(path)).ok());
+        if links.base != links.head && (project.is_code(path) || is_near_code(project, path)) {
+            found.unattributed.push(Unattributed {
+                path: path.clone(),
+                what: "is a link that leads elsewhere".to_owned(),
+            });
             continue;
         }
         let versions = PerSide {
@@ -121,11 +150,25 @@ pub(crate) fn find(
             found.compiled.push(path.clone());
         } else if (project.is_code(path) || beside_benchmarks(path))
             && extension != "py"
-            && !WITHOUT_EFFECT.contains(&extension)
+            && (!WITHOUT_EFFECT.contains(&extension) || names_file(&code, path))
         {
             found.unattributed.push(Unattributed {
                 path: path.clone(),
                 what: "is data that the code may read".to_owned(),
+            });
+        } else if is_near_code(project, path) && !is_about_code(project, path) {
+            // A folder without an `__init__.py` may be a package, and `sys.path` may lead anywhere.
+            let what = match extension {
+                "py" if names_module(&code, path) => {
+                    "lies beside the packages, and the code has its name in it"
+                }
+                "py" => continue,
+                _ if names_file(&code, path) => "is data that the code has the name of",
+                _ => continue,
+            };
+            found.unattributed.push(Unattributed {
+                path: path.clone(),
+                what: what.to_owned(),
             });
         }
     }
@@ -175,13 +218,47 @@ fn changed_file(path: &str, project: &Project, checkouts: PerSide<&Path>) -> Cha
     }
 }
 
-/// Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
-fn is_named_by_benchmarks(path: &str, project: &Project, files: &Files, checkout: &Path) -> bool {
-    let stem = file_name(path).trim_end_matches(".py");
-    files
-        .below("")
-        .filter(|path| path.ends_with(".py") && project.is_shared(path))
-        .any(|path| read(checkout, path).is_some_and(|source| names(&String::from_utf8_lossy(&source), stem)))
+/// Files as one text, to look for names in.
+fn text_of(paths: impl Iterator<Item = String>, checkout: &Path) -> String {
+    let sources = paths
+        .filter(|path| path.ends_with(".py"))
+        .filter_map(|path| read(checkout, &path));
+    let texts = sources.map(|source| String::from_utf8_lossy(&source).into_owned());
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a text has the name that a module is imported by in it.
+fn names_module(text: &str, path: &str) -> bool {
+    let name = match file_name(path) {
+        "__init__.py" => file_name(parent(path)),
+        file => file.trim_end_matches(".py"),
+    };
+    names(text, name)
+}
+
+/// Whether a text has the name of a file in it, or of the folder around it as a part of a path.
+fn names_file(text: &str, path: &str) -> bool {
+    let folder = file_name(parent(path));
+    let as_part = ["\"{}\"", "'{}'", "{}/"].map(|form| form.replace("{}", folder));
+    text.contains(file_name(path)) || (!folder.is_empty() && as_part.iter().any(|part| text.contains(part)))
+}
+
+/// What tells about the project or builds it: documentation, examples, a forge's and tools' settings.
+fn is_about_code(project: &Project, path: &str) -> bool {
+    let top = relative(path, &project.folder)
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    top.starts_with('.')
+        || [
+            "docs",
+            "doc",
+            "examples",
+            "setup.py",
+            "noxfile.py",
+            "pyproject.toml",
+        ]
+        .contains(&top)
 }
 
 /// Whether a name stands somewhere in a text, not as a part of another one.
@@ -198,28 +275,26 @@ fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
     fs::read(checkout.join(path)).ok()
 }
 
-/// All Python files of head's code, tests and benchmarks, with the names that they are imported by.
+/// All Python files of head's code, tests and benchmarks.
+fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
+    let in_roots = project.roots().into_iter().flat_map(|root| {
+        let below = files.below(&root).map(|path| join(&root, path));
+        below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
+    });
+    let shared = files.below("").filter(|path| project.is_shared(path));
+    in_roots
+        .chain(shared.map(str::to_owned))
+        .filter(|path| path.ends_with(".py"))
+        .collect()
+}
+
+/// The same with their sources and the names that they are imported by.
 fn head_modules(
     project: &Project,
     files: &Files,
     checkout: &Path,
 ) -> impl Iterator<Item = ModuleFile> + Send {
-    let roots = project.roots();
-    let paths: BTreeSet<String> = roots
-        .iter()
-        .flat_map(|root| {
-            let below = files.below(root).map(|path| join(root, path));
-            below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
-        })
-        .chain(
-            files
-                .below("")
-                .filter(|path| project.is_shared(path))
-                .map(str::to_owned),
-        )
-        .filter(|path| path.ends_with(".py"))
-        .collect();
-    paths.into_iter().filter_map(|path| {
+    head_paths(project, files).into_iter().filter_map(|path| {
         let source = read(checkout, &path)?;
         let dotted_name = project.dotted_name(&path).unwrap_or_else(|| path.clone());
         Some(ModuleFile {

@@ -482,9 +482,9 @@ pub(crate) fn say_nothing_changed(draft: &mut Draft, words: &str) {
 }
 
 fn found(targets: &[TargetFunction], differences: &Differences) -> String {
-    match (targets.len(), differences.unattributed.len()) {
-        (0, 0) => "no function changed".to_owned(),
-        (0, _) => "no function changed, but other things did".to_owned(),
+    match (targets.len(), differences.first_unattributed()) {
+        (0, None) => "no function changed".to_owned(),
+        (0, Some(other)) => format!("no function changed, but {other}"),
         (1, _) => "1 changed function".to_owned(),
         (count, _) => format!("{count} changed functions"),
     }

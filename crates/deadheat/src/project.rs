@@ -132,10 +132,16 @@ impl Project {
                 };
                 // A test that is to be timed is no code, also where it lies beside the code.
                 let asked_for = benchmarks_root.map(within).filter(|root| is_test_module(root));
-                let roots = code_in(files, &folder)
-                    .map(|name| join(&folder, name))
-                    .filter(|path| asked_for.as_ref() != Some(path))
-                    .collect();
+                let roots_of = |packages| -> Vec<String> {
+                    code_in(files, &folder, packages)
+                        .map(|name| join(&folder, name))
+                        .filter(|path| asked_for.as_ref() != Some(path))
+                        .collect()
+                };
+                let mut roots = roots_of(Packages::in_folder(&folder));
+                if roots.is_empty() {
+                    roots = roots_of(Packages::All);
+                }
                 (roots, vec![folder])
             }
         };
@@ -172,11 +178,12 @@ impl Project {
         let mut code_names = BTreeSet::new();
         for (root, import_folder) in module_roots.iter().zip(import_folders.iter().cycle()) {
             if root == import_folder {
-                for name in code_in(files, root) {
-                    code_names.extend(owned_names(files, root, name));
+                for name in code_in(files, root, Packages::All) {
+                    code_names.extend(owned_names(files, root, name, Packages::All));
                 }
             } else if let Some(name) = relative(root, import_folder).split('/').next() {
-                code_names.extend(owned_names(files, import_folder, name));
+                let packages = Packages::in_folder(import_folder);
+                code_names.extend(owned_names(files, import_folder, name, packages));
             }
         }
         let mut test_packages = BTreeSet::new();
@@ -267,8 +274,30 @@ impl Project {
     }
 }
 
+/// Which folders are taken for packages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packages {
+    /// Those with an `__init__.py` somewhere in them: beside them there are others that are no code.
+    Marked,
+    /// All that hold Python files: an `__init__.py` may be left out.
+    All,
+}
+
+impl Packages {
+    fn in_folder(folder: &str) -> Self {
+        match file_name(folder) {
+            "src" => Packages::All,
+            _ => Packages::Marked,
+        }
+    }
+}
+
 /// The packages and modules directly in a folder.
-fn code_in<'a>(files: &'a Files, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+fn code_in<'a>(
+    files: &'a Files,
+    folder: &str,
+    packages: Packages,
+) -> impl Iterator<Item = &'a str> + use<'a> {
     let folder = folder.to_owned();
     files.children(&folder).into_iter().filter(move |name| {
         if NOT_CODE.contains(name) || name.starts_with('.') {
@@ -279,21 +308,22 @@ fn code_in<'a>(files: &'a Files, folder: &str) -> impl Iterator<Item = &'a str> 
         }
         let path = join(&folder, name);
         is_identifier(name)
-            && files
-                .below(&path)
-                .any(|inside| file_name(inside) == "__init__.py")
+            && files.below(&path).any(|inside| match packages {
+                Packages::Marked => file_name(inside) == "__init__.py",
+                Packages::All => inside.ends_with(".py"),
+            })
     })
 }
 
 /// The dotted names that belong to the project alone, for a module or package in a folder. A folder without an
 /// `__init__.py` is a namespace that other distributions may share: only the packages and modules inside are its own.
-fn owned_names(files: &Files, folder: &str, name: &str) -> Vec<String> {
+fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> Vec<String> {
     let path = join(folder, name);
     if name.ends_with(".py") || files.is_file(&join(&path, "__init__.py")) {
         return vec![module_name(name)];
     }
-    code_in(files, &path)
-        .flat_map(|inner| owned_names(files, &path, inner))
+    code_in(files, &path, packages)
+        .flat_map(|inner| owned_names(files, &path, inner, packages))
         .map(|inner| format!("{name}.{inner}"))
         .collect()
 }
@@ -445,6 +475,23 @@ mod tests {
         assert_eq!(project.import_folders, ["src"]);
         assert_eq!(project.benchmarks_root.as_deref(), Some("benchmarks"));
         assert_eq!(project.loose_names, ["bench_a"]);
+    }
+
+    #[test]
+    fn packages_need_no_mark_where_nothing_else_is_code() {
+        for (paths, root, name) in [
+            (["src/pkg/core.py", "tools/gen.py"], "src/pkg", "pkg.core"),
+            (["pkg/core.py", "tests/test_a.py"], "pkg", "pkg.core"),
+        ] {
+            let project = lay_out(&paths, Config::default(), None).unwrap();
+            assert_eq!(project.module_roots, [root]);
+            assert_eq!(project.code_names, [name]);
+        }
+        let marked = ["pkg/__init__.py", "tools/gen.py"];
+        assert_eq!(
+            lay_out(&marked, Config::default(), None).unwrap().module_roots,
+            ["pkg"]
+        );
     }
 
     #[test]

@@ -56,14 +56,9 @@ pub(crate) fn select(
         return everything("every benchmark, as asked (--all)".to_owned(), warnings);
     }
     if options.functions.is_none()
-        && let Some(first) = differences.unattributed.first()
+        && let Some(first) = differences.first_unattributed()
     {
-        let more = match differences.unattributed.len() {
-            1 => String::new(),
-            count => format!(", and {} more such changes", count - 1),
-        };
-        let reason = format!("every benchmark: `{}` {}{more}", first.path, first.what);
-        return everything(reason, warnings);
+        return everything(format!("every benchmark: {first}"), warnings);
     }
     let Some(reach) = watched else {
         let reason = match reach.and_then(|reach| reach.problem.as_deref()) {
