@@ -380,7 +380,7 @@ READS = "import pathlib\n\n\ndef work():\n    return pathlib.Path(__file__).pare
 
 
 @pytest.mark.parametrize(
-    "core, path",
+    ("core", "path"),
     [
         (READS.format(name="'assets', 'table.json'"), "assets/table.json"),
         (READS.format(name="'pkg', 'text.md'"), "pkg/text.md"),
