@@ -119,6 +119,8 @@ struct FileChanges {
     /// Functions that are only on one side: they may have gone to another file.
     removed: Vec<Found>,
     added: Vec<Found>,
+    /// The names of functions whose decorators make something else of them.
+    redecorated: TouchedNames,
 }
 
 fn compare_file(file: ChangedFile) -> FileChanges {
@@ -153,7 +155,7 @@ fn compare_file(file: ChangedFile) -> FileChanges {
         return found;
     };
     compare_functions(&path, &base, &module, &mut found);
-    compare_statements(&path, &base, &module, &mut found.changes);
+    compare_statements(&path, &base, &module, &mut found);
     match head {
         Some(source) => found
             .changes
@@ -237,6 +239,10 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
         let both = before.len().min(after.len());
         modified.extend(before.iter().copied().zip(after.iter().copied()));
         for (old, new) in modified {
+            let decorators = [old, new].map(|function| function.decorators.as_ref().map(|all| all.code));
+            if decorators[0] != decorators[1] {
+                file.redecorated.touch_definition(&new.qualname);
+            }
             let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
             let modified = target(path, new, Change::Modified, None, places);
             file.changes.targets.push(modified);
@@ -440,8 +446,9 @@ impl Reordered {
     }
 }
 
-fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes: &mut Changes) {
-    let mut touched = TouchedNames::default();
+fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mut FileChanges) {
+    let mut touched = std::mem::take(&mut file.redecorated);
+    let changes = &mut file.changes;
     for (side, statement) in differing(&base.body.statements, &head.body.statements) {
         if statement.has_effect {
             changes.unattributed.push(Unattributed {
@@ -480,20 +487,16 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         let after: Vec<&ClassCode> = left.into_iter().map(|index| after[index]).collect();
         if crossing(&places).contains(&true) {
             touched.classes.insert(qualname.to_owned());
-            touched.touch_class_name(qualname);
+            touched.touch_definition(qualname);
         }
         if before.len() != after.len() {
-            touched.touch_class_name(qualname);
+            touched.touch_definition(qualname);
         }
         for (old, new) in before.into_iter().zip(after) {
             let mut whole = old.header != new.header;
             for (_, statement) in differing(&old.body.statements, &new.body.statements) {
                 touched.attributes.extend(statement.binds.iter().cloned());
-                // Slots and fields shape the instances, whoever makes them.
-                whole |= statement.has_effect
-                    || statement.binds.is_empty()
-                    || statement.binds.iter().any(|name| name.starts_with("__"))
-                    || (new.is_made && !statement.is_import);
+                whole |= shapes_instances(statement, new);
             }
             let order = Reordered::of(&old.body, &new.body).names;
             whole |= !order.is_empty() && (new.is_made || order.iter().any(|name| name.starts_with("__")));
@@ -505,7 +508,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
             }
             if whole {
                 touched.classes.insert(qualname.to_owned());
-                touched.touch_class_name(qualname);
+                touched.touch_definition(qualname);
             }
         }
     }
@@ -526,6 +529,14 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, changes:
         changes.named_on_base.extend(named);
         changes.touched.insert(path.to_owned(), touched);
     }
+}
+
+/// Slots and fields shape the instances, whoever makes them.
+fn shapes_instances(statement: &StatementCode, class: &ClassCode) -> bool {
+    statement.has_effect
+        || statement.binds.is_empty()
+        || statement.binds.iter().any(|name| name.starts_with("__"))
+        || (class.is_made && !statement.is_import)
 }
 
 fn is_same_class(one: &ClassCode, other: &ClassCode) -> bool {
@@ -803,10 +814,20 @@ impl Spread {
             for class in &module.classes {
                 if touched.touches(&class.header_mentions, elsewhere) {
                     touched.classes.insert(class.qualname.clone());
-                    touched.touch_class_name(&class.qualname);
+                    touched.touch_definition(&class.qualname);
                 }
                 for statement in touched.statements_of(&class.body, elsewhere) {
                     touched.attributes.extend(statement.binds.iter().cloned());
+                    if shapes_instances(statement, class) {
+                        touched.classes.insert(class.qualname.clone());
+                        touched.touch_definition(&class.qualname);
+                    }
+                }
+            }
+            for function in &module.functions {
+                let decorators = function.decorators.as_ref();
+                if decorators.is_some_and(|all| touched.touches(&all.mentions, elsewhere)) {
+                    touched.touch_definition(&function.qualname);
                 }
             }
             if *touched == before {
@@ -903,8 +924,8 @@ impl TouchedNames {
         self.modules.extend(other.modules.iter().cloned());
     }
 
-    /// A nested class is reached by the class around it.
-    fn touch_class_name(&mut self, qualname: &str) {
+    /// What stands in a class is reached by the class around it.
+    fn touch_definition(&mut self, qualname: &str) {
         match qualname.rsplit_once('.') {
             Some((_, name)) => self.attributes.insert(name.to_owned()),
             None => self.names.insert(qualname.to_owned()),

@@ -70,6 +70,15 @@ pub(super) struct FunctionCode {
     pub declared_global: BTreeSet<Name>,
     /// What it imports when it is called; or a function around it, if it names that.
     pub imports: Vec<ImportedName>,
+    /// Of one outside functions.
+    pub decorators: Option<Box<DecoratorCode>>,
+}
+
+/// What makes something else of a function.
+#[derive(Clone, Debug)]
+pub(super) struct DecoratorCode {
+    pub code: Fingerprint,
+    pub mentions: Mentions,
 }
 
 /// A statement of a module's or a class's body.
@@ -378,8 +387,12 @@ impl Harvest<'_> {
         let mut mentions = MentionVisitor::default();
         mentions.visit_function(function);
         self.hide_names(first_nested, &mentions.bound(), &mentions.imports);
+        let mut decorators = None;
         if !function.decorator_list.is_empty() {
             self.decorated.borrow_mut().insert(function.start());
+            if *self.scope.borrow() != Scope::Function {
+                decorators = Some(Box::new(self.decorators_of(function)));
+            }
         }
         let is_in_class = *self.scope.borrow() == Scope::Class;
         let declared_global = mentions.declared_global.clone();
@@ -412,9 +425,26 @@ impl Harvest<'_> {
             lines,
             code: fingerprint(ComparableStmt::from(&whole)),
             imports: std::mem::take(&mut mentions.imports),
+            decorators,
             mentions: mentions.into_mentions(is_in_class),
             declared_global,
         });
+    }
+
+    fn decorators_of(&self, function: &ast::StmtFunctionDef) -> DecoratorCode {
+        let mut mentions = MentionVisitor::default();
+        for decorator in &function.decorator_list {
+            mentions.visit_decorator(decorator);
+        }
+        let decorators: Vec<ComparableDecorator> = function.decorator_list.iter().map(Into::into).collect();
+        let mut mentions = mentions.into_mentions(false);
+        if *self.scope.borrow() == Scope::Class {
+            mentions.look_up_in_class();
+        }
+        DecoratorCode {
+            code: fingerprint(decorators),
+            mentions,
+        }
     }
 
     /// Keeps names of the scope around from being looked for at module level; what it imports under them is followed.
@@ -692,8 +722,26 @@ impl<'a> Flattened<'a> {
     fn add_condition(&mut self, condition: &Expr) {
         let mut mentions = MentionVisitor::default();
         mentions.visit_expr(condition);
+        self.push_condition(mentions.into_mentions(false));
+    }
+
+    /// What may raise in the body of a `try` decides about what follows.
+    fn add_attempt(&mut self, body: &[Stmt]) {
+        let mut visitor = MentionVisitor::default();
+        visitor.visit_body(body);
+        let imported = visitor.imports.iter().map(|import| Name::new(&import.alias));
+        let mut mentions = Mentions {
+            names: visitor.read,
+            attributes: visitor.attributes,
+        };
+        mentions.names.extend(imported);
+        mentions.look_up_strings(visitor.strings);
+        self.push_condition(mentions);
+    }
+
+    fn push_condition(&mut self, mentions: Mentions) {
         self.body.conditions.push(ConditionCode {
-            mentions: mentions.into_mentions(false),
+            mentions,
             outer: self.condition,
         });
         self.condition = Some(self.body.conditions.len() - 1);
@@ -710,18 +758,14 @@ impl<'a> Flattened<'a> {
             Stmt::Pass(_) => {}
             Stmt::FunctionDef(ast::StmtFunctionDef { name, .. })
             | Stmt::ClassDef(ast::StmtClassDef { name, .. }) => {
-                let code = fingerprint((context, name.as_str()));
                 let names = vec![name.to_string()];
-                if context == Fingerprint(0, 0) {
-                    self.bind(code, names, false, self.may_register(statement));
-                } else {
+                if context != Fingerprint(0, 0) {
                     // Under a condition, its existence is a statement like any other.
-                    let may_register = self.may_register(statement);
-                    self.push(statement, code, names, false, Mentions::default());
-                    if let Some(binder) = self.body.binders.last_mut() {
-                        binder.may_register = may_register;
-                    }
+                    let code = fingerprint((context, name.as_str()));
+                    self.push_statement(statement, code, names.clone(), false, Mentions::default());
                 }
+                let code = fingerprint((context, name.as_str(), statement.is_class_def_stmt()));
+                self.bind(code, names, false, self.may_register(statement));
             }
             // It says how the file is read.
             Stmt::ImportFrom(import)
@@ -751,6 +795,8 @@ impl<'a> Flattened<'a> {
             Stmt::If(branches) => self.add_if(statement, branches, context),
             Stmt::Try(attempt) => {
                 self.add_branch(statement, &attempt.body, fingerprint((context, "try")));
+                let outside = self.condition;
+                self.add_attempt(&attempt.body);
                 for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
                     let kind = handler.type_.as_deref();
                     let name = handler.name.as_ref().map(|name| name.as_str());
@@ -769,10 +815,14 @@ impl<'a> Flattened<'a> {
                     self.condition = outside;
                 }
                 for (body, what) in [(&attempt.orelse, "else"), (&attempt.finalbody, "finally")] {
+                    if what == "finally" {
+                        self.condition = outside;
+                    }
                     if !body.is_empty() {
                         self.add_branch(statement, body, fingerprint((context, what)));
                     }
                 }
+                self.condition = outside;
             }
             Stmt::Expr(expression) if expression.value.is_literal_expr() => {}
             _ => {
@@ -853,6 +903,17 @@ impl<'a> Flattened<'a> {
         if !binds.is_empty() {
             self.bind(code, binds.clone(), false, false);
         }
+        self.push_statement(statement, code, binds, has_effect, mentions);
+    }
+
+    fn push_statement(
+        &mut self,
+        statement: &Stmt,
+        code: Fingerprint,
+        binds: Vec<String>,
+        has_effect: bool,
+        mentions: Mentions,
+    ) {
         self.body.statements.push(StatementCode {
             line: self.harvest.lines.line_of(statement.start().to_usize()),
             code,
@@ -1289,6 +1350,11 @@ impl<'a> Visitor<'a> for MentionVisitor {
         };
         if let Some(name) = name {
             self.written.insert(name.id.clone());
+        }
+        if let Pattern::MatchClass(class) = pattern {
+            let attributes = class.arguments.keywords.iter();
+            self.attributes
+                .extend(attributes.map(|keyword| keyword.attr.id.clone()));
         }
         visitor::walk_pattern(self, pattern);
     }

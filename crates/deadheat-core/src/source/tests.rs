@@ -866,10 +866,10 @@ fn annotations_count_where_something_may_read_them() {
         )
     };
     let (targets, _) = told_of("a.py", &source("int"), Some(&source("str")), &[]);
-    assert_eq!(targets, ["f module level"]);
+    assert_eq!(targets, ["f module level", "M.m module level"]);
     let reader = ("b.py", "b", "def h(o): return o.x\n");
     let (targets, _) = told_of("a.py", &source("int"), Some(&source("str")), &[reader]);
-    assert_eq!(targets, ["f module level", "h module level"]);
+    assert_eq!(targets, ["f module level", "M.m module level", "h module level"]);
 }
 
 #[test]
@@ -929,4 +929,57 @@ fn a_function_that_moved_within_its_file_is_matched_there_first() {
         .filter_map(|target| target.detail.clone())
         .collect();
     assert_eq!(moved, ["was a.py::old"]);
+}
+
+#[test]
+fn what_decorators_make_of_a_function_is_touched_with_them() {
+    let user = "def g(): return f()\n";
+    let redecorated = targets(
+        &format!("@a\ndef f(): 1\n{user}"),
+        &format!("@b\ndef f(): 1\n{user}"),
+    );
+    assert_eq!(redecorated, ["f modified", "g module level"]);
+    let source = |size: u32| format!("N = {size}\n@cache(N)\ndef f(): 1\n{user}");
+    assert_eq!(
+        targets(&source(1), &source(2)),
+        ["f module level", "g module level"]
+    );
+}
+
+#[test]
+fn what_a_try_imports_decides_about_its_handlers() {
+    let user = "try:\n    from a import S\n    HAS = True\nexcept Exception:\n    HAS = False\ndef f(): return HAS\n";
+    let (targets, _) = told_of(
+        "a.py",
+        "S = 1\ndef own(): S\n",
+        Some("S = 2\ndef own(): S\n"),
+        &[("b.py", "b", user)],
+    );
+    assert_eq!(targets, ["own module level", "f module level"]);
+}
+
+#[test]
+fn a_class_and_a_function_of_one_name_trade_places() {
+    let (function, class) = ("def K(): 1\n", "class K: pass\n");
+    let user = "def f(): return K()\n";
+    let found = targets(
+        &format!("{function}{class}{user}"),
+        &format!("{class}{function}{user}"),
+    );
+    assert_eq!(found, ["f module level"]);
+}
+
+#[test]
+fn patterns_name_the_attributes_that_they_look_at() {
+    let (targets, _) = told_of(
+        "a.py",
+        "class C:\n    size = 1\n",
+        Some("class C:\n    size = 2\n"),
+        &[(
+            "b.py",
+            "b",
+            "def f(o):\n    match o:\n        case object(size=1): return 1\n",
+        )],
+    );
+    assert_eq!(targets, ["f module level"]);
 }
