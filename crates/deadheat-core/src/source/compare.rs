@@ -5,7 +5,7 @@ use super::SyntaxError;
 use super::parallel::in_parallel;
 use super::parse::{
     Binder, BodyCode, ClassCode, Fingerprint, FunctionCode, ImportedName, Mentions, ModuleCode, NamedLines,
-    StatementCode, fingerprint,
+    StatementCode, fingerprint, words,
 };
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
@@ -74,8 +74,12 @@ struct TouchedNames {
     attributes: BTreeSet<String>,
     /// Classes whose every method is touched: their bases, decorators or fields differ.
     classes: BTreeSet<String>,
+    /// Functions that only one side has: what imports them all the same can do without.
+    definitions: BTreeSet<String>,
     /// Modules that it has, with all below them: their names are attributes here.
     modules: BTreeSet<String>,
+    /// The same of its classes: their names are attributes everywhere.
+    modules_of_classes: BTreeSet<String>,
 }
 
 /// Every function of a file by its qualified name; the last one where several have the same.
@@ -216,19 +220,23 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
         function: function.clone(),
     };
     for (before, after) in by_name.into_values() {
-        let order: HashMap<*const FunctionCode, usize> = after
+        let place_of = |all: &[&FunctionCode], function: &FunctionCode| {
+            all.iter()
+                .position(|other| std::ptr::eq(*other, function))
+                .unwrap_or_default()
+        };
+        let (all_before, all_after) = (before, after);
+        let (mut pairs, before, after) = pair_up(&all_before, &all_after, |function| function.code);
+        let both = before.len().min(after.len());
+        pairs.extend(before.iter().copied().zip(after.iter().copied()));
+        pairs.sort_by_key(|(on_base, _)| place_of(&all_before, on_base));
+        let places: Vec<usize> = pairs
             .iter()
-            .enumerate()
-            .map(|(index, function)| (std::ptr::from_ref(*function), index))
-            .collect();
-        let (same, before, after) = pair_up(&before, &after, |function| function.code);
-        let places: Vec<usize> = same
-            .iter()
-            .map(|(_, on_head)| order[&std::ptr::from_ref(*on_head)])
+            .map(|(_, on_head)| place_of(&all_after, on_head))
             .collect();
         let mut modified = Vec::new();
-        for (&(on_base, on_head), crosses) in same.iter().zip(crossing(&places)) {
-            if crosses {
+        for ((on_base, on_head), crosses) in pairs.into_iter().zip(crossing(&places)) {
+            if crosses || on_base.code != on_head.code {
                 modified.push((on_base, on_head));
             } else {
                 file.changes
@@ -236,8 +244,6 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
                     .insert(place(path, on_head), on_base.lines.0);
             }
         }
-        let both = before.len().min(after.len());
-        modified.extend(before.iter().copied().zip(after.iter().copied()));
         for (old, new) in modified {
             let decorators = [old, new].map(|function| function.decorators.as_ref().map(|all| all.code));
             if decorators[0] != decorators[1] {
@@ -518,6 +524,13 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, file: &m
             what: "has statements outside its functions in another order".to_owned(),
         });
     }
+    let one_sided = file
+        .removed
+        .iter()
+        .chain(&file.added)
+        .map(|found| &found.function.qualname);
+    let one_sided = one_sided.filter(|qualname| !qualname.contains('.'));
+    touched.definitions.extend(one_sided.cloned());
     if touched != TouchedNames::default() {
         // Who named on base what head does not have any more is a changed function itself.
         let nothing = Elsewhere::default();
@@ -599,7 +612,9 @@ impl Changes {
         self.add_felt_statements(&readable, &spread);
         self.add_unseen(&readable, &spread);
         for (path, source) in unreadable {
-            if let Some(name) = spread.all_names().find(|name| contains(&source, name)) {
+            let text = String::from_utf8_lossy(&source);
+            let words: BTreeSet<&str> = words(&text).collect();
+            if let Some(name) = spread.all_names().find(|name| words.contains(name.as_str())) {
                 self.cannot_attribute(
                     path,
                     format!("cannot be read, and has `{name}` in it, which changed"),
@@ -659,6 +674,19 @@ impl Changes {
             let names = spread.in_module(&file.dotted_name);
             let bodies = std::iter::once(&module.body).chain(module.classes.iter().map(|class| &class.body));
             let felt = bodies.flat_map(|body| names.statements_of(body, &spread.elsewhere));
+            let mut stars = module
+                .imports
+                .iter()
+                .filter(|import| import.name.as_deref() == Some("*"));
+            if stars.any(|import| {
+                spread
+                    .in_module(&file.source_of(import))
+                    .names
+                    .contains("__all__")
+            }) {
+                let what = "imports what the `__all__` of another module names, which changed".to_owned();
+                self.cannot_attribute(file.path.clone(), what);
+            }
             if let Some(statement) = felt.into_iter().find(|statement| statement.has_effect) {
                 let line = statement.line;
                 let what = format!(
@@ -677,7 +705,7 @@ impl Changes {
             for function in &module.functions {
                 seen.extend(names.mentioned_in(&function.mentions, &spread.elsewhere));
                 for import in &function.imports {
-                    seen.extend(import.name.as_deref().filter(|_| spread.is_touched(file, import)));
+                    seen.extend(spread.named_through(file, function, import));
                 }
             }
         }
@@ -717,12 +745,6 @@ const METADATA: [&str; 6] = [
     "__email__",
 ];
 
-fn contains(source: &[u8], name: &str) -> bool {
-    source
-        .windows(name.len().max(1))
-        .any(|window| window == name.as_bytes())
-}
-
 /// What is touched in which module.
 struct Spread {
     touched: BTreeMap<String, TouchedNames>,
@@ -734,6 +756,8 @@ struct Spread {
 struct Elsewhere {
     /// Class attributes of all modules.
     attributes: BTreeSet<String>,
+    /// Modules that classes have.
+    modules: BTreeSet<String>,
     /// Which modules have a touched name.
     modules_of: HashMap<String, Vec<String>>,
 }
@@ -743,6 +767,7 @@ impl Elsewhere {
         let mut elsewhere = Elsewhere::default();
         for (module, names) in touched {
             elsewhere.attributes.extend(names.attributes.iter().cloned());
+            elsewhere.modules.extend(names.modules_of_classes.iter().cloned());
             for name in &names.names {
                 let modules = elsewhere.modules_of.entry(name.clone()).or_default();
                 modules.push(module.clone());
@@ -766,7 +791,9 @@ static NOTHING: TouchedNames = TouchedNames {
     names: BTreeSet::new(),
     attributes: BTreeSet::new(),
     classes: BTreeSet::new(),
+    definitions: BTreeSet::new(),
     modules: BTreeSet::new(),
+    modules_of_classes: BTreeSet::new(),
 };
 
 impl Spread {
@@ -850,14 +877,17 @@ impl Spread {
             if self.is_touched(file, import) {
                 own.attributes.insert(import.alias.clone());
             }
-            self.add_modules(file, import, &mut own.modules);
+            self.add_modules(file, import, &mut own.modules_of_classes);
         }
     }
 
     /// Whether the very name that is imported is touched where it comes from.
     fn is_touched(&self, file: &Importable, import: &ImportedName) -> bool {
         let name = import.name.as_ref();
-        name.is_some_and(|name| self.in_module(&file.source_of(import)).names.contains(name))
+        name.is_some_and(|name| {
+            let source = self.in_module(&file.source_of(import));
+            source.names.contains(name) || source.definitions.contains(name)
+        })
     }
 
     /// Adds what is imported as a module where anything in it is touched, and the modules that come along with it.
@@ -883,20 +913,31 @@ impl Spread {
         }
     }
 
+    /// What is touched of what a function imports: the name itself, and names of modules.
+    fn named_through<'a>(
+        &self,
+        file: &Importable,
+        function: &'a FunctionCode,
+        import: &'a ImportedName,
+    ) -> Vec<&'a str> {
+        let mut modules = BTreeSet::new();
+        self.add_modules(file, import, &mut modules);
+        let attributes = function.mentions.attributes.iter().map(|name| name.as_str());
+        let itself = import.name.as_deref().filter(|_| self.is_touched(file, import));
+        itself
+            .into_iter()
+            .chain(attributes.filter(|name| self.elsewhere.is_in(&modules, name)))
+            .collect()
+    }
+
     fn reason_for(&self, file: &Importable, function: &FunctionCode) -> Option<String> {
         let names = self.in_module(&file.dotted_name);
         if let Some(name) = names.mentioned_in(&function.mentions, &self.elsewhere).next() {
             return Some(format!("names `{name}`, which changed"));
         }
         for import in &function.imports {
-            if self.is_touched(file, import) {
-                return Some(format!("imports `{}`, which changed", import.name.as_deref()?));
-            }
-            let mut modules = BTreeSet::new();
-            self.add_modules(file, import, &mut modules);
-            let mut named = function.mentions.attributes.iter().map(|name| name.as_str());
-            if let Some(name) = named.find(|name| self.elsewhere.is_in(&modules, name)) {
-                return Some(format!("names `{name}`, which changed"));
+            if let Some(name) = self.named_through(file, function, import).into_iter().next() {
+                return Some(format!("imports or names `{name}`, which changed"));
             }
         }
         let mut classes = names.classes.iter();
@@ -921,7 +962,10 @@ impl TouchedNames {
         self.names.extend(other.names.iter().cloned());
         self.attributes.extend(other.attributes.iter().cloned());
         self.classes.extend(other.classes.iter().cloned());
+        self.definitions.extend(other.definitions.iter().cloned());
         self.modules.extend(other.modules.iter().cloned());
+        self.modules_of_classes
+            .extend(other.modules_of_classes.iter().cloned());
     }
 
     /// What stands in a class is reached by the class around it.
@@ -943,6 +987,7 @@ impl TouchedNames {
             self.attributes.contains(*name)
                 || elsewhere.attributes.contains(*name)
                 || elsewhere.is_in(&self.modules, name)
+                || elsewhere.is_in(&elsewhere.modules, name)
         };
         names
             .filter(|name| self.names.contains(*name))

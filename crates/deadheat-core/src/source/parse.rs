@@ -492,7 +492,10 @@ impl Harvest<'_> {
         class.body.clear();
         let mut header = MentionVisitor::default();
         header.visit_class(class);
-        let is_in_class = *self.scope.borrow() == Scope::Class;
+        let mut header_mentions = header.into_mentions(false);
+        if *self.scope.borrow() == Scope::Class {
+            header_mentions.look_up_in_class();
+        }
         let arguments = class.arguments.as_deref().map(|arguments| {
             let positional: Vec<ComparableExpr> = arguments.args.iter().map(Into::into).collect();
             let keywords: Vec<_> = arguments
@@ -516,7 +519,7 @@ impl Harvest<'_> {
             qualname,
             is_made: !decorators.is_empty() || arguments.is_some(),
             header: fingerprint((decorators, arguments, type_parameters)),
-            header_mentions: header.into_mentions(is_in_class),
+            header_mentions,
             body: flat.body,
             imports: flat.imports,
         });
@@ -731,11 +734,11 @@ impl<'a> Flattened<'a> {
         visitor.visit_body(body);
         let imported = visitor.imports.iter().map(|import| Name::new(&import.alias));
         let mut mentions = Mentions {
-            names: visitor.read,
+            names: visitor.read.clone(),
             attributes: visitor.attributes,
         };
         mentions.names.extend(imported);
-        mentions.look_up_strings(visitor.strings);
+        mentions.look_up_strings(&visitor.read, visitor.strings);
         self.push_condition(mentions);
     }
 
@@ -835,10 +838,10 @@ impl<'a> Flattened<'a> {
                 let binds = visitor.bound().iter().map(ToString::to_string).collect();
                 self.imports.append(&mut visitor.imports);
                 let mut mentions = Mentions {
-                    names: visitor.read,
+                    names: visitor.read.clone(),
                     attributes: visitor.attributes,
                 };
-                mentions.look_up_strings(visitor.strings);
+                mentions.look_up_strings(&visitor.read, visitor.strings);
                 self.push(statement, code, binds, has_effect(statement), mentions);
             }
         }
@@ -1050,9 +1053,9 @@ impl Mentions {
     }
 
     /// Strings may be names where there is something that looks names up.
-    fn look_up_strings(&mut self, strings: BTreeSet<Name>) {
-        let is_named = |name: &&str| self.names.contains(*name) || self.attributes.contains(*name);
-        if LOOK_UP.iter().any(is_named) || self.attributes.contains("__dict__") {
+    fn look_up_strings(&mut self, read: &BTreeSet<Name>, strings: BTreeSet<Name>) {
+        let is_named = |name: &&str| read.contains(*name) || self.attributes.contains(*name);
+        if LOOK_UP.iter().any(is_named) || TABLES.iter().any(|name| self.attributes.contains(*name)) {
             self.names.extend(strings.iter().cloned());
             self.attributes.extend(strings);
         }
@@ -1060,7 +1063,7 @@ impl Mentions {
 }
 
 /// Functions that look a name up, or a module.
-const LOOK_UP: [&str; 11] = [
+const LOOK_UP: [&str; 15] = [
     "getattr",
     "setattr",
     "hasattr",
@@ -1072,14 +1075,19 @@ const LOOK_UP: [&str; 11] = [
     "methodcaller",
     "import_module",
     "__import__",
+    "eval",
+    "exec",
+    "format",
+    "format_map",
 ];
 
-fn is_identifier(text: &str) -> bool {
-    !text.starts_with(|first: char| first.is_ascii_digit())
-        && !text.is_empty()
-        && text
-            .chars()
-            .all(|character| character == '_' || character.is_alphanumeric())
+/// Attributes that are tables of names.
+const TABLES: [&str; 2] = ["__dict__", "__globals__"];
+
+/// What could be names in a text.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| character != '_' && !character.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 fn names_of(type_parameters: Option<&ast::TypeParams>) -> BTreeSet<Name> {
@@ -1103,7 +1111,7 @@ struct MentionVisitor {
     is_comprehension: bool,
     bound_around: BTreeSet<Name>,
     imports: Vec<ImportedName>,
-    /// Texts that could be names.
+    /// Words of texts that could be names.
     strings: BTreeSet<Name>,
     counts_annotations: bool,
 }
@@ -1111,23 +1119,31 @@ struct MentionVisitor {
 impl MentionVisitor {
     fn visit_function(&mut self, function: &ast::StmtFunctionDef) {
         // Decorators and defaults are evaluated in the scope around: a parameter of the same name does not hide them.
-        let mut around = MentionVisitor {
-            // A decorator may read them.
-            counts_annotations: !function.decorator_list.is_empty(),
-            ..MentionVisitor::default()
-        };
+        let mut around = MentionVisitor::default();
         for decorator in &function.decorator_list {
             around.visit_decorator(decorator);
         }
         around.visit_parameters(&function.parameters);
-        if let Some(returns) = &function.returns {
-            around.visit_annotation(returns);
+        let type_parameters = names_of(function.type_params.as_deref());
+        if !function.decorator_list.is_empty() {
+            // A decorator may read them.
+            let mut annotations = MentionVisitor {
+                written: type_parameters.clone(),
+                ..MentionVisitor::default()
+            };
+            let parameters = function
+                .parameters
+                .iter()
+                .filter_map(|parameter| parameter.annotation());
+            for annotation in parameters.chain(function.returns.as_deref()) {
+                annotations.visit_expr(annotation);
+            }
+            around.add_inner(annotations);
         }
         self.read_around.append(&mut around.read);
         self.attributes.append(&mut around.attributes);
         self.strings.append(&mut around.strings);
-        self.written
-            .append(&mut names_of(function.type_params.as_deref()));
+        self.written.extend(type_parameters);
         self.bind_parameters(&function.parameters);
         self.visit_body(&function.body);
     }
@@ -1201,9 +1217,11 @@ impl MentionVisitor {
         if is_in_class {
             around.look_up_in_class();
         }
+        // Wherever what looks names up comes from.
+        let read = around.names.union(&self.read).cloned().collect();
         let own = self.read.into_iter().filter(|name| !bound.contains(name));
         around.names.extend(own);
-        around.look_up_strings(self.strings);
+        around.look_up_strings(&read, self.strings);
         around
     }
 }
@@ -1282,10 +1300,7 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 visitor::walk_expr(self, expression);
             }
             Expr::StringLiteral(literal) => {
-                let text = literal.value.to_str();
-                if is_identifier(text) {
-                    self.strings.insert(Name::new(text));
-                }
+                self.strings.extend(words(literal.value.to_str()).map(Name::new));
             }
             Expr::Named(named) if self.is_comprehension => {
                 self.visit_expr(&named.value);
@@ -1323,6 +1338,13 @@ impl<'a> Visitor<'a> for MentionVisitor {
             }
             _ => visitor::walk_expr(self, expression),
         }
+    }
+
+    fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
+        if let InterpolatedStringElement::Literal(literal) = element {
+            self.strings.extend(words(&literal.value).map(Name::new));
+        }
+        visitor::walk_interpolated_string_element(self, element);
     }
 
     fn visit_alias(&mut self, alias: &'a ast::Alias) {
