@@ -1,9 +1,9 @@
 """Changes of small projects that Python feels at run time: the table of `test_finder_truth.py`.
 
 `# title: expression` begins a case; the expression is what its benchmark returns. `@ path` begins a file, with its
-encoding where that is not UTF-8; `@- path` and `@+ path` are files of one side. A line of a file begins with a space, or
-with `-` where only base has it and with `+` where only head does. `d` is there to read what has changed, so that it is
-not for want of any reader that everything is measured; no benchmark runs it.
+encoding where that is not UTF-8; `@- path` and `@+ path` are files of one side. A line of a file begins with a space,
+or with `-` where only base has it and with `+` where only head does. `d` is there to read what has changed, so that it
+is not for want of any reader that everything is measured; no benchmark runs it.
 """
 
 ORDER = r"""
@@ -503,7 +503,9 @@ ORDER = r"""
 # methods under a metaclass that counts them: m.f()
 @ m.py
  class M(type):
-     def __new__(cls, name, bases, body): return type.__new__(cls, name, bases, {**body, "first": [n for n in body if n[0] != "_"][0]})
+     def __new__(cls, name, bases, body):
+         first = [key for key in body if not key.startswith("_")][0]
+         return type.__new__(cls, name, bases, {**body, "first": first})
  class K(metaclass=M):
 -    def a(self): return 1
      def b(self): return 2
@@ -3752,6 +3754,329 @@ HELD = r"""
 +S = "è"
  def d(): return S
  def f(): return S
+
+# a class attribute worked out of another one: m.f(c.K())
+@ c.py
+ class K:
+-    size = 1
++    size = 2
+     double = size * 2
+     def d(self): return self.size
+@ m.py
+ def f(k): return k.double
+
+# a class attribute in another class's body: m.K().f()
+@ c.py
+ class C:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from c import C
+ class K:
+     double = C.size * 2
+     def f(self): return self.double
+
+# a class attribute in another module's constant: m.f()
+@ c.py
+ class C:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+ config = C()
+@ m.py
+ import c
+ SIZE = c.config.size
+ def f(): return SIZE
+
+# a class attribute in a default: m.f()
+@ c.py
+ class C:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from c import C
+ def f(n=C.size): return n
+
+# a class attribute in a decorator: m.f()
+@ c.py
+ class C:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from c import C
+ def scale(s): return lambda g: lambda: s * g()
+ @scale(C.size)
+ def f(): return 1
+
+# a class attribute in a condition: m.f()
+@ c.py
+ class C:
+-    fast = False
++    fast = True
+     def d(self): return self.fast
+@ m.py
+ from c import C
+ def f(): return 1
+ if C.fast:
+     def f(): return 2
+
+# a class attribute in an effect elsewhere: m.f()
+@ c.py
+ class C:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from c import C
+ T = {}
+ T["size"] = C.size
+ def f(): return T
+
+# a constant of a module in a default: m.f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ import c
+ def f(n=c.S): return n
+
+# a constant of a module in an effect elsewhere: m.f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ import c
+ T = {}
+ T["size"] = c.S
+ def f(): return T
+
+# a constant of a module in an effect that a class body has elsewhere: m.f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ import c
+ class K:
+     t = {}
+     t.update(size=c.S)
+ def f(): return K.t
+
+# a base class by a star import: m.K().f()
+@ a.py
+ class A:
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from a import *
+ class K(A):
+     def f(self): return self.size
+
+# a base class by its module takes another base: m.K().g()
+@ a.py
+ class X:
+     def g(self): return 1
+ class Y:
+     def g(self): return 2
+-class A(X):
++class A(Y):
+     def d(self): return 1
+@ m.py
+ import a
+ class K(a.A): pass
+
+# modules that a package names in __all__: m.f()
+@ p/__init__.py
+ __all__ = ["c"]
+@ p/c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ from p import *
+ def f(): return c.S
+
+# a module two packages below: m.f()
+@ p/__init__.py
+@ p/q/__init__.py
+@ p/q/c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ import p.q.c
+ def f(): return p.q.c.S
+
+# a module from the package above: p.q.m.f()
+@ p/__init__.py
+@ p/c.py
+-S = 1
++S = 2
+ def d(): return S
+@ p/q/__init__.py
+@ p/q/m.py
+ from .. import c
+ def f(): return c.S
+
+# a module of a package without __init__: m.f()
+@ p/c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ from p.c import S
+ def f(): return S
+
+# modules that import each other: m.f()
+@ c.py
+ import m
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ import c
+ def f(): return c.S
+
+# a class in a function with a changed base: m.f()
+@ a.py
+ class X:
+     size = 1
+ class Y:
+     size = 2
+-A = X
++A = Y
+ def d(): return A
+@ m.py
+ import a
+ def f():
+     class K(a.A): pass
+     return K.size
+
+# methods given by a loop: m.f()
+@ m.py
+-NAMES = ["a"]
++NAMES = ["a", "b"]
+ def d(): return NAMES
+ class K: pass
+ for name in NAMES: setattr(K, name, lambda self: 1)
+ def f(): return hasattr(K, "b")
+
+# an attribute of a function: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ def f(): return f.limit
+ f.limit = S
+
+# a function that reads a changed name at import: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ T = {}
+ def setup(): T["s"] = S
+ setup()
+ def f(): return T
+
+# a function of another module that is given a changed name: m.f()
+@ reg.py
+ T = []
+ def register(x): T.append(x)
+@ m.py
+ import reg
+-S = 1
++S = 2
+ def d(): return S
+ reg.register(S)
+ def f(): return reg.T
+
+# logging is set up: m.f()
+@ m.py
+ import logging
+-LEVEL = 10
++LEVEL = 20
+ def d(): return LEVEL
+ logging.getLogger("m").setLevel(LEVEL)
+ def f(): return logging.getLogger("m").isEnabledFor(10)
+
+# logging is set up by a name: m.f()
+@ m.py
+ import logging
+-log = logging.getLogger("a")
++log = logging.getLogger("b")
+ def d(): return log
+ log.setLevel(10)
+ def f(): return logging.getLogger("a").isEnabledFor(10)
+
+# a lazily made property: m.f()
+@ m.py
+ from functools import cached_property
+ class K:
+-    size = cached_property(lambda self: 1)
++    size = cached_property(lambda self: 2)
+     def d(self): return self.size
+ def f(): return K().size
+
+# a class attribute by a class method of a base: m.f()
+@ m.py
+ class A:
+     @classmethod
+     def make(cls): return cls.kind()
+ class K(A):
+-    kind = int
++    kind = float
+     def d(self): return self.kind
+ def f(): return K.make()
+
+# a class attribute that only code of the standard library reads: m.f()
+@ m.py
+ import json
+ class K(json.JSONEncoder):
+-    item_separator = ","
++    item_separator = ";"
+     def d(self): return self.item_separator
+ def f(): return json.dumps([1, 2], cls=K)
+
+# a template of the standard library by a class attribute: m.f()
+@ m.py
+ from string import Template
+ class K(Template):
+-    delimiter = "$"
++    delimiter = "%"
+     def d(self): return self.delimiter
+ def f(): return K("%a").substitute(a=1)
+
+# a keyword argument by unpacking: m.f()
+@ m.py
+-OPTIONS = {"reverse": False}
++OPTIONS = {"reverse": True}
+ def d(): return OPTIONS
+ def f(): return sorted([1, 2], **OPTIONS)
+
+# a package loses its __init__: m.f()
+@- p/__init__.py
+ S = 1
+ def d(): return S
+@ p/c.py
+@ m.py
+ import p.c
+ def f(): return getattr(p, "S", 0)
+
+# a package gets code in its __init__ by an import: m.f()
+@ p/__init__.py
++from .c import S
+@ p/c.py
+ S = 1
+@ m.py
+ import p
+ def f(): return hasattr(p, "S")
 """
 
 CASES = ORDER + IMPORTS + EFFECTS + NAMES + HELD
