@@ -4077,6 +4077,275 @@ HELD = r"""
 @ m.py
  import p
  def f(): return hasattr(p, "S")
+
+# a decorator of a method elsewhere: m.K().f()
+@ a.py
+ def one(g): return lambda self: 1
+ def two(g): return lambda self: 2
+-best = one
++best = two
+ def d(): return best
+@ m.py
+ from a import best
+ class K:
+     @best
+     def f(self): return 0
+
+# another decorator that never calls: m.f()
+@ a.py
+ def one(g): return lambda: 1
+ def two(g): return lambda: 2
+@ m.py
+ from a import one, two
+-@one
++@two
+ def g(): return 0
+ def f(): return g()
+
+# a method that takes away the hash: m.f()
+@ m.py
+ class K:
++    def __eq__(self, other): return True
+     size = 1
+ def f(): return K.__hash__ is None
+
+# a new method that only hasattr sees: m.f()
+@ m.py
+ class K:
++    def fast(self): return 1
+     size = 1
+ def f(): return hasattr(K, "fast")
+
+# a new method that isinstance sees: m.f()
+@ m.py
+ from collections.abc import Iterable
+ class K:
++    def __iter__(self): return iter(())
+     size = 1
+ def f(): return isinstance(K(), Iterable)
+
+# a new function that an optional import looks for: m.f()
+@ c.py
++def fast(): return 1
+ def d(): return 1
+@ m.py
+ try:
+     from c import fast
+     HAS = True
+ except ImportError:
+     HAS = False
+ def f(): return HAS
+
+# a new function that an optional import takes as a value: m.f()
+@ c.py
++def fast(): return 1
+ def d(): return 1
+@ m.py
+ try:
+     from c import fast
+ except ImportError:
+     fast = None
+ def f(): return fast is None
+
+# a new class that an optional import looks for: m.f()
+@ c.py
++class Fast:
++    def d(self): return Fast
+@ m.py
+ try:
+     from c import Fast
+ except ImportError:
+     Fast = None
+ def f(): return Fast is None
+
+# a new constant that an optional import looks for: m.f()
+@ c.py
++FAST = True
+ def d(): return FAST
+@ m.py
+ try:
+     from c import FAST
+     HAS = True
+ except ImportError:
+     HAS = False
+ def f(): return HAS
+
+# a special method by assignment in a class that is looked up: m.f()
+@ c.py
+ def one(self): return 1
+ def two(self): return 2
+ class A: pass
+ class K(A):
+-    __call__ = one
++    __call__ = two
+     def d(self): return K
+@ m.py
+ from c import A
+ def f(): return A.__subclasses__()[0]()()
+
+# an attribute of a class that is looked up: m.f()
+@ c.py
+ class A: pass
+ class K(A):
+-    size = 1
++    size = 2
+     def d(self): return self.size
+@ m.py
+ from c import A
+ def f(): return A.__subclasses__()[0].size
+
+# a try whose body raises by what it calls: m.f()
+@ c.py
+-PATH = "/"
++PATH = "/no/such/folder"
+ def d(): return PATH
+@ m.py
+ import os
+ from c import PATH
+ try:
+     names = os.listdir(PATH)
+     HAS = True
+ except OSError:
+     HAS = False
+ def f(): return HAS
+
+# a function moves to where its names mean something else: m.h()
+@ a.py
+ S = 1
+-def f(): return S
+@ b.py
+ S = 2
++def f(): return S
+@ m.py
+-from a import f
++from b import f
+ def h(): return f()
+
+# a method moves to another class: m.f()
+@ m.py
+ class A:
+     size = 1
++    def g(self): return self.size
+ class K(A):
+-    def g(self): return self.size
+     size = 2
+ def f(): return (getattr(A, "g", None) or K.g)(A())
+
+# a constant moves to another module: m.f()
+@ a.py
+-S = 1
+ def d(): return 0
+@ b.py
++S = 2
+ def e(): return S
+@ m.py
+-from a import S
++from b import S
+ def f(): return S
+
+# a constant that a star import no longer gives: m.f()
+@ a.py
+-S = 1
++_S = 1
+ def d(): return 0
+@ m.py
+ S = 2
+ from a import *
+ def f(): return S
+
+# a function that a star import no longer gives: m.f()
+@ b.py
+ def g(): return 2
+@ a.py
+-def g(): return 1
++def _g(): return 1
+@ m.py
+ from b import *
+ from a import *
+ def f(): return g()
+
+# a class of one name in another module by a star import: m.f()
+@ b.py
+ class K: size = 2
+@ a.py
++class K: size = 1
+@ m.py
+ from b import *
+ from a import *
+ def f(): return K.size
+
+# two decorated functions of one name: m.g()
+@ m.py
+ def scale(s): return lambda g: lambda: s * g()
+ def f(): return 1
+-g = scale(2)(f)
+ g = scale(3)(f)
++g = scale(2)(f)
+
+# overriding in a loop: m.f()
+@ m.py
+ def g(): return 1
+-for g in [int]: pass
++for g in [float]: pass
+ def d(): return g
+ def f(): return repr(g())
+
+# a chain of conditions: m.f()
+@ m.py
+-A = False
++A = True
+ def d(): return A
+ B = A
+ if not B:
+     C = 1
+ elif B:
+     C = 2
+ def f(): return C
+
+# a condition that is never met becomes one: m.f()
+@ m.py
+-if False:
++if True:
+     def g(): return 1
+ else:
+     def g(): return 2
+ def f(): return g()
+
+# a condition around functions is turned: m.f()
+@ m.py
+ import os
+-if os.sep:
++if not os.sep:
+     def g(): return 1
+ else:
+     def g(): return 2
+ def f(): return g()
+
+# functions move out of a condition: m.f()
+@ m.py
+ import os
+ def g(): return 2
+-if not os.sep:
+-    def g(): return 1
++def g(): return 1
+ def f(): return g()
+
+# a method moves out of a condition: m.f()
+@ m.py
+ class K:
+     def g(self): return 2
+-    if not len("x"):
+-        def g(self): return 1
++    def g(self): return 1
+ def f(): return K().g()
+
+# a class moves out of a condition: m.f()
+@ m.py
+ class K: size = 2
+-if not len("x"):
+-    class K: size = 1
++class K: size = 1
+ def f(): return K.size
 """
 
 CASES = ORDER + IMPORTS + EFFECTS + NAMES + HELD
