@@ -4221,16 +4221,6 @@ HELD = r"""
 +from b import f
  def h(): return f()
 
-# a method moves to another class: m.f()
-@ m.py
- class A:
-     size = 1
-+    def g(self): return self.size
- class K(A):
--    def g(self): return self.size
-     size = 2
- def f(): return (getattr(A, "g", None) or K.g)(A())
-
 # a constant moves to another module: m.f()
 @ a.py
 -S = 1
