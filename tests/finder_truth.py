@@ -4336,6 +4336,225 @@ HELD = r"""
 -    class K: size = 1
 +class K: size = 1
  def f(): return K.size
+
+# a class body in a function hides nothing: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ def f():
+     class K: S = S
+     return K.S
+
+# global in a function inside: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ def f():
+     S = 0
+     def g():
+         global S
+         return S
+     return g() + S
+
+# a parameter of a lambda and its default: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ def f(): return (lambda S=S: S)()
+
+# a comprehension hides a name in itself alone: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ def f(): return [S for S in [0]] + [S]
+
+# the iterable of a comprehension: m.f()
+@ m.py
+-S = [1]
++S = [2]
+ def d(): return S
+ def f(): return [S for S in S]
+
+# a comprehension in a class body: m.f()
+@ m.py
+-S = [1]
++S = [2]
+ def d(): return S
+ class K:
+     items = [x for x in S]
+ def f(): return K.items
+
+# a name in a class body that the class binds later: m.f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ class K:
+     T = S
+     S = 0
+ def f(): return K.T
+
+# a name that a method reads past its class: m.K().f()
+@ m.py
+-S = 1
++S = 2
+ def d(): return S
+ class K:
+     S = 0
+     def f(self): return S
+
+# a private name of the module in a class: m.K().f()
+@ m.py
+-_K__size = 1
++_K__size = 2
+ def d(): return _K__size
+ class K:
+     def f(self): return __size
+
+# other letters of one identifier: m.f()
+@ m.py
+-ﬁ = 1
++ﬁ = 2
+ def d(): return ﬁ
+ def f(): return fi
+
+# other letters of one attribute: m.f(m.K())
+@ m.py
+ class K:
+-    ﬁ = 1
++    ﬁ = 2
+     def d(self): return self.ﬁ
+ def f(k): return k.fi
+
+# a package imports from another module: m.f()
+@ p/__init__.py
+-from .a import g
++from .b import g
+@ p/a.py
+ def g(): return 1
+@ p/b.py
+ def g(): return 2
+@ m.py
+ import p
+ def f(): return p.g()
+
+# a package gives another module under a name: m.f()
+@ p/__init__.py
+-from . import a as config
++from . import b as config
+@ p/a.py
+ S = 1
+@ p/b.py
+ S = 2
+@ m.py
+ from p import config
+ def f(): return config.S
+
+# a star import through two packages: m.f()
+@ p/__init__.py
+ from .q import *
+@ p/q/__init__.py
+ from .c import *
+@ p/q/c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ from p import S
+ def f(): return S
+
+# a try in a class body: m.K().f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+@ m.py
+ class K:
+     try:
+         from c import S as size
+     except ImportError:
+         size = 0
+     def f(self): return self.size
+
+# a condition in a class body by another module: m.K().f()
+@ c.py
+-FAST = False
++FAST = True
+ def d(): return FAST
+@ m.py
+ import c
+ class K:
+     size = 1
+     if c.FAST: size = 2
+     def f(self): return self.size
+
+# an assignment in brackets of attributes elsewhere: m.f()
+@ state.py
+ class State: pass
+@ c.py
+ from state import State
+-S = 1
++S = 2
+ def d(): return S
+ State.size, _ = S, None
+@ m.py
+ import c
+ from state import State
+ def f(): return State.size
+
+# a module's own attribute by itself: m.f()
+@ m.py
+ import sys
+-S = 1
++S = 2
+ def d(): return S
+ sys.modules[__name__].T = S
+ def f(): return T
+
+# a value from a function that reads a changed name: m.f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+ def g(): return S
+@ b.py
+ from c import g
+ T = g()
+@ m.py
+ from b import T
+ def f(): return T
+
+# a value from a method of a changed class: m.f()
+@ c.py
+ class K:
+-    size = 1
++    size = 2
+     def g(self): return self.size
+@ b.py
+ from c import K
+ T = K().g()
+@ m.py
+ from b import T
+ def f(): return T
+
+# a value kept by a function that was called at import: m.f()
+@ c.py
+-S = 1
++S = 2
+ def d(): return S
+@ reg.py
+ T = {}
+ def keep(**more): T.update(more)
+@ b.py
+ import c, reg
+ reg.keep(s=c.S)
+@ m.py
+ import b, reg
+ def f(): return reg.T
 """
 
 CASES = ORDER + IMPORTS + EFFECTS + NAMES + HELD
