@@ -208,12 +208,8 @@ def edited(random, base):
 def question(base, head):
     paths = sorted({*base, *head})
     files = {path: (base.get(path), head.get(path)) for path in paths if base.get(path) != head.get(path)}
-    modules = {path: (dotted_name(path), source) for path, source in sorted(head.items())}
+    modules = {path: (sources.dotted_name(path), source) for path, source in sorted(head.items())}
     return files, modules
-
-
-def dotted_name(path):
-    return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
 def prove_history(options, finder, failures):

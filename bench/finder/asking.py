@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from sources import dotted_name
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -52,7 +54,8 @@ class Finder:
             {
                 "compare": {
                     "files": [
-                        {"path": path, "base": text(base), "head": text(head)} for path, (base, head) in files.items()
+                        {"path": path, "dotted_name": dotted_name(path), "base": text(base), "head": text(head)}
+                        for path, (base, head) in files.items()
                     ],
                     "modules": [
                         {"path": path, "dotted_name": dotted_name, "source": text(source)}

@@ -1,11 +1,16 @@
 """What differs between two versions of files, by CPython's trees; written from the rules in `docs/finder.md`."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from own_code import Module, Reader
+from own_code import Module, Reader, Statement
+from sources import dotted_name
 
 REFUSALS = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+# They tell about a program, not to it (rule 8).
+ABOUT = {"__version__", "__author__", "__copyright__", "__license__", "__date__", "__email__"}
 
 
 @dataclass
@@ -44,25 +49,31 @@ class Touched:
 
     names: set = field(default_factory=set)
     attributes: set = field(default_factory=set)
+    """Names of the modules that it imports."""
+    class_attributes: set = field(default_factory=set)
     classes: set = field(default_factory=set)
 
     def copy(self):
-        return Touched(set(self.names), set(self.attributes), set(self.classes))
+        return Touched(set(self.names), set(self.attributes), set(self.class_attributes), set(self.classes))
 
     def add(self, other):
         self.names |= other.names
         self.attributes |= other.attributes
+        self.class_attributes |= other.class_attributes
         self.classes |= other.classes
 
-    def touches(self, code):
-        return bool(self.names & code.names or self.attributes & code.attributes)
+    def every(self):
+        return self.names | self.attributes | self.class_attributes
 
     def seen(self, code):
-        return (self.names & code.names) | (self.attributes & code.attributes)
+        return (self.names & code.names) | ((self.attributes | self.class_attributes) & code.attributes)
+
+    def touches(self, code):
+        return bool(self.seen(code))
 
     def add_class_name(self, qualname):
         outer, _, name = qualname.rpartition(".")
-        (self.attributes if outer else self.names).add(name)
+        (self.class_attributes if outer else self.names).add(name)
 
 
 def place(path, function):
@@ -89,19 +100,76 @@ def difference(before, after):
     return more(before, after), more(after, before)
 
 
-def is_reordered(before, after):
-    """The statements that both have stand in another order, imports aside (rule 3)."""
+def common(these, others):
+    """What both have, in the order of the first."""
+    left = Counter(other.code for other in others)
+    found = []
+    for each in these:
+        if left[each.code]:
+            left[each.code] -= 1
+            found.append(each)
+    return found
 
-    def common(these, others):
-        left = Counter(other.code for other in others)
-        found = []
-        for each in these:
-            if not each.is_import and left[each.code]:
-                left[each.code] -= 1
-                found.append(each.code)
+
+def stand_otherwise(before, after):
+    return [each.code for each in common(before, after)] != [each.code for each in common(after, before)]
+
+
+def is_reordered(before, after):
+    """Statements, star imports or what may register itself stand in another order (rule 3)."""
+
+    def statements(body):
+        return [each for each in body if isinstance(each, Statement) and not each.is_import]
+
+    return stand_otherwise(statements(before), statements(after)) or before_stars(before, after) != before_stars(
+        after, before
+    )
+
+
+def before_stars(these, others):
+    """What both have before each star import, in whatever order."""
+    found, passed = [], Counter()
+    if any(each.is_star for each in these):
+        for each in common([each for each in these if each.binds or each.is_star], others):
+            if each.is_star:
+                found.append((each.code, passed.copy()))
+            passed[each.code] += 1
+    # Of two star imports, the second one has the first one before it.
+    return {(code, frozenset(before.items())) for code, before in found}
+
+
+def registers_otherwise(before, after):
+    def registering(body):
+        return [each for each in body if not isinstance(each, Statement) and each.registers]
+
+    return stand_otherwise(registering(before), registering(after))
+
+
+def reordered_names(before, after):
+    """{name: whether all that bind it are imports} of those that are bound in another order (rule 3)."""
+
+    def places(body):
+        found = defaultdict(list)
+        for each in body:
+            for name in each.binds:
+                found[name].append(each)
         return found
 
-    return common(before, after) != common(after, before)
+    old, new = places(before), places(after)
+    return {
+        name: all(each.is_import for each in common(new[name], old[name]))
+        for name in old.keys() & new.keys()
+        if len(old[name]) > 1 and len(new[name]) > 1 and stand_otherwise(old[name], new[name])
+    }
+
+
+def crossing(pairs):
+    """Those of (place on base, place on head) that another one crosses."""
+    return [
+        (was, now)
+        for was, now in pairs
+        if any((was < other_was) != (now < other_now) for other_was, other_now in pairs if other_was != was)
+    ]
 
 
 def by_name(items):
@@ -118,7 +186,9 @@ class Oracle:
     def changes(self, files, modules):
         """`files`: {path: (base, head)}, `modules`: {path: (dotted name, source)}."""
         found = Found()
-        self.on_base, self.seen_on_base = {}, {}
+        self.on_base, self.seen_on_base, self.only_on_base = {}, {}, {}
+        # (path, class, code) of the statements of class bodies that differ.
+        self.differing = set()
         touched = {}
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -129,6 +199,8 @@ class Oracle:
                 continue
             self.compare_functions(path, before, after, found, removed, added)
             names = self.compare_statements(path, before, after, found)
+            if head is None:
+                self.only_on_base[path] = {each.qualname for each in before.functions if "." not in each.qualname}
             if names != Touched():
                 touched[path] = names
                 self.seen_on_base[path] = set().union(*(names.seen(function) for function in before.functions))
@@ -150,11 +222,16 @@ class Oracle:
         for name in old.keys() | new.keys():
             were, are = (sorted(group, key=lambda each: each.first) for group in (old[name], new[name]))
             lost, gained = difference(were, are)
+            same, left = [], list(were)
             for now in are:
                 if now not in gained:
-                    was = next(each for each in were if each.code == now.code)
-                    were.remove(was)
+                    was = next(each for each in left if each.code == now.code)
+                    left.remove(was)
+                    same.append((were.index(was), are.index(now)))
                     self.on_base[place(path, now)] = place(path, was)
+            for was, now in crossing(same):
+                places = place(path, were[was]), place(path, are[now])
+                found.targets.add(target(path, are[now], "modified", *places))
             both = min(len(lost), len(gained))
             for was, now in zip(lost[:both], gained[:both], strict=True):
                 found.targets.add(target(path, now, "modified", place(path, was), place(path, now)))
@@ -200,38 +277,52 @@ class Oracle:
             touched.names |= statement.binds
             if statement.has_effect:
                 found.unattributed.add(path)
-        if is_reordered(before.statements, after.statements):
+        touched.names |= reordered_names(before.body, after.body).keys()
+        if is_reordered(before.body, after.body) or registers_otherwise(before.body, after.body):
             found.unattributed.add(path)
         old, new = by_name(before.classes), by_name(after.classes)
         for name in old.keys() | new.keys():
-            were, are = list(old[name]), list(new[name])
-            for was in list(were):
-                same = [now for now in are if self.is_same(was, now)]
-                if same:
-                    were.remove(was)
-                    are.remove(same[0])
+            were, are = old[name], new[name]
+            same = []
+            for index, was in enumerate(were):
+                taken = {now for _, now in same}
+                alike = [now for now in range(len(are)) if now not in taken and self.is_same(was, are[now])]
+                if alike:
+                    same.append((index, alike[0]))
+            if crossing(same):
+                touched.classes.add(name)
+                touched.add_class_name(name)
             if len(were) != len(are):
                 touched.add_class_name(name)
-            for was, now in zip(were, are, strict=False):
+            lost = [was for index, was in enumerate(were) if index not in {index for index, _ in same}]
+            gained = [now for index, now in enumerate(are) if index not in {index for _, index in same}]
+            for was, now in zip(lost, gained, strict=False):
                 self.compare_classes(path, name, was, now, touched, found)
+            for now in gained[len(lost) :]:
+                self.differing |= {(path, name, statement.code) for statement in now.statements}
         return touched
 
     def is_same(self, was, now):
         return (
             was.header == now.header
             and difference(was.statements, now.statements) == ([], [])
-            and not is_reordered(was.statements, now.statements)
+            and not is_reordered(was.body, now.body)
+            and not reordered_names(was.body, now.body)
         )
 
     def compare_classes(self, path, name, was, now, touched, found):
         is_whole = was.header != now.header
         lost, gained = difference(was.statements, now.statements)
-        for statement in (*lost, *gained):
-            touched.attributes |= statement.binds
-            is_whole |= statement.has_effect or not statement.binds
-            is_whole |= any(bound.startswith("__") for bound in statement.binds)
-            is_whole |= now.is_made and not statement.is_import
-        if is_reordered(was.statements, now.statements):
+        self.differing |= {(path, name, statement.code) for statement in gained}
+        differing = [(statement.binds, statement.has_effect, statement.is_import) for statement in (*lost, *gained)]
+        reordered = reordered_names(was.body, now.body)
+        differing += [({bound}, False, is_import) for bound, is_import in reordered.items()]
+        for binds, has_effect, is_import in differing:
+            touched.class_attributes |= binds
+            is_whole |= has_effect or not binds
+            is_whole |= any(bound.startswith("__") for bound in binds)
+            is_whole |= now.is_made and not is_import
+        if is_reordered(was.body, now.body):
             if now.is_made:
                 is_whole = True
             else:
@@ -242,42 +333,63 @@ class Oracle:
 
     def attribute(self, changed, modules, found):
         """Rules 6 to 8."""
-        if not changed:
-            return
-        parsed = {}
-        for path, (dotted_name, source) in modules.items():
+        parsed, unreadable = {}, {}
+        for path, (dotted, source) in modules.items():
             try:
-                parsed[path] = (dotted_name, self.reader.read(source))
+                parsed[path] = (dotted, self.reader.read(source))
             except REFUSALS:
-                continue
+                unreadable[path] = source
         touched = {}
-        for path, (dotted_name, _) in parsed.items():
-            if path in changed:
-                touched.setdefault(dotted_name, Touched()).add(changed[path])
+        for path, names in changed.items():
+            if path in parsed:
+                touched.setdefault(parsed[path][0], Touched()).add(names)
+        still_there = {dotted for dotted, _ in modules.values()}
+        for path, functions in self.only_on_base.items():
+            dotted = dotted_name(path)
+            names = changed.get(path, Touched()).copy()
+            names.names |= functions
+            if dotted not in still_there and names != Touched():
+                touched.setdefault(dotted, Touched()).add(names)
+        if not touched:
+            return
         while True:
             before = {name: each.copy() for name, each in touched.items()}
-            for path, (dotted_name, module) in parsed.items():
-                names = touched.get(dotted_name, Touched()).copy()
-                self.spread_by_import(dotted_name, path.endswith("/__init__.py"), module, touched, names)
+            everywhere = set().union(*(each.class_attributes for each in touched.values()))
+            for path, (dotted, module) in parsed.items():
+                names = touched.get(dotted, Touched()).copy()
+                names.class_attributes |= everywhere
+                importer = Importer(dotted, path.endswith("/__init__.py"), touched)
+                self.spread_by_import(importer, module, names)
                 self.spread_within(module, names)
                 if names != Touched():
-                    touched[dotted_name] = names
+                    touched[dotted] = names
             if touched == before:
                 break
         known = {head for *_, head in found.targets if head}
         seen = set()
-        for path, (dotted_name, module) in parsed.items():
-            names = touched.get(dotted_name)
-            if names is None:
-                continue
+        for path, (dotted, module) in parsed.items():
+            names = touched.get(dotted, Touched())
+            importer = Importer(dotted, path.endswith("/__init__.py"), touched)
             for function in module.functions:
-                seen |= names.seen(function)
+                by_import = self.seen_by_import(importer, function)
+                seen |= names.seen(function) | by_import
                 here = place(path, function)
                 belongs = any(function.qualname.startswith(f"{name}.") for name in names.classes)
-                if here not in known and (belongs or names.touches(function)):
+                if here not in known and (belongs or names.touches(function) or by_import):
                     found.targets.add(target(path, function, "module level", self.on_base.get(here, here), here))
+            if any(statement.has_effect and names.touches(statement) for statement in module.statements):
+                found.unattributed.add(path)
+            for each in module.classes:
+                for statement in each.statements:
+                    is_unchanged = (path, each.qualname, statement.code) not in self.differing
+                    if statement.has_effect and is_unchanged and names.touches(statement):
+                        found.unattributed.add(path)
         for path, names in changed.items():
-            if not (names.names | names.attributes) <= seen | self.seen_on_base[path]:
+            if not names.every() - ABOUT <= seen | self.seen_on_base[path]:
+                found.unattributed.add(path)
+        every_name = set().union(*(each.every() for each in touched.values()))
+        for path, source in unreadable.items():
+            if every_name & set(re.findall(r"\w+", source.decode("utf-8", "replace"))):
                 found.unattributed.add(path)
 
     def spread_within(self, module, touched):
@@ -292,29 +404,57 @@ class Oracle:
                     touched.add_class_name(each.qualname)
                 for statement in each.statements:
                     if touched.touches(statement):
-                        touched.attributes |= statement.binds
+                        touched.class_attributes |= statement.binds
             if touched == before:
                 return
 
-    def spread_by_import(self, importer, is_package, module, touched, own):
-        for imported in module.imports:
-            source = imported.module
-            if imported.level:
-                parts = importer.split(".")
-                parts = parts[: max(0, len(parts) - (imported.level - is_package))]
-                source = ".".join([*parts, source] if source else parts)
-            if imported.name is None:
-                parts = source.split(".")
-                lengths = [len(parts)] if imported.is_renamed else range(1, len(parts) + 1)
-                for length in lengths:
-                    names = touched.get(".".join(parts[:length]), Touched())
-                    own.attributes |= names.names | names.attributes
-                continue
-            names = touched.get(source, Touched())
-            if imported.name == "*":
-                own.names |= names.names
-            elif imported.name in names.names:
-                own.names.add(imported.alias)
-            own.attributes |= names.attributes
-            names = touched.get(f"{source}.{imported.name}".strip("."), Touched())
-            own.attributes |= names.names | names.attributes
+    def spread_by_import(self, importer, module, own):
+        for statement in module.statements:
+            for imported in statement.imports:
+                names, attributes = importer.gets(imported)
+                own.names |= names
+                own.attributes |= attributes
+        for each in module.classes:
+            for statement in each.statements:
+                for imported in statement.imports:
+                    own.class_attributes |= set().union(*importer.gets(imported))
+
+    def seen_by_import(self, importer, function):
+        """What touches a function through its own imports and those of the functions around it (rule 7)."""
+        seen = set()
+        for imported in (*function.imports, *function.imports_around):
+            names, attributes = importer.gets(imported)
+            # By the name that it has where it is from.
+            seen |= {imported.name} if imported.name != "*" and names else names
+            seen |= attributes & function.attributes
+        return seen
+
+
+@dataclass
+class Importer:
+    """A module that imports from others, of which names are touched."""
+
+    dotted_name: str
+    is_package: bool
+    touched: dict
+
+    def below(self, source):
+        """Every touched name of a module and of those below it."""
+        inside = [each for name, each in self.touched.items() if f"{name}.".startswith(f"{source}.")]
+        return set().union(*(each.names | each.attributes for each in inside))
+
+    def gets(self, imported):
+        """(names, attributes) that an import touches."""
+        source = imported.module
+        if imported.level:
+            parts = self.dotted_name.split(".")
+            parts = parts[: max(0, len(parts) - (imported.level - self.is_package))]
+            source = ".".join([*parts, source] if source else parts)
+        if imported.name is None:
+            return set(), self.below(source if imported.is_renamed else source.partition(".")[0])
+        touched = self.touched.get(source, Touched())
+        if imported.name == "*":
+            names = set(touched.names)
+        else:
+            names = {imported.alias} if imported.name in touched.names else set()
+        return names, touched.attributes | self.below(f"{source}.{imported.name}".strip("."))

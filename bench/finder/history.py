@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from sources import dotted_name
+
 PROJECTS = (Path(__file__).resolve().parent / "projects.txt").read_text().split()
 
 
@@ -78,7 +80,3 @@ def commits(folder, most):
             {path: (content(base, path), content(head, path)) for path in changed},
             {path: (dotted_name(path), content(head, path)) for path in sorted(head)},
         )
-
-
-def dotted_name(path):
-    return path.removeprefix("src/").removesuffix(".py").replace("/", ".").removesuffix(".__init__")

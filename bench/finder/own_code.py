@@ -51,14 +51,27 @@ def class_header(node):
     return (code(node.decorator_list), code(node.type_params), code(node.bases), code(node.keywords))
 
 
+# Code that names one of these may reach attributes by strings (rule 4).
+BY_STRING = {
+    *("getattr", "setattr", "hasattr", "delattr", "globals", "locals", "vars"),
+    *("attrgetter", "methodcaller", "import_module", "__import__"),
+}
+
+
 class Scope:
     """What a piece of code reads and binds (rule 4)."""
 
-    def __init__(self, outer=None, *, is_comprehension=False):
+    def __init__(self, outer=None, *, is_comprehension=False, in_class=False, with_class_bodies=True):
         self.reads, self.binds, self.declared, self.declared_global = set(), set(), set(), set()
         self.attributes = outer.attributes if outer else set()
+        self.strings = outer.strings if outer else set()
         self.outer = outer
         self.is_comprehension = is_comprehension
+        self.in_class = in_class
+        self.with_class_bodies = outer.with_class_bodies if outer else with_class_bodies
+
+    def attributes_by_any_means(self):
+        return self.attributes | attributes_by_string(self.reads, self.attributes, self.strings)
 
     def locals(self):
         return self.binds - self.declared
@@ -92,7 +105,17 @@ class Scope:
             self.reads.add(node.target.id)
         self.add(node.target, node.value)
 
+    def add_Constant(self, node):
+        if isinstance(node.value, str) and node.value.isidentifier():
+            self.strings.add(node.value)
+
+    def add_JoinedStr(self, node):
+        # Its parts are no strings of their own.
+        self.add([value for value in node.values if not isinstance(value, ast.Constant)])
+
     def add_AnnAssign(self, node):
+        if self.in_class:
+            self.add(node.annotation)
         # `(x): int` binds nothing.
         if node.simple or node.value or not isinstance(node.target, ast.Name):
             self.add(node.target, node.value)
@@ -109,7 +132,8 @@ class Scope:
         self.declared |= set(node.names)
 
     def add_alias(self, node):
-        self.binds.add(node.asname or node.name.split(".")[0])
+        if node.name != "*":
+            self.binds.add(node.asname or node.name.split(".")[0])
 
     def add_ExceptHandler(self, node):
         self.binds |= {node.name} - {None}
@@ -128,8 +152,17 @@ class Scope:
 
     def add_parameters(self, arguments):
         """The names; the defaults are the business of the scope around."""
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        self.binds |= {argument.arg for argument in every if argument}
+        self.binds |= {argument.arg for argument in every_argument(arguments)}
+
+    def add_outside(self, function):
+        """What is read where a function is defined."""
+        self.add(function.decorator_list, function.args.defaults, function.args.kw_defaults)
+        if function.decorator_list:
+            # A decorator may read the annotations, which see the type parameters.
+            inner = Scope(self)
+            inner.binds = {parameter.name for parameter in function.type_params}
+            inner.add([argument.annotation for argument in every_argument(function.args)], function.returns)
+            inner.close()
 
     def add_Lambda(self, node):
         self.add(node.args.defaults, node.args.kw_defaults)
@@ -153,11 +186,13 @@ class Scope:
 
     add_AsyncFunctionDef = add_FunctionDef
 
-    def add_ClassDef(self, node, *, with_body=True):
+    def add_ClassDef(self, node):
         self.binds.add(node.name)
         self.add(node.decorator_list)
-        inner = Scope(self)
-        inner.add(node.bases, node.keywords, node.body if with_body else None)
+        inner = Scope(self, in_class=True)
+        inner.add(node.bases, node.keywords)
+        if self.with_class_bodies:
+            inner.add(without_docstring(node.body))
         # A class may read a name before it binds it, and then means the one around.
         inner.binds = {parameter.name for parameter in node.type_params}
         inner.close()
@@ -170,34 +205,13 @@ class Scope:
         inner.close()
 
 
-@dataclass(frozen=True)
-class Function:
-    qualname: str
-    first: int
-    last: int
-    code: tuple
-    names: frozenset
-    attributes: frozenset
+def every_argument(arguments):
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return [argument for argument in every if argument]
 
 
-@dataclass(frozen=True)
-class Statement:
-    code: tuple
-    binds: frozenset
-    has_effect: bool
-    is_import: bool
-    names: frozenset
-    attributes: frozenset
-
-
-@dataclass(frozen=True)
-class Class:
-    qualname: str
-    header: tuple
-    is_made: bool
-    names: frozenset
-    attributes: frozenset
-    statements: tuple
+def attributes_by_string(names, attributes, strings):
+    return strings if names & BY_STRING or attributes & {*BY_STRING, "__dict__"} else set()
 
 
 @dataclass(frozen=True)
@@ -209,40 +223,143 @@ class Import:
     is_renamed: bool
 
 
+@dataclass(frozen=True)
+class Function:
+    qualname: str
+    first: int
+    last: int
+    code: tuple
+    names: frozenset
+    attributes: frozenset
+    imports: tuple
+    """Its own."""
+    imports_around: tuple
+    """Those of the functions around it whose names it reads."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    code: tuple
+    binds: frozenset
+    has_effect: bool
+    names: frozenset
+    attributes: frozenset
+    imported: Import | None
+    imports: tuple
+    """With those inside it, where it is a compound one."""
+
+    @property
+    def is_import(self):
+        return self.imported is not None
+
+    @property
+    def is_star(self):
+        return self.is_import and self.imported.name == "*"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A function or class in its place among the statements (rule 3)."""
+
+    code: tuple
+    binds: frozenset
+    registers: bool
+    is_import: bool = False
+    is_star: bool = False
+
+
+@dataclass(frozen=True)
+class Class:
+    qualname: str
+    header: tuple
+    is_made: bool
+    names: frozenset
+    attributes: frozenset
+    body: tuple
+    """Statements and definitions."""
+
+    @property
+    def statements(self):
+        return statements_of(self.body)
+
+
+def statements_of(body):
+    return [each for each in body if isinstance(each, Statement)]
+
+
 @dataclass
 class Module:
     functions: list = field(default_factory=list)
     classes: list = field(default_factory=list)
-    statements: list = field(default_factory=list)
-    imports: list = field(default_factory=list)
+    body: list = field(default_factory=list)
+
+    @property
+    def statements(self):
+        return statements_of(self.body)
+
+
+@dataclass(frozen=True)
+class Named:
+    names: frozenset
+    attributes: frozenset
+    imports: tuple
+    imports_around: tuple
 
 
 def named_by_functions(tree):
-    """{function node: (names, attributes)} (rule 4)."""
+    """{function node: Named} (rule 4)."""
     found = {}
 
-    def visit(body, hidden, *, in_class, in_function):
+    def visit(body, hidden, imported, *, in_class, in_function):
         for node in body:
             if isinstance(node, FUNCTIONS):
                 around, inside = Scope(), Scope()
-                around.add(node.decorator_list, node.args.defaults, node.args.kw_defaults)
+                around.add_outside(node)
                 inside.binds |= {parameter.name for parameter in node.type_params}
                 inside.add_parameters(node.args)
-                inside.add(node.body)
+                inside.add(without_docstring(node.body))
                 # A name that a function declares global is no local of those around it.
                 reads = {name for name in inside.reads if name in inside.declared_global or name not in hidden}
                 names = (reads - inside.locals()) | (around.reads - hidden)
-                attributes = around.attributes | inside.attributes | (around.reads if in_class else set())
-                found[node] = (frozenset(names), frozenset(attributes))
-                visit(node.body, hidden | inside.locals(), in_class=False, in_function=True)
+                attributes = around.attributes | inside.attributes
+                attributes |= attributes_by_string(names, attributes, around.strings | inside.strings)
+                attributes |= around.reads if in_class else set()
+                free = (inside.reads - inside.locals() - inside.declared_global) | around.reads
+                found[node] = Named(
+                    frozenset(names),
+                    frozenset(attributes),
+                    tuple(imports_in(node.body, with_classes=True)),
+                    tuple(each for each in imported if each.alias in free),
+                )
+                visible = [each for each in imported if each.alias not in inside.locals()]
+                visible += imports_in(node.body)
+                visit(node.body, hidden | inside.locals(), visible, in_class=False, in_function=True)
             elif isinstance(node, ast.ClassDef):
                 parameters = {parameter.name for parameter in node.type_params}
-                visit(node.body, hidden | parameters, in_class=not in_function, in_function=in_function)
+                visit(node.body, hidden | parameters, imported, in_class=not in_function, in_function=in_function)
             else:
-                visit(statements_in(node), hidden, in_class=in_class, in_function=in_function)
+                visit(statements_in(node), hidden, imported, in_class=in_class, in_function=in_function)
 
-    visit(tree.body, set(), in_class=False, in_function=False)
+    visit(tree.body, set(), [], in_class=False, in_function=False)
     return found
+
+
+def imported_names(node):
+    """An Import for each name of an import statement."""
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            yield Import(0, alias.name, None, alias.asname or alias.name.split(".")[0], alias.asname is not None)
+        else:
+            yield Import(node.level, node.module or "", alias.name, alias.asname or alias.name, False)
+
+
+def imports_in(body, *, with_classes=False):
+    """The imports of statements and of those inside them; functions have their own."""
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from imported_names(node)
+        elif not isinstance(node, FUNCTIONS) and (with_classes or not isinstance(node, ast.ClassDef)):
+            yield from imports_in(statements_in(node), with_classes=with_classes)
 
 
 def statements_in(node):
@@ -254,14 +371,50 @@ def statements_in(node):
             yield from child.body
 
 
-def is_never_run(test):
+def believes_type_checking(tree):
+    """Whether no statement of a module gives TYPE_CHECKING another value than False or 0 (rule 3)."""
+
+    def gives(node):
+        match node:
+            case ast.Assign(value=ast.Constant(value=value)) | ast.AnnAssign(value=ast.Constant(value=value)):
+                if type(value) in (bool, int) and not value:
+                    return False
+            case ast.AnnAssign(value=None) | ast.Delete() | ast.Import() | ast.ImportFrom():
+                return False
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return False
+            case ast.If() | ast.Try() | ast.TryStar() | ast.With() | ast.AsyncWith():
+                return any(map(gives, statements_in(node)))
+            case ast.For() | ast.AsyncFor() | ast.While() | ast.Match():
+                if any(map(gives, statements_in(node))):
+                    return True
+        scope = Scope(with_class_bodies=False)
+        scope.add(*(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)))
+        return "TYPE_CHECKING" in scope.binds
+
+    return not any(map(gives, tree.body))
+
+
+def is_never_met(test, *, believes):
     """`if TYPE_CHECKING:` and `if __name__ == "__main__":` (rule 3)."""
     match test:
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+        case ast.Name(id="TYPE_CHECKING"):
+            return believes
+        case ast.Attribute(attr="TYPE_CHECKING"):
             return True
         case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
             return True
     return False
+
+
+def leave_out_never_met(body, *, believes):
+    """Empties the branches outside functions that nothing runs, and marks them (rules 2 and 3)."""
+    for node in body:
+        if isinstance(node, FUNCTIONS):
+            continue
+        if isinstance(node, ast.If) and is_never_met(node.test, believes=believes):
+            node.body = []
+        leave_out_never_met(list(statements_in(node)), believes=believes)
 
 
 def binds_names_only(target):
@@ -287,51 +440,52 @@ def has_effect(statement):
     return True
 
 
-def flatten(body, conditions=(), mentioned=()):
-    """(Statement, Import or None) for each statement of a module or class body (rule 3)."""
+def flatten(body, conditions=(), mentioned=(), *, in_class=False):
+    """The statements and definitions of a module or class body, without the branches that are never met (rule 3)."""
 
-    def statement(key, binds=(), *, effect=False, is_import=False, names=(), attributes=()):
+    def statement(key, binds=(), *, effect=False, imported=None, imports=(), names=(), attributes=()):
         return Statement(
             code=(conditions, key),
             binds=frozenset(binds),
             has_effect=effect,
-            is_import=is_import,
+            imported=imported,
+            imports=tuple(imports),
             names=frozenset(names).union(*(scope.reads for scope in mentioned)),
-            attributes=frozenset(attributes).union(*(scope.attributes for scope in mentioned)),
+            attributes=frozenset(attributes).union(*(scope.attributes_by_any_means() for scope in mentioned)),
         )
 
+    def deeper(inner, condition, *mentions):
+        return flatten(inner, (*conditions, condition), (*mentioned, *mentions), in_class=in_class)
+
     def branch(inner, condition, *mentions):
-        found = list(flatten(inner, (*conditions, condition), (*mentioned, *mentions)))
-        if found:
-            yield from found
-        else:
-            # The condition stands alone.
-            yield from flatten([None], (*conditions, condition), (*mentioned, *mentions))
+        # A condition may stand alone.
+        yield from list(deeper(inner, condition, *mentions)) or deeper([None], condition, *mentions)
 
     for node in body:
         match node:
             case ast.Pass() | ast.Expr(value=ast.Constant()):
                 pass
+            case ast.ImportFrom(module="__future__", level=0):
+                pass
             case None:
-                yield statement("nothing", effect=True), None
+                yield statement("nothing", effect=True)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                is_class = isinstance(node, ast.ClassDef)
+                yield Definition(
+                    code=(conditions, "class" if is_class else "function", node.name),
+                    binds=frozenset([node.name]),
+                    registers=bool(node.decorator_list or (is_class and (node.bases or node.keywords))),
+                )
                 if conditions:
-                    yield statement(("defined", node.name), [node.name]), None
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    bound = alias.asname or alias.name.split(".")[0]
-                    imported = Import(0, alias.name, None, bound, alias.asname is not None)
-                    yield statement(("import", imported), [bound], is_import=True), imported
-            case ast.ImportFrom(names=aliases):
-                for alias in aliases:
-                    bound = alias.asname or alias.name
-                    is_star = alias.name == "*"
-                    imported = Import(node.level, node.module or "", alias.name, bound, False)
-                    binds = [] if is_star else [bound]
-                    yield statement(("import", imported), binds, effect=is_star, is_import=True), imported
+                    yield statement(("defined", node.name), [node.name])
+            case ast.Import() | ast.ImportFrom():
+                for each in imported_names(node):
+                    is_star = each.name == "*"
+                    binds = [] if is_star else [each.alias]
+                    yield statement(("import", each), binds, effect=is_star, imported=each, imports=[each])
             case ast.If():
-                if is_never_run(node.test):
-                    yield from flatten(node.orelse, (*conditions, "else of never"), mentioned)
+                if not node.body:
+                    yield from deeper(node.orelse, "else of never")
                     continue
                 scope = Scope()
                 scope.add(node.test)
@@ -341,7 +495,7 @@ def flatten(body, conditions=(), mentioned=()):
                     match node.orelse:
                         case [ast.If()]:
                             # `elif` has an own branch and none around it.
-                            yield from flatten(node.orelse, (*conditions, ("else", test)), (*mentioned, scope))
+                            yield from deeper(node.orelse, ("else", test), scope)
                         case _:
                             yield from branch(node.orelse, ("else", test), scope)
             case ast.Try() | ast.TryStar():
@@ -356,17 +510,15 @@ def flatten(body, conditions=(), mentioned=()):
                 if node.finalbody:
                     yield from branch(node.finalbody, "finally")
             case _:
-                scope = Scope()
+                scope = Scope(in_class=in_class, with_class_bodies=False)
                 scope.add(node)
-                yield (
-                    statement(
-                        code(node, in_function=False),
-                        scope.locals(),
-                        effect=has_effect(node),
-                        names=scope.reads,
-                        attributes=scope.attributes,
-                    ),
-                    None,
+                yield statement(
+                    code(node, in_function=False),
+                    scope.locals(),
+                    effect=has_effect(node),
+                    imports=imports_in([node]),
+                    names=scope.reads,
+                    attributes=scope.attributes_by_any_means(),
                 )
 
 
@@ -380,23 +532,35 @@ def classes(body, prefix=""):
             yield from classes(list(statements_in(node)), prefix)
 
 
-def in_class(statement):
+def in_class(item):
     """Names that a class body reads are looked up in the class first (rule 5)."""
-    return replace(statement, attributes=statement.attributes | statement.names)
+    return replace(item, attributes=item.attributes | item.names) if isinstance(item, Statement) else item
 
 
-def analyse(node):
+def analyse(node, *, believes):
     """One statement of a module's body."""
     tree = ast.Module([node], [])
+    leave_out_never_met(tree.body, believes=believes)
     found = Module()
     named = named_by_functions(tree)
     for qualname, function in functions(tree):
         lines = first_line(function), function.end_lineno
-        found.functions.append(Function(qualname, *lines, own_code(function), *named[function]))
+        names = named[function]
+        found.functions.append(
+            Function(
+                qualname,
+                *lines,
+                own_code(function),
+                names.names,
+                names.attributes,
+                names.imports,
+                names.imports_around,
+            )
+        )
     for qualname, is_nested, definition in classes(tree.body):
-        scope = Scope()
-        scope.add_ClassDef(definition, with_body=False)
-        attributes = scope.attributes | (scope.reads if is_nested else set())
+        scope = Scope(with_class_bodies=False)
+        scope.add_ClassDef(definition)
+        attributes = scope.attributes_by_any_means() | (scope.reads if is_nested else set())
         found.classes.append(
             Class(
                 qualname=qualname,
@@ -404,18 +568,10 @@ def analyse(node):
                 is_made=bool(definition.decorator_list or definition.bases or definition.keywords),
                 names=frozenset(scope.reads),
                 attributes=frozenset(attributes),
-                statements=tuple(in_class(statement) for statement, _ in flatten(without_docstring(definition.body))),
+                body=tuple(map(in_class, flatten(without_docstring(definition.body), in_class=True))),
             )
         )
-    if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        # The classes in it are compared for themselves from here on.
-        for child in ast.walk(node):
-            if isinstance(child, ast.ClassDef):
-                child.body = []
-    for statement, imported in flatten(tree.body):
-        found.statements.append(statement)
-        if imported:
-            found.imports.append(imported)
+    found.body += flatten(tree.body)
     return found
 
 
@@ -440,14 +596,15 @@ class Reader:
         # As Python counts them.
         lines = source.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
         encoding = b"".join(line for line in lines[:2] if b"coding" in line)
+        believes = believes_type_checking(tree)
         whole = Module()
         for node in without_docstring(tree.body):
             first = first_line(node) if hasattr(node, "decorator_list") else node.lineno
             text = b"".join(lines[first - 1 : node.end_lineno])
-            key = hash((encoding, text, node.col_offset, node.end_col_offset))
+            key = hash((encoding, text, node.col_offset, node.end_col_offset, believes))
             if key not in self.statements:
                 ast.increment_lineno(node, 1 - first)
-                self.statements[key] = analyse(node)
+                self.statements[key] = analyse(node, believes=believes)
             part = self.statements[key]
             moved = first - 1
             whole.functions += [
@@ -455,6 +612,5 @@ class Reader:
                 for function in part.functions
             ]
             whole.classes += part.classes
-            whole.statements += part.statements
-            whole.imports += part.imports
+            whole.body += part.body
         return whole

@@ -108,7 +108,7 @@ def differences(tree):
             continue
         compared += 1
         sure, possible = globals_of(candidates[0])
-        names = set(named[function][0]) - IMPLICIT
+        names = set(named[function].names) - IMPLICIT
         if not (sure - IMPLICIT <= names <= sure | possible):
             differing.append(qualname)
     return compared, differing
