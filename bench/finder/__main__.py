@@ -27,7 +27,7 @@ import asking  # noqa: E402
 import history  # noqa: E402
 import scopes  # noqa: E402
 from changes import REFUSALS  # noqa: E402
-from edits import EDITS, WRITINGS, Text  # noqa: E402
+from edits import EDITS, WRITINGS, Text, change_linked, link  # noqa: E402
 from proof import NEWER_GRAMMAR, Proof, described  # noqa: E402
 from structure import compiled, parse, refusal, structure  # noqa: E402
 
@@ -138,7 +138,8 @@ def prove_changes(options, finder, failures):
         except REFUSALS:
             continue
         if not source.startswith(b"\xef\xbb\xbf"):
-            folders.setdefault(name.rpartition("/")[0], []).append((name, source))
+            # Without the version or package before it, files can import each other.
+            folders.setdefault(name.rpartition("/")[0], []).append((name.partition("/")[2], source))
     # Folders by name, so that a smaller choice of files does not change what the seeds mean.
     groups = sorted(folders)
     proof = Proof(finder)
@@ -149,9 +150,12 @@ def prove_changes(options, finder, failures):
         group = folders[random.choice(groups)]
         chosen = random.sample(group, min(len(group), random.randrange(1, 6)))
         proof.oracle.reader.forget()
-        base = dict(chosen)
+        files_as_they_are = dict(chosen)
         for _ in range(20):
-            head, used = edited(random, base)
+            base, linked = files_as_they_are, {}
+            if random.random() < 0.5:
+                base, linked = link(random, base, sources.dotted_name)
+            head, used = edited(random, base, linked)
             if head == base:
                 continue
             counts["edits"] += 1
@@ -170,11 +174,20 @@ def prove_changes(options, finder, failures):
     return counts, kinds
 
 
-def edited(random, base):
+def edited(random, base, linked):
     """Another version of some files, and what was done to them."""
     head, used = dict(base), []
-    for name in random.sample(sorted(base), min(len(base), random.choice([1, 1, 1, 2]))):
-        text = base[name].decode()
+    if linked and random.random() < 0.7:
+        name = random.choice(sorted(linked))
+        try:
+            new = change_linked(random, Text(base[name].decode()), linked[name])
+        except REFUSALS:
+            new = None
+        if new is not None:
+            head[name] = new.encode("utf-8", "surrogatepass")
+            used.append("change_linked")
+    for name in random.sample(sorted(base), min(len(base), random.choice([0, 1, 1, 2] if used else [1, 1, 1, 2]))):
+        text = head[name].decode("utf-8", "surrogatepass")
         for _ in range(random.choice([1, 1, 1, 2, 3])):
             kind = random.choice(list(EDITS))
             try:
@@ -194,10 +207,10 @@ def edited(random, base):
     if fate < 0.04:
         head[f"{name.removesuffix('.py')}_renamed.py"] = head.pop(name)
         used.append("rename_file")
-    elif fate < 0.06:
+    elif fate < 0.07:
         del head[name]
         used.append("remove_file")
-    elif fate < 0.08 and len(head) > 1:
+    elif fate < 0.09 and len(head) > 1:
         # Everything of one file goes to another.
         other = random.choice([each for each in sorted(head) if each != name])
         head[other] += b"\n" + head.pop(name)
@@ -243,12 +256,13 @@ def main():
     parser.add_argument("--quick", action="store_true", help="some files of one standard library, unoptimised")
     parser.add_argument("--every", type=int, default=20, help="with --quick: how many files there are to one of these")
     parser.add_argument("--finder", type=Path, help="a program that answers as the finder does, in its place")
-    parser.add_argument("--edits", type=int, default=25_000)
+    parser.add_argument("--edits", type=int, help="25,000, or 300 with --quick")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--commits", type=int, default=400, help="of each project, the newest first")
     parser.add_argument("--histories", type=Path, help="where clones of the projects lie, as OWNER/NAME")
     parser.add_argument("--work", type=Path, default=asking.ROOT / "target" / "finder-proof")
     options = parser.parse_args()
+    options.edits = options.edits or (300 if options.quick else 25_000)
     unknown = set(options.proofs) - PROOFS.keys()
     if unknown:
         parser.error(f"there is no proof of {', '.join(sorted(unknown))}")

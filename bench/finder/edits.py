@@ -529,6 +529,146 @@ def type_parameters(random, text):
         return text.replaced(node.lineno, node.lineno, [new])
 
 
+def swapped(text, one, other):
+    """The text with two nodes that lie apart in each other's places; each takes the other's indentation."""
+    (a, b), (c, d) = sorted((span(one), span(other)))
+    lines = text.lines
+    if b >= c:
+        return None
+    upper, lower = indentation(lines[a - 1]), indentation(lines[c - 1])
+    return "".join(
+        [
+            *lines[: a - 1],
+            *reindented(lines[c - 1 : d], lower, upper),
+            *lines[b : c - 1],
+            *reindented(lines[a - 1 : b], upper, lower),
+            *lines[d:],
+        ]
+    )
+
+
+def two(random, text, nodes):
+    alone = [node for node in nodes if is_alone(text, node)]
+    return swapped(text, *random.sample(alone, 2)) if len(alone) >= 2 else None
+
+
+@edit
+def swap_of_one_name(random, text):
+    """Definitions of one name, wherever they are; made first, where the file has none."""
+    names = {}
+    for node in text.nodes(*FUNCTIONS, ast.ClassDef):
+        if is_alone(text, node):
+            names.setdefault(node.name, []).append(node)
+    several = pick(random, [nodes for nodes in names.values() if len(nodes) >= 2])
+    return swapped(text, *random.sample(several, 2)) if several else None
+
+
+@edit
+def swap_branches(random, text):
+    """What stands under `if` and under `else`."""
+    node = pick(random, [node for node in text.nodes(ast.If, ast.Try) if node.orelse and is_alone(text, node)])
+    if node:
+        (a, _), (_, b) = span(node.body[0]), span(node.body[-1])
+        (c, _), (_, d) = span(node.orelse[0]), span(node.orelse[-1])
+        lines = text.lines
+        if node.lineno < a <= b < c - 1:
+            return "".join([*lines[: a - 1], *lines[c - 1 : d], *lines[b : c - 1], *lines[a - 1 : b], *lines[d:]])
+
+
+@edit
+def swap_imports(random, text):
+    return two(random, text, text.nodes(ast.Import, ast.ImportFrom))
+
+
+@edit
+def move_import(random, text):
+    """An import or a star import before or after something else of its body."""
+    holder = pick(random, text.nodes(ast.Module, ast.ClassDef))
+    inside = [node for node in holder.body if is_alone(text, node)]
+    of_imports = [node for node in inside if isinstance(node, (ast.Import, ast.ImportFrom))]
+    node, goal = pick(random, of_imports), pick(random, inside)
+    if node and node is not goal:
+        first, last = span(node)
+        at = span(goal)[0] if random.random() < 0.5 else span(goal)[1] + 1
+        lines = list(text.lines)
+        cut = lines[first - 1 : last]
+        lines[first - 1 : last] = [None] * len(cut)
+        lines[at - 1 : at - 1] = cut
+        return "".join(line for line in lines if line is not None)
+
+
+@edit
+def bind_again(random, text):
+    """A name that the body has already, bound once more by something of another kind."""
+    holder = pick(random, text.nodes(ast.Module, ast.ClassDef))
+    node = pick(random, [node for node in holder.body if is_alone(text, node)])
+    if node:
+        blank = indentation(text.lines[span(node)[0] - 1])
+        name = random.choice(named(text))
+        new = random.choice([f"from new import {name}", f"{name} = 1", f"import {name}", "from new import *"])
+        at = span(node)[0] if random.random() < 0.5 else span(node)[1] + 1
+        return text.replaced(at, at - 1, [f"{blank}{new}\n"])
+
+
+@edit
+def swap_registered(random, text):
+    """Decorated functions, and classes with bases."""
+    return two(
+        random,
+        text,
+        [
+            node
+            for node in text.tree.body
+            if (isinstance(node, FUNCTIONS) and node.decorator_list)
+            or (isinstance(node, ast.ClassDef) and (node.bases or node.decorator_list))
+        ],
+    )
+
+
+@edit
+def type_checking(random, text):
+    """The name that conditions believe in, given a value."""
+    node = pick(random, text.top())
+    if node:
+        value = random.choice(
+            ["TYPE_CHECKING = True", "TYPE_CHECKING = False", "TYPE_CHECKING = 0", "TYPE_CHECKING: bool = 1"]
+        )
+        return text.replaced(span(node)[0], span(node)[0] - 1, [f"{value}\n"])
+
+
+@edit
+def never_met(random, text):
+    """Functions and classes under a condition that nothing meets, or no longer under it."""
+    node = pick(random, [node for node in text.nodes(*FUNCTIONS, ast.ClassDef) if is_alone(text, node)])
+    if node:
+        first, last = span(node)
+        blank = indentation(text.lines[first - 1])
+        inner = [f"    {line}" if line.strip() else line for line in text.cut(node)]
+        test = random.choice(["TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"])
+        after = random.choice([[], [f"{blank}else:\n", *inner]])
+        return text.replaced(first, last, [f"{blank}if {test}:\n", *inner, *after])
+
+
+@edit
+def by_string(random, text):
+    """A name in a string, with something that finds it by it."""
+    node = pick(random, [node for node in text.nodes(ast.stmt) if is_alone(text, node)])
+    if node:
+        first = span(node)[0]
+        name, other = random.choice(named(text)), random.choice(named(text))
+        new = random.choice(
+            [
+                f"getattr({other}, '{name}')",
+                f"{other} = getattr({other}, '{name}')",
+                f"{other} = operator.attrgetter('{name}')",
+                f"{other}.__dict__['{name}']",
+                f"{other} = '{name}', vars",
+                f"globals()['{name}'] = {other}",
+            ]
+        )
+        return text.replaced(first, first - 1, [f"{indentation(text.lines[first - 1])}{new}\n"])
+
+
 @edit
 def unparsed(random, text):
     """The whole file formatted anew."""
@@ -543,6 +683,128 @@ def damage(random, text):
         return text.text[:at] + text.text[at + 1 :]
     at = random.randrange(len(text.lines)) if text.lines else 0
     return "".join([*text.lines[:at], *text.lines[at + 1 :]])
+
+
+class Link:
+    """A file that gets something of another one, before anything is edited: what changes there is seen here."""
+
+    def __init__(self, random, importer, module, constants):
+        self.random, self.module = random, module
+        self.text = importer
+        self.name = random.choice(constants) if constants else "LINK"
+
+    def linked(self):
+        """The importer's text with the link in it."""
+        text, random = self.text, self.random
+        holder = random.choice([text.tree, text.tree, *text.nodes(ast.ClassDef)])
+        inside = [node for node in holder.body if is_alone(text, node)]
+        node = pick(random, inside)
+        if node is None:
+            return text.text
+        first = span(node)[0]
+        blank = indentation(text.lines[first - 1])
+        new = random.choice(LINKS)
+        own = random.choice(named(text))
+        package, _, last = self.module.rpartition(".")
+        filled = new.format(
+            m=self.module,
+            x=self.name,
+            y=own,
+            top=self.module.partition(".")[0],
+            package=package or ".",
+            last=last,
+        )
+        return text.replaced(first, first - 1, [f"{blank}{line}\n" for line in filled.splitlines()])
+
+
+# `{m}` is the other file's module, `{x}` a name of it, `{y}` one of the file that gets it.
+LINKS = [
+    "from {m} import {x}\ndef linked(): return {x}",
+    "from {m} import {x} as {y}",
+    "from {m} import *\ndef linked(): return {x}",
+    "from {m} import {x}\ndef {x}(): return 1",
+    "def linked():\n    from {m} import {x}\n    def inner(): return {x}\n    return {x}",
+    "def linked():\n    from {m} import {x} as {y}\n    class A:\n        def inner(self): return {y}",
+    "def linked():\n    import {m}\n    def inner(): return {m}.{x}\n    def other(): return {y}",
+    "def linked():\n    import {m} as other\n    def inner(): return other.{x}\n    return other.{x}",
+    "def linked(given):\n    from {package} import {last}\n    return getattr(given, '{x}')",
+    "from {package} import {last}\ndef linked(): return {last}.{x}",
+    "import {m}\ndef linked(): return {m}.{x}",
+    "import {m} as other\ndef linked(): return other.{x}",
+    "import {top}\ndef linked(): return {m}.{x}",
+    "with suppress(ImportError):\n    from {m} import {x}\ndef linked(): return {x}",
+    "for each in ():\n    import {m}\ndef linked(): return {m}.{x}",
+    "try:\n    from {m} import {x}\nexcept ImportError:\n    {x} = None\ndef linked(): return {x}",
+    "try:\n    import {m}\nexcept ImportError:\n    pass\ndef linked(): return {m}.{x}",
+    "class Linked:\n    from {m} import {x}\ndef linked(given): return given.{x}",
+    "class Linked:\n    import {m} as other\ndef linked(given): return given.other.{x}",
+    "class Linked:\n    with suppress(ImportError):\n        from {m} import {x}",
+    "from {m} import {x}\nTABLE['x'] = {x}",
+    "from {m} import {x}\nif {x}:\n    register()",
+    "from {m} import {x}\nclass Linked:\n    table['x'] = {x}",
+    "from {m} import {x}\n@register\ndef linked(given: {x}) -> {y}: pass",
+    "from {m} import {x}\n@register\ndef linked[{x}](given: {x}) -> None: pass",
+    "from {m} import {x}\nclass Linked:\n    given: {x}\ndef linked(given): return given.given",
+    "from {m} import {x}\ndef linked(given: {x}):\n    other: {x} = 1",
+    "from {m} import {x}\ndef linked():\n    class A:\n        other: {x}",
+    "from {m} import {x}\nlinked_again = {x}\ndef linked(): return linked_again",
+    "import {m}\ndef linked(): return getattr({m}, '{x}')",
+    "import {m}\nlinked_again = getattr({m}, '{x}')\ndef linked(): return linked_again",
+    "def linked(other): return other.{x}",
+    "if TYPE_CHECKING:\n    from {m} import {x}\n    def linked(): return {x}\nelse:\n    def linked(): return {x}, 1",
+    "if {y}:\n    def linked(): return {y}\nelse:\n    def linked(): return {x}",
+    "def linked(): return 1\ndef linked(): return 2",
+    "@{y}\ndef linked(): return 1\n@{y}\ndef other_linked(): return {y}",
+    "class Linked({y}):\n    {x} = 1\nclass Linked({y}):\n    {x} = 2",
+    "print '{x}'",
+]
+
+
+def link(random, sources, module_of):
+    """(the sources with links between them, {file: names that others get of it})."""
+    linked, got = dict(sources), {}
+    for _ in range(random.randrange(1, 4)):
+        importer, imported = random.choice(sorted(linked)), random.choice(sorted(linked))
+        try:
+            text, other = Text(linked[importer].decode()), Text(linked[imported].decode())
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        one = Link(random, text, module_of(imported), constants(other))
+        linked[importer] = one.linked().encode("utf-8", "surrogatepass")
+        got.setdefault(imported, set()).add(one.name)
+    return linked, got
+
+
+def constants(text):
+    """Names that a module's body assigns to or defines as classes."""
+    found = [
+        target.id
+        for node in text.tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+    return sorted({*found, *(node.name for node in text.tree.body if isinstance(node, ast.ClassDef))})
+
+
+def change_linked(random, text, names):
+    """Another value or class under one of these names."""
+    nodes = [
+        node
+        for node in text.tree.body
+        if (
+            isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id in names for target in node.targets)
+        )
+        or (isinstance(node, ast.ClassDef) and node.name in names)
+    ]
+    node = pick(random, nodes)
+    if isinstance(node, ast.Assign):
+        return text.with_expression(node.value, random.choice(["42", "'new'", *named(text)]))
+    if node:
+        name, first = node.name, span(node)[0]
+        new = random.choice(["@new\n", f"{name} = None\n", f"class {name}(new): x = 1\n"])
+        return text.replaced(first, first - 1, [new])
 
 
 def windows(source):
