@@ -14,14 +14,31 @@ IMPLICIT = {"__class__"}
 
 
 class WithoutAnnotations(ast.NodeTransformer):
-    """Symbol tables have annotations in them, and the rules do not. Signatures are left with their names alone."""
+    """Symbol tables have annotations in them, and the rules those of class bodies alone.
+
+    Signatures are left with their names alone: the rest of them is read outside.
+    """
+
+    in_class = False
 
     def visit_arg(self, node):
         node.annotation = None
         return node
 
+    def visit_ImportFrom(self, node):
+        # It would take the annotations out of the tables of the classes that they are in.
+        return ast.Pass() if node.module == "__future__" else node
+
+    def visit_ClassDef(self, node):
+        outer, self.in_class = self.in_class, True
+        self.generic_visit(node)
+        self.in_class = outer
+        return node
+
     def visit_AnnAssign(self, node):
         self.generic_visit(node)
+        if self.in_class:
+            return node
         if node.value is None:
             # What is only annotated is a name of its scope all the same.
             node.annotation = ast.Constant(0)
@@ -29,7 +46,9 @@ class WithoutAnnotations(ast.NodeTransformer):
         return ast.copy_location(ast.Assign([node.target], node.value), node)
 
     def visit_function(self, node):
+        outer, self.in_class = self.in_class, False
         self.generic_visit(node)
+        self.in_class = outer
         node.returns = None
         node.decorator_list, node.args.defaults = [], [ast.Constant(0) for _ in node.args.defaults]
         node.args.kw_defaults = [value and ast.Constant(0) for value in node.args.kw_defaults]
@@ -55,14 +74,39 @@ def is_function(table):
 
 
 def tables_by_line(table):
+    """{(name, line): [(table of a function, those around it)]}."""
     found = {}
-    pending = [table]
+    pending = [(table, ())]
     while pending:
-        each = pending.pop()
-        pending.extend(each.get_children())
+        each, around = pending.pop()
+        pending.extend((child, (*around, each)) for child in each.get_children())
         if is_function(each):
-            found.setdefault((each.get_name(), each.get_lineno()), []).append(each)
+            found.setdefault((each.get_name(), each.get_lineno()), []).append((each, around))
     return found
+
+
+def imported_around(table, around):
+    """Names that the code of a function reads and a function around it imports: those sure, those possible."""
+    sure, possible = set(), set()
+    pending = [(table, False)]
+    while pending:
+        each, in_class = pending.pop()
+        for symbol in each.get_symbols():
+            if symbol.is_referenced() and (symbol.is_free() or in_class):
+                (possible if in_class else sure).add(symbol.get_name())
+        pending.extend(
+            (child, child.get_type() == "class") for child in each.get_children() if not is_function(child)
+        )
+
+    def is_imported(name):
+        for each in reversed(around):
+            if each.get_type() not in ("class", "module") and name in each.get_identifiers():
+                symbol = each.lookup(name)
+                if symbol.is_local() or symbol.is_parameter():
+                    return symbol.is_imported()
+        return False
+
+    return set(filter(is_imported, sure)), set(filter(is_imported, possible))
 
 
 def globals_of(table):
@@ -107,8 +151,10 @@ def differences(tree):
         if len(candidates) != 1 or is_mangled or is_mistaken:
             continue
         compared += 1
-        sure, possible = globals_of(candidates[0])
+        sure, possible = globals_of(candidates[0][0])
         names = set(named[function].names) - IMPLICIT
-        if not (sure - IMPLICIT <= names <= sure | possible):
+        imported, perhaps = imported_around(*candidates[0])
+        aliases = {each.alias for each in named[function].imports_around}
+        if not (sure - IMPLICIT <= names <= sure | possible and imported <= aliases <= imported | perhaps):
             differing.append(qualname)
     return compared, differing
