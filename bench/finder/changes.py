@@ -350,7 +350,7 @@ class Oracle:
             names.names |= functions
             if dotted not in still_there and names != Touched():
                 touched.setdefault(dotted, Touched()).add(names)
-        if not touched:
+        if not changed and not touched:
             return
         while True:
             before = {name: each.copy() for name, each in touched.items()}
@@ -417,7 +417,9 @@ class Oracle:
         for each in module.classes:
             for statement in each.statements:
                 for imported in statement.imports:
-                    own.class_attributes |= set().union(*importer.gets(imported))
+                    # No Python compiles a star import there.
+                    if imported.name != "*":
+                        own.class_attributes |= set().union(*importer.gets(imported))
 
     def seen_by_import(self, importer, function):
         """What touches a function through its own imports and those of the functions around it (rule 7)."""
@@ -425,7 +427,7 @@ class Oracle:
         for imported in (*function.imports, *function.imports_around):
             names, attributes = importer.gets(imported)
             # By the name that it has where it is from.
-            seen |= {imported.name} if imported.name != "*" and names else names
+            seen |= {imported.name} if names else set()
             seen |= attributes & function.attributes
         return seen
 

@@ -51,7 +51,7 @@ def class_header(node):
     return (code(node.decorator_list), code(node.type_params), code(node.bases), code(node.keywords))
 
 
-# Code that names one of these may reach attributes by strings (rule 4).
+# Code that names one of these may find names and attributes by strings (rule 4).
 BY_STRING = {
     *("getattr", "setattr", "hasattr", "delattr", "globals", "locals", "vars"),
     *("attrgetter", "methodcaller", "import_module", "__import__"),
@@ -70,8 +70,14 @@ class Scope:
         self.in_class = in_class
         self.with_class_bodies = outer.with_class_bodies if outer else with_class_bodies
 
-    def attributes_by_any_means(self):
-        return self.attributes | attributes_by_string(self.reads, self.attributes, self.strings)
+    def by_string(self):
+        return named_by_string(self.reads, self.attributes, self.strings)
+
+    def every_name(self):
+        return self.reads | self.by_string()
+
+    def every_attribute(self):
+        return self.attributes | self.by_string()
 
     def locals(self):
         return self.binds - self.declared
@@ -210,7 +216,7 @@ def every_argument(arguments):
     return [argument for argument in every if argument]
 
 
-def attributes_by_string(names, attributes, strings):
+def named_by_string(names, attributes, strings):
     return strings if names & BY_STRING or attributes & {*BY_STRING, "__dict__"} else set()
 
 
@@ -322,17 +328,21 @@ def named_by_functions(tree):
                 reads = {name for name in inside.reads if name in inside.declared_global or name not in hidden}
                 names = (reads - inside.locals()) | (around.reads - hidden)
                 attributes = around.attributes | inside.attributes
-                attributes |= attributes_by_string(names, attributes, around.strings | inside.strings)
+                by_string = named_by_string(names, attributes, around.strings | inside.strings)
+                names |= by_string
+                attributes |= by_string
                 attributes |= around.reads if in_class else set()
+                # Classes in it import for it, too. No Python compiles a star import there.
+                imports = [each for each in imports_in(node.body, with_classes=True) if each.name != "*"]
                 free = (inside.reads - inside.locals() - inside.declared_global) | around.reads
                 found[node] = Named(
                     frozenset(names),
                     frozenset(attributes),
-                    tuple(imports_in(node.body, with_classes=True)),
+                    tuple(imports),
                     tuple(each for each in imported if each.alias in free),
                 )
                 visible = [each for each in imported if each.alias not in inside.locals()]
-                visible += imports_in(node.body)
+                visible += imports
                 visit(node.body, hidden | inside.locals(), visible, in_class=False, in_function=True)
             elif isinstance(node, ast.ClassDef):
                 parameters = {parameter.name for parameter in node.type_params}
@@ -450,8 +460,8 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
             has_effect=effect,
             imported=imported,
             imports=tuple(imports),
-            names=frozenset(names).union(*(scope.reads for scope in mentioned)),
-            attributes=frozenset(attributes).union(*(scope.attributes_by_any_means() for scope in mentioned)),
+            names=frozenset(names).union(*(scope.every_name() for scope in mentioned)),
+            attributes=frozenset(attributes).union(*(scope.every_attribute() for scope in mentioned)),
         )
 
     def deeper(inner, condition, *mentions):
@@ -517,8 +527,8 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
                     scope.locals(),
                     effect=has_effect(node),
                     imports=imports_in([node]),
-                    names=scope.reads,
-                    attributes=scope.attributes_by_any_means(),
+                    names=scope.every_name(),
+                    attributes=scope.every_attribute(),
                 )
 
 
@@ -560,13 +570,13 @@ def analyse(node, *, believes):
     for qualname, is_nested, definition in classes(tree.body):
         scope = Scope(with_class_bodies=False)
         scope.add_ClassDef(definition)
-        attributes = scope.attributes_by_any_means() | (scope.reads if is_nested else set())
+        attributes = scope.every_attribute() | (scope.reads if is_nested else set())
         found.classes.append(
             Class(
                 qualname=qualname,
                 header=class_header(definition),
                 is_made=bool(definition.decorator_list or definition.bases or definition.keywords),
-                names=frozenset(scope.reads),
+                names=frozenset(scope.every_name()),
                 attributes=frozenset(attributes),
                 body=tuple(map(in_class, flatten(without_docstring(definition.body), in_class=True))),
             )
