@@ -1,5 +1,6 @@
 """What differs between two versions of files, by CPython's trees; written from the rules in `docs/finder.md`."""
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -187,8 +188,6 @@ class Oracle:
         """`files`: {path: (base, head)}, `modules`: {path: (dotted name, source)}."""
         found = Found()
         self.on_base, self.seen_on_base, self.only_on_base = {}, {}, {}
-        # (path, class, code) of the statements of class bodies that differ.
-        self.differing = set()
         touched = {}
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -298,8 +297,6 @@ class Oracle:
             gained = [now for index, now in enumerate(are) if index not in {index for _, index in same}]
             for was, now in zip(lost, gained, strict=False):
                 self.compare_classes(path, name, was, now, touched, found)
-            for now in gained[len(lost) :]:
-                self.differing |= {(path, name, statement.code) for statement in now.statements}
         return touched
 
     def is_same(self, was, now):
@@ -313,7 +310,6 @@ class Oracle:
     def compare_classes(self, path, name, was, now, touched, found):
         is_whole = was.header != now.header
         lost, gained = difference(was.statements, now.statements)
-        self.differing |= {(path, name, statement.code) for statement in gained}
         differing = [(statement.binds, statement.has_effect, statement.is_import) for statement in (*lost, *gained)]
         reordered = reordered_names(was.body, now.body)
         differing += [({bound}, False, is_import) for bound, is_import in reordered.items()]
@@ -377,13 +373,9 @@ class Oracle:
                 belongs = any(function.qualname.startswith(f"{name}.") for name in names.classes)
                 if here not in known and (belongs or names.touches(function) or by_import):
                     found.targets.add(target(path, function, "module level", self.on_base.get(here, here), here))
-            if any(statement.has_effect and names.touches(statement) for statement in module.statements):
+            statements = itertools.chain(module.statements, *(each.statements for each in module.classes))
+            if any(statement.has_effect and names.touches(statement) for statement in statements):
                 found.unattributed.add(path)
-            for each in module.classes:
-                for statement in each.statements:
-                    is_unchanged = (path, each.qualname, statement.code) not in self.differing
-                    if statement.has_effect and is_unchanged and names.touches(statement):
-                        found.unattributed.add(path)
         for path, names in changed.items():
             if not names.every() - ABOUT <= seen | self.seen_on_base[path]:
                 found.unattributed.add(path)

@@ -346,7 +346,8 @@ def named_by_functions(tree):
                 visit(node.body, hidden | inside.locals(), visible, in_class=False, in_function=True)
             elif isinstance(node, ast.ClassDef):
                 parameters = {parameter.name for parameter in node.type_params}
-                visit(node.body, hidden | parameters, imported, in_class=not in_function, in_function=in_function)
+                visible = [each for each in imported if each.alias not in parameters]
+                visit(node.body, hidden | parameters, visible, in_class=not in_function, in_function=in_function)
             else:
                 visit(statements_in(node), hidden, imported, in_class=in_class, in_function=in_function)
 
