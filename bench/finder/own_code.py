@@ -418,14 +418,23 @@ def is_never_met(test, *, believes):
     return False
 
 
-def leave_out_never_met(body, *, believes):
-    """Empties the branches outside functions that nothing runs, and marks them (rules 2 and 3)."""
+def leave_out_never_met(body, *, believes, is_whole=False):
+    """Empties the branches outside functions that are never met; yields the definitions in those that stay.
+
+    Compound statements other than `if` and `try` are compared whole (rule 3), but what they define there is not there.
+    """
     for node in body:
         if isinstance(node, FUNCTIONS):
             continue
         if isinstance(node, ast.If) and is_never_met(node.test, believes=believes):
-            node.body = []
-        leave_out_never_met(list(statements_in(node)), believes=believes)
+            if is_whole:
+                yield from (each for inside in node.body for each in ast.walk(inside))
+            else:
+                node.body = []
+        inner = not isinstance(node, (ast.If, ast.Try, ast.TryStar, ast.ClassDef)) or (
+            is_whole and not isinstance(node, ast.ClassDef)
+        )
+        yield from leave_out_never_met(list(statements_in(node)), believes=believes, is_whole=inner)
 
 
 def binds_names_only(target):
@@ -496,7 +505,9 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
                     yield statement(("import", each), binds, effect=is_star, imported=each, imports=[each])
             case ast.If():
                 if not node.body:
-                    yield from deeper(node.orelse, "else of never")
+                    if node.orelse:
+                        is_elif = isinstance(node.orelse[0], ast.If) and len(node.orelse) == 1
+                        yield from (deeper if is_elif else branch)(node.orelse, "else of never")
                     continue
                 scope = Scope()
                 scope.add(node.test)
@@ -551,10 +562,12 @@ def in_class(item):
 def analyse(node, *, believes):
     """One statement of a module's body."""
     tree = ast.Module([node], [])
-    leave_out_never_met(tree.body, believes=believes)
+    left_out = set(leave_out_never_met(tree.body, believes=believes))
     found = Module()
     named = named_by_functions(tree)
     for qualname, function in functions(tree):
+        if function in left_out:
+            continue
         lines = first_line(function), function.end_lineno
         names = named[function]
         found.functions.append(
@@ -569,6 +582,8 @@ def analyse(node, *, believes):
             )
         )
     for qualname, is_nested, definition in classes(tree.body):
+        if definition in left_out:
+            continue
         scope = Scope(with_class_bodies=False)
         scope.add_ClassDef(definition)
         attributes = scope.every_attribute() | (scope.reads if is_nested else set())

@@ -94,9 +94,7 @@ def imported_around(table, around):
         for symbol in each.get_symbols():
             if symbol.is_referenced() and (symbol.is_free() or in_class):
                 (possible if in_class else sure).add(symbol.get_name())
-        pending.extend(
-            (child, child.get_type() == "class") for child in each.get_children() if not is_function(child)
-        )
+        pending.extend((child, child.get_type() == "class") for child in each.get_children() if not is_function(child))
 
     def is_imported(name):
         for each in reversed(around):
