@@ -307,6 +307,8 @@ class Module:
 @dataclass(frozen=True)
 class Named:
     names: frozenset
+    by_string: frozenset
+    """Those of the names that are in strings."""
     attributes: frozenset
     imports: tuple
     imports_around: tuple
@@ -337,6 +339,7 @@ def named_by_functions(tree):
                 free = (inside.reads - inside.locals() - inside.declared_global) | around.reads
                 found[node] = Named(
                     frozenset(names),
+                    frozenset(by_string),
                     frozenset(attributes),
                     tuple(imports),
                     tuple(each for each in imported if each.alias in free),

@@ -153,6 +153,7 @@ def differences(tree):
         names = set(named[function].names) - IMPLICIT
         imported, perhaps = imported_around(*candidates[0])
         aliases = {each.alias for each in named[function].imports_around}
+        possible |= named[function].by_string
         if not (sure - IMPLICIT <= names <= sure | possible and imported <= aliases <= imported | perhaps):
             differing.append(qualname)
     return compared, differing
