@@ -89,6 +89,101 @@ def dotted_name(path):
 
 
 CASES = parse(CASES)
+# What the finder cannot see (docs/finder.md), by reason. One that it sees after all has to leave this list.
+LIMITS = {
+    "the order of what acts when it is defined": [
+        "imports whose modules register themselves",
+        "decorated methods register themselves",
+        "a decorated function and a statement change places",
+        "a subclass and a statement change places",
+        "subclasses inside a class",
+        "methods of a class that is looked through",
+        "methods under a metaclass that counts them",
+        "functions of a module that is looked through",
+        "a class and an assignment that it reads",
+        "a default and the assignment that it reads",
+        "a decorator and the assignment that it reads",
+        "a base class and another one of its name",
+        "a call and the function that it calls",
+        "a call before and after the import that it uses",
+        "an import with an effect and what is read of it",
+        "an import with an effect and a function's default",
+    ],
+    "a module that comes another way than by an import of its name": [
+        "an import in a lambda",
+        "import_module",
+        "import_module in a function",
+        "import_module and getattr of names put together",
+        "a module that gives attributes by __getattr__",
+        "names given by __getattr__ and a table",
+        "a module handed to a function",
+        "a module handed over by the benchmark",
+        "a deleted module that was looked for",
+        "a deleted module without anything in it",
+        "a deleted module that find_spec looked for",
+        "a deleted module that a package walked over",
+        "a module hides one of the standard library",
+        "modules that a package names in __all__",
+    ],
+    "a value that also has an effect": [
+        "a comprehension with an effect",
+        "a call that has an effect and binds a name",
+        "a call that has an effect and binds a changed name",
+        "a method that has an effect and gives what is kept",
+        "an annotated call with an effect",
+        "an effect in a default",
+        "a decorator that registers, on a new function",
+        "a constant in the arguments of a decorator that registers",
+        "a new subclass with methods in another module",
+        "a constant in the keyword of a subclass that registers",
+        "a class attribute whose value has an effect",
+        "a descriptor that is told its name",
+    ],
+    "a name that is put together": [
+        "getattr of a name given",
+        "getattr of a name put together",
+        "getattr of a name in a table",
+        "getattr under another name",
+        "dispatch by a name put together",
+        "dir",
+        "all of a module's names",
+        "all of a module's names by dir",
+        "members of a module by inspect",
+        "all functions of a module by their names",
+        "a name in a string that a helper looks up",
+        "settings updated from a module",
+        "a mapping of a class's names",
+    ],
+    "what is only looked at": [
+        "a docstring that is read",
+        "a module's docstring that is read",
+        "a class's docstring that is read",
+        "the length of a function's signature",
+        "annotations read by a function",
+        "annotations read by typing",
+        "changed annotations read by a function",
+        "annotations of a class read by a function",
+        "annotations of a method read by a class decorator",
+        "__future__ annotations that are read",
+        "a method moves to a base class",
+        "a method that takes away the hash",
+        "a new method that only hasattr sees",
+        "a new method that isinstance sees",
+    ],
+    "words that mean something else than usual": [
+        "TYPE_CHECKING from elsewhere",
+        "a module run as __main__",
+        "a private name of the module in a class",
+    ],
+}
+
+
+def marked():
+    reasons = {title: reason for reason, titles in LIMITS.items() for title in titles}
+    assert reasons.keys() <= CASES.keys()
+    for title in CASES:
+        reason = reasons.get(title)
+        yield pytest.param(title, marks=[pytest.mark.xfail(reason=reason, strict=True)] if reason else [])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +228,7 @@ def ask(finder, base, head):
     return finder.ask({"compare": {"files": files, "modules": modules}})["changes"]
 
 
-@pytest.mark.parametrize("title", CASES)
+@pytest.mark.parametrize("title", marked())
 def test_what_runs_differently_is_measured(observed, finder, title):
     """In both directions: the change, and the one that takes it back."""
     outcomes = [observed[title][side]["outcome"] for side in SIDES]

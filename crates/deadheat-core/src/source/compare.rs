@@ -709,24 +709,12 @@ impl Changes {
                 }
             }
         }
-        // A changed function is measured itself.
-        let changed = self
-            .targets
-            .iter()
-            .filter(|target| target.change == Some(Change::Modified));
-        let changed: BTreeSet<(&str, &str)> = changed
-            .map(|target| {
-                let name = target.qualname.rsplit('.').next().unwrap_or_default();
-                (target.path.as_str(), name)
-            })
-            .collect();
         let mut unseen = Vec::new();
         for (path, names) in &self.touched {
             let mut names = names.names.iter().chain(&names.attributes);
             let is_explained = names.all(|name| {
                 seen.contains(name.as_str())
                     || METADATA.contains(&name.as_str())
-                    || changed.contains(&(path.as_str(), name.as_str()))
                     || self.named_on_base.contains(&(path.clone(), name.clone()))
             });
             if !is_explained {
