@@ -228,7 +228,7 @@ def ask(finder, base, head):
     return finder.ask({"compare": {"files": files, "modules": modules}})["changes"]
 
 
-@pytest.mark.parametrize("title", marked())
+@pytest.mark.parametrize("title", list(marked()))
 def test_what_runs_differently_is_measured(observed, finder, title):
     """In both directions: the change, and the one that takes it back."""
     outcomes = [observed[title][side]["outcome"] for side in SIDES]
