@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test faults check pictures bench evidence evidence-quick finder-proof clean
+.PHONY: demo test faults check pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -28,12 +28,15 @@ pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report
 
 bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found; how fast changes are found
 	$(BIN)/python bench
-	$(PYTHON) bench/finder/speed.py $(if $(HISTORIES),--histories $(HISTORIES))
+	$(PYTHON) bench/finder/speed.py --record $(if $(HISTORIES),--histories $(HISTORIES))
 
 evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md
 	$(BIN)/python bench/lab/record.py target/lab-bank
 	$(BIN)/python bench/lab/peers.py target/lab-bank
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
+
+evidence-page: $(VENV)/installed ## docs/evidence.md once more, of what was recorded: after `make finder-proof` or `make bench`
+	$(BIN)/python bench/lab/evidence.py docs/evidence-bank.json.gz
 
 evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
@@ -41,7 +44,7 @@ evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, in
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 
 finder-proof: ## hold the finder of changed functions against CPython: half an hour; HISTORIES=folder of clones, OWNER/NAME
-	$(PYTHON) bench/finder $(if $(HISTORIES),--histories $(HISTORIES))
+	$(PYTHON) bench/finder --record $(if $(HISTORIES),--histories $(HISTORIES))
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venvs target

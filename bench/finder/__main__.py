@@ -25,6 +25,7 @@ if __name__ == "__main__":
 
 import asking  # noqa: E402
 import history  # noqa: E402
+import recording  # noqa: E402
 import scopes  # noqa: E402
 from changes import REFUSALS  # noqa: E402
 from edits import EDITS, WRITINGS, Text, change_linked, link  # noqa: E402
@@ -261,6 +262,7 @@ def main():
     parser.add_argument("--commits", type=int, default=400, help="of each project, the newest first")
     parser.add_argument("--histories", type=Path, help="where clones of the projects lie, as OWNER/NAME")
     parser.add_argument("--work", type=Path, default=asking.ROOT / "target" / "finder-proof")
+    parser.add_argument("--record", action="store_true", help="into docs/evidence-finder.json, for docs/evidence.md")
     options = parser.parse_args()
     options.edits = options.edits or (300 if options.quick else 25_000)
     unknown = set(options.proofs) - PROOFS.keys()
@@ -293,6 +295,8 @@ def main():
         if failures:
             print(f"\n{failures[0]}\nall: {options.work / name}.failures", flush=True)
     (options.work / "results.json").write_text(json.dumps(results, indent=1))
+    if options.record:
+        recording.record("proof", results)
     return 0 if is_proven else 1
 
 

@@ -23,6 +23,7 @@ if __name__ == "__main__":
     sources.go_on_in_newest_python(Path(__file__).resolve())
 
 import asking  # noqa: E402
+import recording  # noqa: E402
 
 CODEFLASH = "codeflash==0.20.6"
 REFS = ("pylint-1.4", "HEAD")
@@ -120,6 +121,7 @@ def main():
     parser.add_argument("--histories", type=Path, help="where clones of projects lie, as OWNER/NAME")
     parser.add_argument("--work", type=Path, default=asking.ROOT / "target" / "finder-proof")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--record", action="store_true", help="into docs/evidence-finder.json, for docs/evidence.md")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     run(
@@ -128,6 +130,7 @@ def main():
     )
     program = asking.ROOT / "target" / "release" / "examples" / "changed_functions"
     python = codeflash(options)
+    runs = []
     for title, folder, refs in (
         ("pylint", pylint(options), REFS),
         (f"{FILES:,} files", many_files(options), ("HEAD^", "HEAD")),
@@ -155,10 +158,16 @@ def main():
         if python:
             print(f"  {int(measured['codeflash'][0][2]):,} of codeflash, which looks for those at top level of head")
         times = {name: statistics.median(row[0] for row in rows) for name, rows in measured.items()}
+        programs = {}
         for name, rows in measured.items():
             memory = max(row[1] for row in rows) / (1024 if sys.platform == "linux" else 1 << 20)
             ratio = times[name] / times["git diff -U0"]
+            programs[name] = {"seconds": times[name], "ratio": ratio, "mib": memory}
             print(f"  {name:<14}{times[name]:>8.3f} s {ratio:>7.2f} x {memory:>7.0f} MiB", flush=True)
+        runs.append({"title": f"{title}, {refs[0]} to {head.strip()}", "files": found["files"], "programs": programs})
+    if options.record:
+        version = CODEFLASH.partition("==")[2]
+        recording.record("speed", {"rounds": options.rounds, "codeflash": version, "runs": runs})
 
 
 if __name__ == "__main__":

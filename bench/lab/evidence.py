@@ -34,14 +34,19 @@ CONDITIONS = {
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("bank")
+    parser.add_argument("bank", help="a folder of parts, or the bank that an earlier page was made of")
     parser.add_argument("--out", default=os.path.join(TOP, "docs"))
     arguments = parser.parse_args()
-    parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
+    if arguments.bank.endswith(".gz"):
+        with gzip.open(arguments.bank) as file:
+            bank = json.load(file)
+        parts, live = bank["parts"], bank["live"]
+    else:
+        parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
+        live = peers.rounds(arguments.bank)
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
     outcomes = replay(sequences(parts))
-    live = peers.rounds(arguments.bank)
     text = page(parts, outcomes, live)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
@@ -422,6 +427,51 @@ no such option. Neither of them gives a verdict, so their ratios are held agains
 """
 
 
+def finder_section():
+    """What `make finder-proof` and `make bench` recorded last."""
+    try:
+        recorded = read(os.path.join(TOP, "docs", "evidence-finder.json"))
+    except FileNotFoundError:
+        return ""
+    proof, speed = recorded["proof"], recorded["speed"]
+
+    def count(name, title):
+        return f"{proof[name]['counts'][title]:,}"
+
+    def disagreements(name):
+        return proof[name]["disagreements"]
+
+    as_they_are = count("structure", "functions of files as they are")
+    commits = count("history", "commits")
+    in_other_writings = count("structure", "functions in other writings")
+    table = "\n".join(
+        f"| {entry['title']} | {entry['files']:,} | {name} "
+        f"| {row['seconds']:.2f} s | {row['ratio']:.1f} | {row['mib']:.0f} MiB |"
+        for entry in speed["runs"]
+        for name, row in entry["programs"].items()
+    )
+    return f"""
+## The finder of changed functions
+
+Held against CPython's own parser by `make finder-proof` on {proof["date"]} ({proof["python"]}, {proof["machine"]});
+[finder.md](finder.md) says what is compared, by which rules, and what is not seen.
+
+| proof | compared | disagreements |
+| --- | --- | --- |
+| structure | {as_they_are} functions, and {in_other_writings} in other writings | {disagreements("structure")} |
+| change | {count("changes", "edits")} generated edits | {disagreements("changes")} |
+| real history | {commits} commits of {len(proof["history"]["details"])} projects | {disagreements("history")} |
+
+How long it takes, by `make bench` on {speed["date"]} ({speed["machine"]}): the median of {speed["rounds"]} rounds in
+turn, times `git diff -U0`, and the peak memory. codeflash {speed["codeflash"]} looks for functions at the top level of
+head alone, and is timed without its imports.
+
+| diff | Python files | by | time | times git | memory |
+| --- | --- | --- | --- | --- | --- |
+{table}
+"""
+
+
 def page(parts, outcomes, live):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
     machine, replicates = (
@@ -482,7 +532,7 @@ The first is what deadheat does; the others take 14 replicates each and look onc
 The standard deviation of log(head/base) between replicates, from its quartiles: no method can do better than it allows.
 
 {spread_table(parts)}
-{live_section(live)}"""
+{live_section(live)}{finder_section()}"""
 
 
 def plot(outcomes):
