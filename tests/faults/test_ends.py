@@ -5,9 +5,10 @@ import os
 import random
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
-from causes import Moment, check_sound, start, times, two_commits
+from causes import IS_LINUX, Moment, check_sound, start, times, two_commits
 
 from conftest import Witness, command
 
@@ -51,6 +52,9 @@ def gate(tmp_path):
     os.close(gate.descriptor)
 
 
+linux_only = pytest.mark.skipif(not IS_LINUX, reason="Linux only")
+
+
 class Stopped:
     """A run that stands at a stage, and a pipe that everything it has started holds open."""
 
@@ -90,13 +94,34 @@ def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, g
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
     for number in signals:
         run.process.send_signal(number)
-    run.open_gate()
     _, words = run.process.communicate(timeout=60)
     assert run.process.returncode == 4, words
     run.check_gone()
     assert json.loads(report.read_text())["partial"]
     assert repository.state() == run.before
     check_sound(repository)
+
+
+@linux_only
+def test_a_guard_that_is_stopped_holds_nobody_up(repository, tmp_path, moment, gate):
+    run = Stopped(repository, tmp_path, "round", moment, gate, tmp_path / "report.json")
+    guards = [process for process in children_of(run.process.pid) if b"guard.py" in command_line(process)]
+    [guard] = guards
+    os.kill(guard, signal.SIGSTOP)
+    run.process.send_signal(signal.SIGINT)
+    _, words = run.process.communicate(timeout=60)
+    assert run.process.returncode == 4, words
+    run.check_gone()
+    assert repository.state() == run.before
+
+
+def children_of(process):
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def command_line(process):
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_path, gate):
@@ -119,16 +144,56 @@ def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_pa
     assert repository.state() == before
 
 
+# Each stands in a program of the user's that git starts, and never comes back.
+HANGS = {
+    "hook of worktree add": ("post-checkout", None),
+    "filter of worktree add": (None, "smudge"),
+    "filter of a look at the working tree": (None, "clean"),
+}
+
+
+@pytest.mark.parametrize("where", HANGS)
+@pytest.mark.parametrize("end", ["signal", "kill", "timeout"])
+def test_a_hook_or_a_filter_that_hangs_holds_nobody_up(repository, witness, moment, deadheat_command, where, end):
+    hook, filter_name = HANGS[where]
+    waits = repository.folder.parent / "waits"
+    waits.write_text(f"#!/bin/sh\nexec 9> {witness.path}\necho x > {moment.path}\nexec sleep 1000\n")
+    waits.chmod(0o755)
+    two_commits(repository, {".gitattributes": "*.dat filter=own\n", "pkg/a.dat": "a"})
+    if hook:
+        (repository.folder / ".git" / "hooks" / hook).symlink_to(waits)
+    else:
+        repository.git("config", f"filter.own.{filter_name}", str(waits))
+    if filter_name == "clean":
+        repository.write({"pkg/a.dat": "b"})
+    before = repository.state()
+    refs = ["HEAD^", "--working-tree"] if filter_name == "clean" else ["HEAD^", "HEAD"]
+    arguments = ["compare", *refs, "--all"]
+    # The clock starts first: whatever the machine does until git hangs counts.
+    process = start(repository, *arguments, *(["--timeout", 5] if end == "timeout" else []))
+    moment.wait()
+    if end == "kill":
+        process.kill()
+    elif end == "signal":
+        process.terminate()
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == {"signal": 4, "kill": -signal.SIGKILL, "timeout": 4}[end], words
+    assert ("does a hook or a filter of the repository hang?" in words) == (end == "timeout")
+    assert witness.saw_all_end()
+    if end == "kill":
+        assert deadheat_command("clean").code == 0
+    assert repository.state() == before
+    (repository.folder / ".git" / "config").write_text("[core]\nbare = false\n")
+    check_sound(repository)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_driver_takes_everything_with_it(repository, tmp_path, stage, moment, gate, deadheat_command):
     report = tmp_path / "report.json"
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
     run.process.kill()
     run.process.communicate(timeout=60)
-    if stage == "checkout":
-        # git still works there: what it makes is not removed under its hands.
-        assert deadheat_command("clean", "--json").report == {"removed": []}
-    run.open_gate()
+    # Nobody opens the gate: git and its hook end with the driver, too.
     run.check_gone()
     assert not report.exists()
     assert len(deadheat_command("clean", "--json").report["removed"]) >= 1

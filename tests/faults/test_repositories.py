@@ -148,7 +148,11 @@ def test_a_repository_of_somebody_else_is_gits_to_trust(repository, deadheat_com
     # What git itself takes for another owner.
     outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
     assert outcome.code == 2
-    assert "safe.directory" in outcome.err
+    assert f"hint: git config --global --add safe.directory {repository.folder}\n" in outcome.err
+    # What the user trusts for one command is trusted.
+    trusts = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", **trusts})
+    assert outcome.code == 0, outcome.err
 
 
 def test_from_a_hook_of_git(repository, tmp_path):

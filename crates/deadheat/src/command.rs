@@ -1,22 +1,28 @@
-//! Commands that prepare a comparison: installers and builds. What they print goes to a log; they end when the run does.
+//! Commands of others: installers and builds, whose words go to a log, and git, whose words are an answer. They end when the run
+//! does.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::failure::Failure;
 use crate::files;
-use crate::guard;
+use crate::guard::{self, Ending};
 use crate::interrupt::Interrupt;
 use crate::limit::MOST_PRINTED;
 
 /// How often a wait looks whether the command has ended and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(20);
+/// What a command may take to end when it is asked to, where it has something to tidy up. The guard gives as much.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// When a command has to end.
 #[derive(Clone, Debug)]
@@ -27,6 +33,15 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// For what takes a moment, and goes on only where something hangs.
+    pub(crate) fn without_end(interrupt: &Interrupt) -> Self {
+        const AGES: Duration = Duration::from_secs(365 * 24 * 3600);
+        Limits {
+            until: Instant::now() + AGES,
+            interrupt: interrupt.clone(),
+        }
+    }
+
     /// Ends the run where the user or the clock wants it.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.interrupt.is_asked() {
@@ -67,24 +82,133 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow:
     }
 }
 
+/// Runs a command and gives back what it printed. One that is stopped is asked to end first: git removes its own locks and
+/// half-made files then.
+pub(crate) fn output(command: &mut Command, limits: &Limits) -> anyhow::Result<Output> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut group = Group::start_with(command, Ending::Tidily)?;
+    let mut answers = [
+        group.child.stdout.take().map(OwnedFd::from),
+        group.child.stderr.take().map(OwnedFd::from),
+    ]
+    .map(|pipe| Answer {
+        pipe: pipe.map(File::from),
+        bytes: Vec::new(),
+    });
+    let mut is_ended = false;
+    while answers.iter().any(|answer| answer.pipe.is_some()) {
+        let limit = if is_ended { Duration::ZERO } else { LOOK };
+        if !read_what_is_there(&mut answers, limit)? {
+            if is_ended {
+                // What it left running (git's own helpers may stay) holds its pipes.
+                break;
+            }
+            is_ended = group.child.try_wait()?.is_some();
+        }
+        limits.check()?;
+    }
+    let mut pause = Duration::from_micros(100);
+    loop {
+        if let Some(status) = group.child.try_wait()? {
+            group.leave_alone();
+            let [stdout, stderr] = answers.map(|answer| answer.bytes);
+            return Ok(Output {
+                status,
+                stdout,
+                stderr,
+            });
+        }
+        limits.check()?;
+        std::thread::sleep(pause);
+        pause = LOOK.min(pause * 2);
+    }
+}
+
+/// What came out of one pipe of a command, which may still be open.
+struct Answer {
+    pipe: Option<File>,
+    bytes: Vec<u8>,
+}
+
+/// Waits for data, or for the end of a pipe; whether there was any.
+fn read_what_is_there(answers: &mut [Answer], limit: Duration) -> std::io::Result<bool> {
+    let mut open: Vec<&mut Answer> = answers
+        .iter_mut()
+        .filter(|answer| answer.pipe.is_some())
+        .collect();
+    let mut descriptors: Vec<PollFd<'_>> = open
+        .iter()
+        .filter_map(|answer| answer.pipe.as_ref())
+        .map(|pipe| PollFd::new(pipe, PollFlags::IN))
+        .collect();
+    let limit = Timespec {
+        tv_sec: limit.as_secs().cast_signed(),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    match poll(&mut descriptors, Some(&limit)) {
+        // A signal: whoever waits looks at it.
+        Ok(0) | Err(Errno::INTR) => return Ok(false),
+        Ok(_) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let ready: Vec<bool> = descriptors
+        .iter()
+        .map(|descriptor| !descriptor.revents().is_empty())
+        .collect();
+    for (answer, _) in open.iter_mut().zip(ready).filter(|(_, is_ready)| *is_ready) {
+        let mut chunk = [0; 64 << 10];
+        let count = match &mut answer.pipe {
+            Some(pipe) => retry_on_intr(|| rustix::io::read(&*pipe, &mut chunk))?,
+            None => 0,
+        };
+        answer.bytes.extend_from_slice(&chunk[..count]);
+        if count == 0 {
+            answer.pipe = None;
+        }
+    }
+    Ok(true)
+}
+
 /// A process with all that it started, in a group of its own: Ctrl-C in the terminal does not reach it. What is still
-/// there when this is dropped is killed; so it is when deadheat itself is.
+/// there when this is dropped is ended; so it is when deadheat itself is.
 pub(crate) struct Group {
     pub(crate) child: Child,
+    ending: Ending,
     is_left_alone: bool,
 }
 
 impl Group {
+    /// One that is killed.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        Self::start_with(command, Ending::AtOnce)
+    }
+
+    fn start_with(command: &mut Command, ending: Ending) -> anyhow::Result<Self> {
         let child = command
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        guard::watch(child.id());
+        guard::watch(child.id(), ending);
         Ok(Group {
             child,
+            ending,
             is_left_alone: false,
         })
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Asks it to end, and waits as long as it may take for that.
+    fn ask_to_end(&mut self) {
+        self.signal(Signal::TERM);
+        let until = Instant::now() + GRACE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// The number of the process, and of its group.
@@ -101,9 +225,10 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if !self.is_left_alone {
-            if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-                let _ = kill_process_group(group, Signal::KILL);
+            if self.ending == Ending::Tidily {
+                self.ask_to_end();
             }
+            self.signal(Signal::KILL);
             // It may have joined another group.
             let _ = self.child.kill();
         }

@@ -10,6 +10,7 @@ use deadheat_core::sequential::Sampling;
 use crate::Installation;
 use crate::benchmarks;
 use crate::changes::Differences;
+use crate::command::Limits;
 use crate::compiled::Compiled;
 use crate::conditions::Conditions;
 use crate::config::Config;
@@ -53,14 +54,18 @@ pub(crate) fn run(
 ) -> anyhow::Result<Exit> {
     options.outputs.check_writable()?;
     let started = Instant::now();
-    let git = Git::discover(&options.folder)?;
+    let limits = Limits {
+        until: started + options.timeout,
+        interrupt: interrupt.clone(),
+    };
+    let git = Git::discover(&options.folder, &limits)?;
     let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
     let state = match (&options.to_record, options.refs.recorded) {
         (None, None) => None,
         _ => Some(State::find(&config, git.top())?),
     };
     let revisions = match (&state, options.refs.recorded, options.pull_request) {
-        (_, _, Some(number)) => pull_request::resolve(&git, number, options.outputs.verbosity)?,
+        (_, _, Some(number)) => pull_request::resolve(&git, number, options.outputs.verbosity, &limits)?,
         (Some(state), Some(recorded), _) => {
             let commit = match recorded {
                 RecordedBase::Baseline => state.baseline(&git)?,
@@ -86,7 +91,7 @@ pub(crate) fn run(
         interrupt,
         git: &git,
         config: &config,
-        until: started + options.timeout,
+        until: limits.until,
     };
     let outcome = setting.fill(&mut draft, &mut progress);
     progress.finish();
@@ -117,8 +122,9 @@ pub(crate) fn run(
             return Err(error);
         }
     };
-    let refused =
-        recording.and_then(|(state, asked)| record::add(&mut draft.report, state, Some(&git), asked).err());
+    let refused = recording.and_then(|(state, asked)| {
+        record::add(&mut draft.report, state, Some(&git.afterwards()), asked).err()
+    });
     output::write_report(&draft.report, &options.outputs)?;
     match refused {
         Some(error) => Err(error),

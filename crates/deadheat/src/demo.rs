@@ -11,6 +11,7 @@ use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::cli::DemoArgs;
+use crate::command::Limits;
 use crate::compare;
 use crate::cores::Pinning;
 use crate::failure::Exit;
@@ -52,7 +53,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<Exit> {
     let outputs = Outputs::new(&args.output, &args.report)?;
     let folder = tempfile::Builder::new().prefix("deadheat-demo-").tempdir()?;
-    let git = Git::anywhere(folder.path())?;
+    let git = Git::anywhere(folder.path(), &Limits::without_end(interrupt))?;
     git.run(["init", "--quiet", "--initial-branch=main"])?;
     commit(&git, folder.path(), BASE, "A small ledger")?;
     commit(&git, folder.path(), HEAD, "Faster totals, and a monthly view")?;

@@ -18,7 +18,7 @@ use crate::benchmarks;
 use crate::cli::DetectArgs;
 use crate::command::{self, Limits};
 use crate::config::Config;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, is_stopped};
 use crate::git::Git;
 use crate::interpreter::{self, Candidates, Interpreter, Pytest};
 use crate::interrupt::Interrupt;
@@ -145,7 +145,7 @@ pub(crate) fn run(
     }
     let mut progress = Progress::new(verbosity(&args.output));
     let mut found = Found::default();
-    let git = repository(folder, &mut found);
+    let git = repository(folder, interrupt, &mut found)?;
     let top = git.as_ref().map_or(folder, Git::top).to_owned();
     let config = configuration(args, folder, &top, &mut found);
     let detection = Detection {
@@ -175,9 +175,10 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
-    let git = match Git::discover(folder) {
+fn repository(folder: &Path, interrupt: &Interrupt, found: &mut Found) -> anyhow::Result<Option<Git>> {
+    let git = match Git::discover(folder, &Limits::without_end(interrupt)) {
         Ok(git) => git,
+        Err(error) if is_stopped(&error) => return Err(error),
         Err(error) => {
             let words = output::whole_message(&error);
             let usual = "git init && git add --all && git commit: deadheat compares two commits";
@@ -190,7 +191,7 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
                 (Some(usual.to_owned()), "no git repository")
             };
             found.in_the_way("git", words, hint.as_deref(), reason);
-            return None;
+            return Ok(None);
         }
     };
     match git.commit("HEAD") {
@@ -206,7 +207,7 @@ fn repository(folder: &Path, found: &mut Found) -> Option<Git> {
         ),
         Err(error) => found.in_the_way("git", output::whole_message(&error), None, "git failed"),
     }
-    Some(git)
+    Ok(Some(git))
 }
 
 /// One that cannot be read is a no, and everything else is looked at as if it were not there.

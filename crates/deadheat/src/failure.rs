@@ -72,6 +72,13 @@ impl Failure {
     }
 }
 
+/// Whether it is the end that the user or the clock wanted.
+pub(crate) fn is_stopped(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.exit == Exit::StoppedEarly)
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

@@ -4,21 +4,54 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Context;
+use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::command::{self, Limits};
+use crate::failure::{Exit, Failure, is_stopped};
+use crate::interrupt::Interrupt;
+
+/// How often a wait for another run looks again.
+const LOOK: Duration = Duration::from_millis(20);
+/// What one command may take once the run itself is over.
+const AFTERWARDS: Duration = Duration::from_secs(60);
+/// Settings for one command (`git -c`), which are the user's also where they come with the environment.
+const SETTINGS: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
 
 /// One repository, addressed by the top folder of a checkout.
 #[derive(Clone, Debug)]
 pub(crate) struct Git {
     top: PathBuf,
     cleared: Vec<String>,
+    patience: Patience,
     /// Where git does not look for it in `top`.
     git_dir: Option<PathBuf>,
+}
+
+/// How long a command may take: hooks and filters are other people's programs, and may hang.
+#[derive(Clone, Debug)]
+enum Patience {
+    Run(Limits),
+    /// The run is over, and has been stopped already where it has been.
+    Afterwards,
+}
+
+impl Patience {
+    fn limits(&self) -> Limits {
+        match self {
+            Patience::Run(limits) => limits.clone(),
+            Patience::Afterwards => Limits {
+                until: Instant::now() + AFTERWARDS,
+                interrupt: Interrupt::default(),
+            },
+        }
+    }
 }
 
 /// One entry of a commit's tree.
@@ -43,28 +76,37 @@ struct Answer {
 
 impl Git {
     /// A `git` that is not tied to a repository yet.
-    pub(crate) fn anywhere(folder: &Path) -> anyhow::Result<Self> {
-        let variables = Command::new("git")
+    pub(crate) fn anywhere(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+        let mut command = Command::new("git");
+        command
             .args(["rev-parse", "--local-env-vars"])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| {
-                Failure::tool(format!("cannot run git: {error}")).hint("install git, or put it on the PATH")
+            .stdin(Stdio::null());
+        let variables =
+            command::output(&mut command, limits).map_err(|error| match error.downcast::<std::io::Error>() {
+                Ok(error) => Failure::tool(format!("cannot run git: {error}"))
+                    .hint(match error.kind() {
+                        std::io::ErrorKind::NotFound => "install git, or put it on the PATH",
+                        _ => "what the system refuses, it refuses to other programs, too: does `git --version` work here?",
+                    })
+                    .into(),
+                Err(error) => error,
             })?;
         let cleared = String::from_utf8_lossy(&variables.stdout)
             .lines()
+            .filter(|name| !SETTINGS.contains(name))
             .map(str::to_owned)
             .collect();
         Ok(Git {
             top: folder.to_owned(),
             cleared,
+            patience: Patience::Run(limits.clone()),
             git_dir: None,
         })
     }
 
     /// Finds the repository around a folder.
-    pub(crate) fn discover(folder: &Path) -> anyhow::Result<Self> {
-        let mut git = Self::anywhere(folder)?;
+    pub(crate) fn discover(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+        let mut git = Self::anywhere(folder, limits)?;
         let answer = git.ask(["rev-parse", "--is-bare-repository", "--show-toplevel"])?;
         let Some(stdout) = answer.stdout else {
             if answer.stderr.contains("must be run in a work tree") {
@@ -73,6 +115,15 @@ impl Git {
                         .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
                         .into(),
                 );
+            }
+            if let Some(advice) = advice_on_trust(&answer.stderr) {
+                return Err(Failure::usage(format!(
+                    "{} belongs to somebody else, and git reads nothing of theirs without your word: {}",
+                    folder.display(),
+                    answer.stderr.trim()
+                ))
+                .hint(advice)
+                .into());
             }
             return Err(Failure::usage(format!(
                 "{} is not inside a git repository: {}",
@@ -93,6 +144,7 @@ impl Git {
         Git {
             top: top.to_owned(),
             cleared: like.cleared.clone(),
+            patience: like.patience.clone(),
             git_dir: None,
         }
     }
@@ -103,6 +155,14 @@ impl Git {
         Git {
             git_dir: Some(git_dir.to_owned()),
             ..Self::at(folder, like)
+        }
+    }
+
+    /// The same for when the run is over, in whatever way: to tidy up, and to write down what was found.
+    pub(crate) fn afterwards(&self) -> Self {
+        Git {
+            patience: Patience::Afterwards,
+            ..self.clone()
         }
     }
 
@@ -141,8 +201,12 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        let arguments: Vec<OsString> = arguments
+            .into_iter()
+            .map(|part| part.as_ref().to_owned())
+            .collect();
         let mut command = Command::new("git");
-        command.args(arguments).current_dir(&self.top).stdin(stdin);
+        command.args(&arguments).current_dir(&self.top).stdin(stdin);
         for name in &self.cleared {
             command.env_remove(name);
         }
@@ -151,14 +215,23 @@ impl Git {
         command
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C")
-            .process_group(0);
+            .env("LC_ALL", "C");
         if let Some(git_dir) = &self.git_dir {
             // Also where its configuration names a checkout that is not there.
             command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.top);
         }
         command.envs(variables.iter().copied());
-        let output = command.output().context("cannot run git")?;
+        let limits = self.patience.limits();
+        let output = command::output(&mut command, &limits).map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) if failure.exit == Exit::StoppedEarly && !limits.interrupt.is_asked() => failure
+                .hint(format!(
+                    "`git {}` was still running when the time was up: does a hook or a filter of the repository hang?",
+                    subcommand(&arguments)
+                ))
+                .into(),
+            Ok(failure) => failure.into(),
+            Err(error) => error.context("cannot run git"),
+        })?;
         Ok(Answer {
             stdout: output.status.success().then_some(output.stdout),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -443,10 +516,18 @@ impl Git {
     /// for that, fails where one is half written. `None` where the file system knows no locks.
     fn alone_with_worktrees(&self) -> anyhow::Result<Option<File>> {
         let directory = File::open(self.common_directory()?).context("cannot read git's folder")?;
-        let is_locked = rustix::io::retry_on_intr(|| {
-            rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
-        });
-        Ok(is_locked.is_ok().then_some(directory))
+        let limits = self.patience.limits();
+        loop {
+            match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(directory)),
+                // A hook of the user's may take its time in the other run.
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {
+                    limits.check()?;
+                    std::thread::sleep(LOOK);
+                }
+                Err(_) => return Ok(None),
+            }
+        }
     }
 
     /// `lock` is the run's: git, which goes on where deadheat is killed meanwhile, holds it until it has ended, so that
@@ -473,6 +554,9 @@ impl Git {
             self.run_reading(lock.into(), arguments)
         };
         added.map(|_| ()).or_else(|error| {
+            if is_stopped(&error) {
+                return Err(error);
+            }
             let hook = self.line(["rev-parse", "--path-format=absolute", "--git-path", "hooks/post-checkout"])?;
             match (hook, error.downcast::<Failure>()) {
                 (Some(hook), Ok(failure)) if Path::new(&hook).is_file() => Err(failure
@@ -526,6 +610,30 @@ impl Git {
             .map(|path| PathBuf::from(OsStr::from_bytes(path)))
             .collect())
     }
+}
+
+/// The command's name, after the settings that come before it.
+fn subcommand(arguments: &[OsString]) -> String {
+    let mut rest = arguments.iter();
+    let mut words = Vec::new();
+    while let Some(argument) = rest.next() {
+        if argument == "-c" {
+            rest.next();
+        } else if argument.as_bytes().starts_with(b"-") || words.len() == 2 {
+            break;
+        } else {
+            words.push(argument.to_string_lossy());
+        }
+    }
+    words.join(" ")
+}
+
+/// What git says is to be done where it does not trust a repository.
+fn advice_on_trust(words: &str) -> Option<String> {
+    let command = words.lines().map(str::trim);
+    let mut commands =
+        command.filter(|line| line.starts_with("git config ") && line.contains("safe.directory"));
+    commands.next().map(str::to_owned)
 }
 
 /// git's words, in the language that it is asked for.

@@ -3,16 +3,30 @@
 //! The kernel can end a worker with its parent, but not the worker's own children. So every process group is written to the
 //! guard before it is given anything to do; when this process ends, in whatever way, the guard reads the end of its input.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::Installation;
 
 /// One for the process, as its end is one.
 static GUARD: Mutex<State> = Mutex::new(State::None);
+
+/// What the guard takes to end when it has nothing to do. Longer only where it was stopped.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How a group that outlives this process is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    AtOnce,
+    /// It is asked to first: it has something to tidy up.
+    Tidily,
+}
 
 enum State {
     /// Nobody guards: there is nothing to kill.
@@ -37,7 +51,7 @@ pub(crate) fn set_up(installation: &Installation) {
 }
 
 /// A group that must not outlive this process.
-pub(crate) fn watch(group: u32) {
+pub(crate) fn watch(group: u32, ending: Ending) {
     let mut state = state();
     if let State::Planned { interpreter, script } = &*state {
         let started = Command::new(interpreter)
@@ -49,16 +63,30 @@ pub(crate) fn watch(group: u32) {
             .stderr(Stdio::null())
             // Ctrl-C in the terminal does not reach it.
             .process_group(0)
-            .spawn();
+            .spawn()
+            .and_then(never_waits);
         // Without it workers still end with this process; only children of theirs might not.
         *state = started.map_or(State::None, State::Running);
     }
-    tell(&mut state, &format!("+{group}\n"));
+    let sign = match ending {
+        Ending::AtOnce => '+',
+        Ending::Tidily => '~',
+    };
+    tell(&mut state, &format!("{sign}{group}\n"));
 }
 
 /// A group that has been killed, before its number can be another's.
 pub(crate) fn forget(group: u32) {
     tell(&mut state(), &format!("-{group}\n"));
+}
+
+/// A guard that somebody has stopped reads nothing, and the run goes on.
+fn never_waits(guard: Child) -> io::Result<Child> {
+    if let Some(stdin) = &guard.stdin {
+        let flags = fcntl_getfl(stdin)?;
+        fcntl_setfl(stdin, flags | OFlags::NONBLOCK)?;
+    }
+    Ok(guard)
 }
 
 fn tell(state: &mut State, line: &str) {
@@ -73,7 +101,12 @@ fn tell(state: &mut State, line: &str) {
 pub(crate) fn dismiss() {
     let mut state = state();
     if let State::Running(guard) = &mut *state {
-        // Waiting closes its input first.
+        drop(guard.stdin.take());
+        let until = Instant::now() + GRACE;
+        while matches!(guard.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = guard.kill();
         let _ = guard.wait();
     }
     *state = State::None;

@@ -162,12 +162,12 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
             profile_tests::run(&options, installation, &interrupt)
         }
         CommandArgs::Detect(args) => detect::run(&args, &current_folder()?, installation, &interrupt),
-        CommandArgs::Start(args) => start::run(&args, &current_folder()?),
-        CommandArgs::Status(args) => status::run(&args, &current_folder()?),
-        CommandArgs::Log(args) => log::run(&args, &current_folder()?),
+        CommandArgs::Start(args) => start::run(&args, &current_folder()?, &interrupt),
+        CommandArgs::Status(args) => status::run(&args, &current_folder()?, &interrupt),
+        CommandArgs::Log(args) => log::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Report(args) => report::run(&ReportOptions::new(args)?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
-        CommandArgs::Clean(args) => clean::run(&args, &current_folder()?),
+        CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
     }
 }
 

@@ -21,6 +21,7 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{self, FEWEST_REPLICATES, Threshold};
 
 use crate::Installation;
+use crate::command::Limits;
 use crate::conditions::Conditions;
 use crate::config::Config;
 use crate::cores::Cores;
@@ -61,7 +62,11 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let git = match Git::discover(&options.folder) {
+    let limits = Limits {
+        until: started + options.timeout,
+        interrupt: interrupt.clone(),
+    };
+    let git = match Git::discover(&options.folder, &limits) {
         Ok(git) => Some(git),
         // Only a function has a base in git.
         Err(_) if !matches!(options.asked, Asked::Function { .. }) => None,
@@ -129,6 +134,7 @@ pub(crate) fn run(
 /// loop, and make no folder.
 fn write_down(report: &MicroReport, subject: &Subject, config: &Config, git: &Git) -> anyhow::Result<()> {
     let state = State::find(config, git.top())?;
+    let git = git.afterwards();
     if report.form == Form::Function || state.folder().is_dir() {
         let blob = match (&report.path, &subject.code.head) {
             (Some(path), MicroCode::Function { module, .. }) => {

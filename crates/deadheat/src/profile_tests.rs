@@ -14,6 +14,7 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 use deadheat_core::test_profile::{self, TestProfile, TestReplicate, TestSettings};
 
 use crate::Installation;
+use crate::command::Limits;
 use crate::compiled::Compiled;
 use crate::conditions::Conditions;
 use crate::config::Config;
@@ -54,7 +55,11 @@ pub(crate) fn run(
     let shared = &options.shared;
     shared.outputs.check_writable()?;
     let started = Instant::now();
-    let git = Git::discover(&shared.folder)?;
+    let limits = Limits {
+        until: started + shared.timeout,
+        interrupt: interrupt.clone(),
+    };
+    let git = Git::discover(&shared.folder, &limits)?;
     let config = Config::load(&shared.folder, git.top(), shared.config_file.as_deref())?;
     let revisions = revisions::resolve(&git, &shared.refs)?;
     let mut draft = Draft::new(shared, &config, revisions);
@@ -65,7 +70,7 @@ pub(crate) fn run(
         interrupt,
         git: &git,
         config: &config,
-        until: started + shared.timeout,
+        until: limits.until,
     };
     let mut found = Found {
         arguments: options.arguments.clone(),

@@ -3,12 +3,12 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-use anyhow::Context;
 use deadheat_core::model::{PerSide, Revision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::failure::Failure;
+use crate::command::{self, Limits};
+use crate::failure::{Failure, is_stopped};
 use crate::git::Git;
 use crate::options::Verbosity;
 use crate::output::{self, harmless};
@@ -57,8 +57,18 @@ struct MergeBase {
 }
 
 /// The head of a pull request, and where it left its target; their objects are fetched where they are not here.
-pub(crate) fn resolve(git: &Git, number: u64, verbosity: Verbosity) -> anyhow::Result<PerSide<Revision>> {
-    let request: PullRequest = ask(git, number, &format!("repos/{{owner}}/{{repo}}/pulls/{number}"))?;
+pub(crate) fn resolve(
+    git: &Git,
+    number: u64,
+    verbosity: Verbosity,
+    limits: &Limits,
+) -> anyhow::Result<PerSide<Revision>> {
+    let request: PullRequest = ask(
+        git,
+        limits,
+        number,
+        &format!("repos/{{owner}}/{{repo}}/pulls/{number}"),
+    )?;
     let PullRequest { head, base } = &request;
     let full_name = &base.repo.full_name;
     let is_name = |text: &str| {
@@ -72,6 +82,7 @@ pub(crate) fn resolve(git: &Git, number: u64, verbosity: Verbosity) -> anyhow::R
     let range = format!("{}...{}", base.sha, head.sha);
     let comparison: Comparison = ask(
         git,
+        limits,
         number,
         &format!("repos/{full_name}/compare/{range}?per_page=1"),
     )?;
@@ -98,11 +109,15 @@ pub(crate) fn resolve(git: &Git, number: u64, verbosity: Verbosity) -> anyhow::R
             )));
         }
         git.fetch_commits(&url, &lacking).map_err(|error| {
+            if is_stopped(&error) {
+                return error;
+            }
             Failure::tool(format!(
                 "the commits of pull request {number} cannot be fetched: {}",
                 harmless(&error.to_string())
             ))
             .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
+            .into()
         })?;
     }
     let revision = |name: String, commit: String| Revision {
@@ -119,15 +134,20 @@ pub(crate) fn resolve(git: &Git, number: u64, verbosity: Verbosity) -> anyhow::R
     ))
 }
 
-fn ask<T: DeserializeOwned>(git: &Git, number: u64, path: &str) -> anyhow::Result<T> {
-    let answer = Command::new("gh")
+fn ask<T: DeserializeOwned>(git: &Git, limits: &Limits, number: u64, path: &str) -> anyhow::Result<T> {
+    let mut command = Command::new("gh");
+    command
         .args(["api", path])
         .current_dir(git.top())
         .env("GH_PROMPT_DISABLED", "1")
-        .stdin(Stdio::null())
-        .output();
-    let answer = match answer {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        .stdin(Stdio::null());
+    let is_missing = |error: &anyhow::Error| {
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let answer = match command::output(&mut command, limits) {
+        Err(error) if is_missing(&error) => {
             return Err(Failure::usage(format!(
                 "--pr {number} asks GitHub's command `gh`, which is not on the PATH"
             ))
@@ -137,7 +157,7 @@ fn ask<T: DeserializeOwned>(git: &Git, number: u64, path: &str) -> anyhow::Resul
             ))
             .into());
         }
-        answer => answer.context("cannot run gh")?,
+        answer => answer?,
     };
     if !answer.status.success() {
         let words = String::from_utf8_lossy(&answer.stderr);

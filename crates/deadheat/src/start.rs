@@ -8,12 +8,13 @@ use serde_json::json;
 
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupt;
 use crate::options::{Verbosity, verbosity};
 use crate::output;
 use crate::state::{self, State};
 
-pub(crate) fn run(args: &StartArgs, folder: &Path) -> anyhow::Result<Exit> {
-    let (git, state) = State::open(folder, args.config_file.as_deref())?;
+pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let (git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
     let commit = git.commit("HEAD")?.ok_or_else(|| {
         Failure::usage("the repository has no commit yet")
             .hint("commit what the loop is to start from: git add --all && git commit")

@@ -11,10 +11,12 @@ use deadheat_core::records::{self, Baseline, History, Results};
 use deadheat_core::report::plain;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use crate::command::Limits;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::files;
 use crate::git::Git;
+use crate::interrupt::Interrupt;
 use crate::output;
 
 const DEFAULT_FOLDER: &str = ".codeflash";
@@ -44,8 +46,12 @@ pub(crate) struct Lock {
 
 impl State {
     /// The loop's files of the project around a folder.
-    pub(crate) fn open(folder: &Path, config_file: Option<&Path>) -> anyhow::Result<(Git, Self)> {
-        let git = Git::discover(folder)?;
+    pub(crate) fn open(
+        folder: &Path,
+        config_file: Option<&Path>,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Git, Self)> {
+        let git = Git::discover(folder, &Limits::without_end(interrupt))?;
         let config = Config::load(folder, git.top(), config_file)?;
         let state = Self::find(&config, git.top())?;
         Ok((git, state))
@@ -361,7 +367,7 @@ pub(crate) mod tests {
     #[test]
     fn the_refs_of_the_loop() {
         let folder = tempfile::tempdir().unwrap();
-        let git = Git::anywhere(folder.path()).unwrap();
+        let git = Git::anywhere(folder.path(), &Limits::without_end(&Interrupt::default())).unwrap();
         let commit = || {
             let identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
             let commit = ["commit", "--quiet", "--allow-empty", "--message", "change"];

@@ -7,12 +7,13 @@ use serde_json::json;
 
 use crate::cli::RecordsArgs;
 use crate::failure::Exit;
+use crate::interrupt::Interrupt;
 use crate::options::verbosity;
 use crate::output;
 use crate::state::State;
 
-pub(crate) fn run(args: &RecordsArgs, folder: &Path) -> anyhow::Result<Exit> {
-    let (_git, state) = State::open(folder, args.config_file.as_deref())?;
+pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let (_git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);

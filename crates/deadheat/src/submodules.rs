@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use deadheat_core::model::Side;
 
 use crate::cache;
-use crate::failure::Failure;
+use crate::failure::{Failure, is_stopped};
 use crate::git::{Git, TreeEntry};
 use crate::project::{is_inside, join};
 
@@ -227,12 +227,19 @@ fn fetched(user: &Git, url: &str, commit: &str, path: &str) -> anyhow::Result<Pa
     if !repository.has_commit(commit)? {
         // Not every server gives a commit by its name.
         let by_name = repository.run(["fetch", "--quiet", "--depth", "1", url, commit]);
-        if by_name.is_err() {
+        if let Err(error) = by_name {
+            if is_stopped(&error) {
+                return Err(error);
+            }
             repository
                 .run(["fetch", "--quiet", url, "+refs/*:refs/*"])
                 .map_err(|error| {
+                    if is_stopped(&error) {
+                        return error;
+                    }
                     Failure::nothing_measured(format!("--fetch: the submodule `{path}` cannot be fetched: {error}"))
                         .hint("is the network there? `git submodule update --init` in your checkout asks for a password")
+                        .into()
                 })?;
         }
         if !repository.has_commit(commit)? {

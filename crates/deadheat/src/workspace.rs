@@ -174,7 +174,7 @@ impl Workspace {
             // Both names have four letters: paths of equal length lay out a process's memory alike.
             let path = self.folder.join(side.to_string());
             let worktree = Worktree {
-                git: git.clone(),
+                git: git.afterwards(),
                 path,
                 kept: false,
             };
@@ -222,6 +222,7 @@ impl Workspace {
         self.worktrees = None;
         let _ = fs::remove_dir_all(&self.folder);
         let mut left: Vec<PathBuf> = git
+            .afterwards()
             .worktree_paths()
             .unwrap_or_default()
             .into_iter()

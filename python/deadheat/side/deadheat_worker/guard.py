@@ -1,30 +1,49 @@
 """Kills the process groups that it was told of when whoever told it is gone.
 
-Its input has a line for each: `+NUMBER` for one that has started, `-NUMBER` for one that has been killed. It ends when
-the driver does, and a driver that has ended well has left no group.
+Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that is asked to end before it is
+killed, so that it can remove its own locks (git does), `-NUMBER` for one that has ended. It ends when the driver does,
+and a driver that has ended well has left no group.
 """
 
 import contextlib
 import os
 import signal
 import sys
+import time
+
+# What a group that is asked may take; the driver gives as much.
+GRACE = 2
 
 
 def main():
     # Only the end of its input ends it.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    groups = set()
+    groups = {}
     for line in sys.stdin:
         number = int(line[1:])
-        if line[0] == "+":
-            groups.add(number)
+        if line[0] == "-":
+            groups.pop(number, None)
         else:
-            groups.discard(number)
-    for group in groups:
-        # One that has ended by itself is not there.
-        with contextlib.suppress(OSError):
-            os.killpg(group, signal.SIGKILL)
+            groups[number] = line[0]
+    asked = [group for group, sign in groups.items() if sign == "~"]
+    for group in groups.keys() - asked:
+        send(group, signal.SIGKILL)
+    for group in asked:
+        send(group, signal.SIGTERM)
+    until = time.monotonic() + GRACE
+    while any(send(group, 0) for group in asked) and time.monotonic() < until:
+        time.sleep(0.02)
+    for group in asked:
+        send(group, signal.SIGKILL)
+
+
+def send(group, number):
+    """Whether the group was there: one that has ended by itself is not."""
+    with contextlib.suppress(OSError):
+        os.killpg(group, number)
+        return True
+    return False
 
 
 main()
