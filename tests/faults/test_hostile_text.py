@@ -1,11 +1,15 @@
 """Text of the project's in every output: nothing is executed, no output is broken, nothing is written elsewhere."""
 
+import csv
 import json
+import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 
 import pytest
 from causes import check_sound, two_commits
+from markdown_it import MarkdownIt
 
 EVIL = (
     "\\x1b]0;owned\\x07\\x1b[31mred\\x1b[2J \\x9b31m <script>alert(1)</script> | a | b |\\n# head\\n[x](javascript:y)"
@@ -77,7 +81,10 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
     repository.git("branch", "<img>|`x`")
     assert deadheat_command("start").code == 0
     report = repository.folder.parent / "report.json"
-    arguments = ("compare", "HEAD^^", "<img>|`x`", "--all", "--replicates", 2, "-o", report)
+    files = ["report.md", "report.html", "report.csv"]
+    written = [argument for name in files for argument in ("-o", report.with_name(name))]
+    written += ["-o", f"pytest-benchmark:{report.with_name('runs')}"]
+    arguments = ("compare", "HEAD^^", "<img>|`x`", "--all", "--replicates", 2, "-o", report, *written)
     outcome = deadheat_command(*arguments, "--record", "a\tb\nc\x1b[31m | <b>")
     assert outcome.code == 0, outcome.err
     assert harmful(outcome.out + outcome.err) == set()
@@ -91,6 +98,15 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
         "test_skips",
         "test_dies_with_words",
     }
+    messages = {row["benchmark"].rpartition("::")[2]: row["message"] for row in rows["missing"]}
+    # Halves of characters, which JSON in UTF-8 cannot carry, are spelt out.
+    assert "ValueError: \x1b]0;owned" in messages["test_raises"]
+    assert "right to left \\udcff\\ud800 \x00" in messages["test_raises"]
+    assert "z" * 1000 in messages["test_raises_much"]
+    assert "raise Nasty()" in messages["test_raises_nasty"]
+    assert "{braces} %s $(id)" in messages["test_skips"]
+    assert "exit status: 3" in messages["test_dies_with_words"]
+    check_documents(report, len(rows["comparisons"]) + len(rows["missing"]))
     # The loop's table has a row for each benchmark and one for all of them.
     lines = (repository.folder / ".codeflash" / "results.tsv").read_text().splitlines()
     columns = len(lines[0].split("\t"))
@@ -99,6 +115,68 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
     log = deadheat_command("log", "-v")
     assert (log.code, harmful(log.out + log.err)) == (0, set())
     check_sound(repository)
+
+
+def check_documents(report, count):
+    """The other formats, each as its own readers see it: nothing of the suite's has become a part of its form."""
+    markdown = report.with_suffix(".md").read_text()
+    assert harmful(markdown) == set()
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
+    inline = [child for token in shown for child in token.children or []]
+    own = {"details", "summary", "code", "sub", "br", "b"}
+    for token in [*shown, *inline]:
+        if token.type.startswith("html"):
+            assert set(re.findall(r"</?(\w+)", token.content)) <= own, token.content
+    assert all("javascript" not in str(token.attrs.get("href")) for token in inline)
+    page = Page()
+    text = report.with_suffix(".html").read_text()
+    assert harmful(text) == set()
+    page.feed(text)
+    page.close()
+    assert page.scripts
+    assert all("alert(1)" not in script for script in page.scripts)
+    assert page.open == []
+    with report.with_suffix(".csv").open(newline="") as file:
+        # A name of 1 MiB is more than Python's reader takes by itself.
+        usual = csv.field_size_limit(4 << 20)
+        table = list(csv.reader(file))
+        csv.field_size_limit(usual)
+    assert {len(row) for row in table} == {len(table[0])}
+    assert len(table) == 1 + count
+    for side in ("base", "head"):
+        stored = json.loads((report.parent / f"runs.{side}.json").read_text())
+        assert len(stored["benchmarks"]) == 6
+
+
+class Page(HTMLParser):
+    """Elements that are open, and what is a script."""
+
+    VOID = frozenset({"meta", "link", "br", "hr", "img", "input", "wbr", "col"})
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.scripts = []
+
+    def handle_starttag(self, tag, attributes):
+        assert all(not name.startswith("on") for name, _ in attributes), (tag, attributes)
+        assert all("javascript:" not in (value or "") for name, value in attributes if name in ("href", "src"))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        while self.open and self.open[-1] != tag and self.open[-1] in ("p", "li", "td", "th", "tr", "option"):
+            self.open.pop()
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,20 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 
 # Out of the way of code that closes, or writes to, the first few descriptors whatever they are.
 FIRST_DESCRIPTOR = 100
+
+# Halves of characters: what Python makes of bytes that are no text, and what no UTF-8 can carry.
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def sayable(text, escape=r"\u"):
+    """The text with its lone surrogates spelt out; `escape` is what begins one."""
+    if text.isascii():
+        return text
+    return SURROGATES.sub(lambda found: f"{escape}{ord(found.group()):04x}", text)
 
 
 class Channel:
@@ -43,8 +54,7 @@ class Channel:
     def send(self, message):
         """Write one reply as one line."""
         self._end_unless_own()
-        # ASCII only, so that a lone surrogate in a test id or a message can be carried too.
-        data = json.dumps(message, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        data = sayable(json.dumps(message, ensure_ascii=False, separators=(",", ":")), r"\\u").encode() + b"\n"
         while data:
             data = data[os.write(self._replies, data) :]
 

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from deadheat_worker import protocol
+from deadheat_worker.channel import sayable
 from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.settings import uses_fixture
 
@@ -65,7 +66,7 @@ class Conversation(Holding):
             self._reach.is_collecting = False
         by_id = {}
         for item in items:
-            by_id.setdefault(item.nodeid, item)
+            by_id.setdefault(sayable(item.nodeid), item)
         foreign, _ = self._imports.foreign_modules()
         self.set_up_for_good()
         self.reply(
