@@ -24,7 +24,8 @@ def main() -> int:
         from deadheat import _native
 
         folder = os.path.dirname(os.path.abspath(__file__))
-        return _native.main(sys.argv[1:], folder, sys.executable, _native.__file__)
+        ignores_hangup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        return _native.main(sys.argv[1:], folder, sys.executable, _native.__file__, ignores_hangup)
     except ImportError as error:
         print(
             f"deadheat: a part of the installation cannot be loaded: {error}\n"

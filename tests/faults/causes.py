@@ -2,12 +2,14 @@
 
 import os
 import select
+import shutil
 import subprocess
 import sys
 
 from conftest import command
 
 IS_LINUX = sys.platform == "linux"
+CAN_MOUNT = IS_LINUX and os.geteuid() == 0 and shutil.which("unshare") is not None
 # `make faults` runs the long version.
 LONG = os.environ.get("DEADHEAT_FAULTS") == "long"
 

@@ -1,14 +1,18 @@
 """However a run ends, at whatever moment: nothing runs on, nothing lies about, and what is written is whole."""
 
+import fcntl
 import json
 import os
+import pty
 import random
+import shutil
 import signal
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
-from causes import IS_LINUX, Moment, check_sound, start, times, two_commits
+from causes import CAN_MOUNT, IS_LINUX, Moment, check_sound, start, times, two_commits
 
 from conftest import Witness, command
 
@@ -58,7 +62,7 @@ linux_only = pytest.mark.skipif(not IS_LINUX, reason="Linux only")
 class Stopped:
     """A run that stands at a stage, and a pipe that everything it has started holds open."""
 
-    def __init__(self, repository, tmp_path, stage, moment, gate, report):
+    def __init__(self, repository, tmp_path, stage, moment, gate, report, **keywords):
         files = {"pkg/waiting.py": WAITING.format(moment=str(moment.path)), **STAGES[stage]}
         two_commits(repository, files)
         self.repository = repository
@@ -73,7 +77,10 @@ class Stopped:
         self.witness = Witness(tmp_path / "all")
         held = os.open(self.witness.path, os.O_WRONLY)
         self.process = start(
-            repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report, pass_fds=(held,)
+            repository,
+            *("compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report),
+            pass_fds=(held,),
+            **keywords,
         )
         os.close(held)
         moment.wait()
@@ -88,7 +95,12 @@ class Stopped:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]], ids=["once", "twice"])
+@pytest.mark.parametrize(
+    "signals",
+    # Two of a kind may become one before they arrive: these are two.
+    [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT], [signal.SIGHUP]],
+    ids=["once", "twice", "hangup"],
+)
 def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, gate):
     report = tmp_path / "report.json"
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
@@ -100,6 +112,47 @@ def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, g
     assert json.loads(report.read_text())["partial"]
     assert repository.state() == run.before
     check_sound(repository)
+
+
+def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, gate):
+    """As `nohup` starts it."""
+    waits = f"""\
+        import os
+
+
+        def test_waits(benchmark):
+            os.write(os.open({str(moment.path)!r}, os.O_WRONLY), b"x")
+            os.read(os.open({str(gate.path)!r}, os.O_RDONLY), 1)
+            benchmark(len, [])
+        """
+    two_commits(repository, {"benchmarks/test_waits.py": waits})
+    arguments = ("compare", "HEAD^", "HEAD", "--replicates", 2, "--all", "-q")
+    process = start(repository, *arguments, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    moment.wait()
+    process.send_signal(signal.SIGHUP)
+    os.write(gate.descriptor, b"x" * 1000)
+    _, words = process.communicate(timeout=120)
+    assert process.returncode == 0, words
+
+
+def test_a_terminal_that_closes_ends_the_run_like_a_signal(repository, tmp_path, moment, gate):
+    terminal, other_end = pty.openpty()
+    report = tmp_path / "report.json"
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(other_end, termios.TIOCSCTTY, 0)
+        for descriptor in (0, 1, 2):
+            os.dup2(other_end, descriptor)
+
+    run = Stopped(repository, tmp_path, "round", moment, gate, report, preexec_fn=own_terminal)
+    os.close(other_end)
+    os.close(terminal)
+    assert run.process.wait(timeout=60) == 4
+    run.process.communicate()
+    run.check_gone()
+    assert json.loads(report.read_text())["partial"]
+    assert repository.state() == run.before
 
 
 @linux_only
@@ -251,6 +304,52 @@ def test_commands_and_builds_end_with_a_killed_driver(repository, witness, momen
     check_sound(repository)
 
 
+@pytest.mark.parametrize("lost", ["the cache", "the place of the repository"])
+def test_entries_of_a_killed_run_are_removed_whatever_was_lost(
+    repository, tmp_path, moment, gate, deadheat_command, cache, lost
+):
+    run = Stopped(repository, tmp_path, "round", moment, gate, tmp_path / "report.json")
+    run.process.kill()
+    run.process.communicate(timeout=60)
+    run.check_gone()
+    entries = repository.folder / ".git" / "worktrees"
+    assert {path.name for path in entries.iterdir()} == {"base", "head"}
+    # One of the user's own for the same process, and on a disk that is not there, is none of ours.
+    repository.git("worktree", "add", "--quiet", "--detach", "--lock", "--reason", "mine", tmp_path / "own")
+    shutil.rmtree(tmp_path / "own")
+    if lost == "the cache":
+        shutil.rmtree(cache / "deadheat")
+    else:
+        repository.folder = repository.folder.rename(tmp_path / "moved")
+    entries = repository.folder / ".git" / "worktrees"
+    removed = deadheat_command("clean", "--json", folder=repository.folder).report["removed"]
+    assert {path for path in removed if "worktrees" in path} == {str(entries / "base"), str(entries / "head")}
+    assert [path.name for path in entries.iterdir()] == ["own"]
+    repository.git("worktree", "remove", "--force", "--force", tmp_path / "own")
+    assert repository.state() == run.before
+
+
+@pytest.mark.parametrize(
+    "wrapper", [(), ("unshare", "--pid", "--fork", "--mount-proc")], ids=["here", "in a container"]
+)
+def test_entries_of_a_run_that_goes_on_elsewhere_stay(repository, tmp_path, moment, gate, cache, wrapper):
+    """Its cache is not to be seen from here, and its process may not be, either."""
+    if wrapper and not CAN_MOUNT:
+        pytest.skip("a namespace of its own needs root on Linux")
+    run = Stopped(repository, tmp_path, "round", moment, gate, tmp_path / "report.json")
+    shutil.rmtree(cache / "deadheat" / "runs")
+    entries = repository.folder / ".git" / "worktrees"
+    clean = subprocess.run(
+        [*wrapper, *command("clean", "--json")], cwd=repository.folder, capture_output=True, text=True, check=True
+    )
+    assert json.loads(clean.stdout) == {"removed": []}
+    assert {path.name for path in entries.iterdir()} == {"base", "head"}
+    run.process.send_signal(signal.SIGINT)
+    run.process.communicate(timeout=60)
+    run.check_gone()
+    assert repository.state() == run.before
+
+
 def test_a_run_that_is_still_going_is_left_alone(repository, tmp_path, gate, moment, deadheat_command):
     waits = f"""\
         import os
@@ -305,6 +404,44 @@ def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_co
     assert len(left - {"report.json"}) <= times(0, 1)
 
 
+CALLS = ["rename,renameat,renameat2", "unlink,unlinkat", "rmdir"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace kills at a system call")
+@pytest.mark.parametrize("calls", CALLS)
+def test_a_driver_that_is_killed_while_it_makes_or_removes_its_folder(
+    repository, tmp_path, deadheat_command, cache, calls
+):
+    two_commits(repository)
+    before = repository.state()
+    killed = 0
+    for number in range(1, times(5, 20)):
+        kills = (
+            "strace",
+            "-qqq",
+            "-o",
+            os.devnull,
+            "-e",
+            f"trace={calls}",
+            "-e",
+            f"inject={calls}:signal=KILL:when={number}",
+        )
+        arguments = command("compare", "HEAD^", "HEAD", "--dry-run", "-q", "-k", "nothing")
+        process = subprocess.run(
+            [*kills, *arguments], cwd=repository.folder, capture_output=True, timeout=120, check=False
+        )
+        killed += process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        runs = cache / "deadheat" / "runs"
+        # What was made a moment ago is left to whoever makes it.
+        for run in [path for path in runs.glob("*") if not (path / "lock").exists()]:
+            assert str(run) not in deadheat_command("clean", "--json").report["removed"]
+            os.utime(run, (0, 0))
+        assert deadheat_command("clean").code == 0
+        assert list(runs.glob("*")) == []
+        assert repository.state() == before
+    assert killed
+
+
 def test_whoever_stops_reading_stdout_is_no_error(repository):
     two_commits(repository)
     script = " ".join(f"'{part}'" for part in command("compare", "HEAD^", "HEAD", "--dry-run", "-q"))
@@ -317,6 +454,33 @@ def test_whoever_stops_reading_stdout_is_no_error(repository):
         check=False,
     )
     assert completed.returncode == 0, completed.stderr
+
+
+def test_a_stdout_that_is_closed_is_said(repository):
+    two_commits(repository)
+    script = " ".join(f"'{part}'" for part in command("compare", "HEAD^", "HEAD", "-q"))
+    completed = subprocess.run(
+        ["bash", "-c", f"{script} >&-"],
+        cwd=repository.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert completed.returncode == 5
+    assert "stdout is closed" in completed.stderr
+    # The other two are not missed, and no file takes their place.
+    completed = subprocess.run(
+        ["bash", "-c", f"{script} --replicates 2 <&- 2>&-"],
+        cwd=repository.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert completed.returncode == 0
+    assert "test_usual" in completed.stdout
+    check_sound(repository)
 
 
 def test_a_group_that_leaves_is_not_followed(repository, witness, moment, deadheat_command):

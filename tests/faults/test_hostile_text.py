@@ -210,6 +210,8 @@ def test_nothing_is_written_where_nobody_pointed(repository, deadheat_command, t
     (outside / "data").write_text("mine")
     two_commits(repository)
     (repository.folder / "link").symlink_to(outside)
+    (repository.folder / "into-git.json").symlink_to(".git/config")
+    state = repository.state()
     before = sorted(outside.rglob("*"))
     for arguments in (
         ["--inject", "../outside"],
@@ -220,17 +222,23 @@ def test_nothing_is_written_where_nobody_pointed(repository, deadheat_command, t
         ["--benchmarks-root", "../outside"],
         ["-o", "link"],
         ["-o", "json:../outside"],
+        ["-o", "json:.git/HEAD"],
+        ["-o", ".git/new.json"],
+        ["-o", "into-git.json"],
+        ["-o", "pytest-benchmark:.git/run"],
     ):
-        outcome = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run", *arguments)
+        outcome = deadheat_command("compare", "HEAD^", "HEAD", *arguments)
         assert outcome.code == 2, (arguments, outcome.err)
     for key in ("module-root", "tests-root", "benchmarks-root"):
         repository.write({"pyproject.toml": f"[tool.deadheat]\n{key} = '../outside'\n"})
-        outcome = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run")
+        outcome = deadheat_command("compare", "HEAD^", "HEAD")
         assert outcome.code == 2, (key, outcome.err)
     repository.write({"pyproject.toml": "[tool.deadheat]\nstate-dir = 'link'\n"})
     assert deadheat_command("start").code == 2
     repository.write({"pyproject.toml": "[tool.deadheat]\ninject = ['../outside']\n"})
-    assert deadheat_command("compare", "HEAD^", "HEAD", "--dry-run").code == 2
+    assert deadheat_command("compare", "HEAD^", "HEAD").code == 2
+    (repository.folder / "pyproject.toml").unlink()
+    assert repository.state() == state
     assert sorted(outside.rglob("*")) == before
     assert (outside / "data").read_text() == "mine"
 

@@ -23,11 +23,13 @@ mod _native {
         package_folder: PathBuf,
         interpreter: PathBuf,
         extension: PathBuf,
+        ignores_hangup: bool,
     ) -> i32 {
         let installation = deadheat::Installation {
             package_folder,
             interpreter,
             extension,
+            ignores_hangup,
         };
         py.detach(|| deadheat::main(arguments, &installation))
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::command::Limits;
 use crate::failure::Failure;
+use crate::files;
 use crate::workspace::cache_folder;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl Entry {
 
     /// Throws away what an earlier try left.
     pub(crate) fn empty(&self) -> Result<(), Failure> {
-        fs::remove_dir_all(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
+        files::remove_tree(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
         self.make_folder()
     }
 
@@ -168,7 +169,7 @@ pub(crate) fn clear() -> Result<Vec<PathBuf>, Failure> {
             }
             let folder = path.with_extension("");
             if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(|error| cannot_use(&folder, error))?;
+                files::remove_tree(&folder).map_err(|error| cannot_use(&folder, error))?;
                 removed.push(folder);
             }
             // The lock file stays: one who waits for it would hold a lock that nobody else sees.

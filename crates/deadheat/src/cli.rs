@@ -75,6 +75,20 @@ pub(crate) enum CommandArgs {
     Clean(CleanArgs),
 }
 
+impl CommandArgs {
+    /// Whether it starts the project's code, again and again.
+    pub(crate) fn runs_code(&self) -> bool {
+        matches!(
+            self,
+            CommandArgs::Compare(_)
+                | CommandArgs::Micro(_)
+                | CommandArgs::Noise(_)
+                | CommandArgs::Profile(_)
+                | CommandArgs::Demo(_)
+        )
+    }
+}
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OutputArgs {
     /// Print the result as one JSON value on stdout, and nothing else there

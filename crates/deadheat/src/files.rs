@@ -1,9 +1,11 @@
 //! Copies between checkouts: the uncommitted state, the benchmarks that both sides share, injected and generated files.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::io::Errno;
 
 use crate::failure::Failure;
 
@@ -92,19 +94,90 @@ pub(crate) fn sizes(folder: &Path, paths: &[String]) -> Vec<(u64, String)> {
     sizes
 }
 
+/// Removes a folder with all it holds, however deep it is: a way through each level would take a descriptor each, and a name
+/// that is longer than the system takes.
+pub(crate) fn remove_tree(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => flatten_away(folder),
+        other => other,
+    }
+}
+
+/// Every folder on the way becomes a child of the outermost before it is emptied.
+fn flatten_away(folder: &Path) -> io::Result<()> {
+    let mut waiting = vec![folder.to_owned()];
+    let mut emptied = Vec::new();
+    let mut number = 0_u64;
+    while let Some(inner) = waiting.pop() {
+        // Project code may have taken its own right to remove what it made.
+        let _ = fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let entries: Vec<fs::DirEntry> = fs::read_dir(&inner)?.collect::<io::Result<_>>()?;
+        for entry in entries {
+            let path = entry.path();
+            if !entry.file_type()?.is_dir() {
+                fs::remove_file(&path)?;
+            } else if inner == folder {
+                waiting.push(path);
+            } else {
+                let place = loop {
+                    number += 1;
+                    let place = folder.join(format!("removed-{number}"));
+                    if fs::symlink_metadata(&place).is_err() {
+                        break place;
+                    }
+                };
+                fs::rename(&path, &place)?;
+                waiting.push(place);
+            }
+        }
+        emptied.push(inner);
+    }
+    // The outermost was the first.
+    emptied.iter().rev().try_for_each(fs::remove_dir)
+}
+
+/// Where a file is that is written to: a symlink stays one, and what it points to is written, there or not.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            let folder = fs::canonicalize(folder_of(&path))?;
+            return Ok(match path.file_name() {
+                Some(name) => folder.join(name),
+                None => folder,
+            });
+        };
+        path = folder_of(&path).join(target);
+    }
+    Err(Errno::LOOP.into())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether git keeps its own there, under whatever name; `path` is resolved.
+fn is_gits_own(path: &Path) -> bool {
+    let is_named = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
+    let is_one = |folder: &Path| {
+        folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
+    };
+    path.components().any(is_named) || path.ancestors().skip(1).any(is_one)
+}
+
 /// Writes a file whole or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
-    // A symlink stays one, and what it points to is written.
-    let resolved = fs::canonicalize(path);
+    let resolved = destination(path);
     let path = resolved.as_deref().unwrap_or(path);
     if is_special(path) {
         return fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
@@ -136,25 +209,23 @@ fn current_umask() -> u32 {
 
 /// Refuses a place for a report before the measurement, not after it.
 pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     if is_special(path) {
         return Ok(());
     }
-    let problem = if path.is_dir() {
-        "it is a folder".to_owned()
-    } else {
-        match tempfile::tempfile_in(folder) {
-            Ok(_) => return Ok(()),
-            Err(error) => error.to_string(),
-        }
-    };
-    Err(
-        Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()))
-            .hint("name a file in a folder that exists"),
-    )
+    let refused =
+        |problem: String| Failure::usage(format!("-o {}: cannot be written: {problem}", path.display()));
+    let is_there = "name a file in a folder that exists";
+    let resolved = destination(path).map_err(|error| refused(error.to_string()).hint(is_there))?;
+    if is_gits_own(&resolved) {
+        return Err(refused("git keeps its own there".to_owned()).hint("name a file outside of git's folder"));
+    }
+    if resolved.is_dir() {
+        return Err(refused("it is a folder".to_owned()).hint(is_there));
+    }
+    match tempfile::tempfile_in(folder_of(&resolved)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(error.to_string()).hint(is_there)),
+    }
 }
 
 /// Whether it is a file whose first bytes are these.
@@ -240,6 +311,55 @@ mod tests {
             fs::read_to_string(checkout.join("data/model")).unwrap(),
             "weights"
         );
+    }
+
+    #[test]
+    fn a_tree_that_is_deeper_than_any_path_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        symlink(folder.path(), tree.join("out")).unwrap();
+        // From the inside out: no path is ever long.
+        for _ in 0..3000 {
+            let outer = folder.path().join("outer");
+            fs::create_dir(&outer).unwrap();
+            fs::write(outer.join("file"), "").unwrap();
+            fs::rename(&tree, outer.join("tree")).unwrap();
+            fs::rename(&outer, &tree).unwrap();
+        }
+        fs::write(folder.path().join("mine"), "mine").unwrap();
+        flatten_away(&tree).unwrap();
+        assert!(!tree.exists());
+        assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_report_is_never_written_into_gits_own_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let bare = folder.path().join("bare");
+        for name in [".git", "bare/objects", "bare/refs", "bare/info"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        fs::write(bare.join("HEAD"), "").unwrap();
+        symlink(bare.join("HEAD"), folder.path().join("link")).unwrap();
+        for name in [".git/HEAD", ".git/new", "bare/HEAD", "bare/info/new", "link"] {
+            assert!(check_writable(&folder.path().join(name)).is_err(), "{name}");
+        }
+        check_writable(&folder.path().join("new")).unwrap();
+    }
+
+    #[test]
+    fn a_symlink_stays_one_also_where_it_leads_to_nothing_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, target] = ["link", "target"].map(|name| folder.path().join(name));
+        symlink("target", &link).unwrap();
+        for text in ["new", "again"] {
+            write_atomically(&link, text.as_bytes()).unwrap();
+            assert!(link.is_symlink());
+            assert_eq!(fs::read_to_string(&target).unwrap(), text);
+        }
+        symlink("round", folder.path().join("round")).unwrap();
+        assert!(check_writable(&folder.path().join("round")).is_err());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::command::{self, Limits};
 use crate::failure::{Exit, Failure, is_stopped};
@@ -532,9 +534,14 @@ impl Git {
 
     /// `lock` is the run's: git, which goes on where deadheat is killed meanwhile, holds it until it has ended, so that
     /// nobody removes what it is still making.
-    pub(crate) fn add_worktree(&self, path: &Path, commit: &str, lock: &File) -> anyhow::Result<()> {
+    pub(crate) fn add_worktree(
+        &self,
+        path: &Path,
+        commit: &str,
+        lock: &File,
+    ) -> anyhow::Result<Option<Hold>> {
         let lock = lock.try_clone().context("cannot hold the run's lock")?;
-        let reason = format!("in use by deadheat, process {}", std::process::id());
+        let reason = format!("{OUR_REASON}{}", std::process::id());
         let arguments: [&OsStr; 11] = [
             // What is measured may need any file, also those that a sparse checkout of the user's leaves out.
             "-c".as_ref(),
@@ -551,9 +558,9 @@ impl Git {
         ];
         let added = {
             let _alone = self.alone_with_worktrees()?;
-            self.run_reading(lock.into(), arguments)
+            self.run_reading(lock.into(), arguments).map(|_| Hold::of(path))
         };
-        added.map(|_| ()).or_else(|error| {
+        added.or_else(|error| {
             if is_stopped(&error) {
                 return Err(error);
             }
@@ -601,6 +608,35 @@ impl Git {
         self.run(arguments).map(|_| ())
     }
 
+    /// Removes the entries of worktrees of ours whose folders are gone, and returns the entries' folders: a cache that was
+    /// emptied, or a repository that was moved, after a run was killed. Never those of a run that goes on, in whatever cache or
+    /// container: it holds them.
+    pub(crate) fn remove_abandoned_entries(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let Ok(common) = self.common_directory() else {
+            // No repository.
+            return Ok(Vec::new());
+        };
+        let all = common.join("worktrees");
+        let abandoned = || -> Vec<PathBuf> {
+            let entries = fs::read_dir(&all).into_iter().flatten().flatten();
+            entries
+                .map(|entry| entry.path())
+                .filter(|entry| is_abandoned(entry))
+                .collect()
+        };
+        if abandoned().is_empty() {
+            return Ok(Vec::new());
+        }
+        // Nobody is between making an entry and holding it.
+        let _alone = self.alone_with_worktrees()?;
+        let entries = abandoned();
+        for entry in &entries {
+            fs::remove_dir_all(entry).with_context(|| format!("cannot remove {}", entry.display()))?;
+        }
+        let _ = fs::remove_dir(&all);
+        Ok(entries)
+    }
+
     /// The checkouts that git knows of, to see whether one of ours is still among them.
     pub(crate) fn worktree_paths(&self) -> anyhow::Result<HashSet<PathBuf>> {
         let listing = self.run(["worktree", "list", "--porcelain", "-z"])?;
@@ -610,6 +646,63 @@ impl Git {
             .map(|path| PathBuf::from(OsStr::from_bytes(path)))
             .collect())
     }
+}
+
+/// How the reason begins for which a worktree of ours is locked; the number of the process follows.
+const OUR_REASON: &str = "in use by deadheat, process ";
+/// The file of an entry that says so.
+const REASON_FILE: &str = "locked";
+
+/// While this lives, the entry of a worktree is that of a run that goes on.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    _reason: File,
+}
+
+impl Hold {
+    /// `None` where the file system knows no locks.
+    fn of(worktree: &Path) -> Option<Self> {
+        let reason = File::open(admin_folder(worktree)?.join(REASON_FILE)).ok()?;
+        flock(&reason, FlockOperation::NonBlockingLockShared).ok()?;
+        Some(Hold { _reason: reason })
+    }
+}
+
+/// `.git/worktrees/NAME` of a worktree, as the worktree itself names it.
+pub(crate) fn admin_folder(worktree: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(worktree.join(".git")).ok()?;
+    let folder = PathBuf::from(text.trim().strip_prefix("gitdir: ")?);
+    (folder.parent()?.file_name()? == "worktrees").then_some(folder)
+}
+
+/// Whether an entry is ours, nobody holds it, and what it stands for is gone.
+fn is_abandoned(entry: &Path) -> bool {
+    let Ok(mut reason) = File::open(entry.join(REASON_FILE)) else {
+        return false;
+    };
+    let mut words = String::new();
+    let process = match reason.read_to_string(&mut words) {
+        Ok(_) => words
+            .trim()
+            .strip_prefix(OUR_REASON)
+            .and_then(|process| process.parse::<i32>().ok()),
+        Err(_) => None,
+    };
+    let is_gone = || match fs::read_to_string(entry.join("gitdir")) {
+        Ok(worktree) => fs::symlink_metadata(worktree.trim()).is_err(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    process.is_some_and(|process| !is_alive(process))
+        && is_gone()
+        && flock(&reason, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+/// Another process may have its number by now: then the entry stays until that one has ended. In a container it is often this
+/// one's, which has made no worktree yet.
+fn is_alive(process: i32) -> bool {
+    let is_own = u32::try_from(process) == Ok(std::process::id());
+    let process = Pid::from_raw(process).filter(|_| process > 0);
+    !is_own && process.is_some_and(|process| test_kill_process(process) != Err(Errno::SRCH))
 }
 
 /// The command's name, after the settings that come before it.

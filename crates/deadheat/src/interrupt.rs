@@ -19,10 +19,12 @@ pub(crate) struct InterruptGuard {
 }
 
 impl Interrupt {
-    pub(crate) fn listen() -> std::io::Result<(Self, InterruptGuard)> {
+    /// `ignores_hangup`: whoever started the program wants it to outlive the terminal (`nohup`).
+    pub(crate) fn listen(ignores_hangup: bool) -> std::io::Result<(Self, InterruptGuard)> {
         let interrupt = Interrupt::default();
         let registered = [SIGHUP, SIGINT, SIGTERM]
             .into_iter()
+            .filter(|signal| *signal != SIGHUP || !ignores_hangup)
             .map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupt.asked)))
             .collect::<std::io::Result<_>>()?;
         Ok((interrupt, InterruptGuard { registered }))

@@ -95,6 +95,8 @@ pub struct Installation {
     pub interpreter: PathBuf,
     /// The native module that this is, which traced workers load, too.
     pub extension: PathBuf,
+    /// It was started so as to outlive its terminal.
+    pub ignores_hangup: bool,
 }
 
 impl Installation {
@@ -106,6 +108,13 @@ impl Installation {
 /// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
 /// becomes 5, so that nobody takes it for a regression.
 pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
+    if !output::stand_in_for_closed_streams() {
+        output::print_failure(
+            "stdout is closed: the answer would be lost",
+            Some("send it to /dev/null where nobody wants it: >/dev/null"),
+        );
+        return Exit::ToolFailed as i32;
+    }
     guard::set_up(installation);
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
     guard::dismiss();
@@ -142,7 +151,10 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
 }
 
 fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
-    let (interrupt, _guard) = Interrupt::listen()?;
+    let (interrupt, _guard) = Interrupt::listen(installation.ignores_hangup)?;
+    if args.command.runs_code() {
+        limit::check_descriptors()?;
+    }
     match args.command {
         CommandArgs::Compare(args) => {
             let options = CompareOptions::new(*args, current_folder()?)?;

@@ -1,6 +1,23 @@
 //! What the project's processes may use.
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::failure::Failure;
+
+/// With fewer open files, the project's imports fail before deadheat's own do, with words that lead
+/// elsewhere.
+const FEWEST_DESCRIPTORS: u64 = 32;
+
+/// Refuses a run whose processes could not open what they need.
+pub(crate) fn check_descriptors() -> Result<(), Failure> {
+    match getrlimit(Resource::Nofile).current {
+        Some(allowed) if allowed < FEWEST_DESCRIPTORS => Err(Failure::tool(format!(
+            "only {allowed} files may be open at once here (RLIMIT_NOFILE): too few to run a suite"
+        ))
+        .hint("ulimit -n 1024")),
+        _ => Ok(()),
+    }
+}
 
 /// More than this is no output but a loop, and would fill the disk.
 pub(crate) const MOST_PRINTED: u64 = 1 << 30;
@@ -19,7 +36,7 @@ impl MemoryLimit {
 
     #[cfg(target_os = "linux")]
     pub(crate) fn set_for(self, process: u32) -> anyhow::Result<()> {
-        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        use rustix::process::{Pid, Rlimit, prlimit};
         let limit = Rlimit {
             current: Some(self.bytes),
             maximum: Some(self.bytes),

@@ -1,10 +1,13 @@
 //! Where reports and errors are written.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::{AsRawFd, IntoRawFd};
 
 use anyhow::Context;
 use deadheat_core::model::Side;
 use deadheat_core::report::{self, Report, Style, render};
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::files;
@@ -89,15 +92,32 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&json(value)?)
 }
 
-/// To stdout; that a pager or `head` closed it early is no error.
+/// To stdout; that a pager or `head` closed it early, or that its terminal is gone, is no error.
 pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
+    let is_device = fstat(&stdout).is_ok_and(|of| FileType::from_raw_mode(of.st_mode).is_char_device());
+    let is_gone = |error: &std::io::Error| {
+        error.kind() == std::io::ErrorKind::BrokenPipe
+            || is_device && error.raw_os_error() == Some(Errno::IO.raw_os_error())
+    };
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to stdout")
-        }
+        Err(error) if !is_gone(&error) => Err(error).context("cannot write to stdout"),
         _ => Ok(()),
     }
+}
+
+/// Puts nothing in the place of the usual descriptors that are closed: the next file that is opened would be taken for one
+/// of them. Whether stdout was there.
+pub(crate) fn stand_in_for_closed_streams() -> bool {
+    let is_open = rustix::io::fcntl_getfd(std::io::stdout()).is_ok();
+    while let Ok(null) = std::fs::File::options().read(true).write(true).open("/dev/null") {
+        if null.as_raw_fd() > 2 {
+            break;
+        }
+        // It stays for as long as the process.
+        let _ = null.into_raw_fd();
+    }
+    is_open
 }
 
 fn terminal_width() -> usize {

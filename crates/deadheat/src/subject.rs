@@ -184,11 +184,11 @@ impl Checkout {
         let left = self.workspace.close(git);
         if !left.is_empty() {
             let paths: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
-            draft.warn(
-                WarningCode::LeftBehind,
-                &format!("could not be removed: {}", paths.join(", ")),
-                Some("`deadheat clean` tries again"),
-            );
+            let words = format!("could not be removed: {}", paths.join(", "));
+            let hint = "`deadheat clean` tries again";
+            draft.warn(WarningCode::LeftBehind, &words, Some(hint));
+            // A run that ended with an error may give no report.
+            output::print_note(&output::harmless(&format!("warning: {words}; {hint}")));
         }
     }
 }

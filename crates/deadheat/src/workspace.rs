@@ -2,7 +2,9 @@
 //! it ends; what a killed run left is removed by the next one.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use deadheat_core::model::{PerSide, Side};
@@ -10,7 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::git::Git;
+use crate::files::remove_tree;
+use crate::git::{Git, Hold, admin_folder};
+use crate::output;
 
 /// `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
@@ -46,6 +50,8 @@ struct Owner {
 
 const OWNER_FILE: &str = "owner.json";
 const LOCK_FILE: &str = "lock";
+/// A folder that has had no lock for so long is not being made: its maker was killed on the way.
+const LONG_WITHOUT_LOCK: Duration = Duration::from_secs(10 * 60);
 
 /// One revision checked out; removes itself when it is dropped.
 #[derive(Debug)]
@@ -53,6 +59,7 @@ pub(crate) struct Worktree {
     git: Git,
     path: PathBuf,
     kept: bool,
+    hold: Option<Hold>,
 }
 
 impl Worktree {
@@ -66,6 +73,7 @@ impl Drop for Worktree {
         if !self.kept {
             remove_worktree(&self.git, &self.path);
         }
+        drop(self.hold.take());
     }
 }
 
@@ -78,7 +86,7 @@ fn remove_worktree(git: &Git, path: &Path) {
         entries.into_iter().find(|entry| stands_for(entry, path))
     });
     if git.remove_worktree(path).is_err() {
-        let _ = fs::remove_dir_all(path);
+        let _ = remove_tree(path);
         // What git itself takes back of a checkout that failed leaves the folder of the entries, which it would not miss.
         let _ = git
             .common_directory()
@@ -97,11 +105,23 @@ fn stands_for(entry: &Path, worktree: &Path) -> bool {
     fs::read_to_string(entry.join("gitdir")).is_ok_and(|text| Path::new(text.trim()) == worktree.join(".git"))
 }
 
-/// `.git/worktrees/NAME` of a worktree, as the worktree itself names it.
-fn admin_folder(worktree: &Path) -> Option<PathBuf> {
-    let text = fs::read_to_string(worktree.join(".git")).ok()?;
-    let folder = PathBuf::from(text.trim().strip_prefix("gitdir: ")?);
-    (folder.parent()?.file_name()? == "worktrees").then_some(folder)
+/// Removes a run's folder, its lock last: while the lock is there, whoever finds the folder knows that it is one to remove.
+fn remove_run(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        let path = entry.path();
+        if !entry.file_type()?.is_dir() {
+            if entry.file_name() != LOCK_FILE {
+                fs::remove_file(&path)?;
+            }
+        } else {
+            remove_tree(&path)?;
+        }
+    }
+    match fs::remove_file(folder.join(LOCK_FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::remove_dir(folder)
 }
 
 /// The run's own folder, locked for as long as the run lives.
@@ -173,12 +193,14 @@ impl Workspace {
         let worktrees = PerSide::try_from_fn(|side| {
             // Both names have four letters: paths of equal length lay out a process's memory alike.
             let path = self.folder.join(side.to_string());
-            let worktree = Worktree {
+            let mut worktree = Worktree {
                 git: git.afterwards(),
                 path,
                 kept: false,
+                hold: None,
             };
-            git.add_worktree(&worktree.path, commits.get(side), &self.lock)
+            worktree.hold = git
+                .add_worktree(&worktree.path, commits.get(side), &self.lock)
                 .with_context(|| format!("cannot check out {side}"))?;
             anyhow::Ok(worktree)
         })?;
@@ -219,8 +241,7 @@ impl Workspace {
         if self.kept {
             return Vec::new();
         }
-        self.worktrees = None;
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = self.remove();
         let mut left: Vec<PathBuf> = git
             .afterwards()
             .worktree_paths()
@@ -231,15 +252,26 @@ impl Workspace {
         if self.folder.exists() {
             left.push(self.folder.clone());
         }
+        // What is left has been said.
+        self.kept = true;
         left
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        self.worktrees = None;
+        remove_run(&self.folder)
     }
 }
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        if !self.kept {
-            self.worktrees = None;
-            let _ = fs::remove_dir_all(&self.folder);
+        if !self.kept
+            && let Err(error) = self.remove()
+        {
+            let folder = output::harmless(&self.folder.display().to_string());
+            output::print_note(&format!(
+                "warning: {folder} could not be removed: {error}; `deadheat clean` tries again"
+            ));
         }
     }
 }
@@ -252,17 +284,31 @@ pub(crate) enum Kept {
 }
 
 /// Removes the folders and worktrees of runs that are over, and returns their folders. Those of runs that are still
-/// going are never touched: their lock is held.
-pub(crate) fn sweep(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
+/// going are never touched: their lock is held. Of the repository at hand, also the entries are removed that such runs left
+/// and whose folders are gone, wherever those were.
+pub(crate) fn sweep(here: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
+    let mut removed = sweep_runs(here, kept)?;
+    removed.extend(here.remove_abandoned_entries()?);
+    Ok(removed)
+}
+
+fn sweep_runs(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
     let mut removed = Vec::new();
     let Ok(entries) = fs::read_dir(runs_folder()?) else {
         return Ok(removed);
     };
     for entry in entries.flatten() {
         let folder = entry.path();
-        let Ok(lock) = OpenOptions::new().read(true).open(folder.join(LOCK_FILE)) else {
+        let problem = || format!("cannot remove {}", folder.display());
+        let lock = match OpenOptions::new().read(true).open(folder.join(LOCK_FILE)) {
+            Ok(lock) => lock,
+            Err(_) if is_long_without_lock(&folder) => {
+                remove_run(&folder).with_context(problem)?;
+                removed.push(folder);
+                continue;
+            }
             // Being made, or being removed.
-            continue;
+            Err(_) => continue,
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
@@ -281,8 +327,17 @@ pub(crate) fn sweep(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
                 remove_worktree(&git, &folder.join(side.to_string()));
             }
         }
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        remove_run(&folder).with_context(problem)?;
         removed.push(folder);
     }
     Ok(removed)
+}
+
+fn is_long_without_lock(folder: &Path) -> bool {
+    let changed = fs::symlink_metadata(folder)
+        .ok()
+        .filter(fs::Metadata::is_dir)
+        .and_then(|metadata| metadata.modified().ok());
+    let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+    age.is_some_and(|age| age > LONG_WITHOUT_LOCK)
 }
