@@ -5,7 +5,7 @@ what happened.
 import sys
 
 import pytest
-from causes import IS_LINUX, times, two_commits
+from causes import IS_LINUX, check_sound, times, two_commits
 
 ENDS = """\
     import ctypes
@@ -311,3 +311,38 @@ def test_a_worker_that_forges_its_line_is_told_apart(repository, compare):
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     assert "the answer cannot be read" in outcome.report["missing"][0]["message"]
+
+
+REMOVES = """\
+    import os
+    import shutil
+
+
+    def test_removes(benchmark):
+        benchmark(len, [])
+        with open({count!r}, "a") as file:
+            file.write("x")
+        if os.path.getsize({count!r}) > {after}:
+            shutil.rmtree(os.getcwd())
+    """
+
+
+@pytest.mark.parametrize("after", [0, 6], ids=["at first", "later"])
+def test_a_benchmark_that_removes_its_worktree_is_named(repository, tmp_path, compare, after):
+    """What stood in it beside the commit (uncommitted files, builds) cannot be made again: the run ends there."""
+    two_commits(repository, {"benchmarks/test_x.py": REMOVES.format(count=str(tmp_path / "count"), after=after)})
+    before = repository.state()
+    outcome = compare("HEAD^", "HEAD", "--all", "-k", "usual or removes", replicates=6)
+    if after == 0:
+        assert outcome.code == 3, outcome.err
+        assert "the worktree of base is gone" in outcome.err
+        assert "`benchmarks/test_x.py::test_removes` ran last" in outcome.err
+    else:
+        assert outcome.code == 4, outcome.err
+        [stopped] = [row for row in outcome.report["warnings"] if row["code"] == "stopped_early"]
+        assert "a benchmark removed or moved the worktree of" in stopped["message"]
+        rows = {row["benchmark"]: row for row in outcome.report["missing"]}
+        words = rows["benchmarks/test_x.py::test_removes"]["message"]
+        assert words.startswith("the worktree of ")
+    assert repository.state() == before
+    check_sound(repository)

@@ -671,6 +671,7 @@ impl Detection<'_> {
             Some(Err(NotReady::NoAnswer { problem, words: log })) => {
                 Err(other(words(&log, &problem.to_string())))
             }
+            Some(Err(NotReady::Lost)) => Err(other("the folder is gone".to_owned())),
             Some(Err(NotReady::Other(error))) => Err(other(in_working_tree(&output::whole_message(&error)))),
             None => Err(other("no process was started".to_owned())),
         }

@@ -11,7 +11,8 @@ use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::benchmarks::is_in_node;
-use crate::session::{Briefing, CannotTrace, Launch};
+use crate::failure::Failure;
+use crate::session::{self, Briefing, CannotTrace, Launch};
 use crate::walk::{
     Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
@@ -78,6 +79,9 @@ pub(crate) fn look(
         }
         reach.one_at_a_time.clone_from(&walked.one_at_a_time);
         schedule.one_at_a_time = walked.one_at_a_time;
+        if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
+            return Err(removed_by(side, &walked.setbacks).into());
+        }
         reach.stopped = walked.stopped;
         if reach.stopped.is_some() {
             return Ok(reach);
@@ -107,6 +111,16 @@ pub(crate) fn look(
         }
     }
     Ok(reach)
+}
+
+/// The error where a benchmark took the ground from under all of them.
+fn removed_by(side: Side, setbacks: &[Setback]) -> Failure {
+    let words = session::lost(side);
+    let both = Side::BOTH.map(session::lost);
+    let cause = setbacks.iter().find(|setback| both.contains(&setback.message));
+    let benchmark = cause.map(|setback| format!("; `{}` ran last", setback.benchmark));
+    Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
+        .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")
 }
 
 #[derive(Default)]

@@ -20,6 +20,11 @@ pub(crate) trait Launch {
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
 
+    /// Whether the folder that a side's processes start in is gone: project code has removed it.
+    fn is_lost(&self, _side: Side) -> bool {
+        false
+    }
+
     /// Those that were launched since the last time are ready to enter benchmarks.
     fn all_are_ready(&mut self) {}
 }
@@ -99,6 +104,8 @@ pub(crate) enum NotReady {
         problem: NoAnswer,
         words: String,
     },
+    /// There is no folder any more to start it in.
+    Lost,
     Other(anyhow::Error),
 }
 
@@ -125,9 +132,15 @@ impl NotReady {
                 Failure::nothing_measured(format!("the worker on {side} failed: {problem}. Its last words:\n\n{words}"))
                     .into()
             }
+            NotReady::Lost => Failure::nothing_measured(lost(side)).into(),
             NotReady::Other(error) => error,
         }
     }
+}
+
+/// The words for a worktree that is not there any more.
+pub(crate) fn lost(side: Side) -> String {
+    format!("the worktree of {side} is gone: the project's code removed or moved the folder that it ran in")
 }
 
 /// A worker on its way to the point where it can enter benchmarks.
@@ -145,6 +158,9 @@ impl<'a> Opening<'a> {
         side: Side,
         seed: u32,
     ) -> Result<Self, NotReady> {
+        if launch.is_lost(side) {
+            return Err(NotReady::Lost);
+        }
         let talk = launch.launch(side, seed)?;
         let python = Python::default();
         let mut opening = Opening {

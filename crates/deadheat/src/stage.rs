@@ -44,6 +44,10 @@ impl Launch for Launcher {
         }
     }
 
+    fn is_lost(&self, side: Side) -> bool {
+        !self.commands.get(side).folder.is_dir()
+    }
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));

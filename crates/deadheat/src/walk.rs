@@ -16,7 +16,7 @@ use deadheat_core::output::Output;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
 use deadheat_core::report;
 
-use crate::session::{Briefing, Launch, NotReady, Session, Waited};
+use crate::session::{self, Briefing, Launch, NotReady, Session, Waited};
 use crate::worker::NoAnswer;
 
 /// How often the benchmarks are walked through, each time by a fresh pair of processes.
@@ -127,6 +127,8 @@ pub(crate) enum StoppedBy {
     Timeout,
     /// A later process pair could not be brought to where the first one was.
     Worker(Side),
+    /// There is nothing left to run.
+    Lost(Side),
 }
 
 impl fmt::Display for StoppedBy {
@@ -136,6 +138,9 @@ impl fmt::Display for StoppedBy {
             StoppedBy::Timeout => f.write_str("by --timeout"),
             StoppedBy::Worker(side) => {
                 write!(f, "because pytest started on {side} at first and no longer does,")
+            }
+            StoppedBy::Lost(side) => {
+                write!(f, "because a benchmark removed or moved the worktree of {side}")
             }
         }
     }
@@ -570,6 +575,7 @@ impl<'a> Walk<'a> {
             return Err(End::Stopped(by));
         }
         match problem {
+            NotReady::Lost => Err(End::Stopped(StoppedBy::Lost(side))),
             NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. } if self.replicate > 0 => {
                 if tries < 2 {
                     return Ok(());
@@ -659,6 +665,17 @@ impl<'a> Walk<'a> {
                     }
                     Err(trouble) => troubles.push(trouble.unless_end()?),
                 }
+            }
+        }
+        for side in Side::BOTH {
+            if sessions.get(side).is_some() && self.launch.is_lost(side) {
+                troubles.push(SideTrouble {
+                    side,
+                    message: session::lost(side),
+                    is_worker_gone: true,
+                    is_endless: false,
+                });
+                fails_beside_the_other = false;
             }
         }
         for side in Side::BOTH {
