@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
 	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test faults check pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo test faults check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -22,6 +22,9 @@ check: $(VENV)/tools ## formatting and lints
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	$(BIN)/ruff format --check python tests bench action
 	$(BIN)/ruff check python tests bench action
+
+audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
+	cargo audit $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
 
 pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report that the README shows, in Chromium
 	DEADHEAT_PICTURES=docs $(BIN)/python -m pytest --numprocesses=0 tests/test_html.py -k picture

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, test_kill_process};
 
 use crate::command::{self, Limits};
@@ -22,7 +22,7 @@ use crate::interrupt::Interrupt;
 /// How often a wait for another run looks again.
 const LOOK: Duration = Duration::from_millis(20);
 /// What one command may take once the run itself is over.
-const AFTERWARDS: Duration = Duration::from_secs(60);
+const AFTERWARDS: Duration = Duration::from_secs(30);
 /// Settings for one command (`git -c`), which are the user's also where they come with the environment.
 const SETTINGS: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
 
@@ -663,7 +663,8 @@ impl Hold {
     /// `None` where the file system knows no locks.
     fn of(worktree: &Path) -> Option<Self> {
         let reason = File::open(admin_folder(worktree)?.join(REASON_FILE)).ok()?;
-        flock(&reason, FlockOperation::NonBlockingLockShared).ok()?;
+        // Whoever looks whether it is abandoned has it for a moment.
+        retry_on_intr(|| flock(&reason, FlockOperation::LockShared)).ok()?;
         Some(Hold { _reason: reason })
     }
 }

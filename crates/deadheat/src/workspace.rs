@@ -267,6 +267,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         if !self.kept
             && let Err(error) = self.remove()
+            && self.folder.exists()
         {
             let folder = output::harmless(&self.folder.display().to_string());
             output::print_note(&format!(
