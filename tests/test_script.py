@@ -219,6 +219,16 @@ def test_a_command_that_fails_later(sleeping, compare, tmp_path):
     assert len(counter.read_text().split()) == 5
 
 
+def test_a_command_that_removes_its_worktree_is_named(repository, compare):
+    repository.commit({"a": "1"})
+    repository.commit({"a": "2"})
+    before = repository.state()
+    outcome = compare("HEAD^", "HEAD", "--script", 'rm -rf "$PWD"')
+    assert outcome.code == 3, outcome.err
+    assert "is gone: --script rm -rf" in outcome.err
+    assert repository.state() == before
+
+
 def test_a_command_that_hangs_on_head(repository, compare, witness):
     repository.commit({"bench.sh": "exit 0\n"})
     repository.commit({"bench.sh": f"exec 3> {witness.path}; echo waiting; sleep 1000 & wait\n"})

@@ -636,6 +636,13 @@ impl<'a> Bench<'a> {
             self.remove(side, file)?;
         }
         let place = self.places.get(side);
+        if !place.folder.is_dir() {
+            let gone = Failure::nothing_measured(format!(
+                "the worktree of {side} is gone: --script {} removed or moved the folder that it ran in",
+                harmless(&self.script.command)
+            ));
+            return Err(NotRun::Failed(gone.hint("it runs there again and again").into()));
+        }
         let limits = self.setting.limits();
         let usage = match self.stopwatch.run(place, seed, &self.cores, &limits)? {
             Ended::Well(usage) => usage,
