@@ -24,7 +24,7 @@ check: $(VENV)/tools ## formatting and lints
 	$(BIN)/ruff check python tests bench action
 
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
-	cargo audit $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
+	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
 
 pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report that the README shows, in Chromium
 	DEADHEAT_PICTURES=docs $(BIN)/python -m pytest --numprocesses=0 tests/test_html.py -k picture
