@@ -4,15 +4,13 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-def main(
-    arguments: list[str], package_folder: str, interpreter: str, extension: str, ignores_hangup: bool
-) -> int:
+def main(arguments: list[str], package_folder: str, interpreter: str, extension: str, ignores_hangup: bool) -> int:
     """Run one command and return its exit code.
 
     `arguments` are those after the program's name; `package_folder` is the installed `deadheat` package, where the
     worker's files lie; `interpreter` is the Python that runs deadheat, one of those tried for the project; `extension`
-    is this module's file. Releases the GIL, and takes SIGINT, SIGTERM and, unless `ignores_hangup`, SIGHUP over while it
-    runs. A panic is printed and returned as 5.
+    is this module's file. Releases the GIL, and takes SIGINT, SIGTERM and, unless `ignores_hangup`, SIGHUP over while
+    it runs. A panic is printed and returned as 5.
     """
 
 class Tracer:
