@@ -3,7 +3,7 @@
 mod fixture;
 
 use deadheat_core::model::Side;
-use deadheat_core::report::{csv, markdown, pytest_benchmark, schema};
+use deadheat_core::report::{Gate, csv, markdown, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
 
@@ -47,6 +47,23 @@ fn a_large_report_fits_into_a_comment() {
     assert!(left_out.contains("unchanged benchmarks"), "{left_out}");
     let lines_with = |beginning: &str| text.lines().filter(|line| line.starts_with(beginning)).count();
     assert_eq!(lines_with("<details>"), lines_with("</details>"));
+}
+
+#[test]
+fn a_failed_gate_stands_at_the_top() {
+    let mut report = report();
+    assert!(!markdown(&report).contains("A gate is failed"));
+    report.settings.fail_on = vec![Gate::Failed];
+    let line = "🔴 **A gate is failed:** `--fail-on` failed: `bench/test_more.py::test_2` ran on base and fails on head";
+    let has_line = |text: &str| {
+        let (summary, _) = text.split_once("\n| ").unwrap_or((text, ""));
+        summary.lines().any(|other| other == line)
+    };
+    let text = markdown(&report);
+    assert!(has_line(&text), "{text}");
+    report.comparisons.clear();
+    let text = markdown(&report);
+    assert!(has_line(&text), "{text}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 mod fixture;
 
+use deadheat_core::gate::failure;
 use deadheat_core::model::{Confirmation, MissingReason, Verdict, Warning, WarningCode};
 use deadheat_core::output::{Difference, OutputCheck};
-use deadheat_core::report::{Gate, Noise, Plan, Report, html};
+use deadheat_core::report::{Gate, Noise, Plan, Report, count, html};
 
 use fixture::report;
 
@@ -220,7 +221,11 @@ fn reports_without_numbers_say_so() {
     let mut empty = report();
     empty.comparisons.clear();
     empty.resources.clear();
-    assert!(html(&empty).contains("<h1 id=\"answer\">Nothing was measured</h1>"));
+    assert!(
+        html(&empty).contains(
+            "<h1 id=\"answer\">Nothing was measured, <span class=\"regressed\">3 failed</span></h1>"
+        )
+    );
 
     let mut planned = empty.clone();
     planned.plan = Some(Plan {
@@ -254,9 +259,46 @@ fn a_failed_gate_is_said_with_what_failed_it() {
         Gate::Regression { percent: Some(30.0) },
         Gate::Regression { percent: None },
     ];
+    // The words of the last line on stderr, and no others.
+    let said = |report: &Report| -> String {
+        let page = html(report);
+        let (_, rest) = page.split_once("<b>A gate is failed:</b> ").unwrap();
+        rest.split_once("</p>").unwrap().0.to_owned()
+    };
+    assert_eq!(Some(said(&report)), failure(&report));
+    assert!(said(&report).ends_with(", and 1 more"));
+    report.settings.fail_on.truncate(1);
+    assert_eq!(
+        said(&report),
+        "--fail-on regression:30: bench/test_more.py::test_2 ran on base and fails on head"
+    );
+    report.missing.clear();
+    assert!(!html(&report).contains("A gate is failed"));
+}
+
+#[test]
+fn the_headline_says_what_failed() {
+    let headline = |report: &Report| -> String {
+        let page = html(report);
+        let (_, rest) = page.split_once("<h1 id=\"answer\">").unwrap();
+        rest.split_once("</h1>").unwrap().0.to_owned()
+    };
+    let mut report = report();
+    assert!(headline(&report).ends_with(", <span class=\"regressed\">3 failed</span>"));
+    assert!(html(&report).contains(">9 not measured, 3 of them failed</a>"));
+    report.comparisons.truncate(3);
+    report.comparisons.drain(..2);
+    report.missing.truncate(3);
+    report.missing.drain(..2);
+    report.summary.counts = count(&report.comparisons, &report.missing);
+    assert_eq!(
+        headline(&report),
+        "Unchanged, <span class=\"regressed\">1 failed</span>"
+    );
+    // One benchmark, said once.
     let page = html(&report);
-    assert!(!page.contains("--fail-on regression:30</code> is failed"));
-    assert!(page.contains(
-        "<b>The gate <code>--fail-on regression</code> is failed</b> by <bdi>bench/test_parse.py::test_slower</bdi>."
-    ));
+    assert!(page.contains(">1 failed</a>") && !page.contains("1 not measured"));
+    report.missing.clear();
+    report.summary.counts = count(&report.comparisons, &report.missing);
+    assert_eq!(headline(&report), "Unchanged");
 }

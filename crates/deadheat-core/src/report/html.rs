@@ -14,7 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::terminal::{Section, differs, judgement, prefix_of, shorten, what_would_settle};
 use super::units::{amount, count_of};
-use super::{Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup};
+use super::{
+    Counts, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
+};
+use crate::gate;
 use crate::model::{
     Comparison, Estimate, Missing, MissingReason, Revision, TargetFunction, Verdict, Warning,
 };
@@ -241,15 +244,16 @@ fn answer(page: &mut String, report: &Report, title: &str) {
     }
     page.push_str("</ul>");
     if !report.missing.is_empty() {
-        let failed = match counts.failed {
-            0 => String::new(),
-            count => format!(", {count} failed"),
+        let absent = report.missing.len();
+        let words = match counts.failed {
+            0 => format!("{} not measured", count_of(absent as f64)),
+            failed if failed == absent => format!("{} failed", count_of(failed as f64)),
+            failed => format!(
+                "{} not measured, {failed} of them failed",
+                count_of(absent as f64)
+            ),
         };
-        let _ = write!(
-            page,
-            "<p><a href=\"#missing\">{} not measured{failed}</a></p>",
-            count_of(report.missing.len() as f64)
-        );
+        let _ = write!(page, "<p><a href=\"#missing\">{words}</a></p>");
     }
     page.push_str("</div>\n</div>\n</section>\n");
 }
@@ -265,10 +269,23 @@ fn headline(report: &Report) -> String {
     if let Some(noise) = &report.noise {
         return sentence(&text(&judgement(report, noise).join("; ")));
     }
-    if report.comparisons.is_empty() {
-        return "Nothing was measured".to_owned();
-    }
     let counts = report.summary.counts;
+    let failed = match counts.failed {
+        0 => String::new(),
+        count => format!(
+            ", <span class=\"regressed\">{} failed</span>",
+            count_of(count as f64)
+        ),
+    };
+    let measured = match report.comparisons.is_empty() {
+        true => "Nothing was measured".to_owned(),
+        false => verdicts_in_words(counts),
+    };
+    measured + &failed
+}
+
+/// Of at least one row.
+fn verdicts_in_words(counts: Counts) -> String {
     let changed: Vec<String> = [
         (Verdict::Regressed, counts.regressed),
         (Verdict::Improved, counts.improved),
@@ -285,6 +302,7 @@ fn headline(report: &Report) -> String {
     match (changed.is_empty(), counts.inconclusive) {
         (false, _) => changed.join(", "),
         (true, 0) if counts.unchanged == 1 => "Unchanged".to_owned(),
+        (true, 0) if counts.failed > 0 => format!("{} unchanged", count_of(counts.unchanged as f64)),
         (true, 0) => format!("All {} unchanged", count_of(counts.unchanged as f64)),
         (true, _) if counts.unchanged == 0 => "Too early to say".to_owned(),
         (true, open) => format!(
@@ -330,24 +348,12 @@ fn notices(page: &mut String, report: &Report) {
             "<p class=\"notice\"><b>Stopped early.</b> The report has what was finished by then.</p>\n",
         );
     }
-    for gate in &report.settings.fail_on {
-        let failed: Vec<&Comparison> = report
-            .comparisons
-            .iter()
-            .filter(|row| gate.is_failed_by(row))
-            .collect();
-        if let Some(first) = failed.first() {
-            let more = match failed.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let _ = writeln!(
-                page,
-                "<p class=\"notice bad\"><b>The gate <code>--fail-on {}</code> is failed</b> by {}{more}.</p>",
-                gate,
-                name(&first.benchmark)
-            );
-        }
+    if let Some(line) = gate::failure(report) {
+        let _ = writeln!(
+            page,
+            "<p class=\"notice bad\"><b>A gate is failed:</b> {}</p>",
+            text(&line)
+        );
     }
     if let Some(recorded) = &report.recorded {
         let (status, by_rule, file) = (recorded.status, recorded.by_rule(), text(&recorded.file));

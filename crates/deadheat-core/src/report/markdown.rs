@@ -17,6 +17,7 @@ use super::units::{amount, signed_percent};
 use super::{
     Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
 };
+use crate::gate;
 use crate::model::{
     Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, Warning, WarningCode,
 };
@@ -92,7 +93,7 @@ impl Page<'_> {
             if report.plan.is_none() {
                 text.push_str(&format!("\n{}\n", prose(why)));
             }
-            return Section::fixed(text);
+            return Section::fixed(text + &self.gate());
         }
         match self.prefix.trim_end_matches(':') {
             "" => text.push_str(".\n"),
@@ -112,7 +113,14 @@ impl Page<'_> {
         if !judged.is_empty() {
             text.push_str(&format!("\n{}\n", judged.join("; ")));
         }
-        Section::fixed(text)
+        Section::fixed(text + &self.gate())
+    }
+
+    /// Why the run ends with 1.
+    fn gate(&self) -> String {
+        gate::failure(self.report).map_or(String::new(), |line| {
+            format!("\n🔴 **A gate is failed:** {}\n", prose(&line))
+        })
     }
 
     fn answer(&self) -> String {
