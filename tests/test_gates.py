@@ -135,6 +135,7 @@ def test_a_report_is_gone_on_with_by_its_own_thresholds(slower, deadheat_command
     again = deadheat_command("compare", "--continue", stored, "--budget", 0.1, "--json")
     assert again.code == 0, again.err
     settings = json.loads(stored.read_text())["settings"]
+    assert settings["budget_seconds"] == 0.1
     for key in ("threshold_percent", "thresholds"):
         assert again.report["settings"][key] == settings[key]
     assert thresholds(again) == {"test_work": 900000, "test_more": 7}

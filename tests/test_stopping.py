@@ -63,7 +63,7 @@ def test_a_clear_case_ends_at_the_first_look_that_knows_its_size(slower, run):
     assert len(comparison["replicates"]) < 30
     settings = outcome.report["settings"]
     assert settings["replicates"] is None
-    assert settings["budget_seconds"] == pytest.approx(20, abs=0.1)
+    assert settings["budget_seconds"] == 20
 
 
 def test_a_spent_budget_leaves_the_verdict_open(alike, run):

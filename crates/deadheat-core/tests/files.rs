@@ -3,7 +3,7 @@
 mod fixture;
 
 use deadheat_core::model::Side;
-use deadheat_core::report::{Gate, csv, markdown, pytest_benchmark, schema};
+use deadheat_core::report::{Gate, Report, csv, markdown, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
 
@@ -21,6 +21,35 @@ fn as_csv() {
 fn as_a_run_of_pytest_benchmark() {
     let file = pytest_benchmark(&report(), Side::Head, "2026-01-02T03:04:05Z");
     insta::assert_snapshot!(format!("{file:#}"));
+}
+
+#[test]
+fn the_command_to_measure_again_asks_for_the_same() {
+    let command = |report: &Report| {
+        let text = markdown(report);
+        let (_, rest) = text.split_once("```sh\n").unwrap();
+        rest.split_once('\n').unwrap().0.to_owned()
+    };
+    let mut report = report();
+    // A threshold on the command line would be that of every benchmark.
+    let by_glob = command(&report);
+    assert!(!by_glob.contains("--threshold"), "{by_glob}");
+    assert!(
+        by_glob.ends_with(" --budget 25 --timeout 600 --seed 1"),
+        "{by_glob}"
+    );
+    report.settings.thresholds.clear();
+    report.settings.memory_limit_mib = Some(2048);
+    report.settings.partition = Some("2/3".parse().unwrap());
+    let of_part = command(&report);
+    let asked = " --memory-limit 2048 --threshold 2 --budget 25 --partition 2/3 ";
+    assert!(of_part.contains(asked), "{of_part}");
+    report.settings.replicates = Some(12);
+    let exactly = command(&report);
+    assert!(
+        exactly.contains(" --replicates 12 ") && !exactly.contains("--budget"),
+        "{exactly}"
+    );
 }
 
 #[test]

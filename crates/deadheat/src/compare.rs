@@ -340,11 +340,11 @@ impl Setting<'_> {
         draft.report.machine.pinned_core = cores.measuring;
         self.warn_of_cores(&cores, draft);
         stage.launcher.cores = cores;
-        let stopping = self.stopping(draft, runnable.len());
+        let budget = self.affordable_budget(draft, runnable.len());
+        let stopping = self.stopping(draft, budget);
         let exactly = match stopping.sampling {
             Sampling::Exactly(count) => Some(count),
             Sampling::UntilSettled => {
-                let budget = stopping.budget_ends.saturating_duration_since(Instant::now());
                 draft.report.settings.budget_seconds = Some(budget.as_secs_f64());
                 progress.until(stopping.budget_ends);
                 progress.note(&format!(
@@ -408,7 +408,7 @@ impl Setting<'_> {
         progress.step("trying every benchmark once");
         let once = Stopping {
             sampling: Sampling::Exactly(1),
-            ..self.stopping(draft, runnable.len())
+            ..self.stopping(draft, self.affordable_budget(draft, runnable.len()))
         };
         let started = Instant::now();
         measure::measure(

@@ -110,7 +110,8 @@ fn compare_in(
     let tried = bench.try_once()?;
     let pair_time = trying.elapsed();
     let rows = Rows::of(script, &tried, &mut draft.report.missing)?;
-    let stopping = setting.stopping(draft, rows.all.len());
+    let budget = setting.affordable_budget(draft, rows.all.len());
+    let stopping = setting.stopping(draft, budget);
     if setting.options.task == Task::Plan {
         let before = started.elapsed();
         draft.report.plan = Some(plan(rows.listed(), before, pair_time, stopping));
@@ -121,7 +122,6 @@ fn compare_in(
     let exactly = match stopping.sampling {
         Sampling::Exactly(count) => Some(count),
         Sampling::UntilSettled => {
-            let budget = stopping.budget_ends.saturating_duration_since(Instant::now());
             draft.report.settings.budget_seconds = Some(budget.as_secs_f64());
             progress.until(stopping.budget_ends);
             progress.note(&format!(

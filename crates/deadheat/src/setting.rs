@@ -228,21 +228,26 @@ impl Setting<'_> {
         })
     }
 
-    pub(crate) fn stopping(&self, draft: &Draft, benchmarks: usize) -> Stopping {
-        let now = Instant::now();
-        let budget = self.budget(benchmarks);
+    /// Of the budget, as much as the timeout leaves room for.
+    pub(crate) fn affordable_budget(&self, draft: &Draft, benchmarks: usize) -> Duration {
         // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
         let eighths = if draft.report.settings.fail_on.is_empty() {
             6
         } else {
             3
         };
-        let affordable = self.until.saturating_duration_since(now) * eighths / 8;
+        let affordable = self.until.saturating_duration_since(Instant::now()) * eighths / 8;
+        // It is reported, and nobody wants to read nanoseconds.
+        let affordable = Duration::from_secs_f64((affordable.as_secs_f64() * 100.0).floor() / 100.0);
+        self.budget(benchmarks).min(affordable)
+    }
+
+    pub(crate) fn stopping(&self, draft: &Draft, budget: Duration) -> Stopping {
         Stopping {
             sampling: self.options.sampling,
             aim: Aim::Verdict,
             thresholds: draft.report.settings.thresholds(),
-            budget_ends: now + budget.min(affordable),
+            budget_ends: Instant::now() + budget,
         }
     }
 

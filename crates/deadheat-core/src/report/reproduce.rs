@@ -64,9 +64,21 @@ pub(super) fn command(report: &Report) -> String {
     if let Some(build) = &settings.build {
         add(&["--build", build]);
     }
-    add(&["--threshold", &settings.threshold_percent.to_string()]);
-    if let Some(count) = settings.replicates {
-        add(&["--replicates", &count.to_string()]);
+    if let Some(mib) = settings.memory_limit_mib {
+        add(&["--memory-limit", &mib.to_string()]);
+    }
+    // On the command line it would hold for the benchmarks of every glob, too. Where there are globs, both are from the
+    // configuration, which will say so again.
+    if settings.thresholds.is_empty() {
+        add(&["--threshold", &settings.threshold_percent.to_string()]);
+    }
+    match (settings.replicates, settings.budget_seconds) {
+        (Some(count), _) => add(&["--replicates", &count.to_string()]),
+        (None, Some(seconds)) if seconds > 0.0 => add(&["--budget", &seconds.to_string()]),
+        (None, _) => {}
+    }
+    if let Some(partition) = settings.partition {
+        add(&["--partition", &partition.to_string()]);
     }
     add(&["--timeout", &settings.timeout_seconds.to_string()]);
     add(&["--seed", &report.seed.to_string()]);
