@@ -3,7 +3,8 @@
 mod fixture;
 
 use deadheat_core::model::Side;
-use deadheat_core::report::{Gate, Report, csv, markdown, pytest_benchmark, schema};
+use deadheat_core::partition::Partition;
+use deadheat_core::report::{Gate, Machine, Report, Shard, csv, html, markdown, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
 
@@ -50,6 +51,48 @@ fn the_command_to_measure_again_asks_for_the_same() {
         exactly.contains(" --replicates 12 ") && !exactly.contains("--budget"),
         "{exactly}"
     );
+}
+
+#[test]
+fn a_merged_report_and_a_part_say_what_they_are() {
+    let mut report = report();
+    report.settings.partition = Some("1/3".parse().unwrap());
+    report.suite = vec!["bench/test_parse.py::test_faster".to_owned()];
+    for text in [markdown(&report), html(&report)] {
+        assert!(text.contains("<b>Part 1/3 of the suite: ") || text.contains("\n**Part 1/3 of the suite: "));
+    }
+    report.settings.partition = None;
+    let shard = |shard, partial, cores| Shard {
+        partition: Partition { shard, of: 3 },
+        benchmarks: 3,
+        partial,
+        machine: Machine {
+            cores,
+            processor: Some("Some <b> | `CPU`".to_owned()),
+            ..report.machine.clone()
+        },
+        python: None,
+    };
+    report.shards = vec![shard(1, false, 4), shard(3, true, 64)];
+    let said = "Merged from 2 of 3 shards: 2/3 is missing; 3/3 stopped early.";
+    let text = markdown(&report);
+    assert!(text.contains(&format!("\n**{said}**\n")), "{text}");
+    for (shard, cores) in [(1, 4), (3, 64)] {
+        let line = format!("- machine: shard {shard} on Some ");
+        let line = text.lines().find(|other| other.starts_with(&line)).unwrap();
+        assert!(
+            line.ends_with(&format!(", {cores} cores, both sides on core 1")),
+            "{line}"
+        );
+    }
+    assert_eq!(text.matches("both sides on core").count(), 2);
+    let page = html(&report);
+    assert!(page.contains(&format!("<b>{said}</b>")));
+    assert!(
+        page.contains("<dt>Machine of shard 1</dt>")
+            && page.contains(", 64 cores, both sides on core 1</dd>")
+    );
+    assert!(!page.contains("<dt>Machine</dt>"));
 }
 
 #[test]

@@ -12,7 +12,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::parts;
 use super::terminal::{Section, differs, judgement, prefix_of, shorten, what_would_settle};
+use super::text::sentence;
 use super::units::{amount, count_of};
 use super::{
     Counts, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
@@ -313,13 +315,6 @@ fn verdicts_in_words(counts: Counts) -> String {
     }
 }
 
-/// With a capital letter.
-fn sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + characters.as_str()
-}
-
 fn card(page: &mut String, title: &str, estimate: &Estimate, verdict: Verdict, times: Option<(f64, f64)>) {
     let interval = estimate.confidence_interval;
     let bounds = format!(
@@ -346,6 +341,13 @@ fn notices(page: &mut String, report: &Report) {
     if report.partial {
         page.push_str(
             "<p class=\"notice\"><b>Stopped early.</b> The report has what was finished by then.</p>\n",
+        );
+    }
+    if let Some(words) = parts::merged_from(report).or_else(|| parts::part_of_suite(report)) {
+        let _ = writeln!(
+            page,
+            "<p class=\"notice\"><b>{}.</b></p>",
+            text(&sentence(&words))
         );
     }
     if let Some(line) = gate::failure(report) {
@@ -444,11 +446,19 @@ fn benchmarks(page: &mut String, report: &Report, axis: Axis) {
         .confidence_interval
         .confidence_level
         * 100.0;
+    let own = match report
+        .comparisons
+        .iter()
+        .any(|row| row.threshold_percent.is_some())
+    {
+        true => "; a row that says a threshold has its own",
+        false => "",
+    };
     let _ = write!(
         page,
         "<section aria-labelledby=\"benchmarks-title\"><h2 id=\"benchmarks-title\">Benchmarks{place}</h2>\n\
          <p class=\"note\" id=\"legend\">Time of head against base, on a logarithmic axis: a mark is the estimate, the line its \
-         {level:.0} % interval. Within the grey band (±{} %) a change is too small to matter.</p>\n",
+         {level:.0} % interval. Within the grey band (±{} %) a change is too small to matter{own}.</p>\n",
         report.settings.threshold_percent
     );
     toolbar(page, report);
@@ -544,6 +554,10 @@ fn benchmark(page: &mut String, report: &Report, axis: Axis, index: usize, row: 
         0 => String::new(),
         count => format!("<span class=\"flag\">{}</span>", plural(count, "warning")),
     };
+    // In its own line below the verdict.
+    let own = row.threshold_percent.map_or(String::new(), |percent| {
+        format!("<small>threshold {percent} %</small>")
+    });
     let _ = write!(
         page,
         "<tbody id=\"b{index}\" data-verdict=\"{verdict}\" data-index=\"{index}\" data-change=\"{:e}\" data-base=\"{:e}\" data-head=\"{:e}\"{}>\
@@ -566,7 +580,7 @@ fn benchmark(page: &mut String, report: &Report, axis: Axis, index: usize, row: 
         duration(row.base.median_ns),
         duration(row.head.median_ns),
         speedup(row.estimate.point_estimate),
-        verdict_words(verdict),
+        verdict_words(verdict) + &own,
         panel::panel(row, index, report.settings.threshold())
     );
 }

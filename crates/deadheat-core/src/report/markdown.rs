@@ -9,10 +9,12 @@ use std::cmp::Reverse;
 use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
+use super::parts;
 use super::terminal::{
-    Section as Breakdown, core_of, function_cells, function_headings, notes, prefix_of, reconciliation,
-    replicates_of, says_the_same, what_would_settle,
+    Section as Breakdown, core_of, function_cells, function_headings, notes, place_of, prefix_of,
+    reconciliation, replicates_of, says_the_same, what_would_settle,
 };
+use super::text::sentence;
 use super::units::{amount, signed_percent};
 use super::{
     Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
@@ -83,8 +85,11 @@ impl Page<'_> {
             Some(_) => format!("deadheat compared {} with itself", revision(base)),
             None => format!("deadheat compared {} with {}", revision(base), revision(head)),
         });
+        // What the numbers are of, where it is not one machine's whole suite.
+        let of_parts = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
+        let of_parts = of_parts.map_or(String::new(), |words| format!("\n**{}.**\n", sentence(&words)));
         if report.comparisons.is_empty() {
-            text.push_str(".\n");
+            text.push_str(&format!(".\n{of_parts}"));
             let why = report
                 .warnings
                 .iter()
@@ -99,6 +104,7 @@ impl Page<'_> {
             "" => text.push_str(".\n"),
             prefix => text.push_str(&format!(", benchmarks in {}.\n", code(prefix))),
         }
+        text.push_str(&of_parts);
         let summary = &report.summary;
         let is_one = report.comparisons.len() == 1;
         let both = [
@@ -241,7 +247,11 @@ impl Page<'_> {
             .filter(|row| row.verdict == Verdict::Unchanged)
             .collect();
         let percent = self.report.settings.threshold_percent;
-        let title = format!("{} unchanged: within {percent} %", rows.len());
+        let own = match rows.iter().any(|row| row.threshold_percent.is_some()) {
+            true => ", or a threshold of their own",
+            false => "",
+        };
+        let title = format!("{} unchanged: within {percent} %{own}", rows.len());
         Some(Section {
             rank: 8,
             opening: opening(&title) + &self.table_of_times(&rows)?,
@@ -279,6 +289,9 @@ impl Page<'_> {
         let mut verdict = verdict_in_words(row.verdict);
         if let Some(reason) = row.reason {
             verdict.push_str(&format!(": {reason}"));
+        }
+        if let Some(percent) = row.threshold_percent {
+            verdict.push_str(&format!(" (±{})", unbroken(&format!("{percent} %"))));
         }
         if row.output == OutputCheck::Different {
             verdict.push_str(", **other output**");
@@ -548,17 +561,22 @@ impl Page<'_> {
             ("base", full_revision(&report.revisions.base)),
             ("head", full_revision(&report.revisions.head)),
         ];
-        let processor = machine.processor.as_deref().unwrap_or("unknown processor");
-        lines.push((
-            "machine",
-            format!(
+        if report.shards.is_empty() {
+            let processor = machine.processor.as_deref().unwrap_or("unknown processor");
+            let words = format!(
                 "{}, {} {}, {} cores",
                 prose(processor),
                 prose(&machine.system),
                 prose(&machine.architecture),
                 machine.cores
-            ),
-        ));
+            );
+            lines.push(("machine", words));
+        }
+        for (shards, place) in parts::machines(report, |machine| {
+            format!("{}, {}", place_of(machine), core_of(machine))
+        }) {
+            lines.push(("machine", format!("{shards} on {}", prose(&place))));
+        }
         if let Some(python) = &report.python {
             let python = &python.head;
             let words = format!(
@@ -577,15 +595,24 @@ impl Page<'_> {
         }
         if !report.comparisons.is_empty() {
             lines.push(("selection", prose(&report.selection.reason)));
+            // The machines of a merged report have said it.
+            let core = report.shards.is_empty().then(|| core_of(machine));
             let how: Vec<String> = replicates_of(report)
                 .into_iter()
+                .chain(core)
                 .chain([
-                    core_of(machine),
                     format!("threshold {} %", settings.threshold_percent),
                     format!("{:.0} % intervals", settings.confidence_level * 100.0),
                 ])
                 .collect();
             lines.push(("measured", how.join(", ")));
+            let thresholds = settings.thresholds.iter();
+            let thresholds: Vec<String> = thresholds
+                .map(|(glob, percent)| format!("{percent} % for {}", code(glob)))
+                .collect();
+            if !thresholds.is_empty() {
+                lines.push(("thresholds by glob", thresholds.join(", ")));
+            }
         }
         lines.push(("deadheat", prose(&report.tool_version)));
         let lines: String = lines

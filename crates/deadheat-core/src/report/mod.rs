@@ -3,6 +3,7 @@
 mod csv;
 mod html;
 mod markdown;
+mod parts;
 mod pytest_benchmark;
 mod reproduce;
 mod schema;

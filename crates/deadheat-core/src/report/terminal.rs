@@ -10,6 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
+use super::parts;
 use super::units::{amount, signed_percent};
 use super::{Environments, Judged, Machine, Python, Report, SelectionRule, duration, main_line, speedup};
 use crate::model::{
@@ -108,7 +109,7 @@ impl Page {
 
     fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            _ if !report.shards.is_empty() => Some(number_of_shards(report)),
+            _ if !report.shards.is_empty() => parts::merged_from(report),
             None if report.comparisons.is_empty() => None,
             _ => Some(core_of(&report.machine)),
         };
@@ -116,12 +117,8 @@ impl Page {
         self.facts(report.python.as_ref(), [replicates_of(report), core]);
         self.machines(report);
         let settings = &report.settings;
-        if let Some(partition) = settings.partition {
-            let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
-            let (ours, all) = (ours.count(), report.suite.len());
-            self.line(&format!(
-                "      part {partition} of the suite: {ours} of {all} benchmarks"
-            ));
+        if let Some(part) = parts::part_of_suite(report) {
+            self.line(&format!("      {part}"));
         }
         if let Some(script) = &settings.script {
             self.line(&format!("      both sides run: {}", plain(script)));
@@ -135,23 +132,16 @@ impl Page {
 
     /// Where the parts of a merged report were measured.
     fn machines(&mut self, report: &Report) {
-        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-        for shard in &report.shards {
-            let machine = &shard.machine;
-            let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
-            let mut place = format!("{}, {} cores", plain(processor), machine.cores);
-            if self.style.verbose {
-                place = format!("{place}, {}", core_of(machine));
+        let verbose = self.style.verbose;
+        let machines = parts::machines(report, |machine| {
+            let place = place_of(machine);
+            match verbose {
+                true => format!("{place}, {}", core_of(machine)),
+                false => place,
             }
-            let number = shard.partition.shard.to_string();
-            match groups.iter_mut().find(|(other, _)| *other == place) {
-                Some((_, numbers)) => numbers.push(number),
-                None => groups.push((place, vec![number])),
-            }
-        }
-        for (place, numbers) in groups {
-            let shards = if numbers.len() == 1 { "shard" } else { "shards" };
-            self.line(&format!("      {shards} {} on {place}", numbers.join(", ")));
+        });
+        for (shards, machine) in machines {
+            self.prose(&format!("      {shards} on "), &machine);
         }
     }
 
@@ -639,10 +629,10 @@ pub(super) fn core_of(machine: &Machine) -> String {
     format!("both sides on core {core}{later}")
 }
 
-/// `3 of 4 shards`.
-fn number_of_shards(report: &Report) -> String {
-    let of = report.shards.first().map_or(0, |shard| shard.partition.of);
-    format!("{} of {of} shards", report.shards.len())
+/// `AMD EPYC, 4 cores`.
+pub(super) fn place_of(machine: &Machine) -> String {
+    let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
+    format!("{}, {} cores", plain(processor), machine.cores)
 }
 
 /// `5 to 14 replicates`; nothing where nothing was measured.

@@ -21,6 +21,13 @@ pub(super) fn one_line(text: &str) -> String {
         .collect()
 }
 
+/// With a capital letter.
+pub(super) fn sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + characters.as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::one_line;

@@ -13,6 +13,7 @@ use super::plots::{self, Plot, Quartiles};
 use super::{change_text, functions, warning};
 
 pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> String {
+    let threshold = row.threshold_percent.map_or(threshold, Threshold::from_percent);
     let mut html = format!(
         "<p class=\"id\" tabindex=\"0\"><code>{}</code></p>\n<p>{}</p>\n",
         text(&row.benchmark),
@@ -58,6 +59,9 @@ fn verdict(row: &Comparison) -> String {
     );
     if let Some(reason) = row.reason {
         let _ = write!(words, " It is inconclusive because: {reason}.");
+    }
+    if let Some(percent) = row.threshold_percent {
+        let _ = write!(words, " Its own threshold is {percent} %.");
     }
     if let Some(ToSettle { replicates, seconds }) = row.to_settle {
         let _ = write!(words, " About {replicates} more replicates");

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::model::{Revision, Side};
 use crate::report::terminal::{core_of, replicates_of};
-use crate::report::{Python, Report};
+use crate::report::text::sentence;
+use crate::report::{Machine, Python, Report, Settings, parts};
 
 use super::markup::text;
 
@@ -39,20 +40,23 @@ pub(super) fn facts(report: &Report) -> String {
             add("Python of head", words(&python.head));
         }
     }
-    let machine = &report.machine;
-    let processor = machine
-        .processor
-        .as_deref()
-        .map_or(String::new(), |name| format!(", {name}"));
-    add(
-        "Machine",
+    let words = |machine: &Machine| {
+        let processor = machine.processor.as_deref();
+        let processor = processor.map_or(String::new(), |name| format!(", {name}"));
+        let core = match report.comparisons.is_empty() {
+            true => String::new(),
+            false => format!(", {}", core_of(machine)),
+        };
         text(&format!(
-            "{} {}{processor}, {} cores",
+            "{} {}{processor}, {} cores{core}",
             machine.system, machine.architecture, machine.cores
-        )),
-    );
-    if !report.comparisons.is_empty() {
-        add("Pinned", core_of(machine));
+        ))
+    };
+    if report.shards.is_empty() {
+        add("Machine", words(&report.machine));
+    }
+    for (shards, machine) in parts::machines(report, words) {
+        add(&format!("Machine of {shards}"), machine);
     }
     if let Some(replicates) = replicates_of(report) {
         add("Measured", replicates);
@@ -62,14 +66,20 @@ pub(super) fn facts(report: &Report) -> String {
     // Every setting that says something, also those that later versions add.
     if let Ok(Value::Object(settings)) = serde_json::to_value(&report.settings) {
         for (key, value) in &settings {
-            if let Some(words) = setting(value) {
-                let mut term = key.replace('_', " ");
-                term[..1].make_ascii_uppercase();
+            let (term, words) = match key.as_str() {
+                "all" => ("All benchmarks".to_owned(), setting(value)),
+                "partition" => (
+                    "Part".to_owned(),
+                    report.settings.partition.map(|part| part.to_string()),
+                ),
+                "thresholds" => ("Thresholds by glob".to_owned(), thresholds(&report.settings)),
+                key => (sentence(&key.replace('_', " ")), setting(value)),
+            };
+            if let Some(words) = words {
                 add(&term, text(&words));
             }
         }
     }
-    add("deadheat", text(&report.tool_version));
     let mut html = "<dl class=\"facts\">\n".to_owned();
     for (term, words) in rows {
         let _ = writeln!(html, "<div><dt>{term}</dt><dd>{words}</dd></div>");
@@ -90,6 +100,15 @@ pub(super) fn revision(revision: &Revision) -> String {
         return format!("<code>{commit}</code>{dirty}");
     }
     format!("<bdi>{}</bdi> <code>{commit}</code>{dirty}", text(&revision.name))
+}
+
+fn thresholds(settings: &Settings) -> Option<String> {
+    let words: Vec<String> = settings
+        .thresholds
+        .iter()
+        .map(|(glob, percent)| format!("{glob}: {percent} %"))
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// The words for a setting's value; `None` for what is not set.

@@ -1,0 +1,120 @@
+//! Which part of a suite a report is about, and where each part of a merged one was measured, in words for every form.
+
+use super::{Machine, Report};
+
+/// `part 1/3 of the suite: 5 of 20 benchmarks`.
+pub(super) fn part_of_suite(report: &Report) -> Option<String> {
+    let partition = report.settings.partition?;
+    let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
+    let (ours, all) = (ours.count(), report.suite.len());
+    Some(format!(
+        "part {partition} of the suite: {ours} of {all} benchmarks"
+    ))
+}
+
+/// `merged from 3 of 4 shards: 2/4 is missing, 3/4 stopped early`.
+pub(super) fn merged_from(report: &Report) -> Option<String> {
+    let of = report.shards.first()?.partition.of;
+    let mut words = format!("merged from {} of {of} shards", report.shards.len());
+    let numbers = |numbers: &[u32]| {
+        let numbers: Vec<String> = numbers.iter().map(|number| format!("{number}/{of}")).collect();
+        numbers.join(", ")
+    };
+    let missing: Vec<u32> = (1..=of)
+        .filter(|number| report.shards.iter().all(|shard| shard.partition.shard != *number))
+        .collect();
+    let stopped: Vec<u32> = report
+        .shards
+        .iter()
+        .filter(|shard| shard.partial)
+        .map(|shard| shard.partition.shard)
+        .collect();
+    let mut lacks = Vec::new();
+    if !missing.is_empty() {
+        let are = if missing.len() == 1 { "is" } else { "are" };
+        lacks.push(format!("{} {are} missing", numbers(&missing)));
+    }
+    if !stopped.is_empty() {
+        lacks.push(format!("{} stopped early", numbers(&stopped)));
+    }
+    if !lacks.is_empty() {
+        words.push_str(&format!(": {}", lacks.join("; ")));
+    }
+    Some(words)
+}
+
+/// Each machine of a merged report, as `describe` has it, with the shards that it measured: `shards 1, 3`.
+pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -> Vec<(String, String)> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for shard in &report.shards {
+        let machine = describe(&shard.machine);
+        let number = shard.partition.shard.to_string();
+        match groups.iter_mut().find(|(other, _)| *other == machine) {
+            Some((_, numbers)) => numbers.push(number),
+            None => groups.push((machine, vec![number])),
+        }
+    }
+    let groups = groups.into_iter().map(|(machine, numbers)| {
+        let shards = if numbers.len() == 1 { "shard" } else { "shards" };
+        (format!("{shards} {}", numbers.join(", ")), machine)
+    });
+    groups.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partition::Partition;
+    use crate::records::testing;
+    use crate::report::Shard;
+
+    fn merged(shards: &[(u32, bool, usize)]) -> Report {
+        let mut report = testing::report(&[]);
+        let shards = shards.iter().map(|&(shard, partial, cores)| Shard {
+            partition: Partition { shard, of: 4 },
+            benchmarks: 1,
+            partial,
+            machine: Machine {
+                cores,
+                ..report.machine.clone()
+            },
+            python: None,
+        });
+        report.shards = shards.collect();
+        report
+    }
+
+    #[test]
+    fn a_merged_report_says_which_shards_it_lacks() {
+        let said = |shards: &[(u32, bool, usize)]| merged_from(&merged(shards));
+        assert_eq!(said(&[]), None);
+        let all = [(1, false, 2), (2, false, 2), (3, false, 8), (4, false, 2)];
+        assert_eq!(said(&all).unwrap(), "merged from 4 of 4 shards");
+        assert_eq!(
+            said(&[(1, false, 2), (3, true, 2), (4, false, 2)]).unwrap(),
+            "merged from 3 of 4 shards: 2/4 is missing; 3/4 stopped early"
+        );
+        assert_eq!(
+            said(&[(1, false, 2), (4, false, 2)]).unwrap(),
+            "merged from 2 of 4 shards: 2/4, 3/4 are missing"
+        );
+        let machines = machines(&merged(&all), |machine| format!("{} cores", machine.cores));
+        let machines: Vec<(&str, &str)> = machines
+            .iter()
+            .map(|(shards, machine)| (shards.as_str(), machine.as_str()))
+            .collect();
+        assert_eq!(machines, [("shards 1, 2, 4", "2 cores"), ("shard 3", "8 cores")]);
+    }
+
+    #[test]
+    fn a_part_says_how_much_of_the_suite_it_has() {
+        let mut report = merged(&[]);
+        assert_eq!(part_of_suite(&report), None);
+        let partition = Partition { shard: 2, of: 3 };
+        report.settings.partition = Some(partition);
+        report.suite = (0..9).map(|index| format!("a.py::test_{index}")).collect();
+        let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
+        let said = format!("part 2/3 of the suite: {} of 9 benchmarks", ours.count());
+        assert_eq!(part_of_suite(&report), Some(said));
+    }
+}
