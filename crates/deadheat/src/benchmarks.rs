@@ -254,7 +254,8 @@ pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
             benchmark: setback.benchmark,
             side,
             reason: match kind {
-                SetbackKind::Failed => MissingReason::Failed,
+                // Whether the other side would have had it nobody has waited for.
+                SetbackKind::Failed | SetbackKind::Endless => MissingReason::Failed,
                 SetbackKind::Skipped => MissingReason::Skipped,
             },
             message: setback.message,
@@ -395,6 +396,27 @@ mod tests {
         assert_eq!(
             rows(&[missing_after(setback, &origin)]),
             ["a.py::x failed Some(Base): broken"]
+        );
+    }
+
+    #[test]
+    fn what_is_too_slow_on_base_is_no_news_of_head() {
+        let origin = origin(BenchmarksFrom::Head, &[]);
+        let setback = |kind| Setback {
+            benchmark: "a.py::x".to_owned(),
+            side: Some(Side::Base),
+            kind,
+            message: "why".to_owned(),
+        };
+        assert_eq!(
+            rows(&[
+                missing_after(setback(SetbackKind::Endless), &origin),
+                missing_after(setback(SetbackKind::Failed), &origin),
+            ]),
+            [
+                "a.py::x failed Some(Base): why",
+                "a.py::x only on head Some(Head): why"
+            ]
         );
     }
 

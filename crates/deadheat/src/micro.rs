@@ -364,8 +364,8 @@ impl Screening<'_> {
                 None => "both variants".to_owned(),
             };
             let what = match (setback.kind, setback.side) {
-                (SetbackKind::Failed, Some(_)) => "fails",
-                (SetbackKind::Failed, None) => "fail",
+                (SetbackKind::Failed | SetbackKind::Endless, Some(_)) => "fails",
+                (SetbackKind::Failed | SetbackKind::Endless, None) => "fail",
                 (SetbackKind::Skipped, _) => "cannot be run",
             };
             let message = setback.message.trim();

@@ -1,8 +1,11 @@
 //! What happens, while it happens, on stderr: a bar in a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use deadheat_core::report::plain;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::options::Verbosity;
@@ -18,6 +21,8 @@ pub(crate) struct Progress {
     last_line: Option<Instant>,
     end: Option<Instant>,
     replicate: Replicate,
+    /// Names what takes long, where there is no bar to do it.
+    watch: Option<Watch>,
     /// All benchmarks that are measured; those that have their verdicts take no more part.
     measured: usize,
 }
@@ -48,12 +53,14 @@ impl Progress {
             last_line: None,
             end: None,
             replicate: Replicate::default(),
+            watch: None,
             measured: 0,
         }
     }
 
     /// A step that takes a while has begun.
     pub(crate) fn step(&mut self, text: &str) {
+        self.watch = None;
         match &self.bar {
             Some(bar) => {
                 if bar.length().is_some() {
@@ -88,6 +95,7 @@ impl Progress {
     }
 
     pub(crate) fn measuring(&mut self, event: Event<'_>) {
+        self.watch = None;
         match event {
             Event::ReplicateStarted {
                 index,
@@ -153,15 +161,24 @@ impl Progress {
                 };
             }
             Event::BenchmarkStarted { benchmark, position } => {
-                if let Some(bar) = &self.bar {
-                    let name = short(benchmark);
-                    let Replicate {
-                        index,
-                        of,
-                        benchmarks,
-                    } = self.replicate;
-                    let (done, all) = (index * benchmarks + position, of.unwrap_or(1) * benchmarks);
-                    bar.set_message(format!("{what} {name} ({} of {all})", done + 1));
+                let Replicate {
+                    index,
+                    of,
+                    benchmarks,
+                } = self.replicate;
+                let (done, all) = (index * benchmarks + position, of.unwrap_or(1) * benchmarks);
+                let text = |name: &str| format!("{what} {name} ({} of {all})", done + 1);
+                match &self.bar {
+                    Some(bar) => bar.set_message(text(short(benchmark))),
+                    None if self.verbosity == Verbosity::Quiet => {}
+                    None => {
+                        let watch = self.watch.get_or_insert_with(|| {
+                            Watch::start(LINE_EVERY, |line| {
+                                let _ = writeln!(anstream::stderr(), "{line}");
+                            })
+                        });
+                        watch.begun(text(&plain(benchmark)));
+                    }
                 }
             }
         }
@@ -196,6 +213,7 @@ impl Progress {
     }
 
     pub(crate) fn finish(&mut self) {
+        self.watch = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -205,6 +223,37 @@ impl Progress {
         if self.verbosity != Verbosity::Quiet {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
+    }
+}
+
+/// Says what takes long, once, as long as it is held.
+struct Watch {
+    begun: Sender<String>,
+}
+
+impl Watch {
+    fn start(after: Duration, mut say: impl FnMut(&str) + Send + 'static) -> Self {
+        let (begun, news) = mpsc::channel::<String>();
+        // It is woken by what begins, and otherwise once.
+        thread::spawn(move || {
+            let mut next = news.recv();
+            while let Ok(what) = next {
+                next = match news.recv_timeout(after) {
+                    Err(RecvTimeoutError::Timeout) => {
+                        say(&format!("{what}: takes longer than {} s", after.as_secs()));
+                        news.recv()
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Ok(what) => Ok(what),
+                };
+            }
+        });
+        Watch { begun }
+    }
+
+    fn begun(&self, what: String) {
+        // The thread lives as long as this end of the channel.
+        let _ = self.begun.send(what);
     }
 }
 
@@ -219,4 +268,31 @@ fn plain_style() -> ProgressStyle {
 
 fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} {bar:24} {wide_msg}").expect("the template is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_is_named_once_and_what_does_not_is_not() {
+        let (said, lines) = mpsc::channel();
+        let watch = Watch::start(Duration::ZERO, move |line| said.send(line.to_owned()).unwrap());
+        watch.begun("looking at a (1 of 2)".to_owned());
+        assert_eq!(
+            lines.recv().unwrap(),
+            "looking at a (1 of 2): takes longer than 0 s"
+        );
+        watch.begun("looking at b (2 of 2)".to_owned());
+        assert!(lines.recv().unwrap().starts_with("looking at b (2 of 2)"));
+        drop(watch);
+        assert!(lines.recv().is_err());
+
+        let (said, lines) = mpsc::channel::<String>();
+        let patient = Watch::start(Duration::MAX, move |line| said.send(line.to_owned()).unwrap());
+        patient.begun("looking at c (1 of 2)".to_owned());
+        patient.begun("looking at d (2 of 2)".to_owned());
+        drop(patient);
+        assert!(lines.recv().is_err());
+    }
 }

@@ -118,6 +118,8 @@ impl Setback {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetbackKind {
     Failed,
+    /// Cut off: it gave no answer in time, or no end of output.
+    Endless,
     Skipped,
 }
 
@@ -323,7 +325,12 @@ pub(crate) struct SideTrouble {
     is_worker_gone: bool,
     /// Whether it is gone because it would not have ended.
     is_endless: bool,
+    /// Whether that is because its time was over.
+    is_late: bool,
 }
+
+/// What is said of a deadline where nothing is tried after it.
+const TOO_SLOW: &str = ": it is too slow, or has no end";
 
 impl Trouble {
     pub(crate) fn failed(side: Side, message: String) -> Self {
@@ -332,15 +339,18 @@ impl Trouble {
             message,
             is_worker_gone: false,
             is_endless: false,
+            is_late: false,
         })
     }
 
-    fn lost(side: Side, message: String, is_endless: bool) -> Self {
+    /// `problem` is `None` where the worker's answers make no sense.
+    fn lost(side: Side, message: String, problem: Option<&NoAnswer>) -> Self {
         Trouble::Side(SideTrouble {
             side,
             message,
             is_worker_gone: true,
-            is_endless,
+            is_endless: matches!(problem, Some(NoAnswer::Deadline(_) | NoAnswer::Flooded)),
+            is_late: matches!(problem, Some(NoAnswer::Deadline(_))),
         })
     }
 
@@ -615,6 +625,7 @@ impl<'a> Walk<'a> {
                         message,
                         is_worker_gone: false,
                         is_endless: false,
+                        is_late: false,
                     });
                     fails_beside_the_other = true;
                 }
@@ -720,24 +731,28 @@ impl<'a> Walk<'a> {
 
     /// Writes down what went wrong, once for both sides, and gives up workers that are gone.
     fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideTrouble>) {
-        let mut failed: Vec<(Side, String)> = Vec::new();
+        let mut failed: Vec<(Side, SetbackKind, String)> = Vec::new();
         for trouble in troubles {
             if trouble.is_worker_gone {
                 *sessions.get_mut(trouble.side) = None;
             }
+            let mut message = trouble.message;
+            let kind = match trouble.is_endless {
+                true => SetbackKind::Endless,
+                false => SetbackKind::Failed,
+            };
             if trouble.is_endless {
                 self.walked.endless.insert(benchmark.to_owned());
             }
-            failed.push((trouble.side, trouble.message));
+            if trouble.is_late {
+                let line = message.find('\n').unwrap_or(message.len());
+                message.insert_str(line, TOO_SLOW);
+            }
+            failed.push((trouble.side, kind, message));
         }
-        failed.sort_by_key(|(side, _)| *side);
-        if let Some((side, message)) = failed.pop() {
-            self.setback(
-                benchmark,
-                failed.is_empty().then_some(side),
-                SetbackKind::Failed,
-                message,
-            );
+        failed.sort_by_key(|(side, ..)| *side);
+        if let Some((side, kind, message)) = failed.pop() {
+            self.setback(benchmark, failed.is_empty().then_some(side), kind, message);
         }
     }
 
@@ -752,7 +767,7 @@ impl<'a> Walk<'a> {
         {
             if earlier.kind == kind {
                 earlier.side = None;
-            } else if kind == SetbackKind::Failed {
+            } else if kind != SetbackKind::Skipped {
                 (earlier.side, earlier.kind, earlier.message) = (side, kind, message);
             }
             return;
@@ -866,7 +881,7 @@ fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &NoAnswe
         None => Trouble::lost(
             side,
             format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
-            matches!(problem, NoAnswer::Deadline(_) | NoAnswer::Flooded),
+            Some(problem),
         ),
     }
 }
@@ -885,9 +900,5 @@ fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Ses
 }
 
 pub(crate) fn out_of_order(side: Side, reply: &Reply) -> Trouble {
-    Trouble::lost(
-        side,
-        format!("the worker answered out of order: {reply:?}"),
-        false,
-    )
+    Trouble::lost(side, format!("the worker answered out of order: {reply:?}"), None)
 }
