@@ -29,6 +29,35 @@ fn in_eighty_columns() {
 }
 
 #[test]
+fn in_sixty_columns() {
+    insta::assert_snapshot!(rendered(60, false, false));
+}
+
+/// Tables end at the edge; a word that is longer than the line is somebody's, and stays whole.
+#[test]
+fn no_table_is_wider_than_the_terminal() {
+    let mut report = report();
+    report.resources[0].benchmark.push_str(&"x".repeat(200));
+    report.comparisons[0].benchmark.push_str(&"y".repeat(200));
+    report.summary.profile = Some(report.summary.functions.clone());
+    for width in 60..=200 {
+        let style = Style {
+            color: false,
+            width,
+            wraps: true,
+            verbose: false,
+        };
+        for line in render(&report, style).lines() {
+            let is_narrow = line.chars().count() <= width;
+            assert!(
+                is_narrow || line.trim_start().chars().all(|c| c != ' '),
+                "{width}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
 fn with_everything_shown() {
     insta::assert_snapshot!(rendered(120, false, true));
 }

@@ -2,19 +2,24 @@
 
 mod functions;
 mod noise;
+mod table;
 mod tests_run;
 
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::parts;
-use super::units::{amount, signed_percent};
-use super::{Environments, Judged, Machine, Python, Report, SelectionRule, duration, main_line, speedup};
+use super::units::{amount, short_percent, signed_percent};
+use super::{
+    Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration, main_line,
+    speedup,
+};
 use crate::model::{
-    Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle, Verdict, Warning,
+    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle,
+    Verdict, Warning,
 };
 use crate::output::OutputCheck;
 use crate::records::Status;
@@ -23,6 +28,7 @@ pub(super) use functions::{
     Section, both, cells as function_cells, count, headings as function_headings, notes, reconciliation,
 };
 pub(super) use noise::judgement;
+use table::Column;
 pub use tests_run::render_tests;
 
 /// How to write: colour only where it is wanted, lines no longer than the terminal.
@@ -38,7 +44,6 @@ pub struct Style {
 
 const MOST_FUNCTIONS: usize = 15;
 const MOST_MISSING: usize = 30;
-const SHORTEST_NAME: usize = 14;
 
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page {
@@ -121,7 +126,7 @@ impl Page {
             self.line(&format!("      {part}"));
         }
         if let Some(script) = &settings.script {
-            self.line(&format!("      both sides run: {}", plain(script)));
+            self.prose("      both sides run: ", &plain(script));
         }
         self.environment(
             report.python.as_ref(),
@@ -173,7 +178,7 @@ impl Page {
         });
         let facts: Vec<String> = python.into_iter().chain(others.into_iter().flatten()).collect();
         if !facts.is_empty() {
-            self.line(&format!("      {}", facts.join(", ")));
+            self.prose("      ", &facts.join(", "));
         }
     }
 
@@ -191,7 +196,7 @@ impl Page {
             });
         }
         if let Some(build) = build {
-            self.line(&format!("      both sides built by: {}", plain(build)));
+            self.prose("      both sides built by: ", &plain(build));
         }
     }
 
@@ -205,23 +210,58 @@ impl Page {
         } else {
             MOST_FUNCTIONS
         };
+        let mut rows: Vec<[String; 3]> = targets
+            .iter()
+            .take(most)
+            .map(|target| {
+                let change = target.change.map(|change| change.to_string());
+                let why: Vec<String> = change
+                    .into_iter()
+                    .chain(target.detail.as_deref().map(plain))
+                    .collect();
+                [
+                    plain(&target.qualname),
+                    format!("{}:{}-{}", plain(&target.path), target.lines.0, target.lines.1),
+                    why.join(": "),
+                ]
+            })
+            .collect();
+        if self.style.wraps && !self.style.verbose {
+            self.narrow_functions(&mut rows);
+        }
         let mut table = bare_table();
-        for target in targets.iter().take(most) {
-            let change = target.change.map(|change| change.to_string());
-            let why: Vec<String> = change
-                .into_iter()
-                .chain(target.detail.as_deref().map(plain))
-                .collect();
-            let why = why.join(": ");
-            table.add_row([
-                format!("  {}", plain(&target.qualname)),
-                format!("{}:{}-{}", plain(&target.path), target.lines.0, target.lines.1),
-                why,
-            ]);
+        for [name, place, why] in rows {
+            table.add_row([format!("  {name}"), place, why]);
         }
         self.table(table);
         if targets.len() > most {
             self.line(&format!("  … and {} more (-v shows all)", targets.len() - most));
+        }
+    }
+
+    /// Names and places have no more than their part of the line; the rest is for what changed, in as many lines as it
+    /// takes.
+    fn narrow_functions(&self, rows: &mut [[String; 3]]) {
+        let widest = |rows: &[[String; 3]], column: usize| {
+            let cells = rows.iter().map(|row| width(&row[column]));
+            cells.max().unwrap_or(0)
+        };
+        // The indent, and two gaps.
+        let all = self.style.width.saturating_sub(6);
+        if (0..3).map(|column| widest(rows, column)).sum::<usize>() <= all {
+            return;
+        }
+        // A third for what changed, if it needs it; of the rest, names have what places leave them.
+        let why = widest(rows, 2).min(all / 3);
+        let place = widest(rows, 1).min((all - why) * 6 / 10);
+        let name = widest(rows, 0).min(all - why - place);
+        let place = widest(rows, 1).min(all - why - name);
+        let why = (all - name - place).max(10);
+        let names: Vec<String> = rows.iter().map(|row| row[0].clone()).collect();
+        for (row, shown) in rows.iter_mut().zip(table::apart(&names, name)) {
+            row[0] = shown;
+            row[1] = shorten(&row[1], place);
+            row[2] = textwrap::fill(&row[2], why);
         }
     }
 
@@ -255,88 +295,101 @@ impl Page {
             .estimate
             .confidence_interval
             .confidence_level;
-        let mut table = bare_table();
-        let headings = [
-            "benchmark".to_owned(),
-            "base".to_owned(),
-            "head".to_owned(),
-            format!("change [{:.0} % interval]", level * 100.0),
-            "speedup".to_owned(),
-            "verdict".to_owned(),
-        ];
-        table.set_header(headings.iter().map(|heading| self.title_cell(heading)));
-        let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
-        for comparison in &report.comparisons {
-            let reason = comparison.reason.map(|reason| reason.to_string());
-            let times = Some((comparison.base.median_ns, comparison.head.median_ns));
-            let mut cells = self.cells(times, &comparison.estimate, comparison.verdict, reason);
-            if let Some(percent) = comparison.threshold_percent
-                && let Some(cell) = cells.last_mut()
-            {
-                let verdict = format!("{} (±{percent} %)", cell.content());
-                *cell = self.verdict_cell(&verdict, Some(comparison.verdict));
-            }
-            if comparison.output == OutputCheck::Different
-                && let Some(cell) = cells.last_mut()
-            {
-                let text = Cell::new(format!("{}, other output", cell.content()));
-                *cell = if self.style.color {
-                    text.fg(Color::Red)
-                } else {
-                    text
-                };
-            }
-            rows.push((plain(&comparison.benchmark[prefix.len()..]), cells));
-        }
+        let level = format!("{:.0} %", level * 100.0);
         let is_one = report.comparisons.len() == 1;
         // A command may give a total that is not the sum of its rows.
         let total = report.summary.total.as_ref();
         let total = total.filter(|total| !is_one || differs(total, &report.comparisons[0].estimate));
         let mean = report.summary.geometric_mean.as_ref().filter(|_| !is_one);
-        let summary = [("total", total), ("geometric mean", mean)];
-        for (name, judged) in summary {
-            let Some(judged) = judged else { continue };
-            let times = judged.base_ns.zip(judged.head_ns);
-            let reason = judged.reason.map(|reason| reason.to_string());
-            let cells = self.cells(times, &judged.estimate, judged.verdict, reason);
-            rows.push((name.to_owned(), cells));
-        }
-        let summary_rows = rows.len() - report.comparisons.len();
-        // What the other columns need, with the gaps between them; the names share the rest.
-        let others: usize = (0..5)
-            .map(|column| {
-                let widest = rows
-                    .iter()
-                    .map(|(_, cells)| width(&cells[column].content()))
-                    .max();
-                widest.unwrap_or(0).max([4, 4, 19, 7, 7][column]) + 2
-            })
-            .sum();
-        let room = if self.style.verbose {
-            usize::MAX
-        } else {
-            self.style.width.saturating_sub(others).max(SHORTEST_NAME)
+        let sums: Vec<(&str, &Judged)> = [("total", total), ("geometric mean", mean)]
+            .into_iter()
+            .filter_map(|(name, judged)| Some((name, judged?)))
+            .collect();
+        let benchmarks = report.comparisons.iter();
+        let mut names: Vec<String> = benchmarks
+            .map(|row| plain(&row.benchmark[prefix.len()..]))
+            .collect();
+        // An empty line stands before the sums.
+        let gap = usize::from(!sums.is_empty());
+        names.extend(std::iter::repeat_n(String::new(), gap));
+        names.extend(sums.iter().map(|(name, _)| (*name).to_owned()));
+
+        let columns = |form: usize| {
+            let of_rows = |cell: &dyn Fn(&Comparison) -> Cell, of_sum: &dyn Fn(&Judged) -> Cell| {
+                let rows = report.comparisons.iter().map(cell);
+                let gap = std::iter::repeat_n(Cell::new(""), gap);
+                let sums = sums.iter().map(|(_, judged)| of_sum(judged));
+                rows.chain(gap).chain(sums).collect::<Vec<Cell>>()
+            };
+            let time = |nanoseconds: f64| {
+                let time = duration(nanoseconds);
+                Cell::new(if form < 2 { time } else { time.replace(' ', "") })
+            };
+            let sum = |nanoseconds: Option<f64>| nanoseconds.map_or(Cell::new(""), time);
+            let change = |estimate: &Estimate| Cell::new(change(estimate, form.saturating_sub(2)));
+            let mut columns = vec![
+                Column::of_numbers(
+                    "base",
+                    of_rows(&|row| time(row.base.median_ns), &|all| sum(all.base_ns)),
+                ),
+                Column::of_numbers(
+                    "head",
+                    of_rows(&|row| time(row.head.median_ns), &|all| sum(all.head_ns)),
+                ),
+                Column::of_numbers(
+                    change_title(&level, form.saturating_sub(2)),
+                    of_rows(&|row| change(&row.estimate), &|all| change(&all.estimate)),
+                ),
+            ];
+            if form == 0 {
+                let speedup = |estimate: &Estimate| Cell::new(speedup(estimate.point_estimate));
+                columns.push(Column::of_numbers(
+                    "speedup",
+                    of_rows(&|row| speedup(&row.estimate), &|all| speedup(&all.estimate)),
+                ));
+            }
+            columns.push(Column::of_words(
+                "verdict",
+                of_rows(&|row| self.judged_row(row, form), &|all| {
+                    self.judged(all.verdict, all.reason)
+                }),
+            ));
+            columns
         };
+        let table = self.fitted("benchmark", &names, &[28, 24, 20, 12], columns);
         if !prefix.is_empty() {
             self.heading(&format!("Benchmarks in {}", plain(prefix.trim_end_matches(':'))));
         } else {
             self.heading("Benchmarks");
         }
-        let measured = report.comparisons.len();
-        for (index, (name, cells)) in rows.into_iter().enumerate() {
-            if index == measured && summary_rows > 0 {
-                table.add_row(vec![Cell::new(""); 6]);
-            }
-            let mut row = vec![Cell::new(shorten(&name, room))];
-            row.extend(cells);
-            table.add_row(row);
-        }
-        for column in 1..5 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
         self.table(table);
+    }
+
+    /// The verdict on a row, with what else is to be said of it: below it where there is little room.
+    fn judged_row(&self, row: &Comparison, form: usize) -> Cell {
+        let verdict = self.judged(row.verdict, row.reason);
+        let mut text = verdict.content();
+        if let Some(percent) = row.threshold_percent {
+            let gap = if form < 3 { ' ' } else { '\n' };
+            text.push_str(&format!("{gap}(±{percent} %)"));
+        }
+        if row.output != OutputCheck::Different {
+            return self.verdict_cell(&text, Some(row.verdict));
+        }
+        let gap = if form < 1 { ' ' } else { '\n' };
+        let text = Cell::new(format!("{text},{gap}other output"));
+        match self.style.color {
+            true => text.fg(Color::Red),
+            false => text,
+        }
+    }
+
+    fn judged(&self, verdict: Verdict, reason: Option<Reason>) -> Cell {
+        let text = match reason {
+            Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
+            _ => verdict.to_string(),
+        };
+        self.verdict_cell(&text, Some(verdict))
     }
 
     /// What the benchmarks use beside time.
@@ -352,60 +405,55 @@ impl Page {
             .map(|row| row.benchmark.as_str())
             .collect();
         let prefix = prefix_of(report, &names);
-        let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
+        let level = format!("{:.0} %", level * 100.0);
+        // The rows of one benchmark stand together under its name.
         let mut last = None;
-        for row in &report.resources {
-            let amount = |value| amount(row.resource, value);
-            let reason = row.reason.map(|reason| reason.to_string());
-            let mut cells = vec![
-                Cell::new(row.resource.to_string()),
-                Cell::new(amount(row.median.base)),
-                Cell::new(amount(row.median.head)),
-            ];
-            let [.., change, _, verdict] = &self.cells(None, &row.estimate, row.verdict, reason)[..] else {
-                continue;
-            };
-            cells.extend([change.clone(), verdict.clone()]);
-            // The rows of one benchmark stand together under its name.
-            let is_another = last.replace(&row.benchmark) != Some(&row.benchmark);
-            let name = if is_another {
-                plain(&row.benchmark[prefix.len()..])
-            } else {
-                String::new()
-            };
-            rows.push((name, cells));
-        }
-        let others: usize = (0..5)
-            .map(|column| {
-                let widest = rows.iter().map(|(_, cells)| width(&cells[column].content()));
-                widest.max().unwrap_or(0).max([8, 4, 4, 19, 7][column]) + 2
+        let names: Vec<String> = report
+            .resources
+            .iter()
+            .map(|row| match last.replace(&row.benchmark) {
+                Some(before) if *before == row.benchmark => String::new(),
+                _ => plain(&row.benchmark[prefix.len()..]),
             })
-            .sum();
-        let room = if self.style.verbose {
-            usize::MAX
-        } else {
-            self.style.width.saturating_sub(others).max(SHORTEST_NAME)
-        };
-        let mut table = bare_table();
-        let headings = [
-            "benchmark".to_owned(),
-            "resource".to_owned(),
-            "base".to_owned(),
-            "head".to_owned(),
-            format!("change [{:.0} % interval]", level * 100.0),
-            "verdict".to_owned(),
-        ];
-        table.set_header(headings.iter().map(|heading| self.title_cell(heading)));
-        for (name, cells) in rows {
-            let mut row = vec![Cell::new(shorten(&name, room))];
-            row.extend(cells);
-            table.add_row(row);
-        }
-        for column in 2..5 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
+            .collect();
+        let rows = &report.resources;
+        let columns = |form: usize| {
+            let amount = |resource, value| {
+                let amount = amount(resource, value);
+                if form < 1 { amount } else { amount.replace(' ', "") }
+            };
+            let (narrower, cell) = (form.saturating_sub(1), Cell::new::<String>);
+            let mut columns = vec![
+                Column::of_words(
+                    "resource",
+                    rows.iter().map(|row| cell(row.resource.to_string())).collect(),
+                ),
+                Column::of_numbers(
+                    "base",
+                    rows.iter().map(|row| amount(row.resource, row.median.base)),
+                ),
+                Column::of_numbers(
+                    "head",
+                    rows.iter().map(|row| amount(row.resource, row.median.head)),
+                ),
+                Column::of_numbers(
+                    change_title(&level, narrower),
+                    rows.iter().map(|row| change(&row.estimate, narrower)),
+                ),
+                Column::of_words(
+                    "verdict",
+                    rows.iter()
+                        .map(|row| self.judged(row.verdict, row.reason))
+                        .collect(),
+                ),
+            ];
+            if form > 3 {
+                // It follows from the others.
+                columns.remove(1);
             }
-        }
+            columns
+        };
+        let table = self.fitted("benchmark", &names, &[20, 16, 12, 12], columns);
         self.table(table);
     }
 
@@ -416,34 +464,6 @@ impl Page {
         } else {
             cell
         }
-    }
-
-    fn cells(
-        &self,
-        times: Option<(f64, f64)>,
-        estimate: &Estimate,
-        verdict: Verdict,
-        reason: Option<String>,
-    ) -> Vec<Cell> {
-        let interval = estimate.confidence_interval;
-        let change = format!(
-            "{} % [{}, {}]",
-            signed_percent(estimate.point_estimate),
-            signed_percent(interval.lower_bound),
-            signed_percent(interval.upper_bound)
-        );
-        let verdict_text = match reason {
-            Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
-            _ => verdict.to_string(),
-        };
-        let cell = self.verdict_cell(&verdict_text, Some(verdict));
-        vec![
-            Cell::new(times.map_or(String::new(), |(base, _)| duration(base))),
-            Cell::new(times.map_or(String::new(), |(_, head)| duration(head))),
-            Cell::new(change),
-            Cell::new(speedup(estimate.point_estimate)),
-            cell,
-        ]
     }
 
     fn verdict_cell(&self, text: &str, verdict: Option<Verdict>) -> Cell {
@@ -471,10 +491,13 @@ impl Page {
             .partition(|row| row.reason == MissingReason::NotReached && !self.style.verbose);
         match not_reached.len() {
             0 => {}
-            1 => self.line(&format!("  not reached     {}", plain(&not_reached[0].benchmark))),
-            count => self.line(&format!(
-                "  not reached     {count} benchmarks, which run no changed function (-v lists them, --all measures them)"
-            )),
+            1 => self.listed("not reached", &not_reached[0].benchmark, ""),
+            count => self.prose(
+                "  not reached     ",
+                &format!(
+                    "{count} benchmarks, which run no changed function (-v lists them, --all measures them)"
+                ),
+            ),
         }
         let most = if self.style.verbose {
             usize::MAX
@@ -503,7 +526,7 @@ impl Page {
             } else {
                 String::new()
             };
-            self.line(&format!("  {reason:<15} {}{others}", plain(&row.benchmark)));
+            self.listed(&reason, &row.benchmark, &others);
             if self.style.verbose {
                 for line in row.message.lines() {
                     self.line(&format!("      {}", plain(line)));
@@ -518,6 +541,18 @@ impl Page {
         if left > 0 {
             self.line(&format!("  … and {left} more (-v shows all)"));
         }
+    }
+
+    /// A benchmark with what is said of it, on a line; on a terminal it has no more room than that.
+    fn listed(&mut self, what: &str, benchmark: &str, more: &str) {
+        let first = format!("  {what:<15} ");
+        let name = plain(benchmark);
+        let room = self.style.width.saturating_sub(width(&first) + width(more));
+        let name = match self.style.wraps && !self.style.verbose {
+            true => shorten(&name, room.max(24)),
+            false => name,
+        };
+        self.line(&format!("{first}{name}{more}"));
     }
 
     fn warnings(&mut self, report: &Report) {
@@ -587,7 +622,7 @@ impl Page {
         if report.partial {
             answer.push_str(" (stopped early: partial)");
         }
-        self.line(&answer);
+        self.prose("", &answer);
         if counts.inconclusive > 0 {
             self.prose("", &what_would_settle(report));
         }
@@ -598,7 +633,7 @@ impl Page {
             return;
         };
         let (by_rule, file) = (recorded.by_rule(), plain(&recorded.file));
-        self.line(&format!("recorded as {}{by_rule} in {file}", recorded.status));
+        self.prose("", &format!("recorded as {}{by_rule} in {file}", recorded.status));
         if recorded.status == Status::Discard {
             let short = short_commit(&report.revisions.base.commit);
             self.line(&format!("to go back to base: git reset --hard {short}"));
@@ -680,6 +715,31 @@ pub(super) fn what_would_settle(report: &Report) -> String {
     });
     let parts: Vec<String> = settles.into_iter().chain(stays).chain(unconfirmed).collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
+}
+
+/// `-26.7 % [-27.6, -25.9]`; in narrower forms with shorter bounds, and then without them.
+fn change(estimate: &Estimate, form: usize) -> String {
+    let interval = estimate.confidence_interval;
+    let bound = match form {
+        0 => signed_percent,
+        1 => short_percent,
+        _ => return change_percent(estimate.point_estimate),
+    };
+    format!(
+        "{} [{}, {}]",
+        change_percent(estimate.point_estimate),
+        bound(interval.lower_bound),
+        bound(interval.upper_bound)
+    )
+}
+
+/// The heading of such a column.
+fn change_title(level: &str, form: usize) -> String {
+    match form {
+        0 => format!("change [{level} interval]"),
+        1 => format!("change [{level}]"),
+        _ => "change".to_owned(),
+    }
 }
 
 /// Whether a total says something else than the only row.

@@ -80,6 +80,18 @@ pub(crate) fn signed_percent(ratio: f64) -> String {
     if text == "-0.0" { "+0.0".to_owned() } else { text }
 }
 
+/// The same with fewer digits: `-0.4`, `+12`, `>+999`.
+pub(super) fn short_percent(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    if percent >= 999.5 {
+        return ">+999".to_owned();
+    }
+    if percent.abs() < 9.95 {
+        return signed_percent(ratio);
+    }
+    format!("{percent:+.0}")
+}
+
 /// A ratio head/base as a speedup: `1.36x`, `412x`.
 pub fn speedup(ratio: f64) -> String {
     format!("{}x", significant(1.0 / ratio))
@@ -118,6 +130,9 @@ mod tests {
         assert_eq!(change_percent(1.0), "+0.0 %");
         assert_eq!(change_percent(0.99999), "+0.0 %");
         assert_eq!(change_percent(41.0), "+4000 %");
+        assert_eq!(short_percent(0.995), "-0.5");
+        assert_eq!(short_percent(1.1234), "+12");
+        assert_eq!(short_percent(11.0), ">+999");
         assert_eq!(speedup(0.735), "1.36x");
         assert_eq!(speedup(0.0025), "400x");
         assert_eq!(speedup(4.0), "0.25x");

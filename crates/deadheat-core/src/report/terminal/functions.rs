@@ -1,16 +1,17 @@
 //! The breakdown by function: which of the changed ones took how much of the time on each side.
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 
-use super::{MOST_FUNCTIONS, Page, SHORTEST_NAME, bare_table, plain, shorten, width};
-use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote};
+use super::{Column, MOST_FUNCTIONS, Page, plain};
+use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote, Side};
 use crate::report::units::{count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
 /// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
 const SMALLEST_EXPLAINED: f64 = 0.02;
 
-const SURVEY_NAME: usize = 24;
+/// Columns go before names get shorter than this.
+const LEAST_NAME: usize = 24;
 
 /// A breakdown with the time that it is a breakdown of.
 pub(in crate::report) struct Section<'a> {
@@ -87,47 +88,49 @@ impl Page {
         } else {
             MOST_FUNCTIONS
         };
-        let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), duration);
-        let mut table = bare_table();
-        let titles = [
-            "function",
-            "changed",
-            "calls",
-            "base",
-            "head",
-            "own base",
-            "own head",
-            "own change",
-        ];
-        table.set_header(titles.iter().map(|title| self.title_cell(title)));
-        for function in functions.iter().take(most) {
-            let (base, head) = (function.base.as_ref(), function.head.as_ref());
-            let calls = both(
-                base.map(|profile| count(profile.calls)),
-                head.map(|profile| count(profile.calls)),
-                "",
-            );
-            table.add_row([
-                shorten(&plain(&function.name), SURVEY_NAME.max(self.style.width / 3)),
-                function.change.map_or(String::new(), |change| change.to_string()),
-                calls,
-                time(base.and_then(|profile| profile.total_ns)),
-                time(head.and_then(|profile| profile.total_ns)),
-                time(base.and_then(|profile| profile.self_ns)),
-                time(head.and_then(|profile| profile.self_ns)),
-                signed_duration(function.own_difference_ns()),
-            ]);
-        }
-        for column in 2..titles.len() {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
+        let shown = &functions[..functions.len().min(most)];
+        let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
+        let columns = |form: usize| {
+            let time = |side: Side, of: fn(&CallProfile) -> Option<f64>| {
+                shown.iter().map(move |function| {
+                    let time = function.side(side).and_then(of).map(duration);
+                    short_if(form >= 4, time.unwrap_or_else(|| "-".to_owned()))
+                })
+            };
+            let mut columns = Vec::new();
+            if form < 3 {
+                columns.push(Column::of_words("changed", shown.iter().map(changed).collect()));
             }
-        }
+            if form < 1 {
+                columns.push(Column::of_numbers("calls", shown.iter().map(calls)));
+            }
+            if form < 2 {
+                columns.push(Column::of_numbers(
+                    "base",
+                    time(Side::Base, |profile| profile.total_ns),
+                ));
+                columns.push(Column::of_numbers(
+                    "head",
+                    time(Side::Head, |profile| profile.total_ns),
+                ));
+            }
+            let differences = shown
+                .iter()
+                .map(|function| short_if(form >= 4, signed_duration(function.own_difference_ns())));
+            columns.extend([
+                Column::of_numbers("own base", time(Side::Base, |profile| profile.self_ns)),
+                Column::of_numbers("own head", time(Side::Head, |profile| profile.self_ns)),
+                Column::of_numbers("own change", differences),
+            ]);
+            columns
+        };
+        let table = self.fitted("function", &names, &[LEAST_NAME; 4], columns);
         self.table(table);
         if functions.len() > most {
             self.line(&format!("… and {} more (-v shows all)", functions.len() - most));
         }
-        self.line(
+        self.prose(
+            "",
             "As cProfile sees them: functions with many short calls seem more expensive than they are.",
         );
     }
@@ -143,48 +146,29 @@ impl Page {
             MOST_FUNCTIONS
         };
         let shown: Vec<&FunctionComparison> = section.functions.iter().take(most).collect();
-        let rows: Vec<Vec<String>> = shown.iter().map(|function| cells(function, true)).collect();
+        let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
         let titles = headings(&shown);
-        let others = |rows: &[Vec<String>]| -> usize {
-            (1..titles.len())
+        let columns = |form: usize| {
+            // The intervals go first where the terminal is narrow.
+            let rows: Vec<Vec<String>> = shown.iter().map(|function| cells(function, form < 1)).collect();
+            // Those that stay for longer have a larger number.
+            let kept = [0, 5, 3, 9, 9, 9, 2, 4];
+            let columns = (1..titles.len()).filter(|&column| form < kept[column]);
+            columns
                 .map(|column| {
-                    let cells = rows.iter().map(|row| width(&row[column]));
-                    cells.chain([width(&titles[column])]).max().unwrap_or(0) + 2
+                    let cells = rows.iter().map(|row| {
+                        let is_time = column == 3 || column == 4;
+                        short_if(is_time && form >= 6, row[column].clone())
+                    });
+                    match column {
+                        1 => Column::of_words(titles[1].clone(), cells.map(Cell::new).collect()),
+                        5 if form > 0 => Column::of_numbers("change", cells),
+                        _ => Column::of_numbers(titles[column].clone(), cells),
+                    }
                 })
-                .sum()
+                .collect()
         };
-        let longest = shown
-            .iter()
-            .map(|function| width(&function.name))
-            .max()
-            .unwrap_or(0);
-        // The intervals go first where the terminal is narrow.
-        let fits = self.style.verbose || longest.min(24) + 2 + others(&rows) <= self.style.width;
-        let rows = if fits {
-            rows
-        } else {
-            shown.iter().map(|function| cells(function, false)).collect()
-        };
-        let room = if self.style.verbose {
-            usize::MAX
-        } else {
-            self.style
-                .width
-                .saturating_sub(others(&rows) + 2)
-                .max(SHORTEST_NAME)
-        };
-        let mut table = bare_table();
-        table.set_header(titles.iter().map(|title| self.title_cell(title)));
-        for row in &rows {
-            let name = shorten(&row[0], room);
-            let cells = std::iter::once(name).chain(row[1..].iter().cloned());
-            table.add_row(cells.map(Cell::new).collect::<Vec<_>>());
-        }
-        for column in 2..titles.len() {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
+        let table = self.fitted(&titles[0], &names, &[LEAST_NAME; 6], columns);
         self.table(table);
         if section.functions.len() > most {
             self.line(&format!(
@@ -195,6 +179,23 @@ impl Page {
         for line in reconciliation(section).into_iter().chain(notes(&shown)) {
             self.prose("", &line);
         }
+    }
+}
+
+fn changed(function: &FunctionComparison) -> Cell {
+    Cell::new(function.change.map_or(String::new(), |change| change.to_string()))
+}
+
+fn calls(function: &FunctionComparison) -> String {
+    let calls = |side| function.side(side).map(|profile| count(profile.calls));
+    both(calls(Side::Base), calls(Side::Head), "")
+}
+
+/// Without the gap before its unit, where there is little room.
+pub(super) fn short_if(is_short: bool, amount: String) -> String {
+    match is_short {
+        true => amount.replace(' ', ""),
+        false => amount,
     }
 }
 
@@ -282,11 +283,7 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
     vec![
         plain(&function.name),
         function.change.map_or(String::new(), |change| change.to_string()),
-        both(
-            base.map(|profile| count(profile.calls)),
-            head.map(|profile| count(profile.calls)),
-            "",
-        ),
+        calls(function),
         time(base),
         time(head),
         change,

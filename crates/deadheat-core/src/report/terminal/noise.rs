@@ -1,8 +1,8 @@
 //! The screen of `deadheat noise`: will this machine do?
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 
-use super::{Page, bare_table, common_prefix, plain, shorten};
+use super::{Column, Page, common_prefix, plain};
 use crate::model::Verdict;
 use crate::report::{Noise, Report, duration};
 
@@ -14,37 +14,39 @@ impl Page {
         let names: Vec<&str> = noise.iter().map(|row| row.benchmark.as_str()).collect();
         let prefix = common_prefix(&names);
         self.heading("The same code on both sides");
-        let mut table = bare_table();
-        let headings = ["benchmark", "time", "found", "spread", "smallest change found"];
-        table.set_header(headings.map(|heading| self.title_cell(heading)));
-        for (row, comparison) in noise.iter().zip(&report.comparisons) {
-            let name = plain(&row.benchmark[prefix.len()..]);
-            let name = if self.style.verbose {
-                name
-            } else {
-                shorten(&name, self.style.width.saturating_sub(55).max(20))
+        let rows = || noise.iter().zip(&report.comparisons);
+        let names: Vec<String> = noise
+            .iter()
+            .map(|row| plain(&row.benchmark[prefix.len()..]))
+            .collect();
+        let columns = |form: usize| {
+            let smallest = |row: &Noise| {
+                let smallest = row.smallest_change_percent;
+                smallest.map_or("none".to_owned(), |percent| format!("{percent:.1} %"))
             };
-            let smallest = row.smallest_change_percent;
-            table.add_row([
-                Cell::new(name),
-                Cell::new(duration(comparison.base.median_ns)),
-                Cell::new(comparison.verdict),
-                Cell::new(format!("{:.2} %", row.spread_percent)),
-                Cell::new(smallest.map_or("none".to_owned(), |percent| format!("{percent:.1} %"))),
-            ]);
-        }
-        for column in [1, 3, 4] {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
+            let title = if form < 1 {
+                "smallest change found"
+            } else {
+                "finds from"
+            };
+            vec![
+                Column::of_numbers("time", rows().map(|(_, row)| duration(row.base.median_ns))),
+                Column::of_words("found", rows().map(|(_, row)| Cell::new(row.verdict)).collect()),
+                Column::of_numbers(
+                    "spread",
+                    noise.iter().map(|row| format!("{:.2} %", row.spread_percent)),
+                ),
+                Column::of_numbers(title, noise.iter().map(smallest)),
+            ]
+        };
+        let table = self.fitted("benchmark", &names, &[20], columns);
         self.table(table);
     }
 
     pub(super) fn judge_machine(&mut self, report: &Report, noise: &[Noise]) {
         self.text.push('\n');
         for line in judgement(report, noise) {
-            self.line(&line);
+            self.prose("", &line);
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The screen of `deadheat profile`: the functions whose own time differs most, the slowest tests, and the answer.
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 
-use super::functions::{both, count};
-use super::{Page, SHORTEST_NAME, Style, bare_table, common_prefix, core_of, plain, shorten, width};
-use crate::model::{Estimate, Verdict};
-use crate::report::units::{signed_duration, signed_percent};
+use super::functions::{both, count, short_if};
+use super::{Column, Page, Style, change, change_title, common_prefix, core_of, plain};
+use crate::model::Verdict;
+use crate::report::units::signed_duration;
 use crate::report::{duration, speedup};
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
 
 /// Rows of each table.
 const MOST_ROWS: usize = 20;
+/// Of all intervals.
+const LEVEL: &str = "99 %";
 
 pub fn render_tests(profile: &TestProfile, style: Style) -> String {
     let mut page = Page {
@@ -36,13 +38,16 @@ pub fn render_tests(profile: &TestProfile, style: Style) -> String {
         settings.environment,
         settings.build.as_deref(),
     );
-    page.line(&format!("      pytest {}", plain(&settings.arguments.join(" "))));
+    page.prose(
+        "      ",
+        &format!("pytest {}", plain(&settings.arguments.join(" "))),
+    );
     page.function_times(&profile.functions);
     page.tests(&profile.tests);
     page.missing(&profile.missing);
     page.list_warnings(&profile.warnings.iter().collect::<Vec<_>>());
     page.text.push('\n');
-    page.line(&answer(profile));
+    page.prose("", &answer(profile));
     page.text
 }
 
@@ -54,55 +59,53 @@ impl Page {
         self.heading("Functions, by the difference of their own time over all tests");
         let most = self.most();
         let shown = &functions[..functions.len().min(most)];
-        let titles = [
-            "function",
-            "changed",
-            "calls",
-            "own base",
-            "own head",
-            "change [99 % interval]",
-            "cumulative base",
-            "head",
-        ];
-        let time = |times: Option<Times>, of: fn(Times) -> f64| {
-            times.map_or_else(|| "-".to_owned(), |times| duration(of(times)))
-        };
-        let rows: Vec<[String; 8]> = shown
-            .iter()
-            .map(|function| {
-                let (base, head) = (function.base, function.head);
-                [
-                    plain(&function.name),
-                    function.change.map_or(String::new(), |change| change.to_string()),
-                    both(
-                        base.map(|times| count(times.calls)),
-                        head.map(|times| count(times.calls)),
-                        "",
-                    ),
-                    time(base, |times| times.self_ns),
-                    time(head, |times| times.self_ns),
-                    function.self_estimate.as_ref().map_or(String::new(), change),
-                    time(base, |times| times.total_ns),
-                    time(head, |times| times.total_ns),
-                ]
-            })
-            .collect();
-        let mut table = bare_table();
-        table.set_header(titles.map(|title| self.title_cell(title)));
-        let room = self.room_for_names(&titles, rows.iter().map(|row| row.as_slice()));
-        for row in &rows {
-            let name = shorten(&row[0], room);
-            let cells = std::iter::once(name).chain(row[1..].iter().cloned());
-            table.add_row(cells.map(Cell::new).collect::<Vec<_>>());
-        }
-        for column in 2..titles.len() {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
+        let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
+        let columns = |form: usize| {
+            let time = |times: fn(&FunctionTimes) -> Option<Times>, of: fn(Times) -> f64| {
+                shown.iter().map(move |function| {
+                    times(function).map_or_else(|| "-".to_owned(), |times| duration(of(times)))
+                })
+            };
+            // Short bounds, and then none.
+            let narrower = form.saturating_sub(1).min(2);
+            let mut columns = Vec::new();
+            if form < 5 {
+                let cells = shown.iter().map(|function| {
+                    Cell::new(function.change.map_or(String::new(), |change| change.to_string()))
+                });
+                columns.push(Column::of_words("changed", cells.collect()));
             }
-        }
+            if form < 4 {
+                let cells = shown.iter().map(|function| {
+                    let calls = |times: Option<Times>| times.map(|times| count(times.calls));
+                    both(calls(function.base), calls(function.head), "")
+                });
+                columns.push(Column::of_numbers("calls", cells));
+            }
+            let changes = shown.iter().map(|function| {
+                let estimate = function.self_estimate.as_ref();
+                estimate.map_or(String::new(), |estimate| change(estimate, narrower))
+            });
+            columns.extend([
+                Column::of_numbers("own base", time(|function| function.base, |times| times.self_ns)),
+                Column::of_numbers("own head", time(|function| function.head, |times| times.self_ns)),
+                Column::of_numbers(change_title(LEVEL, narrower), changes),
+            ]);
+            if form < 1 {
+                let base = time(|function| function.base, |times| times.total_ns);
+                let head = time(|function| function.head, |times| times.total_ns);
+                columns.push(Column::of_numbers("cumulative base", base));
+                columns.push(Column::of_numbers("head", head));
+            }
+            columns
+        };
+        let table = self.fitted("function", &names, &[24, 24, 16, 16, 16], columns);
         self.table(table);
         self.say_more(functions.len(), shown.len());
-        self.line("As cProfile sees them, for orientation: what is called often looks slower than it is.");
+        self.prose(
+            "",
+            "As cProfile sees them, for orientation: what is called often looks slower than it is.",
+        );
     }
 
     fn tests(&mut self, tests: &[TestComparison]) {
@@ -134,41 +137,29 @@ impl Page {
         let names: Vec<&str> = tests.iter().map(|test| test.test.as_str()).collect();
         let prefix = common_prefix(&names);
         self.heading(title);
-        let titles = ["test", "base", "head", "change [99 % interval]", "verdict"];
-        let rows: Vec<[String; 5]> = tests
-            .iter()
-            .map(|test| {
-                let verdict = match (test.verdict, test.reason) {
-                    (None, _) => "too short".to_owned(),
-                    (Some(verdict), Some(reason)) if self.style.verbose => format!("{verdict}: {reason}"),
-                    (Some(verdict), _) => verdict.to_string(),
-                };
-                [
-                    plain(&test.test[prefix.len()..]),
-                    duration(test.base.median_ns),
-                    duration(test.head.median_ns),
-                    test.estimate.as_ref().map_or(String::new(), change),
-                    verdict,
-                ]
-            })
-            .collect();
         if !prefix.is_empty() {
             self.line(&format!("in {}", plain(prefix.trim_end_matches(':'))));
         }
-        let room = self.room_for_names(&titles, rows.iter().map(|row| row.as_slice()));
-        let mut table = bare_table();
-        table.set_header(titles.map(|title| self.title_cell(title)));
-        for (row, test) in rows.iter().zip(tests) {
-            let mut cells: Vec<Cell> = vec![Cell::new(shorten(&row[0], room))];
-            cells.extend(row[1..4].iter().map(Cell::new));
-            cells.push(self.verdict_cell(&row[4], test.verdict));
-            table.add_row(cells);
-        }
-        for column in 1..4 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
+        let shown: Vec<String> = names.iter().map(|name| plain(&name[prefix.len()..])).collect();
+        let columns = |form: usize| {
+            let time = |nanoseconds: f64| short_if(form >= 1, duration(nanoseconds));
+            let narrower = form.saturating_sub(1);
+            let changes = tests.iter().map(|test| {
+                let estimate = test.estimate.as_ref();
+                estimate.map_or(String::new(), |estimate| change(estimate, narrower))
+            });
+            let verdicts = tests.iter().map(|test| match test.verdict {
+                None => Cell::new("too short"),
+                Some(verdict) => self.judged(verdict, test.reason),
+            });
+            vec![
+                Column::of_numbers("base", tests.iter().map(|test| time(test.base.median_ns))),
+                Column::of_numbers("head", tests.iter().map(|test| time(test.head.median_ns))),
+                Column::of_numbers(change_title(LEVEL, narrower), changes),
+                Column::of_words("verdict", verdicts.collect()),
+            ]
+        };
+        let table = self.fitted("test", &shown, &[28, 20, 12], columns);
         self.table(table);
     }
 
@@ -181,30 +172,6 @@ impl Page {
             self.line(&format!("… and {} more (-v shows all)", all - shown));
         }
     }
-
-    /// What the other columns leave of a line.
-    fn room_for_names<'a>(&self, titles: &[&str], rows: impl Iterator<Item = &'a [String]> + Clone) -> usize {
-        if self.style.verbose {
-            return usize::MAX;
-        }
-        let others: usize = (1..titles.len())
-            .map(|column| {
-                let cells = rows.clone().map(|row| width(&row[column]));
-                cells.chain([width(titles[column])]).max().unwrap_or(0) + 2
-            })
-            .sum();
-        self.style.width.saturating_sub(others + 2).max(SHORTEST_NAME)
-    }
-}
-
-fn change(estimate: &Estimate) -> String {
-    let interval = estimate.confidence_interval;
-    format!(
-        "{} % [{}, {}]",
-        signed_percent(estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
-    )
 }
 
 /// One sentence.
