@@ -641,8 +641,10 @@ impl Page {
     }
 
     fn table(&mut self, mut table: Table) {
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
+        let last = table.column_count().saturating_sub(1);
+        for (index, column) in table.column_iter_mut().enumerate() {
+            // Behind a colour even spaces would count, and wrap the line.
+            column.set_padding((0, if index < last { 2 } else { 0 }));
         }
         if self.style.color {
             table.enforce_styling();
