@@ -16,6 +16,7 @@ use super::parts;
 use super::terminal::{Section, differs, judgement, prefix_of, shorten, what_would_settle};
 use super::text::sentence;
 use super::units::{amount, count_of};
+use super::warnings::grouped;
 use super::{
     Counts, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
 };
@@ -364,30 +365,20 @@ fn notices(page: &mut String, report: &Report) {
             "<p class=\"notice\">Recorded as <b>{status}</b>{by_rule} in <code>{file}</code></p>"
         );
     }
-    let own: Vec<&Warning> = report.comparisons.iter().flat_map(|row| &row.warnings).collect();
-    let count = report.warnings.len() + own.len();
-    if count == 0 {
+    let own = report.comparisons.iter().flat_map(|row| &row.warnings);
+    let groups = grouped(report.warnings.iter().chain(own));
+    if groups.is_empty() {
         return;
     }
-    let open = if count <= SHORT_LIST { " open" } else { "" };
+    let open = if groups.len() <= SHORT_LIST { " open" } else { "" };
     let _ = writeln!(
         page,
         "<details class=\"warnings\"{open}><summary>{}</summary>",
-        plural(count, "warning")
+        plural(groups.len(), "warning")
     );
-    for one in &report.warnings {
+    // Each benchmark has its own in full.
+    for (one, more) in groups {
         page.push_str(&warning(one, true));
-    }
-    // The same doubt about many benchmarks is said once; each of them has its own.
-    for (index, one) in own.iter().enumerate() {
-        if own[..index].iter().any(|other| other.code == one.code) {
-            continue;
-        }
-        page.push_str(&warning(one, true));
-        let more = own[index + 1..]
-            .iter()
-            .filter(|other| other.code == one.code)
-            .count();
         if more > 0 {
             let _ = writeln!(
                 page,

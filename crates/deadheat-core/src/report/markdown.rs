@@ -16,12 +16,13 @@ use super::terminal::{
 };
 use super::text::sentence;
 use super::units::{amount, signed_percent};
+use super::warnings::grouped as grouped_warnings;
 use super::{
     Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
 };
 use crate::gate;
 use crate::model::{
-    Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, Warning, WarningCode,
+    Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
 use crate::resource::ResourceComparison;
@@ -399,19 +400,9 @@ impl Page<'_> {
     /// The same doubt about many benchmarks is said once.
     fn warnings(&self) -> Option<Section> {
         let own = self.report.comparisons.iter().flat_map(|row| &row.warnings);
-        let mut groups: Vec<(&Warning, usize)> = Vec::new();
         // What the first lines say is not said again.
         let all = self.report.warnings.iter().chain(own);
-        let all = all.filter(|warning| warning.code != WarningCode::NothingMeasured);
-        for warning in all {
-            let same = groups
-                .iter_mut()
-                .find(|(first, _)| first.benchmark.is_some() && first.code == warning.code);
-            match same {
-                Some((_, more)) => *more += 1,
-                None => groups.push((warning, 0)),
-            }
-        }
+        let groups = grouped_warnings(all.filter(|warning| warning.code != WarningCode::NothingMeasured));
         let title = match groups.len() {
             0 => return None,
             1 => "1 warning".to_owned(),

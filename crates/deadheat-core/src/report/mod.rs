@@ -11,6 +11,7 @@ mod stored;
 mod terminal;
 mod text;
 mod units;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -13,6 +13,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::parts;
 use super::units::{amount, short_percent, signed_percent};
+use super::warnings::grouped;
 use super::{
     Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration, main_line,
     speedup,
@@ -568,17 +569,14 @@ impl Page {
             return;
         }
         self.heading("Warnings");
-        for (index, warning) in warnings.iter().enumerate() {
-            // The same doubt about many benchmarks is said once.
-            let same = |other: &&&Warning| warning.benchmark.is_some() && other.code == warning.code;
-            if !self.style.verbose && warnings[..index].iter().any(|other| same(&other)) {
-                continue;
-            }
-            let more = match warnings[index + 1..].iter().filter(same).count() {
-                count if count > 0 && !self.style.verbose => {
-                    format!(" (and {count} more benchmarks; -v shows all)")
-                }
-                _ => String::new(),
+        let groups = match self.style.verbose {
+            true => warnings.iter().map(|warning| (*warning, 0)).collect(),
+            false => grouped(warnings.iter().copied()),
+        };
+        for (warning, more) in groups {
+            let more = match more {
+                0 => String::new(),
+                count => format!(" (and {count} more benchmarks; -v shows all)"),
             };
             let benchmark = match &warning.benchmark {
                 Some(benchmark) => format!("{}: ", plain(benchmark)),

@@ -96,7 +96,8 @@ impl Axis {
     }
 
     /// Marked ratios of an axis of logarithms, with their labels as changes, "no change" first.
-    pub(super) fn ratio_ticks(self, gap_percent: f64) -> Vec<(f64, String)> {
+    /// `letter_percent` is what a letter of a label takes of the axis, where labels lie along it.
+    pub(super) fn ratio_ticks(self, gap_percent: f64, letter_percent: f64) -> Vec<(f64, String)> {
         let candidates = if self.span() > 0.4 {
             coarse_ratios()
         } else {
@@ -107,7 +108,9 @@ impl Axis {
             .into_iter()
             .filter(|ratio| {
                 let place = self.place(ratio.ln());
-                !place.is_beyond && (EDGE..=100.0 - EDGE).contains(&place.percent)
+                let half = change_label(*ratio).chars().count() as f64 * letter_percent / 2.0;
+                let edge = EDGE.max(half);
+                !place.is_beyond && (edge..=100.0 - edge).contains(&place.percent)
             })
             .collect();
         // "No change" is marked where it is in sight; then from the outside to the inside, as far as there is room.
@@ -275,7 +278,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_apart() {
         let labels = |axis: Axis| -> Vec<String> {
-            let mut ticks = axis.ratio_ticks(14.0);
+            let mut ticks = axis.ratio_ticks(14.0, 0.0);
             ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
             ticks.into_iter().map(|(_, label)| label).collect()
         };
@@ -287,6 +290,12 @@ mod tests {
             labels(shared(&[(0.25, 0.01), (2.0, 0.01)])),
             ["−75 %", "−50 %", "0", "+100 %"]
         );
+        // Half of a label must lie within.
+        let axis = shared(&[(0.25, 0.01), (2.0, 0.01)]);
+        for (place, label) in axis.ratio_ticks(14.0, 2.5) {
+            let half = label.chars().count() as f64 * 1.25;
+            assert!((half..=100.0 - half).contains(&place), "{label} at {place}");
+        }
         let times: Vec<String> = Axis::over([12_000_f64.ln(), 13_100_f64.ln()], 0.04)
             .time_ticks()
             .into_iter()

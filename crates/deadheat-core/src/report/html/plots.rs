@@ -16,6 +16,9 @@ const MOST_POINTS: usize = 300;
 const MOST_BARS: usize = 44;
 /// Samples farther from the quartiles than this many times their distance are counted and not drawn.
 const FENCE: f64 = 6.0;
+/// Labels of the shared axis are at least so far apart, and a letter of them is so wide, in percent of its width.
+const LABEL_GAP: f64 = 16.0;
+const LETTER: f64 = 2.7;
 /// The inner pictures' width and height.
 const INNER: f64 = 1000.0;
 
@@ -75,7 +78,7 @@ pub(super) fn interval(axis: Axis, estimate: &Estimate, verdict: Verdict) -> Str
 /// The labels of the shared axis.
 pub(super) fn interval_labels(axis: Axis) -> String {
     let mut svg = "<svg class=\"labels\" aria-hidden=\"true\">".to_owned();
-    for (percent, label) in axis.ratio_ticks(15.0) {
+    for (percent, label) in axis.ratio_ticks(LABEL_GAP, LETTER) {
         let _ = write!(svg, "<text x=\"{}%\" y=\"12\">{label}</text>", at(percent));
     }
     svg.push_str("</svg>");
@@ -93,7 +96,7 @@ pub(super) fn interval_background(axis: Axis, threshold: Threshold) -> String {
              calc({percent}% + .5px),transparent calc({percent}% + .5px))"
         )
     };
-    let ticks = axis.ratio_ticks(15.0);
+    let ticks = axis.ratio_ticks(LABEL_GAP, LETTER);
     let ticks = ticks.iter().filter(|(percent, _)| (percent - zero).abs() > 0.01);
     let lines: Vec<String> = std::iter::once(line(zero, "--zero"))
         .chain(ticks.map(|(percent, _)| line(*percent, "--grid")))
@@ -157,7 +160,7 @@ pub(super) fn replicates(row: &Comparison, threshold: Threshold) -> Option<Plot>
         svg.push_str(&across(-band, band, "band"));
     }
     svg.push_str(&across(bounds[0], bounds[1], "certain"));
-    for (place, _) in axis.ratio_ticks(16.0) {
+    for (place, _) in axis.ratio_ticks(16.0, 0.0) {
         let y = at(100.0 - place);
         let _ = write!(svg, "<line class=\"grid\" x2=\"100%\" y1=\"{y}%\" y2=\"{y}%\"/>");
     }
@@ -165,7 +168,7 @@ pub(super) fn replicates(row: &Comparison, threshold: Threshold) -> Option<Plot>
         svg.push_str(&line(0.0, "zero"));
     }
     svg.push_str(&line(row.estimate.point_estimate.ln(), "estimate"));
-    for (place, label) in axis.ratio_ticks(16.0) {
+    for (place, label) in axis.ratio_ticks(16.0, 0.0) {
         let _ = write!(
             svg,
             "<text x=\"4\" y=\"{}%\" dy=\"-3\">{label}</text>",

@@ -119,7 +119,7 @@
       if (!row) return;
       row.body.hidden = false;
       open(row, true);
-      row.body.scrollIntoView({ block: "center" });
+      row.body.scrollIntoView({ block: "start" });
     };
     addEventListener("hashchange", follow);
     document.addEventListener("keydown", event => {
