@@ -1,5 +1,6 @@
 """The HTML report in a real browser."""
 
+import itertools
 import json
 import os
 import shutil
@@ -192,6 +193,25 @@ def test_a_link_opens_its_benchmark(demo, open_page):
     panel = page.locator("#b1 .panel")
     panel.wait_for(state="visible")
     assert report["comparisons"][1]["benchmark"] in panel.inner_text()
+    # Its row is below the heading that stays in sight.
+    heading = page.locator("#benchmarks thead").bounding_box()
+    row = page.locator("#b1 .row").bounding_box()
+    assert row["y"] >= heading["y"] + heading["height"] - 1
+    assert row["y"] < 300
+
+
+def test_the_labels_of_the_axis_are_whole(demo, open_page):
+    for width in (1280, 1181, 900, 400):
+        page = open_page(demo[0], viewport={"width": width, "height": 800})
+        axis = page.locator("#benchmarks .labels").bounding_box()
+        labels = [label.bounding_box() for label in page.locator("#benchmarks .labels text").all()]
+        assert len(labels) >= 2
+        for label in labels:
+            assert label["x"] >= axis["x"] - 1
+            assert label["x"] + label["width"] <= axis["x"] + axis["width"] + 1
+        labels.sort(key=lambda label: label["x"])
+        for left, right in itertools.pairwise(labels):
+            assert left["x"] + left["width"] <= right["x"] + 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
