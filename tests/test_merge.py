@@ -115,7 +115,8 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     assert "are both part 1/2" in twice.err
     merged_again = deadheat_command("merge", stored, paths[0])
     assert merged_again.code == 2
-    assert "was measured without --partition" in merged_again.err
+    assert "is merged already" in merged_again.err
+    assert "without --partition" not in merged_again.err
 
 
 def test_a_part_without_benchmarks_is_no_failure(slower, compare):

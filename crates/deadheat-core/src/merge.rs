@@ -92,6 +92,12 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
             again,
         );
     }
+    if !report.shards.is_empty() {
+        return refuse(
+            format!("{name} is merged already"),
+            "name the reports of its parts instead, and those of the others",
+        );
+    }
     let Some(partition) = report.settings.partition else {
         return refuse(
             format!("{name} is no part of a suite: it was measured without --partition"),
