@@ -317,6 +317,9 @@ pub struct Comparison {
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
+    /// What one more replicate would take; null where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicate_seconds: Option<f64>,
     /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
     pub to_settle: Option<ToSettle>,
     /// Whether both sides return the same.

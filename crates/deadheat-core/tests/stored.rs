@@ -56,6 +56,29 @@ fn verdicts_follow_another_threshold_and_samples_do_not() {
 }
 
 #[test]
+fn what_would_settle_a_row_is_known_again_after_another_threshold() {
+    let report = report();
+    let there_and_back = |report: &Report| {
+        let coarse = judge_again(stored(report), Some(2_000.0)).unwrap();
+        assert_eq!(coarse.comparisons[3].to_settle, None);
+        let fine = judge_again(stored(&coarse), Some(2.0)).unwrap();
+        fine.comparisons[3].to_settle.unwrap()
+    };
+    let before = report.comparisons[3].to_settle.unwrap();
+    assert!(before.seconds > 0.0);
+    assert_eq!(there_and_back(&report), before);
+    // As before it was stored by itself.
+    let mut older = report;
+    for row in &mut older.comparisons {
+        row.replicate_seconds = None;
+    }
+    assert!(judge_again(stored(&older), None).unwrap() == older);
+    let after = there_and_back(&older);
+    assert_eq!(after.replicates, before.replicates);
+    assert!((after.seconds / before.seconds - 1.0).abs() < 1e-12);
+}
+
+#[test]
 fn a_total_that_a_command_gave_itself_stays_and_gets_its_verdict() {
     let mut report = report();
     report.settings.script = Some("make bench".to_owned());

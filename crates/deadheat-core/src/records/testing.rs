@@ -26,6 +26,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             reason: None,
             threshold_percent: None,
             looks: 1,
+            replicate_seconds: None,
             to_settle: None,
             output: OutputCheck::Same,
             output_difference: None,

@@ -432,6 +432,7 @@ pub fn judge(
                 verdict,
                 reason,
                 looks: measured.looks,
+                replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
                 to_settle: more.flatten().map(|replicates| ToSettle {
                     replicates,
                     seconds: replicates as f64 * measured.replicate_seconds,

@@ -42,9 +42,13 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     let measured = stored.iter().map(measured).collect();
     let (mut comparisons, total, geometric_mean) = judge(measured, sampling, &thresholds);
     for (row, stored) in comparisons.iter_mut().zip(stored) {
-        row.to_settle = row
-            .to_settle
-            .map(|needed| seconds_as_stored(needed, stored.to_settle));
+        if stored.replicate_seconds.is_none() {
+            row.to_settle = row
+                .to_settle
+                .map(|needed| seconds_as_stored(needed, stored.to_settle));
+            // With this threshold nothing may be open, and with the next one again.
+            row.replicate_seconds = stored.to_settle.filter(|_| is_other).and_then(seconds_of_one);
+        }
         if let Some(confirmation) = stored.confirmation {
             confirm_again(row, confirmation);
         }
@@ -123,8 +127,8 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         benchmark: row.benchmark.clone(),
         replicates: row.replicates.clone(),
         looks: row.looks,
-        // What a replicate takes with its processes is stored only where more of them were wanted.
-        replicate_seconds: 0.0,
+        // Older reports have it only as a part of what would settle a row.
+        replicate_seconds: row.replicate_seconds.unwrap_or(0.0),
         output: (row.output, row.output_difference.clone()),
         warnings: row.warnings.clone(),
     }
@@ -134,12 +138,17 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
 fn seconds_as_stored(needed: ToSettle, stored: Option<ToSettle>) -> ToSettle {
     match stored {
         Some(stored) if stored.replicates == needed.replicates => stored,
-        Some(stored) if stored.replicates > 0 => ToSettle {
-            seconds: stored.seconds / stored.replicates as f64 * needed.replicates as f64,
+        Some(stored) => ToSettle {
+            seconds: seconds_of_one(stored).unwrap_or(0.0) * needed.replicates as f64,
             ..needed
         },
-        _ => needed,
+        None => needed,
     }
+}
+
+fn seconds_of_one(stored: ToSettle) -> Option<f64> {
+    let is_known = stored.replicates > 0 && stored.seconds > 0.0;
+    is_known.then(|| stored.seconds / stored.replicates as f64)
 }
 
 /// Fresh replicates are about a regression: another threshold may have made it another verdict, which they leave alone.
