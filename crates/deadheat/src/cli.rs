@@ -223,6 +223,7 @@ pub(crate) struct CompareArgs {
     #[arg(
         long = "pr",
         value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with_all = ["refs", "working_tree", "baseline", "last_kept", "record", "continued"]
     )]
     pub(crate) pull_request: Option<u64>,
