@@ -67,20 +67,39 @@ def measure(deadheat):
 
 
 def publish():
-    if not REPORT.exists():
-        print("deadheat wrote no report: see the step before")
-        return 0
-    text = REPORT.read_text(encoding="utf-8")
     pull_request = given("PULL_REQUEST")
+    if REPORT.exists():
+        text = REPORT.read_text(encoding="utf-8")
+    else:
+        print("deadheat wrote no report: see the step before")
+        text = f"### No report\n\n{why_there_is_none()}\n"
     if not pull_request:
         return summarise(text)
     try:
-        write_comment(pull_request, text)
+        # Without a report there is nothing to begin with, and what an earlier run said is no longer so.
+        write_comment(pull_request, text, begins=REPORT.exists())
     except Refused as refused:
         # A pull request from a fork: its job may read and not write.
         warn(f"the comment cannot be written, and the report is in the job's summary instead: {refused}")
         return summarise(text)
     return 0
+
+
+def why_there_is_none():
+    code = given("CODE")
+    reasons = {
+        "2": "the arguments, the configuration or a revision cannot be used",
+        "3": "nothing could be measured",
+        "4": "it was stopped before anything was measured",
+    }
+    ended = (
+        f"deadheat ended with code {code}: {reasons.get(code, 'something went wrong')}"
+        if code
+        else "deadheat did not end"
+    )
+    repository, run = os.environ.get("GITHUB_REPOSITORY"), given("GITHUB_RUN_ID")
+    job = f"[the job]({given('GITHUB_SERVER_URL')}/{repository}/actions/runs/{run})" if run else "the job"
+    return f"{ended}. The log of {job} says more."
 
 
 def finish():
@@ -111,18 +130,18 @@ def gh(*arguments, body=None):
     return answer.stdout
 
 
-def write_comment(pull_request, text):
-    """Update the comment that an earlier run wrote, or write the first one."""
+def write_comment(pull_request, text, begins):
+    """Update the comment that an earlier run wrote, or write the first one if that may begin them."""
     comments = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     marker = f"<!-- deadheat {hashlib.sha256(given('FOLDER').encode()).hexdigest()[:12]} -->"
     body = {"body": f"{marker}\n{shortened(text)}"}
     listing = values(gh("--paginate", f"{comments}/{int(pull_request)}/comments?per_page=100"))
     earlier = [comment for page in listing for comment in page if comment["body"].startswith(marker)]
     mine = next((comment["id"] for comment in earlier if is_ours(comment)), None)
-    if mine is None:
-        gh("--method", "POST", f"{comments}/{int(pull_request)}/comments", body=body)
-    else:
+    if mine is not None:
         gh("--method", "PATCH", f"{comments}/comments/{int(mine)}", body=body)
+    elif begins:
+        gh("--method", "POST", f"{comments}/{int(pull_request)}/comments", body=body)
 
 
 def is_ours(comment):

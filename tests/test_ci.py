@@ -175,6 +175,9 @@ def test_without_gh_or_a_pull_request_of_that_number_the_error_says_so(
     assert "`gh`, which is not on the PATH" in lacking.err
     both = deadheat_command("compare", "--pr", 7, "main", folder=clone, environment=github.environment())
     assert both.code == 2
+    none = deadheat_command("compare", "--pr", 0, folder=clone, environment=github.environment())
+    assert none.code == 2
+    assert "invalid value '0' for '--pr <N>'" in none.err
 
 
 @pytest.mark.parametrize("sha", ["--upload-pack=touch x", "main", "", "z" * 40])
@@ -288,6 +291,26 @@ def test_there_is_one_comment_and_it_is_updated(step, github):
     assert step("publish", FOLDER="other").returncode == 0
     assert len(github.comments()) == 2
     assert not step.summary.exists()
+
+
+def test_a_run_without_a_report_says_so_in_the_comment_that_there_is(step, github):
+    assert step("publish", CODE="2").returncode == 0
+    assert github.comments() == []
+    step.report.write_text("2 improved")
+    step("publish")
+    step.report.unlink()
+    run = {"GITHUB_SERVER_URL": "https://example.org", "GITHUB_RUN_ID": "5"}
+    answer = step("publish", CODE="5", **run)
+    assert answer.returncode == 0, answer.stderr
+    (comment,) = github.comments()
+    marker, _, said = comment["body"].partition("\n")
+    assert marker.startswith("<!-- deadheat ")
+    assert said.startswith("### No report\n\ndeadheat ended with code 5: something went wrong.")
+    assert "[the job](https://example.org/o/n/actions/runs/5)" in said
+    # The next report takes its place.
+    step.report.write_text("1 improved")
+    step("publish")
+    assert [comment["body"] for comment in github.comments()] == [f"{marker}\n1 improved"]
 
 
 def test_the_comments_of_others_stay_as_they_are(step, github):
