@@ -281,7 +281,7 @@ def stored(**changes):
         ('{"benchmarks": [], "version": "5.0"}', "is no report of deadheat: missing field"),
         (stored(schema_version=2), "has schema_version 2, written by deadheat 0.1.0"),
         ('{"schema_version": 7, "rows": 3}', "has schema_version 7, written by deadheat of an unknown version"),
-        (stored(schema_version=3, tool_version="\x1b[31m9"), "written by deadheat \\u{1b}[31m9;"),
+        (stored(schema_version=3, tool_version="\x1b[31m9"), "written by deadheat \\x1b[31m9;"),
         (stored(summary=None), "is damaged, or of another version (it was written by deadheat 0.1.0)"),
         ('{"schema_version": 1, "tool_version": "0.1.0", "tests": []}', "what `deadheat profile` found"),
         ('{"schema_version": 1, "decision": "go"}', "what `deadheat micro` found"),

@@ -146,7 +146,7 @@ def test_a_total_alone_is_what_is_compared(timing_itself, compare):
         ({}, "no keys"),
         ("a: 1", "no JSON"),
         ({"b": 1.0}, "no key in common; base: `a`; head: `b`"),
-        ({"\x1b[31m": [1]}, "`\\u{1b}[31m` holds a list"),
+        ({"\x1b[31m": [1]}, "`\\x1b[31m` holds a list"),
     ],
 )
 def test_an_output_that_cannot_be_compared(timing_itself, compare, head, words):

@@ -174,7 +174,7 @@ mod tests {
             report.comparisons.truncate(1);
             report.missing = vec![broken.clone()];
             let line = failure(&report).unwrap();
-            let said = format!("--fail-on {gate}: a.py::\\u{{1b}}broken ran on base and fails on head");
+            let said = format!("--fail-on {gate}: a.py::\\x1bbroken ran on base and fails on head");
             assert!(line.starts_with(&said), "{line}");
             assert_eq!(line.ends_with("and 1 more"), gate == REGRESSION, "{line}");
         }

@@ -155,7 +155,7 @@ pub(crate) fn print_note(text: &str) {
 pub(crate) fn harmless(text: &str) -> String {
     let shown = |character: char| match character {
         '\n' | '\t' => character.to_string(),
-        character if character.is_control() => character.escape_default().to_string(),
+        character if character.is_control() => report::escaped(character),
         character => character.to_string(),
     };
     text.chars().map(shown).collect()

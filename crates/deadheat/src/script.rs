@@ -880,7 +880,7 @@ mod tests {
     #[test]
     fn sides_without_a_common_key_cannot_be_compared() {
         let (rows, _) = rows(&["a"], &["\u{7}b"]);
-        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `\\u{7}b`"));
+        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `\\x07b`"));
     }
 
     #[test]

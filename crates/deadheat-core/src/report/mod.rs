@@ -41,7 +41,7 @@ pub(crate) use stored::check;
 pub use stored::{Unsound, judge_again};
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
-pub use terminal::{plain, short_commit};
+pub use terminal::{escaped, plain, short_commit};
 pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};
 

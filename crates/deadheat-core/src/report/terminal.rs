@@ -762,15 +762,28 @@ pub fn short_commit(commit: &str) -> String {
 
 /// Text from elsewhere without what would steer a terminal.
 pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                character.escape_default().to_string()
-            } else {
-                character.to_string()
-            }
-        })
-        .collect()
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => shown.push_str(&escaped(character)),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// A character as Python writes it, and pytest in its ids: `\n`, `\x1b`, `\u202e`.
+pub fn escaped(character: char) -> String {
+    match character {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        _ => match u32::from(character) {
+            code @ ..0x100 => format!("\\x{code:02x}"),
+            code @ ..0x1_0000 => format!("\\u{code:04x}"),
+            code => format!("\\U{code:08x}"),
+        },
+    }
 }
 
 /// In columns of the terminal.
@@ -882,6 +895,9 @@ mod tests {
 
     #[test]
     fn control_characters_are_shown_not_sent() {
-        assert_eq!(plain("a\x1b[31mb\tc"), "a\\u{1b}[31mb\\tc");
+        assert_eq!(plain("a\x1b[31mb\tc"), "a\\x1b[31mb\\tc");
+        assert_eq!(plain("\0\u{9b}"), "\\x00\\x9b");
+        assert_eq!(escaped('\u{202e}'), "\\u202e");
+        assert_eq!(escaped('\u{e0001}'), "\\U000e0001");
     }
 }

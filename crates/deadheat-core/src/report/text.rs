@@ -1,6 +1,6 @@
 //! Text from elsewhere on its way into a file.
 
-use super::terminal::plain;
+use super::terminal::{escaped, plain};
 
 /// On one line, and in the order in which it was written: what would break the line or turn the text around is shown
 /// instead.
@@ -14,9 +14,9 @@ pub(super) fn one_line(text: &str) -> String {
     }
     plain(text)
         .chars()
-        .flat_map(|character| match turns(character) {
-            true => character.escape_default().collect(),
-            false => vec![character],
+        .map(|character| match turns(character) {
+            true => escaped(character),
+            false => character.to_string(),
         })
         .collect()
 }
@@ -34,8 +34,8 @@ mod tests {
 
     #[test]
     fn nothing_breaks_the_line_or_turns_it_around() {
-        assert_eq!(one_line("a\nb\r\u{2028}c"), "a\\nb\\r\\u{2028}c");
-        assert_eq!(one_line("test_\u{202e}gnp.exe"), "test_\\u{202e}gnp.exe");
+        assert_eq!(one_line("a\nb\r\u{2028}c"), "a\\nb\\r\\u2028c");
+        assert_eq!(one_line("test_\u{202e}gnp.exe"), "test_\\u202egnp.exe");
         assert_eq!(one_line("größe-中文-👩\u{200d}🔬"), "größe-中文-👩\u{200d}🔬");
     }
 }

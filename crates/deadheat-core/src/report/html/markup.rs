@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::terminal::shorten;
+use crate::report::terminal::{escaped, shorten};
 
 /// Names are cut in the middle beyond this where they are one of many; each stands in full somewhere.
 pub(super) const NAME_ROOM: usize = 120;
@@ -47,8 +47,9 @@ fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
             character if stays(character) => html.push(character),
-            character if character.is_control() => html.extend(character.escape_default()),
-            character if is_deceptive(character) => html.extend(character.escape_unicode()),
+            character if character.is_control() || is_deceptive(character) => {
+                html.push_str(&escaped(character));
+            }
             character => html.push(character),
         }
     }
@@ -78,7 +79,7 @@ mod tests {
     fn what_cannot_be_seen_is_shown() {
         assert_eq!(
             text("a\x1b[31m\0\u{202e}b\u{2028}\n"),
-            "a\\u{1b}[31m\\u{0}\\u{202e}b\\u{2028}\\n"
+            "a\\x1b[31m\\x00\\u202eb\\u2028\\n"
         );
         assert_eq!(lines("a\tb\nc\r"), "a\tb\nc\\r");
     }
