@@ -96,6 +96,19 @@ fn a_merged_report_and_a_part_say_what_they_are() {
 }
 
 #[test]
+fn a_doubt_about_many_benchmarks_is_counted_once() {
+    let mut report = report();
+    let doubt = report.comparisons[3].warnings[0].clone();
+    for row in &mut report.comparisons {
+        row.warnings = vec![doubt.clone().of(&row.benchmark)];
+    }
+    assert!(markdown(&report).contains("<summary>⚠️ 3 warnings</summary>"));
+    let page = html(&report);
+    assert!(page.contains("<summary>3 warnings</summary>"));
+    assert!(page.contains("The same of 5 more benchmarks."));
+}
+
+#[test]
 fn a_large_report_fits_into_a_comment() {
     let mut report = report();
     let rows = report.comparisons.clone();
