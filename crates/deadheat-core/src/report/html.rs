@@ -339,6 +339,13 @@ fn card(page: &mut String, title: &str, estimate: &Estimate, verdict: Verdict, t
 
 /// What to know before the numbers are believed.
 fn notices(page: &mut String, report: &Report) {
+    if let Some(line) = gate::failure(report) {
+        let _ = writeln!(
+            page,
+            "<p class=\"notice bad\"><b>A gate is failed:</b> {}</p>",
+            text(&line)
+        );
+    }
     if report.partial {
         page.push_str(
             "<p class=\"notice\"><b>Stopped early.</b> The report has what was finished by then.</p>\n",
@@ -349,13 +356,6 @@ fn notices(page: &mut String, report: &Report) {
             page,
             "<p class=\"notice\"><b>{}.</b></p>",
             text(&sentence(&words))
-        );
-    }
-    if let Some(line) = gate::failure(report) {
-        let _ = writeln!(
-            page,
-            "<p class=\"notice bad\"><b>A gate is failed:</b> {}</p>",
-            text(&line)
         );
     }
     if let Some(recorded) = &report.recorded {

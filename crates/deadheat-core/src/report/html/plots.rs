@@ -18,7 +18,7 @@ const MOST_BARS: usize = 44;
 const FENCE: f64 = 6.0;
 /// Labels of the shared axis are at least so far apart, and a letter of them is so wide, in percent of its width.
 const LABEL_GAP: f64 = 16.0;
-const LETTER: f64 = 2.9;
+const LETTER: f64 = 3.0;
 /// The inner pictures' width and height.
 const INNER: f64 = 1000.0;
 
