@@ -685,6 +685,7 @@ impl<'a> Walk<'a> {
                     message: session::lost(side),
                     is_worker_gone: true,
                     is_endless: false,
+                    is_late: false,
                 });
                 fails_beside_the_other = false;
             }
