@@ -27,7 +27,7 @@ use crate::model::{
 use crate::output::OutputCheck;
 
 use axis::Axis;
-use markup::{lines, name, number, text};
+use markup::{lines, name, number, sentences, text};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -396,12 +396,12 @@ fn warning(warning: &Warning, with_benchmark: bool) -> String {
         _ => String::new(),
     };
     let hint = match &warning.hint {
-        Some(hint) => format!("<span class=\"hint\">{}</span>", lines(hint)),
+        Some(hint) => format!("<span class=\"hint\">{}</span>", sentences(hint)),
         None => String::new(),
     };
     format!(
         "<div class=\"warning\"><b>Warning</b> <span class=\"message\">{benchmark}{}</span>{hint}</div>\n",
-        lines(&warning.message)
+        sentences(&warning.message)
     )
 }
 

@@ -26,6 +26,24 @@ pub(super) fn lines(text: &str) -> String {
     html
 }
 
+/// The same of our own sentences, in which names of code stand between backticks.
+pub(super) fn sentences(text: &str) -> String {
+    let html = lines(text);
+    if html.matches('`').count() % 2 > 0 {
+        return html;
+    }
+    let mut marked = String::with_capacity(html.len());
+    for (index, part) in html.split('`').enumerate() {
+        match index % 2 {
+            0 => marked.push_str(part),
+            _ => {
+                let _ = write!(marked, "<code>{part}</code>");
+            }
+        }
+    }
+    marked
+}
+
 /// A name as one of many: isolated from the direction of its neighbours, and cut in the middle where it is very long.
 pub(super) fn name(name: &str) -> String {
     // Escapes make a name longer: it is cut before, where it is surely too long, and after.
@@ -73,6 +91,11 @@ mod tests {
             "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;"
         );
         assert_eq!(text("größe 中文"), "größe 中文");
+        assert_eq!(
+            sentences("`f` and `<g>`"),
+            "<code>f</code> and <code>&lt;g&gt;</code>"
+        );
+        assert_eq!(sentences("a ` alone"), "a ` alone");
     }
 
     #[test]

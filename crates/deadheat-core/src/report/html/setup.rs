@@ -9,7 +9,7 @@ use crate::report::terminal::{core_of, replicates_of};
 use crate::report::text::sentence;
 use crate::report::{Machine, Python, Report, Settings, parts};
 
-use super::markup::text;
+use super::markup::{sentences, text};
 
 /// Revisions, machine and settings as one list of terms.
 pub(super) fn facts(report: &Report) -> String {
@@ -61,7 +61,7 @@ pub(super) fn facts(report: &Report) -> String {
     if let Some(replicates) = replicates_of(report) {
         add("Measured", replicates);
     }
-    add("Selection", text(&report.selection.reason));
+    add("Selection", sentences(&report.selection.reason));
     add("Seed", report.seed.to_string());
     // Every setting that says something, also those that later versions add.
     if let Ok(Value::Object(settings)) = serde_json::to_value(&report.settings) {
