@@ -81,8 +81,7 @@ class Stopped:
             *("compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report),
             pass_fds=(held,),
             # Whatever the tests were started with, such as `nohup`.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-            **keywords,
+            **{"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL), **keywords},
         )
         os.close(held)
         moment.wait()
