@@ -141,6 +141,7 @@ def test_a_terminal_that_closes_ends_the_run_like_a_signal(repository, tmp_path,
     report = tmp_path / "report.json"
 
     def own_terminal():
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.setsid()
         fcntl.ioctl(other_end, termios.TIOCSCTTY, 0)
         for descriptor in (0, 1, 2):
