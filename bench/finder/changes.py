@@ -76,6 +76,17 @@ class Touched:
         outer, _, name = qualname.rpartition(".")
         (self.class_attributes if outer else self.names).add(name)
 
+    def add_class(self, qualname):
+        self.classes.add(qualname)
+        self.add_class_name(qualname)
+
+    def add_function(self, function):
+        (self.class_attributes if function.decorators.in_class else self.names).add(last_name(function))
+
+
+def last_name(function):
+    return function.qualname.rpartition(".")[2]
+
 
 def place(path, function):
     return (path, function.qualname, function.first)
@@ -173,6 +184,12 @@ def crossing(pairs):
     ]
 
 
+def differs_as_whole(each, binds, *, has_effect, is_import):
+    """Whether a differing statement of a class body makes another class of it (rule 6)."""
+    is_private = any(bound.startswith("__") for bound in binds)
+    return has_effect or not binds or is_private or (each.is_made and not is_import)
+
+
 def by_name(items):
     groups = defaultdict(list)
     for item in items:
@@ -188,6 +205,8 @@ class Oracle:
         """`files`: {path: (base, head)}, `modules`: {path: (dotted name, source)}."""
         found = Found()
         self.on_base, self.seen_on_base, self.only_on_base = {}, {}, {}
+        # {path: last names of modified functions}, {path: functions of a module that only one side has}.
+        self.modified, self.one_sided = defaultdict(set), defaultdict(set)
         touched = {}
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -196,8 +215,9 @@ class Oracle:
             if before is None or after is None:
                 found.unattributed.add(path)
                 continue
-            self.compare_functions(path, before, after, found, removed, added)
-            names = self.compare_statements(path, before, after, found)
+            names = Touched()
+            self.compare_functions(path, before, after, names, found, removed, added)
+            self.compare_statements(path, before, after, names, found)
             if head is None:
                 self.only_on_base[path] = {each.qualname for each in before.functions if "." not in each.qualname}
             if names != Touched():
@@ -216,24 +236,29 @@ class Oracle:
             found.refused.add((path, side))
             return None
 
-    def compare_functions(self, path, before, after, found, removed, added):
+    def compare_functions(self, path, before, after, touched, found, removed, added):
         old, new = by_name(before.functions), by_name(after.functions)
         for name in old.keys() | new.keys():
             were, are = (sorted(group, key=lambda each: each.first) for group in (old[name], new[name]))
             lost, gained = difference(were, are)
-            same, left = [], list(were)
+            pairs, left = [], list(were)
             for now in are:
                 if now not in gained:
                     was = next(each for each in left if each.code == now.code)
                     left.remove(was)
-                    same.append((were.index(was), are.index(now)))
+                    pairs.append((were.index(was), are.index(now)))
                     self.on_base[place(path, now)] = place(path, was)
-            for was, now in crossing(same):
-                places = place(path, were[was]), place(path, are[now])
-                found.targets.add(target(path, are[now], "modified", *places))
             both = min(len(lost), len(gained))
-            for was, now in zip(lost[:both], gained[:both], strict=True):
+            others = [(were.index(was), are.index(now)) for was, now in zip(lost[:both], gained[:both], strict=True)]
+            for was, now in {*crossing(pairs + others), *others}:
+                was, now = were[was], are[now]
                 found.targets.add(target(path, now, "modified", place(path, was), place(path, now)))
+                self.modified[path].add(last_name(now))
+                if now.decorators and was.decorators and was.decorators.code != now.decorators.code:
+                    touched.add_function(now)
+            self.one_sided[path] |= {
+                function.qualname for function in (*lost[both:], *gained[both:]) if function.is_of_module
+            }
             removed += [(path, function) for function in lost[both:]]
             added += [(path, function) for function in gained[both:]]
 
@@ -269,8 +294,7 @@ class Oracle:
         found.targets |= {target(*was, "removed", place(*was), None) for was in removed}
         found.targets |= {target(*now, "added", None, place(*now)) for now in added}
 
-    def compare_statements(self, path, before, after, found):
-        touched = Touched()
+    def compare_statements(self, path, before, after, touched, found):
         lost, gained = difference(before.statements, after.statements)
         for statement in (*lost, *gained):
             touched.names |= statement.binds
@@ -288,16 +312,15 @@ class Oracle:
                 alike = [now for now in range(len(are)) if now not in taken and self.is_same(was, are[now])]
                 if alike:
                     same.append((index, alike[0]))
-            if crossing(same):
-                touched.classes.add(name)
-                touched.add_class_name(name)
             if len(were) != len(are):
                 touched.add_class_name(name)
-            lost = [was for index, was in enumerate(were) if index not in {index for index, _ in same}]
-            gained = [now for index, now in enumerate(are) if index not in {index for _, index in same}]
-            for was, now in zip(lost, gained, strict=False):
-                self.compare_classes(path, name, was, now, touched, found)
-        return touched
+            lost = [index for index in range(len(were)) if index not in {index for index, _ in same}]
+            gained = [index for index in range(len(are)) if index not in {index for _, index in same}]
+            others = list(zip(lost, gained, strict=False))
+            if crossing(same + others):
+                touched.add_class(name)
+            for was, now in others:
+                self.compare_classes(path, name, were[was], are[now], touched, found)
 
     def is_same(self, was, now):
         return (
@@ -315,17 +338,14 @@ class Oracle:
         differing += [({bound}, False, is_import) for bound, is_import in reordered.items()]
         for binds, has_effect, is_import in differing:
             touched.class_attributes |= binds
-            is_whole |= has_effect or not binds
-            is_whole |= any(bound.startswith("__") for bound in binds)
-            is_whole |= now.is_made and not is_import
+            is_whole |= differs_as_whole(now, binds, has_effect=has_effect, is_import=is_import)
         if is_reordered(was.body, now.body):
             if now.is_made:
                 is_whole = True
             else:
                 found.unattributed.add(path)
         if is_whole:
-            touched.classes.add(name)
-            touched.add_class_name(name)
+            touched.add_class(name)
 
     def attribute(self, changed, modules, found):
         """Rules 6 to 8."""
@@ -346,7 +366,12 @@ class Oracle:
             names.names |= functions
             if dotted not in still_there and names != Touched():
                 touched.setdefault(dotted, Touched()).add(names)
-        if not changed and not touched:
+        one_sided = {}
+        for path, functions in self.one_sided.items():
+            if functions:
+                dotted = parsed[path][0] if path in parsed else dotted_name(path)
+                one_sided.setdefault(dotted, set()).update(functions)
+        if not changed and not touched and not one_sided:
             return
         while True:
             before = {name: each.copy() for name, each in touched.items()}
@@ -354,7 +379,7 @@ class Oracle:
             for path, (dotted, module) in parsed.items():
                 names = touched.get(dotted, Touched()).copy()
                 names.class_attributes |= everywhere
-                importer = Importer(dotted, path.endswith("/__init__.py"), touched)
+                importer = Importer(dotted, path.endswith("/__init__.py"), touched, one_sided)
                 self.spread_by_import(importer, module, names)
                 self.spread_within(module, names)
                 if names != Touched():
@@ -365,7 +390,7 @@ class Oracle:
         seen = set()
         for path, (dotted, module) in parsed.items():
             names = touched.get(dotted, Touched())
-            importer = Importer(dotted, path.endswith("/__init__.py"), touched)
+            importer = Importer(dotted, path.endswith("/__init__.py"), touched, one_sided)
             for function in module.functions:
                 by_import = self.seen_by_import(importer, function)
                 seen |= names.seen(function) | by_import
@@ -376,8 +401,10 @@ class Oracle:
             statements = itertools.chain(module.statements, *(each.statements for each in module.classes))
             if any(statement.has_effect and names.touches(statement) for statement in statements):
                 found.unattributed.add(path)
+            if any(map(importer.gets_another_choice, itertools.chain(*(each.imports for each in module.statements)))):
+                found.unattributed.add(path)
         for path, names in changed.items():
-            if not names.every() - ABOUT <= seen | self.seen_on_base[path]:
+            if not names.every() - ABOUT <= seen | self.seen_on_base[path] | self.modified[path]:
                 found.unattributed.add(path)
         every_name = set().union(*(each.every() for each in touched.values()))
         for path, source in unreadable.items():
@@ -390,13 +417,18 @@ class Oracle:
             for statement in module.statements:
                 if touched.touches(statement):
                     touched.names |= statement.binds
+            for function in module.functions:
+                if function.decorators and touched.touches(function.decorators):
+                    touched.add_function(function)
             for each in module.classes:
                 if touched.touches(each):
-                    touched.classes.add(each.qualname)
-                    touched.add_class_name(each.qualname)
+                    touched.add_class(each.qualname)
                 for statement in each.statements:
                     if touched.touches(statement):
                         touched.class_attributes |= statement.binds
+                        has_effect, is_import = statement.has_effect, statement.is_import
+                        if differs_as_whole(each, statement.binds, has_effect=has_effect, is_import=is_import):
+                            touched.add_class(each.qualname)
             if touched == before:
                 return
 
@@ -431,24 +463,33 @@ class Importer:
     dotted_name: str
     is_package: bool
     touched: dict
+    one_sided: dict
+    """{module: its functions that only one side has}: who imports one can do without it (rule 7)."""
 
     def below(self, source):
         """Every touched name of a module and of those below it."""
         inside = [each for name, each in self.touched.items() if f"{name}.".startswith(f"{source}.")]
         return set().union(*(each.names | each.attributes for each in inside))
 
+    def source(self, imported):
+        """The module that an import names."""
+        if not imported.level:
+            return imported.module
+        parts = self.dotted_name.split(".")
+        parts = parts[: max(0, len(parts) - (imported.level - self.is_package))]
+        return ".".join([*parts, imported.module] if imported.module else parts)
+
+    def gets_another_choice(self, imported):
+        """A star import gives what `__all__` says."""
+        touched = self.touched.get(self.source(imported), Touched())
+        return imported.name == "*" and "__all__" in touched.names
+
     def gets(self, imported):
         """(names, attributes) that an import touches."""
-        source = imported.module
-        if imported.level:
-            parts = self.dotted_name.split(".")
-            parts = parts[: max(0, len(parts) - (imported.level - self.is_package))]
-            source = ".".join([*parts, source] if source else parts)
+        source = self.source(imported)
         if imported.name is None:
             return set(), self.below(source if imported.is_renamed else source.partition(".")[0])
         touched = self.touched.get(source, Touched())
-        if imported.name == "*":
-            names = set(touched.names)
-        else:
-            names = {imported.alias} if imported.name in touched.names else set()
-        return names, touched.attributes | self.below(f"{source}.{imported.name}".strip("."))
+        every_name = touched.names | self.one_sided.get(source, set())
+        names = every_name if imported.name == "*" else {imported.alias if imported.name in every_name else None}
+        return names - {None}, touched.attributes | self.below(f"{source}.{imported.name}".strip("."))

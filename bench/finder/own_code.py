@@ -4,6 +4,7 @@ Written from the rules in `docs/finder.md`. The numbers in the comments are the 
 """
 
 import ast
+import re
 from dataclasses import dataclass, field, replace
 
 from structure import FUNCTIONS, first_line, functions, parse
@@ -55,7 +56,9 @@ def class_header(node):
 BY_STRING = {
     *("getattr", "setattr", "hasattr", "delattr", "globals", "locals", "vars"),
     *("attrgetter", "methodcaller", "import_module", "__import__"),
+    *("eval", "exec", "format", "format_map"),
 }
+NAMESPACES = {"__dict__", "__globals__"}
 
 
 class Scope:
@@ -64,14 +67,16 @@ class Scope:
     def __init__(self, outer=None, *, is_comprehension=False, in_class=False, with_class_bodies=True):
         self.reads, self.binds, self.declared, self.declared_global = set(), set(), set(), set()
         self.attributes = outer.attributes if outer else set()
-        self.strings = outer.strings if outer else set()
+        self.words = outer.words if outer else set()
+        self.mentioned = outer.mentioned if outer else set()
+        """Every name that is read, whatever binds it."""
         self.outer = outer
         self.is_comprehension = is_comprehension
         self.in_class = in_class
         self.with_class_bodies = outer.with_class_bodies if outer else with_class_bodies
 
     def by_string(self):
-        return named_by_string(self.reads, self.attributes, self.strings)
+        return named_by_string(self.mentioned, self.attributes, self.words)
 
     def every_name(self):
         return self.reads | self.by_string()
@@ -99,8 +104,12 @@ class Scope:
     def add_children(self, node):
         self.add(*ast.iter_child_nodes(node))
 
+    def read(self, name):
+        self.reads.add(name)
+        self.mentioned.add(name)
+
     def add_Name(self, node):
-        (self.reads if isinstance(node.ctx, ast.Load) else self.binds).add(node.id)
+        (self.read if isinstance(node.ctx, ast.Load) else self.binds.add)(node.id)
 
     def add_Attribute(self, node):
         self.attributes.add(node.attr)
@@ -108,16 +117,12 @@ class Scope:
 
     def add_AugAssign(self, node):
         if isinstance(node.target, ast.Name):
-            self.reads.add(node.target.id)
+            self.read(node.target.id)
         self.add(node.target, node.value)
 
     def add_Constant(self, node):
-        if isinstance(node.value, str) and node.value.isidentifier():
-            self.strings.add(node.value)
-
-    def add_JoinedStr(self, node):
-        # Its parts are no strings of their own.
-        self.add([value for value in node.values if not isinstance(value, ast.Constant)])
+        if isinstance(node.value, str):
+            self.words |= {word for word in re.findall(r"\w+", node.value) if not word[0].isdigit()}
 
     def add_AnnAssign(self, node):
         if self.in_class:
@@ -151,6 +156,10 @@ class Scope:
 
     def add_MatchStar(self, node):
         self.binds |= {node.name} - {None}
+
+    def add_MatchClass(self, node):
+        self.attributes |= set(node.kwd_attrs)
+        self.add_children(node)
 
     def add_MatchMapping(self, node):
         self.binds |= {node.rest} - {None}
@@ -216,8 +225,8 @@ def every_argument(arguments):
     return [argument for argument in every if argument]
 
 
-def named_by_string(names, attributes, strings):
-    return strings if names & BY_STRING or attributes & {*BY_STRING, "__dict__"} else set()
+def named_by_string(mentioned, attributes, words):
+    return words if mentioned & BY_STRING or attributes & (BY_STRING | NAMESPACES) else set()
 
 
 @dataclass(frozen=True)
@@ -241,6 +250,22 @@ class Function:
     """Its own."""
     imports_around: tuple
     """Those of the functions around it whose names it reads."""
+    decorators: "Decorators | None"
+    """None inside functions."""
+
+    @property
+    def is_of_module(self):
+        return self.decorators is not None and not self.decorators.in_class
+
+
+@dataclass(frozen=True)
+class Decorators:
+    """What makes of a function what its name means (rules 6 and 7)."""
+
+    in_class: bool
+    code: tuple
+    names: frozenset
+    attributes: frozenset
 
 
 @dataclass(frozen=True)
@@ -312,6 +337,7 @@ class Named:
     attributes: frozenset
     imports: tuple
     imports_around: tuple
+    decorators: Decorators | None
 
 
 def named_by_functions(tree):
@@ -330,7 +356,8 @@ def named_by_functions(tree):
                 reads = {name for name in inside.reads if name in inside.declared_global or name not in hidden}
                 names = (reads - inside.locals()) | (around.reads - hidden)
                 attributes = around.attributes | inside.attributes
-                by_string = named_by_string(names, attributes, around.strings | inside.strings)
+                mentioned, words = around.mentioned | inside.mentioned, around.words | inside.words
+                by_string = named_by_string(mentioned, attributes, words)
                 names |= by_string
                 attributes |= by_string
                 attributes |= around.reads if in_class else set()
@@ -343,6 +370,7 @@ def named_by_functions(tree):
                     frozenset(attributes),
                     tuple(imports),
                     tuple(each for each in imported if each.alias in free),
+                    None if in_function else decorators_of(node, hidden, in_class=in_class),
                 )
                 visible = [each for each in imported if each.alias not in inside.locals()]
                 visible += imports
@@ -356,6 +384,14 @@ def named_by_functions(tree):
 
     visit(tree.body, set(), [], in_class=False, in_function=False)
     return found
+
+
+def decorators_of(function, hidden, *, in_class):
+    scope = Scope()
+    scope.add(function.decorator_list)
+    names = scope.every_name() - (hidden - scope.by_string())
+    attributes = scope.every_attribute() | (scope.reads if in_class else set())
+    return Decorators(in_class, code(function.decorator_list), frozenset(names), frozenset(attributes))
 
 
 def imported_names(node):
@@ -525,13 +561,19 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
                             yield from branch(node.orelse, ("else", test), scope)
             case ast.Try() | ast.TryStar():
                 yield from branch(node.body, "try")
+                # What the body reads and imports decides which of the others there will be.
+                scope = Scope(in_class=in_class, with_class_bodies=False)
+                scope.add(node.body)
+                scope.reads |= {each.alias for each in imports_in(node.body) if each.name != "*"}
+                before = [scope]
                 for handler in node.handlers:
                     scope = Scope()
                     scope.add(handler.type)
+                    before.append(scope)
                     condition = ("except", type(node).__name__, code(handler.type), handler.name)
-                    yield from branch(handler.body, condition, scope)
+                    yield from branch(handler.body, condition, *before)
                 if node.orelse:
-                    yield from branch(node.orelse, "else")
+                    yield from branch(node.orelse, "else", before[0])
                 if node.finalbody:
                     yield from branch(node.finalbody, "finally")
             case _:
@@ -582,6 +624,7 @@ def analyse(node, *, believes):
                 names.attributes,
                 names.imports,
                 names.imports_around,
+                names.decorators,
             )
         )
     for qualname, is_nested, definition in classes(tree.body):
