@@ -72,16 +72,13 @@ class Touched:
     def touches(self, code):
         return bool(self.seen(code))
 
-    def add_class_name(self, qualname):
+    def add_name(self, qualname):
         outer, _, name = qualname.rpartition(".")
         (self.class_attributes if outer else self.names).add(name)
 
     def add_class(self, qualname):
         self.classes.add(qualname)
-        self.add_class_name(qualname)
-
-    def add_function(self, function):
-        (self.class_attributes if function.decorators.in_class else self.names).add(last_name(function))
+        self.add_name(qualname)
 
 
 def last_name(function):
@@ -255,9 +252,9 @@ class Oracle:
                 found.targets.add(target(path, now, "modified", place(path, was), place(path, now)))
                 self.modified[path].add(last_name(now))
                 if now.decorators and was.decorators and was.decorators.code != now.decorators.code:
-                    touched.add_function(now)
+                    touched.add_name(now.qualname)
             self.one_sided[path] |= {
-                function.qualname for function in (*lost[both:], *gained[both:]) if function.is_of_module
+                function.qualname for function in (*lost[both:], *gained[both:]) if "." not in function.qualname
             }
             removed += [(path, function) for function in lost[both:]]
             added += [(path, function) for function in gained[both:]]
@@ -313,7 +310,7 @@ class Oracle:
                 if alike:
                     same.append((index, alike[0]))
             if len(were) != len(are):
-                touched.add_class_name(name)
+                touched.add_name(name)
             lost = [index for index in range(len(were)) if index not in {index for index, _ in same}]
             gained = [index for index in range(len(are)) if index not in {index for _, index in same}]
             others = list(zip(lost, gained, strict=False))
@@ -363,8 +360,9 @@ class Oracle:
         for path, functions in self.only_on_base.items():
             dotted = dotted_name(path)
             names = changed.get(path, Touched()).copy()
-            names.names |= functions
-            if dotted not in still_there and names != Touched():
+            # A package may have taken the place of a module.
+            names.names |= functions if dotted not in still_there else set()
+            if names != Touched():
                 touched.setdefault(dotted, Touched()).add(names)
         one_sided = {}
         for path, functions in self.one_sided.items():
@@ -419,7 +417,7 @@ class Oracle:
                     touched.names |= statement.binds
             for function in module.functions:
                 if function.decorators and touched.touches(function.decorators):
-                    touched.add_function(function)
+                    touched.add_name(function.qualname)
             for each in module.classes:
                 if touched.touches(each):
                     touched.add_class(each.qualname)

@@ -253,16 +253,11 @@ class Function:
     decorators: "Decorators | None"
     """None inside functions."""
 
-    @property
-    def is_of_module(self):
-        return self.decorators is not None and not self.decorators.in_class
-
 
 @dataclass(frozen=True)
 class Decorators:
     """What makes of a function what its name means (rules 6 and 7)."""
 
-    in_class: bool
     code: tuple
     names: frozenset
     attributes: frozenset
@@ -391,7 +386,7 @@ def decorators_of(function, hidden, *, in_class):
     scope.add(function.decorator_list)
     names = scope.every_name() - (hidden - scope.by_string())
     attributes = scope.every_attribute() | (scope.reads if in_class else set())
-    return Decorators(in_class, code(function.decorator_list), frozenset(names), frozenset(attributes))
+    return Decorators(code(function.decorator_list), frozenset(names), frozenset(attributes))
 
 
 def imported_names(node):
