@@ -480,25 +480,32 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, file: &m
     for class in &head.classes {
         by_name.entry(&class.qualname).or_default().1.push(class);
     }
-    for (qualname, (mut before, after)) in by_name {
+    for (qualname, (before, after)) in by_name {
         let mut left: Vec<usize> = (0..after.len()).collect();
-        let mut places = Vec::new();
-        before.retain(|class| {
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for class in &before {
             let same = left.iter().position(|&index| is_same_class(class, after[index]));
-            if let Some(index) = same {
-                places.push(left.remove(index));
-            }
-            same.is_none()
-        });
-        let after: Vec<&ClassCode> = left.into_iter().map(|index| after[index]).collect();
-        if crossing(&places).contains(&true) {
-            touched.classes.insert(qualname.to_owned());
-            touched.touch_definition(qualname);
+            places.push(same.map(|index| left.remove(index)));
         }
         if before.len() != after.len() {
             touched.touch_definition(qualname);
         }
-        for (old, new) in before.into_iter().zip(after) {
+        let mut left = left.into_iter();
+        let mut others = Vec::new();
+        for (old, place) in before.into_iter().zip(&mut places) {
+            if place.is_none()
+                && let Some(index) = left.next()
+            {
+                *place = Some(index);
+                others.push((old, after[index]));
+            }
+        }
+        let places: Vec<usize> = places.into_iter().flatten().collect();
+        if crossing(&places).contains(&true) {
+            touched.classes.insert(qualname.to_owned());
+            touched.touch_definition(qualname);
+        }
+        for (old, new) in others {
             let mut whole = old.header != new.header;
             for (_, statement) in differing(&old.body.statements, &new.body.statements) {
                 touched.attributes.extend(statement.binds.iter().cloned());
@@ -626,10 +633,16 @@ impl Changes {
     /// What the files themselves touch, by dotted name.
     fn seeds(&self, modules: &[(Importable, ModuleCode)]) -> BTreeMap<String, TouchedNames> {
         let of_head = modules.iter().map(|(file, _)| (&file.path, &file.dotted_name));
+        let still_there: BTreeSet<&String> = of_head.clone().map(|(_, dotted_name)| dotted_name).collect();
         let mut seeds: BTreeMap<String, TouchedNames> = BTreeMap::new();
         for (path, dotted_name) in of_head.chain(&self.removed_modules) {
             if let Some(names) = self.touched.get(path) {
-                seeds.entry(dotted_name.clone()).or_default().add(names);
+                let seed = seeds.entry(dotted_name.clone()).or_default();
+                seed.add(names);
+                if !still_there.contains(dotted_name) {
+                    // What imported the whole module can do without it, too.
+                    seed.names.extend(names.definitions.iter().cloned());
+                }
             }
         }
         seeds
@@ -867,7 +880,7 @@ impl Spread {
         for import in &module.imports {
             if import.name.as_deref() == Some("*") {
                 let source = self.in_module(&file.source_of(import));
-                own.names.extend(source.names.iter().cloned());
+                own.names.extend(source.names.union(&source.definitions).cloned());
             } else if self.is_touched(file, import) {
                 own.names.insert(import.alias.clone());
             }
@@ -905,10 +918,19 @@ impl Spread {
             None => source,
         };
         let below = format!("{top}.");
-        let touched = self.touched.range(below.clone()..).next();
-        let is_touched_below = touched.is_some_and(|(module, _)| module.starts_with(&below));
-        if is_touched_below || self.touched.contains_key(&top) {
-            modules.extend(self.in_module(&top).modules.iter().cloned());
+        let touched_below = self.touched.range(below.clone()..);
+        let touched_below = touched_below.take_while(|(module, _)| module.starts_with(&below));
+        let mut is_touched = false;
+        for (_, names) in self.touched.get_key_value(&top).into_iter().chain(touched_below) {
+            is_touched = true;
+            // With the topmost one, all below it are there.
+            let others = names
+                .modules
+                .iter()
+                .filter(|module| **module != top && !module.starts_with(&below));
+            modules.extend(others.cloned());
+        }
+        if is_touched {
             modules.insert(top);
         }
     }

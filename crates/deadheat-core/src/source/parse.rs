@@ -730,7 +730,10 @@ impl<'a> Flattened<'a> {
 
     /// What may raise in the body of a `try` decides about what follows.
     fn add_attempt(&mut self, body: &[Stmt]) {
-        let mut visitor = MentionVisitor::default();
+        let mut visitor = MentionVisitor {
+            counts_annotations: self.is_class,
+            ..MentionVisitor::default()
+        };
         visitor.visit_body(body);
         let imported = visitor.imports.iter().map(|import| Name::new(&import.alias));
         let mut mentions = Mentions {
@@ -800,6 +803,7 @@ impl<'a> Flattened<'a> {
                 self.add_branch(statement, &attempt.body, fingerprint((context, "try")));
                 let outside = self.condition;
                 self.add_attempt(&attempt.body);
+                let attempted = self.condition;
                 for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
                     let kind = handler.type_.as_deref();
                     let name = handler.name.as_ref().map(|name| name.as_str());
@@ -810,17 +814,17 @@ impl<'a> Flattened<'a> {
                         kind.map(ComparableExpr::from),
                         name,
                     ));
-                    let outside = self.condition;
+                    // None of those before it has taken the exception.
                     if let Some(kind) = kind {
                         self.add_condition(kind);
                     }
                     self.add_branch(statement, &handler.body, under);
-                    self.condition = outside;
                 }
-                for (body, what) in [(&attempt.orelse, "else"), (&attempt.finalbody, "finally")] {
-                    if what == "finally" {
-                        self.condition = outside;
-                    }
+                for (body, what, condition) in [
+                    (&attempt.orelse, "else", attempted),
+                    (&attempt.finalbody, "finally", outside),
+                ] {
+                    self.condition = condition;
                     if !body.is_empty() {
                         self.add_branch(statement, body, fingerprint((context, what)));
                     }
@@ -1203,6 +1207,28 @@ impl MentionVisitor {
         self.add_inner(inner);
     }
 
+    fn add_text(&mut self, text: &str) {
+        self.strings.extend(words(text).map(Name::new));
+    }
+
+    /// Adds texts up to the last field; the text after it is left, as more of it may follow.
+    fn visit_elements(&mut self, elements: &ast::InterpolatedStringElements, text: &mut String) {
+        for element in elements {
+            match element {
+                InterpolatedStringElement::Literal(literal) => text.push_str(&literal.value),
+                InterpolatedStringElement::Interpolation(field) => {
+                    self.add_text(&std::mem::take(text));
+                    self.visit_expr(&field.expression);
+                    if let Some(format) = &field.format_spec {
+                        let mut text = String::new();
+                        self.visit_elements(&format.elements, &mut text);
+                        self.add_text(&text);
+                    }
+                }
+            }
+        }
+    }
+
     /// The names that are local to the code.
     fn bound(&self) -> BTreeSet<Name> {
         self.written.difference(&self.declared).cloned().collect()
@@ -1299,8 +1325,24 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 self.attributes.insert(attribute.attr.id.clone());
                 visitor::walk_expr(self, expression);
             }
-            Expr::StringLiteral(literal) => {
-                self.strings.extend(words(literal.value.to_str()).map(Name::new));
+            Expr::StringLiteral(literal) => self.add_text(literal.value.to_str()),
+            Expr::FString(literal) => {
+                // Text beside text is one text.
+                let mut text = String::new();
+                for part in &literal.value {
+                    match part {
+                        ast::FStringPart::Literal(part) => text.push_str(part),
+                        ast::FStringPart::FString(part) => self.visit_elements(&part.elements, &mut text),
+                    }
+                }
+                self.add_text(&text);
+            }
+            Expr::TString(literal) => {
+                let mut text = String::new();
+                for part in &literal.value {
+                    self.visit_elements(&part.elements, &mut text);
+                }
+                self.add_text(&text);
             }
             Expr::Named(named) if self.is_comprehension => {
                 self.visit_expr(&named.value);
@@ -1338,13 +1380,6 @@ impl<'a> Visitor<'a> for MentionVisitor {
             }
             _ => visitor::walk_expr(self, expression),
         }
-    }
-
-    fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
-        if let InterpolatedStringElement::Literal(literal) = element {
-            self.strings.extend(words(&literal.value).map(Name::new));
-        }
-        visitor::walk_interpolated_string_element(self, element);
     }
 
     fn visit_alias(&mut self, alias: &'a ast::Alias) {

@@ -983,3 +983,75 @@ fn patterns_name_the_attributes_that_they_look_at() {
     );
     assert_eq!(targets, ["f module level"]);
 }
+
+#[test]
+fn a_class_that_trades_places_differs_though_the_other_one_changed_too() {
+    let source = |first: &str, second: &str| {
+        format!(
+            "if x:\n    class A:\n        {first}\nelse:\n    class A:\n        {second}\ndef f(): return A\n"
+        )
+    };
+    let found = targets(&source("a = 1", "b = 2"), &source("b = 2", "a = 3"));
+    assert_eq!(found, ["f module level"]);
+}
+
+#[test]
+fn a_handler_stands_under_those_before_it() {
+    let user = "from a import E\ntry:\n    pass\nexcept E:\n    A = 1\nexcept KeyError:\n    B = 2\nelse:\n    C = 3\ndef f(): return B\ndef g(): return C\n";
+    let (targets, _) = told_of(
+        "a.py",
+        "E = KeyError\n",
+        Some("E = ValueError\n"),
+        &[("b.py", "b", user)],
+    );
+    assert_eq!(targets, ["f module level"]);
+}
+
+#[test]
+fn annotations_in_the_try_of_a_class_may_raise() {
+    let user = "from a import N\nclass C:\n    try:\n        a: N = 1\n    except Exception:\n        b = 2\ndef f(c): return c.b\n";
+    let (targets, _) = told_of("a.py", "N = 1\n", Some("N = 2\n"), &[("b.py", "b", user)]);
+    assert_eq!(targets, ["f module level"]);
+}
+
+#[test]
+fn functions_of_a_removed_module_are_missed_by_those_that_import_it_whole() {
+    let user = "try:\n    import a\nexcept ImportError:\n    a = None\ndef f(): return a and a.size()\n";
+    let (targets, _) = told_of("a.py", "def size(): 1\n", None, &[("b.py", "b", user)]);
+    assert_eq!(targets, ["size removed", "f module level"]);
+}
+
+#[test]
+fn a_function_of_one_side_is_imported_by_star_as_well() {
+    let user = "def size(): return 1\nfrom a import *\ndef f(): return size()\n";
+    let (targets, _) = told_of(
+        "a.py",
+        "def size(): return 2\n",
+        Some("def other(): return 3\n"),
+        &[("b.py", "b", user)],
+    );
+    assert_eq!(targets, ["other added", "size removed", "f module level"]);
+}
+
+#[test]
+fn what_a_module_below_an_imported_one_imports_is_reached() {
+    let (targets, _) = told_of(
+        "c.py",
+        "X = 1\n",
+        Some("X = 2\n"),
+        &[
+            ("a/__init__.py", "a", ""),
+            ("a/b.py", "a.b", "import c\n"),
+            ("d.py", "d", "import a.b\ndef f(): return a.b.c.X\n"),
+        ],
+    );
+    assert_eq!(targets, ["f module level"]);
+}
+
+#[test]
+fn texts_beside_each_other_are_one_text_whose_words_are_named() {
+    let source = |n: u32| format!("XY = {n}\ndef f(o): return getattr(o, \"X\" f\"Y{{n}}\")\n");
+    assert_eq!(targets(&source(1), &source(2)), ["f module level"]);
+    let source = |n: u32| format!("X = {n}\ndef f(o): return getattr(o, \"X\" f\"Y{{n}}\")\n");
+    assert_eq!(targets(&source(1), &source(2)), Vec::<String>::new());
+}
