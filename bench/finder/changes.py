@@ -125,14 +125,17 @@ def stand_otherwise(before, after):
 
 
 def is_reordered(before, after):
-    """Statements, star imports or what may register itself stand in another order (rule 3)."""
+    """The statements stand in another order (rule 3)."""
 
     def statements(body):
         return [each for each in body if isinstance(each, Statement) and not each.is_import]
 
-    return stand_otherwise(statements(before), statements(after)) or before_stars(before, after) != before_stars(
-        after, before
-    )
+    return stand_otherwise(statements(before), statements(after))
+
+
+def stars_see_others(before, after):
+    """The star imports of a module stand in another order (rule 3)."""
+    return before_stars(before, after) != before_stars(after, before)
 
 
 def before_stars(these, others):
@@ -298,7 +301,7 @@ class Oracle:
             if statement.has_effect:
                 found.unattributed.add(path)
         touched.names |= reordered_names(before.body, after.body).keys()
-        if is_reordered(before.body, after.body) or registers_otherwise(before.body, after.body):
+        if any(differs(before.body, after.body) for differs in (is_reordered, stars_see_others, registers_otherwise)):
             found.unattributed.add(path)
         old, new = by_name(before.classes), by_name(after.classes)
         for name in old.keys() | new.keys():

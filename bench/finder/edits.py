@@ -827,14 +827,20 @@ def with_form_feeds(source):
     return source.replace(b"\n\n", b"\n\f\n").replace(b"\ndef ", b"\n\fdef ").replace(b"\nclass ", b"\n\f class ")
 
 
+# What browsers read under these names, as the finder does, is not in all places what Python reads (rule 1).
+AS_BROWSERS_READ = {"shift_jis": "cp932", "gbk": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949"}
+
+
 def encoded(name):
     def encode(source):
         text = source.decode()
         lines = [f"# -*- coding: {name} -*-\n", *text.splitlines(keepends=True)]
         try:
-            return "".join(lines).encode(name)
+            other = "".join(lines).encode(name)
         except (UnicodeEncodeError, LookupError):
             return source
+        is_read_alike = other.decode(AS_BROWSERS_READ.get(name, name), "replace") == "".join(lines)
+        return other if is_read_alike else source
 
     encode.__name__ = f"in_{name}"
     return encode
