@@ -515,6 +515,10 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
         # A condition may stand alone.
         yield from list(deeper(inner, condition, *mentions)) or deeper([None], condition, *mentions)
 
+    def part(inner, condition, *mentions):
+        """What follows the body of a `try`: with nothing in it, nothing decides about it (rule 4)."""
+        yield from list(deeper(inner, condition, *mentions)) or flatten([None], (*conditions, condition))
+
     for node in body:
         match node:
             case ast.Pass() | ast.Expr(value=ast.Constant()):
@@ -556,21 +560,21 @@ def flatten(body, conditions=(), mentioned=(), *, in_class=False):
                             yield from branch(node.orelse, ("else", test), scope)
             case ast.Try() | ast.TryStar():
                 yield from branch(node.body, "try")
-                # What the body reads and imports decides which of the others there will be.
+                # What the body reads, imports and binds tells which of the others there will be.
                 scope = Scope(in_class=in_class, with_class_bodies=False)
                 scope.add(node.body)
-                scope.reads |= {each.alias for each in imports_in(node.body) if each.name != "*"}
+                scope.reads |= scope.locals()
                 before = [scope]
                 for handler in node.handlers:
                     scope = Scope()
                     scope.add(handler.type)
                     before.append(scope)
                     condition = ("except", type(node).__name__, code(handler.type), handler.name)
-                    yield from branch(handler.body, condition, *before)
+                    yield from part(handler.body, condition, *before)
                 if node.orelse:
-                    yield from branch(node.orelse, "else", before[0])
+                    yield from part(node.orelse, "else", before[0])
                 if node.finalbody:
-                    yield from branch(node.finalbody, "finally")
+                    yield from part(node.finalbody, "finally")
             case _:
                 scope = Scope(in_class=in_class, with_class_bodies=False)
                 scope.add(node)

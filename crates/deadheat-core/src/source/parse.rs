@@ -722,25 +722,36 @@ impl<'a> Flattened<'a> {
         }
     }
 
+    /// Adds what follows the body of a `try`. With nothing in it, it does nothing, whatever happens before.
+    fn add_part(&mut self, statement: &Stmt, body: &[Stmt], context: Fingerprint) {
+        let before = self.body.statements.len();
+        self.add_branch(statement, body, context);
+        if let [.., last] = &mut self.body.statements[before..]
+            && last.code == fingerprint((context, "nothing"))
+        {
+            last.condition = None;
+        }
+    }
+
     fn add_condition(&mut self, condition: &Expr) {
         let mut mentions = MentionVisitor::default();
         mentions.visit_expr(condition);
         self.push_condition(mentions.into_mentions(false));
     }
 
-    /// What may raise in the body of a `try` decides about what follows.
+    /// What may raise in the body of a `try` decides about what follows, and what it binds shows what changed in it.
     fn add_attempt(&mut self, body: &[Stmt]) {
         let mut visitor = MentionVisitor {
             counts_annotations: self.is_class,
             ..MentionVisitor::default()
         };
         visitor.visit_body(body);
-        let imported = visitor.imports.iter().map(|import| Name::new(&import.alias));
+        let bound = visitor.bound();
         let mut mentions = Mentions {
             names: visitor.read.clone(),
             attributes: visitor.attributes,
         };
-        mentions.names.extend(imported);
+        mentions.names.extend(bound);
         mentions.look_up_strings(&visitor.read, visitor.strings);
         self.push_condition(mentions);
     }
@@ -818,7 +829,7 @@ impl<'a> Flattened<'a> {
                     if let Some(kind) = kind {
                         self.add_condition(kind);
                     }
-                    self.add_branch(statement, &handler.body, under);
+                    self.add_part(statement, &handler.body, under);
                 }
                 for (body, what, condition) in [
                     (&attempt.orelse, "else", attempted),
@@ -826,7 +837,7 @@ impl<'a> Flattened<'a> {
                 ] {
                     self.condition = condition;
                     if !body.is_empty() {
-                        self.add_branch(statement, body, fingerprint((context, what)));
+                        self.add_part(statement, body, fingerprint((context, what)));
                     }
                 }
                 self.condition = outside;

@@ -1055,3 +1055,21 @@ fn texts_beside_each_other_are_one_text_whose_words_are_named() {
     let source = |n: u32| format!("X = {n}\ndef f(o): return getattr(o, \"X\" f\"Y{{n}}\")\n");
     assert_eq!(targets(&source(1), &source(2)), Vec::<String>::new());
 }
+
+#[test]
+fn what_a_try_binds_tells_what_changed_in_it() {
+    let source = |text: &str, handler: &str| {
+        format!(
+            "try:\n    n = int('{text}')\nexcept ValueError:\n    {handler}\ndef f(): return OTHER\ndef g(): return n\n"
+        )
+    };
+    let found = targets(&source("1", "OTHER = 1"), &source("x", "OTHER = 1"));
+    assert_eq!(found, ["f module level", "g module level"]);
+    // It does nothing in either case.
+    let (base, head) = (source("1", "pass"), source("x", "pass"));
+    let (targets, unattributed) = told_of("a.py", &base, Some(&head), &[]);
+    assert_eq!(
+        (targets, unattributed),
+        (vec!["g module level".to_owned()], Vec::new())
+    );
+}
