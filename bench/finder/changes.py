@@ -81,10 +81,6 @@ class Touched:
         self.add_name(qualname)
 
 
-def last_name(function):
-    return function.qualname.rpartition(".")[2]
-
-
 def place(path, function):
     return (path, function.qualname, function.first)
 
@@ -205,8 +201,8 @@ class Oracle:
         """`files`: {path: (base, head)}, `modules`: {path: (dotted name, source)}."""
         found = Found()
         self.on_base, self.seen_on_base, self.only_on_base = {}, {}, {}
-        # {path: last names of modified functions}, {path: functions of a module that only one side has}.
-        self.modified, self.one_sided = defaultdict(set), defaultdict(set)
+        # {path: functions of a module that only one side has}.
+        self.one_sided = defaultdict(set)
         touched = {}
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -253,7 +249,6 @@ class Oracle:
             for was, now in {*crossing(pairs + others), *others}:
                 was, now = were[was], are[now]
                 found.targets.add(target(path, now, "modified", place(path, was), place(path, now)))
-                self.modified[path].add(last_name(now))
                 if now.decorators and was.decorators and was.decorators.code != now.decorators.code:
                     touched.add_name(now.qualname)
             self.one_sided[path] |= {
@@ -405,7 +400,7 @@ class Oracle:
             if any(map(importer.gets_another_choice, itertools.chain(*(each.imports for each in module.statements)))):
                 found.unattributed.add(path)
         for path, names in changed.items():
-            if not names.every() - ABOUT <= seen | self.seen_on_base[path] | self.modified[path]:
+            if not names.every() - ABOUT <= seen | self.seen_on_base[path]:
                 found.unattributed.add(path)
         every_name = set().union(*(each.every() for each in touched.values()))
         for path, source in unreadable.items():
