@@ -96,7 +96,7 @@ def test_deeply_nested_sources_take_no_more_memory_than_others(unit):
 
 
 def peak(process):
-    """The most memory that a running process has had, in bytes, or None without /proc. `getrusage` begins with the tests'."""
+    """The most memory that a running process has had, in bytes; None without /proc. `getrusage` begins with ours."""
     try:
         with open(f"/proc/{process}/status") as status:
             lines = [line.split() for line in status if line.startswith("VmHWM:")]
