@@ -324,12 +324,12 @@ def test_a_variant_that_hangs_has_no_answer_in_time(micro):
 
 
 def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
-    wait = "time.sleep(1.2)"
+    wait = "time.sleep(0.8)"
     outcome = micro("-a", wait, "-b", wait, "--setup", "import time", "--timeout", "3", as_text=True)
     assert outcome.code == 3
     last = outcome.out.splitlines()[-1]
-    # A busy machine may not even get through one.
-    assert re.match(r"no answer: [01] of at least 5 process pairs could be measured in 3 s", last)
+    # Five pairs of calls alone would take longer.
+    assert re.match(r"no answer: [1-4] of at least 5 process pairs could be measured in 3 s", last)
     assert "an answer would take about" in outcome.out
 
 
