@@ -746,13 +746,13 @@ impl<'a> Flattened<'a> {
             ..MentionVisitor::default()
         };
         visitor.visit_body(body);
-        let bound = visitor.bound();
+        let (bound, looked_up) = (visitor.bound(), visitor.looked_up());
         let mut mentions = Mentions {
-            names: visitor.read.clone(),
+            names: visitor.read,
             attributes: visitor.attributes,
         };
         mentions.names.extend(bound);
-        mentions.look_up_strings(&visitor.read, visitor.strings);
+        mentions.add_looked_up(looked_up);
         self.push_condition(mentions);
     }
 
@@ -852,11 +852,12 @@ impl<'a> Flattened<'a> {
                 visitor.visit_stmt(statement);
                 let binds = visitor.bound().iter().map(ToString::to_string).collect();
                 self.imports.append(&mut visitor.imports);
+                let looked_up = visitor.looked_up();
                 let mut mentions = Mentions {
-                    names: visitor.read.clone(),
+                    names: visitor.read,
                     attributes: visitor.attributes,
                 };
-                mentions.look_up_strings(&visitor.read, visitor.strings);
+                mentions.add_looked_up(looked_up);
                 self.push(statement, code, binds, has_effect(statement), mentions);
             }
         }
@@ -1067,13 +1068,9 @@ impl Mentions {
         self.attributes.extend(self.names.iter().cloned());
     }
 
-    /// Strings may be names where there is something that looks names up.
-    fn look_up_strings(&mut self, read: &BTreeSet<Name>, strings: BTreeSet<Name>) {
-        let is_named = |name: &&str| read.contains(*name) || self.attributes.contains(*name);
-        if LOOK_UP.iter().any(is_named) || TABLES.iter().any(|name| self.attributes.contains(*name)) {
-            self.names.extend(strings.iter().cloned());
-            self.attributes.extend(strings);
-        }
+    fn add_looked_up(&mut self, names: BTreeSet<Name>) {
+        self.names.extend(names.iter().cloned());
+        self.attributes.extend(names);
     }
 }
 
@@ -1126,8 +1123,8 @@ struct MentionVisitor {
     is_comprehension: bool,
     bound_around: BTreeSet<Name>,
     imports: Vec<ImportedName>,
-    /// Words of texts that could be names.
-    strings: BTreeSet<Name>,
+    /// Texts, each in a line of its own: their words may be names.
+    texts: String,
     counts_annotations: bool,
 }
 
@@ -1157,7 +1154,7 @@ impl MentionVisitor {
         }
         self.read_around.append(&mut around.read);
         self.attributes.append(&mut around.attributes);
-        self.strings.append(&mut around.strings);
+        self.texts.push_str(&around.texts);
         self.written.extend(type_parameters);
         self.bind_parameters(&function.parameters);
         self.visit_body(&function.body);
@@ -1189,7 +1186,7 @@ impl MentionVisitor {
         self.read
             .extend(inner.read.into_iter().filter(|name| !bound.contains(name)));
         self.attributes.append(&mut inner.attributes);
-        self.strings.append(&mut inner.strings);
+        self.texts.push_str(&inner.texts);
         self.imports.append(&mut inner.imports);
         if self.is_comprehension {
             self.bound_around.append(&mut inner.bound_around);
@@ -1219,7 +1216,8 @@ impl MentionVisitor {
     }
 
     fn add_text(&mut self, text: &str) {
-        self.strings.extend(words(text).map(Name::new));
+        self.texts.push_str(text);
+        self.texts.push('\n');
     }
 
     /// Adds texts up to the last field; the text after it is left, as more of it may follow.
@@ -1240,13 +1238,24 @@ impl MentionVisitor {
         }
     }
 
+    /// Words of strings, where there is something that looks names up, wherever that comes from.
+    fn looked_up(&self) -> BTreeSet<Name> {
+        let named = [&self.read, &self.read_around, &self.attributes];
+        let is_named = |name: &&str| named.iter().any(|names| names.contains(*name));
+        let is_table = |name: &&str| self.attributes.contains(*name);
+        match LOOK_UP.iter().any(is_named) || TABLES.iter().any(is_table) {
+            true => words(&self.texts).map(Name::new).collect(),
+            false => BTreeSet::new(),
+        }
+    }
+
     /// The names that are local to the code.
     fn bound(&self) -> BTreeSet<Name> {
         self.written.difference(&self.declared).cloned().collect()
     }
 
     fn into_mentions(self, is_in_class: bool) -> Mentions {
-        let bound = self.bound();
+        let (bound, looked_up) = (self.bound(), self.looked_up());
         let mut around = Mentions {
             names: self.read_around,
             attributes: self.attributes,
@@ -1254,11 +1263,9 @@ impl MentionVisitor {
         if is_in_class {
             around.look_up_in_class();
         }
-        // Wherever what looks names up comes from.
-        let read = around.names.union(&self.read).cloned().collect();
         let own = self.read.into_iter().filter(|name| !bound.contains(name));
         around.names.extend(own);
-        around.look_up_strings(&read, self.strings);
+        around.add_looked_up(looked_up);
         around
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn lines(text: &str) -> String {
 /// The same of our own sentences, in which names of code stand between backticks.
 pub(super) fn sentences(text: &str) -> String {
     let html = lines(text);
-    if html.matches('`').count() % 2 > 0 {
+    if !html.matches('`').count().is_multiple_of(2) {
         return html;
     }
     let mut marked = String::with_capacity(html.len());
