@@ -1075,26 +1075,31 @@ impl Mentions {
 }
 
 /// Functions that look a name up, or a module.
-const LOOK_UP: [&str; 15] = [
-    "getattr",
-    "setattr",
-    "hasattr",
-    "delattr",
-    "globals",
-    "locals",
-    "vars",
-    "attrgetter",
-    "methodcaller",
-    "import_module",
-    "__import__",
-    "eval",
-    "exec",
-    "format",
-    "format_map",
-];
+fn looks_up(name: &str) -> bool {
+    matches!(
+        name,
+        "getattr"
+            | "setattr"
+            | "hasattr"
+            | "delattr"
+            | "globals"
+            | "locals"
+            | "vars"
+            | "attrgetter"
+            | "methodcaller"
+            | "import_module"
+            | "__import__"
+            | "eval"
+            | "exec"
+            | "format"
+            | "format_map"
+    )
+}
 
 /// Attributes that are tables of names.
-const TABLES: [&str; 2] = ["__dict__", "__globals__"];
+fn is_table(attribute: &str) -> bool {
+    matches!(attribute, "__dict__" | "__globals__")
+}
 
 /// What could be names in a text.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -1125,6 +1130,7 @@ struct MentionVisitor {
     imports: Vec<ImportedName>,
     /// Texts, each in a line of its own: their words may be names.
     texts: String,
+    looks_up: bool,
     counts_annotations: bool,
 }
 
@@ -1155,6 +1161,7 @@ impl MentionVisitor {
         self.read_around.append(&mut around.read);
         self.attributes.append(&mut around.attributes);
         self.texts.push_str(&around.texts);
+        self.looks_up |= around.looks_up;
         self.written.extend(type_parameters);
         self.bind_parameters(&function.parameters);
         self.visit_body(&function.body);
@@ -1187,6 +1194,7 @@ impl MentionVisitor {
             .extend(inner.read.into_iter().filter(|name| !bound.contains(name)));
         self.attributes.append(&mut inner.attributes);
         self.texts.push_str(&inner.texts);
+        self.looks_up |= inner.looks_up;
         self.imports.append(&mut inner.imports);
         if self.is_comprehension {
             self.bound_around.append(&mut inner.bound_around);
@@ -1240,10 +1248,7 @@ impl MentionVisitor {
 
     /// Words of strings, where there is something that looks names up, wherever that comes from.
     fn looked_up(&self) -> BTreeSet<Name> {
-        let named = [&self.read, &self.read_around, &self.attributes];
-        let is_named = |name: &&str| named.iter().any(|names| names.contains(*name));
-        let is_table = |name: &&str| self.attributes.contains(*name);
-        match LOOK_UP.iter().any(is_named) || TABLES.iter().any(is_table) {
+        match self.looks_up {
             true => words(&self.texts).map(Name::new).collect(),
             false => BTreeSet::new(),
         }
@@ -1333,6 +1338,7 @@ impl<'a> Visitor<'a> for MentionVisitor {
         match expression {
             Expr::Name(name) => {
                 let set = if name.ctx.is_load() {
+                    self.looks_up |= looks_up(&name.id);
                     &mut self.read
                 } else {
                     &mut self.written
@@ -1340,7 +1346,9 @@ impl<'a> Visitor<'a> for MentionVisitor {
                 set.insert(name.id.clone());
             }
             Expr::Attribute(attribute) => {
-                self.attributes.insert(attribute.attr.id.clone());
+                let name = &attribute.attr.id;
+                self.looks_up |= looks_up(name) || is_table(name);
+                self.attributes.insert(name.clone());
                 visitor::walk_expr(self, expression);
             }
             Expr::StringLiteral(literal) => self.add_text(literal.value.to_str()),
