@@ -11,10 +11,11 @@ FILE = ROOT / "docs" / "evidence-finder.json"
 
 
 def record(kind, figures):
-    """`kind` is "proof" or "speed"; what was recorded of the other one stays."""
+    """`kind` is "proof" or "speed"; what was recorded of the other one, and of other proofs, stays."""
     recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
     date = datetime.date.today().isoformat()
-    recorded[kind] = {"date": date, "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}", **figures}
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
+    recorded[kind] = {**recorded.get(kind, {}), "date": date, "machine": machine, **figures}
     FILE.write_text(json.dumps(recorded, indent=1) + "\n")
 
 
