@@ -160,14 +160,12 @@ fn compare_file(file: ChangedFile) -> FileChanges {
     };
     compare_functions(&path, &base, &module, &mut found);
     compare_statements(&path, &base, &module, &mut found);
-    match head {
-        Some(source) => found
-            .changes
-            .heads
-            .insert(path, (fingerprint(source), module))
-            .is_some(),
-        None => found.changes.removed_modules.insert(path, dotted_name).is_some(),
-    };
+    if let Some(source) = head {
+        let parsed = (fingerprint(source), module);
+        found.changes.heads.insert(path, parsed);
+    } else {
+        found.changes.removed_modules.insert(path, dotted_name);
+    }
     found
 }
 
@@ -207,35 +205,21 @@ fn sort(targets: &mut [TargetFunction]) {
 }
 
 fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mut FileChanges) {
-    // A name may be defined more than once in a scope: a property's getter and setter, overloads, branches of an `if`.
-    let mut by_name: BTreeMap<&str, (Vec<&FunctionCode>, Vec<&FunctionCode>)> = BTreeMap::new();
-    for function in &base.functions {
-        by_name.entry(&function.qualname).or_default().0.push(function);
-    }
-    for function in &head.functions {
-        by_name.entry(&function.qualname).or_default().1.push(function);
-    }
     let found = |function: &FunctionCode| Found {
         path: path.to_owned(),
         function: function.clone(),
     };
+    // A name may be defined more than once in a scope: a property's getter and setter, overloads, branches of an `if`.
+    let by_name = by_name(&base.functions, &head.functions, |function| &function.qualname);
     for (before, after) in by_name.into_values() {
-        let place_of = |all: &[&FunctionCode], function: &FunctionCode| {
-            all.iter()
-                .position(|other| std::ptr::eq(*other, function))
-                .unwrap_or_default()
-        };
-        let (all_before, all_after) = (before, after);
-        let (mut pairs, before, after) = pair_up(&all_before, &all_after, |function| function.code);
+        let [before, after] = [before, after].map(|all| all.into_iter().enumerate().collect::<Vec<_>>());
+        let (mut pairs, before, after) = pair_up(&before, &after, |(_, function)| function.code);
         let both = before.len().min(after.len());
         pairs.extend(before.iter().copied().zip(after.iter().copied()));
-        pairs.sort_by_key(|(on_base, _)| place_of(&all_before, on_base));
-        let places: Vec<usize> = pairs
-            .iter()
-            .map(|(_, on_head)| place_of(&all_after, on_head))
-            .collect();
+        pairs.sort_by_key(|((place, _), _)| *place);
+        let places: Vec<usize> = pairs.iter().map(|(_, (place, _))| *place).collect();
         let mut modified = Vec::new();
-        for ((on_base, on_head), crosses) in pairs.into_iter().zip(crossing(&places)) {
+        for (((_, on_base), (_, on_head)), crosses) in pairs.into_iter().zip(crossing(&places)) {
             if crosses || on_base.code != on_head.code {
                 modified.push((on_base, on_head));
             } else {
@@ -254,10 +238,26 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
             file.changes.targets.push(modified);
         }
         file.removed
-            .extend(before[both..].iter().map(|function| found(function)));
+            .extend(before[both..].iter().map(|(_, function)| found(function)));
         file.added
-            .extend(after[both..].iter().map(|function| found(function)));
+            .extend(after[both..].iter().map(|(_, function)| found(function)));
     }
+}
+
+/// What both sides define under each name, in their order.
+fn by_name<'a, T>(
+    base: &'a [T],
+    head: &'a [T],
+    name: impl Fn(&T) -> &String,
+) -> BTreeMap<&'a str, (Vec<&'a T>, Vec<&'a T>)> {
+    let mut found: BTreeMap<&str, (Vec<&T>, Vec<&T>)> = BTreeMap::new();
+    for item in base {
+        found.entry(name(item)).or_default().0.push(item);
+    }
+    for item in head {
+        found.entry(name(item)).or_default().1.push(item);
+    }
+    found
 }
 
 /// Which of one side's places on the other side, in order, have another pair between them that goes the other way.
@@ -473,13 +473,7 @@ fn compare_statements(path: &str, base: &ModuleCode, head: &ModuleCode, file: &m
         || order.is_felt_elsewhere
         || Reordered::are_registrations(&base.body, &head.body);
     // Branches may define the same class several times.
-    let mut by_name: BTreeMap<&str, (Vec<&ClassCode>, Vec<&ClassCode>)> = BTreeMap::new();
-    for class in &base.classes {
-        by_name.entry(&class.qualname).or_default().0.push(class);
-    }
-    for class in &head.classes {
-        by_name.entry(&class.qualname).or_default().1.push(class);
-    }
+    let by_name = by_name(&base.classes, &head.classes, |class| &class.qualname);
     for (qualname, (before, after)) in by_name {
         let mut left: Vec<usize> = (0..after.len()).collect();
         let mut places: Vec<Option<usize>> = Vec::new();

@@ -517,7 +517,7 @@ impl Harvest<'_> {
         let decorators: Vec<ComparableDecorator> = class.decorator_list.iter().map(Into::into).collect();
         self.module.borrow_mut().classes.push(ClassCode {
             qualname,
-            is_made: !decorators.is_empty() || arguments.is_some(),
+            is_made: is_made(class),
             header: fingerprint((decorators, arguments, type_parameters)),
             header_mentions,
             body: flat.body,
@@ -892,12 +892,7 @@ impl<'a> Flattened<'a> {
     fn may_register(&self, definition: &Stmt) -> bool {
         match definition {
             Stmt::FunctionDef(function) => self.harvest.decorated.borrow().contains(&function.start()),
-            Stmt::ClassDef(class) => {
-                !class.decorator_list.is_empty()
-                    || class.arguments.as_deref().is_some_and(|arguments| {
-                        !(arguments.args.is_empty() && arguments.keywords.is_empty())
-                    })
-            }
+            Stmt::ClassDef(class) => is_made(class),
             _ => false,
         }
     }
@@ -943,6 +938,13 @@ impl<'a> Flattened<'a> {
             is_import: false,
         });
     }
+}
+
+/// Whether a decorator, a base or a keyword has a say in what the class is.
+fn is_made(class: &ast::StmtClassDef) -> bool {
+    let arguments = class.arguments.as_deref();
+    !class.decorator_list.is_empty()
+        || arguments.is_some_and(|arguments| !(arguments.args.is_empty() && arguments.keywords.is_empty()))
 }
 
 fn first_part(dotted: &str) -> &str {
