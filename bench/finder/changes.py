@@ -89,31 +89,27 @@ def target(path, function, change, base, head):
     return (path, function.qualname, change, (function.first, function.last), base, head)
 
 
+def split(these, others):
+    """What of the first the others have as well, by code, and what they do not have; in its order."""
+    left = Counter(other.code for other in others)
+    both, more = [], []
+    for each in these:
+        if left[each.code]:
+            left[each.code] -= 1
+            both.append(each)
+        else:
+            more.append(each)
+    return both, more
+
+
 def difference(before, after):
     """What each of two lists has more than the other, by code, in its order."""
-
-    def more(these, others):
-        left = Counter(other.code for other in others)
-        found = []
-        for each in these:
-            if left[each.code]:
-                left[each.code] -= 1
-            else:
-                found.append(each)
-        return found
-
-    return more(before, after), more(after, before)
+    return split(before, after)[1], split(after, before)[1]
 
 
 def common(these, others):
     """What both have, in the order of the first."""
-    left = Counter(other.code for other in others)
-    found = []
-    for each in these:
-        if left[each.code]:
-            left[each.code] -= 1
-            found.append(each)
-    return found
+    return split(these, others)[0]
 
 
 def stand_otherwise(before, after):
