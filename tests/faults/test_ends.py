@@ -115,9 +115,9 @@ def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, g
     check_sound(repository)
 
 
-def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, gate):
-    """As `nohup` starts it."""
-    waits = f"""\
+def waiting(moment, gate):
+    """A suite whose benchmark says that it is there, and waits for the gate."""
+    return f"""\
         import os
 
 
@@ -126,7 +126,11 @@ def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, g
             os.read(os.open({str(gate.path)!r}, os.O_RDONLY), 1)
             benchmark(len, [])
         """
-    two_commits(repository, {"benchmarks/test_waits.py": waits})
+
+
+def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, gate):
+    """As `nohup` starts it."""
+    two_commits(repository, {"benchmarks/test_waits.py": waiting(moment, gate)})
     arguments = ("compare", "HEAD^", "HEAD", "--replicates", 2, "--all", "-q")
     process = start(repository, *arguments, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     moment.wait()
@@ -353,16 +357,7 @@ def test_entries_of_a_run_that_goes_on_elsewhere_stay(repository, tmp_path, mome
 
 
 def test_a_run_that_is_still_going_is_left_alone(repository, tmp_path, gate, moment, deadheat_command):
-    waits = f"""\
-        import os
-
-
-        def test_waits(benchmark):
-            os.write(os.open({str(moment.path)!r}, os.O_WRONLY), b"x")
-            os.read(os.open({str(gate.path)!r}, os.O_RDONLY), 1)
-            benchmark(len, [])
-        """
-    two_commits(repository, {"benchmarks/test_waits.py": waits})
+    two_commits(repository, {"benchmarks/test_waits.py": waiting(moment, gate)})
     before = repository.state()
     going = start(repository, "compare", "HEAD^", "HEAD", "--replicates", 2, "-k", "usual or waits", "--all", "-q")
     moment.wait()
