@@ -2,34 +2,40 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md \
-	$(shell find crates examples python -type f -not -name '*.pyc' -not -name '*.so')
+# The tests have an environment of their own, with a build that takes seconds after a change.
+DEVELOP := .venvs/develop
+TESTING := $(DEVELOP)/bin/python
+RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples -type f -not -name '*.snap*')
+SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo test faults check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo develop test faults check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
 
-test: $(VENV)/installed $(VENV)/tools ## run all tests, on every supported Python that is found
+develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
+	@echo "$(DEVELOP)/bin/deadheat is up to date"
+
+test: $(DEVELOP)/built ## run all tests
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest --numprocesses=2
+	$(TESTING) -m pytest --numprocesses=2
 
-faults: $(VENV)/installed $(VENV)/tools ## the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
-	DEADHEAT_FAULTS=long $(BIN)/python -m pytest tests/faults -p no:xdist
+faults: $(DEVELOP)/built ## the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
+	DEADHEAT_FAULTS=long $(TESTING) -m pytest tests/faults -p no:xdist
 
-check: $(VENV)/tools ## formatting and lints
+check: $(DEVELOP)/tools ## formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
-	$(BIN)/ruff format --check python tests bench action
-	$(BIN)/ruff check python tests bench action
+	$(DEVELOP)/bin/ruff format --check python tests bench action
+	$(DEVELOP)/bin/ruff check python tests bench action
 
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
 
-pictures: $(VENV)/installed $(VENV)/tools ## take the picture of the HTML report that the README shows, in Chromium
-	DEADHEAT_PICTURES=docs $(BIN)/python -m pytest --numprocesses=0 tests/test_html.py -k picture
+pictures: $(DEVELOP)/built ## take the picture of the HTML report that the README shows, in Chromium
+	DEADHEAT_PICTURES=docs $(TESTING) -m pytest --numprocesses=0 tests/test_html.py -k picture
 
-bench: $(VENV)/installed $(VENV)/tools ## what watching functions costs, on every supported Python that is found; how fast changes are found
+bench: $(VENV)/installed ## what watching functions costs, on every supported Python that is found; how fast changes are found
 	$(BIN)/python bench
 	$(PYTHON) bench/finder/speed.py --record $(if $(HISTORIES),--histories $(HISTORIES))
 
@@ -57,13 +63,19 @@ $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet .
 	@touch $@
 
-$(VENV)/tools: tests/requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+# Not quiet: a first build takes minutes, and shows where it is.
+$(DEVELOP)/built: $(RUST) $(DEVELOP)/tools
+	@cargo --version >/dev/null 2>&1 || { echo "deadheat needs Rust: https://rustup.rs"; exit 1; }
+	VIRTUAL_ENV=$(abspath $(DEVELOP)) $(DEVELOP)/bin/maturin develop
+	@touch $@
+
+$(DEVELOP)/tools: tests/requirements.txt | $(TESTING)
+	$(TESTING) -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 
 # Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
-$(BIN)/python:
+$(BIN)/python $(TESTING):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "deadheat needs Python 3.10 or later; choose one: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	$(PYTHON) -m venv $(@D)/.. || { $(PYTHON) -m venv --clear --without-pip $(@D)/.. && \
+		$(PYTHON) -m pip --python $@ install --quiet pip; }
