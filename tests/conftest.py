@@ -18,6 +18,7 @@ from deadheat import _native
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
+COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
@@ -183,7 +184,38 @@ def short(benchmark):
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "deadheat", *map(str, arguments)]
+    """The command line of deadheat, with the workers that the running test is marked for."""
+    start = ["-m", "deadheat"] if WORKERS.package is None else [COUNTED, WORKERS.package]
+    return [sys.executable, *map(str, start), *map(str, arguments)]
+
+
+class WORKERS:
+    """Where the files of the workers are: a package folder, None for the installed one."""
+
+    package = None
+
+
+@pytest.fixture(scope="session")
+def counted_package(tmp_path_factory):
+    """A package folder whose workers count lines: the real files, with those of `tests/counted` in their places."""
+    package = tmp_path_factory.mktemp("counted")
+    folder = package / "side" / "deadheat_worker"
+    folder.mkdir(parents=True)
+    for file in (PACKAGE / "side" / "deadheat_worker").glob("*.py"):
+        replaced = file.name in ("micro.py", "probe.py")
+        folder.joinpath(f"real_{file.name}" if replaced else file.name).symlink_to(file)
+    folder.joinpath("__main__.py").unlink()
+    for name, own in (("__main__", "worker"), ("micro", "micro"), ("probe", "probe"), ("counter", "counter")):
+        folder.joinpath(f"{name}.py").symlink_to(COUNTED / f"{own}.py")
+    return package
+
+
+@pytest.fixture(autouse=True)
+def workers(request, monkeypatch):
+    """Have tests that are marked as `counted` run with workers that count lines."""
+    is_counted = request.node.get_closest_marker("counted") is not None
+    if is_counted or os.environ.get("ALLCOUNTED"):
+        monkeypatch.setattr(WORKERS, "package", request.getfixturevalue("counted_package"))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pytest
 
 from conftest import WORK, short
 
+pytestmark = pytest.mark.counted
+
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARKS = """\
     from pkg.core import work

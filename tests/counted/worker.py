@@ -1,0 +1,194 @@
+"""A worker without pytest and without time: real imports and calls, the lines that run in the place of nanoseconds.
+
+It starts in a tenth of the time of a real one, and what it measures is known beforehand. A suite's tests are functions
+`test_*` that take `benchmark`, call it once and need no other fixture; `pytest.mark.parametrize` with one name,
+`pytest.skip` and `conftest.py` files that are imported are all that it knows of pytest.
+"""
+
+import importlib
+import inspect
+import os
+import sys
+import traceback
+import types
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Skipped(Exception):
+    pass
+
+
+def skip(reason=""):
+    raise Skipped(reason)
+
+
+def parametrize(name, values, ids=None):
+    def mark(test):
+        test.cases = [({name: value}, str(value) if ids is None else ids[n]) for n, value in enumerate(values)]
+        return test
+
+    return mark
+
+
+PYTEST = types.SimpleNamespace(__version__="9.0.0", skip=skip, mark=types.SimpleNamespace(parametrize=parametrize))
+
+
+def main():
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
+    sys.path.append(os.path.dirname(HERE))
+    from deadheat_worker.channel import Channel
+
+    channel = Channel.claim_standard_streams()
+    from deadheat_worker import greeting, protocol
+    from deadheat_worker.counter import LineClock
+    from deadheat_worker.holding import NOT_RUN, Holding
+    from deadheat_worker.body import Body
+    from deadheat_worker.timing import time_calls
+
+    class Worker(Holding):
+        def __init__(self, imports):
+            super().__init__(channel, imports)
+            self.reached = {}
+
+        def take_reached(self, node, clock):
+            if clock.reached:
+                self.reached.setdefault(node, set()).update(clock.reached)
+            clock.reached = set()
+
+        def benchmark(self, function, /, *args, **kwargs):
+            def measure(count, warmup, clock):
+                return time_calls(function, args, kwargs, count, warmup, clock)
+
+            return self.hold(Body(measure))
+
+        def run(self, test, arguments):
+            self._output = NOT_RUN
+            problem = None
+            try:
+                test(benchmark=self.benchmark, **arguments)
+            except Skipped as error:
+                self.reply(protocol.skipped(str(error)))
+                return
+            except BaseException as error:
+                problem = words_of(error)
+            if self._unanswered is None:
+                return
+            foreign, own = imports.foreign_modules()
+            if problem is not None:
+                self.reply(protocol.failed("call", problem, foreign))
+            elif self._unanswered == protocol.LEAVE:
+                self.reply(protocol.left(foreign, own, self._output))
+            else:
+                self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
+
+    greeting.end_with_driver()
+    hello = greeting.expect_greeting(channel)
+    os.chdir(os.path.join(hello["worktree"], hello["project"]))
+    imports = greeting.imports_of(hello)
+    imports.take_precedence(os.getcwd())
+    sys.modules["pytest"] = PYTEST
+    worker = Worker(imports)
+    worker.reply(greeting.hello_with(PYTEST.__version__))
+    request = worker.receive()
+    clock, purpose = LineClock(), None
+    if protocol.kind_of(request) == protocol.TRACE:
+        purpose = request["purpose"]
+        clock = LineClock(request["functions"], imports.path_in_worktree)
+        worker.watch = clock
+        worker.reply(protocol.tracing(None))
+        request = worker.receive()
+    clock.take_its_place()
+    protocol.expect(request, protocol.COLLECT)
+    sys.settrace(clock.trace if purpose == protocol.PURPOSE_REACH else None)
+    tests, errors, skipped = collect(request["paths"], request["files"])
+    sys.settrace(None)
+    worker.take_reached("", clock)
+    if tests is None:
+        worker.reply(protocol.collection_failed(4))
+        return
+    if request["keyword"] is not None:
+        tests = {node: test for node, test in tests.items() if request["keyword"] in node}
+    foreign, _ = imports.foreign_modules()
+    worker.reply(protocol.collected(list(tests), errors, skipped, 0, foreign))
+    while True:
+        request = worker.receive()
+        kind = protocol.kind_of(request)
+        if kind == protocol.STOP:
+            worker.reply(protocol.stopped())
+            return
+        if kind == protocol.REACH:
+            by = sorted(worker.reached.items())
+            worker.reached = {}
+            worker.reply(
+                protocol.reached(
+                    [{"node": node, "functions": sorted(ran), "processes": False} for node, ran in by]
+                )
+            )
+            continue
+        protocol.expect(request, protocol.ENTER)
+        node = request["benchmark"]
+        # What the test itself runs counts, too, and not only what is timed.
+        test, arguments = tests[node]
+        if purpose == protocol.PURPOSE_REACH:
+            sys.settrace(clock.trace)
+        worker.run(test, arguments)
+        sys.settrace(None)
+        worker.take_reached(node, clock)
+
+
+def collect(paths, files):
+    """`{node: (test, arguments)}`, files that cannot be imported and those that skip themselves, with why.
+
+    None in the place of the first where pytest itself would have ended.
+    """
+    tests, errors, skipped = {}, [], []
+    for path in find(paths, files):
+        folder, name = os.path.split(path)
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        try:
+            module = importlib.import_module(name.removesuffix(".py"))
+        except Skipped as reason:
+            skipped.append((path, str(reason)))
+            continue
+        except BaseException as error:
+            if name == "conftest.py":
+                print(f"ImportError while loading conftest '{path}'.\n{words_of(error)}", file=sys.stderr)
+                return None, errors, skipped
+            errors.append((path, words_of(error)))
+            continue
+        for test_name, test in vars(module).items():
+            if not test_name.startswith("test") or not inspect.isfunction(test):
+                continue
+            if "benchmark" not in inspect.signature(test).parameters:
+                continue
+            for arguments, case in getattr(test, "cases", [({}, None)]):
+                tests[f"{path}::{test_name}" + (f"[{case}]" if case is not None else "")] = test, arguments
+    return tests, errors, skipped
+
+
+def find(paths, files):
+    """The project's files in the order of collection, `conftest.py` first."""
+    found = {}
+    for path in paths:
+        if os.path.isfile(path):
+            found[path] = None
+        for folder, folders, names in os.walk(path):
+            folders.sort()
+            for name in sorted(names, key=lambda name: (name != "conftest.py", name)):
+                file = os.path.normpath(os.path.join(folder, name))
+                if name == "conftest.py" or name.startswith("test_") and name.endswith(".py") or file in files:
+                    found[file] = None
+    return found
+
+
+def words_of(error):
+    """The end of the traceback, as pytest prints it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file = os.path.relpath(place.filename) if os.path.isabs(place.filename) else place.filename
+    return f"{file}:{place.lineno}: in {place.name}\nE   {type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()
