@@ -8,7 +8,7 @@ TESTING := $(DEVELOP)/bin/python
 RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo develop test faults check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo develop test test-quick test-times test-long faults mutants check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -16,12 +16,27 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
 	@echo "$(DEVELOP)/bin/deadheat is up to date"
 
-test: $(DEVELOP)/built ## run all tests
+test: $(DEVELOP)/built ## run the tests: five minutes on two cores
 	cargo test --workspace --quiet
 	$(TESTING) -m pytest --numprocesses=2
 
-faults: $(DEVELOP)/built ## the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
-	DEADHEAT_FAULTS=long $(TESTING) -m pytest tests/faults -p no:xdist
+test-quick: $(DEVELOP)/built ## run the tests that take a minute together: all of Rust's, and whole programs without pytest
+	cargo test --workspace --quiet
+	$(TESTING) -m pytest --numprocesses=2 -m "counted or quick"
+
+test-times: $(DEVELOP)/built ## run the tests, and list the slowest ones and the seconds by file
+	$(TESTING) -m pytest --numprocesses=2 --durations=40
+
+test-long: $(DEVELOP)/built faults ## run everything on every Python that is found, the long faults, the finder's proof, the mutants
+	DEADHEAT_TESTS=long $(TESTING) -m pytest --numprocesses=2 --ignore=tests/faults
+	$(PYTHON) bench/finder
+	$(MAKE) mutants
+
+faults: $(DEVELOP)/built ## run the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
+	DEADHEAT_TESTS=long $(TESTING) -m pytest tests/faults -p no:xdist
+
+mutants: ## change what decides in every way that cargo-mutants knows, and see that a test fails (cargo install cargo-mutants)
+	cargo mutants --jobs 2
 
 check: $(DEVELOP)/tools ## formatting and lints
 	cargo fmt --all --check

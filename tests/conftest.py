@@ -1,5 +1,6 @@
 """What the tests of the whole program share: interpreters, throw-away repositories, the command itself."""
 
+import collections
 import fcntl
 import json
 import os
@@ -20,7 +21,9 @@ PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
 COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
-VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+# `make test-long`.
+LONG = os.environ.get("DEADHEAT_TESTS") == "long"
 
 
 # A function whose time is known but for a factor.
@@ -54,6 +57,12 @@ def find_interpreters():
 INTERPRETERS = find_interpreters()
 
 
+def versions_to_test():
+    """The versions for what depends on the interpreter: the oldest, the first with `sys.monitoring`, the newest two."""
+    found = sorted(INTERPRETERS, key=VERSIONS.index)
+    return [version for version in found if LONG or version in {found[0], "3.12", *found[-2:]}]
+
+
 def environment(name, version, *needs):
     """The Python of a virtual environment, which is made once."""
     folder = ENVIRONMENTS / name
@@ -70,10 +79,31 @@ def environment(name, version, *needs):
     return str(python)
 
 
-@pytest.fixture(scope="session", params=sorted(INTERPRETERS, key=VERSIONS.index))
+@pytest.fixture(scope="session", params=versions_to_test())
 def interpreter(request):
-    """A Python with pytest, once for every version on this machine."""
+    """A Python with pytest, once for every version that is tested."""
     return environment(request.param, request.param, "pytest")
+
+
+def pytest_collection_modifyitems(config, items):
+    kept = [item for item in items if LONG or item.get_closest_marker("long") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """`--durations=N` also says which files the time goes to."""
+    if config.option.durations is None:
+        return
+    seconds, tests = collections.Counter(), collections.Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if hasattr(report, "when"):
+            file = report.nodeid.partition("::")[0]
+            seconds[file] += report.duration
+            tests[file] += report.when == "call"
+    terminalreporter.section("seconds and tests by file")
+    for file, taken in seconds.most_common():
+        terminalreporter.write_line(f"{taken:8.1f} s {tests[file]:5}  {file}")
 
 
 @pytest.fixture(scope="session", params=["3.10", "3.13"])
@@ -214,7 +244,7 @@ def counted_package(tmp_path_factory):
 def workers(request, monkeypatch):
     """Have tests that are marked as `counted` run with workers that count lines."""
     is_counted = request.node.get_closest_marker("counted") is not None
-    if is_counted or os.environ.get("ALLCOUNTED"):
+    if is_counted:
         monkeypatch.setattr(WORKERS, "package", request.getfixturevalue("counted_package"))
 
 

@@ -121,9 +121,7 @@ def main():
             by = sorted(worker.reached.items())
             worker.reached = {}
             worker.reply(
-                protocol.reached(
-                    [{"node": node, "functions": sorted(ran), "processes": False} for node, ran in by]
-                )
+                protocol.reached([{"node": node, "functions": sorted(ran), "processes": False} for node, ran in by])
             )
             continue
         protocol.expect(request, protocol.ENTER)

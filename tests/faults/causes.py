@@ -6,12 +6,10 @@ import shutil
 import subprocess
 import sys
 
-from conftest import command
+from conftest import LONG, command
 
 IS_LINUX = sys.platform == "linux"
 CAN_MOUNT = IS_LINUX and os.geteuid() == 0 and shutil.which("unshare") is not None
-# `make faults` runs the long version.
-LONG = os.environ.get("DEADHEAT_FAULTS") == "long"
 
 SLOW = "def work():\n    return sum(range(3000))\n"
 FAST = "def work():\n    return sum(range(300))\n"
