@@ -41,9 +41,9 @@ def main():
 
     channel = Channel.claim_standard_streams()
     from deadheat_worker import greeting, protocol
+    from deadheat_worker.body import Body
     from deadheat_worker.counter import LineClock
     from deadheat_worker.holding import NOT_RUN, Holding
-    from deadheat_worker.body import Body
     from deadheat_worker.timing import time_calls
 
     class Worker(Holding):
@@ -176,7 +176,7 @@ def find(paths, files):
             folders.sort()
             for name in sorted(names, key=lambda name: (name != "conftest.py", name)):
                 file = os.path.normpath(os.path.join(folder, name))
-                if name == "conftest.py" or name.startswith("test_") and name.endswith(".py") or file in files:
+                if name == "conftest.py" or (name.startswith("test_") and name.endswith(".py")) or file in files:
                     found[file] = None
     return found
 
