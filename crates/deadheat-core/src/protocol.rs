@@ -58,6 +58,35 @@ pub enum Request {
     Stop,
 }
 
+/// What a fork server is asked, after a [`Request::Hello`] that it answers as a worker does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ForkRequest {
+    /// Fork a worker that goes on after the greeting. With the message come three descriptors: its requests, its replies,
+    /// its log.
+    Fork,
+    /// How a worker ended that has ended.
+    Reap { process: u32 },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ForkReply {
+    Forked {
+        process: u32,
+    },
+    /// Workers have to be started one by one.
+    CannotFork {
+        problem: String,
+    },
+    Reaped {
+        /// As `wait(2)` has it.
+        status: i32,
+        /// Processor time of the worker and of its own children that it has waited for.
+        cpu_ns: u64,
+    },
+}
+
 /// Where the worker's side lies and what belongs to the project; paths are relative to the worktree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

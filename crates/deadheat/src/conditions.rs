@@ -28,7 +28,7 @@ impl Counters {
     fn now(core: usize) -> Self {
         Counters {
             core: core_ticks(core).unwrap_or_default(),
-            children: children_ticks().unwrap_or_default(),
+            children: processes::workers_ticks().unwrap_or_default(),
             throttles: throttles(core).unwrap_or_default(),
         }
     }
@@ -96,7 +96,7 @@ impl Conditions {
     /// Of all workers that have ended.
     pub(crate) fn own_ticks(&self) -> OwnTicks {
         OwnTicks {
-            measuring: children_ticks()
+            measuring: processes::workers_ticks()
                 .unwrap_or_default()
                 .saturating_sub(self.ticks_elsewhere),
             spare: self.ticks_elsewhere,
@@ -195,10 +195,6 @@ fn frequency_khz(core: usize) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-fn children_ticks() -> Option<u64> {
-    Some(processes::times("self")?.of_ended_children)
-}
-
 fn throttles(core: usize) -> Option<u64> {
     let file = format!("/sys/devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count");
     fs::read_to_string(file).ok()?.trim().parse().ok()
@@ -262,7 +258,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_counters_of_this_system_can_be_read() {
-        assert!(children_ticks().is_some());
+        assert!(processes::workers_ticks().is_some());
         let core = core_ticks(0).unwrap();
         assert!(core.busy > 0 && core.busy <= core.all);
     }

@@ -179,8 +179,13 @@ impl Cores {
     /// Moves a process there with all of its threads and children.
     pub(crate) fn move_to_measuring_core(&self, process: u32) {
         if let Some(core) = self.measuring {
-            platform::pin_process(process, core);
+            self.move_to(process, core);
         }
+    }
+
+    /// The same for a core that it starts on.
+    pub(crate) fn move_to(&self, process: u32, core: usize) {
+        platform::pin_process(process, core);
     }
 }
 

@@ -28,6 +28,7 @@ mod environments;
 mod explain;
 mod failure;
 mod files;
+mod forks;
 mod format;
 mod git;
 mod guard;

@@ -39,7 +39,7 @@ use crate::options::Verbosity;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::{Briefing, ToCollect};
-use crate::stage::Launcher;
+use crate::stage::{Forks, Launcher};
 use crate::state::{self, State};
 use crate::variables;
 use crate::walk::{Schedule, SetbackKind, StoppedBy};
@@ -339,6 +339,7 @@ impl Screening<'_> {
             started: 0,
             starting: Vec::new(),
             interrupt: self.interrupt.clone(),
+            forks: Forks::default(),
         }
     }
 

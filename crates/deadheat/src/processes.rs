@@ -2,6 +2,28 @@
 //! `/proc`.
 
 use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Of workers that a fork server has reaped, and of the servers: the system adds both to this process's children when the server
+/// ends, which is too late for the first, and the second measured nothing.
+static FORKED_TICKS: AtomicI64 = AtomicI64::new(0);
+
+/// Processor time that this process's workers used, those that have ended.
+pub(crate) fn workers_ticks() -> Option<u64> {
+    let reaped = times("self")?.of_ended_children;
+    Some(reaped.saturating_add_signed(FORKED_TICKS.load(Ordering::Relaxed)))
+}
+
+/// A fork server has reaped a worker.
+pub(crate) fn add_forked(ticks: u64) {
+    FORKED_TICKS.fetch_add(ticks.cast_signed(), Ordering::Relaxed);
+}
+
+/// A fork server ends: what it and its workers used will be found among this process's children.
+pub(crate) fn remove_fork_server(server: Ticks) {
+    let all = server.own + server.of_ended_children;
+    FORKED_TICKS.fetch_sub(all.cast_signed(), Ordering::Relaxed);
+}
 
 /// Processor time in clock ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -29,7 +29,7 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::pull_request;
 use crate::session::{Briefing, ToCollect};
-use crate::stage::{Launcher, Stage};
+use crate::stage::{Forks, Launcher, Stage};
 use crate::subject::{Checkout, Subject};
 use crate::variables;
 use crate::walk::Schedule;
@@ -169,6 +169,20 @@ impl Setting<'_> {
         script: &str,
     ) -> Stage {
         let worktrees = checkout.worktrees();
+        let hello = PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
+            protocol: protocol::VERSION,
+            worktree: worktrees.get(side).display().to_string(),
+            repository: self.git.top().display().to_string(),
+            project: project.folder.clone(),
+            import_folders: project.import_folders.clone(),
+            roots: project.roots(),
+            code_names: project.code_names.clone(),
+            test_packages: project.test_packages.clone(),
+            loose_names: project.loose_names.clone(),
+        });
+        // A test's workers may have none.
+        let can_fork = self.installation.worker_file("fork_server.py").is_file();
+        let forks = Forks::new((script == "__main__.py" && can_fork).then(|| hello.clone()));
         Stage {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
@@ -176,17 +190,7 @@ impl Setting<'_> {
             briefing: Briefing {
                 trace: None,
                 micro: None,
-                hello: PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
-                    protocol: protocol::VERSION,
-                    worktree: worktrees.get(side).display().to_string(),
-                    repository: self.git.top().display().to_string(),
-                    project: project.folder.clone(),
-                    import_folders: project.import_folders.clone(),
-                    roots: project.roots(),
-                    code_names: project.code_names.clone(),
-                    test_packages: project.test_packages.clone(),
-                    loose_names: project.loose_names.clone(),
-                }),
+                hello: hello.clone(),
                 collect: ToCollect::default(),
                 keyword: self.options.keyword.clone(),
             },
@@ -205,6 +209,7 @@ impl Setting<'_> {
                 starting: Vec::new(),
                 conditions: Conditions::default(),
                 interrupt: self.interrupt.clone(),
+                forks,
             },
         }
     }

@@ -1,17 +1,25 @@
 //! Where the passes of a run play: its workers, and what they are told.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side, TargetFunction};
-use deadheat_core::protocol::{TracePurpose, TraceRequest};
+use deadheat_core::protocol::{HelloRequest, TracePurpose, TraceRequest};
 
 use crate::conditions::Conditions;
 use crate::cores::{Cores, Pinning};
+use crate::forks::{ForkServer, ForkedWorker};
 use crate::interrupt::Interrupt;
 use crate::session::{Briefing, Collection, Launch, NotReady, Session};
 use crate::walk::OneAtATime;
 use crate::worker::{Talk, Worker, WorkerCommand};
+
+/// How many workers a fork server forks: they share what it drew, its hash seed among it.
+const MOST_FORKS: usize = 4;
+/// What a fork server may take to import pytest.
+const GREETING: Duration = Duration::from_secs(120);
 
 /// Workers of this run.
 pub(crate) struct Launcher {
@@ -24,6 +32,57 @@ pub(crate) struct Launcher {
     pub(crate) starting: Vec<(u32, Option<usize>)>,
     pub(crate) conditions: Conditions,
     pub(crate) interrupt: Interrupt,
+    pub(crate) forks: Forks,
+}
+
+/// The fork servers of a run, where there are any.
+#[derive(Default)]
+pub(crate) struct Forks {
+    hello: Option<PerSide<HelloRequest>>,
+    servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
+}
+
+impl Forks {
+    /// `hello` is what they are told; `None`: workers are started one by one.
+    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>) -> Self {
+        Forks {
+            hello,
+            ..Forks::default()
+        }
+    }
+}
+
+impl Launcher {
+    /// The side's fork server; both are started at the same time. `None`: there is none here, and will be none.
+    fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
+        let hello = self.forks.hello.clone()?;
+        let is_used_up = |server: &Rc<RefCell<ForkServer>>| server.borrow().children >= MOST_FORKS;
+        if self.forks.servers.get(side).as_ref().is_none_or(is_used_up) {
+            for side in Side::BOTH {
+                self.started += 1;
+                let log = self.logs.join(format!("{:04}-{side}-server.log", self.started));
+                let start = || {
+                    let command = self.commands.get(side);
+                    ForkServer::start(command, hello.get(side), seed, &log, self.interrupt.clone())
+                };
+                let server = self.cores.start_on(self.cores.spare, start);
+                *self.forks.servers.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));
+            }
+        }
+        self.forks.servers.get(side).clone()
+    }
+
+    fn fork(&mut self, side: Side, seed: u32, log: &Path) -> Option<ForkedWorker> {
+        let server = self.server(side, seed)?;
+        let memory_limit = self.commands.get(side).memory_limit;
+        match ForkServer::fork(&server, memory_limit, log.to_owned(), GREETING) {
+            Ok(worker) => Some(worker),
+            Err(_) => {
+                self.forks = Forks::default();
+                None
+            }
+        }
+    }
 }
 
 impl Launch for Launcher {
@@ -56,6 +115,14 @@ impl Launch for Launcher {
         } else {
             self.cores.spare
         };
+        if let Some(worker) = self.fork(side, seed, &log) {
+            let process = worker.process();
+            if let Some(core) = core {
+                self.cores.move_to(process, core);
+            }
+            self.starting.push((process, core));
+            return Ok(Box::new(worker));
+        }
         let start = || Worker::start(self.commands.get(side), seed, log, self.interrupt.clone());
         let worker = self.cores.start_on(core, start)?;
         self.starting.push((worker.process(), core));

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -14,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::command::Group;
 use crate::files;
+use crate::forks::Forked;
 use crate::interrupt::Interrupt;
 use crate::limit::{MOST_PRINTED, MemoryLimit};
 use crate::processes;
@@ -74,10 +76,33 @@ pub(crate) struct WorkerCommand {
     pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
+/// However it was started.
+pub(crate) enum Process {
+    Started(Group),
+    Forked(Forked),
+}
+
+impl Process {
+    fn id(&self) -> u32 {
+        match self {
+            Process::Started(group) => group.id(),
+            Process::Forked(forked) => forked.id(),
+        }
+    }
+
+    /// How it ended; `None`: it has not.
+    fn ended(&mut self) -> std::io::Result<Option<String>> {
+        match self {
+            Process::Started(group) => Ok(group.child.try_wait()?.map(|status| status.to_string())),
+            Process::Forked(forked) => forked.ended(),
+        }
+    }
+}
+
 pub(crate) struct Worker {
-    group: Group,
-    requests: Option<ChildStdin>,
-    replies: ChildStdout,
+    process: Process,
+    requests: Option<File>,
+    replies: File,
     buffer: Vec<u8>,
     log: PathBuf,
     /// When the size of what it printed was last looked at.
@@ -108,22 +133,34 @@ impl Worker {
         if let Some(limit) = command.memory_limit {
             limit.set_for(group.id())?;
         }
-        let requests = group.child.stdin.take();
+        let requests = group.child.stdin.take().expect("stdin is piped");
         let replies = group.child.stdout.take().expect("stdout is piped");
-        Ok(Worker {
-            group,
-            requests,
-            replies,
+        let process = Process::Started(group);
+        Ok(Self::new(process, requests.into(), replies.into(), log, interrupt))
+    }
+
+    /// `requests` and `replies` are the driver's ends of the pipes to a process that is there.
+    pub(crate) fn new(
+        process: Process,
+        requests: OwnedFd,
+        replies: OwnedFd,
+        log: PathBuf,
+        interrupt: Interrupt,
+    ) -> Self {
+        Worker {
+            process,
+            requests: Some(File::from(requests)),
+            replies: File::from(replies),
             buffer: Vec::new(),
             log,
             looked: Instant::now(),
             interrupt,
-        })
+        }
     }
 
     /// Its process id.
     pub(crate) fn process(&self) -> u32 {
-        self.group.id()
+        self.process.id()
     }
 
     fn wait_for_data(&self, limit: Duration) -> bool {
@@ -137,22 +174,18 @@ impl Worker {
 
     /// Whether it fills the disk. pytest keeps what a test prints in a file that only the process itself has open.
     fn has_flooded(&self) -> bool {
-        let open = [1, 2].map(|descriptor| format!("/proc/{}/fd/{descriptor}", self.group.id()));
+        let open = [1, 2].map(|descriptor| format!("/proc/{}/fd/{descriptor}", self.process.id()));
         files::is_larger_than(&self.log, MOST_PRINTED)
             || open
                 .iter()
                 .any(|path| files::is_larger_than(path.as_ref(), MOST_PRINTED))
     }
 
-    fn ended(&mut self) -> NoAnswer {
+    fn wait_for_end(&mut self) -> NoAnswer {
         let until = Instant::now() + GRACE;
         loop {
-            match self.group.child.try_wait() {
-                Ok(Some(status)) => {
-                    return NoAnswer::Died {
-                        status: status.to_string(),
-                    };
-                }
+            match self.process.ended() {
+                Ok(Some(status)) => return NoAnswer::Died { status },
                 Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
                 _ => {
                     return NoAnswer::Died {
@@ -176,7 +209,7 @@ impl Talk for Worker {
         match &mut self.requests {
             Some(requests) => requests
                 .write_all(&encode_request(request))
-                .map_err(|_| self.ended()),
+                .map_err(|_| self.wait_for_end()),
             None => Ok(()),
         }
     }
@@ -204,15 +237,15 @@ impl Talk for Worker {
             if self.wait_for_data(left.min(LOOK)) {
                 let mut chunk = [0; 64 << 10];
                 match self.replies.read(&mut chunk) {
-                    Ok(0) => return Err(self.ended()),
+                    Ok(0) => return Err(self.wait_for_end()),
                     Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(NoAnswer::Garbled(error.to_string())),
                 }
-            } else if !matches!(self.group.child.try_wait(), Ok(None)) && !self.wait_for_data(Duration::ZERO)
+            } else if !matches!(self.process.ended(), Ok(None)) && !self.wait_for_data(Duration::ZERO)
             {
                 // A child of the project's code may hold the pipe open after the worker has ended.
-                return Err(self.ended());
+                return Err(self.wait_for_end());
             } else if self.has_flooded() {
                 return Err(NoAnswer::Flooded);
             }
@@ -228,13 +261,13 @@ impl Talk for Worker {
     }
 
     fn children(&self) -> Vec<u32> {
-        processes::descendants(self.group.id())
+        processes::descendants(self.process.id())
     }
 
     fn stop(mut self: Box<Self>) {
         if self.ask(&Request::Stop, GRACE).is_ok() {
             self.requests = None;
-            let _ = self.ended();
+            let _ = self.wait_for_end();
         }
     }
 }

@@ -4,6 +4,7 @@ import gc
 import itertools
 import time
 
+from deadheat_worker import layout
 from deadheat_worker.timing import WallClock
 
 
@@ -53,8 +54,9 @@ class Body:
     def sample(self, iterations, warmup=0, clock=WallClock):
         """Run and time one sample: nanoseconds, and the calls that were really timed."""
         iterations = self._iterations(iterations)
+        call = layout.of_process().draw_for_sample()
         with _collector_off(self._disable_gc):
-            elapsed, self.result = self._measure(iterations, warmup, clock)
+            elapsed, self.result = call(self._measure, iterations, warmup, clock)
         return self._count(elapsed, iterations)
 
     def finish(self):
@@ -94,8 +96,9 @@ class AsyncBody(Body):
 
     async def sample(self, iterations, warmup=0, clock=WallClock):
         iterations = self._iterations(iterations)
+        call = layout.of_process().draw_for_sample()
         with _collector_off(self._disable_gc):
-            elapsed, self.result = await self._measure(iterations, warmup, clock)
+            elapsed, self.result = await call(self._measure, iterations, warmup, clock)
         return self._count(elapsed, iterations)
 
     async def finish(self):

@@ -43,6 +43,14 @@ class Channel:
         os.dup2(2, 1)
         return channel
 
+    @classmethod
+    def of_own(cls, *descriptors):
+        """Two descriptors that were handed to this process, moved out of the way."""
+        copies = [_copy(descriptor) for descriptor in descriptors]
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return cls(*copies)
+
     def receive(self):
         """Wait for the next request; EOFError when the driver is gone."""
         self._end_unless_own()

@@ -43,8 +43,8 @@ def imports_of(request):
     )
 
 
-def greet(channel):
-    """Answer the driver's greeting from the project's folder; return that folder and the side's `ProjectImports`."""
+def greet(channel, preload=lambda: None):
+    """Answer the driver's greeting from the project's folder; return the side's `ProjectImports`."""
     end_with_driver()
     request = expect_greeting(channel)
     project_folder = os.path.join(request["worktree"], request["project"])
@@ -57,8 +57,9 @@ def greet(channel):
     from deadheat_worker.stand_ins import Finder
 
     sys.meta_path.append(Finder())
+    preload()
     channel.send(hello_with(pytest.__version__))
-    return project_folder, imports
+    return imports
 
 
 def hello_with(pytest_version):

@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from deadheat_worker import protocol
+from deadheat_worker import layout, protocol
 from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.snippets import prepare
 
@@ -19,6 +19,7 @@ class MicroConversation(Holding):
     def serve(self):
         """Prepare what the first request describes, and time it until the driver says stop."""
         request = protocol.expect(self.receive(), protocol.MICRO)
+        layout.of_process().draw_for_imports()
         snippet, problem = None, None
         try:
             snippet = prepare(request["code"], self._imports.worktree)

@@ -20,7 +20,7 @@ def main():
     from deadheat_worker.foreign_options import arguments_against
     from deadheat_worker.greeting import greet
 
-    _, imports = greet(channel)
+    imports = greet(channel)
     request = protocol.expect(channel.receive(), protocol.TEST)
     import pytest
 

@@ -1,0 +1,111 @@
+"""Forks workers: a process that has imported pytest, and nothing of the project.
+
+The driver talks to it over a socket that is its stdin: one JSON object a line, and with a request to fork come the
+descriptors of the worker's own line. A worker begins where `__main__.py` is when it has been greeted.
+"""
+
+import array
+import importlib
+import json
+import os
+import socket
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Line:
+    """The driver's socket; `descriptors` came with the last request."""
+
+    def __init__(self):
+        self._socket = socket.socket(fileno=os.dup(0))
+        self._rest = b""
+        self.descriptors = []
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+
+    def receive(self):
+        """The next request; EOFError when the driver is gone."""
+        self.descriptors = []
+        while b"\n" not in self._rest:
+            data, ancillary, _, _ = self._socket.recvmsg(1 << 16, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+            if not data:
+                raise EOFError("the driver closed the line")
+            for _, _, numbers in ancillary:
+                self.descriptors += array.array("i", numbers)
+            self._rest += data
+        request, _, self._rest = self._rest.partition(b"\n")
+        return json.loads(request)
+
+    def send(self, message):
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def close(self):
+        self._socket.close()
+
+
+def main():
+    # The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
+    sys.path.append(os.path.dirname(HERE))
+    line = Line()
+    from deadheat_worker.greeting import greet
+
+    imports = greet(line, preload)
+    while True:
+        try:
+            request = line.receive()
+        except EOFError:
+            return
+        if request["request"] == "reap":
+            _, status, usage = os.wait4(request["process"], 0)
+            line.send({"reply": "reaped", "status": status, "cpu_ns": int((usage.ru_utime + usage.ru_stime) * 1e9)})
+            continue
+        if len(os.listdir("/proc/self/task")) > 1:
+            line.send({"reply": "cannot_fork", "problem": "importing pytest has started a thread"})
+            continue
+        requests, replies, log = line.descriptors
+        process = os.fork()
+        if process:
+            os.setpgid(process, process)
+            for descriptor in line.descriptors:
+                os.close(descriptor)
+            line.send({"reply": "forked", "process": process})
+            continue
+        line.close()
+        os.setpgid(0, 0)
+        become_worker(imports, requests, replies, log)
+        return
+
+
+def preload():
+    """Import what a worker needs before it comes to the project's code; afterwards no collection looks through it."""
+    import gc
+
+    from _pytest import config
+
+    for name in getattr(config, "default_plugins", ()):
+        importlib.import_module(f"_pytest.{name}")
+    for name in ("outputs", "serving"):
+        importlib.import_module(f"deadheat_worker.{name}")
+    gc.collect()
+    gc.freeze()
+
+
+def become_worker(imports, requests, replies, log):
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.greeting import end_with_driver
+    from deadheat_worker.serving import serve
+
+    # The server ends with the driver.
+    end_with_driver()
+    for standard in (1, 2):
+        os.dup2(log, standard)
+    os.close(log)
+    serve(Channel.of_own(requests, replies), imports)
+
+
+# A child that `multiprocessing` spawns runs this file once more, under another name.
+if __name__ == "__main__":
+    main()

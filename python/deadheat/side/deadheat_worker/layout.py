@@ -1,0 +1,60 @@
+"""Draws where things lie in memory: anew in every process, and a part of it before every sample.
+
+The same code is a few percent faster or slower by where its objects, its frames and its data happen to lie. Two versions of a
+program differ in that even where their code does not, and every process of a version would lie alike: a difference that no number
+of processes averages out. Drawn at random, it is noise between them (docs/statistics.md, "Memory layout").
+"""
+
+import functools
+import os
+import random
+
+# Sizes up to 512 bytes are the interpreter's own allocator's, those above the C library's.
+_SMALL = (1, 480)
+_LARGE = (512, 16_384)
+_MOST_STACK = 512
+
+
+class Layout:
+    """One process's draw. Nothing of it is seeded: addresses are the system's to draw, too."""
+
+    def __init__(self):
+        self._random = random.Random(os.urandom(16))
+        self._kept = []
+        self._before_sample = []
+        self._frames = [_call_with_stack(self._random.randrange(_MOST_STACK)) for _ in range(32)]
+
+    def draw_for_imports(self):
+        """Leave holes and blocks of random sizes for what the project's imports allocate."""
+        self._kept += self._blocks(self._random.randrange(200, 20_000), _SMALL)
+        self._kept += self._blocks(self._random.randrange(200), _LARGE)
+
+    def draw_for_sample(self):
+        """The same on a small scale; returns a function that calls another one from a frame that lies elsewhere."""
+        self._before_sample = self._blocks(self._random.randrange(1, 400), _SMALL)
+        return self._random.choice(self._frames)
+
+    def _blocks(self, count, sizes):
+        """Blocks of random sizes, of which every other one has been freed again."""
+        low, high = sizes
+        numbers = self._random.random
+        width = high - low
+        blocks = [bytes(low + int(width * numbers())) for _ in range(count)]
+        return [block for block in blocks if numbers() < 0.5]
+
+
+@functools.cache
+def of_process():
+    """The one of this process, drawn when it is first wanted: after a fork, not before."""
+    return Layout()
+
+
+def _call_with_stack(entries):
+    """A function that calls what it is given, with a frame longer by so many entries of eight bytes."""
+
+    def call(function, *arguments):
+        return function(*arguments)
+
+    code = call.__code__
+    call.__code__ = code.replace(co_stacksize=code.co_stacksize + entries)
+    return call

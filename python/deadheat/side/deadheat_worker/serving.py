@@ -1,0 +1,33 @@
+"""What a worker does after the greeting: lets pytest collect, and the driver steer."""
+
+import os
+import sys
+
+import pytest
+
+from deadheat_worker import layout, protocol
+from deadheat_worker.conversation import Conversation
+from deadheat_worker.foreign_options import arguments_against
+from deadheat_worker.plugin import DeadheatPlugin
+
+
+def serve(channel, imports):
+    """Answer the driver until it says stop, or until pytest ends by itself."""
+    conversation = Conversation(channel, imports)
+    request = conversation.receive()
+    if protocol.kind_of(request) == protocol.TRACE:
+        conversation.start_tracing(request)
+        request = conversation.receive()
+    protocol.expect(request, protocol.COLLECT)
+    layout.of_process().draw_for_imports()
+    arguments = ["-q", "--rootdir", os.curdir, "-o", "required_plugins=", "--maxfail=0", *arguments_against()]
+    if request["keyword"] is not None:
+        arguments += ["-k", request["keyword"]]
+    plugin = DeadheatPlugin(conversation, request["files"], request["tests"])
+    exit_code = pytest.main(arguments + request["paths"], plugins=[plugin])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if conversation.is_asked_to_stop():
+        conversation.reply(protocol.stopped())
+    elif not conversation.reached_run_loop:
+        conversation.reply(protocol.collection_failed(int(exit_code)))
