@@ -114,6 +114,14 @@ def memray_python(request):
     return environment(f"memray-{request.param}", request.param, "pytest", "memray")
 
 
+@pytest.fixture(scope="session")
+def finder_program():
+    """The finder of changed functions as a program that answers lines of JSON."""
+    command = ["cargo", "build", "--quiet", "-p", "deadheat-core", "--example", "find_functions"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return ROOT / "target" / "debug" / "examples" / "find_functions"
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     """A cache folder of the test's own, and a user without settings."""

@@ -7,7 +7,8 @@ import warnings
 from own_code import named_by_functions
 from structure import FUNCTIONS, functions
 
-# `symtable` knows these by their names alone, and takes functions of the same names for them.
+# `symtable` knows these by their names alone, and takes functions of the same names for them; Python 3.15 has the names
+# in angle brackets, which no function has.
 OTHER_TABLES = ("lambda", "genexpr", "listcomp", "setcomp", "dictcomp", "top")
 # The compiler's own cell.
 IMPLICIT = {"__class__"}
@@ -70,7 +71,7 @@ class WithoutAnnotations(ast.NodeTransformer):
 
 
 def is_function(table):
-    return table.get_type() == "function" and table.get_name() not in OTHER_TABLES
+    return table.get_type() == "function" and table.get_name().strip("<>") not in OTHER_TABLES
 
 
 def tables_by_line(table):

@@ -70,7 +70,9 @@ def structure(tree):
 
 def compiled(tree):
     """{(qualname, first line)} of the functions that the compiler makes code for; none of a file that it refuses."""
-    others = {node.name.id for node in ast.walk(tree) if isinstance(node, ast.TypeAlias)}
+    # What evaluates annotations (from Python 3.14 on) is code with the first line of its function.
+    others = {"__annotate__"}
+    others |= {node.name.id for node in ast.walk(tree) if isinstance(node, ast.TypeAlias)}
     others |= {
         parameter.name for node in ast.walk(tree) for parameter in getattr(node, "type_params", []) if parameter.name
     }
