@@ -360,6 +360,7 @@ fn judge(report: Report) -> Result<Report, Refusal> {
     let rows = &report.comparisons;
     let summary = &mut report.summary;
     summary.counts = report::count(rows, &report.missing);
+    summary.controls = report::controls(rows);
     let lengths = |row: &Comparison| {
         let base = row.base.median_ns;
         PerSide::new(base, base * row.estimate.point_estimate)

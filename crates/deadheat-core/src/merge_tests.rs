@@ -78,6 +78,7 @@ fn report(numbers: &[u32]) -> Report {
     report.settings.replicates = Some(8);
     report.settings.thresholds = BTreeMap::from([(id(5), 0.1)]);
     let measured = numbers.iter().map(|&number| MeasuredBenchmark {
+        is_control: false,
         benchmark: id(number),
         replicates: replicates(number),
         looks: 1,
@@ -127,6 +128,7 @@ fn report(numbers: &[u32]) -> Report {
             .collect::<Vec<_>>(),
     )];
     report.summary = Summary {
+        controls: None,
         counts: report::count(&comparisons, &report.missing),
         total,
         geometric_mean,

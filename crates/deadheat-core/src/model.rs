@@ -213,7 +213,8 @@ pub struct Pair {
 /// What one fresh pair of processes measured of one benchmark: the unit of all statistics.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Replicate {
-    /// The hash seed that both processes shared.
+    /// Replicates of different benchmarks that have the same one come from the same two processes. It is the hash seed of both,
+    /// unless they were forked: then their hash seed is that of the first pair that was forked from the same processes.
     pub seed: u32,
     #[serde(default)]
     pub clock: Clock,
@@ -256,6 +257,9 @@ pub enum Verdict {
     Unchanged,
     /// Too early to say.
     Inconclusive,
+    /// The number of a control moved: nothing that it runs while it is timed has changed. Memory layout does that, what the
+    /// untimed set-up left behind, or the state of imports; it is no answer to what was asked.
+    Unexplained,
 }
 
 impl fmt::Display for Verdict {
@@ -265,6 +269,7 @@ impl fmt::Display for Verdict {
             Verdict::Regressed => "regressed",
             Verdict::Unchanged => "unchanged",
             Verdict::Inconclusive => "inconclusive",
+            Verdict::Unexplained => "unexplained",
         })
     }
 }
@@ -297,8 +302,17 @@ impl fmt::Display for Reason {
 /// What one side of a comparison took.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct SideTime {
-    /// Nanoseconds of one iteration, the median over the replicates.
+    /// Nanoseconds of one iteration: of base the median over the replicates, of head that times the estimate. The estimate is made of
+    /// neighbouring samples; a median of head's own would carry the machine's drift and contradict it.
     pub median_ns: f64,
+}
+
+impl SideTime {
+    pub(crate) fn times(self, ratio: f64) -> SideTime {
+        SideTime {
+            median_ns: self.median_ns * ratio,
+        }
+    }
 }
 
 /// Everything that is known of one measured benchmark.
@@ -311,6 +325,9 @@ pub struct Comparison {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
+    /// Whether it is a control: it runs nothing that changed while it is timed, so that its number should not move.
+    #[serde(default)]
+    pub is_control: bool,
     /// The threshold of the verdict, where it is not the one that holds for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_percent: Option<f64>,
@@ -558,6 +575,8 @@ pub enum WarningCode {
     NotProfiled,
     /// A regression that would have failed a gate did not show again.
     NotConfirmed,
+    /// The time of a benchmark changed that runs nothing that changed while it is timed.
+    ControlMoved,
     /// Something else used the machine while it was measured.
     MachineBusy,
     /// Another run of deadheat measured on the same core at the same time.

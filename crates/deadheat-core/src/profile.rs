@@ -112,18 +112,19 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
             None
         };
         let has_times = present().all(|profile| profile.total_ns.is_some());
+        let estimate = if has_times {
+            ratio(&benchmarks, number, &figures)
+        } else {
+            None
+        };
         functions.push(FunctionComparison {
             name: names[number].clone(),
             qualname: target.qualname.clone(),
             path: target.path.clone(),
             change: target.change,
-            estimate: if has_times {
-                ratio(&benchmarks, number, &figures)
-            } else {
-                None
-            },
+            head: agreeing(sides.base.as_ref(), sides.head, estimate.as_ref()),
             base: sides.base,
-            head: sides.head,
+            estimate,
             note,
         });
     }
@@ -286,6 +287,29 @@ fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figur
             sum
         })
         .collect()
+}
+
+/// Head's times as base's times the estimate, as those of benchmarks are.
+fn agreeing(
+    base: Option<&CallProfile>,
+    head: Option<CallProfile>,
+    estimate: Option<&Estimate>,
+) -> Option<CallProfile> {
+    let head = head?;
+    let (Some(base_ns), Some(head_ns), Some(estimate)) =
+        (base.and_then(|base| base.total_ns), head.total_ns, estimate)
+    else {
+        return Some(head);
+    };
+    let factor = base_ns * estimate.point_estimate / head_ns;
+    let scaled = |time: Option<f64>| time.map(|time| time * factor);
+    Some(CallProfile {
+        total_ns: scaled(head.total_ns),
+        self_ns: scaled(head.self_ns),
+        share: scaled(head.share),
+        self_share: scaled(head.self_share),
+        ..head
+    })
 }
 
 fn call_profile(figures: &[Figures], length: f64) -> CallProfile {

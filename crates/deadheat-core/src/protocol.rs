@@ -350,6 +350,8 @@ pub struct ReachedBy {
     pub functions: Vec<usize>,
     /// Whether other processes were started, whose calls cannot be seen.
     pub processes: bool,
+    /// Whether any of that happened inside a sample, and not only before or after it.
+    pub timed: bool,
 }
 
 /// A file or class that pytest did not collect, in its own words.

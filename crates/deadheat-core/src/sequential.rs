@@ -5,9 +5,11 @@ use crate::model::Verdict;
 use crate::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 
 /// Replicates at the looks; after the last, each look is at half as many more.
-const COUNTS: [usize; 9] = [5, 7, 10, 14, 20, 30, 45, 68, 100];
+///
+/// Three are enough for what [`is_plain`] only.
+const COUNTS: [usize; 10] = [3, 5, 7, 10, 14, 20, 30, 45, 68, 100];
 /// The share of the error rate that each of these looks may spend. What is left is for later ones, each half of that.
-const SPENT: [f64; 9] = [0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.05, 0.025];
+const SPENT: [f64; 10] = [0.05, 0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.025, 0.0125];
 /// The part of a change that its interval may reach to either side when no more replicates are wanted.
 const KNOWN_TO: f64 = 0.5;
 /// How often a change of the smallest size that is promised may stay open.
@@ -65,11 +67,27 @@ impl Sampling {
     }
 }
 
+/// With fewer replicates than this, nothing but a plain change is settled: where a process is fast or slow as a whole, two or three
+/// pairs agree by chance too often.
+const FEWEST_FOR_ANY: usize = 5;
+/// A change that a process does not make by itself, by where its memory lies or how its hashes fall.
+const PLAIN: f64 = 1.5;
+
+/// Whether so many replicates may settle a benchmark with this estimate.
+pub fn may_settle(estimate: &LogEstimate, replicates: usize) -> bool {
+    replicates >= FEWEST_FOR_ANY || is_plain(estimate)
+}
+
+/// Whether the whole interval is farther from 1 than [`PLAIN`].
+fn is_plain(estimate: &LogEstimate) -> bool {
+    estimate.center.abs() - estimate.half_width >= PLAIN.ln()
+}
+
 /// Whether a benchmark needs no more replicates: it has its verdict, and of a change not only the sign is known but
 /// about the size, too.
 pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> bool {
     match stats::verdict(estimate, threshold, survives).0 {
-        Verdict::Inconclusive => false,
+        Verdict::Inconclusive | Verdict::Unexplained => false,
         Verdict::Unchanged => true,
         Verdict::Improved | Verdict::Regressed => estimate.half_width <= estimate.center.abs() * KNOWN_TO,
     }
@@ -141,8 +159,8 @@ mod tests {
             .map(|look| Sampling::UntilSettled.replicates_at(look))
             .collect();
         assert!(counts.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!(counts[..2], [5, 7]);
-        assert_eq!(counts[8..11], [100, 150, 225]);
+        assert_eq!(counts[..2], [3, 5]);
+        assert_eq!(counts[9..12], [100, 150, 225]);
     }
 
     #[test]
@@ -171,6 +189,21 @@ mod tests {
         assert!(settled(-0.3, 0.1));
         assert!(settled(0.001, 0.01));
         assert!(!settled(0.001, 0.03));
+    }
+
+    #[test]
+    fn three_replicates_settle_plain_changes_only() {
+        let estimate = |center: f64| LogEstimate {
+            center,
+            standard_error: 0.01,
+            half_width: 0.1,
+            p_value: 1e-6,
+        };
+        let (twice, barely, same) = (estimate(2_f64.ln()), estimate(1.6_f64.ln()), estimate(0.0));
+        assert!(may_settle(&twice, 3));
+        assert!(!may_settle(&barely, 3));
+        assert!(!may_settle(&same, 4));
+        assert!(may_settle(&same, 5));
     }
 
     #[test]

@@ -275,21 +275,32 @@ pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     })
 }
 
-/// Replicates are matched by their seed: a benchmark may lack some of them.
+/// Replicates are matched by their seed, which those from the same processes share. Benchmarks that were measured at different
+/// times have too few of these in common: then the first of each is matched with the first of the others, and so on.
 fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) -> Option<f64>) -> Vec<f64> {
     let Some(first) = benchmarks.first() else {
         return Vec::new();
     };
-    first
-        .iter()
-        .filter_map(|replicate| {
-            let matching: Option<Vec<&Replicate>> = benchmarks
-                .iter()
-                .map(|replicates| replicates.iter().find(|other| other.seed == replicate.seed))
-                .collect();
-            combine(&matching?)
-        })
-        .collect()
+    let matched = |find: &dyn Fn(usize, &[Replicate]) -> Option<usize>| -> Vec<f64> {
+        (0..first.len())
+            .filter_map(|place| {
+                let matching: Option<Vec<&Replicate>> = benchmarks
+                    .iter()
+                    .map(|replicates| find(place, replicates).and_then(|found| replicates.get(found)))
+                    .collect();
+                combine(&matching?)
+            })
+            .collect()
+    };
+    let by_seed = matched(&|place, replicates| {
+        replicates
+            .iter()
+            .position(|other| other.seed == first[place].seed)
+    });
+    match by_seed.len() >= FEWEST_REPLICATES {
+        true => by_seed,
+        false => matched(&|place, _| Some(place)),
+    }
 }
 
 #[cfg(test)]

@@ -284,6 +284,7 @@ impl Setting<'_> {
         }
         let measured = self.measure(&mut stage, &runnable, draft, progress)?;
         let replicate_time = measured.replicate_time;
+        let startup = replicate_time.saturating_sub(measured.inside);
         let mut exit = conclude(draft, runnable, measured, &origin);
         if self.options.benchmarks_from == BenchmarksFrom::Own {
             let folder = &subject.project.folder;
@@ -323,7 +324,7 @@ impl Setting<'_> {
         draft.leave_checkouts_out(checkout.worktrees());
         if exit == Exit::Done {
             let worktrees = checkout.worktrees();
-            exit = self.explain_by_function(draft, &mut stage, worktrees, replicate_time, progress)?;
+            exit = self.explain_by_function(draft, &mut stage, worktrees, startup, progress)?;
         }
         Ok(exit)
     }
@@ -341,7 +342,10 @@ impl Setting<'_> {
         self.warn_of_cores(&cores, draft);
         stage.launcher.cores = cores;
         let budget = self.affordable_budget(draft, runnable.len());
-        let stopping = self.stopping(draft, budget);
+        let stopping = Stopping {
+            call_times: stage.call_times.clone(),
+            ..self.stopping(draft, budget)
+        };
         let exactly = match stopping.sampling {
             Sampling::Exactly(count) => Some(count),
             Sampling::UntilSettled => {
@@ -426,7 +430,7 @@ impl Setting<'_> {
         let profiled = if draft.report.target_functions.is_empty() {
             0
         } else {
-            profile::replicates_for(self.options.sampling, replicate)
+            profile::most_pairs(self.options.sampling)
         };
         let measuring = match self.options.sampling {
             Sampling::Exactly(count) => replicate * u32::try_from(count).unwrap_or(u32::MAX),

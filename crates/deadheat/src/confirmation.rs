@@ -1,5 +1,6 @@
 //! A regression that would fail a gate is measured again: fresh replicates that took no part in the verdict.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deadheat_core::gate;
@@ -66,6 +67,7 @@ pub(crate) fn confirm(
     let again = Again {
         benchmarks,
         stopping: Stopping {
+            call_times: BTreeMap::new(),
             sampling: Sampling::Exactly(count),
             aim: Aim::Verdict,
             thresholds: report.settings.thresholds(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Revision, Side, Warning, WarningCode};
-use deadheat_core::output::{self, Difference, Outputs};
+use deadheat_core::output::{self, Difference, OutputCheck, Outputs};
 use deadheat_core::partition::Partition;
 use deadheat_core::report::{
     self, Machine, MeasuredBenchmark, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
@@ -33,6 +33,8 @@ const SHORT_SAMPLE_NS: u64 = 20_000;
 /// The report as far as it is known.
 pub(crate) struct Draft {
     pub(crate) report: Report,
+    /// As [`crate::selection::Selected`] has them.
+    pub(crate) controls: BTreeSet<String>,
 }
 
 impl Draft {
@@ -53,6 +55,7 @@ impl Draft {
             ),
         };
         Draft {
+            controls: BTreeSet::new(),
             report: Report {
                 schema_version: SCHEMA_VERSION,
                 tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -111,6 +114,7 @@ impl Draft {
                 plan: None,
                 summary: Summary {
                     counts: report::count(&[], &[]),
+                    controls: None,
                     total: None,
                     geometric_mean: None,
                     functions: Vec::new(),
@@ -242,6 +246,8 @@ pub(crate) fn conclude(
         let beside = one_at_a_time.get(&benchmark).map(String::as_str);
         let warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
         rows.push(MeasuredBenchmark {
+            // What it returns would be the same.
+            is_control: draft.controls.contains(&benchmark) && output.0 != OutputCheck::Different,
             output,
             benchmark,
             replicates: rounds.replicates,
@@ -254,6 +260,7 @@ pub(crate) fn conclude(
         report::judge(rows, report.settings.sampling(), &report.settings.thresholds());
     report.summary = Summary {
         counts: report::count(&comparisons, &report.missing),
+        controls: report::controls(&comparisons),
         total,
         geometric_mean,
         functions: Vec::new(),
@@ -261,6 +268,9 @@ pub(crate) fn conclude(
         profile: None,
     };
     report.comparisons = comparisons;
+    report
+        .warnings
+        .extend(report::controls_moved(&report.comparisons));
     let measured_any = !report.comparisons.is_empty();
     if short > 0 {
         draft.warn(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, Warning, WarningCode};
+use deadheat_core::model::{Comparison, Missing, PerSide, Side, TargetFunction, Warning, WarningCode};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
@@ -15,7 +15,7 @@ use crate::draft::Draft;
 use crate::failure::{Exit, Failure};
 use crate::hints::Hints;
 use crate::memory::{self, MemorySample};
-use crate::profile::{self, Recorded, Recordings, SurveySample};
+use crate::profile::{self, Affordable, Recorded, Recordings, SurveySample};
 use crate::progress::Progress;
 use crate::reach;
 use crate::selection::{self, Selected};
@@ -23,6 +23,11 @@ use crate::session::Briefing;
 use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::survey;
+
+/// The breakdown takes at most a quarter of a run, but there is always room for that of a short benchmark.
+const SHORTEST_BREAKDOWN: Duration = Duration::from_millis(1_500);
+/// What a pass should not take much longer than that was asked for.
+const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
 
 impl Setting<'_> {
     /// The benchmarks that are measured, by what they run.
@@ -62,6 +67,7 @@ impl Setting<'_> {
                 return Err(Failure::stopped().into());
             }
             stage.one_at_a_time.clone_from(&reach.one_at_a_time);
+            stage.call_times.clone_from(&reach.call_times);
             for (number, target) in targets.iter_mut().enumerate() {
                 target.reached_by = reach.of_function(number, &runnable);
             }
@@ -85,6 +91,7 @@ impl Setting<'_> {
         let Selected {
             selection,
             benchmarks,
+            controls,
             missing,
             warnings,
         } = selection::select(self.options, differences, targets, reach.as_ref(), runnable);
@@ -93,6 +100,7 @@ impl Setting<'_> {
             None => benchmarks,
         };
         draft.report.selection = selection;
+        draft.controls = controls;
         draft.report.missing.extend(missing);
         draft
             .report
@@ -127,18 +135,39 @@ impl Setting<'_> {
         draft: &mut Draft,
         stage: &mut Stage,
         checkouts: PerSide<&Path>,
-        replicate_time: Duration,
+        startup: Duration,
         progress: &mut Progress,
     ) -> anyhow::Result<Exit> {
         let mut exit = Exit::Done;
-        let pairs = profile::replicates_for(self.options.sampling, replicate_time);
-        if !draft.report.target_functions.is_empty() {
+        let most = profile::most_pairs(self.options.sampling);
+        let rounds = |rows: &mut dyn Iterator<Item = &Comparison>| -> Vec<(String, Duration)> {
+            let both = |row: &Comparison| (row.base.median_ns + row.head.median_ns) as u64;
+            rows.map(|row| (row.benchmark.clone(), Duration::from_nanos(both(row))))
+                .collect()
+        };
+        let rows = &draft.report.comparisons;
+        let changed = rounds(&mut rows.iter().filter(|row| !row.is_control));
+        let asked = profile::affordable(&rounds(&mut rows.iter()), startup, LONGEST_ASKED_FOR, most);
+        if !draft.report.target_functions.is_empty() && !changed.is_empty() {
             progress.step("profiling the changed functions");
+            let limit = (self.started().elapsed() / 3).max(SHORTEST_BREAKDOWN);
+            let affordable = profile::affordable(&changed, startup, limit, most);
+            if let [first, others @ ..] = affordable.left_out.as_slice() {
+                let more = match others.len() {
+                    0 => String::new(),
+                    count => format!(" and {count} more"),
+                };
+                draft.warn(
+                    WarningCode::NotProfiled,
+                    &format!("`{first}`{more}: not broken down by function, which would take more than a quarter of the run"),
+                    Some("-k with its name, or a larger --budget, has room for it"),
+                );
+            }
             let watched: Vec<&TargetFunction> = draft.report.target_functions.iter().collect();
             let briefing = stage.tracing(TracePurpose::Profile, &watched);
             let (replicates, ended) = self.record::<ProfileSample>(
                 "the breakdown by function",
-                pairs,
+                &affordable,
                 draft,
                 stage,
                 &briefing,
@@ -158,7 +187,7 @@ impl Setting<'_> {
             let briefing = stage.tracing(TracePurpose::Survey, &[]);
             let (recorded, ended) = self.record::<SurveySample>(
                 "the profile of every function",
-                pairs,
+                &asked,
                 draft,
                 stage,
                 &briefing,
@@ -175,7 +204,7 @@ impl Setting<'_> {
             );
         }
         if self.options.memory && exit == Exit::Done {
-            exit = self.weigh(pairs, draft, stage, progress)?;
+            exit = self.weigh(&asked, draft, stage, progress)?;
         }
         Ok(exit)
     }
@@ -183,7 +212,7 @@ impl Setting<'_> {
     /// Adds what the measured benchmarks ask memory for.
     fn weigh(
         &self,
-        pairs: usize,
+        asked: &Affordable,
         draft: &mut Draft,
         stage: &mut Stage,
         progress: &mut Progress,
@@ -196,7 +225,7 @@ impl Setting<'_> {
             environment.extend(memory::variables());
         }
         let recorded =
-            self.record::<MemorySample>("what is said of memory", pairs, draft, stage, &briefing, progress);
+            self.record::<MemorySample>("what is said of memory", asked, draft, stage, &briefing, progress);
         stage.launcher.commands = timed;
         let (replicates, exit) = recorded?;
         let report = &mut draft.report;
@@ -208,19 +237,17 @@ impl Setting<'_> {
     pub(crate) fn record<S: Recorded>(
         &self,
         what: &str,
-        pairs: usize,
+        affordable: &Affordable,
         draft: &mut Draft,
         stage: &mut Stage,
         briefing: &Briefing,
         progress: &mut Progress,
     ) -> anyhow::Result<(Recordings<S>, Exit)> {
-        let rows = draft.report.comparisons.iter();
-        let benchmarks: Vec<String> = rows.map(|row| row.benchmark.clone()).collect();
-        let schedule = self.schedule(Some(pairs), draft, stage);
+        let schedule = self.schedule(Some(affordable.pairs), draft, stage);
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
-            &benchmarks,
+            &affordable.benchmarks,
             &mut stage.launcher,
             &mut |event| {
                 progress.passing("profiling", event);

@@ -149,7 +149,12 @@ impl ForkServer {
         if !descriptors.is_empty() {
             control.push(SendAncillaryMessage::ScmRights(descriptors));
         }
-        let mut sent = sendmsg(&self.line, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL)?;
+        let mut sent = sendmsg(
+            &self.line,
+            &[IoSlice::new(&text)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )?;
         while sent < text.len() {
             let rest = IoSlice::new(&text[sent..]);
             sent += sendmsg(
@@ -237,7 +242,8 @@ impl Forked {
         if self.status.is_none() && is_readable(&self.life, Duration::ZERO) {
             // Whoever cannot say how it ended has ended, too.
             let status = self.server.borrow_mut().reap(self.process);
-            self.status = Some(status.map_or_else(|_| "with its fork server".to_owned(), |status| status.to_string()));
+            self.status =
+                Some(status.map_or_else(|_| "with its fork server".to_owned(), |status| status.to_string()));
         }
         Ok(self.status.clone())
     }

@@ -8,7 +8,7 @@ use deadheat_core::micro::Worth;
 use deadheat_core::model::{Clock, Comparison, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
-use deadheat_core::sequential::{Sampling, is_settled};
+use deadheat_core::sequential::{Sampling, is_settled, may_settle};
 use deadheat_core::stats::{self, FEWEST_REPLICATES, LogEstimate};
 use deadheat_core::thresholds::Thresholds;
 
@@ -31,6 +31,8 @@ const ROUNDS_NS: u64 = 300_000_000;
 /// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
 const FEW_ROUNDS: usize = 6;
 const FEWEST_ROUNDS: usize = 2;
+/// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
+const LONG_ROUND_NS: u64 = 900_000_000;
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this all
 /// in all, unless a single call does.
 const MOST_WALL_NS: u64 = 5_000_000;
@@ -60,6 +62,8 @@ pub(crate) enum Aim {
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
+    /// What one call of a benchmark takes, as far as an earlier pass knows.
+    pub(crate) call_times: BTreeMap<String, Duration>,
     pub(crate) aim: Aim,
     /// The smallest changes that matter.
     pub(crate) thresholds: Thresholds,
@@ -109,6 +113,8 @@ pub(crate) struct Rounds {
     /// Of this run.
     inside: Duration,
     visits: u32,
+    /// Its share of what starting the processes took.
+    startup: Duration,
 }
 
 impl Rounds {
@@ -176,7 +182,6 @@ pub(crate) fn measure(
         benchmarks: earlier,
         started: Instant::now(),
         replicates: 0,
-        last: None,
     };
     let walked = walk(schedule, briefing, benchmarks, launch, &mut timing, listen)?;
     let startup = timing.startup();
@@ -224,22 +229,28 @@ pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampli
 
 /// The benchmarks that have their verdicts, all corrected for one another.
 pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping) -> BTreeSet<String> {
-    let estimates: Vec<(&String, LogEstimate)> = benchmarks
+    let estimates: Vec<(&String, &Rounds, LogEstimate)> = benchmarks
         .iter()
-        .filter_map(|(benchmark, rounds)| Some((benchmark, rounds.estimate?)))
+        .filter_map(|(benchmark, rounds)| Some((benchmark, rounds, rounds.estimate?)))
         .collect();
-    let mut p_values: Vec<f64> = estimates.iter().map(|(_, estimate)| estimate.p_value).collect();
+    let mut p_values: Vec<f64> = estimates
+        .iter()
+        .map(|(_, _, estimate)| estimate.p_value)
+        .collect();
     // Those that nobody has looked at yet count, too.
     p_values.resize(benchmarks.len(), 1.0);
     let survives = stats::survives_correction(&p_values);
     let decided = estimates
         .iter()
         .zip(survives)
-        .filter(|((benchmark, estimate), survives)| match stopping.aim {
+        .filter(|((_, rounds, estimate), _)| may_settle(estimate, rounds.looked_at))
+        .filter(|((benchmark, _, estimate), survives)| match stopping.aim {
             Aim::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
             Aim::Decision(worth) => worth.decide(estimate).is_some(),
         });
-    decided.map(|((benchmark, _), _)| (*benchmark).clone()).collect()
+    decided
+        .map(|((benchmark, _, _), _)| (*benchmark).clone())
+        .collect()
 }
 
 struct Timing {
@@ -248,8 +259,6 @@ struct Timing {
     started: Instant,
     /// Replicates that were begun.
     replicates: u32,
-    /// When the last one began.
-    last: Option<Instant>,
 }
 
 impl Timing {
@@ -262,12 +271,70 @@ impl Timing {
         self.benchmarks.values().map(|rounds| rounds.inside).sum()
     }
 
-    /// Whether there is no time for another replicate as long as the last one.
-    fn is_budget_spent(&self) -> bool {
-        let now = Instant::now();
-        let next = self.last.map_or(Duration::ZERO, |last| now - last);
-        self.replicates as usize >= FEWEST_REPLICATES && now + next > self.stopping.budget_ends
+    /// What one more replicate of a benchmark takes, without its processes.
+    fn cost(&self, benchmark: &str) -> Duration {
+        match self.benchmarks.get(benchmark) {
+            Some(rounds) if rounds.visits > 0 => rounds.inside / rounds.visits,
+            _ => {
+                let call = self.stopping.call_times.get(benchmark);
+                call.map_or(Duration::ZERO, |call| cost_of_call(*call))
+            }
+        }
     }
+
+    /// What a benchmark has had so far, its share of the processes included.
+    fn had(&self, benchmark: &str) -> Duration {
+        let rounds = self.benchmarks.get(benchmark);
+        rounds.map_or(Duration::ZERO, |rounds| rounds.inside + rounds.startup)
+    }
+
+    /// The benchmarks of the next replicate. Every open one gets the same time, so that cheap verdicts come first and a slow
+    /// benchmark delays itself only; with what is left of the budget, each has room for its next replicate.
+    fn next_in_turn<'a>(&self, mut open: Vec<&'a String>) -> Vec<&'a String> {
+        let startup = self.startup().max(SHORTEST_STARTUP);
+        let now = Instant::now();
+        open.retain(|benchmark| {
+            let visits = self
+                .benchmarks
+                .get(*benchmark)
+                .map_or(0, |rounds| rounds.replicates.len());
+            visits < FEWEST_REPLICATES || now + startup + self.cost(benchmark) <= self.stopping.budget_ends
+        });
+        let after_next = |benchmark: &String| self.had(benchmark) + self.cost(benchmark);
+        let Some(least) = open.iter().map(|benchmark| after_next(benchmark)).min() else {
+            return open;
+        };
+        open.retain(|benchmark| after_next(benchmark) <= least + startup);
+        // They cannot all have their next replicate: those that can are the cheapest.
+        let mut left = self.stopping.budget_ends.saturating_duration_since(now + startup);
+        let mut by_cost = open.clone();
+        by_cost.sort_by_key(|benchmark| self.cost(benchmark));
+        let fitting: BTreeSet<&String> = by_cost
+            .into_iter()
+            .filter(|benchmark| {
+                let cost = self.cost(benchmark);
+                let had = self
+                    .benchmarks
+                    .get(*benchmark)
+                    .map_or(0, |rounds| rounds.replicates.len());
+                let fits = had < FEWEST_REPLICATES || cost <= left;
+                left = left.saturating_sub(cost);
+                fits
+            })
+            .collect();
+        open.retain(|benchmark| fitting.contains(benchmark));
+        open
+    }
+}
+
+/// Where nothing has been started yet.
+const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
+
+/// What one replicate takes of a benchmark whose calls take so long on each side: calibration, and the rounds.
+fn cost_of_call(call: Duration) -> Duration {
+    let round_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
+    let rounds = rounds_for(round_ns, Aim::Verdict) as f64 + 1.0;
+    Duration::from_nanos((round_ns * rounds) as u64)
 }
 
 impl Visit for Timing {
@@ -277,14 +344,18 @@ impl Visit for Timing {
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.stopping.sampling == Sampling::UntilSettled {
             look_where_it_is_due(&mut self.benchmarks, self.stopping.sampling);
-            if self.is_budget_spent() {
-                return Vec::new();
-            }
             let settled = settled(&self.benchmarks, &self.stopping);
             benchmarks.retain(|benchmark| !settled.contains(*benchmark));
+            benchmarks = self.next_in_turn(benchmarks);
+        }
+        if !benchmarks.is_empty() {
+            let startup = self.startup() / benchmarks.len() as u32;
+            for benchmark in &benchmarks {
+                let rounds = self.benchmarks.entry((*benchmark).clone()).or_default();
+                rounds.startup += startup;
+            }
         }
         self.replicates += 1;
-        self.last = Some(Instant::now());
         benchmarks
     }
 
@@ -666,6 +737,9 @@ fn rounds_for(round_ns: f64, aim: Aim) -> usize {
         // Which order it is alternates between the replicates.
         Aim::Decision(_) => (BRIEF_ROUNDS_NS, 1),
     };
+    if round_ns > LONG_ROUND_NS as f64 {
+        return 1;
+    }
     if round_ns > all_ns as f64 {
         return fewest_of_long;
     }

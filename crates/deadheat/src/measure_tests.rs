@@ -32,6 +32,7 @@ fn run_for(
         Sampling::UntilSettled => None,
     };
     let stopping = Stopping {
+        call_times: BTreeMap::new(),
         sampling,
         aim,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
@@ -77,6 +78,7 @@ fn exact_times_give_exact_verdicts() {
         .benchmarks
         .into_iter()
         .map(|(benchmark, rounds)| MeasuredBenchmark {
+            is_control: false,
             benchmark,
             replicates: rounds.replicates,
             looks: rounds.looks,
@@ -188,6 +190,7 @@ fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
     let measured = run(
         &mut Script::new(&[
             ("100 ms", Act::Takes(100_000_000), Act::Takes(100_000_000)),
+            ("200 ms", Act::Takes(200_000_000), Act::Takes(200_000_000)),
             ("2 s", Act::Takes(2_000_000_000), Act::Takes(2_000_000_000)),
         ]),
         2,
@@ -197,10 +200,19 @@ fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
         measured.benchmarks["100 ms"].replicates[0].pairs.len(),
         FEW_ROUNDS
     );
-    assert_eq!(
-        measured.benchmarks["2 s"].replicates[0].pairs.len(),
-        FEWEST_ROUNDS
-    );
+    let rounds = |benchmark: &str| {
+        measured.benchmarks[benchmark]
+            .replicates
+            .iter()
+            .map(|one| one.pairs.len())
+    };
+    assert!(rounds("200 ms").all(|count| count == FEWEST_ROUNDS));
+    assert!(rounds("2 s").all(|count| count == 1));
+    let orders = measured.benchmarks["2 s"]
+        .replicates
+        .iter()
+        .map(|one| one.pairs[0].order);
+    assert_eq!(orders.collect::<Vec<_>>(), [Order::BaseHead, Order::HeadBase]);
 }
 
 #[test]
@@ -384,12 +396,45 @@ fn clear_cases_end_early_and_open_ones_go_on() {
     ]);
     let far = schedule(0).until;
     let measured = run_until(&mut script, Sampling::UntilSettled, far).unwrap();
-    // From tables of t: ±2 % in turn has a half width of 2.2 % at the fifth look (16 of 20 kept, 15 degrees of freedom,
-    // 0.0015 in both tails), and of 1.8 % at the sixth (24 of 30, 23 degrees, 0.001).
+    // From tables of t: ±2 % in turn has a half width of 2.2 % at the sixth look (16 of 20 kept, 15 degrees of freedom,
+    // 0.0015 in both tails), and of 1.8 % at the seventh (24 of 30, 23 degrees, 0.001). What is the same takes five.
     assert_eq!(
         counts(&measured),
-        [("noisy", 30, 6), ("same", 5, 1), ("twice", 5, 1)]
+        [("noisy", 30, 7), ("same", 5, 2), ("twice", 3, 1)]
     );
+}
+
+#[test]
+fn a_slow_benchmark_delays_itself_only() {
+    let mut script = Script::new(&[
+        ("fast", Act::Takes(3_000), Act::Takes(3_000)),
+        ("slow", Act::Takes(600_000_000), Act::Takes(600_000_000)),
+    ]);
+    let benchmarks = script.benchmarks();
+    let mut schedule = schedule(0);
+    schedule.replicates = None;
+    let stopping = Stopping {
+        call_times: BTreeMap::from([("slow".to_owned(), Duration::from_millis(600))]),
+        sampling: Sampling::UntilSettled,
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: schedule.until,
+    };
+    let measured = measure(
+        &schedule,
+        stopping,
+        BTreeMap::new(),
+        &briefing(None),
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    )
+    .unwrap();
+    assert_eq!(counts(&measured), [("fast", 5, 2), ("slow", 5, 2)]);
+    let log = script.log.borrow();
+    let place = |line: &str| log.iter().position(|other| other == line);
+    let last = log.iter().rposition(|line| line == "base leave fast");
+    assert!(last < place("base enter slow"), "{log:?}");
 }
 
 #[test]
@@ -415,9 +460,9 @@ fn a_decision_is_there_before_the_verdict() {
         ("twice", Act::Takes(20_000), Act::Takes(10_000)),
     ]);
     let measured = run_for(worth, &mut script, Sampling::UntilSettled, far).unwrap();
-    // ±3 % in turn has a half width of 13 % at the first look (4 degrees of freedom, 0.0005 in both tails), and a speedup
+    // ±3 % in turn has a half width of 13 % at the second look (4 degrees of freedom, 0.0005 in both tails), and a speedup
     // of 20 % is 18.2 % away.
-    assert_eq!(counts(&measured), [("noisy", 5, 1), ("twice", 5, 1)]);
+    assert_eq!(counts(&measured), [("noisy", 5, 2), ("twice", 3, 1)]);
 }
 
 #[test]

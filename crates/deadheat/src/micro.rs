@@ -272,6 +272,7 @@ impl Screening<'_> {
             Duration::ZERO
         };
         let stopping = Stopping {
+            call_times: BTreeMap::new(),
             sampling: Sampling::UntilSettled,
             aim: Aim::Decision(worth),
             thresholds: threshold.into(),
@@ -471,6 +472,7 @@ impl Screening<'_> {
             looks,
             replicate_seconds: rounds.replicate_seconds,
             output: (report.output, None),
+            is_control: false,
             warnings: Vec::new(),
         };
         let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);

@@ -1,14 +1,13 @@
 //! The profile pass: the measured benchmarks once more, in processes that watch, pinned as the timed ones were, both
 //! sides in turn, in several process pairs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
@@ -16,8 +15,8 @@ use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visi
 
 /// Process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
-/// What the pass should not take much longer than.
-const USUAL_LIMIT: Duration = Duration::from_secs(60);
+/// With fewer, an interval says next to nothing.
+const FEWEST_PAIRS: usize = 3;
 /// A sample is this long, or one iteration where that takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
@@ -28,14 +27,59 @@ const ROUNDS: usize = 4;
 const LONG_ROUND_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 
-/// The process pairs of the pass: never more than those that decided, and fewer where one takes long.
-pub(crate) fn replicates_for(sampling: Sampling, one_takes: Duration) -> usize {
-    let most = match sampling {
+/// The process pairs of the pass: never more than those that decided.
+pub(crate) fn most_pairs(sampling: Sampling) -> usize {
+    match sampling {
         Sampling::Exactly(timed) => REPLICATES.min(timed),
         Sampling::UntilSettled => REPLICATES,
+    }
+}
+
+/// What a pass over some benchmarks takes.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Affordable {
+    pub(crate) benchmarks: Vec<String>,
+    pub(crate) pairs: usize,
+    /// Those that would take too long.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Of `benchmarks`, with what a call takes on both sides together, as many as `limit` has room for, the cheapest first, and at
+/// most `most` process pairs; `startup` is what one takes to start.
+pub(crate) fn affordable(
+    benchmarks: &[(String, Duration)],
+    startup: Duration,
+    limit: Duration,
+    most: usize,
+) -> Affordable {
+    let cost = |round: Duration| match round.as_nanos() as f64 > LONG_ROUND_NS {
+        true => round * (2 + FEWEST_ROUNDS as u32),
+        false => round.max(Duration::from_nanos(2 * SAMPLE_NS as u64)) * (2 + ROUNDS as u32),
     };
-    let affordable = USUAL_LIMIT.as_secs_f64() / one_takes.as_secs_f64().max(1e-9);
-    most.min((affordable as usize).max(FEWEST_REPLICATES))
+    let mut by_cost: Vec<(&String, Duration)> = benchmarks
+        .iter()
+        .map(|(name, round)| (name, cost(*round)))
+        .collect();
+    by_cost.sort_by_key(|(_, cost)| *cost);
+    let fewest = FEWEST_PAIRS.min(most) as u32;
+    let mut pair = startup;
+    let mut chosen = BTreeSet::new();
+    for (name, cost) in by_cost {
+        if (pair + cost) * fewest <= limit {
+            pair += cost;
+            chosen.insert(name);
+        }
+    }
+    let (kept, left_out) = benchmarks
+        .iter()
+        .map(|(name, _)| name.clone())
+        .partition(|name| chosen.contains(name));
+    let fitting = (limit.as_secs_f64() / pair.as_secs_f64().max(1e-9)) as usize;
+    Affordable {
+        benchmarks: kept,
+        pairs: fitting.clamp(fewest as usize, most),
+        left_out,
+    }
 }
 
 /// What one sample recorded, whatever watched.

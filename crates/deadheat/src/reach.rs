@@ -6,6 +6,7 @@
 //! run all of them without a single call: then they run nothing, whatever came before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::protocol::{ReachedBy, Reply, Request};
@@ -27,8 +28,12 @@ pub(crate) struct Reach {
     functions: BTreeMap<String, BTreeSet<usize>>,
     /// Benchmarks that run no watched function.
     pub(crate) not_reached: BTreeSet<String>,
+    /// Benchmarks that came to their end, and ran no watched function in what is timed: at most before or after it.
+    pub(crate) untouched: BTreeSet<String>,
     /// Benchmarks that start other processes, whose calls cannot be seen.
     pub(crate) start_processes: BTreeSet<String>,
+    /// What one call of each benchmark took, or rather less.
+    pub(crate) call_times: BTreeMap<String, Duration>,
     /// Why functions cannot be watched here.
     pub(crate) problem: Option<String>,
     /// What does not end is not tried again.
@@ -77,6 +82,7 @@ pub(crate) fn look(
         for side in Side::BOTH {
             *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
         }
+        reach.call_times.append(&mut looking.call_times);
         reach.one_at_a_time.clone_from(&walked.one_at_a_time);
         schedule.one_at_a_time = walked.one_at_a_time;
         if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
@@ -91,6 +97,13 @@ pub(crate) fn look(
             .endless
             .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
         let is_quiet = looking.found.is_empty();
+        for benchmark in &looking.seen {
+            // One that was not seen to do so in an earlier pass may find there what that one left.
+            match looking.is_timed(benchmark) {
+                true => reach.untouched.remove(benchmark),
+                false => reach.untouched.insert(benchmark.clone()),
+            };
+        }
         open.retain(|benchmark| {
             let (functions, starts_processes) = looking.of(benchmark);
             let is_reached = !functions.is_empty() || starts_processes;
@@ -128,6 +141,9 @@ struct Looking {
     found: Vec<ReachedBy>,
     /// Benchmarks that both sides ran to their end.
     seen: BTreeSet<String>,
+    /// When both sides stood in the last one.
+    entered: Option<Instant>,
+    call_times: BTreeMap<String, Duration>,
 }
 
 impl Looking {
@@ -143,12 +159,21 @@ impl Looking {
     }
 }
 
+impl Looking {
+    /// Whether it ran a watched function, or started other processes, inside a sample.
+    fn is_timed(&self, benchmark: &str) -> bool {
+        let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
+        of_it.any(|by| by.timed)
+    }
+}
+
 impl Visit for Looking {
     type Finding = ();
     type Half = ();
 
     fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
         // A test that nobody has asked for a sample runs its benchmark once on leaving.
+        self.entered = Some(Instant::now());
         Ok(())
     }
 
@@ -177,6 +202,11 @@ impl Visit for Looking {
 
     fn left(&mut self, benchmark: &str, _: Left, (): ()) {
         self.seen.insert(benchmark.to_owned());
+        if let Some(entered) = self.entered.take() {
+            // Both sides have left, one after the other.
+            self.call_times
+                .insert(benchmark.to_owned(), entered.elapsed() / 2);
+        }
     }
 }
 

@@ -48,6 +48,7 @@ impl SuiteWorker {
                 node: node.to_owned(),
                 functions,
                 processes,
+                timed: true,
             });
         }
     }

@@ -906,6 +906,7 @@ mod tests {
     fn a_plan_has_two_pairs_at_least_and_ends_with_the_budget() {
         let plan = |pair: f64, sampling, budget: f64| {
             let stopping = Stopping {
+                call_times: BTreeMap::new(),
                 sampling,
                 aim: Aim::Verdict,
                 thresholds: Threshold::from_percent(2.0).into(),

@@ -1,5 +1,7 @@
 //! Which benchmarks are measured: those that run a changed function, unless that cannot be told.
 
+use std::collections::BTreeSet;
+
 use deadheat_core::model::{Missing, MissingReason, TargetFunction, Warning, WarningCode};
 use deadheat_core::report::{Selection, SelectionRule};
 
@@ -15,6 +17,8 @@ const MOST_NAMES: usize = 5;
 pub(crate) struct Selected {
     pub(crate) selection: Selection,
     pub(crate) benchmarks: Vec<String>,
+    /// Of them, those in whose timed part nothing differs, as far as anybody knows: what their numbers do is not the change's doing.
+    pub(crate) controls: BTreeSet<String>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -43,12 +47,22 @@ pub(crate) fn select(
     if let Some(reach) = watched {
         warnings.extend(functions_not_reached(targets, reach));
     }
+    let is_all_known = options.functions.is_none() && differences.first_unattributed().is_none();
+    let controls: BTreeSet<String> = match watched {
+        Some(reach) if is_all_known => benchmarks
+            .iter()
+            .filter(|benchmark| reach.untouched.contains(*benchmark))
+            .cloned()
+            .collect(),
+        _ => BTreeSet::new(),
+    };
     let everything = |reason: String, warnings| Selected {
         selection: Selection {
             rule: SelectionRule::All,
             reason,
         },
         benchmarks: benchmarks.clone(),
+        controls: controls.clone(),
         missing: Vec::new(),
         warnings,
     };
@@ -101,6 +115,11 @@ pub(crate) fn select(
             rule: SelectionRule::Reached,
             reason,
         },
+        controls: controls
+            .iter()
+            .filter(|control| reached.contains(control))
+            .cloned()
+            .collect(),
         benchmarks: reached,
         missing: not_reached
             .into_iter()

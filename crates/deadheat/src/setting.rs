@@ -187,6 +187,7 @@ impl Setting<'_> {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
             one_at_a_time: BTreeMap::new(),
+            call_times: BTreeMap::new(),
             briefing: Briefing {
                 trace: None,
                 micro: None,
@@ -251,6 +252,7 @@ impl Setting<'_> {
         Stopping {
             sampling: self.options.sampling,
             aim: Aim::Verdict,
+            call_times: BTreeMap::new(),
             thresholds: draft.report.settings.thresholds(),
             budget_ends: Instant::now() + budget,
         }
@@ -259,6 +261,11 @@ impl Setting<'_> {
     pub(crate) fn memory_limit(&self) -> Option<MemoryLimit> {
         let mib = self.options.memory_limit_mib.or(self.config.memory_limit_mib);
         mib.map(MemoryLimit::of_mib)
+    }
+
+    /// When the run began.
+    pub(crate) fn started(&self) -> Instant {
+        self.until - self.options.timeout
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -1,6 +1,7 @@
 //! Where the passes of a run play: its workers, and what they are told.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -140,6 +141,8 @@ pub(crate) struct Stage {
     pub(crate) until: Instant,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
+    /// What one call of a benchmark takes, as far as an earlier pass knows.
+    pub(crate) call_times: BTreeMap<String, Duration>,
 }
 
 impl Stage {

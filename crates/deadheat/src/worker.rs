@@ -136,7 +136,13 @@ impl Worker {
         let requests = group.child.stdin.take().expect("stdin is piped");
         let replies = group.child.stdout.take().expect("stdout is piped");
         let process = Process::Started(group);
-        Ok(Self::new(process, requests.into(), replies.into(), log, interrupt))
+        Ok(Self::new(
+            process,
+            requests.into(),
+            replies.into(),
+            log,
+            interrupt,
+        ))
     }
 
     /// `requests` and `replies` are the driver's ends of the pipes to a process that is there.
@@ -242,8 +248,7 @@ impl Talk for Worker {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(NoAnswer::Garbled(error.to_string())),
                 }
-            } else if !matches!(self.process.ended(), Ok(None)) && !self.wait_for_data(Duration::ZERO)
-            {
+            } else if !matches!(self.process.ended(), Ok(None)) && !self.wait_for_data(Duration::ZERO) {
                 // A child of the project's code may hold the pipe open after the worker has ended.
                 return Err(self.wait_for_end());
             } else if self.has_flooded() {

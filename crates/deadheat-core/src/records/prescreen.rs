@@ -77,7 +77,7 @@ pub fn disagreement(record: &Prescreen, status: Status, total_speedup: Option<f6
     let disagree = match record.verdict {
         Verdict::Improved => status != Status::Keep,
         Verdict::Regressed => status == Status::Keep,
-        Verdict::Unchanged | Verdict::Inconclusive => false,
+        Verdict::Unchanged | Verdict::Inconclusive | Verdict::Unexplained => false,
     };
     if !disagree {
         return None;

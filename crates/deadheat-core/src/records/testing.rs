@@ -24,6 +24,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             estimate: estimate(*ratio),
             verdict: *verdict,
             reason: None,
+            is_control: false,
             threshold_percent: None,
             looks: 1,
             replicate_seconds: None,
@@ -104,6 +105,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         suite: Vec::new(),
         plan: None,
         summary: Summary {
+            controls: None,
             counts: Counts::default(),
             total,
             geometric_mean: None,

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::parts;
-use super::terminal::{Section, differs, judgement, prefix_of, shorten, what_would_settle};
+use super::terminal::{Section, differs, judgement, of_controls, prefix_of, shorten, what_would_settle};
 use super::text::sentence;
 use super::units::{amount, count_of};
 use super::warnings::grouped;
@@ -37,10 +37,11 @@ const STYLE_WITHOUT_SCRIPT: &str = ".panel[hidden]{display:table-row}.theme,.che
 /// Lists are open from the start up to this length.
 const SHORT_LIST: usize = 5;
 /// Verdicts, the most urgent first.
-const VERDICTS: [Verdict; 4] = [
+const VERDICTS: [Verdict; 5] = [
     Verdict::Regressed,
     Verdict::Improved,
     Verdict::Inconclusive,
+    Verdict::Unexplained,
     Verdict::Unchanged,
 ];
 
@@ -172,6 +173,7 @@ fn count_with(report: &Report, verdict: Verdict) -> usize {
         Verdict::Regressed => counts.regressed,
         Verdict::Unchanged => counts.unchanged,
         Verdict::Inconclusive => counts.inconclusive,
+        Verdict::Unexplained => counts.unexplained,
     }
 }
 
@@ -201,6 +203,13 @@ fn answer(page: &mut String, report: &Report, title: &str) {
             page,
             "<p class=\"lead\">{}.</p>",
             sentence(&text(&what_would_settle(report)))
+        );
+    }
+    if let Some(controls) = report.summary.controls {
+        let _ = writeln!(
+            page,
+            "<p class=\"lead\">{}.</p>",
+            sentence(&text(&of_controls(controls)))
         );
     }
     page.push_str("<div class=\"cards\">\n");

@@ -11,8 +11,8 @@ use escape::{block, code, html_code, prose};
 
 use super::parts;
 use super::terminal::{
-    Section as Breakdown, core_of, function_cells, function_headings, notes, place_of, prefix_of,
-    reconciliation, replicates_of, says_the_same, what_would_settle,
+    Section as Breakdown, core_of, function_cells, function_headings, notes, of_controls, place_of,
+    prefix_of, reconciliation, replicates_of, says_the_same, what_would_settle,
 };
 use super::text::sentence;
 use super::units::{amount, signed_percent};
@@ -41,6 +41,7 @@ pub fn markdown(report: &Report) -> String {
         page.changed_resources(),
         page.warnings(),
         page.inconclusive(),
+        page.unexplained(),
         page.unchanged(),
         page.other_resources(),
         page.functions(),
@@ -153,6 +154,9 @@ impl Page<'_> {
         if report.partial {
             answer.push_str(" (stopped early: partial)");
         }
+        if let Some(controls) = report.summary.controls {
+            answer.push_str(&format!("; {}", of_controls(controls)));
+        }
         answer
     }
 
@@ -212,7 +216,7 @@ impl Page<'_> {
             let kind = |row: &Comparison| match row.verdict {
                 Verdict::Regressed => 0,
                 Verdict::Improved => 1,
-                Verdict::Unchanged | Verdict::Inconclusive => 2,
+                Verdict::Unchanged | Verdict::Inconclusive | Verdict::Unexplained => 2,
             };
             kind(a).cmp(&kind(b)).then(size(b).total_cmp(&size(a)))
         });
@@ -239,6 +243,22 @@ impl Page<'_> {
             closing: format!("\n{}\n{}", prose(&what_would_settle(self.report)), closing()),
             most_bytes: Some(MOST_BYTES / 4),
             called: ("inconclusive benchmark", "inconclusive benchmarks"),
+        })
+    }
+
+    fn unexplained(&self) -> Option<Section> {
+        let rows: Vec<&Comparison> = self
+            .plain_rows()
+            .filter(|row| row.verdict == Verdict::Unexplained)
+            .collect();
+        let title = format!("{} unexplained: nothing that they run has changed", rows.len());
+        Some(Section {
+            rank: 4,
+            opening: opening(&title) + &self.table_of_times(&rows)?,
+            blocks: rows.iter().map(|row| self.row(row)).collect(),
+            closing: closing(),
+            most_bytes: Some(MOST_BYTES / 4),
+            called: ("unexplained benchmark", "unexplained benchmarks"),
         })
     }
 
@@ -350,7 +370,12 @@ impl Page<'_> {
     fn other_resources(&self) -> Option<Section> {
         let resources = self.report.resources.iter();
         let rows: Vec<&ResourceComparison> = resources
-            .filter(|row| matches!(row.verdict, Verdict::Unchanged | Verdict::Inconclusive))
+            .filter(|row| {
+                matches!(
+                    row.verdict,
+                    Verdict::Unchanged | Verdict::Inconclusive | Verdict::Unexplained
+                )
+            })
             .collect();
         let of = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let counts = [
@@ -692,7 +717,7 @@ fn verdict_in_words(verdict: Verdict) -> String {
     match verdict {
         Verdict::Improved => "🟢 improved".to_owned(),
         Verdict::Regressed => "🔴 regressed".to_owned(),
-        Verdict::Unchanged | Verdict::Inconclusive => verdict.to_string(),
+        Verdict::Unchanged | Verdict::Inconclusive | Verdict::Unexplained => verdict.to_string(),
     }
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Comparison, Confirmation, Estimate, FunctionComparison, Missing, MissingReason, PerSide, Reason,
-    Replicate, Revision, Side, SideTime, TargetFunction, ToSettle, Verdict, Warning,
+    Replicate, Revision, Side, SideTime, TargetFunction, ToSettle, Verdict, Warning, WarningCode,
 };
 use crate::output::{Difference, OutputCheck};
 use crate::partition::Partition;
@@ -283,6 +283,9 @@ pub enum SelectionRule {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Summary {
     pub counts: Counts,
+    /// `None` where no benchmark is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<Controls>,
     /// Of the sum of the benchmarks' times.
     pub total: Option<Judged>,
     pub geometric_mean: Option<Judged>,
@@ -296,12 +299,23 @@ pub struct Summary {
     pub profile: Option<Vec<FunctionComparison>>,
 }
 
+/// How far the numbers of benchmarks moved that run nothing that changed: by this much, memory layout and machine move
+/// numbers in this very run.
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct Controls {
+    pub benchmarks: usize,
+    /// The ratio of the one that moved farthest.
+    pub farthest: f64,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Counts {
     pub improved: usize,
     pub regressed: usize,
     pub unchanged: usize,
     pub inconclusive: usize,
+    #[serde(default)]
+    pub unexplained: usize,
     pub failed: usize,
     pub not_reached: usize,
 }
@@ -314,6 +328,7 @@ impl fmt::Display for Counts {
             (self.regressed, "regressed"),
             (self.unchanged, "unchanged"),
             (self.inconclusive, "inconclusive"),
+            (self.unexplained, "unexplained"),
             (self.failed, "failed"),
             (self.not_reached, "not reached"),
         ];
@@ -346,6 +361,7 @@ pub struct MeasuredBenchmark {
     /// What one more replicate would take.
     pub replicate_seconds: f64,
     pub output: (OutputCheck, Option<Difference>),
+    pub is_control: bool,
     pub warnings: Vec<Warning>,
 }
 
@@ -420,17 +436,24 @@ pub fn judge(
         .map(|((measured, ratios, estimate), survives)| {
             let threshold = thresholds.of(&measured.benchmark);
             let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+            let verdict = match verdict {
+                Verdict::Improved | Verdict::Regressed if measured.is_control => Verdict::Unexplained,
+                verdict => verdict,
+            };
             let more = (verdict == Verdict::Inconclusive)
                 .then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
             let replicates = measured.replicates;
+            let estimate = estimate.to_estimate();
+            let base = side_time(&replicates, |pair| pair.base.per_iteration_ns());
             Comparison {
                 threshold_percent: thresholds.own_percent(&measured.benchmark),
                 benchmark: measured.benchmark,
-                base: side_time(&replicates, |pair| pair.base.per_iteration_ns()),
-                head: side_time(&replicates, |pair| pair.head.per_iteration_ns()),
-                estimate: estimate.to_estimate(),
+                base,
+                head: base.times(estimate.point_estimate),
+                estimate,
                 verdict,
                 reason,
+                is_control: measured.is_control,
                 looks: measured.looks,
                 replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
                 to_settle: more.flatten().map(|replicates| ToSettle {
@@ -449,19 +472,13 @@ pub fn judge(
             }
         })
         .collect();
+    let base_ns: f64 = comparisons
+        .iter()
+        .map(|comparison| comparison.base.median_ns)
+        .sum();
     let total = total.map(|total| Judged {
-        base_ns: Some(
-            comparisons
-                .iter()
-                .map(|comparison| comparison.base.median_ns)
-                .sum(),
-        ),
-        head_ns: Some(
-            comparisons
-                .iter()
-                .map(|comparison| comparison.head.median_ns)
-                .sum(),
-        ),
+        base_ns: Some(base_ns),
+        head_ns: Some(base_ns * total.estimate.point_estimate),
         ..total
     });
     (comparisons, total, geometric_mean)
@@ -489,9 +506,10 @@ pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Optio
 pub fn judge_total(total: &MeasuredBenchmark, sampling: Sampling, threshold: Threshold) -> Option<Judged> {
     let ratios = stats::log_ratios(&total.replicates);
     let judged = judge_alone(sampling.estimate(&ratios, total.looks)?, threshold)?;
+    let base = side_time(&total.replicates, |pair| pair.base.per_iteration_ns());
     Some(Judged {
-        base_ns: Some(side_time(&total.replicates, |pair| pair.base.per_iteration_ns()).median_ns),
-        head_ns: Some(side_time(&total.replicates, |pair| pair.head.per_iteration_ns()).median_ns),
+        base_ns: Some(base.median_ns),
+        head_ns: Some(base.times(judged.estimate.point_estimate).median_ns),
         ..judged
     })
 }
@@ -603,9 +621,48 @@ pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
         regressed: of(Verdict::Regressed),
         unchanged: of(Verdict::Unchanged),
         inconclusive: of(Verdict::Inconclusive),
+        unexplained: of(Verdict::Unexplained),
         failed: absent(MissingReason::Failed),
         not_reached: absent(MissingReason::NotReached),
     }
+}
+
+/// What the controls did together.
+pub fn controls(comparisons: &[Comparison]) -> Option<Controls> {
+    let ratios: Vec<f64> = comparisons
+        .iter()
+        .filter(|row| row.is_control)
+        .map(|row| row.estimate.point_estimate)
+        .collect();
+    let farthest = ratios
+        .iter()
+        .max_by(|a, b| a.ln().abs().total_cmp(&b.ln().abs()))?;
+    Some(Controls {
+        benchmarks: ratios.len(),
+        farthest: *farthest,
+    })
+}
+
+/// A warning for each control that moved.
+pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
+    let moved = comparisons
+        .iter()
+        .filter(|row| row.verdict == Verdict::Unexplained);
+    let warnings = moved.map(|row| {
+        Warning::new(
+            WarningCode::ControlMoved,
+            format!(
+                "its time changed by {}, and nothing that it runs while it is timed has changed",
+                change_percent(row.estimate.point_estimate)
+            ),
+            Some(
+                "memory layout, what its set-up leaves behind (a cache, other data) or the state of imports can do that; it \
+                 counts as neither better nor worse, and changes of this size elsewhere may have the same cause",
+            ),
+        )
+        .of(&row.benchmark)
+    });
+    warnings.collect()
 }
 
 /// The line of pytest's words that says what went wrong: in a traceback the first one about the last exception, which

@@ -3,7 +3,9 @@
 //!
 //! What replicates do not hold stays as it is stored: the breakdown by function, the outputs, the warnings.
 
-use super::{MeasuredBenchmark, Noise, Report, confirm, count, judge, judge_alone_by_interval, noise};
+use super::{
+    MeasuredBenchmark, Noise, Report, confirm, controls, count, judge, judge_alone_by_interval, noise,
+};
 use crate::model::{Comparison, Confirmation, Replicate, ToSettle, Verdict};
 use crate::resource::{self, MeasuredResource};
 use crate::sequential::Sampling;
@@ -65,6 +67,7 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     if !report.comparisons.is_empty() {
         summary.counts = count(&report.comparisons, &report.missing);
     }
+    summary.controls = controls(&report.comparisons);
     summary.geometric_mean = geometric_mean;
     // A command that says its own total may say something else than the sum of its rows, and those replicates are not
     // stored.
@@ -130,6 +133,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         // Older reports have it only as a part of what would settle a row.
         replicate_seconds: row.replicate_seconds.unwrap_or(0.0),
         output: (row.output, row.output_difference.clone()),
+        is_control: row.is_control,
         warnings: row.warnings.clone(),
     }
 }

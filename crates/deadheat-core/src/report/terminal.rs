@@ -15,8 +15,8 @@ use super::parts;
 use super::units::{amount, short_percent, signed_percent};
 use super::warnings::grouped;
 use super::{
-    Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration, main_line,
-    speedup,
+    Controls, Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration,
+    main_line, speedup,
 };
 use crate::model::{
     Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle,
@@ -621,6 +621,9 @@ impl Page {
             answer.push_str(" (stopped early: partial)");
         }
         self.prose("", &answer);
+        if let Some(controls) = report.summary.controls {
+            self.prose("", &of_controls(controls));
+        }
         if counts.inconclusive > 0 {
             self.prose("", &what_would_settle(report));
         }
@@ -679,6 +682,15 @@ pub(super) fn replicates_of(report: &Report) -> Option<String> {
     }
 }
 
+/// How far the benchmarks moved that run nothing that changed.
+pub(super) fn of_controls(controls: Controls) -> String {
+    let count = match controls.benchmarks {
+        1 => "1 control (it runs nothing that changed)".to_owned(),
+        count => format!("{count} controls (they run nothing that changed)"),
+    };
+    format!("{count} moved by {} at most", change_percent(controls.farthest))
+}
+
 /// What the open verdicts need, in a line.
 pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
@@ -723,6 +735,8 @@ fn change(estimate: &Estimate, form: usize) -> String {
     let bound = match form {
         0 => signed_percent,
         1 => short_percent,
+        // A number alone would say more than is known.
+        _ if interval.lower_bound <= 1.0 && interval.upper_bound >= 1.0 => return within(estimate),
         _ => return change_percent(estimate.point_estimate),
     };
     format!(
@@ -731,6 +745,16 @@ fn change(estimate: &Estimate, form: usize) -> String {
         bound(interval.lower_bound),
         bound(interval.upper_bound)
     )
+}
+
+/// How far a change may reach that may be none: `< 3.1 %`.
+pub(super) fn within(estimate: &Estimate) -> String {
+    let interval = estimate.confidence_interval;
+    let farthest = interval.upper_bound.max(1.0 / interval.lower_bound);
+    match farthest.is_finite() {
+        true => format!("< {} %", signed_percent(farthest).trim_start_matches('+')),
+        false => "unknown".to_owned(),
+    }
 }
 
 /// The heading of such a column.

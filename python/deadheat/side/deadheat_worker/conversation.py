@@ -5,6 +5,7 @@ call of the fixture).
 """
 
 import contextlib
+import inspect
 import os
 
 import pytest
@@ -54,6 +55,30 @@ class Conversation(Holding):
     def on_account_of(self, node):
         """What runs inside runs for the tests of this node, where somebody wants to know."""
         return self._reach.on_account_of(node) if self._reach is not None else contextlib.nullcontext()
+
+    def hold(self, body):
+        self._watch_samples(body)
+        return super().hold(body)
+
+    async def hold_awaiting(self, body):
+        self._watch_samples(body)
+        return await super().hold_awaiting(body)
+
+    def _watch_samples(self, body):
+        """Where somebody wants to know what runs, have it told apart from what the test runs before and after."""
+        if self._reach is None:
+            return
+        sample = body.sample
+
+        def watched(*request, **keywords):
+            with self._reach.in_sample():
+                return sample(*request, **keywords)
+
+        async def watched_awaiting(*request, **keywords):
+            with self._reach.in_sample():
+                return await sample(*request, **keywords)
+
+        body.sample = watched_awaiting if inspect.iscoroutinefunction(sample) else watched
 
     def add_report(self, report):
         """Keep pytest's report of one phase of the test that is running."""

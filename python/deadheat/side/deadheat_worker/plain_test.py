@@ -38,6 +38,7 @@ class PlainTest:
         self.item = item
         self._clock = WallClock
         self._elapsed = None
+        self._has_run = False
         # pytest tears down what the next test does not share: everything but the test's own.
         self._next = copy.copy(item)
 
@@ -45,12 +46,15 @@ class PlainTest:
         self._run(WallClock)
 
     def sample(self, iterations, warmup=0, clock=WallClock):
+        self._has_run = True
         for _ in range(warmup):
             self._run(WallClock)
         return sum(self._run(clock) for _ in range(iterations)), iterations
 
     def finish(self):
-        return None
+        # As any other, it runs once at least.
+        if not self._has_run:
+            self.sample(1)
 
     def call(self, function, **arguments):
         """Called in place of the test's function."""

@@ -129,7 +129,10 @@ def peaked(elapsed_ns, iterations, peak_bytes):
 
 
 def reached(by):
-    """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`."""
+    """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`.
+
+    `timed` says whether any of that happened inside a sample.
+    """
     return {"reply": "reached", "by": by}
 
 

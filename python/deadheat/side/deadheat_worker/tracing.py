@@ -133,6 +133,7 @@ class Reach:
         self._owner = ""
         self._functions = {}
         self._processes = set()
+        self._timed = set()
         self.is_collecting = True
         sys.addaudithook(self._hear)
         _tell_of_spawning(self._note_process)
@@ -147,8 +148,23 @@ class Reach:
             self._settle()
             self._owner = before
 
+    @contextlib.contextmanager
+    def in_sample(self):
+        """What runs inside would be timed."""
+        self._settle()
+        processes, self._processes = self._processes, set()
+        try:
+            yield
+        finally:
+            if self._processes or self._settle():
+                self._timed.add(self._owner)
+            self._processes |= processes
+
     def take(self):
-        """Everything since the last time, sorted by node; `processes` tells that a node started other processes."""
+        """Everything since the last time, sorted by node.
+
+        `processes` tells that a node started other processes, `timed` that it did so, or ran functions, inside a sample.
+        """
         self._settle()
         nodes = sorted(self._functions.keys() | self._processes)
         found = [
@@ -156,16 +172,18 @@ class Reach:
                 "node": node,
                 "functions": sorted(self._functions.get(node, ())),
                 "processes": node in self._processes,
+                "timed": node in self._timed,
             }
             for node in nodes
         ]
-        self._functions, self._processes = {}, set()
+        self._functions, self._processes, self._timed = {}, set(), set()
         return found
 
     def _settle(self):
         reached = self._tracing.take_reached()
         if reached:
             self._functions.setdefault(self._owner, set()).update(reached)
+        return reached
 
     def _hear(self, event, arguments):
         if event in _STARTS:

@@ -366,6 +366,7 @@ pub(super) fn shares(counts: Counts) -> String {
         (Verdict::Regressed, counts.regressed),
         (Verdict::Improved, counts.improved),
         (Verdict::Inconclusive, counts.inconclusive),
+        (Verdict::Unexplained, counts.unexplained),
         (Verdict::Unchanged, counts.unchanged),
     ];
     let total = parts.iter().map(|(_, count)| count).sum::<usize>().max(1) as f64;
