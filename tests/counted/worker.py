@@ -44,7 +44,7 @@ def main():
     from deadheat_worker.body import Body
     from deadheat_worker.counter import LineClock
     from deadheat_worker.holding import NOT_RUN, Holding
-    from deadheat_worker.timing import time_calls
+    from deadheat_worker.timing import calls_of
 
     class Worker(Holding):
         def __init__(self, imports):
@@ -57,10 +57,7 @@ def main():
             clock.reached = set()
 
         def benchmark(self, function, /, *args, **kwargs):
-            def measure(count, warmup, clock):
-                return time_calls(function, args, kwargs, count, warmup, clock)
-
-            return self.hold(Body(measure))
+            return self.hold(Body(calls_of(function, args, kwargs)))
 
         def run(self, test, arguments):
             self._output = NOT_RUN

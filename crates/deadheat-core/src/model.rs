@@ -577,6 +577,8 @@ pub enum WarningCode {
     NotConfirmed,
     /// The time of a benchmark changed that runs nothing that changed while it is timed.
     ControlMoved,
+    /// An iteration is too short to be told from the loop around it.
+    BelowResolution,
     /// Something else used the machine while it was measured.
     MachineBusy,
     /// Another run of deadheat measured on the same core at the same time.

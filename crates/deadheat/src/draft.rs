@@ -27,6 +27,8 @@ const BUSY_SHARE: f64 = 0.1;
 /// word.
 const EXPENSIVE: Duration = Duration::from_secs(3);
 const EXPENSIVE_SHARE: f64 = 0.8;
+/// What a loop around a call cannot be told from; the worker gives no less (`RESOLUTION_NS`).
+const BELOW_RESOLUTION_NS: f64 = 1.0;
 /// Samples shorter than this say little.
 const SHORT_SAMPLE_NS: u64 = 20_000;
 
@@ -345,6 +347,16 @@ pub(crate) fn warnings_of_row(
             ),
             "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
              the system chooses, or files in `tmp_path`, let both be measured in turn",
+        );
+    }
+    let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
+    if medians.base.min(medians.head) <= BELOW_RESOLUTION_NS {
+        warn(
+            WarningCode::BelowResolution,
+            format!(
+                "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told from the loop around it"
+            ),
+            "time more of it at once: the ratio is that of what can be seen",
         );
     }
     let strays = stats::strays(&stats::log_ratios(&rounds.replicates));

@@ -134,6 +134,16 @@ impl Rounds {
         rounds
     }
 
+    /// Of one iteration, over all samples.
+    pub(crate) fn median_ns(&self, side: Side) -> f64 {
+        let pairs = self.replicates.iter().flat_map(|replicate| &replicate.pairs);
+        let samples = pairs.map(|pair| match side {
+            Side::Base => pair.base.per_iteration_ns(),
+            Side::Head => pair.head.per_iteration_ns(),
+        });
+        stats::median(samples).unwrap_or(f64::INFINITY)
+    }
+
     fn look(&mut self, sampling: Sampling) {
         self.looks += 1;
         self.looked_at = self.replicates.len();

@@ -16,8 +16,8 @@ from deadheat_worker.settings import Settings
 from deadheat_worker.stats import Metadata
 from deadheat_worker.timing import (
     SuiteClock,
+    calls_of,
     time_awaits,
-    time_calls,
     time_prepared_awaits,
     time_prepared_calls,
 )
@@ -76,12 +76,11 @@ class BenchmarkFixture:
         """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
         self._use("call")
 
-        def measure(times):
-            return lambda count, warmup, clock: times(function_to_benchmark, args, kwargs, count, warmup, clock)
+        def measure_awaits(count, warmup, clock):
+            return time_awaits(function_to_benchmark, args, kwargs, count, warmup, clock)
 
-        return self._hold(
-            function_to_benchmark, measure(time_calls), measure(time_awaits), warmup=self._warmup, warmup_seconds=0.1
-        )
+        calls = calls_of(function_to_benchmark, args, kwargs)
+        return self._hold(function_to_benchmark, calls, measure_awaits, warmup=self._warmup, warmup_seconds=0.1)
 
     def pedantic(
         self, target, args=(), kwargs=None, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1
@@ -123,8 +122,10 @@ class BenchmarkFixture:
                 at_least=rounds,
             )
 
+        calls = calls_of(target, args, kwargs)
+
         def measure_rounds(count, _warmup, clock):
-            elapsed, result = time_calls(target, args, kwargs, count, clock=clock)
+            elapsed, result = calls(count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
             return elapsed, result

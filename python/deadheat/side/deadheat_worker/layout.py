@@ -1,8 +1,9 @@
 """Draws where things lie in memory: anew in every process, and a part of it before every sample.
 
-The same code is a few percent faster or slower by where its objects, its frames and its data happen to lie. Two versions of a
-program differ in that even where their code does not, and every process of a version would lie alike: a difference that no number
-of processes averages out. Drawn at random, it is noise between them (docs/statistics.md, "Memory layout").
+The same code is a few percent faster or slower by where its objects, its frames and its data happen to lie. Two
+versions of a program differ in that even where their code does not, and every process of a version would lie alike: a
+difference that no number of processes averages out. Drawn at random, it is noise between them (docs/statistics.md,
+"Memory layout").
 """
 
 import functools

@@ -4,7 +4,7 @@ import copy
 
 from _pytest.runner import runtestprotocol
 
-from deadheat_worker.timing import WallClock, time_calls
+from deadheat_worker.timing import WallClock, calls_of
 
 
 class TestFailed(Exception):
@@ -58,7 +58,7 @@ class PlainTest:
 
     def call(self, function, **arguments):
         """Called in place of the test's function."""
-        self._elapsed, result = time_calls(function, (), arguments, 1, clock=self._clock)
+        self._elapsed, result = calls_of(function, (), arguments)(1, clock=self._clock)
         return result
 
     def _run(self, clock):

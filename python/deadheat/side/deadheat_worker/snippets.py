@@ -15,7 +15,7 @@ import types
 from collections.abc import Awaitable
 
 from deadheat_worker.body import Body
-from deadheat_worker.timing import instrumentation_paused, time_awaits, time_calls
+from deadheat_worker.timing import WallClock, calls_of, compile_loop, instrumentation_paused, time_awaits, time_loop
 
 
 def prepare(code, worktree):
@@ -28,11 +28,12 @@ class Calls:
 
     returns = True
 
-    def __init__(self, function, values):
+    def __init__(self, function, values, inlined=None):
         self._function = function
         self._values = values
         self._is_known = False
         self._loop = None
+        self._calls = inlined or calls_of(function, (), {})
 
     def body(self):
         return Body(self._measure)
@@ -48,7 +49,7 @@ class Calls:
                 return elapsed, result
         if self._loop is not None:
             return self._await(self._function, iterations, warmup, clock)
-        return time_calls(self._function, (), {}, iterations, warmup, clock)
+        return self._calls(iterations, warmup, clock)
 
     def _call_first(self, clock):
         """Find out what kind of function it is; the call itself is timed as any other."""
@@ -183,14 +184,44 @@ def _of_statement(code, worktree):
 
 
 def _calls(code, namespace, name, worktree):
-    values = None
+    values, made = None, []
     if code["setup"] is not None:
         before = dict(namespace)
         _remember("<--setup>", code["setup"])
         exec(compile(code["setup"], "<--setup>", "exec", dont_inherit=True), namespace)
         made = [key for key, value in namespace.items() if key not in before or before[key] is not value]
         values = _values(namespace, made, worktree)
-    return Calls(_as_function(code["statement"], namespace, name), values)
+    function = _as_function(code["statement"], namespace, name)
+    return Calls(function, values, _inlined(code["statement"], namespace, name, made))
+
+
+def _inlined(text, namespace, name, made):
+    """What times a statement as `timeit` does: inside the loop, with what the set-up made as local variables.
+
+    None where that would be another program: then it is called as a function.
+    """
+    body = ast.parse(text, name).body
+    leaves = (ast.Return, ast.Await, ast.Yield, ast.YieldFrom, ast.AsyncFor, ast.AsyncWith, ast.Global, ast.Nonlocal)
+    if any(isinstance(node, leaves) for statement in body for node in ast.walk(statement)):
+        return None
+    code = _code_of_call(_compiled(body, name))
+    assigned = {*code.co_varnames, *code.co_cellvars} & namespace.keys()
+    local = sorted(({*made} & {*code.co_names}) | assigned)
+    if any(key.startswith("__") for key in local) or "del" in text:
+        return None
+    kept = sorted(assigned)
+    loop = compile_loop(body, local, namespace, name, kept)
+
+    def time(iterations, warmup=0, clock=WallClock):
+        if warmup:
+            time(warmup, clock=clock)
+        values = [namespace[key] for key in local]
+        elapsed, results = time_loop(loop, values, iterations, 0, clock)
+        # What the statement gave another value has it in the next sample, too.
+        namespace.update(zip(kept, results[1:], strict=True))
+        return elapsed, results[0]
+
+    return time
 
 
 def _values(namespace, names, worktree):

@@ -3,7 +3,9 @@
 The clock is bound when this module is imported: libraries that freeze the time for a test replace it by name later.
 """
 
+import ast
 import itertools
+import keyword
 import sys
 import time
 
@@ -30,28 +32,99 @@ class SuiteClock:
         self.start = self.stop = lambda: int(timer() * 1e9)
 
 
-def time_calls(function, args, kwargs, iterations, warmup=0, clock=WallClock):
-    """Call `function(*args, **kwargs)` `iterations` times; return the nanoseconds that this took and the last result.
+def calls_of(function, args, kwargs):
+    """What times calls of `function(*args, **kwargs)`: `time(iterations, warmup, clock)`.
 
-    `warmup` calls come before and are not timed.
+    It returns the nanoseconds of all iterations, and the last result.
+
+    `warmup` calls come before and are not timed. The call is written out, as the user's code would have it: unpacking
+    arguments takes as long as a short function. What the loop itself takes is measured and subtracted.
     """
-    result = None
-    start, stop = clock.start, clock.stop
-    earlier = itertools.repeat(None, iterations - 1)
-    with instrumentation_paused():
-        for _ in itertools.repeat(None, warmup):
-            function(*args, **kwargs)
-        started = start()
+    names = [f"a{place}" for place in range(len(args))]
+    call = ", ".join([*names, *(f"{key}=k{place}" for place, key in enumerate(kwargs))])
+    parameters = {
+        **dict(zip(names, args, strict=True)),
+        **{f"k{place}": kwargs[key] for place, key in enumerate(kwargs)},
+    }
+    if len(parameters) > MOST_WRITTEN_OUT or not all(
+        key.isidentifier() and not keyword.iskeyword(key) for key in kwargs
+    ):
+        call, parameters = "*args, **kwargs", {"args": args, "kwargs": kwargs}
+    statement = ast.parse(f"function({call})").body
+    loop = compile_loop(statement, ["function", *parameters], {}, "<calls>")
+
+    def time(iterations, warmup=0, clock=WallClock):
         # Results are dropped at once, as they would be by a caller; only the last one is kept.
-        for _ in earlier:
-            function(*args, **kwargs)
-        result = function(*args, **kwargs)
-        elapsed = stop() - started
-    return elapsed, result
+        elapsed, result = time_loop(loop, (function, *parameters.values()), iterations, warmup, clock)
+        return elapsed, result[0]
+
+    return time
+
+
+MOST_WRITTEN_OUT = 16
+# What takes less than this cannot be told from the loop around it, and counts as this.
+RESOLUTION_NS = 1
+# A loop takes a few nanoseconds an iteration. Beside what takes longer than this they do not count.
+_SHORT_NS = 1_000
+_EMPTY_ITERATIONS = 1_000
+_EMPTY_TRIES = 3
+
+
+def compile_loop(body, parameters, namespace, file, kept=()):
+    """A function that runs statements over and over, with these names as its parameters and the others of `namespace`.
+
+    It takes an iterator that counts the runs before the last one, the two readings of the clock, and the parameters; it
+    returns the nanoseconds, the value of the last expression (None without one), and those of the names in `kept`.
+    """
+    last = list(body)
+    if isinstance(last[-1], ast.Expr):
+        target = ast.Name("__deadheat_result", ast.Store())
+        last[-1] = ast.copy_location(ast.Assign([target], last[-1].value), last[-1])
+    template = f"""
+def __deadheat_loop(__deadheat_earlier, __deadheat_start, __deadheat_stop, {", ".join(parameters)}):
+    __deadheat_result = None
+    __deadheat_started = __deadheat_start()
+    for __deadheat_turn in __deadheat_earlier:
+        pass
+    pass
+    __deadheat_elapsed = __deadheat_stop() - __deadheat_started
+    return __deadheat_elapsed, __deadheat_result, {"".join(f"{name}, " for name in kept)}
+"""
+    tree = ast.parse(template, file)
+    function = tree.body[0]
+    loop = next(node for node in function.body if isinstance(node, ast.For))
+    loop.body = list(body)
+    place = function.body.index(loop) + 1
+    function.body[place : place + 1] = last
+    made = {}
+    exec(compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True), namespace, made)
+    return made["__deadheat_loop"]
+
+
+def time_loop(loop, arguments, iterations, warmup, clock):
+    """The nanoseconds that the runs took, without the loop around them, and what else the loop returned."""
+    with instrumentation_paused():
+        if warmup:
+            loop(itertools.repeat(None, warmup - 1), clock.start, clock.stop, *arguments)
+        elapsed, *results = loop(itertools.repeat(None, iterations - 1), clock.start, clock.stop, *arguments)
+        if clock is WallClock and iterations > 1 and elapsed < _SHORT_NS * iterations:
+            elapsed = round(max(elapsed - (iterations - 1) * _empty_iteration_ns(), iterations * RESOLUTION_NS))
+    return elapsed, results
+
+
+def _empty_iteration_ns():
+    """What one turn of a loop takes at this moment."""
+    readings = []
+    for _ in range(_EMPTY_TRIES):
+        started = time.perf_counter_ns()
+        for _ in itertools.repeat(None, _EMPTY_ITERATIONS):
+            pass
+        readings.append(time.perf_counter_ns() - started)
+    return min(readings) / _EMPTY_ITERATIONS
 
 
 def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock):
-    """Like `time_calls`, with `prepare()` giving each call's arguments; preparing and tearing down are not timed."""
+    """Like `calls_of`, with `prepare()` giving each call's arguments; preparing and tearing down are not timed."""
     elapsed, result = 0, None
     start, stop = clock.start, clock.stop
     for _ in range(iterations):
@@ -66,7 +139,7 @@ def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock
 
 
 async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallClock):
-    """`time_calls` for an `async def` function, awaited where this is awaited."""
+    """`calls_of` for an `async def` function, awaited where this is awaited."""
     result = None
     start, stop = clock.start, clock.stop
     earlier = itertools.repeat(None, iterations - 1)

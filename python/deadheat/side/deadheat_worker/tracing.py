@@ -163,7 +163,7 @@ class Reach:
     def take(self):
         """Everything since the last time, sorted by node.
 
-        `processes` tells that a node started other processes, `timed` that it did so, or ran functions, inside a sample.
+        `processes` tells that a node started other processes; `timed`, that it did so, or ran functions, in a sample.
         """
         self._settle()
         nodes = sorted(self._functions.keys() | self._processes)
