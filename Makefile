@@ -55,6 +55,7 @@ bench: $(VENV)/installed ## what watching functions costs, on every supported Py
 	$(PYTHON) bench/finder/speed.py --record $(if $(HISTORIES),--histories $(HISTORIES))
 
 evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md
+	$(BIN)/python bench/lab/neutral.py target/lab-bank
 	$(BIN)/python bench/lab/record.py target/lab-bank
 	$(BIN)/python bench/lab/peers.py target/lab-bank
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
@@ -63,6 +64,7 @@ evidence-page: $(VENV)/installed ## docs/evidence.md once more, of what was reco
 	$(BIN)/python bench/lab/evidence.py docs/evidence-bank.json.gz
 
 evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/
+	$(BIN)/python bench/lab/neutral.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target

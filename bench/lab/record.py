@@ -22,16 +22,16 @@ import project  # noqa: E402
 
 # Name, load (kind and whether it runs on the measuring core), benchmarks, replicates.
 PARTS = [
-    ("same", None, "same and not long", 260),
-    ("same", None, "same and long", 60),
+    ("same", None, "same and not long", 100),
+    ("same", None, "same and long", 20),
     ("planted", None, "not same and not long and not tiny", 40),
     # So small a change takes longest to find.
-    ("planted", None, "not long and (+1 or -1) and not (+10 or -10)", 120),
-    ("planted", None, "long and (+3 or -3)", 60),
-    ("same-neighbour", ("steady", False), "same and not long", 260),
-    ("same-neighbour", ("steady", False), "same and long", 60),
-    ("same-fitful", ("fitful", True), "same and not long", 260),
-    ("same-fitful", ("fitful", True), "same and long", 60),
+    ("planted", None, "not long and (+1 or -1) and not (+10 or -10)", 80),
+    ("planted", None, "long and (+3 or -3)", 40),
+    ("same-neighbour", ("steady", False), "same and not long", 100),
+    ("same-neighbour", ("steady", False), "same and long", 20),
+    ("same-fitful", ("fitful", True), "same and not long", 100),
+    ("same-fitful", ("fitful", True), "same and long", 20),
 ]
 AT_A_TIME = 20
 QUICK_SHARE = 10

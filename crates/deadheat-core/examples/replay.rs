@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use deadheat_core::model::Verdict;
-use deadheat_core::sequential::{Sampling, is_settled};
+use deadheat_core::sequential::{Sampling, is_settled, may_settle};
 use deadheat_core::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,8 @@ fn until_settled(values: &[f64], most: usize, threshold: Threshold) -> Option<(L
         let count = due.min(most);
         let estimate = Sampling::UntilSettled.estimate(values.get(..count)?, look)?;
         let survives = stats::survives_correction(&[estimate.p_value])[0];
-        if is_settled(&estimate, threshold, survives) || due >= most {
+        let is_settled = may_settle(&estimate, count) && is_settled(&estimate, threshold, survives);
+        if is_settled || due >= most {
             return Some((estimate, count));
         }
     }
