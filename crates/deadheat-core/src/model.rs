@@ -577,6 +577,8 @@ pub enum WarningCode {
     NotConfirmed,
     /// The time of a benchmark changed that runs nothing that changed while it is timed.
     ControlMoved,
+    /// A part of a benchmark's change is not that of its changed functions.
+    UnexplainedPart,
     /// An iteration is too short to be told from the loop around it.
     BelowResolution,
     /// Something else used the machine while it was measured.

@@ -564,7 +564,43 @@ pub fn explain(
     (summary.functions, summary.unexplained_ns) = (all.functions, all.unexplained_ns);
     for (comparison, breakdown) in comparisons.iter_mut().zip(each) {
         (comparison.functions, comparison.unexplained_ns) = (breakdown.functions, breakdown.unexplained_ns);
+        comparison.warnings.extend(unexplained_part(comparison));
     }
+}
+
+/// Of a change this much at least, as a share of base's time, is worth a word when it is not the changed functions'.
+const NOTEWORTHY_REST: f64 = 0.05;
+
+/// A warning where a benchmark changed by more than its changed functions did, beyond what the intervals allow.
+fn unexplained_part(row: &Comparison) -> Option<Warning> {
+    let is_change = matches!(row.verdict, Verdict::Improved | Verdict::Regressed);
+    let rest = row.unexplained_ns.filter(|_| is_change)?;
+    let width = |estimate: &Estimate| {
+        let interval = estimate.confidence_interval;
+        (interval.upper_bound - interval.lower_bound) / 2.0
+    };
+    let mut tolerance = row.base.median_ns * width(&row.estimate);
+    for function in &row.functions {
+        // One that could not be timed may have done anything.
+        let base_ns = function.base.as_ref()?.total_ns?;
+        tolerance += base_ns * width(function.estimate.as_ref()?);
+    }
+    (rest.abs() > tolerance.max(NOTEWORTHY_REST * row.base.median_ns)).then(|| {
+        let change = row.base.median_ns * (row.estimate.point_estimate - 1.0);
+        Warning::new(
+            WarningCode::UnexplainedPart,
+            format!(
+                "of its change of {}, {} is not in the changed functions",
+                units::signed_duration(change),
+                units::signed_duration(rest)
+            ),
+            Some(
+                "code that they call or that calls them, garbage collection, memory layout, or what the set-up left behind; \
+                 --profile looks at every function",
+            ),
+        )
+        .of(&row.benchmark)
+    })
 }
 
 /// Adds the breakdowns by every function of the project.
@@ -682,7 +718,74 @@ pub fn main_line(message: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::main_line;
+    use super::*;
+    use crate::records::testing;
+
+    #[test]
+    fn a_change_that_is_not_the_changed_functions_is_said() {
+        let mut report = testing::report(&[("a.py::a", 1.5, Verdict::Regressed)]);
+        let row = &mut report.comparisons[0];
+        // Base takes 1 ms, so that the change is 0.5 ms.
+        let said = |row: &mut Comparison, rest: f64| {
+            row.unexplained_ns = Some(rest);
+            unexplained_part(row).map(|warning| warning.message)
+        };
+        let width = {
+            let interval = row.estimate.confidence_interval;
+            1e6 * (interval.upper_bound - interval.lower_bound) / 2.0
+        };
+        let rest = 50_000_f64.max(width);
+        assert_eq!(said(row, 0.99 * rest), None);
+        let words = said(row, -400_000.0 - rest).unwrap();
+        assert!(words.starts_with("of its change of +500 µs, -"), "{words}");
+        row.verdict = Verdict::Unchanged;
+        assert_eq!(said(row, 400_000.0 + rest), None);
+    }
+
+    #[test]
+    fn a_control_that_moves_is_no_verdict_on_the_change() {
+        let replicate = |seed| Replicate {
+            seed,
+            clock: crate::model::Clock::Wall,
+            pairs: vec![crate::model::Pair {
+                order: crate::model::Order::BaseHead,
+                base: crate::model::Sample {
+                    elapsed_ns: 1_000,
+                    iterations: 1,
+                },
+                head: crate::model::Sample {
+                    elapsed_ns: 1_200 + u64::from(seed),
+                    iterations: 1,
+                },
+            }],
+        };
+        let judged = |is_control| {
+            let measured = MeasuredBenchmark {
+                benchmark: "a.py::a".to_owned(),
+                replicates: (0..5).map(replicate).collect(),
+                looks: 1,
+                is_control,
+                ..MeasuredBenchmark::default()
+            };
+            let threshold = Threshold::from_percent(2.0);
+            judge(vec![measured], Sampling::Exactly(5), &threshold.into()).0
+        };
+        let (rows, moved) = (judged(false), judged(true));
+        assert_eq!(rows[0].verdict, Verdict::Regressed);
+        assert_eq!((controls(&rows), controls_moved(&rows)), (None, Vec::new()));
+        assert_eq!(moved[0].verdict, Verdict::Unexplained);
+        assert_eq!(moved[0].estimate, rows[0].estimate);
+        assert!(!Gate::Regression { percent: None }.is_failed_by(&moved[0]));
+        assert!(!Gate::Inconclusive.is_failed_by(&moved[0]));
+        let counts = count(&moved, &[]);
+        assert_eq!((counts.regressed, counts.unexplained), (0, 1));
+        assert_eq!(controls(&moved).unwrap().benchmarks, 1);
+        assert!(
+            controls_moved(&moved)[0]
+                .message
+                .starts_with("its time changed by +20.")
+        );
+    }
 
     #[test]
     fn the_line_that_says_what_went_wrong() {
