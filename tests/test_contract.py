@@ -1,12 +1,15 @@
 """Suites of other benchmark plugins run unchanged, with those plugins installed and without them."""
 
+import random
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pytest_benchmark.stats import Stats
 
-from conftest import INTERPRETERS, VERSIONS, environment
+from conftest import INTERPRETERS, PACKAGE, VERSIONS, environment
 
 BASE = """\
     def work(n):
@@ -389,6 +392,25 @@ def test_what_suites_reach_for_by_other_names(suite):
     )
     names = ["annotated", "figures", "second_use", "setup_that_takes_the_arguments", "no_setup", "marked"]
     improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_figures_are_those_of_pytest_benchmark():
+    ours = runpy.run_path(str(PACKAGE / "side" / "deadheat_worker" / "stats.py"))["Stats"]
+    chance = random.Random(1)
+    samples = [[1, 4, 9, 16, 25], [0.1], [0.1, 0.1], [0.1] * 7, [3.3e-7] * 49, [0.0, 0.0, 0.0], [1e-9, 1e-9, 5.0]]
+    for size in [*range(1, 9), *range(9, 200, 7)]:
+        samples.append([chance.random() for _ in range(size)])
+        # As times are: most of them close together, and a few far away.
+        samples.append([chance.lognormvariate(-9, 0.1) * (50 if chance.random() < 0.1 else 1) for _ in range(size)])
+        samples.append([float(chance.randrange(4)) for _ in range(size)])
+    assert ours(samples[0]).q1 == 3.25
+    for data in samples:
+        expected = Stats()
+        for value in data:
+            expected.update(value)
+        figures = ours(data)
+        assert figures.as_dict() == expected.as_dict(), data
+        assert (figures.data, figures.sorted_data) == (expected.data, expected.sorted_data)
 
 
 def test_results_of_any_size_and_shape_cost_no_measurement(suite):
