@@ -106,7 +106,7 @@ class Stats:
         return [value for value in self.sorted_data if q1 - reach <= value <= q3 + reach]
 
     def _quartiles(self):
-        """As pytest-benchmark has them: the medians of both halves, of an odd number between the two ways to halve it."""
+        """The medians of both halves; of an odd number of samples, between the two ways to halve it."""
         values, quarter = self.sorted_data, self.rounds // 4
 
         def between(first, weight):
