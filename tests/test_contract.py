@@ -102,6 +102,12 @@ def test_call_forms(suite):
             assert benchmark.pedantic(work, [100], rounds=10, iterations=5, warmup_rounds=1) == 148500
 
 
+        def test_counted(benchmark):
+            calls = []
+            benchmark.pedantic(lambda: calls.append(work(100)), rounds=10, iterations=5, warmup_rounds=2)
+            assert len(calls) == (10 + 2) * 5
+
+
         def test_prepared(benchmark):
             seen = []
 
@@ -147,6 +153,7 @@ def test_call_forms(suite):
         "decorator",
         "codspeed",
         "pedantic",
+        "counted",
         "prepared",
         "marker",
         "method",
@@ -160,6 +167,7 @@ def test_attributes_options_and_hooks(suite):
     outcome = suite(
         """\
         import gc
+        import random
         import time
 
         import pytest
@@ -211,6 +219,25 @@ def test_attributes_options_and_hooks(suite):
             benchmark(work, 100)
 
 
+        def test_warmed_up(benchmark):
+            calls, before = [], []
+
+            def timer():
+                before.append(len(calls))
+                return time.perf_counter()
+
+            benchmark._timer = timer
+            benchmark(lambda: calls.append(work(100)))
+            assert before[0] >= 3
+
+
+        def test_seeded(benchmark):
+            random.seed(1)
+            seen = []
+            benchmark(lambda: (work(100), seen.append(random.random()))[0])
+            assert seen[0] == random.Random(0).random()
+
+
         def test_twice(benchmark):
             from pytest_benchmark.fixture import FixtureAlreadyUsed
 
@@ -250,7 +277,17 @@ def test_attributes_options_and_hooks(suite):
         addopts = "--benchmark-disable --benchmark-autosave --benchmark-warmup=on --benchmark-min-rounds=3 --codspeed"
         """,
     )
-    names = ["attributes", "params[hundred]", "collector", "timer", "own_timer", "twice", "types"]
+    names = [
+        "attributes",
+        "params[hundred]",
+        "collector",
+        "timer",
+        "own_timer",
+        "warmed_up",
+        "seeded",
+        "twice",
+        "types",
+    ]
     improved(outcome, *[f"test_{name}" for name in names])
     # As they stand in the file, whatever a conftest does.
     rows = [row["benchmark"].rpartition("::")[2] for row in outcome.report["comparisons"]]
