@@ -16,8 +16,6 @@ from pathlib import Path
 
 REPORT = Path("deadheat.md")
 FILES = (Path("deadheat.json"), Path("deadheat.html"), REPORT)
-# GitHub takes 65,536 characters.
-LONGEST_COMMENT = 60_000
 
 
 def main(arguments):
@@ -134,7 +132,8 @@ def write_comment(pull_request, text, begins):
     """Update the comment that an earlier run wrote, or write the first one if that may begin them."""
     comments = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     marker = f"<!-- deadheat {hashlib.sha256(given('FOLDER').encode()).hexdigest()[:12]} -->"
-    body = {"body": f"{marker}\n{shortened(text)}"}
+    # deadheat writes Markdown that a comment has room for, and leaves out what matters least.
+    body = {"body": f"{marker}\n{text}"}
     listing = values(gh("--paginate", f"{comments}/{int(pull_request)}/comments?per_page=100"))
     earlier = [comment for page in listing for comment in page if comment["body"].startswith(marker)]
     mine = next((comment["id"] for comment in earlier if is_ours(comment)), None)
@@ -164,17 +163,6 @@ def values(text):
         value, end = decoder.raw_decode(text)
         yield value
         text = text[end:].lstrip()
-
-
-def shortened(text):
-    """What fits into a comment, with all that was open closed."""
-    if len(text) <= LONGEST_COMMENT:
-        return text
-    kept = text[:LONGEST_COMMENT].rpartition("\n")[0]
-    if sum(line.startswith("```") for line in kept.splitlines()) % 2:
-        kept += "\n```"
-    kept += "\n</details>" * max(0, kept.count("<details") - kept.count("</details>"))
-    return f"{kept}\n\nThis is the beginning; the whole report is among the files of the job.\n"
 
 
 def summarise(text):

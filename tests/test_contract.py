@@ -1,12 +1,15 @@
 """Suites of other benchmark plugins run unchanged, with those plugins installed and without them."""
 
+import random
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pytest_benchmark.stats import Stats
 
-from conftest import INTERPRETERS, VERSIONS, environment
+from conftest import INTERPRETERS, PACKAGE, VERSIONS, environment
 
 BASE = """\
     def work(n):
@@ -99,6 +102,12 @@ def test_call_forms(suite):
             assert benchmark.pedantic(work, [100], rounds=10, iterations=5, warmup_rounds=1) == 148500
 
 
+        def test_counted(benchmark):
+            calls = []
+            benchmark.pedantic(lambda: calls.append(work(100)), rounds=10, iterations=5, warmup_rounds=2)
+            assert len(calls) == (10 + 2) * 5
+
+
         def test_prepared(benchmark):
             seen = []
 
@@ -144,6 +153,7 @@ def test_call_forms(suite):
         "decorator",
         "codspeed",
         "pedantic",
+        "counted",
         "prepared",
         "marker",
         "method",
@@ -157,6 +167,7 @@ def test_attributes_options_and_hooks(suite):
     outcome = suite(
         """\
         import gc
+        import random
         import time
 
         import pytest
@@ -208,6 +219,25 @@ def test_attributes_options_and_hooks(suite):
             benchmark(work, 100)
 
 
+        def test_warmed_up(benchmark):
+            calls, before = [], []
+
+            def timer():
+                before.append(len(calls))
+                return time.perf_counter()
+
+            benchmark._timer = timer
+            benchmark(lambda: calls.append(work(100)))
+            assert before[0] >= 3
+
+
+        def test_seeded(benchmark):
+            random.seed(1)
+            seen = []
+            benchmark(lambda: (work(100), seen.append(random.random()))[0])
+            assert seen[0] == random.Random(0).random()
+
+
         def test_twice(benchmark):
             from pytest_benchmark.fixture import FixtureAlreadyUsed
 
@@ -247,7 +277,17 @@ def test_attributes_options_and_hooks(suite):
         addopts = "--benchmark-disable --benchmark-autosave --benchmark-warmup=on --benchmark-min-rounds=3 --codspeed"
         """,
     )
-    names = ["attributes", "params[hundred]", "collector", "timer", "own_timer", "twice", "types"]
+    names = [
+        "attributes",
+        "params[hundred]",
+        "collector",
+        "timer",
+        "own_timer",
+        "warmed_up",
+        "seeded",
+        "twice",
+        "types",
+    ]
     improved(outcome, *[f"test_{name}" for name in names])
     # As they stand in the file, whatever a conftest does.
     rows = [row["benchmark"].rpartition("::")[2] for row in outcome.report["comparisons"]]
@@ -389,6 +429,25 @@ def test_what_suites_reach_for_by_other_names(suite):
     )
     names = ["annotated", "figures", "second_use", "setup_that_takes_the_arguments", "no_setup", "marked"]
     improved(outcome, *[f"test_{name}" for name in names])
+
+
+def test_figures_are_those_of_pytest_benchmark():
+    ours = runpy.run_path(str(PACKAGE / "side" / "deadheat_worker" / "stats.py"))["Stats"]
+    chance = random.Random(1)
+    samples = [[1, 4, 9, 16, 25], [0.1], [0.1, 0.1], [0.1] * 7, [3.3e-7] * 49, [0.0, 0.0, 0.0], [1e-9, 1e-9, 5.0]]
+    for size in [*range(1, 9), *range(9, 200, 7)]:
+        samples.append([chance.random() for _ in range(size)])
+        # As times are: most of them close together, and a few far away.
+        samples.append([chance.lognormvariate(-9, 0.1) * (50 if chance.random() < 0.1 else 1) for _ in range(size)])
+        samples.append([float(chance.randrange(4)) for _ in range(size)])
+    assert ours(samples[0]).q1 == 3.25
+    for data in samples:
+        expected = Stats()
+        for value in data:
+            expected.update(value)
+        figures = ours(data)
+        assert figures.as_dict() == expected.as_dict(), data
+        assert (figures.data, figures.sorted_data) == (expected.data, expected.sorted_data)
 
 
 def test_results_of_any_size_and_shape_cost_no_measurement(suite):

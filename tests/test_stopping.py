@@ -70,9 +70,6 @@ def test_a_spent_budget_leaves_the_verdict_open(alike, run):
     comparison = row(run("HEAD^", "HEAD", "--budget", 0.1))
     assert (comparison["verdict"], comparison["reason"]) == ("inconclusive", "too_wide")
     assert len(comparison["replicates"]) == 2
-    # Two replicates may lie so far apart on a busy machine that no reasonable number would do, which is said, too.
-    needed = comparison["to_settle"]
-    assert needed is None or (needed["replicates"] >= 3 and needed["seconds"] > 0)
 
 
 def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):

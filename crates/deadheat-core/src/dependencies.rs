@@ -142,7 +142,7 @@ impl Said {
     /// A requirement as PEP 508 has it, whatever follows it in its line.
     fn add_requirement(&mut self, text: &str) {
         if let Some((name, said)) = requirement(text) {
-            self.add(name, said);
+            self.add(name, &reformatted(said));
         }
     }
 
@@ -160,7 +160,7 @@ impl Said {
 
 /// A name as PEP 503 compares it.
 pub fn normalize(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    let parts = name.trim().split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
@@ -178,6 +178,87 @@ fn requirement(text: &str) -> Option<(&str, &str)> {
     let rest = rest.trim().trim_end_matches('\\').trim();
     let continues = rest.is_empty() || rest.starts_with(['=', '<', '>', '~', '!', '[', ';', '@', '(']);
     (is_name && continues).then_some((name, rest))
+}
+
+/// What follows the name of a requirement, in one format for all that mean the same: extras, specifiers or an address, and
+/// a marker.
+fn reformatted(said: &str) -> String {
+    let mut rest = said.trim();
+    let mut formatted = String::new();
+    if let Some((extras, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        let names: BTreeSet<String> = extras.split(',').map(normalize).collect();
+        let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        if !names.is_empty() {
+            formatted.push_str(&format!("[{}]", names.join(",")));
+        }
+        rest = after.trim();
+    }
+    let marker = if let Some(address) = rest.strip_prefix('@') {
+        // In an address, a `;` without a blank before it is its own.
+        let end = address.find(" ;").unwrap_or(address.len());
+        formatted.push_str(&format!("@ {}", address[..end].trim()));
+        address[end..].trim().strip_prefix(';')
+    } else {
+        let (versions, marker) = match rest.split_once(';') {
+            Some((versions, marker)) => (versions.trim(), Some(marker)),
+            None => (rest, None),
+        };
+        let inner = versions
+            .strip_prefix('(')
+            .and_then(|inner| inner.strip_suffix(')'));
+        formatted.push_str(&specifiers(inner.unwrap_or(versions)));
+        marker
+    };
+    if let Some(marker) = marker.map(str::trim).filter(|marker| !marker.is_empty()) {
+        formatted.push_str(&format!(" ; {}", reformatted_marker(marker)));
+    }
+    formatted
+}
+
+/// Specifiers of versions, without blanks, lower bounds first.
+fn specifiers(text: &str) -> String {
+    let each = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let formatted: BTreeSet<String> = each
+        .map(|part| {
+            let version = part.trim_start_matches(['=', '<', '>', '!', '~', '^']);
+            let operator = &part[..part.len() - version.len()];
+            format!("{operator}{}", version.trim())
+        })
+        .collect();
+    formatted.into_iter().rev().collect::<Vec<_>>().join(",")
+}
+
+/// A marker with one blank between its parts and one kind of quotes, where its texts allow that.
+fn reformatted_marker(marker: &str) -> String {
+    const OPERATORS: [char; 5] = ['=', '<', '>', '!', '~'];
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = marker.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let end = match first {
+            '"' | '\'' => match rest[1..].find(first) {
+                Some(length) => length + 2,
+                None => return marker.to_owned(),
+            },
+            '(' | ')' => 1,
+            _ if OPERATORS.contains(&first) => rest
+                .find(|character| !OPERATORS.contains(&character))
+                .unwrap_or(rest.len()),
+            _ => rest
+                .find(|character: char| {
+                    character.is_whitespace() || OPERATORS.contains(&character) || "()\"'".contains(character)
+                })
+                .unwrap_or(rest.len()),
+        };
+        let (part, after) = rest.split_at(end);
+        parts.push(
+            match part.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+                Some(text) if !text.contains('\'') => format!("'{text}'"),
+                _ => part.to_owned(),
+            },
+        );
+        rest = after.trim_start();
+    }
+    parts.join(" ")
 }
 
 fn said_in<'a>(lines: impl Iterator<Item = &'a str>) -> Said {
@@ -227,10 +308,35 @@ fn of_pyproject(table: &Table) -> Said {
 fn add_table(said: &mut Said, table: Option<&Value>) {
     for (name, value) in table.and_then(Value::as_table).into_iter().flatten() {
         match value {
-            Value::String(version) => said.add(name, version),
+            Value::String(version) => said.add(name, &alternatives(version)),
+            Value::Table(about) => {
+                let mut about = about.clone();
+                for (key, reformat) in [
+                    ("version", alternatives as fn(&str) -> String),
+                    ("markers", reformatted_marker),
+                ] {
+                    if let Some(Value::String(text)) = about.get_mut(key) {
+                        *text = reformat(text);
+                    }
+                }
+                match about.get("version") {
+                    Some(Value::String(version)) if about.len() == 1 => said.add(name, version),
+                    _ => said.add(name, &Value::Table(about).to_string()),
+                }
+            }
             other => said.add(name, &other.to_string()),
         }
     }
+}
+
+/// Poetry's versions, of which any may do.
+fn alternatives(text: &str) -> String {
+    let each: BTreeSet<String> = text
+        .split('|')
+        .map(specifiers)
+        .filter(|one| !one.is_empty())
+        .collect();
+    each.into_iter().collect::<Vec<_>>().join(" || ")
 }
 
 fn of_lock(table: &Table) -> Said {
@@ -511,15 +617,25 @@ fn of_poetry(table: Option<&Value>) -> Vec<String> {
             continue;
         }
         let version = value.as_str().or_else(|| text("version")).unwrap_or("*");
-        let ranges: Vec<String> = version.split(',').map(poetry_range).collect();
-        let range = ranges.into_iter().filter(|range| !range.is_empty());
-        let range = range.collect::<Vec<_>>().join(",");
+        let range = poetry_ranges(version);
         let marker = text("markers")
             .map(|marker| format!(" ; {marker}"))
             .unwrap_or_default();
         requirements.push(format!("{name}{extras}{range}{marker}"));
     }
     requirements
+}
+
+/// What all parts of a constraint allow together. Of alternatives, which PEP 508 does not know, nothing is said.
+fn poetry_ranges(text: &str) -> String {
+    if text.contains('|') {
+        return String::new();
+    }
+    let ranges = text
+        .split(',')
+        .map(poetry_range)
+        .filter(|range| !range.is_empty());
+    ranges.collect::<Vec<_>>().join(",")
 }
 
 /// `^1.2.3` allows what leaves the first number that is not zero as it is; `~1.2` the last but one.
@@ -540,7 +656,7 @@ fn poetry_range(text: &str) -> String {
         above(version, first.unwrap_or(parts - 1))
     } else if let Some(version) = text.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
         above(version, usize::from(version.contains('.')))
-    } else if text == "*" || text.contains("||") {
+    } else if text == "*" {
         String::new()
     } else if text.starts_with(|first: char| first.is_ascii_digit()) {
         format!("=={text}")
@@ -600,6 +716,123 @@ mod tests {
         assert_eq!(found[0], "attrs >=1 → >=2");
         assert!(found[1].starts_with("mypy none → {"));
         assert_eq!(found[2..], ["pytest none → any", "python ^3.9 → none"]);
+    }
+
+    #[test]
+    fn a_requirement_that_is_only_reformatted_is_the_same() {
+        for (base, head) in [
+            ("attrs>=1", "attrs >= 1"),
+            ("attrs>=1", "Attrs (>=1)"),
+            ("attrs>=1,<2,!=1.5", "attrs != 1.5, <2 ,>=1,"),
+            ("attrs[b,a-x]>=1", "attrs [A_x, b] >=1"),
+            ("attrs[]", "attrs"),
+            (
+                "attrs ; python_version<\"3.12\"",
+                "attrs;python_version  <  '3.12'",
+            ),
+            (
+                "attrs>=1 ; (os_name=='nt' and extra in \"a b\") or python_version >= '3.9'",
+                "attrs >=1; ( os_name == \"nt\" and extra in 'a b' )or python_version>=\"3.9\"",
+            ),
+            ("attrs @ https://host/a.zip", "attrs@https://host/a.zip"),
+            (
+                "attrs@https://host/a;b.zip ; os_name=='nt'",
+                "attrs @  https://host/a;b.zip  ;os_name == \"nt\"",
+            ),
+            ("attrs===1.0-x", "attrs === 1.0-x"),
+        ] {
+            assert_eq!(changes("requirements.txt", base, head), Vec::<String>::new());
+            let project = |text: &str| {
+                let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("[project]\ndependencies = [\"{text}\"]\n")
+            };
+            assert_eq!(
+                changes("pyproject.toml", &project(base), &project(head)),
+                Vec::<String>::new()
+            );
+        }
+        let poetry = |said: &str| format!("[tool.poetry.dependencies]\na = {said}\n");
+        for (base, head) in [
+            ("'>=1,<2'", "'<2, >= 1'"),
+            ("'^1 || ^2'", "'^2||^1'"),
+            ("'^1'", "{version = '^1'}"),
+            (
+                "{version='>=1,<2', markers=\"os_name=='nt'\"}",
+                "{markers='os_name == \"nt\"', version='<2,>=1'}",
+            ),
+        ] {
+            assert_eq!(
+                changes("pyproject.toml", &poetry(base), &poetry(head)),
+                Vec::<String>::new()
+            );
+        }
+    }
+
+    #[test]
+    fn a_requirement_that_means_something_else_is_another_one() {
+        for (base, head) in [
+            ("attrs>=1", "attrs>1"),
+            ("attrs>=1", "attrs>=1.1"),
+            ("attrs>=1", "attrs"),
+            ("attrs>=1", "attrs>=1,<2"),
+            ("attrs==1.0", "attrs===1.0"),
+            ("attrs~=1.4", "attrs~=1.4.0"),
+            ("attrs[a]", "attrs[b]"),
+            ("attrs[a]", "attrs"),
+            ("attrs ; os_name == 'nt'", "attrs"),
+            ("attrs ; os_name == 'nt'", "attrs ; os_name != 'nt'"),
+            ("attrs ; os_name == 'a b'", "attrs ; os_name == 'ab'"),
+            (
+                "attrs ; (os_name == 'a' or os_name == 'b') and extra == 'c'",
+                "attrs ; os_name == 'a' or (os_name == 'b' and extra == 'c')",
+            ),
+            (
+                "attrs ; platform_version == 'not in'",
+                "attrs ; platform_version not in ''",
+            ),
+            ("attrs @ https://host/a.zip", "attrs @ https://host/b.zip"),
+            ("attrs @ https://host/a;x", "attrs @ https://host/a;y"),
+        ] {
+            assert_eq!(changes("requirements.txt", base, head).len(), 1, "{base} {head}");
+        }
+        let poetry = |said: &str| format!("[tool.poetry.dependencies]\na = {said}\n");
+        for (base, head) in [
+            ("'^1'", "'~1'"),
+            ("'>=1,<2'", "'>=1 || <2'"),
+            ("'^1 || ^2'", "'^1 || ^3'"),
+            ("'^1'", "{version='^1', optional=true}"),
+        ] {
+            assert_eq!(
+                changes("pyproject.toml", &poetry(base), &poetry(head)).len(),
+                1,
+                "{base} {head}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_reformatted_can_still_be_installed() {
+        let cfg = "[options]\ninstall_requires =\n    Attrs [ b,a ] ( <2, >= 1 ) ; python_version<\"3.12\"\n    six @ https://host/a;b\n";
+        assert_eq!(
+            declared_in_setup_cfg(cfg),
+            [
+                "attrs[a,b]>=1,<2 ; python_version < '3.12'",
+                "six@ https://host/a;b"
+            ]
+        );
+    }
+
+    #[test]
+    fn poetrys_alternatives_are_no_single_range() {
+        for (said, range) in [
+            (">=1,<2 || >=3,<4", ""),
+            ("^1 | ^2", ""),
+            (">=1,<2", ">=1,<2"),
+            ("^1.2, !=1.3.0", ">=1.2,<2,!=1.3.0"),
+            ("*", ""),
+        ] {
+            assert_eq!(poetry_ranges(said), range, "{said}");
+        }
     }
 
     #[test]
@@ -665,7 +898,7 @@ mod tests {
             (found.extras, found.groups),
             (vec!["test".to_owned()], vec!["bench".to_owned()])
         );
-        let own: Table = "[project]\nname='Me.x'\n[project.optional-dependencies]\ndev=['me-x[test,fast]']\ntest=['pytest']\n\
+        let own: Table = "[project]\nname='Me.x'\n[project.optional-dependencies]\ndev=['me-x[test, fast]']\ntest=['pytest']\n\
             fast=['me_x[dev]', 'numpy']\n"
             .parse()
             .unwrap();

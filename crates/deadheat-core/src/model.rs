@@ -178,7 +178,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// Base-head, head-base, head-base, base-head: over each four visits a steady drift cancels.
+    /// Base-head and head-base in turn: the visits are base, head, head, base, and over each four of them a steady drift
+    /// cancels.
     pub fn of_round(index: usize) -> Order {
         if index.is_multiple_of(2) {
             Order::BaseHead

@@ -10,7 +10,7 @@ const FLOAT_TOLERANCE: f64 = 1e-9;
 const MOST_SHOWN: usize = 60;
 
 /// What a benchmark's first sample returned, as one process carried it over.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Output {
     /// A tree of `[tag, content]`; `docs/protocol.md` has the tags.

@@ -2,6 +2,7 @@
 //!
 //! `tests/protocol/*.jsonl` holds whole conversations that this file and the worker's are both tested against.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Clock, FunctionPlace};
@@ -10,7 +11,7 @@ use crate::output::Output;
 pub const VERSION: u32 = 1;
 
 /// What the driver asks; every request gets exactly one reply.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     Hello(HelloRequest),
@@ -88,7 +89,7 @@ pub enum ForkReply {
 }
 
 /// Where the worker's side lies and what belongs to the project; paths are relative to the worktree.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HelloRequest {
     pub protocol: u32,
@@ -106,7 +107,7 @@ pub struct HelloRequest {
 }
 
 /// What to watch, and what for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceRequest {
     pub purpose: TracePurpose,
@@ -116,7 +117,7 @@ pub struct TraceRequest {
     pub functions: Vec<Option<FunctionPlace>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TracePurpose {
     /// Which functions run, and for which benchmark.
@@ -130,7 +131,7 @@ pub enum TracePurpose {
 }
 
 /// A piece of code to time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MicroRequest {
     /// What it is called in what follows.
@@ -141,7 +142,7 @@ pub struct MicroRequest {
 }
 
 /// Where the code comes from. Files are absolute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
 pub enum MicroCode {
     /// A function of a module, called without arguments.
@@ -169,7 +170,7 @@ pub enum MicroCode {
 }
 
 /// A module that is imported with a given text, whatever its file holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GivenModule {
     pub name: String,
@@ -180,7 +181,7 @@ pub struct GivenModule {
 }
 
 /// What the worker answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {
     Hello {
@@ -289,7 +290,7 @@ pub enum Reply {
 }
 
 /// A value that a set-up made, and that was another one after the calls.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedValue {
     pub name: String,
@@ -299,7 +300,7 @@ pub struct ChangedValue {
 }
 
 /// One test as pytest reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TestRun {
     pub node: String,
     pub outcome: TestOutcome,
@@ -309,7 +310,7 @@ pub struct TestRun {
     pub message: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TestOutcome {
     Passed,
@@ -318,7 +319,7 @@ pub enum TestOutcome {
 }
 
 /// One watched function in one sample; times are of all its iterations, without what watching cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FunctionSample {
     /// Its place in [`TraceRequest::functions`].
     pub function: usize,
@@ -331,7 +332,7 @@ pub struct FunctionSample {
 }
 
 /// One function of the project in one sample, as the standard library's profiler has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct SurveyedFunction {
     pub path: String,
     pub line: u32,
@@ -342,7 +343,7 @@ pub struct SurveyedFunction {
 }
 
 /// What ran on whose account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ReachedBy {
     /// A benchmark's id, or that of a module or class whose fixture it was; empty: of all benchmarks.
     pub node: String,
@@ -355,14 +356,14 @@ pub struct ReachedBy {
 }
 
 /// A file or class that pytest did not collect, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Uncollected {
     pub node: String,
     pub message: String,
 }
 
 /// A module of the project that was imported from outside its side's worktree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ForeignModule {
     pub module: String,
     pub file: String,

@@ -220,6 +220,40 @@ mod tests {
     }
 
     #[test]
+    fn how_many_replicates_settle_a_row_is_known_for_planted_ones() {
+        // Around the centre, with a standard deviation of 0.0079; the interval has to reach no farther than from the centre
+        // to the threshold (log 1.02 = 0.0198), or from the threshold on to 1.
+        let five = [-0.01, -0.005, 0.0, 0.005, 0.01];
+        let two = [-0.005, 0.005];
+        for (spread, center, look, more) in [
+            // 7 replicates reach 5.96 standard errors: 0.0178.
+            (&five[..], 0.0, 2, Some(7 - 5)),
+            (&five[..], -0.001, 2, Some(7 - 5)),
+            // 10 reach 0.0107, 14 reach 0.0079.
+            (&five[..], 0.01, 2, Some(14 - 5)),
+            (&five[..], -0.01, 2, Some(14 - 5)),
+            // 100 reach 0.0032, 150 reach 0.0027.
+            (&five[..], 0.017, 2, Some(150 - 5)),
+            (&five[..], 0.03, 2, Some(7 - 5)),
+            // A look that is past is not asked again.
+            (&five[..], 0.0, 3, Some(10 - 5)),
+            // 2,000 reach 0.0009.
+            (&five[..], 0.0197, 2, None),
+            // 7 reach 0.0159.
+            (&two[..], 0.0, 1, Some(7 - 2)),
+            (&two[..], 0.005, 1, Some(10 - 2)),
+        ] {
+            let values: Vec<f64> = spread.iter().map(|value| value + center).collect();
+            let needed = replicates_to_settle(&values, look, Threshold::from_percent(2.0));
+            assert_eq!(needed, more, "{} around {center}", spread.len());
+        }
+        assert_eq!(
+            replicates_to_settle(&[0.01], 1, Threshold::from_percent(2.0)),
+            None
+        );
+    }
+
+    #[test]
     fn the_smallest_change_shrinks_with_the_replicates_and_stays_above_the_threshold() {
         let values: Vec<f64> = (0..20).map(|index| f64::from(index % 5 - 2) * 0.02).collect();
         let two_percent = Threshold::from_percent(2.0);

@@ -2,8 +2,14 @@
 
 mod fixture;
 
-use deadheat_core::model::{Reason, Verdict};
-use deadheat_core::report::{Report, Unsound, judge_again, noise};
+use std::collections::BTreeMap;
+
+use deadheat_core::model::{Clock, Order, Pair, Reason, Replicate, Sample, ToSettle, Verdict};
+use deadheat_core::output::OutputCheck;
+use deadheat_core::report::{MeasuredBenchmark, Report, Unsound, judge, judge_again, noise};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::Threshold;
+use deadheat_core::thresholds::Thresholds;
 
 use fixture::report;
 
@@ -53,6 +59,60 @@ fn verdicts_follow_another_threshold_and_samples_do_not() {
     let again = judge_again(coarse, Some(2.0)).unwrap();
     assert_eq!(again.comparisons[5].reason, Some(Reason::NotConfirmed));
     assert_eq!(again.summary, report.summary);
+}
+
+#[test]
+fn an_open_row_says_what_would_settle_it_and_no_other_does() {
+    let replicates = |log_ratios: &[f64]| -> Vec<Replicate> {
+        let each = log_ratios.iter().zip(0..);
+        each.map(|(log_ratio, seed)| {
+            let sample = |elapsed_ns| Sample {
+                elapsed_ns,
+                iterations: 1,
+            };
+            Replicate {
+                seed,
+                clock: Clock::Wall,
+                pairs: vec![Pair {
+                    order: Order::BaseHead,
+                    base: sample(1_000_000_000),
+                    head: sample((1e9 * log_ratio.exp()).round() as u64),
+                }],
+            }
+        })
+        .collect()
+    };
+    let to_settle = |log_ratios: &[f64]| {
+        let measured = MeasuredBenchmark {
+            benchmark: "test_a".to_owned(),
+            replicates: replicates(log_ratios),
+            looks: 2,
+            replicate_seconds: 1.5,
+            output: (OutputCheck::Same, None),
+            warnings: Vec::new(),
+            is_control: false,
+        };
+        let thresholds = Thresholds::new(Threshold::from_percent(2.0), BTreeMap::new());
+        let (rows, _, _) = judge(vec![measured], Sampling::UntilSettled, &thresholds);
+        (rows[0].verdict, rows[0].to_settle)
+    };
+    let needs = |replicates, seconds| Some(ToSettle { replicates, seconds });
+    let open = Verdict::Inconclusive;
+    assert_eq!(to_settle(&[-0.005, 0.005]), (open, needs(5, 7.5)));
+    assert_eq!(
+        to_settle(&[0.0, 0.005, 0.01, 0.015, 0.02]),
+        (open, needs(9, 13.5))
+    );
+    // More than anybody would wait for.
+    assert_eq!(to_settle(&[0.0097, 0.0147, 0.0197, 0.0247, 0.0297]), (open, None));
+    assert_eq!(
+        to_settle(&[0.0, 0.0001, 0.0002, 0.0001, 0.0]),
+        (Verdict::Unchanged, None)
+    );
+    assert_eq!(
+        to_settle(&[0.5, 0.5001, 0.5002, 0.5001, 0.5]),
+        (Verdict::Regressed, None)
+    );
 }
 
 #[test]

@@ -26,15 +26,12 @@ class Stats:
     )
 
     def __init__(self, data):
-        self.data = sorted(data)
+        self.data = list(data)
+        self.sorted_data = sorted(data)
         self.rounds = len(data)
 
     def as_dict(self):
         return {name: getattr(self, name) for name in self.fields}
-
-    @property
-    def sorted_data(self):
-        return self.data
 
     @property
     def total(self):
@@ -42,15 +39,16 @@ class Stats:
 
     @property
     def min(self):
-        return self.data[0]
+        return self.sorted_data[0]
 
     @property
     def max(self):
-        return self.data[-1]
+        return self.sorted_data[-1]
 
     @property
     def mean(self):
-        return statistics.fmean(self.data)
+        # Not `fmean`: of equal samples it may differ from them, and they would all be outliers.
+        return statistics.mean(self.data)
 
     @property
     def median(self):
@@ -58,34 +56,35 @@ class Stats:
 
     @property
     def stddev(self):
-        return statistics.stdev(self.data) if self.rounds > 1 else 0.0
+        return statistics.stdev(self.data) if self.rounds > 1 else 0
 
     @property
     def q1(self):
-        return self._quartile(0)
+        return self._quartiles()[0]
 
     @property
     def q3(self):
-        return self._quartile(2)
+        return self._quartiles()[1]
 
     @property
     def iqr(self):
-        return self.q3 - self.q1
+        q1, q3 = self._quartiles()
+        return q3 - q1
 
     @property
     def ops(self):
-        return 1 / self.mean if self.mean else 0.0
+        return self.rounds / self.total if self.total else 0
 
     @property
     def stddev_outliers(self):
         """How many lie more than a standard deviation from the mean."""
         mean, stddev = self.mean, self.stddev
-        return sum(abs(value - mean) > stddev for value in self.data)
+        return sum(value < mean - stddev or value > mean + stddev for value in self.data)
 
     @property
     def iqr_outliers(self):
         """How many lie outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles."""
-        return len(self.data) - len(self._inside_fences())
+        return self.rounds - len(self._inside_fences())
 
     @property
     def outliers(self):
@@ -102,13 +101,25 @@ class Stats:
         return self._inside_fences()[-1]
 
     def _inside_fences(self):
-        reach = 1.5 * self.iqr
-        return [value for value in self.data if self.q1 - reach <= value <= self.q3 + reach]
+        q1, q3 = self._quartiles()
+        reach = 1.5 * (q3 - q1)
+        return [value for value in self.sorted_data if q1 - reach <= value <= q3 + reach]
 
-    def _quartile(self, index):
-        if self.rounds < 2:
-            return self.data[0]
-        return statistics.quantiles(self.data, n=4, method="inclusive")[index]
+    def _quartiles(self):
+        """The medians of both halves; of an odd number of samples, between the two ways to halve it."""
+        values, quarter = self.sorted_data, self.rounds // 4
+
+        def between(first, weight):
+            return weight * values[first] + (1 - weight) * values[first + 1]
+
+        if self.rounds == 1:
+            return values[0], values[0]
+        if self.rounds % 4 == 1:
+            return between(quarter - 1, 0.25), between(3 * quarter, 0.75)
+        if self.rounds % 4 == 3:
+            return between(quarter, 0.75), between(3 * quarter + 1, 0.25)
+        half = self.rounds // 2
+        return statistics.median(values[:half]), statistics.median(values[half:])
 
 
 class Metadata:

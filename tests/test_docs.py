@@ -1,0 +1,97 @@
+"""What the documentation promises and names a test for has that test."""
+
+import ast
+import re
+
+import pytest
+
+from conftest import ROOT
+
+RELIABILITY, COMPATIBILITY, REFERENCE = (
+    (ROOT / "docs" / f"{page}.md").read_text() for page in ("reliability", "compatibility", "reference")
+)
+NAMED = re.compile(r"`(?:(test_\w+\.py)::)?(test_\w+)`")
+UNIT_TESTS = re.compile(r"unit tests of `(\w+\.rs)`")
+
+
+def find_tests():
+    """The sources of all tests, by their file and their own name. No two files have one name."""
+    found = {}
+    for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("tests/faults/test_*.py")]:
+        text = path.read_text()
+        assert path.name not in found
+        found[path.name] = {
+            node.name: ast.get_source_segment(text, node)
+            for node in ast.parse(text).body
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        }
+    return found
+
+
+TESTS = find_tests()
+
+
+def named_in(text, file=None):
+    """The tests that a text names; one without a file is in the same file as the one before it."""
+    for match in NAMED.finditer(text):
+        file = match[1] or file
+        yield file, match[2]
+
+
+def tables(page):
+    """The rows of each table whose last column is its tests, as lists of cells."""
+    for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        # A column of code may hold the sign, as `\|`.
+        head, _, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines())
+        if head[-1] == "test":
+            yield rows
+
+
+def check(text, file=None):
+    """That what a text names is there; gives back how many tests that are."""
+    tests, units = list(named_in(text, file)), UNIT_TESTS.findall(text)
+    for place, name in tests:
+        assert name in TESTS.get(place, {}), f"there is no {place}::{name}"
+    for unit in units:
+        sources = [path.read_text() for path in ROOT.glob(f"crates/*/src/**/{unit}")]
+        assert any("#[test]" in source for source in sources), f"{unit} has no tests"
+    return len(tests) + len(units)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("page", "file", "least"),
+    [(RELIABILITY, None, 60), (COMPATIBILITY, "test_contract.py", 15)],
+    ids=["faults", "suites"],
+)
+def test_every_promise_has_a_test(page, file, least):
+    rows = 0
+    for table in tables(page):
+        before = 0
+        for *promise, tests in table:
+            before = before if tests == "the same" else check(tests, file)
+            assert before > 0, f"no test for {promise[0]}"
+            rows += 1
+    assert rows >= least
+    # Also outside of tables.
+    for paragraph in re.sub(r"(?m)^\|.*\n", "", page).split("\n\n"):
+        check(paragraph, file)
+
+
+@pytest.mark.quick
+def test_every_exit_code_is_explained_and_has_a_test_that_expects_it():
+    source = (ROOT / "crates" / "deadheat" / "src" / "failure.rs").read_text()
+    enumeration = re.search(r"enum Exit \{(.*?)\n\}", source, re.DOTALL)[1]
+    codes = set(re.findall(r"= (\d),", enumeration))
+    assert codes == set("012345")
+
+    def rows(page):
+        section = page.partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+        return dict(re.findall(r"(?m)^\| (\d) \| (.*) \|$", section))
+
+    assert set(rows(REFERENCE)) == codes
+    tested = rows(RELIABILITY)
+    assert set(tested) == codes
+    for code, tests in tested.items():
+        for file, name in named_in(tests):
+            assert re.search(rf"\bassert \w+\.code == {code}\b", TESTS[file][name]), f"{name} expects no {code}"
