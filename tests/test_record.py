@@ -6,6 +6,8 @@ import pytest
 
 from conftest import WORK
 
+pytestmark = pytest.mark.counted
+
 SLOW, FAST, FASTER = (WORK.format(times=times) for times in (40, 6, 1))
 BENCHMARK = """\
     from pkg.core import work

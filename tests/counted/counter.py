@@ -53,7 +53,9 @@ class LineClock:
         """Python's trace function: one for calls, and inside of each for lines."""
         code = frame.f_code
         if code not in self._numbers:
-            self._numbers[code] = self._targets.get((self._path_of(code.co_filename), code.co_firstlineno))
+            # A module's own code begins where its first function may begin.
+            place = self._path_of(code.co_filename), code.co_firstlineno
+            self._numbers[code] = None if code.co_name == "<module>" else self._targets.get(place)
         number = self._numbers[code]
         if event == "call":
             self._stack.append(number)

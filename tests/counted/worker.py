@@ -2,7 +2,7 @@
 
 It starts in a tenth of the time of a real one, and what it measures is known beforehand. A suite's tests are functions
 `test_*` that take `benchmark`, call it once and need no other fixture; `pytest.mark.parametrize` with one name,
-`pytest.skip` and `conftest.py` files that are imported are all that it knows of pytest.
+`pytest.skip`, `conftest.py` files that are imported and `-k` with words and `or` are all that it knows of pytest.
 """
 
 import importlib
@@ -41,9 +41,9 @@ def main():
 
     channel = Channel.claim_standard_streams()
     from deadheat_worker import greeting, protocol
+    from deadheat_worker.body import Body
     from deadheat_worker.counter import LineClock
     from deadheat_worker.holding import NOT_RUN, Holding
-    from deadheat_worker.body import Body
     from deadheat_worker.timing import time_calls
 
     class Worker(Holding):
@@ -108,7 +108,8 @@ def main():
         worker.reply(protocol.collection_failed(4))
         return
     if request["keyword"] is not None:
-        tests = {node: test for node, test in tests.items() if request["keyword"] in node}
+        words = request["keyword"].split(" or ")
+        tests = {node: test for node, test in tests.items() if any(word in node for word in words)}
     foreign, _ = imports.foreign_modules()
     worker.reply(protocol.collected(list(tests), errors, skipped, 0, foreign))
     while True:
@@ -176,7 +177,7 @@ def find(paths, files):
             folders.sort()
             for name in sorted(names, key=lambda name: (name != "conftest.py", name)):
                 file = os.path.normpath(os.path.join(folder, name))
-                if name == "conftest.py" or name.startswith("test_") and name.endswith(".py") or file in files:
+                if name == "conftest.py" or (name.startswith("test_") and name.endswith(".py")) or file in files:
                     found[file] = None
     return found
 

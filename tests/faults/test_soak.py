@@ -3,9 +3,12 @@
 import os
 import subprocess
 
+import pytest
 from causes import check_sound, times, two_commits
 
 from conftest import Witness, command
+
+pytestmark = pytest.mark.counted
 
 ROUNDS = times(3, 200)
 
