@@ -87,7 +87,7 @@ def environment(name, version, *needs):
             # The pip that came with it: another one may be too old for a new Python.
             subprocess.run([INTERPRETERS[version], "-m", "venv", folder], check=True)
             if needs:
-                subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-compile", *needs], check=True)
+                subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
     return str(python)
 
 
@@ -223,9 +223,10 @@ def short(benchmark):
     return benchmark.rpartition("::")[2]
 
 
-def command(*arguments):
-    """The command line of deadheat, with the workers that the running test is marked for."""
-    start = ["-m", "deadheat"] if WORKERS.package is None else [COUNTED, WORKERS.package]
+def command(*arguments, package=None):
+    """The command line of deadheat, with the workers of a package folder or those that the test is marked for."""
+    package = package or WORKERS.package
+    start = ["-m", "deadheat"] if package is None else [COUNTED, package]
     return [sys.executable, *map(str, start), *map(str, arguments)]
 
 

@@ -112,7 +112,7 @@ def test_ctrl_c_ends_with_a_partial_report_and_leaves_nothing(two_commits, tmp_p
 
 
 def test_the_timeout_reports_what_is_finished(two_commits, compare):
-    outcome = compare("HEAD^", "HEAD", "--timeout", 12, replicates=1000)
+    outcome = compare("HEAD^", "HEAD", "--timeout", 8, replicates=1000)
     assert outcome.code == 4
     assert outcome.report["partial"]
     assert outcome.verdicts()["test_work"] == "improved"

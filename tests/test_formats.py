@@ -242,7 +242,7 @@ def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show)
 
 
 def test_a_partial_report(changed, deadheat_command, show):
-    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 12, "-o", "r.json")
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 8, "-o", "r.json")
     assert deadheat_command(*run).code == 4
     report = validate(json.loads((changed.folder / "r.json").read_text()))
     assert report["partial"]

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import command
 
-pytestmark = pytest.mark.counted
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
 
 BENCHMARK = """\
     from pkg.core import work

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.counted
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
 
 BENCHMARKS = """\
     from pkg.core import answer

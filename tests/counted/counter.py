@@ -1,6 +1,6 @@
 """A clock that counts the lines that run, instead of time: the same code takes the same, on every machine.
 
-A line takes 10 microseconds, give or take what differs from one sample to the next in a real process (a part in a
+A line takes 30 microseconds, give or take what differs from one sample to the next in a real process (a part in a
 thousand, drawn from the process's hash seed and its side).
 """
 
@@ -10,7 +10,7 @@ import sys
 
 from deadheat_worker import body, holding, protocol
 
-NS_PER_LINE = 10_000
+NS_PER_LINE = 30_000
 SPREAD = 0.001
 
 
