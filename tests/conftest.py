@@ -1,6 +1,7 @@
 """What the tests of the whole program share: interpreters, throw-away repositories, the command itself."""
 
 import collections
+import contextlib
 import fcntl
 import json
 import os
@@ -63,19 +64,30 @@ def versions_to_test():
     return [version for version in found if LONG or version in {found[0], "3.12", *found[-2:]}]
 
 
-def environment(name, version, *needs):
-    """The Python of a virtual environment, which is made once."""
+@contextlib.contextmanager
+def made_once(name):
+    """A folder of `.venvs`, and whether it is to be made; tests run in several processes."""
     folder = ENVIRONMENTS / name
-    python = folder / "bin" / "python"
     ENVIRONMENTS.mkdir(exist_ok=True)
-    # Tests run in several processes.
     with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "ready").exists():
+        is_new = not (folder / "ready").exists()
+        if is_new:
             shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([INTERPRETERS[version], "-m", "venv", folder], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
+        yield folder, is_new
+        if is_new:
             (folder / "ready").touch()
+
+
+def environment(name, version, *needs):
+    """The Python of a virtual environment, which is made once."""
+    with made_once(name) as (folder, is_new):
+        python = folder / "bin" / "python"
+        if is_new:
+            # The pip that came with it: another one may be too old for a new Python.
+            subprocess.run([INTERPRETERS[version], "-m", "venv", folder], check=True)
+            if needs:
+                subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
     return str(python)
 
 
@@ -106,11 +118,9 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"{taken:8.1f} s {tests[file]:5}  {file}")
 
 
-@pytest.fixture(scope="session", params=["3.10", "3.13"])
+@pytest.fixture(scope="session", params=versions_to_test() if LONG else versions_to_test()[-1:])
 def memray_python(request):
     """A Python with memray."""
-    if request.param not in INTERPRETERS:
-        pytest.skip(f"no Python {request.param} on this machine")
     return environment(f"memray-{request.param}", request.param, "pytest", "memray")
 
 
@@ -221,9 +231,10 @@ def short(benchmark):
     return benchmark.rpartition("::")[2]
 
 
-def command(*arguments):
-    """The command line of deadheat, with the workers that the running test is marked for."""
-    start = ["-m", "deadheat"] if WORKERS.package is None else [COUNTED, WORKERS.package]
+def command(*arguments, package=None):
+    """The command line of deadheat, with the workers of a package folder or those that the test is marked for."""
+    package = package or WORKERS.package
+    start = ["-m", "deadheat"] if package is None else [COUNTED, package]
     return [sys.executable, *map(str, start), *map(str, arguments)]
 
 
@@ -239,20 +250,26 @@ def counted_package(tmp_path_factory):
     package = tmp_path_factory.mktemp("counted")
     folder = package / "side" / "deadheat_worker"
     folder.mkdir(parents=True)
+    scripts = ("__main__", "fork_server", "micro", "probe")
+    own = {"counter", "serving", "stand_ins"}
     for file in (PACKAGE / "side" / "deadheat_worker").glob("*.py"):
-        replaced = file.name in ("micro.py", "probe.py")
-        folder.joinpath(f"real_{file.name}" if replaced else file.name).symlink_to(file)
-    folder.joinpath("__main__.py").unlink()
-    for name, own in (("__main__", "worker"), ("micro", "micro"), ("probe", "probe"), ("counter", "counter")):
-        folder.joinpath(f"{name}.py").symlink_to(COUNTED / f"{own}.py")
+        if file.stem in scripts:
+            folder.joinpath(f"real_{file.name}").symlink_to(file)
+        elif file.stem not in own:
+            folder.joinpath(file.name).symlink_to(file)
+    for name in own:
+        folder.joinpath(f"{name}.py").symlink_to(COUNTED / f"{name}.py")
+    for name in scripts:
+        # Each has to find its own name and folder.
+        folder.joinpath(f"{name}.py").symlink_to(COUNTED / "script.py")
     return package
 
 
 @pytest.fixture(autouse=True)
 def workers(request, monkeypatch):
-    """Have tests that are marked as `counted` run with workers that count lines."""
-    is_counted = request.node.get_closest_marker("counted") is not None
-    if is_counted:
+    """Have tests that are marked as `counted`, and not as `real`, run with workers that count lines."""
+    marked = {marker.name for marker in request.node.iter_markers()}
+    if "counted" in marked and "real" not in marked:
         monkeypatch.setattr(WORKERS, "package", request.getfixturevalue("counted_package"))
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from conftest import ROOT, WORK, Repository
 
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
+
 SCRIPT = ROOT / "action" / "github.py"
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARK = """\

@@ -10,10 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PACKAGE, WORK, environment
+from conftest import PACKAGE, ROOT, WORK, environment, made_once
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+NEEDS = [
+    *("pytest", "pip", "wheel", "setuptools>=77", "setuptools-scm>=8", "hatchling", "flit_core", "poetry-core"),
+    *("editables", "meson-python", "ninja", "scikit-build-core", "cmake", "cffi", "cython", "maturin", "uv"),
+]
 SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
+
+
+def in_short(*names, of):
+    """All of them as parameters, those that are not named in the long version of the tests only."""
+    return [pytest.param(name, marks=() if name in names else pytest.mark.long) for name in of]
+
+
 BENCHMARK = """\
     from pkg.core import work
 
@@ -40,10 +51,47 @@ def make_wheel(folder, name, version, code):
     return path
 
 
+@pytest.fixture(scope="session")
+def index():
+    """A folder of wheels, which is filled once and takes the place of an index."""
+    with made_once(f"wheels-{OWN}") as (folder, is_new):
+        if is_new:
+            fill = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", folder]
+            subprocess.run([*fill, *NEEDS], check=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def offline(index, monkeypatch):
+    """Whatever installs something takes it from there."""
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(index)}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+        monkeypatch.setenv(f"UV_{name}", value)
+    monkeypatch.setenv("UV_COMPILE_BYTECODE", "1")
+    # What is compiled need not be optimized: the sides differ in how often they count.
+    monkeypatch.setenv("CFLAGS", "-O0 -g0")
+
+
 @pytest.fixture
-def wheels(tmp_path):
-    """Two versions of a package; the second does a thirtieth of the work."""
+def builder(offline):
+    """A Python with pip and everything that builds a project."""
+    return environment(f"builder-{OWN}", OWN, *NEEDS)
+
+
+@pytest.fixture
+def layer(builder, tmp_path):
+    """A new environment on top of it, to install into."""
+    subprocess.run([builder, PACKAGE / "side" / "deadheat_worker" / "layer.py", tmp_path / "layer"], check=True)
+    return tmp_path / "layer" / "bin" / "python"
+
+
+@pytest.fixture
+def wheels(tmp_path, index):
+    """Two versions of a package beside all that is in the index; the second does a thirtieth of the work."""
     folder = tmp_path / "wheels"
+    folder.mkdir()
+    for wheel in index.glob("*.whl"):
+        (folder / wheel.name).symlink_to(wheel)
     work = "def work(n):\n    return [sum(range(n)) for _ in range({})][-1]\n"
     make_wheel(folder, "tinydep", "1.0", work.format(30))
     make_wheel(folder, "tinydep", "2.0", work.format(1))
@@ -73,9 +121,12 @@ def raised(repository, wheels):
     return repository
 
 
-def with_the_old_version(wheels):
+@pytest.fixture
+def with_the_old_version(layer, wheels):
     """An interpreter for which the first of the two is installed."""
-    return environment(f"installed-{OWN}", OWN, "pytest", str(wheels / "tinydep-1.0-py3-none-any.whl"))
+    install = [layer, "-m", "pip", "install", "--quiet", wheels / "tinydep-1.0-py3-none-any.whl"]
+    subprocess.run(install, check=True)
+    return layer
 
 
 def what_differs(outcome):
@@ -83,23 +134,25 @@ def what_differs(outcome):
     return words
 
 
-def test_a_raised_dependency_is_a_warning_that_names_it(raised, compare, wheels):
-    python = with_the_old_version(wheels)
+def test_a_raised_dependency_is_a_warning_that_names_it(raised, compare, with_the_old_version):
     head = (raised.folder / "pyproject.toml").read_text()
     raised.commit({"pkg/__init__.py": "", "pyproject.toml": head.replace("==2.0", "==1.0")})
     raised.commit({"pyproject.toml": head})
-    outcome = compare("HEAD^", "HEAD", "--python", python)
+    outcome = compare("HEAD^", "HEAD", "--python", with_the_old_version)
     assert outcome.code == 0, outcome.err
     assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in what_differs(outcome)
     assert outcome.report["selection"]["rule"] == "all"
     assert outcome.verdicts()["test_work"] in ("unchanged", "inconclusive")
 
 
-@pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_each_side_in_an_environment_of_what_it_declares(raised, compare, wheels, cache, installer, tmp_path):
+# In the short version the other tests install with pip.
+@pytest.mark.parametrize("installer", in_short("uv", of=["pip", "uv"]))
+def test_each_side_in_an_environment_of_what_it_declares(raised, compare, wheels, cache, installer, tmp_path, builder):
     search_path = os.environ["PATH"]
     if installer == "uv":
-        programs = Path(environment(f"uv-{OWN}", OWN, "uv")).parent
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        (programs / "uv").symlink_to(Path(builder).with_name("uv"))
         search_path = f"{programs}{os.pathsep}{search_path}"
     there = {"PIP_FIND_LINKS": str(wheels), "UV_FIND_LINKS": str(wheels), "PATH": search_path}
     before = raised.state()
@@ -114,7 +167,7 @@ def test_each_side_in_an_environment_of_what_it_declares(raised, compare, wheels
     assert not {"dependencies_differ", "project_not_installed"} & set(outcome.warnings())
     assert raised.state() == before
     # Again, with nothing to install from.
-    gone = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty"), "PATH": search_path}
+    gone = {"PIP_FIND_LINKS": "", "UV_FIND_LINKS": "", "UV_CACHE_DIR": str(tmp_path / "empty"), "PATH": search_path}
     shutil.rmtree(wheels)
     outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=gone)
     assert outcome.code == 0, outcome.err
@@ -141,7 +194,7 @@ def test_an_environment_that_cannot_be_made_ends_with_the_installers_words(raise
     assert (outcome.code, "no such file on base" in outcome.err) == (2, True)
 
 
-def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compare, wheels):
+def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compare, wheels, with_the_old_version):
     """A file that pyproject.toml names, which names another one."""
     project = """\
         [project]
@@ -161,8 +214,7 @@ def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compar
     files = {"pyproject.toml": project, "deps/all.txt": "tinydep==1.0\n", "pkg/__init__.py": ""}
     repository.commit({**files, "pkg/core.py": "from tinydep import work\n", "benchmarks/test_b.py": BENCHMARK})
     repository.commit({"deps/all.txt": "tinydep==2.0\n"})
-    python = with_the_old_version(wheels)
-    outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", python)
+    outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", with_the_old_version)
     assert outcome.code == 0, outcome.err
     assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in what_differs(outcome)
     # What is missing is said where it is missing.
@@ -192,6 +244,7 @@ def test_what_is_installed_from_the_repository_is_that_of_each_side(repository, 
     assert outcome.verdicts() == {"test_work": "improved"}
 
 
+@pytest.mark.counted
 def test_an_environment_cannot_hold_editable_parts_of_the_repository(repository, compare):
     files = {"requirements.txt": "-e ./libs/helper\n", "pkg/__init__.py": "", "pkg/core.py": SLOW}
     repository.commit({**files, "benchmarks/test_b.py": BENCHMARK})
@@ -265,9 +318,9 @@ def compiled(repository):
     return repository
 
 
-@pytest.fixture(scope="session")
-def compiler():
-    return environment(f"cython-{OWN}", OWN, "pytest", "cython", "setuptools>=77")
+@pytest.fixture
+def compiler(builder):
+    return builder
 
 
 def site_packages(python):
@@ -305,7 +358,7 @@ def test_a_build_that_fails_shows_what_it_printed(compiled, compare, compiler):
     assert "no such luck" in outcome.err
 
 
-def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_code(repository, compare, tmp_path):
+def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_code(repository, compare, layer):
     """A generator of the project's own, which an editable install elsewhere would stand for, too."""
     generator = "import os\nprint('TIMES =', {} * int(os.environ.get('FACTOR', '1')))\n"
     core = "    from pkg.made import TIMES\n\n\n" + WORK.format(times="TIMES")
@@ -313,14 +366,10 @@ def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_co
     files |= {"src/pkg/core.py": core, "src/pkg/old.py": "", "benchmarks/test_b.py": BENCHMARK}
     repository.commit(files)
     repository.commit({"src/pkg/generate.py": generator.format(1)})
-    below = environment(f"plain-{OWN}", OWN, "pytest")
-    layer = tmp_path / "layer"
-    subprocess.run([below, PACKAGE / "side" / "deadheat_worker" / "layer.py", layer], check=True)
-    (site,) = layer.glob("lib/python*/site-packages")
+    (site,) = layer.parent.parent.glob("lib/python*/site-packages")
     (site / "editable.pth").write_text(f"{repository.folder / 'src'}\n")
-    python = layer / "bin" / "python"
     build = "python -m pkg.generate > src/pkg/made.py && rm src/pkg/old.py"
-    arguments = ("HEAD^", "HEAD", "--python", python, "--build", build)
+    arguments = ("HEAD^", "HEAD", "--python", layer, "--build", build)
     outcome = compare(*arguments)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
@@ -444,8 +493,7 @@ MATURIN = """\
     """
 
 
-def test_a_changed_rust_source_is_built_with_maturin(repository, compare, tmp_path):
-    python = environment(f"maturin-{OWN}", OWN, "pytest", "maturin")
+def test_a_changed_rust_source_is_built_with_maturin(repository, compare, builder):
     repository.commit(
         {
             ".gitignore": "*.so\ntarget/\n",
@@ -458,16 +506,16 @@ def test_a_changed_rust_source_is_built_with_maturin(repository, compare, tmp_pa
         }
     )
     repository.commit({"src/lib.rs": RUST.format(times=1)})
-    outcome = compare("HEAD^", "HEAD", "--python", python)
+    outcome = compare("HEAD^", "HEAD", "--python", builder)
     assert (outcome.code, "--build 'maturin develop --release'" in outcome.err) == (2, True)
-    installed = site_packages(python)
-    # The dependencies are compiled once for both.
-    variables = {"CARGO_TARGET_DIR": str(tmp_path / "target")}
+    installed = site_packages(builder)
+    # The dependencies are compiled once for both, and for the next time.
+    variables = {"CARGO_TARGET_DIR": str(ROOT / "target" / "maturin")}
     build = "maturin develop --release"
-    outcome = compare("HEAD^", "HEAD", "--python", python, "--build", build, environment=variables, timeout=600)
+    outcome = compare("HEAD^", "HEAD", "--python", builder, "--build", build, environment=variables, timeout=600)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
-    assert site_packages(python) == installed
+    assert site_packages(builder) == installed
 
 
 C = """\
@@ -559,20 +607,19 @@ BUILD_SYSTEMS = {
 }
 
 
-@pytest.mark.parametrize("system", BUILD_SYSTEMS)
-def test_the_command_that_is_suggested_builds_every_kind_of_project(repository, compare, system):
-    python = environment(f"editables-{OWN}", OWN, "pytest", *NEEDS)
+@pytest.mark.parametrize("system", in_short("setuptools", "mesonpy", of=BUILD_SYSTEMS))
+def test_the_command_that_is_suggested_builds_every_kind_of_project(repository, compare, system, builder):
     path, code = ("build_fast.py", CFFI) if system == "cffi" else ("pkg/fast.c", C)
     files = {".gitignore": "*.so\nbuild/\n", "pkg/__init__.py": "", "pkg/core.py": "from pkg.fast import work\n"}
     files |= {**BUILD_SYSTEMS[system], "benchmarks/test_b.py": BENCHMARK, path: code.format(times=30)}
     repository.commit(files)
     repository.commit({path: code.format(times=1)})
-    outcome = compare("HEAD^", "HEAD", "--python", python)
+    outcome = compare("HEAD^", "HEAD", "--python", builder)
     assert outcome.code == 2, outcome.err
     suggested = outcome.err.partition("--build '")[2].partition("'")[0]
     # pip's words for "use what is installed".
     variables = {"PIP_NO_BUILD_ISOLATION": "0"}
-    outcome = compare("HEAD^", "HEAD", "--python", python, "--build", suggested, environment=variables)
+    outcome = compare("HEAD^", "HEAD", "--python", builder, "--build", suggested, environment=variables)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
     assert outcome.warnings() == []
@@ -628,6 +675,7 @@ def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(ve
     assert "generated_file_copied" in outcome.warnings()
 
 
+@pytest.mark.counted
 def test_a_missing_protobuf_module_is_explained(repository, compare):
     files = {".gitignore": "*_pb2.py\n", "pkg/__init__.py": "", "pkg/thing.proto": 'syntax = "proto3";\n'}
     core = "    from pkg import thing_pb2\n\n\n"
@@ -660,6 +708,7 @@ def with_submodule(repository, tmp_path):
     return repository, library
 
 
+@pytest.mark.counted
 def test_submodules_are_there_on_both_sides_and_the_users_own_are_not_touched(with_submodule, compare):
     repository, _ = with_submodule
     before = repository.state()
@@ -674,6 +723,7 @@ def test_submodules_are_there_on_both_sides_and_the_users_own_are_not_touched(wi
     assert compare("HEAD^", "HEAD", "--dry-run").code == 0
 
 
+@pytest.mark.counted
 def test_a_commit_of_a_submodule_that_is_not_here_is_fetched_only_when_asked(with_submodule, compare, tmp_path):
     repository, library = with_submodule
     clone = tmp_path / "clone"
@@ -695,6 +745,7 @@ def test_a_commit_of_a_submodule_that_is_not_here_is_fetched_only_when_asked(wit
     ).returncode
 
 
+@pytest.mark.counted
 def test_what_is_built_in_a_submodule_is_kept_too(with_submodule, compare):
     repository, _ = with_submodule
     core = "import made\n\n\ndef work(n):\n    return made.work(n)\n"
@@ -711,6 +762,7 @@ def test_what_is_built_in_a_submodule_is_kept_too(with_submodule, compare):
     subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=repository.folder, check=True, capture_output=True)
 
 
+@pytest.mark.counted
 def test_uncommitted_changes_in_a_submodule_are_refused(with_submodule, compare):
     repository, _ = with_submodule
     (repository.folder / "pkg" / "core.py").write_text("def work(n):\n    return 1\n")
@@ -718,6 +770,7 @@ def test_uncommitted_changes_in_a_submodule_are_refused(with_submodule, compare)
     assert (outcome.code, "the submodule `pkg` is changed" in outcome.err) == (2, True)
 
 
+@pytest.mark.counted
 def test_a_submodule_that_nobody_needs_is_no_error(two_sided, compare):
     outcome = compare("HEAD^", "HEAD")
     assert outcome.code == 0, outcome.err
@@ -747,22 +800,10 @@ BACKENDS = {
     "mesonpy": "",
     "scikit_build_core.build": '[tool.scikit-build]\nwheel.packages = ["src/pkg"]\n',
 }
-NEEDS = [
-    "setuptools>=77",
-    "hatchling",
-    "flit_core",
-    "poetry-core",
-    "editables",
-    "meson-python",
-    "ninja",
-    "scikit-build-core",
-    "cmake",
-    "cffi",
-]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_editable_installs_of_every_kind_give_way_to_the_worktree(repository, compare, backend, tmp_path):
+@pytest.mark.parametrize("backend", in_short("setuptools.build_meta", "hatchling.build", "mesonpy", of=BACKENDS))
+def test_editable_installs_of_every_kind_give_way_to_the_worktree(repository, compare, backend, builder, layer):
     """The editable install is of a checkout whose code neither side has."""
     project = f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\n[project]\nname = "pkg"\nversion = "1"\n'
     project += 'description = "d"\n' + BACKENDS[backend]
@@ -780,14 +821,10 @@ def test_editable_installs_of_every_kind_give_way_to_the_worktree(repository, co
         }
     )
     repository.commit({"src/pkg/core.py": FAST})
-    below = environment(f"editables-{OWN}", OWN, "pytest", *NEEDS)
-    layer = tmp_path / "layer"
-    subprocess.run([below, PACKAGE / "side" / "deadheat_worker" / "layer.py", layer], check=True)
-    python = layer / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
-    search_path = f"{Path(below).parent}{os.pathsep}{os.environ['PATH']}"
+    install = [layer, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
+    search_path = f"{Path(builder).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(install, cwd=repository.folder, check=True, env={**os.environ, "PATH": search_path})
     repository.write({"src/pkg/core.py": "raise RuntimeError('the editable checkout')\n"})
-    outcome = compare("HEAD^", "HEAD", "--python", python)
+    outcome = compare("HEAD^", "HEAD", "--python", layer)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import WORK, short
 
-pytestmark = pytest.mark.counted
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
 
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARKS = """\

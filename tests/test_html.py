@@ -13,7 +13,11 @@ from conftest import WORK, command
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+pytestmark = [
+    pytest.mark.counted,
+    pytest.mark.xdist_group("one browser, and one report for all"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
+]
 
 # Where `make pictures` wants the picture of the README.
 PICTURES = os.environ.get("DEADHEAT_PICTURES")
@@ -85,11 +89,13 @@ def open_page(browser):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(tmp_path_factory, counted_package):
     """The demo's report as a page, and what it holds."""
     folder = tmp_path_factory.mktemp("demo")
+    # The picture is one of real times.
+    package = None if PICTURES else counted_package
     subprocess.run(
-        command("demo", "-q", "-o", folder / "report.html", "-o", f"json:{folder / 'report'}"),
+        command("demo", "-q", "-o", folder / "report.html", "-o", f"json:{folder / 'report'}", package=package),
         env={**os.environ, "XDG_CACHE_HOME": str(folder)},
         check=True,
         capture_output=True,

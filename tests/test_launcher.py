@@ -8,6 +8,8 @@ import pytest
 
 from deadheat import __main__ as launcher
 
+pytestmark = pytest.mark.quick
+
 
 def run(*arguments):
     return subprocess.run(arguments, capture_output=True, text=True, check=False)

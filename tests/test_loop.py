@@ -10,6 +10,8 @@ import pytest
 
 from conftest import command
 
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
+
 BENCHMARK = """\
     from pkg.core import work
 
@@ -83,6 +85,7 @@ def fallbacks(outcome):
 # detect
 
 
+@pytest.mark.real
 def test_detect_a_project_with_benchmarks(project, deadheat_command):
     before = project.state()
     outcome = deadheat_command("detect", "--json")
@@ -99,6 +102,7 @@ def test_detect_a_project_with_benchmarks(project, deadheat_command):
     assert project.state() == before
 
 
+@pytest.mark.real
 def test_detect_prints_a_line_each(project, deadheat_command):
     outcome = deadheat_command("detect")
     names = [line.split("  ")[0] for line in outcome.out.splitlines() if re.search(r"  (yes|no )  ", line)]
@@ -109,6 +113,7 @@ def test_detect_prints_a_line_each(project, deadheat_command):
     assert (quiet.out, quiet.err) == ("deadheat compare: available\n", "")
 
 
+@pytest.mark.real
 def test_detect_writes_its_section_and_nothing_else(project, deadheat_command):
     text = (
         "# Setup\r\n\r\n## E2E Benchmarks\r\nold: yes\r\n### More\r\nold\r\n\r\n## Notes\r\n中文\r\n```\r\n## No\r\n```"
@@ -124,6 +129,7 @@ def test_detect_writes_its_section_and_nothing_else(project, deadheat_command):
     assert path.read_bytes().decode() == expected
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("is_bare", [False, True])
 def test_detect_writes_nothing_where_there_is_no_checkout(deadheat_command, tmp_path, is_bare):
     folder = tmp_path / "elsewhere"
@@ -142,6 +148,7 @@ def test_detect_writes_nothing_where_there_is_no_checkout(deadheat_command, tmp_
     assert detail.startswith("deadheat micro SCRIPT.py with functions bench_a and bench_b")
 
 
+@pytest.mark.real
 def test_detect_says_that_a_suite_ends_the_process(project, deadheat_command):
     project.write({"tests/test_end.py": "import sys\nsys.exit(0)\n"})
     outcome = deadheat_command("detect", "--json")
@@ -153,6 +160,7 @@ def test_detect_says_that_a_suite_ends_the_process(project, deadheat_command):
     )
 
 
+@pytest.mark.real
 def test_detect_without_benchmarks(repository, deadheat_command):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": CORE, "test_core.py": "def test_x():\n    pass\n"})
     outcome = deadheat_command("detect", "--write", "--json")
@@ -168,6 +176,7 @@ def test_detect_without_benchmarks(repository, deadheat_command):
     )
 
 
+@pytest.mark.real
 def test_detect_points_to_benchmarks_in_other_places(project, deadheat_command):
     project.git("mv", "benchmarks", "tests/speed")
     outcome = deadheat_command("detect", "--json")
@@ -177,6 +186,7 @@ def test_detect_points_to_benchmarks_in_other_places(project, deadheat_command):
     assert (named["available"], named["benchmarks_root"], named["benchmarks"]) == (True, "tests/speed", 2)
 
 
+@pytest.mark.real
 def test_detect_a_folder_without_a_benchmark_in_it(project, deadheat_command):
     project.write({"benchmarks/test_b.py": "def test_plain():\n    pass\n"})
     outcome = deadheat_command("detect", "--json")
@@ -184,6 +194,7 @@ def test_detect_a_folder_without_a_benchmark_in_it(project, deadheat_command):
     assert outcome.report["reason"] == "no benchmarks in the benchmarks-root"
 
 
+@pytest.mark.real
 def test_detect_says_why_a_package_cannot_be_imported(project, deadheat_command):
     project.write({"pkg/__init__.py": "import missing_dependency\n"})
     outcome = deadheat_command("detect", "--json")
@@ -194,6 +205,7 @@ def test_detect_says_why_a_package_cannot_be_imported(project, deadheat_command)
     assert "missing_dependency" in checks(outcome)["benchmarks"]["detail"]
 
 
+@pytest.mark.real
 def test_detect_without_pytest(project, deadheat_command, tmp_path):
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
@@ -206,6 +218,7 @@ def test_detect_without_pytest(project, deadheat_command, tmp_path):
     assert fallbacks(outcome) == {"micro": True, "tests": False, "profile": False, "script": True}
 
 
+@pytest.mark.real
 def test_detect_outside_a_repository(deadheat_command, tmp_path):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
@@ -216,12 +229,14 @@ def test_detect_outside_a_repository(deadheat_command, tmp_path):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.real
 def test_detect_before_the_first_commit(repository, deadheat_command):
     outcome = deadheat_command("detect", "--json")
     assert outcome.code == 0
     assert outcome.report["reason"] == "no commits"
 
 
+@pytest.mark.real
 def test_detect_with_a_broken_configuration(project, deadheat_command):
     project.write({"pyproject.toml": "[tool.deadheat]\nbenchmark-root = 'benchmarks'\n"})
     outcome = deadheat_command("detect", "--json")
@@ -230,6 +245,7 @@ def test_detect_with_a_broken_configuration(project, deadheat_command):
     assert "`benchmarks-root`" in checks(outcome)["configuration"]["hint"]
 
 
+@pytest.mark.real
 def test_detect_wrong_arguments(repository, deadheat_command):
     assert deadheat_command("detect", "--nonsense").code == 2
     assert deadheat_command("detect", "--config-file", "nowhere.toml").code == 2

@@ -8,6 +8,8 @@ import pytest
 
 from conftest import WORK
 
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
+
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARKS = """\
     import pytest

@@ -4,11 +4,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import textwrap
 
 import pytest
 
 from conftest import INTERPRETERS, Outcome, command, environment
+
+pytestmark = pytest.mark.counted
 
 CODE = """\
     def helper():
@@ -46,10 +49,10 @@ SCRIPT = """\
 
 
 @pytest.fixture
-def micro(repository, interpreter):
+def micro(repository):
     """Run a pre-screen; JSON unless `as_text`."""
 
-    def run(*arguments, folder=None, as_text=False, python=interpreter):
+    def run(*arguments, folder=None, as_text=False, python=sys.executable):
         form = [] if as_text else ["--json"]
         completed = subprocess.run(
             command("micro", "--python", python, *form, *arguments),
@@ -108,16 +111,18 @@ def test_no_change_is_not_worth_it(micro, tmp_path):
     assert micro(script, "--worth", "100", folder=tmp_path / "plain").code == 0
 
 
-def test_coroutines_are_awaited(micro, tmp_path):
+@pytest.mark.real
+def test_coroutines_are_awaited_on_every_version(micro, tmp_path, interpreter):
     script = write_script(tmp_path / "plain", SCRIPT.format(kind="async def", n=60))
-    report = micro(script, folder=tmp_path / "plain").report
+    report = micro(script, folder=tmp_path / "plain", python=interpreter).report
     assert (report["decision"], report["output"]) == ("go", "same")
     setup = "import asyncio\nasync def f(n):\n    await asyncio.sleep(0)\n    return sum(range(n)) * 0"
-    report = micro("-a", "f(9000)", "-b", "await f(90)", "--setup", setup).report
+    report = micro("-a", "f(9000)", "-b", "await f(90)", "--setup", setup, python=interpreter).report
     assert (report["decision"], report["output"], report["form"]) == ("go", "same", "statements")
 
 
-def test_a_script_that_takes_an_argument_is_run_whole(micro, tmp_path):
+@pytest.mark.real
+def test_a_script_that_takes_an_argument_is_run_whole_on_every_version(micro, tmp_path, interpreter):
     text = """\
         import sys
 
@@ -127,16 +132,18 @@ def test_a_script_that_takes_an_argument_is_run_whole(micro, tmp_path):
             sys.exit(0)
         """
     script = write_script(tmp_path / "plain", text)
-    report = micro(script, folder=tmp_path / "plain").report
+    report = micro(script, folder=tmp_path / "plain", python=interpreter).report
     assert report["decision"] == "go"
     assert {len(replicate["pairs"]) for replicate in report["replicates"]} == {1}
     assert report["replicates"][0]["pairs"][0]["base"]["iterations"] == 1
     assert (report["head"]["name"], report["output"]) == ("try.py b", "not_comparable")
 
 
-def test_a_function_is_compared_with_head(micro, package):
+@pytest.mark.real
+def test_a_function_is_compared_with_head_on_every_version(micro, package, interpreter):
     before = package.state()[0]
-    outcome = micro("src/pkg/core.py::work", "--call", "work(n)", "--setup", "n = 200", "--gate")
+    target = ["src/pkg/core.py::work", "--call", "work(n)", "--setup", "n = 200"]
+    outcome = micro(*target, "--gate", python=interpreter)
     assert outcome.code == 0, outcome.err
     report = outcome.report
     assert (report["decision"], report["form"], report["output"]) == ("go", "function", "same")
@@ -165,6 +172,7 @@ def test_a_method_and_another_base(micro, package):
     assert "nothing_changed" in outcome.warnings()
 
 
+@pytest.mark.real
 def test_less_memory_is_seen(micro):
     report = micro("-a", "sum([i for i in range(20000)])", "-b", "sum(i for i in range(20000))", "--memory").report
     memory = report["memory"]
@@ -323,6 +331,7 @@ def test_a_variant_that_hangs_has_no_answer_in_time(micro):
     assert outcome.report["seconds"] < 5
 
 
+@pytest.mark.real
 def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
     wait = "time.sleep(0.8)"
     outcome = micro("-a", wait, "-b", wait, "--setup", "import time", "--timeout", "3", as_text=True)
@@ -389,7 +398,7 @@ def test_an_installed_copy_of_the_project_is_refused(micro, package, tmp_path):
 
 def test_no_pytest_is_needed(micro, tmp_path):
     version = min(INTERPRETERS)
-    bare = environment(f"{version}-bare", version, "pip")
+    bare = environment(f"{version}-bare", version)
     script = write_script(tmp_path / "plain", SCRIPT.format(kind="def", n=100))
     outcome = micro(script, folder=tmp_path / "plain", python=bare)
     assert (outcome.code, outcome.report["decision"]) == (0, "go"), outcome.err

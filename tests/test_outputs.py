@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
+
 BENCHMARKS = """\
     from pkg.core import answer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import EXTENSION, INTERPRETERS, PACKAGE, VERSIONS, environment
+from conftest import EXTENSION, PACKAGE
 
 HERE = Path(__file__).parent
 SCRIPTS = PACKAGE / "side" / "deadheat_worker"
@@ -102,9 +102,8 @@ def test_golden_conversation(name, interpreter, worktree):
     hold_to(name, interpreter, worktree)
 
 
-@pytest.mark.parametrize("version", sorted(INTERPRETERS, key=VERSIONS.index))
-def test_golden_conversation_of_a_worker_that_memray_watches(version, worktree):
-    hold_to("weighing", environment(f"memray-{version}", version, "pytest", "memray"), worktree)
+def test_golden_conversation_of_a_worker_that_memray_watches(memray_python, worktree):
+    hold_to("weighing", memray_python, worktree)
 
 
 def hold_to(name, interpreter, worktree):

@@ -6,6 +6,8 @@ import pytest
 
 from conftest import WORK
 
+pytestmark = pytest.mark.counted
+
 SLOW, FAST, FASTER = (WORK.format(times=times) for times in (40, 6, 1))
 BENCHMARK = """\
     from pkg.core import work
@@ -182,7 +184,7 @@ def test_a_table_that_is_none_is_said_before_anything_is_measured(loop, record):
 
 
 def test_a_run_that_was_cut_short_is_recorded_only_where_that_is_allowed(loop, record):
-    cut = ["--replicates", 9999, "--timeout", 10]
+    cut = ["--replicates", 9999, "--timeout", 8]
     refused = record("x", *cut)
     assert refused.code == 4
     assert refused.report["partial"] is True

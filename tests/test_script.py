@@ -23,8 +23,8 @@ WORK = """\
 @pytest.fixture
 def sleeping(repository):
     """A project in another language."""
-    repository.commit({"bench.sh": "sleep 0.5\n", "main.c": "int main() { return 0; }\n"})
-    repository.commit({"bench.sh": "sleep 0.05\n"})
+    repository.commit({"bench.sh": "sleep 0.2\n", "main.c": "int main() { return 0; }\n"})
+    repository.commit({"bench.sh": "sleep 0.02\n"})
     return repository
 
 
@@ -240,7 +240,7 @@ def test_a_command_that_hangs_on_head(repository, compare, witness):
 
 
 def test_the_timeout_reports_what_is_finished(sleeping, compare):
-    outcome = compare("HEAD^", "HEAD", "--script", "sh bench.sh", "--timeout", 10, replicates=1000)
+    outcome = compare("HEAD^", "HEAD", "--script", "sh bench.sh", "--timeout", 6, replicates=1000)
     assert outcome.code == 4, outcome.err
     assert outcome.report["partial"]
     assert rows(outcome) == {"sh bench.sh": "improved"}
@@ -320,7 +320,7 @@ def test_a_dry_run_tries_it_once(sleeping, compare, tmp_path):
     assert outcome.code == 0, outcome.err
     plan = outcome.report["plan"]
     assert plan["benchmarks"] == [script]
-    assert plan["estimated_seconds"] > 1.5
+    assert plan["estimated_seconds"] > 0.6
     assert len(counter.read_text().split()) == 2
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from conftest import WORK, short
 
+pytestmark = pytest.mark.counted
+
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
 BENCHMARK = """\
     from pkg.core import work
@@ -87,6 +89,7 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     assert len(set(seeds)) == len(seeds) >= 5
 
 
+@pytest.mark.real
 def test_a_run_that_is_cut_short_keeps_what_it_was_to_continue(slower, run, tmp_path):
     stored = tmp_path / "r.json"
     run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored)
@@ -202,6 +205,7 @@ def test_verdicts_stand_without_a_breakdown(repository, run, tmp_path):
     assert "not_profiled" in outcome.warnings()
 
 
+@pytest.mark.real
 def test_a_single_prescribed_call_is_made_first_on_either_side(repository, run):
     benchmark = BENCHMARK.replace("benchmark(work, 200)", "benchmark.pedantic(work, (200,))")
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": benchmark})
@@ -211,6 +215,7 @@ def test_a_single_prescribed_call_is_made_first_on_either_side(repository, run):
     assert orders == [["base_head"], ["head_base"], ["base_head"], ["head_base"]]
 
 
+@pytest.mark.real
 def test_long_calls_are_made_on_both_sides_at_once(repository, run):
     long = BENCHMARK.replace("200", "2_000_000")
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": long})
@@ -224,6 +229,7 @@ def test_long_calls_are_made_on_both_sides_at_once(repository, run):
     assert 2 < comparison["estimate"]["point_estimate"] < 4
 
 
+@pytest.mark.real
 def test_calls_that_wait_are_timed_by_the_wall_clock(repository, run):
     sleeping = "import time\n\n\ndef work(n):\n    time.sleep({seconds})\n"
     repository.commit({"pkg/__init__.py": "", "benchmarks/test_b.py": BENCHMARK})

@@ -42,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("bank", help="a folder of parts, or the bank that an earlier page was made of")
     parser.add_argument("--out", default=os.path.join(TOP, "docs"))
+    parser.add_argument("--profile", default="release", help="how cargo builds the statistics; the page is the same")
     arguments = parser.parse_args()
     if arguments.bank.endswith(".gz"):
         with gzip.open(arguments.bank) as file:
@@ -53,7 +54,7 @@ def main():
         edited = neutral.runs(arguments.bank)
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
-    outcomes = replay(sequences(parts))
+    outcomes = replay(sequences(parts), arguments.profile)
     text = page(parts, outcomes, live, edited)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
@@ -102,8 +103,8 @@ def sequences(parts):
     return found
 
 
-def replay(found):
-    command = ["cargo", "run", "--release", "--quiet", "--package", "deadheat-core", "--example", "replay"]
+def replay(found, profile):
+    command = ["cargo", "run", "--profile", profile, "--quiet", "--package", "deadheat-core", "--example", "replay"]
     ran = subprocess.run(command, cwd=TOP, input=json.dumps(found), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ran.stdout)
 

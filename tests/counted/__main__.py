@@ -1,7 +1,10 @@
 """`python tests/counted PACKAGE ...`: deadheat with its arguments, and workers of the package folder given first."""
 
+import os
 import sys
 
-from deadheat import _native
+from deadheat import __main__ as launcher
 
-sys.exit(_native.main(sys.argv[2:], sys.argv[1], sys.executable, _native.__file__, False))
+# Where it looks for the files of the workers.
+launcher.__file__ = os.path.join(sys.argv.pop(1), "__main__.py")
+sys.exit(launcher.main())

@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 
+import pytest
 from causes import IS_LINUX, check_sound, start, times, two_commits
 
 from conftest import command
+
+pytestmark = pytest.mark.counted
 
 
 def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, tmp_path):

@@ -16,6 +16,8 @@ from causes import CAN_MOUNT, IS_LINUX, Moment, check_sound, start, times, two_c
 
 from conftest import Witness, command
 
+pytestmark = pytest.mark.counted
+
 # Each stands where a run can be stopped, says so, and waits until it is killed or the gate is opened.
 WAITING = """\
     import os
@@ -40,6 +42,11 @@ STAGES = {
         )
     },
 }
+# What pytest does at a stage is pytest's own.
+AT_EVERY_STAGE = pytest.mark.parametrize(
+    "stage",
+    [pytest.param(stage, marks=pytest.mark.real if stage in ("collection", "set-up") else ()) for stage in STAGES],
+)
 
 
 @pytest.fixture
@@ -95,7 +102,7 @@ class Stopped:
         os.close(self.witness.end)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@AT_EVERY_STAGE
 @pytest.mark.parametrize(
     "signals",
     # Two of a kind may become one before they arrive: these are two.
@@ -184,7 +191,7 @@ def command_line(process):
 
 
 def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_path, gate):
-    long = "import pytest\n\n\ndef test_fails(benchmark):\n    pytest.fail('x' * 300_000)\n"
+    long = "def test_fails(benchmark):\n    raise ValueError('x' * 300_000)\n"
     two_commits(repository, {"benchmarks/test_fails.py": long})
     before = repository.state()
     pipe = tmp_path / "pipe"
@@ -246,7 +253,7 @@ def test_a_hook_or_a_filter_that_hangs_holds_nobody_up(repository, witness, mome
     check_sound(repository)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@AT_EVERY_STAGE
 def test_a_killed_driver_takes_everything_with_it(repository, tmp_path, stage, moment, gate, deadheat_command):
     report = tmp_path / "report.json"
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
@@ -384,9 +391,9 @@ def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_co
             repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report, pass_fds=(held,)
         )
         os.close(held)
-        # The moment is what is drawn here: a run takes some seconds.
+        # The moment is what is drawn here: a run takes a second or two.
         try:
-            process.communicate(timeout=moments.uniform(0, 5))
+            process.communicate(timeout=moments.uniform(0, 2))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate(timeout=60)

@@ -11,6 +11,8 @@ import pytest
 from causes import check_sound, two_commits
 from markdown_it import MarkdownIt
 
+pytestmark = pytest.mark.counted
+
 EVIL = (
     "\\x1b]0;owned\\x07\\x1b[31mred\\x1b[2J \\x9b31m <script>alert(1)</script> | a | b |\\n# head\\n[x](javascript:y)"
     "\\t\\ttabs\\r\\nline `code` ``` \\u202eright to left \\udcff\\ud800 \\x00 {braces} %s $(id) ' \\\" \\\\"
@@ -75,6 +77,7 @@ def harmful(text):
     }
 
 
+@pytest.mark.real
 def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, deadheat_command):
     two_commits(repository, {"benchmarks/test_hostile.py": HOSTILE})
     repository.git("commit", "--quiet", "--allow-empty", "-m", "\x1b[31m<script>\t|")

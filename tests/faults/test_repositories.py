@@ -10,6 +10,8 @@ from causes import FAST, SLOW, check_sound, times, two_commits
 
 from conftest import Repository, command
 
+pytestmark = pytest.mark.counted
+
 PLAN = ("compare", "--json", "--dry-run")
 
 

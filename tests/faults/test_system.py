@@ -13,6 +13,8 @@ from causes import CAN_MOUNT, IS_LINUX, check_sound, two_commits
 
 from conftest import Outcome, command
 
+pytestmark = pytest.mark.counted
+
 PLAN = ("compare", "--json", "--dry-run")
 SHORT = ("compare", "--json", "--all", "--replicates", 2)
 needs_mounts = pytest.mark.skipif(not CAN_MOUNT, reason="mounting a small file system needs root on Linux")
@@ -71,6 +73,7 @@ FILLED_IN = {
 }
 
 
+@pytest.mark.real
 @needs_mounts
 @pytest.mark.parametrize("stage", FILLED_IN)
 def test_a_full_disk_while_a_run_is_set_up(repository, tmp_path, stage):
@@ -111,6 +114,7 @@ def test_a_full_cache_folder(repository, tmp_path):
     assert repository.state() == before
 
 
+@pytest.mark.real
 @needs_mounts
 def test_a_disk_that_a_benchmark_fills(repository, tmp_path):
     bad = "from pkg.fills import fill\n\n\ndef test_a_fills(benchmark):\n    assert benchmark(fill)\n"
@@ -284,6 +288,7 @@ def test_what_cannot_be_removed_is_said(repository, compare, deadheat_command, c
     check_sound(repository)
 
 
+@pytest.mark.real
 def test_a_benchmark_that_takes_every_file_descriptor(repository, compare):
     takes = """\
         import os
@@ -347,6 +352,7 @@ LOCALES = [
 ]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("variables", LOCALES, ids=["C", "Turkish, and no temporary folder"])
 def test_locales(repository, variables):
     odd = """\

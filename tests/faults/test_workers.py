@@ -57,6 +57,7 @@ def test_a_worker_that_ends_costs_one_row(repository, compare):
 HANGS = ["while True: pass", "lock = threading.Lock(); lock.acquire(); lock.acquire()"]
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("hang", times(HANGS[:1], HANGS))
 def test_what_never_ends_is_cut_off_and_the_rest_goes_on(repository, compare, hang):
     bad = f"import threading\n\n\ndef hang():\n    {hang}\n\n\ndef test_hangs(benchmark):\n    benchmark(hang)\n"
@@ -126,6 +127,7 @@ LIMITED = """\
     """
 
 
+@pytest.mark.counted
 @pytest.mark.skipif(not IS_LINUX, reason="only Linux keeps such limits")
 def test_memory_beyond_the_limit_fails_where_it_is_asked_for(repository, compare):
     two_commits(repository, {"benchmarks/test_limited.py": LIMITED})
@@ -141,6 +143,7 @@ def test_memory_beyond_the_limit_fails_where_it_is_asked_for(repository, compare
     assert outcome.report["settings"]["memory_limit_mib"] == 500
 
 
+@pytest.mark.counted
 @pytest.mark.skipif(not IS_LINUX, reason="only Linux keeps such limits")
 def test_the_limit_holds_for_commands_too(repository, compare):
     two_commits(repository)
@@ -327,6 +330,7 @@ REMOVES = """\
     """
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("after", [0, 6], ids=["at first", "later"])
 def test_a_benchmark_that_removes_its_worktree_is_named(repository, tmp_path, compare, after):
     """What stood in it beside the commit (uncommitted files, builds) cannot be made again: the run ends there."""

@@ -5,7 +5,7 @@ descriptors of the worker's own line. A worker begins where `__main__.py` is whe
 """
 
 import array
-import importlib
+import gc
 import json
 import os
 import socket
@@ -79,20 +79,6 @@ def main():
         return
 
 
-def preload():
-    """Import what a worker needs before it comes to the project's code; afterwards no collection looks through it."""
-    import gc
-
-    from _pytest import config
-
-    for name in getattr(config, "default_plugins", ()):
-        importlib.import_module(f"_pytest.{name}")
-    for name in ("outputs", "serving"):
-        importlib.import_module(f"deadheat_worker.{name}")
-    gc.collect()
-    gc.freeze()
-
-
 def become_worker(imports, requests, replies, log):
     from deadheat_worker.channel import Channel
     from deadheat_worker.greeting import end_with_driver
@@ -104,6 +90,15 @@ def become_worker(imports, requests, replies, log):
         os.dup2(log, standard)
     os.close(log)
     serve(Channel.of_own(requests, replies), imports)
+
+
+def preload():
+    """What a worker needs before it comes to the project's code; afterwards no collection looks through it."""
+    from deadheat_worker.serving import preload
+
+    preload()
+    gc.collect()
+    gc.freeze()
 
 
 # A child that `multiprocessing` spawns runs this file once more, under another name.

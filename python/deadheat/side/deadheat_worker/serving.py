@@ -1,5 +1,6 @@
 """What a worker does after the greeting: lets pytest collect, and the driver steer."""
 
+import importlib
 import os
 import sys
 
@@ -9,6 +10,15 @@ from deadheat_worker import layout, protocol
 from deadheat_worker.conversation import Conversation
 from deadheat_worker.foreign_options import arguments_against
 from deadheat_worker.plugin import DeadheatPlugin
+
+
+def preload():
+    """Import what comes before the project's code, in a process that forks workers."""
+    from _pytest import config
+
+    for name in getattr(config, "default_plugins", ()):
+        importlib.import_module(f"_pytest.{name}")
+    importlib.import_module("deadheat_worker.outputs")
 
 
 def serve(channel, imports):

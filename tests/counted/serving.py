@@ -1,8 +1,8 @@
-"""A worker without pytest and without time: real imports and calls, the lines that run in the place of nanoseconds.
+"""`serving.py` of the worker, without pytest and without time: real imports and calls, lines instead of nanoseconds.
 
 It starts in a tenth of the time of a real one, and what it measures is known beforehand. A suite's tests are functions
 `test_*` that take `benchmark`, call it once and need no other fixture; `pytest.mark.parametrize` with one name,
-`pytest.skip` and `conftest.py` files that are imported are all that it knows of pytest.
+`pytest.skip`, `conftest.py` files that are imported and `-k` with words and `or` are all that it knows of pytest.
 """
 
 import importlib
@@ -12,7 +12,11 @@ import sys
 import traceback
 import types
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from deadheat_worker import protocol
+from deadheat_worker.body import Body
+from deadheat_worker.counter import LineClock
+from deadheat_worker.holding import NOT_RUN, Holding
+from deadheat_worker.timing import calls_of
 
 
 class Skipped(Exception):
@@ -31,62 +35,53 @@ def parametrize(name, values, ids=None):
     return mark
 
 
-PYTEST = types.SimpleNamespace(__version__="9.0.0", skip=skip, mark=types.SimpleNamespace(parametrize=parametrize))
+# In the place of the real one, which whoever starts this has put out of the way.
+sys.modules["pytest"].skip = skip
+sys.modules["pytest"].mark = types.SimpleNamespace(parametrize=parametrize)
 
 
-def main():
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
-    sys.path.append(os.path.dirname(HERE))
-    from deadheat_worker.channel import Channel
+def preload():
+    pass
 
-    channel = Channel.claim_standard_streams()
-    from deadheat_worker import greeting, protocol
-    from deadheat_worker.body import Body
-    from deadheat_worker.counter import LineClock
-    from deadheat_worker.holding import NOT_RUN, Holding
-    from deadheat_worker.timing import calls_of
 
-    class Worker(Holding):
-        def __init__(self, imports):
-            super().__init__(channel, imports)
-            self.reached = {}
+class Worker(Holding):
+    def __init__(self, channel, imports):
+        super().__init__(channel, imports)
+        self.reached = {}
 
-        def take_reached(self, node, clock):
-            if clock.reached:
-                self.reached.setdefault(node, set()).update(clock.reached)
-            clock.reached = set()
+    def take_reached(self, node, clock):
+        if clock.reached:
+            functions, timed = self.reached.get(node, (set(), False))
+            self.reached[node] = functions | clock.reached, timed or clock.is_timed
+        clock.reached, clock.is_timed = set(), False
 
-        def benchmark(self, function, /, *args, **kwargs):
-            return self.hold(Body(calls_of(function, args, kwargs)))
+    def benchmark(self, function, /, *args, **kwargs):
+        return self.hold(Body(calls_of(function, args, kwargs)))
 
-        def run(self, test, arguments):
-            self._output = NOT_RUN
-            problem = None
-            try:
-                test(benchmark=self.benchmark, **arguments)
-            except Skipped as error:
-                self.reply(protocol.skipped(str(error)))
-                return
-            except BaseException as error:
-                problem = words_of(error)
-            if self._unanswered is None:
-                return
-            foreign, own = imports.foreign_modules()
-            if problem is not None:
-                self.reply(protocol.failed("call", problem, foreign))
-            elif self._unanswered == protocol.LEAVE:
-                self.reply(protocol.left(foreign, own, self._output))
-            else:
-                self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
+    def run(self, test, arguments):
+        self._output = NOT_RUN
+        problem = None
+        try:
+            test(benchmark=self.benchmark, **arguments)
+        except Skipped as error:
+            self.reply(protocol.skipped(str(error)))
+            return
+        except BaseException as error:
+            problem = words_of(error)
+        if self._unanswered is None:
+            return
+        foreign, own = self._imports.foreign_modules()
+        if problem is not None:
+            self.reply(protocol.failed("call", problem, foreign))
+        elif self._unanswered == protocol.LEAVE:
+            self.reply(protocol.left(foreign, own, self._output))
+        else:
+            self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
 
-    greeting.end_with_driver()
-    hello = greeting.expect_greeting(channel)
-    os.chdir(os.path.join(hello["worktree"], hello["project"]))
-    imports = greeting.imports_of(hello)
-    imports.take_precedence(os.getcwd())
-    sys.modules["pytest"] = PYTEST
-    worker = Worker(imports)
-    worker.reply(greeting.hello_with(PYTEST.__version__))
+
+def serve(channel, imports):
+    """Answer the driver until it says stop."""
+    worker = Worker(channel, imports)
     request = worker.receive()
     clock, purpose = LineClock(), None
     if protocol.kind_of(request) == protocol.TRACE:
@@ -105,7 +100,8 @@ def main():
         worker.reply(protocol.collection_failed(4))
         return
     if request["keyword"] is not None:
-        tests = {node: test for node, test in tests.items() if request["keyword"] in node}
+        words = request["keyword"].split(" or ")
+        tests = {node: test for node, test in tests.items() if any(word in node for word in words)}
     foreign, _ = imports.foreign_modules()
     worker.reply(protocol.collected(list(tests), errors, skipped, 0, foreign))
     while True:
@@ -115,11 +111,12 @@ def main():
             worker.reply(protocol.stopped())
             return
         if kind == protocol.REACH:
-            by = sorted(worker.reached.items())
+            by = [
+                {"node": node, "functions": sorted(functions), "processes": False, "timed": timed}
+                for node, (functions, timed) in sorted(worker.reached.items())
+            ]
             worker.reached = {}
-            worker.reply(
-                protocol.reached([{"node": node, "functions": sorted(ran), "processes": False} for node, ran in by])
-            )
+            worker.reply(protocol.reached(by))
             continue
         protocol.expect(request, protocol.ENTER)
         node = request["benchmark"]
@@ -183,7 +180,3 @@ def words_of(error):
     place = traceback.extract_tb(error.__traceback__)[-1]
     file = os.path.relpath(place.filename) if os.path.isabs(place.filename) else place.filename
     return f"{file}:{place.lineno}: in {place.name}\nE   {type(error).__name__}: {error}"
-
-
-if __name__ == "__main__":
-    main()
