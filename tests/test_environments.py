@@ -67,7 +67,6 @@ def offline(index, monkeypatch):
     for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(index)}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
         monkeypatch.setenv(f"UV_{name}", value)
-    monkeypatch.setenv("UV_COMPILE_BYTECODE", "1")
     # What is compiled need not be optimized: the sides differ in how often they count.
     monkeypatch.setenv("CFLAGS", "-O0 -g0")
 
@@ -660,17 +659,20 @@ def versioned(repository):
     return repository
 
 
-def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(versioned, compare):
-    outcome = compare("HEAD^", "HEAD")
+def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(versioned, compare, builder, monkeypatch):
+    # pip's words for "use what is installed".
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    run = ("HEAD^", "HEAD", "--python", builder)
+    outcome = compare(*run)
     assert outcome.code == 3
     assert "`pkg/_generated.py` is written by the project's build" in outcome.err
     assert "--build 'pip install --no-deps -e .'" in outcome.err
-    outcome = compare("HEAD^", "HEAD", "--build", "pip install --no-deps -e .")
+    outcome = compare(*run, "--build", "pip install --no-deps -e .")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
     # Where the working tree has it, both sides take it from there.
     versioned.write({"pkg/_generated.py": "version = '1'\n"})
-    outcome = compare("HEAD^", "HEAD")
+    outcome = compare(*run)
     assert outcome.code == 0, outcome.err
     assert "generated_file_copied" in outcome.warnings()
 

@@ -199,7 +199,7 @@ def test_a_change_that_no_benchmark_runs_ends_well_and_says_so(repository, compa
 BASE = """\
     def leaf(n):
         total = 0
-        for i in range(200):
+        for i in range(2000):
             total += i
         return total
 
@@ -211,7 +211,7 @@ BASE = """\
     def work(n):
         total = 0
         for i in range(n):
-            for _ in range(400):
+            for _ in range(4000):
                 total += i
         return total + sum(untouched(5))
 
@@ -225,7 +225,7 @@ BASE = """\
         return work(n) + sum(generator(3))
     """
 HEAD = (
-    BASE.replace("range(400)", "range(40)")
+    BASE.replace("range(4000)", "range(400)")
     .replace("yield leaf(i)", "yield added(i)")
     .replace("def top", "def added(n):\n        return leaf(n)\n\n\n    def top")
 )

@@ -1,16 +1,14 @@
 """`deadheat profile`: ordinary tests on two refs, their durations and the functions that ran."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from conftest import WORK, command, versions_to_test
+from conftest import WORK, command
 
 FAST, SLOW = WORK.format(times=10), WORK.format(times=30)
 STEADY = """\
@@ -92,9 +90,7 @@ def functions(outcome):
 
 def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, profile, interpreter):
     before = tested.state()
-    # So many that verdicts and intervals are those of an ordinary run, and a few where only the interpreter differs.
-    replicates = REPLICATES if f"python{versions_to_test()[-1]}" in os.listdir(Path(interpreter).parent) else 4
-    outcome = profile("HEAD^", "HEAD", "--python", interpreter, replicates=replicates)
+    outcome = profile("HEAD^", "HEAD", "--python", interpreter, replicates=REPLICATES)
     assert outcome.code == 0, outcome.err
     assert tested.state() == before
     assert [verdicts(outcome)[name] for name in CHANGED] == ["regressed"] * 3
@@ -114,9 +110,9 @@ def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, prof
     assert {row["path"] for row in report["functions"]} == {"src/pkg/core.py"}
     assert report["schema_version"] == 1
     assert report["settings"]["arguments"] == ["tests"]
-    assert report["settings"]["replicates"] == replicates
-    assert len(report["tests"][0]["replicates"]) == replicates
-    assert set(outcome.warnings()) <= (set() if replicates == REPLICATES else {"few_samples"})
+    assert report["settings"]["replicates"] == REPLICATES
+    assert len(report["tests"][0]["replicates"]) == REPLICATES
+    assert outcome.warnings() == []
 
 
 def test_the_screen_answers_in_its_last_line(tested, deadheat_command):
