@@ -58,10 +58,14 @@ def find_interpreters():
 INTERPRETERS = find_interpreters()
 
 
-def versions_to_test():
-    """The versions for what depends on the interpreter: the oldest, the first with `sys.monitoring`, the newest two."""
+def versions_to_test(*chosen):
+    """Those that are found; of them, in the ordinary tests, the oldest, the newest, and what is `chosen` beside."""
     found = sorted(INTERPRETERS, key=VERSIONS.index)
-    return [version for version in found if LONG or version in {found[0], "3.12", *found[-2:]}]
+    return [version for version in found if LONG or version in {found[0], found[-1], *chosen}]
+
+
+# The first with `sys.monitoring`, and the last but one.
+EVERYWHERE = versions_to_test("3.12", "3.14")
 
 
 @contextlib.contextmanager
@@ -91,9 +95,15 @@ def environment(name, version, *needs):
     return str(python)
 
 
-@pytest.fixture(scope="session", params=versions_to_test())
+@pytest.fixture(scope="session", params=EVERYWHERE)
 def interpreter(request):
     """A Python with pytest, once for every version that is tested."""
+    return environment(request.param, request.param, "pytest")
+
+
+@pytest.fixture(scope="session", params=versions_to_test())
+def oldest_and_newest(request):
+    """The same for what differs between two ways at most, such as how functions are watched before 3.12 and since."""
     return environment(request.param, request.param, "pytest")
 
 
@@ -118,7 +128,7 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"{taken:8.1f} s {tests[file]:5}  {file}")
 
 
-@pytest.fixture(scope="session", params=versions_to_test() if LONG else versions_to_test()[-1:])
+@pytest.fixture(scope="session", params=EVERYWHERE if LONG else EVERYWHERE[-1:])
 def memray_python(request):
     """A Python with memray."""
     return environment(f"memray-{request.param}", request.param, "pytest", "memray")

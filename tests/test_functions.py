@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import LONG, environment, short, versions_to_test
+from conftest import short
 
 CORE = """\
     import functools
@@ -128,20 +128,14 @@ def changed(name):
     return CORE.replace(f"def {name}(n):\n", f"def {name}(n):\n        extra = n\n")
 
 
-@pytest.fixture(params=versions_to_test() if LONG else versions_to_test()[:: len(versions_to_test()) - 1])
-def watching(request):
-    """A Python of each way in which functions are watched: rewritten code, and `sys.monitoring` from 3.12 on."""
-    return environment(request.param, request.param, "pytest")
-
-
 @pytest.fixture
-def reached(repository, compare, watching):
+def reached(repository, compare, oldest_and_newest):
     """The benchmarks that a dry run would measure after a change of the code."""
 
     def run(core):
         repository.commit(SUITE)
         repository.commit({"pkg/core.py": core})
-        outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", watching)
+        outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", oldest_and_newest)
         assert outcome.code == 0, outcome.err
         measured = {short(benchmark).removeprefix("test_") for benchmark in outcome.report["plan"]["benchmarks"]}
         missing = {

@@ -10,7 +10,7 @@ from conftest import WORK
 
 pytestmark = [pytest.mark.counted, pytest.mark.quick]
 
-SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
+SLOW, FAST = WORK.format(times=4), WORK.format(times=1)
 BENCHMARKS = """\
     import pytest
 

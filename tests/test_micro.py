@@ -95,7 +95,7 @@ def test_a_faster_variant_of_a_script_is_worth_a_commit(micro, tmp_path):
     assert (report["output"], report["output_difference"]) == ("same", None)
     assert report["seconds"] < 10
     assert report["seconds_needed"] is None
-    assert len(report["replicates"]) >= 5
+    assert len(report["replicates"]) >= 3
     assert report["memory"] is None
     assert (report["schema_version"], report["worth_percent"]) == (1, 20.0)
     assert not {"pytest", "not_pinned"} & set(outcome.warnings())

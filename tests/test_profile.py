@@ -88,9 +88,9 @@ def functions(outcome):
     return {row["qualname"]: row for row in outcome.report["functions"]}
 
 
-def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, profile, interpreter):
+def test_a_slower_function_is_found_in_both_tables_on_every_version(tested, profile, oldest_and_newest):
     before = tested.state()
-    outcome = profile("HEAD^", "HEAD", "--python", interpreter, replicates=REPLICATES)
+    outcome = profile("HEAD^", "HEAD", "--python", oldest_and_newest, replicates=REPLICATES)
     assert outcome.code == 0, outcome.err
     assert tested.state() == before
     assert [verdicts(outcome)[name] for name in CHANGED] == ["regressed"] * 3

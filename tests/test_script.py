@@ -91,9 +91,9 @@ def test_the_replicates_are_as_many_as_the_verdict_takes(timing_itself, deadheat
     outcome = deadheat_command("compare", "HEAD^", "HEAD", "--json", *WRITE)
     assert outcome.code == 0, outcome.err
     (row,) = outcome.report["comparisons"]
-    assert (row["verdict"], len(row["replicates"]), row["looks"]) == ("improved", 5, 1)
+    assert (row["verdict"], len(row["replicates"]), row["looks"]) == ("improved", 3, 1)
     orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
-    assert orders == ["base_head", "head_base"] * 2 + ["base_head"]
+    assert orders == ["base_head", "head_base", "base_head"]
 
 
 def test_every_key_of_the_output_is_a_comparison(timing_itself, compare):

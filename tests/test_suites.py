@@ -74,8 +74,8 @@ def tested(repository):
     return repository
 
 
-def test_ordinary_tests_are_timed_on_every_version(tested, compare, interpreter):
-    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", "--python", interpreter, replicates=5)
+def test_ordinary_tests_are_timed_on_every_version(tested, compare, oldest_and_newest):
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", "--python", oldest_and_newest, replicates=5)
     assert outcome.code == 0, outcome.err
     names = ["test_fixtures", "test_params[100]", "test_params[200]", "test_method", "test_case"]
     assert outcome.verdicts() == dict.fromkeys(names, "improved")

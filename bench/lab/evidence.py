@@ -47,7 +47,7 @@ def main():
     if arguments.bank.endswith(".gz"):
         with gzip.open(arguments.bank) as file:
             bank = json.load(file)
-        parts, live, edited = bank["parts"], bank["live"], bank["neutral"]
+        parts, live, edited = bank["parts"], bank["live"], bank.get("neutral", [])
     else:
         parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
         live = peers.rounds(arguments.bank)

@@ -2,7 +2,8 @@
 
 Each comparison has a head of its own: the base with an edit that changes no benchmark's behaviour, but the memory
 layout of the program. They are whole runs of `deadheat compare --all` at its defaults, verdicts included; nothing is
-replayed. What is recorded stays recorded. The same benchmarks are timed with a planted change, each under another layout.
+replayed. What is recorded stays recorded. Some of the benchmarks are timed with a planted change, each under another
+layout.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""Stands in the place of each script of the worker's that the driver starts: without pytest, and with a clock that counts
-lines, it runs the real one.
+"""Stands in the place of each script of the worker's that the driver starts.
+
+It runs the real one without pytest, and with a clock that counts lines.
 """
 
 import os

@@ -219,14 +219,14 @@ impl Setting<'_> {
     ) -> anyhow::Result<Exit> {
         progress.step("looking at the memory");
         let briefing = stage.tracing(TracePurpose::Memory, &[]);
-        let timed = stage.launcher.commands.clone();
+        let mut weighed = stage.launcher.commands.clone();
         for side in Side::BOTH {
-            let environment = &mut stage.launcher.commands.get_mut(side).environment;
-            environment.extend(memory::variables());
+            weighed.get_mut(side).environment.extend(memory::variables());
         }
+        let timed = stage.launcher.replace_commands(weighed);
         let recorded =
             self.record::<MemorySample>("what is said of memory", asked, draft, stage, &briefing, progress);
-        stage.launcher.commands = timed;
+        stage.launcher.replace_commands(timed);
         let (replicates, exit) = recorded?;
         let report = &mut draft.report;
         report.resources = memory::judge(&replicates, &report.comparisons, &report.settings.thresholds());

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ pub(crate) struct ForkServer {
     buffer: Vec<u8>,
     hello: Option<Reply>,
     /// How many workers it has forked.
-    pub(crate) children: usize,
+    children: usize,
     interrupt: Interrupt,
 }
 
@@ -53,7 +53,7 @@ impl ForkServer {
         command: &WorkerCommand,
         hello: &HelloRequest,
         seed: u32,
-        log: &PathBuf,
+        log: &Path,
         interrupt: Interrupt,
     ) -> anyhow::Result<Self> {
         let (line, theirs) = UnixStream::pair().context("cannot make a socket")?;
@@ -79,6 +79,10 @@ impl ForkServer {
         };
         server.send(&Request::Hello(hello.clone()), &[])?;
         Ok(server)
+    }
+
+    pub(crate) fn children(&self) -> usize {
+        self.children
     }
 
     /// Forks a worker, which has said hello already.

@@ -28,6 +28,7 @@ mod environments;
 mod explain;
 mod failure;
 mod files;
+#[cfg_attr(not(target_os = "linux"), path = "forks_elsewhere.rs")]
 mod forks;
 mod format;
 mod git;

@@ -45,7 +45,7 @@ pub(crate) struct Affordable {
 }
 
 /// Of `benchmarks`, with what a call takes on both sides together, as many as `limit` has room for, the cheapest first, and at
-/// most `most` process pairs; `startup` is what one takes to start.
+/// most `most` process pairs; `startup` is what one takes to start, which leaves no benchmark out.
 pub(crate) fn affordable(
     benchmarks: &[(String, Duration)],
     startup: Duration,
@@ -62,7 +62,7 @@ pub(crate) fn affordable(
         .collect();
     by_cost.sort_by_key(|(_, cost)| *cost);
     let fewest = FEWEST_PAIRS.min(most) as u32;
-    let mut pair = startup;
+    let mut pair = Duration::ZERO;
     let mut chosen = BTreeSet::new();
     for (name, cost) in by_cost {
         if (pair + cost) * fewest <= limit {
@@ -74,7 +74,7 @@ pub(crate) fn affordable(
         .iter()
         .map(|(name, _)| name.clone())
         .partition(|name| chosen.contains(name));
-    let fitting = (limit.as_secs_f64() / pair.as_secs_f64().max(1e-9)) as usize;
+    let fitting = (limit.as_secs_f64() / (startup + pair).as_secs_f64().max(1e-9)) as usize;
     Affordable {
         benchmarks: kept,
         pairs: fitting.clamp(fewest as usize, most),
@@ -341,6 +341,20 @@ fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations:
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_cheapest_are_profiled_and_a_slow_start_leaves_nobody_out() {
+        let ms = Duration::from_millis;
+        let benchmarks = [("slow".to_owned(), ms(2_000)), ("fast".to_owned(), ms(1))];
+        let fitting = affordable(&benchmarks, ms(5_000), ms(1_500), 5);
+        assert_eq!(fitting.benchmarks, ["fast"]);
+        assert_eq!(fitting.left_out, ["slow"]);
+        assert_eq!(fitting.pairs, FEWEST_PAIRS);
+        let roomy = affordable(&benchmarks, ms(100), ms(60_000), 5);
+        assert_eq!(roomy.benchmarks, ["slow", "fast"]);
+        assert_eq!(roomy.pairs, 5);
+        assert_eq!(affordable(&benchmarks, ms(100), ms(60_000), 2).pairs, 2);
+    }
+
     use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
     use super::*;

@@ -54,10 +54,17 @@ impl Forks {
 }
 
 impl Launcher {
+    /// Starts workers with other variables from now on, and returns those that were there before.
+    pub(crate) fn replace_commands(&mut self, commands: PerSide<WorkerCommand>) -> PerSide<WorkerCommand> {
+        // The servers have the old ones.
+        self.forks.servers = PerSide::default();
+        std::mem::replace(&mut self.commands, commands)
+    }
+
     /// The side's fork server; both are started at the same time. `None`: there is none here, and will be none.
     fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
         let hello = self.forks.hello.clone()?;
-        let is_used_up = |server: &Rc<RefCell<ForkServer>>| server.borrow().children >= MOST_FORKS;
+        let is_used_up = |server: &Rc<RefCell<ForkServer>>| server.borrow().children() >= MOST_FORKS;
         if self.forks.servers.get(side).as_ref().is_none_or(is_used_up) {
             for side in Side::BOTH {
                 self.started += 1;

@@ -214,7 +214,7 @@ def _inlined(text, namespace, name, made):
 
     def time(iterations, warmup=0, clock=WallClock):
         if warmup:
-            time(warmup, clock=clock)
+            time(warmup)
         values = [namespace[key] for key in local]
         elapsed, results = time_loop(loop, values, iterations, 0, clock)
         # What the statement gave another value has it in the next sample, too.
