@@ -626,12 +626,12 @@ more, and the whole recording about 90 minutes.
 
 ## Code that did not change in a program that did
 
-{len(edited)} whole runs of `deadheat compare --all` at its defaults, verdicts included. In each, head is the base with an
-edit of its own that changes no benchmark's behaviour: comments, docstrings, unused functions, constants, imports,
+{len(edited)} whole runs of `deadheat compare --all` at its defaults, verdicts included. In each, head is the base with
+an edit of its own that changes no benchmark's behaviour: comments, docstrings, unused functions, constants, imports,
 renamed local variables, definitions in another order, other functions changed, or up to three of these. Each run
-compares {len(neutral.WORKLOADS)} workloads. Any "improved", "regressed" or "unexplained" is wrong here; the second count
-leaves out what deadheat itself reports as a control. The comparisons of a run share their processes and their edit: the
-runs with any of them wrong are counted, too.
+compares {len(neutral.WORKLOADS)} workloads. Any "improved", "regressed" or "unexplained" is wrong here; the second
+count leaves out what deadheat itself reports as a control. The comparisons of a run share their processes and their
+edit: the runs with any of them wrong are counted, too.
 
 {neutral_table(edited)}
 
