@@ -310,7 +310,8 @@ impl Setting<'_> {
                     earlier: again.replicates,
                     ..schedule.clone()
                 };
-                measure::measure(
+                stage.launcher.set_timed(true);
+                let measured = measure::measure(
                     &schedule,
                     again.stopping.clone(),
                     BTreeMap::new(),
@@ -318,7 +319,9 @@ impl Setting<'_> {
                     &again.benchmarks,
                     &mut stage.launcher,
                     &mut |event| progress.passing("measuring again", event),
-                )
+                );
+                stage.launcher.set_timed(false);
+                measured
             })?;
         }
         draft.leave_checkouts_out(checkout.worktrees());
@@ -367,6 +370,7 @@ impl Setting<'_> {
             ..self.schedule(exactly, draft, stage)
         };
         stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
+        stage.launcher.set_timed(true);
         let measured = measure::measure(
             &schedule,
             stopping,
@@ -378,6 +382,7 @@ impl Setting<'_> {
                 progress.measuring(event);
             },
         )?;
+        stage.launcher.set_timed(false);
         draft.report.warnings.extend(stage.launcher.conditions.warnings());
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);

@@ -1,8 +1,8 @@
 //! Processes that have imported pytest, and nothing of the project, and fork a worker whenever one is wanted: the import takes
 //! most of the time that a worker takes to start.
 //!
-//! The children of one server share its hash seed and the addresses of the interpreter's code, so that a server has few
-//! children (`docs/statistics.md`).
+//! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen to be fast or slow
+//! together. So a server has one child that is timed for a verdict, and others only for what is not (`docs/statistics.md`).
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -42,8 +42,7 @@ pub(crate) struct ForkServer {
     line: UnixStream,
     buffer: Vec<u8>,
     hello: Option<Reply>,
-    /// How many workers it has forked.
-    children: usize,
+    has_timed: bool,
     interrupt: Interrupt,
 }
 
@@ -74,20 +73,22 @@ impl ForkServer {
             line,
             buffer: Vec::new(),
             hello: None,
-            children: 0,
+            has_timed: false,
             interrupt,
         };
         server.send(&Request::Hello(hello.clone()), &[])?;
         Ok(server)
     }
 
-    pub(crate) fn children(&self) -> usize {
-        self.children
+    /// Whether it has forked a worker that is timed for a verdict.
+    pub(crate) fn has_timed(&self) -> bool {
+        self.has_timed
     }
 
     /// Forks a worker, which has said hello already.
     pub(crate) fn fork(
         server: &Rc<RefCell<Self>>,
+        is_timed: bool,
         memory_limit: Option<MemoryLimit>,
         log: PathBuf,
         limit: Duration,
@@ -99,6 +100,7 @@ impl ForkServer {
         let (process, hello, interrupt) = server.borrow_mut().forked(&descriptors, limit)?;
         // From here on it ends when this is dropped.
         let forked = Forked::new(process, Rc::clone(server))?;
+        server.borrow_mut().has_timed |= is_timed;
         if let Some(limit) = memory_limit {
             limit.set_for(process)?;
         }
@@ -120,10 +122,7 @@ impl ForkServer {
         self.hello = Some(hello.clone());
         self.send(&ForkRequest::Fork, descriptors)?;
         match self.receive(ANSWER)? {
-            ForkReply::Forked { process } => {
-                self.children += 1;
-                Ok((process, hello, self.interrupt.clone()))
-            }
+            ForkReply::Forked { process } => Ok((process, hello, self.interrupt.clone())),
             other => anyhow::bail!("the fork server did not fork: {other:?}"),
         }
     }

@@ -26,12 +26,13 @@ impl ForkServer {
         anyhow::bail!("this system has no fork servers")
     }
 
-    pub(crate) fn children(&self) -> usize {
+    pub(crate) fn has_timed(&self) -> bool {
         match self.0 {}
     }
 
     pub(crate) fn fork(
         server: &Rc<RefCell<Self>>,
+        _: bool,
         _: Option<MemoryLimit>,
         _: PathBuf,
         _: Duration,

@@ -338,6 +338,7 @@ impl Screening<'_> {
             pinning: self.options.pinning,
             logs: self.logs.clone(),
             started: 0,
+            seed: 0,
             starting: Vec::new(),
             interrupt: self.interrupt.clone(),
             forks: Forks::default(),

@@ -207,6 +207,7 @@ impl Setting<'_> {
                 pinning: self.options.pinning,
                 logs: checkout.workspace.logs(),
                 started: 0,
+                seed: 0,
                 starting: Vec::new(),
                 conditions: Conditions::default(),
                 interrupt: self.interrupt.clone(),

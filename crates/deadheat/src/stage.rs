@@ -17,8 +17,6 @@ use crate::session::{Briefing, Collection, Launch, NotReady, Session};
 use crate::walk::OneAtATime;
 use crate::worker::{Talk, Worker, WorkerCommand};
 
-/// How many workers a fork server forks: they share what it drew, its hash seed among it.
-const MOST_FORKS: usize = 4;
 /// What a fork server may take to import pytest.
 const GREETING: Duration = Duration::from_secs(120);
 
@@ -29,6 +27,8 @@ pub(crate) struct Launcher {
     pub(crate) pinning: Pinning,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
+    /// Of the last one.
+    pub(crate) seed: u32,
     /// Processes that are not ready yet, and the core that each is on.
     pub(crate) starting: Vec<(u32, Option<usize>)>,
     pub(crate) conditions: Conditions,
@@ -41,6 +41,10 @@ pub(crate) struct Launcher {
 pub(crate) struct Forks {
     hello: Option<PerSide<HelloRequest>>,
     servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
+    /// Those of the next replicate, which start while this one is measured.
+    next: PerSide<Option<Rc<RefCell<ForkServer>>>>,
+    /// Whether the workers are timed for a verdict: then none shares its server with another one.
+    is_timed: bool,
 }
 
 impl Forks {
@@ -57,33 +61,54 @@ impl Launcher {
     /// Starts workers with other variables from now on, and returns those that were there before.
     pub(crate) fn replace_commands(&mut self, commands: PerSide<WorkerCommand>) -> PerSide<WorkerCommand> {
         // The servers have the old ones.
-        self.forks.servers = PerSide::default();
+        (self.forks.servers, self.forks.next) = Default::default();
         std::mem::replace(&mut self.commands, commands)
     }
 
-    /// The side's fork server; both are started at the same time. `None`: there is none here, and will be none.
+    /// Whether the workers from now on are timed for a verdict.
+    pub(crate) fn set_timed(&mut self, is_timed: bool) {
+        self.forks.is_timed = is_timed;
+    }
+
+    /// The side's fork server. `None`: there is none here, and will be none.
     fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
-        let hello = self.forks.hello.clone()?;
-        let is_used_up = |server: &Rc<RefCell<ForkServer>>| server.borrow().children() >= MOST_FORKS;
+        let is_used_up =
+            |server: &Rc<RefCell<ForkServer>>| self.forks.is_timed && server.borrow().has_timed();
         if self.forks.servers.get(side).as_ref().is_none_or(is_used_up) {
-            for side in Side::BOTH {
-                self.started += 1;
-                let log = self.logs.join(format!("{:04}-{side}-server.log", self.started));
-                let start = || {
-                    let command = self.commands.get(side);
-                    ForkServer::start(command, hello.get(side), seed, &log, self.interrupt.clone())
-                };
-                let server = self.cores.start_on(self.cores.spare, start);
-                *self.forks.servers.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));
+            if self.forks.next.get(side).is_none() {
+                self.start_servers(seed);
             }
+            let next = self.forks.next.get_mut(side).take();
+            *self.forks.servers.get_mut(side) = next;
         }
         self.forks.servers.get(side).clone()
+    }
+
+    /// Starts a server for each side, both at the same time and on the spare core; they are waited for when they are used.
+    fn start_servers(&mut self, seed: u32) {
+        let Some(hello) = self.forks.hello.clone() else {
+            return;
+        };
+        for side in Side::BOTH {
+            if self.forks.next.get(side).is_some() {
+                continue;
+            }
+            self.started += 1;
+            let log = self.logs.join(format!("{:04}-{side}-server.log", self.started));
+            let start = || {
+                let command = self.commands.get(side);
+                ForkServer::start(command, hello.get(side), seed, &log, self.interrupt.clone())
+            };
+            let server = self.cores.start_on(self.cores.spare, start);
+            *self.forks.next.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));
+        }
     }
 
     fn fork(&mut self, side: Side, seed: u32, log: &Path) -> Option<ForkedWorker> {
         let server = self.server(side, seed)?;
         let memory_limit = self.commands.get(side).memory_limit;
-        match ForkServer::fork(&server, memory_limit, log.to_owned(), GREETING) {
+        let is_timed = self.forks.is_timed;
+        match ForkServer::fork(&server, is_timed, memory_limit, log.to_owned(), GREETING) {
             Ok(worker) => Some(worker),
             Err(_) => {
                 self.forks = Forks::default();
@@ -109,6 +134,9 @@ impl Launch for Launcher {
         if let Some(core) = self.cores.measuring {
             self.conditions.frequency_of(core);
         }
+        if self.forks.is_timed {
+            self.start_servers(self.seed.wrapping_add(1));
+        }
     }
 
     fn is_lost(&self, side: Side) -> bool {
@@ -117,6 +145,7 @@ impl Launch for Launcher {
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
+        self.seed = seed;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
         let core = if self.starting.is_empty() {
             self.cores.measuring
