@@ -1,9 +1,13 @@
 """A real worker is held to the golden conversations; `crates/deadheat-core/tests/protocol.rs` reads the same files."""
 
 import json
+import os
 import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -136,6 +140,50 @@ def collect(worker, keyword=None):
 
 def enter(worker, benchmark):
     return worker.ask({"request": "enter", "benchmark": benchmark, "next": None})
+
+
+class Forked(Worker):
+    """Forked by a server, to which it was greeted; the rest of the conversation is its own."""
+
+    def __init__(self, line, folder):
+        self._log = (folder / "forked").open("w+")
+        (requests, own_requests), (own_replies, replies) = os.pipe(), os.pipe()
+        socket.send_fds(line, [b'{"request": "fork"}\n'], [requests, replies, self._log.fileno()])
+        answer = json.loads(line.recv(1 << 16))
+        assert answer["reply"] == "forked", answer
+        self.number = answer["process"]
+        os.close(requests)
+        os.close(replies)
+        self._process = SimpleNamespace(stdin=os.fdopen(own_requests, "wb"), stdout=os.fdopen(own_replies, "rb"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux")
+def test_workers_are_forked_as_often_as_they_are_wanted(interpreter, worktree):
+    line, theirs = socket.socketpair()
+    with (worktree / "server").open("w+") as log:
+        server = subprocess.Popen(
+            [interpreter, SCRIPTS / "fork_server.py"], stdin=theirs, stdout=log, stderr=log, cwd=worktree
+        )
+    theirs.close()
+    line.sendall(json.dumps(hello(worktree)).encode() + b"\n")
+    assert json.loads(line.recv(1 << 16))["reply"] == "hello"
+    workers = [Forked(line, worktree) for _ in range(2)]
+    assert len({worker.number for worker in workers}) == 2
+    # Two at once, each of which imports the project by itself.
+    for worker in workers:
+        assert collect(worker, "call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
+        assert enter(worker, "benchmarks/test_good.py::test_call")["reply"] == "entered"
+    for worker in workers:
+        left = worker.ask({"request": "leave"})
+        assert (left["reply"], left["foreign"]) == ("left", [])
+        assert worker.ask({"request": "stop"}) == {"reply": "stopped"}
+    for worker in workers:
+        line.sendall(json.dumps({"request": "reap", "process": worker.number}).encode() + b"\n")
+        answer = json.loads(line.recv(1 << 16))
+        assert (answer["reply"], answer["status"]) == ("reaped", 0), worker.log()
+        assert answer["cpu_ns"] > 0
+    line.close()
+    assert server.wait(60) == 0
 
 
 def test_prints_of_the_projects_code_do_not_break_the_conversation(interpreter, worktree):

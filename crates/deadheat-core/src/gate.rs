@@ -110,6 +110,7 @@ fn is_broken_by_head(row: &Missing, is_script: bool) -> bool {
 mod tests {
     use super::*;
     use crate::records::testing;
+    use crate::report::Plan;
 
     fn report(gates: &[Gate]) -> Report {
         let mut report = testing::report(&[
@@ -181,6 +182,37 @@ mod tests {
         let mut ungated = report(&[]);
         ungated.missing = vec![broken];
         assert_eq!(failure(&ungated), None);
+    }
+
+    #[test]
+    fn another_output_is_worse_than_an_open_verdict() {
+        let mut report = report(&[Gate::Inconclusive, Gate::OutputChange]);
+        report.comparisons[3].output = OutputCheck::Different;
+        assert_eq!(
+            failure(&report).unwrap(),
+            "--fail-on output-change: a.py::fast improved, other output (-50.0 %), and 1 more"
+        );
+    }
+
+    #[test]
+    fn what_head_breaks_is_said_of_the_gate_for_it_where_there_is_one() {
+        let mut report = report(&[REGRESSION, Gate::Failed]);
+        report.comparisons.clear();
+        report.missing = vec![missing("a.py::x", MissingReason::Failed, Some(Side::Head))];
+        assert_eq!(
+            failure(&report).unwrap(),
+            "--fail-on failed: a.py::x ran on base and fails on head"
+        );
+    }
+
+    #[test]
+    fn a_plan_fails_no_gate() {
+        let mut report = report(&[REGRESSION]);
+        report.plan = Some(Plan {
+            benchmarks: Vec::new(),
+            estimated_seconds: 1.0,
+        });
+        assert_eq!(failure(&report), None);
     }
 
     #[test]

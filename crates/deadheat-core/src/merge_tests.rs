@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::output::OutputCheck;
 use crate::records::testing;
-use crate::report::{Gate, MeasuredBenchmark, Summary};
+use crate::report::{Gate, MeasuredBenchmark, Plan, Summary};
 use crate::resource::{self, MeasuredResource, Resource};
 use crate::sequential::Sampling;
 use crate::stats::FEWEST_REPLICATES;
@@ -152,6 +152,7 @@ fn part(shard: u32) -> Part {
     report.summary.counts = report::count(&report.comparisons, &report.missing);
     report.settings.partition = Some(partition);
     report.settings.budget_seconds = Some(f64::from(shard));
+    report.settings.timeout_seconds = 600.0 + f64::from(shard);
     report.machine.processor = Some(format!("processor {shard}"));
     report.suite = (0..BENCHMARKS).map(id).collect();
     Part {
@@ -252,6 +253,35 @@ fn functions_are_summed_over_all_parts() {
     // Twelve independent errors are less than one.
     assert!(estimate.standard_error < 0.005);
     assert_eq!(report.summary.unexplained_ns, Some(12.0));
+    // Of the time that the benchmarks took on that side.
+    let time = |side: fn(&Comparison) -> f64| report.comparisons.iter().map(side).sum::<f64>();
+    for (side, time) in [
+        (Side::Base, time(|row| row.base.median_ns)),
+        (Side::Head, time(|row| row.head.median_ns)),
+    ] {
+        let share = function.side(side).unwrap().share.unwrap();
+        assert!((share * time / total(side) - 1.0).abs() < 1e-12, "{side}");
+    }
+}
+
+#[test]
+fn surveys_are_summed_where_there_are_any() {
+    assert_eq!(merged(parts()).summary.profile, None);
+    let mut all = parts();
+    for part in &mut all {
+        for row in &mut part.report.comparisons {
+            let mut survey = functions(0);
+            // Enough to be shown.
+            survey[0].base.as_mut().unwrap().total_ns = Some(row.base.median_ns / 2.0);
+            row.profile = Some(survey);
+        }
+    }
+    let profile = merged(all).summary.profile.unwrap();
+    let [function] = profile.as_slice() else {
+        panic!("{profile:?}");
+    };
+    let share = function.side(Side::Base).unwrap().share.unwrap();
+    assert!((share - 0.5).abs() < 1e-12);
 }
 
 #[test]
@@ -314,6 +344,13 @@ fn where_nothing_was_measured_that_is_what_it_says() {
     let report = merged(all);
     assert!(!is_nothing_measured(&report) && !report.partial);
     assert_eq!(report.selection.rule, SelectionRule::NothingChanged);
+    let with = |code| {
+        let mut report = report.clone();
+        report.warnings.push(Warning::new(code, "x", None));
+        is_nothing_measured(&report)
+    };
+    assert!(with(WarningCode::NothingMeasured));
+    assert!(!with(WarningCode::MachineBusy));
 }
 
 #[test]
@@ -357,6 +394,103 @@ fn what_all_parts_say_is_said_once_and_the_rest_with_its_part() {
 }
 
 #[test]
+fn what_is_of_one_benchmark_is_said_without_its_part() {
+    let mut all = parts();
+    let benchmark = all[1].report.comparisons[0].benchmark.clone();
+    let warning = Warning::new(WarningCode::MachineBusy, "busy", None).of(&benchmark);
+    all[1].report.warnings.push(warning.clone());
+    assert_eq!(merged(all).warnings, [warning]);
+}
+
+#[test]
+fn that_no_benchmark_reaches_is_said_of_the_suite_where_every_part_says_it() {
+    let mut all = parts();
+    for part in &mut all {
+        let message = "in this part of the suite, no benchmark runs anything that changed";
+        let warning = Warning::new(WarningCode::NoBenchmarkReaches, message, None);
+        part.report.warnings.push(warning);
+    }
+    let report = merged(all);
+    assert_eq!(codes(&report), [WarningCode::NoBenchmarkReaches]);
+    assert_eq!(
+        report.warnings[0].message,
+        "no benchmark runs anything that changed"
+    );
+}
+
+#[test]
+fn a_function_may_be_reached_in_a_part_that_did_not_look() {
+    let mut all = parts();
+    let busy = Warning::new(WarningCode::MachineBusy, "busy", None);
+    for part in &mut all {
+        let lacking = testing::target("pkg/core.py", "g", &[]);
+        part.report.target_functions.push(lacking);
+        part.report.warnings.push(busy.clone());
+    }
+    assert_eq!(merged(all).warnings, [busy]);
+}
+
+#[test]
+fn a_part_without_benchmarks_has_no_say() {
+    let mut all = parts();
+    let empty = Warning::new(WarningCode::EmptyPartition, "empty", None);
+    let busy = Warning::new(WarningCode::MachineBusy, "busy", None);
+    all[0].report.warnings.push(empty);
+    all[0].report.selection.reason = "nothing to select".to_owned();
+    for part in &mut all[1..] {
+        part.report.warnings.push(busy.clone());
+        part.report.selection.rule = SelectionRule::Reached;
+    }
+    let report = merged(all);
+    assert_eq!(report.warnings, [busy]);
+    assert_eq!(
+        (report.selection.rule, report.selection.reason.as_str()),
+        (SelectionRule::Reached, "")
+    );
+}
+
+#[test]
+fn a_part_that_measures_everything_says_why_for_all() {
+    let selection = |rules: [(SelectionRule, &str); OF as usize]| {
+        let mut all = parts();
+        for (part, (rule, reason)) in all.iter_mut().zip(rules) {
+            part.report.selection = Selection {
+                rule,
+                reason: reason.to_owned(),
+            };
+        }
+        let Selection { rule, reason } = merged(all).selection;
+        (rule, reason)
+    };
+    let (all, reached) = (SelectionRule::All, SelectionRule::Reached);
+    assert_eq!(
+        selection([
+            (reached, "1 of 2"),
+            (reached, "2 of 3"),
+            (all, "blind"),
+            (reached, "1 of 2")
+        ]),
+        (all, "blind".to_owned())
+    );
+    assert_eq!(
+        selection([
+            (reached, "1 of 2"),
+            (reached, "2 of 3"),
+            (reached, "1 of 2"),
+            (reached, "1 of 2")
+        ]),
+        (
+            reached,
+            "the benchmarks that may run what changed, by part".to_owned()
+        )
+    );
+    assert_eq!(
+        selection([(reached, "1 of 2"); OF as usize]),
+        (reached, "1 of 2".to_owned())
+    );
+}
+
+#[test]
 fn what_was_not_confirmed_does_not_come_back() {
     let mut all = parts();
     let slower: Vec<u64> = (0..8).map(|seed| 150_000 + 10 * seed).collect();
@@ -393,7 +527,7 @@ fn what_was_not_confirmed_does_not_come_back() {
 #[test]
 fn only_parts_of_one_whole_are_put_together() {
     type Change = fn(&mut Report);
-    let changes: [(Change, &str); 12] = [
+    let changes: [(Change, &str); 15] = [
         (
             |report| report.tool_version = "1".to_owned(),
             "2.json was written by deadheat 1, and this is 0",
@@ -413,6 +547,26 @@ fn only_parts_of_one_whole_are_put_together() {
         (
             |report| report.settings.partition = Some(Partition { shard: 1, of: 4 }),
             "1.json and 2.json are both part 1/4",
+        ),
+        (
+            |report| {
+                let shard = shard(Partition { shard: 2, of: 4 }, report);
+                report.shards.push(shard);
+            },
+            "2.json is merged already",
+        ),
+        (
+            |report| {
+                report.plan = Some(Plan {
+                    benchmarks: Vec::new(),
+                    estimated_seconds: 1.0,
+                });
+            },
+            "2.json is no comparison",
+        ),
+        (
+            |report| report.noise = Some(Vec::new()),
+            "2.json is no comparison",
         ),
         (
             |report| report.revisions.head.dirty = true,

@@ -237,6 +237,8 @@ mod tests {
             (&five[..], 0.03, 2, Some(7 - 5)),
             // A look that is past is not asked again.
             (&five[..], 0.0, 3, Some(10 - 5)),
+            // Nor one that has its replicates already: 5 reach 0.0304.
+            (&five[..], 0.05, 1, Some(7 - 5)),
             // 2,000 reach 0.0009.
             (&five[..], 0.0197, 2, None),
             // 7 reach 0.0159.
@@ -263,5 +265,21 @@ mod tests {
         let most = smallest_change(&values, 1_500, two_percent).unwrap();
         assert!(most > 1.02 && most < 1.023, "{most}");
         assert_eq!(smallest_change(&values, 1, two_percent), None);
+        assert!(smallest_change(&values, 2, two_percent).is_some());
+    }
+
+    #[test]
+    fn the_smallest_change_is_known_for_planted_replicates() {
+        // With a standard deviation of 0.0079057, and t computed elsewhere. At 5 of 5 replicates the interval reaches
+        // t(0.00025, 4) = 10.3063 standard errors, and one change in ten falls short by t(0.1, 4) = 1.53321 more. From 7 on,
+        // the threshold is farther than the interval reaches.
+        let values = [-0.01, -0.005, 0.0, 0.005, 0.01];
+        for (most_replicates, expected) in [(5, 1.042_747_249), (7, 1.024_397_588), (100, 1.021_040_892)] {
+            let smallest = smallest_change(&values, most_replicates, Threshold::from_percent(2.0)).unwrap();
+            assert!(
+                (smallest - expected).abs() < 1e-8,
+                "{most_replicates}: {smallest}"
+            );
+        }
     }
 }

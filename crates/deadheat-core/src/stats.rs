@@ -142,10 +142,11 @@ pub fn estimate_with_error(values: &[f64], error: f64) -> Option<LogEstimate> {
     let standard_error = variance.sqrt() * (count as f64).sqrt() / kept as f64;
 
     let half_width = t_quantile(error, kept - 1) * standard_error;
-    let p_value = match center {
-        0.0 => 1.0,
-        _ if standard_error == 0.0 => 0.0,
-        _ => 2.0 * t_distribution(kept - 1).sf((center / standard_error).abs()),
+    let p_value = if center == 0.0 {
+        1.0
+    } else {
+        // Without any spread the quotient is infinite, and nothing exceeds it.
+        2.0 * t_distribution(kept - 1).sf((center / standard_error).abs())
     };
     Some(LogEstimate {
         center,
@@ -343,6 +344,80 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_of_trimmed_replicates_is_tukeys_and_mclaughlins() {
+        // Three of 25 values are set aside at each end. Between them lie 0, 0.01, ... 0.18. Computed elsewhere: the
+        // standard deviation of the winsorised values, 0.066332, times 5/19; t(0.995, 18) = 2.87844.
+        let mut values: Vec<f64> = (0..19).map(|index| f64::from(index) / 100.0).collect();
+        values.extend([30.0, -1.0, 1.0, -2.0, 2.0, -3.0]);
+        let estimate = estimate(&values).unwrap();
+        assert!((estimate.center - 0.09).abs() < 1e-12);
+        assert!((estimate.standard_error - 0.017_455_920).abs() < 1e-9);
+        assert!((estimate.half_width - 0.050_245_826).abs() < 1e-8);
+        assert!((estimate.p_value / 6.634_193e-5 - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn replicates_without_a_spread_are_certain() {
+        let certain = estimate(&[0.5; 3]).unwrap();
+        assert_eq!((certain.half_width, certain.p_value), (0.0, 0.0));
+        let same = estimate(&[0.0; 3]).unwrap();
+        assert_eq!((same.half_width, same.p_value), (0.0, 1.0));
+        assert_eq!(estimate(&[0.5]), None);
+        assert!(estimate(&[0.5, 0.6]).is_some());
+    }
+
+    #[test]
+    fn a_replicate_without_rounds_has_no_ratio() {
+        let mut empty = replicate(2, 1_000, 1_000);
+        empty.pairs.clear();
+        assert_eq!(log_ratios(&[empty, replicate(1, 1_000, 2_000)]), [2_f64.ln()]);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_middle_two() {
+        assert_eq!(median([]), None);
+        assert_eq!(median([7.0]), Some(7.0));
+        assert_eq!(median([1.0, 4.0]), Some(2.5));
+        assert_eq!(median([9.0, 1.0, 4.0, 8.0, 2.0]), Some(4.0));
+        assert_eq!(median([9.0, 1.0, 4.0, 8.0, 2.0, 7.0]), Some(5.5));
+    }
+
+    #[test]
+    fn an_estimate_is_a_ratio_with_its_interval_and_back() {
+        let log = LogEstimate {
+            center: 2_f64.ln(),
+            standard_error: 0.1,
+            half_width: 1.25_f64.ln(),
+            p_value: 0.5,
+        };
+        let estimate = log.to_estimate();
+        let interval = estimate.confidence_interval;
+        assert!((estimate.point_estimate - 2.0).abs() < 1e-12);
+        assert!((interval.lower_bound - 1.6).abs() < 1e-12);
+        assert!((interval.upper_bound - 2.5).abs() < 1e-12);
+        assert_eq!((estimate.standard_error, interval.confidence_level), (0.1, 0.99));
+        let back = LogEstimate::from_estimate(&estimate);
+        assert!((back.center - log.center).abs() < 1e-12);
+        assert!((back.half_width - log.half_width).abs() < 1e-12);
+        assert_eq!(back.standard_error, 0.1);
+        assert!(back.p_value.is_nan());
+    }
+
+    #[test]
+    fn a_regression_is_tested_on_one_side() {
+        let p = |center| {
+            LogEstimate {
+                center,
+                standard_error: 0.1,
+                half_width: 0.2,
+                p_value: 0.04,
+            }
+            .p_of_no_regression()
+        };
+        assert_eq!((p(0.3), p(-0.3)), (0.02, 0.98));
+    }
+
+    #[test]
     fn one_odd_replicate_of_twelve_moves_nothing() {
         let mut values: Vec<f64> = (0..12).map(|index| -0.3 + 0.001 * f64::from(index)).collect();
         let calm = estimate(&values).unwrap();
@@ -359,6 +434,11 @@ mod tests {
         // A spread this wide makes nothing odd.
         assert_eq!(strays(&[0.3, -0.3, 0.2, -0.1, 0.5]), 0);
         assert_eq!(strays(&[]), 0);
+        assert_eq!(strays(&[0.0, 0.0, 0.0, STRAY_LOG]), 0);
+        // Half of these are within 0.05 of the median, which makes 0.593 far.
+        let around = |far: f64| [0.3, 0.2, 0.25, 0.25, 0.35, 0.35, 0.3 + far].map(|value| value + 1.0);
+        assert_eq!(strays(&around(0.5)), 0);
+        assert_eq!(strays(&around(0.7)), 1);
     }
 
     #[test]
@@ -402,6 +482,14 @@ mod tests {
         assert_eq!(narrow(0.9799), Verdict::Improved);
         assert_eq!(narrow(1.0199), Verdict::Unchanged);
         assert_eq!(narrow(1.0201), Verdict::Regressed);
+        let threshold = Threshold::from_percent(2.0);
+        let exactly = LogEstimate {
+            center: threshold.log,
+            standard_error: 1e-9,
+            half_width: 1e-9,
+            p_value: 0.0,
+        };
+        assert_eq!(verdict(&exactly, threshold, true).0, Verdict::Regressed);
     }
 
     #[test]
@@ -433,6 +521,28 @@ mod tests {
         let all: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 1_000)).collect();
         let two = vec![replicate(2, 1_000, 1_000), replicate(0, 1_000, 1_000)];
         assert_eq!(total_log_ratios(&[&all, &two]).len(), 2);
+    }
+
+    #[test]
+    fn replicates_of_the_same_processes_are_put_together() {
+        let one: Vec<Replicate> = [(7, 2_000), (8, 3_000), (9, 4_000)]
+            .map(|(seed, head_ns)| replicate(seed, 1_000, head_ns))
+            .into();
+        let shuffled = [2, 0, 1].map(|place| one[place].clone());
+        let doubled = total_log_ratios(&[&one, &shuffled]);
+        for (log, ratio) in doubled.iter().zip([2.0, 3.0, 4.0]) {
+            assert!((log.exp() - ratio).abs() < 1e-12);
+        }
+        assert_eq!(doubled.len(), 3);
+    }
+
+    #[test]
+    fn replicates_of_other_processes_are_put_together_by_their_place() {
+        let one: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 1_000)).collect();
+        let later: Vec<Replicate> = (2..6).map(|seed| replicate(seed, 1_000, 4_000)).collect();
+        let logs = geometric_log_ratios(&[&one, &later]);
+        assert_eq!(logs.len(), 3);
+        assert!(logs.iter().all(|log| (log.exp() - 2.0).abs() < 1e-12));
     }
 
     proptest! {

@@ -248,8 +248,8 @@ pub(crate) fn conclude(
         let beside = one_at_a_time.get(&benchmark).map(String::as_str);
         let warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
         rows.push(MeasuredBenchmark {
-            // What it returns would be the same.
-            is_control: draft.controls.contains(&benchmark) && output.0 != OutputCheck::Different,
+            // Where it is not seen to return the same, its set-up may have given it other work.
+            is_control: draft.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
             output,
             benchmark,
             replicates: rounds.replicates,

@@ -163,3 +163,218 @@ fn functions_not_reached(targets: &[TargetFunction], reach: &Reach) -> Option<Wa
         Some("what these functions take is not in the numbers"),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::Parser;
+    use deadheat_core::model::PerSide;
+    use deadheat_core::source::Unattributed;
+
+    use super::*;
+    use crate::cli::{Args, CommandArgs};
+
+    fn options(arguments: &[&str]) -> CompareOptions {
+        let words = ["deadheat", "compare"].iter().chain(arguments);
+        match Args::parse_from(words).command {
+            CommandArgs::Compare(args) => CompareOptions::new(*args, PathBuf::new()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn target(qualname: &str, reached_by: &[&str]) -> TargetFunction {
+        TargetFunction {
+            path: "a.py".to_owned(),
+            qualname: qualname.to_owned(),
+            change: None,
+            lines: (1, 2),
+            detail: None,
+            places: PerSide::default(),
+            reached_by: names(reached_by),
+        }
+    }
+
+    fn names<C: FromIterator<String>>(names: &[&str]) -> C {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// A change whose consequences cannot be told.
+    fn unattributed() -> Differences {
+        Differences {
+            unattributed: vec![Unattributed {
+                path: "data.txt".to_owned(),
+                what: "differs".to_owned(),
+            }],
+            ..Differences::default()
+        }
+    }
+
+    /// `a` and `b` run what changed, of which `b` does so before it is timed; `c` does not run it.
+    fn reach() -> Reach {
+        let mut reach = Reach::default();
+        reach.not_reached = names(&["c"]);
+        reach.untouched = names(&["b", "c"]);
+        reach
+    }
+
+    fn selected(arguments: &[&str], differences: &Differences, reach: Option<&Reach>) -> Selected {
+        let targets = [target("f", &["a", "b"])];
+        select(
+            &options(arguments),
+            differences,
+            &targets,
+            reach,
+            names(&["a", "b", "c"]),
+        )
+    }
+
+    #[test]
+    fn nothing_runs_where_nothing_changed_and_nobody_asked_for_all() {
+        let (function, nothing) = ([target("f", &[])], Differences::default());
+        let in_benchmarks = Differences {
+            in_benchmarks: function.to_vec(),
+            ..Differences::default()
+        };
+        for (arguments, differences, targets, is_nothing) in [
+            (&[][..], &nothing, &[][..], true),
+            (&["--all"], &nothing, &[], false),
+            (&[], &unattributed(), &[], false),
+            (&[], &in_benchmarks, &[], false),
+            (&[], &nothing, &function, false),
+        ] {
+            assert_eq!(
+                is_nothing_changed(&options(arguments), differences, targets),
+                is_nothing,
+                "{arguments:?} {differences:?} {targets:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_runs_a_changed_function_is_measured_and_the_rest_is_missing() {
+        let found = selected(&[], &Differences::default(), Some(&reach()));
+        assert_eq!(
+            found,
+            Selected {
+                selection: Selection {
+                    rule: SelectionRule::Reached,
+                    reason: "2 of 3 benchmarks, those that may run what changed".to_owned(),
+                },
+                benchmarks: names(&["a", "b"]),
+                controls: names(&["b"]),
+                missing: vec![Missing {
+                    benchmark: "c".to_owned(),
+                    side: None,
+                    reason: MissingReason::NotReached,
+                    message: "it runs no changed function on either side".to_owned(),
+                }],
+                warnings: Vec::new(),
+            }
+        );
+    }
+
+    #[test]
+    fn where_each_may_run_what_changed_all_are_measured() {
+        let mut everywhere = reach();
+        everywhere.not_reached.clear();
+        everywhere.start_processes = names(&["c"]);
+        let found = selected(&[], &Differences::default(), Some(&everywhere));
+        assert_eq!(found.selection.rule, SelectionRule::Reached);
+        assert_eq!(
+            found.selection.reason,
+            "every benchmark, because each may run what changed (1 of them because they start other processes, \
+             whose calls cannot be seen)"
+        );
+        assert_eq!(found.benchmarks, ["a", "b", "c"]);
+        assert_eq!(found.missing, []);
+    }
+
+    #[test]
+    fn what_cannot_be_told_of_a_change_is_measured_everywhere() {
+        let mut blind = reach();
+        blind.problem = Some("no monitoring".to_owned());
+        let (unknown, known, reach) = (unattributed(), Differences::default(), reach());
+        for (arguments, differences, reach, reason) in [
+            (
+                &["--all"][..],
+                &known,
+                Some(&reach),
+                "every benchmark, as asked (--all)",
+            ),
+            (&[], &unknown, Some(&reach), "every benchmark: `data.txt` differs"),
+            (
+                &[],
+                &known,
+                Some(&blind),
+                "every benchmark: which of them run what changed cannot be seen (no monitoring)",
+            ),
+            (
+                &[],
+                &known,
+                None,
+                "every benchmark: no function changed, which says nothing of memory",
+            ),
+        ] {
+            let found = selected(arguments, differences, reach);
+            assert_eq!(found.selection.rule, SelectionRule::All, "{reason}");
+            assert_eq!(found.selection.reason, reason);
+            assert_eq!(found.benchmarks, ["a", "b", "c"], "{reason}");
+            assert_eq!(found.missing, [], "{reason}");
+        }
+    }
+
+    #[test]
+    fn controls_are_only_where_every_change_is_known() {
+        let controls = |arguments: &[&str], differences: &Differences, reach: &Reach| {
+            let found = selected(arguments, differences, Some(reach));
+            found.controls.into_iter().collect::<Vec<_>>()
+        };
+        let (known, unknown) = (Differences::default(), unattributed());
+        assert_eq!(controls(&["--all"], &known, &reach()), ["b", "c"]);
+        assert_eq!(controls(&["--all"], &unknown, &reach()), [""; 0]);
+        // What else changed may be felt by those that do not run the named functions.
+        assert_eq!(controls(&["--functions", "f"], &known, &reach()), [""; 0]);
+        let mut blind = reach();
+        blind.problem = Some("no monitoring".to_owned());
+        assert_eq!(controls(&[], &known, &blind), [""; 0]);
+    }
+
+    #[test]
+    fn named_functions_select_whatever_else_changed() {
+        let found = selected(&["--functions", "f"], &unattributed(), Some(&reach()));
+        assert_eq!(found.selection.rule, SelectionRule::Reached);
+        assert_eq!(found.benchmarks, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_no_benchmark_runs_is_said() {
+        let said = |targets: &[TargetFunction], reach: &Reach| -> Vec<String> {
+            let known = Differences::default();
+            let found = select(&options(&[]), &known, targets, Some(reach), names(&["a"]));
+            found
+                .warnings
+                .into_iter()
+                .map(|warning| warning.message)
+                .collect()
+        };
+        let all_run = [target("f", &["a"])];
+        assert_eq!(said(&all_run, &reach()), [""; 0]);
+        let many: Vec<TargetFunction> = (0..7).map(|number| target(&format!("f{number}"), &[])).collect();
+        let mut nowhere = reach();
+        nowhere.not_reached = names(&["a"]);
+        assert_eq!(
+            said(&many[..6], &nowhere),
+            [
+                "no benchmark runs `f0` (a.py), `f1` (a.py), `f2` (a.py), `f3` (a.py), `f4` (a.py), and 1 more",
+                "no benchmark runs anything that changed"
+            ]
+        );
+        let mut hidden = reach();
+        hidden.start_processes = names(&["a"]);
+        assert_eq!(
+            said(&[all_run[0].clone(), many[0].clone()], &hidden),
+            ["no benchmark is seen to run `f0` (a.py)"]
+        );
+    }
+}

@@ -182,7 +182,10 @@ impl Setting<'_> {
         });
         // A test's workers may have none.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
-        let forks = Forks::new((script == "__main__.py" && can_fork).then(|| hello.clone()));
+        let forks = Forks::new(
+            (script == "__main__.py" && can_fork).then(|| hello.clone()),
+            self.until,
+        );
         Stage {
             extension: self.installation.extension.display().to_string(),
             until: self.until,

@@ -40,6 +40,8 @@ pub(crate) struct Launcher {
 #[derive(Default)]
 pub(crate) struct Forks {
     hello: Option<PerSide<HelloRequest>>,
+    /// The hard end of the run.
+    until: Option<Instant>,
     servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
     /// Those of the next replicate, which start while this one is measured.
     next: PerSide<Option<Rc<RefCell<ForkServer>>>>,
@@ -49,9 +51,10 @@ pub(crate) struct Forks {
 
 impl Forks {
     /// `hello` is what they are told; `None`: workers are started one by one.
-    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>) -> Self {
+    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, until: Instant) -> Self {
         Forks {
             hello,
+            until: Some(until),
             ..Forks::default()
         }
     }
@@ -108,7 +111,12 @@ impl Launcher {
         let server = self.server(side, seed)?;
         let memory_limit = self.commands.get(side).memory_limit;
         let is_timed = self.forks.is_timed;
-        match ForkServer::fork(&server, is_timed, memory_limit, log.to_owned(), GREETING) {
+        let left = self
+            .forks
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(GREETING, |left| left.min(GREETING));
+        match ForkServer::fork(&server, is_timed, memory_limit, log.to_owned(), limit) {
             Ok(worker) => Some(worker),
             Err(_) => {
                 self.forks = Forks::default();

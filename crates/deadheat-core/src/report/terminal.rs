@@ -684,11 +684,11 @@ pub(super) fn replicates_of(report: &Report) -> Option<String> {
 
 /// How far the benchmarks moved that run nothing that changed.
 pub(super) fn of_controls(controls: Controls) -> String {
-    let count = match controls.benchmarks {
-        1 => "1 control (it runs nothing that changed)".to_owned(),
-        count => format!("{count} controls (they run nothing that changed)"),
-    };
-    format!("{count} moved by {} at most", change_percent(controls.farthest))
+    let farthest = change_percent(controls.farthest);
+    match controls.benchmarks {
+        1 => format!("1 control, which runs nothing that changed, moved by {farthest}"),
+        count => format!("{count} controls, which run nothing that changed, moved by at most {farthest}"),
+    }
 }
 
 /// What the open verdicts need, in a line.
