@@ -238,7 +238,7 @@ def length_ns(comparison, side):
 def test_the_breakdown_names_the_cause_on_every_version(repository, compare, interpreter):
     repository.commit(PROJECT)
     repository.commit({"pkg/core.py": HEAD})
-    outcome = compare("HEAD^", "HEAD", "--python", interpreter)
+    outcome = compare("HEAD^", "HEAD", "--python", interpreter, replicates=5)
     assert outcome.code == 0, outcome.err
     assert outcome.targets() == {"work": "modified", "generator": "modified", "added": "added"}
     (comparison,) = outcome.report["comparisons"]

@@ -171,7 +171,7 @@ def test_workers_are_forked_as_often_as_they_are_wanted(interpreter, worktree):
     assert len({worker.number for worker in workers}) == 2
     # Two at once, each of which imports the project by itself.
     for worker in workers:
-        assert collect(worker, "call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
+        assert collect(worker, "test_call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
         assert enter(worker, "benchmarks/test_good.py::test_call")["reply"] == "entered"
     for worker in workers:
         left = worker.ask({"request": "leave"})
