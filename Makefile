@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
 	@echo "$(DEVELOP)/bin/deadheat is up to date"
 
-test: $(DEVELOP)/built ## run the tests: five minutes on two cores
+test: $(DEVELOP)/built ## run the tests: a quarter of an hour on two cores
 	cargo test --workspace --quiet
 	$(TESTING) -m pytest --numprocesses=2 --dist=loadgroup
 
