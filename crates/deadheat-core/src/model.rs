@@ -215,7 +215,7 @@ pub struct Pair {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Replicate {
     /// Replicates of different benchmarks that have the same one come from the same two processes. It is the hash seed of both,
-    /// unless they were forked: then their hash seed is that of the first pair that was forked from the same processes.
+    /// unless they were forked: then the processes that they were forked from have one in common, which is not in the report.
     pub seed: u32,
     #[serde(default)]
     pub clock: Clock,
@@ -249,6 +249,14 @@ pub struct Estimate {
     pub confidence_interval: ConfidenceInterval,
 }
 
+impl Estimate {
+    /// Whether the interval contains "no change".
+    pub(crate) fn may_be_none(&self) -> bool {
+        let interval = self.confidence_interval;
+        interval.lower_bound <= 1.0 && interval.upper_bound >= 1.0
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -259,7 +267,7 @@ pub enum Verdict {
     /// Too early to say.
     Inconclusive,
     /// The number of a control moved: nothing that it runs while it is timed has changed. Memory layout does that, what the
-    /// untimed set-up left behind, or the state of imports; it is no answer to what was asked.
+    /// untimed set-up left behind, or the state of imports; it does not answer what was asked.
     Unexplained,
 }
 

@@ -310,18 +310,17 @@ impl Setting<'_> {
                     earlier: again.replicates,
                     ..schedule.clone()
                 };
-                stage.launcher.set_timed(true);
-                let measured = measure::measure(
-                    &schedule,
-                    again.stopping.clone(),
-                    BTreeMap::new(),
-                    &stage.briefing,
-                    &again.benchmarks,
-                    &mut stage.launcher,
-                    &mut |event| progress.passing("measuring again", event),
-                );
-                stage.launcher.set_timed(false);
-                measured
+                stage.launcher.timed(|launcher| {
+                    measure::measure(
+                        &schedule,
+                        again.stopping.clone(),
+                        BTreeMap::new(),
+                        &stage.briefing,
+                        &again.benchmarks,
+                        launcher,
+                        &mut |event| progress.passing("measuring again", event),
+                    )
+                })
             })?;
         }
         draft.leave_checkouts_out(checkout.worktrees());
@@ -370,19 +369,19 @@ impl Setting<'_> {
             ..self.schedule(exactly, draft, stage)
         };
         stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
-        stage.launcher.set_timed(true);
-        let measured = measure::measure(
-            &schedule,
-            stopping,
-            earlier,
-            &stage.briefing,
-            runnable,
-            &mut stage.launcher,
-            &mut |event| {
-                progress.measuring(event);
-            },
-        )?;
-        stage.launcher.set_timed(false);
+        let measured = stage.launcher.timed(|launcher| {
+            measure::measure(
+                &schedule,
+                stopping,
+                earlier,
+                &stage.briefing,
+                runnable,
+                launcher,
+                &mut |event| {
+                    progress.measuring(event);
+                },
+            )
+        })?;
         draft.report.warnings.extend(stage.launcher.conditions.warnings());
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);

@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
-use deadheat_core::protocol::{self, HelloRequest};
 use deadheat_core::report::{main_line, plain, short_commit};
 use deadheat_core::source;
 use serde::Serialize;
@@ -611,18 +610,7 @@ impl Detection<'_> {
             kind: Problem::Other,
         };
         let scratch = tempfile::tempdir().map_err(|error| other(error.to_string()))?;
-        let top = self.top.display().to_string();
-        let hello = HelloRequest {
-            protocol: protocol::VERSION,
-            worktree: top.clone(),
-            repository: top,
-            project: project.folder.clone(),
-            import_folders: project.import_folders.clone(),
-            roots: project.roots(),
-            code_names: project.code_names.clone(),
-            test_packages: project.test_packages.clone(),
-            loose_names: project.loose_names.clone(),
-        };
+        let hello = project.hello(self.top, self.top);
         let briefing = Briefing {
             hello: PerSide::new(hello.clone(), hello),
             trace: None,

@@ -303,12 +303,13 @@ impl Timing {
     fn next_in_turn<'a>(&self, mut open: Vec<&'a String>) -> Vec<&'a String> {
         let startup = self.startup().max(SHORTEST_STARTUP);
         let now = Instant::now();
+        // Two have an interval: up to these the budget does not count.
+        let has_few = |benchmark: &String| {
+            let rounds = self.benchmarks.get(benchmark);
+            rounds.is_none_or(|rounds| rounds.replicates.len() < FEWEST_REPLICATES)
+        };
         open.retain(|benchmark| {
-            let visits = self
-                .benchmarks
-                .get(*benchmark)
-                .map_or(0, |rounds| rounds.replicates.len());
-            visits < FEWEST_REPLICATES || now + startup + self.cost(benchmark) <= self.stopping.budget_ends
+            has_few(benchmark) || now + startup + self.cost(benchmark) <= self.stopping.budget_ends
         });
         let after_next = |benchmark: &String| self.had(benchmark) + self.cost(benchmark);
         let Some(least) = open.iter().map(|benchmark| after_next(benchmark)).min() else {
@@ -323,11 +324,7 @@ impl Timing {
             .into_iter()
             .filter(|benchmark| {
                 let cost = self.cost(benchmark);
-                let had = self
-                    .benchmarks
-                    .get(*benchmark)
-                    .map_or(0, |rounds| rounds.replicates.len());
-                let fits = had < FEWEST_REPLICATES || cost <= left;
+                let fits = has_few(benchmark) || cost <= left;
                 left = left.saturating_sub(cost);
                 fits
             })

@@ -341,6 +341,11 @@ fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations:
 
 #[cfg(test)]
 mod tests {
+    use deadheat_core::protocol::{TracePurpose, TraceRequest};
+
+    use super::*;
+    use crate::scripted::{Act, Script, briefing, schedule};
+
     #[test]
     fn the_cheapest_are_profiled_and_a_slow_start_leaves_nobody_out() {
         let ms = Duration::from_millis;
@@ -354,11 +359,6 @@ mod tests {
         assert_eq!(roomy.pairs, 5);
         assert_eq!(affordable(&benchmarks, ms(100), ms(60_000), 2).pairs, 2);
     }
-
-    use deadheat_core::protocol::{TracePurpose, TraceRequest};
-
-    use super::*;
-    use crate::scripted::{Act, Script, briefing, schedule};
 
     fn recorded(script: &mut Script, replicates: usize) -> Profiles<ProfileSample> {
         let benchmarks = script.benchmarks();

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use deadheat_core::protocol::{self, HelloRequest};
+
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -237,6 +239,21 @@ impl Project {
             code_names: Vec::new(),
             test_packages: Vec::new(),
             loose_names: Vec::new(),
+        }
+    }
+
+    /// What a worker is told of the project; `repository` is the user's own checkout.
+    pub(crate) fn hello(&self, worktree: &Path, repository: &Path) -> HelloRequest {
+        HelloRequest {
+            protocol: protocol::VERSION,
+            worktree: worktree.display().to_string(),
+            repository: repository.display().to_string(),
+            project: self.folder.clone(),
+            import_folders: self.import_folders.clone(),
+            roots: self.roots(),
+            code_names: self.code_names.clone(),
+            test_packages: self.test_packages.clone(),
+            loose_names: self.loose_names.clone(),
         }
     }
 

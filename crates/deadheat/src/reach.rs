@@ -157,9 +157,7 @@ impl Looking {
         let functions = of_it().flat_map(|by| by.functions.iter().copied()).collect();
         (functions, of_it().any(|by| by.processes))
     }
-}
 
-impl Looking {
     /// Whether it ran a watched function, or started other processes, inside a sample.
     fn is_timed(&self, benchmark: &str) -> bool {
         let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side, WarningCode};
-use deadheat_core::protocol::{self, HelloRequest};
 use deadheat_core::report::{Environments, Python};
 
 use crate::Installation;
@@ -169,17 +168,8 @@ impl Setting<'_> {
         script: &str,
     ) -> Stage {
         let worktrees = checkout.worktrees();
-        let hello = PerSide::new(Side::Base, Side::Head).map(|side| HelloRequest {
-            protocol: protocol::VERSION,
-            worktree: worktrees.get(side).display().to_string(),
-            repository: self.git.top().display().to_string(),
-            project: project.folder.clone(),
-            import_folders: project.import_folders.clone(),
-            roots: project.roots(),
-            code_names: project.code_names.clone(),
-            test_packages: project.test_packages.clone(),
-            loose_names: project.loose_names.clone(),
-        });
+        let hello = PerSide::new(Side::Base, Side::Head)
+            .map(|side| project.hello(worktrees.get(side), self.git.top()));
         // A test's workers may have none.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
         let forks = Forks::new(

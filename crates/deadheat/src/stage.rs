@@ -68,9 +68,12 @@ impl Launcher {
         std::mem::replace(&mut self.commands, commands)
     }
 
-    /// Whether the workers from now on are timed for a verdict.
-    pub(crate) fn set_timed(&mut self, is_timed: bool) {
-        self.forks.is_timed = is_timed;
+    /// Runs `measure`, whose workers are timed for a verdict.
+    pub(crate) fn timed<T>(&mut self, measure: impl FnOnce(&mut Self) -> T) -> T {
+        self.forks.is_timed = true;
+        let measured = measure(self);
+        self.forks.is_timed = false;
+        measured
     }
 
     /// The side's fork server. `None`: there is none here, and will be none.

@@ -736,7 +736,7 @@ fn change(estimate: &Estimate, form: usize) -> String {
         0 => signed_percent,
         1 => short_percent,
         // A number alone would say more than is known.
-        _ if interval.lower_bound <= 1.0 && interval.upper_bound >= 1.0 => return within(estimate),
+        _ if estimate.may_be_none() => return within(estimate),
         _ => return change_percent(estimate.point_estimate),
     };
     format!(

@@ -1,4 +1,4 @@
-"""Draws where things lie in memory: anew in every process, and a part of it before every sample.
+"""Draws where things lie in memory: once in every process, and in part before every sample.
 
 The same code is a few percent faster or slower by where its objects, its frames and its data happen to lie. Two
 versions of a program differ in that even where their code does not, and every process of a version would lie alike: a

@@ -201,13 +201,14 @@ def _inlined(text, namespace, name, made):
     None where that would be another program: then it is called as a function.
     """
     body = ast.parse(text, name).body
-    leaves = (ast.Return, ast.Await, ast.Yield, ast.YieldFrom, ast.AsyncFor, ast.AsyncWith, ast.Global, ast.Nonlocal)
+    leaves = (ast.Return, ast.Await, ast.Yield, ast.YieldFrom, ast.AsyncFor, ast.AsyncWith)
+    leaves += (ast.Global, ast.Nonlocal, ast.Delete)
     if any(isinstance(node, leaves) for statement in body for node in ast.walk(statement)):
         return None
     code = _code_of_call(_compiled(body, name))
     assigned = {*code.co_varnames, *code.co_cellvars} & namespace.keys()
     local = sorted(({*made} & {*code.co_names}) | assigned)
-    if any(key.startswith("__") for key in local) or "del" in text:
+    if any(key.startswith("__") for key in local):
         return None
     kept = sorted(assigned)
     loop = compile_loop(body, local, namespace, name, kept)

@@ -3,7 +3,7 @@
 use comfy_table::Cell;
 
 use super::{Column, MOST_FUNCTIONS, Page, plain, within};
-use crate::model::{CallProfile, Comparison, Estimate, FunctionComparison, ProfileNote, Side};
+use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote, Side};
 use crate::report::units::{count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
@@ -277,7 +277,7 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
             signed_percent(estimate.confidence_interval.lower_bound),
             signed_percent(estimate.confidence_interval.upper_bound)
         ),
-        Some(estimate) if may_be_none(estimate) => within(estimate),
+        Some(estimate) if estimate.may_be_none() => within(estimate),
         Some(estimate) => change_percent(estimate.point_estimate),
         None => String::new(),
     };
@@ -291,15 +291,10 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
         function
             .estimate
             .as_ref()
-            .filter(|estimate| with_interval || !may_be_none(estimate))
+            .filter(|estimate| with_interval || !estimate.may_be_none())
             .map_or(String::new(), |estimate| speedup(estimate.point_estimate)),
         both(share(base), share(head), " %"),
     ]
-}
-
-fn may_be_none(estimate: &Estimate) -> bool {
-    let interval = estimate.confidence_interval;
-    interval.lower_bound <= 1.0 && interval.upper_bound >= 1.0
 }
 
 /// `12`, where both sides are the same, else `12 → 3`; `-` for a side that has none.
