@@ -418,7 +418,7 @@ impl Passes<'_, '_> {
     }
 
     fn replicate(&mut self, index: usize, draft: &mut Draft, progress: &mut Progress) -> Result<(), Trouble> {
-        self.stage.launcher.replicate_begins();
+        self.stage.launcher.replicate_begins(None);
         let order = Order::of_round(index);
         let seed = hash_seed(draft.report.seed, index);
         let [first, second] = order.sides();

@@ -15,8 +15,8 @@ use crate::worker::{NoAnswer, Talk};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
-    /// A replicate begins: no process of an earlier one is left.
-    fn replicate_begins(&mut self) {}
+    /// A replicate begins, and no process of an earlier one is left; `following`: how many come after it, where that is known.
+    fn replicate_begins(&mut self, _following: Option<usize>) {}
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
 

@@ -47,6 +47,8 @@ pub(crate) struct Forks {
     next: PerSide<Option<Rc<RefCell<ForkServer>>>>,
     /// Whether the workers are timed for a verdict: then none shares its server with another one.
     is_timed: bool,
+    /// Whether this replicate is the last one, as far as anybody knows.
+    is_last: bool,
 }
 
 impl Forks {
@@ -130,7 +132,8 @@ impl Launcher {
 }
 
 impl Launch for Launcher {
-    fn replicate_begins(&mut self) {
+    fn replicate_begins(&mut self, following: Option<usize>) {
+        self.forks.is_last = following == Some(0);
         self.cores.look_again(self.pinning, self.conditions.own_ticks());
         self.conditions.follow(&self.cores);
     }
@@ -145,7 +148,7 @@ impl Launch for Launcher {
         if let Some(core) = self.cores.measuring {
             self.conditions.frequency_of(core);
         }
-        if self.forks.is_timed {
+        if self.forks.is_timed && !self.forks.is_last {
             self.start_servers(self.seed.wrapping_add(1));
         }
     }
