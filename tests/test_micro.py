@@ -46,6 +46,8 @@ SCRIPT = """\
     {kind} bench_b():
         work({n})
     """
+# Where the decision is not the question: what is alike is at once not worth it.
+AT_ONCE = ["--worth", "100"]
 
 
 @pytest.fixture
@@ -194,7 +196,7 @@ def test_an_edit_within_the_same_second_is_seen(micro, package):
 
 
 def test_variants_that_return_different_values_are_reported(micro):
-    statements = ["-a", "sorted(x)", "-b", "sorted(x)[:3]", "--setup", "x = [3, 1, 2, 5, 4]"]
+    statements = ["-a", "sorted(x)", "-b", "sorted(x)[:3]", "--setup", "x = [3, 1, 2, 5, 4]", *AT_ONCE]
     outcome = micro(*statements)
     assert outcome.report["output"] == "different"
     assert outcome.report["output_difference"]["base"] == "a list of 5"
@@ -225,7 +227,7 @@ def test_what_nobody_consumes_is_no_faster_version(micro, lazy, what, hint):
 
 
 def test_why_results_are_not_compared_is_said(micro):
-    outcome = micro("-a", "object()", "-b", "object()", as_text=True)
+    outcome = micro("-a", "object()", "-b", "object()", *AT_ONCE, as_text=True)
     assert "the results are not compared: a object shows nothing of its value" in outcome.out
 
 
@@ -256,7 +258,7 @@ def test_a_call_that_changes_what_the_setup_made_is_no_silent_go(micro, package)
     ],
 )
 def test_state_that_grows_or_is_used_up_is_seen(micro, setup, statement, hint):
-    report = micro("-a", statement, "-b", statement, "--setup", setup).report
+    report = micro("-a", statement, "-b", statement, "--setup", setup, *AT_ONCE).report
     warning = next(warning for warning in report["warnings"] if warning["code"] == "setup_changed")
     assert "the calls of -a and of -b change" in warning["message"]
     assert hint in warning["hint"]
@@ -411,6 +413,6 @@ def test_the_help_has_an_example(deadheat_command):
 
 
 def test_json_is_one_value_and_nothing_else(micro):
-    outcome = micro("-a", "1", "-b", "1", "-q")
+    outcome = micro("-a", "1", "-b", "1", "-q", *AT_ONCE)
     assert json.loads(outcome.out)["target"] == "-a 1 -b 1"
     assert outcome.err == ""
