@@ -244,6 +244,7 @@ impl Setting<'_> {
             root,
             checkout,
             &prepared.interpreters,
+            &differences,
             &mut stage,
             &hints,
             draft,
@@ -434,7 +435,10 @@ impl Setting<'_> {
         let profiled = if draft.report.target_functions.is_empty() {
             0
         } else {
-            profile::most_pairs(self.options.sampling)
+            profile::most_pairs(match self.options.sampling {
+                Sampling::Exactly(count) => count,
+                Sampling::UntilSettled => USUAL_REPLICATES as usize,
+            })
         };
         let measuring = match self.options.sampling {
             Sampling::Exactly(count) => replicate * u32::try_from(count).unwrap_or(u32::MAX),

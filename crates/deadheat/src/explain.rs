@@ -53,6 +53,7 @@ impl Setting<'_> {
             let looked = reach::look(
                 &schedule,
                 &briefing,
+                std::mem::take(&mut stage.opened),
                 &runnable,
                 &mut stage.launcher,
                 &mut |event| {
@@ -139,13 +140,14 @@ impl Setting<'_> {
         progress: &mut Progress,
     ) -> anyhow::Result<Exit> {
         let mut exit = Exit::Done;
-        let most = profile::most_pairs(self.options.sampling);
         let rounds = |rows: &mut dyn Iterator<Item = &Comparison>| -> Vec<(String, Duration)> {
             let both = |row: &Comparison| (row.base.median_ns + row.head.median_ns) as u64;
             rows.map(|row| (row.benchmark.clone(), Duration::from_nanos(both(row))))
                 .collect()
         };
         let rows = &draft.report.comparisons;
+        let timed = rows.iter().map(|row| row.replicates.len()).max();
+        let most = profile::most_pairs(timed.unwrap_or_default());
         let changed = rounds(&mut rows.iter().filter(|row| !row.is_control));
         let asked = profile::affordable(&rounds(&mut rows.iter()), startup, LONGEST_ASKED_FOR, most);
         if !draft.report.target_functions.is_empty() && !changed.is_empty() {

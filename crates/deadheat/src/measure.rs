@@ -193,7 +193,15 @@ pub(crate) fn measure(
         started: Instant::now(),
         replicates: 0,
     };
-    let walked = walk(schedule, briefing, benchmarks, launch, &mut timing, listen)?;
+    let walked = walk(
+        schedule,
+        briefing,
+        PerSide::default(),
+        benchmarks,
+        launch,
+        &mut timing,
+        listen,
+    )?;
     let startup = timing.startup();
     let replicate_time = timing.started.elapsed() / timing.replicates.max(1);
     let inside = timing.inside() / timing.replicates.max(1);

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
-use deadheat_core::sequential::Sampling;
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
@@ -27,12 +26,9 @@ const ROUNDS: usize = 4;
 const LONG_ROUND_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 
-/// The process pairs of the pass: never more than those that decided.
-pub(crate) fn most_pairs(sampling: Sampling) -> usize {
-    match sampling {
-        Sampling::Exactly(timed) => REPLICATES.min(timed),
-        Sampling::UntilSettled => REPLICATES,
-    }
+/// The process pairs of the pass: never more than those that decided, of which `timed` is the largest number.
+pub(crate) fn most_pairs(timed: usize) -> usize {
+    REPLICATES.min(timed)
 }
 
 /// What a pass over some benchmarks takes.
@@ -177,7 +173,15 @@ pub(crate) fn record<S: Recorded>(
     let mut recording = Recording {
         replicates: BTreeMap::new(),
     };
-    let (problem, stopped) = match walk(schedule, briefing, benchmarks, launch, &mut recording, listen) {
+    let (problem, stopped) = match walk(
+        schedule,
+        briefing,
+        PerSide::default(),
+        benchmarks,
+        launch,
+        &mut recording,
+        listen,
+    ) {
         Ok(walked) => {
             recording
                 .replicates

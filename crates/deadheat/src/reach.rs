@@ -13,7 +13,7 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::benchmarks::is_in_node;
 use crate::failure::Failure;
-use crate::session::{self, Briefing, CannotTrace, Launch};
+use crate::session::{self, Briefing, CannotTrace, Launch, Opened};
 use crate::walk::{
     Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
@@ -56,10 +56,11 @@ impl Reach {
     }
 }
 
-/// `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`].
+/// `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the workers did that are `opened`.
 pub(crate) fn look(
     schedule: &Schedule,
     briefing: &Briefing,
+    mut opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
@@ -69,7 +70,8 @@ pub(crate) fn look(
     let mut schedule = schedule.clone();
     for _ in 0..MOST_PASSES {
         let mut looking = Looking::default();
-        let walked = match walk(&schedule, briefing, &open, launch, &mut looking, listen) {
+        let opened = std::mem::take(&mut opened);
+        let walked = match walk(&schedule, briefing, opened, &open, launch, &mut looking, listen) {
             Ok(walked) => walked,
             Err(error) => match error.downcast::<CannotTrace>() {
                 Ok(CannotTrace(reason)) => {

@@ -8,6 +8,7 @@ use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use super::*;
 use crate::scripted::{briefing, collected, failed, hello, none, schedule};
+use crate::session::Session;
 use crate::worker::{NoAnswer, Talk};
 
 /// What a benchmark does, in any process.
@@ -172,18 +173,44 @@ fn runs(node: &'static str, function: usize) -> Does {
     }
 }
 
-fn looked(suite: &mut Suite) -> Reach {
-    let names: Vec<String> = suite.benchmarks.keys().cloned().collect();
-    let trace = TraceRequest {
+fn watching() -> Briefing {
+    briefing(Some(TraceRequest {
         purpose: TracePurpose::Reach,
         extension: String::new(),
         functions: vec![None; 3],
-    };
-    look(&schedule(1), &briefing(Some(trace)), &names, suite, &mut |_| {}).unwrap()
+    }))
+}
+
+fn looked(suite: &mut Suite) -> Reach {
+    looked_with(suite, PerSide::default())
+}
+
+fn looked_with(suite: &mut Suite, opened: Opened) -> Reach {
+    let names: Vec<String> = suite.benchmarks.keys().cloned().collect();
+    look(&schedule(1), &watching(), opened, &names, suite, &mut |_| {}).unwrap()
 }
 
 fn not_reached(reach: &Reach) -> Vec<&str> {
     reach.not_reached.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn workers_that_stand_ready_are_the_first_to_be_asked() {
+    let mut suite = suite(&[("a.py::x", runs("itself", 0)), ("a.py::y", Does::default())]);
+    let [base, head] = Session::open(&mut suite, &watching(), &Side::BOTH, 0, Duration::from_secs(1))
+        .try_into()
+        .unwrap_or_else(|_| panic!("one for each side"));
+    let opened = PerSide::new(Some(base.unwrap().0), Some(head.unwrap().0));
+    let reach = looked_with(&mut suite, opened);
+    assert_eq!(not_reached(&reach), ["a.py::y"]);
+    // One pair for all, and one for what seemed to run nothing.
+    assert_eq!(
+        *suite.passes.borrow(),
+        [
+            vec!["a.py::x".to_owned(), "a.py::y".to_owned()],
+            vec!["a.py::y".to_owned()]
+        ]
+    );
 }
 
 #[test]

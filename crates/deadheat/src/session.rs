@@ -50,6 +50,9 @@ pub(crate) struct Session {
     answered: Standing,
 }
 
+/// The workers of a process pair, as far as they are there.
+pub(crate) type Opened = PerSide<Option<Session>>;
+
 /// Where a worker stood when it answered last.
 #[derive(Clone, Copy, Debug)]
 struct Standing {

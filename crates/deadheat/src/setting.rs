@@ -181,6 +181,7 @@ impl Setting<'_> {
             until: self.until,
             one_at_a_time: BTreeMap::new(),
             call_times: BTreeMap::new(),
+            opened: PerSide::default(),
             briefing: Briefing {
                 trace: None,
                 micro: None,

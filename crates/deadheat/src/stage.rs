@@ -13,7 +13,7 @@ use crate::conditions::Conditions;
 use crate::cores::{Cores, Pinning};
 use crate::forks::{ForkServer, ForkedWorker};
 use crate::interrupt::Interrupt;
-use crate::session::{Briefing, Collection, Launch, NotReady, Session};
+use crate::session::{Briefing, CannotTrace, Collection, Launch, NotReady, Opened, Session};
 use crate::walk::OneAtATime;
 use crate::worker::{Talk, Worker, WorkerCommand};
 
@@ -193,6 +193,8 @@ pub(crate) struct Stage {
     pub(crate) one_at_a_time: OneAtATime,
     /// What one call of a benchmark takes, as far as an earlier pass knows.
     pub(crate) call_times: BTreeMap<String, Duration>,
+    /// Workers that have collected, and watch: the look at what runs goes on with them.
+    pub(crate) opened: Opened,
 }
 
 impl Stage {
@@ -213,18 +215,51 @@ impl Stage {
         }
     }
 
-    /// What pytest collects on each of `sides`, in processes of their own. They also leave the bytecode for those that
-    /// follow.
-    pub(crate) fn collect(&mut self, sides: &[Side]) -> Vec<Result<Collection, NotReady>> {
+    /// What pytest collects on this side, in a process of its own.
+    pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
+        let [opened] = self.open(&self.briefing.clone(), [side]);
+        let (session, collection) = opened?;
+        session.stop();
+        Ok(collection)
+    }
+
+    /// What pytest collects on both sides, in workers that also leave the bytecode for those that follow; where functions
+    /// are `watched` and can be, the workers stay.
+    pub(crate) fn collect_both(
+        &mut self,
+        watched: &[&TargetFunction],
+    ) -> Result<PerSide<Collection>, (Side, NotReady)> {
+        let mut watch = !watched.is_empty();
+        let mut opened = match watch {
+            true => self.open(&self.tracing(TracePurpose::Reach, watched), Side::BOTH),
+            false => self.open(&self.briefing.clone(), Side::BOTH),
+        };
+        let cannot_trace = |opened: &Result<_, NotReady>| matches!(opened, Err(NotReady::Other(error)) if error.is::<CannotTrace>());
+        if opened.iter().any(cannot_trace) {
+            watch = false;
+            opened = self.open(&self.briefing.clone(), Side::BOTH);
+        }
+        let [base, head] = opened;
+        let (base, of_base) = base.map_err(|problem| (Side::Base, problem))?;
+        let (head, of_head) = head.map_err(|problem| (Side::Head, problem))?;
+        if watch {
+            self.opened = PerSide::new(Some(base), Some(head));
+        } else {
+            base.stop();
+            head.stop();
+        }
+        Ok(PerSide::new(of_base, of_head))
+    }
+
+    fn open<const N: usize>(
+        &mut self,
+        briefing: &Briefing,
+        sides: [Side; N],
+    ) -> [Result<(Session, Collection), NotReady>; N] {
         let left = self.until.saturating_duration_since(Instant::now());
-        let opened = Session::open(&mut self.launcher, &self.briefing, sides, 0, left);
+        let opened = Session::open(&mut self.launcher, briefing, &sides, 0, left);
         opened
-            .into_iter()
-            .map(|opened| {
-                let (session, collection) = opened?;
-                session.stop();
-                Ok(collection)
-            })
-            .collect()
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("one for each side"))
     }
 }

@@ -8,7 +8,7 @@ use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
 use deadheat_core::report::{BenchmarksFrom, Python};
 
 use crate::benchmarks::{self, Origin};
-use crate::changes;
+use crate::changes::{self, Differences};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::hints::{Hints, WITHOUT_BENCHMARKS};
@@ -40,6 +40,7 @@ impl Suite {
         root: &str,
         checkout: &mut Checkout,
         interpreters: &PerSide<Interpreter>,
+        differences: &Differences,
         stage: &mut Stage,
         hints: &Hints<'_>,
         draft: &mut Draft,
@@ -65,7 +66,7 @@ impl Suite {
         {
             stage.briefing.collect = to_collect(checkout, taker);
             // A collection of its own files that fails counts as none.
-            if let Some(Ok(own)) = stage.collect(&[taker]).pop() {
+            if let Ok(own) = stage.collect(taker) {
                 origin.replaced.extend(own.benchmarks);
             }
         }
@@ -84,14 +85,14 @@ impl Suite {
             stage.briefing.collect.files.extend(of_base);
         }
         let started = Instant::now();
-        let mut collections = stage.collect(&Side::BOTH).into_iter();
-        let shared = PerSide::try_from_fn(|side| {
-            let collection = collections.next().expect("one for each side");
-            collection.map_err(|problem| match setting.go_on() {
+        let targets = &draft.report.target_functions;
+        let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
+        let shared = stage
+            .collect_both(&watched)
+            .map_err(|(side, problem)| match setting.go_on() {
                 Ok(()) => hints.explain(problem.into_error(side)),
                 Err(ended) => ended.into(),
-            })
-        })?;
+            })?;
         let collecting = started.elapsed();
         draft.report.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
             path: interpreters.get(side).path.display().to_string(),

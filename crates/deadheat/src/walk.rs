@@ -16,7 +16,7 @@ use deadheat_core::output::Output;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
 use deadheat_core::report;
 
-use crate::session::{self, Briefing, Launch, NotReady, Session, Waited};
+use crate::session::{self, Briefing, Launch, NotReady, Opened, Session, Waited};
 use crate::worker::NoAnswer;
 
 /// How often the benchmarks are walked through, each time by a fresh pair of processes.
@@ -181,9 +181,11 @@ pub(crate) struct Walked {
     pub(crate) one_at_a_time: OneAtATime,
 }
 
+/// `opened` are workers that stand ready already, for the first replicate.
 pub(crate) fn walk<V: Visit>(
     schedule: &Schedule,
     briefing: &Briefing,
+    opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     visit: &mut V,
@@ -200,7 +202,7 @@ pub(crate) fn walk<V: Visit>(
         replicate: 0,
         suspects: Vec::new(),
     };
-    match walk.replicates(benchmarks, visit, listen) {
+    match walk.replicates(opened, benchmarks, visit, listen) {
         Ok(()) => {}
         Err(End::Stopped(by)) => walk.walked.stopped = Some(by),
         Err(End::Error(error)) => return Err(error),
@@ -409,6 +411,7 @@ impl Entered {
 impl<'a> Walk<'a> {
     fn replicates<V: Visit>(
         &mut self,
+        mut opened: Opened,
         benchmarks: &[String],
         visit: &mut V,
         listen: &mut dyn FnMut(Event<'_>),
@@ -430,7 +433,7 @@ impl<'a> Walk<'a> {
             let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
             let (mut apart, together): (Vec<&String>, Vec<&String>) =
                 chosen.iter().copied().partition(|benchmark| is_apart(benchmark));
-            let mut sessions = PerSide::default();
+            let mut sessions = std::mem::take(&mut opened);
             for (position, benchmark) in together.iter().enumerate() {
                 listen(Event::BenchmarkStarted { benchmark, position });
                 self.open_missing(&mut sessions, &Side::BOTH)?;

@@ -33,6 +33,7 @@ pub(crate) fn compare(
     let walked = walk(
         &schedule,
         briefing,
+        PerSide::default(),
         &[benchmark.to_owned()],
         launch,
         &mut peaks,
