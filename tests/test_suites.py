@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
-from conftest import WORK
+from conftest import WORK, short
 
+# Of the clock of counted workers.
+NS_PER_LINE = 30_000
 SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
 TESTS = """\
     import unittest
@@ -75,7 +77,7 @@ def tested(repository):
 
 
 def test_ordinary_tests_are_timed_on_every_version(tested, compare, oldest_and_newest):
-    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", "--python", oldest_and_newest, replicates=5)
+    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", "--python", oldest_and_newest)
     assert outcome.code == 0, outcome.err
     names = ["test_fixtures", "test_params[100]", "test_params[200]", "test_method", "test_case"]
     assert outcome.verdicts() == dict.fromkeys(names, "improved")
@@ -84,9 +86,24 @@ def test_ordinary_tests_are_timed_on_every_version(tested, compare, oldest_and_n
     assert [(row["qualname"], row["head"]["calls"]) for row in functions] == [("work", 1)]
 
 
-def test_one_test_of_a_file(tested, compare):
-    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py::TestMethods::test_method", replicates=5)
-    assert outcome.verdicts() == {"test_method": "improved"}
+def test_one_test_of_a_file_and_a_file_that_holds_benchmarks(tested, compare):
+    mixed = """\
+        from pkg.core import work
+
+
+        def test_benchmark(benchmark):
+            benchmark(work, 500)
+
+
+        def test_plain():
+            work(500)
+        """
+    # On both sides they are those of head.
+    tested.commit({"tests/test_mixed.py": mixed})
+    method = "tests/test_core.py::TestMethods::test_method"
+    outcome = compare("HEAD^^", "HEAD", "--tests", method, "--tests", "tests/test_mixed.py")
+    assert outcome.verdicts() == dict.fromkeys(["test_method", "test_benchmark", "test_plain"], "improved")
+    assert outcome.missing() == {}, outcome.report["missing"]
 
 
 def test_a_project_without_benchmarks_is_told_of_its_tests(tested, compare):
@@ -116,24 +133,29 @@ BENCHMARK = """\
 @pytest.fixture
 def changed_benchmarks(repository):
     """Head is faster by 30 times, and its benchmark does 30 times the work."""
-    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK.format(name="old", n=50)}
+    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK.format(name="old", n=5)}
     repository.commit(files)
-    repository.commit({"pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK.format(name="new", n=1500)})
+    repository.commit({"pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK.format(name="new", n=150)})
     return repository
 
 
+@pytest.mark.counted
 def test_heads_benchmarks_are_the_usual_ones(changed_benchmarks, compare):
     outcome = compare("HEAD^", "HEAD")
     assert outcome.verdicts() == {"test_new": "improved", "test_shared": "improved"}
-    assert outcome.report["comparisons"][0]["head"]["median_ns"] > 10_000
+    # 150 numbers take twice as many lines; the old one has 5.
+    for row in outcome.report["comparisons"]:
+        assert 300 <= row["head"]["median_ns"] / NS_PER_LINE < 310
 
 
+@pytest.mark.counted
 def test_bases_benchmarks_on_both_sides(changed_benchmarks, compare):
     outcome = compare("HEAD^", "HEAD", "--benchmarks-from", "base")
     assert outcome.verdicts() == {"test_old": "improved", "test_shared": "improved"}
     assert outcome.report["settings"]["benchmarks_from"] == "base"
 
 
+@pytest.mark.counted
 def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare):
     outcome = compare("HEAD^", "HEAD", "--benchmarks-from", "own")
     (row,) = outcome.report["comparisons"]
@@ -164,6 +186,16 @@ ALONE = """\
         os.unlink({lock!r})
 
 
+    @pytest.fixture
+    def polite_lock():
+        try:
+            os.close(os.open({other_lock!r}, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            pytest.skip("somebody else is here")
+        yield
+        os.unlink({other_lock!r})
+
+
     def test_locked(benchmark, lock):
         benchmark(work, 500)
 
@@ -172,44 +204,9 @@ ALONE = """\
         benchmark(work, 500)
 
 
-    def test_usual(benchmark):
-        benchmark(work, 500)
-    """
-
-
-def test_fixtures_that_cannot_stand_twice_are_set_up_one_side_after_the_other(repository, compare, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    benchmarks = ALONE.format(port=port, lock=str(tmp_path / "lock"))
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
-    repository.commit({"pkg/core.py": FAST})
-    outcome = compare("HEAD^", "HEAD")
-    assert outcome.verdicts() == {"test_locked": "improved", "test_served": "improved", "test_usual": "improved"}
-    assert outcome.missing() == {}
-    for row in outcome.report["comparisons"]:
-        words = [warning["message"] for warning in row["warnings"] if warning["code"] == "one_side_at_a_time"]
-        if row["benchmark"].endswith("usual"):
-            assert words == []
-        else:
-            assert "one after the other" in words[0]
-            assert ("File exists" in words[0]) or ("already in use" in words[0])
-        assert row["functions"][0]["qualname"] == "work"
-        # It does 30 times the work on base, and says so.
-        assert row["output"] == "different"
-        orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
-        assert set(orders) == {"base_head", "head_base"}
-
-
-IN_THE_CALL = """\
-    import os
-    import socket
-    import pytest
-    from pkg.core import work
-
-
-    def test_served(benchmark):
+    def test_served_in_the_call(benchmark):
         def serve():
-            with socket.create_server(("127.0.0.1", {port})):
+            with socket.create_server(("127.0.0.1", {other_port})):
                 # Long enough for both sides to be asked at once.
                 sum(range(3_000_000))
                 work(500)
@@ -217,57 +214,46 @@ IN_THE_CALL = """\
         benchmark(serve)
 
 
-    @pytest.fixture
-    def lock():
-        try:
-            os.close(os.open({lock!r}, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            pytest.skip("somebody else is here")
-        yield
-        os.unlink({lock!r})
+    def test_skips_when_locked(benchmark, polite_lock):
+        benchmark(work, 500)
 
 
-    def test_locked(benchmark, lock):
+    def test_usual(benchmark):
         benchmark(work, 500)
     """
 
 
-def test_what_is_taken_in_the_call_or_skips_when_taken_is_measured_one_side_after_the_other(
-    repository, compare, tmp_path
-):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    benchmarks = IN_THE_CALL.format(port=port, lock=str(tmp_path / "lock"))
+def test_what_cannot_be_taken_twice_is_measured_one_side_after_the_other(repository, compare, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"port": free.getsockname()[1], "other_port": other.getsockname()[1]}
+    benchmarks = ALONE.format(lock=str(tmp_path / "lock"), other_lock=str(tmp_path / "other"), **ports)
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
     repository.commit({"pkg/core.py": FAST})
     outcome = compare("HEAD^", "HEAD")
-    assert outcome.missing() == {}
-    words = {
-        row["benchmark"].rpartition("::")[2]: [
-            warning["message"] for warning in row["warnings"] if warning["code"] == "one_side_at_a_time"
-        ]
-        for row in outcome.report["comparisons"]
+    assert outcome.missing() == {}, outcome.report["missing"]
+    rows = {short(row["benchmark"]): row for row in outcome.report["comparisons"]}
+    reasons = {
+        "test_locked": "File exists",
+        "test_served": "already in use",
+        "test_served_in_the_call": "already in use",
+        "test_skips_when_locked": "somebody else is here",
     }
-    assert "already in use" in words["test_served"][0]
-    assert "somebody else is here" in words["test_locked"][0]
-
-
-def test_a_file_of_tests_may_hold_benchmarks(repository, compare):
-    tests = """\
-        from pkg.core import work
-
-
-        def test_benchmark(benchmark):
-            benchmark(work, 500)
-
-
-        def test_plain():
-            work(500)
-        """
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "tests/test_core.py": tests})
-    repository.commit({"pkg/core.py": FAST})
-    outcome = compare("HEAD^", "HEAD", "--tests", "tests/test_core.py", replicates=5)
-    assert outcome.verdicts() == {"test_benchmark": "improved", "test_plain": "improved"}
+    assert set(rows) == {*reasons, "test_usual"}
+    for name, row in rows.items():
+        words = [warning["message"] for warning in row["warnings"] if warning["code"] == "one_side_at_a_time"]
+        if name == "test_usual":
+            assert words == []
+        else:
+            assert "one after the other" in words[0]
+            assert reasons[name] in words[0]
+        # Of this one the work is the smallest part.
+        if name != "test_served_in_the_call":
+            assert row["verdict"] == "improved"
+            # It does 30 times the work on base, and says so.
+            assert row["output"] == "different"
+        assert row["functions"][0]["qualname"] == "work"
+        orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
+        assert set(orders) == {"base_head", "head_base"}
 
 
 BUSY = """\
@@ -288,7 +274,7 @@ BUSY = """\
         # Several, so that their share is large whatever else wants the core.
         context = multiprocessing.get_context("fork")
         stop = context.Event()
-        processes = [context.Process(target=spin, args=(stop,)) for _ in range(4)]
+        processes = [context.Process(target=spin, args=(stop,)) for _ in range(2)]
         for process in processes:
             process.start()
         yield
@@ -312,7 +298,7 @@ BUSY = """\
 
 
     def test_long_beside_a_server(benchmark, server):
-        benchmark(work, 100_000)
+        benchmark(work, 25_000)
 
 
     def test_beside_a_thread(benchmark, thread):
@@ -324,18 +310,18 @@ BUSY = """\
 
 
     def test_long_alone(benchmark):
-        benchmark(work, 100_000)
+        benchmark(work, 25_000)
     """
 
 
 def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BUSY})
     repository.commit({"pkg/core.py": SLOW.replace("total = 0", "total = 1")})
-    outcome = compare("HEAD^", "HEAD")
+    outcome = compare("HEAD^", "HEAD", replicates=2)
     busy = {}
     for row in outcome.report["comparisons"]:
         words = [warning["message"] for warning in row["warnings"] if warning["code"] == "idle_side_busy"]
-        busy[row["benchmark"].rpartition("::")[2]] = words
+        busy[short(row["benchmark"])] = words
     assert busy["test_alone"] == []
     assert busy["test_long_alone"] == []
     for name in ("test_beside_a_server", "test_long_beside_a_server", "test_beside_a_thread"):
@@ -346,7 +332,6 @@ def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
 
 
 ODD = """\
-    import time
     import pytest
     from pkg.core import work
 
@@ -368,11 +353,8 @@ ODD = """\
     def test_many_long_rounds(benchmark):
         calls = []
 
-        def call():
-            time.sleep(0.02)
-            calls.append(work(500))
-
-        benchmark.pedantic(call, rounds=1000)
+        # Some milliseconds, of which no process can spend a thousand.
+        benchmark.pedantic(lambda: calls.append(sum(range(300_000))), rounds=1000)
         assert 2 <= len(calls) < 1000
     """
 
@@ -382,9 +364,10 @@ def test_benchmarks_that_are_hard_to_see(repository, compare):
     files["benchmarks/test_skipped.py"] = 'import pytest\n\npytest.importorskip("not_there")  # for a benchmark\n'
     repository.commit(files)
     repository.commit({"pkg/core.py": FAST})
-    outcome = compare("HEAD^", "HEAD", replicates=5)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     verdicts = outcome.verdicts()
+    # It does not call what changed.
     assert verdicts.pop("test_many_long_rounds") in ("unchanged", "inconclusive", "improved")
     assert verdicts == {"test_asked_for": "improved", "test_asked_for_in_a_fixture": "improved"}
     assert [(row["benchmark"], row["reason"]) for row in outcome.report["missing"]] == [
@@ -396,7 +379,7 @@ def test_tests_beside_the_code_can_be_timed_and_those_of_no_common_folder_are_re
     test = "from core import work\n\n\ndef test_work():\n    work(500)\n"
     repository.commit({"core.py": SLOW, "test_a.py": test, "inner/test_b.py": test})
     repository.commit({"core.py": FAST})
-    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py", replicates=5)
+    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py")
     assert outcome.verdicts() == {"test_work": "improved"}, outcome.err
     outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py", "--tests", "inner/test_b.py")
     assert outcome.code == 2
