@@ -98,7 +98,7 @@ def again(show, path, *arguments):
 
 def test_one_run_writes_every_format(changed, deadheat_command, show):
     folder = changed.folder
-    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 5, "--no-pin", "--fail-on", "regression")
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 3, "--no-pin", "--fail-on", "regression")
     files = ("r.json", "markdown:r.txt", "r.md", "r.csv", "pytest-benchmark:run")
     outcome = deadheat_command(*run, *(part for file in files for part in ("-o", file)))
     assert outcome.code == 1, outcome.err
@@ -186,7 +186,7 @@ def seconds(replicate, side):
 
 
 def test_verdicts_follow_another_threshold(changed, deadheat_command, show):
-    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 5, "-k", "changes", "-o", "r.json", "-q")
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-k", "changes", "-o", "r.json", "-q")
     assert deadheat_command(*run).code == 0
     before = again(show, "r.json")
     after = again(show, "r.json", "--threshold", 900)
@@ -212,7 +212,7 @@ def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command,
         assert markdown.out.startswith("### "), markdown.err
         return report, markdown.out
 
-    noise, text = run("noise", "--replicates", 3, "-k", "same")
+    noise, text = run("noise", "--replicates", 2, "-k", "same")
     assert noise["noise"]
     assert text.startswith("### The same code on both sides")
     # As many as it takes, with looks on the way, and open verdicts.
@@ -226,9 +226,9 @@ def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command,
     plan, text = run("compare", "HEAD^", "HEAD", "--dry-run")
     assert plan["plan"]["benchmarks"]
     assert "would take about" in text
-    script, text = run("compare", "HEAD^", "HEAD", "--script", "python3 -c 'pass'", "--replicates", 3)
+    script, text = run("compare", "HEAD^", "HEAD", "--script", "sh -c 'true'", "--replicates", 2)
     assert script["resources"]
-    assert "--script 'python3 -c '\\''pass'\\'''" in text
+    assert "--script 'sh -c '\\''true'\\'''" in text
 
 
 def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show):
@@ -244,21 +244,12 @@ def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show)
 
 
 def test_a_partial_report(changed, deadheat_command, show):
-    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 8, "-o", "r.json")
+    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 5, "-o", "r.json")
     assert deadheat_command(*run).code == 4
     report = validate(json.loads((changed.folder / "r.json").read_text()))
     assert report["partial"]
     assert again(show, "r.json") == report
     assert "(stopped early: partial)" in show("r.json", "-o", "md:-").out.splitlines()[0]
-
-
-@pytest.mark.real
-def test_a_report_with_memory(changed, deadheat_command, show, memray_python):
-    memory = ("--memory", "--python", memray_python, "-k", "changes", "-o", "r.json")
-    assert deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 3, *memory).code == 0
-    report = validate(json.loads((changed.folder / "r.json").read_text()))
-    assert report["resources"]
-    assert again(show, "r.json") == report
 
 
 def test_the_first_reports_can_still_be_read(show):

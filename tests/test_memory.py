@@ -3,6 +3,7 @@
 import sys
 
 from conftest import short
+from test_formats import validate
 
 CODE = """\
     def squares(n):
@@ -30,7 +31,7 @@ def resources(outcome):
     return {(short(row["benchmark"]), row["resource"]): row for row in outcome.report["resources"]}
 
 
-def test_a_change_in_memory_is_called_by_the_usual_words(repository, compare, memray_python):
+def test_a_change_in_memory_is_called_by_the_usual_words(repository, compare, deadheat_command, memray_python):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": CODE, "benchmarks/test_b.py": BENCHMARKS})
     repository.commit({"pkg/core.py": LAZY})
     outcome = compare("HEAD^", "HEAD", "--memory", "--all", "--python", memray_python)
@@ -45,6 +46,10 @@ def test_a_change_in_memory_is_called_by_the_usual_words(repository, compare, me
     assert squares["median"]["base"] > 16_000 > squares["median"]["head"]
     assert 200_000 < keeps["median"]["base"] < 500_000
     assert 2_000 <= rows["test_keeps", "allocations"]["median"]["head"] < 3_900
+    # As it was stored, too.
+    stored = repository.folder / "r.json"
+    stored.write_text(outcome.out)
+    assert validate(deadheat_command("report", stored, "--json").report) == validate(outcome.report)
 
 
 def test_memory_can_change_without_a_function(repository, compare, memray_python):
@@ -71,7 +76,7 @@ def test_memory_can_change_without_a_function(repository, compare, memray_python
         }
     )
     repository.commit({"pkg/words.txt": "word " * 1_000})
-    outcome = compare("HEAD^", "HEAD", "--memory", "--python", memray_python)
+    outcome = compare("HEAD^", "HEAD", "--memory", "--python", memray_python, replicates=2)
     assert outcome.code == 0, outcome.err
     assert resources(outcome)["test_load", "peak_memory"]["verdict"] == "improved"
 
