@@ -32,33 +32,46 @@ def commands():
     return found
 
 
+def in_both_forms(line, number):
+    """The command as it stands there, and once more for its JSON where that is not a matter of another file."""
+    text, form = f"{number}.out", f"{number}.json"
+    if line.startswith("deadheat compare"):
+        return f'{line} -o "json:$outputs/{form}" > "$outputs/{text}"'
+    # A loop is not started twice without saying so.
+    again = f"{line} --replace" if line == "deadheat start" else line
+    return f'{line} > "$outputs/{text}"\n{again} --json > "$outputs/{form}"'
+
+
 @pytest.fixture
-def example(tmp_path):
-    """Run the guide's commands in one shell, with `--json` for those of deadheat where it is asked for."""
-
-    def run(*, as_json):
-        lines = ["set -e", f'deadheat() {{ {shlex.quote(sys.executable)} -m deadheat "$@"{" --json" * as_json}; }}']
-        for number, line in enumerate(commands()):
-            output = f" > {tmp_path}/{number}.out" if line.startswith("deadheat ") else ""
-            lines.append(line + output)
-        completed = subprocess.run(
-            ["bash", "-c", "\n".join(lines)],
-            cwd=tmp_path,
-            env={**os.environ, **IDENTITY},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert completed.returncode == 0, completed.stderr
-        outputs = [(line, tmp_path / f"{number}.out") for number, line in enumerate(commands())]
-        return [(line, file.read_text()) for line, file in outputs if file.exists()]
-
-    return run
+def outputs(tmp_path):
+    """What the guide's commands of deadheat print when all of its commands run in one shell: `(line, text, JSON)`."""
+    lines = ["set -e", f'deadheat() {{ {shlex.quote(sys.executable)} -m deadheat "$@"; }}']
+    own = [(number, line) for number, line in enumerate(commands()) if line.startswith("deadheat ")]
+    forms = {number: in_both_forms(line, number) for number, line in own}
+    lines += [forms.get(number, line) for number, line in enumerate(commands())]
+    completed = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env={**os.environ, **IDENTITY, "outputs": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return [
+        (line, (tmp_path / f"{number}.out").read_text(), json.loads((tmp_path / f"{number}.json").read_text()))
+        for number, line in own
+    ]
 
 
-def test_the_guide_as_a_person_reads_it(example):
-    outputs = [(line, text.splitlines()) for line, text in example(as_json=False)]
+def test_the_guide_as_it_stands_there(outputs):
+    check_texts([(line, text.splitlines()) for line, text, _ in outputs])
+    check_json([(line, value) for line, _, value in outputs])
+
+
+def check_texts(outputs):
+    """As a person reads them."""
     micro = [lines[-1].split(":")[0] for line, lines in outputs if line.startswith("deadheat micro")]
     assert micro == ["go", "stop"]
     status = next(lines for line, lines in outputs if line == "deadheat status")
@@ -69,8 +82,8 @@ def test_the_guide_as_a_person_reads_it(example):
     assert [line.split()[1] for line in log[1:3]] == ["keep", "discard"]
 
 
-def test_the_guide_by_its_json_alone(example):
-    outputs = [(line, json.loads(text)) for line, text in example(as_json=True)]
+def check_json(outputs):
+    """The JSON alone says as much."""
     of = {line.split()[1]: value for line, value in outputs}
     assert of["detect"]["available"] is True
     decisions = [value["decision"] for line, value in outputs if line.startswith("deadheat micro")]
