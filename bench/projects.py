@@ -182,7 +182,8 @@ def report_of(folder, project, about):
     return os.path.join(folder, f"{about.get('name', project.partition('/')[2])}.json")
 
 
-def try_out(project, about, folder, sources, report):
+def set_up(project, about, folder, sources):
+    """The project's clone and the Python of its environment; both are made once."""
     name = project.partition("/")[2]
     clone = os.path.join(folder, "clones", name)
     environment = os.path.join(folder, "environments", about.get("name", name))
@@ -196,13 +197,22 @@ def try_out(project, about, folder, sources, report):
         if about.get("is_built"):
             # Makes the files that the build writes; what is measured comes from the commits all the same.
             subprocess.run([python, "-m", "pip", "install", "--quiet", "--editable", clone], check=True)
-    base, head = about["commits"].split("..")
+    return clone, python
+
+
+def command_of(about, base, head, python):
     command = [sys.executable, "-m", "deadheat", "compare", base, head, "--python", python]
     command += ["--benchmarks-root", about["root"]] if "root" in about else []
     command += ["-k", about["keyword"]] if "keyword" in about else []
     command += ["--budget", str(about["budget"])] if "budget" in about else []
     command += ["--build", about["build"]] if "build" in about else []
     command += ["--env", about["env"]] if "env" in about else []
+    return command
+
+
+def try_out(project, about, folder, sources, report):
+    clone, python = set_up(project, about, folder, sources)
+    command = command_of(about, *about["commits"].split(".."), python)
     print(" ".join(command), flush=True)
     took, variables = [], {**os.environ, **about.get("environment", {})}
     if "name" in about:

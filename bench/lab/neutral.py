@@ -261,6 +261,21 @@ def main():
             record(folder, cores, "planted", None, 10_000 + number, PLANTED[number % len(PLANTED)])
 
 
+def rows_of(report):
+    """What is kept of each comparison, by benchmark."""
+    return {
+        comparison["benchmark"]: {
+            "verdict": comparison["verdict"],
+            "is_control": comparison["is_control"],
+            "ratio": comparison["estimate"]["point_estimate"],
+            "bounds": [comparison["estimate"]["confidence_interval"][f"{end}_bound"] for end in ("lower", "upper")],
+            "replicates": len(comparison["replicates"]),
+        }
+        for comparison in report["comparisons"]
+        if comparison["estimate"] is not None
+    }
+
+
 def record(folder, cores, condition, load, seed, planted):
     file = os.path.join(folder, f"{condition}.{seed:05}.json")
     if os.path.exists(file):
@@ -284,16 +299,7 @@ def record(folder, cores, condition, load, seed, planted):
     if ran.returncode != 0:
         sys.exit(f"deadheat compare ended with {ran.returncode}")
     report = json.loads(ran.stdout)
-    rows = {
-        comparison["benchmark"].partition("[")[2].rstrip("]"): {
-            "verdict": comparison["verdict"],
-            "is_control": comparison["is_control"],
-            "ratio": comparison["estimate"]["point_estimate"],
-            "bounds": [comparison["estimate"]["confidence_interval"][f"{end}_bound"] for end in ("lower", "upper")],
-            "replicates": len(comparison["replicates"]),
-        }
-        for comparison in report["comparisons"]
-    }
+    rows = {name.partition("[")[2].rstrip("]"): row for name, row in rows_of(report).items()}
     about = {
         "condition": condition,
         "kinds": kinds,

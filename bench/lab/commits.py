@@ -1,0 +1,107 @@
+"""Records what real commits do to benchmarks that run nothing of them: `python bench/lab/commits.py BANK`.
+
+The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
+with their parents by `deadheat compare --all`, as long as they change code and leave some benchmark alone. Only those
+benchmarks are recorded: any change of theirs is layout, machine, or state that the timed part finds. `--clones` keeps
+clones and environments for the next time. What is recorded stays recorded.
+"""
+
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+from neutral import rows_of  # noqa: E402
+
+import projects  # noqa: E402
+
+COMMITS = 4
+# So many are looked at to find them.
+MOST_TRIED = 12
+
+
+def runs(bank):
+    """What was recorded."""
+    found = []
+    for file in sorted(glob.glob(os.path.join(bank, "commits", "*.json"))):
+        with open(file) as text:
+            found.append(json.load(text))
+    return [run for run in found if run["rows"]]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bank")
+    parser.add_argument("--clones", default=os.path.join(os.path.dirname(os.path.dirname(HERE)), "target", "projects"))
+    parser.add_argument("--sources", help="a folder with clones that are there already, NAME each")
+    parser.add_argument("--only", help="the name of one project")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    folder = os.path.join(arguments.bank, "commits")
+    os.makedirs(folder, exist_ok=True)
+    for project, about in projects.PROJECTS.items():
+        if arguments.only in (None, project.partition("/")[2]):
+            clone, python = projects.set_up(project, about, os.path.abspath(arguments.clones), arguments.sources)
+            record_project(folder, project, about, clone, python, 1 if arguments.quick else COMMITS)
+
+
+def record_project(folder, project, about, clone, python, wanted):
+    found = 0
+    for head in commits_of_code(clone, about["commits"].split("..")[1])[:MOST_TRIED]:
+        file = os.path.join(folder, f"{project.replace('/', '.')}.{head[:10]}.json")
+        if not os.path.exists(file):
+            record(file, project, about, clone, python, head)
+        with open(file) as text:
+            found += bool(json.load(text)["rows"])
+        if found == wanted:
+            break
+
+
+def commits_of_code(clone, last):
+    """The newest first: those that change Python files that are not tests alone."""
+    log = ["git", "log", "--first-parent", "--no-merges", "--format=%H", last, "--", "*.py", ":!*test*", ":!*bench*"]
+    ran = subprocess.run([*log, ":!docs", ":!setup.py"], cwd=clone, stdout=subprocess.PIPE, text=True, check=True)
+    return ran.stdout.split()
+
+
+def record(file, project, about, clone, python, head):
+    command = projects.command_of({**about, "budget": about.get("budget", 60)}, f"{head}^", head, python)
+    started = time.monotonic()
+    variables = {**os.environ, **about.get("environment", {})}
+    ran = subprocess.run(
+        [*command, "--all", "--json", "--quiet"],
+        cwd=clone,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    rows = {}
+    if ran.returncode == 0:
+        rows = {name: row for name, row in rows_of(json.loads(ran.stdout)).items() if row["is_control"]}
+    else:
+        # An older commit may not run in this environment.
+        print(ran.stderr.strip().splitlines()[-1:], file=sys.stderr)
+    about = {
+        "project": project,
+        "head": head,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": seconds,
+        "rows": rows,
+    }
+    with open(file + ".new", "w") as out:
+        json.dump(about, out)
+    os.replace(file + ".new", file)
+    verdicts = [row["verdict"] for row in rows.values()]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
+    print(f"{project} {head[:10]}: {counts or 'no benchmark was left alone'}; {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
