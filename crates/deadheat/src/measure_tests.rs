@@ -138,8 +138,10 @@ fn both_sides_of_a_replicate_share_a_seed_and_the_next_has_another() {
 
 #[test]
 fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
-    for at in 1..8 {
-        let mut script = Script::new(&[("a", Act::Stumbles { ns: 30, at }, Act::Takes(30))]);
+    let imports = (1, 250_000_000);
+    for (at, lost_ns) in (1..8).map(|at| (at, 4_000_000)).chain([imports]) {
+        let stumbles = Act::Stumbles { ns: 30, at, lost_ns };
+        let mut script = Script::new(&[("a", stumbles, Act::Takes(30))]);
         let measured = run(&mut script, 2).unwrap();
         let replicates = &measured.benchmarks["a"].replicates;
         for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {

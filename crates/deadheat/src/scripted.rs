@@ -95,10 +95,11 @@ pub(crate) enum Act {
         iterations: u64,
         samples: u64,
     },
-    /// The same, and something else has the core for 4 ms during the sample of this number.
+    /// The same, and something else has the core for `lost_ns` during the sample of this number.
     Stumbles {
         ns: u64,
         at: u64,
+        lost_ns: u64,
     },
     /// Takes so many nanoseconds, and holds a port from being entered until its process stops.
     HoldsAPort(u64),
@@ -146,8 +147,8 @@ impl ScriptedWorker {
         let taken = match &self.script[&inside] {
             Act::Takes(ns) | Act::HoldsAPort(ns) | Act::HoldsALock(ns) => (*ns, iterations),
             Act::TakesByProcess(each) => (each[self.process % each.len()], iterations),
-            Act::Stumbles { ns, at } => {
-                let extra = if self.samples == *at { 4_000_000 } else { 0 };
+            Act::Stumbles { ns, at, lost_ns } => {
+                let extra = if self.samples == *at { *lost_ns } else { 0 };
                 (ns + extra / iterations, iterations)
             }
             Act::Prescribed {
