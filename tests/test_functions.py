@@ -1,6 +1,7 @@
 """Selection by reach and the breakdown by function, in the whole program."""
 
 import json
+import os
 
 import pytest
 
@@ -244,13 +245,20 @@ def length_ns(comparison, side):
     return base if side == "base" else base * comparison["estimate"]["point_estimate"]
 
 
-def test_the_breakdown_names_the_cause_on_every_version(repository, compare, interpreter):
+def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, compare, interpreter):
     repository.commit(PROJECT)
     repository.commit({"pkg/core.py": HEAD})
-    outcome = compare("HEAD^", "HEAD", "--python", interpreter, replicates=5)
+    outcome = compare("HEAD^", "HEAD", "--python", interpreter, replicates=4)
     assert outcome.code == 0, outcome.err
     assert outcome.targets() == {"work": "modified", "generator": "modified", "added": "added"}
-    (comparison,) = outcome.report["comparisons"]
+    report = outcome.report
+    assert report["python"]["base"] == report["python"]["head"]
+    assert os.path.samefile(report["python"]["base"]["path"], interpreter)
+    assert report["revisions"]["head"]["commit"] == repository.git("rev-parse", "HEAD")
+    (comparison,) = report["comparisons"]
+    assert comparison["verdict"] == "improved"
+    # Head's loops have four tenths of the rounds, and something beside them.
+    assert 0.3 < comparison["estimate"]["point_estimate"] < 0.6
     rows = {row["name"]: row for row in comparison["functions"]}
     assert set(rows) == {"work", "generator", "added"}
     assert (rows["work"]["base"]["calls"], rows["work"]["head"]["calls"]) == (1, 1)

@@ -5,11 +5,10 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, command
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "t",
@@ -45,7 +44,7 @@ def in_both_forms(line, number):
 @pytest.fixture
 def outputs(tmp_path):
     """What the guide's commands of deadheat print when all of its commands run in one shell: `(line, text, JSON)`."""
-    lines = ["set -e", f'deadheat() {{ {shlex.quote(sys.executable)} -m deadheat "$@"; }}']
+    lines = ["set -e", f'deadheat() {{ {shlex.join(command())} "$@"; }}']
     own = [(number, line) for number, line in enumerate(commands()) if line.startswith("deadheat ")]
     forms = {number: in_both_forms(line, number) for number, line in own}
     lines += [forms.get(number, line) for number, line in enumerate(commands())]

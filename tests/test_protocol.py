@@ -162,7 +162,7 @@ def test_workers_are_forked_as_often_as_they_are_wanted(interpreter, worktree):
     line, theirs = socket.socketpair()
     with (worktree / "server").open("w+") as log:
         server = subprocess.Popen(
-            [interpreter, SCRIPTS / "fork_server.py"], stdin=theirs, stdout=log, stderr=log, cwd=worktree
+            [interpreter, SCRIPTS / "fork_server.py", "serving"], stdin=theirs, stdout=log, stderr=log, cwd=worktree
         )
     theirs.close()
     line.sendall(json.dumps(hello(worktree)).encode() + b"\n")

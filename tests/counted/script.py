@@ -12,9 +12,9 @@ HERE, NAME = os.path.split(os.path.abspath(__file__))
 
 
 def main():
-    pytest = types.ModuleType("pytest")
-    pytest.__version__ = "9.0.0"
-    sys.modules["pytest"] = pytest
+    pytest, inner = types.ModuleType("pytest"), types.ModuleType("_pytest._version")
+    pytest.__version__ = inner.version = "9.0.0"
+    sys.modules.update({"pytest": pytest, "_pytest": types.ModuleType("_pytest"), "_pytest._version": inner})
     if NAME == "micro.py":
         sys.path.append(os.path.dirname(HERE))
         from deadheat_worker.counter import LineClock

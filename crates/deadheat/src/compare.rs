@@ -37,7 +37,7 @@ use crate::revisions::{self, RecordedBase};
 use crate::script;
 use crate::selection;
 use crate::setting::Setting;
-use crate::stage::Stage;
+use crate::stage::{Stage, Workers};
 use crate::state::State;
 use crate::subject::{Checkout, Subject};
 use crate::suite::Suite;
@@ -232,7 +232,7 @@ impl Setting<'_> {
         if self.options.memory {
             memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
         }
-        let mut stage = self.set_up(checkout, &subject.project, &prepared, "__main__.py");
+        let mut stage = self.set_up(checkout, &subject.project, &prepared, Workers::Benchmarks);
         let Suite {
             origin,
             benchmarks,

@@ -47,9 +47,10 @@ pub(crate) struct ForkServer {
 }
 
 impl ForkServer {
-    /// Starts it and says hello; it answers when it has imported pytest.
+    /// Starts it and says hello; it answers when it has imported pytest. `module` is that of its workers.
     pub(crate) fn start(
         command: &WorkerCommand,
+        module: &str,
         hello: &HelloRequest,
         seed: u32,
         log: &Path,
@@ -60,6 +61,7 @@ impl ForkServer {
         let mut process = Command::new(&command.interpreter);
         process
             .arg(command.script.with_file_name("fork_server.py"))
+            .arg(module)
             .current_dir(&command.folder)
             .env_clear()
             .envs(&command.environment)

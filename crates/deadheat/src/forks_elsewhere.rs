@@ -18,6 +18,7 @@ pub(crate) struct ForkServer(Infallible);
 impl ForkServer {
     pub(crate) fn start(
         _: &WorkerCommand,
+        _: &str,
         _: &HelloRequest,
         _: u32,
         _: &Path,

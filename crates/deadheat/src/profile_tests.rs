@@ -33,7 +33,7 @@ use crate::project::{Project, is_test_module, relative};
 use crate::revisions;
 use crate::session::{self, Launch, NotReady};
 use crate::setting::Setting;
-use crate::stage::Stage;
+use crate::stage::{Launcher, Stage, Workers};
 use crate::subject::{Checkout, Subject};
 use crate::survey;
 use crate::walk::{StoppedBy, hash_seed};
@@ -259,7 +259,7 @@ impl Setting<'_> {
             draft,
             progress,
         )?;
-        let mut stage = self.set_up(checkout, project, &prepared, "profile_tests.py");
+        let mut stage = self.set_up(checkout, project, &prepared, Workers::Tests);
         let cores = Cores::choose(self.options.pinning)?;
         draft.report.machine.pinned_core = cores.measuring;
         self.warn_of_cores(&cores, draft);
@@ -418,7 +418,8 @@ impl Passes<'_, '_> {
     }
 
     fn replicate(&mut self, index: usize, draft: &mut Draft, progress: &mut Progress) -> Result<(), Trouble> {
-        self.stage.launcher.replicate_begins(None);
+        // The next servers would start while one side runs its tests and the other does not.
+        self.stage.launcher.replicate_begins(Some(0));
         let order = Order::of_round(index);
         let seed = hash_seed(draft.report.seed, index);
         let [first, second] = order.sides();
@@ -503,7 +504,12 @@ impl Passes<'_, '_> {
         let until = self.setting.until;
         let left = || until.saturating_duration_since(Instant::now());
         let stage = &mut *self.stage;
-        let started = session::start(&mut stage.launcher, &stage.briefing, side, seed, left());
+        let briefing = &stage.briefing;
+        let start = |launcher: &mut Launcher| session::start(launcher, briefing, side, seed, left());
+        let started = match profiled {
+            None => stage.launcher.timed(start),
+            Some(_) => start(&mut stage.launcher),
+        };
         let (mut talk, python) = started.map_err(|problem| match problem {
             NotReady::NoAnswer {
                 problem: NoAnswer::Interrupted,

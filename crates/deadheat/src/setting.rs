@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::pull_request;
 use crate::session::{Briefing, ToCollect};
-use crate::stage::{Forks, Launcher, Stage};
+use crate::stage::{Forks, Launcher, Stage, Workers};
 use crate::subject::{Checkout, Subject};
 use crate::variables;
 use crate::walk::Schedule;
@@ -159,23 +159,20 @@ impl Setting<'_> {
         Ok(prepared)
     }
 
-    /// Where the run's workers, which run `script`, play; nothing is collected yet.
+    /// Where the run's workers play; nothing is collected yet.
     pub(crate) fn set_up(
         &self,
         checkout: &Checkout,
         project: &Project,
         prepared: &Prepared,
-        script: &str,
+        workers: Workers,
     ) -> Stage {
         let worktrees = checkout.worktrees();
         let hello = PerSide::new(Side::Base, Side::Head)
             .map(|side| project.hello(worktrees.get(side), self.git.top()));
         // A test's workers may have none.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
-        let forks = Forks::new(
-            (script == "__main__.py" && can_fork).then(|| hello.clone()),
-            self.until,
-        );
+        let forks = Forks::new(can_fork.then(|| hello.clone()), workers, self.until);
         Stage {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
@@ -192,7 +189,7 @@ impl Setting<'_> {
             launcher: Launcher {
                 commands: PerSide::new(Side::Base, Side::Head).map(|side| WorkerCommand {
                     interpreter: prepared.interpreters.get(side).path.clone(),
-                    script: self.installation.worker_file(script),
+                    script: self.installation.worker_file(workers.script()),
                     folder: worktrees.get(side).to_path_buf(),
                     environment: prepared.variables.get(side).clone(),
                     memory_limit: self.memory_limit(),

@@ -20,6 +20,33 @@ use crate::worker::{Talk, Worker, WorkerCommand};
 /// What a fork server may take to import pytest.
 const GREETING: Duration = Duration::from_secs(120);
 
+/// What the workers of a run do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Workers {
+    /// Benchmarks, as the driver asks for them.
+    Benchmarks,
+    /// Tests, as pytest runs them.
+    Tests,
+}
+
+impl Workers {
+    /// The script that starts one.
+    pub(crate) fn script(self) -> &'static str {
+        match self {
+            Workers::Benchmarks => "__main__.py",
+            Workers::Tests => "profile_tests.py",
+        }
+    }
+
+    /// The module that a fork server goes on with.
+    fn module(self) -> &'static str {
+        match self {
+            Workers::Benchmarks => "serving",
+            Workers::Tests => "profile_tests",
+        }
+    }
+}
+
 /// Workers of this run.
 pub(crate) struct Launcher {
     pub(crate) commands: PerSide<WorkerCommand>,
@@ -40,6 +67,8 @@ pub(crate) struct Launcher {
 #[derive(Default)]
 pub(crate) struct Forks {
     hello: Option<PerSide<HelloRequest>>,
+    /// The module of its workers.
+    module: &'static str,
     /// The hard end of the run.
     until: Option<Instant>,
     servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
@@ -53,9 +82,10 @@ pub(crate) struct Forks {
 
 impl Forks {
     /// `hello` is what they are told; `None`: workers are started one by one.
-    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, until: Instant) -> Self {
+    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, workers: Workers, until: Instant) -> Self {
         Forks {
             hello,
+            module: workers.module(),
             until: Some(until),
             ..Forks::default()
         }
@@ -105,7 +135,8 @@ impl Launcher {
             let log = self.logs.join(format!("{:04}-{side}-server.log", self.started));
             let start = || {
                 let command = self.commands.get(side);
-                ForkServer::start(command, hello.get(side), seed, &log, self.interrupt.clone())
+                let module = self.forks.module;
+                ForkServer::start(command, module, hello.get(side), seed, &log, self.interrupt.clone())
             };
             let server = self.cores.start_on(self.cores.spare, start);
             *self.forks.next.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));

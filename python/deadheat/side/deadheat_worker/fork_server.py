@@ -1,11 +1,14 @@
-"""Forks workers: a process that has imported pytest, and nothing of the project.
+"""Forks workers of one kind, `fork_server.py serving` or `fork_server.py profile_tests`.
+
+It is a process that has imported pytest, and nothing of the project.
 
 The driver talks to it over a socket that is its stdin: one JSON object a line, and with a request to fork come the
-descriptors of the worker's own line. A worker begins where `__main__.py` is when it has been greeted.
+descriptors of the worker's own line. A worker begins where its script is when it has been greeted.
 """
 
 import array
 import gc
+import importlib
 import json
 import os
 import socket
@@ -82,14 +85,13 @@ def main():
 def become_worker(imports, requests, replies, log):
     from deadheat_worker.channel import Channel
     from deadheat_worker.greeting import end_with_driver
-    from deadheat_worker.serving import serve
 
     # The server ends with the driver.
     end_with_driver()
     for standard in (1, 2):
         os.dup2(log, standard)
     os.close(log)
-    serve(Channel.of_own(requests, replies), imports)
+    importlib.import_module(f"deadheat_worker.{sys.argv[1]}").serve(Channel.of_own(requests, replies), imports)
 
 
 def preload():

@@ -16,16 +16,21 @@ def main():
     from deadheat_worker.channel import Channel
 
     channel = Channel.claim_standard_streams()
-    from deadheat_worker import protocol
-    from deadheat_worker.foreign_options import arguments_against
     from deadheat_worker.greeting import greet
 
-    imports = greet(channel)
-    request = protocol.expect(channel.receive(), protocol.TEST)
+    serve(channel, greet(channel))
+
+
+def serve(channel, imports):
+    """Run the tests that the driver asks for, once."""
     import pytest
 
+    from deadheat_worker import protocol
     from deadheat_worker.durations import DurationsPlugin
+    from deadheat_worker.foreign_options import arguments_against
     from deadheat_worker.survey import Survey
+
+    request = protocol.expect(channel.receive(), protocol.TEST)
 
     survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
     plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
