@@ -122,7 +122,8 @@ pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Th
     let estimate = stats::estimate(log_ratios)?;
     let spread = estimate.spread(log_ratios.len());
     let mut smallest = f64::INFINITY;
-    for look in 1.. {
+    // Every look adds one replicate at least.
+    for look in 1..=most_replicates.max(1) as u32 {
         let due = Sampling::UntilSettled.replicates_at(look);
         let count = due.min(most_replicates);
         if count < stats::FEWEST_REPLICATES {

@@ -32,7 +32,9 @@ if "--without-pytest" not in sys.argv[1:]:
             # Importing the rest takes most of the time.
             from _pytest._version import version
         except ImportError:
-            from pytest import __version__ as version
+            import pytest
+
+            version = pytest.__version__
         facts["pytest"] = version
     except Exception as error:
         facts["error"] = type(error).__name__ + ": " + str(error)

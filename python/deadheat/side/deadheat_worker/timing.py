@@ -64,7 +64,8 @@ def calls_of(function, args, kwargs):
 MOST_WRITTEN_OUT = 16
 # What takes less than this cannot be told from the loop around it, and counts as this.
 RESOLUTION_NS = 1
-# A loop takes a few nanoseconds an iteration. Beside what takes longer than this they do not count.
+# A loop takes a few nanoseconds an iteration, and a reading of the clock some tens. Beside what takes longer than this
+# they do not count.
 _SHORT_NS = 1_000
 _EMPTY_ITERATIONS = 1_000
 _EMPTY_TRIES = 3
@@ -108,9 +109,20 @@ def time_loop(loop, arguments, iterations, warmup, clock):
             # Not by the clock of the sample, which may record what runs.
             loop(itertools.repeat(None, warmup - 1), WallClock.start, WallClock.stop, *arguments)
         elapsed, *results = loop(itertools.repeat(None, iterations - 1), clock.start, clock.stop, *arguments)
-        if clock is WallClock and iterations > 1 and elapsed < _SHORT_NS * iterations:
-            elapsed = round(max(elapsed - (iterations - 1) * _empty_iteration_ns(), iterations * RESOLUTION_NS))
+        elapsed = _without(_empty_iteration_ns, iterations - 1, elapsed, iterations, clock)
     return elapsed, results
+
+
+def _without(own_ns, times, elapsed, iterations, clock):
+    """The nanoseconds of the calls alone; with them, what `own_ns()` gives was timed so many times."""
+    if clock is not WallClock or times == 0 or elapsed >= _SHORT_NS * iterations:
+        return elapsed
+    return round(max(elapsed - times * own_ns(), iterations * RESOLUTION_NS))
+
+
+def _reading_ns():
+    """What lies between two readings of the clock at this moment."""
+    return min(-WallClock.start() + WallClock.stop() for _ in range(_EMPTY_ITERATIONS))
 
 
 def _empty_iteration_ns():
@@ -136,7 +148,7 @@ def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock
             elapsed += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)
-    return elapsed, result
+    return _without(_reading_ns, iterations, elapsed, iterations, clock), result
 
 
 async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallClock):
@@ -152,6 +164,7 @@ async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallCl
             await function(*args, **kwargs)
         result = await function(*args, **kwargs)
         elapsed = stop() - started
+        elapsed = _without(_empty_iteration_ns, iterations - 1, elapsed, iterations, clock)
     return elapsed, result
 
 
@@ -167,7 +180,7 @@ async def time_prepared_awaits(function, prepare, teardown, iterations, clock=Wa
             elapsed += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)
-    return elapsed, result
+    return _without(_reading_ns, iterations, elapsed, iterations, clock), result
 
 
 class instrumentation_paused:
