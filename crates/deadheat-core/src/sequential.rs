@@ -104,7 +104,8 @@ pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold)
 pub(crate) fn replicates_to_reach(log_ratios: &[f64], look: u32, half_width: f64) -> Option<usize> {
     let count = log_ratios.len();
     let spread = stats::estimate(log_ratios)?.spread(count);
-    (look + 1..)
+    // Every look adds one replicate at least.
+    (look + 1..=look + MOST_PROJECTED as u32)
         .map(|look| (look, Sampling::UntilSettled.replicates_at(look)))
         .take_while(|&(_, replicates)| replicates <= MOST_PROJECTED)
         .find(|&(look, replicates)| {
@@ -122,7 +123,6 @@ pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Th
     let estimate = stats::estimate(log_ratios)?;
     let spread = estimate.spread(log_ratios.len());
     let mut smallest = f64::INFINITY;
-    // Every look adds one replicate at least.
     for look in 1..=most_replicates.max(1) as u32 {
         let due = Sampling::UntilSettled.replicates_at(look);
         let count = due.min(most_replicates);
