@@ -136,7 +136,14 @@ impl Launcher {
             let start = || {
                 let command = self.commands.get(side);
                 let module = self.forks.module;
-                ForkServer::start(command, module, hello.get(side), seed, &log, self.interrupt.clone())
+                ForkServer::start(
+                    command,
+                    module,
+                    hello.get(side),
+                    seed,
+                    &log,
+                    self.interrupt.clone(),
+                )
             };
             let server = self.cores.start_on(self.cores.spare, start);
             *self.forks.next.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));
