@@ -82,6 +82,8 @@ def faster(outcome, suite, *names):
 
 
 CALL_FORMS = """\
+    import time
+
     import pytest
     from pkg.core import work
 
@@ -91,7 +93,7 @@ CALL_FORMS = """\
 
 
     def test_keywords(benchmark):
-        assert benchmark(work, n=100) == 148500
+        assert benchmark(lambda times, n: times * work(n), times=2, n=100) == 297000
 
 
     def test_decorator(benchmark):
@@ -128,6 +130,25 @@ CALL_FORMS = """\
 
         assert benchmark.pedantic(work, setup=setup, teardown=teardown, rounds=3) == 148500
         assert seen.count("set up") == seen.count("torn down") >= 3
+
+
+    TURNS = []
+
+
+    def timer():
+        TURNS.append("timed")
+        return time.perf_counter()
+
+
+    @pytest.mark.benchmark(timer=timer)
+    def test_prepared_and_warmed_up(benchmark):
+        def setup():
+            TURNS.append("set up")
+            return (100,), {}
+
+        TURNS.clear()
+        benchmark.pedantic(work, setup=setup, rounds=3, warmup_rounds=2)
+        assert TURNS[:4] == ["set up", "set up", "set up", "timed"]
 
 
     @pytest.mark.benchmark
@@ -169,6 +190,14 @@ ASYNC_FORMS = """\
 
     def test_pedantic_target(benchmark):
         assert benchmark.pedantic(work_async, (100,), rounds=5, iterations=3) == 148500
+
+
+    async def use_up(numbers):
+        return await work_async(numbers.pop())
+
+
+    def test_prepared_target(benchmark):
+        assert benchmark.pedantic(use_up, setup=lambda: (([100],), {}), rounds=3) == 148500
 
 
     @pytest.mark.asyncio
@@ -291,6 +320,7 @@ def test_call_forms(plain):
         "pedantic",
         "counted",
         "prepared",
+        "prepared_and_warmed_up",
         "marker",
         "method",
         "woven",
@@ -300,7 +330,17 @@ def test_call_forms(plain):
 
 
 def test_async_targets_and_tests(plain):
-    names = ["target", "pedantic_target", "awaited", "plain_in_async", "marked", "anyio", "trio[trio]", "anyio_marked"]
+    names = [
+        "target",
+        "pedantic_target",
+        "prepared_target",
+        "awaited",
+        "plain_in_async",
+        "marked",
+        "anyio",
+        "trio[trio]",
+        "anyio_marked",
+    ]
     faster(plain, "async", *[f"test_{name}" for name in names])
 
 

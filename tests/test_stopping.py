@@ -78,6 +78,9 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     stored = tmp_path / "r.json"
     assert run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored).code == 0
     before = json.loads(stored.read_text())
+    # What is measured again with the same seed would be the same to the nanosecond.
+    before["comparisons"][0]["replicates"][0]["pairs"][0]["base"]["elapsed_ns"] += 1
+    stored.write_text(json.dumps(before))
     outcome = run("--continue", stored, "-o", stored)
     assert outcome.code == 0, outcome.err
     after = json.loads(stored.read_text())
@@ -87,6 +90,21 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     assert new["replicates"][:2] == old["replicates"]
     seeds = [replicate["seed"] for replicate in new["replicates"]]
     assert len(set(seeds)) == len(seeds) >= 5
+
+
+def test_no_benchmark_gets_the_seed_of_an_earlier_replicate_again(alike, run, tmp_path):
+    """One of two has a replicate less, as where the budget ended."""
+    alike.commit({"benchmarks/test_c.py": BENCHMARK})
+    stored = tmp_path / "r.json"
+    assert run("HEAD~2", "HEAD", "--budget", 0.1, "-o", stored).code == 0
+    before = json.loads(stored.read_text())
+    del before["comparisons"][1]["replicates"][1]
+    stored.write_text(json.dumps(before))
+    outcome = run("--continue", stored)
+    assert outcome.code == 0, outcome.err
+    for old, new in zip(before["comparisons"], outcome.report["comparisons"], strict=True):
+        seeds = [replicate["seed"] for replicate in new["replicates"]]
+        assert len(set(seeds)) == len(seeds) > len(old["replicates"])
 
 
 @pytest.mark.real
@@ -193,6 +211,15 @@ def test_a_gate_does_not_open_because_nothing_could_be_measured_again(repository
     counting(repository, tmp_path, head + WORK.replace("    def", "def").format(times=20).replace("\n    ", "\n"))
     outcome = run("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression")
     assert outcome.code != 0
+    assert row(outcome)["verdict"] == "regressed"
+
+
+def test_a_run_that_is_cut_short_while_it_measures_again_is_not_whole(repository, run, tmp_path):
+    head = f"import time\nfrom pkg.counter import PROCESSES\n\nif PROCESSES > {BEFORE + 3}:\n    time.sleep(60)\n\n\n"
+    counting(repository, tmp_path, head + WORK.replace("    def", "def").format(times=20).replace("\n    ", "\n"))
+    outcome = run("HEAD^", "HEAD", "--replicates", 3, "--timeout", 6, "--fail-on", "regression")
+    assert outcome.code == 4, outcome.err
+    assert outcome.report["partial"]
     assert row(outcome)["verdict"] == "regressed"
 
 

@@ -331,6 +331,39 @@ def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
         assert all(10 < share <= 105 for share in shares), busy[name]
 
 
+DOUBTFUL = """\
+    import pytest
+    from pkg.core import walk, work
+    from pkg.data import make
+
+
+    def test_short(benchmark):
+        benchmark.pedantic(work, [1], rounds=2)
+
+
+    @pytest.fixture
+    def data():
+        return make()
+
+
+    def test_control(benchmark, data):
+        benchmark(walk, data)
+    """
+
+
+def test_too_few_calls_and_a_control_that_moves_are_said(repository, compare):
+    """What `walk` gets is made before anything is timed."""
+    core = SLOW + "\n\n    def walk(data):\n        for _ in data:\n            pass\n        return True\n"
+    data = "    def make():\n        return range({})\n"
+    files = {"pkg/__init__.py": "", "pkg/core.py": core, "pkg/data.py": data.format(1_000)}
+    repository.commit(files | {"benchmarks/test_b.py": DOUBTFUL})
+    repository.commit({"pkg/data.py": data.format(9_000)})
+    outcome = compare("HEAD^", "HEAD", "--all", replicates=3)
+    assert outcome.code == 0, outcome.err
+    assert outcome.verdicts()["test_control"] == "unexplained"
+    assert {"few_samples", "control_moved"} <= set(outcome.warnings()), outcome.report["warnings"]
+
+
 ODD = """\
     import pytest
     from pkg.core import work

@@ -345,7 +345,49 @@ pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_neutral;
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    use deadheat_core::model::Side;
+
+    use super::{Build, is_neutral};
+    use crate::interpreter::Interpreter;
+
+    #[test]
+    fn another_command_content_interpreter_package_or_variable_is_another_build() {
+        let interpreter = |path: &str, version: &str| Interpreter {
+            path: path.into(),
+            version: version.to_owned(),
+            pytest: String::new(),
+            implementation: "CPython".to_owned(),
+            extension_suffixes: Vec::new(),
+        };
+        let key = |[command, content, path, version, package, flags]: [&str; 6]| {
+            let build = Build {
+                side: Side::Base,
+                command,
+                worktree: Path::new("/run/base"),
+                folder: PathBuf::from("/run/base"),
+                content: content.to_owned(),
+                interpreter: &interpreter(path, version),
+                installed: &BTreeMap::from([("cython".to_owned(), package.to_owned())]),
+                variables: &BTreeMap::from([("CFLAGS".into(), OsString::from(flags))]),
+                submodules: &[],
+                import_folders: Vec::new(),
+                layer: PathBuf::from("/run/layer"),
+                layer_script: PathBuf::from("layer.py"),
+            };
+            build.key()
+        };
+        let usual = ["make", "c0ffee", "/usr/bin/python3", "3.12.1", "3.0", "-O2"];
+        assert_eq!(key(usual), key(usual));
+        for part in 0..usual.len() {
+            let mut other = usual;
+            other[part] = "other";
+            assert_ne!(key(other), key(usual), "{}", usual[part]);
+        }
+    }
 
     #[test]
     fn what_only_begins_like_a_neutral_variable_counts() {

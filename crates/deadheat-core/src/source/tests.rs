@@ -85,6 +85,10 @@ fn decorators_signatures_and_defaults_are_the_functions_own() {
         ["f modified"]
     );
     assert_eq!(
+        targets("def f(*, n=1): return n", "def f(*, n=2): return n"),
+        ["f modified"]
+    );
+    assert_eq!(
         targets("def f(): return 1", "async def f(): return 1"),
         ["f modified"]
     );
