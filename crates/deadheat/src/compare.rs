@@ -364,9 +364,8 @@ impl Setting<'_> {
             }
         };
         let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
-        let counts = earlier.values().map(|rounds| rounds.replicates.len());
         let schedule = Schedule {
-            earlier: counts.max().unwrap_or_default(),
+            earlier: continued::replicates_begun(&earlier, draft.report.seed),
             ..self.schedule(exactly, draft, stage)
         };
         stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);

@@ -10,6 +10,7 @@ use deadheat_core::sequential::Sampling;
 use crate::failure::Failure;
 use crate::measure::Rounds;
 use crate::stored;
+use crate::walk::hash_seed;
 
 /// A report that replicates can be added to.
 pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
@@ -68,6 +69,22 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
         ));
     }
     None
+}
+
+/// More replicates than anybody has begun in one run.
+const MOST_BEGUN: usize = 100_000;
+
+/// How many replicates the earlier run had begun when it began the last one that is here. A benchmark may have sat some of
+/// them out, so that there are more of these than of its own; no seed is drawn again.
+pub(crate) fn replicates_begun(earlier: &BTreeMap<String, Rounds>, seed: u64) -> usize {
+    let replicates = earlier.values().flat_map(|rounds| &rounds.replicates);
+    let mut to_find: BTreeSet<u32> = replicates.map(|replicate| replicate.seed).collect();
+    let mut begun = 0;
+    while !to_find.is_empty() && begun < MOST_BEGUN {
+        to_find.remove(&hash_seed(seed, begun));
+        begun += 1;
+    }
+    begun
 }
 
 fn is_sound(comparison: &Comparison) -> bool {
