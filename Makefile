@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
 	@echo "$(DEVELOP)/bin/deadheat is up to date"
 
-test: $(DEVELOP)/built ## run the tests: a quarter of an hour on two cores
+test: $(DEVELOP)/built ## run the tests: ten minutes on two cores
 	cargo test --workspace --quiet
 	$(TESTING) -m pytest --numprocesses=2 --dist=loadgroup
 
@@ -54,10 +54,11 @@ bench: $(VENV)/installed ## what watching functions costs, on every supported Py
 	$(BIN)/python bench
 	$(PYTHON) bench/finder/speed.py --record $(if $(HISTORIES),--histories $(HISTORIES))
 
-evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md
+evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md; CLONES=folder of clones, NAME
 	$(BIN)/python bench/lab/neutral.py target/lab-bank
 	$(BIN)/python bench/lab/record.py target/lab-bank
 	$(BIN)/python bench/lab/peers.py target/lab-bank
+	$(BIN)/python bench/lab/commits.py target/lab-bank $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
 
 evidence-page: $(VENV)/installed ## docs/evidence.md once more, of what was recorded: after `make finder-proof` or `make bench`
@@ -67,6 +68,7 @@ evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, in
 	$(BIN)/python bench/lab/neutral.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
+	$(BIN)/python bench/lab/commits.py target/lab-bank-quick --quick $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 
 finder-proof: ## hold the finder of changed functions against CPython: half an hour; HISTORIES=folder of clones, OWNER/NAME

@@ -18,6 +18,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
+import commits  # noqa: E402
 import neutral  # noqa: E402
 import peers  # noqa: E402
 import project  # noqa: E402
@@ -47,21 +48,22 @@ def main():
     if arguments.bank.endswith(".gz"):
         with gzip.open(arguments.bank) as file:
             bank = json.load(file)
-        parts, live, edited = bank["parts"], bank["live"], bank.get("neutral", [])
+        parts, live, edited, real = bank["parts"], bank["live"], bank.get("neutral", []), bank.get("commits", [])
     else:
         parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
         live = peers.rounds(arguments.bank)
         edited = neutral.runs(arguments.bank)
+        real = commits.runs(arguments.bank)
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
     outcomes = replay(sequences(parts), arguments.profile)
-    text = page(parts, outcomes, live, edited)
+    text = page(parts, outcomes, live, edited, real)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
     with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
         file.write(plot(outcomes))
     # Without a date in its head, the same bank gives the same file.
-    bank = {"parts": parts, "live": live, "neutral": edited}
+    bank = {"parts": parts, "live": live, "neutral": edited, "commits": real}
     packed = gzip.compress(json.dumps(bank, separators=(",", ":")).encode(), mtime=0)
     with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as file:
         file.write(packed)
@@ -416,6 +418,53 @@ def neutral_table(edited):
     return table(headings, rows)
 
 
+def commits_section(real):
+    """Benchmarks of public projects that their commits leave alone."""
+    if not real:
+        return ""
+    by_project = collections.defaultdict(list)
+    for run in real:
+        by_project[run["project"]].append(run)
+    rows = [commits_row(f"[{project}](https://github.com/{project})", runs) for project, runs in by_project.items()]
+    headings = [
+        "project",
+        "commits",
+        "comparisons",
+        "called a change",
+        "upper 95 % bound",
+        "commits with one",
+        "`unchanged`",
+        "interval covers 1",
+        "worst estimate",
+    ]
+    return f"""
+## Real commits
+
+Commits of {len(by_project)} public projects against their parents, by whole runs of `deadheat compare --all`. Only the
+benchmarks that run nothing of a commit while they are timed are counted, deadheat's controls: any "improved",
+"regressed" or "unexplained" is wrong here, or the state that the untimed part of a benchmark finds.
+
+{table(headings, [*rows, commits_row("all", real)])}
+"""
+
+
+def commits_row(name, runs):
+    rows = [row for run in runs for row in run["rows"].values()]
+    moved = [run for run in runs if any(row["verdict"] in MOVED for row in run["rows"].values())]
+    false = sum(row["verdict"] in MOVED for row in rows)
+    return [
+        name,
+        len(runs),
+        len(rows),
+        false,
+        f"{100 * upper_bound(false, len(rows)):.1f} %",
+        len(moved),
+        percent(sum(row["verdict"] == "unchanged" for row in rows), len(rows)),
+        percent(sum(row["bounds"][0] <= 1 <= row["bounds"][1] for row in rows), len(rows)),
+        f"{100 * max(abs(row['ratio'] - 1) for row in rows):.1f} %",
+    ]
+
+
 def planted_neutral(edited):
     """By size: found, all, wrong sign, covered."""
     found = collections.defaultdict(lambda: [0, 0, 0, 0])
@@ -449,7 +498,7 @@ def planted_neutral_table(edited):
     return table(headings, rows)
 
 
-def aims_table(outcomes, live, edited):
+def aims_table(outcomes, live, edited, real):
     """What is aimed at, and what was reached, missed aims included."""
     same = [row for row in outcomes if row["condition"] in CONDITIONS]
     rows = []
@@ -501,6 +550,17 @@ def aims_table(outcomes, live, edited):
                 reached,
                 right >= least * of and not wrong,
             )
+    own = [row for run in real for row in run["rows"].values()]
+    if own:
+        false = sum(row["verdict"] in MOVED for row in own)
+        bound = upper_bound(false, len(own))
+        projects = len({run["project"] for run in real})
+        aim(
+            f"called a change, benchmarks that real commits leave alone: {len(own)} of {projects} projects",
+            "300 of eight; 1 %, upper 95 % bound 2 %",
+            f"{percent(false, len(own))}, bound {100 * bound:.1f} %",
+            len(own) >= 300 and projects >= 8 and bound <= 0.02 and false <= 0.01 * len(own),
+        )
     aim("comparisons of the same code", "1,000", f"{len(same):,}", len(same) >= 1000)
     long = [row for row in same if row["workload"] == "long"]
     aim("of them 200 ms an iteration", "a tenth", f"{len(long)}", len(long) >= len(same) / 10)
@@ -593,7 +653,7 @@ head alone, and is timed without its imports.
 """
 
 
-def page(parts, outcomes, live, edited):
+def page(parts, outcomes, live, edited, real):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
     machine, replicates = (
         parts[0]["machine"],
@@ -619,7 +679,7 @@ judged alone; in a suite the correction for many benchmarks makes false verdicts
 
 ## What is aimed at
 
-{aims_table(sequential, live, edited)}
+{aims_table(sequential, live, edited, real)}
 
 A comparison of calls that take 200 ms takes about 20 s, processes included. A tenth of all would take half an hour
 more, and the whole recording about 90 minutes.
@@ -638,7 +698,7 @@ edit: the runs with any of them wrong are counted, too.
 The loops of {len(neutral.PLANTABLE)} workloads longer or shorter by a planted amount, beside such an edit:
 
 {planted_neutral_table(edited)}
-
+{commits_section(real)}
 ## The same code on both sides
 
 {len(same)} comparisons. A false verdict is any "improved" or "regressed". A comparison may take {USUAL[0]:g} s of
