@@ -135,6 +135,43 @@ def waiting(moment, gate):
         """
 
 
+WAITS_FROM_THE_BREAKDOWN_ON = """\
+    import os
+
+    from pkg.core import work
+
+    with open({starts!r}, "a") as file:
+        file.write("x")
+    # A pair that collects and shows what runs, and two that are timed.
+    IS_PROFILED = os.path.getsize({starts!r}) > 6
+
+
+    def test_waits(benchmark):
+        if IS_PROFILED:
+            os.write(os.open({moment!r}, os.O_WRONLY), b"x")
+            os.read(os.open({gate!r}, os.O_RDONLY), 1)
+        benchmark(work)
+    """
+
+
+@pytest.mark.counted
+def test_an_interrupt_during_the_breakdown_leaves_the_verdicts_and_is_no_whole_run(repository, tmp_path, moment, gate):
+    waits = WAITS_FROM_THE_BREAKDOWN_ON.format(
+        starts=str(tmp_path / "starts"), moment=str(moment.path), gate=str(gate.path)
+    )
+    two_commits(repository, {"benchmarks/test_waits.py": waits})
+    report = tmp_path / "report.json"
+    process = start(repository, "compare", "HEAD^", "HEAD", "--replicates", 2, "-o", report)
+    moment.wait()
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 4, words
+    stored = json.loads(report.read_text())
+    assert stored["partial"]
+    assert [row["verdict"] for row in stored["comparisons"]] == ["improved", "improved"]
+    check_sound(repository)
+
+
 def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, gate):
     """As `nohup` starts it."""
     two_commits(repository, {"benchmarks/test_waits.py": waiting(moment, gate)})
