@@ -7,7 +7,6 @@ clones and environments for the next time. What is recorded stays recorded.
 """
 
 import argparse
-import glob
 import json
 import os
 import subprocess
@@ -16,22 +15,19 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
+import bank  # noqa: E402
 from neutral import rows_of  # noqa: E402
 
 import projects  # noqa: E402
 
 COMMITS = 4
-# So many are looked at to find them.
+# How many of the newest are looked at to find them.
 MOST_TRIED = 12
 
 
-def runs(bank):
+def runs(folder):
     """What was recorded."""
-    found = []
-    for file in sorted(glob.glob(os.path.join(bank, "commits", "*.json"))):
-        with open(file) as text:
-            found.append(json.load(text))
-    return [run for run in found if run["rows"]]
+    return [run for run in bank.read(os.path.join(folder, "commits")) if run["rows"]]
 
 
 def main():
@@ -95,9 +91,7 @@ def record(file, project, about, clone, python, head):
         "seconds": seconds,
         "rows": rows,
     }
-    with open(file + ".new", "w") as out:
-        json.dump(about, out)
-    os.replace(file + ".new", file)
+    bank.write(file, about)
     verdicts = [row["verdict"] for row in rows.values()]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
     print(f"{project} {head[:10]}: {counts or 'no benchmark was left alone'}; {seconds:.0f} s", flush=True)

@@ -5,7 +5,6 @@ The comparisons are made by deadheat's own statistics (`crates/deadheat-core/exa
 
 import argparse
 import collections
-import glob
 import gzip
 import itertools
 import json
@@ -18,6 +17,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
+import bank as banks  # noqa: E402
 import commits  # noqa: E402
 import neutral  # noqa: E402
 import peers  # noqa: E402
@@ -50,7 +50,7 @@ def main():
             bank = json.load(file)
         parts, live, edited, real = bank["parts"], bank["live"], bank.get("neutral", []), bank.get("commits", [])
     else:
-        parts = [read(file) for file in sorted(glob.glob(os.path.join(arguments.bank, "*.json")))]
+        parts = banks.read(arguments.bank)
         live = peers.rounds(arguments.bank)
         edited = neutral.runs(arguments.bank)
         real = commits.runs(arguments.bank)

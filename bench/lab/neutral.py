@@ -7,7 +7,6 @@ layout.
 """
 
 import argparse
-import glob
 import json
 import os
 import random
@@ -19,6 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import bank  # noqa: E402
 import project  # noqa: E402
 from record import under  # noqa: E402
 
@@ -235,13 +235,9 @@ def others_changed(drawn, blocks, _head):
 KINDS = [comments, docstrings, unused_functions, constants, imports, renamed_locals, reordered, others_changed]
 
 
-def runs(bank):
+def runs(folder):
     """What was recorded."""
-    found = []
-    for file in sorted(glob.glob(os.path.join(bank, "neutral", "*.json"))):
-        with open(file) as text:
-            found.append(json.load(text))
-    return found
+    return bank.read(os.path.join(folder, "neutral"))
 
 
 def main():
@@ -308,9 +304,7 @@ def record(folder, cores, condition, load, seed, planted):
         "seconds": seconds,
         "rows": rows,
     }
-    with open(file + ".new", "w") as out:
-        json.dump(about, out)
-    os.replace(file + ".new", file)
+    bank.write(file, about)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in report["summary"]["counts"].items() if count)
     print(f"{condition} {seed}: {', '.join(kinds)}: {counts}; {seconds:.0f} s", flush=True)
 

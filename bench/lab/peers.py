@@ -5,7 +5,6 @@ with what PyPI has. `BANK/live/N.json` is one such round; rounds that are there 
 """
 
 import argparse
-import glob
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import bank  # noqa: E402
 import project  # noqa: E402
 
 PEERS = {"codeflash": ["codeflash==0.20.6", "pytest-benchmark"], "pytest-benchmark": ["pytest-benchmark==5.3.1"]}
@@ -110,9 +110,7 @@ def main():
             with tempfile.TemporaryDirectory(prefix="deadheat-peers-") as place:
                 found = {"clear": round_of(place, "clear", pythons), "known": round_of(place, "known", pythons)}
             found["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-            with open(file + ".new", "w") as out:
-                json.dump(found, out)
-            os.replace(file + ".new", file)
+            bank.write(file, found)
             print(
                 f"live round {number}",
                 {tool: round(run["seconds"]) for tool, run in found["clear"].items()},
@@ -230,13 +228,9 @@ def short(name):
     return name.partition("[")[2].rstrip("]") or name.rpartition("::")[2]
 
 
-def rounds(bank):
+def rounds(folder):
     """What was recorded."""
-    found = []
-    for file in sorted(glob.glob(os.path.join(bank, "live", "*.json"))):
-        with open(file) as text:
-            found.append(json.load(text))
-    return found
+    return bank.read(os.path.join(folder, "live"))
 
 
 if __name__ == "__main__":

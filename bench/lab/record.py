@@ -87,9 +87,7 @@ def record(bank, folder, cores, part, load, keyword, count):
         "deadheat": report["tool_version"],
         "benchmarks": rows,
     }
-    with open(file + ".new", "w") as out:
-        json.dump(about, out)
-    os.replace(file + ".new", file)
+    bank.write(file, about)
     print(f"{part}: {len(rows)} benchmarks, {count} replicates, {about['seconds']:.0f} s", flush=True)
 
 
