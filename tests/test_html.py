@@ -1,6 +1,5 @@
 """The HTML report in a real browser."""
 
-import fcntl
 import itertools
 import json
 import os
@@ -91,25 +90,18 @@ def open_page(browser):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory, counted_package):
-    """The demo's report as a page, and what it holds; made once, wherever the tests of this file run."""
-    own = tmp_path_factory.getbasetemp()
-    # The folders of processes that share a run are side by side.
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "ready").exists():
-            # The picture is one of real times.
-            package = None if PICTURES else counted_package
-            outputs = ("-o", folder / "report.html", "-o", f"json:{folder / 'report'}")
-            subprocess.run(
-                command("demo", "-q", *outputs, package=package),
-                env={**os.environ, "XDG_CACHE_HOME": str(folder)},
-                check=True,
-                capture_output=True,
-                timeout=300,
-            )
-            (folder / "ready").touch()
+    """The demo's report as a page, and what it holds."""
+    folder = tmp_path_factory.mktemp("demo")
+    # The picture is one of real times.
+    package = None if PICTURES else counted_package
+    outputs = ("-o", folder / "report.html", "-o", f"json:{folder / 'report'}")
+    subprocess.run(
+        command("demo", "-q", *outputs, package=package),
+        env={**os.environ, "XDG_CACHE_HOME": str(folder)},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     return folder / "report.html", json.loads((folder / "report").read_text())
 
 
