@@ -32,6 +32,11 @@ pub(crate) struct Differences {
 }
 
 impl Differences {
+    /// The functions whose calls are looked for: the project's `targets`, whose places are their numbers, and those of the suite.
+    pub(crate) fn watched<'a>(&'a self, targets: &'a [TargetFunction]) -> Vec<&'a TargetFunction> {
+        targets.iter().chain(&self.in_benchmarks).collect()
+    }
+
     /// In words: the first of the changes whose consequences cannot be told, and how many more there are.
     pub(crate) fn first_unattributed(&self) -> Option<String> {
         let first = self.unattributed.first()?;

@@ -44,7 +44,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<Vec<String>> {
         let schedule = self.schedule(Some(1), draft, stage);
         let targets = &mut draft.report.target_functions;
-        let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
+        let watched = differences.watched(targets);
         let reach = if watched.is_empty() {
             None
         } else {

@@ -20,7 +20,7 @@ use crate::worker::{Talk, Worker, WorkerCommand};
 /// What a fork server may take to import pytest.
 const GREETING: Duration = Duration::from_secs(120);
 
-/// What the workers of a run do.
+/// The kinds of workers, by their task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Workers {
     /// Benchmarks, as the driver asks for them.
@@ -272,8 +272,11 @@ impl Stage {
             true => self.open(&self.tracing(TracePurpose::Reach, watched), Side::BOTH),
             false => self.open(&self.briefing.clone(), Side::BOTH),
         };
-        let cannot_trace = |opened: &Result<_, NotReady>| matches!(opened, Err(NotReady::Other(error)) if error.is::<CannotTrace>());
-        if opened.iter().any(cannot_trace) {
+        let cannot_trace = opened.iter().any(|opened| match opened {
+            Err(NotReady::Other(error)) => error.is::<CannotTrace>(),
+            _ => false,
+        });
+        if cannot_trace {
             watch = false;
             opened = self.open(&self.briefing.clone(), Side::BOTH);
         }

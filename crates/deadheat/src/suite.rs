@@ -85,8 +85,7 @@ impl Suite {
             stage.briefing.collect.files.extend(of_base);
         }
         let started = Instant::now();
-        let targets = &draft.report.target_functions;
-        let watched: Vec<&TargetFunction> = targets.iter().chain(&differences.in_benchmarks).collect();
+        let watched = differences.watched(&draft.report.target_functions);
         let shared = stage
             .collect_both(&watched)
             .map_err(|(side, problem)| match setting.go_on() {
