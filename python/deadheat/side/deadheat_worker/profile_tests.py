@@ -31,7 +31,6 @@ def serve(channel, imports):
     from deadheat_worker.survey import Survey
 
     request = protocol.expect(channel.receive(), protocol.TEST)
-
     survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
     plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
     # The project's own `-x` and collection errors leave out nothing but what they are about.

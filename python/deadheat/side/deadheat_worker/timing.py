@@ -69,6 +69,7 @@ RESOLUTION_NS = 1
 _SHORT_NS = 1_000
 _EMPTY_ITERATIONS = 1_000
 _EMPTY_TRIES = 3
+_READINGS = 100
 
 
 def compile_loop(body, parameters, namespace, file, kept=()):
@@ -122,7 +123,7 @@ def _without(own_ns, times, elapsed, iterations, clock):
 
 def _reading_ns():
     """What lies between two readings of the clock at this moment."""
-    return min(-WallClock.start() + WallClock.stop() for _ in range(_EMPTY_ITERATIONS))
+    return min(-WallClock.start() + WallClock.stop() for _ in range(_READINGS))
 
 
 def _empty_iteration_ns():
