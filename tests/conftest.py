@@ -153,6 +153,11 @@ def plain_environment():
 def cache(tmp_path_factory, monkeypatch, plain_environment):
     """A cache folder of the test's own, and a user without settings whose active environment has pytest."""
     folder = tmp_path_factory.mktemp("cache")
+    # Tests that run beside this one measure on other cores.
+    cores = tmp_path_factory.getbasetemp().parent / "cores"
+    cores.mkdir(exist_ok=True)
+    (folder / "deadheat").mkdir()
+    (folder / "deadheat" / "cores").symlink_to(cores)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -218,7 +223,7 @@ def repository(tmp_path):
     return Repository(tmp_path / "project")
 
 
-MACHINE_WARNINGS = {"machine_busy", "stolen_time", "thermal_throttling", "frequency_scaling"}
+MACHINE_WARNINGS = {"machine_busy", "measuring_core_shared", "stolen_time", "thermal_throttling", "frequency_scaling"}
 
 
 class Outcome:

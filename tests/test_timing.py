@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib
+import itertools
 import sys
+import time
 
 import pytest
 
@@ -38,6 +40,7 @@ class Clock:
 def timing(monkeypatch):
     monkeypatch.syspath_prepend(PACKAGE / "side")
     timing = importlib.import_module("deadheat_worker.timing")
+    timing.measured = {"turn of a loop": timing._empty_iteration_ns, "reading": timing._reading_ns}
     monkeypatch.setattr(timing, "_empty_iteration_ns", lambda: LOOP_NS)
     monkeypatch.setattr(timing, "_reading_ns", lambda: READING_NS)
     yield timing
@@ -84,3 +87,11 @@ def test_a_single_call_and_another_clock_are_taken_as_they_are(timing, wall):
     assert timing.calls_of(len, ((),), {})(1, 0, wall(extra_ns=7))[0] == 7
     other = Clock(extra_ns=7)
     assert timing.calls_of(len, ((),), {})(100, 0, other)[0] == 7
+
+
+@pytest.mark.parametrize("measured", ["turn of a loop", "reading"])
+def test_what_is_subtracted_is_measured_by_the_clock_that_nobody_has_replaced(timing, monkeypatch, measured):
+    jumps = itertools.count(10**12, -(10**6))
+    for name in ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns"):
+        monkeypatch.setattr(time, name, lambda: next(jumps))
+    assert timing.measured[measured]() > 0

@@ -12,7 +12,9 @@ from conftest import command
 pytestmark = pytest.mark.counted
 
 
-def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, tmp_path):
+def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, cache):
+    # Those of other tests do not count.
+    (cache / "deadheat" / "cores").unlink()
     two_commits(repository)
     before = repository.state()
     arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2)

@@ -75,9 +75,10 @@ def names_in(folder):
 def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository, peak_of, cache, tmp_path):
     two_commits(repository)
     state = repository.state()
-    # Every run leaves the lock of the core that it measured on, whichever that is.
+    # Not those that tests share. Every run leaves the lock of the core that it measured on, whichever that is.
+    (cache / "deadheat" / "cores").unlink()
     locks = {f"deadheat/cores/{core}.lock" for core in range(os.cpu_count() or 1)}
-    (cache / "deadheat" / "cores").mkdir(parents=True)
+    (cache / "deadheat" / "cores").mkdir()
     for lock in locks:
         (cache / lock).touch()
     peaks = []

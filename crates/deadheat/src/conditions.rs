@@ -53,18 +53,17 @@ pub(crate) struct Conditions {
     ticks_elsewhere: u64,
     /// Of the measuring core each time that it had just worked.
     frequencies_khz: Vec<u64>,
-    core_use: CoreUse,
+    core_use: Option<CoreUse>,
+    /// At any moment that was looked at.
+    is_core_shared: bool,
 }
 
 impl Conditions {
     pub(crate) fn begin(cores: &Cores) -> Self {
-        let mut core_use = CoreUse::default();
-        if let Some(core) = cores.measuring {
-            core_use.look(core);
-        }
         Conditions {
             present: cores.measuring.map(|core| (core, Counters::now(core))),
-            core_use,
+            core_use: cores.measuring_use.clone(),
+            is_core_shared: cores.measuring_use.as_ref().is_some_and(CoreUse::is_shared),
             ..Conditions::default()
         }
     }
@@ -77,9 +76,8 @@ impl Conditions {
             self.earlier.add(began, Counters::now(core));
             self.present = Some((next, Counters::now(next)));
         }
-        if let Some(core) = cores.measuring {
-            self.core_use.look(core);
-        }
+        self.core_use.clone_from(&cores.measuring_use);
+        self.is_core_shared |= self.core_use.as_ref().is_some_and(CoreUse::is_shared);
     }
 
     pub(crate) fn frequency_of(&mut self, core: usize) {
@@ -113,9 +111,7 @@ impl Conditions {
         let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
         let governor = governor.unwrap_or_default();
         let mut warnings = self.warnings_of(all, governor.trim());
-        let mut core_use = self.core_use.clone();
-        core_use.look(core);
-        if core_use.is_shared() {
+        if self.is_core_shared || self.core_use.as_ref().is_some_and(CoreUse::is_shared) {
             warnings.push(Warning::new(
                 WarningCode::MeasuringCoreShared,
                 "another run of deadheat measured on the same core at the same time",

@@ -1,12 +1,13 @@
 //! Which core the measured processes run on. Both sides share one core: two cores of a machine are seldom alike, and
 //! a neighbour slows one of them.
 
+use crate::core_use::CoreUse;
 use crate::failure::Failure;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pinning {
-    /// The quietest core.
+    /// The quietest core of those that no other run measures on.
     Quietest,
     Core(usize),
     Off,
@@ -27,10 +28,12 @@ impl Pinning {
 const CLEARLY_QUIETER: f64 = 0.25;
 
 /// The cores of this run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cores {
     /// Where both sides run.
     pub(crate) measuring: Option<usize>,
+    /// Tells other runs.
+    pub(crate) measuring_use: Option<CoreUse>,
     /// Where the driver stays meanwhile.
     driver: Vec<usize>,
     /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
@@ -60,6 +63,7 @@ impl Cores {
     pub(crate) fn not_pinned() -> Self {
         Cores {
             measuring: None,
+            measuring_use: None,
             driver: Vec::new(),
             spare: None,
             last_look: None,
@@ -74,7 +78,7 @@ impl Cores {
 
     pub(crate) fn choose(pinning: Pinning) -> anyhow::Result<Self> {
         let allowed = platform::allowed_cores();
-        let core = match pinning {
+        let (core, measuring_use) = match pinning {
             Pinning::Off => return Ok(Self::not_pinned()),
             Pinning::Core(core) => {
                 if allowed.is_empty() {
@@ -88,16 +92,17 @@ impl Cores {
                     .hint(format!("the cores are {}", list.join(", ")))
                     .into());
                 }
-                core
+                (core, CoreUse::of(core))
             }
-            Pinning::Quietest => match quietest(&platform::busy_shares(&allowed)) {
-                Some(core) => core,
+            Pinning::Quietest => match quietest_unused(&platform::busy_shares(&allowed)) {
+                Some(chosen) => chosen,
                 None => return Ok(Self::not_pinned()),
             },
         };
         let others: Vec<usize> = allowed.iter().copied().filter(|&other| other != core).collect();
         let cores = Cores {
             measuring: Some(core),
+            measuring_use,
             spare: spare(core, &others),
             driver: if others.is_empty() { vec![core] } else { others },
             last_look: None,
@@ -151,13 +156,15 @@ impl Cores {
             (core, share)
         });
         let next = next_core(present, &shares.collect::<Vec<_>>());
-        if next == present {
+        let next_use = CoreUse::of(next);
+        if next == present || next_use.as_ref().is_some_and(CoreUse::is_shared) {
             return;
         }
         let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
         if platform::pin_this_thread(&driver) {
             self.spare = spare(next, &driver);
             (self.measuring, self.driver, self.last_look) = (Some(next), driver, None);
+            self.measuring_use = next_use;
             if !self.later.contains(&next) {
                 self.later.push(next);
             }
@@ -197,9 +204,22 @@ fn spare(measuring: usize, others: &[usize]) -> Option<usize> {
 }
 
 /// Of equals the last, because the first takes the interrupts.
-fn quietest(shares: &[(usize, f64)]) -> Option<usize> {
-    let quietest = shares.iter().rev().min_by(|a, b| a.1.total_cmp(&b.1));
-    quietest.map(|(core, _)| *core)
+fn by_quietness(shares: &[(usize, f64)]) -> Vec<usize> {
+    let mut shares: Vec<_> = shares.iter().rev().collect();
+    shares.sort_by(|a, b| a.1.total_cmp(&b.1));
+    shares.into_iter().map(|(core, _)| *core).collect()
+}
+
+/// The quietest core that no other run uses, or of all where each is used.
+fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, Option<CoreUse>)> {
+    let cores = by_quietness(shares);
+    for &core in &cores {
+        let core_use = CoreUse::of(core);
+        if !core_use.as_ref().is_some_and(CoreUse::is_shared) {
+            return Some((core, core_use));
+        }
+    }
+    cores.first().map(|&core| (core, CoreUse::of(core)))
 }
 
 /// The core to go on with: another one only where it is clearly quieter than the present one.
@@ -210,7 +230,7 @@ fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
             .find(|(other, _)| *other == core)
             .map_or(0.0, |(_, share)| *share)
     };
-    match quietest(shares) {
+    match by_quietness(shares).first().copied() {
         Some(other) if share(present) - share(other) > CLEARLY_QUIETER => other,
         _ => present,
     }
@@ -352,9 +372,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_of_the_quietest_cores_is_chosen() {
-        assert_eq!(quietest(&[(0, 0.1), (1, 0.0), (2, 0.0), (3, 0.9)]), Some(2));
-        assert_eq!(quietest(&[]), None);
+    fn the_last_of_the_quietest_cores_comes_first() {
+        assert_eq!(
+            by_quietness(&[(0, 0.1), (1, 0.0), (2, 0.0), (3, 0.9)]),
+            [2, 1, 0, 3]
+        );
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 import gc
 import itertools
-import time
 
-from deadheat_worker import layout
+from deadheat_worker import layout, timing
 from deadheat_worker.timing import WallClock
 
 
@@ -109,8 +108,9 @@ class AsyncBody(Body):
 
 def _within(seconds):
     """Whether so many seconds have not gone by yet since this was called; always, where there is no limit."""
-    end = float("inf") if seconds is None else time.monotonic() + seconds
-    return lambda *_: time.monotonic() <= end
+    now = timing.WallClock.start
+    end = float("inf") if seconds is None else now() + seconds * 1e9
+    return lambda *_: now() <= end
 
 
 class _collector_off:

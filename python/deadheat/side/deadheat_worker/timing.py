@@ -1,6 +1,6 @@
 """The loops that are timed. Nothing else happens between the two readings of the clock.
 
-The clock is bound when this module is imported: libraries that freeze the time for a test replace it by name later.
+The clocks are bound when this module is imported: libraries that freeze the time for a test replace them by name later.
 """
 
 import ast
@@ -130,10 +130,10 @@ def _empty_iteration_ns():
     """What one turn of a loop takes at this moment."""
     readings = []
     for _ in range(_EMPTY_TRIES):
-        started = time.perf_counter_ns()
+        started = WallClock.start()
         for _ in itertools.repeat(None, _EMPTY_ITERATIONS):
             pass
-        readings.append(time.perf_counter_ns() - started)
+        readings.append(WallClock.stop() - started)
     return min(readings) / _EMPTY_ITERATIONS
 
 
