@@ -18,17 +18,17 @@ develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; 
 
 test: $(DEVELOP)/built ## run the tests: ten minutes on two cores
 	cargo test --workspace --quiet
-	$(TESTING) -m pytest --numprocesses=2 --dist=loadgroup
+	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
 
 test-quick: $(DEVELOP)/built ## run the tests that take a minute together: all of Rust's, and some of the whole program
 	cargo test --workspace --quiet
-	$(TESTING) -m pytest --numprocesses=2 --dist=loadgroup -m "quick and not real"
+	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup -m "quick and not real"
 
 test-times: $(DEVELOP)/built ## run the tests, and list the slowest ones and the seconds by file
-	$(TESTING) -m pytest --numprocesses=2 --dist=loadgroup --durations=40
+	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup --durations=40
 
 test-long: $(DEVELOP)/built faults ## run everything on every Python that is found, the long faults, the finder's proof, the mutants
-	DEADHEAT_TESTS=long $(TESTING) -m pytest --numprocesses=2 --dist=loadgroup --ignore=tests/faults
+	DEADHEAT_TESTS=long $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup --ignore=tests/faults
 	$(PYTHON) bench/finder
 	$(MAKE) mutants
 

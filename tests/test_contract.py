@@ -9,26 +9,16 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.stats import Stats
 
-from conftest import INTERPRETERS, PACKAGE, VERSIONS, WORK, environment, short
+from conftest import INTERPRETERS, PACKAGE, VERSIONS, WORK, WORK_FROM_FILE, environment, short
 
-# How much there is to do stands beside the code, so that no function differs, and all time goes into the benchmarks.
-CORE = """\
-    from pathlib import Path
-
-    TIMES = int(Path(__file__).with_name("times").read_text())
-
-
-    def work(n):
-        total = 0
-        for _ in range(TIMES):
-            for i in range(n):
-                total += i
-        return total * (30 // TIMES)
-
+CORE = (
+    WORK_FROM_FILE.replace("return total", "return total * (30 // TIMES)")
+    + """
 
     async def work_async(n):
         return work(n)
     """
+)
 
 
 # The newest Python on this machine.
@@ -67,7 +57,7 @@ def suite(repository, compare, python):
         }
         repository.commit(files)
         repository.commit({"pkg/times": "1"})
-        outcome = compare("HEAD^", "HEAD", "--all", "--python", python, replicates=2)
+        outcome = compare("HEAD^", "HEAD", "--all", "--python", python)
         assert outcome.code == 0, outcome.err
         assert set(outcome.missing()) == set(missing), outcome.report["missing"]
         return outcome
@@ -624,7 +614,7 @@ def test_every_pytest_from_7_on(repository, compare, version):
     slow, fast = WORK.format(times=30), WORK.format(times=1)
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": slow, "benchmarks/test_b.py": text})
     repository.commit({"pkg/core.py": fast.replace("return total", "return 30 * total")})
-    outcome = compare("HEAD^", "HEAD", "--python", python, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 0, outcome.err
     faster(outcome, "b", "test_call", "test_marker", "test_prepared")
     assert outcome.report["python"]["head"]["pytest"].startswith(f"{version}.")

@@ -76,7 +76,7 @@ def test_memory_can_change_without_a_function(repository, compare, memray_python
         }
     )
     repository.commit({"pkg/words.txt": "word " * 1_000})
-    outcome = compare("HEAD^", "HEAD", "--memory", "--python", memray_python, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--memory", "--python", memray_python)
     assert outcome.code == 0, outcome.err
     assert resources(outcome)["test_load", "peak_memory"]["verdict"] == "improved"
 

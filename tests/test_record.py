@@ -185,7 +185,7 @@ def test_a_table_that_is_none_is_said_before_anything_is_measured(loop, record):
 
 
 def test_a_run_that_was_cut_short_is_recorded_only_where_that_is_allowed(loop, record):
-    cut = ["--replicates", 9999, "--timeout", 5]
+    cut = ["--replicates", 9999, "--timeout", 3]
     refused = record("x", *cut)
     assert refused.code == 4
     assert refused.report["partial"] is True

@@ -71,7 +71,7 @@ def names_in(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("rounds", short_and_long(5, 200))
+@pytest.mark.parametrize("rounds", short_and_long(4, 200))
 def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository, peak_of, cache, tmp_path):
     two_commits(repository)
     state = repository.state()
@@ -99,7 +99,7 @@ def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository,
     check_sound(repository)
 
 
-@pytest.mark.parametrize("replicates", short_and_long(22, 202))
+@pytest.mark.parametrize("replicates", short_and_long(12, 202))
 def test_a_long_run_keeps_its_memory(replicates, repository, peak_of):
     """More replicates are more numbers, some 15 KiB each, and no more than that."""
     two_commits(repository)

@@ -42,7 +42,7 @@ ENDS = """\
 
 def test_a_worker_that_ends_costs_one_row(repository, compare):
     two_commits(repository, {"benchmarks/test_ends.py": ENDS})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     words = {row["benchmark"].rpartition("::")[2]: row["message"] for row in outcome.report["missing"]}
@@ -62,7 +62,7 @@ HANGS = ["lock = threading.Lock(); lock.acquire(); lock.acquire()", "while True:
 def test_what_never_ends_is_cut_off_and_the_rest_goes_on(repository, compare, hang):
     bad = f"import threading\n\n\ndef hang():\n    {hang}\n\n\ndef test_hangs(benchmark):\n    benchmark(hang)\n"
     two_commits(repository, {"benchmarks/test_hangs.py": bad})
-    outcome = compare("HEAD^", "HEAD", "--all", "--timeout", 20, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all", "--timeout", 20)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     assert outcome.missing()["test_hangs"][0] == "failed"
@@ -101,7 +101,7 @@ def test_a_fork_that_outlives_its_parent_is_ended_with_it(repository, compare, w
             benchmark(len, [])
         """
     two_commits(repository, {"benchmarks/test_forks.py": forks})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual", "test_fork_comes_back", "test_leaves_a_process"}
     assert "exit status: 5" in outcome.report["missing"][0]["message"]
@@ -131,13 +131,13 @@ LIMITED = """\
 @pytest.mark.skipif(not IS_LINUX, reason="only Linux keeps such limits")
 def test_memory_beyond_the_limit_fails_where_it_is_asked_for(repository, compare):
     two_commits(repository, {"benchmarks/test_limited.py": LIMITED})
-    outcome = compare("HEAD^", "HEAD", "--all", "--memory-limit", 400, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all", "--memory-limit", 400)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual", "test_takes_little", "test_only_reserves"}
     assert "MemoryError" in outcome.report["missing"][0]["message"]
     assert outcome.report["settings"]["memory_limit_mib"] == 400
     repository.write({"pyproject.toml": "[tool.deadheat]\nmemory-limit = 400\n"})
-    outcome = compare("HEAD^", "HEAD", "-k", "much", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "-k", "much", "--all")
     assert (outcome.code, outcome.missing().keys()) == (3, {"test_takes_too_much"})
     outcome = compare("HEAD^", "HEAD", "-k", "usual", "--all", "--dry-run", "--memory-limit", 500)
     assert outcome.report["settings"]["memory_limit_mib"] == 500
@@ -148,7 +148,7 @@ def test_memory_beyond_the_limit_fails_where_it_is_asked_for(repository, compare
 def test_the_limit_holds_for_commands_too(repository, compare):
     two_commits(repository)
     script = f"{sys.executable} -c 'bytearray(1 << 30)'"
-    outcome = compare("HEAD^", "HEAD", "--script", script, "--memory-limit", 400, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--script", script, "--memory-limit", 400)
     assert outcome.code == 3
     assert "MemoryError" in outcome.err
 
@@ -181,7 +181,7 @@ PRINTS = """\
 def test_output_without_end_is_cut_off(repository, compare):
     two_commits(repository, {"benchmarks/test_prints.py": PRINTS})
     chosen = times("usual or stdout", "usual or stdout or stderr or past_the_capture")
-    outcome = compare("HEAD^", "HEAD", "--all", "-k", chosen, "--timeout", 100, replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all", "-k", chosen, "--timeout", 100)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     assert len(outcome.report["missing"]) == times(1, 3)
@@ -274,7 +274,7 @@ MEDDLES = """\
 
 def test_what_is_changed_in_the_process_costs_its_own_row_at_most(repository, compare):
     two_commits(repository, {"benchmarks/test_meddles.py": MEDDLES})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     rows = outcome.report["comparisons"]
     estimates = {row["benchmark"].rpartition("::")[2]: row["estimate"]["point_estimate"] for row in rows}
@@ -286,7 +286,7 @@ def test_what_is_changed_in_the_process_costs_its_own_row_at_most(repository, co
 
 def test_sys_exit_in_a_conftest_ends_with_its_words(repository, compare):
     two_commits(repository, {"benchmarks/conftest.py": "import sys\n\nsys.exit('not today')\n"})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 3
     assert "not today" in outcome.err
 
@@ -310,7 +310,7 @@ def test_a_worker_that_forges_its_line_is_told_apart(repository, compare):
             benchmark(forge)
         """
     two_commits(repository, {"benchmarks/test_forges.py": forges})
-    outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
+    outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     assert "the answer cannot be read" in outcome.report["missing"][0]["message"]
