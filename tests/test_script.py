@@ -1,5 +1,6 @@
 """Any command as the benchmark: shell and Python commands whose differences no noise can hide."""
 
+import functools
 import json
 import shlex
 import signal
@@ -18,6 +19,12 @@ WORK = """\
     while time.process_time() < {seconds}:
         pass
     """
+
+
+@pytest.fixture
+def compare(compare):
+    """With as many replicates as it takes to be sure of such differences."""
+    return functools.partial(compare, replicates=3)
 
 
 @pytest.fixture
