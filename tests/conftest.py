@@ -22,6 +22,8 @@ PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
 COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
+# Makes environments in a fraction of the time that pip takes.
+UV = Path(sys.executable).with_name("uv")
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # `make test-long`.
 LONG = os.environ.get("DEADHEAT_TESTS") == "long"
@@ -103,10 +105,10 @@ def environment(name, version, *needs):
     with made_once(name) as (folder, is_new):
         python = folder / "bin" / "python"
         if is_new:
-            # The pip that came with it: another one may be too old for a new Python.
-            subprocess.run([INTERPRETERS[version], "-m", "venv", folder], check=True)
+            subprocess.run([UV, "venv", "--quiet", "--no-config", "--python", INTERPRETERS[version], folder], check=True)
             if needs:
-                subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
+                install = [UV, "pip", "install", "--quiet", "--no-config", "--compile-bytecode", "--python", python]
+                subprocess.run([*install, *needs], check=True)
     return str(python)
 
 

@@ -708,7 +708,8 @@ def test_a_shared_namespace_is_no_foreign_place(repository, compare, tmp_path):
     repository.commit({"jar/text/__init__.py": "def f():\n    for _ in range(1000):\n        pass\n"})
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 0, outcome.err
-    assert outcome.verdicts() == {"test_f": "regressed"}
+    (row,) = outcome.report["comparisons"]
+    assert row["estimate"]["point_estimate"] > 2
 
 
 def test_numbers_of_code_that_is_not_the_projects_are_refused(repository, compare, tmp_path):

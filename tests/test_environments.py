@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PACKAGE, ROOT, WORK, WORKERS, environment, made_once
+from conftest import PACKAGE, ROOT, UV, WORK, WORKERS, environment, made_once
 
 pytestmark = pytest.mark.counted
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 NEEDS = [
     *("pytest", "pip", "wheel", "setuptools>=77", "setuptools-scm>=8", "hatchling", "flit_core", "poetry-core"),
-    *("editables", "meson-python", "ninja", "scikit-build-core", "cmake", "cffi", "cython", "maturin", "uv"),
+    *("editables", "meson-python", "ninja", "scikit-build-core", "cmake", "cffi", "cython", "maturin"),
 ]
 SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
 
@@ -66,14 +66,10 @@ def index():
 
 
 @pytest.fixture(scope="session")
-def uv(index, tmp_path_factory):
+def uv(tmp_path_factory):
     """A folder that holds uv and nothing else."""
     folder = tmp_path_factory.mktemp("programs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIP_NO_INDEX", "1")
-        patch.setenv("PIP_FIND_LINKS", str(index))
-        builder = environment(f"builder-{OWN}", OWN, *NEEDS)
-    (folder / "uv").symlink_to(Path(builder).with_name("uv"))
+    (folder / "uv").symlink_to(UV)
     return folder
 
 
