@@ -105,7 +105,9 @@ def environment(name, version, *needs):
     with made_once(name) as (folder, is_new):
         python = folder / "bin" / "python"
         if is_new:
-            subprocess.run([UV, "venv", "--quiet", "--no-config", "--python", INTERPRETERS[version], folder], check=True)
+            subprocess.run(
+                [UV, "venv", "--quiet", "--no-config", "--python", INTERPRETERS[version], folder], check=True
+            )
             if needs:
                 install = [UV, "pip", "install", "--quiet", "--no-config", "--compile-bytecode", "--python", python]
                 subprocess.run([*install, *needs], check=True)
