@@ -58,6 +58,7 @@ evidence: $(VENV)/installed ## how often verdicts are wrong: records for about a
 	$(BIN)/python bench/lab/neutral.py target/lab-bank
 	$(BIN)/python bench/lab/record.py target/lab-bank
 	$(BIN)/python bench/lab/peers.py target/lab-bank
+	$(BIN)/python bench/lab/statements.py target/lab-bank
 	$(BIN)/python bench/lab/commits.py target/lab-bank $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
 
@@ -68,6 +69,7 @@ evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, in
 	$(BIN)/python bench/lab/neutral.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
+	$(BIN)/python bench/lab/statements.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/commits.py target/lab-bank-quick --quick $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 

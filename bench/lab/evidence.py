@@ -22,6 +22,7 @@ import commits  # noqa: E402
 import neutral  # noqa: E402
 import peers  # noqa: E402
 import project  # noqa: E402
+import statements  # noqa: E402
 
 # Seconds of rounds that a comparison may take, and the threshold.
 USUAL = (3.0, 2.0)
@@ -49,21 +50,23 @@ def main():
         with gzip.open(arguments.bank) as file:
             bank = json.load(file)
         parts, live, edited, real = bank["parts"], bank["live"], bank.get("neutral", []), bank.get("commits", [])
+        short = bank.get("statements", [])
     else:
         parts = banks.read(arguments.bank)
         live = peers.rounds(arguments.bank)
         edited = neutral.runs(arguments.bank)
         real = commits.runs(arguments.bank)
+        short = statements.rounds(arguments.bank)
     if not parts:
         sys.exit(f"no parts in {arguments.bank}: record first")
     outcomes = replay(sequences(parts), arguments.profile)
-    text = page(parts, outcomes, live, edited, real)
+    text = page(parts, outcomes, live, edited, real, short)
     with open(os.path.join(arguments.out, "evidence.md"), "w") as file:
         file.write(text)
     with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
         file.write(plot(outcomes))
     # Without a date in its head, the same bank gives the same file.
-    bank = {"parts": parts, "live": live, "neutral": edited, "commits": real}
+    bank = {"parts": parts, "live": live, "neutral": edited, "commits": real, "statements": short}
     packed = gzip.compress(json.dumps(bank, separators=(",", ":")).encode(), mtime=0)
     with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as file:
         file.write(packed)
@@ -498,7 +501,7 @@ def planted_neutral_table(edited):
     return table(headings, rows)
 
 
-def aims_table(outcomes, live, edited, real):
+def aims_table(outcomes, live, edited, real, short):
     """What is aimed at, and what was reached, missed aims included."""
     same = [row for row in outcomes if row["condition"] in CONDITIONS]
     rows = []
@@ -584,7 +587,69 @@ def aims_table(outcomes, live, edited, real):
         shares = [found["clear"]["deadheat"]["seconds"] / found["clear"]["codeflash"]["seconds"] for found in live]
         share = statistics.median(shares)
         aim("start to table, four clear benchmarks", "a tenth of codeflash compare's", f"{share:.2f}", share <= 0.1)
+    if short:
+        off = [abs(row["micro"] / row[tool] - 1) for row in short_rows(short) for tool in ("timeit", "pyperf")]
+        near = sum(share <= 0.05 for share in off)
+        aim(
+            "statements of some ten nanoseconds, ratios within 5 % of timeit's and pyperf's",
+            "all",
+            f"{near} of {len(off)}; the farthest {100 * max(off):.1f} %",
+            near == len(off),
+        )
     return table(["what", "to reach", "reached", "met"], rows)
+
+
+def short_rows(short):
+    """Of each pair of statements: the median ratios of the rounds by tool, and in how many micro's interval has timeit's."""
+    rows = []
+    for found in zip(*short, strict=True):
+        ratios = {tool: [one[f"{tool}_ns"][1] / one[f"{tool}_ns"][0] for one in found] for tool in ("timeit", "pyperf")}
+        rows.append(
+            {
+                "pair": found[0]["pair"],
+                "ns": [statistics.median(one["timeit_ns"][side] for one in found) for side in (0, 1)],
+                "micro": statistics.median(one["micro"][1] for one in found),
+                **{tool: statistics.median(each) for tool, each in ratios.items()},
+                "covered": sum(
+                    one["micro"][0] <= ratio <= one["micro"][2]
+                    for one, ratio in zip(found, ratios["timeit"], strict=True)
+                ),
+            }
+        )
+    return rows
+
+
+def statements_section(short):
+    if not short:
+        return ""
+    rows = [
+        [
+            f"`{row['pair'][0]}` and `{row['pair'][1]}`",
+            f"{row['ns'][0]:.1f} and {row['ns'][1]:.1f} ns",
+            f"{row['timeit']:.3f}",
+            f"{row['pyperf']:.3f}",
+            f"{row['micro']:.3f}",
+            f"{row['covered']} of {len(short)}",
+        ]
+        for row in short_rows(short)
+    ]
+    headings = [
+        "statements",
+        "by timeit",
+        "ratio by timeit",
+        "by pyperf",
+        "by `deadheat micro`",
+        "its interval has timeit's",
+    ]
+    return f"""
+## Statements of some ten nanoseconds
+
+{len(short)} rounds, medians. In each, timeit (the least of 15 repeats, both statements in turn), pyperf and `deadheat
+micro` time the same pairs one after another. What timeit and pyperf find for `pass` is subtracted from their times, as
+deadheat subtracts its own empty loop.
+
+{table(headings, rows)}
+"""
 
 
 def live_section(live):
@@ -653,7 +718,7 @@ head alone, and is timed without its imports.
 """
 
 
-def page(parts, outcomes, live, edited, real):
+def page(parts, outcomes, live, edited, real, short):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
     machine, replicates = (
         parts[0]["machine"],
@@ -679,7 +744,7 @@ judged alone; in a suite the correction for many benchmarks makes false verdicts
 
 ## What is aimed at
 
-{aims_table(sequential, live, edited, real)}
+{aims_table(sequential, live, edited, real, short)}
 
 A comparison of calls that take 200 ms takes about 20 s, processes included. A tenth of all would take half an hour
 more, and the whole recording about 90 minutes.
@@ -728,7 +793,7 @@ The first is what deadheat does; the others take 14 replicates each and look onc
 The standard deviation of log(head/base) between replicates, from its quartiles: no method can do better than it allows.
 
 {spread_table(parts)}
-{live_section(live)}{finder_section()}"""
+{live_section(live)}{statements_section(short)}{finder_section()}"""
 
 
 def plot(outcomes):

@@ -1,0 +1,104 @@
+"""Statements of some ten nanoseconds beside timeit and pyperf: `python bench/lab/statements.py BANK [--quick]`.
+
+`deadheat micro`, timeit and pyperf time the same pairs of statements in turn, on the same core. `BANK/statements/N.json`
+is one such round; rounds that are there are not repeated.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import bank  # noqa: E402
+from peers import environment  # noqa: E402
+
+ROUNDS = 3
+SETUP = "x = 5; y = 7; s = 'a,b'; d = {'k': 1}; xs = list(range(20)); t = (3, 1, 2)"
+PAIRS = [
+    ("x * y + x", "x + y"),
+    ("d.get('k')", "d['k']"),
+    ("xs.__len__()", "len(xs)"),
+    ("list((x, y))", "[x, y]"),
+    ("s.upper().lower()", "s.upper()"),
+    ("sorted(t)", "max(t)"),
+    ("str(x)", "f'{x}'"),
+    ("dict(k=1)", "{'k': 1}"),
+]
+TIMEIT = """
+import sys, timeit
+*statements, setup = sys.argv[1:]
+timers = [timeit.Timer(statement, setup) for statement in statements]
+times = [[] for _ in timers]
+for _ in range(15):
+    for timer, found in zip(timers, times):
+        found.append(timer.timeit(400_000) / 400_000)
+print(*(min(found) * 1e9 for found in times))
+"""
+
+
+def rounds(folder):
+    """What was recorded."""
+    return bank.read(os.path.join(folder, "statements"))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bank")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    folder = os.path.join(arguments.bank, "statements")
+    os.makedirs(folder, exist_ok=True)
+    pyperf = environment(os.path.join(arguments.bank + "-pyperf"), ["pyperf"])
+    for number in range(1 if arguments.quick else ROUNDS):
+        file = os.path.join(folder, f"{number}.json")
+        if not os.path.exists(file):
+            bank.write(file, [about(pair, pyperf) for pair in PAIRS])
+
+
+def about(pair, pyperf):
+    """The statements, and the nanoseconds that timeit and pyperf find, without those of their empty loops."""
+    core = str(max(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None
+    pinned = ["taskset", "--cpu-list", core] if core else []
+    found = run([*pinned, sys.executable, "-c", TIMEIT, *pair, "pass", SETUP])
+    by_timeit = [float(word) for word in found.split()]
+    variants = ["-a", pair[0], "-b", pair[1], "--setup", SETUP, "--worth", "5", "--timeout", "20"]
+    micro = json.loads(run([sys.executable, "-m", "deadheat", "micro", *variants, "--json"]))
+    with tempfile.TemporaryDirectory() as place:
+        file = os.path.join(place, "out.json")
+        by_pyperf = [of_pyperf(pyperf, statement, file) for statement in (*pair, "pass")]
+    interval = micro["estimate"]["confidence_interval"]
+    return {
+        "pair": pair,
+        "timeit_ns": without_the_last(by_timeit),
+        "pyperf_ns": without_the_last(by_pyperf),
+        "micro": [interval["lower_bound"], micro["estimate"]["point_estimate"], interval["upper_bound"]],
+    }
+
+
+def without_the_last(times):
+    return [time - times[-1] for time in times[:-1]]
+
+
+def of_pyperf(python, statement, file):
+    if os.path.exists(file):
+        os.remove(file)
+    run([python, "-m", "pyperf", "timeit", "--fast", "--quiet", "--setup", SETUP, "-o", file, statement])
+    with open(file) as text:
+        runs = json.load(text)["benchmarks"][0]["runs"]
+    values = sorted(value for one in runs for value in one.get("values", ()))
+    return values[len(values) // 2] * 1e9
+
+
+def run(command):
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if ran.returncode not in (0, 3):
+        sys.exit(f"{command} ended with {ran.returncode}")
+    return ran.stdout
+
+
+if __name__ == "__main__":
+    main()
