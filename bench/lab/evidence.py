@@ -600,7 +600,7 @@ def aims_table(outcomes, live, edited, real, short):
 
 
 def short_rows(short):
-    """Of each pair of statements: the median ratios of the rounds by tool, and in how many micro's interval has timeit's."""
+    """Of each pair: the median ratios of the rounds by tool, and in how many micro's interval has that of timeit."""
     rows = []
     for found in zip(*short, strict=True):
         ratios = {tool: [one[f"{tool}_ns"][1] / one[f"{tool}_ns"][0] for one in found] for tool in ("timeit", "pyperf")}

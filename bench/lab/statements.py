@@ -1,7 +1,7 @@
 """Statements of some ten nanoseconds beside timeit and pyperf: `python bench/lab/statements.py BANK [--quick]`.
 
-`deadheat micro`, timeit and pyperf time the same pairs of statements in turn, on the same core. `BANK/statements/N.json`
-is one such round; rounds that are there are not repeated.
+`deadheat micro`, timeit and pyperf time the same pairs of statements in turn. `BANK/statements/N.json` is one round;
+rounds that are there are not repeated.
 """
 
 import argparse
