@@ -1,5 +1,7 @@
 """Runs beside each other: in one repository, with one cache folder."""
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -40,6 +42,24 @@ def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(reposi
         command(*arguments), cwd=repository.folder, capture_output=True, text=True, timeout=120, check=True
     )
     assert "measuring_core_shared" not in {warning["code"] for warning in json.loads(alone.stdout)["warnings"]}
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="no process is pinned to a core here")
+def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, cache, compare):
+    two_commits(repository)
+    cores = cache / "deadheat" / "cores"
+    cores.unlink()
+    cores.mkdir()
+    free, *used = sorted(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as held:
+        # As other runs do.
+        for core in used:
+            lock = held.enter_context((cores / f"{core}.lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        report = compare("HEAD^", "HEAD").report
+        assert report["machine"]["pinned_core"] == free
+        assert report["machine"]["later_cores"] == []
+        assert "measuring_core_shared" not in {warning["code"] for warning in report["warnings"]}
 
 
 def test_cleaning_beside_runs_takes_nothing_from_them(repository):
