@@ -416,6 +416,28 @@ OPTIONS = """\
         benchmark(work, 100)
 
 
+    def freeze(patch):
+        for name in ("time", "monotonic", "perf_counter"):
+            patch.setattr(time, name, lambda: 1000.0)
+            patch.setattr(time, f"{name}_ns", lambda: 10**12)
+
+
+    @pytest.fixture
+    def made_while_frozen(request):
+        with pytest.MonkeyPatch.context() as patch:
+            freeze(patch)
+            return request.getfixturevalue("benchmark")
+
+
+    def test_made_while_frozen(made_while_frozen):
+        made_while_frozen(work, 100)
+
+
+    def test_called_while_frozen(benchmark, monkeypatch):
+        freeze(monkeypatch)
+        benchmark(work, 100)
+
+
     def test_warmed_up(benchmark):
         calls, before = [], []
 
@@ -485,6 +507,8 @@ def test_attributes_options_and_hooks(suite):
         "collector",
         "timer",
         "own_timer",
+        "made_while_frozen",
+        "called_while_frozen",
         "warmed_up",
         "seeded",
         "twice",

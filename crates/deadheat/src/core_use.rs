@@ -1,13 +1,14 @@
 //! Which cores other runs of deadheat measure on: each holds a lock on its core's file in the cache folder.
 
 use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::workspace::cache_folder;
 
-/// The lock of one core, which other runs see from the first look on for as long as a clone of this lives.
+/// The lock of one core, which other runs see for as long as a clone of this lives.
 #[derive(Clone, Debug)]
 pub(crate) struct CoreUse(Arc<File>);
 
@@ -17,8 +18,14 @@ impl CoreUse {
         let folder = cache_folder().ok()?.join("cores");
         fs::create_dir_all(&folder).ok()?;
         let path = folder.join(format!("{core}.lock"));
-        let file = File::options().create(true).append(true).open(path).ok()?;
-        Some(CoreUse(Arc::new(file)))
+        let mut options = File::options();
+        // Whatever lies in its place holds nobody up.
+        options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+        let made = options.clone().create(true).append(true).open(&path);
+        // Another user's may only be read.
+        let core_use = CoreUse(Arc::new(made.or_else(|_| options.read(true).open(&path)).ok()?));
+        core_use.is_shared();
+        Some(core_use)
     }
 
     /// Whether another run uses the same core at this moment.

@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import time
 
 from deadheat_worker import protocol
+from deadheat_worker.timing import WallClock
 from deadheat_worker.tracing import CannotTrace
 
 
@@ -39,10 +39,10 @@ class Memory:
 
     def start(self):
         self._tracker.__enter__()
-        return time.perf_counter_ns()
+        return WallClock.start()
 
     def stop(self):
-        stopped = time.perf_counter_ns()
+        stopped = WallClock.stop()
         self._tracker.__exit__(None, None, None)
         return stopped
 

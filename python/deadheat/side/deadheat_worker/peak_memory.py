@@ -1,9 +1,9 @@
 """The most memory that a call needs at once, as the standard library's `tracemalloc` sees it."""
 
-import time
 import tracemalloc
 
 from deadheat_worker import protocol
+from deadheat_worker.timing import WallClock
 
 
 class PeakMemory:
@@ -20,10 +20,10 @@ class PeakMemory:
 
     def start(self):
         tracemalloc.start()
-        return time.perf_counter_ns()
+        return WallClock.start()
 
     def stop(self):
-        stopped = time.perf_counter_ns()
+        stopped = WallClock.stop()
         self._peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return stopped

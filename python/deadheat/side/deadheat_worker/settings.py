@@ -6,8 +6,9 @@ The vocabulary is that of pytest-benchmark 5 and of pytest-codspeed 4 together (
 import functools
 import importlib
 import inspect
-import time
 import types
+
+from deadheat_worker.timing import WallClock
 
 FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 MARKERS = ("benchmark", "codspeed_benchmark")
@@ -89,7 +90,7 @@ def _names_fixture(code):
 def _timer_of(name):
     """`time.process_time` and the like, as `--benchmark-timer` has it."""
     if name is None:
-        return time.perf_counter
+        return WallClock.seconds
     if callable(name):
         return name
     module, _, attribute = str(name).rpartition(".")

@@ -1,9 +1,9 @@
 """Every function of the project and its time, as the standard library's profiler sees it."""
 
 import cProfile
-import time
 
 from deadheat_worker import protocol
+from deadheat_worker.timing import WallClock
 
 
 class Survey:
@@ -26,10 +26,10 @@ class Survey:
 
     def start(self):
         self._profile.enable()
-        return time.perf_counter_ns()
+        return WallClock.start()
 
     def stop(self):
-        stopped = time.perf_counter_ns()
+        stopped = WallClock.stop()
         self._profile.disable()
         return stopped
 

@@ -17,6 +17,8 @@ class WallClock:
     """
 
     start = stop = staticmethod(time.perf_counter_ns)
+    # What a suite that has no timer of its own finds as the benchmark's.
+    seconds = staticmethod(time.perf_counter)
 
 
 class ProcessorClock:
