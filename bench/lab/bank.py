@@ -3,6 +3,9 @@
 import glob
 import json
 import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def read(folder):
@@ -15,6 +18,17 @@ def read(folder):
 
 
 def write(file, value):
+    """Writes what was recorded; a mapping gets the `commit` of deadheat that it was recorded with."""
+    if isinstance(value, dict):
+        value = {**value, "commit": own_commit()}
     with open(file + ".new", "w") as out:
         json.dump(value, out)
     os.replace(file + ".new", file)
+
+
+def own_commit():
+    """The commit that is checked out, with a plus where files differ from it."""
+    git = ["git", "-C", HERE]
+    head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], stdout=subprocess.PIPE, text=True, check=True)
+    differs = subprocess.run([*git, "diff-index", "--quiet", "HEAD", "--", "../.."], check=False).returncode != 0
+    return head.stdout.strip() + ("+" if differs else "")

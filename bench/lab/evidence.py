@@ -729,12 +729,13 @@ def page(parts, outcomes, live, edited, real, short):
     dates = sorted({part["date"] for part in parts})
     same = [row for row in sequential if row["condition"] in CONDITIONS]
     correlation = shared_noise(parts)
+    commits_used = sorted({recorded.get("commit", "an earlier one") for recorded in [*parts, *live, *edited, *real]})
     return f"""# Evidence
 
 How often deadheat is wrong, measured. Made by `make evidence`; written by a program, not by hand.
 
 Recorded {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} in {seconds / 60:.0f} minutes with deadheat {version}
-and CPython {parts[0]["python"]} on {machine["processor"]}, {machine["cores"]} cores
+(commit {", ".join(commits_used)}) and CPython {parts[0]["python"]} on {machine["processor"]}, {machine["cores"]} cores
 ({machine["system"]}, {machine["architecture"]}; a shared virtual machine).
 The bank holds {replicates} replicates, each of a fresh pair of processes:
 [`evidence-bank.json.gz`](evidence-bank.json.gz). Below it is replayed through deadheat's own statistics: every
