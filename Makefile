@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## compare the two commits of the example project
 develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
 	@echo "$(DEVELOP)/bin/deadheat is up to date"
 
-test: $(DEVELOP)/built ## run the tests: six minutes on two cores
+test: $(DEVELOP)/built ## run the tests: six to nine minutes on two cores
 	cargo test --workspace --quiet
 	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
 
