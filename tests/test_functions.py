@@ -222,6 +222,9 @@ BASE = """\
 
     def generator(n):
         for i in range(n):
+            # Long beside the probe of a resumption.
+            for _ in range(200):
+                pass
             yield leaf(i)
 
 
