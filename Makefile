@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # The tests have an environment of their own, with a build that takes seconds after a change.
 DEVELOP := .venvs/develop
 TESTING := $(DEVELOP)/bin/python
+PARALLEL := $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
 RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
@@ -18,17 +19,17 @@ develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; 
 
 test: $(DEVELOP)/built ## run the tests: six to nine minutes on two cores
 	cargo test --workspace --quiet
-	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
+	$(PARALLEL)
 
 test-quick: $(DEVELOP)/built ## run the tests that take a minute together: all of Rust's, and some of the whole program
 	cargo test --workspace --quiet
-	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup -m "quick and not real"
+	$(PARALLEL) -m "quick and not real"
 
 test-times: $(DEVELOP)/built ## run the tests, and list the slowest ones and the seconds by file
-	$(TESTING) -m pytest --numprocesses=3 --dist=loadgroup --durations=40
+	$(PARALLEL) --durations=40
 
 test-long: $(DEVELOP)/built faults ## run everything on every Python that is found, the long faults, the finder's proof, the mutants
-	DEADHEAT_TESTS=long $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup --ignore=tests/faults
+	DEADHEAT_TESTS=long $(PARALLEL) --ignore=tests/faults
 	$(PYTHON) bench/finder
 	$(MAKE) mutants
 

@@ -46,13 +46,7 @@ WORK_FROM_FILE = """\
     TIMES = int(Path(__file__).with_name("times").read_text())
 
 
-    def work(n):
-        total = 0
-        for _ in range(TIMES):
-            for i in range(n):
-                total += i
-        return total
-    """
+""" + WORK.format(times="TIMES")
 
 
 def find_interpreters():
@@ -193,6 +187,15 @@ def is_kept(run):
     return owner.exists() and json.loads(owner.read_text())["kept"]
 
 
+@pytest.fixture
+def own_cores(cache):
+    """The folder with the locks of cores that only this test's runs see."""
+    folder = cache / "deadheat" / "cores"
+    folder.unlink()
+    folder.mkdir()
+    return folder
+
+
 class Repository:
     """A git repository under construction."""
 
@@ -260,8 +263,7 @@ class Outcome:
 
     def clearly_faster(self):
         """The benchmarks that take less than half as long on head, by the estimates of however few replicates."""
-        rows = self.report["comparisons"]
-        return {short(row["benchmark"]) for row in rows if row["estimate"]["point_estimate"] < 1 / 2}
+        return {short(row["benchmark"]) for row in self.report["comparisons"] if is_clearly_faster(row)}
 
     def missing(self):
         return {short(row["benchmark"]): (row["reason"], row["side"]) for row in self.report["missing"]}
@@ -272,6 +274,10 @@ class Outcome:
     def warnings(self):
         """The codes, without those of what else this machine is doing."""
         return [row["code"] for row in self.report["warnings"] if row["code"] not in MACHINE_WARNINGS]
+
+
+def is_clearly_faster(row):
+    return row["estimate"]["point_estimate"] < 1 / 2
 
 
 def short(benchmark):

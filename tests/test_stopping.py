@@ -78,7 +78,7 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     stored = tmp_path / "r.json"
     assert run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored).code == 0
     before = json.loads(stored.read_text())
-    # What is measured again with the same seed would be the same to the nanosecond.
+    # A replicate that is measured again with its seed would be the same to the nanosecond.
     before["comparisons"][0]["replicates"][0]["pairs"][0]["base"]["elapsed_ns"] += 1
     stored.write_text(json.dumps(before))
     outcome = run("--continue", stored, "-o", stored)

@@ -1,11 +1,23 @@
 """The folder of JSON files that the lab records into: what is there stays, and nothing half written is ever there."""
 
+import argparse
 import glob
 import json
 import os
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def asked_for(name):
+    """The arguments of a program that records `name`, and the folder for it, which is there then."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bank")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    folder = os.path.join(arguments.bank, name)
+    os.makedirs(folder, exist_ok=True)
+    return arguments, folder
 
 
 def read(folder):

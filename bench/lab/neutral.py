@@ -6,7 +6,6 @@ replayed. What is recorded stays recorded. Some of the benchmarks are timed with
 layout.
 """
 
-import argparse
 import json
 import os
 import random
@@ -241,12 +240,7 @@ def runs(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bank")
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    folder = os.path.join(arguments.bank, "neutral")
-    os.makedirs(folder, exist_ok=True)
+    arguments, folder = bank.asked_for("neutral")
     share = 10 if arguments.quick else 1
     cores = sorted(os.sched_getaffinity(0))
     # Some of every condition before more of any: an early end leaves a smaller bank, not a lopsided one.

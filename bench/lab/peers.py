@@ -4,7 +4,6 @@ deadheat, codeflash compare and pytest-benchmark compare the same two commits in
 with what PyPI has. `BANK/live/N.json` is one such round; rounds that are there are not repeated.
 """
 
-import argparse
 import json
 import os
 import re
@@ -96,12 +95,7 @@ def test_reversed_copy(benchmark):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bank")
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    live = os.path.join(arguments.bank, "live")
-    os.makedirs(live, exist_ok=True)
+    arguments, live = bank.asked_for("live")
     # Environments hold absolute paths, and are no data: they stay out of the bank.
     pythons = {peer: environment(f"{os.path.abspath(arguments.bank)}-{peer}", needs) for peer, needs in PEERS.items()}
     for number in range(1 if arguments.quick else ROUNDS):

@@ -4,7 +4,6 @@
 rounds that are there are not repeated.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -46,13 +45,8 @@ def rounds(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bank")
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    folder = os.path.join(arguments.bank, "statements")
-    os.makedirs(folder, exist_ok=True)
-    pyperf = environment(os.path.join(arguments.bank + "-pyperf"), ["pyperf"])
+    arguments, folder = bank.asked_for("statements")
+    pyperf = environment(f"{os.path.abspath(arguments.bank)}-pyperf", ["pyperf"])
     for number in range(1 if arguments.quick else ROUNDS):
         file = os.path.join(folder, f"{number}.json")
         if not os.path.exists(file):
@@ -61,15 +55,12 @@ def main():
 
 def about(pair, pyperf):
     """The statements, and the nanoseconds that timeit and pyperf find, without those of their empty loops."""
-    core = str(max(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None
-    pinned = ["taskset", "--cpu-list", core] if core else []
-    found = run([*pinned, sys.executable, "-c", TIMEIT, *pair, "pass", SETUP])
+    core = str(max(os.sched_getaffinity(0)))
+    found = run(["taskset", "--cpu-list", core, sys.executable, "-c", TIMEIT, *pair, "pass", SETUP])
     by_timeit = [float(word) for word in found.split()]
     variants = ["-a", pair[0], "-b", pair[1], "--setup", SETUP, "--worth", "5", "--timeout", "20"]
     micro = json.loads(run([sys.executable, "-m", "deadheat", "micro", *variants, "--json"]))
-    with tempfile.TemporaryDirectory() as place:
-        file = os.path.join(place, "out.json")
-        by_pyperf = [of_pyperf(pyperf, statement, file) for statement in (*pair, "pass")]
+    by_pyperf = [of_pyperf(pyperf, statement) for statement in (*pair, "pass")]
     interval = micro["estimate"]["confidence_interval"]
     return {
         "pair": pair,
@@ -83,21 +74,18 @@ def without_the_last(times):
     return [time - times[-1] for time in times[:-1]]
 
 
-def of_pyperf(python, statement, file):
-    if os.path.exists(file):
-        os.remove(file)
-    run([python, "-m", "pyperf", "timeit", "--fast", "--quiet", "--setup", SETUP, "-o", file, statement])
-    with open(file) as text:
-        runs = json.load(text)["benchmarks"][0]["runs"]
+def of_pyperf(python, statement):
+    with tempfile.TemporaryDirectory() as place:
+        file = os.path.join(place, "out.json")
+        run([python, "-m", "pyperf", "timeit", "--fast", "--quiet", "--setup", SETUP, "-o", file, statement])
+        with open(file) as text:
+            runs = json.load(text)["benchmarks"][0]["runs"]
     values = sorted(value for one in runs for value in one.get("values", ()))
     return values[len(values) // 2] * 1e9
 
 
 def run(command):
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if ran.returncode not in (0, 3):
-        sys.exit(f"{command} ended with {ran.returncode}")
-    return ran.stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

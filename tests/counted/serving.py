@@ -6,8 +6,10 @@ It starts in a tenth of the time of a real one, and what it measures is known be
 """
 
 import importlib
+import inspect
 import os
 import sys
+import traceback
 import types
 
 from deadheat_worker import protocol
@@ -149,9 +151,9 @@ def collect(paths, files):
             errors.append((path, words_of(error)))
             continue
         for test_name, test in vars(module).items():
-            if not test_name.startswith("test") or not isinstance(test, types.FunctionType):
+            if not test_name.startswith("test") or not inspect.isfunction(test):
                 continue
-            if "benchmark" not in test.__code__.co_varnames[: test.__code__.co_argcount]:
+            if "benchmark" not in inspect.signature(test).parameters:
                 continue
             for arguments, case in getattr(test, "cases", [({}, None)]):
                 tests[f"{path}::{test_name}" + (f"[{case}]" if case is not None else "")] = test, arguments
@@ -175,9 +177,6 @@ def find(paths, files):
 
 def words_of(error):
     """The end of the traceback, as pytest prints it."""
-    # Not before: it takes longer to import than all else.
-    import traceback
-
     place = traceback.extract_tb(error.__traceback__)[-1]
     file = os.path.relpath(place.filename) if os.path.isabs(place.filename) else place.filename
     return f"{file}:{place.lineno}: in {place.name}\nE   {type(error).__name__}: {error}"

@@ -14,9 +14,7 @@ from conftest import command
 pytestmark = pytest.mark.counted
 
 
-def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, cache):
-    # Those of other tests do not count.
-    (cache / "deadheat" / "cores").unlink()
+def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, own_cores):
     two_commits(repository)
     before = repository.state()
     arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
@@ -45,16 +43,13 @@ def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(reposi
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="no process is pinned to a core here")
-def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, cache, compare):
+def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, own_cores, compare):
     two_commits(repository)
-    cores = cache / "deadheat" / "cores"
-    cores.unlink()
-    cores.mkdir()
     free, *used = sorted(os.sched_getaffinity(0))
     with contextlib.ExitStack() as held:
         # As other runs do.
         for core in used:
-            lock = held.enter_context((cores / f"{core}.lock").open("a"))
+            lock = held.enter_context((own_cores / f"{core}.lock").open("a"))
             fcntl.flock(lock, fcntl.LOCK_SH)
         report = compare("HEAD^", "HEAD").report
         assert report["machine"]["pinned_core"] == free

@@ -53,7 +53,7 @@ pub(crate) struct Conditions {
     ticks_elsewhere: u64,
     /// Of the measuring core each time that it had just worked.
     frequencies_khz: Vec<u64>,
-    core_use: Option<CoreUse>,
+    core_use: CoreUse,
     /// At any moment that was looked at.
     is_core_shared: bool,
 }
@@ -63,7 +63,7 @@ impl Conditions {
         Conditions {
             present: cores.measuring.map(|core| (core, Counters::now(core))),
             core_use: cores.measuring_use.clone(),
-            is_core_shared: cores.measuring_use.as_ref().is_some_and(CoreUse::is_shared),
+            is_core_shared: cores.measuring_use.is_shared(),
             ..Conditions::default()
         }
     }
@@ -77,7 +77,7 @@ impl Conditions {
             self.present = Some((next, Counters::now(next)));
         }
         self.core_use.clone_from(&cores.measuring_use);
-        self.is_core_shared |= self.core_use.as_ref().is_some_and(CoreUse::is_shared);
+        self.is_core_shared |= self.core_use.is_shared();
     }
 
     pub(crate) fn frequency_of(&mut self, core: usize) {
@@ -111,7 +111,7 @@ impl Conditions {
         let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
         let governor = governor.unwrap_or_default();
         let mut warnings = self.warnings_of(all, governor.trim());
-        if self.is_core_shared || self.core_use.as_ref().is_some_and(CoreUse::is_shared) {
+        if self.is_core_shared || self.core_use.is_shared() {
             warnings.push(Warning::new(
                 WarningCode::MeasuringCoreShared,
                 "another run of deadheat measured on the same core at the same time",

@@ -8,31 +8,41 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::workspace::cache_folder;
 
-/// The lock of one core, which other runs see for as long as a clone of this lives.
-#[derive(Clone, Debug)]
-pub(crate) struct CoreUse(Arc<File>);
+/// The lock of one core, which other runs see for as long as a clone of this lives. Without a core, or where the cache folder
+/// cannot be used (which is reported elsewhere), there is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CoreUse(Option<Arc<File>>);
 
 impl CoreUse {
-    /// `None` where the cache folder cannot be used: that is somebody else's to report.
-    pub(crate) fn of(core: usize) -> Option<Self> {
-        let folder = cache_folder().ok()?.join("cores");
-        fs::create_dir_all(&folder).ok()?;
-        let path = folder.join(format!("{core}.lock"));
-        let mut options = File::options();
-        // Whatever lies in its place holds nobody up.
-        options.custom_flags(OFlags::NONBLOCK.bits() as i32);
-        let made = options.clone().create(true).append(true).open(&path);
-        // Another user's may only be read.
-        let core_use = CoreUse(Arc::new(made.or_else(|_| options.read(true).open(&path)).ok()?));
-        core_use.is_shared();
-        Some(core_use)
+    pub(crate) fn of(core: usize) -> Self {
+        let file = open_lock(core);
+        if let Some(file) = &file {
+            // Another run that is just looking lets go of it at once; the next look holds it then.
+            let _ = flock(file, FlockOperation::NonBlockingLockShared);
+        }
+        CoreUse(file.map(Arc::new))
     }
 
     /// Whether another run uses the same core at this moment.
     pub(crate) fn is_shared(&self) -> bool {
+        let Some(file) = &self.0 else {
+            return false;
+        };
         // Nobody else holds it where it can be had alone; then others may hold it, too, again.
-        let is_alone = flock(&self.0, FlockOperation::NonBlockingLockExclusive).is_ok();
-        let is_held = flock(&self.0, FlockOperation::NonBlockingLockShared).is_ok();
+        let is_alone = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let is_held = flock(file, FlockOperation::NonBlockingLockShared).is_ok();
         !is_alone || !is_held
     }
+}
+
+fn open_lock(core: usize) -> Option<File> {
+    let folder = cache_folder().ok()?.join("cores");
+    fs::create_dir_all(&folder).ok()?;
+    let path = folder.join(format!("{core}.lock"));
+    let mut options = File::options();
+    // Whatever lies in its place holds nobody up.
+    options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+    let made = options.clone().create(true).append(true).open(&path);
+    // Another user's may only be read.
+    made.or_else(|_| options.read(true).open(&path)).ok()
 }

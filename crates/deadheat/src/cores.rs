@@ -33,7 +33,7 @@ pub(crate) struct Cores {
     /// Where both sides run.
     pub(crate) measuring: Option<usize>,
     /// Tells other runs.
-    pub(crate) measuring_use: Option<CoreUse>,
+    pub(crate) measuring_use: CoreUse,
     /// Where the driver stays meanwhile.
     driver: Vec<usize>,
     /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
@@ -63,7 +63,7 @@ impl Cores {
     pub(crate) fn not_pinned() -> Self {
         Cores {
             measuring: None,
-            measuring_use: None,
+            measuring_use: CoreUse::default(),
             driver: Vec::new(),
             spare: None,
             last_look: None,
@@ -156,8 +156,11 @@ impl Cores {
             (core, share)
         });
         let next = next_core(present, &shares.collect::<Vec<_>>());
+        if next == present {
+            return;
+        }
         let next_use = CoreUse::of(next);
-        if next == present || next_use.as_ref().is_some_and(CoreUse::is_shared) {
+        if next_use.is_shared() {
             return;
         }
         let driver: Vec<usize> = all.into_iter().filter(|&core| core != next).collect();
@@ -211,15 +214,16 @@ fn by_quietness(shares: &[(usize, f64)]) -> Vec<usize> {
 }
 
 /// The quietest core that no other run uses, or of all where each is used.
-fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, Option<CoreUse>)> {
-    let cores = by_quietness(shares);
-    for &core in &cores {
+fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreUse)> {
+    let mut quietest = None;
+    for core in by_quietness(shares) {
         let core_use = CoreUse::of(core);
-        if !core_use.as_ref().is_some_and(CoreUse::is_shared) {
+        if !core_use.is_shared() {
             return Some((core, core_use));
         }
+        quietest = quietest.or(Some((core, core_use)));
     }
-    cores.first().map(|&core| (core, CoreUse::of(core)))
+    quietest
 }
 
 /// The core to go on with: another one only where it is clearly quieter than the present one.

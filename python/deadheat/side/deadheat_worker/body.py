@@ -3,8 +3,8 @@
 import gc
 import itertools
 
-from deadheat_worker import layout, timing
-from deadheat_worker.timing import WallClock
+from deadheat_worker import layout
+from deadheat_worker.timing import WallClock, within
 
 
 class Body:
@@ -65,11 +65,11 @@ class Body:
         return self.result
 
     def _warmups(self):
-        return itertools.takewhile(_within(self._warmup_seconds), range(self._warmup))
+        return itertools.takewhile(within(self._warmup_seconds), range(self._warmup))
 
     def _rest(self):
         """The rounds that the suite still expects; one at least, for its result."""
-        is_within = _within(self._rest_seconds)
+        is_within = within(self._rest_seconds)
         while self._taken < 1 or (self._taken < self._at_least and is_within()):
             yield
 
@@ -104,13 +104,6 @@ class AsyncBody(Body):
         for _ in self._rest():
             await self.sample(1, clock=self.own_clock or WallClock)
         return self.result
-
-
-def _within(seconds):
-    """Whether so many seconds have not gone by yet since this was called; always, where there is no limit."""
-    now = timing.WallClock.start
-    end = float("inf") if seconds is None else now() + seconds * 1e9
-    return lambda *_: now() <= end
 
 
 class _collector_off:

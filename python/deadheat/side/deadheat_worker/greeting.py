@@ -1,6 +1,7 @@
 """How every worker begins: it dies with the driver, is greeted, and makes the worktree the place of its imports."""
 
 import os
+import platform
 import sys
 
 from deadheat_worker import protocol
@@ -63,6 +64,4 @@ def greet(channel, preload=lambda: None):
 
 def hello_with(pytest_version):
     """The answer to a greeting; an empty version where pytest takes no part."""
-    # As `platform` says it, whose import takes a third of the time in which a process without pytest starts.
-    implementation = {"cpython": "CPython", "pypy": "PyPy"}.get(sys.implementation.name, sys.implementation.name)
-    return protocol.hello(sys.version.split()[0], pytest_version, implementation)
+    return protocol.hello(platform.python_version(), pytest_version, platform.python_implementation())

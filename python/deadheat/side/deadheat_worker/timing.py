@@ -17,8 +17,14 @@ class WallClock:
     """
 
     start = stop = staticmethod(time.perf_counter_ns)
-    # What a suite that has no timer of its own finds as the benchmark's.
+    # The timer that a suite finds on its benchmark, unless it sets another.
     seconds = staticmethod(time.perf_counter)
+
+
+def within(seconds):
+    """Whether so many seconds have not gone by yet since this was called; always, where there is no limit."""
+    end = float("inf") if seconds is None else WallClock.start() + seconds * 1e9
+    return lambda *_: WallClock.start() <= end
 
 
 class ProcessorClock:
