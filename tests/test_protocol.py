@@ -148,25 +148,39 @@ class Forked(Worker):
     def __init__(self, line, folder):
         self._log = (folder / "forked").open("w+")
         (requests, own_requests), (own_replies, replies) = os.pipe(), os.pipe()
-        socket.send_fds(line, [b'{"request": "fork"}\n'], [requests, replies, self._log.fileno()])
+        request = {"request": "fork", "hello": hello(folder)}
+        socket.send_fds(line, [json.dumps(request).encode() + b"\n"], [requests, replies, self._log.fileno()])
         answer = json.loads(line.recv(1 << 16))
-        assert answer["reply"] == "forked", answer
+        assert answer["reply"] == "forked", answer["problem"]
         self.number = answer["process"]
         os.close(requests)
         os.close(replies)
         self._process = SimpleNamespace(stdin=os.fdopen(own_requests, "wb"), stdout=os.fdopen(own_replies, "rb"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux")
-def test_workers_are_forked_as_often_as_they_are_wanted(interpreter, worktree):
+@pytest.fixture
+def start_fork_server(interpreter, worktree, monkeypatch):
+    """Starts a server in the worktree and returns the line to it, when it has imported pytest."""
+    if sys.platform != "linux":
+        pytest.skip("fork servers are for Linux")
+    monkeypatch.setenv("PYTHONPATH", "lib")
     line, theirs = socket.socketpair()
-    with (worktree / "server").open("w+") as log:
-        server = subprocess.Popen(
-            [interpreter, SCRIPTS / "fork_server.py", "serving"], stdin=theirs, stdout=log, stderr=log, cwd=worktree
-        )
-    theirs.close()
-    line.sendall(json.dumps(hello(worktree)).encode() + b"\n")
-    assert json.loads(line.recv(1 << 16))["reply"] == "hello"
+    servers = []
+
+    def start():
+        with (worktree / "server").open("w+") as log, theirs:
+            command = [interpreter, SCRIPTS / "fork_server.py", "serving"]
+            servers.append(subprocess.Popen(command, stdin=theirs, stdout=log, stderr=log, cwd=worktree))
+        assert json.loads(line.recv(1 << 16))["reply"] == "hello"
+        return line
+
+    yield start
+    line.close()
+    assert [server.wait(60) for server in servers] == [0]
+
+
+def test_workers_are_forked_as_often_as_they_are_wanted(start_fork_server, worktree):
+    line = start_fork_server()
     workers = [Forked(line, worktree) for _ in range(2)]
     assert len({worker.number for worker in workers}) == 2
     # Two at once, each of which imports the project by itself.
@@ -182,8 +196,34 @@ def test_workers_are_forked_as_often_as_they_are_wanted(interpreter, worktree):
         answer = json.loads(line.recv(1 << 16))
         assert (answer["reply"], answer["status"]) == ("reaped", 0), worker.log()
         assert answer["cpu_ns"] > 0
-    line.close()
-    assert server.wait(60) == 0
+
+
+def test_a_server_forks_workers_of_both_sides_each_with_the_imports_of_its_own(start_fork_server, worktree):
+    other = worktree.with_name("other")
+    shutil.copytree(worktree, other)
+    for folder in (worktree, other):
+        # By the relative entry in PYTHONPATH.
+        (folder / "lib").mkdir()
+        (folder / "lib" / "tool.py").write_text(f"SIDE = {folder.name!r}\n")
+        (folder / "benchmarks" / "test_tool.py").write_text(
+            "import pytest\nimport tool\n\n\n@pytest.mark.parametrize('side', [tool.SIDE])\n"
+            "def test_side(benchmark, side):\n    benchmark(str, side)\n"
+        )
+    line = start_fork_server()
+    workers = {folder.name: Forked(line, folder) for folder in (other, worktree)}
+    for name, worker in workers.items():
+        assert collect(worker, "test_side")["benchmarks"] == [f"benchmarks/test_tool.py::test_side[{name}]"]
+        assert worker.ask({"request": "stop"}) == {"reply": "stopped"}
+
+
+def test_no_worker_is_forked_for_a_project_that_has_a_module_of_pytests(start_fork_server, worktree):
+    line = start_fork_server()
+    # A folder that is no package is never imported in the place of one that is.
+    (worktree / "packaging").mkdir()
+    collect(Forked(line, worktree))
+    (worktree / "iniconfig.py").touch()
+    with pytest.raises(AssertionError, match="importing pytest has imported `iniconfig`"):
+        Forked(line, worktree)
 
 
 def test_prints_of_the_projects_code_do_not_break_the_conversation(interpreter, worktree):

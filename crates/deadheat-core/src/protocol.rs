@@ -59,13 +59,13 @@ pub enum Request {
     Stop,
 }
 
-/// What a fork server is asked, after a [`Request::Hello`] that it answers as a worker does.
+/// What a fork server is asked, when it has said [`Reply::Hello`] of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ForkRequest {
-    /// Fork a worker that goes on after the greeting. With the message come three descriptors: its requests, its replies,
-    /// its log.
-    Fork,
+    /// Fork a worker of this side that goes on after the greeting. With the message come three descriptors: its requests,
+    /// its replies, its log.
+    Fork { hello: HelloRequest },
     /// How a worker ended that has ended.
     Reap { process: u32 },
 }

@@ -24,8 +24,6 @@ use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::survey;
 
-/// The breakdown takes at most a quarter of a run, but there is always room for that of a short benchmark.
-const SHORTEST_BREAKDOWN: Duration = Duration::from_millis(1_500);
 /// What a pass should not take much longer than that was asked for.
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
 
@@ -152,7 +150,8 @@ impl Setting<'_> {
         let asked = profile::affordable(&rounds(&mut rows.iter()), startup, LONGEST_ASKED_FOR, most);
         if !draft.report.target_functions.is_empty() && !changed.is_empty() {
             progress.step("profiling the changed functions");
-            let limit = (self.started().elapsed() / 3).max(SHORTEST_BREAKDOWN);
+            // A quarter of the run.
+            let limit = self.started().elapsed() / 3;
             let affordable = profile::affordable(&changed, startup, limit, most);
             if let [first, others @ ..] = affordable.left_out.as_slice() {
                 let more = match others.len() {

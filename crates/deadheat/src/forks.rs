@@ -2,7 +2,8 @@
 //! most of the time that a worker takes to start.
 //!
 //! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen to be fast or slow
-//! together. So a server has one child that is timed for a verdict, and others only for what is not (`docs/statistics.md`).
+//! together. So a server's children are timed for a verdict in one replicate only: one of each side, where both run in the same
+//! interpreter (`docs/statistics.md`).
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -17,6 +18,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::{ForkReply, ForkRequest, HelloRequest, Reply, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -36,22 +38,22 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How often a wait looks whether the user still wants the run.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// One side's server.
+/// The server of one side, or of both.
 pub(crate) struct ForkServer {
     group: Group,
     line: UnixStream,
     buffer: Vec<u8>,
     hello: Option<Reply>,
-    has_timed: bool,
+    /// Whether it has forked a worker that is timed for a verdict.
+    has_timed: PerSide<bool>,
     interrupt: Interrupt,
 }
 
 impl ForkServer {
-    /// Starts it and says hello; it answers when it has imported pytest. `module` is that of its workers.
+    /// Starts it; it says hello when it has imported pytest. `module` is that of its workers.
     pub(crate) fn start(
         command: &WorkerCommand,
         module: &str,
-        hello: &HelloRequest,
         seed: u32,
         log: &Path,
         interrupt: Interrupt,
@@ -70,26 +72,26 @@ impl ForkServer {
             .stdout(log_file.try_clone()?)
             .stderr(log_file);
         let group = Group::start(&mut process)?;
-        let mut server = ForkServer {
+        Ok(ForkServer {
             group,
             line,
             buffer: Vec::new(),
             hello: None,
-            has_timed: false,
+            has_timed: PerSide::default(),
             interrupt,
-        };
-        server.send(&Request::Hello(hello.clone()), &[])?;
-        Ok(server)
+        })
     }
 
-    /// Whether it has forked a worker that is timed for a verdict.
-    pub(crate) fn has_timed(&self) -> bool {
-        self.has_timed
+    /// Whether it has forked a worker of this side that is timed for a verdict.
+    pub(crate) fn has_timed(&self, side: Side) -> bool {
+        *self.has_timed.get(side)
     }
 
-    /// Forks a worker, which has said hello already.
+    /// Forks a worker of this side, which has said hello already.
     pub(crate) fn fork(
         server: &Rc<RefCell<Self>>,
+        side: Side,
+        hello: &HelloRequest,
         is_timed: bool,
         memory_limit: Option<MemoryLimit>,
         log: PathBuf,
@@ -99,32 +101,34 @@ impl ForkServer {
         let (replies, their_replies) = pipe_with(PipeFlags::CLOEXEC)?;
         let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         let descriptors = [their_requests.as_fd(), their_replies.as_fd(), log_file.as_fd()];
-        let (process, hello, interrupt) = server.borrow_mut().forked(&descriptors, limit)?;
+        let (process, said, interrupt) = server.borrow_mut().forked(hello, &descriptors, limit)?;
         // From here on it ends when this is dropped.
         let forked = Forked::new(process, Rc::clone(server))?;
-        server.borrow_mut().has_timed |= is_timed;
+        *server.borrow_mut().has_timed.get_mut(side) |= is_timed;
         if let Some(limit) = memory_limit {
             limit.set_for(process)?;
         }
         Ok(ForkedWorker {
             worker: Worker::new(Process::Forked(forked), requests, replies, log, interrupt),
-            hello: Some(hello),
+            hello: Some(said),
         })
     }
 
     fn forked(
         &mut self,
+        hello: &HelloRequest,
         descriptors: &[BorrowedFd<'_>],
         limit: Duration,
     ) -> anyhow::Result<(u32, Reply, Interrupt)> {
-        let hello = match self.hello.take() {
-            Some(hello) => hello,
+        let said = match self.hello.take() {
+            Some(said) => said,
             None => self.receive(limit)?,
         };
-        self.hello = Some(hello.clone());
-        self.send(&ForkRequest::Fork, descriptors)?;
+        self.hello = Some(said.clone());
+        let request = ForkRequest::Fork { hello: hello.clone() };
+        self.send(&request, descriptors)?;
         match self.receive(ANSWER)? {
-            ForkReply::Forked { process } => Ok((process, hello, self.interrupt.clone())),
+            ForkReply::Forked { process } => Ok((process, said, self.interrupt.clone())),
             other => anyhow::bail!("the fork server did not fork: {other:?}"),
         }
     }

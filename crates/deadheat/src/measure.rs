@@ -26,10 +26,16 @@ const MOST_ROUNDS: usize = 100;
 /// Where the first calls differ as clearly as this, fewer rounds tell as much as anybody asks.
 const CLEAR_RATIO: f64 = 1.5;
 const ROUNDS_OF_CLEAR: usize = 40;
-/// What the rounds of one benchmark may take in one replicate before there are fewer of them...
-const ROUNDS_NS: u64 = 300_000_000;
-/// ...but this many, unless a single round takes longer than [`ROUNDS_NS`]: then there are two, one in each order.
-const FEW_ROUNDS: usize = 6;
+/// More rounds make a replicate narrower, and starting its processes once more makes another one; the best number goes with
+/// the root of what that costs over what a round costs (Kalibera and Jones 2013). This is the factor, the variance of a round
+/// over that of process pairs times the time of a round, which is much the same for calls of 1 µs and of 3 ms.
+const ROUNDS_FACTOR_NS: f64 = 40e6;
+/// What a sample takes beside its calls: the request, and the blocks that vary the layout.
+const SAMPLE_COST_NS: f64 = 100_000.0;
+/// The first rounds vary more than the others: so many there are...
+const FEW_ROUNDS: usize = 12;
+/// ...unless that takes longer than this. Two there are then, one in each order.
+const ROUNDS_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 /// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
 const LONG_ROUND_NS: u64 = 900_000_000;
@@ -46,9 +52,9 @@ const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
-/// A pre-screen's rounds may take less, and where the first call of each side takes as long as this together, these two
+/// A pre-screen's rounds may take this long, and where the first call of each side takes as long as this together, these two
 /// are all.
-const BRIEF_ROUNDS_NS: u64 = 60_000_000;
+const BRIEF_ROUNDS_NS: f64 = 60e6;
 const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 
 /// What is wanted of a benchmark.
@@ -190,6 +196,7 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Measured> {
     let sampling = stopping.sampling;
     let mut timing = Timing {
+        rounds: RoundsTime::new(stopping.aim, SHORTEST_STARTUP, benchmarks.len()),
         stopping,
         benchmarks: earlier,
         started: Instant::now(),
@@ -275,6 +282,8 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping
 
 struct Timing {
     stopping: Stopping,
+    /// Of this replicate.
+    rounds: RoundsTime,
     benchmarks: BTreeMap<String, Rounds>,
     started: Instant,
     /// Replicates that were begun.
@@ -297,7 +306,7 @@ impl Timing {
             Some(rounds) if rounds.visits > 0 => rounds.inside / rounds.visits,
             _ => {
                 let call = self.stopping.call_times.get(benchmark);
-                call.map_or(Duration::ZERO, |call| cost_of_call(*call))
+                call.map_or(Duration::ZERO, |call| self.rounds.cost_of_call(*call))
             }
         }
     }
@@ -347,11 +356,45 @@ impl Timing {
 /// Where nothing has been started yet.
 const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
-/// What one replicate takes of a benchmark whose calls take so long on each side: calibration, and the rounds.
-fn cost_of_call(call: Duration) -> Duration {
-    let round_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
-    let rounds = rounds_for(round_ns, Aim::Verdict) as f64 + 1.0;
-    Duration::from_nanos((round_ns * rounds) as u64)
+/// What the rounds of one benchmark may take in one replicate.
+#[derive(Clone, Copy, Debug)]
+struct RoundsTime {
+    aim: Aim,
+    ns: f64,
+}
+
+impl RoundsTime {
+    /// Where starting the processes takes `startup`, which so many benchmarks share.
+    fn new(aim: Aim, startup: Duration, benchmarks: usize) -> Self {
+        let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
+        let ns = match aim {
+            Aim::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
+            Aim::Decision(_) => BRIEF_ROUNDS_NS,
+        };
+        RoundsTime { aim, ns }
+    }
+
+    /// How many there are where the samples of one take so long together. More than one is even, so that each order comes
+    /// equally often.
+    fn count(self, samples_ns: f64) -> usize {
+        if samples_ns > LONG_ROUND_NS as f64 {
+            return 1;
+        }
+        let round_ns = samples_ns * (1.0 + 1.0 / WARMUP_SHARE as f64) + 2.0 * SAMPLE_COST_NS;
+        let fewest = match self.aim {
+            Aim::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
+            // Which order it is alternates between the replicates.
+            Aim::Decision(_) if samples_ns > self.ns => return 1,
+            Aim::Decision(_) => FEW_ROUNDS / 2,
+        };
+        ((self.ns / round_ns) as usize).clamp(fewest, MOST_ROUNDS) / 2 * 2
+    }
+
+    /// What one replicate takes of a benchmark whose calls take so long on each side: calibration, and the rounds.
+    fn cost_of_call(self, call: Duration) -> Duration {
+        let samples_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
+        Duration::from_nanos((samples_ns * (self.count(samples_ns) as f64 + 1.0)) as u64)
+    }
 }
 
 impl Visit for Timing {
@@ -366,7 +409,9 @@ impl Visit for Timing {
             benchmarks = self.next_in_turn(benchmarks);
         }
         if !benchmarks.is_empty() {
-            let startup = self.startup() / benchmarks.len() as u32;
+            let startup = self.startup();
+            self.rounds = RoundsTime::new(self.stopping.aim, startup.max(SHORTEST_STARTUP), benchmarks.len());
+            let startup = startup / benchmarks.len() as u32;
             for benchmark in &benchmarks {
                 let rounds = self.benchmarks.entry((*benchmark).clone()).or_default();
                 rounds.startup += startup;
@@ -384,7 +429,7 @@ impl Visit for Timing {
     ) -> Result<(Clock, Vec<Pair>), Trouble> {
         let started = Instant::now();
         let mut turns = Turns::new(both);
-        let measured = rounds(&mut turns, entered, self.stopping.aim)?;
+        let measured = rounds(&mut turns, entered, self.rounds)?;
         let idle = turns.idle;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
@@ -404,7 +449,7 @@ impl Visit for Timing {
         other: Option<&Alone>,
     ) -> Result<Alone, Trouble> {
         let started = Instant::now();
-        let half = samples_alone(&mut Turns::new(alone), side, entered, other, self.stopping.aim)?;
+        let half = samples_alone(&mut Turns::new(alone), side, entered, other, self.rounds)?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         // Both halves are one visit.
@@ -448,7 +493,7 @@ fn samples_alone(
     side: Side,
     entered: Entered,
     other: Option<&Alone>,
-    aim: Aim,
+    time: RoundsTime,
 ) -> Result<Alone, Trouble> {
     let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
     let mut cost = Cost::default();
@@ -462,14 +507,14 @@ fn samples_alone(
             Some(other) if is_alike(cost.ns / other.cost.ns) => other.iterations,
             _ => cost.iterations(),
         };
-        rounds = rounds.min(rounds_for(2.0 * cost.of_sample_ns(iterations), aim));
+        rounds = rounds.min(time.count(2.0 * cost.of_sample_ns(iterations)));
     }
     let mut samples = Vec::with_capacity(rounds);
     while samples.len() < rounds {
         let taken = alone.sample(side, iterations)?;
         samples.push(taken.sample);
         if most.is_some() && samples.len() == 1 {
-            rounds = rounds.min(rounds_for(2.0 * taken.wall_ns as f64, aim));
+            rounds = rounds.min(time.count(2.0 * taken.wall_ns as f64));
         }
     }
     Ok(Alone {
@@ -581,7 +626,7 @@ fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
 fn rounds(
     turns: &mut Turns<'_, '_>,
     entered: PerSide<Entered>,
-    aim: Aim,
+    time: RoundsTime,
 ) -> Result<(Clock, Vec<Pair>), Trouble> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
@@ -596,7 +641,7 @@ fn rounds(
         for side in order.sides() {
             *costs.get_mut(side) = calibrate(turns, side)?;
         }
-        if aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+        if time.aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
             let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
             return Ok((Clock::Wall, vec![Pair { order, base, head }]));
         }
@@ -610,7 +655,7 @@ fn rounds(
             }
         }
         let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
-        rounds = rounds_for(round_ns(Side::Base) + round_ns(Side::Head), aim);
+        rounds = time.count(round_ns(Side::Base) + round_ns(Side::Head));
         let ratio = costs.base.ns / costs.head.ns;
         if ratio.max(1.0 / ratio) > CLEAR_RATIO {
             rounds = rounds.min(ROUNDS_OF_CLEAR);
@@ -640,7 +685,7 @@ fn rounds(
         };
         pairs.push(Pair { order, base, head });
         if most.is_some() && pairs.len() == 1 {
-            rounds = rounds.min(rounds_for(round_wall_ns as f64, aim));
+            rounds = rounds.min(time.count(round_wall_ns as f64));
         }
     }
     Ok((Clock::Wall, pairs))
@@ -750,23 +795,6 @@ fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
     } else {
         costs.map(Cost::iterations)
     }
-}
-
-fn rounds_for(round_ns: f64, aim: Aim) -> usize {
-    let (all_ns, fewest_of_long) = match aim {
-        Aim::Verdict => (ROUNDS_NS, FEWEST_ROUNDS),
-        // Which order it is alternates between the replicates.
-        Aim::Decision(_) => (BRIEF_ROUNDS_NS, 1),
-    };
-    if round_ns > LONG_ROUND_NS as f64 {
-        return 1;
-    }
-    if round_ns > all_ns as f64 {
-        return fewest_of_long;
-    }
-    let affordable = (all_ns as f64 / round_ns.max(1.0)) as usize;
-    // Even, so that each order comes equally often.
-    affordable.clamp(FEW_ROUNDS, MOST_ROUNDS) / 2 * 2
 }
 
 #[cfg(test)]

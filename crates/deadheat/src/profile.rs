@@ -16,6 +16,8 @@ use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visi
 const REPLICATES: usize = 5;
 /// With fewer, an interval says next to nothing.
 const FEWEST_PAIRS: usize = 3;
+/// There is always room for the fewest pairs of a short benchmark.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1_500);
 /// A sample is this long, or one iteration where that takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
@@ -41,7 +43,8 @@ pub(crate) struct Affordable {
 }
 
 /// Of `benchmarks`, with what a call takes on both sides together, as many as `limit` has room for, the cheapest first, and at
-/// most `most` process pairs; `startup` is what one takes to start, which leaves no benchmark out.
+/// most `most` process pairs; `startup` is what one takes to start, which leaves no benchmark out. Where `limit` is below
+/// [`SHORTEST_LIMIT`], there are fewer pairs, but there is room for as many benchmarks as that has.
 pub(crate) fn affordable(
     benchmarks: &[(String, Duration)],
     startup: Duration,
@@ -61,7 +64,7 @@ pub(crate) fn affordable(
     let mut pair = Duration::ZERO;
     let mut chosen = BTreeSet::new();
     for (name, cost) in by_cost {
-        if (pair + cost) * fewest <= limit {
+        if (pair + cost) * fewest <= limit.max(SHORTEST_LIMIT) {
             pair += cost;
             chosen.insert(name);
         }

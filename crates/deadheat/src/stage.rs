@@ -74,7 +74,7 @@ pub(crate) struct Forks {
     servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
     /// Those of the next replicate, which start while this one is measured.
     next: PerSide<Option<Rc<RefCell<ForkServer>>>>,
-    /// Whether the workers are timed for a verdict: then none shares its server with another one.
+    /// Whether the workers are timed for a verdict: then only those of one replicate share a server.
     is_timed: bool,
     /// Whether this replicate is the last one, as far as anybody knows.
     is_last: bool,
@@ -111,7 +111,7 @@ impl Launcher {
     /// The side's fork server. `None`: there is none here, and will be none.
     fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
         let is_used_up =
-            |server: &Rc<RefCell<ForkServer>>| self.forks.is_timed && server.borrow().has_timed();
+            |server: &Rc<RefCell<ForkServer>>| self.forks.is_timed && server.borrow().has_timed(side);
         if self.forks.servers.get(side).as_ref().is_none_or(is_used_up) {
             if self.forks.next.get(side).is_none() {
                 self.start_servers(seed);
@@ -122,36 +122,43 @@ impl Launcher {
         self.forks.servers.get(side).clone()
     }
 
-    /// Starts a server for each side, both at the same time and on the spare core; they are waited for when they are used.
+    /// Starts the servers of the next workers on the spare core: one for both sides, where they have the same interpreter and
+    /// variables. They are waited for when they are used.
     fn start_servers(&mut self, seed: u32) {
-        let Some(hello) = self.forks.hello.clone() else {
+        if self.forks.hello.is_none() {
             return;
-        };
-        for side in Side::BOTH {
-            if self.forks.next.get(side).is_some() {
-                continue;
-            }
-            self.started += 1;
-            let log = self.logs.join(format!("{:04}-{side}-server.log", self.started));
-            let start = || {
-                let command = self.commands.get(side);
-                let module = self.forks.module;
-                ForkServer::start(
-                    command,
-                    module,
-                    hello.get(side),
-                    seed,
-                    &log,
-                    self.interrupt.clone(),
-                )
-            };
-            let server = self.cores.start_on(self.cores.spare, start);
-            *self.forks.next.get_mut(side) = server.ok().map(|server| Rc::new(RefCell::new(server)));
         }
+        let is_missing = |side: &Side| self.forks.next.get(*side).is_none();
+        let missing: Vec<Side> = Side::BOTH.into_iter().filter(is_missing).collect();
+        match missing.as_slice() {
+            [first, second] if self.commands.base.starts_like(&self.commands.head) => {
+                let server = self.start_server(*first, "both", seed);
+                self.forks.next.get_mut(*second).clone_from(&server);
+                *self.forks.next.get_mut(*first) = server;
+            }
+            sides => {
+                for side in sides {
+                    let server = self.start_server(*side, &side.to_string(), seed);
+                    *self.forks.next.get_mut(*side) = server;
+                }
+            }
+        }
+    }
+
+    fn start_server(&mut self, side: Side, of: &str, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
+        self.started += 1;
+        let log = self.logs.join(format!("{:04}-{of}-server.log", self.started));
+        let start = || {
+            let command = self.commands.get(side);
+            ForkServer::start(command, self.forks.module, seed, &log, self.interrupt.clone())
+        };
+        let server = self.cores.start_on(self.cores.spare, start).ok()?;
+        Some(Rc::new(RefCell::new(server)))
     }
 
     fn fork(&mut self, side: Side, seed: u32, log: &Path) -> Option<ForkedWorker> {
         let server = self.server(side, seed)?;
+        let hello = self.forks.hello.as_ref()?.get(side).clone();
         let memory_limit = self.commands.get(side).memory_limit;
         let is_timed = self.forks.is_timed;
         let left = self
@@ -159,7 +166,15 @@ impl Launcher {
             .until
             .map(|until| until.saturating_duration_since(Instant::now()));
         let limit = left.map_or(GREETING, |left| left.min(GREETING));
-        match ForkServer::fork(&server, is_timed, memory_limit, log.to_owned(), limit) {
+        match ForkServer::fork(
+            &server,
+            side,
+            &hello,
+            is_timed,
+            memory_limit,
+            log.to_owned(),
+            limit,
+        ) {
             Ok(worker) => Some(worker),
             Err(_) => {
                 self.forks = Forks::default();

@@ -76,6 +76,13 @@ pub(crate) struct WorkerCommand {
     pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
+impl WorkerCommand {
+    /// Whether a process that this starts differs from the other's in its folder and script at most.
+    pub(crate) fn starts_like(&self, other: &WorkerCommand) -> bool {
+        self.interpreter == other.interpreter && self.environment == other.environment
+    }
+}
+
 /// However it was started.
 pub(crate) enum Process {
     Started(Group),

@@ -2,8 +2,9 @@
 
 It is a process that has imported pytest, and nothing of the project.
 
-The driver talks to it over a socket that is its stdin: one JSON object a line, and with a request to fork come the
-descriptors of the worker's own line. A worker begins where its script is when it has been greeted.
+The driver talks to it over a socket that is its stdin: one JSON object a line. A request to fork says which side's
+worker is wanted, and with it come the descriptors of the worker's own line. A worker begins where its script is when it
+has been greeted.
 """
 
 import array
@@ -53,9 +54,12 @@ def main():
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))
     line = Line()
-    from deadheat_worker.greeting import greet
+    from deadheat_worker.greeting import end_with_driver, hello_after_pytest
 
-    imports = greet(line, preload)
+    end_with_driver()
+    hello = hello_after_pytest()
+    preload()
+    line.send(hello)
     while True:
         try:
             request = line.receive()
@@ -65,8 +69,9 @@ def main():
             _, status, usage = os.wait4(request["process"], 0)
             line.send({"reply": "reaped", "status": status, "cpu_ns": int((usage.ru_utime + usage.ru_stime) * 1e9)})
             continue
-        if len(os.listdir("/proc/self/task")) > 1:
-            line.send({"reply": "cannot_fork", "problem": "importing pytest has started a thread"})
+        problem = why_not(request["hello"])
+        if problem is not None:
+            line.send({"reply": "cannot_fork", "problem": problem})
             continue
         requests, replies, log = line.descriptors
         process = os.fork()
@@ -78,20 +83,40 @@ def main():
             continue
         line.close()
         os.setpgid(0, 0)
-        become_worker(imports, requests, replies, log)
+        become_worker(request["hello"], requests, replies, log)
         return
 
 
-def become_worker(imports, requests, replies, log):
+def why_not(hello):
+    """Why a forked worker would not be what one that is started is; None where it would."""
+    from deadheat_worker.greeting import imports_of
+
+    if len(os.listdir("/proc/self/task")) > 1:
+        return "importing pytest has started a thread"
+    name = imports_of(hello).imported_early(os.path.join(hello["worktree"], hello["project"]))
+    return name and f"importing pytest has imported `{name}`, which may be the project's own"
+
+
+def become_worker(hello, requests, replies, log):
     from deadheat_worker.channel import Channel
-    from deadheat_worker.greeting import end_with_driver
+    from deadheat_worker.greeting import check_version, end_with_driver, go_to_project
 
     # The server ends with the driver.
     end_with_driver()
     for standard in (1, 2):
         os.dup2(log, standard)
     os.close(log)
+    rebase_path(os.getcwd(), check_version(hello)["worktree"])
+    imports = go_to_project(hello)
     importlib.import_module(f"deadheat_worker.{sys.argv[1]}").serve(Channel.of_own(requests, replies), imports)
+
+
+def rebase_path(start, worktree):
+    """Move the entries of `sys.path` that relative ones in PYTHONPATH have become to the folder they are meant for."""
+    for place, entry in enumerate(sys.path):
+        below = os.path.relpath(entry, start)
+        if below == os.curdir or not below.startswith(os.pardir):
+            sys.path[place] = os.path.normpath(os.path.join(worktree, below))
 
 
 def preload():

@@ -24,7 +24,11 @@ def end_with_driver():
 
 def expect_greeting(channel):
     """Wait for the driver's `hello` and return it; ProtocolError when it speaks another version."""
-    request = protocol.expect(channel.receive(), protocol.HELLO)
+    return check_version(protocol.expect(channel.receive(), protocol.HELLO))
+
+
+def check_version(request):
+    """Return what a `hello` holds; ProtocolError when the driver speaks another version."""
     if request["protocol"] != protocol.VERSION:
         raise protocol.ProtocolError(f"the driver speaks version {request['protocol']}, not {protocol.VERSION}")
     return request
@@ -43,23 +47,32 @@ def imports_of(request):
     )
 
 
-def greet(channel, preload=lambda: None):
+def greet(channel):
     """Answer the driver's greeting from the project's folder; return the side's `ProjectImports`."""
     end_with_driver()
-    request = expect_greeting(channel)
+    imports = go_to_project(expect_greeting(channel))
+    # Only now: what else is imported is looked for where it will be for the project.
+    channel.send(hello_after_pytest())
+    return imports
+
+
+def go_to_project(request):
+    """Go to the project's folder that a `hello` names, and give its imports precedence; return its `ProjectImports`."""
     project_folder = os.path.join(request["worktree"], request["project"])
     os.chdir(project_folder)
     imports = imports_of(request)
     imports.take_precedence(project_folder)
-    # Only now: what else is imported is looked for where it will be for the project.
+    return imports
+
+
+def hello_after_pytest():
+    """Import pytest, and return the answer to a greeting."""
     import pytest
 
     from deadheat_worker.stand_ins import Finder
 
     sys.meta_path.append(Finder())
-    preload()
-    channel.send(hello_with(pytest.__version__))
-    return imports
+    return hello_with(pytest.__version__)
 
 
 def hello_with(pytest_version):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.machinery import all_suffixes
 
 # Import finders that build back ends install for editable packages. Those of setuptools come last and lose to the
 # path; those of meson-python and scikit-build-core come first and would win over it.
@@ -143,6 +144,22 @@ class ProjectImports:
                     foreign.append({"module": name, "file": place})
                     break
         return foreign, own
+
+    def imported_early(self, project_folder):
+        """A module that has been imported already, and that the project may have, too; None where there is none."""
+        folders = [folder for folder in (*self.import_folders, project_folder) if os.path.isdir(folder)]
+        for folder in folders:
+            for entry in os.listdir(folder):
+                name = entry.partition(".")[0]
+                # Those of the standard library come first on the path in any case.
+                if name not in sys.modules or name in sys.stdlib_module_names:
+                    continue
+                path = os.path.join(folder, entry)
+                # A folder that is no package gives way to a package that comes later on the path.
+                if os.path.isfile(os.path.join(path, "__init__.py")) or path.endswith(tuple(all_suffixes())):
+                    return name
+        foreign, _ = self.foreign_modules()
+        return foreign[0]["module"] if foreign else None
 
     def _belongs(self, top, resolved):
         if self._is_environment(resolved):
