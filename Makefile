@@ -58,6 +58,7 @@ bench: $(VENV)/installed ## what watching functions costs, on every supported Py
 evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md; CLONES=folder of clones, NAME
 	$(BIN)/python bench/lab/neutral.py target/lab-bank
 	$(BIN)/python bench/lab/record.py target/lab-bank
+	$(BIN)/python bench/lab/layout.py target/lab-bank
 	$(BIN)/python bench/lab/peers.py target/lab-bank
 	$(BIN)/python bench/lab/statements.py target/lab-bank
 	$(BIN)/python bench/lab/commits.py target/lab-bank $(if $(CLONES),--sources $(CLONES))
@@ -69,6 +70,7 @@ evidence-page: $(VENV)/installed ## docs/evidence.md once more, of what was reco
 evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/
 	$(BIN)/python bench/lab/neutral.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/record.py target/lab-bank-quick --quick
+	$(BIN)/python bench/lab/layout.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/peers.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/statements.py target/lab-bank-quick --quick
 	$(BIN)/python bench/lab/commits.py target/lab-bank-quick --quick $(if $(CLONES),--sources $(CLONES))

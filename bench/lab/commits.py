@@ -20,7 +20,7 @@ from neutral import rows_of  # noqa: E402
 
 import projects  # noqa: E402
 
-COMMITS = 4
+COMMITS = 3
 # How many of the newest are looked at to find them.
 MOST_TRIED = 12
 

@@ -15,7 +15,9 @@ sys.path.insert(0, HERE)
 import bank  # noqa: E402
 from peers import environment  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = 2
+# A third of its usual processes.
+PYPERF = ["--quiet", "--processes", "7"]
 SETUP = "x = 5; y = 7; s = 'a,b'; d = {'k': 1}; xs = list(range(20)); t = (3, 1, 2)"
 PAIRS = [
     ("x * y + x", "x + y"),
@@ -39,7 +41,7 @@ print(*(min(found) * 1e9 for found in times))
 """
 
 
-def rounds(folder):
+def runs(folder):
     """What was recorded."""
     return bank.read(os.path.join(folder, "statements"))
 
@@ -60,7 +62,7 @@ def about(pair, pyperf):
     by_timeit = [float(word) for word in found.split()]
     variants = ["-a", pair[0], "-b", pair[1], "--setup", SETUP, "--worth", "5", "--timeout", "20"]
     micro = json.loads(run([sys.executable, "-m", "deadheat", "micro", *variants, "--json"]))
-    by_pyperf = [of_pyperf(pyperf, statement) for statement in (*pair, "pass")]
+    by_pyperf = [of_pyperf(pyperf, core, statement) for statement in (*pair, "pass")]
     interval = micro["estimate"]["confidence_interval"]
     return {
         "pair": pair,
@@ -74,10 +76,10 @@ def without_the_last(times):
     return [time - times[-1] for time in times[:-1]]
 
 
-def of_pyperf(python, statement):
+def of_pyperf(python, core, statement):
     with tempfile.TemporaryDirectory() as place:
         file = os.path.join(place, "out.json")
-        run([python, "-m", "pyperf", "timeit", "--fast", "--quiet", "--setup", SETUP, "-o", file, statement])
+        run([python, "-m", "pyperf", "timeit", *PYPERF, "--affinity", core, "--setup", SETUP, "-o", file, statement])
         with open(file) as text:
             runs = json.load(text)["benchmarks"][0]["runs"]
     values = sorted(value for one in runs for value in one.get("values", ()))

@@ -1,0 +1,122 @@
+"""Which part of the drawn memory layout matters, by Python: `python bench/lab/layout.py BANK [--quick]`.
+
+The workloads of `neutral.py`, with a neutral edit on head, are compared with parts of the draw switched off
+(`deadheat_worker/layout.py`). Whatever an estimate is off from 1 beyond what its replicates vary is a bias of the
+layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; runs that are there are not
+repeated.
+"""
+
+import json
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tests")
+sys.path[:0] = [HERE, TESTS]
+import bank  # noqa: E402
+import neutral  # noqa: E402
+import project  # noqa: E402
+from record import log_ratio  # noqa: E402
+
+EDITS = (501, 502)
+REPLICATES = 10
+NO_BLOCKS_BEFORE_IMPORTS = "Layout.draw_for_imports = lambda self: None\n"
+NO_BLOCKS_BEFORE_SAMPLES = "Layout.draw_for_sample = lambda self: self._random.choice(self._frames)\n"
+NO_FRAMES = """
+draw_for_sample = Layout.draw_for_sample
+same_frame = _call_with_stack(0)
+Layout.draw_for_sample = lambda self: (draw_for_sample(self), same_frame)[1]
+"""
+# What is appended to the module.
+VARIANTS = {
+    "nothing": NO_BLOCKS_BEFORE_IMPORTS + NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
+    "blocks before the imports": NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
+    "blocks before samples": NO_BLOCKS_BEFORE_IMPORTS + NO_FRAMES,
+    "frames of samples": NO_BLOCKS_BEFORE_IMPORTS + NO_BLOCKS_BEFORE_SAMPLES,
+    "all of it": "",
+}
+
+
+def runs(folder):
+    """What was recorded."""
+    return bank.read(os.path.join(folder, "layout"))
+
+
+def main():
+    # Not above: the page of what was recorded needs no deadheat.
+    from conftest import INTERPRETERS, PACKAGE
+
+    arguments, folder = bank.asked_for("layout")
+    with tempfile.TemporaryDirectory(prefix="deadheat-lab-") as place:
+        packages = {variant: package(PACKAGE, os.path.join(place, variant), code) for variant, code in VARIANTS.items()}
+        for seed in EDITS[:1] if arguments.quick else EDITS:
+            repository = os.path.join(place, str(seed))
+            project.commit(repository, *trees(seed))
+            # All variants of a Python beside one another: the machine drifts.
+            for version, interpreter in INTERPRETERS.items():
+                for variant in VARIANTS:
+                    file = os.path.join(folder, f"{version}.{variant}.{seed}.json")
+                    if not os.path.exists(file):
+                        python = environment(f"{os.path.abspath(arguments.bank)}-python{version}", interpreter)
+                        bank.write(file, record(repository, packages[variant], python, version, variant))
+
+
+def trees(seed):
+    _, text = neutral.edits(random.Random(seed))
+    base = "import json\nimport re\n\n" + "\n".join(neutral.BLOCKS.values())
+    both = [project.tree(work, neutral.WORKLOADS) for work in (base, text)]
+    for tree in both:
+        tree["benchmarks/test_work.py"] = neutral.BENCHMARKS
+    return both
+
+
+def package(installed, folder, code):
+    """A package folder like the installed one: the workers' files, the layout's with `code` at its end."""
+    own = os.path.join(folder, "side", "deadheat_worker")
+    shutil.copytree(os.path.join(installed, "side", "deadheat_worker"), own)
+    with open(os.path.join(own, "layout.py"), "a") as file:
+        file.write("\n\n" + code)
+    return folder
+
+
+def environment(folder, interpreter):
+    python = os.path.join(folder, "bin", "python")
+    if not os.path.exists(os.path.join(folder, "complete")):
+        subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
+        open(os.path.join(folder, "complete"), "w").close()
+    return python
+
+
+def record(repository, package, python, version, variant):
+    command = [sys.executable, os.path.join(TESTS, "counted"), package, "compare", "HEAD^", "HEAD", "--python", python]
+    command += ["--all", "--replicates", str(REPLICATES), "--json", "--quiet"]
+    started = time.monotonic()
+    ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=True)
+    seconds = time.monotonic() - started
+    rows = {}
+    for comparison in json.loads(ran.stdout)["comparisons"]:
+        log_ratios = [log_ratio(replicate) for replicate in comparison["replicates"]]
+        name = comparison["benchmark"].partition("[")[2].rstrip("]")
+        rows[name] = {"mean": statistics.mean(log_ratios), "deviation": statistics.stdev(log_ratios)}
+    bias = math.sqrt(statistics.mean(row["mean"] ** 2 for row in rows.values()))
+    print(f"CPython {version}, {variant}: off by {100 * bias:.2f} %, {seconds:.0f} s", flush=True)
+    return {
+        "python": version,
+        "variant": variant,
+        "replicates": REPLICATES,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": seconds,
+        "rows": rows,
+    }
+
+
+if __name__ == "__main__":
+    main()
