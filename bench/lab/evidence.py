@@ -389,7 +389,7 @@ def neutral_table(edited):
         rows.append(
             [
                 words,
-                f"{len(own)} edits, {len(all_rows)}",
+                f"{len(own)} runs, {len(all_rows)}",
                 false,
                 counted,
                 percent(false, len(all_rows)),
@@ -760,7 +760,8 @@ def page(recorded, outcomes):
         parts[0]["machine"],
         sum(len(row["log_ratios"]) for part in parts for row in part["benchmarks"].values()),
     )
-    seconds = sum(part["seconds"] for part in parts)
+    seconds = sum(one["seconds"] for one in [*parts, *edited, *real, *recorded["layout"]])
+    seconds += sum(tool["seconds"] for one in live for which in ("clear", "known") for tool in one[which].values())
     version = parts[0]["deadheat"]
     dates = sorted({part["date"] for part in parts})
     same = [row for row in sequential if row["condition"] in CONDITIONS]
@@ -788,11 +789,12 @@ judged alone; in a suite the correction for many benchmarks makes false verdicts
 ## Code that did not change in a program that did
 
 {len(edited)} whole runs of `deadheat compare --all` at its defaults, verdicts included. In each, head is the base with
-an edit of its own that changes no benchmark's behaviour: comments, docstrings, unused functions, constants, imports,
-renamed local variables, definitions in another order, other functions changed, or up to three of these. Each run
-compares {len(neutral.WORKLOADS)} workloads. Any "improved", "regressed" or "unexplained" is wrong here; the second
-count leaves out what deadheat itself reports as a control. The comparisons of a run share their processes and their
-edit: the runs with any of them wrong are counted, too.
+edits of its own that change no benchmark's behaviour: comments, docstrings, unused functions, constants, imports,
+renamed local variables, definitions in another order, other functions changed. A run has one to three of them, all
+runs together {sum(len(run["kinds"]) for run in edited)}, and compares {len(neutral.WORKLOADS)} workloads.
+Any "improved", "regressed" or "unexplained" is wrong here; the second count leaves out what deadheat itself reports as
+a control. The comparisons of a run share their processes and their edits: the runs with any of them wrong are counted,
+too.
 
 {neutral_table(edited)}
 

@@ -25,7 +25,7 @@ import neutral  # noqa: E402
 import project  # noqa: E402
 from record import log_ratio  # noqa: E402
 
-EDITS = (501, 502)
+EDITS = (501,)
 REPLICATES = 10
 NO_BLOCKS_BEFORE_IMPORTS = "Layout.draw_for_imports = lambda self: None\n"
 NO_BLOCKS_BEFORE_SAMPLES = "Layout.draw_for_sample = lambda self: self._random.choice(self._frames)\n"

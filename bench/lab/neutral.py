@@ -22,7 +22,7 @@ import project  # noqa: E402
 from record import under  # noqa: E402
 
 CONDITIONS = {"idle": None, "neighbour": ("steady", False), "fitful": ("fitful", True)}
-EDITS = 60
+EDITS = 30
 PLANTED_EDITS = 24
 # Percent by which head's loops are longer, in turn.
 PLANTED = (3, -3, 5, -5)
