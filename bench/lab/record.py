@@ -18,6 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import bank  # noqa: E402
 import project  # noqa: E402
 
 # Name, load (kind and whether it runs on the measuring core), benchmarks, replicates.
@@ -57,8 +58,8 @@ def main():
                     record(arguments.bank, folder, cores, f"{name}.{number}.{begin:04}", load, keyword, count)
 
 
-def record(bank, folder, cores, part, load, keyword, count):
-    file = os.path.join(bank, f"{part}.json")
+def record(place, folder, cores, part, load, keyword, count):
+    file = os.path.join(place, f"{part}.json")
     if os.path.exists(file):
         return
     measuring, other = cores[-1], cores[0]
