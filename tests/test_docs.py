@@ -1,6 +1,7 @@
 """What the documentation promises and names a test for has that test."""
 
 import ast
+import json
 import re
 
 import pytest
@@ -95,3 +96,21 @@ def test_every_exit_code_is_explained_and_has_a_test_that_expects_it():
     for code, tests in tested.items():
         for file, name in named_in(tests):
             assert re.search(rf"\bassert \w+\.code == {code}\b", TESTS[file][name]), f"{name} expects no {code}"
+
+
+def test_every_code_of_a_report_has_an_entry_in_troubleshooting():
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    entries = re.findall(r"^\| `?(\w+)`? \|(.*)\|$", page, re.MULTILINE)
+    cells = {code: [cell.strip() for cell in rest.split("|")] for code, rest in entries}
+    codes = set(
+        re.findall(r"^\| (\d) \|", REFERENCE.partition("## Exit codes")[2].partition("## Reports")[0], re.MULTILINE)
+    )
+    assert len(codes) == 6
+    for name in ("WarningCode", "MissingReason", "Reason"):
+        kinds = schema["$defs"][name]
+        found = {kind["const"] for kind in kinds.get("oneOf", [])} | set(kinds.get("enum", []))
+        assert found
+        codes |= found
+    assert codes - cells.keys() == set()
+    assert [code for code in codes if not all(cells[code])] == []

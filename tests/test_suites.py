@@ -167,7 +167,6 @@ def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare
 
 
 ALONE = """\
-    import os
     import socket
     import pytest
     from pkg.core import work
@@ -418,5 +417,198 @@ def test_tests_beside_the_code_can_be_timed_and_those_of_no_common_folder_are_re
     assert outcome.code == 2
     assert "share no folder" in outcome.err
     outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py::test_wrok")
-    assert outcome.code == 3
-    assert "test_wrok" in outcome.err
+    assert outcome.code == 2
+    assert "did you mean `test_work`?" in outcome.err
+
+
+GUARDED = {
+    "pyproject.toml": """\
+        [tool.pytest.ini_options]
+        addopts = "--doctest-modules -p speed"
+        faulthandler_timeout = 0.2
+        """,
+    "pkg/__init__.py": "",
+    "pkg/core.py": WORK.format(times=20),
+    # Another plugin with a fixture of the same name.
+    "speed.py": """\
+        import pytest
+
+
+        @pytest.fixture(scope="session")
+        def benchmark():
+            return lambda function, *arguments: function(*arguments)
+        """,
+    "benchmarks/conftest.py": """\
+        import sys
+
+        import pytest
+
+        FOR_BENCHMARKS = "--benchmark-only" in sys.argv
+
+
+        def pytest_collection_modifyitems(config, items):
+            if config.option.markexpr != "benchmark":
+                for item in items:
+                    item.add_marker(pytest.mark.skip(reason="only with -m benchmark"))
+
+
+        @pytest.fixture
+        def asked_for(request):
+            manager = request.config.pluginmanager
+            if not (
+                FOR_BENCHMARKS
+                and request.config.getoption("--codspeed")
+                and not request.config.getoption("--benchmark-disable")
+                and "benchmark" in request.config.getoption("-m")
+                and manager.hasplugin("benchmark")
+                and manager.hasplugin("codspeed")
+            ):
+                pytest.skip("benchmarks are not asked for")
+        """,
+    "benchmarks/test_gates.py": """\
+        import sys
+
+        import pytest
+
+        from pkg.core import work
+
+        if "--codspeed" not in sys.argv:
+            pytest.skip("run with --codspeed", allow_module_level=True)
+
+
+        def test_gate(asked_for, benchmark):
+            benchmark(work, 200)
+        """,
+    "benchmarks/test_patched.py": """\
+        import json
+        import os
+
+        import pytest
+
+        from pkg.core import work
+
+
+        def refuse(*arguments, **keywords):
+            raise OSError("disk full")
+
+
+        @pytest.mark.parametrize(
+            ("module", "name"), [(os, "getpid"), (os, "write"), (os, "_exit"), (json, "dumps"), (json, "loads")]
+        )
+        def test_patched(benchmark, monkeypatch, module, name):
+            monkeypatch.setattr(module, name, refuse)
+            benchmark(work, 200)
+        """,
+    "benchmarks/data/a.txt": "200",
+    "benchmarks/test_paths.py": """\
+        from pathlib import Path
+
+        import pytest
+
+        from pkg.core import work
+
+        FILES = sorted(map(str, Path(__file__).with_name("data").glob("*.txt")))
+
+
+        @pytest.mark.parametrize("path", FILES, ids=FILES)
+        def test_file(benchmark, path):
+            benchmark(work, int(Path(path).read_text()))
+        """,
+    "benchmarks/test_broken.py": """\
+        def test_broken(benchmark):
+            raise ValueError("boom")
+        """,
+}
+
+
+def test_suites_that_are_guarded_or_patch_the_world_are_measured(repository, compare, oldest_and_newest, tmp_path):
+    script = f"open({str(tmp_path / 'imported')!r}, 'a').write('x')\n"
+    repository.commit({**GUARDED, "benchmarks/regenerate.py": script})
+    repository.commit({"pkg/core.py": WORK.format(times=1)})
+    environment = {"FORCE_COLOR": "1", "PY_COLORS": "1", "PYTHONPATH": "."}
+    outcome = compare("HEAD^", "HEAD", "--python", oldest_and_newest, environment=environment)
+    replaced = ("os-getpid", "os-write", "os-_exit", "json-dumps", "json-loads")
+    patched = {f"test_patched[{name}]" for name in replaced}
+    assert outcome.clearly_faster() == {"test_gate", "test_file[benchmarks/data/a.txt]", *patched}, outcome.err
+    (broken,) = outcome.report["missing"]
+    assert "ValueError: boom" in broken["message"]
+    assert "\x1b" not in outcome.out + outcome.err
+    assert not (tmp_path / "imported").exists()
+
+
+def test_heads_pytest_settings_are_given_to_base_where_its_benchmarks_need_them(repository, compare):
+    settings = "[tool.pytest.ini_options]\naddopts = '--strict-markers'\n"
+    benchmark = """\
+        import pytest
+
+        from pkg.core import work
+
+
+        @pytest.mark.heavy
+        def test_work(benchmark):
+            benchmark(work, 200)
+        """
+    files = {"pkg/__init__.py": "", "pkg/core.py": WORK.format(times=20), "pyproject.toml": settings}
+    repository.commit({**files, "benchmarks/test_b.py": benchmark.replace("@pytest.mark.heavy", "")})
+    new = {"pyproject.toml": settings + "markers = ['heavy: slow ones']\n", "benchmarks/test_b.py": benchmark}
+    repository.commit({**new, "pkg/core.py": WORK.format(times=1)})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_work"}
+    (shared,) = (row for row in outcome.report["warnings"] if row["code"] == "settings_shared")
+    assert "`pyproject.toml` of head" in shared["message"]
+
+
+def test_a_test_that_is_not_there_is_an_argument_error_with_the_likely_names(repository, deadheat_command):
+    test = "def test_total():\n    pass\n"
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "tests/test_ledger.py": test})
+    repository.commit({"pkg/core.py": FAST})
+    for asked, likely in [
+        ("tests/test_leger.py", "tests/test_ledger.py"),
+        ("tests/test_ledger.py::test_totl", "test_total"),
+    ]:
+        outcome = deadheat_command("compare", "HEAD^", "HEAD", "--tests", asked)
+        assert outcome.code == 2, outcome.err
+        assert f"did you mean `{likely}`?" in outcome.err
+
+
+def test_what_is_not_committed_is_mentioned(repository, deadheat_command):
+    benchmark = "from pkg.core import work\n\n\ndef test_work(benchmark):\n    benchmark(work, 10)\n"
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmark})
+    repository.commit({"pkg/core.py": FAST})
+    repository.write({"pkg/core.py": SLOW, "benchmarks/test_b.py": benchmark + "\n"})
+    said = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run").err
+    assert "2 files are changed and not committed: --working-tree measures them" in said
+    assert "not committed" not in deadheat_command("compare", "HEAD^", "--working-tree", "--dry-run").err
+
+
+def test_a_first_call_that_changed_in_another_way_is_said(repository, compare):
+    # It sorts what it gets, and the benchmark makes that once.
+    benchmark = """\
+        import random
+
+        from pkg.core import order
+
+
+        def test_order(benchmark):
+            data = random.Random(1).sample(range(500), 500)
+            benchmark(order, data)
+        """
+    slow_where_unsorted = """\
+        def order(data):
+            for i in range(1, len(data)):
+                value, place = data[i], i
+                while place and data[place - 1] > value:
+                    data[place] = data[place - 1]
+                    place -= 1
+                data[place] = value
+        """
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/core.py": "def order(data):\n    data.sort()\n    return sorted(data, key=str) and None\n",
+    }
+    repository.commit({**files, "benchmarks/test_b.py": benchmark})
+    repository.commit({"pkg/core.py": slow_where_unsorted})
+    outcome = compare("HEAD^", "HEAD", replicates=4)
+    (row,) = outcome.report["comparisons"]
+    (said,) = (warning for warning in row["warnings"] if warning["code"] == "first_call_differs")
+    assert "the verdict is about the later ones" in said["message"]

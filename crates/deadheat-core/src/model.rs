@@ -546,10 +546,14 @@ pub enum WarningCode {
     OneSideAtATime,
     /// The other side used the processor while it should have been waiting.
     IdleSideBusy,
+    /// The benchmark uses more than one core at once, and was measured on one.
+    OneOfSeveralCores,
     /// No module of the project's code was imported by any benchmark.
     ProjectNotImported,
     /// A file that git ignores was copied into the worktrees.
     GeneratedFileCopied,
+    /// pytest's settings of one side are in the worktree of the other, too, which could not collect its benchmarks otherwise.
+    SettingsShared,
     /// A changed file could not be parsed.
     SyntaxError,
     /// The samples are too few or too short for their clock.
@@ -604,6 +608,8 @@ pub enum WarningCode {
     ExpensiveSetup,
     /// Some process pairs are far from all others.
     StrayReplicates,
+    /// The first call of a process changed in another way than the later ones, which the verdict is about.
+    FirstCallDiffers,
     /// A benchmark failed while replicates were added to what an earlier run measured of it.
     FailedLater,
     /// The benchmark returns something else on head than on base.

@@ -353,6 +353,9 @@ pub struct ReachedBy {
     pub processes: bool,
     /// Whether any of that happened inside a sample, and not only before or after it.
     pub timed: bool,
+    /// Whether a sample used more than one core at once.
+    #[serde(default)]
+    pub parallel: bool,
 }
 
 /// A file or class that pytest did not collect, in its own words.

@@ -71,6 +71,42 @@ pub(crate) fn share(root: &str, from: Side, checkouts: PerSide<&Path>) -> anyhow
     }
 }
 
+/// The files in which pytest looks for its settings, in the project's folder.
+const SETTINGS_FILES: [&str; 7] = [
+    "pytest.toml",
+    ".pytest.toml",
+    "pytest.ini",
+    ".pytest.ini",
+    "pyproject.toml",
+    "tox.ini",
+    "setup.cfg",
+];
+
+/// Those of the files with pytest's settings that are not the same on both sides, by their paths.
+pub(crate) fn differing_settings(project_folder: &str, checkouts: PerSide<&Path>) -> Vec<String> {
+    let paths = SETTINGS_FILES.map(|name| join(project_folder, name));
+    let differs = |path: &String| {
+        let [base, head] =
+            [checkouts.base, checkouts.head].map(|checkout| std::fs::read(checkout.join(path)).ok());
+        base != head
+    };
+    paths.into_iter().filter(differs).collect()
+}
+
+/// Gives the other side these files of `from`, and puts its own into `kept`, a folder.
+pub(crate) fn share_settings(
+    paths: &[String],
+    from: Side,
+    checkouts: PerSide<&Path>,
+    kept: &Path,
+) -> anyhow::Result<()> {
+    for path in paths {
+        files::replace(checkouts.get(from.other()), kept, path)?;
+        files::replace(checkouts.get(from), checkouts.get(from.other()), path)?;
+    }
+    Ok(())
+}
+
 /// Where each side runs its own benchmarks: warns of those whose own code is not the same.
 pub(crate) fn mark_changed(rows: &mut [Comparison], project_folder: &str, changed: &[TargetFunction]) {
     for row in rows {

@@ -159,6 +159,7 @@ impl Setting<'_> {
         }
         let subject = Subject::read(self, draft, progress)?;
         let project = &subject.project;
+        self.note_uncommitted(project, draft, progress)?;
         let pytest = match draft.report.settings.environment {
             Environments::Shared => Pytest::Needed,
             Environments::PerRef => Pytest::NotNeeded,
@@ -193,6 +194,29 @@ impl Setting<'_> {
         }
         checkout.close(self.git, draft);
         outcome
+    }
+
+    /// Says what of the working tree is not in the head that it looks like.
+    fn note_uncommitted(
+        &self,
+        project: &Project,
+        draft: &Draft,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        let head = &draft.report.revisions.head;
+        if head.dirty || self.git.commit("HEAD")?.as_ref() != Some(&head.commit) {
+            return Ok(());
+        }
+        let mut changed = self.git.uncommitted_paths()?;
+        changed.retain(|path| project.is_code(path) || project.is_shared(path));
+        match changed.len() {
+            0 => {}
+            1 => progress.note("1 file is changed and not committed: --working-tree measures it"),
+            count => progress.note(&format!(
+                "{count} files are changed and not committed: --working-tree measures them"
+            )),
+        }
+        Ok(())
     }
 
     fn compare_in(

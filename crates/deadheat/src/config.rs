@@ -8,6 +8,8 @@ use deadheat_core::report::Environments;
 use toml::{Table, Value};
 
 use crate::failure::Failure;
+use crate::siblings::{self, Sibling};
+use crate::sources;
 
 /// What the configuration says; paths as written, relative to `folder`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +36,12 @@ pub(crate) struct Config {
     pub(crate) memory_limit_mib: Option<u64>,
     /// Where the loop's files are.
     pub(crate) state_dir: Option<String>,
+    /// Folders that the project's build takes packages from.
+    pub(crate) source_folders: Vec<String>,
+    /// Folders that pytest puts on the path.
+    pub(crate) python_path: Vec<String>,
+    /// Dependencies that come from the repository.
+    pub(crate) siblings: Vec<Sibling>,
 }
 
 const KEYS: [&str; 14] = [
@@ -52,6 +60,9 @@ const KEYS: [&str; 14] = [
     "memory-limit",
     "state-dir",
 ];
+
+/// Where there is no `pyproject.toml`, one of these is in a project's folder.
+const PROJECT_FILES: [&str; 5] = ["setup.cfg", "setup.py", "pytest.ini", ".pytest.ini", "tox.ini"];
 
 impl Config {
     /// Reads the nearest `pyproject.toml` at or above `start`, inside the repository; or the given file.
@@ -75,8 +86,13 @@ impl Config {
                 .find(|path| path.is_file()),
         };
         let Some(path) = path else {
+            // A project of other files begins where the nearest of them is.
+            let mut folders = start
+                .ancestors()
+                .take_while(|folder| folder.starts_with(repository));
+            let folder = folders.find(|folder| PROJECT_FILES.iter().any(|name| folder.join(name).is_file()));
             return Ok(Config {
-                folder: repository.to_owned(),
+                folder: folder.unwrap_or(repository).to_owned(),
                 ..Config::default()
             });
         };
@@ -92,6 +108,12 @@ impl Config {
         })
     }
 
+    /// What other tools' tables say of a project of the repository; nothing, where it has none, or none that can be read.
+    pub(crate) fn of_folder(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
+        Self::parse(&text, folder.to_owned()).unwrap_or_default()
+    }
+
     fn parse(text: &str, folder: PathBuf) -> Result<Self, Failure> {
         let document: Table = text
             .parse()
@@ -105,6 +127,9 @@ impl Config {
         };
         let mut config = Config {
             folder,
+            source_folders: sources::of_build(&document),
+            python_path: sources::of_pytest(&document),
+            siblings: siblings::named_in(&document),
             ..Config::default()
         };
         if let Some(table) = tool("deadheat")? {

@@ -359,6 +359,19 @@ pub(crate) fn warnings_of_row(
             "time more of it at once: the ratio is that of what can be seen",
         );
     }
+    if let Some(first) = rounds.first_calls_apart() {
+        let [base, head] = [first.base, first.head].map(report::duration);
+        let [later_on_base, later_on_head] = [medians.base, medians.head].map(report::duration);
+        warn(
+            WarningCode::FirstCallDiffers,
+            format!(
+                "the first call of a process takes {base} on base and {head} on head; the verdict is about the later ones, \
+                 which take {later_on_base} and {later_on_head}"
+            ),
+            "a call may use up or change what the set-up made, or fill a cache: benchmark.pedantic with a `setup` gives each \
+             call its own, and --tests sets a test up anew for each call",
+        );
+    }
     let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
     if strays > 0 {
         warn(

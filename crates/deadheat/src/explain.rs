@@ -11,6 +11,7 @@ use deadheat_core::report;
 use crate::benchmarks::{Origin, missing_after};
 use crate::changes::Differences;
 use crate::continued;
+use crate::cores::Pinning;
 use crate::draft::Draft;
 use crate::failure::{Exit, Failure};
 use crate::hints::Hints;
@@ -98,6 +99,21 @@ impl Setting<'_> {
             Some(earlier) => continued::selection(earlier),
             None => benchmarks,
         };
+        if let Some(reach) = &reach
+            && self.options.pinning != Pinning::Off
+        {
+            let parallel = benchmarks
+                .iter()
+                .filter(|benchmark| reach.parallel.contains(*benchmark));
+            draft.report.warnings.extend(parallel.map(|benchmark| {
+                Warning::new(
+                    WarningCode::OneOfSeveralCores,
+                    "it uses more than one core at once, and both sides run on one: what that gains is not in its time",
+                    Some("--no-pin measures it on all cores; no error rate is claimed then"),
+                )
+                .of(benchmark)
+            }));
+        }
         draft.report.selection = selection;
         draft.controls = controls;
         draft.report.missing.extend(missing);

@@ -76,6 +76,15 @@ struct Answer {
     stderr: String,
 }
 
+/// How git says that an object is neither there nor to be had.
+const LACKS_OBJECTS: [&str; 5] = [
+    "promisor",
+    "lazy fetching disabled",
+    "unable to read",
+    "missing blob",
+    "Could not read from remote repository",
+];
+
 impl Git {
     /// A `git` that is not tied to a repository yet.
     pub(crate) fn anywhere(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
@@ -212,11 +221,12 @@ impl Git {
         for name in &self.cleared {
             command.env_remove(name);
         }
-        // No lock is taken to refresh the user's index, nobody is asked for a password, and Ctrl-C in the terminal
-        // reaches deadheat alone, so that no git command is cut off half-way.
+        // No lock is taken to refresh the user's index, nobody is asked for a password, nothing is fetched by the way, and
+        // Ctrl-C in the terminal reaches deadheat alone, so that no git command is cut off half-way.
         command
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
             .env("LC_ALL", "C");
         if let Some(git_dir) = &self.git_dir {
             // Also where its configuration names a checkout that is not there.
@@ -259,18 +269,31 @@ impl Git {
             .map(|part| part.as_ref().to_owned())
             .collect();
         let answer = self.ask_reading(stdin, &[], &arguments)?;
-        answer.stdout.ok_or_else(|| {
-            let shown: Vec<String> = arguments
-                .iter()
-                .map(|part| part.to_string_lossy().into_owned())
-                .collect();
-            Failure::tool(format!(
-                "git {} failed: {}",
-                shown.join(" "),
-                answer.stderr.trim()
+        answer
+            .stdout
+            .ok_or_else(|| self.failure_of(&arguments, answer.stderr.trim()).into())
+    }
+
+    fn failure_of(&self, arguments: &[OsString], words: &str) -> Failure {
+        let lacks_objects = LACKS_OBJECTS.iter().any(|sign| words.contains(sign));
+        if lacks_objects && self.is_partial().unwrap_or(false) {
+            return Failure::usage(format!(
+                "this is a partial clone, which lacks files of the two revisions, and deadheat fetches nothing unasked: {}",
+                words.lines().next_back().unwrap_or_default()
             ))
-            .into()
-        })
+            .hint("`git fetch --refetch --no-filter` makes it a whole one");
+        }
+        let shown: Vec<String> = arguments
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
+        Failure::tool(format!("git {} failed: {words}", shown.join(" ")))
+    }
+
+    /// Whether the repository was cloned with a filter, so that git fetches objects when it needs them.
+    fn is_partial(&self) -> anyhow::Result<bool> {
+        let promised = self.ask(["config", "--get-regexp", "^remote\\..*\\.promisor$"])?;
+        Ok(promised.stdout.is_some_and(|found| !found.is_empty()))
     }
 
     /// The first line of a command's output; `None` where it ends with an error or prints nothing.

@@ -62,6 +62,8 @@ mod scripted;
 mod selection;
 mod session;
 mod setting;
+mod siblings;
+mod sources;
 mod stage;
 mod start;
 mod state;

@@ -49,6 +49,10 @@ const TRIES: u32 = 4;
 const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 /// The very first call is made once more up to here: what it imports, or a disturbance, must not pass for its time.
 const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
+/// First calls are apart where they changed this many times as much as the later ones, at least...
+const FIRST_CALLS_APART: f64 = 1.5;
+/// ...and by more than cold caches are worth.
+const COLD_NS: f64 = 50_000.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
@@ -113,6 +117,8 @@ pub(crate) struct Rounds {
     pub(crate) changed: PerSide<BTreeSet<ChangedValue>>,
     /// How busy each side was while the other one ran.
     pub(crate) idle: PerSide<IdleUse>,
+    /// What the very first call took in each process of this run, in nanoseconds, and the log ratio of the later ones.
+    first_calls: Vec<(PerSide<f64>, f64)>,
     /// Of the last look.
     estimate: Option<LogEstimate>,
     /// How many replicates there were then.
@@ -150,6 +156,21 @@ impl Rounds {
             Side::Head => pair.head.per_iteration_ns(),
         });
         stats::median(samples).unwrap_or(f64::INFINITY)
+    }
+
+    /// What a first call takes on each side, where these changed in another way than the later ones did.
+    pub(crate) fn first_calls_apart(&self) -> Option<PerSide<f64>> {
+        let apart = self
+            .first_calls
+            .iter()
+            .map(|(first, later)| (first.head / first.base).ln() - later);
+        let apart: Vec<f64> = apart.collect();
+        let estimate = stats::estimate(&apart)?;
+        let nearest = estimate.center.abs() - estimate.half_width;
+        let of_side = |side: Side| stats::median(self.first_calls.iter().map(|(first, _)| *first.get(side)));
+        let first = PerSide::new(of_side(Side::Base)?, of_side(Side::Head)?);
+        let is_clear = nearest > FIRST_CALLS_APART.ln() && (first.base - first.head).abs() > COLD_NS;
+        is_clear.then_some(first)
     }
 
     fn look(&mut self, sampling: Sampling) {
@@ -397,8 +418,16 @@ impl RoundsTime {
     }
 }
 
+/// What one process pair gave.
+struct Found {
+    clock: Clock,
+    pairs: Vec<Pair>,
+    /// What the very first call of each side took, where the suite does not count the calls.
+    first_calls: Option<PerSide<f64>>,
+}
+
 impl Visit for Timing {
-    type Finding = (Clock, Vec<Pair>);
+    type Finding = Found;
     type Half = Alone;
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
@@ -426,7 +455,7 @@ impl Visit for Timing {
         both: &mut Both<'_>,
         benchmark: &str,
         entered: PerSide<Entered>,
-    ) -> Result<(Clock, Vec<Pair>), Trouble> {
+    ) -> Result<Found, Trouble> {
         let started = Instant::now();
         let mut turns = Turns::new(both);
         let measured = rounds(&mut turns, entered, self.rounds)?;
@@ -457,19 +486,27 @@ impl Visit for Timing {
         Ok(half)
     }
 
-    fn join(&mut self, order: Order, halves: PerSide<Alone>) -> (Clock, Vec<Pair>) {
+    fn join(&mut self, order: Order, halves: PerSide<Alone>) -> Found {
+        let first_calls = halves.base.cost.zip(halves.head.cost);
         let samples = halves.base.samples.into_iter().zip(halves.head.samples);
         let pairs = samples.map(|(base, head)| Pair { order, base, head });
-        (Clock::Wall, pairs.collect())
+        Found {
+            clock: Clock::Wall,
+            pairs: pairs.collect(),
+            first_calls: first_calls.map(|(base, head)| PerSide::new(base.first_ns, head.first_ns)),
+        }
     }
 
-    fn left(&mut self, benchmark: &str, mut left: Left, (clock, pairs): (Clock, Vec<Pair>)) {
+    fn left(&mut self, benchmark: &str, mut left: Left, found: Found) {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
-        rounds.replicates.push(Replicate {
+        let replicate = Replicate {
             seed: left.seed,
-            clock,
-            pairs,
-        });
+            clock: found.clock,
+            pairs: found.pairs,
+        };
+        let later = stats::log_ratio(&replicate);
+        rounds.first_calls.extend(found.first_calls.zip(later));
+        rounds.replicates.push(replicate);
         for side in Side::BOTH {
             if let Some(output) = left.outputs.get_mut(side).take() {
                 rounds.outputs.get_mut(side).add(output);
@@ -482,7 +519,8 @@ impl Visit for Timing {
 
 /// What one side alone gave in one replicate.
 struct Alone {
-    cost: Cost,
+    /// `None`: the suite counts the calls.
+    cost: Option<Cost>,
     iterations: u64,
     samples: Vec<Sample>,
 }
@@ -496,15 +534,16 @@ fn samples_alone(
     time: RoundsTime,
 ) -> Result<Alone, Trouble> {
     let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
-    let mut cost = Cost::default();
+    let mut cost = None;
     let mut iterations = entered.iterations_per_sample.unwrap_or(1);
     let most = Entered::most_rounds(PerSide::new(entered, entered));
     if let Some(most) = most {
         rounds = rounds.min(most);
     } else {
-        cost = calibrate(alone, side)?;
+        let cost = *cost.insert(calibrate(alone, side)?);
+        let other = other.and_then(|other| Some((other.cost?, other.iterations)));
         iterations = match other {
-            Some(other) if is_alike(cost.ns / other.cost.ns) => other.iterations,
+            Some((its_cost, its_iterations)) if is_alike(cost.ns / its_cost.ns) => its_iterations,
             _ => cost.iterations(),
         };
         rounds = rounds.min(time.count(2.0 * cost.of_sample_ns(iterations)));
@@ -623,14 +662,11 @@ fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
     }
 }
 
-fn rounds(
-    turns: &mut Turns<'_, '_>,
-    entered: PerSide<Entered>,
-    time: RoundsTime,
-) -> Result<(Clock, Vec<Pair>), Trouble> {
+fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>, time: RoundsTime) -> Result<Found, Trouble> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
+    let mut first_calls = None;
     if let Some(most) = most {
         // The suite counts the calls: none of them can be spent on warming up or on calibration.
         rounds = rounds.min(most);
@@ -641,9 +677,14 @@ fn rounds(
         for side in order.sides() {
             *costs.get_mut(side) = calibrate(turns, side)?;
         }
+        first_calls = Some(costs.map(|cost| cost.first_ns));
         if time.aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
             let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
-            return Ok((Clock::Wall, vec![Pair { order, base, head }]));
+            return Ok(Found {
+                clock: Clock::Wall,
+                pairs: vec![Pair { order, base, head }],
+                first_calls,
+            });
         }
         iterations = iterations_for(costs);
         for side in Side::BOTH {
@@ -665,7 +706,11 @@ fn rounds(
             && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once())
         {
             let pairs = (0..rounds).map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
-            return Ok((Clock::Processor, pairs.collect::<Result<_, _>>()?));
+            return Ok(Found {
+                clock: Clock::Processor,
+                pairs: pairs.collect::<Result<_, _>>()?,
+                first_calls,
+            });
         }
     }
     let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
@@ -688,16 +733,22 @@ fn rounds(
             rounds = rounds.min(time.count(round_wall_ns as f64));
         }
     }
-    Ok((Clock::Wall, pairs))
+    Ok(Found {
+        clock: Clock::Wall,
+        pairs,
+        first_calls,
+    })
 }
 
 /// What one iteration takes, found by samples that grow to the wanted length. They warm the code up, too.
 fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
     let mut iterations = 1;
+    let mut first_ns = None;
     loop {
         // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
         let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
         let mut taken = turns.sample(side, iterations)?;
+        let first_ns = *first_ns.get_or_insert(taken.sample.per_iteration_ns());
         let mut tries = 1;
         // Something else may have had the core meanwhile, in the sample or around it: one that is long for that reason
         // would make all that follow far too short.
@@ -717,6 +768,7 @@ fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
             tries += 1;
         }
         let cost = Cost {
+            first_ns,
             ns: taken.sample.per_iteration_ns(),
             wall_ns: taken.wall_ns as f64 / iterations as f64,
             waits: taken.waits,
@@ -746,6 +798,8 @@ struct Taken {
 /// What one iteration takes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
+    /// Of the very first call.
+    first_ns: f64,
     ns: f64,
     wall_ns: f64,
     /// How often the process gave its core back of itself.
@@ -789,7 +843,7 @@ fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
         let both = Cost {
             ns: (costs.base.ns * costs.head.ns).sqrt(),
             wall_ns: costs.base.wall_ns.max(costs.head.wall_ns),
-            waits: 0,
+            ..Cost::default()
         };
         PerSide::new(both.iterations(), both.iterations())
     } else {

@@ -7,11 +7,13 @@ use deadheat_core::protocol::{self, HelloRequest};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::siblings;
 
 /// Where benchmarks are looked for, in this order.
-pub(crate) const USUAL_BENCHMARK_FOLDERS: [&str; 8] = [
+pub(crate) const USUAL_BENCHMARK_FOLDERS: [&str; 9] = [
     ".codeflash/benchmarks",
     "benchmarks",
+    "benchmark",
     "bench",
     "tests/benchmarks",
     "tests/benchmark",
@@ -31,6 +33,10 @@ const NOT_CODE: [&str; 10] = [
     "conftest.py",
     "__init__.py",
 ];
+
+/// Where packages often lie, whether or not anything says so. All that holds Python files in the first is code, in the others
+/// packages.
+const USUAL_SOURCE_FOLDERS: [&str; 5] = ["src", "python", "pysrc", "lib", "backend"];
 
 /// All files of a project at either revision.
 pub(crate) struct Files {
@@ -52,7 +58,7 @@ impl Files {
         path.is_empty() || self.below(path).next().is_some()
     }
 
-    fn exists(&self, path: &str) -> bool {
+    pub(crate) fn exists(&self, path: &str) -> bool {
         self.is_file(path) || self.is_folder(path)
     }
 
@@ -113,7 +119,7 @@ impl Project {
             Ok(path)
         };
 
-        let (module_roots, import_folders) = match &config.module_root {
+        let (mut module_roots, mut import_folders) = match &config.module_root {
             Some(root) => {
                 let root = named("module-root", root)?;
                 if !files.exists(&root) {
@@ -126,27 +132,45 @@ impl Project {
                 (vec![root], vec![import_folder])
             }
             None => {
-                let source = within("src");
-                let folder = if files.below(&source).any(|path| path.ends_with(".py")) {
-                    source
-                } else {
-                    folder.clone()
+                let folders = source_folders(config, files, &folder);
+                // Tests are no code, also where they lie beside it.
+                let asked_for = [
+                    benchmarks_root.or(config.benchmarks_root.as_deref()),
+                    config.tests_root.as_deref(),
+                ];
+                let asked_for: Vec<String> = asked_for
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|path| normalize(&within(path)))
+                    .filter(|path| holds_tests(files, path))
+                    .collect();
+                let roots_of = |choose: fn(&str) -> Packages| -> Vec<String> {
+                    let of_folder = |folder: &String| {
+                        let names = code_in(files, folder, choose(folder));
+                        names.map(|name| join(folder, name)).collect::<Vec<_>>()
+                    };
+                    let all: Vec<String> = folders.iter().flat_map(of_folder).collect();
+                    let others = all.iter().filter(|root| !asked_for.contains(root));
+                    let others: Vec<String> = others.cloned().collect();
+                    match others.is_empty() && asked_for.iter().any(|root| !files.is_file(root)) {
+                        true => all,
+                        false => others,
+                    }
                 };
-                // A test that is to be timed is no code, also where it lies beside the code.
-                let asked_for = benchmarks_root.map(within).filter(|root| is_test_module(root));
-                let roots_of = |packages| -> Vec<String> {
-                    code_in(files, &folder, packages)
-                        .map(|name| join(&folder, name))
-                        .filter(|path| asked_for.as_ref() != Some(path))
-                        .collect()
-                };
-                let mut roots = roots_of(Packages::in_folder(&folder));
+                let mut roots = roots_of(Packages::in_folder);
                 if roots.is_empty() {
-                    roots = roots_of(Packages::All);
+                    roots = roots_of(|_| Packages::All);
                 }
-                (roots, vec![folder])
+                (roots, folders)
             }
         };
+        for (sibling, its_config) in siblings::of(config, &folder, repository, files) {
+            for source in source_folders(&its_config, files, &sibling) {
+                let names = code_in(files, &source, Packages::in_folder(&source));
+                module_roots.extend(names.map(|name| join(&source, name)));
+                import_folders.push(source);
+            }
+        }
         let tests_root = match &config.tests_root {
             Some(root) => Some(named("tests-root", root)?),
             None => ["tests", "test"]
@@ -156,10 +180,16 @@ impl Project {
         };
         let benchmarks_root = match benchmarks_root.or(config.benchmarks_root.as_deref()) {
             Some(root) => Some(named("benchmarks-root", root)?),
-            None => USUAL_BENCHMARK_FOLDERS
-                .map(within)
-                .into_iter()
-                .find(|path| files.below(path).any(|path| path.ends_with(".py"))),
+            None => {
+                let folders = USUAL_BENCHMARK_FOLDERS.map(within);
+                // Scripts under such a name are no benchmarks, if there are any elsewhere.
+                let holds = |is_wanted: fn(&str) -> bool| {
+                    folders.iter().find(|path| files.below(path).any(is_wanted))
+                };
+                holds(is_benchmark_module)
+                    .or_else(|| holds(|path| path.ends_with(".py")))
+                    .cloned()
+            }
         };
         if benchmarks_root.as_deref() == Some("") {
             return Err(Failure::usage(
@@ -178,7 +208,10 @@ impl Project {
         }
 
         let mut code_names = BTreeSet::new();
-        for (root, import_folder) in module_roots.iter().zip(import_folders.iter().cycle()) {
+        for root in &module_roots {
+            let Some(import_folder) = import_folders.iter().find(|folder| is_inside(root, folder)) else {
+                continue;
+            };
             if root == import_folder {
                 for name in code_in(files, root, Packages::All) {
                     code_names.extend(owned_names(files, root, name, Packages::All));
@@ -307,6 +340,48 @@ impl Packages {
             _ => Packages::Marked,
         }
     }
+}
+
+/// The folders that go on the path, where the user has named no code: those of the build, or a usual one, or the project's own;
+/// before them what pytest puts there.
+fn source_folders(config: &Config, files: &Files, folder: &str) -> Vec<String> {
+    let holding_code = |named: &[String]| -> Vec<String> {
+        named
+            .iter()
+            .filter(|path| !NOT_CODE.contains(&path.split('/').next().unwrap_or_default()))
+            .filter_map(|path| normalize(&join(folder, path)))
+            .filter(|path| files.below(path).any(|inside| inside.ends_with(".py")))
+            .collect()
+    };
+    let mut folders = holding_code(&config.python_path);
+    let of_build = holding_code(&config.source_folders);
+    if of_build.is_empty() {
+        let usual = USUAL_SOURCE_FOLDERS.map(|name| join(folder, name));
+        let is_package = |path: &str| files.is_file(&join(path, "__init__.py"));
+        let holds_packages = |path: &str, but: &[&str]| {
+            let mut names = files.children(path).into_iter();
+            names.any(|name| !but.contains(&name) && is_package(&join(path, name)))
+        };
+        let source = usual.into_iter().find(|path| match file_name(path) {
+            "src" => files.below(path).any(|inside| inside.ends_with(".py")),
+            _ => !is_package(path) && holds_packages(path, &[]) && !holds_packages(folder, &NOT_CODE),
+        });
+        folders.push(source.unwrap_or_else(|| folder.to_owned()));
+    }
+    folders.extend(of_build);
+    let mut seen = BTreeSet::new();
+    folders.retain(|folder| seen.insert(folder.clone()));
+    folders
+}
+
+/// Whether a file, or what lies directly in a folder, is for pytest.
+fn holds_tests(files: &Files, path: &str) -> bool {
+    is_test_module(path) || files.children(path).into_iter().any(is_benchmark_module)
+}
+
+/// Whether a file has the name of a test or of a benchmark.
+fn is_benchmark_module(path: &str) -> bool {
+    path.ends_with(".py") && (is_test_module(path) || file_name(path).starts_with("bench"))
 }
 
 /// The packages and modules directly in a folder.

@@ -32,6 +32,8 @@ pub(crate) struct Reach {
     pub(crate) untouched: BTreeSet<String>,
     /// Benchmarks that start other processes, whose calls cannot be seen.
     pub(crate) start_processes: BTreeSet<String>,
+    /// Benchmarks that use more than one core at once.
+    pub(crate) parallel: BTreeSet<String>,
     /// What one call of each benchmark took, or rather less.
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Why functions cannot be watched here.
@@ -100,6 +102,9 @@ pub(crate) fn look(
             .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
         let is_quiet = looking.found.is_empty();
         for benchmark in &looking.seen {
+            if looking.is_parallel(benchmark) {
+                reach.parallel.insert(benchmark.clone());
+            }
             // One that was not seen to do so in an earlier pass may find there what that one left.
             match looking.is_timed(benchmark) {
                 true => reach.untouched.remove(benchmark),
@@ -158,6 +163,11 @@ impl Looking {
         };
         let functions = of_it().flat_map(|by| by.functions.iter().copied()).collect();
         (functions, of_it().any(|by| by.processes))
+    }
+
+    fn is_parallel(&self, benchmark: &str) -> bool {
+        let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
+        of_it.any(|by| by.parallel)
     }
 
     /// Whether it ran a watched function, or started other processes, inside a sample.

@@ -50,6 +50,7 @@ impl SuiteWorker {
                 functions,
                 processes,
                 timed: true,
+                parallel: false,
             });
         }
     }

@@ -13,7 +13,7 @@ use crate::hints::WITHOUT_BENCHMARKS;
 use crate::output;
 use crate::overlay;
 use crate::progress::Progress;
-use crate::project::{Files, Project, USUAL_BENCHMARK_FOLDERS, shown};
+use crate::project::{Files, Project, USUAL_BENCHMARK_FOLDERS, is_test_module, join, normalize, shown};
 use crate::setting::Setting;
 use crate::submodules::{self, Present, Tree};
 use crate::workspace::{self, Kept, Workspace};
@@ -65,6 +65,20 @@ impl Subject {
 
     /// Where the benchmarks are, which one of the revisions has at least.
     pub(crate) fn benchmarks_root(&self, setting: &Setting<'_>) -> anyhow::Result<String> {
+        for test in &setting.options.tests {
+            let file = test.split("::").next().unwrap_or(test);
+            let path = normalize(&join(&self.project.folder, file)).unwrap_or_else(|| file.to_owned());
+            // One that is only in the working tree may be injected.
+            if !self.files.exists(&path) && !setting.git.top().join(&path).exists() {
+                let tests = self.files.below("").filter(|path| is_test_module(path));
+                return Err(
+                    Failure::usage(format!("--tests {test}: neither ref has `{path}`"))
+                        .hint("it is relative to pyproject.toml: FILE, or FILE::TEST")
+                        .near(&path, tests)
+                        .into(),
+                );
+            }
+        }
         let Some(root) = &self.project.benchmarks_root else {
             return Err(Failure::nothing_measured(format!(
                 "no benchmarks were found: neither ref has Python files in {}",

@@ -11,11 +11,12 @@ use crate::benchmarks::{self, Origin};
 use crate::changes::{self, Differences};
 use crate::draft::Draft;
 use crate::failure::Failure;
+use crate::files;
 use crate::hints::{Hints, WITHOUT_BENCHMARKS};
 use crate::interpreter::Interpreter;
 use crate::progress::Progress;
 use crate::project::shown;
-use crate::session::Collection;
+use crate::session::{Collection, NotReady};
 use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::subject::{Checkout, Subject};
@@ -86,13 +87,47 @@ impl Suite {
         }
         let started = Instant::now();
         let watched = differences.watched(&draft.report.target_functions);
-        let shared = stage
-            .collect_both(&watched)
-            .map_err(|(side, problem)| match setting.go_on() {
-                Ok(()) => hints.explain(problem.into_error(side)),
-                Err(ended) => ended.into(),
-            })?;
+        let mut collected = stage.collect_both(&watched);
         let collecting = started.elapsed();
+        if let Some(taker) = origin.taker()
+            && lacks_settings(&collected, taker)
+        {
+            let (checkouts, kept) = (checkout.worktrees(), checkout.workspace.folder().join("settings"));
+            let paths = benchmarks::differing_settings(&project.folder, checkouts);
+            if !paths.is_empty() {
+                benchmarks::share_settings(&paths, taker.other(), checkouts, &kept)?;
+                collected = stage.collect_both(&watched);
+                let named = paths.join("`, `");
+                if lacks_settings(&collected, taker) {
+                    // They were not what it lacks.
+                    for path in &paths {
+                        files::replace(&kept, checkouts.get(taker), path)?;
+                    }
+                    collected = stage.collect_both(&watched);
+                } else {
+                    draft.warn(
+                        WarningCode::SettingsShared,
+                        &format!(
+                            "`{named}` of {giver} is in {taker}'s worktree, too: with its own, pytest cannot collect \
+                             {giver}'s benchmarks there",
+                            giver = taker.other()
+                        ),
+                        Some("--benchmarks-from own runs each side's benchmarks with its own settings"),
+                    );
+                }
+            }
+        }
+        let shared = collected.map_err(|(side, problem)| match setting.go_on() {
+            Ok(()) => match not_found(
+                tests,
+                &problem,
+                &checkout.workspace.worktree(side).join(&project.folder),
+            ) {
+                Some(failure) => failure.into(),
+                None => hints.explain(problem.into_error(side)),
+            },
+            Err(ended) => ended.into(),
+        })?;
         draft.report.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
             path: interpreters.get(side).path.display().to_string(),
             ..shared.get(side).python.clone()
@@ -124,6 +159,49 @@ impl Suite {
             changed,
             collecting,
         })
+    }
+}
+
+/// The error where pytest finds no test by a name of --tests. They are relative to `folder`.
+fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Failure> {
+    let NotReady::CollectionFailed { words } = problem else {
+        return None;
+    };
+    let test = tests
+        .iter()
+        .find(|test| words.contains("not found: ") && words.contains(test.as_str()))?;
+    let (file, name) = test.split_once("::")?;
+    let name = name.rsplit("::").next().unwrap_or(name);
+    let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let functions = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("def ")?.split('(').next()
+    });
+    let tests: Vec<&str> = functions.filter(|name| name.starts_with("test")).collect();
+    let failure = Failure::usage(format!("--tests {test}: pytest finds no such test in `{file}`"));
+    Some(
+        failure
+            .hint("name one that is there: FILE::TEST, or FILE::CLASS::TEST")
+            .near(name, tests),
+    )
+}
+
+/// Whether this side fails to collect something of the other's benchmarks that the other collects.
+fn lacks_settings(collected: &Result<PerSide<Collection>, (Side, NotReady)>, taker: Side) -> bool {
+    match collected {
+        Ok(collected) => {
+            let works = |node: &str| {
+                !collected
+                    .get(taker.other())
+                    .errors
+                    .iter()
+                    .any(|error| error.node == node)
+            };
+            collected.get(taker).errors.iter().any(|error| works(&error.node))
+        }
+        Err((side, NotReady::CollectionFailed { .. })) => *side == taker,
+        Err(_) => false,
     }
 }
 

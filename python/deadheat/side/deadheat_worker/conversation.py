@@ -14,6 +14,7 @@ from deadheat_worker import protocol
 from deadheat_worker.channel import sayable
 from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.settings import uses_fixture
+from deadheat_worker.words import words_of_failure, words_of_skip
 
 
 class Conversation(Holding):
@@ -91,7 +92,7 @@ class Conversation(Holding):
             self._reach.is_collecting = False
         by_id = {}
         for item in items:
-            by_id.setdefault(sayable(item.nodeid), item)
+            by_id.setdefault(self._id_of(item), item)
         foreign, _ = self._imports.foreign_modules()
         self.set_up_for_good()
         self.reply(
@@ -110,8 +111,12 @@ class Conversation(Holding):
             following = request.get("next")
             # A test that uses the fixture is a benchmark, whatever it is called.
             run = self._run_plain_test if as_tests and not uses_fixture(item) else self._run_test
-            with self.on_account_of(item.nodeid):
+            with self.on_account_of(self._id_of(item)):
                 run(item, by_id[following] if following is not None else None)
+
+    def _id_of(self, item):
+        """A test's id as the driver knows it: the same on both sides, where a parameter is a path in the worktree."""
+        return sayable(self._imports.without_worktree(item.nodeid))
 
     def _run_test(self, item, following):
         self._reports = []
@@ -129,7 +134,7 @@ class Conversation(Holding):
         foreign, own = self._imports.foreign_modules()
         for report in self._reports:
             if report.failed:
-                self.reply(protocol.failed(report.when, str(report.longrepr), foreign))
+                self.reply(protocol.failed(report.when, words_of_failure(report.longrepr), foreign))
                 return
         if self._unanswered == protocol.LEAVE:
             self.reply(protocol.left(foreign, own, self._output))
@@ -167,8 +172,3 @@ class Conversation(Holding):
 
     def _reply_skipped(self, reason):
         self.reply(protocol.skipped(words_of_skip(reason)))
-
-
-def words_of_skip(reason):
-    """pytest gives (file, line, text) for a skip."""
-    return str(reason[2]) if isinstance(reason, tuple) else str(reason)

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from deadheat_worker.conversation import words_of_skip
 from deadheat_worker.neutral import NeutralPlugin
+from deadheat_worker.words import words_of_failure, words_of_skip
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
@@ -68,7 +68,7 @@ class DurationsPlugin(NeutralPlugin):
 
     def pytest_collectreport(self, report):
         if report.failed:
-            self.errors.append((report.nodeid, str(report.longrepr)))
+            self.errors.append((report.nodeid, words_of_failure(report.longrepr)))
 
     def pytest_runtest_logstart(self, nodeid):
         # For a process that does not come back from it.
@@ -100,7 +100,7 @@ class DurationsPlugin(NeutralPlugin):
             # A subtest's time is a part of its test's.
             test["duration_ns"] += round(report.duration * 1e9)
         if report.failed and test["outcome"] != FAILED:
-            test["outcome"], test["message"] = FAILED, str(report.longrepr)
+            test["outcome"], test["message"] = FAILED, words_of_failure(report.longrepr)
         elif report.skipped and test["outcome"] == PASSED:
             reason = getattr(report, "wasxfail", None)
             words = words_of_skip(report.longrepr) if reason is None else f"expected to fail: {reason}"

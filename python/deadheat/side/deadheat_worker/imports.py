@@ -15,6 +15,10 @@ EDITABLE_FINDERS = {
 }
 
 
+# Lies in a repository where deadheat itself is what is compared.
+OWN_PACKAGE = __name__.partition(".")[0]
+
+
 def inside(path, folder):
     """Whether `path` is `folder` or lies below it; both absolute and resolved."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
@@ -66,12 +70,15 @@ class ProjectImports:
                 first.append(entry)
             else:
                 others += self._in_worktree(resolved, entry)
-        sys.path[:] = list(dict.fromkeys(first + self.import_folders + others + [project_folder]))
+        mapped = [folder for finder in sys.meta_path for folder in self._mapped_by(finder)]
+        sys.path[:] = list(dict.fromkeys(first + self.import_folders + mapped + others + [project_folder]))
         # For the programs that the project's own code starts.
         inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         kept = [folder for entry in inherited for folder in self._in_worktree(os.path.realpath(entry), entry)]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not self._serves_project(finder)]
+        sys.meta_path[:] = [
+            finder for finder in sys.meta_path if not self._serves_project(finder) and not self._mapped_by(finder)
+        ]
 
     def _in_worktree(self, resolved, entry):
         """The worktree's folder for an entry of the user's checkout, none where it has none; others as they are."""
@@ -88,9 +95,16 @@ class ProjectImports:
             or "dist-packages" in path
         )
 
+    def _mapped_by(self, finder):
+        """The worktree's folders for packages that a finder finds in the user's own checkout, whoever owns them."""
+        kind = _kind_of_editable(finder)
+        mapping = getattr(sys.modules.get(getattr(kind, "__module__", None)), "MAPPING", None)
+        found = [self._in_worktree(os.path.realpath(path), None) for path in (mapping or {}).values()]
+        return [os.path.dirname(folder) for folders in found for folder in folders if folder is not None]
+
     def _serves_project(self, finder):
-        kind = finder if isinstance(finder, type) else type(finder)
-        if kind.__name__ not in EDITABLE_FINDERS:
+        kind = _kind_of_editable(finder)
+        if kind is None:
             return False
         known = set()
         module = sys.modules.get(kind.__module__)
@@ -120,6 +134,10 @@ class ProjectImports:
             return None
         return os.path.relpath(resolved, self.worktree).replace(os.sep, "/")
 
+    def without_worktree(self, text):
+        """A text in which paths within the worktree are relative to it."""
+        return text.replace(self.worktree + os.sep, "") if self.worktree in text else text
+
     def foreign_modules(self):
         """Modules of the project that came from outside the worktree, and how many of its code came from inside."""
         foreign, own = [], 0
@@ -140,10 +158,25 @@ class ProjectImports:
                 resolved = _resolve(place)
                 if inside(resolved, self.worktree):
                     own += is_among(name, self.code_names)
-                elif is_among(name, self.strict_names) or self._belongs(top, resolved):
+                elif self._is_own(name) or self._belongs(top, resolved):
                     foreign.append({"module": name, "file": place})
                     break
         return foreign, own
+
+    def _is_own(self, name):
+        """Whether a module from elsewhere goes by a name of the project's.
+
+        A package that other distributions extend (`pkgutil.extend_path`) holds theirs, too: what the worktree does not
+        have of it is not the project's.
+        """
+        if not is_among(name, self.strict_names):
+            return False
+        package, _, last = name.rpartition(".")
+        folders = _search_folders(vars(sys.modules[package])) if package in sys.modules else []
+        own = [folder for folder in map(_resolve, folders) if inside(folder, self.worktree)]
+        if not own or len(own) == len(folders):
+            return True
+        return any(os.path.isdir(os.path.join(folder, last)) or _is_module_in(folder, last) for folder in own)
 
     def imported_early(self, project_folder):
         """A module that has been imported already, and that the project may have, too; None where there is none."""
@@ -162,9 +195,14 @@ class ProjectImports:
         return foreign[0]["module"] if foreign else None
 
     def _belongs(self, top, resolved):
-        if self._is_environment(resolved):
+        if self._is_environment(resolved) or top == OWN_PACKAGE:
             return False
-        return top in self.loose_names or any(inside(resolved, root) for root in self.roots)
+        return top in self.loose_names or inside(resolved, self.repository)
+
+
+def _kind_of_editable(finder):
+    kind = finder if isinstance(finder, type) else type(finder)
+    return kind if kind.__name__ in EDITABLE_FINDERS else None
 
 
 _resolved = {}
@@ -177,6 +215,10 @@ def _resolve(path):
     except KeyError:
         resolved = _resolved[path] = os.path.realpath(path)
         return resolved
+
+
+def _is_module_in(folder, name):
+    return any(os.path.isfile(os.path.join(folder, name + suffix)) for suffix in all_suffixes())
 
 
 def _search_folders(attributes):

@@ -11,6 +11,15 @@ from deadheat_worker.settings import MARKERS
 TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
 
+# They watch every test where the project's options say so.
+WATCHING_PLUGINS = ("memray_manager",)
+
+
+def last_arguments():
+    """What pytest is told after the project's own options."""
+    return ["-o", "required_plugins=", "--maxfail=0", "--color=no", *foreign_options.arguments_against()]
+
+
 class NeutralPlugin:
     """`holder` is what a benchmark is brought to a stop in, as `conversation.Conversation` has it."""
 
@@ -53,10 +62,37 @@ class NeutralPlugin:
             # pytest-randomly reseeds the generators before each test: the same on both sides.
             config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
 
+    def pytest_sessionstart(self, session):
+        manager = session.config.pluginmanager
+        for name in filter(manager.hasplugin, WATCHING_PLUGINS):
+            manager.unregister(name=name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session):
+        # Of the fixtures that plugins define under one name, pytest takes that of the last plugin.
+        session.config.pluginmanager.register(Fixtures(self._holder))
+
     def pytest_configure(self, config):
         for marker in MARKERS:
             config.addinivalue_line("markers", f"{marker}: a benchmark")
         stand_ins.register(config)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item, settings):
+        # What is measured may take longer than a test's own limit; the driver has the deadline.
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path):
+        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
+        return True if collection_path.name in TOOL_FOLDERS else None
+
+
+class Fixtures:
+    """The plugin with the fixtures under which suites find their benchmarks."""
+
+    def __init__(self, holder):
+        self._holder = holder
 
     @pytest.fixture
     def benchmark(self, request):
@@ -74,13 +110,3 @@ class NeutralPlugin:
     def benchmark_weave(self, benchmark):
         """`benchmark.weave`, under a name of its own."""
         return benchmark.weave
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_timeout_set_timer(self, item, settings):
-        # What is measured may take longer than a test's own limit; the driver has the deadline.
-        return True
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_ignore_collect(self, collection_path):
-        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
-        return True if collection_path.name in TOOL_FOLDERS else None

@@ -24,6 +24,9 @@ AT_ONCE = 300
 CHARACTERS_OF_A_NODE = 200
 # Three levels of JSON for one of a dict or an object; the driver reads 128.
 MOST_DEPTH = 36
+# Bound here: the test may have replaced `json.dumps` while it stands in its benchmark.
+_ENCODE = json.JSONEncoder(ensure_ascii=True).encode
+_ENCODE_SORTED = json.JSONEncoder(sort_keys=True).encode
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
@@ -56,7 +59,7 @@ def carry_over(value, worktree, most=MOST_READ):
         return {"kind": "not_comparable", "reason": f"reading it failed: {type(error).__name__}: {error}"}
     if encoder.nodes <= MOST_NODES:
         return {"kind": "value", "value": tree}
-    text = json.dumps(tree, ensure_ascii=True).encode()
+    text = _ENCODE(tree).encode()
     return {"kind": "digest", "sha256": hashlib.sha256(text).hexdigest(), "has_floats": encoder.has_floats}
 
 
@@ -190,7 +193,7 @@ def _unconsumed(value):
 
 
 def _sorted(nodes):
-    return sorted(nodes, key=lambda node: json.dumps(node, sort_keys=True))
+    return sorted(nodes, key=_ENCODE_SORTED)
 
 
 def _fields(value, kind):

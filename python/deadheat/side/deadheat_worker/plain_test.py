@@ -5,13 +5,14 @@ import copy
 from _pytest.runner import runtestprotocol
 
 from deadheat_worker.timing import WallClock, calls_of
+from deadheat_worker.words import words_of_failure
 
 
 class TestFailed(Exception):
     """With pytest's words."""
 
     def __init__(self, report):
-        super().__init__(str(report.longrepr))
+        super().__init__(words_of_failure(report.longrepr))
         self.phase = report.when
 
 

@@ -9,6 +9,7 @@ import pytest
 from deadheat_worker import hookspecs
 from deadheat_worker.conversation import words_of_skip
 from deadheat_worker.fixture import BenchmarkFixture
+from deadheat_worker.gates import Gates
 from deadheat_worker.neutral import NeutralPlugin
 from deadheat_worker.settings import MARKERS, uses_fixture
 
@@ -22,21 +23,22 @@ class DeadheatPlugin(NeutralPlugin):
         self._files = files
         self._as_tests = as_tests
         self._order = []
+        self._gates = Gates()
 
     def pytest_addhooks(self, pluginmanager):
         pluginmanager.add_hookspecs(hookspecs)
 
     def before_conftests(self):
+        self._gates.take_command_line()
         if self._conversation.watch is not None:
             self._conversation.watch.take_precedence()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
         super().pytest_cmdline_main(config)
-        # Suites that keep their benchmarks out of ordinary runs are asked for them here.
-        config.option.benchmark_only = True
-        if any(marker in config.option.markexpr for marker in MARKERS):
-            config.option.markexpr = ""
+        self._gates.open(config)
+        # It would import whatever lies beside the benchmarks.
+        config.option.doctestmodules = False
 
     def pytest_configure(self, config):
         super().pytest_configure(config)
@@ -63,6 +65,13 @@ class DeadheatPlugin(NeutralPlugin):
 
     def pytest_itemcollected(self, item):
         self._order.append(item)
+
+    def pytest_collection_modifyitems(self, config):
+        # The project's own hooks come before this one, and pytest's after it.
+        self._gates.choose_by_marker(config)
+
+    def pytest_collection_finish(self, session):
+        self._gates.ask_by_marker(session.config)
 
     def pytest_deselected(self, items):
         self._conversation.deselected += sum(self._is_wanted(item) for item in items)

@@ -27,14 +27,14 @@ def serve(channel, imports):
 
     from deadheat_worker import protocol
     from deadheat_worker.durations import DurationsPlugin
-    from deadheat_worker.foreign_options import arguments_against
+    from deadheat_worker.neutral import last_arguments
     from deadheat_worker.survey import Survey
 
     request = protocol.expect(channel.receive(), protocol.TEST)
     survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
     plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
     # The project's own `-x` and collection errors leave out nothing but what they are about.
-    last = ["-o", "required_plugins=", "--maxfail=0", "--continue-on-collection-errors", *arguments_against()]
+    last = ["--continue-on-collection-errors", *last_arguments()]
     process = os.getpid()
     exit_code = pytest.main(["--rootdir", os.curdir, *request["arguments"], *last], plugins=[plugin])
     sys.stdout.flush()

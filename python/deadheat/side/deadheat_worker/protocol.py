@@ -131,7 +131,7 @@ def peaked(elapsed_ns, iterations, peak_bytes):
 def reached(by):
     """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`.
 
-    `timed` says whether any of that happened inside a sample.
+    `timed` says whether any of that happened inside a sample, `parallel` whether one used more than one core at once.
     """
     return {"reply": "reached", "by": by}
 

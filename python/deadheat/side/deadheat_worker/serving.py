@@ -8,7 +8,7 @@ import pytest
 
 from deadheat_worker import layout, protocol
 from deadheat_worker.conversation import Conversation
-from deadheat_worker.foreign_options import arguments_against
+from deadheat_worker.neutral import last_arguments
 from deadheat_worker.plugin import DeadheatPlugin
 
 
@@ -30,7 +30,7 @@ def serve(channel, imports):
         request = conversation.receive()
     protocol.expect(request, protocol.COLLECT)
     layout.of_process().draw_for_imports()
-    arguments = ["-q", "--rootdir", os.curdir, "-o", "required_plugins=", "--maxfail=0", *arguments_against()]
+    arguments = ["-q", "--rootdir", os.curdir, *last_arguments(), "-o", "faulthandler_timeout=0"]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
     plugin = DeadheatPlugin(conversation, request["files"], request["tests"])

@@ -41,7 +41,7 @@ class Settings:
         self.warmup = keywords.get("warmup", option("benchmark_warmup", None))
         for name in ("warmup_iterations", "min_rounds", "min_time", "max_time", "calibration_precision"):
             setattr(self, name, keywords.get(name, option(f"benchmark_{name}", None)))
-        self.is_codspeed = bool(option("codspeed", False))
+        self.is_codspeed = bool(option("deadheat_codspeed", option("codspeed", False)))
 
     @property
     def is_warmed_up(self):

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 
 from deadheat_worker import calibration, protocol
+from deadheat_worker.timing import ProcessorClock, WallClock
 
 # The name of a file that no project has.
 _CALIBRATION = "<deadheat's calibration>"
@@ -122,6 +123,12 @@ def load_extension(path):
     return module
 
 
+# A sample that used so many times as much processor time as went by used more than one core...
+PARALLEL_SHARE = 1.3
+# ...unless it is too short to tell.
+SHORTEST_TOLD_NS = 5_000_000
+
+
 class Reach:
     """Who ran what since the driver last asked: functions by the node of the suite on whose account they ran.
 
@@ -134,6 +141,7 @@ class Reach:
         self._functions = {}
         self._processes = set()
         self._timed = set()
+        self._parallel = set()
         self.is_collecting = True
         sys.addaudithook(self._hear)
         _tell_of_spawning(self._note_process)
@@ -153,9 +161,13 @@ class Reach:
         """What runs inside would be timed."""
         self._settle()
         processes, self._processes = self._processes, set()
+        started, used = WallClock.start(), ProcessorClock.start()
         try:
             yield
         finally:
+            elapsed, used = WallClock.start() - started, ProcessorClock.start() - used
+            if elapsed >= SHORTEST_TOLD_NS and used > PARALLEL_SHARE * elapsed:
+                self._parallel.add(self._owner)
             if self._processes or self._settle():
                 self._timed.add(self._owner)
             self._processes |= processes
@@ -163,7 +175,8 @@ class Reach:
     def take(self):
         """Everything since the last time, sorted by node.
 
-        `processes` tells that a node started other processes; `timed`, that it did so, or ran functions, in a sample.
+        `processes` tells that a node started other processes; `timed`, that it did so, or ran functions, in a sample;
+        `parallel`, that a sample of it used more than one core at once.
         """
         self._settle()
         nodes = sorted(self._functions.keys() | self._processes)
@@ -173,10 +186,11 @@ class Reach:
                 "functions": sorted(self._functions.get(node, ())),
                 "processes": node in self._processes,
                 "timed": node in self._timed,
+                "parallel": node in self._parallel,
             }
             for node in nodes
         ]
-        self._functions, self._processes, self._timed = {}, set(), set()
+        self._functions, self._processes, self._timed, self._parallel = {}, set(), set(), set()
         return found
 
     def _settle(self):
