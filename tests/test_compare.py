@@ -718,8 +718,8 @@ def test_numbers_of_code_that_is_not_the_projects_are_refused(repository, compar
     (site / "wpkg").mkdir()
     (site / "wpkg" / "__init__.py").write_text("def f(): return 1\n")
     benchmark = "from wpkg import f\n\n\ndef test_f(benchmark): benchmark(f)\n"
-    repository.commit({"lib/wpkg/__init__.py": "def f(): return 1\n", "benchmarks/test_f.py": benchmark})
-    repository.commit({"lib/wpkg/__init__.py": "def f():\n    for _ in range(1000):\n        pass\n"})
+    repository.commit({"inner/wpkg/__init__.py": "def f(): return 1\n", "benchmarks/test_f.py": benchmark})
+    repository.commit({"inner/wpkg/__init__.py": "def f():\n    for _ in range(1000):\n        pass\n"})
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 3
     assert "no benchmark imported the project's code" in outcome.err

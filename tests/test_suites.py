@@ -167,6 +167,7 @@ def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare
 
 
 ALONE = """\
+    import os
     import socket
     import pytest
     from pkg.core import work

@@ -159,7 +159,7 @@ impl Setting<'_> {
         }
         let subject = Subject::read(self, draft, progress)?;
         let project = &subject.project;
-        self.note_uncommitted(project, draft, progress)?;
+        self.note_uncommitted(project, draft, progress);
         let pytest = match draft.report.settings.environment {
             Environments::Shared => Pytest::Needed,
             Environments::PerRef => Pytest::NotNeeded,
@@ -196,18 +196,18 @@ impl Setting<'_> {
         outcome
     }
 
-    /// Says what of the working tree is not in the head that it looks like.
-    fn note_uncommitted(
-        &self,
-        project: &Project,
-        draft: &Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<()> {
+    /// Says what of the working tree is not in the head that it looks like, where git can tell.
+    fn note_uncommitted(&self, project: &Project, draft: &Draft, progress: &mut Progress) {
         let head = &draft.report.revisions.head;
-        if head.dirty || self.git.commit("HEAD")?.as_ref() != Some(&head.commit) {
-            return Ok(());
+        let is_checked_out = || {
+            self.git
+                .commit("HEAD")
+                .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
+        };
+        if head.dirty || !is_checked_out() {
+            return;
         }
-        let mut changed = self.git.uncommitted_paths()?;
+        let mut changed = self.git.uncommitted_paths().unwrap_or_default();
         changed.retain(|path| project.is_code(path) || project.is_shared(path));
         match changed.len() {
             0 => {}
@@ -216,7 +216,6 @@ impl Setting<'_> {
                 "{count} files are changed and not committed: --working-tree measures them"
             )),
         }
-        Ok(())
     }
 
     fn compare_in(

@@ -27,7 +27,6 @@ class Gates:
         # What the suite itself asks for says how pytest-codspeed would call its functions.
         option.deadheat_codspeed = option.codspeed
         option.codspeed = option.benchmark_enable = option.benchmark_only = True
-        option.benchmark_skip = option.benchmark_disable = False
         if any(marker in option.markexpr for marker in MARKERS):
             option.markexpr = ""
         self._own_choice = option.markexpr
