@@ -51,7 +51,7 @@ const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 /// First calls are apart where they changed this many times as much as the later ones, at least...
 const FIRST_CALLS_APART: f64 = 1.5;
-/// ...and by more than cold caches are worth.
+/// ...and one of them takes that much more or less than a later one, which is more than cold caches are worth.
 const COLD_NS: f64 = 50_000.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
@@ -169,7 +169,8 @@ impl Rounds {
         let nearest = estimate.center.abs() - estimate.half_width;
         let of_side = |side: Side| stats::median(self.first_calls.iter().map(|(first, _)| *first.get(side)));
         let first = PerSide::new(of_side(Side::Base)?, of_side(Side::Head)?);
-        let is_clear = nearest > FIRST_CALLS_APART.ln() && (first.base - first.head).abs() > COLD_NS;
+        let is_more_than_cold = |side: Side| (first.get(side) - self.median_ns(side)).abs() > COLD_NS;
+        let is_clear = nearest > FIRST_CALLS_APART.ln() && Side::BOTH.into_iter().any(is_more_than_cold);
         is_clear.then_some(first)
     }
 
