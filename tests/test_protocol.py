@@ -218,7 +218,7 @@ def test_a_server_forks_workers_of_both_sides_each_with_the_imports_of_its_own(s
 
 def test_no_worker_is_forked_for_a_project_that_has_a_module_of_pytests(start_fork_server, worktree):
     line = start_fork_server()
-    # A folder that is no package is never imported in the place of one that is.
+    # A folder without `__init__.py` is not imported in the place of a package.
     (worktree / "packaging").mkdir()
     collect(Forked(line, worktree))
     (worktree / "iniconfig.py").touch()

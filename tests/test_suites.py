@@ -515,6 +515,7 @@ GUARDED = {
         def test_file(benchmark, path):
             benchmark(work, int(Path(path).read_text()))
         """,
+    "benchmarks/test_uncollected.py": "raise ValueError('bang')\n",
     "benchmarks/test_broken.py": """\
         def test_broken(benchmark):
             raise ValueError("boom")
@@ -531,8 +532,9 @@ def test_suites_that_are_guarded_or_patch_the_world_are_measured(repository, com
     replaced = ("os-getpid", "os-write", "os-_exit", "json-dumps", "json-loads")
     patched = {f"test_patched[{name}]" for name in replaced}
     assert outcome.clearly_faster() == {"test_gate", "test_file[benchmarks/data/a.txt]", *patched}, outcome.err
-    (broken,) = outcome.report["missing"]
+    broken, uncollected = sorted(outcome.report["missing"], key=lambda row: row["benchmark"])
     assert "ValueError: boom" in broken["message"]
+    assert "ValueError: bang" in uncollected["message"]
     assert "\x1b" not in outcome.out + outcome.err
     assert not (tmp_path / "imported").exists()
 

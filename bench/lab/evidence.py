@@ -742,7 +742,7 @@ def layout_section(runs):
     edits = "a neutral edit" if count == 1 else f"{count} neutral edits"
     headings = ["CPython", "drawn", "off by", "by chance", "worst", "spread", "a replicate takes"]
     return f"""
-## What of the layout matters
+## Parts of the memory layout
 
 {len(neutral.WORKLOADS)} workloads with {edits} and {runs[0]["replicates"]} replicates, parts of the draw switched off.
 "Off by" is the root mean square of the estimated changes, all of which are 0 in truth; "by chance" is what it would be

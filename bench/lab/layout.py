@@ -22,6 +22,7 @@ TESTS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tests")
 sys.path[:0] = [HERE, TESTS]
 import bank  # noqa: E402
 import neutral  # noqa: E402
+import peers  # noqa: E402
 import project  # noqa: E402
 from record import log_ratio  # noqa: E402
 
@@ -34,7 +35,7 @@ draw_for_sample = Layout.draw_for_sample
 same_frame = _call_with_stack(0)
 Layout.draw_for_sample = lambda self: (draw_for_sample(self), same_frame)[1]
 """
-# What is appended to the module.
+# Code that is appended to the module.
 VARIANTS = {
     "nothing": NO_BLOCKS_BEFORE_IMPORTS + NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
     "blocks before the imports": NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
@@ -50,31 +51,24 @@ def runs(folder):
 
 
 def main():
-    # Not above: the page of what was recorded needs no deadheat.
+    # Not above: the page of evidence is made without deadheat.
     from conftest import INTERPRETERS, PACKAGE
 
     arguments, folder = bank.asked_for("layout")
+    environments = f"{os.path.abspath(arguments.bank)}-python"
     with tempfile.TemporaryDirectory(prefix="deadheat-lab-") as place:
         packages = {variant: package(PACKAGE, os.path.join(place, variant), code) for variant, code in VARIANTS.items()}
         for seed in EDITS[:1] if arguments.quick else EDITS:
             repository = os.path.join(place, str(seed))
-            project.commit(repository, *trees(seed))
+            _, text = neutral.edits(random.Random(seed))
+            project.commit(repository, *neutral.trees(text, neutral.WORKLOADS, neutral.WORKLOADS))
             # All variants of a Python beside one another: the machine drifts.
             for version, interpreter in INTERPRETERS.items():
                 for variant in VARIANTS:
                     file = os.path.join(folder, f"{version}.{variant}.{seed}.json")
                     if not os.path.exists(file):
-                        python = environment(f"{os.path.abspath(arguments.bank)}-python{version}", interpreter)
+                        python = peers.environment(environments + version, ["pytest"], interpreter)
                         bank.write(file, record(repository, packages[variant], python, version, variant))
-
-
-def trees(seed):
-    _, text = neutral.edits(random.Random(seed))
-    base = "import json\nimport re\n\n" + "\n".join(neutral.BLOCKS.values())
-    both = [project.tree(work, neutral.WORKLOADS) for work in (base, text)]
-    for tree in both:
-        tree["benchmarks/test_work.py"] = neutral.BENCHMARKS
-    return both
 
 
 def package(installed, folder, code):
@@ -84,15 +78,6 @@ def package(installed, folder, code):
     with open(os.path.join(own, "layout.py"), "a") as file:
         file.write("\n\n" + code)
     return folder
-
-
-def environment(folder, interpreter):
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, "complete")):
-        subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
-        open(os.path.join(folder, "complete"), "w").close()
-    return python
 
 
 def record(repository, package, python, version, variant):

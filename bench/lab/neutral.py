@@ -266,20 +266,25 @@ def rows_of(report):
     }
 
 
+def trees(text, lengths, changed):
+    """Base and head, which has this text of the module; with the lengths of the loops on each."""
+    base = "import json\nimport re\n\n" + "\n".join(BLOCKS.values())
+    both = [project.tree(base, lengths), project.tree(text, changed)]
+    for tree in both:
+        tree["benchmarks/test_work.py"] = BENCHMARKS
+    return both
+
+
 def record(folder, cores, condition, load, seed, planted):
     file = os.path.join(folder, f"{condition}.{seed:05}.json")
     if os.path.exists(file):
         return
     kinds, text = edits(random.Random(seed))
-    base = "import json\nimport re\n\n" + "\n".join(BLOCKS.values())
     lengths = WORKLOADS if planted is None else {name: WORKLOADS[name] for name in PLANTABLE}
     changed = {name: count + round(count * (planted or 0) / 100) for name, count in lengths.items()}
     with tempfile.TemporaryDirectory(prefix="deadheat-lab-") as place:
         repository = os.path.join(place, "labwork")
-        trees = [project.tree(base, lengths), project.tree(text, changed)]
-        for tree in trees:
-            tree["benchmarks/test_work.py"] = BENCHMARKS
-        project.commit(repository, *trees)
+        project.commit(repository, *trees(text, lengths, changed))
         with under(load, cores[-1] if load and load[1] else cores[0]):
             started = time.monotonic()
             command = [sys.executable, "-m", "deadheat", "compare", "HEAD^", "HEAD", "--all", "--json", "--quiet"]

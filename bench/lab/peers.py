@@ -112,10 +112,10 @@ def main():
             )
 
 
-def environment(folder, needs):
+def environment(folder, needs, interpreter=sys.executable):
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(os.path.join(folder, "complete")):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *needs], check=True)
         open(os.path.join(folder, "complete"), "w").close()
     return python

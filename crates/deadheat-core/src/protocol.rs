@@ -59,7 +59,7 @@ pub enum Request {
     Stop,
 }
 
-/// What a fork server is asked, when it has said [`Reply::Hello`] of itself.
+/// Requests to a fork server, which sends [`Reply::Hello`] unasked when it is ready.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ForkRequest {
@@ -100,7 +100,6 @@ pub struct HelloRequest {
     /// The folder that pytest runs in.
     pub project: String,
     pub import_folders: Vec<String>,
-    pub roots: Vec<String>,
     pub code_names: Vec<String>,
     pub test_packages: Vec<String>,
     pub loose_names: Vec<String>,

@@ -196,7 +196,7 @@ impl Setting<'_> {
         outcome
     }
 
-    /// Says what of the working tree is not in the head that it looks like, where git can tell.
+    /// Mentions uncommitted changes where head is the commit that is checked out.
     fn note_uncommitted(&self, project: &Project, draft: &Draft, progress: &mut Progress) {
         let head = &draft.report.revisions.head;
         let is_checked_out = || {

@@ -108,7 +108,7 @@ impl Config {
         })
     }
 
-    /// What other tools' tables say of a project of the repository; nothing, where it has none, or none that can be read.
+    /// The configuration of another project of the repository; the default where its file is missing or cannot be read.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
         Self::parse(&text, folder.to_owned()).unwrap_or_default()

@@ -425,7 +425,6 @@ impl Detection<'_> {
         let request = json!({
             "project": project.folder,
             "import_folders": project.import_folders,
-            "roots": project.roots(),
             "names": names,
         });
         let mut process = Command::new(&interpreter.path);

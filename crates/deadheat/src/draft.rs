@@ -369,7 +369,7 @@ pub(crate) fn warnings_of_row(
                  which take {later_on_base} and {later_on_head}"
             ),
             "a call may use up or change what the set-up made, or fill a cache: benchmark.pedantic with a `setup` gives each \
-             call its own, and --tests sets a test up anew for each call",
+             call its own, and --tests sets a test up again for each call",
         );
     }
     let strays = stats::strays(&stats::log_ratios(&rounds.replicates));

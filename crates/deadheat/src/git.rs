@@ -221,7 +221,7 @@ impl Git {
         for name in &self.cleared {
             command.env_remove(name);
         }
-        // No lock is taken to refresh the user's index, nobody is asked for a password, nothing is fetched by the way, and
+        // No lock is taken to refresh the user's index, nobody is asked for a password, no missing object is fetched, and
         // Ctrl-C in the terminal reaches deadheat alone, so that no git command is cut off half-way.
         command
             .env("GIT_OPTIONAL_LOCKS", "0")

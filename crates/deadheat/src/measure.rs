@@ -30,11 +30,11 @@ const ROUNDS_OF_CLEAR: usize = 40;
 /// the root of what that costs over what a round costs (Kalibera and Jones 2013). This is the factor, the variance of a round
 /// over that of process pairs times the time of a round, which is much the same for calls of 1 µs and of 3 ms.
 const ROUNDS_FACTOR_NS: f64 = 40e6;
-/// What a sample takes beside its calls: the request, and the blocks that vary the layout.
+/// The cost of a sample beside its calls: the request, and the blocks that vary the layout.
 const SAMPLE_COST_NS: f64 = 100_000.0;
-/// The first rounds vary more than the others: so many there are...
+/// The fewest rounds, because the first ones vary more than the others...
 const FEW_ROUNDS: usize = 12;
-/// ...unless that takes longer than this. Two there are then, one in each order.
+/// ...unless they take longer than this: then there are two at least, one in each order.
 const ROUNDS_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 /// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
@@ -117,7 +117,8 @@ pub(crate) struct Rounds {
     pub(crate) changed: PerSide<BTreeSet<ChangedValue>>,
     /// How busy each side was while the other one ran.
     pub(crate) idle: PerSide<IdleUse>,
-    /// What the very first call took in each process of this run, in nanoseconds, and the log ratio of the later ones.
+    /// For each process pair of this run: the time of the first call on each side, in nanoseconds, and the log ratio of the later
+    /// calls.
     first_calls: Vec<(PerSide<f64>, f64)>,
     /// Of the last look.
     estimate: Option<LogEstimate>,
@@ -158,7 +159,7 @@ impl Rounds {
         stats::median(samples).unwrap_or(f64::INFINITY)
     }
 
-    /// What a first call takes on each side, where these changed in another way than the later ones did.
+    /// The median time of a first call on each side, if first calls changed in another way than later ones.
     pub(crate) fn first_calls_apart(&self) -> Option<PerSide<f64>> {
         let apart = self
             .first_calls
@@ -378,7 +379,7 @@ impl Timing {
 /// Where nothing has been started yet.
 const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
-/// What the rounds of one benchmark may take in one replicate.
+/// The time for the rounds of one benchmark in one replicate.
 #[derive(Clone, Copy, Debug)]
 struct RoundsTime {
     aim: Aim,
@@ -386,7 +387,7 @@ struct RoundsTime {
 }
 
 impl RoundsTime {
-    /// Where starting the processes takes `startup`, which so many benchmarks share.
+    /// `startup` is the time to start the processes, which `benchmarks` share.
     fn new(aim: Aim, startup: Duration, benchmarks: usize) -> Self {
         let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
         let ns = match aim {
@@ -396,8 +397,8 @@ impl RoundsTime {
         RoundsTime { aim, ns }
     }
 
-    /// How many there are where the samples of one take so long together. More than one is even, so that each order comes
-    /// equally often.
+    /// The number of rounds, for samples of both sides that take `samples_ns` together; even if above one, so that each order
+    /// comes equally often.
     fn count(self, samples_ns: f64) -> usize {
         if samples_ns > LONG_ROUND_NS as f64 {
             return 1;
@@ -419,11 +420,11 @@ impl RoundsTime {
     }
 }
 
-/// What one process pair gave.
+/// The measurements of one process pair.
 struct Found {
     clock: Clock,
     pairs: Vec<Pair>,
-    /// What the very first call of each side took, where the suite does not count the calls.
+    /// The time of the first call on each side; `None` where the suite counts the calls.
     first_calls: Option<PerSide<f64>>,
 }
 

@@ -283,7 +283,6 @@ impl Project {
             repository: repository.display().to_string(),
             project: self.folder.clone(),
             import_folders: self.import_folders.clone(),
-            roots: self.roots(),
             code_names: self.code_names.clone(),
             test_packages: self.test_packages.clone(),
             loose_names: self.loose_names.clone(),

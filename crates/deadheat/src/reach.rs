@@ -102,11 +102,11 @@ pub(crate) fn look(
             .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
         let is_quiet = looking.found.is_empty();
         for benchmark in &looking.seen {
-            if looking.is_parallel(benchmark) {
+            if looking.any(benchmark, |by| by.parallel) {
                 reach.parallel.insert(benchmark.clone());
             }
             // One that was not seen to do so in an earlier pass may find there what that one left.
-            match looking.is_timed(benchmark) {
+            match looking.any(benchmark, |by| by.timed) {
                 true => reach.untouched.remove(benchmark),
                 false => reach.untouched.insert(benchmark.clone()),
             };
@@ -165,15 +165,10 @@ impl Looking {
         (functions, of_it().any(|by| by.processes))
     }
 
-    fn is_parallel(&self, benchmark: &str) -> bool {
+    /// Whether anything that ran for this benchmark alone is so.
+    fn any(&self, benchmark: &str, is_so: fn(&ReachedBy) -> bool) -> bool {
         let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
-        of_it.any(|by| by.parallel)
-    }
-
-    /// Whether it ran a watched function, or started other processes, inside a sample.
-    fn is_timed(&self, benchmark: &str) -> bool {
-        let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
-        of_it.any(|by| by.timed)
+        of_it.any(is_so)
     }
 }
 

@@ -21,7 +21,6 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
         repository: String::new(),
         project: String::new(),
         import_folders: Vec::new(),
-        roots: Vec::new(),
         code_names: Vec::new(),
         test_packages: Vec::new(),
         loose_names: Vec::new(),

@@ -99,7 +99,7 @@ impl Suite {
                 collected = stage.collect_both(&watched);
                 let named = paths.join("`, `");
                 if lacks_settings(&collected, taker) {
-                    // They were not what it lacks.
+                    // Other settings did not help.
                     for path in &paths {
                         files::replace(&kept, checkouts.get(taker), path)?;
                     }

@@ -116,13 +116,11 @@ impl Surroundings<'_> {
             repository: top,
             project: String::new(),
             import_folders: first.iter().map(|folder| folder.display().to_string()).collect(),
-            roots: Vec::new(),
             code_names: Vec::new(),
             test_packages: Vec::new(),
             loose_names: Vec::new(),
         };
         if let Some(project) = project {
-            hello.roots = project.roots();
             hello.import_folders.extend(project.import_folders);
             hello.code_names = project.code_names;
             hello.test_packages = project.test_packages;

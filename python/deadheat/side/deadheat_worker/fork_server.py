@@ -88,7 +88,7 @@ def main():
 
 
 def why_not(hello):
-    """Why a forked worker would not be what one that is started is; None where it would."""
+    """Return the reason why a forked worker would differ from one that is started; None if it would not."""
     from deadheat_worker.greeting import imports_of
 
     if len(os.listdir("/proc/self/task")) > 1:

@@ -24,7 +24,7 @@ class Gates:
     def open(self, config):
         """Call before anything is collected."""
         option = config.option
-        # What the suite itself asks for says how pytest-codspeed would call its functions.
+        # The suite's own choice decides how functions are called, as in pytest-codspeed.
         option.deadheat_codspeed = option.codspeed
         option.codspeed = option.benchmark_enable = option.benchmark_only = True
         if any(marker in option.markexpr for marker in MARKERS):
@@ -33,10 +33,10 @@ class Gates:
         self.ask_by_marker(config)
 
     def ask_by_marker(self, config):
-        """For whoever asks what `-m` says, where the project chooses nothing else by it."""
+        """Show `-m benchmark` to the suite, unless the project has an expression of its own."""
         if not self._own_choice:
             config.option.markexpr = MARKERS[0]
 
     def choose_by_marker(self, config):
-        """For pytest, which leaves out what the expression does not match: benchmarks need not have the marker."""
+        """Show pytest the project's own expression: benchmarks without the marker would be deselected."""
         config.option.markexpr = self._own_choice

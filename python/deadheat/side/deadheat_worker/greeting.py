@@ -40,7 +40,6 @@ def imports_of(request):
         request["worktree"],
         request["repository"],
         request["import_folders"],
-        request["roots"],
         request["code_names"],
         request["test_packages"],
         request["loose_names"],

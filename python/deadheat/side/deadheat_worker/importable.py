@@ -1,7 +1,7 @@
 """Run in an interpreter: imports packages of a project from its working tree, and writes down how that went.
 
-The arguments are a file for the answer, the repository, and one JSON object: `import_folders` and `roots` (relative
-to the repository), `project` (its folder) and `names`. The answer is a JSON object of the names: null for those that
+The arguments are a file for the answer, the repository, and one JSON object: `import_folders` (relative to the
+repository), `project` (its folder) and `names`. The answer is a JSON object of the names: null for those that
 can be imported, the reason for those that cannot.
 """
 
@@ -22,7 +22,7 @@ def main():
     answer, repository, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     project_folder = os.path.join(repository, request["project"])
     names = request["names"]
-    imports = ProjectImports(repository, repository, request["import_folders"], request["roots"], names, [], [])
+    imports = ProjectImports(repository, repository, request["import_folders"], names, [], [])
     imports.take_precedence(project_folder)
     outcome = {}
     for name in names:

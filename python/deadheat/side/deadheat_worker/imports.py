@@ -15,7 +15,7 @@ EDITABLE_FINDERS = {
 }
 
 
-# Lies in a repository where deadheat itself is what is compared.
+# Part of the repository when deadheat itself is compared.
 OWN_PACKAGE = __name__.partition(".")[0]
 
 
@@ -36,18 +36,16 @@ def is_among(name, names):
 class ProjectImports:
     """Where one side's project lies, and what must therefore come from there.
 
-    `worktree` and `repository` are folders: the side's checkout and the user's own. `import_folders` go on the path,
-    `roots` hold the project's files (both relative to the worktree). `code_names` are the top-level names of the code
-    to be measured, `test_packages` those of its test and benchmark packages: both belong to the project wherever
-    they are found. `loose_names` are those of test files outside any package, which may also be the name of somebody
-    else's package.
+    `worktree` and `repository` are folders: the side's checkout and the user's own. `import_folders`, relative to
+    the worktree, go on the path. `code_names` are the top-level names of the code to be measured, `test_packages`
+    those of its test and benchmark packages: both belong to the project wherever they are found. `loose_names` are
+    those of test files outside any package, which may also be the name of somebody else's package.
     """
 
-    def __init__(self, worktree, repository, import_folders, roots, code_names, test_packages, loose_names):
+    def __init__(self, worktree, repository, import_folders, code_names, test_packages, loose_names):
         self.worktree = os.path.realpath(worktree)
         self.repository = os.path.realpath(repository)
         self.import_folders = [os.path.normpath(os.path.join(self.worktree, folder)) for folder in import_folders]
-        self.roots = [os.path.normpath(os.path.join(self.repository, root)) for root in roots]
         # The standard library comes first on the path: a file of the project's by such a name is never imported.
         self.code_names = frozenset(code_names) - sys.stdlib_module_names
         self.strict_names = (self.code_names | frozenset(test_packages)) - sys.stdlib_module_names
@@ -70,15 +68,14 @@ class ProjectImports:
                 first.append(entry)
             else:
                 others += self._in_worktree(resolved, entry)
-        mapped = [folder for finder in sys.meta_path for folder in self._mapped_by(finder)]
+        finders = [(finder, self._mapped_by(finder)) for finder in sys.meta_path]
+        mapped = [folder for _, folders in finders for folder in folders]
         sys.path[:] = list(dict.fromkeys(first + self.import_folders + mapped + others + [project_folder]))
         # For the programs that the project's own code starts.
         inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         kept = [folder for entry in inherited for folder in self._in_worktree(os.path.realpath(entry), entry)]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
-        sys.meta_path[:] = [
-            finder for finder in sys.meta_path if not self._serves_project(finder) and not self._mapped_by(finder)
-        ]
+        sys.meta_path[:] = [finder for finder, folders in finders if not folders and not self._serves_project(finder)]
 
     def _in_worktree(self, resolved, entry):
         """The worktree's folder for an entry of the user's checkout, none where it has none; others as they are."""
@@ -188,7 +185,7 @@ class ProjectImports:
                 if name not in sys.modules or name in sys.stdlib_module_names:
                     continue
                 path = os.path.join(folder, entry)
-                # A folder that is no package gives way to a package that comes later on the path.
+                # A folder without `__init__.py` gives way to a package that comes later on the path.
                 if os.path.isfile(os.path.join(path, "__init__.py")) or path.endswith(tuple(all_suffixes())):
                     return name
         foreign, _ = self.foreign_modules()

@@ -16,7 +16,7 @@ WATCHING_PLUGINS = ("memray_manager",)
 
 
 def last_arguments():
-    """What pytest is told after the project's own options."""
+    """Arguments for pytest that come after the project's own options."""
     return ["-o", "required_plugins=", "--maxfail=0", "--color=no", *foreign_options.arguments_against()]
 
 

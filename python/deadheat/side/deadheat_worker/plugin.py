@@ -7,11 +7,11 @@ import unittest
 import pytest
 
 from deadheat_worker import hookspecs
-from deadheat_worker.conversation import words_of_skip
 from deadheat_worker.fixture import BenchmarkFixture
 from deadheat_worker.gates import Gates
 from deadheat_worker.neutral import NeutralPlugin
 from deadheat_worker.settings import MARKERS, uses_fixture
+from deadheat_worker.words import words_of_failure, words_of_skip
 
 
 class DeadheatPlugin(NeutralPlugin):
@@ -59,7 +59,7 @@ class DeadheatPlugin(NeutralPlugin):
 
     def pytest_collectreport(self, report):
         if report.failed:
-            self._conversation.collection_errors.append((report.nodeid, str(report.longrepr)))
+            self._conversation.collection_errors.append((report.nodeid, words_of_failure(report.longrepr)))
         elif report.skipped and (self._as_tests or _may_hold_benchmarks(report.nodeid)):
             self._conversation.collection_skips.append((report.nodeid, words_of_skip(report.longrepr)))
 

@@ -22,7 +22,7 @@ class WallClock:
 
 
 def within(seconds):
-    """Whether so many seconds have not gone by yet since this was called; always, where there is no limit."""
+    """Return a function that is true for this many seconds from now on, or for ever with None."""
     end = float("inf") if seconds is None else WallClock.start() + seconds * 1e9
     return lambda *_: WallClock.start() <= end
 

@@ -123,7 +123,7 @@ def load_extension(path):
     return module
 
 
-# A sample that used so many times as much processor time as went by used more than one core...
+# A sample used more than one core if its processor time is this many times its wall time...
 PARALLEL_SHARE = 1.3
 # ...unless it is too short to tell.
 SHORTEST_TOLD_NS = 5_000_000
