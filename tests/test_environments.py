@@ -175,7 +175,7 @@ def test_each_side_in_an_environment_of_what_it_declares(
     # The workers that users have, with the pytest of each environment.
     with monkeypatch.context() as patch:
         patch.setattr(WORKERS, "package", None)
-        outcome = compare("HEAD^", "HEAD", "--env", "per-ref", environment=there)
+        outcome = compare("HEAD^", "HEAD", "--env", "per-ref", replicates=3, environment=there)
     assert outcome.code == 0, outcome.err
     assert f"making the environment of head (by {installer} from pyproject.toml)" in outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
