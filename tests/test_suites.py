@@ -408,6 +408,34 @@ def test_benchmarks_that_are_hard_to_see(repository, compare):
     ]
 
 
+def test_every_call_of_an_ordinary_test_is_made_from_a_frame_drawn_for_it(repository, compare, tmp_path):
+    """By its place on the stack, one layout could pass for a change."""
+    sizes = tmp_path / "sizes"
+    test = f"""\
+        import sys
+        from core import work
+
+
+        def test_work():
+            work(500)
+            frame, drawn = sys._getframe(), []
+            while frame is not None:
+                if frame.f_code.co_filename.endswith("layout.py"):
+                    drawn.append(frame.f_code.co_stacksize)
+                frame = frame.f_back
+            with open({str(sizes)!r}, "a") as file:
+                print(*drawn, file=file)
+        """
+    repository.commit({"core.py": SLOW, "test_a.py": test})
+    repository.commit({"core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", "--tests", "test_a.py")
+    assert outcome.verdicts().keys() == {"test_work"}, outcome.err
+    drawn = sizes.read_text().splitlines()
+    assert all(line.isdecimal() for line in drawn)
+    # 32 frames are there to choose from in each process.
+    assert len(set(drawn)) > 8
+
+
 def test_tests_beside_the_code_can_be_timed_and_those_of_no_common_folder_are_refused(repository, compare):
     test = "from core import work\n\n\ndef test_work():\n    work(500)\n"
     repository.commit({"core.py": SLOW, "test_a.py": test, "inner/test_b.py": test})

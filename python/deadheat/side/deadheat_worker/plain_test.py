@@ -4,6 +4,7 @@ import copy
 
 from _pytest.runner import runtestprotocol
 
+from deadheat_worker import layout
 from deadheat_worker.timing import WallClock, calls_of
 from deadheat_worker.words import words_of_failure
 
@@ -59,7 +60,8 @@ class PlainTest:
 
     def call(self, function, **arguments):
         """Called in place of the test's function."""
-        self._elapsed, result = calls_of(function, (), arguments)(1, clock=self._clock)
+        call = layout.of_process().draw_for_sample()
+        self._elapsed, result = call(calls_of(function, (), arguments), 1, 0, self._clock)
         return result
 
     def _run(self, clock):
