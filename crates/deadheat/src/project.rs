@@ -133,7 +133,7 @@ impl Project {
             }
             None => {
                 let folders = source_folders(config, files, &folder);
-                // Tests are no code, also where they lie beside it.
+                // Tests do not count as the project's code, even where they lie beside it.
                 let asked_for = [
                     benchmarks_root.or(config.benchmarks_root.as_deref()),
                     config.tests_root.as_deref(),
@@ -182,7 +182,7 @@ impl Project {
             Some(root) => Some(named("benchmarks-root", root)?),
             None => {
                 let folders = USUAL_BENCHMARK_FOLDERS.map(within);
-                // Scripts under such a name are no benchmarks, if there are any elsewhere.
+                // Files under such a name that pytest would not collect count only if there are no benchmarks elsewhere.
                 let holds = |is_wanted: fn(&str) -> bool| {
                     folders.iter().find(|path| files.below(path).any(is_wanted))
                 };

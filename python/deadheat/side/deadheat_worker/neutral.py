@@ -79,7 +79,7 @@ class NeutralPlugin:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item, settings):
-        # What is measured may take longer than a test's own limit; the driver has the deadline.
+        # A measured test may exceed its own time limit; the driver enforces the deadline.
         return True
 
     @pytest.hookimpl(tryfirst=True)
