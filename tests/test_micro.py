@@ -114,12 +114,12 @@ def test_no_change_is_not_worth_it(micro, tmp_path):
 
 
 @pytest.mark.real
-def test_coroutines_are_awaited_on_every_version(micro, tmp_path, interpreter):
+def test_coroutines_are_awaited_on_every_version(micro, tmp_path, oldest_and_newest):
     script = write_script(tmp_path / "plain", SCRIPT.format(kind="async def", n=60))
-    report = micro(script, folder=tmp_path / "plain", python=interpreter).report
+    report = micro(script, folder=tmp_path / "plain", python=oldest_and_newest).report
     assert (report["decision"], report["output"]) == ("go", "same")
     setup = "import asyncio\nasync def f(n):\n    await asyncio.sleep(0)\n    return sum(range(n)) * 0"
-    report = micro("-a", "f(9000)", "-b", "await f(90)", "--setup", setup, python=interpreter).report
+    report = micro("-a", "f(9000)", "-b", "await f(90)", "--setup", setup, python=oldest_and_newest).report
     assert (report["decision"], report["output"], report["form"]) == ("go", "same", "statements")
 
 

@@ -159,7 +159,7 @@ class Forked(Worker):
 
 
 @pytest.fixture
-def start_fork_server(interpreter, worktree, monkeypatch):
+def start_fork_server(oldest_and_newest, worktree, monkeypatch):
     """Starts a server in the worktree and returns the line to it, when it has imported pytest."""
     if sys.platform != "linux":
         pytest.skip("fork servers are for Linux")
@@ -169,7 +169,7 @@ def start_fork_server(interpreter, worktree, monkeypatch):
 
     def start():
         with (worktree / "server").open("w+") as log, theirs:
-            command = [interpreter, SCRIPTS / "fork_server.py", "serving"]
+            command = [oldest_and_newest, SCRIPTS / "fork_server.py", "serving"]
             servers.append(subprocess.Popen(command, stdin=theirs, stdout=log, stderr=log, cwd=worktree))
         assert json.loads(line.recv(1 << 16))["reply"] == "hello"
         return line
@@ -226,21 +226,21 @@ def test_no_worker_is_forked_for_a_project_that_has_a_module_of_pytests(start_fo
         Forked(line, worktree)
 
 
-def test_prints_of_the_projects_code_do_not_break_the_conversation(interpreter, worktree):
+def test_prints_of_the_projects_code_do_not_break_the_conversation(oldest_and_newest, worktree):
     (worktree / "conftest.py").write_text(
         "import atexit, os\nos.write(1, b'raw\\n')\nprint('printed')\nos.system('echo child')\n"
         "assert os.read(0, 1) == b''\natexit.register(os.write, 1, b'late\\n')\n"
     )
-    worker = start(interpreter, worktree)
+    worker = start(oldest_and_newest, worktree)
     assert collect(worker)["reply"] == "collected"
     assert worker.ask({"request": "stop"}) == {"reply": "stopped"}
     worker.wait()
     assert "late" in worker.log().split()
 
 
-def test_files_under_unusual_names_are_collected_once(interpreter, worktree):
+def test_files_under_unusual_names_are_collected_once(oldest_and_newest, worktree):
     (worktree / "benchmarks" / "bench_[x].py").write_text("def test_odd(benchmark):\n    benchmark(len, [])\n")
-    worker = start(interpreter, worktree)
+    worker = start(oldest_and_newest, worktree)
     request = {
         "request": "collect",
         "paths": ["benchmarks"],
@@ -251,27 +251,27 @@ def test_files_under_unusual_names_are_collected_once(interpreter, worktree):
     assert worker.ask(request)["benchmarks"] == ["benchmarks/bench_[x].py::test_odd"]
 
 
-def test_a_module_from_another_checkout_is_named(interpreter, worktree, tmp_path):
+def test_a_module_from_another_checkout_is_named(oldest_and_newest, worktree, tmp_path):
     other = tmp_path / "elsewhere"
     shutil.copytree(worktree / "pkg", other / "pkg")
     (worktree / "conftest.py").write_text(f"import sys\nsys.path.insert(0, {str(other)!r})\n")
-    worker = start(interpreter, worktree)
+    worker = start(oldest_and_newest, worktree)
     foreign = collect(worker, "test_call")["foreign"]
     assert foreign == [{"module": "pkg", "file": str(other / "pkg" / "__init__.py")}]
 
 
-def test_the_users_checkout_on_the_path_gives_way_to_the_worktree(interpreter, worktree, tmp_path, monkeypatch):
+def test_the_users_checkout_on_the_path_gives_way_to_the_worktree(oldest_and_newest, worktree, tmp_path, monkeypatch):
     checkout = tmp_path / "checkout"
     shutil.copytree(worktree, checkout)
     monkeypatch.setenv("PYTHONPATH", str(checkout))
-    worker = start(interpreter, worktree)
+    worker = start(oldest_and_newest, worktree)
     assert collect(worker, "test_call")["foreign"] == []
     enter(worker, "benchmarks/test_good.py::test_call")
     left = worker.ask({"request": "leave"})
     assert (left["reply"], left["foreign"], left["project_modules"]) == ("left", [], 1)
 
 
-def test_an_editable_finder_that_comes_first_gives_way(interpreter, worktree, tmp_path):
+def test_an_editable_finder_that_comes_first_gives_way(oldest_and_newest, worktree, tmp_path):
     # What meson-python installs: a finder at the head of sys.meta_path.
     installed = tmp_path / "installed"
     shutil.copytree(worktree / "pkg", installed / "pkg")
@@ -288,26 +288,26 @@ def test_an_editable_finder_that_comes_first_gives_way(interpreter, worktree, tm
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(site))
-        worker = start(interpreter, worktree)
+        worker = start(oldest_and_newest, worktree)
     assert collect(worker, "test_call")["foreign"] == []
 
 
-def test_a_module_of_the_project_never_replaces_one_of_the_standard_library(interpreter, worktree):
+def test_a_module_of_the_project_never_replaces_one_of_the_standard_library(oldest_and_newest, worktree):
     (worktree / "select.py").write_text("raise RuntimeError('the project is not the standard library')\n")
     (worktree / "selectors.py").write_text("raise RuntimeError('the project is not the standard library')\n")
-    worker = start(interpreter, worktree)
+    worker = start(oldest_and_newest, worktree)
     assert collect(worker, "test_call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
 
 
-def test_other_versions_of_the_protocol_are_refused(interpreter, worktree):
-    worker = Worker(interpreter, worktree)
+def test_other_versions_of_the_protocol_are_refused(oldest_and_newest, worktree):
+    worker = Worker(oldest_and_newest, worktree)
     worker.send(json.dumps(hello(worktree, protocol=2)).encode())
     assert worker.wait() == 1
     assert "version 2" in worker.log()
 
 
 @pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"request": "run", "warmup": 0, "iterations": 1}'])
-def test_what_is_no_request_ends_the_worker(interpreter, worktree, line):
-    worker = Worker(interpreter, worktree)
+def test_what_is_no_request_ends_the_worker(oldest_and_newest, worktree, line):
+    worker = Worker(oldest_and_newest, worktree)
     worker.send(line)
     assert worker.wait() == 1

@@ -18,7 +18,9 @@ def preload():
 
     for name in getattr(config, "default_plugins", ()):
         importlib.import_module(f"_pytest.{name}")
-    importlib.import_module("deadheat_worker.outputs")
+    # `_pytest.debugging` imports pdb when pytest is configured.
+    for name in ("pdb", "deadheat_worker.outputs"):
+        importlib.import_module(name)
 
 
 def serve(channel, imports):
