@@ -139,7 +139,7 @@ def collect(worker, keyword=None):
 
 
 def enter(worker, benchmark):
-    return worker.ask({"request": "enter", "benchmark": benchmark, "next": None})
+    return worker.ask({"request": "enter", "benchmark": benchmark, "next": None, "set_up_each_call": False})
 
 
 class Forked(Worker):

@@ -589,6 +589,58 @@ def test_heads_pytest_settings_are_given_to_base_where_its_benchmarks_need_them(
     assert "`pyproject.toml` of head" in shared["message"]
 
 
+def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, compare):
+    benchmark = """\
+        import pytest
+
+        from pkg.core import Parser
+
+
+        @pytest.fixture
+        def parser():
+            return Parser(range(200))
+
+
+        @pytest.mark.benchmark
+        def test_parse(parser):
+            assert parser.parse() in (0, 19900 * 20, 19900 * 200)
+
+
+        @pytest.mark.benchmark
+        def test_usual(tmp_path):
+            Parser(range(50)).parse()
+        """
+    parser = """\
+        class Parser:
+            def __init__(self, data):
+                self.data = list(data)
+
+            def parse(self):
+                total = 0
+                while self.data:
+                    for _ in range(ROUNDS):
+                        total += self.data[-1]
+                    self.data.pop()
+                return total
+        """
+    files = {"pkg/__init__.py": "", "benchmarks/test_b.py": benchmark}
+    repository.commit({**files, "pkg/core.py": parser.replace("ROUNDS", "200")})
+    repository.commit({"pkg/core.py": parser.replace("ROUNDS", "20")})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_parse", "test_usual"}
+    rows = {short(row["benchmark"]): row for row in outcome.report["comparisons"]}
+    assert rows["test_parse"]["set_up_each_call"]
+    assert len(rows["test_parse"]["replicates"]) == 2
+    (said,) = (row for row in rows["test_parse"]["warnings"] if row["code"] == "set_up_each_call")
+    assert "where calls share them" in said["message"]
+    # The breakdown is of the same calls.
+    (parse,) = rows["test_parse"]["functions"]
+    assert parse["base"]["calls"] == 1
+    assert parse["base"]["share"] > 0.5
+    # It makes its own.
+    assert "set_up_each_call" not in rows["test_usual"]
+
+
 def test_a_test_that_is_not_there_is_an_argument_error_with_the_likely_names(repository, deadheat_command):
     test = "def test_total():\n    pass\n"
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "tests/test_ledger.py": test})

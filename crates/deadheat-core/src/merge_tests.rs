@@ -79,6 +79,7 @@ fn report(numbers: &[u32]) -> Report {
     report.settings.thresholds = BTreeMap::from([(id(5), 0.1)]);
     let measured = numbers.iter().map(|&number| MeasuredBenchmark {
         is_control: false,
+        set_up_each_call: false,
         benchmark: id(number),
         replicates: replicates(number),
         looks: 1,

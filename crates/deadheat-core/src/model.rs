@@ -340,6 +340,9 @@ pub struct Comparison {
     /// The threshold of the verdict, where it is not the one that holds for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_percent: Option<f64>,
+    /// Whether each call got the test's own fixtures set up for it, as calls use them up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_up_each_call: bool,
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
@@ -610,6 +613,8 @@ pub enum WarningCode {
     StrayReplicates,
     /// The first call of a process changed in another way than the later ones, which the verdict is about.
     FirstCallDiffers,
+    /// Calls use up what the test's own fixtures make: they are set up for each call.
+    SetUpEachCall,
     /// A benchmark failed while replicates were added to what an earlier run measured of it.
     FailedLater,
     /// The benchmark returns something else on head than on base.

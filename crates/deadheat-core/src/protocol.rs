@@ -29,10 +29,12 @@ pub enum Request {
     /// In the place of `Collect`: prepare one piece of code, which is the only benchmark of a worker without pytest.
     Micro(MicroRequest),
     /// Run a test up to its call of the fixture. `next` is what will be entered after it: pytest keeps the fixtures
-    /// that both share.
+    /// that both share. `set_up_each_call`, only where the worker has said that it can: each call gets the test's own
+    /// fixtures set up for it.
     Enter {
         benchmark: String,
         next: Option<String>,
+        set_up_each_call: bool,
     },
     /// Time one sample, after calls that are not timed: the other side has had the core and its caches meanwhile.
     /// Where the suite prescribes the calls, the worker makes those and no others.
@@ -215,6 +217,8 @@ pub enum Reply {
         samples: Option<u64>,
         /// Whether the suite prescribes what samples are timed by.
         own_clock: bool,
+        /// Whether the test's own fixtures, which were set up once, could be set up for each call.
+        can_set_up_each_call: bool,
     },
     Sample {
         elapsed_ns: u64,

@@ -259,6 +259,7 @@ pub fn compare_tests(
     let long = |test: &&TestComparison| test.base.median_ns.max(test.head.median_ns) >= SHORTEST_NS;
     let measured = compared.iter().filter(long).map(|test| MeasuredBenchmark {
         is_control: false,
+        set_up_each_call: false,
         benchmark: test.test.clone(),
         replicates: as_replicates(test, replicates),
         looks: 1,

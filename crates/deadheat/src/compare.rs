@@ -387,6 +387,8 @@ impl Setting<'_> {
             }
         };
         let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
+        let set_up_each_call = earlier.iter().filter(|(_, rounds)| rounds.set_up_each_call);
+        stage.set_up_each_call = set_up_each_call.map(|(benchmark, _)| benchmark.clone()).collect();
         let schedule = Schedule {
             earlier: continued::replicates_begun(&earlier, draft.report.seed),
             ..self.schedule(exactly, draft, stage)
@@ -409,6 +411,7 @@ impl Setting<'_> {
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);
         stage.one_at_a_time.clone_from(&measured.one_at_a_time);
+        stage.set_up_each_call.clone_from(&measured.set_up_each_call);
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && measured.newly > 0 && !self.options.all {
             return Err(not_imported());

@@ -16,7 +16,7 @@ use deadheat_core::stats::{self, CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 use crate::benchmarks::{self, Origin};
 use crate::config::Config;
 use crate::failure::Exit;
-use crate::measure::{Measured, Rounds};
+use crate::measure::{Measured, Rounds, UsedUp};
 use crate::options::CompareOptions;
 use crate::walk::{Setback, StoppedBy};
 
@@ -207,6 +207,7 @@ pub(crate) fn conclude(
         stopped,
         last_words,
         one_at_a_time,
+        set_up_each_call: _,
     } = measured;
     let mut failed_later = Vec::new();
     for setback in setbacks {
@@ -255,6 +256,7 @@ pub(crate) fn conclude(
             replicates: rounds.replicates,
             looks: rounds.looks,
             replicate_seconds: rounds.replicate_seconds,
+            set_up_each_call: rounds.set_up_each_call,
             warnings,
         });
     }
@@ -357,6 +359,26 @@ pub(crate) fn warnings_of_row(
                 "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told from the loop around it"
             ),
             "time more of it at once: the ratio is that of what can be seen",
+        );
+    }
+    if rounds.set_up_each_call {
+        let times = rounds.used_up.map(|used_up| {
+            let words = |calls: UsedUp| {
+                let [first, later] = [calls.first_ns, calls.later_ns].map(report::duration);
+                format!("{first} and {later}")
+            };
+            let [base, head] = [used_up.base, used_up.head].map(words);
+            format!(
+                ": where calls share them, the first and the later ones take {base} on base, {head} on head"
+            )
+        });
+        warn(
+            WarningCode::SetUpEachCall,
+            format!(
+                "its fixtures are set up for each call{}",
+                times.unwrap_or_default()
+            ),
+            "a call uses up or changes what the fixtures made: the verdict is about calls that have fixtures of their own",
         );
     }
     if let Some(first) = rounds.first_calls_apart() {

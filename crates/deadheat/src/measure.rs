@@ -14,7 +14,8 @@ use deadheat_core::thresholds::Thresholds;
 
 use crate::session::{Briefing, Launch, Waited};
 use crate::walk::{
-    Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
+    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, StoppedBy, Trouble, Visit,
+    out_of_order, walk,
 };
 
 /// A sample is this long, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
@@ -50,7 +51,7 @@ const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 /// The very first call is made once more up to here: what it imports, or a disturbance, must not pass for its time.
 const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 /// First calls are apart where they changed this many times as much as the later ones, at least...
-const FIRST_CALLS_APART: f64 = 1.5;
+const APART: f64 = 1.5;
 /// ...and one of them takes that much more or less than a later one, which is more than cold caches are worth.
 const COLD_NS: f64 = 50_000.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
@@ -101,6 +102,8 @@ pub(crate) struct Measured {
     pub(crate) last_words: String,
     /// Benchmarks whose sides were measured one after the other.
     pub(crate) one_at_a_time: OneAtATime,
+    /// Benchmarks whose calls use up what their fixtures made.
+    pub(crate) set_up_each_call: BTreeSet<String>,
 }
 
 /// What was measured of one benchmark.
@@ -120,6 +123,12 @@ pub(crate) struct Rounds {
     /// For each process pair of this run: the time of the first call on each side, in nanoseconds, and the log ratio of the later
     /// calls.
     first_calls: Vec<(PerSide<f64>, f64)>,
+    /// Whether its fixtures are set up for each call.
+    pub(crate) set_up_each_call: bool,
+    /// Why they are, where this run has found it out.
+    pub(crate) used_up: Option<PerSide<UsedUp>>,
+    /// Measured with fixtures that were set up once, until it is known whether that makes a difference.
+    put_aside: Option<(Replicate, PerSide<UsedUp>)>,
     /// Of the last look.
     estimate: Option<LogEstimate>,
     /// How many replicates there were then.
@@ -139,6 +148,7 @@ impl Rounds {
             replicates: comparison.replicates.clone(),
             looks: comparison.looks.saturating_sub(1),
             of_earlier_run: true,
+            set_up_each_call: comparison.set_up_each_call,
             // Until it is known better.
             replicate_seconds: comparison
                 .to_settle
@@ -151,12 +161,7 @@ impl Rounds {
 
     /// Of one iteration, over all samples.
     pub(crate) fn median_ns(&self, side: Side) -> f64 {
-        let pairs = self.replicates.iter().flat_map(|replicate| &replicate.pairs);
-        let samples = pairs.map(|pair| match side {
-            Side::Base => pair.base.per_iteration_ns(),
-            Side::Head => pair.head.per_iteration_ns(),
-        });
-        stats::median(samples).unwrap_or(f64::INFINITY)
+        median_ns(&self.replicates, side)
     }
 
     /// The median time of a first call on each side, if first calls changed in another way than later ones.
@@ -171,8 +176,14 @@ impl Rounds {
         let of_side = |side: Side| stats::median(self.first_calls.iter().map(|(first, _)| *first.get(side)));
         let first = PerSide::new(of_side(Side::Base)?, of_side(Side::Head)?);
         let is_more_than_cold = |side: Side| (first.get(side) - self.median_ns(side)).abs() > COLD_NS;
-        let is_clear = nearest > FIRST_CALLS_APART.ln() && Side::BOTH.into_iter().any(is_more_than_cold);
+        let is_clear = nearest > APART.ln() && Side::BOTH.into_iter().any(is_more_than_cold);
         is_clear.then_some(first)
+    }
+
+    fn add(&mut self, replicate: Replicate, first_calls: Option<PerSide<f64>>) {
+        self.first_calls
+            .extend(first_calls.zip(stats::log_ratio(&replicate)));
+        self.replicates.push(replicate);
     }
 
     fn look(&mut self, sampling: Sampling) {
@@ -181,6 +192,28 @@ impl Rounds {
         let log_ratios = stats::log_ratios(&self.replicates);
         self.estimate = sampling.estimate(&log_ratios, self.looks);
     }
+}
+
+/// The times of calls that shared their fixtures, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct UsedUp {
+    pub(crate) first_ns: f64,
+    pub(crate) later_ns: f64,
+}
+
+/// Whether one of two times, in nanoseconds, is a multiple of the other that cold caches do not explain.
+fn is_apart(one: f64, other: f64) -> bool {
+    one.max(other) > one.min(other) * APART && (one - other).abs() > COLD_NS
+}
+
+/// The median time of one iteration, in nanoseconds.
+fn median_ns<'a>(replicates: impl IntoIterator<Item = &'a Replicate>, side: Side) -> f64 {
+    let pairs = replicates.into_iter().flat_map(|replicate| &replicate.pairs);
+    let samples = pairs.map(|pair| match side {
+        Side::Base => pair.base.per_iteration_ns(),
+        Side::Head => pair.head.per_iteration_ns(),
+    });
+    stats::median(samples).unwrap_or(f64::INFINITY)
 }
 
 /// Processor time that a waiting side and its children used, and the time for which it waited.
@@ -256,6 +289,7 @@ pub(crate) fn measure(
         stopped: walked.stopped,
         last_words: walked.last_words,
         one_at_a_time: walked.one_at_a_time,
+        set_up_each_call: walked.set_up_each_call,
     })
 }
 
@@ -499,22 +533,60 @@ impl Visit for Timing {
         }
     }
 
-    fn left(&mut self, benchmark: &str, mut left: Left, found: Found) {
+    fn left(&mut self, benchmark: &str, mut left: Left, found: Found) -> SetUp {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         let replicate = Replicate {
             seed: left.seed,
             clock: found.clock,
             pairs: found.pairs,
         };
-        let later = stats::log_ratio(&replicate);
-        rounds.first_calls.extend(found.first_calls.zip(later));
-        rounds.replicates.push(replicate);
         for side in Side::BOTH {
             if let Some(output) = left.outputs.get_mut(side).take() {
                 rounds.outputs.get_mut(side).add(output);
             }
             let changed = std::mem::take(left.changed.get_mut(side));
             rounds.changed.get_mut(side).extend(changed);
+        }
+        if let Some((put_aside, used_up)) = rounds.put_aside.take() {
+            if Side::BOTH
+                .into_iter()
+                .any(|side| is_apart(median_ns([&replicate], side), used_up.get(side).later_ns))
+            {
+                rounds.set_up_each_call = true;
+                rounds.used_up = Some(used_up);
+                rounds.add(replicate, None);
+                return SetUp::AsItIs;
+            }
+            // The first call was slow for another reason: a cache, an import.
+            rounds.add(put_aside, Some(used_up.map(|calls| calls.first_ns)));
+            return SetUp::OnceAfterAll;
+        }
+        if left.can_set_up_each_call
+            && rounds.replicates.is_empty()
+            && let Some(first) = found.first_calls
+        {
+            let used_up = PerSide::new(Side::Base, Side::Head).map(|side| UsedUp {
+                first_ns: *first.get(side),
+                later_ns: median_ns([&replicate], side),
+            });
+            if Side::BOTH
+                .into_iter()
+                .map(|side| used_up.get(side))
+                .any(|calls| is_apart(calls.first_ns, calls.later_ns))
+            {
+                rounds.put_aside = Some((replicate, used_up));
+                return SetUp::TryEachCall;
+            }
+        }
+        rounds.add(replicate, found.first_calls);
+        SetUp::AsItIs
+    }
+
+    fn cannot_set_up_each_call(&mut self, benchmark: &str) {
+        if let Some(rounds) = self.benchmarks.get_mut(benchmark)
+            && let Some((replicate, used_up)) = rounds.put_aside.take()
+        {
+            rounds.add(replicate, Some(used_up.map(|calls| calls.first_ns)));
         }
     }
 }

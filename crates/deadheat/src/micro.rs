@@ -6,7 +6,7 @@ mod memory;
 mod options;
 mod subject;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -262,6 +262,7 @@ impl Screening<'_> {
             one_core: report.pinned_core.is_some(),
             until: self.until,
             one_at_a_time: BTreeMap::new(),
+            set_up_each_call: BTreeSet::new(),
         };
         let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
         let worth = Worth::from_percent(self.options.worth_percent);
@@ -474,6 +475,7 @@ impl Screening<'_> {
             replicate_seconds: rounds.replicate_seconds,
             output: (report.output, None),
             is_control: false,
+            set_up_each_call: false,
             warnings: Vec::new(),
         };
         let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);

@@ -10,7 +10,9 @@ use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
-use crate::walk::{Both, Entered, Event, Left, Schedule, StoppedBy, Trouble, Visit, out_of_order, walk};
+use crate::walk::{
+    Both, Entered, Event, Left, Schedule, SetUp, StoppedBy, Trouble, Visit, out_of_order, walk,
+};
 
 /// Process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
@@ -292,11 +294,12 @@ impl<S: Recorded> Visit for Recording<S> {
         halves
     }
 
-    fn left(&mut self, benchmark: &str, _: Left, samples: PerSide<Vec<S>>) {
+    fn left(&mut self, benchmark: &str, _: Left, samples: PerSide<Vec<S>>) -> SetUp {
         self.replicates
             .entry(benchmark.to_owned())
             .or_default()
             .push(samples);
+        SetUp::AsItIs
     }
 }
 

@@ -15,7 +15,8 @@ use crate::benchmarks::is_in_node;
 use crate::failure::Failure;
 use crate::session::{self, Briefing, CannotTrace, Launch, Opened};
 use crate::walk::{
-    Both, Entered, Event, Left, OneAtATime, Schedule, Setback, StoppedBy, Trouble, Visit, out_of_order, walk,
+    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, StoppedBy, Trouble, Visit,
+    out_of_order, walk,
 };
 
 /// What is still open after so many passes counts as reached.
@@ -205,13 +206,14 @@ impl Visit for Looking {
         }
     }
 
-    fn left(&mut self, benchmark: &str, _: Left, (): ()) {
+    fn left(&mut self, benchmark: &str, _: Left, (): ()) -> SetUp {
         self.seen.insert(benchmark.to_owned());
         if let Some(entered) = self.entered.take() {
             // Both sides have left, one after the other.
             self.call_times
                 .insert(benchmark.to_owned(), entered.elapsed() / 2);
         }
+        SetUp::AsItIs
     }
 }
 

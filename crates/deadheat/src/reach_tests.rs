@@ -96,6 +96,7 @@ impl Talk for SuiteWorker {
                     iterations_per_sample: None,
                     samples: None,
                     own_clock: false,
+                    can_set_up_each_call: false,
                 }
             }
             Request::Leave => Reply::Left {

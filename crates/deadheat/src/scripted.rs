@@ -1,7 +1,7 @@
 //! Workers that answer from a script: exact times, no processes, no waiting.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,7 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
         one_core: false,
         until: Instant::now() + Duration::from_secs(3_600),
         one_at_a_time: BTreeMap::new(),
+        set_up_each_call: BTreeSet::new(),
     }
 }
 
@@ -104,6 +105,21 @@ pub(crate) enum Act {
     HoldsAPort(u64),
     /// The same with a lock, for which it waits.
     HoldsALock(u64),
+    /// The first call after a set-up takes so many nanoseconds, and later ones the others; the set-up can be made for each.
+    UsesUp {
+        first_ns: u64,
+        later_ns: u64,
+    },
+    /// The first call of a process takes so many nanoseconds, and later ones the others, whatever is set up.
+    IsColdAtFirst {
+        first_ns: u64,
+        later_ns: u64,
+    },
+    /// Like [`Act::UsesUp`], but a second set-up fails.
+    UsesUpWhatThereIsOnce {
+        first_ns: u64,
+        later_ns: u64,
+    },
     FailsInSetup,
     FailsInSample,
     FailsAtTheEnd,
@@ -125,6 +141,8 @@ struct ScriptedWorker {
     process: usize,
     script: BTreeMap<String, Act>,
     inside: Option<String>,
+    /// Whether each call has a set-up of its own.
+    set_up_each_call: bool,
     samples: u64,
     /// `next` of the last benchmark that was entered: pytest insists on it.
     announced: Option<Option<String>>,
@@ -150,6 +168,15 @@ impl ScriptedWorker {
                 let extra = if self.samples == *at { *lost_ns } else { 0 };
                 (ns + extra / iterations, iterations)
             }
+            Act::UsesUp { first_ns, .. } | Act::UsesUpWhatThereIsOnce { first_ns, .. }
+                if self.samples == 1 || self.set_up_each_call =>
+            {
+                (*first_ns, iterations)
+            }
+            Act::IsColdAtFirst { first_ns, .. } if self.samples == 1 => (*first_ns, iterations),
+            Act::UsesUp { later_ns, .. }
+            | Act::UsesUpWhatThereIsOnce { later_ns, .. }
+            | Act::IsColdAtFirst { later_ns, .. } => (*later_ns, iterations),
             Act::Prescribed {
                 ns,
                 iterations,
@@ -189,7 +216,11 @@ impl Talk for ScriptedWorker {
         Ok(match &self.asked.take().expect("a reply to no request") {
             Request::Hello(_) => hello(),
             Request::Collect { .. } => collected(self.script.keys()),
-            Request::Enter { benchmark, next } => {
+            Request::Enter {
+                benchmark,
+                next,
+                set_up_each_call,
+            } => {
                 assert_eq!(self.inside, None, "entered twice on {side}");
                 if let Some(Some(announced)) = &self.announced {
                     assert_eq!(
@@ -199,7 +230,13 @@ impl Talk for ScriptedWorker {
                 }
                 self.announced = Some(next.clone());
                 self.samples = 0;
-                self.log.borrow_mut().push(format!("{side} enter {benchmark}"));
+                self.set_up_each_call = *set_up_each_call;
+                let how = if *set_up_each_call {
+                    "enter with set-ups"
+                } else {
+                    "enter"
+                };
+                self.log.borrow_mut().push(format!("{side} {how} {benchmark}"));
                 let is_held = self.held.borrow().is_some_and(|by| by != side);
                 match self.script[benchmark] {
                     Act::HoldsAPort(_) if is_held => {
@@ -207,6 +244,9 @@ impl Talk for ScriptedWorker {
                     }
                     Act::HoldsALock(_) if is_held => return Err(NoAnswer::Deadline(limit)),
                     Act::HoldsAPort(_) | Act::HoldsALock(_) => *self.held.borrow_mut() = Some(side),
+                    Act::UsesUpWhatThereIsOnce { .. } if *set_up_each_call => {
+                        return Ok(failed("setup", "it is there already"));
+                    }
                     Act::FailsInSetup => return Ok(failed("setup", "fixture broke")),
                     Act::Skips => {
                         return Ok(Reply::Skipped {
@@ -223,11 +263,19 @@ impl Talk for ScriptedWorker {
                         iterations_per_sample: Some(iterations),
                         samples: Some(samples),
                         own_clock: false,
+                        can_set_up_each_call: false,
                     },
-                    _ => Reply::Entered {
+                    ref act => Reply::Entered {
                         iterations_per_sample: None,
                         samples: None,
                         own_clock: false,
+                        can_set_up_each_call: !*set_up_each_call
+                            && matches!(
+                                act,
+                                Act::UsesUp { .. }
+                                    | Act::UsesUpWhatThereIsOnce { .. }
+                                    | Act::IsColdAtFirst { .. }
+                            ),
                     },
                 }
             }
@@ -344,6 +392,7 @@ impl Launch for Script {
                 .map(|(name, acts)| (name.clone(), acts.get(side).clone()))
                 .collect(),
             inside: None,
+            set_up_each_call: false,
             samples: 0,
             announced: None,
             asked: None,

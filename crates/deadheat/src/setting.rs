@@ -1,6 +1,6 @@
 //! What one run is given, and what every step of it asks of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
@@ -177,6 +177,7 @@ impl Setting<'_> {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
             one_at_a_time: BTreeMap::new(),
+            set_up_each_call: BTreeSet::new(),
             call_times: BTreeMap::new(),
             opened: PerSide::default(),
             briefing: Briefing {
@@ -215,6 +216,7 @@ impl Setting<'_> {
             one_core: draft.report.machine.pinned_core.is_some(),
             until: self.until,
             one_at_a_time: stage.one_at_a_time.clone(),
+            set_up_each_call: stage.set_up_each_call.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where the passes of a run play: its workers, and what they are told.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -244,6 +244,8 @@ pub(crate) struct Stage {
     pub(crate) until: Instant,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
+    /// Benchmarks whose calls use up what their fixtures made.
+    pub(crate) set_up_each_call: BTreeSet<String>,
     /// What one call of a benchmark takes, as far as an earlier pass knows.
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Workers that have collected, and watch: the look at what runs goes on with them.

@@ -33,6 +33,8 @@ pub(crate) struct Schedule {
     pub(crate) until: Instant,
     /// The benchmarks that are known not to stand on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
+    /// The benchmarks whose calls are known to use up what their fixtures made.
+    pub(crate) set_up_each_call: BTreeSet<String>,
 }
 
 /// Benchmarks that cannot stand on both sides at once, each with what it said on one side while the other stood in it.
@@ -84,7 +86,20 @@ pub(crate) trait Visit {
     }
 
     /// Both sides have left the benchmark, and neither failed.
-    fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding);
+    fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding) -> SetUp;
+
+    /// What was wanted by [`SetUp::TryEachCall`] went wrong: what was found before stands.
+    fn cannot_set_up_each_call(&mut self, _benchmark: &str) {}
+}
+
+/// How often the fixtures of a benchmark's own test are set up from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetUp {
+    AsItIs,
+    /// For each call; the benchmark is visited once more at the end of the replicate, in fresh processes.
+    TryEachCall,
+    /// Once for all calls, as before [`SetUp::TryEachCall`].
+    OnceAfterAll,
 }
 
 /// What is known of a benchmark in one process pair when both sides have left it.
@@ -96,6 +111,8 @@ pub(crate) struct Left {
     pub(crate) outputs: PerSide<Option<Output>>,
     /// What the set-up of each side made and its calls changed.
     pub(crate) changed: PerSide<Vec<ChangedValue>>,
+    /// Whether both sides could set up the test's own fixtures for each call, and did not.
+    pub(crate) can_set_up_each_call: bool,
 }
 
 /// Why a benchmark has no numbers.
@@ -179,6 +196,8 @@ pub(crate) struct Walked {
     pub(crate) endless: BTreeSet<String>,
     /// Those of the schedule, and what was found.
     pub(crate) one_at_a_time: OneAtATime,
+    /// Likewise.
+    pub(crate) set_up_each_call: BTreeSet<String>,
 }
 
 /// `opened` are workers that stand ready already, for the first replicate.
@@ -197,10 +216,12 @@ pub(crate) fn walk<V: Visit>(
         launch,
         walked: Walked {
             one_at_a_time: schedule.one_at_a_time.clone(),
+            set_up_each_call: schedule.set_up_each_call.clone(),
             ..Walked::default()
         },
         replicate: 0,
         suspects: Vec::new(),
+        again: Vec::new(),
     };
     match walk.replicates(opened, benchmarks, visit, listen) {
         Ok(()) => {}
@@ -218,6 +239,8 @@ struct Walk<'a> {
     replicate: usize,
     /// What failed on one side in this replicate while the other stood in it.
     suspects: Vec<Suspect>,
+    /// What is to be visited once more in this replicate, with fixtures for each call.
+    again: Vec<String>,
 }
 
 struct Suspect {
@@ -390,6 +413,8 @@ pub(crate) struct Entered {
     pub(crate) samples: Option<u64>,
     /// Whether the suite prescribes what samples are timed by.
     pub(crate) own_clock: bool,
+    /// Whether the test's own fixtures, which were set up once, could be set up for each call.
+    pub(crate) can_set_up_each_call: bool,
 }
 
 impl Entered {
@@ -442,6 +467,7 @@ impl<'a> Walk<'a> {
             }
             stop(sessions);
             let suspects = std::mem::take(&mut self.suspects);
+            self.visit_again(visit, listen)?;
             let is_suspect =
                 |benchmark: &&&String| suspects.iter().any(|suspect| suspect.benchmark == ***benchmark);
             apart.extend(together.iter().filter(is_suspect));
@@ -450,6 +476,43 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The benchmarks whose fixtures are now set up for each call. Where that fails, they are set up once, as before.
+    fn visit_again<V: Visit>(&mut self, visit: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
+        let again = std::mem::take(&mut self.again);
+        let mut sessions = PerSide::default();
+        for (position, benchmark) in again.iter().enumerate() {
+            listen(Event::BenchmarkStarted { benchmark, position });
+            self.open_missing(&mut sessions, &Side::BOTH)?;
+            let next = again.get(position + 1).map(String::as_str);
+            self.visit(&mut sessions, visit, benchmark, next)?;
+            let is_suspect = !std::mem::take(&mut self.suspects).is_empty();
+            if self.walked.lost.remove(benchmark) || is_suspect {
+                self.walked
+                    .setbacks
+                    .retain(|setback| setback.benchmark != *benchmark);
+                self.walked.endless.remove(benchmark);
+                self.walked.set_up_each_call.remove(benchmark);
+                visit.cannot_set_up_each_call(benchmark);
+            }
+        }
+        stop(sessions);
+        Ok(())
+    }
+
+    /// What a visit has found out about a benchmark's set-up.
+    fn set_up(&mut self, benchmark: &str, set_up: SetUp) {
+        match set_up {
+            SetUp::AsItIs => {}
+            SetUp::TryEachCall => {
+                self.walked.set_up_each_call.insert(benchmark.to_owned());
+                self.again.push(benchmark.to_owned());
+            }
+            SetUp::OnceAfterAll => {
+                self.walked.set_up_each_call.remove(benchmark);
+            }
+        }
     }
 
     /// The benchmarks whose sides cannot stand at once, and those of which that may be so.
@@ -504,6 +567,8 @@ impl<'a> Walk<'a> {
                 seed: self.seed(),
                 outputs: PerSide::new(base.said.output, head.said.output),
                 changed: PerSide::new(base.said.changed, head.said.changed),
+                // It is not tried where the sides cannot stand at once.
+                can_set_up_each_call: false,
             };
             let finding = visit.join(order, PerSide::new(base.half, head.half));
             visit.left(benchmark, left, finding);
@@ -661,8 +726,10 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        let can = |entered: Option<Entered>| entered.is_some_and(|entered| entered.can_set_up_each_call);
         let mut left = Left {
             seed: self.seed(),
+            can_set_up_each_call: can(inside.base) && can(inside.head),
             ..Left::default()
         };
         for side in Side::BOTH {
@@ -704,7 +771,8 @@ impl<'a> Walk<'a> {
         if let Some(finding) = finding
             && troubles.is_empty()
         {
-            visit.left(benchmark, left, finding);
+            let set_up = visit.left(benchmark, left, finding);
+            self.set_up(benchmark, set_up);
         }
         if fails_beside_the_other && troubles.len() == 1 {
             self.suspect(sessions, benchmark, troubles);
@@ -802,16 +870,19 @@ impl<'a> Walk<'a> {
         let request = Request::Enter {
             benchmark: benchmark.to_owned(),
             next: next.filter(|next| session.has(next)).map(str::to_owned),
+            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
         };
         match ask_within(self.schedule, session, side, &request, limit)? {
             Reply::Entered {
                 iterations_per_sample,
                 samples,
                 own_clock,
+                can_set_up_each_call,
             } => Ok(Entry::Inside(Entered {
                 iterations_per_sample,
                 samples,
                 own_clock,
+                can_set_up_each_call,
             })),
             Reply::Skipped { reason } => Ok(Entry::Skipped(reason)),
             Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),

@@ -25,6 +25,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             verdict: *verdict,
             reason: None,
             is_control: false,
+            set_up_each_call: false,
             threshold_percent: None,
             looks: 1,
             replicate_seconds: None,

@@ -362,6 +362,7 @@ pub struct MeasuredBenchmark {
     pub replicate_seconds: f64,
     pub output: (OutputCheck, Option<Difference>),
     pub is_control: bool,
+    pub set_up_each_call: bool,
     pub warnings: Vec<Warning>,
 }
 
@@ -454,6 +455,7 @@ pub fn judge(
                 verdict,
                 reason,
                 is_control: measured.is_control,
+                set_up_each_call: measured.set_up_each_call,
                 looks: measured.looks,
                 replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
                 to_settle: more.flatten().map(|replicates| ToSettle {

@@ -134,6 +134,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         replicate_seconds: row.replicate_seconds.unwrap_or(0.0),
         output: (row.output, row.output_difference.clone()),
         is_control: row.is_control,
+        set_up_each_call: row.set_up_each_call,
         warnings: row.warnings.clone(),
     }
 }

@@ -9,7 +9,7 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{FEWEST_REPLICATES, Threshold};
 
 use crate::session::{Briefing, Launch};
-use crate::walk::{Both, Entered, Left, Schedule, Trouble, Visit, out_of_order, walk};
+use crate::walk::{Both, Entered, Left, Schedule, SetUp, Trouble, Visit, out_of_order, walk};
 
 const REPLICATES: usize = 3;
 
@@ -105,8 +105,9 @@ impl Visit for Peaks {
         halves
     }
 
-    fn left(&mut self, _: &str, _: Left, peaks: PerSide<f64>) {
+    fn left(&mut self, _: &str, _: Left, peaks: PerSide<f64>) -> SetUp {
         self.replicates.push(peaks);
+        SetUp::AsItIs
     }
 }
 

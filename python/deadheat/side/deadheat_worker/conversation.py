@@ -13,8 +13,10 @@ import pytest
 from deadheat_worker import protocol
 from deadheat_worker.channel import sayable
 from deadheat_worker.holding import NOT_RUN, Holding
-from deadheat_worker.settings import uses_fixture
+from deadheat_worker.settings import has_own_fixtures, is_marker_only, uses_fixture
 from deadheat_worker.words import words_of_failure, words_of_skip
+
+RETURNS_NOTHING = {"kind": "not_comparable", "reason": "a test returns nothing"}
 
 
 class Conversation(Holding):
@@ -110,7 +112,10 @@ class Conversation(Holding):
             item = by_id[request["benchmark"]]
             following = request.get("next")
             # A test that uses the fixture is a benchmark, whatever it is called.
-            run = self._run_plain_test if as_tests and not uses_fixture(item) else self._run_test
+            is_plain = as_tests and not uses_fixture(item)
+            is_set_up_once = not is_plain and not request["set_up_each_call"]
+            self.can_set_up_each_call = is_set_up_once and is_marker_only(item) and has_own_fixtures(item)
+            run = self._run_test if is_set_up_once else self._run_plain_test
             with self.on_account_of(self._id_of(item)):
                 run(item, by_id[following] if following is not None else None)
 
@@ -148,7 +153,8 @@ class Conversation(Holding):
     def _run_plain_test(self, item, following):
         from deadheat_worker.plain_test import PlainTest, TestFailed, TestSkipped
 
-        self._output = {"kind": "not_comparable", "reason": "a test returns nothing"}
+        # A benchmark by its marker may return something.
+        self._output = NOT_RUN if is_marker_only(item) else RETURNS_NOTHING
         self.plain_test = PlainTest(item)
         try:
             self.hold(self.plain_test)

@@ -18,6 +18,7 @@ class Holding:
     """The worker's side of the protocol, in so far as it is about one benchmark.
 
     `watch` is the clock that a `profile` request is answered with, None where nothing but time is measured.
+    `can_set_up_each_call`: what was set up once for all calls of this benchmark could be set up for each.
     """
 
     def __init__(self, channel, imports):
@@ -28,6 +29,7 @@ class Holding:
         self._output = NOT_RUN
         self._large_result = None
         self.watch = None
+        self.can_set_up_each_call = False
 
     def receive(self):
         request = self._channel.receive()
@@ -89,7 +91,8 @@ class Holding:
 
     def _requests_for_samples(self, body):
         """The arguments of `body.sample`, one request after another; what each returned is sent back in."""
-        self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None))
+        can_set_up_each_call = self.can_set_up_each_call and not body.is_prescribed
+        self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None, can_set_up_each_call))
         while True:
             request = self.receive()
             idle_cpu = ProcessorClock.start() - self._cpu_at_reply

@@ -34,12 +34,13 @@ class PlainTest:
     iterations = None
     at_most = None
     own_clock = None
-    result = None
+    is_prescribed = False
 
     def __init__(self, item):
         self.item = item
         self._clock = WallClock
         self._elapsed = None
+        self.result = None
         self._has_run = False
         # pytest tears down what the next test does not share: everything but the test's own.
         self._next = copy.copy(item)
@@ -61,8 +62,8 @@ class PlainTest:
     def call(self, function, **arguments):
         """Called in place of the test's function."""
         call = layout.of_process().draw_for_sample()
-        self._elapsed, result = call(calls_of(function, (), arguments), 1, 0, self._clock)
-        return result
+        self._elapsed, self.result = call(calls_of(function, (), arguments), 1, 0, self._clock)
+        return self.result
 
     def _run(self, clock):
         self._clock, self._elapsed = clock, None

@@ -10,7 +10,7 @@ from deadheat_worker import hookspecs
 from deadheat_worker.fixture import BenchmarkFixture
 from deadheat_worker.gates import Gates
 from deadheat_worker.neutral import NeutralPlugin
-from deadheat_worker.settings import MARKERS, uses_fixture
+from deadheat_worker.settings import is_marker_only, uses_fixture
 from deadheat_worker.words import words_of_failure, words_of_skip
 
 
@@ -92,12 +92,12 @@ class DeadheatPlugin(NeutralPlugin):
     def pytest_runtest_call(self, item):
         """A marked method of a `unittest.TestCase` is timed with its `setUp` and `tearDown`: they are one to pytest."""
         plain_test = self._conversation.plain_test
-        if plain_test is not None or _is_marker_only(item):
+        if plain_test is not None or is_marker_only(item):
             _run_by_anyio(item)
         if plain_test is not None and _is_unittest(item):
             run = type(item).runtest.__get__(item)
             item.runtest = lambda: plain_test.call(run)
-        elif _is_marker_only(item) and _is_unittest(item):
+        elif is_marker_only(item) and _is_unittest(item):
             run = item.runtest
             item.runtest = lambda: BenchmarkFixture(item, self._conversation)(run)
 
@@ -108,7 +108,7 @@ class DeadheatPlugin(NeutralPlugin):
     def pytest_pyfunc_call(self, pyfuncitem):
         """A test with the marker and without the fixture is a benchmark as a whole."""
         plain_test = self._conversation.plain_test
-        if _is_unittest(pyfuncitem) or (plain_test is None and not _is_marker_only(pyfuncitem)):
+        if _is_unittest(pyfuncitem) or (plain_test is None and not is_marker_only(pyfuncitem)):
             return None
         function, names = pyfuncitem.obj, pyfuncitem._fixtureinfo.argnames
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
@@ -142,10 +142,6 @@ def _run_by_anyio(item):
     item.obj = run
 
 
-def _is_marker_only(item):
-    return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
-
-
 def _may_hold_benchmarks(node):
     """Of a module that skipped itself before anything in it was known."""
     try:
@@ -160,4 +156,4 @@ def _is_unittest(item):
 
 
 def _is_benchmark(item):
-    return uses_fixture(item) or (isinstance(item, pytest.Function) and _is_marker_only(item))
+    return uses_fixture(item) or (isinstance(item, pytest.Function) and is_marker_only(item))

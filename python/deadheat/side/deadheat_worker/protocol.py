@@ -75,16 +75,18 @@ def collection_failed(exit_code):
     return {"reply": "collection_failed", "exit_code": exit_code}
 
 
-def entered(iterations_per_sample, samples, own_clock):
+def entered(iterations_per_sample, samples, own_clock, can_set_up_each_call):
     """`iterations_per_sample` is None where the driver may choose; `samples` is None where there is no limit.
 
-    `own_clock`: the suite prescribes what samples are timed by.
+    `own_clock`: the suite prescribes what samples are timed by. `can_set_up_each_call`: the test's own fixtures, which
+    were set up once, could be set up for each call.
     """
     return {
         "reply": "entered",
         "iterations_per_sample": iterations_per_sample,
         "samples": samples,
         "own_clock": own_clock,
+        "can_set_up_each_call": can_set_up_each_call,
     }
 
 

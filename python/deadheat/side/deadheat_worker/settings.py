@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import types
+import unittest
 
 from deadheat_worker.timing import WallClock
 
@@ -66,6 +67,19 @@ def _keywords(node):
 def uses_fixture(item):
     """Whether a test takes the fixture under any of its names, itself or through other fixtures."""
     return any(name in getattr(item, "fixturenames", ()) for name in FIXTURES) or _asks_for_fixture(item)
+
+
+def is_marker_only(item):
+    """Whether a test is a benchmark by its marker, without the fixture: as a whole."""
+    return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
+
+
+def has_own_fixtures(item):
+    """Whether pytest sets anything up for this test alone; a `unittest.TestCase` does it within the call."""
+    if issubclass(getattr(item, "cls", None) or object, unittest.TestCase):
+        return False
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return any(of_name and of_name[-1].scope == "function" for of_name in definitions.values())
 
 
 def _asks_for_fixture(item):

@@ -51,5 +51,15 @@ def test_marker_only():
     double(2)
 
 
+@pytest.fixture
+def numbers():
+    return iter([1, 2])
+
+
+@pytest.mark.benchmark
+def test_uses_up(numbers):
+    assert sum(numbers) == 3
+
+
 def test_no_benchmark():
     assert double(1) == 2
