@@ -591,6 +591,9 @@ def test_heads_pytest_settings_are_given_to_base_where_its_benchmarks_need_them(
 
 def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, compare):
     benchmark = """\
+        import contextlib
+        import sqlite3
+
         import pytest
 
         from pkg.core import Parser
@@ -604,6 +607,18 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
         @pytest.mark.benchmark
         def test_parse(parser):
             assert parser.parse() in (0, 19900 * 20, 19900 * 200)
+
+
+        @pytest.fixture
+        def table():
+            with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+                connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
+                yield connection
+
+
+        @pytest.mark.benchmark
+        def test_insert(table):
+            table.execute("INSERT INTO numbers VALUES (?)", [Parser(range(200)).parse()])
 
 
         @pytest.mark.benchmark
@@ -627,7 +642,8 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
     repository.commit({**files, "pkg/core.py": parser.replace("ROUNDS", "200")})
     repository.commit({"pkg/core.py": parser.replace("ROUNDS", "20")})
     outcome = compare("HEAD^", "HEAD")
-    assert outcome.clearly_faster() == {"test_parse", "test_usual"}
+    assert outcome.missing() == {}
+    assert outcome.clearly_faster() == {"test_parse", "test_insert", "test_usual"}
     rows = {short(row["benchmark"]): row for row in outcome.report["comparisons"]}
     assert rows["test_parse"]["set_up_each_call"]
     assert len(rows["test_parse"]["replicates"]) == 2
@@ -637,6 +653,7 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
     (parse,) = rows["test_parse"]["functions"]
     assert parse["base"]["calls"] == 1
     assert parse["base"]["share"] > 0.5
+    assert rows["test_insert"]["set_up_each_call"]
     # It makes its own.
     assert "set_up_each_call" not in rows["test_usual"]
 

@@ -535,6 +535,7 @@ impl Visit for Timing {
 
     fn left(&mut self, benchmark: &str, mut left: Left, found: Found) -> SetUp {
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
+        rounds.set_up_each_call = left.set_up_each_call;
         let replicate = Replicate {
             seed: left.seed,
             clock: found.clock,
@@ -552,12 +553,12 @@ impl Visit for Timing {
                 .into_iter()
                 .any(|side| is_apart(median_ns([&replicate], side), used_up.get(side).later_ns))
             {
-                rounds.set_up_each_call = true;
                 rounds.used_up = Some(used_up);
                 rounds.add(replicate, None);
                 return SetUp::AsItIs;
             }
             // The first call was slow for another reason: a cache, an import.
+            rounds.set_up_each_call = false;
             rounds.add(put_aside, Some(used_up.map(|calls| calls.first_ns)));
             return SetUp::OnceAfterAll;
         }
@@ -582,12 +583,15 @@ impl Visit for Timing {
         SetUp::AsItIs
     }
 
-    fn cannot_set_up_each_call(&mut self, benchmark: &str) {
-        if let Some(rounds) = self.benchmarks.get_mut(benchmark)
-            && let Some((replicate, used_up)) = rounds.put_aside.take()
-        {
-            rounds.add(replicate, Some(used_up.map(|calls| calls.first_ns)));
-        }
+    fn cannot_set_up_each_call(&mut self, benchmark: &str) -> bool {
+        let Some(rounds) = self.benchmarks.get_mut(benchmark) else {
+            return false;
+        };
+        let Some((replicate, used_up)) = rounds.put_aside.take() else {
+            return false;
+        };
+        rounds.add(replicate, Some(used_up.map(|calls| calls.first_ns)));
+        true
     }
 }
 

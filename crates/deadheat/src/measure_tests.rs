@@ -561,6 +561,25 @@ fn a_first_call_that_is_slow_whatever_is_set_up_leaves_the_set_up_as_it_is() {
 }
 
 #[test]
+fn a_second_call_that_fails_gets_fixtures_of_its_own() {
+    let mut script = Script::new(&[
+        ("broken", Act::FailsInSample, Act::FailsInSample),
+        (
+            "inserts",
+            Act::FailsTheSecondTime(400_000),
+            Act::FailsTheSecondTime(200_000),
+        ),
+    ]);
+    let measured = run(&mut script, 3).unwrap();
+    let inserts = &measured.benchmarks["inserts"];
+    assert!(inserts.set_up_each_call);
+    assert_eq!(inserts.used_up, None);
+    assert_eq!(inserts.replicates.len(), 3);
+    assert_eq!(rows(&measured), ["broken Failed on base: target broke"]);
+    assert_eq!(measured.set_up_each_call, BTreeSet::from(["inserts".to_owned()]));
+}
+
+#[test]
 fn fixtures_that_cannot_be_set_up_again_lose_nothing() {
     let once = |first_ns| Act::UsesUpWhatThereIsOnce {
         first_ns,

@@ -120,6 +120,8 @@ pub(crate) enum Act {
         first_ns: u64,
         later_ns: u64,
     },
+    /// The second call fails where it shares its set-up with the first.
+    FailsTheSecondTime(u64),
     FailsInSetup,
     FailsInSample,
     FailsAtTheEnd,
@@ -185,7 +187,8 @@ impl ScriptedWorker {
                 assert!(self.samples <= *samples, "more samples than the suite allows");
                 (*ns, *iterations)
             }
-            Act::FailsInSample => {
+            Act::FailsTheSecondTime(ns) if self.samples == 1 || self.set_up_each_call => (*ns, iterations),
+            Act::FailsInSample | Act::FailsTheSecondTime(_) => {
                 self.inside = None;
                 return Err(Ok(failed("call", "target broke")));
             }
@@ -274,6 +277,8 @@ impl Talk for ScriptedWorker {
                                 act,
                                 Act::UsesUp { .. }
                                     | Act::UsesUpWhatThereIsOnce { .. }
+                                    | Act::FailsTheSecondTime(_)
+                                    | Act::FailsInSample
                                     | Act::IsColdAtFirst { .. }
                             ),
                     },

@@ -88,8 +88,10 @@ pub(crate) trait Visit {
     /// Both sides have left the benchmark, and neither failed.
     fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding) -> SetUp;
 
-    /// What was wanted by [`SetUp::TryEachCall`] went wrong: what was found before stands.
-    fn cannot_set_up_each_call(&mut self, _benchmark: &str) {}
+    /// Set-ups for each call went wrong. Whether something was found before, which stands.
+    fn cannot_set_up_each_call(&mut self, _benchmark: &str) -> bool {
+        false
+    }
 }
 
 /// How often the fixtures of a benchmark's own test are set up from now on.
@@ -113,6 +115,8 @@ pub(crate) struct Left {
     pub(crate) changed: PerSide<Vec<ChangedValue>>,
     /// Whether both sides could set up the test's own fixtures for each call, and did not.
     pub(crate) can_set_up_each_call: bool,
+    /// Whether they did.
+    pub(crate) set_up_each_call: bool,
 }
 
 /// Why a benchmark has no numbers.
@@ -466,8 +470,8 @@ impl<'a> Walk<'a> {
                 self.visit(&mut sessions, visit, benchmark, next)?;
             }
             stop(sessions);
-            let suspects = std::mem::take(&mut self.suspects);
             self.visit_again(visit, listen)?;
+            let suspects = std::mem::take(&mut self.suspects);
             let is_suspect =
                 |benchmark: &&&String| suspects.iter().any(|suspect| suspect.benchmark == ***benchmark);
             apart.extend(together.iter().filter(is_suspect));
@@ -486,15 +490,18 @@ impl<'a> Walk<'a> {
             listen(Event::BenchmarkStarted { benchmark, position });
             self.open_missing(&mut sessions, &Side::BOTH)?;
             let next = again.get(position + 1).map(String::as_str);
+            let suspects = self.suspects.len();
             self.visit(&mut sessions, visit, benchmark, next)?;
-            let is_suspect = !std::mem::take(&mut self.suspects).is_empty();
-            if self.walked.lost.remove(benchmark) || is_suspect {
-                self.walked
-                    .setbacks
-                    .retain(|setback| setback.benchmark != *benchmark);
-                self.walked.endless.remove(benchmark);
+            let went_wrong = self.suspects.len() > suspects || self.walked.lost.contains(benchmark);
+            if went_wrong {
                 self.walked.set_up_each_call.remove(benchmark);
-                visit.cannot_set_up_each_call(benchmark);
+                if visit.cannot_set_up_each_call(benchmark) {
+                    self.suspects.truncate(suspects);
+                    self.walked.lost.remove(benchmark);
+                    self.walked.endless.remove(benchmark);
+                    let setbacks = &mut self.walked.setbacks;
+                    setbacks.retain(|setback| setback.benchmark != *benchmark);
+                }
             }
         }
         stop(sessions);
@@ -569,6 +576,7 @@ impl<'a> Walk<'a> {
                 changed: PerSide::new(base.said.changed, head.said.changed),
                 // It is not tried where the sides cannot stand at once.
                 can_set_up_each_call: false,
+                set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
             };
             let finding = visit.join(order, PerSide::new(base.half, head.half));
             visit.left(benchmark, left, finding);
@@ -710,6 +718,9 @@ impl<'a> Walk<'a> {
             }
         }
         let mut finding = None;
+        let can = |entered: Option<Entered>| entered.is_some_and(|entered| entered.can_set_up_each_call);
+        let is_set_up_once = can(inside.base) && can(inside.head);
+        let mut fails_with_shared_fixtures = false;
         if let PerSide {
             base: Some(base),
             head: Some(head),
@@ -720,16 +731,17 @@ impl<'a> Walk<'a> {
                 Err(trouble) => {
                     let trouble = trouble.unless_end()?;
                     *inside.get_mut(trouble.side) = None;
+                    fails_with_shared_fixtures = is_set_up_once && !trouble.is_worker_gone;
                     // The calls themselves may take what there is only one of.
                     fails_beside_the_other = self.replicate == 0 && !trouble.is_worker_gone;
                     troubles.push(trouble);
                 }
             }
         }
-        let can = |entered: Option<Entered>| entered.is_some_and(|entered| entered.can_set_up_each_call);
         let mut left = Left {
             seed: self.seed(),
-            can_set_up_each_call: can(inside.base) && can(inside.head),
+            can_set_up_each_call: is_set_up_once,
+            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
             ..Left::default()
         };
         for side in Side::BOTH {
@@ -774,7 +786,10 @@ impl<'a> Walk<'a> {
             let set_up = visit.left(benchmark, left, finding);
             self.set_up(benchmark, set_up);
         }
-        if fails_beside_the_other && troubles.len() == 1 {
+        if fails_with_shared_fixtures && troubles.len() == 1 {
+            // A second call may find what the first one left, such as the rows of a table.
+            self.set_up(benchmark, SetUp::TryEachCall);
+        } else if fails_beside_the_other && troubles.len() == 1 {
             self.suspect(sessions, benchmark, troubles);
         } else {
             self.note(sessions, benchmark, troubles);
