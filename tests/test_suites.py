@@ -623,7 +623,7 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
 
         @pytest.mark.benchmark
         def test_usual(tmp_path):
-            Parser(range(50)).parse()
+            Parser(range(400)).parse()
         """
     parser = """\
         class Parser:
@@ -656,6 +656,26 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
     assert rows["test_insert"]["set_up_each_call"]
     # It makes its own.
     assert "set_up_each_call" not in rows["test_usual"]
+
+
+def test_files_without_a_benchmark_that_is_measured_are_imported_once(repository, compare, tmp_path):
+    log = tmp_path / "log"
+    beside = f"""\
+        with open({str(log)!r}, "a") as log:
+            log.write("imported\\n")
+
+
+        def test_nothing():
+            pass
+        """
+    benchmark = "from pkg.core import work\n\n\ndef test_work(benchmark):\n    benchmark(work, 10)\n"
+    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmark}
+    repository.commit({**files, "benchmarks/test_beside.py": beside})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_work"}
+    # On each side, when the benchmarks are collected.
+    assert log.read_text().splitlines() == ["imported"] * 2
 
 
 def test_a_test_that_is_not_there_is_an_argument_error_with_the_likely_names(repository, deadheat_command):

@@ -165,7 +165,8 @@ def find(paths, files):
     found = {}
     for path in paths:
         if os.path.isfile(path):
-            found[path] = None
+            beside = os.path.join(os.path.dirname(path), "conftest.py")
+            found.update(dict.fromkeys([beside, path] if os.path.isfile(beside) else [path]))
         for folder, folders, names in os.walk(path):
             folders.sort()
             for name in sorted(names, key=lambda name: (name != "conftest.py", name)):

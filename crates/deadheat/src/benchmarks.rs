@@ -36,7 +36,7 @@ pub(crate) fn to_collect(
     };
     if checkout.join(root).is_file() || !tests.is_empty() {
         return ToCollect {
-            root: relative(root),
+            paths: vec![relative(root)],
             files: Vec::new(),
             tests: tests.to_vec(),
         };
@@ -50,7 +50,7 @@ pub(crate) fn to_collect(
         .map(|path| join(root, path))
         .filter(|path| std::fs::read(checkout.join(path)).is_ok_and(|text| source::holds_benchmarks(&text)));
     ToCollect {
-        root: relative(root),
+        paths: vec![relative(root)],
         tests: Vec::new(),
         files: unusual.map(|path| relative(&path)).collect(),
     }

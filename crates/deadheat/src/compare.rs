@@ -297,6 +297,9 @@ impl Setting<'_> {
             &hints,
             progress,
         )?;
+        let folder = &subject.project.folder;
+        let projects = checkout.worktrees().map(|worktree| worktree.join(folder));
+        stage.briefing.collect.narrow_to(&runnable, projects);
         if self.options.task == Task::Plan {
             let before = collecting + looking.elapsed();
             draft.report.plan = Some(self.plan(&mut stage, &runnable, before, progress, draft)?);

@@ -579,7 +579,7 @@ impl Detection<'_> {
         let path = if path.is_empty() { "." } else { path };
         let collect = ToCollect {
             tests: vec![path.to_owned()],
-            root: path.to_owned(),
+            paths: vec![path.to_owned()],
             files: Vec::new(),
         };
         match self.collect(interpreter, project, collect) {

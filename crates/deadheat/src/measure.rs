@@ -54,6 +54,8 @@ const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 const APART: f64 = 1.5;
 /// ...and one of them takes that much more or less than a later one, which is more than cold caches are worth.
 const COLD_NS: f64 = 50_000.0;
+/// Set-ups for each call stay where they change the time by this factor: pytest, which makes them, uses the caches, too.
+const USED_UP: f64 = 2.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
@@ -201,9 +203,9 @@ pub(crate) struct UsedUp {
     pub(crate) later_ns: f64,
 }
 
-/// Whether one of two times, in nanoseconds, is a multiple of the other that cold caches do not explain.
-fn is_apart(one: f64, other: f64) -> bool {
-    one.max(other) > one.min(other) * APART && (one - other).abs() > COLD_NS
+/// Whether one of two times, in nanoseconds, is so many times the other, and cold caches do not explain it.
+fn is_apart(times: f64, one: f64, other: f64) -> bool {
+    one.max(other) > one.min(other) * times && (one - other).abs() > COLD_NS
 }
 
 /// The median time of one iteration, in nanoseconds.
@@ -551,7 +553,7 @@ impl Visit for Timing {
         if let Some((put_aside, used_up)) = rounds.put_aside.take() {
             if Side::BOTH
                 .into_iter()
-                .any(|side| is_apart(median_ns([&replicate], side), used_up.get(side).later_ns))
+                .any(|side| is_apart(USED_UP, median_ns([&replicate], side), used_up.get(side).later_ns))
             {
                 rounds.used_up = Some(used_up);
                 rounds.add(replicate, None);
@@ -573,7 +575,7 @@ impl Visit for Timing {
             if Side::BOTH
                 .into_iter()
                 .map(|side| used_up.get(side))
-                .any(|calls| is_apart(calls.first_ns, calls.later_ns))
+                .any(|calls| is_apart(APART, calls.first_ns, calls.later_ns))
             {
                 rounds.put_aside = Some((replicate, used_up));
                 return SetUp::TryEachCall;

@@ -1,6 +1,7 @@
 //! One worker after its start: greeted, its suite collected, ready to enter benchmarks.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
@@ -73,9 +74,27 @@ pub(crate) struct Waited {
 pub(crate) struct ToCollect {
     /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
     pub(crate) tests: Vec<String>,
-    pub(crate) root: String,
+    /// Otherwise the root of the benchmarks, or those of its files that matter.
+    pub(crate) paths: Vec<String>,
     /// Files in the root that hold benchmarks under names which pytest would pass over.
     pub(crate) files: Vec<String>,
+}
+
+impl ToCollect {
+    /// Leaves the files out that hold none of these benchmarks: to import them in every process takes time.
+    pub(crate) fn narrow_to(&mut self, benchmarks: &[String], projects: PerSide<PathBuf>) {
+        let files = benchmarks.iter().map(|benchmark| benchmark.split("::").next());
+        let files: Option<BTreeSet<&str>> = files.collect();
+        // An id is not a path where a plugin makes it up.
+        let is_there = |file: &&str| {
+            Side::BOTH
+                .into_iter()
+                .all(|side| projects.get(side).join(file).is_file())
+        };
+        if let Some(files) = files.filter(|files| files.iter().all(is_there)) {
+            self.paths = files.into_iter().map(str::to_owned).collect();
+        }
+    }
 }
 
 /// What pytest collected on one side.
@@ -243,7 +262,7 @@ impl<'a> Opening<'a> {
         }
         self.send(&Request::Collect {
             paths: match self.briefing.collect.tests.as_slice() {
-                [] => vec![self.briefing.collect.root.clone()],
+                [] => self.briefing.collect.paths.clone(),
                 tests => tests.to_vec(),
             },
             tests: !self.briefing.collect.tests.is_empty(),

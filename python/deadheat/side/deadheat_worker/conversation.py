@@ -115,9 +115,12 @@ class Conversation(Holding):
             is_plain = as_tests and not uses_fixture(item)
             is_set_up_once = not is_plain and not request["set_up_each_call"]
             self.can_set_up_each_call = is_set_up_once and is_marker_only(item) and has_own_fixtures(item)
-            run = self._run_test if is_set_up_once else self._run_plain_test
+            following = by_id[following] if following is not None else None
             with self.on_account_of(self._id_of(item)):
-                run(item, by_id[following] if following is not None else None)
+                if is_set_up_once:
+                    self._run_test(item, following)
+                else:
+                    self._run_plain_test(item, following, has_run_before=not is_plain)
 
     def _id_of(self, item):
         """A test's id as the driver knows it: the same on both sides, where a parameter is a path in the worktree."""
@@ -150,12 +153,12 @@ class Conversation(Holding):
         else:
             self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
 
-    def _run_plain_test(self, item, following):
+    def _run_plain_test(self, item, following, has_run_before):
         from deadheat_worker.plain_test import PlainTest, TestFailed, TestSkipped
 
         # A benchmark by its marker may return something.
-        self._output = NOT_RUN if is_marker_only(item) else RETURNS_NOTHING
-        self.plain_test = PlainTest(item)
+        self._output = NOT_RUN if has_run_before else RETURNS_NOTHING
+        self.plain_test = PlainTest(item, has_run_before)
         try:
             self.hold(self.plain_test)
         except TestFailed as failure:
