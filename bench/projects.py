@@ -44,6 +44,13 @@ PROJECTS = {
         "needs": ["mdurl", "typing-extensions", "attrs", "pytest-benchmark", "commonmark", "markdown", "mistune"],
         "trait": "files that pytest would not collect; 0.1 to 0.4 s a call",
     },
+    "Kludex/python-multipart": {
+        "commits": "09cb8c3..d1b5739",
+        "root": "tests",
+        "needs": ["pytest-codspeed", "pyyaml"],
+        "budget": 60,
+        "trait": "markers only; each call uses up the parser that its fixture makes",
+    },
     "konradhalas/dacite": {
         "commits": "9bf8fea..21c17b4",
         "root": "tests/performance",

@@ -53,8 +53,8 @@ TESTS = """\
     def test_skipped():
         pytest.skip("not today")
     """
-# With so large a change, these are enough even where one of them is interrupted.
-REPLICATES = 5
+# With so large a change, these are enough even where two of them are interrupted.
+REPLICATES = 7
 CHANGED = ["test_work", "test_params[40001]", "test_params[40002]"]
 
 
