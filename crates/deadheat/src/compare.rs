@@ -390,8 +390,7 @@ impl Setting<'_> {
             }
         };
         let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
-        let set_up_each_call = earlier.iter().filter(|(_, rounds)| rounds.set_up_each_call);
-        stage.set_up_each_call = set_up_each_call.map(|(benchmark, _)| benchmark.clone()).collect();
+        stage.set_up_each_call = measure::set_up_each_call(&earlier);
         let schedule = Schedule {
             earlier: continued::replicates_begun(&earlier, draft.report.seed),
             ..self.schedule(exactly, draft, stage)
@@ -414,7 +413,7 @@ impl Setting<'_> {
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);
         stage.one_at_a_time.clone_from(&measured.one_at_a_time);
-        stage.set_up_each_call.clone_from(&measured.set_up_each_call);
+        stage.set_up_each_call = measure::set_up_each_call(&measured.benchmarks);
         let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
         if none_imported && measured.newly > 0 && !self.options.all {
             return Err(not_imported());

@@ -207,7 +207,6 @@ pub(crate) fn conclude(
         stopped,
         last_words,
         one_at_a_time,
-        set_up_each_call: _,
     } = measured;
     let mut failed_later = Vec::new();
     for setback in setbacks {

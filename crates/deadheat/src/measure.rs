@@ -104,8 +104,6 @@ pub(crate) struct Measured {
     pub(crate) last_words: String,
     /// Benchmarks whose sides were measured one after the other.
     pub(crate) one_at_a_time: OneAtATime,
-    /// Benchmarks whose calls use up what their fixtures made.
-    pub(crate) set_up_each_call: BTreeSet<String>,
 }
 
 /// What was measured of one benchmark.
@@ -203,9 +201,9 @@ pub(crate) struct UsedUp {
     pub(crate) later_ns: f64,
 }
 
-/// Whether one of two times, in nanoseconds, is so many times the other, and cold caches do not explain it.
-fn is_apart(times: f64, one: f64, other: f64) -> bool {
-    one.max(other) > one.min(other) * times && (one - other).abs() > COLD_NS
+/// Whether two times, in nanoseconds, differ by more than this factor, and by more than cold caches explain.
+fn is_apart(factor: f64, one: f64, other: f64) -> bool {
+    one.max(other) > one.min(other) * factor && (one - other).abs() > COLD_NS
 }
 
 /// The median time of one iteration, in nanoseconds.
@@ -291,8 +289,13 @@ pub(crate) fn measure(
         stopped: walked.stopped,
         last_words: walked.last_words,
         one_at_a_time: walked.one_at_a_time,
-        set_up_each_call: walked.set_up_each_call,
     })
+}
+
+/// The benchmarks whose calls use up their fixtures.
+pub(crate) fn set_up_each_call(benchmarks: &BTreeMap<String, Rounds>) -> BTreeSet<String> {
+    let chosen = benchmarks.iter().filter(|(_, rounds)| rounds.set_up_each_call);
+    chosen.map(|(benchmark, _)| benchmark.clone()).collect()
 }
 
 /// Looks at the benchmarks that have enough replicates for their next look.

@@ -500,7 +500,7 @@ fn who_is_called_first_alternates_between_replicates() {
     assert_eq!(firsts, ["base run 1", "head run 1"]);
 }
 
-/// What the sides were asked to enter, in their order.
+/// The requests to enter a benchmark, in their order.
 fn entries(script: &Script) -> Vec<String> {
     let log = script.log.borrow();
     log.iter()
@@ -532,7 +532,10 @@ fn calls_that_use_up_what_their_fixtures_made_get_fixtures_of_their_own() {
     );
     assert_eq!(spent.first_calls_apart(), None);
     assert!(!measured.benchmarks["usual"].set_up_each_call);
-    assert_eq!(measured.set_up_each_call, BTreeSet::from(["spent".to_owned()]));
+    assert_eq!(
+        set_up_each_call(&measured.benchmarks),
+        BTreeSet::from(["spent".to_owned()])
+    );
     let of_spent: Vec<String> = entries(&script)
         .into_iter()
         .filter(|line| line.ends_with("spent") && line.starts_with("base"))
@@ -553,7 +556,7 @@ fn a_first_call_that_is_slow_whatever_is_set_up_leaves_the_set_up_as_it_is() {
     assert!(!cold.set_up_each_call);
     assert_eq!(cold.replicates.len(), 3);
     assert_eq!(cold.median_ns(Side::Base), 200_000.0);
-    assert_eq!(measured.set_up_each_call, BTreeSet::new());
+    assert_eq!(set_up_each_call(&measured.benchmarks), BTreeSet::new());
     let with_set_ups = entries(&script)
         .into_iter()
         .filter(|line| line.contains("with set-ups"));
@@ -576,7 +579,10 @@ fn a_second_call_that_fails_gets_fixtures_of_its_own() {
     assert_eq!(inserts.used_up, None);
     assert_eq!(inserts.replicates.len(), 3);
     assert_eq!(rows(&measured), ["broken Failed on base: target broke"]);
-    assert_eq!(measured.set_up_each_call, BTreeSet::from(["inserts".to_owned()]));
+    assert_eq!(
+        set_up_each_call(&measured.benchmarks),
+        BTreeSet::from(["inserts".to_owned()])
+    );
 }
 
 #[test]

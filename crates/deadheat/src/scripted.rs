@@ -105,12 +105,12 @@ pub(crate) enum Act {
     HoldsAPort(u64),
     /// The same with a lock, for which it waits.
     HoldsALock(u64),
-    /// The first call after a set-up takes so many nanoseconds, and later ones the others; the set-up can be made for each.
+    /// The first call after a set-up takes `first_ns`, and later ones `later_ns`; each call can have its own set-up.
     UsesUp {
         first_ns: u64,
         later_ns: u64,
     },
-    /// The first call of a process takes so many nanoseconds, and later ones the others, whatever is set up.
+    /// The first call of a process takes `first_ns`, and later ones `later_ns`, with or without a set-up for each.
     IsColdAtFirst {
         first_ns: u64,
         later_ns: u64,

@@ -243,7 +243,7 @@ struct Walk<'a> {
     replicate: usize,
     /// What failed on one side in this replicate while the other stood in it.
     suspects: Vec<Suspect>,
-    /// What is to be visited once more in this replicate, with fixtures for each call.
+    /// Benchmarks to visit again in this replicate, with fixtures set up for each call.
     again: Vec<String>,
 }
 
@@ -508,7 +508,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What a visit has found out about a benchmark's set-up.
+    /// Applies a visit's decision about how often a benchmark's fixtures are set up.
     fn set_up(&mut self, benchmark: &str, set_up: SetUp) {
         match set_up {
             SetUp::AsItIs => {}

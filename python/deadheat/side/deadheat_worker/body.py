@@ -44,8 +44,8 @@ class Body:
     @property
     def is_prescribed(self):
         """Whether the suite says how its calls are to be made or timed."""
-        prescribed = (self.iterations, self.at_most, self.own_clock, self._disable_gc or None)
-        return any(value is not None for value in prescribed)
+        prescribed = (self.iterations, self.at_most, self.own_clock)
+        return self._disable_gc or any(value is not None for value in prescribed)
 
     def start(self):
         """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.

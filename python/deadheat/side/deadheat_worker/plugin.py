@@ -2,7 +2,6 @@
 
 import glob
 import inspect
-import unittest
 
 import pytest
 
@@ -10,7 +9,7 @@ from deadheat_worker import hookspecs
 from deadheat_worker.fixture import BenchmarkFixture
 from deadheat_worker.gates import Gates
 from deadheat_worker.neutral import NeutralPlugin
-from deadheat_worker.settings import is_marker_only, uses_fixture
+from deadheat_worker.settings import is_marker_only, is_unittest, uses_fixture
 from deadheat_worker.words import words_of_failure, words_of_skip
 
 
@@ -94,10 +93,10 @@ class DeadheatPlugin(NeutralPlugin):
         plain_test = self._conversation.plain_test
         if plain_test is not None or is_marker_only(item):
             _run_by_anyio(item)
-        if plain_test is not None and _is_unittest(item):
+        if plain_test is not None and is_unittest(item):
             run = type(item).runtest.__get__(item)
             item.runtest = lambda: plain_test.call(run)
-        elif is_marker_only(item) and _is_unittest(item):
+        elif is_marker_only(item) and is_unittest(item):
             run = item.runtest
             item.runtest = lambda: BenchmarkFixture(item, self._conversation)(run)
 
@@ -108,7 +107,7 @@ class DeadheatPlugin(NeutralPlugin):
     def pytest_pyfunc_call(self, pyfuncitem):
         """A test with the marker and without the fixture is a benchmark as a whole."""
         plain_test = self._conversation.plain_test
-        if _is_unittest(pyfuncitem) or (plain_test is None and not is_marker_only(pyfuncitem)):
+        if is_unittest(pyfuncitem) or (plain_test is None and not is_marker_only(pyfuncitem)):
             return None
         function, names = pyfuncitem.obj, pyfuncitem._fixtureinfo.argnames
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
@@ -149,10 +148,6 @@ def _may_hold_benchmarks(node):
             return "benchmark" in file.read()
     except OSError:
         return False
-
-
-def _is_unittest(item):
-    return issubclass(getattr(item, "cls", None) or object, unittest.TestCase)
 
 
 def _is_benchmark(item):

@@ -74,9 +74,14 @@ def is_marker_only(item):
     return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
 
 
+def is_unittest(item):
+    """Whether a test is a method of a `unittest.TestCase`."""
+    return issubclass(getattr(item, "cls", None) or object, unittest.TestCase)
+
+
 def has_own_fixtures(item):
     """Whether pytest sets anything up for this test alone; a `unittest.TestCase` does it within the call."""
-    if issubclass(getattr(item, "cls", None) or object, unittest.TestCase):
+    if is_unittest(item):
         return False
     definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     return any(of_name and of_name[-1].scope == "function" for of_name in definitions.values())
