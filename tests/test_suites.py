@@ -229,7 +229,7 @@ def test_what_cannot_be_taken_twice_is_measured_one_side_after_the_other(reposit
     benchmarks = ALONE.format(lock=str(tmp_path / "lock"), other_lock=str(tmp_path / "other"), **ports)
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
     repository.commit({"pkg/core.py": FAST})
-    outcome = compare("HEAD^", "HEAD", replicates=3)
+    outcome = compare("HEAD^", "HEAD", replicates=5)
     assert outcome.missing() == {}, outcome.report["missing"]
     rows = {short(row["benchmark"]): row for row in outcome.report["comparisons"]}
     reasons = {
