@@ -135,7 +135,7 @@ def start(interpreter, worktree, **changes):
 
 
 def collect(worker, keyword=None):
-    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword, "tests": False})
+    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword, "arguments": [], "tests": False})
 
 
 def enter(worker, benchmark):
@@ -246,6 +246,7 @@ def test_files_under_unusual_names_are_collected_once(oldest_and_newest, worktre
         "paths": ["benchmarks"],
         "files": ["benchmarks/bench_[x].py"],
         "keyword": "odd",
+        "arguments": [],
         "tests": False,
     }
     assert worker.ask(request)["benchmarks"] == ["benchmarks/bench_[x].py::test_odd"]

@@ -1,5 +1,6 @@
 """Ordinary tests as benchmarks, and whose benchmarks are run."""
 
+import os
 import socket
 
 import pytest
@@ -332,6 +333,85 @@ def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
         assert all(10 < share <= 105 for share in shares), busy[name]
 
 
+HASHES = """\
+    import hashlib
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
+    CORES = len(os.sched_getaffinity(0))
+    CHUNKS = [bytes([number]) * 4_000_000 for number in range(8)]
+    POOL = ThreadPoolExecutor(2)
+
+
+    def digest(chunk):
+        return hashlib.sha256(chunk).hexdigest()
+
+
+    def one_by_one():
+        return [digest(chunk) for chunk in CHUNKS]
+
+
+    def in_threads():
+        return one_by_one()
+
+
+    def in_processes(pool):
+        return one_by_one()
+    """
+ON_SEVERAL_CORES = """\
+    import multiprocessing
+
+    import pytest
+    from pkg.core import CORES, in_processes, in_threads, one_by_one
+
+
+    @pytest.fixture
+    def pool():
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            yield pool
+
+
+    def test_one_by_one(benchmark):
+        benchmark(one_by_one)
+
+
+    def test_in_threads(benchmark):
+        benchmark(in_threads)
+        assert CORES == {cores}
+
+
+    def test_in_processes(benchmark, pool):
+        benchmark(in_processes, pool)
+        assert CORES == {cores}
+    """
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes cannot be given cores here")
+def test_what_uses_several_cores_gets_them(repository, compare):
+    cores = len(os.sched_getaffinity(0))
+    if cores == 1:
+        pytest.skip("there is one core only")
+    suite = ON_SEVERAL_CORES.format(cores=cores)
+    base = {"pkg/__init__.py": "", "pkg/core.py": HASHES, "benchmarks/test_b.py": suite}
+    repository.commit(base)
+    parallel = HASHES.replace("def digest(chunk):", "def digest(chunk, /):")
+    for name, mapped in ("in_threads", "POOL.map"), ("in_processes", "pool.map"):
+        head, call = f"def {name}", "return one_by_one()"
+        before, found, after = parallel.partition(head)
+        parallel = before + found + after.replace(call, f"return list({mapped}(digest, CHUNKS))", 1)
+    repository.commit({"pkg/core.py": parallel})
+    report = compare("HEAD^", "HEAD", "--replicates", "2").report
+    assert report["missing"] == []
+    rows = {short(row["benchmark"]): row for row in report["comparisons"]}
+    assert {name for name, row in rows.items() if row.get("several_cores")} == {"test_in_threads", "test_in_processes"}
+    for name, row in rows.items():
+        codes = [warning["code"] for warning in row["warnings"]]
+        assert ("several_cores" in codes) == (name != "test_one_by_one")
+        clocks = {replicate["clock"] for replicate in row["replicates"]}
+        # Of such long calls, those that have one core run on both sides at once, where there is pinning.
+        assert name == "test_one_by_one" or clocks == {"wall"}
+
+
 DOUBTFUL = """\
     import pytest
     from pkg.core import walk, work
@@ -565,6 +645,103 @@ def test_suites_that_are_guarded_or_patch_the_world_are_measured(repository, com
     assert "ValueError: bang" in uncollected["message"]
     assert "\x1b" not in outcome.out + outcome.err
     assert not (tmp_path / "imported").exists()
+
+
+OF_THE_SESSION = """\
+    import os
+
+    import pytest
+
+    from pkg.core import work
+
+
+    @pytest.fixture(scope="session", params=[100, 200])
+    def size(request):
+        with open({log!r}, "a") as log:
+            print(os.getpid(), request.param, file=log)
+        return request.param
+
+
+    def test_one(benchmark, size):
+        benchmark(work, size)
+
+
+    def test_other(benchmark, size):
+        benchmark(work, size)
+    """
+
+
+def test_fixtures_of_the_session_are_set_up_once_in_each_process(repository, compare, tmp_path):
+    """pytest puts the tests with the same parameter of such a fixture beside each other."""
+    log = tmp_path / "log"
+    suite = OF_THE_SESSION.format(log=str(log))
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD", replicates=3)
+    assert len(outcome.clearly_faster()) == 4
+    set_up = log.read_text().splitlines()
+    assert len(set_up) >= 2 * 2 * 3
+    assert len(set_up) == len(set(set_up))
+
+
+RANDOM_IDS = """\
+    import uuid
+
+    import pytest
+
+    from pkg.core import work
+
+
+    @pytest.mark.parametrize("size", [100, 200], ids=lambda size: str(uuid.uuid4()))
+    def test_random(benchmark, size):
+        benchmark(work, size)
+    """
+
+
+def test_ids_that_change_from_process_to_process_are_told(repository, compare, deadheat_command):
+    plain = "from pkg.core import work\n\ndef test_plain(benchmark):\n    benchmark(work, 100)\n"
+    suite = {"benchmarks/test_random.py": RANDOM_IDS, "benchmarks/test_plain.py": plain}
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, **suite})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_plain"}
+    messages = {row["message"] for row in outcome.report["missing"]}
+    assert len(messages) == 1
+    assert messages.pop().startswith("its id is another one in each process")
+    alone = deadheat_command("compare", "HEAD^", "HEAD", "-k", "random", "--replicates", "2")
+    assert alone.code == 3
+    assert "the ids of parameters change from process to process" in alone.err
+
+
+OPTION_OF_ITS_OWN = """\
+    import pytest
+
+
+    def pytest_addoption(parser):
+        parser.addoption("--run-slow", action="store_true")
+
+
+    def pytest_collection_modifyitems(config, items):
+        if not config.getoption("--run-slow"):
+            for item in items:
+                item.add_marker(pytest.mark.skip(reason="needs --run-slow"))
+    """
+
+
+def test_arguments_for_pytest_come_from_the_command_line_and_the_configuration(repository, compare):
+    suite = "from pkg.core import work\n\ndef test_work(benchmark):\n    benchmark(work, 100)\n"
+    files = {"conftest.py": OPTION_OF_ITS_OWN, "benchmarks/test_b.py": suite}
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, **files})
+    repository.commit({"pkg/core.py": FAST})
+    skipped = compare("HEAD^", "HEAD")
+    assert [row["message"] for row in skipped.report["missing"]] == ["Skipped: needs --run-slow"]
+    hints = [row["hint"] for row in skipped.report["warnings"] if row["code"] == "nothing_measured"]
+    assert hints == ["--pytest-arg=--run-slow gives pytest that option, on both sides"]
+    outcome = compare("HEAD^", "HEAD", "--pytest-arg=--run-slow")
+    assert outcome.clearly_faster() == {"test_work"}
+    assert outcome.report["settings"]["pytest_args"] == ["--run-slow"]
+    repository.write({"pyproject.toml": "[tool.deadheat]\npytest-args = ['--run-slow']\n"})
+    assert compare("HEAD^", "HEAD").clearly_faster() == {"test_work"}
 
 
 def test_heads_pytest_settings_are_given_to_base_where_its_benchmarks_need_them(repository, compare):

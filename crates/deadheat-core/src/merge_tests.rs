@@ -80,6 +80,7 @@ fn report(numbers: &[u32]) -> Report {
     let measured = numbers.iter().map(|&number| MeasuredBenchmark {
         is_control: false,
         set_up_each_call: false,
+        several_cores: false,
         benchmark: id(number),
         replicates: replicates(number),
         looks: 1,

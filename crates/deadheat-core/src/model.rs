@@ -343,6 +343,9 @@ pub struct Comparison {
     /// Whether each call got the test's own fixtures set up for it, as calls use them up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_up_each_call: bool,
+    /// Whether it was measured on all cores, because it uses several at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub several_cores: bool,
     /// How often the replicates were looked at on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
@@ -551,6 +554,8 @@ pub enum WarningCode {
     IdleSideBusy,
     /// The benchmark uses more than one core at once, and was measured on one.
     OneOfSeveralCores,
+    /// The benchmark uses more than one core at once, and was measured on all of them.
+    SeveralCores,
     /// No module of the project's code was imported by any benchmark.
     ProjectNotImported,
     /// A file that git ignores was copied into the worktrees.

@@ -23,6 +23,8 @@ pub enum Request {
         paths: Vec<String>,
         files: Vec<String>,
         keyword: Option<String>,
+        /// More arguments for pytest.
+        arguments: Vec<String>,
         /// Whether every test is a benchmark, timed without its fixtures.
         tests: bool,
     },

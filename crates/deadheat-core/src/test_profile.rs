@@ -260,6 +260,7 @@ pub fn compare_tests(
     let measured = compared.iter().filter(long).map(|test| MeasuredBenchmark {
         is_control: false,
         set_up_each_call: false,
+        several_cores: false,
         benchmark: test.test.clone(),
         replicates: as_replicates(test, replicates),
         looks: 1,

@@ -92,6 +92,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
             warnings: Vec::new(),
             is_control: false,
             set_up_each_call: false,
+            several_cores: false,
         };
         let thresholds = Thresholds::new(Threshold::from_percent(2.0), BTreeMap::new());
         let (rows, _, _) = judge(vec![measured], Sampling::UntilSettled, &thresholds);

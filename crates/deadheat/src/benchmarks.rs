@@ -282,6 +282,47 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
     (both, missing)
 }
 
+/// The test's own id, without that of its parameters.
+fn test_of(id: &str) -> &str {
+    id.split_once('[').map_or(id, |(test, _)| test)
+}
+
+/// Whether a test has ids on each side that the other lacks.
+pub(crate) fn may_change(collected: &PerSide<Collection>) -> bool {
+    let tests_of = |side: Side| -> BTreeSet<&str> {
+        let others: BTreeSet<&String> = collected.get(side.other()).benchmarks.iter().collect();
+        let own = collected.get(side).benchmarks.iter();
+        let alone = own.filter(|id| id.contains('[') && !others.contains(id));
+        alone.map(|id| test_of(id)).collect()
+    };
+    !tests_of(Side::Base).is_disjoint(&tests_of(Side::Head))
+}
+
+/// Says which rows are there because their ids change from process to process, as two collections of one side tell, and
+/// returns the first of them.
+pub(crate) fn explain_changing_ids<'a>(
+    missing: &'a mut [Missing],
+    once: &Collection,
+    again: &Collection,
+) -> Option<&'a Missing> {
+    let again: BTreeSet<&String> = again.benchmarks.iter().collect();
+    let changing = once.benchmarks.iter().filter(|id| !again.contains(id));
+    let changing: BTreeSet<&str> = changing.map(|id| test_of(id)).collect();
+    let mut rows = missing
+        .iter_mut()
+        .filter(|row| changing.contains(test_of(&row.benchmark)));
+    let mut first = None;
+    for row in &mut rows {
+        row.message = format!("its id is another one in each process: {FIXED_IDS}");
+        first.get_or_insert(&*row);
+    }
+    first
+}
+
+/// The remedy.
+pub(crate) const FIXED_IDS: &str =
+    "give the parameters ids that stay, with `ids=[...]` or `pytest.param(..., id=\"...\")`";
+
 /// The row of a benchmark that was entered and gave no numbers.
 pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
     match (setback.kind, setback.side) {

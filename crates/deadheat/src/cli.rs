@@ -186,6 +186,9 @@ pub(crate) struct RunArgs {
     /// Only benchmarks that match this pytest expression
     #[arg(short = 'k', value_name = "EXPR")]
     pub(crate) keyword: Option<String>,
+    /// Give this argument to pytest, too, on both sides (repeatable): --pytest-arg=--run-slow
+    #[arg(long = "pytest-arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) pytest_args: Vec<String>,
     /// The smallest change that matters, in percent [default: 2]
     #[arg(long, value_name = "PCT", value_parser = parse_percent)]
     pub(crate) threshold: Option<f64>,
@@ -253,7 +256,7 @@ pub(crate) struct CompareArgs {
         value_name = "R.json",
         conflicts_with_all = [
             "refs", "working_tree", "functions", "all", "replicates", "keyword", "seed", "inject", "benchmarks_root",
-            "benchmarks_from", "tests", "environments", "requirements", "build", "memory_limit"
+            "benchmarks_from", "tests", "pytest_args", "environments", "requirements", "build", "memory_limit"
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
@@ -265,7 +268,7 @@ pub(crate) struct CompareArgs {
         long,
         value_name = "CMD",
         conflicts_with_all = [
-            "keyword", "tests", "benchmarks_root", "benchmarks_from", "functions", "profile", "continued",
+            "keyword", "tests", "pytest_args", "benchmarks_root", "benchmarks_from", "functions", "profile", "continued",
             "environments", "requirements", "python"
         ]
     )]

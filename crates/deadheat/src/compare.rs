@@ -256,6 +256,10 @@ impl Setting<'_> {
             memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
         }
         let mut stage = self.set_up(checkout, &subject.project, &prepared, Workers::Benchmarks);
+        stage
+            .briefing
+            .pytest_args
+            .clone_from(&draft.report.settings.pytest_args);
         let Suite {
             origin,
             benchmarks,
@@ -309,7 +313,9 @@ impl Setting<'_> {
             draft.report.summary.counts = report::count(&[], &draft.report.missing);
             return Ok(Exit::Done);
         }
+        let preparing = self.started().elapsed();
         let measured = self.measure(&mut stage, &runnable, draft, progress)?;
+        let measuring = self.started().elapsed() - preparing;
         let replicate_time = measured.replicate_time;
         let startup = replicate_time.saturating_sub(measured.inside);
         let mut exit = conclude(draft, runnable, measured, &origin);
@@ -355,6 +361,12 @@ impl Setting<'_> {
             let worktrees = checkout.worktrees();
             exit = self.explain_by_function(draft, &mut stage, worktrees, startup, progress)?;
         }
+        if let Some(budget) = draft.report.settings.budget_seconds {
+            let all = self.started().elapsed();
+            if let Some(took) = took(budget, preparing, measuring, all) {
+                progress.note(&took);
+            }
+        }
         Ok(exit)
     }
 
@@ -369,6 +381,10 @@ impl Setting<'_> {
         let cores = Cores::choose(self.options.pinning)?;
         draft.report.machine.pinned_core = cores.measuring;
         self.warn_of_cores(&cores, draft);
+        if cores.measuring.is_none() {
+            // Every benchmark has all cores.
+            stage.several_cores.clear();
+        }
         stage.launcher.cores = cores;
         let budget = self.affordable_budget(draft, runnable.len());
         let stopping = Stopping {
@@ -391,6 +407,9 @@ impl Setting<'_> {
         };
         let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
         stage.set_up_each_call = measure::set_up_each_call(&earlier);
+        if let Some(earlier) = self.options.continued.as_deref() {
+            stage.several_cores = continued::on_several_cores(earlier);
+        }
         let schedule = Schedule {
             earlier: continued::replicates_begun(&earlier, draft.report.seed),
             ..self.schedule(exactly, draft, stage)
@@ -532,5 +551,43 @@ fn found(targets: &[TargetFunction], differences: &Differences) -> String {
         (0, Some(other)) => format!("no function changed, but {other}"),
         (1, _) => "1 changed function".to_owned(),
         (count, _) => format!("{count} changed functions"),
+    }
+}
+
+/// A run may take this many times as long as its budget before it says why.
+const UNEXPLAINED: f64 = 1.25;
+
+/// Where the time of a run went that took much longer than its budget, which is for the measuring alone.
+fn took(budget_seconds: f64, preparing: Duration, measuring: Duration, all: Duration) -> Option<String> {
+    if all.as_secs_f64() <= budget_seconds * UNEXPLAINED {
+        return None;
+    }
+    let after = all.saturating_sub(preparing + measuring);
+    let [all, preparing, measuring, after] =
+        [all, preparing, measuring, after].map(|time| format!("{:.0} s", time.as_secs_f64()));
+    Some(format!(
+        "took {all}: {preparing} before measuring, {measuring} to measure (budget {budget_seconds:.0} s), {after} for what \
+         came after, such as the breakdown by function"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_took_longer_than_its_budget_says_why() {
+        let took = |all| {
+            let seconds = Duration::from_secs;
+            took(60.0, seconds(15), seconds(58), seconds(all))
+        };
+        assert_eq!(took(75), None);
+        assert_eq!(
+            took(95).as_deref(),
+            Some(
+                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s for what came after, such as the \
+                 breakdown by function"
+            )
+        );
     }
 }

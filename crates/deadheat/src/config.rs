@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) thresholds: BTreeMap<String, f64>,
     /// Seconds.
     pub(crate) budget: Option<f64>,
+    /// More arguments for pytest.
+    pub(crate) pytest_args: Vec<String>,
     pub(crate) inject: Vec<String>,
     pub(crate) pass_env: Vec<String>,
     pub(crate) environments: Option<Environments>,
@@ -44,7 +46,7 @@ pub(crate) struct Config {
     pub(crate) siblings: Vec<Sibling>,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
@@ -52,6 +54,7 @@ const KEYS: [&str; 14] = [
     "threshold",
     "thresholds",
     "budget",
+    "pytest-args",
     "inject",
     "pass-env",
     "env",
@@ -199,6 +202,7 @@ impl Config {
                 let seconds = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECONDS);
                 self.budget = Some(seconds.ok_or_else(|| wrong("a number of seconds above 0"))?);
             }
+            "pytest-args" => self.pytest_args = texts()?,
             "inject" => self.inject = texts()?,
             "pass-env" => self.pass_env = texts()?,
             "env" => {

@@ -71,6 +71,12 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     None
 }
 
+/// The benchmarks that an earlier run measured on all cores.
+pub(crate) fn on_several_cores(earlier: &Report) -> BTreeSet<String> {
+    let rows = earlier.comparisons.iter().filter(|row| row.several_cores);
+    rows.map(|row| row.benchmark.clone()).collect()
+}
+
 /// More replicates than anybody has begun in one run.
 const MOST_BEGUN: usize = 100_000;
 

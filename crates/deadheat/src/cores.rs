@@ -180,7 +180,21 @@ impl Cores {
         let Some(core) = core else {
             return start();
         };
-        platform::pin_this_thread(&[core]);
+        self.start_on_each_of(&[core], start)
+    }
+
+    /// The same for all the cores that may be used here.
+    pub(crate) fn start_on_all<T>(&self, start: impl FnOnce() -> T) -> T {
+        let all: Vec<usize> = self
+            .measuring
+            .into_iter()
+            .chain(self.driver.iter().copied())
+            .collect();
+        self.start_on_each_of(&all, start)
+    }
+
+    fn start_on_each_of<T>(&self, cores: &[usize], start: impl FnOnce() -> T) -> T {
+        platform::pin_this_thread(cores);
         let started = start();
         platform::pin_this_thread(&self.driver);
         started

@@ -73,6 +73,7 @@ pub(crate) fn run(
         benchmarks_from: BenchmarksFrom::Head,
         tests: Vec::new(),
         keyword: None,
+        pytest_args: Vec::new(),
         script: None,
         partition: None,
         all: true,

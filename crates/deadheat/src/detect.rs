@@ -616,6 +616,7 @@ impl Detection<'_> {
             micro: None,
             collect,
             keyword: None,
+            pytest_args: Vec::new(),
         };
         let mut launch = InPlace {
             command: WorkerCommand {

@@ -78,6 +78,10 @@ impl Draft {
                     benchmarks_from: options.benchmarks_from,
                     tests: options.tests.clone(),
                     keyword: options.keyword.clone(),
+                    pytest_args: match earlier {
+                        Some(earlier) => earlier.pytest_args.clone(),
+                        None => [config.pytest_args.as_slice(), &options.pytest_args].concat(),
+                    },
                     functions: options.functions.clone(),
                     all: options.all,
                     profile: options.profile,
@@ -207,6 +211,7 @@ pub(crate) fn conclude(
         stopped,
         last_words,
         one_at_a_time,
+        several_cores,
     } = measured;
     let mut failed_later = Vec::new();
     for setback in setbacks {
@@ -246,7 +251,16 @@ pub(crate) fn conclude(
         let output = output::check(&rounds.outputs.base, &rounds.outputs.head);
         let failure = failed_later.iter().find(|setback| setback.benchmark == benchmark);
         let beside = one_at_a_time.get(&benchmark).map(String::as_str);
-        let warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
+        let mut warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
+        let several_cores = several_cores.contains(&benchmark);
+        if several_cores {
+            let on_all = Warning::new(
+                WarningCode::SeveralCores,
+                "it uses more than one core at once, so that it was measured on all of them: no error rate is claimed for it",
+                Some("measure it again, and trust what both runs say; --cpu N measures it on one core"),
+            );
+            warnings.push(on_all.of(&benchmark));
+        }
         rows.push(MeasuredBenchmark {
             // Where it is not seen to return the same, its set-up may have given it other work.
             is_control: draft.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
@@ -256,6 +270,7 @@ pub(crate) fn conclude(
             looks: rounds.looks,
             replicate_seconds: rounds.replicate_seconds,
             set_up_each_call: rounds.set_up_each_call,
+            several_cores,
             warnings,
         });
     }
@@ -303,6 +318,11 @@ pub(crate) fn conclude(
             Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
         );
     }
+    if !measured_any && let Some(skip) = only_skips(&draft.report.missing) {
+        let message = format!("`{}` skips itself: {}", skip.benchmark, skip.message);
+        let hint = how_not_to_skip(&skip.message);
+        draft.warn(WarningCode::NothingMeasured, &message, Some(&hint));
+    }
     if let Some(by) = stopped {
         draft.report.partial = true;
         let mut message = format!("stopped {by} before all replicates were done");
@@ -316,6 +336,29 @@ pub(crate) fn conclude(
         Exit::Done
     } else {
         Exit::NothingMeasured
+    }
+}
+
+/// The first benchmark that skipped itself, where none did anything else but not to run what changed.
+fn only_skips(missing: &[Missing]) -> Option<&Missing> {
+    let mut rows = missing
+        .iter()
+        .filter(|row| row.reason != MissingReason::NotReached);
+    let first = rows.next()?;
+    let is_skip = |row: &Missing| row.reason == MissingReason::Skipped;
+    (is_skip(first) && rows.all(is_skip)).then_some(first)
+}
+
+/// What would run a benchmark that skips itself with these words.
+pub(crate) fn how_not_to_skip(message: &str) -> String {
+    let words = message.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
+    let named = words.filter_map(|word| Some((word, word.strip_prefix("--")?)));
+    let mut options = named.filter(|(_, name)| !name.is_empty());
+    match options.next() {
+        Some((option, _)) => format!("--pytest-arg={option} gives pytest that option, on both sides"),
+        None => "where an option of pytest's would run it, --pytest-arg=--OPTION gives it on both sides; a package may have \
+                 to be installed in this interpreter, or --python chooses another"
+            .to_owned(),
     }
 }
 

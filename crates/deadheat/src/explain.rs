@@ -19,7 +19,7 @@ use crate::memory::{self, MemorySample};
 use crate::profile::{self, Affordable, Recorded, Recordings, SurveySample};
 use crate::progress::Progress;
 use crate::reach;
-use crate::selection::{self, Selected};
+use crate::selection::{self, Candidates, Selected};
 use crate::session::Briefing;
 use crate::setting::Setting;
 use crate::stage::Stage;
@@ -88,31 +88,37 @@ impl Setting<'_> {
             let setbacks = reach.endless.iter().cloned();
             endless.extend(setbacks.map(|setback| missing_after(setback, origin)));
         }
+        let warned = &draft.report.warnings;
+        let candidates = Candidates {
+            ids: runnable,
+            some_deselected: warned
+                .iter()
+                .any(|warning| warning.code == WarningCode::Deselected),
+        };
         let Selected {
             selection,
             benchmarks,
             controls,
             missing,
             warnings,
-        } = selection::select(self.options, differences, targets, reach.as_ref(), runnable);
+        } = selection::select(self.options, differences, targets, reach.as_ref(), candidates);
         let benchmarks = match self.options.continued.as_deref() {
             Some(earlier) => continued::selection(earlier),
             None => benchmarks,
         };
-        if let Some(reach) = &reach
-            && self.options.pinning != Pinning::Off
-        {
-            let parallel = benchmarks
-                .iter()
-                .filter(|benchmark| reach.parallel.contains(*benchmark));
-            draft.report.warnings.extend(parallel.map(|benchmark| {
+        let parallel = reach.iter().flat_map(|reach| &reach.parallel);
+        let parallel = parallel.filter(|benchmark| benchmarks.contains(benchmark));
+        match self.options.pinning {
+            Pinning::Off => {}
+            Pinning::Quietest => stage.several_cores = parallel.cloned().collect(),
+            Pinning::Core(_) => draft.report.warnings.extend(parallel.map(|benchmark| {
                 Warning::new(
                     WarningCode::OneOfSeveralCores,
                     "it uses more than one core at once, and both sides run on one: what that gains is not in its time",
-                    Some("--no-pin measures it on all cores; no error rate is claimed then"),
+                    Some("without --cpu it is measured on all cores; no error rate is claimed for it then"),
                 )
                 .of(benchmark)
-            }));
+            })),
         }
         draft.report.selection = selection;
         draft.controls = controls;

@@ -565,10 +565,13 @@ impl Git {
     ) -> anyhow::Result<Option<Hold>> {
         let lock = lock.try_clone().context("cannot hold the run's lock")?;
         let reason = format!("{OUR_REASON}{}", std::process::id());
-        let arguments: [&OsStr; 11] = [
+        let arguments: [&OsStr; 13] = [
             // What is measured may need any file, also those that a sparse checkout of the user's leaves out.
             "-c".as_ref(),
             "core.sparseCheckout=false".as_ref(),
+            // Relative paths would make git write an extension into the repository's configuration, for good.
+            "-c".as_ref(),
+            "worktree.useRelativePaths=false".as_ref(),
             "worktree".as_ref(),
             "add".as_ref(),
             "--quiet".as_ref(),

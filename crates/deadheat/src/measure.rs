@@ -104,6 +104,8 @@ pub(crate) struct Measured {
     pub(crate) last_words: String,
     /// Benchmarks whose sides were measured one after the other.
     pub(crate) one_at_a_time: OneAtATime,
+    /// Benchmarks that had all cores.
+    pub(crate) several_cores: BTreeSet<String>,
 }
 
 /// What was measured of one benchmark.
@@ -289,6 +291,7 @@ pub(crate) fn measure(
         stopped: walked.stopped,
         last_words: walked.last_words,
         one_at_a_time: walked.one_at_a_time,
+        several_cores: schedule.several_cores.clone(),
     })
 }
 

@@ -291,6 +291,82 @@ fn a_failed_benchmark_is_not_tried_again_and_a_dead_worker_is_replaced_once() {
 }
 
 #[test]
+fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
+    let clash = |ns| Act::HoldsAPortIn { process: 2, ns };
+    let mut script = Script::new(&[("port", clash(10_000), clash(20_000))]);
+    let measured = run(&mut script, 5).unwrap();
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
+    let replicates = &measured.benchmarks["port"].replicates;
+    assert_eq!(replicates.len(), 5);
+    for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+        assert!((pair.head.per_iteration_ns() / pair.base.per_iteration_ns() - 2.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() {
+    let act = Act::Takes(50_000_000);
+    let mut script = Script::new(&[
+        ("a", act.clone(), act.clone()),
+        ("b", act.clone(), act.clone()),
+        ("c", act.clone(), act),
+    ]);
+    let schedule = Schedule {
+        one_core: true,
+        several_cores: ["b".to_owned()].into(),
+        ..schedule(2)
+    };
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::Exactly(2),
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: schedule.until,
+    };
+    let benchmarks = script.benchmarks();
+    let briefing = briefing(None);
+    let earlier = BTreeMap::new();
+    let measured = measure(
+        &schedule,
+        stopping,
+        earlier,
+        &briefing,
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    );
+    let clocks = measured
+        .unwrap()
+        .benchmarks
+        .into_iter()
+        .map(|(benchmark, rounds)| {
+            let clocks = rounds.replicates.iter().map(|replicate| replicate.clock);
+            (benchmark, clocks.collect::<Vec<_>>())
+        });
+    let at_once = vec![Clock::Processor; 2];
+    let expected = [
+        ("a", at_once.clone()),
+        ("b", vec![Clock::Wall; 2]),
+        ("c", at_once),
+    ];
+    assert!(clocks.eq(expected.map(|(benchmark, clocks)| (benchmark.to_owned(), clocks))));
+    // Two pairs in each replicate.
+    assert_eq!(script.seeds.len(), 8);
+    let log = script.log.borrow();
+    let told = |line: &&String| line.starts_with("from now on") || line.starts_with("base enter");
+    let lines: Vec<&str> = log.iter().filter(told).map(String::as_str).collect();
+    let one_replicate = [
+        "base enter a",
+        "base enter c",
+        "from now on all cores",
+        "base enter b",
+        "from now on one core",
+    ];
+    assert_eq!(lines, one_replicate.repeat(2));
+}
+
+#[test]
 fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
     let mut script = Script::new(&[
         ("lock", Act::HoldsALock(40_000), Act::HoldsALock(10_000)),

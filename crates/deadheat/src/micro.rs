@@ -254,6 +254,7 @@ impl Screening<'_> {
             collect: ToCollect::default(),
             micro: Some(requests(subject, false)),
             keyword: None,
+            pytest_args: Vec::new(),
         };
         let schedule = Schedule {
             replicates: None,
@@ -263,6 +264,7 @@ impl Screening<'_> {
             until: self.until,
             one_at_a_time: BTreeMap::new(),
             set_up_each_call: BTreeSet::new(),
+            several_cores: BTreeSet::new(),
         };
         let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
         let worth = Worth::from_percent(self.options.worth_percent);
@@ -337,6 +339,7 @@ impl Screening<'_> {
             conditions: Conditions::begin(&cores),
             cores,
             pinning: self.options.pinning,
+            on_several_cores: false,
             logs: self.logs.clone(),
             started: 0,
             seed: 0,
@@ -476,6 +479,7 @@ impl Screening<'_> {
             output: (report.output, None),
             is_control: false,
             set_up_each_call: false,
+            several_cores: false,
             warnings: Vec::new(),
         };
         let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);

@@ -150,6 +150,8 @@ pub(crate) struct CompareOptions {
     /// Ordinary tests that are timed instead of benchmarks.
     pub(crate) tests: Vec<String>,
     pub(crate) keyword: Option<String>,
+    /// More arguments for pytest.
+    pub(crate) pytest_args: Vec<String>,
     /// What is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
     /// The part of the suite that is measured, where it is not the whole.
@@ -307,6 +309,7 @@ impl CompareOptions {
             benchmarks_root: args.benchmarks_root.or(shared_folder),
             tests: args.tests,
             keyword: args.keyword,
+            pytest_args: args.pytest_args,
             threshold_percent: args.threshold,
             sampling,
             ..Self::of_sides(args.sides, folder)?
@@ -325,6 +328,7 @@ impl CompareOptions {
             tests: Vec::new(),
             benchmarks_from: BenchmarksFrom::Head,
             keyword: None,
+            pytest_args: Vec::new(),
             script: None,
             partition: None,
             all: false,

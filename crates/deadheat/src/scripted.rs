@@ -31,6 +31,7 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
         collect: ToCollect::default(),
         micro: None,
         keyword: None,
+        pytest_args: Vec::new(),
     }
 }
 
@@ -43,6 +44,7 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
         until: Instant::now() + Duration::from_secs(3_600),
         one_at_a_time: BTreeMap::new(),
         set_up_each_call: BTreeSet::new(),
+        several_cores: BTreeSet::new(),
     }
 }
 
@@ -103,7 +105,12 @@ pub(crate) enum Act {
     },
     /// Takes so many nanoseconds, and holds a port from being entered until its process stops.
     HoldsAPort(u64),
-    /// The same with a lock, for which it waits.
+    /// The same in the process of this number, and in no other.
+    HoldsAPortIn {
+        process: usize,
+        ns: u64,
+    },
+    /// The same as a port with a lock, for which it waits.
     HoldsALock(u64),
     /// The first call after a set-up takes `first_ns`, and later ones `later_ns`; each call can have its own set-up.
     UsesUp {
@@ -164,7 +171,9 @@ impl ScriptedWorker {
         let inside = self.inside.clone().expect("a sample outside a benchmark");
         self.samples += 1;
         let taken = match &self.script[&inside] {
-            Act::Takes(ns) | Act::HoldsAPort(ns) | Act::HoldsALock(ns) => (*ns, iterations),
+            Act::Takes(ns) | Act::HoldsAPort(ns) | Act::HoldsAPortIn { ns, .. } | Act::HoldsALock(ns) => {
+                (*ns, iterations)
+            }
             Act::TakesByProcess(each) => (each[self.process % each.len()], iterations),
             Act::Stumbles { ns, at, lost_ns } => {
                 let extra = if self.samples == *at { *lost_ns } else { 0 };
@@ -242,11 +251,14 @@ impl Talk for ScriptedWorker {
                 self.log.borrow_mut().push(format!("{side} {how} {benchmark}"));
                 let is_held = self.held.borrow().is_some_and(|by| by != side);
                 match self.script[benchmark] {
-                    Act::HoldsAPort(_) if is_held => {
+                    Act::HoldsAPortIn { process, .. } if process != self.process => {}
+                    Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } if is_held => {
                         return Ok(failed("setup", "OSError: Address already in use"));
                     }
                     Act::HoldsALock(_) if is_held => return Err(NoAnswer::Deadline(limit)),
-                    Act::HoldsAPort(_) | Act::HoldsALock(_) => *self.held.borrow_mut() = Some(side),
+                    Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } | Act::HoldsALock(_) => {
+                        *self.held.borrow_mut() = Some(side)
+                    }
                     Act::UsesUpWhatThereIsOnce { .. } if *set_up_each_call => {
                         return Ok(failed("setup", "it is there already"));
                     }
@@ -385,6 +397,11 @@ impl Script {
 }
 
 impl Launch for Script {
+    fn give_cores(&mut self, several: bool) {
+        let cores = if several { "all cores" } else { "one core" };
+        self.log.borrow_mut().push(format!("from now on {cores}"));
+    }
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         let process = self.seeds.iter().filter(|(other, _)| *other == side).count();
         self.seeds.push((side, seed));

@@ -34,18 +34,39 @@ pub(crate) fn is_nothing_changed(
     is_equal && !options.all
 }
 
+/// The benchmarks that a run may measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidates {
+    pub(crate) ids: Vec<String>,
+    /// Whether the suite has others, which were deselected.
+    pub(crate) some_deselected: bool,
+}
+
+impl Candidates {
+    /// What is said of one of them.
+    fn noun(&self) -> &'static str {
+        if self.some_deselected {
+            "selected benchmark"
+        } else {
+            "benchmark"
+        }
+    }
+}
+
 /// `targets` say already which benchmarks run them; `reach` is `None` where nothing could be looked for.
 pub(crate) fn select(
     options: &CompareOptions,
     differences: &Differences,
     targets: &[TargetFunction],
     reach: Option<&Reach>,
-    benchmarks: Vec<String>,
+    candidates: Candidates,
 ) -> Selected {
+    let noun = candidates.noun();
+    let benchmarks = candidates.ids;
     let mut warnings = Vec::new();
     let watched = reach.filter(|reach| reach.problem.is_none());
     if let Some(reach) = watched {
-        warnings.extend(functions_not_reached(targets, reach));
+        warnings.extend(functions_not_reached(targets, reach, noun));
     }
     let is_all_known = options.functions.is_none() && differences.first_unattributed().is_none();
     let controls: BTreeSet<String> = match watched {
@@ -67,19 +88,19 @@ pub(crate) fn select(
         warnings,
     };
     if options.all {
-        return everything("every benchmark, as asked (--all)".to_owned(), warnings);
+        return everything(format!("every {noun}, as asked (--all)"), warnings);
     }
     if options.functions.is_none()
         && let Some(first) = differences.first_unattributed()
     {
-        return everything(format!("every benchmark: {first}"), warnings);
+        return everything(format!("every {noun}: {first}"), warnings);
     }
     let Some(reach) = watched else {
         let reason = match reach.and_then(|reach| reach.problem.as_deref()) {
             Some(why) => {
-                format!("every benchmark: which of them run what changed cannot be seen ({why})")
+                format!("every {noun}: which of them run what changed cannot be seen ({why})")
             }
-            None => "every benchmark: no function changed, which says nothing of memory".to_owned(),
+            None => format!("every {noun}: no function changed, which says nothing of memory"),
         };
         return everything(reason, warnings);
     };
@@ -92,9 +113,9 @@ pub(crate) fn select(
         .filter(|benchmark| reach.start_processes.contains(*benchmark))
         .count();
     let mut reason = match not_reached.len() {
-        0 => "every benchmark, because each may run what changed".to_owned(),
+        0 => format!("every {noun}, because each may run what changed"),
         _ => format!(
-            "{} of {all} benchmarks, those that may run what changed",
+            "{} of {all} {noun}s, those that may run what changed",
             reached.len()
         ),
     };
@@ -106,7 +127,7 @@ pub(crate) fn select(
     if reached.is_empty() {
         warnings.push(Warning::new(
             WarningCode::NoBenchmarkReaches,
-            "no benchmark runs anything that changed",
+            format!("no {noun} runs anything that changed"),
             Some("--all measures them all the same; a benchmark that calls the changed code would tell more"),
         ));
     }
@@ -135,7 +156,7 @@ pub(crate) fn select(
 }
 
 /// One warning for all changed functions that no benchmark runs.
-fn functions_not_reached(targets: &[TargetFunction], reach: &Reach) -> Option<Warning> {
+fn functions_not_reached(targets: &[TargetFunction], reach: &Reach, noun: &str) -> Option<Warning> {
     let missed: Vec<&TargetFunction> = targets
         .iter()
         .filter(|target| target.reached_by.is_empty())
@@ -159,7 +180,7 @@ fn functions_not_reached(targets: &[TargetFunction], reach: &Reach) -> Option<Wa
     };
     Some(Warning::new(
         WarningCode::FunctionNotReached,
-        format!("no benchmark {verb} {}{more}", names.join(", ")),
+        format!("no {noun} {verb} {}{more}", names.join(", ")),
         Some("what these functions take is not in the numbers"),
     ))
 }
@@ -218,6 +239,13 @@ mod tests {
         reach
     }
 
+    fn candidates(ids: &[&str]) -> Candidates {
+        Candidates {
+            ids: names(ids),
+            some_deselected: false,
+        }
+    }
+
     fn selected(arguments: &[&str], differences: &Differences, reach: Option<&Reach>) -> Selected {
         let targets = [target("f", &["a", "b"])];
         select(
@@ -225,7 +253,7 @@ mod tests {
             differences,
             &targets,
             reach,
-            names(&["a", "b", "c"]),
+            candidates(&["a", "b", "c"]),
         )
     }
 
@@ -341,6 +369,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_said_of_benchmarks_that_were_deselected() {
+        let some = Candidates {
+            some_deselected: true,
+            ..candidates(&["a"])
+        };
+        let mut nowhere = reach();
+        nowhere.not_reached = names(&["a"]);
+        let targets = [target("f", &[])];
+        let known = Differences::default();
+        let found = select(&options(&[]), &known, &targets, Some(&nowhere), some.clone());
+        assert_eq!(found.warnings[0].message, "no selected benchmark runs `f` (a.py)");
+        assert_eq!(
+            found.warnings[1].message,
+            "no selected benchmark runs anything that changed"
+        );
+        let found = select(&options(&["--all"]), &known, &targets, Some(&nowhere), some);
+        assert_eq!(
+            found.selection.reason,
+            "every selected benchmark, as asked (--all)"
+        );
+    }
+
+    #[test]
     fn named_functions_select_whatever_else_changed() {
         let found = selected(&["--functions", "f"], &unattributed(), Some(&reach()));
         assert_eq!(found.selection.rule, SelectionRule::Reached);
@@ -351,7 +402,7 @@ mod tests {
     fn what_no_benchmark_runs_is_said() {
         let said = |targets: &[TargetFunction], reach: &Reach| -> Vec<String> {
             let known = Differences::default();
-            let found = select(&options(&[]), &known, targets, Some(reach), names(&["a"]));
+            let found = select(&options(&[]), &known, targets, Some(reach), candidates(&["a"]));
             found
                 .warnings
                 .into_iter()

@@ -19,6 +19,9 @@ pub(crate) trait Launch {
     /// A replicate begins, and no process of an earlier one is left; `following`: how many come after it, where that is known.
     fn replicate_begins(&mut self, _following: Option<usize>) {}
 
+    /// Where what is launched from now on runs: on several cores, or on the one where processes are measured.
+    fn give_cores(&mut self, _several: bool) {}
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
 
     /// Whether the folder that a side's processes start in is gone: project code has removed it.
@@ -40,6 +43,8 @@ pub(crate) struct Briefing {
     /// What stands in the place of a collection, where the workers have no pytest.
     pub(crate) micro: Option<PerSide<MicroRequest>>,
     pub(crate) keyword: Option<String>,
+    /// More arguments for pytest.
+    pub(crate) pytest_args: Vec<String>,
 }
 
 pub(crate) struct Session {
@@ -268,6 +273,7 @@ impl<'a> Opening<'a> {
             tests: !self.briefing.collect.tests.is_empty(),
             files: self.briefing.collect.files.clone(),
             keyword: self.briefing.keyword.clone(),
+            arguments: self.briefing.pytest_args.clone(),
         })
     }
 

@@ -178,6 +178,7 @@ impl Setting<'_> {
             until: self.until,
             one_at_a_time: BTreeMap::new(),
             set_up_each_call: BTreeSet::new(),
+            several_cores: BTreeSet::new(),
             call_times: BTreeMap::new(),
             opened: PerSide::default(),
             briefing: Briefing {
@@ -186,6 +187,7 @@ impl Setting<'_> {
                 hello: hello.clone(),
                 collect: ToCollect::default(),
                 keyword: self.options.keyword.clone(),
+                pytest_args: Vec::new(),
             },
             launcher: Launcher {
                 commands: PerSide::new(Side::Base, Side::Head).map(|side| WorkerCommand {
@@ -197,6 +199,7 @@ impl Setting<'_> {
                 }),
                 cores: Cores::not_pinned(),
                 pinning: self.options.pinning,
+                on_several_cores: false,
                 logs: checkout.workspace.logs(),
                 started: 0,
                 seed: 0,
@@ -217,6 +220,7 @@ impl Setting<'_> {
             until: self.until,
             one_at_a_time: stage.one_at_a_time.clone(),
             set_up_each_call: stage.set_up_each_call.clone(),
+            several_cores: stage.several_cores.clone(),
         }
     }
 

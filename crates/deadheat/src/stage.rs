@@ -52,6 +52,8 @@ pub(crate) struct Launcher {
     pub(crate) commands: PerSide<WorkerCommand>,
     pub(crate) cores: Cores,
     pub(crate) pinning: Pinning,
+    /// Whether what is launched gets all cores, and not the measuring one.
+    pub(crate) on_several_cores: bool,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
     /// Of the last one.
@@ -191,7 +193,14 @@ impl Launch for Launcher {
         self.conditions.follow(&self.cores);
     }
 
+    fn give_cores(&mut self, several: bool) {
+        self.on_several_cores = several;
+    }
+
     fn all_are_ready(&mut self) {
+        if self.on_several_cores {
+            return;
+        }
         for (process, core) in self.starting.drain(..) {
             if core != self.cores.measuring {
                 self.conditions.started_elsewhere(process);
@@ -214,6 +223,11 @@ impl Launch for Launcher {
         self.started += 1;
         self.seed = seed;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
+        if self.on_several_cores {
+            // Not forked: a server is on one core, and pools are sized from the cores that a process starts with.
+            let start = || Worker::start(self.commands.get(side), seed, log, self.interrupt.clone());
+            return Ok(Box::new(self.cores.start_on_all(start)?));
+        }
         let core = if self.starting.is_empty() {
             self.cores.measuring
         } else {
@@ -246,6 +260,8 @@ pub(crate) struct Stage {
     pub(crate) one_at_a_time: OneAtATime,
     /// Benchmarks whose calls use up what their fixtures made.
     pub(crate) set_up_each_call: BTreeSet<String>,
+    /// Benchmarks that use several cores at once, and get them.
+    pub(crate) several_cores: BTreeSet<String>,
     /// What one call of a benchmark takes, as far as an earlier pass knows.
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Workers that have collected, and watch: the look at what runs goes on with them.

@@ -9,7 +9,7 @@ use deadheat_core::report::{BenchmarksFrom, Python};
 
 use crate::benchmarks::{self, Origin};
 use crate::changes::{self, Differences};
-use crate::draft::Draft;
+use crate::draft::{Draft, how_not_to_skip};
 use crate::failure::Failure;
 use crate::files;
 use crate::hints::{Hints, WITHOUT_BENCHMARKS};
@@ -136,7 +136,14 @@ impl Suite {
             let own = &shared.get(taker).benchmarks;
             origin.replaced.extend(own.iter().cloned());
         }
-        let (benchmarks, missing) = benchmarks::match_sides(&shared, &origin);
+        let (benchmarks, mut missing) = benchmarks::match_sides(&shared, &origin);
+        let mut changing = None;
+        if benchmarks::may_change(&shared)
+            && let Ok(again) = stage.collect(Side::Head)
+        {
+            let first = benchmarks::explain_changing_ids(&mut missing, &shared.head, &again);
+            changing = first.map(|row| row.benchmark.clone());
+        }
         draft.report.missing = missing;
         draft.leave_checkouts_out(checkout.worktrees());
         if shared.head.deselected > 0 {
@@ -150,6 +157,13 @@ impl Suite {
             );
         }
         if benchmarks.is_empty() {
+            if let Some(id) = changing {
+                return Err(Failure::nothing_measured(format!(
+                    "no benchmark can be run on both sides: the ids of parameters change from process to process, such as `{id}`"
+                ))
+                .hint(benchmarks::FIXED_IDS)
+                .into());
+            }
             let keyword = setting.options.keyword.as_deref();
             return Err(hints.explain(no_benchmarks(root, &shared, keyword)));
         }
@@ -243,7 +257,7 @@ fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>
             "no benchmark can be run on both sides: `{}` skips itself: {}",
             skip.node, skip.message
         ))
-        .hint("install what it asks for in this interpreter; --python chooses another")
+        .hint(how_not_to_skip(&skip.message))
         .into();
     }
     let one_sided = [(Side::Base, &shared.base), (Side::Head, &shared.head)]

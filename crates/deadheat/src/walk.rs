@@ -35,6 +35,8 @@ pub(crate) struct Schedule {
     pub(crate) one_at_a_time: OneAtATime,
     /// The benchmarks whose calls are known to use up what their fixtures made.
     pub(crate) set_up_each_call: BTreeSet<String>,
+    /// The benchmarks that get all cores, in process pairs of their own.
+    pub(crate) several_cores: BTreeSet<String>,
 }
 
 /// Benchmarks that cannot stand on both sides at once, each with what it said on one side while the other stood in it.
@@ -43,8 +45,7 @@ pub(crate) type OneAtATime = BTreeMap<String, String>;
 /// The longest that one request may take: half of what is left of the run, within these bounds.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_LIMIT: Duration = Duration::from_secs(300);
-/// How many times as long as the first side the second one may take to set up when they first meet, beyond
-/// [`SHORTEST_LIMIT`], until it counts as waiting for something that the first one holds.
+/// How many times as long as the first side the second one may take to set up, beyond [`SHORTEST_LIMIT`], until it counts as waiting for something that the first one holds.
 const SET_UP_SHARE: u32 = 4;
 
 /// What is done with a benchmark that both sides can run.
@@ -224,6 +225,7 @@ pub(crate) fn walk<V: Visit>(
             ..Walked::default()
         },
         replicate: 0,
+        on_several_cores: false,
         suspects: Vec::new(),
         again: Vec::new(),
     };
@@ -241,6 +243,8 @@ struct Walk<'a> {
     launch: &'a mut dyn Launch,
     walked: Walked,
     replicate: usize,
+    /// Whether the processes that are there have all cores.
+    on_several_cores: bool,
     /// What failed on one side in this replicate while the other stood in it.
     suspects: Vec<Suspect>,
     /// Benchmarks to visit again in this replicate, with fixtures set up for each call.
@@ -271,6 +275,7 @@ pub(crate) struct Both<'a> {
     schedule: &'a Schedule,
     sessions: &'a mut PerSide<Option<Session>>,
     replicate: usize,
+    share_a_core: bool,
 }
 
 impl Both<'_> {
@@ -296,7 +301,7 @@ impl Both<'_> {
 
     /// Whether both sides run on one core, and on no other.
     pub(crate) fn share_a_core(&self) -> bool {
-        self.schedule.one_core
+        self.share_a_core
     }
 
     /// Asks both sides before either has answered; both have answered at the end, whatever they said.
@@ -462,15 +467,16 @@ impl<'a> Walk<'a> {
             let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
             let (mut apart, together): (Vec<&String>, Vec<&String>) =
                 chosen.iter().copied().partition(|benchmark| is_apart(benchmark));
-            let mut sessions = std::mem::take(&mut opened);
-            for (position, benchmark) in together.iter().enumerate() {
-                listen(Event::BenchmarkStarted { benchmark, position });
-                self.open_missing(&mut sessions, &Side::BOTH)?;
-                let next = together.get(position + 1).map(|next| next.as_str());
-                self.visit(&mut sessions, visit, benchmark, next)?;
+            let (on_several_cores, on_one): (Vec<&String>, Vec<&String>) = together
+                .iter()
+                .copied()
+                .partition(|benchmark| self.schedule.several_cores.contains(*benchmark));
+            self.visit_each(std::mem::take(&mut opened), &on_one, visit, listen)?;
+            if !on_several_cores.is_empty() {
+                self.give_cores(true);
+                self.visit_each(PerSide::default(), &on_several_cores, visit, listen)?;
+                self.give_cores(false);
             }
-            stop(sessions);
-            self.visit_again(visit, listen)?;
             let suspects = std::mem::take(&mut self.suspects);
             let is_suspect =
                 |benchmark: &&&String| suspects.iter().any(|suspect| suspect.benchmark == ***benchmark);
@@ -480,6 +486,29 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    fn give_cores(&mut self, several: bool) {
+        self.on_several_cores = several;
+        self.launch.give_cores(several);
+    }
+
+    /// Walks through benchmarks with one process pair, where none of them takes it away.
+    fn visit_each<V: Visit>(
+        &mut self,
+        mut sessions: PerSide<Option<Session>>,
+        benchmarks: &[&String],
+        visit: &mut V,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), End> {
+        for (position, benchmark) in benchmarks.iter().enumerate() {
+            listen(Event::BenchmarkStarted { benchmark, position });
+            self.open_missing(&mut sessions, &Side::BOTH)?;
+            let next = benchmarks.get(position + 1).map(|next| next.as_str());
+            self.visit(&mut sessions, visit, benchmark, next)?;
+        }
+        stop(sessions);
+        self.visit_again(visit, listen)
     }
 
     /// The benchmarks whose fixtures are now set up for each call. Where that fails, they are set up once, as before.
@@ -619,6 +648,7 @@ impl<'a> Walk<'a> {
             schedule: self.schedule,
             sessions,
             replicate: self.replicate,
+            share_a_core: self.schedule.one_core && !self.on_several_cores,
         }
     }
 
@@ -687,15 +717,15 @@ impl<'a> Walk<'a> {
         let began = Instant::now();
         // Who sets up first alternates, too.
         for side in Order::of_round(self.replicate).sides() {
-            let is_first_meeting = self.replicate == 0 && inside.get(side.other()).is_some();
+            let is_beside_the_other = inside.get(side.other()).is_some();
             let mut limit = limit(self.schedule)?;
-            if is_first_meeting {
+            if is_beside_the_other {
                 limit = limit.min(SHORTEST_LIMIT + began.elapsed() * SET_UP_SHARE);
             }
             match self.enter(sessions, side, benchmark, next, limit) {
                 Ok(Entry::Inside(entered)) => *inside.get_mut(side) = Some(entered),
                 // A fixture may skip what it finds taken.
-                Ok(Entry::Skipped(message)) if is_first_meeting => {
+                Ok(Entry::Skipped(message)) if is_beside_the_other => {
                     troubles.push(SideTrouble {
                         side,
                         message,
@@ -710,7 +740,7 @@ impl<'a> Walk<'a> {
                 }
                 Err(trouble) => {
                     troubles.push(trouble.unless_end()?);
-                    fails_beside_the_other = is_first_meeting;
+                    fails_beside_the_other = is_beside_the_other;
                 }
             }
             if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
@@ -733,7 +763,7 @@ impl<'a> Walk<'a> {
                     *inside.get_mut(trouble.side) = None;
                     fails_with_shared_fixtures = is_set_up_once && !trouble.is_worker_gone;
                     // The calls themselves may take what there is only one of.
-                    fails_beside_the_other = self.replicate == 0 && !trouble.is_worker_gone;
+                    fails_beside_the_other = !trouble.is_worker_gone;
                     troubles.push(trouble);
                 }
             }
@@ -879,7 +909,11 @@ impl<'a> Walk<'a> {
         if !session.has(benchmark) {
             return Err(Trouble::failed(
                 side,
-                "pytest collected it at first, and did not collect it again in a later process".to_owned(),
+                format!(
+                    "pytest collected it at first, and did not collect it again in a later process: if its id comes from a set, \
+                     an address or a random number, {}",
+                    crate::benchmarks::FIXED_IDS
+                ),
             ));
         }
         let request = Request::Enter {

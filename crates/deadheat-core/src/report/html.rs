@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::parts;
 use super::terminal::{Section, differs, judgement, of_controls, prefix_of, shorten, what_would_settle};
 use super::text::sentence;
-use super::units::{amount, count_of};
+use super::units::{amount, bounds, count_of};
 use super::warnings::grouped;
 use super::{
     Counts, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
@@ -131,23 +131,19 @@ fn typed(revision: &Revision) -> String {
 
 /// `−27.0 % [−27.6, −26.4]`
 fn change_text(estimate: &Estimate) -> String {
-    let interval = estimate.confidence_interval;
     number(&format!(
-        "{} [{}, {}]",
+        "{} {}",
         change_percent(estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
+        bounds(&estimate.confidence_interval, signed_percent)
     ))
 }
 
 /// The same for a column.
 fn change_cell(estimate: &Estimate) -> String {
-    let interval = estimate.confidence_interval;
     number(&format!(
-        "<b>{}</b> <span class=\"bounds\">[{}, {}]</span>",
+        "<b>{}</b> <span class=\"bounds\">{}</span>",
         change_percent(estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
+        bounds(&estimate.confidence_interval, signed_percent)
     ))
 }
 
@@ -328,10 +324,9 @@ fn verdicts_in_words(counts: Counts) -> String {
 fn card(page: &mut String, title: &str, estimate: &Estimate, verdict: Verdict, times: Option<(f64, f64)>) {
     let interval = estimate.confidence_interval;
     let bounds = format!(
-        "{:.0} % interval {} to {}",
+        "{:.0} % interval {}",
         interval.confidence_level * 100.0,
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
+        bounds(&interval, signed_percent)
     );
     let times = times.map_or(String::new(), |(base, head)| {
         format!("{} → {}, ", duration(base), duration(head))

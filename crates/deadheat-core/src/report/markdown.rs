@@ -15,7 +15,7 @@ use super::terminal::{
     prefix_of, reconciliation, replicates_of, says_the_same, what_would_settle,
 };
 use super::text::sentence;
-use super::units::{amount, signed_percent};
+use super::units::{amount, bounds, signed_percent};
 use super::warnings::grouped as grouped_warnings;
 use super::{
     Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
@@ -699,12 +699,10 @@ fn change_heading(estimate: &Estimate) -> String {
 }
 
 fn change(estimate: &Estimate) -> String {
-    let interval = estimate.confidence_interval;
     format!(
-        "{} [{}, {}]",
+        "{} {}",
         change_percent(estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
+        bounds(&estimate.confidence_interval, signed_percent)
     )
 }
 

@@ -127,6 +127,9 @@ pub struct Settings {
     #[serde(default)]
     pub tests: Vec<String>,
     pub keyword: Option<String>,
+    /// More arguments for pytest, those of the configuration first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pytest_args: Vec<String>,
     /// The functions that were asked for, instead of those that changed.
     #[serde(default)]
     pub functions: Option<String>,
@@ -363,6 +366,7 @@ pub struct MeasuredBenchmark {
     pub output: (OutputCheck, Option<Difference>),
     pub is_control: bool,
     pub set_up_each_call: bool,
+    pub several_cores: bool,
     pub warnings: Vec<Warning>,
 }
 
@@ -456,6 +460,7 @@ pub fn judge(
                 reason,
                 is_control: measured.is_control,
                 set_up_each_call: measured.set_up_each_call,
+                several_cores: measured.several_cores,
                 looks: measured.looks,
                 replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
                 to_settle: more.flatten().map(|replicates| ToSettle {

@@ -30,6 +30,9 @@ pub(super) fn command(report: &Report) -> String {
     if let Some(keyword) = &settings.keyword {
         add(&["-k", keyword]);
     }
+    for argument in &settings.pytest_args {
+        add(&[&format!("--pytest-arg={argument}")]);
+    }
     match settings.benchmarks_from {
         BenchmarksFrom::Head => {}
         BenchmarksFrom::Base => add(&["--benchmarks-from", "base"]),

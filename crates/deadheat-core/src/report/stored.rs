@@ -135,6 +135,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         output: (row.output, row.output_difference.clone()),
         is_control: row.is_control,
         set_up_each_call: row.set_up_each_call,
+        several_cores: row.several_cores,
         warnings: row.warnings.clone(),
     }
 }

@@ -12,7 +12,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::parts;
-use super::units::{amount, short_percent, signed_percent};
+use super::units::{amount, bounds, is_too_wide, short_percent, signed_percent};
 use super::warnings::grouped;
 use super::{
     Controls, Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration,
@@ -731,7 +731,6 @@ pub(super) fn what_would_settle(report: &Report) -> String {
 
 /// `-26.7 % [-27.6, -25.9]`; in narrower forms with shorter bounds, and then without them.
 fn change(estimate: &Estimate, form: usize) -> String {
-    let interval = estimate.confidence_interval;
     let bound = match form {
         0 => signed_percent,
         1 => short_percent,
@@ -740,10 +739,9 @@ fn change(estimate: &Estimate, form: usize) -> String {
         _ => return change_percent(estimate.point_estimate),
     };
     format!(
-        "{} [{}, {}]",
+        "{} {}",
         change_percent(estimate.point_estimate),
-        bound(interval.lower_bound),
-        bound(interval.upper_bound)
+        bounds(&estimate.confidence_interval, bound)
     )
 }
 
@@ -751,9 +749,9 @@ fn change(estimate: &Estimate, form: usize) -> String {
 pub(super) fn within(estimate: &Estimate) -> String {
     let interval = estimate.confidence_interval;
     let farthest = interval.upper_bound.max(1.0 / interval.lower_bound);
-    match farthest.is_finite() {
-        true => format!("< {} %", signed_percent(farthest).trim_start_matches('+')),
-        false => "unknown".to_owned(),
+    match is_too_wide(&interval) {
+        true => "unknown".to_owned(),
+        false => format!("< {} %", signed_percent(farthest).trim_start_matches('+')),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+use crate::model::ConfidenceInterval;
 use crate::resource::Resource;
 
 /// Three significant digits with the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
@@ -63,6 +64,26 @@ fn significant(value: f64) -> String {
 /// A ratio head/base as a change: `-26.7 %`, `+3.1 %`.
 pub fn change_percent(ratio: f64) -> String {
     format!("{} %", signed_percent(ratio))
+}
+
+/// An interval whose bounds are this many times apart says nothing of a change.
+const TOO_WIDE: f64 = 10_000.0;
+
+/// The bounds of a change: `[-27.6, -25.9]`, each written by `bound`.
+pub(crate) fn bounds(interval: &ConfidenceInterval, bound: fn(f64) -> String) -> String {
+    match is_too_wide(interval) {
+        true => "[too wide]".to_owned(),
+        false => format!(
+            "[{}, {}]",
+            bound(interval.lower_bound),
+            bound(interval.upper_bound)
+        ),
+    }
+}
+
+/// Whether the interval of a ratio says nothing.
+pub(crate) fn is_too_wide(interval: &ConfidenceInterval) -> bool {
+    interval.upper_bound / interval.lower_bound > TOO_WIDE
 }
 
 /// The same without the unit, for the bounds of an interval.
@@ -130,6 +151,17 @@ mod tests {
         assert_eq!(change_percent(1.0), "+0.0 %");
         assert_eq!(change_percent(0.99999), "+0.0 %");
         assert_eq!(change_percent(41.0), "+4000 %");
+        let between = |lower_bound, upper_bound| {
+            let interval = ConfidenceInterval {
+                confidence_level: 0.99,
+                lower_bound,
+                upper_bound,
+            };
+            bounds(&interval, signed_percent)
+        };
+        assert_eq!(between(0.5, 21.0), "[-50.0, +2000]");
+        assert_eq!(between(0.001, 11.0), "[too wide]");
+        assert_eq!(between(0.0, f64::INFINITY), "[too wide]");
         assert_eq!(short_percent(0.995), "-0.5");
         assert_eq!(short_percent(1.1234), "+12");
         assert_eq!(short_percent(11.0), ">+999");

@@ -32,7 +32,7 @@ def serve(channel, imports):
         request = conversation.receive()
     protocol.expect(request, protocol.COLLECT)
     layout.of_process().draw_for_imports()
-    arguments = ["-q", "--rootdir", os.curdir, *last_arguments(), "-o", "faulthandler_timeout=0"]
+    arguments = ["-q", "--rootdir", os.curdir, *request["arguments"], *last_arguments(), "-o", "faulthandler_timeout=0"]
     if request["keyword"] is not None:
         arguments += ["-k", request["keyword"]]
     plugin = DeadheatPlugin(conversation, request["files"], request["tests"])

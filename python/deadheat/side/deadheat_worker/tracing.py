@@ -8,7 +8,8 @@ import sys
 import sysconfig
 
 from deadheat_worker import calibration, protocol
-from deadheat_worker.timing import ProcessorClock, WallClock
+from deadheat_worker.processes import RunnableTime
+from deadheat_worker.timing import WallClock
 
 # The name of a file that no project has.
 _CALIBRATION = "<deadheat's calibration>"
@@ -123,7 +124,7 @@ def load_extension(path):
     return module
 
 
-# A sample used more than one core if its processor time is this many times its wall time...
+# A sample could use more than one core if its threads and processes could run for this many times its wall time...
 PARALLEL_SHARE = 1.3
 # ...unless it is too short to tell.
 SHORTEST_TOLD_NS = 5_000_000
@@ -161,12 +162,12 @@ class Reach:
         """What runs inside would be timed."""
         self._settle()
         processes, self._processes = self._processes, set()
-        started, used = WallClock.start(), ProcessorClock.start()
+        could_run, started = RunnableTime(), WallClock.start()
         try:
             yield
         finally:
-            elapsed, used = WallClock.start() - started, ProcessorClock.start() - used
-            if elapsed >= SHORTEST_TOLD_NS and used > PARALLEL_SHARE * elapsed:
+            elapsed = WallClock.start() - started
+            if elapsed >= SHORTEST_TOLD_NS and RunnableTime().since(could_run) > PARALLEL_SHARE * elapsed:
                 self._parallel.add(self._owner)
             if self._processes or self._settle():
                 self._timed.add(self._owner)

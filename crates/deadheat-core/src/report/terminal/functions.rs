@@ -4,7 +4,7 @@ use comfy_table::Cell;
 
 use super::{Column, MOST_FUNCTIONS, Page, plain, within};
 use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote, Side};
-use crate::report::units::{count_of, signed_duration, signed_percent};
+use crate::report::units::{bounds, count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
 /// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
@@ -272,10 +272,9 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
     };
     let change = match &function.estimate {
         Some(estimate) if with_interval => format!(
-            "{} % [{}, {}]",
-            signed_percent(estimate.point_estimate),
-            signed_percent(estimate.confidence_interval.lower_bound),
-            signed_percent(estimate.confidence_interval.upper_bound)
+            "{} {}",
+            change_percent(estimate.point_estimate),
+            bounds(&estimate.confidence_interval, signed_percent)
         ),
         Some(estimate) if estimate.may_be_none() => within(estimate),
         Some(estimate) => change_percent(estimate.point_estimate),

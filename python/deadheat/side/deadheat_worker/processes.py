@@ -1,0 +1,45 @@
+"""For how long this process and those that it has started could run: on a processor, or waiting for one.
+
+Two threads that could run all the time make twice the wall time, however busy the machine is.
+"""
+
+import time
+from contextlib import suppress
+from os import listdir
+from resource import RUSAGE_CHILDREN, getrusage
+
+
+class RunnableTime:
+    """The time until now, in nanoseconds."""
+
+    def __init__(self):
+        ended = getrusage(RUSAGE_CHILDREN)
+        # Without the waits of threads and processes that have ended, of which the system says nothing.
+        self._used = time.process_time_ns() + int((ended.ru_utime + ended.ru_stime) * 1e9)
+        self._by_thread = {}
+        # There may be no /proc, and what it lists may have ended.
+        with suppress(OSError):
+            for thread, (_, waited) in _threads("self"):
+                self._by_thread[thread] = waited
+            self._add_children("self")
+
+    def since(self, before):
+        """What came after `before`, which was taken earlier."""
+        known = before._by_thread
+        of_threads = sum(time - known.get(thread, 0) for thread, time in self._by_thread.items())
+        return self._used - before._used + of_threads
+
+    def _add_children(self, process):
+        for parent in listdir(f"/proc/{process}/task"):
+            with suppress(OSError), open(f"/proc/{process}/task/{parent}/children", encoding="ascii") as children:
+                for child in children.read().split():
+                    for thread, (used, waited) in _threads(child):
+                        self._by_thread[thread] = used + waited
+                    self._add_children(child)
+
+
+def _threads(process):
+    for thread in listdir(f"/proc/{process}/task"):
+        with suppress(OSError), open(f"/proc/{process}/task/{thread}/schedstat", encoding="ascii") as times:
+            used, waited, _ = map(int, times.read().split())
+            yield thread, (used, waited)
