@@ -135,7 +135,16 @@ def start(interpreter, worktree, **changes):
 
 
 def collect(worker, keyword=None):
-    return worker.ask({"request": "collect", "paths": ["benchmarks"], "files": [], "keyword": keyword, "arguments": [], "tests": False})
+    return worker.ask(
+        {
+            "request": "collect",
+            "paths": ["benchmarks"],
+            "files": [],
+            "keyword": keyword,
+            "arguments": [],
+            "tests": False,
+        }
+    )
 
 
 def enter(worker, benchmark):
