@@ -81,6 +81,7 @@ fn report(numbers: &[u32]) -> Report {
         is_control: false,
         set_up_each_call: false,
         several_cores: false,
+        first_call_ns: None,
         benchmark: id(number),
         replicates: replicates(number),
         looks: 1,

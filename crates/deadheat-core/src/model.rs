@@ -295,6 +295,8 @@ pub enum Reason {
     NotAfterCorrection,
     /// It looked like a regression that fails a gate, and did not show again in fresh replicates.
     NotConfirmed,
+    /// The later calls of a process did not change, and the first one did.
+    FirstCallChanged,
 }
 
 impl fmt::Display for Reason {
@@ -304,6 +306,7 @@ impl fmt::Display for Reason {
             Reason::SmallerThanThreshold => "smaller than the threshold",
             Reason::NotAfterCorrection => "not after correction for many benchmarks",
             Reason::NotConfirmed => "not confirmed by fresh replicates",
+            Reason::FirstCallChanged => "only the first call changed",
         })
     }
 }
@@ -343,6 +346,9 @@ pub struct Comparison {
     /// Whether each call got the test's own fixtures set up for it, as calls use them up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_up_each_call: bool,
+    /// The median time of the first call in a process, in nanoseconds, where it changed in another way than the later ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_call_ns: Option<PerSide<f64>>,
     /// Whether it was measured on all cores, because it uses several at once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub several_cores: bool,

@@ -261,6 +261,7 @@ pub fn compare_tests(
         is_control: false,
         set_up_each_call: false,
         several_cores: false,
+        first_call_ns: None,
         benchmark: test.test.clone(),
         replicates: as_replicates(test, replicates),
         looks: 1,

@@ -93,6 +93,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
             is_control: false,
             set_up_each_call: false,
             several_cores: false,
+            first_call_ns: None,
         };
         let thresholds = Thresholds::new(Threshold::from_percent(2.0), BTreeMap::new());
         let (rows, _, _) = judge(vec![measured], Sampling::UntilSettled, &thresholds);

@@ -261,6 +261,7 @@ pub(crate) fn conclude(
             );
             warnings.push(on_all.of(&benchmark));
         }
+        let first_call_ns = rounds.first_calls_apart();
         rows.push(MeasuredBenchmark {
             // Where it is not seen to return the same, its set-up may have given it other work.
             is_control: draft.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
@@ -271,6 +272,7 @@ pub(crate) fn conclude(
             replicate_seconds: rounds.replicate_seconds,
             set_up_each_call: rounds.set_up_each_call,
             several_cores,
+            first_call_ns,
             warnings,
         });
     }

@@ -125,6 +125,8 @@ pub(crate) struct Rounds {
     /// For each process pair of this run: the time of the first call on each side, in nanoseconds, and the log ratio of the later
     /// calls.
     first_calls: Vec<(PerSide<f64>, f64)>,
+    /// The median times of the first calls in an earlier run, if they changed in another way.
+    first_calls_of_earlier_run: Option<PerSide<f64>>,
     /// Whether its fixtures are set up for each call.
     pub(crate) set_up_each_call: bool,
     /// Why they are, where this run has found it out.
@@ -151,6 +153,7 @@ impl Rounds {
             looks: comparison.looks.saturating_sub(1),
             of_earlier_run: true,
             set_up_each_call: comparison.set_up_each_call,
+            first_calls_of_earlier_run: comparison.first_call_ns,
             // Until it is known better.
             replicate_seconds: comparison
                 .to_settle
@@ -168,6 +171,10 @@ impl Rounds {
 
     /// The median time of a first call on each side, if first calls changed in another way than later ones.
     pub(crate) fn first_calls_apart(&self) -> Option<PerSide<f64>> {
+        self.first_calls_apart_now().or(self.first_calls_of_earlier_run)
+    }
+
+    fn first_calls_apart_now(&self) -> Option<PerSide<f64>> {
         let apart = self
             .first_calls
             .iter()

@@ -480,6 +480,7 @@ impl Screening<'_> {
             is_control: false,
             set_up_each_call: false,
             several_cores: false,
+            first_call_ns: None,
             warnings: Vec::new(),
         };
         let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);

@@ -27,6 +27,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             is_control: false,
             set_up_each_call: false,
             several_cores: false,
+            first_call_ns: None,
             threshold_percent: None,
             looks: 1,
             replicate_seconds: None,

@@ -367,6 +367,7 @@ pub struct MeasuredBenchmark {
     pub is_control: bool,
     pub set_up_each_call: bool,
     pub several_cores: bool,
+    pub first_call_ns: Option<PerSide<f64>>,
     pub warnings: Vec<Warning>,
 }
 
@@ -441,12 +442,17 @@ pub fn judge(
         .map(|((measured, ratios, estimate), survives)| {
             let threshold = thresholds.of(&measured.benchmark);
             let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
-            let verdict = match verdict {
-                Verdict::Improved | Verdict::Regressed if measured.is_control => Verdict::Unexplained,
-                verdict => verdict,
+            let (verdict, reason) = match verdict {
+                Verdict::Improved | Verdict::Regressed if measured.is_control => {
+                    (Verdict::Unexplained, reason)
+                }
+                Verdict::Unchanged if measured.first_call_ns.is_some() => {
+                    (Verdict::Inconclusive, Some(Reason::FirstCallChanged))
+                }
+                verdict => (verdict, reason),
             };
-            let more = (verdict == Verdict::Inconclusive)
-                .then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
+            let is_open = verdict == Verdict::Inconclusive && reason != Some(Reason::FirstCallChanged);
+            let more = is_open.then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
             let replicates = measured.replicates;
             let estimate = estimate.to_estimate();
             let base = side_time(&replicates, |pair| pair.base.per_iteration_ns());
@@ -461,6 +467,7 @@ pub fn judge(
                 is_control: measured.is_control,
                 set_up_each_call: measured.set_up_each_call,
                 several_cores: measured.several_cores,
+                first_call_ns: measured.first_call_ns,
                 looks: measured.looks,
                 replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
                 to_settle: more.flatten().map(|replicates| ToSettle {
@@ -749,8 +756,8 @@ mod tests {
         assert_eq!(said(row, 400_000.0 + rest), None);
     }
 
-    #[test]
-    fn a_control_that_moves_is_no_verdict_on_the_change() {
+    /// Base takes 1 µs, and head the given nanoseconds, and one more in each replicate.
+    fn five_replicates(head_ns: u64) -> Vec<Replicate> {
         let replicate = |seed| Replicate {
             seed,
             clock: crate::model::Clock::Wall,
@@ -761,15 +768,45 @@ mod tests {
                     iterations: 1,
                 },
                 head: crate::model::Sample {
-                    elapsed_ns: 1_200 + u64::from(seed),
+                    elapsed_ns: head_ns + u64::from(seed),
                     iterations: 1,
                 },
             }],
         };
+        (0..5).map(replicate).collect()
+    }
+
+    #[test]
+    fn a_first_call_that_changed_alone_leaves_a_row_open() {
+        let judged = |head_ns, first_call_ns| {
+            let measured = MeasuredBenchmark {
+                benchmark: "a.py::a".to_owned(),
+                replicates: five_replicates(head_ns),
+                looks: 1,
+                first_call_ns,
+                ..MeasuredBenchmark::default()
+            };
+            let threshold = Threshold::from_percent(2.0);
+            let row = judge(vec![measured], Sampling::Exactly(5), &threshold.into())
+                .0
+                .remove(0);
+            (row.verdict, row.reason, row.to_settle)
+        };
+        let first = Some(PerSide::new(1e6, 5e7));
+        assert_eq!(judged(1_000, None), (Verdict::Unchanged, None, None));
+        let open = (Verdict::Inconclusive, Some(Reason::FirstCallChanged), None);
+        assert_eq!(judged(1_000, first), open);
+        // The suite asks for the later calls, and these changed.
+        assert_eq!(judged(800, first), (Verdict::Improved, None, None));
+        assert_eq!(judged(1_200, first), (Verdict::Regressed, None, None));
+    }
+
+    #[test]
+    fn a_control_that_moves_is_no_verdict_on_the_change() {
         let judged = |is_control| {
             let measured = MeasuredBenchmark {
                 benchmark: "a.py::a".to_owned(),
-                replicates: (0..5).map(replicate).collect(),
+                replicates: five_replicates(1_200),
                 looks: 1,
                 is_control,
                 ..MeasuredBenchmark::default()

@@ -136,6 +136,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         is_control: row.is_control,
         set_up_each_call: row.set_up_each_call,
         several_cores: row.several_cores,
+        first_call_ns: row.first_call_ns,
         warnings: row.warnings.clone(),
     }
 }

@@ -695,8 +695,15 @@ pub(super) fn of_controls(controls: Controls) -> String {
 pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
-        rows.filter(|row| row.verdict == Verdict::Inconclusive && row.reason != Some(Reason::NotConfirmed))
+        rows.filter(|row| {
+            let is_told_apart = matches!(row.reason, Some(Reason::NotConfirmed | Reason::FirstCallChanged));
+            row.verdict == Verdict::Inconclusive && !is_told_apart
+        })
     };
+    let first_calls = report.comparisons.iter();
+    let first_calls = first_calls
+        .filter(|row| row.reason == Some(Reason::FirstCallChanged))
+        .count();
     let unconfirmed = report.comparisons.iter();
     let unconfirmed = unconfirmed
         .filter(|row| row.reason == Some(Reason::NotConfirmed))
@@ -718,6 +725,8 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         };
         format!("about {replicates} more replicates{time} would settle {what}")
     });
+    let first_calls =
+        (first_calls > 0).then(|| format!("{first_calls} changed in the first call of a process only"));
     let unconfirmed =
         (unconfirmed > 0).then(|| format!("{unconfirmed} looked slower, and not again in fresh replicates"));
     let stays = (hopeless > 0).then(|| {
@@ -725,7 +734,12 @@ pub(super) fn what_would_settle(report: &Report) -> String {
             "{hopeless} too near to the threshold, or too noisy here, for any reasonable number of replicates"
         )
     });
-    let parts: Vec<String> = settles.into_iter().chain(stays).chain(unconfirmed).collect();
+    let parts: Vec<String> = settles
+        .into_iter()
+        .chain(stays)
+        .chain(unconfirmed)
+        .chain(first_calls)
+        .collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
 }
 
