@@ -917,7 +917,8 @@ def test_a_first_call_that_changed_in_another_way_is_said(repository, compare):
     slow_where_unsorted = load.format(2_000_000) + textwrap.dedent(slow_where_unsorted)
     files = {
         "pkg/__init__.py": "",
-        "pkg/core.py": load.format(20_000) + "def order(data):\n    data.sort()\n    return sorted(data, key=str) and None\n\n\n"
+        "pkg/core.py": load.format(20_000)
+        + "def order(data):\n    data.sort()\n    return sorted(data, key=str) and None\n\n\n"
         "def total(count):\n    found = 0\n    for i in range(count):\n        found += i\n    return found\n",
     }
     repository.commit({**files, "benchmarks/test_b.py": benchmark})
