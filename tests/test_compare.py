@@ -258,12 +258,62 @@ def test_a_file_that_only_base_has_is_said(two_commits, compare):
     assert outcome.missing() == {"test_old": ("only_base", "base")}
 
 
+@pytest.mark.real
 def test_syntax_errors_in_the_code_are_named_and_nothing_is_measured(two_commits, compare):
     two_commits.commit({"pkg/core.py": "    def work(:\n"})
     outcome = compare("HEAD^", "HEAD")
     assert outcome.code == 3
+    assert 'File "pkg/core.py", line 1' in outcome.err
     assert "SyntaxError" in outcome.err
+    # Base collects with it.
+    assert "interpreter" not in outcome.err
     assert outcome.warnings()[0] == "syntax_error"
+
+
+@pytest.mark.real
+def test_what_heads_suite_needs_and_base_lacks_is_said(repository, compare):
+    suite = "from pkg.core import {}\n\ndef test_work(benchmark):\n    benchmark(work, 200)\n"
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite.format("work")})
+    other = FAST + "\n\n    def other():\n        return 1\n"
+    repository.commit({"pkg/core.py": other, "benchmarks/test_b.py": suite.format("other, work")})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "cannot import name 'other' from 'pkg.core' (pkg/core.py)" in outcome.err
+    assert "--benchmarks-from base runs base's" in outcome.err
+    assert compare("HEAD^", "HEAD", "--benchmarks-from", "base").clearly_faster() == {"test_work"}
+
+
+@pytest.mark.real
+def test_files_that_git_ignores_and_the_code_reads_are_hinted_at(repository, compare):
+    suite = """\
+        import pytest
+
+        from pkg.core import work
+
+
+        @pytest.fixture
+        def size():
+            with open("data/size.txt") as file:
+                return int(file.read())
+
+
+        def test_work(benchmark, size):
+            benchmark(work, size)
+        """
+    files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite}
+    repository.commit({**files, ".gitignore": ".env\ndata/\n"})
+    repository.commit({"pkg/core.py": FAST})
+    repository.write({"data/size.txt": "200", ".env": ""})
+    outcome = compare("HEAD^", "HEAD")
+    (lacking,) = (row for row in outcome.report["warnings"] if row["code"] == "ignored_file_missing")
+    assert lacking["hint"].startswith("--inject data copies it")
+    assert compare("HEAD^", "HEAD", "--inject", "data").clearly_faster() == {"test_work"}
+    reads = "    import pathlib\n\n    pathlib.Path(__file__).parent.with_name('.env').read_text()\n"
+    repository.commit({"pkg/core.py": reads + SLOW})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "No such file or directory: '.env'" in outcome.err
+    assert "--inject .env copies it" in outcome.err
 
 
 @pytest.mark.real

@@ -566,6 +566,8 @@ pub enum WarningCode {
     ProjectNotImported,
     /// A file that git ignores was copied into the worktrees.
     GeneratedFileCopied,
+    /// A benchmark did not find a file that is in the working tree, and that git ignores.
+    IgnoredFileMissing,
     /// pytest's settings of one side are in the worktree of the other, too, which could not collect its benchmarks otherwise.
     SettingsShared,
     /// A changed file could not be parsed.

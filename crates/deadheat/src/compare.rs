@@ -240,8 +240,13 @@ impl Setting<'_> {
         progress.note(&found(&draft.report.target_functions, &differences));
 
         let is_built = draft.report.settings.build.is_some();
-        let head = checkout.worktrees().head.to_path_buf();
-        let hints = Hints::new(self.git, &subject.project, compiled.as_ref(), is_built, &head);
+        let hints = Hints::new(
+            self.git,
+            &subject.project,
+            compiled.as_ref(),
+            is_built,
+            checkout.worktrees(),
+        );
         checkout.inject(self, subject)?;
         let prepared = self.prepare(
             checkout,
@@ -319,6 +324,8 @@ impl Setting<'_> {
         let replicate_time = measured.replicate_time;
         let startup = replicate_time.saturating_sub(measured.inside);
         let mut exit = conclude(draft, runnable, measured, &origin);
+        let of_missing = hints.of_missing(&draft.report.missing);
+        draft.report.warnings.extend(of_missing);
         if self.options.benchmarks_from == BenchmarksFrom::Own {
             let folder = &subject.project.folder;
             benchmarks::mark_changed(&mut draft.report.comparisons, folder, &changed_suite);

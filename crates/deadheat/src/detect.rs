@@ -25,7 +25,7 @@ use crate::options::{Verbosity, verbosity};
 use crate::output;
 use crate::progress::Progress;
 use crate::project::{Files, Project, is_test_module, join, parent, shown};
-use crate::session::{Briefing, Collection, Launch, NotReady, Session, ToCollect};
+use crate::session::{Briefing, Collection, Launch, NotReady, PACKAGE_MISSING, Session, ToCollect};
 use crate::state::State;
 use crate::variables;
 use crate::worker::{NoAnswer, Talk, Worker, WorkerCommand};
@@ -702,9 +702,7 @@ impl Problem {
             Problem::Exits => {
                 "call it below `if __name__ == \"__main__\":` only; python -m pytest --collect-only shows where it is"
             }
-            Problem::Other => {
-                "is everything that the suite imports installed in this interpreter? --python chooses another"
-            }
+            Problem::Other => PACKAGE_MISSING,
         }
     }
 }

@@ -185,12 +185,17 @@ impl Draft {
     /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
     pub(crate) fn leave_checkouts_out(&mut self, checkouts: PerSide<&Path>) {
         for row in &mut self.report.missing {
-            for side in Side::BOTH {
-                let folder = format!("{}/", checkouts.get(side).display());
-                row.message = row.message.replace(&folder, "");
-            }
+            row.message = without_checkouts(&row.message, checkouts);
         }
     }
+}
+
+/// A message with the repository's own paths.
+pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
+    let folders = Side::BOTH.map(|side| format!("{}/", checkouts.get(side).display()));
+    folders
+        .iter()
+        .fold(message.to_owned(), |message, folder| message.replace(folder, ""))
 }
 
 /// Turns what was measured into the report and the exit code.

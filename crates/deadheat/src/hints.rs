@@ -1,12 +1,15 @@
 //! What would help after an import that failed in a fresh checkout: it lacks what git ignores, generated files and compiled
 //! parts first of all.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use deadheat_core::dependencies::value_at;
+use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode};
 use toml::{Table, Value};
 
 use crate::compiled::{Compiled, is_binary};
+use crate::draft::without_checkouts;
 use crate::failure::Failure;
 use crate::git::Git;
 use crate::project::{Project, file_name, join, parent};
@@ -19,6 +22,7 @@ pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --te
 pub(crate) struct Hints<'a> {
     git: &'a Git,
     project: &'a Project,
+    checkouts: PerSide<PathBuf>,
     /// Builds the compiled part, if there is one.
     build: Option<String>,
     /// Whether --build ran.
@@ -28,20 +32,21 @@ pub(crate) struct Hints<'a> {
 }
 
 impl<'a> Hints<'a> {
-    /// `checkout`: where the configuration of builds is read.
+    /// In head's checkout, the configuration of builds is read.
     pub(crate) fn new(
         git: &'a Git,
         project: &'a Project,
         compiled: Option<&Compiled>,
         is_built: bool,
-        checkout: &Path,
+        checkouts: PerSide<&Path>,
     ) -> Self {
         Hints {
             git,
             project,
+            checkouts: checkouts.map(Path::to_path_buf),
             build: compiled.map(|compiled| compiled.command(project)),
             is_built,
-            version_files: version_files(project, checkout),
+            version_files: version_files(project, checkouts.head),
         }
     }
 
@@ -50,18 +55,35 @@ impl<'a> Hints<'a> {
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return error;
         };
-        match self.hint(&failure.message) {
-            Some(hint) => Failure {
-                exit: failure.exit,
-                message: failure.message.clone(),
-                hint: Some(hint),
-            }
-            .into(),
-            None => error,
+        Failure {
+            exit: failure.exit,
+            message: without_checkouts(&failure.message, self.checkouts.as_ref().map(PathBuf::as_path)),
+            hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
         }
+        .into()
+    }
+
+    /// Names the files that benchmarks did not find, where a fresh checkout lacks them.
+    pub(crate) fn of_missing(&self, missing: &[Missing]) -> Vec<Warning> {
+        let failed = missing.iter().filter(|row| row.reason == MissingReason::Failed);
+        let by_file: BTreeMap<String, &Missing> = failed
+            .filter_map(|row| Some((self.ignored_file(&row.message)?, row)))
+            .collect();
+        let warnings = by_file.into_iter().map(|(path, row)| {
+            let message = format!(
+                "`{}` does not find `{path}`, which git ignores, so that a fresh checkout lacks it",
+                row.benchmark
+            );
+            let hint = format!("--inject {path} copies it to both sides (if it is the same for both)");
+            Warning::new(WarningCode::IgnoredFileMissing, message, Some(&hint))
+        });
+        warnings.collect()
     }
 
     fn hint(&self, message: &str) -> Option<String> {
+        if let Some(path) = self.ignored_file(message) {
+            return Some(lacks_ignored(&path));
+        }
         if let Some((_, name)) =
             message.rsplit_once("PackageNotFoundError: No package metadata was found for ")
         {
@@ -81,10 +103,7 @@ impl<'a> Hints<'a> {
             .collect();
         let ignored = places.iter().find_map(|place| self.ignored_at(place));
         if let Some(path) = ignored.as_deref().filter(|path| !is_binary(path)) {
-            return Some(format!(
-                "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} \
-                 copies it to both sides (if it is the same for both)"
-            ));
+            return Some(lacks_ignored(path));
         }
         let is_generated = |place: &String| self.version_files.contains(&format!("{place}.py"));
         if let Some(place) = places.iter().find(|place| is_generated(place)) {
@@ -123,6 +142,27 @@ impl<'a> Hints<'a> {
         own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
     }
 
+    /// A file that is missing there, in the working tree, and ignored by git; or the topmost ignored folder that holds it.
+    fn ignored_file(&self, message: &str) -> Option<String> {
+        let file = without_checkouts(
+            missing_file(message)?,
+            self.checkouts.as_ref().map(PathBuf::as_path),
+        );
+        // pytest runs in the project's folder.
+        let places = [file.clone(), join(&self.project.folder, &file)];
+        let is_ignored = |path: &str| self.git.ignores(path).unwrap_or(false);
+        let is_there = |path: &&String| self.git.top().join(path).exists();
+        let mut path = places
+            .iter()
+            .filter(|path| !Path::new(path).is_absolute())
+            .find(|path| is_there(path) && is_ignored(path))?
+            .as_str();
+        while !parent(path).is_empty() && is_ignored(parent(path)) {
+            path = parent(path);
+        }
+        Some(path.to_owned())
+    }
+
     /// What git ignores in the working tree under this path, whatever its name ends with.
     fn ignored_at(&self, place: &str) -> Option<String> {
         let stem = file_name(place);
@@ -138,6 +178,20 @@ impl<'a> Hints<'a> {
         }
         None
     }
+}
+
+/// The hint about something of the working tree that no checkout has.
+fn lacks_ignored(path: &str) -> String {
+    format!(
+        "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} \
+         copies it to both sides (if it is the same for both)"
+    )
+}
+
+/// The file or folder that Python's words say is not there.
+fn missing_file(message: &str) -> Option<&str> {
+    let quoted = message.rsplit_once("No such file or directory: '")?.1;
+    quoted.split('\'').next()
 }
 
 /// The module that an import in pytest's words did not find.
@@ -182,7 +236,7 @@ pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{WITHOUT_BENCHMARKS, missing_module};
+    use super::{WITHOUT_BENCHMARKS, missing_file, missing_module};
 
     #[test]
     fn every_way_without_benchmarks_is_named() {
@@ -212,5 +266,12 @@ mod tests {
             "pkg._fast"
         );
         assert_eq!(found("AssertionError"), "");
+    }
+
+    #[test]
+    fn the_file_that_was_not_there() {
+        let words = "E   FileNotFoundError: [Errno 2] No such file or directory: 'data/n.txt'";
+        assert_eq!(missing_file(words), Some("data/n.txt"));
+        assert_eq!(missing_file("AssertionError"), None);
     }
 }

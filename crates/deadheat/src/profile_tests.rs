@@ -247,8 +247,13 @@ impl Setting<'_> {
         let compiled = Compiled::find(project, &subject.files, checkout.worktrees());
         let differences = self.find_changes(checkout, subject, compiled.as_ref(), draft)?;
         let is_built = draft.report.settings.build.is_some();
-        let head = checkout.worktrees().head.to_path_buf();
-        let hints = Hints::new(self.git, project, compiled.as_ref(), is_built, &head);
+        let hints = Hints::new(
+            self.git,
+            project,
+            compiled.as_ref(),
+            is_built,
+            checkout.worktrees(),
+        );
         checkout.inject(self, subject)?;
         let prepared = self.prepare(
             checkout,

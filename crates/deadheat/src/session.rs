@@ -120,6 +120,10 @@ pub(crate) struct Collection {
 #[error("{0}")]
 pub(crate) struct CannotTrace(pub(crate) String);
 
+/// The hint where an import finds no module.
+pub(crate) const PACKAGE_MISSING: &str =
+    "is everything that the suite imports installed in this interpreter? --python chooses another";
+
 /// Why a worker could not be brought to the point where it can enter benchmarks.
 #[derive(Debug)]
 pub(crate) enum NotReady {
@@ -151,14 +155,20 @@ impl NotReady {
                 ..
             } => Failure::stopped().into(),
             NotReady::CollectionFailed { words } => {
-                Failure::nothing_measured(format!("pytest could not start on {side}. Its own words:\n\n{words}"))
-                    .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
-                    .into()
+                let lacks_package = words.contains("ModuleNotFoundError");
+                let failure = Failure::nothing_measured(format!(
+                    "pytest could not start on {side}. Its own words:\n\n{words}"
+                ));
+                match lacks_package {
+                    true => failure.hint(PACKAGE_MISSING),
+                    false => failure,
+                }
+                .into()
             }
-            NotReady::NoAnswer { problem, words } => {
-                Failure::nothing_measured(format!("the worker on {side} failed: {problem}. Its last words:\n\n{words}"))
-                    .into()
-            }
+            NotReady::NoAnswer { problem, words } => Failure::nothing_measured(format!(
+                "the worker on {side} failed: {problem}. Its last words:\n\n{words}"
+            ))
+            .into(),
             NotReady::Lost => Failure::nothing_measured(lost(side)).into(),
             NotReady::Other(error) => error,
         }

@@ -16,7 +16,7 @@ use crate::hints::{Hints, WITHOUT_BENCHMARKS};
 use crate::interpreter::Interpreter;
 use crate::progress::Progress;
 use crate::project::shown;
-use crate::session::{Collection, NotReady};
+use crate::session::{Collection, NotReady, PACKAGE_MISSING};
 use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::subject::{Checkout, Subject};
@@ -165,7 +165,7 @@ impl Suite {
                 .into());
             }
             let keyword = setting.options.keyword.as_deref();
-            return Err(hints.explain(no_benchmarks(root, &shared, keyword)));
+            return Err(hints.explain(no_benchmarks(root, &shared, &origin, keyword)));
         }
         Ok(Suite {
             origin,
@@ -236,17 +236,36 @@ fn check_root(root: &str, from: BenchmarksFrom, worktrees: PerSide<&Path>) -> Re
     Ok(())
 }
 
-fn no_benchmarks(root: &str, shared: &PerSide<Collection>, keyword: Option<&str>) -> anyhow::Error {
+fn no_benchmarks(
+    root: &str,
+    shared: &PerSide<Collection>,
+    origin: &Origin,
+    keyword: Option<&str>,
+) -> anyhow::Error {
     let error = Side::BOTH
         .into_iter()
         .rev()
         .find_map(|side| shared.get(side).errors.first().map(|error| (side, error)));
     if let Some((side, error)) = error {
-        return Failure::nothing_measured(format!(
+        let failure = Failure::nothing_measured(format!(
             "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
             error.node, error.message
-        ))
-        .hint("is everything that the suite imports installed in this interpreter? --python chooses another")
+        ));
+        // Where the other side collects it, the interpreter is not to blame.
+        let lacks_package = |side: Side| {
+            let mut errors = shared.get(side).errors.iter();
+            errors.any(|error| error.message.contains("ModuleNotFoundError"))
+        };
+        let is_collected = |side: Side| shared.get(side).errors.is_empty();
+        return match origin.taker() {
+            _ if Side::BOTH.into_iter().all(lacks_package) => failure.hint(PACKAGE_MISSING),
+            Some(taker) if taker == side && is_collected(taker.other()) => failure.hint(format!(
+                "{giver}'s benchmarks run on both sides, and need something that {taker} lacks: --benchmarks-from {taker} \
+                 runs {taker}'s, and --benchmarks-from own each side's",
+                giver = taker.other()
+            )),
+            _ => failure,
+        }
         .into();
     }
     if let Some(skip) = Side::BOTH
