@@ -80,8 +80,8 @@ class DeadheatPlugin(NeutralPlugin):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        # As they stand in their files, because other plugins shuffle them differently in every process; and then as pytest
-        # has them, so that an expensive parameter of the session is set up once.
+        # As they stand in their files, because other plugins shuffle them, in another way in every process; then as
+        # pytest has them, so that an expensive parameter of the session is set up once.
         places = {item: place for place, item in enumerate(self._order)}
         items = sorted(session.items, key=lambda item: places.get(item, len(places)))
         session._fixturemanager.pytest_collection_modifyitems(items)
