@@ -59,7 +59,12 @@ impl Sampling {
     /// The estimate of a look. Its p-value is that of the whole sequence of looks.
     pub fn estimate(self, log_ratios: &[f64], look: u32) -> Option<LogEstimate> {
         let error = self.error_at(look);
-        let estimate = stats::estimate_with_error(log_ratios, error)?;
+        let estimate = match self {
+            Sampling::UntilSettled if log_ratios.len() < FEWEST_FOR_ANY => {
+                estimate_of_few(log_ratios, error)?
+            }
+            _ => stats::estimate_with_error(log_ratios, error)?,
+        };
         Some(LogEstimate {
             p_value: (estimate.p_value * ERROR_RATE / error).min(1.0),
             ..estimate
@@ -72,6 +77,20 @@ impl Sampling {
 const FEWEST_FOR_ANY: usize = 5;
 /// A change that a process does not make by itself, by where its memory lies or how its hashes fall.
 const PLAIN: f64 = 1.5;
+
+/// The interval of few replicates. How far two to four of them spread says little of the next ones, and Student's t pays for that
+/// with intervals that say nothing of a change of ten times. So where the change is plain, the interval may also be the one that
+/// [`stats::estimate_with_prior`] has; each of the two may miss in half of the cases.
+fn estimate_of_few(log_ratios: &[f64], error: f64) -> Option<LogEstimate> {
+    let alone = stats::estimate_with_error(log_ratios, error / 2.0)?;
+    let with_prior = stats::estimate_with_prior(log_ratios, error / 2.0)?;
+    let is_better = with_prior.half_width < alone.half_width && is_plain(&with_prior);
+    let estimate = if is_better { with_prior } else { alone };
+    Some(LogEstimate {
+        p_value: (2.0 * estimate.p_value).min(1.0),
+        ..estimate
+    })
+}
 
 /// Whether so many replicates may settle a benchmark with this estimate.
 pub fn may_settle(estimate: &LogEstimate, replicates: usize) -> bool {
@@ -205,6 +224,47 @@ mod tests {
         assert!(!may_settle(&barely, 3));
         assert!(!may_settle(&same, 4));
         assert!(may_settle(&same, 5));
+    }
+
+    #[test]
+    fn two_and_three_replicates_tell_a_plain_change_however_they_spread() {
+        // The first look may miss in 0.05 %, so that each interval of two does in 0.025 %. With three degrees of freedom more and
+        // a standard deviation of 0.08 in these: of two, t(0.000125, 4) = 12.3122; of three, t(0.000125, 5) = 9.2355.
+        let interval = |values: &[f64]| {
+            let estimate = Sampling::UntilSettled.estimate(values, 1).unwrap();
+            (estimate.center, estimate.half_width)
+        };
+        let (center, half_width) = interval(&[-3.9, -3.7]);
+        assert!((center + 3.8).abs() < 1e-9);
+        let deviation = ((3.0 * 0.08_f64.powi(2) + 0.02) / 4.0).sqrt();
+        assert!(
+            (half_width - 12.3122 * deviation / 2_f64.sqrt()).abs() < 1e-4,
+            "{half_width}"
+        );
+        let (_, half_width) = interval(&[-3.9, -3.7, -3.8]);
+        let deviation = ((3.0 * 0.08_f64.powi(2) + 0.02) / 5.0).sqrt();
+        assert!(
+            (half_width - 9.2355 * deviation / 3_f64.sqrt()).abs() < 1e-4,
+            "{half_width}"
+        );
+        // Processes of two kinds, one twice as slow, may fall on the two sides as a whole.
+        let (center, half_width) = interval(&[0.69, 0.70]);
+        assert!(half_width > center);
+        // Where nothing spreads, the replicates alone say more: t(0.000125, 2) = 63.2337.
+        let (_, half_width) = interval(&[0.0499, 0.0500, 0.0501]);
+        assert!(
+            (half_width - 63.2337 * 0.0001 / 3_f64.sqrt()).abs() < 1e-6,
+            "{half_width}"
+        );
+        // From five on, and with a single look, they always do.
+        let five = [-3.9, -3.7, -3.8, -3.9, -3.7];
+        let alone = stats::estimate_with_error(&five, 0.0005).unwrap();
+        assert_eq!(
+            Sampling::UntilSettled.estimate(&five, 2).unwrap().half_width,
+            alone.half_width
+        );
+        let once = Sampling::Exactly(2).estimate(&[-3.9, -3.7], 1).unwrap();
+        assert_eq!(once, stats::estimate(&[-3.9, -3.7]).unwrap());
     }
 
     #[test]

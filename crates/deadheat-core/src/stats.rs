@@ -156,6 +156,34 @@ pub fn estimate_with_error(values: &[f64], error: f64) -> Option<LogEstimate> {
     })
 }
 
+/// How process pairs may spread, as far as that is known before any of a benchmark has run: the standard deviation of their log
+/// ratios, and how many degrees of freedom that knowledge is worth. Of the 171 sequences of replicates in the bank of evidence, the
+/// largest deviation is 0.056, and half are below 0.018.
+const PRIOR_DEVIATION: f64 = 0.08;
+const PRIOR_DEGREES: usize = 3;
+
+/// The mean with the interval of Student's t whose variance is that of the values and that of [`PRIOR_DEVIATION`], weighted by
+/// their degrees of freedom: the moderated t of Smyth (2004), with a prior that is given and not estimated.
+///
+/// The interval misses with the probability `error`. `None` with fewer than [`FEWEST_REPLICATES`] values.
+pub fn estimate_with_prior(values: &[f64], error: f64) -> Option<LogEstimate> {
+    let count = values.len();
+    if count < FEWEST_REPLICATES {
+        return None;
+    }
+    let center = values.iter().sum::<f64>() / count as f64;
+    let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
+    let degrees = count - 1 + PRIOR_DEGREES;
+    let variance = (squares + PRIOR_DEGREES as f64 * PRIOR_DEVIATION.powi(2)) / degrees as f64;
+    let standard_error = (variance / count as f64).sqrt();
+    Some(LogEstimate {
+        center,
+        standard_error,
+        half_width: t_quantile(error, degrees) * standard_error,
+        p_value: 2.0 * t_distribution(degrees).sf((center / standard_error).abs()),
+    })
+}
+
 /// How many values are far from all others: beyond [`STRAY_SPREADS`] spreads and [`STRAY_LOG`] from the median.
 pub fn strays(values: &[f64]) -> usize {
     let Some(center) = median(values.iter().copied()) else {
