@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, command
+from conftest import ROOT, WORK_FROM_FILE, command
 
 pytestmark = pytest.mark.counted
+SIDES = ("base", "head")
 
 SLOW = """\
     def work(n):
@@ -213,6 +214,50 @@ def test_a_copy_in_site_packages_is_an_error(source_layout, compare, tmp_path):
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 3
     assert "uninstall it" in outcome.err
+
+
+PROCESSES = """\
+    import os
+    from pathlib import Path
+
+    from pkg.core import work
+
+
+    def test_work(benchmark):
+        benchmark(work, 200)
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        with open({log!r}, "a") as log:
+            print(Path.cwd().name, os.environ["PYTHONHASHSEED"], os.getppid(), *cores, file=log)
+    """
+
+
+@pytest.mark.real
+def test_the_processes_of_a_replicate_share_its_seed_a_core_and_a_parent(repository, compare, tmp_path):
+    log = tmp_path / "log"
+    suite = {
+        "pkg/__init__.py": "",
+        "pkg/core.py": WORK_FROM_FILE,
+        "benchmarks/test_b.py": PROCESSES.format(log=str(log)),
+    }
+    repository.commit({**suite, "pkg/times": "20"})
+    repository.commit({"pkg/times": "1"})
+    report = compare("HEAD^", "HEAD", "--seed", "5", replicates=4).report
+    # Nothing is watched, so that every line is of a timed process.
+    lines = [line.split() for line in log.read_text().splitlines()]
+    (row,) = report["comparisons"]
+    seeds = [str(replicate["seed"]) for replicate in row["replicates"]]
+    assert len(set(seeds)) == 4
+    assert sorted((side, seed) for side, seed, *_ in lines) == sorted((side, seed) for seed in seeds for side in SIDES)
+    core = report["machine"]["pinned_core"]
+    if core is not None:
+        assert {tuple(cores) for _, _, _, *cores in lines} == {(str(core),)}
+    if sys.platform == "linux":
+        # Each replicate's are forked from a process of its own.
+        assert len({(seed, parent) for _, seed, parent, *_ in lines}) == 4
+        assert len({parent for _, _, parent, *_ in lines}) == 4
+    log.unlink()
+    again = compare("HEAD^", "HEAD", "--seed", "5", replicates=4).report
+    assert [str(replicate["seed"]) for replicate in again["comparisons"][0]["replicates"]] == seeds
 
 
 def test_files_that_base_cannot_import_are_only_head_and_the_others_are_measured(two_commits, compare):

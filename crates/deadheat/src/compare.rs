@@ -41,7 +41,7 @@ use crate::stage::{Stage, Workers};
 use crate::state::State;
 use crate::subject::{Checkout, Subject};
 use crate::suite::Suite;
-use crate::walk::Schedule;
+use crate::walk::{Schedule, hash_seed};
 use crate::workspace::Workspace;
 
 /// What most verdicts take, for the estimate of `--dry-run`.
@@ -261,6 +261,7 @@ impl Setting<'_> {
             memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
         }
         let mut stage = self.set_up(checkout, &subject.project, &prepared, Workers::Benchmarks);
+        stage.first_seed = hash_seed(draft.report.seed, 0);
         stage
             .briefing
             .pytest_args

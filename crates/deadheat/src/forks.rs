@@ -44,6 +44,8 @@ pub(crate) struct ForkServer {
     line: UnixStream,
     buffer: Vec<u8>,
     hello: Option<Reply>,
+    /// `PYTHONHASHSEED` of its workers.
+    seed: u32,
     /// Whether it has forked a worker that is timed for a verdict.
     has_timed: PerSide<bool>,
     interrupt: Interrupt,
@@ -77,14 +79,15 @@ impl ForkServer {
             line,
             buffer: Vec::new(),
             hello: None,
+            seed,
             has_timed: PerSide::default(),
             interrupt,
         })
     }
 
-    /// Whether it has forked a worker of this side that is timed for a verdict.
-    pub(crate) fn has_timed(&self, side: Side) -> bool {
-        *self.has_timed.get(side)
+    /// Whether a worker of this side that is timed for a verdict may come from it: the first one, and with this hash seed.
+    pub(crate) fn suits_timed(&self, side: Side, seed: u32) -> bool {
+        !*self.has_timed.get(side) && self.seed == seed
     }
 
     /// Forks a worker of this side, which has said hello already.

@@ -342,7 +342,7 @@ impl Screening<'_> {
             on_several_cores: false,
             logs: self.logs.clone(),
             started: 0,
-            seed: 0,
+            next_seed: 0,
             starting: Vec::new(),
             interrupt: self.interrupt.clone(),
             forks: Forks::default(),

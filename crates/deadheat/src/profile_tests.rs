@@ -424,7 +424,7 @@ impl Passes<'_, '_> {
 
     fn replicate(&mut self, index: usize, draft: &mut Draft, progress: &mut Progress) -> Result<(), Trouble> {
         // The next servers would start while one side runs its tests and the other does not.
-        self.stage.launcher.replicate_begins(Some(0));
+        self.stage.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
         let seed = hash_seed(draft.report.seed, index);
         let [first, second] = order.sides();

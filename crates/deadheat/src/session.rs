@@ -16,8 +16,9 @@ use crate::worker::{NoAnswer, Talk};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
-    /// A replicate begins, and no process of an earlier one is left; `following`: how many come after it, where that is known.
-    fn replicate_begins(&mut self, _following: Option<usize>) {}
+    /// A replicate begins, and no process of an earlier one is left; `following`: how many come after it, where that is known;
+    /// `next_seed`: the hash seed of the next one.
+    fn replicate_begins(&mut self, _following: Option<usize>, _next_seed: u32) {}
 
     /// Where what is launched from now on runs: on several cores, or on the one where processes are measured.
     fn give_cores(&mut self, _several: bool) {}

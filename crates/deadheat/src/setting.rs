@@ -176,6 +176,7 @@ impl Setting<'_> {
         Stage {
             extension: self.installation.extension.display().to_string(),
             until: self.until,
+            first_seed: 0,
             one_at_a_time: BTreeMap::new(),
             set_up_each_call: BTreeSet::new(),
             several_cores: BTreeSet::new(),
@@ -202,7 +203,7 @@ impl Setting<'_> {
                 on_several_cores: false,
                 logs: checkout.workspace.logs(),
                 started: 0,
-                seed: 0,
+                next_seed: 0,
                 starting: Vec::new(),
                 conditions: Conditions::default(),
                 interrupt: self.interrupt.clone(),

@@ -56,8 +56,8 @@ pub(crate) struct Launcher {
     pub(crate) on_several_cores: bool,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
-    /// Of the last one.
-    pub(crate) seed: u32,
+    /// The hash seed of the next replicate.
+    pub(crate) next_seed: u32,
     /// Processes that are not ready yet, and the core that each is on.
     pub(crate) starting: Vec<(u32, Option<usize>)>,
     pub(crate) conditions: Conditions,
@@ -112,10 +112,11 @@ impl Launcher {
 
     /// The side's fork server. `None`: there is none here, and will be none.
     fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
-        let is_used_up =
-            |server: &Rc<RefCell<ForkServer>>| self.forks.is_timed && server.borrow().has_timed(side);
-        if self.forks.servers.get(side).as_ref().is_none_or(is_used_up) {
-            if self.forks.next.get(side).is_none() {
+        let is_timed = self.forks.is_timed;
+        let suits = |server: &Rc<RefCell<ForkServer>>| !is_timed || server.borrow().suits_timed(side, seed);
+        if !self.forks.servers.get(side).as_ref().is_some_and(suits) {
+            if !self.forks.next.get(side).as_ref().is_some_and(suits) {
+                self.forks.next = PerSide::default();
                 self.start_servers(seed);
             }
             let next = self.forks.next.get_mut(side).take();
@@ -187,7 +188,8 @@ impl Launcher {
 }
 
 impl Launch for Launcher {
-    fn replicate_begins(&mut self, following: Option<usize>) {
+    fn replicate_begins(&mut self, following: Option<usize>, next_seed: u32) {
+        self.next_seed = next_seed;
         self.forks.is_last = following == Some(0);
         self.cores.look_again(self.pinning, self.conditions.own_ticks());
         self.conditions.follow(&self.cores);
@@ -211,7 +213,7 @@ impl Launch for Launcher {
             self.conditions.frequency_of(core);
         }
         if self.forks.is_timed && !self.forks.is_last {
-            self.start_servers(self.seed.wrapping_add(1));
+            self.start_servers(self.next_seed);
         }
     }
 
@@ -221,7 +223,6 @@ impl Launch for Launcher {
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         self.started += 1;
-        self.seed = seed;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
         if self.on_several_cores {
             // Not forked: a server is on one core, and pools are sized from the cores that a process starts with.
@@ -256,6 +257,8 @@ pub(crate) struct Stage {
     pub(crate) extension: String,
     /// The hard end of the run.
     pub(crate) until: Instant,
+    /// The hash seed of the first replicate, which a server that has collected goes on with.
+    pub(crate) first_seed: u32,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
     /// Benchmarks whose calls use up what their fixtures made.
@@ -331,7 +334,7 @@ impl Stage {
         sides: [Side; N],
     ) -> [Result<(Session, Collection), NotReady>; N] {
         let left = self.until.saturating_duration_since(Instant::now());
-        let opened = Session::open(&mut self.launcher, briefing, &sides, 0, left);
+        let opened = Session::open(&mut self.launcher, briefing, &sides, self.first_seed, left);
         opened
             .try_into()
             .unwrap_or_else(|_| unreachable!("one for each side"))

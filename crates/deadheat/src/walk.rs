@@ -463,7 +463,9 @@ impl<'a> Walk<'a> {
                 of,
                 benchmarks: chosen.len(),
             });
-            self.launch.replicate_begins(of.map(|of| of - index - 1));
+            let next_seed = hash_seed(self.schedule.seed, self.schedule.earlier + index + 1);
+            self.launch
+                .replicate_begins(of.map(|of| of - index - 1), next_seed);
             let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
             let (mut apart, together): (Vec<&String>, Vec<&String>) =
                 chosen.iter().copied().partition(|benchmark| is_apart(benchmark));

@@ -20,8 +20,8 @@ pub(crate) struct Attentive<'a> {
 }
 
 impl Launch for Attentive<'_> {
-    fn replicate_begins(&mut self, following: Option<usize>) {
-        self.inner.replicate_begins(following);
+    fn replicate_begins(&mut self, following: Option<usize>, next_seed: u32) {
+        self.inner.replicate_begins(following, next_seed);
     }
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {

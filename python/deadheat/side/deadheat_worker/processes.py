@@ -8,6 +8,8 @@ from contextlib import suppress
 from os import listdir
 from resource import RUSAGE_CHILDREN, getrusage
 
+PROC = "/proc"
+
 
 class RunnableTime:
     """The time until now, in nanoseconds."""
@@ -30,8 +32,8 @@ class RunnableTime:
         return self._used - before._used + of_threads
 
     def _add_children(self, process):
-        for parent in listdir(f"/proc/{process}/task"):
-            with suppress(OSError), open(f"/proc/{process}/task/{parent}/children", encoding="ascii") as children:
+        for parent in listdir(f"{PROC}/{process}/task"):
+            with suppress(OSError), open(f"{PROC}/{process}/task/{parent}/children", encoding="ascii") as children:
                 for child in children.read().split():
                     for thread, (used, waited) in _threads(child):
                         self._by_thread[thread] = used + waited
@@ -39,7 +41,7 @@ class RunnableTime:
 
 
 def _threads(process):
-    for thread in listdir(f"/proc/{process}/task"):
-        with suppress(OSError), open(f"/proc/{process}/task/{thread}/schedstat", encoding="ascii") as times:
+    for thread in listdir(f"{PROC}/{process}/task"):
+        with suppress(OSError), open(f"{PROC}/{process}/task/{thread}/schedstat", encoding="ascii") as times:
             used, waited, _ = map(int, times.read().split())
             yield thread, (used, waited)
