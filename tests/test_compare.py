@@ -613,6 +613,27 @@ def test_configuration_is_read_and_checked(two_commits, compare):
     assert (outcome.code, "not valid TOML" in outcome.err) == (2, True)
 
 
+def test_variables_that_workers_do_not_get_are_passed_where_that_is_asked(repository, compare):
+    suite = """\
+        import os
+
+        from pkg.core import work
+
+
+        def test_work(benchmark):
+            benchmark(work, 200)
+            assert os.environ.get("COV_CORE_SOURCE") == "pkg"
+        """
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite})
+    repository.commit({"pkg/core.py": FAST})
+    variables = {"COV_CORE_SOURCE": "pkg"}
+    assert set(compare("HEAD^", "HEAD", environment=variables).missing()) == {"test_work"}
+    asked = ("HEAD^", "HEAD", "--pass-env", "COV_CORE_SOURCE")
+    assert compare(*asked, environment=variables).clearly_faster() == {"test_work"}
+    repository.write({"pyproject.toml": "[tool.deadheat]\npass-env = ['COV_CORE_SOURCE']\n"})
+    assert compare("HEAD^", "HEAD", environment=variables).clearly_faster() == {"test_work"}
+
+
 @pytest.mark.real
 def test_interpreters_that_cannot_be_used_are_errors(two_commits, compare, tmp_path):
     bare = tmp_path / "bare"

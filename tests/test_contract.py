@@ -175,6 +175,7 @@ CALL_FORMS = """\
 
 ASYNC_FORMS = """\
     import asyncio
+    import gc
 
     import pytest
     from pkg.core import work, work_async
@@ -193,7 +194,36 @@ ASYNC_FORMS = """\
 
 
     def test_prepared_target(benchmark):
-        assert benchmark.pedantic(use_up, setup=lambda: (([100],), {}), rounds=3) == 148500
+        torn_down = []
+        asked = {"setup": lambda: (([100],), {}), "teardown": torn_down.append, "rounds": 3}
+        assert benchmark.pedantic(use_up, **asked) == 148500
+        # Each call's own list.
+        assert len(torn_down) >= 3
+        assert len({id(numbers) for numbers in torn_down}) == len(torn_down)
+
+
+    @pytest.mark.asyncio
+    async def test_prepared_and_awaited(benchmark):
+        torn_down = []
+        asked = {"setup": lambda: (([100],), {}), "teardown": torn_down.append, "rounds": 3}
+        assert await benchmark.pedantic(use_up, **asked) == 148500
+        assert len(torn_down) >= 3
+
+
+    @pytest.mark.asyncio
+    @pytest.mark.benchmark(disable_gc=True)
+    async def test_collector_awaited(benchmark):
+        enabled = set()
+
+        async def look():
+            enabled.add(gc.isenabled())
+            return await work_async(100)
+
+        await benchmark(look)
+        assert enabled - {True} == {False}
+        assert gc.isenabled()
+        # What pytest and the imports left is not looked through again.
+        assert gc.get_freeze_count() > 0
 
 
     @pytest.mark.asyncio
@@ -330,6 +360,8 @@ def test_async_targets_and_tests(plain):
         "target",
         "pedantic_target",
         "prepared_target",
+        "prepared_and_awaited",
+        "collector_awaited",
         "awaited",
         "plain_in_async",
         "marked",

@@ -68,6 +68,18 @@ def test_a_clear_case_ends_at_the_first_look_that_knows_its_size(slower, run):
     assert settings["budget_seconds"] == 20
 
 
+def test_the_budget_comes_from_the_configuration_and_leaves_time_to_measure_again(alike, run):
+    alike.write({"pyproject.toml": "[tool.deadheat]\nbudget = 0.25\n"})
+    budget = run("HEAD^", "HEAD").report["settings"]["budget_seconds"]
+    assert budget == 0.25
+    asked = ("HEAD^", "HEAD", "--budget", "1000", "--timeout", "8")
+    most = run(*asked).report["settings"]["budget_seconds"]
+    with_a_gate = run(*asked, "--fail-on", "regression").report["settings"]["budget_seconds"]
+    # Of what is left when measuring begins: three quarters, or three eighths.
+    assert 3 < most <= 6
+    assert with_a_gate <= 3
+
+
 def test_a_spent_budget_leaves_the_verdict_open(alike, run):
     comparison = row(run("HEAD^", "HEAD", "--budget", 0.1))
     assert (comparison["verdict"], comparison["reason"]) == ("inconclusive", "too_wide")
@@ -212,7 +224,7 @@ def test_a_gate_does_not_open_because_nothing_could_be_measured_again(repository
     head = f"from pkg.counter import PROCESSES\n\nif PROCESSES > {BEFORE + 3}:\n    raise OSError('no more')\n\n\n"
     counting(repository, tmp_path, head + WORK.replace("    def", "def").format(times=20).replace("\n    ", "\n"))
     outcome = run("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression")
-    assert outcome.code != 0
+    assert outcome.code == 1
     assert row(outcome)["verdict"] == "regressed"
 
 

@@ -203,7 +203,8 @@ class Page(HTMLParser):
 def test_what_is_typed_wrong_is_shown_harmlessly(repository, deadheat_command, arguments):
     two_commits(repository)
     outcome = deadheat_command("compare", *arguments)
-    assert outcome.code in (2, 3), outcome.err
+    finds_nothing = {"-k", "--benchmarks-root"} & set(arguments)
+    assert outcome.code == (3 if finds_nothing else 2), outcome.err
     assert harmful(outcome.out + outcome.err) == set()
 
 
@@ -288,7 +289,8 @@ def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, dead
         "    os._exit(0)\n"
     )
     outcome = deadheat_command("compare", "HEAD^", "HEAD", "--python", folder / "bin" / "python")
-    assert outcome.code in (3, 5), outcome.err
+    # Not the suite's fault, where the line is one of the protocol.
+    assert outcome.code == (5 if line in ("another version", "out of order") else 3), outcome.err
     assert words in outcome.err
     assert "panicked" not in outcome.err
     assert len(outcome.err) < 10_000

@@ -518,3 +518,7 @@ fn processor_name() -> Option<String> {
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+pub(crate) mod tests;

@@ -425,18 +425,75 @@ fn what_fails_by_itself_is_no_matter_of_the_other_side() {
 
 #[test]
 fn a_module_from_elsewhere_ends_the_run_with_its_name() {
-    let error = run(
-        &mut Script::new(&[("a", Act::Takes(1_000), Act::ImportsFromElsewhere)]),
-        2,
-    )
-    .unwrap_err();
-    let failure = error.downcast_ref::<Failure>().unwrap();
-    assert!(
-        failure
-            .message
-            .contains("on head, `pkg.core` was imported from /home/user/checkout/pkg/core.py")
+    for act in [Act::ImportsFromElsewhere, Act::FailsWithAModuleFromElsewhere] {
+        let error = run(&mut Script::new(&[("a", Act::Takes(1_000), act)]), 2).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert!(
+            failure
+                .message
+                .contains("on head, `pkg.core` was imported from /home/user/checkout/pkg/core.py")
+        );
+        assert!(failure.hint.is_some());
+    }
+}
+
+#[test]
+fn who_sets_up_first_alternates_between_the_replicates() {
+    let mut script = Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]);
+    run(&mut script, 4).unwrap();
+    let log = script.log.borrow();
+    let entered = log.iter().filter(|line| line.contains(" enter "));
+    let first: Vec<&str> = entered.step_by(2).map(String::as_str).collect();
+    assert_eq!(
+        first,
+        ["base enter a", "head enter a", "base enter a", "head enter a"]
     );
-    assert!(failure.hint.is_some());
+}
+
+#[test]
+fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
+    // Five replicates whose p-value is 0.00065 after all looks.
+    let mut clear = Rounds {
+        replicates: [-0.01, -0.005, 0.0, 0.005, 0.01]
+            .map(|spread: f64| replicate((1e9 * (0.0743 + spread).exp()) as u64))
+            .to_vec(),
+        looks: 1,
+        ..Rounds::default()
+    };
+    clear.look(Sampling::UntilSettled);
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::UntilSettled,
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: Instant::now(),
+    };
+    let beside = |others: usize| {
+        let mut benchmarks: BTreeMap<String, Rounds> = (0..others)
+            .map(|number| (format!("b{number}"), Rounds::default()))
+            .collect();
+        benchmarks.insert("a".to_owned(), clear.clone());
+        settled(&benchmarks, &stopping).len()
+    };
+    assert_eq!(beside(0), 1);
+    assert_eq!(beside(30), 0);
+}
+
+/// Base takes a second.
+fn replicate(head_ns: u64) -> Replicate {
+    let sample = |elapsed_ns| Sample {
+        elapsed_ns,
+        iterations: 1,
+    };
+    Replicate {
+        seed: 0,
+        clock: Clock::Wall,
+        pairs: vec![Pair {
+            order: Order::BaseHead,
+            base: sample(1_000_000_000),
+            head: sample(head_ns),
+        }],
+    }
 }
 
 #[test]

@@ -435,7 +435,14 @@ fn folder_of(nodes: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use deadheat_core::report::Environments;
+
     use super::*;
+    use crate::cli::{Args, CommandArgs};
+    use crate::config::Config;
+    use crate::draft::Draft;
+    use crate::record;
 
     #[test]
     fn tests_lie_in_the_folder_that_they_share() {
@@ -451,5 +458,46 @@ mod tests {
         assert_eq!(folder(&["tests/x/a.py::f", "tests/b.py"]).unwrap(), "tests");
         assert_eq!(folder(&["tests/ab.py", "tests/a"]).unwrap(), "tests");
         assert_eq!(folder(&["a.py", "b.py"]).unwrap(), "");
+    }
+
+    #[test]
+    fn a_report_that_is_continued_keeps_its_settings() {
+        let words = ["deadheat", "compare"];
+        let CommandArgs::Compare(args) = Args::parse_from(words).command else {
+            panic!("it is `compare`");
+        };
+        let mut options = CompareOptions::new(*args, PathBuf::new()).unwrap();
+        let mut report = record::tests::report("head", "improved");
+        let words = |text: &str| vec![text.to_owned()];
+        let settings = &mut report.settings;
+        settings.all = true;
+        settings.functions = Some("a.py::f".to_owned());
+        settings.benchmarks_root = Some("bench".to_owned());
+        settings.tests = words("test_a.py");
+        settings.benchmarks_from = BenchmarksFrom::Own;
+        settings.injected = words("data");
+        settings.environment = Environments::PerRef;
+        settings.requirements = words("requirements.txt");
+        settings.build = Some("make".to_owned());
+        settings.memory_limit_mib = Some(512);
+        settings.keyword = Some("fast".to_owned());
+        settings.pytest_args = words("--run-slow");
+        options.go_on_with(report);
+        assert_eq!(options.refs.names, ["base", "head"]);
+        assert_eq!(options.seed, Some(1));
+        assert!(options.all);
+        assert_eq!(options.functions.as_deref(), Some("a.py::f"));
+        assert_eq!(options.benchmarks_root.as_deref(), Some("bench"));
+        assert_eq!(options.tests, ["test_a.py"]);
+        assert_eq!(options.benchmarks_from, BenchmarksFrom::Own);
+        assert_eq!(options.inject, ["data"]);
+        assert_eq!(options.environments, Some(Environments::PerRef));
+        assert_eq!(options.requirements, ["requirements.txt"]);
+        assert_eq!(options.build.as_deref(), Some("make"));
+        assert_eq!(options.memory_limit_mib, Some(512));
+        assert_eq!(options.keyword.as_deref(), Some("fast"));
+        let revisions = options.continued.as_ref().unwrap().revisions.clone();
+        let again = Draft::new(&options, &Config::default(), revisions);
+        assert_eq!(again.report.settings.pytest_args, ["--run-slow"]);
     }
 }

@@ -425,3 +425,26 @@ fn telling(words: &str) -> &str {
     let found = words.lines().find(error).or_else(|| words.lines().next_back());
     found.unwrap_or_default().trim()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::tests::draft;
+
+    #[test]
+    fn compiled_sources_that_differ_are_named_where_nothing_was_built() {
+        let differences = Differences {
+            compiled: vec!["src/a.c".to_owned(), "src/b.c".to_owned()],
+            ..Differences::default()
+        };
+        let said = |arguments: &[&str]| {
+            let mut draft = draft(arguments);
+            warn_of_compiled_sources(&mut draft, &differences);
+            draft.report.warnings
+        };
+        let warnings = said(&[]);
+        assert_eq!(warnings[0].code, WarningCode::CompiledSourcesDiffer);
+        assert!(warnings[0].message.ends_with("`src/a.c` and 1 more"));
+        assert_eq!(said(&["--build", "make"]), []);
+    }
+}

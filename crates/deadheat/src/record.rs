@@ -136,13 +136,13 @@ fn is_kept(rows: &[Row], commit: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::state::tests::state;
 
-    fn report(head: &str, verdict: &str) -> Report {
+    pub(crate) fn report(head: &str, verdict: &str) -> Report {
         let ratio = if verdict == "improved" { 0.5 } else { 2.0 };
         let estimate = json!({
             "point_estimate": ratio, "standard_error": 0.01,

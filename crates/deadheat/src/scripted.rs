@@ -84,6 +84,13 @@ pub(crate) fn failed(phase: &str, message: &str) -> Reply {
     }
 }
 
+fn from_elsewhere() -> ForeignModule {
+    ForeignModule {
+        module: "pkg.core".to_owned(),
+        file: "/home/user/checkout/pkg/core.py".to_owned(),
+    }
+}
+
 /// What a scripted benchmark does on one side.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -136,6 +143,7 @@ pub(crate) enum Act {
     Dies,
     Hangs,
     ImportsFromElsewhere,
+    FailsWithAModuleFromElsewhere,
 }
 
 pub(crate) type Log = Rc<RefCell<Vec<String>>>;
@@ -339,11 +347,13 @@ impl Talk for ScriptedWorker {
                 self.log.borrow_mut().push(format!("{side} leave {inside}"));
                 match self.script[&inside] {
                     Act::FailsAtTheEnd => failed("call", "assertion broke"),
+                    Act::FailsWithAModuleFromElsewhere => Reply::Failed {
+                        phase: "call".to_owned(),
+                        message: "assertion broke".to_owned(),
+                        foreign: vec![from_elsewhere()],
+                    },
                     Act::ImportsFromElsewhere => Reply::Left {
-                        foreign: vec![ForeignModule {
-                            module: "pkg.core".to_owned(),
-                            file: "/home/user/checkout/pkg/core.py".to_owned(),
-                        }],
+                        foreign: vec![from_elsewhere()],
                         project_modules: 0,
                         output: none(),
                         changed: Vec::new(),
