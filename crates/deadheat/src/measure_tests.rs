@@ -306,15 +306,17 @@ fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
 
 #[test]
 fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() {
-    let act = Act::Takes(50_000_000);
+    let (act, clash) = (Act::Takes(50_000_000), Act::HoldsAPort(50_000_000));
     let mut script = Script::new(&[
         ("a", act.clone(), act.clone()),
         ("b", act.clone(), act.clone()),
         ("c", act.clone(), act),
+        ("d", clash.clone(), clash),
     ]);
     let schedule = Schedule {
         one_core: true,
-        several_cores: ["b".to_owned()].into(),
+        several_cores: ["b".to_owned(), "d".to_owned()].into(),
+        one_at_a_time: [("d".to_owned(), "in use".to_owned())].into(),
         ..schedule(2)
     };
     let stopping = Stopping {
@@ -349,10 +351,11 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
         ("a", at_once.clone()),
         ("b", vec![Clock::Wall; 2]),
         ("c", at_once),
+        ("d", vec![Clock::Wall; 2]),
     ];
     assert!(clocks.eq(expected.map(|(benchmark, clocks)| (benchmark.to_owned(), clocks))));
-    // Two pairs in each replicate.
-    assert_eq!(script.seeds.len(), 8);
+    // Two pairs in each replicate, and one whose sides are not there at once.
+    assert_eq!(script.seeds.len(), 12);
     let log = script.log.borrow();
     let told = |line: &&String| line.starts_with("from now on") || line.starts_with("base enter");
     let lines: Vec<&str> = log.iter().filter(told).map(String::as_str).collect();
@@ -361,6 +364,7 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
         "base enter c",
         "from now on all cores",
         "base enter b",
+        "base enter d",
         "from now on one core",
     ];
     assert_eq!(lines, one_replicate.repeat(2));

@@ -469,30 +469,42 @@ impl<'a> Walk<'a> {
             let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
             let (mut apart, together): (Vec<&String>, Vec<&String>) =
                 chosen.iter().copied().partition(|benchmark| is_apart(benchmark));
-            let (on_several_cores, on_one): (Vec<&String>, Vec<&String>) = together
-                .iter()
-                .copied()
-                .partition(|benchmark| self.schedule.several_cores.contains(*benchmark));
-            self.visit_each(std::mem::take(&mut opened), &on_one, visit, listen)?;
-            if !on_several_cores.is_empty() {
-                self.give_cores(true);
-                self.visit_each(PerSide::default(), &on_several_cores, visit, listen)?;
-                self.give_cores(false);
+            for (several, together) in self.by_cores(&together) {
+                self.give_cores(several);
+                self.visit_each(std::mem::take(&mut opened), &together, visit, listen)?;
             }
             let suspects = std::mem::take(&mut self.suspects);
             let is_suspect =
                 |benchmark: &&&String| suspects.iter().any(|suspect| suspect.benchmark == ***benchmark);
             apart.extend(together.iter().filter(is_suspect));
-            if !apart.is_empty() {
+            for (several, apart) in self.by_cores(&apart) {
+                self.give_cores(several);
                 self.one_side_after_the_other(&apart, &suspects, visit, listen)?;
             }
+            self.give_cores(false);
         }
         Ok(())
     }
 
+    /// Those that get one core, and those that get several, each with its benchmarks where there are any.
+    fn by_cores<'b>(&self, benchmarks: &[&'b String]) -> Vec<(bool, Vec<&'b String>)> {
+        let several = &self.schedule.several_cores;
+        let (on_several, on_one): (Vec<&String>, Vec<&String>) = benchmarks
+            .iter()
+            .copied()
+            .partition(|benchmark| several.contains(*benchmark));
+        let groups = [(false, on_one), (true, on_several)];
+        groups
+            .into_iter()
+            .filter(|(_, group)| !group.is_empty())
+            .collect()
+    }
+
     fn give_cores(&mut self, several: bool) {
-        self.on_several_cores = several;
-        self.launch.give_cores(several);
+        if self.on_several_cores != several {
+            self.on_several_cores = several;
+            self.launch.give_cores(several);
+        }
     }
 
     /// Walks through benchmarks with one process pair, where none of them takes it away.
