@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Estimate, PerSide, Reason, Replicate, Verdict, Warning};
 use crate::output::{Difference, OutputCheck};
-use crate::report::{Python, speedup};
+use crate::report::{Python, is_too_wide, speedup};
 use crate::resource::ResourceComparison;
 use crate::sequential::replicates_to_reach;
 use crate::stats::LogEstimate;
@@ -71,6 +71,9 @@ impl Worth {
             }
             Decision::Stop => {
                 format!("the speedup is {ratio} and at most {highest}; only {worth} would be worth a commit")
+            }
+            Decision::NoAnswer if is_too_wide(&interval) => {
+                format!("the process pairs spread too widely to tell whether the speedup is {worth}")
             }
             Decision::NoAnswer => format!(
                 "the speedup lies between {lowest} and {highest}, which does not tell whether it is {worth}"

@@ -42,8 +42,8 @@ pub use stored::{Unsound, judge_again};
 pub use terminal::{Style, render, render_tests};
 pub(crate) use terminal::{bare_table, cut};
 pub use terminal::{escaped, plain, short_commit};
-pub(crate) use units::signed_percent;
 pub use units::{change_percent, duration, speedup};
+pub(crate) use units::{is_too_wide, signed_percent};
 
 pub const SCHEMA_VERSION: u32 = 1;
 
