@@ -1,7 +1,7 @@
 """Records what real commits do to benchmarks that run nothing of them: `python bench/lab/commits.py BANK`.
 
 The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
-with their parents by `deadheat compare --all`, as long as they change code and leave some benchmark alone. Only those
+with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some benchmarks alone. Only those
 benchmarks are recorded: any change of theirs is layout, machine, or state that the timed part finds. `--clones` keeps
 clones and environments for the next time. What is recorded stays recorded.
 """
@@ -23,6 +23,9 @@ import projects  # noqa: E402
 COMMITS = 3
 # How many of the newest are looked at to find them.
 MOST_TRIED = 12
+FEWEST_LEFT_ALONE = 3
+# Seconds of measuring, where the project has no budget of its own.
+BUDGET = 150
 
 
 def runs(folder):
@@ -66,24 +69,25 @@ def commits_of_code(clone, last):
 
 
 def record(file, project, about, clone, python, head):
-    command = projects.command_of({**about, "budget": about.get("budget", 60)}, f"{head}^", head, python)
+    command = projects.command_of({**about, "budget": about.get("budget", BUDGET)}, f"{head}^", head, python)
     started = time.monotonic()
-    variables = {**os.environ, **about.get("environment", {})}
-    ran = subprocess.run(
-        [*command, "--all", "--json", "--quiet"],
-        cwd=clone,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    def ran(*arguments):
+        """The report; None where a commit does not run in this environment."""
+        variables = {**os.environ, **about.get("environment", {})}
+        asked = [*command, *arguments, "--json", "--quiet"]
+        done = subprocess.run(asked, cwd=clone, env=variables, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(done.stderr.strip().splitlines()[-1:], file=sys.stderr)
+            return None
+        return json.loads(done.stdout)
+
+    rows, plan = {}, ran("--dry-run")
+    # To run the whole suite takes minutes: it has to be worth it.
+    if plan and left_alone(plan) >= FEWEST_LEFT_ALONE:
+        report = ran("--all")
+        rows = {name: row for name, row in rows_of(report).items() if row["is_control"]} if report else {}
     seconds = time.monotonic() - started
-    rows = {}
-    if ran.returncode == 0:
-        rows = {name: row for name, row in rows_of(json.loads(ran.stdout)).items() if row["is_control"]}
-    else:
-        # An older commit may not run in this environment.
-        print(ran.stderr.strip().splitlines()[-1:], file=sys.stderr)
     about = {
         "project": project,
         "head": head,
@@ -95,6 +99,11 @@ def record(file, project, about, clone, python, head):
     verdicts = [row["verdict"] for row in rows.values()]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
     print(f"{project} {head[:10]}: {counts or 'no benchmark was left alone'}; {seconds:.0f} s", flush=True)
+
+
+def left_alone(plan):
+    """How many benchmarks run nothing that changed."""
+    return sum(row["reason"] == "not_reached" for row in plan["missing"])
 
 
 if __name__ == "__main__":
