@@ -1,9 +1,9 @@
 """Records what real commits do to benchmarks that run nothing of them: `python bench/lab/commits.py BANK`.
 
 The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
-with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some benchmarks alone. Only those
-benchmarks are recorded: any change of theirs is layout, machine, or state that the timed part finds. `--clones` keeps
-clones and environments for the next time. What is recorded stays recorded.
+with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some
+benchmarks alone. Only those benchmarks are recorded: any change of theirs is layout, machine, or state that the timed
+part finds. `--clones` keeps clones and environments for the next time. What is recorded stays recorded.
 """
 
 import argparse
