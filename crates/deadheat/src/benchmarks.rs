@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use deadheat_core::dependencies::value_at;
 use deadheat_core::model::{
     Comparison, Missing, MissingReason, PerSide, Side, TargetFunction, Warning, WarningCode,
 };
 use deadheat_core::protocol::Uncollected;
 use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
+use toml::Table;
 
 use crate::files;
 use crate::project::{Files, file_name, is_test_module, join, parent};
@@ -82,15 +84,26 @@ const SETTINGS_FILES: [&str; 7] = [
     "setup.cfg",
 ];
 
-/// Those of the files with pytest's settings that are not the same on both sides, by their paths.
+/// The files whose settings for pytest are not the same on both sides, by their paths.
 pub(crate) fn differing_settings(project_folder: &str, checkouts: PerSide<&Path>) -> Vec<String> {
     let paths = SETTINGS_FILES.map(|name| join(project_folder, name));
     let differs = |path: &String| {
-        let [base, head] =
-            [checkouts.base, checkouts.head].map(|checkout| std::fs::read(checkout.join(path)).ok());
+        let [base, head] = [checkouts.base, checkouts.head].map(|checkout| settings_in(&checkout.join(path)));
         base != head
     };
     paths.into_iter().filter(differs).collect()
+}
+
+/// A file, or of a `pyproject.toml` the part that pytest reads: a new version of the project is no other setting.
+fn settings_in(file: &Path) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(file).ok()?;
+    let is_shared = file.file_name().is_some_and(|name| name == "pyproject.toml");
+    let text = std::str::from_utf8(&bytes).ok().filter(|_| is_shared);
+    let Some(table) = text.and_then(|text| text.parse::<Table>().ok()) else {
+        return Some(bytes);
+    };
+    let settings = value_at(&table, &["tool", "pytest"]);
+    Some(settings.map(ToString::to_string).unwrap_or_default().into_bytes())
 }
 
 /// Gives the other side these files of `from`, and puts its own into `kept`, a folder.
@@ -350,6 +363,22 @@ pub(crate) fn is_in_node(id: &str, node: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_pytest_reads_makes_settings_differ() {
+        let folders = PerSide::new(tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let differing = |base: &str, head: &str| {
+            for (side, text) in [(Side::Base, base), (Side::Head, head)] {
+                std::fs::write(folders.get(side).path().join("pyproject.toml"), text).unwrap();
+            }
+            differing_settings("", folders.as_ref().map(|folder| folder.path()))
+        };
+        let settings = "[tool.pytest.ini_options]\naddopts = '-q'\n";
+        let version = |number| format!("[project]\nversion = '{number}'\n{settings}");
+        assert_eq!(differing(&version(1), &version(2)), [""; 0]);
+        assert_eq!(differing(settings, ""), ["pyproject.toml"]);
+        assert_eq!(differing("[tool", "[toll"), ["pyproject.toml"]);
+    }
 
     fn collection(ids: &[&str], errors: &[(&str, &str)]) -> Collection {
         Collection {
