@@ -104,6 +104,22 @@ def test_a_change_in_a_sibling_of_the_workspace_is_seen(repository, compare, con
     assert [row["path"] for row in outcome.report["target_functions"]] == ["libs/core/src/core/work.py"]
 
 
+@pytest.mark.parametrize("requirements", ["", "-e ./libs/core\n"])
+def test_a_workspace_without_a_package_of_its_own_measures_its_members(repository, compare, requirements):
+    files = {
+        "pyproject.toml": "[project]\nname = 'all'\nversion = '1'\n[tool.uv]\npackage = false\n"
+        "[tool.uv.sources]\nmy-core = { workspace = true }\n[tool.uv.workspace]\nmembers = ['libs/*']\n",
+        "dev-requirements.txt": requirements,
+        "libs/core/pyproject.toml": "[project]\nname = 'my_core'\nversion = '1'\n",
+        "benchmarks/test_b.py": BENCHMARK.replace("pkg.core", "core.work"),
+        "benchmarks/test_never.py": "def test_never(benchmark):\n    benchmark(len, [])\n",
+    }
+    becomes_faster(repository, "libs/core/src/core/work.py", files)
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_work"}, outcome.err
+    assert outcome.missing() == {"test_never": ("not_reached", None)}
+
+
 def test_other_distributions_may_extend_a_package(repository, compare, tmp_path):
     extended = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
     other = tmp_path / "site" / "ns"

@@ -258,6 +258,40 @@ def test_what_cannot_be_taken_twice_is_measured_one_side_after_the_other(reposit
         assert set(orders) == {"base_head", "head_base"}
 
 
+SKIPS_ON_ONE_CORE = """\
+    import os
+
+    import pytest
+
+    from pkg.core import work
+
+
+    @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+    def test_two(benchmark):
+        benchmark(work, 200)
+
+
+    def test_work(benchmark):
+        benchmark(work, 200)
+    """
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes cannot be given cores here")
+def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare):
+    if len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("there is one core only")
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": SKIPS_ON_ONE_CORE})
+    repository.commit({"pkg/core.py": FAST})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.clearly_faster() == {"test_work"}
+    (skipped,) = outcome.report["missing"]
+    assert skipped["message"].endswith(
+        "needs two cores; it ran before it was put on one core: --no-pin leaves it all of them"
+    )
+    assert outcome.missing() == {"test_two": ("skipped", None)}
+    assert set(compare("HEAD^", "HEAD", "--no-pin").verdicts()) == {"test_two", "test_work"}
+
+
 BUSY = """\
     import multiprocessing
     import threading
@@ -751,6 +785,8 @@ def test_arguments_for_pytest_come_from_the_command_line_and_the_configuration(r
     assert [row["message"] for row in skipped.report["missing"]] == ["Skipped: needs --run-slow"]
     hints = [row["hint"] for row in skipped.report["warnings"] if row["code"] == "nothing_measured"]
     assert hints == ["--pytest-arg=--run-slow gives pytest that option, on both sides"]
+    plan = compare("HEAD^", "HEAD", "--dry-run").report
+    assert (plan["plan"]["benchmarks"], [row["reason"] for row in plan["missing"]]) == ([], ["skipped"])
     outcome = compare("HEAD^", "HEAD", "--pytest-arg=--run-slow")
     assert outcome.clearly_faster() == {"test_work"}
     assert outcome.report["settings"]["pytest_args"] == ["--run-slow"]

@@ -140,7 +140,7 @@ pub(crate) fn find(
                 });
                 found.dependencies.push((path.clone(), changes));
             }
-        } else if installed_folders.iter().any(|folder| is_inside(path, folder)) {
+        } else if !project.is_code(path) && installed_folders.iter().any(|folder| is_inside(path, folder)) {
             found.unattributed.push(Unattributed {
                 path: path.clone(),
                 what: "is in a part of the repository that is installed".to_owned(),

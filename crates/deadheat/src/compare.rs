@@ -8,7 +8,7 @@ use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Selection,
 use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
-use crate::benchmarks;
+use crate::benchmarks::{self, Origin};
 use crate::changes::Differences;
 use crate::command::Limits;
 use crate::compiled::Compiled;
@@ -41,7 +41,7 @@ use crate::stage::{Stage, Workers};
 use crate::state::State;
 use crate::subject::{Checkout, Subject};
 use crate::suite::Suite;
-use crate::walk::{Schedule, hash_seed};
+use crate::walk::{Schedule, SetbackKind, hash_seed};
 use crate::workspace::Workspace;
 
 /// What most verdicts take, for the estimate of `--dry-run`.
@@ -312,7 +312,8 @@ impl Setting<'_> {
         stage.briefing.collect.narrow_to(&runnable, projects);
         if self.options.task == Task::Plan {
             let before = collecting + looking.elapsed();
-            draft.report.plan = Some(self.plan(&mut stage, &runnable, before, progress, draft)?);
+            let plan = self.plan(&mut stage, &runnable, before, &origin, progress, draft)?;
+            draft.report.plan = Some(plan);
             return Ok(Exit::Done);
         }
         if runnable.is_empty() {
@@ -423,7 +424,7 @@ impl Setting<'_> {
             ..self.schedule(exactly, draft, stage)
         };
         stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
-        let measured = stage.launcher.timed(|launcher| {
+        let mut measured = stage.launcher.timed(|launcher| {
             measure::measure(
                 &schedule,
                 stopping,
@@ -436,6 +437,15 @@ impl Setting<'_> {
                 },
             )
         })?;
+        if stage.launcher.cores.measuring.is_some() {
+            let skips = measured.setbacks.iter_mut();
+            let skips = skips.filter(|setback| setback.kind == SetbackKind::Skipped);
+            for setback in skips.filter(|setback| stage.ran.contains(&setback.benchmark)) {
+                setback
+                    .message
+                    .push_str("; it ran before it was put on one core: --no-pin leaves it all of them");
+            }
+        }
         draft.report.warnings.extend(stage.launcher.conditions.warnings());
         let machine = &mut draft.report.machine;
         machine.later_cores.clone_from(&stage.launcher.cores.later);
@@ -465,8 +475,9 @@ impl Setting<'_> {
         stage: &mut Stage,
         runnable: &[String],
         before: Duration,
+        origin: &Origin,
         progress: &mut Progress,
-        draft: &Draft,
+        draft: &mut Draft,
     ) -> anyhow::Result<Plan> {
         progress.step("trying every benchmark once");
         let once = Stopping {
@@ -474,7 +485,7 @@ impl Setting<'_> {
             ..self.stopping(draft, self.affordable_budget(draft, runnable.len()))
         };
         let started = Instant::now();
-        measure::measure(
+        let measured = measure::measure(
             &self.schedule(Some(1), draft, stage),
             once.clone(),
             BTreeMap::new(),
@@ -505,8 +516,12 @@ impl Setting<'_> {
         if !runnable.is_empty() {
             total += measuring + replicate * u32::try_from(profiled).unwrap_or(u32::MAX);
         }
+        let cannot = measured.setbacks.into_iter();
+        let cannot = cannot.map(|setback| benchmarks::missing_after(setback, origin));
+        draft.report.missing.extend(cannot);
+        let is_missing = |id: &String| draft.report.missing.iter().any(|row| row.benchmark == *id);
         Ok(Plan {
-            benchmarks: runnable.to_vec(),
+            benchmarks: runnable.iter().filter(|id| !is_missing(id)).cloned().collect(),
             estimated_seconds: total.as_secs_f64(),
         })
     }

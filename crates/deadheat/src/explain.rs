@@ -68,6 +68,7 @@ impl Setting<'_> {
             }
             stage.one_at_a_time.clone_from(&reach.one_at_a_time);
             stage.call_times.clone_from(&reach.call_times);
+            stage.ran.clone_from(&reach.ran);
             for (number, target) in targets.iter_mut().enumerate() {
                 target.reached_by = reach.of_function(number, &runnable);
             }

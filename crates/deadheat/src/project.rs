@@ -209,7 +209,7 @@ impl Project {
 
         let mut code_names = BTreeSet::new();
         for root in &module_roots {
-            let Some(import_folder) = import_folders.iter().find(|folder| is_inside(root, folder)) else {
+            let Some(import_folder) = innermost(&import_folders, root) else {
                 continue;
             };
             if root == import_folder {
@@ -311,10 +311,7 @@ impl Project {
 
     /// The name that a file of the project's code is imported by.
     pub(crate) fn dotted_name(&self, path: &str) -> Option<String> {
-        let folder = self
-            .import_folders
-            .iter()
-            .find(|folder| is_inside(path, folder))?;
+        let folder = innermost(&self.import_folders, path)?;
         let name = relative(path, folder).strip_suffix(".py")?.replace('/', ".");
         Some(match name.strip_suffix(".__init__") {
             Some(package) => package.to_owned(),
@@ -467,6 +464,12 @@ pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The folder that code is imported from: of a workspace, the member's and not the top.
+fn innermost<'a>(import_folders: &'a [String], path: &str) -> Option<&'a String> {
+    let around = import_folders.iter().filter(|folder| is_inside(path, folder));
+    around.max_by_key(|folder| folder.len())
+}
+
 pub(crate) fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
     path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/')
 }
@@ -502,6 +505,14 @@ pub(crate) fn normalize(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_of_a_workspace_is_imported_from_its_members_folder() {
+        let folders = ["", "libs/core/src", "libs/core"].map(str::to_owned);
+        let of = |path: &str| innermost(&folders, path).unwrap().as_str();
+        assert_eq!(of("libs/core/src/core/work.py"), "libs/core/src");
+        assert_eq!(of("app/main.py"), "");
+    }
 
     fn lay_out(paths: &[&str], config: Config, benchmarks_root: Option<&str>) -> Result<Project, Failure> {
         let files = Files::new(paths.iter().map(|path| (*path).to_owned()));

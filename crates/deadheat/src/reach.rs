@@ -35,6 +35,8 @@ pub(crate) struct Reach {
     pub(crate) start_processes: BTreeSet<String>,
     /// Benchmarks that use more than one core at once.
     pub(crate) parallel: BTreeSet<String>,
+    /// Benchmarks that both sides ran to their end.
+    pub(crate) ran: BTreeSet<String>,
     /// What one call of each benchmark took, or rather less.
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Why functions cannot be watched here.
@@ -102,6 +104,7 @@ pub(crate) fn look(
             .endless
             .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
         let is_quiet = looking.found.is_empty();
+        reach.ran.extend(looking.seen.iter().cloned());
         for benchmark in &looking.seen {
             if looking.any(benchmark, |by| by.parallel) {
                 reach.parallel.insert(benchmark.clone());

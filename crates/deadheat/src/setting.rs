@@ -180,6 +180,7 @@ impl Setting<'_> {
             one_at_a_time: BTreeMap::new(),
             set_up_each_call: BTreeSet::new(),
             several_cores: BTreeSet::new(),
+            ran: BTreeSet::new(),
             call_times: BTreeMap::new(),
             opened: PerSide::default(),
             briefing: Briefing {

@@ -265,6 +265,8 @@ pub(crate) struct Stage {
     pub(crate) set_up_each_call: BTreeSet<String>,
     /// Benchmarks that use several cores at once, and get them.
     pub(crate) several_cores: BTreeSet<String>,
+    /// Benchmarks that an earlier pass has run to their end on both sides.
+    pub(crate) ran: BTreeSet<String>,
     /// What one call of a benchmark takes, as far as an earlier pass knows.
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Workers that have collected, and watch: the look at what runs goes on with them.

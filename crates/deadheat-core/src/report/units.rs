@@ -83,7 +83,9 @@ pub(crate) fn bounds(interval: &ConfidenceInterval, bound: fn(f64) -> String) ->
 
 /// Whether the interval of a ratio says nothing.
 pub(crate) fn is_too_wide(interval: &ConfidenceInterval) -> bool {
-    interval.upper_bound / interval.lower_bound > TOO_WIDE
+    // Not a number where nothing is known.
+    let ratio = interval.upper_bound / interval.lower_bound;
+    ratio.is_nan() || ratio > TOO_WIDE
 }
 
 /// The same without the unit, for the bounds of an interval.
@@ -162,6 +164,7 @@ mod tests {
         assert_eq!(between(0.5, 21.0), "[-50.0, +2000]");
         assert_eq!(between(0.001, 11.0), "[too wide]");
         assert_eq!(between(0.0, f64::INFINITY), "[too wide]");
+        assert_eq!(between(f64::NAN, f64::NAN), "[too wide]");
         assert_eq!(short_percent(0.995), "-0.5");
         assert_eq!(short_percent(1.1234), "+12");
         assert_eq!(short_percent(11.0), ">+999");
