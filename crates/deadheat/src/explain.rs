@@ -271,7 +271,7 @@ impl Setting<'_> {
         let profiles = profile::record::<S>(
             &schedule,
             briefing,
-            &affordable.benchmarks,
+            affordable,
             &mut stage.launcher,
             &mut |event| {
                 progress.passing("profiling", event);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
+use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Briefing, CannotTrace, Launch};
@@ -36,10 +37,12 @@ pub(crate) fn most_pairs(timed: usize) -> usize {
 }
 
 /// What a pass over some benchmarks takes.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Affordable {
     pub(crate) benchmarks: Vec<String>,
     pub(crate) pairs: usize,
+    /// When no more pairs are started, where calls take longer while they are watched than was known before.
+    pub(crate) ends: Instant,
     /// Those that would take too long.
     pub(crate) left_out: Vec<String>,
 }
@@ -79,6 +82,7 @@ pub(crate) fn affordable(
     Affordable {
         benchmarks: kept,
         pairs: fitting.clamp(fewest as usize, most),
+        ends: Instant::now() + limit.max(SHORTEST_LIMIT) * 3 / 2,
         left_out,
     }
 }
@@ -171,18 +175,20 @@ pub(crate) struct Profiles<S> {
 pub(crate) fn record<S: Recorded>(
     schedule: &Schedule,
     briefing: &Briefing,
-    benchmarks: &[String],
+    affordable: &Affordable,
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Profiles<S>> {
     let mut recording = Recording {
         replicates: BTreeMap::new(),
+        pairs: 0,
+        ends: affordable.ends,
     };
     let (problem, stopped) = match walk(
         schedule,
         briefing,
         PerSide::default(),
-        benchmarks,
+        &affordable.benchmarks,
         launch,
         &mut recording,
         listen,
@@ -219,11 +225,22 @@ pub(crate) fn record<S: Recorded>(
 
 struct Recording<S> {
     replicates: Recordings<S>,
+    /// Process pairs that were started.
+    pairs: usize,
+    ends: Instant,
 }
 
 impl<S: Recorded> Visit for Recording<S> {
     type Finding = PerSide<Vec<S>>;
     type Half = Vec<S>;
+
+    fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
+        if self.pairs >= FEWEST_REPLICATES && Instant::now() >= self.ends {
+            return Vec::new();
+        }
+        self.pairs += 1;
+        benchmarks
+    }
 
     fn inside(
         &mut self,
@@ -371,20 +388,38 @@ mod tests {
     }
 
     fn recorded(script: &mut Script, replicates: usize) -> Profiles<ProfileSample> {
+        recorded_until(Instant::now() + Duration::from_secs(600), script, replicates)
+    }
+
+    fn recorded_until(ends: Instant, script: &mut Script, replicates: usize) -> Profiles<ProfileSample> {
         let benchmarks = script.benchmarks();
         let trace = TraceRequest {
             purpose: TracePurpose::Profile,
             extension: String::new(),
             functions: vec![None],
         };
+        let affordable = Affordable {
+            benchmarks,
+            pairs: replicates,
+            ends,
+            left_out: Vec::new(),
+        };
         record(
             &schedule(replicates),
             &briefing(Some(trace)),
-            &benchmarks,
+            &affordable,
             script,
             &mut |_| {},
         )
         .unwrap()
+    }
+
+    #[test]
+    fn a_pass_that_takes_longer_than_was_expected_has_fewer_pairs() {
+        let mut script = Script::new(&[("x", Act::Takes(10_000), Act::Takes(20_000))]);
+        let profiles = recorded_until(Instant::now(), &mut script, 5);
+        assert_eq!(profiles.replicates["x"].len(), FEWEST_REPLICATES);
+        assert_eq!(profiles.stopped, None);
     }
 
     #[test]
