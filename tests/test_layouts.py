@@ -120,6 +120,20 @@ def test_a_workspace_without_a_package_of_its_own_measures_its_members(repositor
     assert outcome.missing() == {"test_never": ("not_reached", None)}
 
 
+def test_code_that_the_interpreter_takes_from_the_repository_is_no_code_that_cannot_run(repository, compare):
+    """However it got onto the path: nothing in the project's files says so."""
+    files = {
+        "app/pyproject.toml": "[project]\nname = 'app'\nversion = '1'\ndependencies = ['util']\n",
+        "app/app/__init__.py": "from util.work import work\n",
+        "app/benchmarks/test_b.py": BENCHMARK.replace("pkg.core", "app"),
+    }
+    becomes_faster(repository, "util/src/util/work.py", files)
+    environment = {"PYTHONPATH": str(repository.folder / "util" / "src")}
+    outcome = compare("HEAD^", "HEAD", folder=repository.folder / "app", environment=environment)
+    assert outcome.clearly_faster() == {"test_work"}, outcome.err
+    assert "`util/src/util/work.py` is in a part of the repository" in outcome.report["selection"]["reason"]
+
+
 def test_other_distributions_may_extend_a_package(repository, compare, tmp_path):
     extended = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
     other = tmp_path / "site" / "ns"

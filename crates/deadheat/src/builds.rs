@@ -362,6 +362,7 @@ mod tests {
             pytest: String::new(),
             implementation: "CPython".to_owned(),
             extension_suffixes: Vec::new(),
+            paths: Vec::new(),
         };
         let key = |[command, content, path, version, package, flags]: [&str; 6]| {
             let build = Build {

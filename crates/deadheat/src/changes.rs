@@ -56,6 +56,7 @@ pub(crate) fn find(
     paths: &BTreeSet<String>,
     files: &Files,
     checkouts: PerSide<&Path>,
+    installed: BTreeSet<String>,
 ) -> anyhow::Result<Differences> {
     let mut found = Differences::default();
     let mut python = Vec::new();
@@ -89,6 +90,11 @@ pub(crate) fn find(
         .flat_map(|side| local_requirements(&checkouts.get(side).join(&project.folder), &[]))
         .filter_map(|local| normalize(&join(&project.folder, &local.target)))
         .filter(|folder| *folder != project.folder)
+        .chain(
+            installed
+                .into_iter()
+                .filter(|folder| !is_inside(&project.folder, folder)),
+        )
         .collect();
     for path in paths {
         if project.is_shared(path) {

@@ -229,7 +229,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<Exit> {
         progress.step("comparing the code");
         let compiled = Compiled::find(&subject.project, &subject.files, checkout.worktrees());
-        let differences = self.find_changes(checkout, subject, compiled.as_ref(), draft)?;
+        let differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
         let targets = &draft.report.target_functions;
         // What a file holds can change memory without any function having changed.
         let may_weigh = self.options.memory && !checkout.changed.is_empty();

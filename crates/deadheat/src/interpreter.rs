@@ -1,6 +1,6 @@
 //! Which Python runs the project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,6 +20,8 @@ pub(crate) struct Interpreter {
     pub(crate) implementation: String,
     /// How the names of extension modules end that it can load.
     pub(crate) extension_suffixes: Vec<String>,
+    /// Folders that modules come from, and packages that are installed where they are.
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Whether an interpreter has to be able to run benchmarks itself.
@@ -27,6 +29,19 @@ pub(crate) struct Interpreter {
 pub(crate) enum Pytest {
     Needed,
     NotNeeded,
+}
+
+impl Interpreter {
+    /// What of `repository` it imports modules from, relative to that; not the whole of it.
+    pub(crate) fn folders_in(&self, repository: &Path) -> BTreeSet<String> {
+        let inside = self.paths.iter().filter_map(|path| {
+            let path = path.canonicalize().ok()?;
+            Some(path.strip_prefix(repository).ok()?.to_str()?.to_owned())
+        });
+        // An environment often lies inside the repository.
+        let is_code = |path: &String| !path.is_empty() && !path.contains("site-packages");
+        inside.filter(is_code).collect()
+    }
 }
 
 /// What may name an interpreter, the most explicit first.
@@ -167,6 +182,7 @@ struct Facts {
     implementation: String,
     #[serde(default)]
     extension_suffixes: Vec<String>,
+    paths: Vec<PathBuf>,
     pytest: Option<String>,
     error: Option<String>,
 }
@@ -219,6 +235,7 @@ fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem
         pytest,
         implementation: facts.implementation,
         extension_suffixes: facts.extension_suffixes,
+        paths: facts.paths,
     })
 }
 

@@ -245,7 +245,7 @@ impl Setting<'_> {
         let project = &subject.project;
         progress.step("comparing the code");
         let compiled = Compiled::find(project, &subject.files, checkout.worktrees());
-        let differences = self.find_changes(checkout, subject, compiled.as_ref(), draft)?;
+        let differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
         let is_built = draft.report.settings.build.is_some();
         let hints = Hints::new(
             self.git,

@@ -104,11 +104,14 @@ impl Setting<'_> {
         &self,
         checkout: &Checkout,
         subject: &Subject,
+        interpreter: &Interpreter,
         compiled: Option<&Compiled>,
         draft: &mut Draft,
     ) -> anyhow::Result<Differences> {
         let Subject { files, project, .. } = subject;
-        let mut differences = changes::find(project, &checkout.changed, files, checkout.worktrees())?;
+        let installed = interpreter.folders_in(self.git.top());
+        let worktrees = checkout.worktrees();
+        let mut differences = changes::find(project, &checkout.changed, files, worktrees, installed)?;
         if let Some(compiled) = compiled {
             compiled.add_differing_to(&mut differences.unattributed);
         }

@@ -16,9 +16,16 @@ facts = {
     "implementation": platform.python_implementation(),
     "prefix": sys.prefix,
     "extension_suffixes": [],
+    # Where modules come from, those of editable installs included, whose finders know the packages' own folders.
+    "paths": [path for path in sys.path if path],
     "pytest": None,
     "error": None,
 }
+for finder in sys.meta_path:
+    kind = finder if isinstance(finder, type) else type(finder)
+    mapping = getattr(sys.modules.get(kind.__module__), "MAPPING", None)
+    if isinstance(mapping, dict):
+        facts["paths"] += [str(path) for path in mapping.values()]
 try:
     from importlib.machinery import EXTENSION_SUFFIXES
 
