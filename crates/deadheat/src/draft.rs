@@ -245,6 +245,7 @@ pub(crate) fn conclude(
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
         // A command times itself as it likes, once in each process.
         if report.settings.script.is_none()
+            && rounds.is_prescribed
             && rounds
                 .replicates
                 .iter()

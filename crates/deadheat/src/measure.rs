@@ -56,6 +56,9 @@ const APART: f64 = 1.5;
 const COLD_NS: f64 = 50_000.0;
 /// Set-ups for each call stay where they change the time by this factor: pytest, which makes them, uses the caches, too.
 const USED_UP: f64 = 2.0;
+/// Caches make no call so many times longer and longer by so much, as a reader does that has nothing more to read.
+const FAR_APART: f64 = 20.0;
+const FAR_APART_NS: f64 = 5_000.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
@@ -127,6 +130,8 @@ pub(crate) struct Rounds {
     first_calls: Vec<(PerSide<f64>, f64)>,
     /// The median times of the first calls in an earlier run, if they changed in another way.
     first_calls_of_earlier_run: Option<PerSide<f64>>,
+    /// Whether the suite prescribes how many calls a sample has, or how many samples there are.
+    pub(crate) is_prescribed: bool,
     /// Whether its fixtures are set up for each call.
     pub(crate) set_up_each_call: bool,
     /// Why they are, where this run has found it out.
@@ -212,7 +217,8 @@ pub(crate) struct UsedUp {
 
 /// Whether two times, in nanoseconds, differ by more than this factor, and by more than cold caches explain.
 fn is_apart(factor: f64, one: f64, other: f64) -> bool {
-    one.max(other) > one.min(other) * factor && (one - other).abs() > COLD_NS
+    let (ratio, difference) = (one.max(other) / one.min(other), (one - other).abs());
+    (ratio > factor && difference > COLD_NS) || (ratio > FAR_APART && difference > FAR_APART_NS)
 }
 
 /// The median time of one iteration, in nanoseconds.
@@ -512,6 +518,9 @@ impl Visit for Timing {
         let measured = rounds(&mut turns, entered, self.rounds)?;
         let idle = turns.idle;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
+        rounds.is_prescribed = [entered.base, entered.head]
+            .into_iter()
+            .any(Entered::is_prescribed);
         rounds.inside += started.elapsed();
         rounds.visits += 1;
         for side in Side::BOTH {
@@ -868,8 +877,10 @@ fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
         };
         let is_other_count = taken.sample.iterations != iterations;
         let is_clock_still = iterations > MOST_ITERATIONS;
+        // Where the calls are short and the request is long, set-ups take the time, or something else has the core: more calls
+        // tell, because only set-ups make them longer.
         if taken.sample.elapsed_ns >= enough
-            || taken.wall_ns >= MOST_WALL_NS / 2
+            || taken.wall_ns >= AFFORDABLE_AGAIN_NS
             || is_other_count
             || is_clock_still
         {

@@ -436,6 +436,11 @@ impl Entered {
         Some(usize::try_from(most).unwrap_or(usize::MAX))
     }
 
+    /// Whether the suite says how its calls are counted.
+    pub(crate) fn is_prescribed(self) -> bool {
+        self.iterations_per_sample.is_some() || self.samples.is_some()
+    }
+
     /// The iterations of a sample on each side, as the suite prescribes them; otherwise one.
     pub(crate) fn iterations(both: PerSide<Entered>) -> PerSide<u64> {
         both.map(|entered| entered.iterations_per_sample.unwrap_or(1))
