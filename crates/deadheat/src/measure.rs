@@ -189,8 +189,14 @@ impl Rounds {
         let nearest = estimate.center.abs() - estimate.half_width;
         let of_side = |side: Side| stats::median(self.first_calls.iter().map(|(first, _)| *first.get(side)));
         let first = PerSide::new(of_side(Side::Base)?, of_side(Side::Head)?);
-        let is_more_than_cold = |side: Side| (first.get(side) - self.median_ns(side)).abs() > COLD_NS;
-        let is_clear = nearest > APART.ln() && Side::BOTH.into_iter().any(is_more_than_cold);
+        let [base, head] = Side::BOTH.map(|side| FirstCall::of(*first.get(side), self.median_ns(side)));
+        let is_more_than_cold = match (base, head) {
+            (FirstCall::Apart, _) | (_, FirstCall::Apart) => true,
+            // Cold caches make the first calls of both sides longer.
+            (FirstCall::FarApart, other) | (other, FirstCall::FarApart) => other == FirstCall::Alike,
+            _ => false,
+        };
+        let is_clear = nearest > APART.ln() && is_more_than_cold;
         is_clear.then_some(first)
     }
 
@@ -213,6 +219,33 @@ impl Rounds {
 pub(crate) struct UsedUp {
     pub(crate) first_ns: f64,
     pub(crate) later_ns: f64,
+}
+
+/// How the first call of a process compares to the later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstCall {
+    Alike,
+    /// No more than cold caches explain.
+    Cold,
+    /// Many times as long, or as short, and not by much.
+    FarApart,
+    Apart,
+}
+
+impl FirstCall {
+    /// Of times in nanoseconds.
+    fn of(first: f64, later: f64) -> Self {
+        let (ratio, difference) = (first.max(later) / first.min(later), (first - later).abs());
+        if difference > COLD_NS {
+            FirstCall::Apart
+        } else if ratio > FAR_APART && difference > FAR_APART_NS {
+            FirstCall::FarApart
+        } else if ratio > APART {
+            FirstCall::Cold
+        } else {
+            FirstCall::Alike
+        }
+    }
 }
 
 /// Whether two times, in nanoseconds, differ by more than this factor, and by more than cold caches explain.

@@ -455,6 +455,21 @@ fn who_sets_up_first_alternates_between_the_replicates() {
 }
 
 #[test]
+fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_short_it_is() {
+    let reads = |first_ns, later_ns| Act::IsColdAtFirst { first_ns, later_ns };
+    let said = |base: Act, head: Act| {
+        let mut script = Script::new(&[("a", base, head)]);
+        let measured = run(&mut script, 4).unwrap();
+        measured.benchmarks["a"].first_calls_apart()
+    };
+    // Head has read all that there was, and base is too slow for that.
+    assert!(said(Act::Takes(170_000), reads(9_000, 60)).is_some());
+    // Both sides are slow at first, as everything is; one of them was made faster.
+    assert_eq!(said(reads(12_000, 500), reads(8_000, 60)), None);
+    assert_eq!(said(reads(12_000, 500), reads(9_000, 400)), None);
+}
+
+#[test]
 fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
     // Five replicates whose p-value is 0.00065 after all looks.
     let mut clear = Rounds {
