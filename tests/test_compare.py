@@ -316,6 +316,14 @@ def test_syntax_errors_in_the_code_are_named_and_nothing_is_measured(two_commits
 
 
 @pytest.mark.real
+def test_a_suite_that_cannot_be_parsed_is_no_suite_that_does_not_change(two_commits, compare):
+    two_commits.commit({"benchmarks/test_b.py": "def test_work(benchmark:\n"})
+    outcome = compare("HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "SyntaxError" in outcome.err
+
+
+@pytest.mark.real
 def test_what_heads_suite_needs_and_base_lacks_is_said(repository, compare):
     suite = "from pkg.core import {}\n\ndef test_work(benchmark):\n    benchmark(work, 200)\n"
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite.format("work")})
@@ -352,6 +360,13 @@ def test_files_that_git_ignores_and_the_code_reads_are_hinted_at(repository, com
     outcome = compare("HEAD^", "HEAD")
     (lacking,) = (row for row in outcome.report["warnings"] if row["code"] == "ignored_file_missing")
     assert lacking["hint"].startswith("--inject data copies it")
+    # What is typed is relative to where one is.
+    (lacking,) = (
+        row
+        for row in compare("HEAD^", "HEAD", folder=repository.folder / "pkg").report["warnings"]
+        if row["code"] == "ignored_file_missing"
+    )
+    assert lacking["hint"].startswith("--inject ../data copies it")
     assert compare("HEAD^", "HEAD", "--inject", "data").clearly_faster() == {"test_work"}
     reads = "    import pathlib\n\n    pathlib.Path(__file__).parent.with_name('.env').read_text()\n"
     repository.commit({"pkg/core.py": reads + SLOW})

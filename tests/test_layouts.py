@@ -55,12 +55,13 @@ def test_benchmarks_may_be_a_package_of_any_name(repository, compare, name):
         ("rust/py", "[tool.maturin]\npython-source = 'rust/py'\n"),
         ("code", "[tool.setuptools.packages.find]\nwhere = ['code']\n"),
         ("server", "[tool.pytest.ini_options]\npythonpath = ['server', 'tests']\n"),
+        ("serving", "[pytest]\npythonpath = serving\n"),
     ],
 )
 def test_packages_lie_where_the_project_says_or_in_a_usual_folder(repository, compare, folder, configuration):
     files = {"src/lib.rs": "// Rust\n", "tests/benchmarks/test_b.py": BENCHMARK}
     if configuration is not None:
-        files["pyproject.toml"] = configuration
+        files["pytest.ini" if configuration.startswith("[pytest]") else "pyproject.toml"] = configuration
     becomes_faster(repository, f"{folder}/pkg/core.py", files)
     outcome = compare("HEAD^", "HEAD")
     assert outcome.clearly_faster() == {"test_work"}

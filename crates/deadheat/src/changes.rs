@@ -98,6 +98,12 @@ pub(crate) fn find(
         .collect();
     for path in paths {
         if project.is_shared(path) {
+            if path.ends_with(".py") {
+                // pytest says what is wrong with it.
+                let suite = source::compare([changed_file(path, project, checkouts)]);
+                let broken = suite.unattributed.into_iter().take(suite.syntax_errors.len());
+                found.unattributed.extend(broken);
+            }
             continue;
         }
         let links = checkouts.map(|checkout| fs::read_link(checkout.join(path)).ok());

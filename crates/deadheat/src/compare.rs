@@ -246,6 +246,7 @@ impl Setting<'_> {
             compiled.as_ref(),
             is_built,
             checkout.worktrees(),
+            &self.options.folder,
         );
         checkout.inject(self, subject)?;
         let prepared = self.prepare(

@@ -94,27 +94,34 @@ impl Config {
                 .ancestors()
                 .take_while(|folder| folder.starts_with(repository));
             let folder = folders.find(|folder| PROJECT_FILES.iter().any(|name| folder.join(name).is_file()));
-            return Ok(Config {
+            let config = Config {
                 folder: folder.unwrap_or(repository).to_owned(),
                 ..Config::default()
-            });
+            };
+            return Ok(config.with_other_files());
         };
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let folder = path.parent().unwrap_or(repository).to_owned();
-        Self::parse(&text, folder).map_err(|failure| {
-            Failure {
-                message: format!("{}: {}", path.display(), failure.message),
-                ..failure
-            }
-            .into()
-        })
+        let config = Self::parse(&text, folder).map_err(|failure| Failure {
+            message: format!("{}: {}", path.display(), failure.message),
+            ..failure
+        })?;
+        Ok(config.with_other_files())
+    }
+
+    /// Adds what other files beside the `pyproject.toml` say.
+    fn with_other_files(mut self) -> Self {
+        self.python_path.extend(sources::of_pytest_in(&self.folder));
+        self
     }
 
     /// The configuration of another project of the repository; the default where its file is missing or cannot be read.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-        Self::parse(&text, folder.to_owned()).unwrap_or_default()
+        Self::parse(&text, folder.to_owned())
+            .unwrap_or_default()
+            .with_other_files()
     }
 
     fn parse(text: &str, folder: PathBuf) -> Result<Self, Failure> {

@@ -23,6 +23,8 @@ pub(crate) struct Hints<'a> {
     git: &'a Git,
     project: &'a Project,
     checkouts: PerSide<PathBuf>,
+    /// Where deadheat was started, relative to the repository: what is typed is relative to that.
+    started_in: String,
     /// Builds the compiled part, if there is one.
     build: Option<String>,
     /// Whether --build ran.
@@ -39,11 +41,17 @@ impl<'a> Hints<'a> {
         compiled: Option<&Compiled>,
         is_built: bool,
         checkouts: PerSide<&Path>,
+        started_in: &Path,
     ) -> Self {
+        let started_in = started_in.canonicalize().ok();
+        let started_in = started_in
+            .as_deref()
+            .and_then(|folder| folder.strip_prefix(git.top()).ok());
         Hints {
             git,
             project,
             checkouts: checkouts.map(Path::to_path_buf),
+            started_in: started_in.and_then(Path::to_str).unwrap_or_default().to_owned(),
             build: compiled.map(|compiled| compiled.command(project)),
             is_built,
             version_files: version_files(project, checkouts.head),
@@ -74,7 +82,10 @@ impl<'a> Hints<'a> {
                 "`{}` does not find `{path}`, which git ignores, so that a fresh checkout lacks it",
                 row.benchmark
             );
-            let hint = format!("--inject {path} copies it to both sides (if it is the same for both)");
+            let hint = format!(
+                "{} copies it to both sides (if it is the same for both)",
+                self.inject(&path)
+            );
             Warning::new(WarningCode::IgnoredFileMissing, message, Some(&hint))
         });
         warnings.collect()
@@ -82,7 +93,7 @@ impl<'a> Hints<'a> {
 
     fn hint(&self, message: &str) -> Option<String> {
         if let Some(path) = self.ignored_file(message) {
-            return Some(lacks_ignored(&path));
+            return Some(self.lacks_ignored(&path));
         }
         if let Some((_, name)) =
             message.rsplit_once("PackageNotFoundError: No package metadata was found for ")
@@ -103,7 +114,7 @@ impl<'a> Hints<'a> {
             .collect();
         let ignored = places.iter().find_map(|place| self.ignored_at(place));
         if let Some(path) = ignored.as_deref().filter(|path| !is_binary(path)) {
-            return Some(lacks_ignored(path));
+            return Some(self.lacks_ignored(path));
         }
         let is_generated = |place: &String| self.version_files.contains(&format!("{place}.py"));
         if let Some(place) = places.iter().find(|place| is_generated(place)) {
@@ -142,6 +153,26 @@ impl<'a> Hints<'a> {
         own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
     }
 
+    /// The option for a path, which is relative to the repository.
+    fn inject(&self, path: &str) -> String {
+        let folder = self.started_in.as_str();
+        let typed = match path.strip_prefix(folder) {
+            _ if folder.is_empty() => path.to_owned(),
+            Some(rest) if rest.starts_with('/') => rest[1..].to_owned(),
+            _ => "../".repeat(folder.split('/').count()) + path,
+        };
+        format!("--inject {typed}")
+    }
+
+    /// The hint about something of the working tree that no checkout has.
+    fn lacks_ignored(&self, path: &str) -> String {
+        format!(
+            "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {} copies it to both sides \
+             (if it is the same for both)",
+            self.inject(path)
+        )
+    }
+
     /// A file that is missing there, in the working tree, and ignored by git; or the topmost ignored folder that holds it.
     fn ignored_file(&self, message: &str) -> Option<String> {
         let file = without_checkouts(
@@ -178,14 +209,6 @@ impl<'a> Hints<'a> {
         }
         None
     }
-}
-
-/// The hint about something of the working tree that no checkout has.
-fn lacks_ignored(path: &str) -> String {
-    format!(
-        "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: --inject {path} \
-         copies it to both sides (if it is the same for both)"
-    )
 }
 
 /// The file or folder that Python's words say is not there.

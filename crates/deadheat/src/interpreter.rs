@@ -182,6 +182,7 @@ struct Facts {
     implementation: String,
     #[serde(default)]
     extension_suffixes: Vec<String>,
+    #[serde(default)]
     paths: Vec<PathBuf>,
     pytest: Option<String>,
     error: Option<String>,

@@ -66,7 +66,12 @@ pub(crate) fn select(
     let mut warnings = Vec::new();
     let watched = reach.filter(|reach| reach.problem.is_none());
     if let Some(reach) = watched {
-        warnings.extend(functions_not_reached(targets, reach, noun));
+        let all_ran = benchmarks.iter().all(|benchmark| reach.ran.contains(benchmark));
+        let verb = match reach.start_processes.is_empty() && all_ran {
+            true => "runs",
+            false => "is seen to run",
+        };
+        warnings.extend(functions_not_reached(targets, &format!("no {noun} {verb}")));
     }
     let is_all_known = options.functions.is_none() && differences.first_unattributed().is_none();
     let controls: BTreeSet<String> = match watched {
@@ -156,7 +161,8 @@ pub(crate) fn select(
 }
 
 /// One warning for all changed functions that no benchmark runs.
-fn functions_not_reached(targets: &[TargetFunction], reach: &Reach, noun: &str) -> Option<Warning> {
+/// `nobody_runs` is the beginning of its sentence.
+fn functions_not_reached(targets: &[TargetFunction], nobody_runs: &str) -> Option<Warning> {
     let missed: Vec<&TargetFunction> = targets
         .iter()
         .filter(|target| target.reached_by.is_empty())
@@ -173,14 +179,9 @@ fn functions_not_reached(targets: &[TargetFunction], reach: &Reach, noun: &str) 
         0 => String::new(),
         count => format!(", and {count} more"),
     };
-    let verb = if reach.start_processes.is_empty() {
-        "runs"
-    } else {
-        "is seen to run"
-    };
     Some(Warning::new(
         WarningCode::FunctionNotReached,
-        format!("no {noun} {verb} {}{more}", names.join(", ")),
+        format!("{nobody_runs} {}{more}", names.join(", ")),
         Some("what these functions take is not in the numbers"),
     ))
 }
@@ -234,6 +235,7 @@ mod tests {
     /// `a` and `b` run what changed, of which `b` does so before it is timed; `c` does not run it.
     fn reach() -> Reach {
         let mut reach = Reach::default();
+        reach.ran = names(&["a", "b", "c"]);
         reach.not_reached = names(&["c"]);
         reach.untouched = names(&["b", "c"]);
         reach
@@ -420,6 +422,12 @@ mod tests {
                 "no benchmark runs `f0` (a.py), `f1` (a.py), `f2` (a.py), `f3` (a.py), `f4` (a.py), and 1 more",
                 "no benchmark runs anything that changed"
             ]
+        );
+        let mut failing = reach();
+        failing.ran = names(&["b", "c"]);
+        assert_eq!(
+            said(&many[..1], &failing)[0],
+            "no benchmark is seen to run `f0` (a.py)"
         );
         let mut hidden = reach();
         hidden.start_processes = names(&["a"]);

@@ -1,4 +1,6 @@
-//! Where a project's `pyproject.toml` says that its code is imported from, in the tables of build back ends and of pytest.
+//! Where a project says that its code is imported from: in the tables of build back ends, and in pytest's settings.
+
+use std::path::Path;
 
 use deadheat_core::dependencies::value_at;
 use toml::{Table, Value};
@@ -38,10 +40,41 @@ pub(crate) fn of_build(document: &Table) -> Vec<String> {
 
 /// Those that pytest puts on the path.
 pub(crate) fn of_pytest(document: &Table) -> Vec<String> {
-    without_own(texts_at(
-        document,
-        &["tool", "pytest", "ini_options", "pythonpath"],
-    ))
+    let mut found = texts_at(document, &["tool", "pytest", "ini_options", "pythonpath"]);
+    // As pytest 9 has it.
+    found.extend(texts_at(document, &["tool", "pytest", "pythonpath"]));
+    without_own(found)
+}
+
+/// The same of the other files that pytest reads its settings from.
+pub(crate) fn of_pytest_in(folder: &Path) -> Vec<String> {
+    let files = [
+        ("pytest.ini", "[pytest]"),
+        (".pytest.ini", "[pytest]"),
+        ("tox.ini", "[pytest]"),
+        ("setup.cfg", "[tool:pytest]"),
+    ];
+    let found = files.into_iter().flat_map(|(name, section)| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        in_ini(&text, section, "pythonpath")
+    });
+    without_own(found.collect())
+}
+
+/// The words of one setting, which may go on in indented lines.
+fn in_ini(text: &str, section: &str, key: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| line.trim_end() != section).skip(1);
+    let mut lines = lines.take_while(|line| !line.starts_with('['));
+    let first = lines.by_ref().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim_end() == key).then_some(value)
+    });
+    let Some(first) = first else {
+        return Vec::new();
+    };
+    let more = lines.take_while(|line| line.starts_with([' ', '\t']));
+    let value = std::iter::once(first).chain(more);
+    value.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 fn texts_at(document: &Table, keys: &[&str]) -> Vec<String> {
@@ -70,7 +103,18 @@ fn without_own(found: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{of_build, of_pytest};
+    use super::{in_ini, of_build, of_pytest};
+
+    #[test]
+    fn settings_of_ini_files_may_go_on_in_further_lines() {
+        let text = "[tox]\npythonpath = no\n[pytest]\naddopts = -q\npythonpath = server\n    tests lib\nxfail_strict = 1\n";
+        assert_eq!(in_ini(text, "[pytest]", "pythonpath"), ["server", "tests", "lib"]);
+        assert_eq!(in_ini(text, "[tool:pytest]", "pythonpath"), [""; 0]);
+        assert_eq!(
+            in_ini("[pytest]\npythonpath=\n  src\n", "[pytest]", "pythonpath"),
+            ["src"]
+        );
+    }
 
     #[test]
     fn every_tool_says_it_in_its_own_way() {

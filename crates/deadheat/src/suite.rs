@@ -256,10 +256,14 @@ fn no_benchmarks(
             let mut errors = shared.get(side).errors.iter();
             errors.any(|error| error.message.contains("ModuleNotFoundError"))
         };
+        let lacks_name = |message: &str| {
+            let words = ["cannot import name", "No module named", "has no attribute"];
+            words.iter().any(|words| message.contains(words))
+        };
         let is_collected = |side: Side| shared.get(side).errors.is_empty();
         return match origin.taker() {
             _ if Side::BOTH.into_iter().all(lacks_package) => failure.hint(PACKAGE_MISSING),
-            Some(taker) if taker == side && is_collected(taker.other()) => failure.hint(format!(
+            Some(taker) if taker == side && is_collected(taker.other()) && lacks_name(&error.message) => failure.hint(format!(
                 "{giver}'s benchmarks run on both sides, and need something that {taker} lacks: --benchmarks-from {taker} \
                  runs {taker}'s, and --benchmarks-from own each side's",
                 giver = taker.other()

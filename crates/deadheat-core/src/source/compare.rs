@@ -151,12 +151,20 @@ fn compare_file(file: ChangedFile) -> FileChanges {
         parse(Side::Base, base.as_deref()),
         parse(Side::Head, head.as_deref()),
     );
-    let (Some(base), Some(module)) = modules else {
-        found.changes.unattributed.push(Unattributed {
-            path,
-            what: "cannot be parsed on both sides".to_owned(),
-        });
-        return found;
+    let (base, module) = match modules {
+        (Some(base), Some(module)) => (base, module),
+        (base, module) => {
+            let on = match (base, module) {
+                (Some(_), None) => "head",
+                (None, Some(_)) => "base",
+                _ => "either side",
+            };
+            found.changes.unattributed.push(Unattributed {
+                path,
+                what: format!("cannot be parsed on {on}"),
+            });
+            return found;
+        }
     };
     compare_functions(&path, &base, &module, &mut found);
     compare_statements(&path, &base, &module, &mut found);

@@ -1,14 +1,20 @@
 """pytest's words, as the driver is told them."""
 
 import os
+import re
+
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 def words_of_failure(longrepr):
-    """Without the colours that FORCE_COLOR and PY_COLORS ask for, which are for terminals."""
+    """Without the colours that FORCE_COLOR and PY_COLORS ask for, which are for terminals.
+
+    Of what fails while pytest collects, pytest makes a text with colours before anybody asks for it.
+    """
     asked = os.environ.get("PY_COLORS")
     os.environ["PY_COLORS"] = "0"
     try:
-        return str(longrepr)
+        return _COLOUR.sub("", str(longrepr))
     finally:
         if asked is None:
             del os.environ["PY_COLORS"]
