@@ -76,7 +76,8 @@ def record(file, project, about, clone, python, head):
         """The report; None where a commit does not run in this environment."""
         variables = {**os.environ, **about.get("environment", {})}
         asked = [*command, *arguments, "--json", "--quiet"]
-        done = subprocess.run(asked, cwd=clone, env=variables, capture_output=True, text=True, check=False)
+        started_in = os.path.join(clone, about.get("folder", ""))
+        done = subprocess.run(asked, cwd=started_in, env=variables, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             print(done.stderr.strip().splitlines()[-1:], file=sys.stderr)
             return None
