@@ -121,6 +121,14 @@ def test_a_workspace_without_a_package_of_its_own_measures_its_members(repositor
     assert outcome.missing() == {"test_never": ("not_reached", None)}
 
 
+def test_benchmarks_may_lie_outside_the_projects_folder(repository, compare):
+    files = {"app/pyproject.toml": "[project]\nname = 'app'\n", "perf/benchmarks/test_b.py": BENCHMARK}
+    becomes_faster(repository, "app/pkg/core.py", files)
+    arguments = ("HEAD^", "HEAD", "--benchmarks-root", "../perf/benchmarks")
+    outcome = compare(*arguments, folder=repository.folder / "app")
+    assert outcome.clearly_faster() == {"test_work"}, outcome.err
+
+
 def test_code_that_the_interpreter_takes_from_the_repository_is_no_code_that_cannot_run(repository, compare):
     """However it got onto the path: nothing in the project's files says so."""
     files = {
@@ -150,11 +158,12 @@ def test_other_distributions_may_extend_a_package(repository, compare, tmp_path)
     assert compare("HEAD^", "HEAD", environment=environment).clearly_faster() == {"test_work"}
 
 
-def test_a_partial_clone_is_explained(repository, compare, deadheat_command, tmp_path):
+@pytest.mark.parametrize("lacking", ["blob:none", "tree:0"])
+def test_a_partial_clone_is_explained(repository, compare, deadheat_command, tmp_path, lacking):
     becomes_faster(repository, "pkg/core.py", {"benchmarks/test_b.py": BENCHMARK})
     repository.git("config", "uploadpack.allowFilter", "true")
     part = tmp_path / "part"
-    repository.git("clone", "--quiet", "--filter=blob:none", f"file://{repository.folder}", str(part))
+    repository.git("clone", "--quiet", f"--filter={lacking}", f"file://{repository.folder}", str(part))
     repository.folder.rename(tmp_path / "gone")
     outcome = deadheat_command("compare", "HEAD^", "HEAD", folder=part)
     assert outcome.code == 2

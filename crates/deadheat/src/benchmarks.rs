@@ -13,7 +13,7 @@ use deadheat_core::source;
 use toml::Table;
 
 use crate::files;
-use crate::project::{Files, file_name, is_test_module, join, parent};
+use crate::project::{Files, file_name, is_test_module, join, parent, seen_from};
 use crate::session::{Collection, ToCollect};
 use crate::walk::{Setback, SetbackKind};
 
@@ -25,17 +25,7 @@ pub(crate) fn to_collect(
     files: &Files,
     checkout: &Path,
 ) -> ToCollect {
-    let relative = |path: &str| {
-        let path = path
-            .strip_prefix(project_folder)
-            .unwrap_or(path)
-            .trim_start_matches('/');
-        if path.is_empty() {
-            ".".to_owned()
-        } else {
-            path.to_owned()
-        }
-    };
+    let relative = |path: &str| seen_from(project_folder, path);
     if checkout.join(root).is_file() || !tests.is_empty() {
         return ToCollect {
             paths: vec![relative(root)],

@@ -77,11 +77,12 @@ struct Answer {
 }
 
 /// How git says that an object is neither there nor to be had.
-const LACKS_OBJECTS: [&str; 5] = [
+const LACKS_OBJECTS: [&str; 6] = [
     "promisor",
     "lazy fetching disabled",
     "unable to read",
     "missing blob",
+    "not a tree object",
     "Could not read from remote repository",
 ];
 

@@ -12,7 +12,7 @@ use crate::compiled::{Compiled, is_binary};
 use crate::draft::without_checkouts;
 use crate::failure::Failure;
 use crate::git::Git;
-use crate::project::{Project, file_name, join, parent};
+use crate::project::{Project, file_name, join, parent, seen_from};
 
 /// Where a project without benchmarks can go on.
 pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
@@ -155,13 +155,7 @@ impl<'a> Hints<'a> {
 
     /// The option for a path, which is relative to the repository.
     fn inject(&self, path: &str) -> String {
-        let folder = self.started_in.as_str();
-        let typed = match path.strip_prefix(folder) {
-            _ if folder.is_empty() => path.to_owned(),
-            Some(rest) if rest.starts_with('/') => rest[1..].to_owned(),
-            _ => "../".repeat(folder.split('/').count()) + path,
-        };
-        format!("--inject {typed}")
+        format!("--inject {}", seen_from(&self.started_in, path))
     }
 
     /// The hint about something of the working tree that no checkout has.

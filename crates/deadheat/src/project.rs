@@ -464,6 +464,23 @@ pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// A path of the repository as it is written in one of its folders: with `../` where it lies elsewhere, and `.` for the folder.
+pub(crate) fn seen_from(folder: &str, path: &str) -> String {
+    let parts = |path: &str| -> Vec<String> {
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    let (folder, path) = (parts(folder), parts(path));
+    let shared = folder.iter().zip(&path).take_while(|(one, other)| one == other);
+    let shared = shared.count();
+    let up = std::iter::repeat_n("..", folder.len() - shared);
+    let seen: Vec<&str> = up.chain(path[shared..].iter().map(String::as_str)).collect();
+    match seen.is_empty() {
+        true => ".".to_owned(),
+        false => seen.join("/"),
+    }
+}
+
 /// The folder that code is imported from: of a workspace, the member's and not the top.
 fn innermost<'a>(import_folders: &'a [String], path: &str) -> Option<&'a String> {
     let around = import_folders.iter().filter(|folder| is_inside(path, folder));
@@ -505,6 +522,19 @@ pub(crate) fn normalize(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_seen_from_any_folder() {
+        for (folder, path, seen) in [
+            ("", "a/b.py", "a/b.py"),
+            ("a", "a/b.py", "b.py"),
+            ("a", "a", "."),
+            ("a/b", "a/c/d.py", "../c/d.py"),
+            ("ab", "a/b", "../a/b"),
+        ] {
+            assert_eq!(seen_from(folder, path), seen);
+        }
+    }
 
     #[test]
     fn code_of_a_workspace_is_imported_from_its_members_folder() {

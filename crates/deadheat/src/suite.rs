@@ -181,24 +181,48 @@ fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Fail
     let NotReady::CollectionFailed { words } = problem else {
         return None;
     };
+    // Of parameters that it does not know, pytest names the test alone.
+    let without_parameters = |test: &str| test.split('[').next().unwrap_or_default().to_owned();
     let test = tests
         .iter()
-        .find(|test| words.contains("not found: ") && words.contains(test.as_str()))?;
+        .find(|test| words.contains("not found: ") && words.contains(&without_parameters(test)))?;
     let (file, name) = test.split_once("::")?;
-    let name = name.rsplit("::").next().unwrap_or(name);
+    let name = without_parameters(name.rsplit("::").next().unwrap_or(name));
     let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-    let functions = text.lines().filter_map(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("async ").unwrap_or(line);
-        line.strip_prefix("def ")?.split('(').next()
-    });
-    let tests: Vec<&str> = functions.filter(|name| name.starts_with("test")).collect();
-    let failure = Failure::usage(format!("--tests {test}: pytest finds no such test in `{file}`"));
-    Some(
-        failure
-            .hint("name one that is there: FILE::TEST, or FILE::CLASS::TEST")
-            .near(name, tests),
-    )
+    let tests = tests_in(&text);
+    let failure = Failure::usage(format!("--tests {test}: pytest finds no such test in `{file}`"))
+        .hint("name one that is there: FILE::TEST, or FILE::CLASS::TEST");
+    let in_a_class = tests.iter().find(|test| test.ends_with(&format!("::{name}")));
+    Some(match in_a_class {
+        Some(test) => failure.hint(format!("did you mean `{file}::{test}`?")),
+        None => failure.near(&name, tests.iter().map(String::as_str)),
+    })
+}
+
+/// The tests that a file defines, those of a class with its name: `test_a`, `TestB::test_c`.
+fn tests_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut class = None;
+    for line in text.lines() {
+        let code = line.trim_start();
+        let is_indented = code.len() < line.len();
+        let name = |keyword| {
+            let rest: &str = code.strip_prefix(keyword)?;
+            rest.split(['(', ':', '[']).next()
+        };
+        if !is_indented && !code.is_empty() && !code.starts_with(['@', '#', ')']) {
+            class = name("class ");
+        }
+        let test = name("def ").or_else(|| name("async def "));
+        found.extend(
+            test.filter(|test| test.starts_with("test"))
+                .map(|test| match class {
+                    Some(class) => format!("{class}::{test}"),
+                    None => test.to_owned(),
+                }),
+        );
+    }
+    found
 }
 
 /// Whether this side fails to collect something of the other's benchmarks that the other collects.
@@ -303,4 +327,18 @@ fn no_benchmarks(
         }
     };
     failure.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tests_in;
+
+    #[test]
+    fn tests_of_classes_are_named_with_them() {
+        let text = "class TestA:\n    def test_b(self):\n        pass\n\n    async def test_c(self): ...\n\n\ndef test_d():\n    pass\n\n\ndef helper():\n    def test_no(): ...\n";
+        assert_eq!(
+            tests_in(text),
+            ["TestA::test_b", "TestA::test_c", "test_d", "test_no"]
+        );
+    }
 }
