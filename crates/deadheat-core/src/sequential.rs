@@ -247,6 +247,13 @@ mod tests {
             (half_width - 9.2355 * deviation / 3_f64.sqrt()).abs() < 1e-4,
             "{half_width}"
         );
+        // The p-value of t = 3.8 / 0.07 with four degrees of freedom, doubled for two intervals and times 20 for all looks.
+        let p_value = |values: &[f64]| Sampling::UntilSettled.estimate(values, 1).unwrap().p_value;
+        assert!((p_value(&[-3.9, -3.7]) / 2.757_320_043e-5 - 1.0).abs() < 1e-5);
+        assert!((p_value(&[-3.9, -3.7, -3.8]) / 3.338_805_624e-7 - 1.0).abs() < 1e-5);
+        assert_eq!(p_value(&[-0.1, 0.1]), 1.0);
+        assert_eq!(Sampling::UntilSettled.estimate(&[-3.8], 1), None);
+        assert_eq!(stats::estimate_with_prior(&[-3.8], 0.01), None);
         // Processes of two kinds, one twice as slow, may fall on the two sides as a whole.
         let (center, half_width) = interval(&[0.69, 0.70]);
         assert!(half_width > center);
