@@ -222,7 +222,7 @@ ASYNC_FORMS = """\
         await benchmark(look)
         assert enabled - {True} == {False}
         assert gc.isenabled()
-        # What pytest and the imports left is not looked through again.
+        # The collector passes over everything that pytest and the imports left.
         assert gc.get_freeze_count() > 0
 
 

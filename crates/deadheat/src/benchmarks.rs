@@ -84,7 +84,7 @@ pub(crate) fn differing_settings(project_folder: &str, checkouts: PerSide<&Path>
     paths.into_iter().filter(differs).collect()
 }
 
-/// A file, or of a `pyproject.toml` the part that pytest reads: a new version of the project is no other setting.
+/// A file, or of a `pyproject.toml` the part that pytest reads: a new version of the project changes no setting.
 fn settings_in(file: &Path) -> Option<Vec<u8>> {
     let bytes = std::fs::read(file).ok()?;
     let is_shared = file.file_name().is_some_and(|name| name == "pyproject.toml");
@@ -286,7 +286,7 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
 }
 
 /// The test's own id, without that of its parameters.
-fn test_of(id: &str) -> &str {
+pub(crate) fn test_of(id: &str) -> &str {
     id.split_once('[').map_or(id, |(test, _)| test)
 }
 

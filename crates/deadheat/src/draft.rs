@@ -16,6 +16,7 @@ use deadheat_core::stats::{self, CONFIDENCE_LEVEL, FEWEST_REPLICATES};
 use crate::benchmarks::{self, Origin};
 use crate::config::Config;
 use crate::failure::Exit;
+use crate::hints::how_not_to_skip;
 use crate::measure::{Measured, Rounds, UsedUp};
 use crate::options::CompareOptions;
 use crate::walk::{Setback, StoppedBy};
@@ -355,19 +356,6 @@ fn only_skips(missing: &[Missing]) -> Option<&Missing> {
     let first = rows.next()?;
     let is_skip = |row: &Missing| row.reason == MissingReason::Skipped;
     (is_skip(first) && rows.all(is_skip)).then_some(first)
-}
-
-/// What would run a benchmark that skips itself with these words.
-pub(crate) fn how_not_to_skip(message: &str) -> String {
-    let words = message.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
-    let named = words.filter_map(|word| Some((word, word.strip_prefix("--")?)));
-    let mut options = named.filter(|(_, name)| !name.is_empty());
-    match options.next() {
-        Some((option, _)) => format!("--pytest-arg={option} gives pytest that option, on both sides"),
-        None => "where an option of pytest's would run it, --pytest-arg=--OPTION gives it on both sides; a package may have \
-                 to be installed in this interpreter, or --python chooses another"
-            .to_owned(),
-    }
 }
 
 /// What makes one row doubtful. `beside` is what one side said while the other one stood in the benchmark, where both

@@ -150,9 +150,3 @@ fn messages_have_the_repositorys_own_paths_whichever_side_they_come_from() {
     let messages = draft.report.missing.iter().map(|row| row.message.as_str());
     assert!(messages.eq(["a.py:1", "a.py:1"]));
 }
-
-#[test]
-fn a_suite_that_skips_itself_names_the_option_that_it_wants() {
-    assert!(how_not_to_skip("Skipped: needs --run-slow to run").starts_with("--pytest-arg=--run-slow "));
-    assert!(how_not_to_skip("Skipped: not today").contains("--pytest-arg=--OPTION"));
-}

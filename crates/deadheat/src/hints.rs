@@ -65,7 +65,7 @@ impl<'a> Hints<'a> {
         };
         Failure {
             exit: failure.exit,
-            message: without_checkouts(&failure.message, self.checkouts.as_ref().map(PathBuf::as_path)),
+            message: self.own_paths(&failure.message),
             hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
         }
         .into()
@@ -82,11 +82,11 @@ impl<'a> Hints<'a> {
                 "`{}` does not find `{path}`, which git ignores, so that a fresh checkout lacks it",
                 row.benchmark
             );
-            let hint = format!(
-                "{} copies it to both sides (if it is the same for both)",
-                self.inject(&path)
-            );
-            Warning::new(WarningCode::IgnoredFileMissing, message, Some(&hint))
+            Warning::new(
+                WarningCode::IgnoredFileMissing,
+                message,
+                Some(&self.inject(&path)),
+            )
         });
         warnings.collect()
     }
@@ -153,26 +153,30 @@ impl<'a> Hints<'a> {
         own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
     }
 
-    /// The option for a path, which is relative to the repository.
+    /// The remedy for a path, which is relative to the repository.
     fn inject(&self, path: &str) -> String {
-        format!("--inject {}", seen_from(&self.started_in, path))
+        format!(
+            "--inject {} copies it to both sides (if it is the same for both)",
+            seen_from(&self.started_in, path)
+        )
+    }
+
+    /// Words with the repository's own paths.
+    fn own_paths(&self, message: &str) -> String {
+        without_checkouts(message, self.checkouts.as_ref().map(PathBuf::as_path))
     }
 
     /// The hint about something of the working tree that no checkout has.
     fn lacks_ignored(&self, path: &str) -> String {
         format!(
-            "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {} copies it to both sides \
-             (if it is the same for both)",
+            "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {}",
             self.inject(path)
         )
     }
 
     /// A file that is missing there, in the working tree, and ignored by git; or the topmost ignored folder that holds it.
     fn ignored_file(&self, message: &str) -> Option<String> {
-        let file = without_checkouts(
-            missing_file(message)?,
-            self.checkouts.as_ref().map(PathBuf::as_path),
-        );
+        let file = self.own_paths(missing_file(message)?);
         // pytest runs in the project's folder.
         let places = [file.clone(), join(&self.project.folder, &file)];
         let is_ignored = |path: &str| self.git.ignores(path).unwrap_or(false);
@@ -202,6 +206,19 @@ impl<'a> Hints<'a> {
             }
         }
         None
+    }
+}
+
+/// The hint where a benchmark skips itself with these words.
+pub(crate) fn how_not_to_skip(message: &str) -> String {
+    let words = message.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
+    let named = words.filter_map(|word| Some((word, word.strip_prefix("--")?)));
+    let mut options = named.filter(|(_, name)| !name.is_empty());
+    match options.next() {
+        Some((option, _)) => format!("--pytest-arg={option} gives pytest that option, on both sides"),
+        None => "where an option of pytest's would run it, --pytest-arg=--OPTION gives it on both sides; a package may have \
+                 to be installed in this interpreter, or --python chooses another"
+            .to_owned(),
     }
 }
 
@@ -253,7 +270,7 @@ pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{WITHOUT_BENCHMARKS, missing_file, missing_module};
+    use super::{WITHOUT_BENCHMARKS, how_not_to_skip, missing_file, missing_module};
 
     #[test]
     fn every_way_without_benchmarks_is_named() {
@@ -290,5 +307,11 @@ mod tests {
         let words = "E   FileNotFoundError: [Errno 2] No such file or directory: 'data/n.txt'";
         assert_eq!(missing_file(words), Some("data/n.txt"));
         assert_eq!(missing_file("AssertionError"), None);
+    }
+
+    #[test]
+    fn a_suite_that_skips_itself_names_the_option_that_it_wants() {
+        assert!(how_not_to_skip("Skipped: needs --run-slow to run").starts_with("--pytest-arg=--run-slow "));
+        assert!(how_not_to_skip("Skipped: not today").contains("--pytest-arg=--OPTION"));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) enum Pytest {
 }
 
 impl Interpreter {
-    /// What of `repository` it imports modules from, relative to that; not the whole of it.
+    /// The folders in `repository` that modules are imported from, relative to it and without the repository itself.
     pub(crate) fn folders_in(&self, repository: &Path) -> BTreeSet<String> {
         let inside = self.paths.iter().filter_map(|path| {
             let path = path.canonicalize().ok()?;

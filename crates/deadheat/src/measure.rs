@@ -56,7 +56,8 @@ const APART: f64 = 1.5;
 const COLD_NS: f64 = 50_000.0;
 /// Set-ups for each call stay where they change the time by this factor: pytest, which makes them, uses the caches, too.
 const USED_UP: f64 = 2.0;
-/// Caches make no call so many times longer and longer by so much, as a reader does that has nothing more to read.
+/// A call that is so many times longer, and by so much, did other work: a reader that had something left to read. Cold caches
+/// do not explain it.
 const FAR_APART: f64 = 20.0;
 const FAR_APART_NS: f64 = 5_000.0;
 /// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
@@ -235,12 +236,11 @@ enum FirstCall {
 impl FirstCall {
     /// Of times in nanoseconds.
     fn of(first: f64, later: f64) -> Self {
-        let (ratio, difference) = (first.max(later) / first.min(later), (first - later).abs());
-        if difference > COLD_NS {
+        if (first - later).abs() > COLD_NS {
             FirstCall::Apart
-        } else if ratio > FAR_APART && difference > FAR_APART_NS {
+        } else if is_far_apart(first, later) {
             FirstCall::FarApart
-        } else if ratio > APART {
+        } else if ratio_of(first, later) > APART {
             FirstCall::Cold
         } else {
             FirstCall::Alike
@@ -250,8 +250,16 @@ impl FirstCall {
 
 /// Whether two times, in nanoseconds, differ by more than this factor, and by more than cold caches explain.
 fn is_apart(factor: f64, one: f64, other: f64) -> bool {
-    let (ratio, difference) = (one.max(other) / one.min(other), (one - other).abs());
-    (ratio > factor && difference > COLD_NS) || (ratio > FAR_APART && difference > FAR_APART_NS)
+    (ratio_of(one, other) > factor && (one - other).abs() > COLD_NS) || is_far_apart(one, other)
+}
+
+fn is_far_apart(one: f64, other: f64) -> bool {
+    ratio_of(one, other) > FAR_APART && (one - other).abs() > FAR_APART_NS
+}
+
+/// How many times the longer of two times is the shorter one.
+fn ratio_of(one: f64, other: f64) -> f64 {
+    one.max(other) / one.min(other)
 }
 
 /// The median time of one iteration, in nanoseconds.

@@ -43,7 +43,7 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    /// What is said of one of them.
+    /// The words for one of them.
     fn noun(&self) -> &'static str {
         if self.some_deselected {
             "selected benchmark"

@@ -9,10 +9,10 @@ use deadheat_core::report::{BenchmarksFrom, Python};
 
 use crate::benchmarks::{self, Origin};
 use crate::changes::{self, Differences};
-use crate::draft::{Draft, how_not_to_skip};
+use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::files;
-use crate::hints::{Hints, WITHOUT_BENCHMARKS};
+use crate::hints::{Hints, WITHOUT_BENCHMARKS, how_not_to_skip};
 use crate::interpreter::Interpreter;
 use crate::progress::Progress;
 use crate::project::shown;
@@ -181,13 +181,12 @@ fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Fail
     let NotReady::CollectionFailed { words } = problem else {
         return None;
     };
-    // Of parameters that it does not know, pytest names the test alone.
-    let without_parameters = |test: &str| test.split('[').next().unwrap_or_default().to_owned();
     let test = tests
         .iter()
-        .find(|test| words.contains("not found: ") && words.contains(&without_parameters(test)))?;
+        // Of parameters that it does not know, pytest names the test alone.
+        .find(|test| words.contains("not found: ") && words.contains(benchmarks::test_of(test)))?;
     let (file, name) = test.split_once("::")?;
-    let name = without_parameters(name.rsplit("::").next().unwrap_or(name));
+    let name = benchmarks::test_of(name.rsplit("::").next().unwrap_or(name));
     let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
     let tests = tests_in(&text);
     let failure = Failure::usage(format!("--tests {test}: pytest finds no such test in `{file}`"))
@@ -195,7 +194,7 @@ fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Fail
     let in_a_class = tests.iter().find(|test| test.ends_with(&format!("::{name}")));
     Some(match in_a_class {
         Some(test) => failure.hint(format!("did you mean `{file}::{test}`?")),
-        None => failure.near(&name, tests.iter().map(String::as_str)),
+        None => failure.near(name, tests.iter().map(String::as_str)),
     })
 }
 

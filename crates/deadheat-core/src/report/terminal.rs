@@ -700,14 +700,11 @@ pub(super) fn what_would_settle(report: &Report) -> String {
             row.verdict == Verdict::Inconclusive && !is_told_apart
         })
     };
-    let first_calls = report.comparisons.iter();
-    let first_calls = first_calls
-        .filter(|row| row.reason == Some(Reason::FirstCallChanged))
-        .count();
-    let unconfirmed = report.comparisons.iter();
-    let unconfirmed = unconfirmed
-        .filter(|row| row.reason == Some(Reason::NotConfirmed))
-        .count();
+    let count = |reason| {
+        let rows = report.comparisons.iter();
+        rows.filter(|row| row.reason == Some(reason)).count()
+    };
+    let (unconfirmed, first_calls) = (count(Reason::NotConfirmed), count(Reason::FirstCallChanged));
     let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
     let hopeless = open().count() - needs.len();
     let seconds: f64 = needs.iter().map(|needed| needed.seconds).sum();
