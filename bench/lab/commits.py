@@ -3,7 +3,8 @@
 The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
 with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some
 benchmarks alone. Only those benchmarks are recorded: any change of theirs is layout, machine, or state that the timed
-part finds. `--clones` keeps clones and environments for the next time. What is recorded stays recorded.
+part finds. It ends when there are enough of enough projects. `--clones` keeps clones and environments for the next
+time. What is recorded stays recorded.
 """
 
 import argparse
@@ -20,12 +21,14 @@ from neutral import rows_of  # noqa: E402
 
 import projects  # noqa: E402
 
-COMMITS = 3
+ENOUGH_ROWS = 300
+ENOUGH_PROJECTS = 8
+COMMITS = 2
 # How many of the newest are looked at to find them.
 MOST_TRIED = 12
 FEWEST_LEFT_ALONE = 3
-# Seconds of measuring, where the project has no budget of its own.
-BUDGET = 150
+# Seconds of measuring.
+BUDGET = 90
 
 
 def runs(folder):
@@ -44,9 +47,18 @@ def main():
     folder = os.path.join(arguments.bank, "commits")
     os.makedirs(folder, exist_ok=True)
     for project, about in projects.PROJECTS.items():
+        if enough(arguments.bank):
+            break
         if arguments.only in (None, project.partition("/")[2]):
             clone, python = projects.set_up(project, about, os.path.abspath(arguments.clones), arguments.sources)
             record_project(folder, project, about, clone, python, 1 if arguments.quick else COMMITS)
+
+
+def enough(folder):
+    """Whether there are enough; their number decides, whatever they say."""
+    recorded = runs(folder)
+    rows = sum(len(run["rows"]) for run in recorded)
+    return rows >= ENOUGH_ROWS and len({run["project"] for run in recorded}) >= ENOUGH_PROJECTS
 
 
 def record_project(folder, project, about, clone, python, wanted):
@@ -69,7 +81,7 @@ def commits_of_code(clone, last):
 
 
 def record(file, project, about, clone, python, head):
-    command = projects.command_of({**about, "budget": about.get("budget", BUDGET)}, f"{head}^", head, python)
+    command = projects.command_of({**about, "budget": BUDGET}, f"{head}^", head, python)
     started = time.monotonic()
 
     def ran(*arguments):
