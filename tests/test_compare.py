@@ -121,7 +121,7 @@ def test_a_class_attribute_and_a_method_are_found(repository, compare):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
     repository.commit({"pkg/core.py": SLOW.replace("factor = 1", "factor = 2")})
     outcome = compare("HEAD^", "HEAD", "--dry-run")
-    assert outcome.targets() == {"Worker.run": "module_level"}
+    assert outcome.targets() == {"Worker.run": "affected"}
     assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_b.py::test_worker"]
     assert outcome.missing() == {"test_work": ("not_reached", None)}
     assert outcome.report["plan"]["estimated_seconds"] > 0

@@ -349,17 +349,18 @@ def test_spawned_children_run_as_they_do_without_us_and_are_measured(repository,
 
 
 @pytest.mark.counted
-def test_a_constant_that_no_code_names_reaches_everything(repository, compare):
-    repository.commit(
-        {**PROJECT, "pkg/settings.py": "LIMIT = 1\n", "pkg/other.py": "SIZE = 1\n\n\ndef size():\n    return SIZE\n"}
-    )
-    repository.commit(
-        {"pkg/settings.py": "LIMIT = 2\n", "pkg/other.py": "SIZE = 2\n\n\ndef size():\n    return SIZE\n"}
-    )
+@pytest.mark.parametrize("is_imported", [True, False])
+def test_a_value_that_nothing_reads_reaches_everything_where_it_is_imported(repository, compare, is_imported):
+    imports = "from pkg import settings\n" if is_imported else ""
+    repository.commit({**PROJECT, "pkg/__init__.py": imports, "pkg/settings.py": "LIMIT = 1\n"})
+    repository.commit({"pkg/settings.py": "LIMIT = 2\n"})
     outcome = compare("HEAD^", "HEAD", "--dry-run")
-    assert outcome.targets() == {"size": "module_level"}
-    assert outcome.report["selection"]["rule"] == "all"
-    assert "settings.py" in outcome.report["selection"]["reason"]
+    assert outcome.targets() == {}
+    if is_imported:
+        assert outcome.report["selection"]["rule"] == "all"
+        assert "`pkg/settings.py` gives `LIMIT` another value" in outcome.report["selection"]["reason"]
+    else:
+        assert outcome.report["selection"]["rule"] == "nothing_changed"
 
 
 def test_code_that_bypasses_the_watch_is_never_called_not_reached(repository, compare, oldest_and_newest):

@@ -31,10 +31,15 @@ MEASURED = {
     "allocations",
     "python",
     "pytest",
+    # Digests.
+    "modules",
+    "others",
+    "surroundings",
 }
 CONVERSATIONS = {
     **dict.fromkeys(
-        ["measuring", "failures", "no_collection", "reaching", "profiling", "surveying", "no_tracing"], "__main__.py"
+        ["measuring", "failures", "no_collection", "reaching", "observing", "profiling", "surveying", "no_tracing"],
+        "__main__.py",
     ),
     **dict.fromkeys(["micro", "micro_memory", "micro_failures"], "micro.py"),
     "testing": "profile_tests.py",

@@ -26,9 +26,8 @@ if __name__ == "__main__":
 import asking  # noqa: E402
 import history  # noqa: E402
 import recording  # noqa: E402
-import scopes  # noqa: E402
 from changes import REFUSALS  # noqa: E402
-from edits import EDITS, WRITINGS, Text, change_linked, link  # noqa: E402
+from edits import EDITS, WRITINGS, Text  # noqa: E402
 from proof import NEWER_GRAMMAR, Proof, described  # noqa: E402
 from structure import compiled, parse, refusal, structure  # noqa: E402
 
@@ -101,10 +100,6 @@ def prove_structure(options, finder, failures):
         counts["functions with code objects"] += len(codes)
         if not codes <= ours:
             failures.append(f"--- {name}: the oracle misses {sorted(codes - ours)}\n")
-        if name.startswith(options.newest):
-            compared, differing = scopes.differences(parse(source))
-            counts["functions with symbol tables"] += compared
-            failures.extend(f"--- {name}: the oracle reads the names of {qualname} wrong\n" for qualname in differing)
         # The same file written otherwise, and with a part of it gone.
         try:
             text = source.decode()
@@ -150,44 +145,31 @@ def prove_changes(options, finder, failures):
         random = Random(seed)
         group = folders[random.choice(groups)]
         chosen = random.sample(group, min(len(group), random.randrange(1, 6)))
-        proof.oracle.reader.forget()
-        files_as_they_are = dict(chosen)
+        base = dict(chosen)
         for _ in range(20):
-            base, linked = files_as_they_are, {}
-            if random.random() < 0.5:
-                base, linked = link(random, base, sources.dotted_name)
-            head, used = edited(random, base, linked)
+            head, used = edited(random, base)
             if head == base:
                 continue
             counts["edits"] += 1
             kinds.update(used)
-            files, modules = question(base, head)
-            expected, actual = proof.both(files, modules)
+            files = question(base, head)
+            expected, actual = proof.both(files)
             for *_, change, _, _, _ in expected.targets:
                 counts[f"targets: {change}"] += 1
-            counts["edits that cannot be attributed"] += bool(expected.unattributed)
+            counts["edits outside functions"] += bool(expected.outside)
             counts["edits that leave no Python"] += bool(expected.refused)
             counts["edits that change no code"] += expected == type(expected)()
             if expected != actual:
-                small = proof.shrink(files, modules)
-                failures.append(f"--- seed {seed}, {used}\n{described(*small, *proof.both(*small))}")
+                small = proof.shrink(files)
+                failures.append(f"--- seed {seed}, {used}\n{described(small, *proof.both(small))}")
         seed += 1
     return counts, kinds
 
 
-def edited(random, base, linked):
+def edited(random, base):
     """Another version of some files, and what was done to them."""
     head, used = dict(base), []
-    if linked and random.random() < 0.7:
-        name = random.choice(sorted(linked))
-        try:
-            new = change_linked(random, Text(base[name].decode()), linked[name])
-        except REFUSALS:
-            new = None
-        if new is not None:
-            head[name] = new.encode("utf-8", "surrogatepass")
-            used.append("change_linked")
-    for name in random.sample(sorted(base), min(len(base), random.choice([0, 1, 1, 2] if used else [1, 1, 1, 2]))):
+    for name in random.sample(sorted(base), min(len(base), random.choice([1, 1, 1, 2]))):
         text = head[name].decode("utf-8", "surrogatepass")
         for _ in range(random.choice([1, 1, 1, 2, 3])):
             kind = random.choice(list(EDITS))
@@ -221,28 +203,25 @@ def edited(random, base, linked):
 
 def question(base, head):
     paths = sorted({*base, *head})
-    files = {path: (base.get(path), head.get(path)) for path in paths if base.get(path) != head.get(path)}
-    modules = {path: (sources.dotted_name(path), source) for path, source in sorted(head.items())}
-    return files, modules
+    return {path: (base.get(path), head.get(path)) for path in paths if base.get(path) != head.get(path)}
 
 
 def prove_history(options, finder, failures):
     proof = Proof(finder)
     counts, projects = Counter(), Counter()
     for name, folder in history.repositories(options.histories, options.work).items():
-        proof.oracle.reader.forget()
-        for commit, files, modules in history.commits(folder, options.commits):
+        for commit, files in history.commits(folder, options.commits):
             counts["commits"] += 1
             projects[name] += 1
             counts["files"] += len(files)
-            expected, actual = proof.both(files, modules)
+            expected, actual = proof.both(files)
             for *_, change, _, _, _ in expected.targets:
                 counts[f"targets: {change}"] += 1
-            counts["commits that cannot be attributed"] += bool(expected.unattributed)
+            counts["commits that change code outside functions"] += bool(expected.outside)
             counts["files that this Python refuses"] += len(expected.refused)
             if expected != actual:
-                small = proof.shrink(files, modules)
-                failures.append(f"--- {name} {commit}\n{described(*small, *proof.both(*small))}")
+                small = proof.shrink(files)
+                failures.append(f"--- {name} {commit}\n{described(small, *proof.both(small))}")
     return counts, projects
 
 

@@ -4,8 +4,6 @@ import json
 import subprocess
 from pathlib import Path
 
-from sources import dotted_name
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -44,24 +42,11 @@ class Finder:
             return "refused", answer["refused"]["line"]
         return "functions", sorted(tuple(function) for function in answer["functions"])
 
-    def changes(self, files, modules):
-        """What the finder says of `files`, {path: (base, head)}, among `modules`, {path: (dotted name, source)}."""
+    def changes(self, files):
+        """What the finder says of `files`, {path: (base, head)}."""
 
         def text(source):
             return None if source is None else source.decode("latin-1")
 
-        answer = self.ask(
-            {
-                "compare": {
-                    "files": [
-                        {"path": path, "dotted_name": dotted_name(path), "base": text(base), "head": text(head)}
-                        for path, (base, head) in files.items()
-                    ],
-                    "modules": [
-                        {"path": path, "dotted_name": dotted_name, "source": text(source)}
-                        for path, (dotted_name, source) in modules.items()
-                    ],
-                }
-            }
-        )["changes"]
-        return answer
+        versions = [{"path": path, "base": text(base), "head": text(head)} for path, (base, head) in files.items()]
+        return self.ask({"compare": versions})["changes"]

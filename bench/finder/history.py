@@ -3,8 +3,6 @@
 import subprocess
 from pathlib import Path
 
-from sources import dotted_name
-
 PROJECTS = (Path(__file__).resolve().parent / "projects.txt").read_text().split()
 
 
@@ -60,7 +58,7 @@ class Repository:
 
 
 def commits(folder, most):
-    """(commit, files, modules) as the proof asks for them, of commits with one parent that change Python files."""
+    """(commit, files) as the proof asks for them, of commits with one parent that change Python files."""
     repository = Repository(folder)
     history = repository.git(
         "log", "--no-merges", "--min-parents=1", f"--max-count={most}", "--format=%H", "--", "*.py"
@@ -70,13 +68,9 @@ def commits(folder, most):
         changed = sorted(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
         if not changed:
             continue
-        repository.read([*base.values(), *head.values()])
+        repository.read([side[path] for path in changed for side in (base, head) if path in side])
 
         def content(files, path):
             return repository.blobs[files[path]] if path in files else None
 
-        yield (
-            commit,
-            {path: (content(base, path), content(head, path)) for path in changed},
-            {path: (dotted_name(path), content(head, path)) for path in sorted(head)},
-        )
+        yield commit, {path: (content(base, path), content(head, path)) for path in changed}

@@ -15,33 +15,29 @@ class Proof:
         self.finder = finder
         self.oracle = Oracle()
 
-    def both(self, files, modules):
-        expected = self.oracle.changes(files, modules)
-        return expected, Found.of_finder(self.finder.changes(files, modules))
+    def both(self, files):
+        expected = self.oracle.changes(files)
+        return expected, Found.of_finder(self.finder.changes(files))
 
-    def differs(self, files, modules):
-        expected, actual = self.both(files, modules)
+    def differs(self, files):
+        expected, actual = self.both(files)
         return expected != actual
 
-    def shrink(self, files, modules, budget=3000):
+    def shrink(self, files, budget=3000):
         """Fewer files and statements that still differ in the same kind of answer."""
-        was_refused = bool(self.both(files, modules)[1].refused)
+        was_refused = bool(self.both(files)[1].refused)
 
-        def still(files, modules):
+        def still(files):
             nonlocal budget
             budget -= 1
             if budget < 0:
                 return False
-            expected, actual = self.both(files, modules)
+            expected, actual = self.both(files)
             return expected != actual and bool(actual.refused) == was_refused
 
-        for path in list(modules):
-            fewer = {other: each for other, each in modules.items() if other != path}
-            if still(files, fewer):
-                modules = fewer
         for path in list(files):
             fewer = {other: each for other, each in files.items() if other != path}
-            if still(fewer, modules):
+            if still(fewer):
                 files = fewer
         progress = True
         while progress and budget > 0:
@@ -50,23 +46,10 @@ class Proof:
                 for side in (0, 1, 2):
                     for smaller in self.smaller(files[path], side):
                         changed = {**files, path: smaller}
-                        again = {
-                            other: (dotted, smaller[1] if other == path else source)
-                            for other, (dotted, source) in modules.items()
-                            if other != path or smaller[1] is not None
-                        }
-                        if still(changed, again):
-                            files, modules, progress = changed, again, True
+                        if still(changed):
+                            files, progress = changed, True
                             break
-            for path, (dotted, source) in list(modules.items()):
-                if path in files:
-                    continue
-                for smaller in without_a_statement(source):
-                    if still(files, {**modules, path: (dotted, smaller)}):
-                        modules = {**modules, path: (dotted, smaller)}
-                        progress = True
-                        break
-        return files, modules
+        return files
 
     def smaller(self, versions, side):
         """A statement less on one side, or the same statement less on both."""
@@ -113,7 +96,7 @@ def without_a_statement(source):
             yield rest
 
 
-def described(files, modules, expected, actual):
+def described(files, expected, actual):
     """A failure as text to read and to make a test of."""
     parts = []
     for path, (base, head) in files.items():
@@ -123,10 +106,7 @@ def described(files, modules, expected, actual):
                 parse(source or b"")
             except REFUSALS as error:
                 parts.append(f"CPython: {error}")
-    for path, (dotted_name, source) in modules.items():
-        if path not in files:
-            parts.append(f"--- {path}, imported as {dotted_name}\n{show(source)}")
-    for name in ("targets", "unattributed", "refused"):
+    for name in ("targets", "outside", "ambiguous", "refused"):
         want, got = getattr(expected, name), getattr(actual, name)
         if want != got:
             parts.append(f"{name}: CPython {sorted(want - got, key=str)}, finder {sorted(got - want, key=str)}")

@@ -69,11 +69,6 @@ def in_wheel(path):
                 yield name, archive.read(name)
 
 
-def dotted_name(path):
-    """What a file is imported as."""
-    return path.removeprefix("src/").removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-
-
 class Distinct:
     """Passes every content once: most files of two neighbouring Pythons are the same."""
 

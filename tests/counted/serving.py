@@ -118,6 +118,9 @@ def serve(channel, imports):
             worker.reached = {}
             worker.reply(protocol.reached(by))
             continue
+        if kind in (protocol.OBSERVE, protocol.READERS):
+            worker.reply(worker.look_at_namespaces(request))
+            continue
         protocol.expect(request, protocol.ENTER)
         node = request["benchmark"]
         # What the test itself runs counts, too, and not only what is timed.

@@ -1,23 +1,29 @@
-"""Runs the benchmarks of projects whose folders standard input lists, and prints a line of JSON for each.
+"""Runs the benchmarks of small projects, and tells what their modules hold before and who reads what differs of it.
 
-Every one has a process of its own, forked from this one, which has imported nothing of it: its result or its exception,
-and the path and first line of every function of the project that ran (Python 3.10 has no qualified names of code).
-`__annotate__`, with which Python 3.14 evaluates annotations, is none of them.
+Standard input is a list of `{"folder", "changed", "differing", "unloaded"}`, the last three as the worker is asked for
+them; without `differing`, the digests are asked for. Each has a process of its own, forked from this one, which has
+imported nothing of it, and gives a line of JSON: its answer; its `outcome`, which is its result or its exception; and what
+`ran`, as the path and first line of every function of the project. `__annotate__`, with which Python 3.14 evaluates
+annotations, is none of them.
 """
 
 import importlib
 import json
 import os
+import random
 import sys
 
 # What many of the projects import, so that not every process has to.
-SHARED = "abc collections contextlib dataclasses enum functools inspect operator types typing"
+SHARED = "abc collections contextlib dataclasses enum functools inspect operator random types typing"
 for name in SHARED.split():
     importlib.import_module(name)
 
+from deadheat_worker.imports import ProjectImports  # noqa: E402
+from deadheat_worker.namespaces import Namespaces  # noqa: E402
 
-def observe(folder):
-    ran = set()
+
+def observe(folder, changed, differing=None, unloaded=()):
+    ran, answer = set(), {}
 
     def note(frame, event, _):
         code = frame.f_code
@@ -27,27 +33,39 @@ def observe(folder):
 
     sys.path.insert(0, folder)
     sys.path.insert(1, f"{folder}/benchmarks")
-    sys.setprofile(note)
+    names = {name.partition(".")[0] for name in os.listdir(folder)}
+    namespaces = Namespaces(ProjectImports(folder, "/nowhere", [], names, [], []), changed, random.getstate())
     try:
+        sys.setprofile(note)
         import bench
 
-        outcome = repr(bench.benchmark())
+        sys.setprofile(None)
+        modules, others, surroundings = namespaces.observed()
+        if differing is None:
+            answer = {"modules": modules, "others": others, "surroundings": surroundings}
+        else:
+            functions, unread = namespaces.readers(differing, unloaded)
+            answer = {"functions": functions, "unread": unread}
+            sys.setprofile(note)
+            answer["outcome"] = repr(bench.benchmark())
     except Exception as error:
-        outcome = repr(error)
+        answer["outcome"] = repr(error)
     sys.setprofile(None)
-    return {"outcome": outcome.replace(folder, ""), "ran": sorted(ran)}
+    nothing = {"modules": {}, "others": {}, "surroundings": {}, "functions": [], "unread": []}
+    outcome = answer.get("outcome", "").replace(folder, "")
+    return nothing | answer | {"outcome": outcome, "ran": sorted(ran)}
 
 
 def main():
     sys.dont_write_bytecode = True
     # The folder of this file is none of the projects'.
     sys.path.pop(0)
-    for folder in json.load(sys.stdin):
+    for asked in json.load(sys.stdin):
         receiving, sending = os.pipe()
         child = os.fork()
         if not child:
             with open(sending, "w") as pipe:
-                json.dump(observe(folder), pipe)
+                json.dump(observe(**asked), pipe)
                 pipe.flush()
                 os._exit(0)
         os.close(sending)

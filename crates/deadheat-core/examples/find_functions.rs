@@ -3,10 +3,13 @@
 //! Standard input: a [`Question`] as JSON in every line. Standard output: an [`Answer`] to each. Sources are bytes, written as
 //! text whose every character is one byte (Latin-1), because JSON has no bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 
 use deadheat_core::model::{FunctionPlace, TargetFunction};
-use deadheat_core::source::{self, ChangedFile, ModuleFile};
+use deadheat_core::observed::Differing;
+use deadheat_core::protocol::Observed;
+use deadheat_core::source::{self, ChangedFile};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -14,27 +17,21 @@ use serde::{Deserialize, Serialize};
 enum Question {
     /// Which functions a file has.
     Functions(String),
-    Compare {
-        files: Vec<Versions>,
-        /// All of head's modules: who else is touched by what changed at module level.
-        modules: Vec<Module>,
+    Compare(Vec<Versions>),
+    /// What differs of what two processes hold; `again` is another one of base.
+    Differing {
+        base: Box<Observed>,
+        head: Box<Observed>,
+        again: Box<Observed>,
+        outside: BTreeSet<String>,
     },
 }
 
 #[derive(Deserialize)]
 struct Versions {
     path: String,
-    #[serde(default)]
-    dotted_name: String,
     base: Option<String>,
     head: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Module {
-    path: String,
-    dotted_name: String,
-    source: String,
 }
 
 #[derive(Serialize)]
@@ -48,10 +45,16 @@ enum Answer {
     },
     Changes {
         targets: Vec<Target>,
-        /// Paths with changes whose consequences cannot be told.
-        unattributed: Vec<String>,
+        /// Files whose code differs outside functions.
+        outside: BTreeSet<String>,
+        ambiguous: BTreeMap<String, BTreeSet<String>>,
         /// Path, side and line.
         refused: Vec<(String, String, u32)>,
+    },
+    Differing {
+        names: BTreeMap<String, BTreeMap<String, bool>>,
+        unloaded: BTreeSet<String>,
+        surroundings: BTreeSet<String>,
     },
 }
 
@@ -90,33 +93,35 @@ fn answer(question: Question) -> Answer {
                 message: error.message,
             },
         },
-        Question::Compare { files, modules } => {
-            let files = files.into_iter().map(|file| ChangedFile {
+        Question::Compare(files) => {
+            let changes = source::compare(files.into_iter().map(|file| ChangedFile {
                 path: file.path,
-                dotted_name: file.dotted_name,
                 base: file.base.as_deref().map(bytes),
                 head: file.head.as_deref().map(bytes),
-            });
-            let mut changes = source::compare(files);
-            if changes.touches_names() {
-                changes.attribute(modules.into_iter().map(|module| ModuleFile {
-                    path: module.path,
-                    dotted_name: module.dotted_name,
-                    source: bytes(&module.source),
-                }));
-            }
+            }));
             Answer::Changes {
                 targets: changes.targets.into_iter().map(target).collect(),
-                unattributed: changes
-                    .unattributed
-                    .into_iter()
-                    .map(|change| change.path)
-                    .collect(),
+                outside: changes.outside,
+                ambiguous: changes.ambiguous,
                 refused: changes
                     .syntax_errors
                     .into_iter()
                     .map(|problem| (problem.path, problem.side.to_string(), problem.error.line))
                     .collect(),
+            }
+        }
+        Question::Differing {
+            base,
+            head,
+            again,
+            outside,
+        } => {
+            let mut differing = Differing::between(&base, &head, &outside);
+            differing.leave_out_unstable(&base, &again, &outside);
+            Answer::Differing {
+                names: differing.names,
+                unloaded: differing.unloaded,
+                surroundings: differing.surroundings,
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod gate;
 pub mod merge;
 pub mod micro;
 pub mod model;
+pub mod observed;
 pub mod output;
 pub mod partition;
 pub mod profile;

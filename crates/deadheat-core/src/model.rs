@@ -106,8 +106,8 @@ pub enum Change {
     Removed,
     /// The same code under another path or qualified name.
     Moved,
-    /// It names something at module or class level that differs.
-    ModuleLevel,
+    /// Its own code is the same, and it reads something that differs once the modules are imported.
+    Affected,
 }
 
 impl fmt::Display for Change {
@@ -117,7 +117,7 @@ impl fmt::Display for Change {
             Change::Added => "added",
             Change::Removed => "removed",
             Change::Moved => "moved",
-            Change::ModuleLevel => "module level",
+            Change::Affected => "affected",
         })
     }
 }
@@ -133,7 +133,7 @@ pub struct TargetFunction {
     pub change: Option<Change>,
     /// First and last line, decorators included, from 1.
     pub lines: (u32, u32),
-    /// What a reader wants to know beyond `change`: what it was moved from, which constant it names.
+    /// What a reader wants to know beyond `change`: what it was moved from, which name it reads.
     pub detail: Option<String>,
     /// Where each side has it; `None` where it has not.
     #[serde(default)]

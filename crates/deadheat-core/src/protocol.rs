@@ -2,6 +2,8 @@
 //!
 //! `tests/protocol/*.jsonl` holds whole conversations that this file and the worker's are both tested against.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,17 @@ pub enum Request {
     Leave,
     /// Outside a benchmark, after `trace` for that purpose: what has run since this was last asked.
     Reach,
+    /// Outside a benchmark: digests of all that the project's modules hold. `changed` are the files that differ, with the
+    /// functions in them that share a qualified name, and so are told apart by their code.
+    Observe {
+        changed: BTreeMap<String, BTreeSet<String>>,
+    },
+    /// After `Observe`: which functions read these names, by path; each with whether both sides have it. `unloaded` are
+    /// changed files that were not loaded by then.
+    Readers {
+        differing: BTreeMap<String, BTreeMap<String, bool>>,
+        unloaded: Vec<String>,
+    },
     /// To a worker of `profile_tests.py`, right after the greeting: run the tests that pytest chooses by these arguments.
     Test {
         arguments: Vec<String>,
@@ -262,6 +275,16 @@ pub enum Reply {
     Reached {
         by: Vec<ReachedBy>,
     },
+    Observed(Observed),
+    Readers {
+        functions: Vec<Reader>,
+        /// Names of values that nothing in the project reads.
+        unread: Vec<Name>,
+    },
+    /// In the place of `Observed` or `Readers`, with the reason.
+    NotObserved {
+        problem: String,
+    },
     Left {
         foreign: Vec<ForeignModule>,
         /// Modules of the code to be measured that were imported from this side's worktree.
@@ -361,6 +384,36 @@ pub struct ReachedBy {
     /// Whether a sample used more than one core at once.
     #[serde(default)]
     pub parallel: bool,
+}
+
+/// Digests of what a process holds after its imports; they are equal where the values are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct Observed {
+    /// Of the project: by path and name. Names are those of modules (`LIMIT`), of classes as a whole (`Shape`) and of
+    /// their attributes (`Shape.sides`).
+    pub modules: BTreeMap<String, BTreeMap<String, String>>,
+    /// The simple values of each module of others.
+    pub others: BTreeMap<String, String>,
+    /// What else an import may change: the interpreter, its environment, patched functions; each by its words.
+    pub surroundings: BTreeMap<String, String>,
+}
+
+/// A function that reads something.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct Reader {
+    pub path: String,
+    pub qualname: String,
+    /// The first one, decorators included.
+    pub line: u32,
+    /// What it reads; no name where it may read anything of that file.
+    pub reads: Name,
+}
+
+/// A name of [`Observed::modules`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
+pub struct Name {
+    pub path: String,
+    pub name: String,
 }
 
 /// A file or class that pytest did not collect, in its own words.

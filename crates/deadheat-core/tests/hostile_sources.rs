@@ -5,9 +5,7 @@
 use std::collections::BTreeSet;
 
 use deadheat_core::protocol::decode_reply;
-use deadheat_core::source::{
-    ChangedFile, Changes, ModuleFile, compare, functions_with_lines, holds_benchmarks,
-};
+use deadheat_core::source::{ChangedFile, Changes, compare, functions_with_lines, holds_benchmarks};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -233,22 +231,12 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>, other: Vec<u8>) -> Changes {
-    let mut changes = compare([ChangedFile {
+fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>) -> Changes {
+    compare([ChangedFile {
         path: "a.py".to_owned(),
-        dotted_name: "a".to_owned(),
         base,
-        head: head.clone(),
-    }]);
-    let module = |path: &str, dotted_name: &str, source: Vec<u8>| ModuleFile {
-        path: path.to_owned(),
-        dotted_name: dotted_name.to_owned(),
-        source,
-    };
-    let mut modules = vec![module("b.py", "b", other)];
-    modules.extend(head.map(|head| module("a.py", "a", head)));
-    changes.attribute(modules);
-    changes
+        head,
+    }])
 }
 
 proptest! {
@@ -267,8 +255,8 @@ proptest! {
     }
 
     #[test]
-    fn any_two_files_are_compared(base in proptest::option::of(file()), head in proptest::option::of(file()), other in file()) {
-        let changes = found(base, head, other);
+    fn any_two_files_are_compared(base in proptest::option::of(file()), head in proptest::option::of(file())) {
+        let changes = found(base, head);
         for target in &changes.targets {
             prop_assert!(1 <= target.lines.0 && target.lines.0 <= target.lines.1, "{target:?}");
             prop_assert!(target.places.base.is_some() || target.places.head.is_some());
@@ -277,7 +265,7 @@ proptest! {
 
     #[test]
     fn a_file_is_the_same_as_itself(source in file()) {
-        let changes = found(Some(source.clone()), Some(source.clone()), source);
+        let changes = found(Some(source.clone()), Some(source));
         prop_assert!(changes.targets.is_empty(), "{:?}", changes.targets);
     }
 

@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 13] = [
+const CONVERSATIONS: [(&str, &str); 14] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -14,6 +14,10 @@ const CONVERSATIONS: [(&str, &str); 13] = [
         include_str!("../../../tests/protocol/no_collection.jsonl"),
     ),
     ("reaching", include_str!("../../../tests/protocol/reaching.jsonl")),
+    (
+        "observing",
+        include_str!("../../../tests/protocol/observing.jsonl"),
+    ),
     (
         "profiling",
         include_str!("../../../tests/protocol/profiling.jsonl"),

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Error, Read, Result, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use deadheat_core::model::PerSide;
-use deadheat_core::source::{self, ChangedFile, ModuleFile};
+use deadheat_core::source::{self, ChangedFile};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,22 +32,11 @@ fn main() -> Result<()> {
         .iter()
         .zip(contents)
         .map(|(path, (base, head))| ChangedFile {
-            dotted_name: dotted_name(path),
             path: (*path).clone(),
             base,
             head,
         });
-    let mut changes = source::compare(files);
-    if changes.touches_names() {
-        let sources = Blobs::read(repository, blobs.head.values().cloned().map(Some).collect())?;
-        changes.attribute(blobs.head.keys().zip(sources).filter_map(|(path, source)| {
-            Some(ModuleFile {
-                path: path.clone(),
-                dotted_name: dotted_name(path),
-                source: source?,
-            })
-        }));
-    }
+    let changes = source::compare(files);
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for target in &changes.targets {
         let kind = target
@@ -58,7 +47,7 @@ fn main() -> Result<()> {
     let answer = serde_json::json!({
         "files": changed.len(),
         "functions": kinds,
-        "unattributed": changes.unattributed.len(),
+        "outside": changes.outside.len(),
         "refused": changes.syntax_errors.len(),
     });
     writeln!(std::io::stdout(), "{answer}")
@@ -139,10 +128,4 @@ impl Drop for Blobs {
     fn drop(&mut self) {
         let _ = self.git.wait();
     }
-}
-
-fn dotted_name(path: &str) -> String {
-    let path = path.strip_prefix("src/").unwrap_or(path);
-    let name = path.trim_end_matches(".py").replace('/', ".");
-    name.strip_suffix(".__init__").unwrap_or(&name).to_owned()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use deadheat_core::dependencies::{self, Declaration, DependencyChange};
 use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning, WarningCode};
-use deadheat_core::source::{self, ChangedFile, ModuleFile, Unattributed};
+use deadheat_core::source::{self, ChangedFile, Unattributed};
 
 use crate::compiled::{is_near_code, is_source};
 use crate::environments::{declaring_files, local_requirements};
@@ -28,6 +28,12 @@ pub(crate) struct Differences {
     pub(crate) dependencies: Vec<(String, Option<Vec<DependencyChange>>)>,
     /// Sources of a compiled part that differ.
     pub(crate) compiled: Vec<String>,
+    /// The Python files of the code that differ, with the functions in them that share a qualified name.
+    pub(crate) changed: BTreeMap<String, BTreeSet<String>>,
+    /// Those of them whose code differs outside functions.
+    pub(crate) outside: BTreeSet<String>,
+    /// Where base has the functions of changed files that are the same on both sides, by head's place.
+    pub(crate) unchanged: BTreeMap<FunctionPlace, u32>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -100,7 +106,7 @@ pub(crate) fn find(
         if project.is_shared(path) {
             if path.ends_with(".py") {
                 // pytest says what is wrong with it.
-                let suite = source::compare([changed_file(path, project, checkouts)]);
+                let suite = source::compare([changed_file(path, checkouts)]);
                 let broken = suite.unattributed.into_iter().take(suite.syntax_errors.len());
                 found.unattributed.extend(broken);
             }
@@ -189,13 +195,7 @@ pub(crate) fn find(
             });
         }
     }
-    let python = python
-        .into_iter()
-        .map(|path| changed_file(path, project, checkouts));
-    let mut changes = source::compare(python);
-    if changes.touches_names() {
-        changes.attribute(head_modules(project, files, checkouts.head));
-    }
+    let changes = source::compare(python.iter().map(|path| changed_file(path, checkouts)));
     for problem in &changes.syntax_errors {
         found.warnings.push(Warning::new(
             WarningCode::SyntaxError,
@@ -211,6 +211,17 @@ pub(crate) fn find(
         .into_iter()
         .partition(|target| project.is_shared(&target.path));
     found.unattributed.extend(changes.unattributed);
+    found.changed = python
+        .into_iter()
+        .map(|path| {
+            (
+                path.clone(),
+                changes.ambiguous.get(path).cloned().unwrap_or_default(),
+            )
+        })
+        .collect();
+    found.outside = changes.outside;
+    found.unchanged = changes.unchanged;
     Ok(found)
 }
 
@@ -223,13 +234,12 @@ pub(crate) fn in_suite(
     let files = paths
         .iter()
         .filter(|path| path.ends_with(".py") && project.is_shared(path));
-    source::compare(files.map(|path| changed_file(path, project, checkouts))).targets
+    source::compare(files.map(|path| changed_file(path, checkouts))).targets
 }
 
-fn changed_file(path: &str, project: &Project, checkouts: PerSide<&Path>) -> ChangedFile {
+fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
     ChangedFile {
         path: path.to_owned(),
-        dotted_name: project.dotted_name(path).unwrap_or_else(|| path.to_owned()),
         base: read(checkouts.base, path),
         head: read(checkouts.head, path),
     }
@@ -293,7 +303,7 @@ fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
 }
 
 /// All Python files of head's code, tests and benchmarks.
-fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
+pub(crate) fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
     let in_roots = project.roots().into_iter().flat_map(|root| {
         let below = files.below(&root).map(|path| join(&root, path));
         below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
@@ -303,23 +313,6 @@ fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
         .chain(shared.map(str::to_owned))
         .filter(|path| path.ends_with(".py"))
         .collect()
-}
-
-/// The same with their sources and the names that they are imported by.
-fn head_modules(
-    project: &Project,
-    files: &Files,
-    checkout: &Path,
-) -> impl Iterator<Item = ModuleFile> + Send {
-    head_paths(project, files).into_iter().filter_map(|path| {
-        let source = read(checkout, &path)?;
-        let dotted_name = project.dotted_name(&path).unwrap_or_else(|| path.clone());
-        Some(ModuleFile {
-            path,
-            dotted_name,
-            source,
-        })
-    })
 }
 
 /// What a file declares dependencies as, where it is the project's own.

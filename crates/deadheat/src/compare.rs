@@ -229,7 +229,7 @@ impl Setting<'_> {
     ) -> anyhow::Result<Exit> {
         progress.step("comparing the code");
         let compiled = Compiled::find(&subject.project, &subject.files, checkout.worktrees());
-        let differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
+        let mut differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
         let targets = &draft.report.target_functions;
         // What a file holds can change memory without any function having changed.
         let may_weigh = self.options.memory && !checkout.changed.is_empty();
@@ -278,13 +278,18 @@ impl Setting<'_> {
             root,
             checkout,
             &prepared.interpreters,
-            &differences,
+            &mut differences,
             &mut stage,
             &hints,
             draft,
             progress,
         )?;
 
+        let targets = &draft.report.target_functions;
+        if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
+            say_nothing_changed(draft, "no code that a benchmark could run differs");
+            return Ok(Exit::Done);
+        }
         draft.warn_of_unused_thresholds(&benchmarks);
         let benchmarks = match self.options.partition {
             Some(partition) => draft.take_part(partition, benchmarks),

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{Comparison, Missing, PerSide, Side, TargetFunction, Warning, WarningCode};
+use deadheat_core::model::{
+    Change, Comparison, Missing, PerSide, Side, TargetFunction, Warning, WarningCode,
+};
 use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report;
@@ -71,6 +73,11 @@ impl Setting<'_> {
             stage.ran.clone_from(&reach.ran);
             for (number, target) in targets.iter_mut().enumerate() {
                 target.reached_by = reach.of_function(number, &runnable);
+            }
+            // Those whose own code is the same matter where they run.
+            if reach.problem.is_none() {
+                let is_same = |target: &TargetFunction| target.change == Some(Change::Affected);
+                targets.retain(|target| !is_same(target) || !target.reached_by.is_empty());
             }
             let is_imported = reach.project_modules.base > 0 && reach.project_modules.head > 0;
             let is_quiet = reach.problem.is_none() && reach.not_reached.len() == runnable.len();

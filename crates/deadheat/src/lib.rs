@@ -42,6 +42,7 @@ mod measure;
 mod memory;
 mod merge;
 mod micro;
+mod observed;
 mod options;
 mod output;
 mod overlay;

@@ -110,7 +110,11 @@ impl Talk for SuiteWorker {
             },
             Request::Test { .. } => panic!("these workers run benchmarks"),
             Request::Stop => Reply::Stopped,
-            Request::Run { .. } | Request::Profile { .. } | Request::Micro(_) => {
+            Request::Observe { .. }
+            | Request::Readers { .. }
+            | Request::Run { .. }
+            | Request::Profile { .. }
+            | Request::Micro(_) => {
                 panic!("nothing is timed here")
             }
         })

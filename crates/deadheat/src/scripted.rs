@@ -367,6 +367,9 @@ impl Talk for ScriptedWorker {
                 }
             }
             Request::Test { .. } => panic!("these workers run benchmarks"),
+            Request::Observe { .. } | Request::Readers { .. } => {
+                panic!("the look at what modules hold comes before")
+            }
             Request::Stop => Reply::Stopped,
         })
     }

@@ -29,8 +29,10 @@ pub(crate) fn is_nothing_changed(
     differences: &Differences,
     targets: &[TargetFunction],
 ) -> bool {
-    let is_equal =
-        differences.unattributed.is_empty() && differences.in_benchmarks.is_empty() && targets.is_empty();
+    let is_equal = differences.unattributed.is_empty()
+        && differences.in_benchmarks.is_empty()
+        && differences.outside.is_empty()
+        && targets.is_empty();
     is_equal && !options.all
 }
 

@@ -186,6 +186,7 @@ impl Setting<'_> {
             ran: BTreeSet::new(),
             call_times: BTreeMap::new(),
             opened: PerSide::default(),
+            opened_watch: false,
             briefing: Briefing {
                 trace: None,
                 micro: None,

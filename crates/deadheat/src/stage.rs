@@ -271,6 +271,8 @@ pub(crate) struct Stage {
     pub(crate) call_times: BTreeMap<String, Duration>,
     /// Workers that have collected, and watch: the look at what runs goes on with them.
     pub(crate) opened: Opened,
+    /// Whether those watch functions.
+    pub(crate) opened_watch: bool,
 }
 
 impl Stage {
@@ -299,12 +301,14 @@ impl Stage {
         Ok(collection)
     }
 
-    /// What pytest collects on both sides, in workers that also leave the bytecode for those that follow; where functions
-    /// are `watched` and can be, the workers stay.
+    /// What pytest collects on both sides, in workers that also leave the bytecode for those that follow. The workers stay
+    /// open where they watch functions, or `stay`.
     pub(crate) fn collect_both(
         &mut self,
         watched: &[&TargetFunction],
+        stay: bool,
     ) -> Result<PerSide<Collection>, (Side, NotReady)> {
+        self.close();
         let mut watch = !watched.is_empty();
         let mut opened = match watch {
             true => self.open(&self.tracing(TracePurpose::Reach, watched), Side::BOTH),
@@ -321,7 +325,8 @@ impl Stage {
         let [base, head] = opened;
         let (base, of_base) = base.map_err(|problem| (Side::Base, problem))?;
         let (head, of_head) = head.map_err(|problem| (Side::Head, problem))?;
-        if watch {
+        self.opened_watch = watch;
+        if watch || stay {
             self.opened = PerSide::new(Some(base), Some(head));
         } else {
             base.stop();
@@ -330,7 +335,15 @@ impl Stage {
         Ok(PerSide::new(of_base, of_head))
     }
 
-    fn open<const N: usize>(
+    /// Ends the workers that are open.
+    pub(crate) fn close(&mut self) {
+        let PerSide { base, head } = std::mem::take(&mut self.opened);
+        for session in [base, head].into_iter().flatten() {
+            session.stop();
+        }
+    }
+
+    pub(crate) fn open<const N: usize>(
         &mut self,
         briefing: &Briefing,
         sides: [Side; N],

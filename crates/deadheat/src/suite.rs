@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::hints::{Hints, WITHOUT_BENCHMARKS, how_not_to_skip};
 use crate::interpreter::Interpreter;
+use crate::observed;
 use crate::progress::Progress;
 use crate::project::shown;
 use crate::session::{Collection, NotReady, PACKAGE_MISSING};
@@ -41,7 +42,7 @@ impl Suite {
         root: &str,
         checkout: &mut Checkout,
         interpreters: &PerSide<Interpreter>,
-        differences: &Differences,
+        differences: &mut Differences,
         stage: &mut Stage,
         hints: &Hints<'_>,
         draft: &mut Draft,
@@ -86,8 +87,9 @@ impl Suite {
             stage.briefing.collect.files.extend(of_base);
         }
         let started = Instant::now();
+        let observes = setting.options.functions.is_none() && !differences.changed.is_empty();
         let watched = differences.watched(&draft.report.target_functions);
-        let mut collected = stage.collect_both(&watched);
+        let mut collected = stage.collect_both(&watched, observes);
         let collecting = started.elapsed();
         if let Some(taker) = origin.taker()
             && lacks_settings(&collected, taker)
@@ -96,14 +98,14 @@ impl Suite {
             let paths = benchmarks::differing_settings(&project.folder, checkouts);
             if !paths.is_empty() {
                 benchmarks::share_settings(&paths, taker.other(), checkouts, &kept)?;
-                collected = stage.collect_both(&watched);
+                collected = stage.collect_both(&watched, observes);
                 let named = paths.join("`, `");
                 if lacks_settings(&collected, taker) {
                     // Other settings did not help.
                     for path in &paths {
                         files::replace(&kept, checkouts.get(taker), path)?;
                     }
-                    collected = stage.collect_both(&watched);
+                    collected = stage.collect_both(&watched, observes);
                 } else {
                     draft.warn(
                         WarningCode::SettingsShared,
@@ -166,6 +168,29 @@ impl Suite {
             }
             let keyword = setting.options.keyword.as_deref();
             return Err(hints.explain(no_benchmarks(root, &shared, &origin, keyword)));
+        }
+        if observes {
+            progress.step("comparing what the modules hold");
+            let paths = changes::head_paths(project, &subject.files);
+            let affected = observed::look(stage, differences, &paths, checkout.worktrees())?;
+            // Its consequences are known by now.
+            differences.outside.clear();
+            differences.unattributed.extend(affected.unattributed);
+            let is_more = !affected.functions.is_empty();
+            let (in_benchmarks, targets): (Vec<_>, Vec<_>) = affected
+                .functions
+                .into_iter()
+                .partition(|target| project.is_shared(&target.path));
+            differences.in_benchmarks.extend(in_benchmarks);
+            draft.report.target_functions.extend(targets);
+            let watched = differences.watched(&draft.report.target_functions);
+            if watched.is_empty() {
+                stage.close();
+            } else if is_more || !stage.opened_watch {
+                stage
+                    .collect_both(&watched, false)
+                    .map_err(|(side, problem)| hints.explain(problem.into_error(side)))?;
+            }
         }
         Ok(Suite {
             origin,

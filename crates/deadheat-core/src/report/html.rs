@@ -747,7 +747,7 @@ fn targets(page: &mut String, targets: &[TargetFunction]) {
         "<section aria-labelledby=\"targets\"><h2 id=\"targets\">Changed functions</h2>\n\
          <details{open}><summary>{}</summary>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">function</th>\
          <th scope=\"col\">where</th><th scope=\"col\">change</th><th scope=\"col\" class=\"n\">run by</th></tr></thead><tbody>\n",
-        plural(targets.len(), "function")
+        parts::of_targets(targets)
     );
     for target in targets {
         let change = target

@@ -1,6 +1,19 @@
-//! Which part of a suite a report is about, and where each part of a merged one was measured, in words for every form.
+//! Which part of a suite a report is about, where each part of a merged one was measured, and how many functions of which
+//! kind it names, in words for every form.
 
 use super::{Machine, Report};
+use crate::model::{Change, TargetFunction};
+
+/// Those whose own code changed, apart from those that only read what did: `2, and 3 affected`.
+pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
+    let is_affected = |target: &&TargetFunction| target.change == Some(Change::Affected);
+    let affected = targets.iter().filter(is_affected).count();
+    match (targets.len() - affected, affected) {
+        (own, 0) => own.to_string(),
+        (0, affected) => format!("{affected} affected"),
+        (own, affected) => format!("{own}, and {affected} affected"),
+    }
+}
 
 /// `part 1/3 of the suite: 5 of 20 benchmarks`.
 pub(super) fn part_of_suite(report: &Report) -> Option<String> {

@@ -205,7 +205,7 @@ impl Page {
         if targets.is_empty() {
             return;
         }
-        self.heading(&format!("Changed functions ({})", targets.len()));
+        self.heading(&format!("Changed functions ({})", parts::of_targets(targets)));
         let most = if self.style.verbose {
             usize::MAX
         } else {

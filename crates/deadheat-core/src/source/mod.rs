@@ -10,7 +10,6 @@ mod parallel;
 mod parse;
 
 pub use compare::{
-    ChangedFile, Changes, FileSyntaxError, ModuleFile, Unattributed, compare, functions_of,
-    functions_with_lines,
+    ChangedFile, Changes, FileSyntaxError, Unattributed, compare, functions_of, functions_with_lines,
 };
 pub use parse::{NamedLines, SyntaxError, holds_benchmarks};

@@ -108,6 +108,9 @@ class Conversation(Holding):
             if kind == protocol.REACH and self._reach is not None:
                 self.reply(protocol.reached(self._reach.take()))
                 continue
+            if kind in (protocol.OBSERVE, protocol.READERS):
+                self.reply(self.look_at_namespaces(request))
+                continue
             protocol.expect(request, protocol.ENTER)
             item = by_id[request["benchmark"]]
             following = request.get("next")

@@ -1,10 +1,12 @@
-"""Answers the driver while a benchmark is held: samples in turn, what the first one returned, the way out.
+"""Answers the driver while a benchmark is held: samples in turn, what the first one returned, the way out; and what the
+modules hold before.
 
 Every request gets exactly one reply. Nothing here knows where the benchmark comes from.
 """
 
 import gc
 import resource
+import sys
 
 from deadheat_worker import protocol
 from deadheat_worker.timing import ProcessorClock, WallClock
@@ -30,6 +32,23 @@ class Holding:
         self._large_result = None
         self.watch = None
         self.can_set_up_each_call = False
+        self._namespaces = None
+        # Before the project's code may seed it.
+        self._random_state = sys.modules["random"].getstate() if "random" in sys.modules else None
+
+    def look_at_namespaces(self, request):
+        """The answer to a request about what the project's modules hold."""
+        # Only here: a process that is timed loads nothing of this.
+        from deadheat_worker.namespaces import Namespaces
+
+        try:
+            if protocol.kind_of(request) == protocol.OBSERVE:
+                self._namespaces = Namespaces(self._imports, request["changed"], self._random_state)
+                return protocol.observed(*self._namespaces.observed())
+            return protocol.readers(*self._namespaces.readers(request["differing"], request["unloaded"]))
+        except Exception as error:
+            # Values may be of any kind: without an answer, everything is measured.
+            return protocol.not_observed(f"{type(error).__name__}: {error}")
 
     def receive(self):
         request = self._channel.receive()

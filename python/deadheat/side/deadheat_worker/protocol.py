@@ -14,11 +14,15 @@ RUN = "run"
 PROFILE = "profile"
 LEAVE = "leave"
 REACH = "reach"
+OBSERVE = "observe"
+READERS = "readers"
 TEST = "test"
 STOP = "stop"
 
 # What a `trace` request may be for, beside profiles of the functions that it names.
 PURPOSE_REACH = "reach"
+OBSERVE = "observe"
+READERS = "readers"
 PURPOSE_SURVEY = "survey"
 PURPOSE_MEMORY = "memory"
 
@@ -136,6 +140,21 @@ def reached(by):
     `timed` says whether any of that happened inside a sample, `parallel` whether one used more than one core at once.
     """
     return {"reply": "reached", "by": by}
+
+
+def observed(modules, others, surroundings):
+    """Digests: of the project's `modules` by path and name, of `others` by module, of their `surroundings`."""
+    return {"reply": "observed", "modules": modules, "others": others, "surroundings": surroundings}
+
+
+def readers(functions, unread):
+    """`functions`: dicts of `path`, `qualname`, `line` and what it `reads`; `unread` and `reads`: `path` and `name`."""
+    return {"reply": "readers", "functions": functions, "unread": unread}
+
+
+def not_observed(problem):
+    """In the place of both, with the reason."""
+    return {"reply": "not_observed", "problem": problem}
 
 
 def left(foreign, project_modules, output, changed=()):

@@ -3,7 +3,7 @@
 use comfy_table::Cell;
 
 use super::{Column, MOST_FUNCTIONS, Page, plain, within};
-use crate::model::{CallProfile, Comparison, FunctionComparison, ProfileNote, Side};
+use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileNote, Side};
 use crate::report::units::{bounds, count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
@@ -230,10 +230,30 @@ pub(in crate::report) fn reconciliation(section: &Section<'_>) -> Option<String>
     } else {
         String::new()
     };
+    let is_affected = |function: &&FunctionComparison| function.change == Some(Change::Affected);
+    let affected: Vec<&FunctionComparison> = section.functions.iter().filter(is_affected).collect();
+    let theirs: f64 = affected.iter().map(|function| function.own_difference_ns()).sum();
+    let who = match affected.len() {
+        0 => format!(
+            "the changed functions explain {}{percent}",
+            signed_duration(explained)
+        ),
+        all if all == section.functions.len() => {
+            format!(
+                "the affected functions explain {}{percent}",
+                signed_duration(explained)
+            )
+        }
+        _ => format!(
+            "the changed functions explain {} and the affected ones {}{}",
+            signed_duration(explained - theirs),
+            signed_duration(theirs),
+            percent.replace('(', "(together ")
+        ),
+    };
     Some(format!(
-        "Of {} end to end, the changed functions explain {}{percent}; the rest is {}.",
+        "Of {} end to end, {who}; the rest is {}.",
         signed_duration(difference),
-        signed_duration(explained),
         signed_duration(rest)
     ))
 }

@@ -1,0 +1,391 @@
+"""What the project's modules and classes hold once they are imported, and which functions read what differs of it.
+
+The driver asks both sides for digests of everything, name by name, compares them, and asks who reads the names that
+differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: what makes it what it is as a whole) and of a
+class's attributes (`Shape.sides`).
+"""
+
+import gc
+import logging
+import os
+import random
+import sys
+import types
+import warnings
+
+from deadheat_worker.sources import Codes, References, may_refer, scopes_in
+from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_module, makes, name_of, namespace_of
+
+# What every module has of itself.
+OF_EVERY_MODULE = frozenset(
+    ("__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__")
+    + ("__warningregistry__", "__annotate__", "__conditional_annotations__")
+)
+# Variables that differ between processes, or between the sides.
+OF_EVERY_PROCESS = frozenset(("PYTHONHASHSEED", "PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD"))
+ENUMERATING = frozenset(("vars", "dir", "__dict__", "getmembers", "__subclasses__"))
+SIMPLE = (bool, int, float, str, bytes, type(None))
+REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+class Namespaces:
+    """One process's; `imports` are its side's. `changed` are the files that differ between the sides, each with the
+    functions in it that share a qualified name. `random_state` is that of `random` before the first import.
+    """
+
+    def __init__(self, imports, changed, random_state=None):
+        self._random_state = random_state
+        self._codes = Codes(imports, changed)
+        self._digests = Digests(self._codes, imports.worktree)
+        # What the values of names refer to by themselves: (codes, attributes, classes) by path and name.
+        self._referring = {}
+
+    def observed(self):
+        """Digests by path and name, and of what an import may have changed outside the project: the simple values of each
+        module of `others`, and of their `surroundings`.
+        """
+        modules = {}
+        for path, module in self._codes.loaded().items():
+            digests = modules[path] = {}
+            for name, digest in self._of_module(module):
+                digests[name] = digest
+                refers = self._digests.codes, self._digests.attributes, self._digests.classes
+                if any(refers):
+                    self._referring[path, name] = refers
+        others = {}
+        for module in self._others():
+            values = list(namespace_of(module).items())
+            simple = {name: value for name, value in values if is_simple(value) and name not in OF_EVERY_MODULE}
+            others[module.__name__] = self._digests.of(simple)
+        return modules, others, self._surroundings()
+
+    def _of_module(self, module):
+        for name, value in list(namespace_of(module).items()):
+            if name in OF_EVERY_MODULE or name.startswith("@"):
+                continue
+            if not self._is_defined_in(module, name, value):
+                yield name, self._digests.of(value)
+            elif is_class(value):
+                yield from self._of_class(value, name)
+            else:
+                yield from self._of_function(value, name)
+
+    def _of_function(self, function, name):
+        yield name, self._digests.of_definition(function)
+        yield f"{name}.__doc__", self._digests.of(function.__doc__)
+        if sys.version_info < (3, 14):
+            # Later ones are worked out by code of the project's.
+            yield f"{name}.__annotations__", self._digests.of(function.__annotations__)
+
+    def _is_defined_in(self, module, name, value):
+        if is_class(value):
+            return name_of(value) == f"{module.__name__}.{name}"
+        is_function = type(value) is types.FunctionType
+        return is_function and value.__module__ == module.__name__ and value.__qualname__ == name
+
+    def _of_class(self, kind, prefix):
+        namespace = dict(namespace_of(kind))
+        yield prefix, self._digests.of_class(kind, namespace)
+        for name in ("__doc__", "__annotations__"):
+            yield f"{prefix}.{name}", self._digests.of(namespace.get(name))
+        subclasses = [name_of(subclass) for subclass in type.__subclasses__(kind)]
+        yield f"{prefix}.__subclasses__", self._digests.of(subclasses)
+        for name, value in namespace.items():
+            if name in OF_EVERY_CLASS or makes(kind, name, value, self._codes):
+                continue
+            if is_class(value) and name_of(value) == f"{name_of(kind)}.{name}":
+                yield from self._of_class(value, f"{prefix}.{name}")
+            elif not isinstance(value, types.MemberDescriptorType):
+                yield f"{prefix}.{name}", self._digests.of_definition(value)
+
+    def _surroundings(self):
+        filters = [
+            (action, str(message), category, str(module)) for action, message, category, module, _ in warnings.filters
+        ]
+        loggers = {name: one.level for name, one in logging.root.manager.loggerDict.items() if hasattr(one, "level")}
+        state = random.getstate()
+        found = {
+            "the recursion limit": sys.getrecursionlimit(),
+            "the switch interval": sys.getswitchinterval(),
+            # Every process begins with another one.
+            "the state of `random`": "unchanged" if state == self._random_state else state,
+            "the filters of `warnings`": filters,
+            "the levels of `logging`": [logging.root.level, logging.root.manager.disable, sorted(loggers.items())],
+            "the handlers of `logging`": [name_of(type(handler)) for handler in logging.root.handlers],
+            "the garbage collector": [gc.isenabled(), gc.get_threshold()],
+        }
+        for name, value in os.environ.items():
+            if name not in OF_EVERY_PROCESS:
+                found[f"the environment variable `{name}`"] = value
+        digests = {what: self._digests.of(value) for what, value in found.items()}
+        for name, value in self._patches():
+            digests[f"`{name}`"] = self._digests.of(value)
+        return digests
+
+    def _others(self):
+        """The modules that are not the project's."""
+        for name, module in list(sys.modules.items()):
+            is_own = name == "__main__" or name.startswith("deadheat_worker")
+            if is_module(module) and not is_own and self._codes.path_of_module(module) is None:
+                yield module
+
+    def _patches(self):
+        """What the project has put into modules and classes of others."""
+        for module in self._others():
+            for name, value in list(namespace_of(module).items()):
+                if self._is_own(value):
+                    yield f"{module.__name__}.{name}", value
+                elif is_class(value) and name_of(value) == f"{module.__name__}.{name}":
+                    for attribute, inner in list(namespace_of(value).items()):
+                        if type(inner) is types.FunctionType and self._is_own(inner):
+                            yield f"{module.__name__}.{name}.{attribute}", inner
+
+    def _is_own(self, value):
+        if type(value) is types.FunctionType:
+            return self._codes.place_of(value.__code__) is not None
+        return is_class(value) and self._codes.is_own_class(value)
+
+    def readers(self, differing, unloaded):
+        """The project's functions that read what differs, and the names that nothing reads.
+
+        `differing` holds the names by path, each with whether both sides have it; `unloaded` the paths of changed files
+        that are not loaded yet: what imports a module of the project later may read anything of them. Returns both as the
+        protocol has them.
+        """
+        return _Readers(self._codes, self._referring, differing, unloaded).found()
+
+
+class _Readers:
+    def __init__(self, codes, referring, differing, unloaded):
+        self._codes = codes
+        self._referring = referring
+        self._modules = codes.loaded()
+        self._unloaded = unloaded
+        self._parts_of_unloaded = {part for path in unloaded for part in path.removesuffix(".py").split("/")}
+        # By their last part: places, which are paths with names.
+        self._attributes, self._of_modules = {}, {}
+        self._whole = {}
+        self._differing = {}
+        self._read = set()
+        self._one_sided = set()
+        self._caches = {}
+        for path, names in differing.items():
+            for name, is_on_both in names.items():
+                self._add(path, name)
+                if not is_on_both:
+                    self._one_sided.add((path, name))
+        self._spread_by_values()
+
+    def _add(self, path, name):
+        self._caches.clear()
+        self._differing.setdefault(path, set()).add(name)
+        holder, _, last = name.rpartition(".")
+        (self._attributes if holder else self._of_modules).setdefault(last, []).append((path, name))
+        kind = self._class_at(path, name)
+        if kind is not None:
+            self._add_class(kind, (path, name))
+
+    def _add_class(self, kind, place):
+        """It differs as a whole, and with it what is derived from it."""
+        if kind not in self._whole:
+            self._whole[kind] = place
+            for subclass in type.__subclasses__(kind):
+                self._add_class(subclass, place)
+
+    def _spread_by_values(self):
+        """A value with a lambda in it that reads what differs is as good as another one, and so on."""
+        waiting = dict(self._referring)
+        while True:
+            felt = [place for place, holding in waiting.items() if self._feels(place[0], *holding)]
+            if not felt:
+                return
+            for place in felt:
+                del waiting[place]
+                if place[1] not in self._differing.get(place[0], ()):
+                    self._add(*place)
+
+    def _feels(self, path, codes, attributes, classes):
+        if any(name in self._attributes for name in attributes) or not classes.isdisjoint(self._whole):
+            return True
+        for code in codes:
+            # A lambda reads the names of the module that it stands in, wherever its value went.
+            module = self._modules.get(self._codes.path(code.co_filename) or path)
+            if module is not None and any(self._read_by(path, module, References(code))):
+                return True
+        return False
+
+    def _class_at(self, path, name):
+        found = self._modules.get(path)
+        for part in name.split("."):
+            if found is None:
+                return None
+            found = namespace_of(found).get(part)
+            if not is_class(found):
+                return None
+        return found
+
+    def found(self):
+        functions = []
+        for path, module in self._modules.items():
+            code = self._codes.module_code(path, namespace_of(module)["__file__"])
+            scopes = [("", code, False), *scopes_in(code)] if code is not None else ()
+            wanted = {*self._attributes, *self._of_modules, *self._bound_classes(module)}
+            wanted |= ENUMERATING | self._parts_of_unloaded | {kind.__name__ for kind in self._whole}
+            for qualname, inner, is_function in scopes:
+                read = list(self._by_itself(path, module, qualname)) if is_function else []
+                if may_refer(inner, wanted) or self._unloaded:
+                    references = References(inner)
+                    read += self._read_by(path, module, references)
+                    read += self._by_enumerating(module, qualname, references)
+                    if is_function and self._unloaded and not read and self._imports_later(module, references):
+                        read.append((self._unloaded[0], ""))
+                self._read.update(read)
+                if is_function and read:
+                    line = inner.co_firstlineno
+                    functions.append({"path": path, "qualname": qualname, "line": line, "reads": as_name(read[0])})
+        read = {name.rpartition(".")[2] for _, name in self._read}
+        unread = [place for place in self._all() if place[1].rpartition(".")[2] not in read and self._is_plain(*place)]
+        return functions, [as_name(place) for place in unread]
+
+    def _by_itself(self, path, module, qualname):
+        """What differs of a function as it stands: its defaults, what wraps it, the class around it."""
+        if qualname in self._differing.get(path, ()):
+            yield path, qualname
+        for kind, place in self._whole.items():
+            if kind.__module__ == module.__name__ and qualname.startswith(f"{kind.__qualname__}."):
+                yield place
+
+    def _by_enumerating(self, module, qualname, references):
+        """Attributes that differ of the function's class or of one derived from it, where it goes through them all."""
+        if ENUMERATING.isdisjoint(references.names | references.attributes):
+            return
+        for place in (place for places in self._attributes.values() for place in places):
+            kind = self._class_at(place[0], place[1].rpartition(".")[0])
+            for base in kind.__mro__ if kind is not None else ():
+                if base.__module__ == module.__name__ and qualname.startswith(f"{base.__qualname__}."):
+                    yield place
+
+    def _all(self):
+        return [(path, name) for path, names in sorted(self._differing.items()) for name in sorted(names)]
+
+    def _once(self, what, module, work):
+        key = what, module.__name__
+        if key not in self._caches:
+            self._caches[key] = work()
+        return self._caches[key]
+
+    def _bound_classes(self, module):
+        """The names by which a module has classes that differ as a whole."""
+        items = list(namespace_of(module).items())
+        return self._once(
+            "classes",
+            module,
+            lambda: {name: value for name, value in items if is_class(value) and value in self._whole},
+        )
+
+    def _read_by(self, path, module, references):
+        own, bound = self._differing.get(path, ()), self._bound_classes(module)
+        for name in references.names:
+            if name in own:
+                yield path, name
+            elif name in bound:
+                yield self._whole[bound[name]]
+        for level, name, wanted in references.imports:
+            for each in wanted:
+                yield from self._named_in(absolute_name(module, level, name), each)
+        for name in references.attributes:
+            yield from self._attributes.get(name, ())
+            # One that only one side has may have the name of anything, as `get` does.
+            for of, differing in self._of_modules.get(name, ()):
+                if (of, differing) not in self._one_sided or of in self._reachable_by(module, references):
+                    yield of, differing
+        for kind, place in self._whole.items():
+            if kind.__name__ in references.attributes or "__subclasses__" in references.attributes:
+                yield place
+
+    def _reachable_by(self, module, references):
+        found = set(self._once("modules", module, lambda: set(self._reachable_from(module))))
+        for level, name, wanted in references.imports:
+            source = absolute_name(module, level, name)
+            for each in (source, *(f"{source}.{each}" for each in wanted)):
+                found.update(self._with_packages(each))
+        return found
+
+    def _named_in(self, source, name):
+        module = sys.modules.get(source)
+        for differing in self._differing.get(self._codes.path_of_module(module), ()):
+            if name == differing:
+                yield self._codes.path_of_module(module), differing
+
+    def _with_packages(self, name):
+        """The paths of a module, of the packages around it, and of all that can be reached from them."""
+        while name:
+            module = sys.modules.get(name)
+            if is_module(module):
+                yield from self._reachable_from(module, itself=True)
+            name = name.rpartition(".")[0]
+
+    def _reachable_from(self, module, itself=False):
+        """The paths of the project's modules that a module's namespace leads to, over any number of modules."""
+        found, waiting = {self._codes.path_of_module(module)} if itself else set(), [module]
+        seen = {module.__name__}
+        while waiting:
+            for value in list(namespace_of(waiting.pop()).values()):
+                if is_module(value) and value.__name__ not in seen:
+                    seen.add(value.__name__)
+                    path = self._codes.path_of_module(value)
+                    if path is not None:
+                        found.add(path)
+                        waiting.append(value)
+        return found
+
+    def _imports_later(self, module, references):
+        """Whether a function may import a module of the project that is not loaded yet."""
+        if not self._parts_of_unloaded.isdisjoint(references.attributes):
+            return True
+        if not {"import_module", "__import__"}.isdisjoint(references.names | references.attributes):
+            return True
+        for level, name, wanted in references.imports:
+            source = absolute_name(module, level, name)
+            if level or self._codes.is_own_name(source):
+                if any(each not in sys.modules for each in (source, *(f"{source}.{each}" for each in wanted))):
+                    return True
+        return False
+
+    def _is_plain(self, path, name):
+        """Whether a name holds a value that somebody outside the project may look for; not a function or class."""
+        holder, _, last = name.rpartition(".")
+        if (last.startswith("__") and last.endswith("__")) or not last.strip("_"):
+            return False
+        if holder in self._differing[path]:
+            # Whoever reads the class.
+            return False
+        found = self._class_at(path, holder) if holder else self._modules.get(path)
+        if found is None:
+            return False
+        namespace = namespace_of(found)
+        kind = type(namespace.get(last))
+        return last in namespace and not (
+            issubclass(kind, REFERENCES) or kind.__module__ in ("typing", "types", "__future__")
+        )
+
+
+def is_simple(value):
+    """Whether it is a plain value, and not a number that differs from process to process: an address, a time."""
+    kind = type(value)
+    return kind in SIMPLE and not (kind in (int, float) and abs(value) > 1e8)
+
+
+def absolute_name(module, level, name):
+    """The module that an import in `module` names."""
+    if not level:
+        return name
+    package = namespace_of(module).get("__package__") or module.__name__
+    parts = package.split(".")
+    parts = parts[: len(parts) - level + 1]
+    return ".".join([*parts, *([name] if name else [])])
+
+
+def as_name(place):
+    path, name = place
+    return {"path": path, "name": name}

@@ -1,0 +1,173 @@
+"""The code of the project's modules as their files have it: functions by their names, and what each refers to."""
+
+import dis
+import importlib.machinery
+import re
+import sys
+import types
+
+from deadheat_worker.imports import is_among
+from deadheat_worker.values import is_module, module_of, namespace_of
+
+OPTIMIZED = 0x1  # Of functions: the bodies of modules and classes are not.
+GLOBALS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF"}
+GLOBALS |= {"STORE_GLOBAL", "DELETE_GLOBAL"}
+ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
+# With one of these, the words of a code's strings may be names.
+LOOKUPS = frozenset(
+    ("getattr", "setattr", "hasattr", "delattr", "globals", "locals", "vars", "attrgetter", "methodcaller")
+    + ("import_module", "__import__", "eval", "exec", "format", "format_map", "__dict__", "__globals__")
+)
+WORD = re.compile(r"[^\W\d]\w*")
+
+
+class Codes:
+    """Which code is the project's; `imports` are this side's, `changed` the files that differ, each with the functions in
+    it that share a qualified name.
+    """
+
+    def __init__(self, imports, changed):
+        self._imports = imports
+        self._changed = changed
+        self._paths = {}
+        self._modules = {}
+        self._qualnames = {}
+
+    def path(self, file):
+        try:
+            return self._paths[file]
+        except KeyError:
+            path = self._paths[file] = self._imports.path_in_worktree(file) if not file.startswith("<") else None
+            return path
+
+    def path_of_module(self, module):
+        """None where it is not one of the project's."""
+        file = namespace_of(module).get("__file__") if is_module(module) else None
+        return self.path(file) if type(file) is str else None
+
+    def loaded(self):
+        """The project's modules that are loaded, by their paths."""
+        found = {}
+        for module in list(sys.modules.values()):
+            path = self.path_of_module(module)
+            if path is not None and path.endswith(".py"):
+                found.setdefault(path, module)
+        return found
+
+    def is_of_others(self, code):
+        """Whether a function's code comes from a file that is not the project's."""
+        return not code.co_filename.startswith("<") and self.path(code.co_filename) is None
+
+    def is_own_class(self, kind):
+        return self.path_of_module(sys.modules.get(module_of(kind))) is not None
+
+    def is_own_name(self, name):
+        """Whether a module by this name would be the project's."""
+        return is_among(name, self._imports.strict_names | self._imports.loose_names)
+
+    def place_of(self, code):
+        """What tells a function of the project's from its others on both sides; None where only its code does.
+
+        That is the path and the qualified name, and in a file that both sides have alike the line.
+        """
+        path = self.path(code.co_filename)
+        if path is None or code.co_name.startswith("<"):
+            return None
+        qualname = self._qualname_of(code, path)
+        if path not in self._changed:
+            return path, qualname, str(code.co_firstlineno)
+        return (path, qualname) if qualname not in self._changed[path] else None
+
+    def _qualname_of(self, code, path):
+        if sys.version_info >= (3, 11):
+            return code.co_qualname
+        if path not in self._qualnames:
+            module = self.module_code(path, code.co_filename)
+            scopes = scopes_in(module) if module is not None else ()
+            self._qualnames[path] = {(inner.co_name, inner.co_firstlineno): name for name, inner, _ in scopes}
+        return self._qualnames[path].get((code.co_name, code.co_firstlineno), code.co_name)
+
+    def module_code(self, path, file):
+        """The code of a module's file without what a loader made of it; None where it has none."""
+        if path not in self._modules:
+            try:
+                self._modules[path] = importlib.machinery.SourceFileLoader("", file).get_code("")
+            except (OSError, SyntaxError, ValueError, ImportError):
+                self._modules[path] = None
+        return self._modules[path]
+
+
+def scopes_in(code, prefix=""):
+    """Every function and class body below a code object: (qualified name, code, whether it is a function)."""
+    for inner in code.co_consts:
+        if not isinstance(inner, types.CodeType):
+            continue
+        name = inner.co_name
+        if name.startswith("<generic parameters of"):
+            yield from scopes_in(inner, prefix)
+        elif name.startswith("<") or name == "__annotate__":
+            # A lambda or comprehension is part of what is around it; what it holds has its own name.
+            yield from scopes_in(inner, f"{prefix}{name}.<locals>.")
+        else:
+            qualname = prefix + name
+            is_function = bool(inner.co_flags & OPTIMIZED)
+            yield qualname, inner, is_function
+            yield from scopes_in(inner, f"{qualname}.<locals>." if is_function else f"{qualname}.")
+
+
+def parts_of(code):
+    """A code object and what is part of it: lambdas and comprehensions, and for a function the classes in it."""
+    yield code
+    for inner in code.co_consts:
+        if not isinstance(inner, types.CodeType) or inner.co_name == "__annotate__":
+            continue
+        if inner.co_name.startswith("<") or (code.co_flags & OPTIMIZED and not inner.co_flags & OPTIMIZED):
+            yield from parts_of(inner)
+
+
+class References:
+    """What a function's or a body's own code refers to: `names` of its module, `attributes`, and `imports`.
+
+    `imports` are (level, module, names), as `import` statements have them.
+    """
+
+    def __init__(self, code):
+        self.names, self.attributes, self.imports = set(), set(), []
+        parts = list(parts_of(code))
+        for part in parts:
+            self._add(part)
+        self.looks_up = not LOOKUPS.isdisjoint(self.names | self.attributes)
+        if self.looks_up:
+            words = {word for part in parts for word in words_in(part)}
+            self.names |= words
+            self.attributes |= words
+
+    def _add(self, code):
+        # The constants that were loaded last: what `import` and `case` take from the stack.
+        last, constant = None, None
+        for instruction in dis.get_instructions(code):
+            name, value = instruction.opname, instruction.argval
+            if name in ("LOAD_CONST", "LOAD_SMALL_INT"):
+                last, constant = constant, value
+            elif name in GLOBALS:
+                self.names.add(value)
+            elif name in ATTRIBUTES:
+                self.attributes.add(value)
+            elif name == "IMPORT_NAME":
+                self.imports.append((last or 0, value, constant or ()))
+            elif name == "MATCH_CLASS":
+                self.attributes.update(constant or ())
+
+
+def words_in(code):
+    """What could be names in the strings of a code, those in tuples included."""
+    for constant in code.co_consts:
+        for text in constant if isinstance(constant, tuple) else (constant,):
+            if isinstance(text, str):
+                yield from WORD.findall(text)
+
+
+def may_refer(code, names):
+    """Whether a code's own parts have one of the names in them at all: a quick look before `References`."""
+    parts = list(parts_of(code))
+    return any(not names.isdisjoint(part.co_names) or not names.isdisjoint(words_in(part)) for part in parts)

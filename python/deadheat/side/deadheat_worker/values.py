@@ -1,0 +1,384 @@
+"""Digests of values, equal in two processes where the values are.
+
+Nothing of the project is run for it: fields are read from where the interpreter keeps them, past the project's own
+`__getattr__`, `__repr__` and properties. What shows nothing that way counts by its type alone.
+"""
+
+import _abc
+import contextvars
+import enum
+import functools
+import hashlib
+import logging
+import operator
+import re
+import sys
+import types
+import weakref
+
+MOST_PARTS = 20_000
+"""Of one name's value; what comes after them is not read."""
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+PLAIN = (bool, int, float, complex, str, bytes, bytearray, range, slice, type(None), type(...), type(NotImplemented))
+CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+HEAP_TYPE = 1 << 9  # Of classes that are made at run time.
+# Their repr is their value, and nothing of the project's.
+SHOWN = frozenset(sys.stdlib_module_names) - {"__main__"}
+
+# Bound here: a project may replace them.
+_namespace_of = type.__dict__["__dict__"].__get__
+module_of = type.__dict__["__module__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
+_module_namespace_of = types.ModuleType.__dict__["__dict__"].__get__
+
+
+def is_class(value):
+    """Past a proxy's `__class__`."""
+    return issubclass(type(value), type)
+
+
+def is_module(value):
+    return issubclass(type(value), types.ModuleType)
+
+
+def namespace_of(holder):
+    """A class's own namespace, or a module's, past what a metaclass or a lazy module makes of it."""
+    return _namespace_of(holder) if is_class(holder) else _module_namespace_of(holder)
+
+
+def name_of(kind):
+    """Where a class says that it was defined: `module.qualname`."""
+    return f"{module_of(kind)}.{_qualname_of(kind)}"
+
+
+def reference_to(value):
+    """The place that a class or function has by its own name, `module.qualname`; None where it is not found there."""
+    if is_class(value):
+        module_name, qualname = module_of(value), _qualname_of(value)
+    else:
+        module_name, qualname = value.__module__, value.__qualname__
+    found = sys.modules.get(module_name) if type(module_name) is str else None
+    for part in qualname.split("."):
+        if not (is_class(found) or is_module(found)):
+            return None
+        found = namespace_of(found).get(part)
+        if type(found) in (staticmethod, classmethod):
+            found = found.__func__
+    return f"{module_name}.{qualname}" if found is value else None
+
+
+class Digests:
+    """`codes` says which functions are the project's own (see `sources.Codes`); `worktree` is this side's.
+
+    After each, `codes` and `attributes` are what the value refers to by lambdas, generators and getters in it, and
+    `classes` those of the project that objects in it are of.
+    """
+
+    def __init__(self, codes, worktree):
+        self._codes = codes
+        self._worktree = worktree
+        self.codes, self.attributes, self.classes = [], [], set()
+
+    def of(self, value):
+        """The digest of what a name holds."""
+        return self._digest(lambda reading: reading.value(value))
+
+    def of_definition(self, value):
+        """The same of a function or what wraps one, whose own name this is: never just a reference to itself."""
+        return self._digest(lambda reading: reading.definition(value))
+
+    def of_class(self, kind, namespace):
+        """What makes a class what it is, beside the attributes that are told one by one."""
+        return self._digest(lambda reading: reading.make_of_class(kind, namespace))
+
+    def _digest(self, read):
+        reading = Reading(self._codes, self._worktree)
+        read(reading)
+        self.codes, self.attributes, self.classes = reading.codes, reading.attributes, reading.classes
+        return hashlib.blake2b("\0".join(reading.out).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+
+
+class Reading:
+    """Writes one value down, part by part."""
+
+    def __init__(self, codes, worktree):
+        self._codes = codes
+        self._worktree = worktree
+        self.out = []
+        # What it holds that refers to names without a name of its own: lambdas, generators, getters.
+        self.codes, self.attributes = [], []
+        # Those of the objects in it.
+        self.classes = set()
+        # By identity, and kept alive so that no other value gets the same.
+        self._seen = {}
+
+    def value(self, value):
+        kind = type(value)
+        if len(self.out) > MOST_PARTS:
+            return
+        if kind in PLAIN:
+            self._plain(value, kind)
+        elif is_module(value):
+            self.out += ("module", str(namespace_of(value).get("__name__")))
+        elif (is_class(value) or kind is types.FunctionType) and (place := reference_to(value)):
+            self.out += ("reference", place)
+        else:
+            self.definition(value)
+
+    def definition(self, value):
+        number, _ = self._seen.setdefault(id(value), (len(self._seen), value))
+        if number < len(self._seen) - 1:
+            self.out += ("again", str(number))
+            return
+        kind = type(value)
+        read = _READERS.get(kind)
+        if read is not None:
+            read(self, value)
+        elif is_class(value):
+            self._class(value)
+        elif issubclass(kind, enum.Enum):
+            namespace = value.__dict__
+            self.out += ("member", name_of(kind), str(namespace.get("_name_")))
+            self.value(namespace.get("_value_"))
+        elif issubclass(kind, logging.Logger):
+            # Not with all that hangs together with it.
+            self.out += ("logger", str(value.__dict__.get("name")), str(value.__dict__.get("level")))
+        elif issubclass(kind, types.BuiltinFunctionType):
+            _read_builtin(self, value)
+        elif issubclass(kind, weakref.ref):
+            self.out.append("weak")
+            self.value(weakref.ref.__call__(value))
+        else:
+            self._object(value, kind)
+
+    def _plain(self, value, kind):
+        if kind is str:
+            text = value.replace(self._worktree, "{worktree}")
+        elif kind is int and abs(value) >> 4096:
+            text = hex(value)
+        else:
+            text = repr(value)
+        self.out += (kind.__name__, text)
+
+    def _all(self, name, values):
+        self.out += (name, str(len(values)))
+        for value in values:
+            self.value(value)
+
+    def _items(self, name, items):
+        self.out += (name, str(len(items)))
+        # As they were put in: the order may count.
+        for key, value in items:
+            self.value(key)
+            self.value(value)
+
+    def _unordered(self, name, values):
+        whole = []
+        for value in values:
+            part = Reading(self._codes, self._worktree)
+            part.value(value)
+            self.codes += part.codes
+            self.classes |= part.classes
+            whole.append("\0".join(part.out))
+        self.out += (name, *sorted(whole))
+
+    def function(self, function):
+        """All of it but a named function's code, which the driver compares as source."""
+        code = function.__code__
+        if self._codes.is_of_others(code):
+            self.out += ("function", str(function.__module__), function.__qualname__)
+        else:
+            place = self._codes.place_of(code)
+            self.out += ("function", *(place or (code_digest(code),)))
+            if place is None:
+                self.codes.append(code)
+        for cell in function.__closure__ or ():
+            try:
+                self.value(cell.cell_contents)
+            except ValueError:
+                self.out.append("empty cell")
+        self.value(function.__defaults__)
+        self.value(function.__kwdefaults__)
+        self._items("fields", list(function.__dict__.items()))
+
+    def _wrapped(self, function):
+        """What is wrapped has the name of its wrapper."""
+        if type(function) is types.FunctionType:
+            self.function(function)
+        else:
+            self.value(function)
+
+    def _class(self, kind):
+        namespace = dict(_namespace_of(kind))
+        self.out += ("class", _qualname_of(kind))
+        self.make_of_class(kind, namespace)
+        for name, value in namespace.items():
+            if name not in OF_EVERY_CLASS:
+                self.out.append(name)
+                self._wrapped(value)
+
+    def make_of_class(self, kind, namespace):
+        self._all("bases", kind.__bases__)
+        self.value(type(kind))
+        for name in sorted(namespace):
+            value = namespace[name]
+            if name not in OF_EVERY_CLASS and makes(kind, name, value, self._codes):
+                self.out.append(name)
+                self._wrapped(value)
+        if "_abc_impl" in namespace:
+            registry = (reference() for reference in _abc._get_dump(kind)[0])
+            self.out += sorted(name_of(registered) for registered in registry if registered is not None)
+
+    def _object(self, value, kind):
+        self.out += ("object", name_of(kind))
+        if kind.__flags__ & HEAP_TYPE:
+            if self._codes.is_own_class(kind):
+                self.classes.add(kind)
+            if reference_to(kind) is None:
+                self.value(kind)
+        parts = len(self.out)
+        for plain in CONTAINERS:
+            if issubclass(kind, plain):
+                self._contents(value, plain)
+        for name, field in fields_of(value, kind):
+            self.out.append(name)
+            self.value(field)
+        if len(self.out) == parts and module_of(kind).partition(".")[0] in SHOWN:
+            self.out.append(ADDRESS.sub("", repr(value)).replace(self._worktree, "{worktree}"))
+        elif module_of(kind) == "numpy" and hasattr(kind, "tobytes") and not value.dtype.hasobject:
+            self.out += (str(value.dtype), str(value.shape), hashlib.blake2b(value.tobytes()).hexdigest())
+
+    def _contents(self, value, plain):
+        if plain is dict:
+            self._items("items", list(dict.items(value)))
+        elif plain in (set, frozenset):
+            self._unordered("parts", plain.__iter__(value))
+        elif plain in (list, tuple):
+            self._all("parts", list(plain.__iter__(value)))
+        else:
+            self.out.append(plain.__repr__(value))
+
+
+OF_EVERY_CLASS = frozenset(
+    ("__dict__", "__weakref__", "__module__", "__qualname__", "__firstlineno__", "__static_attributes__", "_abc_impl")
+    + ("__doc__", "__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__")
+)
+
+
+def makes(kind, name, value, codes):
+    """Whether an entry of a class's namespace shapes it as a whole: what Python or a base class of others reads."""
+    function = value.__func__ if type(value) in (staticmethod, classmethod) else value
+    if type(function) is types.FunctionType:
+        # A method by its own name runs itself.
+        place = codes.place_of(function.__code__)
+        if place is not None and place[1] == f"{_qualname_of(kind)}.{name}":
+            return False
+    if name.startswith("_") and name.endswith("_") and len(name) > 2:
+        return True
+    if is_class(value) or callable(value) or type(value) is property:
+        return False
+    foreign = (base for base in kind.__mro__[1:] if base is not object and not codes.is_own_class(base))
+    return any(name in _namespace_of(base) for base in foreign)
+
+
+def fields_of(value, kind):
+    """An object's fields as they are kept: those of `__dict__`, then those of slots."""
+    try:
+        fields = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        fields = None
+    if type(fields) is dict:
+        yield from list(fields.items())
+    for base in kind.__mro__:
+        for name, slot in _namespace_of(base).items():
+            if type(slot) is types.MemberDescriptorType and slot.__objclass__ is base:
+                try:
+                    yield name, slot.__get__(value)
+                except (AttributeError, TypeError):
+                    yield name, "unset"
+
+
+def code_digest(code):
+    """Of what a code object does; where its lines are does not matter."""
+    text = repr(
+        (
+            code.co_code,
+            [code_digest(part) if isinstance(part, types.CodeType) else _constant(part) for part in code.co_consts],
+            code.co_names,
+            code.co_varnames,
+            code.co_freevars,
+            code.co_flags,
+        )
+    )
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _constant(value):
+    # The order of a set's parts depends on the process.
+    return sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)
+
+
+def _read_builtin(reading, value):
+    reading.out += ("builtin", value.__qualname__)
+    if value.__self__ is not None and not is_module(value.__self__):
+        reading.value(value.__self__)
+
+
+def _read_generator(reading, value):
+    reading.out += ("generator", value.__qualname__)
+    if not reading._codes.is_of_others(value.gi_code):
+        reading.codes.append(value.gi_code)
+        reading.out.append(code_digest(value.gi_code))
+
+
+def _read_getter(reading, value):
+    reading.out.append(repr(value))
+    _, names = value.__reduce__()[:2]
+    reading.attributes += (part for name in names if type(name) is str for part in name.split("."))
+
+
+def _read_variable(reading, value):
+    reading.out += ("variable", value.name)
+    # In a context of its own, only a default is found.
+    try:
+        reading.value(contextvars.Context().run(value.get))
+    except LookupError:
+        reading.out.append("without default")
+
+
+def _read_named(*names):
+    """A reader of the kinds whose state is in these attributes."""
+
+    def read(reading, value):
+        reading.out.append(type(value).__name__)
+        for name in names:
+            reading._wrapped(getattr(value, name))
+
+    return read
+
+
+_READERS = {
+    list: lambda reading, value: reading._all("list", value),
+    tuple: lambda reading, value: reading._all("tuple", value),
+    dict: lambda reading, value: reading._items("dict", list(value.items())),
+    types.MappingProxyType: lambda reading, value: reading._items("mapping", list(value.items())),
+    set: lambda reading, value: reading._unordered("set", value),
+    frozenset: lambda reading, value: reading._unordered("frozenset", value),
+    types.FunctionType: Reading.function,
+    types.CodeType: lambda reading, value: reading.out.append(code_digest(value)),
+    types.MethodType: _read_named("__func__", "__self__"),
+    types.GeneratorType: _read_generator,
+    contextvars.ContextVar: _read_variable,
+    staticmethod: _read_named("__func__"),
+    classmethod: _read_named("__func__"),
+    property: _read_named("fget", "fset", "fdel"),
+    functools.cached_property: _read_named("func"),
+    functools.partial: _read_named("func", "args", "keywords"),
+    functools.partialmethod: _read_named("func", "args", "keywords"),
+    functools._lru_cache_wrapper: lambda reading, value: (
+        reading._wrapped(value.__wrapped__),
+        reading.value(value.cache_parameters()),
+    ),
+    operator.attrgetter: _read_getter,
+    operator.methodcaller: _read_getter,
+}
