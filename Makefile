@@ -76,8 +76,9 @@ evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, in
 	$(BIN)/python bench/lab/commits.py target/lab-bank-quick --quick $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank-quick --out target
 
-finder-proof: ## hold the finder of changed functions against CPython: half an hour; HISTORIES=folder of clones, OWNER/NAME
+finder-proof: $(VENV)/installed ## hold the finder of changed functions against CPython, and replay commits: half an hour; HISTORIES=folder of clones, OWNER/NAME; CLONES=the same, NAME
 	$(PYTHON) bench/finder --record $(if $(HISTORIES),--histories $(HISTORIES))
+	$(BIN)/python bench/finder/replay.py target/projects --record $(if $(CLONES),--sources $(CLONES))
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venvs target

@@ -5,8 +5,8 @@
 - benchmark: the expression that is run; the results of base and head differ.
 - targets: the functions whose own code differs, those that are affected and ran, and `everything` where it says that
   everything may be affected. Neither more nor less may be named.
-- limit: why the change is not seen: no target ran, and it is not `everything` either. A change that is seen after all has
-  to lose its limit.
+- limit: why the change is not seen: no target ran, and it is not `everything` either. A change that is seen after all
+  has to lose its limit.
 
 Blocks of `python` are files that base and head have alike, or only one of them; blocks of `diff` are files that both
 have, with `-` before the lines of base and `+` before those of head.

@@ -704,6 +704,7 @@ Held against CPython's own parser by `make finder-proof` on {proof["date"]} ({pr
 | change | {count("changes", "edits")} generated edits | {disagreements("changes")} |
 | real history | {commits} commits of {len(proof["history"]["details"])} projects | {disagreements("history")} |
 
+{replay_section(recorded.get("replay"))}
 How long it takes, by `make bench` on {speed["date"]} ({speed["machine"]}): the median of {speed["rounds"]} rounds in
 turn, times `git diff -U0`, and the peak memory. codeflash {speed["codeflash"]} looks for functions at the top level of
 head alone, and is timed without its imports.
@@ -711,6 +712,44 @@ head alone, and is timed without its imports.
 | diff | Python files | by | time | times git | memory |
 | --- | --- | --- | --- | --- | --- |
 {table}
+"""
+
+
+def replay_section(replay):
+    if replay is None:
+        return ""
+    titles = [
+        "commits",
+        "commits where everything is measured",
+        "commits that differ outside functions",
+        "functions changed",
+        "functions affected",
+        "measured",
+        "measured, the same on both sides",
+        "spared",
+        "spared, not the same",
+    ]
+    projects = {name: counts for name, counts in replay.items() if isinstance(counts, dict)}
+    every = {title: sum(counts.get(title, 0) for counts in projects.values()) for title in titles}
+    rows = [[name, *(counts.get(title, 0) for title in titles)] for name, counts in [*projects.items(), ("all", every)]]
+    headings = [
+        "project",
+        "commits",
+        "all measured",
+        "differ outside functions",
+        "changed functions",
+        "affected ones",
+        "benchmarks measured",
+        "of them the same",
+        "spared",
+        "of them not the same",
+    ]
+    return f"""
+Commits of public projects, replayed on {replay["date"]} ({replay["machine"]}). Every benchmark was followed through both
+versions, line by line: it is *the same* where the same functions with the same code were called as often and ran as many
+lines. A rule that measures everything as soon as code outside functions differs would do so for the commits of that column.
+
+{table(headings, rows)}
 """
 
 

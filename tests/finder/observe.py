@@ -2,9 +2,9 @@
 
 Standard input is a list of `{"folder", "changed", "differing", "unloaded"}`, the last three as the worker is asked for
 them; without `differing`, the digests are asked for. Each has a process of its own, forked from this one, which has
-imported nothing of it, and gives a line of JSON: its answer; its `outcome`, which is its result or its exception; and what
-`ran`, as the path and first line of every function of the project. `__annotate__`, with which Python 3.14 evaluates
-annotations, is none of them.
+imported nothing of it, and gives a line of JSON: its answer; its `outcome`, which is its result or its exception; and
+what `ran`, as the path and first line of every function of the project. `__annotate__`, with which Python 3.14
+evaluates annotations, is none of them.
 """
 
 import importlib

@@ -323,3 +323,7 @@ impl Differences {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "observed_tests.rs"]
+mod tests;

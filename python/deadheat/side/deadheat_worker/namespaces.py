@@ -13,16 +13,18 @@ import sys
 import types
 import warnings
 
-from deadheat_worker.sources import Codes, References, may_refer, scopes_in
+from deadheat_worker.sources import Codes, References, imports, may_refer, scopes_in
 from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_module, makes, name_of, namespace_of
 
 # What every module has of itself.
-OF_EVERY_MODULE = frozenset(
-    ("__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__")
-    + ("__warningregistry__", "__annotate__", "__conditional_annotations__")
+_OF_EVERY_MODULE = (
+    "__builtins__ __cached__ __file__ __loader__ __name__ __package__ __path__ __spec__ "
+    "__warningregistry__ __annotate__ __conditional_annotations__"
 )
+OF_EVERY_MODULE = frozenset(_OF_EVERY_MODULE.split())
 # Variables that differ between processes, or between the sides.
 OF_EVERY_PROCESS = frozenset(("PYTHONHASHSEED", "PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD"))
+IMPORTING = frozenset(("import_module", "__import__"))
 ENUMERATING = frozenset(("vars", "dir", "__dict__", "getmembers", "__subclasses__"))
 SIMPLE = (bool, int, float, str, bytes, type(None))
 REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
@@ -41,8 +43,8 @@ class Namespaces:
         self._referring = {}
 
     def observed(self):
-        """Digests by path and name, and of what an import may have changed outside the project: the simple values of each
-        module of `others`, and of their `surroundings`.
+        """Digests by path and name, and of what an import may have changed outside the project: the simple values of
+        each of the `others`, which are modules, and of their `surroundings`.
         """
         modules = {}
         for path, module in self._codes.loaded().items():
@@ -149,8 +151,8 @@ class Namespaces:
         """The project's functions that read what differs, and the names that nothing reads.
 
         `differing` holds the names by path, each with whether both sides have it; `unloaded` the paths of changed files
-        that are not loaded yet: what imports a module of the project later may read anything of them. Returns both as the
-        protocol has them.
+        that are not loaded yet: what imports a module of the project later may read anything of them. Returns both as
+        the protocol has them.
         """
         return _Readers(self._codes, self._referring, differing, unloaded).found()
 
@@ -161,19 +163,19 @@ class _Readers:
         self._referring = referring
         self._modules = codes.loaded()
         self._unloaded = unloaded
-        self._parts_of_unloaded = {part for path in unloaded for part in path.removesuffix(".py").split("/")}
+        self._names_of_unloaded = {own_name(path) for path in unloaded}
         # By their last part: places, which are paths with names.
         self._attributes, self._of_modules = {}, {}
         self._whole = {}
+        # Of their methods: path, beginning of the qualified name, place of the class.
+        self._prefixes = []
         self._differing = {}
         self._read = set()
-        self._one_sided = set()
+        self._one_sided = {(path, name) for path, names in differing.items() for name in names if not names[name]}
         self._caches = {}
         for path, names in differing.items():
-            for name, is_on_both in names.items():
+            for name in names:
                 self._add(path, name)
-                if not is_on_both:
-                    self._one_sided.add((path, name))
         self._spread_by_values()
 
     def _add(self, path, name):
@@ -189,6 +191,9 @@ class _Readers:
         """It differs as a whole, and with it what is derived from it."""
         if kind not in self._whole:
             self._whole[kind] = place
+            functions = (value for value in namespace_of(kind).values() if type(value) is types.FunctionType)
+            paths = {self._codes.path(function.__code__.co_filename) for function in functions} - {None}
+            self._prefixes += ((path, f"{kind.__qualname__}.", place) for path in paths)
             for subclass in type.__subclasses__(kind):
                 self._add_class(subclass, place)
 
@@ -230,10 +235,10 @@ class _Readers:
             code = self._codes.module_code(path, namespace_of(module)["__file__"])
             scopes = [("", code, False), *scopes_in(code)] if code is not None else ()
             wanted = {*self._attributes, *self._of_modules, *self._bound_classes(module)}
-            wanted |= ENUMERATING | self._parts_of_unloaded | {kind.__name__ for kind in self._whole}
+            wanted |= ENUMERATING | IMPORTING | self._names_of_unloaded | {kind.__name__ for kind in self._whole}
             for qualname, inner, is_function in scopes:
-                read = list(self._by_itself(path, module, qualname)) if is_function else []
-                if may_refer(inner, wanted) or self._unloaded:
+                read = list(self._by_itself(path, qualname)) if is_function else []
+                if may_refer(inner, wanted) or (self._unloaded and imports(inner)):
                     references = References(inner)
                     read += self._read_by(path, module, references)
                     read += self._by_enumerating(module, qualname, references)
@@ -247,12 +252,12 @@ class _Readers:
         unread = [place for place in self._all() if place[1].rpartition(".")[2] not in read and self._is_plain(*place)]
         return functions, [as_name(place) for place in unread]
 
-    def _by_itself(self, path, module, qualname):
+    def _by_itself(self, path, qualname):
         """What differs of a function as it stands: its defaults, what wraps it, the class around it."""
         if qualname in self._differing.get(path, ()):
             yield path, qualname
-        for kind, place in self._whole.items():
-            if kind.__module__ == module.__name__ and qualname.startswith(f"{kind.__qualname__}."):
+        for of, prefix, place in self._prefixes:
+            if of == path and qualname.startswith(prefix):
                 yield place
 
     def _by_enumerating(self, module, qualname, references):
@@ -294,14 +299,24 @@ class _Readers:
             for each in wanted:
                 yield from self._named_in(absolute_name(module, level, name), each)
         for name in references.attributes:
-            yield from self._attributes.get(name, ())
-            # One that only one side has may have the name of anything, as `get` does.
-            for of, differing in self._of_modules.get(name, ()):
-                if (of, differing) not in self._one_sided or of in self._reachable_by(module, references):
-                    yield of, differing
+            for place in self._attributes.get(name, ()):
+                # A method that only one side has runs itself, and may have the name of anything, as `get` does.
+                if place not in self._one_sided or name in references.words or not self._may_be_method(place):
+                    yield place
+            for place in self._of_modules.get(name, ()):
+                if place not in self._one_sided or place[0] in self._reachable_by(module, references):
+                    yield place
         for kind, place in self._whole.items():
             if kind.__name__ in references.attributes or "__subclasses__" in references.attributes:
                 yield place
+
+    def _may_be_method(self, place):
+        """Whether it is one, or is only on the other side."""
+        path, name = place
+        holder, _, last = name.rpartition(".")
+        kind = self._class_at(path, holder)
+        value = namespace_of(kind).get(last) if kind is not None else None
+        return value is None or type(value) in (types.FunctionType, staticmethod, classmethod, property)
 
     def _reachable_by(self, module, references):
         found = set(self._once("modules", module, lambda: set(self._reachable_from(module))))
@@ -341,15 +356,15 @@ class _Readers:
 
     def _imports_later(self, module, references):
         """Whether a function may import a module of the project that is not loaded yet."""
-        if not self._parts_of_unloaded.isdisjoint(references.attributes):
+        if not self._names_of_unloaded.isdisjoint(references.attributes):
             return True
-        if not {"import_module", "__import__"}.isdisjoint(references.names | references.attributes):
+        if not IMPORTING.isdisjoint(references.names | references.attributes):
             return True
         for level, name, wanted in references.imports:
             source = absolute_name(module, level, name)
-            if level or self._codes.is_own_name(source):
-                if any(each not in sys.modules for each in (source, *(f"{source}.{each}" for each in wanted))):
-                    return True
+            imported = (source, *(f"{source}.{each}" for each in wanted))
+            if (level or self._codes.is_own_name(source)) and any(each not in sys.modules for each in imported):
+                return True
         return False
 
     def _is_plain(self, path, name):
@@ -374,6 +389,12 @@ def is_simple(value):
     """Whether it is a plain value, and not a number that differs from process to process: an address, a time."""
     kind = type(value)
     return kind in SIMPLE and not (kind in (int, float) and abs(value) > 1e8)
+
+
+def own_name(path):
+    """The last part of the name that a file is imported by."""
+    parts = path.removesuffix(".py").split("/")
+    return parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
 
 
 def absolute_name(module, level, name):

@@ -13,17 +13,18 @@ OPTIMIZED = 0x1  # Of functions: the bodies of modules and classes are not.
 GLOBALS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF"}
 GLOBALS |= {"STORE_GLOBAL", "DELETE_GLOBAL"}
 ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
-# With one of these, the words of a code's strings may be names.
-LOOKUPS = frozenset(
-    ("getattr", "setattr", "hasattr", "delattr", "globals", "locals", "vars", "attrgetter", "methodcaller")
-    + ("import_module", "__import__", "eval", "exec", "format", "format_map", "__dict__", "__globals__")
+_LOOKUPS = (
+    "getattr setattr hasattr delattr globals locals vars attrgetter methodcaller import_module __import__ eval exec "
+    "format format_map __dict__ __globals__"
 )
+# With one of these, the words of a code's strings may be names.
+LOOKUPS = frozenset(_LOOKUPS.split())
 WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Codes:
-    """Which code is the project's; `imports` are this side's, `changed` the files that differ, each with the functions in
-    it that share a qualified name.
+    """Which code is the project's; `imports` are this side's, `changed` the files that differ, each with the functions
+    in it that share a qualified name.
     """
 
     def __init__(self, imports, changed):
@@ -128,19 +129,18 @@ def parts_of(code):
 class References:
     """What a function's or a body's own code refers to: `names` of its module, `attributes`, and `imports`.
 
-    `imports` are (level, module, names), as `import` statements have them.
+    `imports` are (level, module, names), as `import` statements have them; `words` those of strings that may be names.
     """
 
     def __init__(self, code):
-        self.names, self.attributes, self.imports = set(), set(), []
+        self.names, self.attributes, self.imports, self.words = set(), set(), [], set()
         parts = list(parts_of(code))
         for part in parts:
             self._add(part)
-        self.looks_up = not LOOKUPS.isdisjoint(self.names | self.attributes)
-        if self.looks_up:
-            words = {word for part in parts for word in words_in(part)}
-            self.names |= words
-            self.attributes |= words
+        if not LOOKUPS.isdisjoint(self.names | self.attributes):
+            self.words = {word for part in parts for word in words_in(part)}
+            self.names |= self.words
+            self.attributes |= self.words
 
     def _add(self, code):
         # The constants that were loaded last: what `import` and `case` take from the stack.
@@ -160,14 +160,35 @@ class References:
 
 
 def words_in(code):
-    """What could be names in the strings of a code, those in tuples included."""
-    for constant in code.co_consts:
+    """What could be names in the strings of a code, those in tuples included; not those of its docstring."""
+    constants = code.co_consts[1:] if code.co_flags & OPTIMIZED and has_docstring(code) else code.co_consts
+    for constant in constants:
         for text in constant if isinstance(constant, tuple) else (constant,):
             if isinstance(text, str):
                 yield from WORD.findall(text)
 
 
+def has_docstring(code):
+    # Before CPython 3.13, the first constant is the docstring, or None.
+    is_marked = bool(code.co_flags & 0x4000000) if sys.version_info >= (3, 13) else True
+    return is_marked and bool(code.co_consts) and isinstance(code.co_consts[0], str)
+
+
 def may_refer(code, names):
     """Whether a code's own parts have one of the names in them at all: a quick look before `References`."""
     parts = list(parts_of(code))
-    return any(not names.isdisjoint(part.co_names) or not names.isdisjoint(words_in(part)) for part in parts)
+    if any(not names.isdisjoint(part.co_names) or not names.isdisjoint(texts_in_tuples(part)) for part in parts):
+        return True
+    looks_up = any(not LOOKUPS.isdisjoint(part.co_names) for part in parts)
+    return looks_up and any(not names.isdisjoint(words_in(part)) for part in parts)
+
+
+def texts_in_tuples(code):
+    """Among others the attributes that a class pattern looks at."""
+    tuples = (constant for constant in code.co_consts if isinstance(constant, tuple))
+    return [text for constants in tuples for text in constants if isinstance(text, str)]
+
+
+def imports(code):
+    """Whether a code's own parts import anything."""
+    return any(dis.opmap["IMPORT_NAME"] in part.co_code[::2] for part in parts_of(code))

@@ -5,6 +5,7 @@ Nothing of the project is run for it: fields are read from where the interpreter
 """
 
 import _abc
+import collections
 import contextvars
 import enum
 import functools
@@ -18,16 +19,18 @@ import weakref
 
 MOST_PARTS = 20_000
 """Of one name's value; what comes after them is not read."""
+MOST_PARTS_OF_ALL = 2_000_000
+"""Of everything that a process holds: some seconds."""
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 PLAIN = (bool, int, float, complex, str, bytes, bytearray, range, slice, type(None), type(...), type(NotImplemented))
 CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 HEAP_TYPE = 1 << 9  # Of classes that are made at run time.
-# Their repr is their value, and nothing of the project's.
-SHOWN = frozenset(sys.stdlib_module_names) - {"__main__"}
+# What is of these modules shows its value by its repr, and may keep more in its fields: what it has worked out by now.
+SHOWN = frozenset(("pathlib", "datetime", "decimal", "fractions", "uuid", "ipaddress", "re", "zoneinfo"))
 
 # Bound here: a project may replace them.
 _namespace_of = type.__dict__["__dict__"].__get__
-module_of = type.__dict__["__module__"].__get__
+_module_of = type.__dict__["__module__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 _module_namespace_of = types.ModuleType.__dict__["__dict__"].__get__
 
@@ -44,6 +47,15 @@ def is_module(value):
 def namespace_of(holder):
     """A class's own namespace, or a module's, past what a metaclass or a lazy module makes of it."""
     return _namespace_of(holder) if is_class(holder) else _module_namespace_of(holder)
+
+
+def module_of(kind):
+    """The name of the module that a class says it is from; empty where it says none."""
+    try:
+        name = _module_of(kind)
+    except AttributeError:
+        return ""
+    return name if type(name) is str else ""
 
 
 def name_of(kind):
@@ -77,6 +89,7 @@ class Digests:
     def __init__(self, codes, worktree):
         self._codes = codes
         self._worktree = worktree
+        self._left = MOST_PARTS_OF_ALL
         self.codes, self.attributes, self.classes = [], [], set()
 
     def of(self, value):
@@ -92,8 +105,13 @@ class Digests:
         return self._digest(lambda reading: reading.make_of_class(kind, namespace))
 
     def _digest(self, read):
-        reading = Reading(self._codes, self._worktree)
-        read(reading)
+        reading = Reading(self._codes, self._worktree, min(MOST_PARTS, self._left))
+        try:
+            read(reading)
+        except Exception as error:
+            # It counts by what could be read of it.
+            reading.out.append(type(error).__name__)
+        self._left = max(0, self._left - len(reading.out))
         self.codes, self.attributes, self.classes = reading.codes, reading.attributes, reading.classes
         return hashlib.blake2b("\0".join(reading.out).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
@@ -101,9 +119,10 @@ class Digests:
 class Reading:
     """Writes one value down, part by part."""
 
-    def __init__(self, codes, worktree):
+    def __init__(self, codes, worktree, most):
         self._codes = codes
         self._worktree = worktree
+        self._most = most
         self.out = []
         # What it holds that refers to names without a name of its own: lambdas, generators, getters.
         self.codes, self.attributes = [], []
@@ -114,7 +133,7 @@ class Reading:
 
     def value(self, value):
         kind = type(value)
-        if len(self.out) > MOST_PARTS:
+        if len(self.out) > self._most:
             return
         if kind in PLAIN:
             self._plain(value, kind)
@@ -175,7 +194,7 @@ class Reading:
     def _unordered(self, name, values):
         whole = []
         for value in values:
-            part = Reading(self._codes, self._worktree)
+            part = Reading(self._codes, self._worktree, self._most)
             part.value(value)
             self.codes += part.codes
             self.classes |= part.classes
@@ -237,15 +256,19 @@ class Reading:
             if reference_to(kind) is None:
                 self.value(kind)
         parts = len(self.out)
+        home = module_of(kind).partition(".")[0]
+        if home in SHOWN:
+            self.out.append(repr(value).replace(self._worktree, "{worktree}"))
+            return
         for plain in CONTAINERS:
             if issubclass(kind, plain):
                 self._contents(value, plain)
         for name, field in fields_of(value, kind):
             self.out.append(name)
             self.value(field)
-        if len(self.out) == parts and module_of(kind).partition(".")[0] in SHOWN:
+        if len(self.out) == parts and home in sys.stdlib_module_names and home != "__main__":
             self.out.append(ADDRESS.sub("", repr(value)).replace(self._worktree, "{worktree}"))
-        elif module_of(kind) == "numpy" and hasattr(kind, "tobytes") and not value.dtype.hasobject:
+        elif home == "numpy" and hasattr(kind, "tobytes") and not value.dtype.hasobject:
             self.out += (str(value.dtype), str(value.shape), hashlib.blake2b(value.tobytes()).hexdigest())
 
     def _contents(self, value, plain):
@@ -259,10 +282,12 @@ class Reading:
             self.out.append(plain.__repr__(value))
 
 
-OF_EVERY_CLASS = frozenset(
-    ("__dict__", "__weakref__", "__module__", "__qualname__", "__firstlineno__", "__static_attributes__", "_abc_impl")
-    + ("__doc__", "__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__")
+# What a class has of itself, or what is told for itself.
+_OF_EVERY_CLASS = (
+    "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
+    "__doc__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__"
 )
+OF_EVERY_CLASS = frozenset(_OF_EVERY_CLASS.split())
 
 
 def makes(kind, name, value, codes):
@@ -337,6 +362,11 @@ def _read_getter(reading, value):
     reading.attributes += (part for name in names if type(name) is str for part in name.split("."))
 
 
+def _read_defaultdict(reading, value):
+    reading._items("defaultdict", list(dict.items(value)))
+    reading.value(value.default_factory)
+
+
 def _read_variable(reading, value):
     reading.out += ("variable", value.name)
     # In a context of its own, only a default is found.
@@ -362,6 +392,8 @@ _READERS = {
     tuple: lambda reading, value: reading._all("tuple", value),
     dict: lambda reading, value: reading._items("dict", list(value.items())),
     types.MappingProxyType: lambda reading, value: reading._items("mapping", list(value.items())),
+    collections.deque: lambda reading, value: reading._all("deque", list(value)),
+    collections.defaultdict: _read_defaultdict,
     set: lambda reading, value: reading._unordered("set", value),
     frozenset: lambda reading, value: reading._unordered("frozenset", value),
     types.FunctionType: Reading.function,
