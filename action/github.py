@@ -151,7 +151,7 @@ def is_ours(comment):
     try:
         return json.loads(gh("user"))["login"] == user.get("login")
     except Refused:
-        # The token of a job is no user.
+        # The token of a job is not a user.
         return False
 
 

@@ -48,7 +48,7 @@ class Case:
         self.title, _, text = text.partition("\n")
         text, *files = re.split(r"^(?=```\w)", text, flags=re.MULTILINE)
         fields = FIELDS.fullmatch(text.strip("\n") + "\n")
-        assert fields, f"{self.title}: this is no list of what is expected:\n{text}"
+        assert fields, f"{self.title}: this is not a list of what is expected:\n{text}"
         self.fields = dict(line.removeprefix("- ").split(": ", 1) for line in fields[0].splitlines())
         self.versions = {side: {} for side in SIDES}
         for file in files:
@@ -57,7 +57,7 @@ class Case:
 
     def add_file(self, text):
         file = FILE.fullmatch(text.rstrip("\n") + "\n")
-        assert file, f"{self.title}: this is no file of a project:\n{text}"
+        assert file, f"{self.title}: this is not a file of a project:\n{text}"
         form, path, only_on, encoding, lines = file.groups()
         for side, mark in zip(SIDES, "-+", strict=True):
             source = lines

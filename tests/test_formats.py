@@ -277,16 +277,16 @@ def stored(**changes):
     [
         ("", "ends too early"),
         (FIRST.read_text()[:5000], "ends too early"),
-        ("Hello", "is no report of deadheat"),
-        ("[]", "is no report of deadheat"),
-        ('{"benchmarks": [], "version": "5.0"}', "is no report of deadheat: missing field"),
+        ("Hello", "is not a report of deadheat"),
+        ("[]", "is not a report of deadheat"),
+        ('{"benchmarks": [], "version": "5.0"}', "is not a report of deadheat: missing field"),
         (stored(schema_version=2), "has schema_version 2, written by deadheat 0.1.0"),
         ('{"schema_version": 7, "rows": 3}', "has schema_version 7, written by deadheat of an unknown version"),
         (stored(schema_version=3, tool_version="\x1b[31m9"), "written by deadheat \\x1b[31m9;"),
         (stored(summary=None), "is damaged, or of another version (it was written by deadheat 0.1.0)"),
         ('{"schema_version": 1, "tool_version": "0.1.0", "tests": []}', "what `deadheat profile` found"),
         ('{"schema_version": 1, "decision": "go"}', "what `deadheat micro` found"),
-        ("[" * 10_000, "is no report of deadheat"),
+        ("[" * 10_000, "is not a report of deadheat"),
         (re.sub(r'"iterations": \d+', '"iterations": 0', FIRST.read_text()), "is damaged: the samples of"),
         (FIRST.read_text().replace('"threshold_percent": 2.0', '"threshold_percent": 0'), "is damaged: its threshold"),
     ],
@@ -305,7 +305,7 @@ def test_files_that_cannot_be_read(show, repository):
     (repository.folder / "latin.json").write_bytes(b'{"tool_version": "\xe4"}')
     expected = {
         "huge.json": "is larger than 1 GiB",
-        "latin.json": "is no report of deadheat",
+        "latin.json": "is not a report of deadheat",
         "missing.json": "cannot be read: No such file",
         ".": "cannot be read: Is a directory",
     }
@@ -317,8 +317,8 @@ def test_files_that_cannot_be_read(show, repository):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "r.pdf"], "`pdf` is no format that deadheat writes; it writes json, md, markdown, html, csv"),
-        (["-o", "yaml:r"], "`yaml` is no format"),
+        (["-o", "r.pdf"], "`pdf` is not a format that deadheat writes; it writes json, md, markdown, html, csv"),
+        (["-o", "yaml:r"], "`yaml` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
         (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),
         (["-o", "r.md", "-o", "csv:r.md"], "r.md cannot hold both md and csv"),

@@ -143,6 +143,6 @@ def test_what_is_no_part_is_refused(deadheat_command, tmp_path):
     path.write_text("{}")
     outcome = deadheat_command("merge", path)
     assert outcome.code == 2
-    assert "is no report of deadheat" in outcome.err
+    assert "is not a report of deadheat" in outcome.err
     assert deadheat_command("merge", tmp_path / "none.json").code == 2
     assert deadheat_command("merge").code == 2

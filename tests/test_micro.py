@@ -105,7 +105,7 @@ def test_a_faster_variant_of_a_script_is_worth_a_commit(micro, tmp_path):
 
 def test_no_change_is_not_worth_it(micro, tmp_path):
     script = write_script(tmp_path / "plain", SCRIPT.format(kind="def", n=300))
-    # What is noise is no such speedup.
+    # Noise is not such a speedup.
     outcome = micro(script, "--gate", "--worth", "100", folder=tmp_path / "plain", as_text=True)
     assert outcome.code == 1, outcome.out + outcome.err
     assert outcome.out.splitlines()[-1].startswith("stop: the speedup is ")
@@ -251,9 +251,9 @@ def test_a_call_that_changes_what_the_setup_made_is_no_silent_go(micro, package)
     [
         ("xs = []", "xs.append(1)", "-a 'list(xs).append(1)'"),
         ("d = {}", "d[len(d)] = 1", "-a 'dict(d)[len(dict(d))] = 1'"),
-        ("g = (i for i in range(99))", "sum(g)", "make `g` anew"),
-        ("g = iter([1, 2, 3])", "sum(g)", "make `g` anew"),
-        ("import io\nf = io.StringIO('a b c')", "f.read()", "make `f` anew"),
+        ("g = (i for i in range(99))", "sum(g)", "make `g` afresh"),
+        ("g = iter([1, 2, 3])", "sum(g)", "make `g` afresh"),
+        ("import io\nf = io.StringIO('a b c')", "f.read()", "make `f` afresh"),
     ],
 )
 def test_state_that_grows_or_is_used_up_is_seen(micro, setup, statement, hint):
@@ -350,14 +350,14 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro):
         (["src/pkg/cor.py::work", "--call", "work(1)"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
         (["src/pkg/new.py::f", "--call", "f()"], ("HEAD has no file `src/pkg/new.py`", "--base REF")),
         (["src/pkg/core.py::work"], ("--call is missing", "")),
-        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is no commit", "`main`")),
+        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is not a commit", "`main`")),
         (["half.py"], ("has a function bench_a and no bench_b", "`bench_c`")),
         (["lone.py"], ("has a function bench_a and no bench_b", "write bench_b, too")),
         (["none.py"], ("there is no file none.py", "hint: ")),
         (["src/pkg/cor.py"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
         (["pkg.core::work", "--call", "work(1)"], ("there is no file pkg.core", "did you mean `src/pkg/core.py`")),
         (["src/pkg/core.py::zz", "--call", "zz()"], ("has no function `zz`", "it has `Worker.__init__`")),
-        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "zz"], ("`zz` is no commit", "git branch --all")),
+        (["src/pkg/core.py::work", "--call", "work(1)", "--base", "zz"], ("`zz` is not a commit", "git branch --all")),
         (["src/pkg/new.py"], ("neither bench_a and bench_b, nor does it look at its", "`src/pkg/new.py::f`")),
         (["lone.py", "--setup", "x"], ("a script sets itself up", "hint: ")),
         (["-a", "", "-b", ""], ("-a: there is nothing to run", "hint: ")),

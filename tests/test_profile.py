@@ -115,7 +115,7 @@ def test_a_slower_function_is_found_in_both_tables_on_every_version(
     assert first["base"]["total_ns"] >= first["base"]["self_ns"] > 0
     method = functions(outcome)["Thing.method"]
     assert method["base"]["total_ns"] > method["base"]["self_ns"] * 5
-    # Tests are no functions of the project.
+    # Tests are not functions of the project.
     assert {row["path"] for row in report["functions"]} == {"src/pkg/core.py"}
     assert report["schema_version"] == 1
     assert report["settings"]["arguments"] == ["tests"]

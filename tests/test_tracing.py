@@ -343,7 +343,7 @@ def test_what_can_be_suspended_is_counted_and_its_waiting_is_not(trace, has_moni
         "plain": 1,
     }
     if has_monitoring:
-        # A hundred tasks sleep for 20 ms each, two seconds in all; sleeping is no time of theirs.
+        # A hundred tasks sleep for 20 ms each, two seconds in all; they use no time while they sleep.
         assert 0 < record.self_ns("inner") < 1e9
         assert record.total_ns("coroutine") < record.length_ns
     else:

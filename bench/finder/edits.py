@@ -612,7 +612,7 @@ def bind_again(random, text):
 
 @edit
 def unparsed(random, text):
-    """The whole file formatted anew."""
+    """The whole file formatted again."""
     return ast.unparse(text.tree) + "\n"
 
 

@@ -59,7 +59,7 @@ class Function:
 class Module:
     functions: tuple = ()
     outside: tuple = ()
-    """What is no function's own code (rule 3)."""
+    """What is not a function's own code (rule 3)."""
 
 
 def read(source):

@@ -96,7 +96,7 @@ def test_reversed_copy(benchmark):
 
 def main():
     arguments, live = bank.asked_for("live")
-    # Environments hold absolute paths, and are no data: they stay out of the bank.
+    # Environments hold absolute paths, and are not data: they stay out of the bank.
     pythons = {peer: environment(f"{os.path.abspath(arguments.bank)}-{peer}", needs) for peer, needs in PEERS.items()}
     for number in range(1 if arguments.quick else ROUNDS):
         file = os.path.join(live, f"{number}.json")

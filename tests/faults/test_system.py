@@ -276,7 +276,7 @@ def test_what_cannot_be_removed_is_said(repository, compare, deadheat_command, c
         assert "left_behind" in outcome.warnings()
         assert str(run) in outcome.err
         assert "`deadheat clean` tries again" in outcome.err
-        # Not by the next one, either, and that is no success.
+        # Not by the next one, either, which fails.
         failed = deadheat_command("clean")
         assert (failed.code, str(run) in failed.err) == (5, True)
     finally:

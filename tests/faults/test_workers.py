@@ -120,7 +120,7 @@ LIMITED = """\
     def test_only_reserves(benchmark):
         import mmap
 
-        # Address space is no memory.
+        # Address space is not memory.
         no_reserve = 0x4000
         reserved = mmap.mmap(-1, 8 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve, prot=0)
         benchmark(len, reserved)

@@ -100,7 +100,7 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
     }
     let Some(partition) = report.settings.partition else {
         return refuse(
-            format!("{name} is no part of a suite: it was measured without --partition"),
+            format!("{name} is not a part of a suite: it was measured without --partition"),
             "`deadheat compare --partition I/N` measures a part",
         );
     };
@@ -109,7 +109,7 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
     }
     if report.plan.is_some() || report.noise.is_some() {
         return refuse(
-            format!("{name} is no comparison: nothing was measured in it"),
+            format!("{name} is not a comparison: nothing was measured in it"),
             "measure the part without --dry-run",
         );
     }
@@ -134,7 +134,7 @@ fn check_together(one: &(Partition, Part), other: &(Partition, Part)) -> Result<
     let (names, reports) = ((&one.name, &other.name), (&one.report, &other.report));
     let differ = |what: &str, hint| {
         let message = format!(
-            "{} and {} {what}: they are no parts of one report",
+            "{} and {} {what}: they are not parts of one report",
             names.0, names.1
         );
         refuse(message, hint)

@@ -537,7 +537,7 @@ fn only_parts_of_one_whole_are_put_together() {
         ),
         (
             |report| report.settings.partition = None,
-            "2.json is no part of a suite",
+            "2.json is not a part of a suite",
         ),
         (
             |report| report.settings.partition = Some(Partition { shard: 5, of: 4 }),
@@ -565,11 +565,11 @@ fn only_parts_of_one_whole_are_put_together() {
                     estimated_seconds: 1.0,
                 });
             },
-            "2.json is no comparison",
+            "2.json is not a comparison",
         ),
         (
             |report| report.noise = Some(Vec::new()),
-            "2.json is no comparison",
+            "2.json is not a comparison",
         ),
         (
             |report| report.revisions.head.dirty = true,

@@ -640,7 +640,7 @@ pub enum WarningCode {
     BenchmarkDiffers,
     /// `deadheat micro` found something else of a changed function than this comparison.
     MicroDisagrees,
-    /// The last kept commit is no ancestor of head.
+    /// The last kept commit is not an ancestor of head.
     AnotherHistory,
     /// The loop's files are tracked by git.
     RecordsTracked,

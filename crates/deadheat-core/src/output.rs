@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Floats that differ by less than this, relatively, are equal: another order of additions is no other result.
+/// Floats that differ by less than this, relatively, are equal: another order of additions gives the same result.
 const FLOAT_TOLERANCE: f64 = 1e-9;
 /// Longer values are cut where they are shown.
 const MOST_SHOWN: usize = 60;

@@ -54,7 +54,7 @@ impl FromStr for Partition {
             .split_once('/')
             .map(|(shard, of)| (shard.parse(), of.parse()));
         let Some((Ok(shard), Ok(of))) = parts else {
-            return Err(format!("`{text}` is no part: write I/N, as in 1/4"));
+            return Err(format!("`{text}` is not a part: write I/N, as in 1/4"));
         };
         let partition = Partition { shard, of };
         if partition.is_sound() {

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The key of the whole, which is no part of it.
+/// The key of the whole, which is not a part of it.
 pub const TOTAL: &str = "__total__";
-/// Thirty years are no time that was measured.
+/// Nobody measures thirty years.
 const MOST_SECONDS: f64 = 1e9;
 
 /// Keys with their seconds, in the order of the file. The error says what is wrong with it, without its name.
@@ -18,8 +18,8 @@ pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
     let document: Document = serde_json::from_str(text).map_err(|error| {
         let not_finite = ["NaN", "Infinity"].into_iter().find(|word| text.contains(word));
         match not_finite {
-            Some(word) if error.is_syntax() => format!("it is no JSON, which has no {word} ({error})"),
-            _ => format!("it is no JSON ({error})"),
+            Some(word) if error.is_syntax() => format!("it is not JSON, which has no {word} ({error})"),
+            _ => format!("it is not JSON ({error})"),
         }
     })?;
     let entries = match document {

@@ -39,7 +39,7 @@ impl Thresholds {
 
     /// Where a glob says something else than what holds for all.
     ///
-    /// Of several globs the most specific one decides: that with the most characters that are no wildcards, then that
+    /// Of several globs the most specific one decides: that with the most characters that are not wildcards, then that
     /// with the fewest wildcards, then the smallest threshold. The order in a TOML table means nothing.
     pub fn own_percent(&self, benchmark: &str) -> Option<f64> {
         let matching = self.named.iter().filter(|(glob, _)| matches(glob, benchmark));

@@ -186,6 +186,6 @@ fn the_schema_in_the_documentation_is_that_of_the_types() {
     let documented = include_str!("../../../docs/report.schema.json");
     assert!(
         documented.trim_end() == format!("{:#}", schema()),
-        "write it anew: cargo run --package deadheat-core --example schema > docs/report.schema.json"
+        "write it again: cargo run --package deadheat-core --example schema > docs/report.schema.json"
     );
 }

@@ -251,7 +251,7 @@ impl Build<'_> {
     }
 }
 
-/// Everything below a folder that is no folder itself, relative to `root`.
+/// Everything below a folder that is not a folder itself, relative to `root`.
 fn files_below(root: &Path, folder: &str) -> std::io::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -279,7 +279,7 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
             touch(&entry.path(), now)?;
         } else if kind.is_file() {
             let path = entry.path();
-            // What is generated must be made anew where it is tracked beside its source.
+            // What is generated must be made again where it is tracked beside its source.
             let is_generated = path
                 .extension()
                 .is_some_and(|extension| extension == "c" || extension == "cpp")

@@ -105,7 +105,7 @@ impl Entry {
         let all = cache_folder()?.join(kind.folder());
         fs::create_dir_all(&all).map_err(|error| cannot_use(&all, error))?;
         let all = fs::canonicalize(&all).map_err(|error| cannot_use(&all, error))?;
-        // Beside the folder, so that it stays when the folder is made anew.
+        // Beside the folder, so that it stays when the folder is made again.
         let lock = OpenOptions::new()
             .create(true)
             .append(true)

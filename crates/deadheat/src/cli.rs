@@ -180,7 +180,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
     /// Time this ordinary test, or all tests of a file, instead of benchmarks (repeatable): FILE, FILE::NAME. Its own
-    /// fixtures are set up anew for each call, and only the call is timed
+    /// fixtures are set up again for each call, and only the call is timed
     #[arg(long, value_name = "NODE", conflicts_with = "benchmarks_root")]
     pub(crate) tests: Vec<String>,
     /// Only benchmarks that match this pytest expression
@@ -531,13 +531,13 @@ fn parse_gate(text: &str) -> Result<Gate, String> {
             percent: Some(parse_percent(percent)?),
         }),
         _ => Err(format!(
-            "`{text}` is no gate; write regression, regression:PCT, failed, output-change or inconclusive"
+            "`{text}` is not a gate; write regression, regression:PCT, failed, output-change or inconclusive"
         )),
     }
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {
-    Status::parse(text).ok_or_else(|| format!("`{text}` is no status; write keep, discard or mixed"))
+    Status::parse(text).ok_or_else(|| format!("`{text}` is not a status; write keep, discard or mixed"))
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ pub(crate) fn run(
     }
 }
 
-/// A kept commit that was amended, rebased or reset away is no state that head goes on from.
+/// A kept commit that was amended, rebased or reset away is not a state that head goes on from.
 fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
     let PerSide { base, head } = &draft.report.revisions;
     if !git.is_ancestor(&base.commit, &head.commit)? {

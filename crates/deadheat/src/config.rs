@@ -244,7 +244,7 @@ fn not_valid(text: &str, error: &toml::de::Error) -> Failure {
     });
     let words: Vec<&str> = error.message().lines().map(str::trim).collect();
     Failure::usage(format!("not valid TOML: {place}{}", words.join("; ")))
-        .hint("mend the file, or read another one: --config-file FILE")
+        .hint("correct the file, or read another one: --config-file FILE")
 }
 
 fn percentage(value: &Value) -> Option<f64> {
@@ -271,7 +271,7 @@ pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
         .filter(|mib| (1..=u64::MAX >> 21).contains(mib))
-        .ok_or_else(|| format!("`{text}` is no number of MiB, at least 1"))
+        .ok_or_else(|| format!("`{text}` is not a number of MiB, at least 1"))
 }
 
 /// A month: beyond it, clocks and arithmetic are not asked what they think.
@@ -281,7 +281,7 @@ const LONGEST_SECONDS: f64 = 2_592_000.0;
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text
         .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
     if !(seconds > 0.0 && seconds <= LONGEST_SECONDS) {
         return Err(format!(
             "the time must be above 0 and at most {LONGEST_SECONDS} seconds"
@@ -297,7 +297,7 @@ pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
         .trim_end_matches('%')
         .trim_end()
         .parse()
-        .map_err(|_| format!("`{text}` is no percentage; write 2 or 2%"))?;
+        .map_err(|_| format!("`{text}` is not a percentage; write 2 or 2%"))?;
     if !number.is_finite() || number <= 0.0 {
         return Err("the percentage must be above 0".to_owned());
     }

@@ -88,7 +88,7 @@ pub(crate) fn confirm(
                     "it became slower, and could not be measured again: {}",
                     setback.main_line()
                 ),
-                "the verdict stands, unconfirmed: mend the benchmark and run it once more",
+                "the verdict stands, unconfirmed: fix the benchmark and run it once more",
             )
         } else if is_cut_short {
             (

@@ -163,7 +163,7 @@ pub(crate) fn run(
     }
     let fallbacks = fallbacks(&found);
     let written = match args.write {
-        // What is not there has no state, and the git directory itself is no place for files.
+        // What is not there has no state, and the git directory itself is not a place for files.
         true if git.is_none() => Some(Err(
             "there is no checkout of a repository to write it into".to_owned()
         )),

@@ -312,7 +312,7 @@ pub(crate) fn conclude(
             WarningCode::ExpensiveSetup,
             &format!(
                 "of the {:.1} s that each replicate took, starting and setting up took {:.1} s: its fixtures are set up \
-                 anew in every process pair",
+                 again in every process pair",
                 replicate_time.as_secs_f64(),
                 setup.as_secs_f64()
             ),

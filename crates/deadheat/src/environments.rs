@@ -225,7 +225,7 @@ impl Recipe<'_> {
                 "the environment of {} cannot be used: {problem}",
                 self.side
             ))
-            .hint("`deadheat clean` removes it, and the next run makes it anew")
+            .hint("`deadheat clean` removes it, and the next run makes it again")
         })?;
         Ok(Environment {
             interpreter,

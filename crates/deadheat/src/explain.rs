@@ -309,7 +309,7 @@ pub(crate) fn not_imported() -> anyhow::Error {
         "no benchmark imported the project's code from the worktrees: what would be timed is not the change",
     )
     .hint(
-        "is module-root in pyproject.toml right, and is no other copy of the project installed? where the benchmarks \
+        "is module-root in pyproject.toml right, and is there no other copy of the project installed? where the benchmarks \
          run the code in other processes, --all measures all the same",
     )
     .into()

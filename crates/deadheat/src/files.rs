@@ -73,7 +73,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(to).with_context(context)?;
         for entry in fs::read_dir(from).with_context(context)? {
             let name = entry.with_context(context)?.file_name();
-            // Bytecode is made anew where it is used.
+            // Bytecode is made again where it is used.
             if name != "__pycache__" && name != ".git" {
                 copy(&from.join(&name), &to.join(&name))?;
             }

@@ -125,7 +125,7 @@ fn unknown(text: &str) -> Failure {
         _ => text.rsplit_once('.').map_or(text, |(_, suffix)| suffix),
     };
     Failure::usage(format!(
-        "-o {text}: `{meant}` is no format that deadheat writes; it writes {}",
+        "-o {text}: `{meant}` is not a format that deadheat writes; it writes {}",
         known.join(", ")
     ))
     .hint("write FILE.json, FILE.md, FILE.html, FILE.csv, FORMAT:FILE, pytest-benchmark:NAME, or - for JSON on stdout")
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(parsed("json:out"), (Format::Json, file("out")));
         assert_eq!(parsed("markdown:a.txt"), (Format::Markdown, file("a.txt")));
         assert_eq!(parsed("csv:a.json"), (Format::Csv, file("a.json")));
-        // A colon in a name is no format.
+        // A colon in a name is not a format.
         assert_eq!(parsed("run:2.json"), (Format::Json, file("run:2.json")));
     }
 

@@ -768,7 +768,7 @@ pub(crate) enum Untracked {
     Ignored,
 }
 
-/// Paths that are no UTF-8 cannot be Python modules; they are shown, never opened by these names.
+/// Paths that are not UTF-8 cannot be Python modules; they are shown, never opened by these names.
 fn split_nul(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
     bytes
         .split(|&byte| byte == 0)

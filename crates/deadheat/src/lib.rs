@@ -137,7 +137,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let args = match Args::try_parse_from(name.chain(arguments)) {
         Ok(args) => args,
         Err(error) => {
-            // Also the help and the version, which are no errors.
+            // Also the help and the version, which are not errors.
             let _ = error.print();
             return error.exit_code();
         }

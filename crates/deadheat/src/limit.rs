@@ -19,7 +19,7 @@ pub(crate) fn check_descriptors() -> Result<(), Failure> {
     }
 }
 
-/// More than this is no output but a loop, and would fill the disk.
+/// More than this is not output but a loop, and would fill the disk.
 pub(crate) const MOST_PRINTED: u64 = 1 << 30;
 
 /// What one process may use of the memory: what it allocates for itself, as the system counts it for `RLIMIT_DATA`. Address

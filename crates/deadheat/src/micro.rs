@@ -542,7 +542,7 @@ fn is_frame(line: &str) -> bool {
     line.trim_start().starts_with("File \"")
 }
 
-/// What was typed that is no Python, and the error: one of the code itself, not of something that it imports or runs.
+/// What was typed that is not Python, and the error: one of the code itself, not of something that it imports or runs.
 fn mistyped(message: &str) -> Option<(&str, &str)> {
     let error = error_line(message);
     let kinds = ["SyntaxError", "IndentationError", "TabError"];

@@ -92,7 +92,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&json(value)?)
 }
 
-/// To stdout; that a pager or `head` closed it early, or that its terminal is gone, is no error.
+/// To stdout; that a pager or `head` closed it early, or that its terminal is gone, is not an error.
 pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let is_device = fstat(&stdout).is_ok_and(|of| FileType::from_raw_mode(of.st_mode).is_char_device());

@@ -341,7 +341,7 @@ impl Preparation<'_> {
                     "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
                      sources, serves both sides"
                 ),
-                Some("--build CMD builds it anew"),
+                Some("--build CMD builds it again"),
             );
         }
         let why = binaries.refused.as_deref();

@@ -323,7 +323,7 @@ impl Project {
 /// Which folders are taken for packages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Packages {
-    /// Those with an `__init__.py` somewhere in them: beside them there are others that are no code.
+    /// Those with an `__init__.py` somewhere in them: beside them there are others that are not code.
     Marked,
     /// All that hold Python files: an `__init__.py` may be left out.
     All,
@@ -416,7 +416,7 @@ fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> V
         .collect()
 }
 
-/// The nearest folder at or above that is no package itself.
+/// The nearest folder at or above that is not a package itself.
 fn import_folder_of(files: &Files, path: &str) -> String {
     let mut folder = if files.is_file(path) { parent(path) } else { path };
     while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {

@@ -177,7 +177,7 @@ const DEEPEN: &str = "this is a shallow clone, which lacks older commits: `git f
 fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     if name.starts_with('-') {
         return Err(
-            Failure::usage(format!("`{name}` is no ref: a ref cannot start with `-`"))
+            Failure::usage(format!("`{name}` is not a ref: a ref cannot start with `-`"))
                 .hint("options come before `--`; see `deadheat compare --help`")
                 .into(),
         );

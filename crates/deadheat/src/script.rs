@@ -251,7 +251,7 @@ fn plan(rows: &[String], before: Duration, pair_time: Duration, stopping: Stoppi
 struct Rows {
     /// In the order of the report; the total, where the command gives one, comes last.
     all: Vec<String>,
-    /// The one of them that is no row of the report, but its total.
+    /// The one of them that is not a row of the report, but its total.
     total: Option<String>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             "there is a baseline already, {}: nothing was changed",
             described(earlier)
         ))
-        .hint("go on with `deadheat status`, or begin anew from the current commit: deadheat start --replace")
+        .hint("go on with `deadheat status`, or start over from the current commit: deadheat start --replace")
         .into());
     }
     let path = state.write_handoff(&lock, &write_baseline(&text, &baseline))?;

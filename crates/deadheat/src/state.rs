@@ -233,7 +233,7 @@ impl State {
         self.write(&lock, SETUP, text.as_bytes())
     }
 
-    /// What micro found so far, a line each; what is no text in it is replaced.
+    /// What micro found so far, a line each; bytes that are not text are replaced.
     pub(crate) fn micro(&self) -> anyhow::Result<String> {
         Ok(String::from_utf8_lossy(&self.read(MICRO)?).into_owned())
     }
@@ -273,7 +273,7 @@ impl State {
         // A branch would be another commit tomorrow.
         if name.len() < 7 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Failure::usage(format!(
-                "{what} in {}, `{}`, is no commit hash",
+                "{what} in {}, `{}`, is not a commit hash",
                 self.folder.join(file).display(),
                 plain(name)
             ))
@@ -282,12 +282,12 @@ impl State {
         }
         git.commit(name)?.ok_or_else(|| {
             Failure::usage(format!(
-                "{what} in {}, `{name}`, is no commit of this repository",
+                "{what} in {}, `{name}`, is not a commit of this repository",
                 self.folder.join(file).display()
             ))
             .hint(
                 "was it rebased away, or not fetched? name both refs (deadheat compare BASE HEAD); give its row in results.tsv \
-                 the status discard; or begin anew from here: deadheat start --replace",
+                 the status discard; or start over from here: deadheat start --replace",
             )
             .into()
         })

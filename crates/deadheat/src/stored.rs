@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use crate::failure::Failure;
 use crate::output::harmless;
 
-/// A larger file is no report; reading it would only fill the memory.
+/// A larger file is not a report; reading it would only fill the memory.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// What tells reports of different kinds and ages apart.
@@ -41,12 +41,12 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
     let file = File::open(path).map_err(cannot)?;
     let length = file.metadata().map_err(cannot)?.len();
-    let too_large = || format!("is larger than {} GiB: that is no report", MOST_BYTES >> 30);
+    let too_large = || format!("is larger than {} GiB: that is not a report", MOST_BYTES >> 30);
     if length > MOST_BYTES {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // What is no ordinary file has no length.
+    // What is not an ordinary file has no length.
     file.take(MOST_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(cannot)?;
@@ -65,7 +65,7 @@ fn newer(fail: impl Fn(String) -> Failure, schema: u32, tool: Option<&str>) -> F
     .hint("read it with the deadheat that wrote it, or a newer one")
 }
 
-/// Why a file is no report that can be read.
+/// Why a file is not a report that can be read.
 fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::Error) -> Failure {
     if error.is_eof() {
         return fail(format!(
@@ -75,7 +75,7 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
     }
     let header: Header = match serde_json::from_slice(bytes) {
         Ok(header) => header,
-        Err(_) => return fail(format!("is no report of deadheat: {error}")),
+        Err(_) => return fail(format!("is not a report of deadheat: {error}")),
     };
     match header {
         Header {
@@ -97,6 +97,6 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
             "is damaged, or of another version (it was written by deadheat {}): {error}",
             tool_version.as_deref().unwrap_or("of an unknown version")
         )),
-        Header { .. } => fail(format!("is no report of deadheat: {error}")),
+        Header { .. } => fail(format!("is not a report of deadheat: {error}")),
     }
 }

@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::limit::{MOST_PRINTED, MemoryLimit};
 use crate::processes;
 
-/// A line longer than this is no reply.
+/// A line longer than this is not a reply.
 const LONGEST_REPLY: usize = 64 << 20;
 /// How often a wait looks whether the process lives and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(50);

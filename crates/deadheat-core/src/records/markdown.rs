@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(read_section("One\n---\nbody\n", "One"), Some("body\n"));
         assert_eq!(read_section("## One\na\n\nBig\n===\nb\n", "One"), Some("a\n\n"));
         assert_eq!(read_section("## One\na\n# C#\nb\n", "One"), Some("a\n"));
-        // A rule under our own lines is no heading.
+        // A rule under our own lines is not a heading.
         assert_eq!(
             read_section("## One\na: 1\nb: 2\n---\nc\n", "One"),
             Some("a: 1\nb: 2\n---\nc\n")

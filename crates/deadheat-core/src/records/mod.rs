@@ -25,7 +25,7 @@ pub use time::iso_8601;
 
 /// A text as one line of a file: what would end a field or a line becomes a space.
 ///
-/// U+2028 and U+2029 are no control characters, and end lines all the same where texts are split by Unicode's rules.
+/// U+2028 and U+2029 are not control characters, and end lines all the same where texts are split by Unicode's rules.
 fn tidy(text: &str) -> String {
     let ends_a_line =
         |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');

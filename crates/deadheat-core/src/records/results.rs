@@ -49,7 +49,7 @@ impl Row {
         self.benchmark.as_deref() == Some(TOTAL)
     }
 
-    /// What is no number where one should be is unknown, and is passed to `object`.
+    /// What is not a number where one should be is unknown, and is passed to `object`.
     fn read(cell: impl Fn(&str) -> Option<String>, mut object: impl FnMut(&str, &str)) -> Self {
         let mut number = |name: &str| -> Option<f64> {
             let text = cell(name)?;
@@ -185,7 +185,7 @@ impl Results {
             Row::read(cell, |column, text| {
                 let text = tidy(text);
                 problems.push(format!(
-                    "line {}: `{text}` in the column {column} is no such number",
+                    "line {}: `{text}` in the column {column} is not such a number",
                     index + 2
                 ));
             })

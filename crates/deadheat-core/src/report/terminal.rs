@@ -858,7 +858,7 @@ fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
 /// What all names of a report begin with.
 pub(super) fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
     match &report.settings.script {
-        // A command and the keys that it writes are no node ids.
+        // A command and the keys that it writes are not node ids.
         Some(_) => "",
         None => common_prefix(names),
     }

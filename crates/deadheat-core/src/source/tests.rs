@@ -105,7 +105,7 @@ fn added_removed_and_moved() {
         targets("def old(a): return a * 2\n", "def new(a): return a * 2\n"),
         ["new moved"]
     );
-    // Another place in the same scope is no change.
+    // Another place in the same scope is not a change.
     assert_eq!(
         targets(
             "def f(): return 1\ndef g(): return 2\n",

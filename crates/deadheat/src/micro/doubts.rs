@@ -110,7 +110,7 @@ fn copying(value: &ChangedValue, asked: &Asked) -> String {
     let copy = match value.type_name.as_str() {
         "list" | "dict" | "set" | "bytearray" => format!("{}({name})", value.type_name),
         "deque" | "ndarray" | "OrderedDict" | "defaultdict" | "Counter" => format!("{name}.copy()"),
-        _ => return format!("make `{name}` anew in what is timed, on both sides"),
+        _ => return format!("make `{name}` afresh in what is timed, on both sides"),
     };
     let on_both = "its cost is then in both times";
     let option = |option: &str, text: &str| {
@@ -223,7 +223,7 @@ mod tests {
             copying(&changed("xs", "list"), &function("xs.sort(); g(xs)"))
                 .contains("--call '... list(xs) ...'")
         );
-        assert!(copying(&changed("n", "int"), &function("n")).contains("make `n` anew"));
+        assert!(copying(&changed("n", "int"), &function("n")).contains("make `n` afresh"));
     }
 
     #[test]

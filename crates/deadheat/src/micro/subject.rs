@@ -315,7 +315,7 @@ fn of_function(
     let Some(commit) = git.commit(base)? else {
         let names = git.ref_names()?;
         return Err(
-            Failure::usage(format!("`{base}` is no commit of this repository"))
+            Failure::usage(format!("`{base}` is not a commit of this repository"))
                 .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
                 .near(base, names.iter().map(String::as_str))
                 .into(),
@@ -338,7 +338,7 @@ fn of_function(
     };
     if !name.split('.').all(is_importable) {
         return Err(Failure::usage(format!(
-            "`{path}` cannot be imported: `{name}` is no name of a module"
+            "`{path}` cannot be imported: `{name}` is not a name of a module"
         ))
         .into());
     }
@@ -385,7 +385,7 @@ fn existing(typed: &str, around: &Surroundings<'_>) -> Result<PathBuf, Failure> 
         Ok(path) if path.is_file() => Ok(path),
         Ok(path) if path.is_dir() => Err(Failure::usage(format!("{typed} is a folder"))
             .hint("name a file: a script, or FILE.py::FUNCTION")),
-        Ok(_) => Err(Failure::usage(format!("{typed} is no file"))
+        Ok(_) => Err(Failure::usage(format!("{typed} is not a file"))
             .hint("the text is read before anything runs, which takes an ordinary file")),
         Err(_) => {
             let known = around.python_files();

@@ -13,7 +13,7 @@ import re
 # Out of the way of code that closes, or writes to, the first few descriptors whatever they are.
 FIRST_DESCRIPTOR = 100
 
-# Halves of characters: what Python makes of bytes that are no text, and what no UTF-8 can carry.
+# Halves of characters: what Python makes of bytes that are not text, and what no UTF-8 can carry.
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 

@@ -1,6 +1,6 @@
 """Watching functions by `sys.monitoring`, from CPython 3.12 on.
 
-Every code object reports its first start once. One that is no target is switched off there and then and pays nothing
+Every code object reports its first start once. One that is not a target is switched off there and then and pays nothing
 more; a target gets events of its own. Two events cannot be local to a code object, an exception thrown into a
 generator and one that leaves a function: they are on for all, in watched processes only.
 """
@@ -54,7 +54,7 @@ class Monitoring:
         return False
 
     def _find(self, code):
-        """The number of a code object that starts for the first time, None where it is no target."""
+        """The number of a code object that starts for the first time, None where it is not a target."""
         try:
             path = self._paths[code.co_filename]
         except KeyError:

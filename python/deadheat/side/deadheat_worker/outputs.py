@@ -98,7 +98,7 @@ class Encoder:
         return self._instance(value, kind, depth)
 
     def _instance(self, value, kind, depth):
-        # Without the module: a class that moved is no other value.
+        # Without the module: a class that moved is the same value.
         name = kind.__qualname__
         if isinstance(value, enum.Enum):
             # Flags together have no name before Python 3.11.
@@ -161,7 +161,7 @@ class Encoder:
 
     def _text(self, value):
         self._count(len(value) // CHARACTERS_OF_A_NODE)
-        # Each side has its own checkout. Lone surrogates are no text that a line of JSON could hold.
+        # Each side has its own checkout. A line of JSON cannot hold lone surrogates.
         value = value.replace(self._worktree, "{worktree}").encode("utf-8", "backslashreplace").decode()
         if len(value) > 100_000:
             return ["long_str", len(value), hashlib.sha256(value.encode()).hexdigest()]

@@ -256,7 +256,7 @@ mod tests {
                 is_beyond: true
             }
         );
-        // One benchmark alone is no outlier.
+        // One benchmark alone is not an outlier.
         assert!(!shared(&[(0.002, 0.1)]).place(0.002_f64.ln()).is_beyond);
     }
 

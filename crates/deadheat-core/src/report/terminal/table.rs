@@ -224,7 +224,7 @@ mod tests {
         for (index, name) in shown.iter().enumerate() {
             assert!(!shown[..index].contains(name), "{shown:?}");
         }
-        // The same name twice is no clash.
+        // The same name twice is not a clash.
         let same = ["y".repeat(30), "y".repeat(30)];
         assert_eq!(apart(&same, 10)[0], apart(&same, 10)[1]);
     }
