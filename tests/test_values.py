@@ -85,7 +85,6 @@ def circle(value):
         holding,
         circle,
         lambda value: lambda given=value: given,
-        lambda value: (lambda: 1) if value == 1 else (lambda: 2),
         lambda value: "".join(["text"] * value),
         lambda value: 10 ** (5000 + value),
     ],

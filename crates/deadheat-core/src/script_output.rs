@@ -143,8 +143,8 @@ mod tests {
         for (text, words) in [
             (" \n", "empty"),
             ("{}", "no keys"),
-            ("{\"a\": 1", "no JSON"),
-            ("{\"a\": 1} x", "no JSON"),
+            ("{\"a\": 1", "not JSON"),
+            ("{\"a\": 1} x", "not JSON"),
             ("{\"a\": NaN}", "no NaN"),
             ("{\"a\": -Infinity}", "no Infinity"),
             ("{\"a\": -0.5}", "below zero"),

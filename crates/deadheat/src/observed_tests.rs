@@ -95,9 +95,15 @@ fn a_reader_is_one_function_on_both_sides_wherever_its_lines_are() {
     let [f] = affected.functions.as_slice() else {
         panic!("{affected:?}");
     };
-    assert_eq!((f.qualname.as_str(), f.change, f.lines), ("f", Some(Change::Affected), (5, 6)));
+    assert_eq!(
+        (f.qualname.as_str(), f.change, f.lines),
+        ("f", Some(Change::Affected), (5, 6))
+    );
     assert_eq!(f.detail.as_deref(), Some("reads `LIMIT` of a.py, which differs"));
-    let lines = f.places.as_ref().map(|place| place.as_ref().map(|place| place.line));
+    let lines = f
+        .places
+        .as_ref()
+        .map(|place| place.as_ref().map(|place| place.line));
     assert_eq!(lines, PerSide::new(Some(4), Some(5)));
     assert_eq!(affected.unattributed, []);
 }
@@ -137,7 +143,9 @@ fn functions_of_modules_that_are_loaded_late_may_read_a_changed_file_that_is() {
 #[test]
 fn surroundings_are_named_with_a_file_that_can_have_changed_them() {
     let mut seen = seen(PerSide::default());
-    seen.differing.surroundings.insert("the recursion limit".to_owned());
+    seen.differing
+        .surroundings
+        .insert("the recursion limit".to_owned());
     assert_eq!(
         Checkouts::new().affected(&seen).unattributed,
         [Unattributed {

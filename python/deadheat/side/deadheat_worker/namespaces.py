@@ -14,7 +14,7 @@ import types
 import warnings
 
 from deadheat_worker.sources import Codes, References, imports, may_refer, scopes_in
-from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_module, makes, name_of, namespace_of
+from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_method, is_module, makes, name_of, namespace_of
 
 # What every module has of itself.
 _OF_EVERY_MODULE = (
@@ -316,7 +316,7 @@ class _Readers:
         holder, _, last = name.rpartition(".")
         kind = self._class_at(path, holder)
         value = namespace_of(kind).get(last) if kind is not None else None
-        return value is None or type(value) in (types.FunctionType, staticmethod, classmethod, property)
+        return value is None or type(value) is property or is_method(kind, last, value, self._codes)
 
     def _reachable_by(self, module, references):
         found = set(self._once("modules", module, lambda: set(self._reachable_from(module))))

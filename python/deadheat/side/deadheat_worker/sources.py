@@ -10,6 +10,7 @@ from deadheat_worker.imports import is_among
 from deadheat_worker.values import is_module, module_of, namespace_of
 
 OPTIMIZED = 0x1  # Of functions: the bodies of modules and classes are not.
+HAS_DOCSTRING = 0x4000000  # From CPython 3.13 on.
 GLOBALS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF"}
 GLOBALS |= {"STORE_GLOBAL", "DELETE_GLOBAL"}
 ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
@@ -161,7 +162,7 @@ class References:
 
 def words_in(code):
     """What could be names in the strings of a code, those in tuples included; not those of its docstring."""
-    constants = code.co_consts[1:] if code.co_flags & OPTIMIZED and has_docstring(code) else code.co_consts
+    constants = code.co_consts[1:] if has_docstring(code) else code.co_consts
     for constant in constants:
         for text in constant if isinstance(constant, tuple) else (constant,):
             if isinstance(text, str):
@@ -169,9 +170,11 @@ def words_in(code):
 
 
 def has_docstring(code):
-    # Before CPython 3.13, the first constant is the docstring, or None.
-    is_marked = bool(code.co_flags & 0x4000000) if sys.version_info >= (3, 13) else True
-    return is_marked and bool(code.co_consts) and isinstance(code.co_consts[0], str)
+    if sys.version_info >= (3, 13):
+        return bool(code.co_flags & HAS_DOCSTRING)
+    # The first constant of a named function is its docstring, or None.
+    is_named = bool(code.co_flags & OPTIMIZED) and not code.co_name.startswith("<")
+    return is_named and bool(code.co_consts) and isinstance(code.co_consts[0], str)
 
 
 def may_refer(code, names):

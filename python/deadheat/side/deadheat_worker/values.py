@@ -290,14 +290,19 @@ _OF_EVERY_CLASS = (
 OF_EVERY_CLASS = frozenset(_OF_EVERY_CLASS.split())
 
 
+def is_method(kind, name, value, codes):
+    """Whether it is a function of the project's by its own name, which is seen when it runs."""
+    function = value.__func__ if type(value) in (staticmethod, classmethod) else value
+    if type(function) is not types.FunctionType:
+        return False
+    place = codes.place_of(function.__code__)
+    return place is not None and place[1] == f"{_qualname_of(kind)}.{name}"
+
+
 def makes(kind, name, value, codes):
     """Whether an entry of a class's namespace shapes it as a whole: what Python or a base class of others reads."""
-    function = value.__func__ if type(value) in (staticmethod, classmethod) else value
-    if type(function) is types.FunctionType:
-        # A method by its own name runs itself.
-        place = codes.place_of(function.__code__)
-        if place is not None and place[1] == f"{_qualname_of(kind)}.{name}":
-            return False
+    if is_method(kind, name, value, codes):
+        return False
     if name.startswith("_") and name.endswith("_") and len(name) > 2:
         return True
     if is_class(value) or callable(value) or type(value) is property:
