@@ -151,7 +151,7 @@ def test_a_total_alone_is_what_is_compared(timing_itself, compare):
         ({"a": -1}, "below zero"),
         ('{"a": NaN}', "no NaN"),
         ({}, "no keys"),
-        ("a: 1", "no JSON"),
+        ("a: 1", "not JSON"),
         ({"b": 1.0}, "no key in common; base: `a`; head: `b`"),
         ({"\x1b[31m": [1]}, "`\\x1b[31m` holds a list"),
     ],

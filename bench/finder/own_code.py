@@ -19,12 +19,17 @@ def code(node):
         # 1, 1.0 and True are equal in Python, and so are 0.0 and -0.0.
         return ("Constant", type(node.value).__name__, repr(node.value))
     if isinstance(node, ast.ClassDef):
-        header = (code(node.decorator_list), code(node.type_params), code(node.bases), code(node.keywords))
+        header = (code(node.decorator_list), type_parameters(node), code(node.bases), code(node.keywords))
         return ("class", node.name, header, code(without_docstring(node.body)))
     if not isinstance(node, ast.AST):
         return node
     fields = ((name, code(value)) for name, value in ast.iter_fields(node) if name != "ctx")
     return (type(node).__name__, *fields)
+
+
+def type_parameters(node):
+    # From CPython 3.12 on.
+    return code(getattr(node, "type_params", []))
 
 
 def without_docstring(body):
@@ -39,7 +44,7 @@ def own_code(function):
     return (
         type(function).__name__,
         code(function.decorator_list),
-        code(function.type_params),
+        type_parameters(function),
         code(function.args),
         code(function.returns),
         code(without_docstring(function.body)),

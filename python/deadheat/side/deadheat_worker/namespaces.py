@@ -24,6 +24,7 @@ _OF_EVERY_MODULE = (
 OF_EVERY_MODULE = frozenset(_OF_EVERY_MODULE.split())
 # Variables that differ between processes, or between the sides.
 OF_EVERY_PROCESS = frozenset(("PYTHONHASHSEED", "PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD"))
+OF_DEFINITIONS = frozenset(("__doc__", "__annotations__", "__subclasses__"))
 IMPORTING = frozenset(("import_module", "__import__"))
 ENUMERATING = frozenset(("vars", "dir", "__dict__", "getmembers", "__subclasses__"))
 SIMPLE = (bool, int, float, str, bytes, type(None))
@@ -175,7 +176,9 @@ class _Readers:
         self._caches = {}
         for path, names in differing.items():
             for name in names:
-                self._add(path, name)
+                # Those that come and go with a function or class are nobody's.
+                if (path, name) not in self._one_sided or name.rpartition(".")[2] not in OF_DEFINITIONS:
+                    self._add(path, name)
         self._spread_by_values()
 
     def _add(self, path, name):
