@@ -98,8 +98,10 @@ class Namespaces:
                 continue
             if is_class(value) and name_of(value) == f"{name_of(kind)}.{name}":
                 yield from self._of_class(value, f"{prefix}.{name}")
-            elif not isinstance(value, types.MemberDescriptorType):
+            elif type(value) is types.FunctionType and value.__qualname__ == f"{kind.__qualname__}.{name}":
                 yield f"{prefix}.{name}", self._digests.of_definition(value)
+            elif type(value) is not types.MemberDescriptorType:
+                yield f"{prefix}.{name}", self._digests.of(value)
 
     def _surroundings(self):
         filters = [

@@ -232,7 +232,7 @@ class Reading:
         self.out += ("class", _qualname_of(kind))
         self.make_of_class(kind, namespace)
         for name, value in namespace.items():
-            if name not in OF_EVERY_CLASS:
+            if name not in OF_EVERY_CLASS and not is_method(kind, name, value, self._codes):
                 self.out.append(name)
                 self._wrapped(value)
 
@@ -285,7 +285,8 @@ class Reading:
 # What a class has of itself, or what is told for itself.
 _OF_EVERY_CLASS = (
     "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
-    "__doc__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__"
+    "__doc__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__ "
+    "__orig_bases__ __parameters__ __type_params__"
 )
 OF_EVERY_CLASS = frozenset(_OF_EVERY_CLASS.split())
 
@@ -321,7 +322,8 @@ def fields_of(value, kind):
         yield from list(fields.items())
     for base in kind.__mro__:
         for name, slot in _namespace_of(base).items():
-            if type(slot) is types.MemberDescriptorType and slot.__objclass__ is base:
+            is_slot = type(slot) is types.MemberDescriptorType and slot.__objclass__ is base
+            if is_slot and not name.endswith("offset__"):
                 try:
                     yield name, slot.__get__(value)
                 except (AttributeError, TypeError):
