@@ -435,3 +435,52 @@ def test_a_link_that_leads_elsewhere_may_change_everything(repository, compare):
     repository.commit({})
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert outcome.report["selection"]["reason"].startswith("every benchmark: `pkg/core.py` is a link")
+
+
+REGISTERED = """\
+    from dataclasses import dataclass, field
+
+    KINDS = {}
+    LIMIT = %s
+
+
+    def register(kind):
+        KINDS[kind.__name__] = kind
+        return kind
+
+
+    @register
+    @dataclass
+    class Point:
+        places: list = field(default_factory=lambda: [0] * %s)
+
+
+    def cap():
+        return LIMIT
+
+
+    def work():
+        from pkg.late import work
+
+        return work(), KINDS
+    """
+LATE = "from pkg.core import LIMIT\n\n\ndef work():\n    return range(LIMIT)\n"
+
+
+@pytest.mark.counted
+@pytest.mark.parametrize(
+    ("limit", "places", "targets"),
+    [
+        # Read by a module that is imported when the benchmark runs.
+        (2, 1, {"work": "affected"}),
+        # A class that is found in a registry.
+        (1, 2, {"register": "affected", "work": "affected"}),
+    ],
+)
+def test_what_is_read_on_other_ways_than_by_its_name(repository, compare, limit, places, targets):
+    files = {"pkg/__init__.py": "", "pkg/late.py": LATE, "benchmarks/test_usual.py": BENCHMARK}
+    repository.commit({**files, "pkg/core.py": REGISTERED % (1, 1)})
+    repository.commit({"pkg/core.py": REGISTERED % (limit, places)})
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_usual.py::test_work"]
+    assert outcome.targets() == targets

@@ -3,7 +3,12 @@
 import collections
 import enum
 import functools
+import io
+import operator
 import pathlib
+import random
+import re
+import struct
 import sys
 import types
 
@@ -15,7 +20,7 @@ sys.path.append(str(PACKAGE / "side"))
 from deadheat_worker.imports import ProjectImports
 from deadheat_worker.namespaces import Namespaces
 from deadheat_worker.sources import Codes
-from deadheat_worker.values import MOST_PARTS, Digests
+from deadheat_worker.values import INCOMPLETE, MOST_PARTS, Digests
 
 WORKTREE = "/worktree"
 
@@ -87,6 +92,14 @@ def circle(value):
         lambda value: lambda given=value: given,
         lambda value: "".join(["text"] * value),
         lambda value: 10 ** (5000 + value),
+        lambda value: re.compile("|".join(["word"] * 100 * value)),
+        lambda value: struct.Struct("<" + "i" * value),
+        lambda value: io.StringIO("text" * value),
+        lambda value: random.Random(value),
+        lambda value: ValueError(value),
+        lambda value: operator.itemgetter(value),
+        lambda value: list(range(30_000 * value)),
+        lambda value: {number: number for number in range(30_000 * value)},
     ],
 )
 def test_a_digest_is_that_of_the_value(make):
@@ -104,16 +117,33 @@ def test_the_worktree_in_texts_is_the_same_on_both_sides():
 
 
 def test_of_a_large_value_the_beginning_is_read():
+    large = [Slotted(number) for number in range(MOST_PARTS)]
+    assert digest(large).startswith(INCOMPLETE)
+    assert digest(large) == digest([*large[:-1], Slotted(None)])
+    assert digest(large) != digest([Slotted(None), *large[1:]])
+
+
+def test_plain_values_are_read_whole_however_large_they_are():
     large = list(range(3 * MOST_PARTS))
-    assert digest(large) == digest([*large[:-1], None])
-    assert digest(large) != digest([None, *large[1:]])
+    assert not digest(large).startswith(INCOMPLETE)
+    assert digest(large) != digest([*large[:-1], None])
+
+
+def test_what_holds_itself_or_the_same_twice_is_told_apart():
+    row = [0]
+    assert digest([row, row]) != digest([[0], [0]])
+    inside = types.SimpleNamespace()
+    inside.itself, inside.value = inside, 1
+    other = types.SimpleNamespace()
+    other.itself, other.value = other, 2
+    assert digest(inside) != digest(other)
 
 
 def test_what_cannot_be_read_counts_by_its_type():
     deep = []
     for _ in range(sys.getrecursionlimit()):
         deep = [deep]
-    assert digest(deep) == digest(deep)
+    assert digest(deep).startswith(INCOMPLETE)
     assert digest(object()) == digest(object())
     assert digest(object()) != digest(Slotted(1))
 

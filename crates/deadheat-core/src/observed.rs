@@ -20,6 +20,9 @@ pub struct Differing {
 
 type Digests = BTreeMap<String, String>;
 
+/// Begins the digest of a value that could be read in part only.
+const INCOMPLETE: char = '~';
+
 impl Differing {
     /// `outside` are the files whose code differs outside functions.
     pub fn between(base: &Observed, head: &Observed, outside: &BTreeSet<String>) -> Self {
@@ -27,7 +30,15 @@ impl Differing {
         let mut found = Differing::default();
         for path in base.modules.keys().chain(head.modules.keys()) {
             let [base, head] = [base, head].map(|side| side.modules.get(path).unwrap_or(&nothing));
+            // A value that could be read in part only may differ in the rest, where its file does.
+            let is_incomplete = |name: &&String| {
+                outside.contains(path)
+                    && base
+                        .get(*name)
+                        .is_some_and(|digest| digest.starts_with(INCOMPLETE))
+            };
             let names: BTreeMap<String, bool> = differing(base, head)
+                .chain(base.keys().filter(is_incomplete))
                 .map(|name| (name.clone(), base.contains_key(name) && head.contains_key(name)))
                 .collect();
             if !names.is_empty() {

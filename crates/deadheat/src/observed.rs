@@ -32,7 +32,7 @@ pub(crate) fn look(
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Affected> {
-    match ask(stage, differences)? {
+    match ask(stage, differences, paths, checkouts)? {
         Ok(seen) => Ok(seen.affected(differences, paths, checkouts)),
         Err(problem) => Ok(Affected {
             functions: Vec::new(),
@@ -59,7 +59,12 @@ struct Seen {
     readers: PerSide<Readers>,
 }
 
-fn ask(stage: &mut Stage, differences: &Differences) -> anyhow::Result<Asked<Seen>> {
+fn ask(
+    stage: &mut Stage,
+    differences: &Differences,
+    paths: &BTreeSet<String>,
+    checkouts: PerSide<&Path>,
+) -> anyhow::Result<Asked<Seen>> {
     let request = Request::Observe {
         changed: differences.changed.clone(),
     };
@@ -72,6 +77,10 @@ fn ask(stage: &mut Stage, differences: &Differences) -> anyhow::Result<Asked<See
     };
     let outside = &differences.outside;
     let mut differing = Differing::between(&observed.base, &observed.head, outside);
+    let late = paths.iter().filter(|path| !is_loaded(&observed, path));
+    let late = late.filter(|path| may_read(path, &differing, checkouts));
+    let late: Vec<String> = late.cloned().collect();
+    differing.unloaded.extend(late);
     let mut readers = ask_for_readers(stage, &differing)?;
     if readers.as_ref().is_ok_and(|readers| is_felt(&differing, readers)) {
         let [again] = stage.open(&stage.briefing.clone(), [Side::Base]);
@@ -90,6 +99,24 @@ fn ask(stage: &mut Stage, differences: &Differences) -> anyhow::Result<Asked<See
         differing,
         readers,
     }))
+}
+
+fn is_loaded(observed: &PerSide<Observed>, path: &str) -> bool {
+    let mut sides = Side::BOTH.into_iter();
+    sides.all(|side| observed.get(side).modules.contains_key(path))
+}
+
+/// Whether a file that is loaded late has a name that differs in its text.
+fn may_read(path: &str, differing: &Differing, checkouts: PerSide<&Path>) -> bool {
+    let names = differing.names.values().flat_map(BTreeMap::keys);
+    let names: BTreeSet<&str> = names.filter_map(|name| name.rsplit('.').next()).collect();
+    !names.is_empty()
+        && Side::BOTH.into_iter().any(|side| {
+            let text = std::fs::read(checkouts.get(side).join(path)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let mut words = text.split(|part: char| !part.is_alphanumeric() && part != '_');
+            words.any(|word| names.contains(word))
+        })
 }
 
 fn ask_for_readers(stage: &mut Stage, differing: &Differing) -> anyhow::Result<Asked<PerSide<Readers>>> {
@@ -173,11 +200,10 @@ impl Seen {
         }
         let unloaded = &self.differing.unloaded;
         if let Some(first) = unloaded.first() {
-            let is_loaded = |path: &String| {
-                let mut sides = Side::BOTH.into_iter();
-                sides.all(|side| self.observed.get(side).modules.contains_key(path))
-            };
-            for path in paths.union(unloaded).filter(|path| !is_loaded(path)) {
+            for path in paths
+                .union(unloaded)
+                .filter(|path| !is_loaded(&self.observed, path))
+            {
                 functions.add_all_of(path, first);
             }
         }

@@ -276,6 +276,10 @@ impl Page {
 
     fn plan(&mut self, report: &Report) {
         let Some(plan) = &report.plan else { return };
+        if report.selection.rule != SelectionRule::NothingChanged {
+            self.text.push('\n');
+            self.prose("To measure: ", plain(&report.selection.reason).as_ref());
+        }
         self.heading(&format!("Would be measured ({})", plan.benchmarks.len()));
         for benchmark in &plan.benchmarks {
             self.line(&format!("  {}", plain(benchmark)));

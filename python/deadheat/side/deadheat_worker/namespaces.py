@@ -5,6 +5,8 @@ differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: what m
 class's attributes (`Shape.sides`).
 """
 
+import decimal
+import functools
 import gc
 import logging
 import os
@@ -58,8 +60,8 @@ class Namespaces:
         others = {}
         for module in self._others():
             values = list(namespace_of(module).items())
-            simple = {name: value for name, value in values if is_simple(value) and name not in OF_EVERY_MODULE}
-            others[module.__name__] = self._digests.of(simple)
+            told = [(name, what_is_told(value)) for name, value in values if name not in OF_EVERY_MODULE]
+            others[module.__name__] = self._digests.of([each for each in told if each[1] is not None])
         return modules, others, self._surroundings()
 
     def _of_module(self, module):
@@ -107,7 +109,6 @@ class Namespaces:
         filters = [
             (action, str(message), category, str(module)) for action, message, category, module, _ in warnings.filters
         ]
-        loggers = {name: one.level for name, one in logging.root.manager.loggerDict.items() if hasattr(one, "level")}
         state = random.getstate()
         found = {
             "the recursion limit": sys.getrecursionlimit(),
@@ -115,8 +116,8 @@ class Namespaces:
             # Every process begins with another one.
             "the state of `random`": "unchanged" if state == self._random_state else state,
             "the filters of `warnings`": filters,
-            "the levels of `logging`": [logging.root.level, logging.root.manager.disable, sorted(loggers.items())],
-            "the handlers of `logging`": [name_of(type(handler)) for handler in logging.root.handlers],
+            "the settings of `logging`": [logging.root.manager.disable, settings_of_loggers()],
+            "the context of `decimal`": repr(decimal.getcontext()),
             "the garbage collector": [gc.isenabled(), gc.get_threshold()],
         }
         for name, value in os.environ.items():
@@ -147,7 +148,7 @@ class Namespaces:
 
     def _is_own(self, value):
         if type(value) is types.FunctionType:
-            return self._codes.place_of(value.__code__) is not None
+            return self._codes.path(value.__code__.co_filename) is not None
         return is_class(value) and self._codes.is_own_class(value)
 
     def readers(self, differing, unloaded):
@@ -176,6 +177,8 @@ class _Readers:
         self._read = set()
         self._one_sided = {(path, name) for path, names in differing.items() for name in names if not names[name]}
         self._caches = {}
+        # What a module's name leads to.
+        self._around = {}
         for path, names in differing.items():
             for name in names:
                 # Those that come and go with a function or class are nobody's.
@@ -328,7 +331,9 @@ class _Readers:
         for level, name, wanted in references.imports:
             source = absolute_name(module, level, name)
             for each in (source, *(f"{source}.{each}" for each in wanted)):
-                found.update(self._with_packages(each))
+                if each not in self._around:
+                    self._around[each] = set(self._with_packages(each))
+                found |= self._around[each]
         return found
 
     def _named_in(self, source, name):
@@ -375,7 +380,7 @@ class _Readers:
     def _is_plain(self, path, name):
         """Whether a name holds a value that somebody outside the project may look for; not a function or class."""
         holder, _, last = name.rpartition(".")
-        if (last.startswith("__") and last.endswith("__")) or not last.strip("_"):
+        if (last.startswith("__") and last.endswith("__")) or not last.strip("_") or last.lower() == "version":
             return False
         if holder in self._differing[path]:
             # Whoever reads the class.
@@ -390,10 +395,29 @@ class _Readers:
         )
 
 
-def is_simple(value):
-    """Whether it is a plain value, and not a number that differs from process to process: an address, a time."""
+def what_is_told(value):
+    """What counts of a value of somebody else's module: a plain one itself, a function's name; None: nothing."""
     kind = type(value)
-    return kind in SIMPLE and not (kind in (int, float) and abs(value) > 1e8)
+    if kind in (int, float) and abs(value) > 1e8:
+        # An address, or a time: it differs from process to process.
+        return None
+    if kind in SIMPLE or kind is functools.partial:
+        return value
+    if kind in (types.FunctionType, types.BuiltinFunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return None
+
+
+def settings_of_loggers():
+    """Those that are not as they are at first, by the loggers' names."""
+    found = []
+    for name, logger in [("root", logging.root), *sorted(logging.root.manager.loggerDict.items())]:
+        if isinstance(logger, logging.Logger):
+            handlers = [name_of(type(handler)) for handler in logger.handlers]
+            settings = logger.level, logger.propagate, logger.disabled, handlers
+            if settings != (logging.NOTSET, True, False, []):
+                found.append((name, settings))
+    return found
 
 
 def own_name(path):

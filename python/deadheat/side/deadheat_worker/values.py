@@ -10,9 +10,14 @@ import contextvars
 import enum
 import functools
 import hashlib
+import io
+import itertools
 import logging
+import marshal
 import operator
+import random
 import re
+import struct
 import sys
 import types
 import weakref
@@ -21,12 +26,15 @@ MOST_PARTS = 20_000
 """Of one name's value; what comes after them is not read."""
 MOST_PARTS_OF_ALL = 2_000_000
 """Of everything that a process holds: some seconds."""
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 PLAIN = (bool, int, float, complex, str, bytes, bytearray, range, slice, type(None), type(...), type(NotImplemented))
-CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, collections.deque)
 HEAP_TYPE = 1 << 9  # Of classes that are made at run time.
 # What is of these modules shows its value by its repr, and may keep more in its fields: what it has worked out by now.
-SHOWN = frozenset(("pathlib", "datetime", "decimal", "fractions", "uuid", "ipaddress", "re", "zoneinfo"))
+SHOWN = frozenset(("pathlib", "datetime", "decimal", "fractions", "uuid", "ipaddress", "zoneinfo"))
+# A container of this many parts is written down at once, where that is possible.
+MANY_PARTS = 500
+INCOMPLETE = "~"
+"""Begins the digest of a value that could be read in part only."""
 
 # Bound here: a project may replace them.
 _namespace_of = type.__dict__["__dict__"].__get__
@@ -108,12 +116,12 @@ class Digests:
         reading = Reading(self._codes, self._worktree, min(MOST_PARTS, self._left))
         try:
             read(reading)
-        except Exception as error:
-            # It counts by what could be read of it.
-            reading.out.append(type(error).__name__)
+        except Exception:
+            reading.is_complete = False
         self._left = max(0, self._left - len(reading.out))
         self.codes, self.attributes, self.classes = reading.codes, reading.attributes, reading.classes
-        return hashlib.blake2b("\0".join(reading.out).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+        digest = hashlib.blake2b("\0".join(reading.out).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+        return digest if reading.is_complete else INCOMPLETE + digest
 
 
 class Reading:
@@ -123,6 +131,7 @@ class Reading:
         self._codes = codes
         self._worktree = worktree
         self._most = most
+        self.is_complete = True
         self.out = []
         # What it holds that refers to names without a name of its own: lambdas, generators, getters.
         self.codes, self.attributes = [], []
@@ -134,21 +143,24 @@ class Reading:
     def value(self, value):
         kind = type(value)
         if len(self.out) > self._most:
+            self.is_complete = False
             return
         if kind in PLAIN:
             self._plain(value, kind)
         elif is_module(value):
-            self.out += ("module", str(namespace_of(value).get("__name__")))
+            self._module(value)
         elif (is_class(value) or kind is types.FunctionType) and (place := reference_to(value)):
             self.out += ("reference", place)
+            if is_class(value) and self._codes.is_own_class(value):
+                self.classes.add(value)
         else:
             self.definition(value)
 
     def definition(self, value):
-        number, _ = self._seen.setdefault(id(value), (len(self._seen), value))
-        if number < len(self._seen) - 1:
-            self.out += ("again", str(number))
+        if id(value) in self._seen:
+            self.out += ("again", str(self._seen[id(value)][0]))
             return
+        self._seen[id(value)] = len(self._seen), value
         kind = type(value)
         read = _READERS.get(kind)
         if read is not None:
@@ -179,7 +191,32 @@ class Reading:
             text = repr(value)
         self.out += (kind.__name__, text)
 
+    def _module(self, module):
+        """By its name; one that nobody can import, by what it holds."""
+        name = str(namespace_of(module).get("__name__"))
+        self.out += ("module", name)
+        if sys.modules.get(name) is None and id(module) not in self._seen:
+            self._seen[id(module)] = len(self._seen), module
+            held = [item for item in namespace_of(module).items() if not item[0].startswith("__")]
+            self._items("names", held)
+
+    def _at_once(self, value, count):
+        """Whether a large container of plain values could be written down whole."""
+        if count < MANY_PARTS:
+            return False
+        try:
+            # Version 2 knows no references: equal values are written alike.
+            whole = marshal.dumps(value, 2)
+        except ValueError:
+            return False
+        if self._worktree.encode() in whole:
+            return False
+        self.out += ("whole", str(count), hashlib.blake2b(whole).hexdigest())
+        return True
+
     def _all(self, name, values):
+        if self._at_once(values, len(values)):
+            return
         self.out += (name, str(len(values)))
         for value in values:
             self.value(value)
@@ -196,6 +233,8 @@ class Reading:
         for value in values:
             part = Reading(self._codes, self._worktree, self._most)
             part.value(value)
+            self.is_complete &= part.is_complete
+            self.attributes += part.attributes
             self.codes += part.codes
             self.classes |= part.classes
             whole.append("\0".join(part.out))
@@ -255,7 +294,6 @@ class Reading:
                 self.classes.add(kind)
             if reference_to(kind) is None:
                 self.value(kind)
-        parts = len(self.out)
         home = module_of(kind).partition(".")[0]
         if home in SHOWN:
             self.out.append(repr(value).replace(self._worktree, "{worktree}"))
@@ -266,17 +304,18 @@ class Reading:
         for name, field in fields_of(value, kind):
             self.out.append(name)
             self.value(field)
-        if len(self.out) == parts and home in sys.stdlib_module_names and home != "__main__":
-            self.out.append(ADDRESS.sub("", repr(value)).replace(self._worktree, "{worktree}"))
+        if issubclass(kind, BaseException):
+            self.value(BaseException.args.__get__(value))
         elif home == "numpy" and hasattr(kind, "tobytes") and not value.dtype.hasobject:
             self.out += (str(value.dtype), str(value.shape), hashlib.blake2b(value.tobytes()).hexdigest())
 
     def _contents(self, value, plain):
         if plain is dict:
-            self._items("items", list(dict.items(value)))
+            ordered = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+            self._items("items", list(ordered.items(value)))
         elif plain in (set, frozenset):
             self._unordered("parts", plain.__iter__(value))
-        elif plain in (list, tuple):
+        elif plain in (list, tuple, collections.deque):
             self._all("parts", list(plain.__iter__(value)))
         else:
             self.out.append(plain.__repr__(value))
@@ -314,12 +353,11 @@ def makes(kind, name, value, codes):
 
 def fields_of(value, kind):
     """An object's fields as they are kept: those of `__dict__`, then those of slots."""
-    try:
-        fields = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        fields = None
-    if type(fields) is dict:
-        yield from list(fields.items())
+    fields = next(
+        (namespace["__dict__"] for namespace in map(_namespace_of, kind.__mro__) if "__dict__" in namespace), None
+    )
+    if type(fields) is types.GetSetDescriptorType:
+        yield from list(fields.__get__(value).items())
     for base in kind.__mro__:
         for name, slot in _namespace_of(base).items():
             is_slot = type(slot) is types.MemberDescriptorType and slot.__objclass__ is base
@@ -358,9 +396,21 @@ def _read_builtin(reading, value):
 
 def _read_generator(reading, value):
     reading.out += ("generator", value.__qualname__)
+    if value.gi_frame is not None:
+        reading._items("variables", list(value.gi_frame.f_locals.items()))
     if not reading._codes.is_of_others(value.gi_code):
         reading.codes.append(value.gi_code)
         reading.out.append(code_digest(value.gi_code))
+
+
+def _read_random(reading, value):
+    reading.out.append("random")
+    reading.value(random.Random.getstate(value))
+
+
+def _read_content(reading, value):
+    reading.out.append(type(value).__name__)
+    reading.value(value.getvalue())
 
 
 def _read_getter(reading, value):
@@ -419,5 +469,12 @@ _READERS = {
         reading.value(value.cache_parameters()),
     ),
     operator.attrgetter: _read_getter,
+    operator.itemgetter: lambda reading, value: reading.value(value.__reduce__()[1]),
+    itertools.count: lambda reading, value: reading.out.append(repr(value)),
+    re.Pattern: _read_named("pattern", "flags"),
+    struct.Struct: _read_named("format"),
+    io.BytesIO: _read_content,
+    io.StringIO: _read_content,
+    random.Random: _read_random,
     operator.methodcaller: _read_getter,
 }
