@@ -745,9 +745,10 @@ def replay_section(replay):
         "of them not the same",
     ]
     return f"""
-Commits of public projects, replayed on {replay["date"]} ({replay["machine"]}). Every benchmark was followed through both
-versions, line by line: it is *the same* where the same functions with the same code were called as often and ran as many
-lines. A rule that measures everything as soon as code outside functions differs would do so for the commits of that column.
+Commits of public projects, replayed on {replay["date"]} ({replay["machine"]}). Every benchmark was
+followed through both versions, line by line: it is *the same* where the same functions with the same code were called
+as often and ran as many lines. A rule that measures everything as soon as code outside functions differs would do so
+for the commits of that column.
 
 {table(headings, rows)}
 """

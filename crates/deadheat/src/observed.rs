@@ -78,8 +78,7 @@ fn ask(
     let outside = &differences.outside;
     let mut differing = Differing::between(&observed.base, &observed.head, outside);
     let late = paths.iter().filter(|path| !is_loaded(&observed, path));
-    let late = late.filter(|path| may_read(path, &differing, checkouts));
-    let late: Vec<String> = late.cloned().collect();
+    let late = naming(late, &differing, checkouts);
     differing.unloaded.extend(late);
     let mut readers = ask_for_readers(stage, &differing)?;
     if readers.as_ref().is_ok_and(|readers| is_felt(&differing, readers)) {
@@ -106,17 +105,26 @@ fn is_loaded(observed: &PerSide<Observed>, path: &str) -> bool {
     sides.all(|side| observed.get(side).modules.contains_key(path))
 }
 
-/// Whether a file that is loaded late has a name that differs in its text.
-fn may_read(path: &str, differing: &Differing, checkouts: PerSide<&Path>) -> bool {
+/// Those of the files that have a name that differs in their text.
+fn naming<'a>(
+    paths: impl Iterator<Item = &'a String>,
+    differing: &Differing,
+    checkouts: PerSide<&Path>,
+) -> Vec<String> {
     let names = differing.names.values().flat_map(BTreeMap::keys);
     let names: BTreeSet<&str> = names.filter_map(|name| name.rsplit('.').next()).collect();
-    !names.is_empty()
-        && Side::BOTH.into_iter().any(|side| {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let is_named = |path: &&String| {
+        Side::BOTH.into_iter().any(|side| {
             let text = std::fs::read(checkouts.get(side).join(path)).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
             let mut words = text.split(|part: char| !part.is_alphanumeric() && part != '_');
             words.any(|word| names.contains(word))
         })
+    };
+    paths.filter(is_named).cloned().collect()
 }
 
 fn ask_for_readers(stage: &mut Stage, differing: &Differing) -> anyhow::Result<Asked<PerSide<Readers>>> {
