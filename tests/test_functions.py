@@ -484,3 +484,13 @@ def test_what_is_read_on_other_ways_than_by_its_name(repository, compare, limit,
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_usual.py::test_work"]
     assert outcome.targets() == targets
+
+
+@pytest.mark.counted
+def test_stubs_and_what_only_comments_name_are_not_read(repository, compare):
+    core = "# See LICENSE.\nimport os\n\n\ndef work():\n    return os.path.join('pkg', 'x')\n"
+    files = {"pkg/__init__.py": "", "pkg/core.py": core, "benchmarks/test_usual.py": BENCHMARK}
+    repository.commit({**files, "pkg/core.pyi": "def work(): ...\n", "LICENSE": "1\n"})
+    repository.commit({"pkg/core.pyi": "def work() -> str: ...\n", "LICENSE": "2\n"})
+    outcome = compare("HEAD^", "HEAD", "--dry-run")
+    assert outcome.report["selection"]["rule"] == "nothing_changed", outcome.err

@@ -54,7 +54,7 @@ impl Differences {
     }
 }
 
-const WITHOUT_EFFECT: [&str; 5] = ["pyi", "md", "rst", "typed", "gitignore"];
+const WITHOUT_EFFECT: [&str; 4] = ["md", "rst", "typed", "gitignore"];
 
 /// Compares the checkouts, which must still be as the refs (or the working tree) have them.
 pub(crate) fn find(
@@ -130,6 +130,10 @@ pub(crate) fn find(
         let extension = file_name(path)
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension);
+        if extension == "pyi" {
+            // For type checkers alone.
+            continue;
+        }
         let named = declaring.contains(path).then_some(Declaration::Requirements);
         if let Some(declaration) = declaration_in(project, path).or(named) {
             let texts = versions
@@ -245,13 +249,20 @@ fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
     }
 }
 
-/// Files as one text, to look for names in.
+/// Files as one text without comments, to look for names in: many a header says where the licence is.
 fn text_of(paths: impl Iterator<Item = String>, checkout: &Path) -> String {
     let sources = paths
         .filter(|path| path.ends_with(".py"))
         .filter_map(|path| read(checkout, &path));
-    let texts = sources.map(|source| String::from_utf8_lossy(&source).into_owned());
-    texts.collect::<Vec<_>>().join("\n")
+    let mut text = String::new();
+    for source in sources {
+        let source = String::from_utf8_lossy(&source);
+        for line in source.lines().filter(|line| !line.trim_start().starts_with('#')) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Whether a text has the name that a module is imported by in it.
