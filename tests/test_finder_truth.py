@@ -99,7 +99,7 @@ def write(case, folder):
 
 
 class Answers:
-    """What the finder and Python say of the cases of one theme, in their order."""
+    """The answers of the finder and of Python about the cases of one theme, in their order."""
 
     def __init__(self, program, cases, folder):
         self.folders = [folder / str(number) for number in range(len(cases))]
@@ -178,7 +178,7 @@ def answers(command, questions, environment=None):
 
 
 class Told:
-    """What is told of one case."""
+    """The answers about one case."""
 
     def __init__(self, changes, differing, readers, has):
         self._ran = {side: {tuple(place) for place in readers[side]["ran"]} for side in SIDES}
@@ -240,7 +240,7 @@ def fields_of(case, told):
 
 
 def complaints(case, told):
-    """What cannot be corrected by writing down what the finder names."""
+    """Problems that writing down the finder's answer does not solve."""
     if told.outcomes[0] == told.outcomes[1]:
         yield f"proves nothing: both sides give {told.outcomes[0]}"
     if " at 0x" in "".join(told.outcomes):

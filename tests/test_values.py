@@ -127,6 +127,9 @@ def test_plain_values_are_read_whole_however_large_they_are():
     large = list(range(3 * MOST_PARTS))
     assert not digest(large).startswith(INCOMPLETE)
     assert digest(large) != digest([*large[:-1], None])
+    table = dict.fromkeys(large, 1)
+    assert not digest(table).startswith(INCOMPLETE)
+    assert digest(table) != digest({**table, large[-1]: 2})
 
 
 def test_what_holds_itself_or_the_same_twice_is_told_apart():

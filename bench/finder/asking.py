@@ -43,7 +43,7 @@ class Finder:
         return "functions", sorted(tuple(function) for function in answer["functions"])
 
     def changes(self, files):
-        """What the finder says of `files`, {path: (base, head)}."""
+        """The finder's answer about `files`, {path: (base, head)}."""
 
         def text(source):
             return None if source is None else source.decode("latin-1")

@@ -1,4 +1,4 @@
-"""What a file is made of, read with CPython's `ast`: the own code of its functions, and the rest.
+"""Takes a file apart with CPython's `ast`: the own code of its functions, and the rest.
 
 Written from the rules in `docs/finder.md`. The numbers in the comments are the rules'.
 """
@@ -64,7 +64,7 @@ class Function:
 class Module:
     functions: tuple = ()
     outside: tuple = ()
-    """What is not a function's own code (rule 3)."""
+    """The code outside functions (rule 3)."""
 
 
 def read(source):

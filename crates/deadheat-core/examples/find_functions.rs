@@ -18,7 +18,7 @@ enum Question {
     /// Which functions a file has.
     Functions(String),
     Compare(Vec<Versions>),
-    /// What differs of what two processes hold; `again` is another one of base.
+    /// The differences between the values of two processes; `again` is another one of base.
     Differing {
         base: Box<Observed>,
         head: Box<Observed>,

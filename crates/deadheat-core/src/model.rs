@@ -133,7 +133,7 @@ pub struct TargetFunction {
     pub change: Option<Change>,
     /// First and last line, decorators included, from 1.
     pub lines: (u32, u32),
-    /// What a reader wants to know beyond `change`: what it was moved from, which name it reads.
+    /// More than `change` tells: the place that it was moved from, the name that it reads.
     pub detail: Option<String>,
     /// Where each side has it; `None` where it has not.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What two sides hold once they are imported, compared name by name.
+//! The values of two sides after their imports, compared name by name.
 //!
 //! `docs/finder.md` has the rules; workers make the digests and know who reads what.
 
@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::PerSide;
 use crate::protocol::{Name, Observed};
 
-/// What differs of what both sides hold.
+/// The differences between the two sides' values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differing {
     /// By path and name, each with whether both sides have it.
     pub names: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Changed files that were loaded on neither side.
+    /// Files that were not loaded, and may read or hold something that differs.
     pub unloaded: BTreeSet<String>,
-    /// What an import changes outside the project, in words.
+    /// Changes that an import makes outside the project, in words.
     pub surroundings: BTreeSet<String>,
 }
 
@@ -28,7 +28,8 @@ impl Differing {
     pub fn between(base: &Observed, head: &Observed, outside: &BTreeSet<String>) -> Self {
         let nothing = Digests::new();
         let mut found = Differing::default();
-        for path in base.modules.keys().chain(head.modules.keys()) {
+        let paths: BTreeSet<&String> = base.modules.keys().chain(head.modules.keys()).collect();
+        for path in paths {
             let [base, head] = [base, head].map(|side| side.modules.get(path).unwrap_or(&nothing));
             // A value that could be read in part only may differ in the rest, where its file does.
             let is_incomplete = |name: &&String| {

@@ -62,7 +62,7 @@ pub enum Request {
         changed: BTreeMap<String, BTreeSet<String>>,
     },
     /// After `Observe`: which functions read these names, by path; each with whether both sides have it. `unloaded` are
-    /// changed files that were not loaded by then.
+    /// files that were not loaded by then, and changed or have such a name in their text.
     Readers {
         differing: BTreeMap<String, BTreeMap<String, bool>>,
         unloaded: Vec<String>,
@@ -394,7 +394,7 @@ pub struct Observed {
     pub modules: BTreeMap<String, BTreeMap<String, String>>,
     /// The simple values of each module of others.
     pub others: BTreeMap<String, String>,
-    /// What else an import may change: the interpreter, its environment, patched functions; each by its words.
+    /// Other things that an import may change: the interpreter, its environment, patched functions; each in words.
     pub surroundings: BTreeMap<String, String>,
 }
 
@@ -405,7 +405,7 @@ pub struct Reader {
     pub qualname: String,
     /// The first one, decorators included.
     pub line: u32,
-    /// What it reads; no name where it may read anything of that file.
+    /// The name that it reads; an empty one where it may read anything of that file.
     pub reads: Name,
 }
 

@@ -279,7 +279,7 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
             touch(&entry.path(), now)?;
         } else if kind.is_file() {
             let path = entry.path();
-            // What is generated must be made again where it is tracked beside its source.
+            // A generated file must be made again where it is tracked beside its source.
             let is_generated = path
                 .extension()
                 .is_some_and(|extension| extension == "c" || extension == "cpp")

@@ -1,4 +1,4 @@
-//! What the two sides hold once they are imported, compared name by name; and the functions that read what differs.
+//! Asks both sides for the values that they hold after their imports, and finds the functions that read those that differ.
 //!
 //! `docs/finder.md` has the rules. A function whose own code differs is known from the source; here are those that read
 //! another value, class or wrapped function than on the other side, whatever code made it so.
@@ -16,12 +16,12 @@ use crate::changes::Differences;
 use crate::session::Session;
 use crate::stage::Stage;
 
-/// What comes of what differs.
+/// The consequences of values that differ.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Affected {
     /// Functions whose own code is the same on both sides.
     pub(crate) functions: Vec<TargetFunction>,
-    /// What any benchmark may feel.
+    /// Changes that any benchmark may feel.
     pub(crate) unattributed: Vec<Unattributed>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn look(
     }
 }
 
-/// What one side answers about the names that differ.
+/// One side's answer about the names that differ.
 #[derive(Debug, Default)]
 struct Readers {
     functions: Vec<Reader>,
@@ -52,7 +52,7 @@ struct Readers {
 
 type Asked<T> = Result<T, String>;
 
-/// What was answered.
+/// Both sides' answers, and the comparison.
 struct Seen {
     observed: PerSide<Observed>,
     differing: Differing,
@@ -262,7 +262,7 @@ impl<'a> Functions<'a> {
         };
         let Name { path, name } = &reader.reads;
         let detail = match name.as_str() {
-            "" => format!("may read what `{path}` holds, which is imported while benchmarks run"),
+            "" => of_late(path),
             name if name == reader.qualname => "is defined with other values".to_owned(),
             name => format!("reads `{name}` of {path}, which differs"),
         };
@@ -277,9 +277,7 @@ impl<'a> Functions<'a> {
                     qualname,
                     line,
                 };
-                let detail =
-                    format!("may read what `{changed}` holds, which is imported while benchmarks run");
-                self.add_at(side, place, detail);
+                self.add_at(side, place, of_late(changed));
             }
         }
     }
@@ -345,6 +343,11 @@ impl<'a> Functions<'a> {
         };
         self.lines.entry((side, path.to_owned())).or_insert_with(read)
     }
+}
+
+/// The words for a function that runs or imports modules which are loaded late.
+fn of_late(path: &str) -> String {
+    format!("may read what `{path}` holds, which is imported while benchmarks run")
 }
 
 impl Differences {

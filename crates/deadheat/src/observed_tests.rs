@@ -53,7 +53,7 @@ fn name(path: &str, name: &str) -> Name {
     }
 }
 
-/// What a side answers: the readers of `LIMIT` by name and line, and whether something else reads it.
+/// A side's answer: the readers of `LIMIT` by name and line, and the names that nothing reads.
 fn readers(functions: &[(&str, u32)], unread: &[Name]) -> Readers {
     let reader = |&(qualname, line): &(&str, u32)| Reader {
         path: "a.py".to_owned(),

@@ -46,7 +46,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // What is not an ordinary file has no length.
+    // Only ordinary files have a length.
     file.take(MOST_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(cannot)?;

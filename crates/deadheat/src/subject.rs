@@ -207,7 +207,7 @@ impl Checkout {
     }
 }
 
-/// What an earlier run left does not stop this one.
+/// The remains of an earlier run do not stop this one.
 fn sweep(git: &Git, draft: &mut Draft, progress: &mut Progress) {
     match workspace::sweep(git, Kept::Spare) {
         Ok(removed) => {

@@ -87,12 +87,13 @@ impl Suite {
             stage.briefing.collect.files.extend(of_base);
         }
         let started = Instant::now();
-        if from == BenchmarksFrom::Own {
-            // Their lines tell nothing, either.
-            let own = checkout.changed.iter().filter(|path| project.is_shared(path));
-            let own = own.filter(|path| path.ends_with(".py") && !differences.changed.is_empty());
-            let own: Vec<_> = own.map(|path| (path.clone(), BTreeSet::new())).collect();
-            differences.changed.extend(own);
+        if from == BenchmarksFrom::Own && !differences.changed.is_empty() {
+            // In files of the suite that differ, lines tell nothing, either.
+            let own = checkout.changed.iter();
+            let own = own.filter(|path| project.is_shared(path) && path.ends_with(".py"));
+            differences
+                .changed
+                .extend(own.map(|path| (path.clone(), BTreeSet::new())));
         }
         let observes = setting.options.functions.is_none() && !differences.changed.is_empty();
         let watched = differences.watched(&draft.report.target_functions);

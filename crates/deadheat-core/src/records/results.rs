@@ -49,7 +49,7 @@ impl Row {
         self.benchmark.as_deref() == Some(TOTAL)
     }
 
-    /// What is not a number where one should be is unknown, and is passed to `object`.
+    /// A text in the place of a number is unknown, and is passed to `object`.
     fn read(cell: impl Fn(&str) -> Option<String>, mut object: impl FnMut(&str, &str)) -> Self {
         let mut number = |name: &str| -> Option<f64> {
             let text = cell(name)?;

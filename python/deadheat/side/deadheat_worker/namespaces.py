@@ -1,4 +1,4 @@
-"""What the project's modules and classes hold once they are imported, and which functions read what differs of it.
+"""Reads all that the project's modules and classes hold after their imports; finds who reads the names that differ.
 
 The driver asks both sides for digests of everything, name by name, compares them, and asks who reads the names that
 differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: what makes it what it is as a whole) and of a
@@ -18,7 +18,7 @@ import warnings
 from deadheat_worker.sources import Codes, References, imports, may_refer, scopes_in
 from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_method, is_module, makes, name_of, namespace_of
 
-# What every module has of itself.
+# Every module has these of itself.
 _OF_EVERY_MODULE = (
     "__builtins__ __cached__ __file__ __loader__ __name__ __package__ __path__ __spec__ "
     "__warningregistry__ __annotate__ __conditional_annotations__"
@@ -42,7 +42,7 @@ class Namespaces:
         self._random_state = random_state
         self._codes = Codes(imports, changed)
         self._digests = Digests(self._codes, imports.worktree)
-        # What the values of names refer to by themselves: (codes, attributes, classes) by path and name.
+        # References of the values themselves: (codes, attributes, classes) by path and name.
         self._referring = {}
 
     def observed(self):
@@ -136,7 +136,7 @@ class Namespaces:
                 yield module
 
     def _patches(self):
-        """What the project has put into modules and classes of others."""
+        """The functions and classes that the project has put into modules and classes of others."""
         for module in self._others():
             for name, value in list(namespace_of(module).items()):
                 if self._is_own(value):
@@ -176,8 +176,9 @@ class _Readers:
         self._differing = {}
         self._read = set()
         self._one_sided = {(path, name) for path, names in differing.items() for name in names if not names[name]}
-        self._caches = {}
-        # What a module's name leads to.
+        # The names by which a module has classes that differ as a whole, by its own name.
+        self._bound = {}
+        # The paths of modules that a module's namespace, or an import, leads to.
         self._around = {}
         for path, names in differing.items():
             for name in names:
@@ -187,7 +188,7 @@ class _Readers:
         self._spread_by_values()
 
     def _add(self, path, name):
-        self._caches.clear()
+        self._bound.clear()
         self._differing.setdefault(path, set()).add(name)
         holder, _, last = name.rpartition(".")
         (self._attributes if holder else self._of_modules).setdefault(last, []).append((path, name))
@@ -239,11 +240,12 @@ class _Readers:
 
     def found(self):
         functions = []
+        everywhere = {*self._attributes, *self._of_modules, *(kind.__name__ for kind in self._whole)}
+        everywhere |= ENUMERATING | IMPORTING | self._names_of_unloaded
         for path, module in self._modules.items():
             code = self._codes.module_code(path, namespace_of(module)["__file__"])
             scopes = [("", code, False), *scopes_in(code)] if code is not None else ()
-            wanted = {*self._attributes, *self._of_modules, *self._bound_classes(module)}
-            wanted |= ENUMERATING | IMPORTING | self._names_of_unloaded | {kind.__name__ for kind in self._whole}
+            wanted = everywhere | self._bound_classes(module).keys()
             for qualname, inner, is_function in scopes:
                 read = list(self._by_itself(path, qualname)) if is_function else []
                 if may_refer(inner, wanted) or (self._unloaded and imports(inner)):
@@ -261,7 +263,7 @@ class _Readers:
         return functions, [as_name(place) for place in unread]
 
     def _by_itself(self, path, qualname):
-        """What differs of a function as it stands: its defaults, what wraps it, the class around it."""
+        """A function's own differences beside its code: its defaults, its wrapper, the class around it."""
         if qualname in self._differing.get(path, ()):
             yield path, qualname
         for of, prefix, place in self._prefixes:
@@ -281,20 +283,13 @@ class _Readers:
     def _all(self):
         return [(path, name) for path, names in sorted(self._differing.items()) for name in sorted(names)]
 
-    def _once(self, what, module, work):
-        key = what, module.__name__
-        if key not in self._caches:
-            self._caches[key] = work()
-        return self._caches[key]
-
     def _bound_classes(self, module):
         """The names by which a module has classes that differ as a whole."""
-        items = list(namespace_of(module).items())
-        return self._once(
-            "classes",
-            module,
-            lambda: {name: value for name, value in items if is_class(value) and value in self._whole},
-        )
+        if module.__name__ not in self._bound:
+            items = list(namespace_of(module).items())
+            bound = {name: value for name, value in items if is_class(value) and value in self._whole}
+            self._bound[module.__name__] = bound
+        return self._bound[module.__name__]
 
     def _read_by(self, path, module, references):
         own, bound = self._differing.get(path, ()), self._bound_classes(module)
@@ -327,14 +322,17 @@ class _Readers:
         return value is None or type(value) is property or is_method(kind, last, value, self._codes)
 
     def _reachable_by(self, module, references):
-        found = set(self._once("modules", module, lambda: set(self._reachable_from(module))))
+        found = set(self._led_to_by(module.__name__, lambda: self._reachable_from(module)))
         for level, name, wanted in references.imports:
             source = absolute_name(module, level, name)
             for each in (source, *(f"{source}.{each}" for each in wanted)):
-                if each not in self._around:
-                    self._around[each] = set(self._with_packages(each))
-                found |= self._around[each]
+                found |= self._led_to_by(f"import {each}", lambda each=each: self._with_packages(each))
         return found
+
+    def _led_to_by(self, way, find):
+        if way not in self._around:
+            self._around[way] = set(find())
+        return self._around[way]
 
     def _named_in(self, source, name):
         module = sys.modules.get(source)
@@ -396,7 +394,7 @@ class _Readers:
 
 
 def what_is_told(value):
-    """What counts of a value of somebody else's module: a plain one itself, a function's name; None: nothing."""
+    """The part of a value that counts in a module of others: a plain one itself, a function's name; None: nothing."""
     kind = type(value)
     if kind in (int, float) and abs(value) > 1e8:
         # An address, or a time: it differs from process to process.

@@ -68,9 +68,9 @@ class Codes:
         return is_among(name, self._imports.strict_names | self._imports.loose_names)
 
     def place_of(self, code):
-        """What tells a function of the project's from its others on both sides; None where only its code does.
+        """The marks by which a function of the project's is known on both sides; None where only its code tells.
 
-        That is the path and the qualified name, and in a file that both sides have alike the line.
+        These are the path and the qualified name, and in a file that both sides have alike the line.
         """
         path = self.path(code.co_filename)
         if path is None or code.co_name.startswith("<"):
@@ -128,7 +128,7 @@ def parts_of(code):
 
 
 class References:
-    """What a function's or a body's own code refers to: `names` of its module, `attributes`, and `imports`.
+    """The references of a function's or a body's own code: `names` of its module, `attributes`, and `imports`.
 
     `imports` are (level, module, names), as `import` statements have them; `words` those of strings that may be names.
     """
@@ -161,7 +161,7 @@ class References:
 
 
 def words_in(code):
-    """What could be names in the strings of a code, those in tuples included; not those of its docstring."""
+    """Words in the strings of a code that could be names, those in tuples included; not those of its docstring."""
     constants = code.co_consts[1:] if has_docstring(code) else code.co_consts
     for constant in constants:
         for text in constant if isinstance(constant, tuple) else (constant,):

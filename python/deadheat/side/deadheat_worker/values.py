@@ -29,7 +29,7 @@ MOST_PARTS_OF_ALL = 2_000_000
 PLAIN = (bool, int, float, complex, str, bytes, bytearray, range, slice, type(None), type(...), type(NotImplemented))
 CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, collections.deque)
 HEAP_TYPE = 1 << 9  # Of classes that are made at run time.
-# What is of these modules shows its value by its repr, and may keep more in its fields: what it has worked out by now.
+# Objects of these modules show their value by their repr, and may keep more in their fields: results so far.
 SHOWN = frozenset(("pathlib", "datetime", "decimal", "fractions", "uuid", "ipaddress", "zoneinfo"))
 # A container of this many parts is written down at once, where that is possible.
 MANY_PARTS = 500
@@ -90,8 +90,8 @@ def reference_to(value):
 class Digests:
     """`codes` says which functions are the project's own (see `sources.Codes`); `worktree` is this side's.
 
-    After each, `codes` and `attributes` are what the value refers to by lambdas, generators and getters in it, and
-    `classes` those of the project that objects in it are of.
+    After each, `codes` and `attributes` are the references of lambdas, generators and getters in the value, and
+    `classes` those of the project that it holds, or holds objects of.
     """
 
     def __init__(self, codes, worktree):
@@ -109,7 +109,7 @@ class Digests:
         return self._digest(lambda reading: reading.definition(value))
 
     def of_class(self, kind, namespace):
-        """What makes a class what it is, beside the attributes that are told one by one."""
+        """The digest of a class as a whole: all but the attributes that are told one by one."""
         return self._digest(lambda reading: reading.make_of_class(kind, namespace))
 
     def _digest(self, read):
@@ -133,9 +133,9 @@ class Reading:
         self._most = most
         self.is_complete = True
         self.out = []
-        # What it holds that refers to names without a name of its own: lambdas, generators, getters.
+        # Parts that refer to names without a name of their own: lambdas, generators, getters.
         self.codes, self.attributes = [], []
-        # Those of the objects in it.
+        # The project's, and those of the objects in it.
         self.classes = set()
         # By identity, and kept alive so that no other value gets the same.
         self._seen = {}
@@ -200,28 +200,30 @@ class Reading:
             held = [item for item in namespace_of(module).items() if not item[0].startswith("__")]
             self._items("names", held)
 
-    def _at_once(self, value, count):
+    def _at_once(self, values):
         """Whether a large container of plain values could be written down whole."""
-        if count < MANY_PARTS:
+        if len(values) < MANY_PARTS:
             return False
         try:
             # Version 2 knows no references: equal values are written alike.
-            whole = marshal.dumps(value, 2)
+            whole = marshal.dumps(values, 2)
         except ValueError:
             return False
         if self._worktree.encode() in whole:
             return False
-        self.out += ("whole", str(count), hashlib.blake2b(whole).hexdigest())
+        self.out += ("whole", str(len(values)), hashlib.blake2b(whole).hexdigest())
         return True
 
     def _all(self, name, values):
-        if self._at_once(values, len(values)):
+        if self._at_once(values):
             return
         self.out += (name, str(len(values)))
         for value in values:
             self.value(value)
 
     def _items(self, name, items):
+        if self._at_once(items):
+            return
         self.out += (name, str(len(items)))
         # As they were put in: the order may count.
         for key, value in items:
@@ -260,7 +262,7 @@ class Reading:
         self._items("fields", list(function.__dict__.items()))
 
     def _wrapped(self, function):
-        """What is wrapped has the name of its wrapper."""
+        """A wrapped function has the name of its wrapper: it is never a reference to itself."""
         if type(function) is types.FunctionType:
             self.function(function)
         else:
@@ -311,7 +313,7 @@ class Reading:
 
     def _contents(self, value, plain):
         if plain is dict:
-            ordered = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+            ordered = collections.OrderedDict if issubclass(type(value), collections.OrderedDict) else dict
             self._items("items", list(ordered.items(value)))
         elif plain in (set, frozenset):
             self._unordered("parts", plain.__iter__(value))
@@ -321,7 +323,7 @@ class Reading:
             self.out.append(plain.__repr__(value))
 
 
-# What a class has of itself, or what is told for itself.
+# Every class has these of itself, or they are told one by one.
 _OF_EVERY_CLASS = (
     "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
     "__doc__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__ "
