@@ -1,4 +1,4 @@
-//! In the place of `forks.rs` where a process cannot wait for one that is not its child: workers are started one by one.
+//! Replaces `forks.rs` where a process cannot wait for one that is not its child: workers are started one by one.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use deadheat_core::model::Side;
 use deadheat_core::protocol::{HelloRequest, Reply, Request};
 
 use crate::interrupt::Interrupt;
@@ -16,23 +17,18 @@ use crate::worker::{NoAnswer, Talk, WorkerCommand};
 pub(crate) struct ForkServer(Infallible);
 
 impl ForkServer {
-    pub(crate) fn start(
-        _: &WorkerCommand,
-        _: &str,
-        _: &HelloRequest,
-        _: u32,
-        _: &Path,
-        _: Interrupt,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start(_: &WorkerCommand, _: &str, _: u32, _: &Path, _: Interrupt) -> anyhow::Result<Self> {
         anyhow::bail!("this system has no fork servers")
     }
 
-    pub(crate) fn has_timed(&self) -> bool {
+    pub(crate) fn suits_timed(&self, _: Side, _: u32) -> bool {
         match self.0 {}
     }
 
     pub(crate) fn fork(
         server: &Rc<RefCell<Self>>,
+        _: Side,
+        _: &HelloRequest,
         _: bool,
         _: Option<MemoryLimit>,
         _: PathBuf,
