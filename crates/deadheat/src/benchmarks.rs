@@ -1,4 +1,4 @@
-//! Which benchmarks there are on which side, and what becomes of those that only one side can run.
+//! The benchmarks of each side, and the rows for those that only one side can run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::project::{Files, file_name, is_test_module, join, parent, seen_from};
 use crate::session::{Collection, ToCollect};
 use crate::walk::{Setback, SetbackKind};
 
-/// What pytest is told to collect of one checkout.
+/// Returns the paths, files and tests that pytest is to collect in one checkout.
 pub(crate) fn to_collect(
     root: &str,
     tests: &[String],
@@ -48,7 +48,7 @@ pub(crate) fn to_collect(
     }
 }
 
-/// Gives the other side the benchmarks root of `from`, whole, and the `conftest.py` files above it.
+/// Replaces the other side's whole benchmarks root, and the `conftest.py` files above it, with those of `from`.
 pub(crate) fn share(root: &str, from: Side, checkouts: PerSide<&Path>) -> anyhow::Result<()> {
     let (giver, taker) = (*checkouts.get(from), *checkouts.get(from.other()));
     files::replace(giver, taker, root)?;
@@ -74,7 +74,7 @@ const SETTINGS_FILES: [&str; 7] = [
     "setup.cfg",
 ];
 
-/// The files whose settings for pytest are not the same on both sides, by their paths.
+/// Returns the paths of the files whose pytest settings differ between the sides.
 pub(crate) fn differing_settings(project_folder: &str, checkouts: PerSide<&Path>) -> Vec<String> {
     let paths = SETTINGS_FILES.map(|name| join(project_folder, name));
     let differs = |path: &String| {
@@ -84,7 +84,7 @@ pub(crate) fn differing_settings(project_folder: &str, checkouts: PerSide<&Path>
     paths.into_iter().filter(differs).collect()
 }
 
-/// A file, or of a `pyproject.toml` the part that pytest reads: a new version of the project changes no setting.
+/// Reads a file, or only pytest's part of a `pyproject.toml`: a new version of the project does not change a setting.
 fn settings_in(file: &Path) -> Option<Vec<u8>> {
     let bytes = std::fs::read(file).ok()?;
     let is_shared = file.file_name().is_some_and(|name| name == "pyproject.toml");
@@ -96,7 +96,7 @@ fn settings_in(file: &Path) -> Option<Vec<u8>> {
     Some(settings.map(ToString::to_string).unwrap_or_default().into_bytes())
 }
 
-/// Gives the other side these files of `from`, and puts its own into `kept`, a folder.
+/// Replaces these files of the other side with those of `from`, and keeps the replaced ones in the folder `kept`.
 pub(crate) fn share_settings(
     paths: &[String],
     from: Side,
@@ -110,7 +110,7 @@ pub(crate) fn share_settings(
     Ok(())
 }
 
-/// Where each side runs its own benchmarks: warns of those whose own code is not the same.
+/// Adds a warning to the benchmarks whose own code differs, where each side runs its own.
 pub(crate) fn mark_changed(rows: &mut [Comparison], project_folder: &str, changed: &[TargetFunction]) {
     for row in rows {
         if is_changed(&row.benchmark, project_folder, changed) {
@@ -136,22 +136,22 @@ fn is_changed(benchmark: &str, project_folder: &str, changed: &[TargetFunction])
         .any(|target| target.path == path && target.qualname == qualname)
 }
 
-/// Whose benchmarks the sides run.
+/// The origin of the benchmarks that the sides run.
 pub(crate) struct Origin {
     pub(crate) from: BenchmarksFrom,
-    /// The ids that the other side's own files define, in whose place these are.
+    /// The ids defined by the other side's own files, which these benchmarks replace.
     pub(crate) replaced: BTreeSet<String>,
 }
 
 impl Origin {
-    /// The side that runs the other's benchmarks.
+    /// Returns the side that runs the other's benchmarks.
     pub(crate) fn taker(&self) -> Option<Side> {
         self.from.side().map(Side::other)
     }
 
-    /// The row of a benchmark that does not run on this side, and does on the other.
+    /// Returns the row of a benchmark that runs on the other side but not on this one.
     fn not_on(&self, side: Side, id: &str, message: String) -> Missing {
-        // What the other side took along is new, unless this side's own files define it.
+        // A benchmark that came from the other side is new, unless this side's own files define it.
         let is_new = self.taker() == Some(side) && !self.replaced.contains(id);
         Missing {
             benchmark: id.to_owned(),
@@ -173,8 +173,8 @@ fn only(side: Side) -> MissingReason {
     }
 }
 
-/// The benchmarks that both sides can run, in head's order, and rows for the others. `collected` is of the files that
-/// `origin` says.
+/// Returns the benchmarks that both sides can run, in head's order, and rows for the others. `collected` comes from the
+/// files that `origin` names.
 pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (Vec<String>, Vec<Missing>) {
     let ids = collected
         .as_ref()
@@ -241,7 +241,7 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
                     reason: only(taker),
                     message: format!("{giver}'s benchmarks do not have it"),
                 },
-                // The file is broken as the giver has it; the taker's own worked.
+                // The giver's file is broken; the taker's own worked.
                 Some(message) => Missing {
                     benchmark: id.clone(),
                     side: Some(giver),
@@ -251,7 +251,7 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
             });
         }
     }
-    // Files of which nothing is known because they were collected on no side.
+    // Files about which nothing is known, because neither side collected them.
     let mut uncollected: BTreeMap<&str, (Option<Side>, MissingReason, &str)> = BTreeMap::new();
     for side in Side::BOTH {
         let Collection { errors, skipped, .. } = collected.get(side);
@@ -259,7 +259,7 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
         let skipped = skipped.iter().map(|skip| (MissingReason::Skipped, skip));
         for (reason, Uncollected { node, message }) in errors.chain(skipped) {
             let others = &collected.get(side.other()).benchmarks;
-            // Benchmark by benchmark, above.
+            // Already reported above, benchmark by benchmark.
             let is_told = origin.taker().is_some_and(|taker| {
                 let mut replaced = origin.replaced.iter().filter(|id| is_in_node(id, node));
                 replaced.any(|id| error_for(taker.other(), id).is_some())
@@ -285,7 +285,7 @@ pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (
     (both, missing)
 }
 
-/// The test's own id, without that of its parameters.
+/// Returns the test's id without that of its parameters.
 pub(crate) fn test_of(id: &str) -> &str {
     id.split_once('[').map_or(id, |(test, _)| test)
 }
@@ -301,8 +301,8 @@ pub(crate) fn may_change(collected: &PerSide<Collection>) -> bool {
     !tests_of(Side::Base).is_disjoint(&tests_of(Side::Head))
 }
 
-/// Says which rows are there because their ids change from process to process, as two collections of one side tell, and
-/// returns the first of them.
+/// Explains the rows that are missing because their ids change from process to process, as two collections of one side
+/// show, and returns the first of them.
 pub(crate) fn explain_changing_ids<'a>(
     missing: &'a mut [Missing],
     once: &Collection,
@@ -322,11 +322,11 @@ pub(crate) fn explain_changing_ids<'a>(
     first
 }
 
-/// The remedy.
+/// The remedy for ids that change from process to process.
 pub(crate) const FIXED_IDS: &str =
     "give the parameters ids that stay, with `ids=[...]` or `pytest.param(..., id=\"...\")`";
 
-/// The row of a benchmark that was entered and gave no numbers.
+/// Returns the row of a benchmark that was started but gave no numbers.
 pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
     match (setback.kind, setback.side) {
         (SetbackKind::Failed, Some(side)) => origin.not_on(side, &setback.benchmark, setback.message),
@@ -334,7 +334,7 @@ pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
             benchmark: setback.benchmark,
             side,
             reason: match kind {
-                // Whether the other side would have had it nobody has waited for.
+                // Nobody waited to see whether the other side could run an endless one.
                 SetbackKind::Failed | SetbackKind::Endless => MissingReason::Failed,
                 SetbackKind::Skipped => MissingReason::Skipped,
             },

@@ -1,5 +1,5 @@
-//! `--build`: the user's command, run in each worktree before anything is measured. What it leaves there is kept, so that the
-//! same revision is built once.
+//! `--build`: the user's command, run in each worktree before anything is measured. Its products are kept, so that each
+//! revision is built only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -21,14 +21,14 @@ use crate::interpreter::Interpreter;
 use crate::project::join;
 use crate::variables;
 
-/// What one side's build is made from, beside its worktree.
+/// The inputs of one side's build.
 pub(crate) struct Build<'a> {
     pub(crate) side: Side,
     pub(crate) command: &'a str,
     pub(crate) worktree: &'a Path,
-    /// The project's folder in it, where the command runs.
+    /// The project's folder in the worktree, where the command runs.
     pub(crate) folder: PathBuf,
-    /// Tells what the worktree holds: the commit's tree, and all that was laid over it.
+    /// An identifier of the worktree's content: the commit's tree, and everything laid over it.
     pub(crate) content: String,
     pub(crate) interpreter: &'a Interpreter,
     /// The interpreter's packages: a build may use any of them.
@@ -36,15 +36,15 @@ pub(crate) struct Build<'a> {
     pub(crate) variables: &'a BTreeMap<OsString, OsString>,
     /// Paths of the submodules in the worktree.
     pub(crate) submodules: &'a [String],
-    /// Folders that the project is imported from, absolute.
+    /// The absolute folders that the project is imported from.
     pub(crate) import_folders: Vec<PathBuf>,
-    /// A folder to be made, for what the build installs.
+    /// The virtual environment to make, for the packages that the build installs.
     pub(crate) layer: PathBuf,
-    /// The script that makes it.
+    /// The script that makes the layer.
     pub(crate) layer_script: PathBuf,
 }
 
-/// What came of it.
+/// The run that made a build: this one, or an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
     Now,
@@ -52,8 +52,8 @@ pub(crate) enum Made {
     Before,
 }
 
-/// Variables that say nothing to a build, and are another one in each terminal or job. Those that end with `_` stand for
-/// all that begin so.
+/// Variables that do not affect a build, and differ between terminals or jobs. A name that ends with `_` covers all
+/// that begin with it.
 const NEUTRAL: [&str; 37] = [
     "PWD",
     "OLDPWD",
@@ -95,7 +95,7 @@ const NEUTRAL: [&str; 37] = [
 ];
 
 fn is_neutral(name: &str) -> bool {
-    // The shell's own word for the last command; what only begins so is somebody's.
+    // The shell sets `_` to its last command; a name that only begins with `_` may be the user's.
     name == "_"
         || NEUTRAL
             .iter()
@@ -103,7 +103,7 @@ fn is_neutral(name: &str) -> bool {
 }
 
 const PRODUCTS: &str = "products";
-/// The paths that a build removed, with NUL between them.
+/// The file with the paths that a build removed, separated by NUL.
 const REMOVED: &str = "removed";
 const LOG: &str = "output.log";
 
@@ -132,7 +132,7 @@ impl Build<'_> {
         cache::key(parts)
     }
 
-    /// Has the worktree hold what the build makes.
+    /// Puts the build's products into the worktree: builds, or restores what an earlier run built.
     pub(crate) fn make(&self, git: &Git, limits: &Limits, say: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
         let entry = Entry::use_or_make(Kind::Builds, &self.key(), limits, say)?;
         let kept = entry.folder().join(PRODUCTS);
@@ -184,7 +184,8 @@ impl Build<'_> {
         Ok(Made::Now)
     }
 
-    /// The command, with an environment of its own above the project's: what it installs changes nothing of the user's.
+    /// Returns the command, with its own virtual environment above the project's: what it installs changes nothing of
+    /// the user's.
     fn prepared(&self, log: &Path, limits: &Limits) -> anyhow::Result<Command> {
         let python = &self.interpreter.path;
         let mut layering = Command::new(python);
@@ -219,10 +220,11 @@ impl Build<'_> {
         Ok(command)
     }
 
-    /// Everything in the worktree that its commit does not have, each with what changes when it is written.
+    /// Returns every file in the worktree that its commit does not have, with a stamp that changes when the file is
+    /// written.
     fn state(&self, here: &Git) -> anyhow::Result<BTreeMap<String, Stamp>> {
         let mut paths = here.all_but_committed()?;
-        // git looks into no submodule.
+        // git does not look into submodules.
         for submodule in self.submodules {
             // The build may have removed it.
             paths.extend(files_below(self.worktree, submodule).unwrap_or_default());
@@ -251,7 +253,7 @@ impl Build<'_> {
     }
 }
 
-/// Everything below a folder that is not a folder itself, relative to `root`.
+/// Returns everything below a folder except folders, relative to `root`.
 fn files_below(root: &Path, folder: &str) -> std::io::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -269,8 +271,8 @@ fn files_below(root: &Path, folder: &str) -> std::io::Result<Vec<String>> {
     Ok(files)
 }
 
-/// Makes every file newer than what the other side's build, or an earlier one, left in a folder that builds share
-/// (`CARGO_TARGET_DIR`): by their times, cargo and make would take that for this side's.
+/// Makes every file newer than the products that the other side's build, or an earlier one, left in a folder that
+/// builds share (`CARGO_TARGET_DIR`): going by times, cargo and make would take them for this side's.
 fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -279,7 +281,7 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
             touch(&entry.path(), now)?;
         } else if kind.is_file() {
             let path = entry.path();
-            // A generated file must be made again where it is tracked beside its source.
+            // A generated file must be generated again where it is tracked next to its source.
             let is_generated = path
                 .extension()
                 .is_some_and(|extension| extension == "c" || extension == "cpp")
@@ -291,13 +293,13 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Of what is older than its source.
+/// The age set on a generated file, so that it is older than its source.
 const LONG_AGO: Duration = Duration::from_secs(3600);
 
-/// Of a file: when it was written last, its length, and which one it is.
+/// A file's modification time (seconds and nanoseconds), length and inode.
 type Stamp = (i64, i64, u64, u64);
 
-/// What a build leaves for the next build, and nobody imports.
+/// Whether a build leaves this file only for the next build, and nobody imports it.
 fn is_scrap(worktree: &Path, path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let is_object = path.ends_with(".o") || path.ends_with(".obj") || path.ends_with(".pyc");
@@ -308,12 +310,12 @@ fn is_scrap(worktree: &Path, path: &str) -> bool {
             .any(|part| part.starts_with("temp.") || *part == ".git" || *part == "node_modules")
         || parts[..parts.len() - 1].iter().any(|part| {
             folder.push(part);
-            // cargo's `target`, for one.
+            // Such as cargo's `target`.
             folder.join("CACHEDIR.TAG").exists()
         })
 }
 
-/// Tells what was laid over a worktree: paths with their bytes, folders with all that they hold.
+/// Returns a key for what was laid over a worktree: paths with their bytes, folders with everything in them.
 pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> String {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut left: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();

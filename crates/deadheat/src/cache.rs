@@ -1,5 +1,5 @@
-//! What is kept between runs in the user's cache folder: environments, builds, submodules. Each entry is found by what it
-//! was made from, made by one run at a time, and removed by `deadheat clean` unless a run uses it.
+//! The data kept between runs in the user's cache folder: environments, builds, submodules. Each entry is found by its
+//! inputs, made by one run at a time, and removed by `deadheat clean` unless a run uses it.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ impl Kind {
     }
 }
 
-/// A name for what is made from `parts`, in this order.
+/// Returns a name for what is made from `parts`, in this order.
 pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         let part = part.as_ref();
-        // With its length, so that no two lists of parts are the same bytes.
+        // With its length, so that no two lists of parts give the same bytes.
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
@@ -45,20 +45,20 @@ pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String 
     digest[..10].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One entry, held for as long as this lives. Until it is ready nobody else can have it; then others can use it, too.
+/// One entry, held for as long as this lives. Nobody else can have it until it is ready; then others can use it, too.
 #[derive(Debug)]
 pub(crate) struct Entry {
     folder: PathBuf,
     lock: File,
 }
 
-/// Written last, when an entry is whole.
+/// The file that is written last, when an entry is complete.
 const READY_FILE: &str = "ready";
-/// How often a wait for another run looks again.
+/// The interval at which a wait for another run looks again.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Entry {
-    /// An entry that nobody else has, ready or not.
+    /// Opens an entry that nobody else has, ready or not.
     pub(crate) fn open(kind: Kind, key: &str) -> Result<Self, Failure> {
         let entry = Self::find(kind, key)?;
         flock(&entry.lock, FlockOperation::LockExclusive)
@@ -67,8 +67,8 @@ impl Entry {
         Ok(entry)
     }
 
-    /// An entry that is ready and stays for as long as this lives; otherwise one that nobody else has, to be made ready.
-    /// Waits while another run makes it.
+    /// Returns an entry that is ready and stays so for as long as this lives; otherwise one that nobody else has, to be
+    /// made ready. Waits while another run makes it.
     pub(crate) fn use_or_make(
         kind: Kind,
         key: &str,
@@ -81,7 +81,7 @@ impl Entry {
             if flock(&entry.lock, FlockOperation::NonBlockingLockShared).is_ok() && entry.is_ready() {
                 return Ok(entry);
             }
-            // Another one may make it ready, or remove its folder, between the two locks.
+            // Another run may make it ready, or remove its folder, between the two locks.
             if flock(&entry.lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 if entry.is_ready() {
                     continue;
@@ -105,7 +105,7 @@ impl Entry {
         let all = cache_folder()?.join(kind.folder());
         fs::create_dir_all(&all).map_err(|error| cannot_use(&all, error))?;
         let all = fs::canonicalize(&all).map_err(|error| cannot_use(&all, error))?;
-        // Beside the folder, so that it stays when the folder is made again.
+        // Next to the folder, so that it stays when the folder is made again.
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
@@ -129,13 +129,13 @@ impl Entry {
         self.folder.join(READY_FILE).exists()
     }
 
-    /// Throws away what an earlier try left.
+    /// Removes what an earlier attempt left.
     pub(crate) fn empty(&self) -> Result<(), Failure> {
         files::remove_tree(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
         self.make_folder()
     }
 
-    /// It is whole: from now on others can use it.
+    /// Marks the entry as complete: from now on others can use it.
     pub(crate) fn set_ready(&self) -> Result<(), Failure> {
         let problem = |error| cannot_use(&self.folder, error);
         File::create(self.folder.join(READY_FILE)).map_err(problem)?;
@@ -172,7 +172,7 @@ pub(crate) fn clear() -> Result<Vec<PathBuf>, Failure> {
                 files::remove_tree(&folder).map_err(|error| cannot_use(&folder, error))?;
                 removed.push(folder);
             }
-            // The lock file stays: one who waits for it would hold a lock that nobody else sees.
+            // The lock file stays: a run that waits for it would otherwise hold a lock that nobody else sees.
         }
     }
     Ok(removed)

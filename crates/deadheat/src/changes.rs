@@ -1,4 +1,4 @@
-//! What differs between the two checkouts, as far as a benchmark could feel it.
+//! The differences between the two checkouts that could affect a benchmark.
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +19,10 @@ use crate::project::{
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     pub(crate) targets: Vec<TargetFunction>,
-    /// Functions of the benchmarks themselves that name something which changed: they are the same on both sides, and
-    /// running one is as good as running a target.
+    /// Functions of the benchmarks that name something that changed: they are the same on both sides, and running one
+    /// counts as running a target.
     pub(crate) in_benchmarks: Vec<TargetFunction>,
-    /// Changes whose consequences cannot be told: any benchmark may feel them.
+    /// Changes with unknown consequences: they may affect any benchmark.
     pub(crate) unattributed: Vec<Unattributed>,
     /// Files that declare other dependencies on head; `None` where one cannot be read.
     pub(crate) dependencies: Vec<(String, Option<Vec<DependencyChange>>)>,
@@ -30,20 +30,21 @@ pub(crate) struct Differences {
     pub(crate) compiled: Vec<String>,
     /// The Python files of the code that differ, with the functions in them that share a qualified name.
     pub(crate) changed: BTreeMap<String, BTreeSet<String>>,
-    /// Those of them whose code differs outside functions.
+    /// The files of `changed` whose code differs outside functions, or that only one side has.
     pub(crate) outside: BTreeSet<String>,
-    /// Where base has the functions of changed files that are the same on both sides, by head's place.
+    /// The line in base of each function of a changed file that is the same on both sides, by its place in head.
     pub(crate) unchanged: BTreeMap<FunctionPlace, u32>,
     pub(crate) warnings: Vec<Warning>,
 }
 
 impl Differences {
-    /// The functions whose calls are looked for: the project's `targets`, whose places are their numbers, and those of the suite.
+    /// Returns the functions whose calls are looked for: the project's `targets`, whose positions are their numbers,
+    /// and then those of the suite.
     pub(crate) fn watched<'a>(&'a self, targets: &'a [TargetFunction]) -> Vec<&'a TargetFunction> {
         targets.iter().chain(&self.in_benchmarks).collect()
     }
 
-    /// In words: the first of the changes whose consequences cannot be told, and how many more there are.
+    /// Describes the first of the changes with unknown consequences, and says how many more there are.
     pub(crate) fn first_unattributed(&self) -> Option<String> {
         let first = self.unattributed.first()?;
         let more = match self.unattributed.len() - 1 {
@@ -70,13 +71,13 @@ pub(crate) fn find(
         let root = project.tests_root.as_deref();
         root.is_some_and(|root| is_inside(path, root))
     };
-    // Read when they are first asked for.
+    // Read on first use.
     let benchmarks = LazyCell::new(|| {
         let shared = files.below("").filter(|path| project.is_shared(path));
         text_of(shared.map(str::to_owned), checkouts.head)
     });
     let code = LazyCell::new(|| text_of(head_paths(project, files).into_iter(), checkouts.head));
-    // Other tests do not run when benchmarks do, unless a benchmark takes something from their modules.
+    // Other tests do not run with the benchmarks, unless a benchmark uses something from their modules.
     let in_tests =
         |path: &str| is_below_tests(path) && (!is_test_module(path) || names_module(&benchmarks, path));
     // Benchmarks inside the tests root often read data that lies there for all tests.
@@ -105,7 +106,7 @@ pub(crate) fn find(
     for path in paths {
         if project.is_shared(path) {
             if path.ends_with(".py") {
-                // pytest says what is wrong with it.
+                // pytest reports what is wrong with it.
                 let suite = source::compare([changed_file(path, checkouts)]);
                 let broken = suite.unattributed.into_iter().take(suite.syntax_errors.len());
                 found.unattributed.extend(broken);
@@ -131,7 +132,7 @@ pub(crate) fn find(
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension);
         if extension == "pyi" {
-            // For type checkers alone.
+            // Only type checkers read it.
             continue;
         }
         let named = declaring.contains(path).then_some(Declaration::Requirements);
@@ -229,7 +230,7 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// The changed functions of the suite itself, which counts where each side runs its own.
+/// Returns the changed functions of the suite, which count where each side runs its own.
 pub(crate) fn in_suite(
     project: &Project,
     paths: &BTreeSet<String>,
@@ -249,7 +250,8 @@ fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
     }
 }
 
-/// Files as one text without comments, to look for names in: many a header says where the licence is.
+/// Joins Python files into one text to look for names in, without comments, because many a header names the licence
+/// file.
 fn text_of(paths: impl Iterator<Item = String>, checkout: &Path) -> String {
     let sources = paths
         .filter(|path| path.ends_with(".py"))
@@ -265,7 +267,7 @@ fn text_of(paths: impl Iterator<Item = String>, checkout: &Path) -> String {
     text
 }
 
-/// Whether a text has the name that a module is imported by in it.
+/// Whether a text contains the name by which a module is imported.
 fn names_module(text: &str, path: &str) -> bool {
     let name = match file_name(path) {
         "__init__.py" => file_name(parent(path)),
@@ -274,14 +276,14 @@ fn names_module(text: &str, path: &str) -> bool {
     names(text, name)
 }
 
-/// Whether a text has the name of a file in it, or of the folder around it as a part of a path.
+/// Whether a text contains the name of a file, or that of its folder as part of a path.
 fn names_file(text: &str, path: &str) -> bool {
     let folder = file_name(parent(path));
     let as_part = ["\"{}\"", "'{}'", "{}/"].map(|form| form.replace("{}", folder));
     text.contains(file_name(path)) || (!folder.is_empty() && as_part.iter().any(|part| text.contains(part)))
 }
 
-/// What tells about the project or builds it: documentation, examples, a forge's and tools' settings.
+/// Whether a file documents or builds the project: documentation, examples, settings of a forge or of tools.
 fn is_about_code(project: &Project, path: &str) -> bool {
     let top = relative(path, &project.folder)
         .split('/')
@@ -299,7 +301,7 @@ fn is_about_code(project: &Project, path: &str) -> bool {
         .contains(&top)
 }
 
-/// Whether a name stands somewhere in a text, not as a part of another one.
+/// Whether a text contains a name, not as part of a longer one.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(name).any(|(start, _)| {
@@ -308,12 +310,12 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// A file's bytes, also where a symlink stands for it.
+/// Returns a file's bytes, following symlinks.
 fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
     fs::read(checkout.join(path)).ok()
 }
 
-/// All Python files of head's code, tests and benchmarks.
+/// Returns all Python files of head's code, tests and benchmarks.
 pub(crate) fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
     let in_roots = project.roots().into_iter().flat_map(|root| {
         let below = files.below(&root).map(|path| join(&root, path));
@@ -326,12 +328,12 @@ pub(crate) fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a file declares dependencies as, where it is the project's own.
+/// Returns the form in which a file declares dependencies, where it is the project's own.
 fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
     let folder = parent(path);
     let is_own = folder == project.folder
         || (parent(folder) == project.folder && folder.ends_with("requirements"))
-        // That of a workspace.
+        // A workspace's lock file.
         || (file_name(path) == "uv.lock" && is_inside(&project.folder, folder));
     let name = match file_name(folder) {
         // `requirements/test.txt`.
@@ -341,7 +343,7 @@ fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
     Declaration::of_file(name).filter(|_| is_own)
 }
 
-/// `--functions "a.py::f,g;b.py::C.m"`: these functions instead of those that were found.
+/// Returns the functions that `--functions "a.py::f,g;b.py::C.m"` names, instead of those that were found.
 pub(crate) fn name_targets(
     asked: &str,
     found: &[TargetFunction],
@@ -423,7 +425,7 @@ pub(crate) fn name_targets(
     Ok(targets)
 }
 
-/// `outer.inner` is as good a name as `outer.<locals>.inner`.
+/// Whether a function has this name, where `outer.inner` also means `outer.<locals>.inner`.
 fn is_called(qualname: &str, name: &str) -> bool {
     qualname == name || qualname.replace(".<locals>.", ".") == name
 }

@@ -1,4 +1,4 @@
-//! What can be typed. `options.rs` turns it into what is meant.
+//! The command line's arguments. `options.rs` turns them into options.
 
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ pub(crate) enum CommandArgs {
 }
 
 impl CommandArgs {
-    /// Whether it starts the project's code, again and again.
+    /// Whether the command starts the project's code, again and again.
     pub(crate) fn runs_code(&self) -> bool {
         matches!(
             self,
@@ -110,7 +110,7 @@ pub(crate) struct ReportArgs {
     pub(crate) output: Vec<String>,
 }
 
-/// What every command that measures can be told of its processes.
+/// The options that every command that measures has for its processes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProcessArgs {
     /// Makes the hash seeds of the run repeatable [default: drawn]
@@ -124,7 +124,7 @@ pub(crate) struct ProcessArgs {
     pub(crate) no_pin: bool,
 }
 
-/// Where the interpreter and the configuration are.
+/// The locations of the interpreter and the configuration.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlaceArgs {
     /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
@@ -135,7 +135,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) config_file: Option<PathBuf>,
 }
 
-/// What every run on two checkouts can be told.
+/// The options of every run on two checkouts.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SidesArgs {
     /// Hard stop of the whole run; what is finished is reported
@@ -173,7 +173,7 @@ pub(crate) struct SidesArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// What every run that measures benchmarks can be told.
+/// The options of every run that measures benchmarks.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// Where the benchmarks are: a folder or a file, relative to pyproject.toml

@@ -1,5 +1,5 @@
-//! Commands of others: installers and builds, whose words go to a log, and git, whose words are an answer. They end when the run
-//! does.
+//! External commands: installers and builds, whose output goes to a log, and git, whose output is read. They end when
+//! the run does.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -19,12 +19,12 @@ use crate::guard::{self, Ending};
 use crate::interrupt::Interrupt;
 use crate::limit::MOST_PRINTED;
 
-/// How often a wait looks whether the command has ended and the user still wants the run.
+/// The interval at which a wait checks whether the command has ended and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(20);
-/// What a command may take to end when it is asked to, where it has something to tidy up. The guard gives as much.
+/// The time that a command with something to tidy up has to end after it is asked to. The guard gives as much.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// When a command has to end.
+/// The limits that end a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// The hard end of the run.
@@ -33,7 +33,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// For what takes a moment, and goes on only where something hangs.
+    /// Returns limits for a command that takes a moment, unless something hangs.
     pub(crate) fn without_end(interrupt: &Interrupt) -> Self {
         const AGES: Duration = Duration::from_secs(365 * 24 * 3600);
         Limits {
@@ -42,7 +42,7 @@ impl Limits {
         }
     }
 
-    /// Ends the run where the user or the clock wants it.
+    /// Fails where the user or the clock has ended the run.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.interrupt.is_asked() {
             return Err(Failure::stopped());
@@ -82,8 +82,8 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow:
     }
 }
 
-/// Runs a command and gives back what it printed. One that is stopped is asked to end first: git removes its own locks and
-/// half-made files then.
+/// Runs a command and returns its output. A command that is stopped is asked to end first, so that git removes its
+/// locks and half-made files.
 pub(crate) fn output(command: &mut Command, limits: &Limits) -> anyhow::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start_with(command, Ending::Tidily)?;
@@ -100,7 +100,7 @@ pub(crate) fn output(command: &mut Command, limits: &Limits) -> anyhow::Result<O
         let limit = if is_ended { Duration::ZERO } else { LOOK };
         if !read_what_is_there(&mut answers, limit)? {
             if is_ended {
-                // What it left running (git's own helpers may stay) holds its pipes.
+                // Processes that it left running (git's helpers may stay) hold its pipes.
                 break;
             }
             is_ended = group.child.try_wait()?.is_some();
@@ -124,13 +124,13 @@ pub(crate) fn output(command: &mut Command, limits: &Limits) -> anyhow::Result<O
     }
 }
 
-/// What came out of one pipe of a command, which may still be open.
+/// The output from one pipe of a command, which may still be open.
 struct Answer {
     pipe: Option<File>,
     bytes: Vec<u8>,
 }
 
-/// Waits for data, or for the end of a pipe; whether there was any.
+/// Waits for data or for the end of a pipe, and returns whether there was any.
 fn read_what_is_there(answers: &mut [Answer], limit: Duration) -> std::io::Result<bool> {
     let mut open: Vec<&mut Answer> = answers
         .iter_mut()
@@ -146,7 +146,7 @@ fn read_what_is_there(answers: &mut [Answer], limit: Duration) -> std::io::Resul
         tv_nsec: limit.subsec_nanos().into(),
     };
     match poll(&mut descriptors, Some(&limit)) {
-        // A signal: whoever waits looks at it.
+        // After a signal, the caller checks its limits.
         Ok(0) | Err(Errno::INTR) => return Ok(false),
         Ok(_) => {}
         Err(error) => return Err(error.into()),
@@ -169,8 +169,8 @@ fn read_what_is_there(answers: &mut [Answer], limit: Duration) -> std::io::Resul
     Ok(true)
 }
 
-/// A process with all that it started, in a group of its own: Ctrl-C in the terminal does not reach it. What is still
-/// there when this is dropped is ended; so it is when deadheat itself is.
+/// A process and everything it started, in its own process group: Ctrl-C in the terminal does not reach it. Whatever is
+/// left is ended when this is dropped, or when deadheat itself ends.
 pub(crate) struct Group {
     pub(crate) child: Child,
     ending: Ending,
@@ -178,7 +178,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// One that is killed.
+    /// Starts a command that is killed when this is dropped.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
         Self::start_with(command, Ending::AtOnce)
     }
@@ -202,7 +202,7 @@ impl Group {
         }
     }
 
-    /// Asks it to end, and waits as long as it may take for that.
+    /// Asks the process to end, and waits at most `GRACE` for that.
     fn ask_to_end(&mut self) {
         self.signal(Signal::TERM);
         let until = Instant::now() + GRACE;
@@ -211,12 +211,12 @@ impl Group {
         }
     }
 
-    /// The number of the process, and of its group.
+    /// Returns the id of the process, and of its group.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What a command that ended leaves running (the server of a compiler cache) is its own affair.
+    /// Leaves alone what an ended command left running, such as the server of a compiler cache.
     fn leave_alone(&mut self) {
         self.is_left_alone = true;
     }

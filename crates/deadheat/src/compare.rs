@@ -44,7 +44,7 @@ use crate::suite::Suite;
 use crate::walk::{Schedule, SetbackKind, hash_seed};
 use crate::workspace::Workspace;
 
-/// What most verdicts take, for the estimate of `--dry-run`.
+/// The number of replicates that most verdicts take, for the estimate of `--dry-run`.
 pub(crate) const USUAL_REPLICATES: u32 = 10;
 
 pub(crate) fn run(
@@ -101,12 +101,12 @@ pub(crate) fn run(
             let Some(failure) = error.downcast_ref::<Failure>() else {
                 return Err(error);
             };
-            // A run that gave no numbers still gives its report to whoever asked for a file.
+            // A run that gave no numbers still writes the report files that were asked for.
             if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
                 && !options.outputs.written.is_empty()
             {
                 if let Some(earlier) = options.continued.as_deref() {
-                    // What it holds is not lost with this run.
+                    // The earlier report's results are not lost with this run.
                     let warnings = std::mem::take(&mut draft.report.warnings);
                     draft.report = earlier.clone();
                     draft.report.warnings.extend(warnings);
@@ -132,7 +132,7 @@ pub(crate) fn run(
     }
 }
 
-/// A kept commit that was amended, rebased or reset away is not a state that head goes on from.
+/// Warns where head does not build on the last kept commit, because it was amended, rebased or reset away.
 fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
     let PerSide { base, head } = &draft.report.revisions;
     if !git.is_ancestor(&base.commit, &head.commit)? {
@@ -231,7 +231,7 @@ impl Setting<'_> {
         let compiled = Compiled::find(&subject.project, &subject.files, checkout.worktrees());
         let mut differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
         let targets = &draft.report.target_functions;
-        // What a file holds can change memory without any function having changed.
+        // A file's content can change memory use without any change to a function.
         let may_weigh = self.options.memory && !checkout.changed.is_empty();
         if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
             say_nothing_changed(draft, "no code that a benchmark could run differs");
@@ -385,7 +385,7 @@ impl Setting<'_> {
         Ok(exit)
     }
 
-    /// The timed passes.
+    /// Runs the timed passes.
     fn measure(
         &self,
         stage: &mut Stage,
@@ -475,7 +475,7 @@ impl Setting<'_> {
         ));
     }
 
-    /// Runs every benchmark once to tell how long a run would take.
+    /// Runs every benchmark once to estimate how long a run would take.
     fn plan(
         &self,
         stage: &mut Stage,
@@ -583,10 +583,10 @@ fn found(targets: &[TargetFunction], differences: &Differences) -> String {
     }
 }
 
-/// A run may take this many times as long as its budget before it says why.
+/// A run may take this many times its budget before it explains why.
 const UNEXPLAINED: f64 = 1.25;
 
-/// Where the time of a run went that took much longer than its budget, which is for the measuring alone.
+/// Explains where the time went in a run that took much longer than its budget, which covers only the measuring.
 fn took(budget_seconds: f64, preparing: Duration, measuring: Duration, all: Duration) -> Option<String> {
     if all.as_secs_f64() <= budget_seconds * UNEXPLAINED {
         return None;

@@ -1,5 +1,5 @@
-//! The compiled part of a project: what it is made from, how it would be built, and whether binaries of the working tree
-//! can stand for both sides.
+//! The compiled part of a project: its sources, how it would be built, and whether binaries of the working tree can
+//! serve both sides.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ const SOURCES: [&str; 22] = [
     "pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "c++", "h", "hh", "hpp", "hxx", "rs", "f", "for", "f90",
     "f95", "go", "zig", "cu", "S", "asm",
 ];
-/// Files that say how it is built, wherever they lie.
+/// The names of files that define the build, in any folder.
 const RECIPES: [&str; 7] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -29,7 +29,7 @@ const RECIPES: [&str; 7] = [
     "meson_options.txt",
     "CMakeLists.txt",
 ];
-/// What a `setup.py` says that builds extension modules.
+/// The words in a `setup.py` that builds extension modules.
 const IN_SETUP_PY: [&str; 8] = [
     "ext_modules",
     "Extension(",
@@ -47,7 +47,8 @@ pub(crate) fn is_source(path: &str) -> bool {
     extension.is_some_and(|extension| SOURCES.contains(&extension))
 }
 
-/// Sources of a compiled part often lie beside the package: `src/lib.rs`, `ext/fast.c`.
+/// Whether a file is in the project's folder, but not in its tests or benchmarks: sources of a compiled part often lie
+/// next to the package (`src/lib.rs`, `ext/fast.c`).
 pub(crate) fn is_near_code(project: &Project, path: &str) -> bool {
     let not_code = [&project.tests_root, &project.benchmarks_root];
     is_inside(path, &project.folder) && !not_code.into_iter().flatten().any(|root| is_inside(path, root))
@@ -57,7 +58,7 @@ pub(crate) fn is_near_code(project: &Project, path: &str) -> bool {
 enum BuildSystem {
     Maturin,
     SetupPy,
-    /// Whatever pip can build.
+    /// Anything that pip can build.
     Pip,
 }
 
@@ -65,16 +66,16 @@ enum BuildSystem {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     system: BuildSystem,
-    /// What it is made from, at either ref: sources, and files that say how.
+    /// The files it is built from, at either ref: sources, and files that define the build.
     sources: Vec<String>,
-    /// Those that differ between the sides.
+    /// The files of the build that differ between the sides.
     pub(crate) differing: Vec<String>,
-    /// Where a build has to put it to be imported.
+    /// The folder where a build has to put it to be imported.
     import_folder: String,
 }
 
 impl Compiled {
-    /// `None`: nothing of the project is compiled, as far as its files say.
+    /// Finds the compiled part; `None` where nothing in the project is compiled, according to its files.
     pub(crate) fn find(project: &Project, files: &Files, checkouts: PerSide<&Path>) -> Option<Self> {
         let read = |side: Side, name: &str| {
             fs::read_to_string(checkouts.get(side).join(join(&project.folder, name))).unwrap_or_default()
@@ -121,7 +122,7 @@ impl Compiled {
         })
     }
 
-    /// Any benchmark may feel what is built differently, also where only the recipe changed.
+    /// Adds the differing files: a different build may affect any benchmark, even where only the recipe changed.
     pub(crate) fn add_differing_to(&self, unattributed: &mut Vec<Unattributed>) {
         for path in &self.differing {
             if unattributed.iter().all(|known| known.path != *path) {
@@ -133,7 +134,7 @@ impl Compiled {
         }
     }
 
-    /// A command that would build it where it is imported from.
+    /// Returns a command that would build it in the folder it is imported from.
     pub(crate) fn command(&self, project: &Project) -> String {
         match self.system {
             BuildSystem::Maturin => "maturin develop --release".to_owned(),
@@ -147,7 +148,8 @@ impl Compiled {
         }
     }
 
-    /// The extension modules of the working tree that are what a build of either side would give, or why there are none.
+    /// Finds the working tree's extension modules that equal what a build of either side would give, or why there are
+    /// none.
     pub(crate) fn binaries_of_working_tree(
         &self,
         git: &Git,
@@ -161,7 +163,7 @@ impl Compiled {
         for kind in [Untracked::Ignored, Untracked::NotIgnored] {
             paths.extend(git.untracked_paths(kind, &project.module_roots)?);
         }
-        // Modules of their own, beside the packages.
+        // Single modules, next to the packages.
         for folder in &project.import_folders {
             for entry in fs::read_dir(top.join(folder)).into_iter().flatten().flatten() {
                 paths.insert(join(folder, &entry.file_name().to_string_lossy()));
@@ -222,15 +224,16 @@ impl Compiled {
     }
 }
 
-/// Extension modules of the working tree.
+/// The extension modules of the working tree.
 #[derive(Debug, Default)]
 pub(crate) struct Binaries {
     pub(crate) usable: Vec<String>,
-    /// Why others are not.
+    /// The reason why others are not usable.
     pub(crate) refused: Option<String>,
 }
 
-/// The extension modules that a checkout holds where the project's code is imported from, without what their names end with.
+/// Returns the extension modules that a checkout holds where the project's code is imported from, without their
+/// suffixes.
 pub(crate) fn binaries_in(project: &Project, checkout: &Path) -> BTreeSet<String> {
     fn look(checkout: &Path, folder: &str, depth: usize, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(checkout.join(folder))
@@ -252,14 +255,14 @@ pub(crate) fn binaries_in(project: &Project, checkout: &Path) -> BTreeSet<String
     for root in &project.module_roots {
         look(checkout, root, 16, &mut found);
     }
-    // Modules of their own, beside the packages.
+    // Single modules, next to the packages.
     for folder in &project.import_folders {
         look(checkout, folder, 0, &mut found);
     }
     found
 }
 
-/// Whether a build may read a file, as far as its name tells: anything but Python code, tests and texts.
+/// Whether a build may read a file, judging by its name: anything but Python code, tests and texts.
 fn may_be_built_from(project: &Project, path: &str) -> bool {
     let name = file_name(path);
     let is_text = [
@@ -295,7 +298,7 @@ pub(crate) fn is_binary(path: &str) -> bool {
     path.ends_with(".so") || path.ends_with(".pyd")
 }
 
-/// The scripts that hold C code, as `cffi_modules=["build.py:ffi"]` names them.
+/// Returns the scripts that hold C code, as `cffi_modules=["build.py:ffi"]` names them.
 fn cffi_scripts(setup_py: &str) -> Vec<String> {
     let Some((_, rest)) = setup_py.split_once("cffi_modules") else {
         return Vec::new();
@@ -333,7 +336,7 @@ fn build_system(pyproject: &Table, setup_py: &str, has_sources: bool) -> Option<
     }
 }
 
-/// The parts of a `pyproject.toml` that a build follows.
+/// Returns the parts of a `pyproject.toml` that a build reads.
 fn build_tables(pyproject: &Table) -> Vec<Option<Value>> {
     let places: [&[&str]; 6] = [
         &["build-system"],

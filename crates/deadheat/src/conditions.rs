@@ -1,4 +1,4 @@
-//! What the system says of disturbances while it is measured. It becomes warnings; no number is changed by it.
+//! Disturbances that the system reports during measuring. They become warnings and do not change any number.
 
 use std::fs;
 
@@ -8,19 +8,19 @@ use crate::core_use::CoreUse;
 use crate::cores::{CoreTicks, Cores, OwnTicks, core_ticks};
 use crate::processes;
 
-/// From here on something else is said to have used the core.
+/// The share of the core's time from which its use by something else is reported.
 const FOREIGN_SHARE: f64 = 0.05;
 const STOLEN_SHARE: f64 = 0.02;
-/// By how much the core's frequency may fall before it is said.
+/// The fraction by which the core's frequency may fall before it is reported.
 const FREQUENCY_FALL: f64 = 0.1;
 
-/// The counters at one moment, or what was added to them in a time.
+/// The counters at one moment, or their increase over a period.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {
     core: CoreTicks,
     /// Processor time of this process's children that have ended, in clock ticks.
     children: u64,
-    /// How often the core slowed itself down because it was too hot.
+    /// The number of times that the core slowed itself down because it was too hot.
     throttles: u64,
 }
 
@@ -43,7 +43,7 @@ impl Counters {
     }
 }
 
-/// A time of measuring, on one core after another.
+/// A period of measuring, on one core after another.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
     /// The core that is measured on, and its counters when that began; `None` where nothing is pinned.
@@ -51,10 +51,10 @@ pub(crate) struct Conditions {
     earlier: Counters,
     /// Processor time that our own processes used on other cores, in clock ticks.
     ticks_elsewhere: u64,
-    /// Of the measuring core each time that it had just worked.
+    /// The measuring core's frequency each time that it had just worked.
     frequencies_khz: Vec<u64>,
     core_use: CoreUse,
-    /// At any moment that was looked at.
+    /// Whether another run shared the core at any moment that was checked.
     is_core_shared: bool,
 }
 
@@ -68,7 +68,7 @@ impl Conditions {
         }
     }
 
-    /// Goes on with the core that is measured on now. Every process that measured must have ended.
+    /// Continues with the core that is measured on now. Every process that measured must have ended.
     pub(crate) fn follow(&mut self, cores: &Cores) {
         if let (Some((core, began)), Some(next)) = (self.present, cores.measuring)
             && core != next
@@ -84,14 +84,14 @@ impl Conditions {
         self.frequencies_khz.extend(frequency_khz(core));
     }
 
-    /// Of a process that ran on another core until now.
+    /// Counts the ticks of a process that ran on another core until now.
     pub(crate) fn started_elsewhere(&mut self, process: u32) {
         if let Some(times) = processes::times(&process.to_string()) {
             self.ticks_elsewhere += times.own + times.of_ended_children;
         }
     }
 
-    /// Of all workers that have ended.
+    /// Returns the ticks of all workers that have ended.
     pub(crate) fn own_ticks(&self) -> OwnTicks {
         OwnTicks {
             measuring: processes::workers_ticks()
@@ -101,7 +101,7 @@ impl Conditions {
         }
     }
 
-    /// What happened since the beginning; every process that measured must have ended.
+    /// Returns the warnings since the beginning; every process that measured must have ended.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let Some((core, began)) = self.present else {
             return Vec::new();
@@ -124,7 +124,7 @@ impl Conditions {
     fn warnings_of(&self, counters: Counters, governor: &str) -> Vec<Warning> {
         let all = counters.core.all.max(1) as f64;
         let ours = counters.children.saturating_sub(self.ticks_elsewhere);
-        // Time that was stolen counts as busy, too.
+        // Stolen time counts as busy, too.
         let foreign = counters.core.busy.saturating_sub(counters.core.stolen + ours) as f64 / all;
         let stolen = counters.core.stolen as f64 / all;
         let mut warnings = Vec::new();

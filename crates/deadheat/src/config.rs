@@ -11,17 +11,18 @@ use crate::failure::Failure;
 use crate::siblings::{self, Sibling};
 use crate::sources;
 
-/// What the configuration says; paths as written, relative to `folder`.
+/// The configuration; paths are as written, relative to `folder`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Config {
-    /// The folder of the file that was read, or where deadheat was started when there is none.
+    /// The folder of the file that was read; without one, the nearest folder with one of `PROJECT_FILES`, or the
+    /// repository.
     pub(crate) folder: PathBuf,
     pub(crate) module_root: Option<String>,
     pub(crate) tests_root: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
     pub(crate) python: Option<String>,
     pub(crate) threshold: Option<f64>,
-    /// Percent, by the glob of the benchmarks that have a threshold of their own.
+    /// Percent, by the glob of the benchmarks that have their own threshold.
     pub(crate) thresholds: BTreeMap<String, f64>,
     /// Seconds.
     pub(crate) budget: Option<f64>,
@@ -34,9 +35,9 @@ pub(crate) struct Config {
     pub(crate) requirements: Vec<String>,
     /// The command that builds each side.
     pub(crate) build: Option<String>,
-    /// Of each worker.
+    /// The limit for each worker.
     pub(crate) memory_limit_mib: Option<u64>,
-    /// Where the loop's files are.
+    /// The folder of the loop's files.
     pub(crate) state_dir: Option<String>,
     /// Folders that the project's build takes packages from.
     pub(crate) source_folders: Vec<String>,
@@ -64,7 +65,7 @@ const KEYS: [&str; 15] = [
     "state-dir",
 ];
 
-/// Where there is no `pyproject.toml`, one of these is in a project's folder.
+/// The files that mark a project's folder where there is no `pyproject.toml`.
 const PROJECT_FILES: [&str; 5] = ["setup.cfg", "setup.py", "pytest.ini", ".pytest.ini", "tox.ini"];
 
 impl Config {
@@ -89,7 +90,7 @@ impl Config {
                 .find(|path| path.is_file()),
         };
         let Some(path) = path else {
-            // A project of other files begins where the nearest of them is.
+            // Without a `pyproject.toml`, the project's folder is the nearest with another project file.
             let mut folders = start
                 .ancestors()
                 .take_while(|folder| folder.starts_with(repository));
@@ -110,13 +111,14 @@ impl Config {
         Ok(config.with_other_files())
     }
 
-    /// Adds what other files beside the `pyproject.toml` say.
+    /// Adds the settings in other files next to the `pyproject.toml`.
     fn with_other_files(mut self) -> Self {
         self.python_path.extend(sources::of_pytest_in(&self.folder));
         self
     }
 
-    /// The configuration of another project of the repository; the default where its file is missing or cannot be read.
+    /// Reads the configuration of another project in the repository; returns the default where its file is missing or
+    /// cannot be read.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
         Self::parse(&text, folder.to_owned())
@@ -147,7 +149,7 @@ impl Config {
                 config.set(key, value)?;
             }
         } else if let Some(table) = tool("codeflash")? {
-            // That tool's other keys are its own.
+            // Its other keys concern only that tool.
             for key in ["module-root", "tests-root", "benchmarks-root"] {
                 if let Some(value) = table.get(key) {
                     config.set(key, value)?;
@@ -235,7 +237,7 @@ impl Config {
     }
 }
 
-/// In one line, and with the place as editors count.
+/// Describes the error in one line, with its place as editors count it.
 fn not_valid(text: &str, error: &toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
     let place = before.map_or(String::new(), |before| {
@@ -257,7 +259,7 @@ fn percentage(value: &Value) -> Option<f64> {
     percent.filter(|percent| percent.is_finite() && *percent > 0.0)
 }
 
-/// `shared` or `per-ref`.
+/// Parses `shared` or `per-ref`.
 pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {
     match text {
         "shared" => Ok(Environments::Shared),
@@ -266,7 +268,7 @@ pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {
     }
 }
 
-/// A number of MiB that is not beyond what a count of bytes can say.
+/// Parses a number of MiB that fits into a count of bytes.
 pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
@@ -274,10 +276,10 @@ pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is not a number of MiB, at least 1"))
 }
 
-/// A month: beyond it, clocks and arithmetic are not asked what they think.
+/// A month: longer times are refused, because clocks or arithmetic may not represent them.
 const LONGEST_SECONDS: f64 = 2_592_000.0;
 
-/// `90` or `0.5`.
+/// Parses `90` or `0.5`.
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text
         .parse()
@@ -290,7 +292,7 @@ pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     Ok(seconds)
 }
 
-/// `2` or `2%`.
+/// Parses `2` or `2%`.
 pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     let number: f64 = text
         .trim()

@@ -1,4 +1,4 @@
-//! A regression that would fail a gate is measured again: fresh replicates that took no part in the verdict.
+//! Confirms a regression that would fail a gate, with fresh replicates that took no part in the verdict.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,20 +14,20 @@ use crate::measure::{Aim, Measured, Stopping};
 use crate::output;
 use crate::progress::Progress;
 
-/// What is to be measured again.
+/// The benchmarks to be measured again.
 pub(crate) struct Again {
     pub(crate) benchmarks: Vec<String>,
     pub(crate) stopping: Stopping,
-    /// As many as decided the first time.
+    /// The number of replicates that decided the first time.
     pub(crate) replicates: usize,
-    /// Other processes with other hash seeds than before.
+    /// A seed that gives other hash seeds than before.
     pub(crate) seed: u64,
 }
 
-/// Makes another seed of a seed.
+/// The mask that turns a seed into another one.
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
-/// Says what failed the gates, and makes that the end of a run that went well.
+/// Prints what failed the gates, and turns the exit of a run that went well into a failure.
 pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
     let Some(line) = gate::failure(report) else {
         return exit;
@@ -39,15 +39,15 @@ pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
     }
 }
 
-/// Whether this row would end the run with 1 and has not been measured again: what an earlier run has confirmed, with
-/// these very replicates, is not drawn once more.
+/// Whether this row would end the run with 1 and has not been measured again. A row that an earlier run has confirmed,
+/// with these very replicates, is not measured once more.
 fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
     let fails = |gate: &Gate| matches!(gate, Gate::Regression { .. }) && gate.is_failed_by(row);
     row.confirmation.is_none() && gates.iter().any(fails)
 }
 
-/// Measures again what would fail a gate, in as many replicates as decided the first time. A verdict is taken back only
-/// by a measurement that does not show it: one that could not be made leaves it as it is.
+/// Measures again the rows that would fail a gate, in as many replicates as decided the first time. Only a measurement
+/// that does not show the regression takes a verdict back: one that could not be made leaves it as it is.
 pub(crate) fn confirm(
     draft: &mut Draft,
     progress: &mut Progress,

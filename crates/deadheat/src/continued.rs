@@ -1,4 +1,5 @@
-//! `--continue`: a stored report that replicates are added to. Only what was measured in the same way may be added up.
+//! `--continue`: adds replicates to a stored report. Only replicates that were measured in the same way may be added
+//! up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::measure::Rounds;
 use crate::stored;
 use crate::walk::hash_seed;
 
-/// A report that replicates can be added to.
+/// Loads a report that replicates can be added to.
 pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
     let shown = path.display();
     let report = stored::read(path, "--continue")?;
@@ -22,7 +23,7 @@ pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
     }
 }
 
-/// Why nothing can be added to a report, and what to do instead.
+/// Returns why nothing can be added to a report, and what to do instead.
 fn objection(report: &Report) -> Option<(String, &'static str)> {
     let again = "measure it from the beginning";
     let threshold = report.settings.threshold_percent;
@@ -71,17 +72,17 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     None
 }
 
-/// The benchmarks that an earlier run measured on all cores.
+/// Returns the benchmarks that an earlier run measured on all cores.
 pub(crate) fn on_several_cores(earlier: &Report) -> BTreeSet<String> {
     let rows = earlier.comparisons.iter().filter(|row| row.several_cores);
     rows.map(|row| row.benchmark.clone()).collect()
 }
 
-/// More replicates than anybody has begun in one run.
+/// More replicates than any run begins.
 const MOST_BEGUN: usize = 100_000;
 
-/// How many replicates the earlier run had begun when it began the last one that is here. A benchmark may have sat some of
-/// them out, so that there are more of these than of its own; no seed is drawn again.
+/// Returns the number of replicates that the earlier run had begun when it began the last one in the report. A
+/// benchmark may have sat some of them out, so that the number may exceed its own replicates; no seed is drawn again.
 pub(crate) fn replicates_begun(earlier: &BTreeMap<String, Rounds>, seed: u64) -> usize {
     let replicates = earlier.values().flat_map(|rounds| &rounds.replicates);
     let mut to_find: BTreeSet<u32> = replicates.map(|replicate| replicate.seed).collect();
@@ -103,7 +104,7 @@ fn is_sound(comparison: &Comparison) -> bool {
         && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
 }
 
-/// Refuses what would mix two things: another interpreter, pinned and not pinned.
+/// Refuses to mix the measurements of two interpreters, or pinned and unpinned ones.
 pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> Result<(), Failure> {
     let refuse = |what: String, hint: String| {
         Err(Failure::usage(format!(
@@ -138,14 +139,14 @@ pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> 
     }
 }
 
-/// What was measured, by benchmark.
+/// Returns the earlier measurements, by benchmark.
 pub(crate) fn rounds(earlier: Option<&Report>, sampling: Sampling) -> BTreeMap<String, Rounds> {
     let rows = earlier.into_iter().flat_map(|report| &report.comparisons);
     rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
         .collect()
 }
 
-/// The benchmarks that go on: those that have numbers, and those that the earlier run had no time for.
+/// Returns the benchmarks to continue: those that have numbers, and those that the earlier run had no time for.
 pub(crate) fn selection(earlier: &Report) -> Vec<String> {
     let measured = earlier.comparisons.iter().map(|row| &row.benchmark);
     let unfinished = earlier.missing.iter();
@@ -155,8 +156,8 @@ pub(crate) fn selection(earlier: &Report) -> Vec<String> {
     measured.chain(unfinished).cloned().collect()
 }
 
-/// A regression that fresh replicates did not show does not come back because the first ones are read again; only a
-/// confirmation of more replicates brings it back.
+/// Carries earlier confirmations over: a regression that fresh replicates did not show does not come back because the
+/// first ones are read again; only a confirmation with more replicates brings it back.
 pub(crate) fn carry_confirmations(earlier: &Report, comparisons: &mut [Comparison], is_gated: bool) {
     for row in comparisons {
         let Some(then) = earlier

@@ -1,10 +1,10 @@
-//! Which core the measured processes run on. Both sides share one core: two cores of a machine are seldom alike, and
-//! a neighbour slows one of them.
+//! The core that the measured processes run on. Both sides share one core, because two cores of a machine are seldom
+//! alike and a neighbour slows one of them.
 
 use crate::core_use::CoreUse;
 use crate::failure::Failure;
 
-/// What the user asked for.
+/// The pinning that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pinning {
     /// The quietest core of those that no other run measures on.
@@ -14,7 +14,7 @@ pub(crate) enum Pinning {
 }
 
 impl Pinning {
-    /// `--no-pin` and `--cpu`.
+    /// Returns the pinning of `--no-pin` and `--cpu`.
     pub(crate) fn asked(no_pin: bool, core: Option<usize>) -> Self {
         match (no_pin, core) {
             (true, _) => Pinning::Off,
@@ -24,27 +24,28 @@ impl Pinning {
     }
 }
 
-/// By how much of its time another core has to be quieter for a change of cores.
+/// The share of its time by which another core has to be quieter for a change of cores.
 const CLEARLY_QUIETER: f64 = 0.25;
 
 /// The cores of this run.
 #[derive(Clone, Debug)]
 pub(crate) struct Cores {
-    /// Where both sides run.
+    /// The core that both sides run on.
     pub(crate) measuring: Option<usize>,
-    /// Tells other runs.
+    /// The lock that shows other runs that the core is used.
     pub(crate) measuring_use: CoreUse,
-    /// Where the driver stays meanwhile.
+    /// The cores that the driver stays on meanwhile.
     driver: Vec<usize>,
-    /// Where a process may start while another one starts on the measuring core: what a process touches first lies in
-    /// the memory next to its core, so that one on another node of the machine would stay slower than its peer.
+    /// The core where a process may start while another one starts on the measuring core. It is on the same memory
+    /// node: the memory that a process touches first lies next to its core, so that a process started on another node
+    /// would stay slower than its peer.
     pub(crate) spare: Option<usize>,
     last_look: Option<Look>,
-    /// Those that the measuring moved to.
+    /// The cores that the measuring moved to.
     pub(crate) later: Vec<usize>,
 }
 
-/// Processor time of the processes that are measured, in clock ticks since the beginning.
+/// Processor time of the measured processes, in clock ticks since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnTicks {
     pub(crate) measuring: u64,
@@ -54,7 +55,7 @@ pub(crate) struct OwnTicks {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
-    /// `/proc/stat`.
+    /// The text of `/proc/stat`.
     cores: String,
     own: OwnTicks,
 }
@@ -123,8 +124,8 @@ impl Cores {
         Ok(cores)
     }
 
-    /// Looks for the quietest core again, between two replicates: while none of the measured processes runs. What counts
-    /// is what others used of each core since the last look.
+    /// Looks for the quietest core again, between two replicates, while none of the measured processes runs. Only the
+    /// use of each core by others since the last look counts.
     pub(crate) fn look_again(&mut self, pinning: Pinning, own: OwnTicks) {
         let (Some(present), Pinning::Quietest) = (self.measuring, pinning) else {
             return;
@@ -174,8 +175,8 @@ impl Cores {
         }
     }
 
-    /// Runs `start` so that the process it starts is on `core` alone from its first instruction on: a child inherits the
-    /// affinity of the thread that starts it, and pools are sized from it at import.
+    /// Runs `start` so that the process it starts is on `core` alone from its first instruction, because a child
+    /// inherits the affinity of the thread that starts it, and pools are sized from it at import.
     pub(crate) fn start_on<T>(&self, core: Option<usize>, start: impl FnOnce() -> T) -> T {
         let Some(core) = core else {
             return start();
@@ -183,7 +184,7 @@ impl Cores {
         self.start_on_each_of(&[core], start)
     }
 
-    /// The same for all the cores that may be used here.
+    /// Does the same for all the cores that may be used here.
     pub(crate) fn start_on_all<T>(&self, start: impl FnOnce() -> T) -> T {
         let all: Vec<usize> = self
             .measuring
@@ -200,34 +201,34 @@ impl Cores {
         started
     }
 
-    /// Moves a process there with all of its threads and children.
+    /// Moves a process to the measuring core with all of its threads and children.
     pub(crate) fn move_to_measuring_core(&self, process: u32) {
         if let Some(core) = self.measuring {
             self.move_to(process, core);
         }
     }
 
-    /// The same for a core that it starts on.
+    /// Does the same for a core that the process starts on.
     pub(crate) fn move_to(&self, process: u32, core: usize) {
         platform::pin_process(process, core);
     }
 }
 
-/// Another core on the measuring one's node of the memory, or that one itself.
+/// Returns another core on the measuring core's memory node, or the measuring core itself.
 fn spare(measuring: usize, others: &[usize]) -> Option<usize> {
     let node = platform::memory_node(measuring);
     let near = |core: &usize| platform::memory_node(*core) == node;
     Some(others.iter().rev().copied().find(near).unwrap_or(measuring))
 }
 
-/// Of equals the last, because the first takes the interrupts.
+/// Returns the cores, quietest first; of equals, the last comes first, because the first core takes the interrupts.
 fn by_quietness(shares: &[(usize, f64)]) -> Vec<usize> {
     let mut shares: Vec<_> = shares.iter().rev().collect();
     shares.sort_by(|a, b| a.1.total_cmp(&b.1));
     shares.into_iter().map(|(core, _)| *core).collect()
 }
 
-/// The quietest core that no other run uses, or of all where each is used.
+/// Returns the quietest core that no other run uses, or the quietest of all where each is used.
 fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreUse)> {
     let mut quietest = None;
     for core in by_quietness(shares) {
@@ -240,7 +241,7 @@ fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreUse)> {
     quietest
 }
 
-/// The core to go on with: another one only where it is clearly quieter than the present one.
+/// Returns the core to continue with: another one only where it is clearly quieter than the present one.
 fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
     let share = |core| {
         shares
@@ -288,7 +289,7 @@ mod platform {
         for task in tasks.into_iter().flatten().flatten() {
             let name = task.file_name();
             if let Some(thread) = name.to_str().and_then(|name| name.parse().ok()) {
-                // One that has just ended needs no core.
+                // A thread that has just ended needs no core.
                 let _ = sched_setaffinity(Pid::from_raw(thread), &set);
             }
             let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
@@ -298,14 +299,14 @@ mod platform {
         }
     }
 
-    /// The node of the machine's memory that a core is next to.
+    /// Returns the memory node that a core is next to.
     pub(super) fn memory_node(core: usize) -> Option<OsString> {
         let entries = std::fs::read_dir(format!("/sys/devices/system/cpu/cpu{core}")).ok()?;
         let mut names = entries.flatten().map(|entry| entry.file_name());
         names.find(|name| name.to_string_lossy().starts_with("node"))
     }
 
-    /// How busy each core is over a short look, from 0 to 1.
+    /// Returns how busy each core is during a short look, from 0 to 1.
     pub(super) fn busy_shares(cores: &[usize]) -> Vec<(usize, f64)> {
         let before = read_ticks();
         std::thread::sleep(LOOK);
@@ -325,14 +326,14 @@ mod platform {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CoreTicks {
     pub(crate) all: u64,
-    /// Not idle, for whomever.
+    /// Not idle, for any process.
     pub(crate) busy: u64,
     /// Used by other machines on the same host.
     pub(crate) stolen: u64,
 }
 
 impl CoreTicks {
-    /// How busy the core was with others, from 0 to 1; `own` are the ticks that we used of it.
+    /// Returns how busy the core was with others, from 0 to 1; `own` is the number of ticks that our processes used.
     fn busy_share_since(self, before: CoreTicks, own: u64) -> f64 {
         let all = self.all.saturating_sub(before.all).max(1);
         let busy = self.busy.saturating_sub(before.busy);
@@ -340,7 +341,7 @@ impl CoreTicks {
     }
 }
 
-/// From `/proc/stat` (see `proc_stat(5)`): user, nice, system, idle, iowait, irq, softirq, steal.
+/// Reads `/proc/stat` (see `proc_stat(5)`): user, nice, system, idle, iowait, irq, softirq, steal.
 pub(crate) fn core_ticks(core: usize) -> Option<CoreTicks> {
     ticks_of(core, &read_ticks())
 }

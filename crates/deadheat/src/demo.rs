@@ -21,7 +21,7 @@ use crate::options::{Afterwards, CompareOptions, Outputs, Task, Verbosity};
 use crate::output;
 use crate::revisions::RefsAsked;
 
-/// The example's files, which are part of the program.
+/// Embeds the example's files in the program.
 macro_rules! tree {
     ($side:literal: $($path:literal),+ $(,)?) => {
         &[$(($path, include_str!(concat!("../../../examples/demo/", $side, "/", $path)))),+]
@@ -85,7 +85,7 @@ pub(crate) fn run(
         timeout: Duration::from_secs(600),
         seed: None,
         pinning: Pinning::Quietest,
-        // The one that runs deadheat has the pytest that deadheat was installed with.
+        // The interpreter that runs deadheat has the pytest that was installed with deadheat.
         python: Some(match args.python {
             Some(python) => python,
             None => installation.interpreter.display().to_string(),
@@ -116,7 +116,7 @@ fn commit(git: &Git, folder: &Path, tree: Tree, message: &str) -> anyhow::Result
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     git.run(["add", "--all", "--force"])?;
-    // The user's identity, signing key and hooks have no part in an example.
+    // An example must not use the user's identity, signing key and hooks.
     git.run([
         "-c",
         "user.name=deadheat",

@@ -1,4 +1,5 @@
-//! `deadheat detect`: what of deadheat can be used in this project, as it lies in the working tree, and why not the rest.
+//! `deadheat detect`: the parts of deadheat that can be used in this project, as it is in the working tree, and why not
+//! the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -30,7 +31,7 @@ use crate::state::State;
 use crate::variables;
 use crate::worker::{NoAnswer, Talk, Worker, WorkerCommand};
 
-/// The lines, in their order.
+/// The checks, in the order of their lines.
 const CHECKS: [&str; 10] = [
     "git",
     "configuration",
@@ -44,7 +45,7 @@ const CHECKS: [&str; 10] = [
     "memray",
 ];
 
-/// What importing, and each collection, may take.
+/// The time limit for importing, and for each collection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One line of the answer.
@@ -52,25 +53,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Check {
     check: &'static str,
     ok: bool,
-    /// What was found, or the reason why not.
+    /// The finding, or the reason for a no.
     detail: String,
     hint: Option<String>,
 }
 
-/// What to use where benchmarks are missing, or beside them.
+/// A command to use where benchmarks are missing, or in addition to them.
 #[derive(Debug, Serialize)]
 struct Fallback {
     name: &'static str,
     applies: bool,
-    /// How to use it, or the reason why not.
+    /// The way to use it, or the reason why not.
     detail: String,
 }
 
-/// Everything that was found.
+/// All findings.
 #[derive(Debug, Default)]
 struct Found {
     checks: Vec<Check>,
-    /// The first thing that is in the way of `compare`, in a few words.
+    /// The first obstacle to `compare`, in a few words.
     reason: Option<String>,
     /// Relative to the configuration's folder, as `--benchmarks-root` is.
     benchmarks_root: Option<String>,
@@ -98,7 +99,7 @@ impl Found {
         });
     }
 
-    /// A no that `compare` cannot do without; `reason` is what `setup.md` says.
+    /// Adds a no that prevents `compare`; `reason` goes into `setup.md`.
     fn in_the_way(
         &mut self,
         check: &'static str,
@@ -110,7 +111,7 @@ impl Found {
         self.reason.get_or_insert_with(|| reason.to_owned());
     }
 
-    /// Every line there, in the order of [`CHECKS`].
+    /// Adds the missing lines, and sorts all in the order of [`CHECKS`].
     fn complete(&mut self) {
         for check in CHECKS {
             if !self.checks.iter().any(|line| line.check == check) {
@@ -163,7 +164,7 @@ pub(crate) fn run(
     }
     let fallbacks = fallbacks(&found);
     let written = match args.write {
-        // What is not there has no state, and the git directory itself is not a place for files.
+        // Without a checkout there is no place for state: the git directory itself is not a place for files.
         true if git.is_none() => Some(Err(
             "there is no checkout of a repository to write it into".to_owned()
         )),
@@ -209,7 +210,7 @@ fn repository(folder: &Path, interrupt: &Interrupt, found: &mut Found) -> anyhow
     Ok(Some(git))
 }
 
-/// One that cannot be read is a no, and everything else is looked at as if it were not there.
+/// Reads the configuration. One that cannot be read is a no, and everything else is checked as if it did not exist.
 fn configuration(args: &DetectArgs, folder: &Path, top: &Path, found: &mut Found) -> Config {
     match Config::load(folder, top, args.place.config_file.as_deref()) {
         Ok(config) => {
@@ -277,7 +278,7 @@ impl Detection<'_> {
                 hangs = self.benchmarks(interpreter, project, files, &root, found);
             }
             if hangs {
-                // Its conftest files may be those of the tests, and nobody waits for the same twice.
+                // Its conftest files may also be those of the tests, and nobody should wait for the same hang twice.
                 found.no(
                     "tests",
                     "not looked at: collecting the benchmarks came to no end",
@@ -332,7 +333,7 @@ impl Detection<'_> {
         }
     }
 
-    /// Where the working tree keeps its code, tests and benchmarks.
+    /// Finds the code, tests and benchmarks of the working tree.
     fn layout(&self, found: &mut Found) -> Option<(Project, Files)> {
         let listing = self.git?.working_tree_paths();
         let files = match listing {
@@ -367,7 +368,7 @@ impl Detection<'_> {
         }
     }
 
-    /// Importing takes the packages; single modules, which may be scripts, only where there is no package.
+    /// Imports the packages; single modules, which may be scripts, only where there is no package.
     fn package(&self, interpreter: &Interpreter, project: &Project, files: &Files, found: &mut Found) {
         let is_package = |name: &&String| {
             let path = name.replace('.', "/");
@@ -440,25 +441,26 @@ impl Detection<'_> {
             until: Instant::now() + PATIENCE,
             interrupt: self.interrupt.clone(),
         };
-        // How it ended tells less than what it wrote until then.
+        // The answer that it wrote says more than how it ended.
         let _ = command::run(&mut process, &scratch.path().join("log"), &limits);
         let text = std::fs::read(&answer).unwrap_or_default();
         Ok(serde_json::from_slice(&text).unwrap_or_default())
     }
 
-    /// Nothing is left in the user's tree: no bytecode, no cache of pytest's.
+    /// Returns the workers' variables, which leave nothing in the user's tree: no bytecode, no pytest cache.
     fn variables(&self, scratch: &Path) -> BTreeMap<OsString, OsString> {
         let local: &[String] = self.git.map_or(&[], Git::local_variables);
         let mut variables = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local);
         let cache = scratch.join("pytest-cache").display().to_string();
         let cache = cache.replace('\'', "'\\''");
         variables.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
-        // By its place and not by `-p no:cacheprovider`: a project's own options may be that plugin's.
+        // The cache is moved rather than disabled with `-p no:cacheprovider`, because a project's options may be that
+        // plugin's.
         variables.insert("PYTEST_ADDOPTS".into(), format!("-o 'cache_dir={cache}'").into());
         variables
     }
 
-    /// The benchmarks root, for the whole repository's paths.
+    /// Returns the benchmarks root, relative to the repository.
     fn root(&self, project: &Project, files: &Files, found: &mut Found) -> Option<String> {
         let reason = "no benchmarks-root";
         let Some(root) = &project.benchmarks_root else {
@@ -518,7 +520,7 @@ impl Detection<'_> {
         Some(root.clone())
     }
 
-    /// Folders of tests that hold benchmarks, relative to the configuration's folder.
+    /// Returns the folders of tests that hold benchmarks, relative to the configuration's folder.
     fn folders_with_benchmarks(&self, project: &Project, files: &Files) -> Vec<String> {
         const MOST: usize = 5;
         let holds = |path: &&str| {
@@ -531,7 +533,7 @@ impl Detection<'_> {
         folders.into_iter().take(MOST).map(str::to_owned).collect()
     }
 
-    /// Whether collecting them came to no end.
+    /// Collects the benchmarks, and returns whether that hangs.
     fn benchmarks(
         &self,
         interpreter: &Interpreter,
@@ -569,7 +571,7 @@ impl Detection<'_> {
         false
     }
 
-    /// The ordinary tests, which `compare --tests` could time.
+    /// Collects the ordinary tests, which `compare --tests` could time.
     fn tests(&self, interpreter: &Interpreter, project: &Project, found: &mut Found) {
         let root = project.tests_root.as_deref().unwrap_or(&project.folder);
         let path = root
@@ -597,7 +599,7 @@ impl Detection<'_> {
         }
     }
 
-    /// What pytest collects in the working tree; its words where it cannot.
+    /// Returns what pytest collects in the working tree, or its message where it cannot.
     fn collect(
         &self,
         interpreter: &Interpreter,
@@ -682,7 +684,7 @@ impl Detection<'_> {
     }
 }
 
-/// Why pytest has collected nothing.
+/// The reason why pytest has collected nothing.
 struct Uncollectable {
     words: String,
     kind: Problem,
@@ -707,7 +709,7 @@ impl Problem {
     }
 }
 
-/// What ended pytest, where that is a `sys.exit` of a file that it imported.
+/// Returns the line that ended pytest, where that is a `sys.exit` of a file that it imported.
 fn exits_itself(log: &str) -> Option<&str> {
     let lines = log
         .lines()
@@ -716,7 +718,7 @@ fn exits_itself(log: &str) -> Option<&str> {
     last.next_back()
 }
 
-/// The import proof speaks of a worktree; here it is the working tree.
+/// Adapts a message of the import proof, which mentions a worktree, to the working tree.
 fn in_working_tree(message: &str) -> String {
     message
         .replace("the worktree of head", "the working tree")
@@ -736,7 +738,7 @@ fn errors_of(collection: &Collection) -> String {
     }
 }
 
-/// Starts a worker in the working tree itself.
+/// A launcher that starts a worker in the working tree itself.
 struct InPlace {
     command: WorkerCommand,
     log: PathBuf,

@@ -1,4 +1,4 @@
-//! The report as it grows, and what is concluded from what was measured.
+//! The report as it grows, and the conclusions from the measurements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,10 +25,10 @@ pub(crate) const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
 const BUSY_SHARE: f64 = 0.1;
 /// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
-/// word.
+/// warning.
 const EXPENSIVE: Duration = Duration::from_secs(3);
 const EXPENSIVE_SHARE: f64 = 0.8;
-/// What a loop around a call cannot be told from; the worker gives no less (`RESOLUTION_NS`).
+/// A time that cannot be told from the loop around the call; the worker gives no less (`RESOLUTION_NS`).
 const BELOW_RESOLUTION_NS: f64 = 1.0;
 /// Samples shorter than this say little.
 const SHORT_SAMPLE_NS: u64 = 20_000;
@@ -36,7 +36,7 @@ const SHORT_SAMPLE_NS: u64 = 20_000;
 /// The report as far as it is known.
 pub(crate) struct Draft {
     pub(crate) report: Report,
-    /// As [`crate::selection::Selected`] has them.
+    /// The controls, as in [`crate::selection::Selected`].
     pub(crate) controls: BTreeSet<String>,
 }
 
@@ -49,7 +49,7 @@ impl Draft {
         };
         let earlier = options.continued.as_deref().map(|report| &report.settings);
         let (threshold_percent, thresholds) = match (options.threshold_percent, earlier) {
-            // What is typed holds for every benchmark.
+            // A threshold on the command line holds for every benchmark.
             (Some(percent), _) => (percent, BTreeMap::new()),
             (None, Some(earlier)) => (earlier.threshold_percent, earlier.thresholds.clone()),
             (None, None) => (
@@ -142,7 +142,7 @@ impl Draft {
         self.report.warnings.push(Warning::new(code, message, hint));
     }
 
-    /// Says which globs of the configuration name none of the suite's benchmarks, where the whole suite is known.
+    /// Warns of the configuration's globs that name none of the suite's benchmarks, where the whole suite is known.
     pub(crate) fn warn_of_unused_thresholds(&mut self, benchmarks: &[String]) {
         let Report {
             settings, missing, ..
@@ -163,7 +163,8 @@ impl Draft {
         }
     }
 
-    /// Leaves the benchmarks, and the rows of those that cannot be run, to the parts that have them; gives back ours.
+    /// Leaves the other parts' benchmarks, and their rows of those that cannot be run, to those parts; returns our own
+    /// benchmarks.
     pub(crate) fn take_part(&mut self, partition: Partition, benchmarks: Vec<String>) -> Vec<String> {
         let report = &mut self.report;
         report.missing.retain(|row| partition.has(&row.benchmark));
@@ -183,7 +184,7 @@ impl Draft {
         ours
     }
 
-    /// Shows pytest's words with paths as the project knows them: the checkouts are gone when they are read.
+    /// Shows pytest's messages with the project's own paths: the checkouts are gone when the messages are read.
     pub(crate) fn leave_checkouts_out(&mut self, checkouts: PerSide<&Path>) {
         for row in &mut self.report.missing {
             row.message = without_checkouts(&row.message, checkouts);
@@ -191,7 +192,7 @@ impl Draft {
     }
 }
 
-/// A message with the repository's own paths.
+/// Returns a message with the repository's own paths.
 pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
     let folders = Side::BOTH.map(|side| format!("{}/", checkouts.get(side).display()));
     folders
@@ -199,7 +200,7 @@ pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> Str
         .fold(message.to_owned(), |message, folder| message.replace(folder, ""))
 }
 
-/// Turns what was measured into the report and the exit code.
+/// Turns the measurements into the report and the exit code.
 pub(crate) fn conclude(
     draft: &mut Draft,
     runnable: Vec<String>,
@@ -244,7 +245,7 @@ pub(crate) fn conclude(
             continue;
         }
         let shortest = |pair: &deadheat_core::model::Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
-        // A command times itself as it likes, once in each process.
+        // A script's command times itself as it likes, once in each process.
         if report.settings.script.is_none()
             && rounds.is_prescribed
             && rounds
@@ -270,7 +271,7 @@ pub(crate) fn conclude(
         }
         let first_call_ns = rounds.first_calls_apart();
         rows.push(MeasuredBenchmark {
-            // Where it is not seen to return the same, its set-up may have given it other work.
+            // Unless it is seen to return the same, its set-up may have given it other work.
             is_control: draft.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
             output,
             benchmark,
@@ -348,7 +349,7 @@ pub(crate) fn conclude(
     }
 }
 
-/// The first benchmark that skipped itself, where none did anything else but not to run what changed.
+/// Returns the first benchmark that skipped itself, where all others skipped themselves or did not run changed code.
 fn only_skips(missing: &[Missing]) -> Option<&Missing> {
     let mut rows = missing
         .iter()
@@ -358,8 +359,8 @@ fn only_skips(missing: &[Missing]) -> Option<&Missing> {
     (is_skip(first) && rows.all(is_skip)).then_some(first)
 }
 
-/// What makes one row doubtful. `beside` is what one side said while the other one stood in the benchmark, where both
-/// cannot.
+/// Returns the warnings that make one row doubtful. `beside` is one side's message while the other one was in the
+/// benchmark, where both cannot be at once.
 pub(crate) fn warnings_of_row(
     benchmark: &str,
     rounds: &Rounds,
@@ -488,8 +489,8 @@ pub(crate) fn warnings_of_row(
     warnings
 }
 
-/// The parts of one suite need the same seed, on machines that know nothing of one another: replicates of different
-/// benchmarks are matched by it.
+/// Returns a seed that depends only on the revisions: the parts of one suite need the same one on machines that do not
+/// know of each other, because replicates of different benchmarks are matched by it.
 fn shared_seed(revisions: &PerSide<Revision>) -> u64 {
     // 52 bits each.
     let number = |commit: &str| u64::from_str_radix(commit.get(..13).unwrap_or_default(), 16).unwrap_or(0);

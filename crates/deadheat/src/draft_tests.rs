@@ -1,4 +1,4 @@
-//! What is said of measurements, without any.
+//! Tests of what a report says about measurements, without measuring.
 
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ pub(crate) fn draft(arguments: &[&str]) -> Draft {
     )
 }
 
-/// Base takes 1 ms and head 2 ms in each of five replicates.
+/// Returns five replicates in which base takes 1 ms and head 2 ms.
 fn twice_as_slow() -> Rounds {
     let mut rounds = Rounds::default();
     let sample = |elapsed_ns| Sample {

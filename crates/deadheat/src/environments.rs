@@ -1,5 +1,5 @@
-//! `--env per-ref`: an environment for each side, made from what its revision declares. Kept in the cache by what it was made
-//! from, so that it is made once, and used without a network.
+//! `--env per-ref`: an environment for each side, made from what its revision declares. It is cached by its inputs, so
+//! that it is made once and then used without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use crate::interpreter::{self, Interpreter, python_of};
 use crate::project::{file_name, join, normalize, parent};
 use crate::variables;
 
-/// Lock files, the most telling first.
+/// Lock files, the most informative first.
 const LOCKS: [&str; 5] = [
     "uv.lock",
     "pylock.toml",
@@ -28,7 +28,7 @@ const LOCKS: [&str; 5] = [
     "pdm.lock",
     "Pipfile.lock",
 ];
-/// Requirements files that are used where a project declares nothing else: all that are there.
+/// Requirements files that are used where a project declares nothing else: all that exist.
 const USUAL_REQUIREMENTS: [&str; 8] = [
     "requirements.txt",
     "requirements-dev.txt",
@@ -40,7 +40,7 @@ const USUAL_REQUIREMENTS: [&str; 8] = [
     "requirements/test.txt",
 ];
 
-/// What makes environments.
+/// The tool that makes environments.
 #[derive(Clone, Debug)]
 pub(crate) enum Installer {
     Uv(PathBuf),
@@ -48,11 +48,11 @@ pub(crate) enum Installer {
 }
 
 impl Installer {
-    /// uv where it is there: on the PATH, or beside the interpreter.
+    /// Finds uv next to the interpreter or on the PATH; otherwise takes pip.
     pub(crate) fn find(variables: &BTreeMap<OsString, OsString>, python: &Path) -> Self {
         let beside = python.parent().map(Path::to_owned);
         let folders = beside.into_iter().chain(variables::search_path(variables));
-        // Some are shims that only say that there is none.
+        // Some are shims that only report that there is no uv.
         let runs = |program: &PathBuf| {
             let mut command = Command::new(program);
             command.arg("--version").stdin(Stdio::null());
@@ -72,29 +72,29 @@ impl Installer {
     }
 }
 
-/// What one side's environment is made from.
+/// The inputs of one side's environment.
 pub(crate) struct Recipe<'a> {
     pub(crate) side: Side,
     /// The project's folder in this side's worktree.
     pub(crate) folder: PathBuf,
     pub(crate) worktree: &'a Path,
     pub(crate) commit: &'a str,
-    /// The Python that environments are made of.
+    /// The Python that environments are made with.
     pub(crate) python: &'a Interpreter,
     pub(crate) installer: &'a Installer,
-    /// Requirements files that are to be used, relative to the project's folder.
+    /// The requirements files to be used, relative to the project's folder.
     pub(crate) requirements: &'a [String],
     pub(crate) variables: &'a BTreeMap<OsString, OsString>,
     pub(crate) probe: PathBuf,
 }
 
-/// An environment that is there; nobody removes it as long as this lives.
+/// An existing environment, which nobody removes as long as this lives.
 pub(crate) struct Environment {
     pub(crate) interpreter: Interpreter,
     pub(crate) folder: PathBuf,
-    /// What it was made from and by, for people.
+    /// A description of its inputs and its installer, for people.
     pub(crate) made_from: String,
-    /// Why the project itself is not installed in it, if that failed.
+    /// The reason why the project itself is not installed in it, if that failed.
     pub(crate) without_project: Option<String>,
     _entry: Entry,
 }
@@ -113,7 +113,7 @@ impl Recipe<'_> {
         text.parse().unwrap_or_default()
     }
 
-    /// The lock file; that of a workspace lies above the project, and is named with the way up.
+    /// Returns the lock file; that of a workspace lies above the project, and its name begins with `../`.
     fn lock(&self) -> Option<String> {
         let own = LOCKS.into_iter().find(|name| self.folder.join(name).is_file());
         own.map(str::to_owned).or_else(|| {
@@ -126,7 +126,7 @@ impl Recipe<'_> {
         })
     }
 
-    /// The requirements files that are used.
+    /// Returns the requirements files to be used.
     fn requirements_files(&self, declared: &Declared) -> Vec<String> {
         if !self.requirements.is_empty() {
             return self.requirements.to_vec();
@@ -138,7 +138,7 @@ impl Recipe<'_> {
         usual.map(str::to_owned).collect()
     }
 
-    /// What tells this environment from others: all files that may say what is in it.
+    /// Returns a key for this environment, from all files that may define its content.
     pub(crate) fn key(&self) -> String {
         let Interpreter { path, version, .. } = self.python;
         let mut parts: Vec<Vec<u8>> = [
@@ -163,7 +163,7 @@ impl Recipe<'_> {
         cache::key(parts)
     }
 
-    /// Whether packages of the repository beside the project itself are installed: they are as the commit has them.
+    /// Whether packages of the repository other than the project itself are installed, which are as in the commit.
     fn takes_from_repository(&self) -> bool {
         let pyproject = self.pyproject();
         let uv = pyproject.get("tool").and_then(|tool| tool.get("uv"));
@@ -184,7 +184,7 @@ impl Recipe<'_> {
             || !local_requirements(&self.folder, self.requirements).is_empty()
     }
 
-    /// The environment, made if it is not there.
+    /// Returns the environment, and makes it if it does not exist.
     pub(crate) fn make(
         &self,
         git: &Git,
@@ -236,7 +236,7 @@ impl Recipe<'_> {
         })
     }
 
-    /// Refuses what cannot be made an environment of.
+    /// Refuses a revision from which no environment can be made.
     fn check(&self) -> Result<(), Failure> {
         if let Some(Err(error)) = self.read("pyproject.toml").map(|text| text.parse::<Table>()) {
             return Err(Failure::usage(format!(
@@ -270,8 +270,8 @@ impl Recipe<'_> {
     }
 }
 
-/// The files of a project's folder that may say what it depends on: those with usual names and `named`, and what these
-/// name in turn, wherever that lies.
+/// Returns the files of a project's folder that may declare its dependencies: those with usual names and `named`, and
+/// the files that these name in turn, wherever they are.
 pub(crate) fn declaring_files(folder: &Path, named: &[String]) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = named.iter().cloned().collect();
     for inner in ["", "requirements", "requirements.d", "reqs"] {
@@ -309,7 +309,7 @@ pub(crate) struct Local {
     pub(crate) target: String,
 }
 
-/// What the requirements files of a project install from the repository beside the project itself.
+/// Returns the parts of the repository, other than the project itself, that its requirements files install.
 pub(crate) fn local_requirements(folder: &Path, named: &[String]) -> Vec<Local> {
     let mut found = Vec::new();
     for file in declaring_files(folder, named) {
@@ -344,7 +344,7 @@ fn text_files_named_in(text: &str) -> Vec<String> {
     files.filter_map(normalize).collect()
 }
 
-/// The files that a requirements file names: `-r other.txt`, `-c constraints.txt`, relative to itself.
+/// Returns the files that a requirements file names relative to itself: `-r other.txt`, `-c constraints.txt`.
 fn included_by(name: &str, text: &str) -> Vec<String> {
     let files = text.lines().filter_map(|line| {
         let line = line.trim();
@@ -352,7 +352,7 @@ fn included_by(name: &str, text: &str) -> Vec<String> {
         let rest = options.into_iter().find_map(|option| line.strip_prefix(option))?;
         let file = rest.trim_start_matches('=').split(" #").next()?.trim();
         let path = join(parent(name), file);
-        // Above the project's folder stays above it.
+        // A path above the project's folder stays above it.
         Some(normalize(&path).unwrap_or(path))
     });
     files.collect()
@@ -374,7 +374,7 @@ impl Making<'_> {
         let is_of_uv = lock.as_ref().is_some_and(|name| name.ends_with("uv.lock"));
         if let (Installer::Uv(uv), true) = (recipe.installer, is_of_uv) {
             let mut sync = self.command(uv);
-            // By its name: `.python-version` would have another one.
+            // The interpreter is named, because `.python-version` may select another one.
             sync.args([
                 "sync",
                 "--frozen",
@@ -396,7 +396,7 @@ impl Making<'_> {
             for file in recipe.requirements_files(declared) {
                 let is_hashed = recipe.read(&file).is_some_and(|text| text.contains("--hash="));
                 let file = ["-r".to_owned(), file];
-                // Beside hashes, pip wants hashes for everything.
+                // Where one requirement has hashes, pip wants hashes for everything.
                 if is_hashed {
                     self.install(&file)?;
                 } else {
@@ -410,7 +410,7 @@ impl Making<'_> {
             if let Some(pins) = pins.filter(|pins| !pins.is_empty()) {
                 let file = scratch.join("constraints.txt");
                 fs::write(&file, pins)?;
-                // Where nothing else says what is needed, everything that is locked is.
+                // Where nothing else declares what is needed, everything that is locked is needed.
                 let how = if names_any { "-c" } else { "-r" };
                 arguments.extend([how.to_owned(), file.display().to_string()]);
             }
@@ -418,7 +418,7 @@ impl Making<'_> {
                 self.install(&arguments)?;
             }
         }
-        // Its metadata, which packages ask for their own version. Not its code: that is the worktree's.
+        // The project's metadata, from which packages read their own version, but not its code: that is the worktree's.
         let before: BTreeSet<String> = Git::at(recipe.worktree, git)
             .all_but_committed()?
             .into_iter()
@@ -479,7 +479,7 @@ impl Making<'_> {
                 if self.step(&mut venv).is_ok() {
                     return Ok(());
                 }
-                // Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
+                // Some systems ship Python without the part of venv that installs pip; pip itself can do it instead.
                 let mut venv = self.command(python);
                 venv.args(["-m", "venv", "--clear", "--without-pip"])
                     .arg(self.folder);

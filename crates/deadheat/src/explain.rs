@@ -1,4 +1,4 @@
-//! The passes that watch: which benchmarks run what changed, and what each function takes.
+//! The tracing passes: which benchmarks run changed code, and how much time and memory it takes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,11 +27,11 @@ use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::survey;
 
-/// What a pass should not take much longer than that was asked for.
+/// The time that a requested pass should not exceed by much.
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
 
 impl Setting<'_> {
-    /// The benchmarks that are measured, by what they run.
+    /// Selects the benchmarks to be measured, by the code that they run.
     #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
     pub(crate) fn select(
         &self,
@@ -74,7 +74,7 @@ impl Setting<'_> {
             for (number, target) in targets.iter_mut().enumerate() {
                 target.reached_by = reach.of_function(number, &runnable);
             }
-            // Those whose own code is the same matter where they run.
+            // Functions whose own code is the same matter only where they run.
             if reach.problem.is_none() {
                 let is_same = |target: &TargetFunction| target.change == Some(Change::Affected);
                 targets.retain(|target| !is_same(target) || !target.reached_by.is_empty());
@@ -158,7 +158,7 @@ impl Setting<'_> {
         Ok(benchmarks)
     }
 
-    /// Adds the breakdowns by function. The verdicts stand without them.
+    /// Adds the breakdowns by function. The verdicts do not depend on them.
     pub(crate) fn explain_by_function(
         &self,
         draft: &mut Draft,
@@ -180,7 +180,7 @@ impl Setting<'_> {
         let asked = profile::affordable(&rounds(&mut rows.iter()), startup, LONGEST_ASKED_FOR, most);
         if !draft.report.target_functions.is_empty() && !changed.is_empty() {
             progress.step("profiling the changed functions");
-            // A quarter of the run.
+            // A third of the time until now, which is a quarter of the run.
             let limit = self.started().elapsed() / 3;
             let affordable = profile::affordable(&changed, startup, limit, most);
             if let [first, others @ ..] = affordable.left_out.as_slice() {
@@ -240,7 +240,7 @@ impl Setting<'_> {
         Ok(exit)
     }
 
-    /// Adds what the measured benchmarks ask memory for.
+    /// Adds the memory that the measured benchmarks allocate.
     fn weigh(
         &self,
         asked: &Affordable,
@@ -264,7 +264,7 @@ impl Setting<'_> {
         Ok(exit)
     }
 
-    /// One pass over the measured benchmarks in processes that watch.
+    /// Makes one pass over the measured benchmarks in tracing processes.
     pub(crate) fn record<S: Recorded>(
         &self,
         what: &str,

@@ -1,4 +1,4 @@
-//! Errors for the person who sees them, each with the exit code that it ends with.
+//! Errors for the user, each with the exit code that the run ends with.
 //!
 //! Anything that is not a [`Failure`] is a failure of the tool itself and ends with [`Exit::ToolFailed`].
 
@@ -8,16 +8,16 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
-    /// A gate of `--fail-on`.
+    /// A gate of `--fail-on` failed.
     GateFailed = 1,
-    /// Arguments, configuration or refs.
+    /// Wrong arguments, configuration or refs.
     Usage = 2,
     NothingMeasured = 3,
     StoppedEarly = 4,
     ToolFailed = 5,
 }
 
-/// What was tried and what went wrong, and what to do now.
+/// An error that says what was tried, what went wrong, and what to do now.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -72,7 +72,7 @@ impl Failure {
     }
 }
 
-/// Whether it is the end that the user or the clock wanted.
+/// Whether the user or the clock ended the run.
 pub(crate) fn is_stopped(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Failure>()

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 
 use crate::failure::Failure;
 
-/// Copies `path` (a file, a symlink as a link, a folder with all it holds) from one folder into another, a checkout of
-/// ours. What was there before is replaced; what the source lacks is removed.
+/// Copies `path` (a file, a symlink as a link, or a folder with its content) from one folder into another, one of our
+/// checkouts. What was there before is replaced, or removed where the source lacks it.
 ///
-/// Nothing outside the checkout is touched, wherever symlinks on the way point to.
+/// Nothing outside the checkout is touched, wherever symlinks in the path point to.
 pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Result<()> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let Some((name, folders)) = parts.split_last() else {
@@ -32,7 +32,7 @@ pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Res
     }
     let to = folder.join(name);
     remove(&to)?;
-    // Bytecode of what was there may look as if it belonged to what comes.
+    // Bytecode of the old file may look as if it belonged to the new one.
     remove(&folder.join("__pycache__"))?;
     if fs::symlink_metadata(&from).is_err() {
         return Ok(());
@@ -41,7 +41,7 @@ pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Res
     copy(&from, &to)
 }
 
-/// Removes a file, and the folders that are empty without it: to what looks for packages, an empty folder is one.
+/// Removes a file, and the folders that are then empty: a search for packages takes an empty folder for one.
 pub(crate) fn remove_with_empty_folders(checkout: &Path, path: &str) {
     let _ = fs::remove_file(checkout.join(path));
     let mut folder = crate::project::parent(path);
@@ -62,7 +62,7 @@ fn remove(path: &Path) -> anyhow::Result<()> {
     removed.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// A file, a symlink as a link, or a folder with all it holds.
+/// Copies a file, a symlink as a link, or a folder with its content.
 pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     let context = || format!("cannot copy {} to {}", from.display(), to.display());
     let metadata = fs::symlink_metadata(from).with_context(context)?;
@@ -84,7 +84,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The bytes that these paths would bring, for a limit; the largest first.
+/// Returns the sizes of these files in bytes, the largest first, to be compared with a limit.
 pub(crate) fn sizes(folder: &Path, paths: &[String]) -> Vec<(u64, String)> {
     let mut sizes: Vec<(u64, String)> = paths
         .iter()
@@ -94,8 +94,8 @@ pub(crate) fn sizes(folder: &Path, paths: &[String]) -> Vec<(u64, String)> {
     sizes
 }
 
-/// Removes a folder with all it holds, however deep it is: a way through each level would take a descriptor each, and a name
-/// that is longer than the system takes.
+/// Removes a folder with its content, however deep it is: descending level by level would take a descriptor for each,
+/// and a path longer than the system accepts.
 pub(crate) fn remove_tree(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => flatten_away(folder),
@@ -103,13 +103,13 @@ pub(crate) fn remove_tree(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Every folder on the way becomes a child of the outermost before it is emptied.
+/// Removes a folder by making every folder in it a child of the outermost before that one is emptied.
 fn flatten_away(folder: &Path) -> io::Result<()> {
     let mut waiting = vec![folder.to_owned()];
     let mut emptied = Vec::new();
     let mut number = 0_u64;
     while let Some(inner) = waiting.pop() {
-        // Project code may have taken its own right to remove what it made.
+        // Project code may have dropped its permission to remove what it made.
         let _ = fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let entries: Vec<fs::DirEntry> = fs::read_dir(&inner)?.collect::<io::Result<_>>()?;
         for entry in entries {
@@ -132,11 +132,11 @@ fn flatten_away(folder: &Path) -> io::Result<()> {
         }
         emptied.push(inner);
     }
-    // The outermost was the first.
+    // The outermost was emptied first.
     emptied.iter().rev().try_for_each(fs::remove_dir)
 }
 
-/// Where a file is that is written to: a symlink stays one, and what it points to is written, there or not.
+/// Returns the path that is written to: a symlink stays one, and its target is written, whether it exists or not.
 fn destination(path: &Path) -> io::Result<PathBuf> {
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -160,7 +160,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Whether git keeps its own there, under whatever name; `path` is resolved.
+/// Whether a resolved path is in a git directory, whatever that is called.
 fn is_gits_own(path: &Path) -> bool {
     let is_named = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
     let is_one = |folder: &Path| {
@@ -169,7 +169,7 @@ fn is_gits_own(path: &Path) -> bool {
     path.components().any(is_named) || path.ancestors().skip(1).any(is_one)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     let resolved = destination(path);
@@ -195,7 +195,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> 
     })
 }
 
-/// A device or a pipe: written to, never replaced.
+/// Whether a path is a device or a pipe, which is written to and never replaced.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
@@ -207,7 +207,7 @@ fn current_umask() -> u32 {
     mask.bits()
 }
 
-/// Refuses a place for a report before the measurement, not after it.
+/// Refuses an unusable place for a report before the measurement, not after it.
 pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
     if is_special(path) {
         return Ok(());
@@ -228,7 +228,7 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Whether it is a file whose first bytes are these.
+/// Whether a path is a file that begins with these bytes.
 pub(crate) fn begins_with(path: &Path, bytes: &[u8]) -> bool {
     use std::io::Read;
     let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
@@ -240,17 +240,17 @@ pub(crate) fn begins_with(path: &Path, bytes: &[u8]) -> bool {
         && first == bytes
 }
 
-/// Whether nothing more can be written beside this file.
+/// Whether the disk that holds this file is full.
 pub(crate) fn is_on_full_disk(path: &Path) -> bool {
     rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail == 0)
 }
 
-/// Of a file; pipes and terminals have no size.
+/// Whether a file is larger than this; pipes and terminals have no size.
 pub(crate) fn is_larger_than(path: &Path, bytes: u64) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > bytes)
 }
 
-/// The last lines of a log, without reading more than its end.
+/// Returns the last lines of a log, reading only its end.
 pub(crate) fn tail_of(log: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
     const MOST: u64 = 16 << 10;
@@ -319,7 +319,7 @@ mod tests {
         let tree = folder.path().join("tree");
         fs::create_dir(&tree).unwrap();
         symlink(folder.path(), tree.join("out")).unwrap();
-        // From the inside out: no path is ever long.
+        // Made from the inside out, so that no path is ever long.
         for _ in 0..3000 {
             let outer = folder.path().join("outer");
             fs::create_dir(&outer).unwrap();

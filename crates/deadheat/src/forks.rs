@@ -1,9 +1,9 @@
-//! Processes that have imported pytest, and nothing of the project, and fork a worker whenever one is wanted: the import takes
-//! most of the time that a worker takes to start.
+//! Processes that have imported pytest but nothing of the project, and fork a worker whenever one is needed: the import
+//! takes most of the time that a worker needs to start.
 //!
-//! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen to be fast or slow
-//! together. So a server's children are timed for a verdict in one replicate only: one of each side, where both run in the same
-//! interpreter (`docs/statistics.md`).
+//! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen to be fast
+//! or slow together. So a server's children are timed for a verdict in one replicate only: one child of each side,
+//! where both run in the same interpreter (`docs/statistics.md`).
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -33,9 +33,9 @@ use crate::limit::MemoryLimit;
 use crate::processes;
 use crate::worker::{NoAnswer, Process, Talk, Worker, WorkerCommand};
 
-/// What a server may take to say anything but hello.
+/// The time limit for any reply of a server but its hello.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How often a wait looks whether the user still wants the run.
+/// The interval at which a wait checks whether the user still wants the run.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The server of one side, or of both.
@@ -52,7 +52,7 @@ pub(crate) struct ForkServer {
 }
 
 impl ForkServer {
-    /// Starts it; it says hello when it has imported pytest. `module` is that of its workers.
+    /// Starts a server, which says hello when it has imported pytest. `module` is its workers' module.
     pub(crate) fn start(
         command: &WorkerCommand,
         module: &str,
@@ -85,12 +85,13 @@ impl ForkServer {
         })
     }
 
-    /// Whether a worker of this side that is timed for a verdict may come from it: the first one, and with this hash seed.
+    /// Whether this server may fork a worker of this side that is timed for a verdict: only the first one, and with
+    /// this hash seed.
     pub(crate) fn suits_timed(&self, side: Side, seed: u32) -> bool {
         !*self.has_timed.get(side) && self.seed == seed
     }
 
-    /// Forks a worker of this side, which has said hello already.
+    /// Forks a worker of this side; the server has already said hello for it.
     pub(crate) fn fork(
         server: &Rc<RefCell<Self>>,
         side: Side,
@@ -105,7 +106,7 @@ impl ForkServer {
         let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         let descriptors = [their_requests.as_fd(), their_replies.as_fd(), log_file.as_fd()];
         let (process, said, interrupt) = server.borrow_mut().forked(hello, &descriptors, limit)?;
-        // From here on it ends when this is dropped.
+        // From here on the process ends when this is dropped.
         let forked = Forked::new(process, Rc::clone(server))?;
         *server.borrow_mut().has_timed.get_mut(side) |= is_timed;
         if let Some(limit) = memory_limit {
@@ -136,7 +137,7 @@ impl ForkServer {
         }
     }
 
-    /// How a worker ended that has: as the system says it.
+    /// Reaps a worker that has ended, and returns the system's status.
     fn reap(&mut self, process: u32) -> anyhow::Result<ExitStatus> {
         self.send(&ForkRequest::Reap { process }, &[])?;
         match self.receive(ANSWER)? {
@@ -221,10 +222,10 @@ fn is_readable(descriptor: impl AsFd, limit: Duration) -> bool {
     matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
 }
 
-/// A process that a server has forked, the head of its own group; it ends when this is dropped.
+/// A process that a server has forked, the leader of its own group; it ends when this is dropped.
 pub(crate) struct Forked {
     process: u32,
-    /// Readable when it has ended.
+    /// The pidfd, readable when the process has ended.
     life: OwnedFd,
     status: Option<String>,
     server: Rc<RefCell<ForkServer>>,
@@ -249,10 +250,10 @@ impl Forked {
         self.process
     }
 
-    /// How it ended; `None`: it has not.
+    /// Returns how the process ended; `None` if it has not.
     pub(crate) fn ended(&mut self) -> io::Result<Option<String>> {
         if self.status.is_none() && is_readable(&self.life, Duration::ZERO) {
-            // Whoever cannot say how it ended has ended, too.
+            // A server that cannot say how it ended has ended, too.
             let status = self.server.borrow_mut().reap(self.process);
             self.status =
                 Some(status.map_or_else(|_| "with its fork server".to_owned(), |status| status.to_string()));
@@ -266,7 +267,7 @@ impl Drop for Forked {
         if let Ok(number) = pid(self.process) {
             let _ = kill_process_group(number, Signal::KILL);
             if self.status.is_none() {
-                // It may have joined another group. Its number is its own until it is reaped.
+                // It may have joined another group. Its id is not reused until it is reaped.
                 let _ = kill_process(number, Signal::KILL);
             }
         }
@@ -281,14 +282,14 @@ fn pid(process: u32) -> io::Result<Pid> {
     Pid::from_raw(process.cast_signed()).ok_or_else(|| io::Error::other("not the number of a process"))
 }
 
-/// A forked worker as it is talked to: hello was said by its server.
+/// The conversation with a forked worker, for which its server has said hello.
 pub(crate) struct ForkedWorker {
     worker: Worker,
     hello: Option<Reply>,
 }
 
 impl ForkedWorker {
-    /// Its process id.
+    /// Returns the worker's process id.
     pub(crate) fn process(&self) -> u32 {
         self.worker.process()
     }

@@ -1,10 +1,10 @@
-//! `-o [FORMAT:]FILE`: what a report is written as, and where.
+//! `-o [FORMAT:]FILE`: the format and the destination of a report.
 
 use std::path::PathBuf;
 
 use crate::failure::Failure;
 
-/// What a report can be written as.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
@@ -23,7 +23,7 @@ impl Format {
         Format::PytestBenchmark,
     ];
 
-    /// What it may be called before the colon, the usual name first.
+    /// Returns the names that it may have before the colon, the usual one first.
     fn names(self) -> &'static [&'static str] {
         match self {
             Format::Json => &["json"],
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The suffixes that mean it where it is not named.
+    /// Returns the suffixes that select it where it is not named.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
             Format::PytestBenchmark => &[],
@@ -61,14 +61,14 @@ impl Format {
     }
 }
 
-/// Where it goes.
+/// The destination of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     Stdout,
     File(PathBuf),
 }
 
-/// One `-o`.
+/// One `-o` option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) format: Format,
@@ -76,7 +76,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// `FORMAT:FILE`, a file whose suffix is the format, or `-` for JSON on stdout.
+    /// Parses `FORMAT:FILE`, a file whose suffix is the format, or `-` for JSON on stdout.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let named = text
             .split_once(':')
@@ -101,7 +101,7 @@ impl Output {
         Ok(Output { format, destination })
     }
 
-    /// The files that are written.
+    /// Returns the files that are written.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         match (&self.destination, self.format) {
             (Destination::Stdout, _) => Vec::new(),
@@ -119,7 +119,7 @@ impl Output {
 
 fn unknown(text: &str) -> Failure {
     let known: Vec<&str> = Format::ALL.into_iter().flat_map(Format::names).copied().collect();
-    // What stands before a colon was meant as a format, unless it is a part of a path.
+    // The text before a colon was meant as a format, unless it is part of a path.
     let meant = match text.split_once(':') {
         Some((name, _)) if !name.contains(['/', '.']) => name,
         _ => text.rsplit_once('.').map_or(text, |(_, suffix)| suffix),

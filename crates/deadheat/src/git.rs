@@ -19,11 +19,11 @@ use crate::command::{self, Limits};
 use crate::failure::{Exit, Failure, is_stopped};
 use crate::interrupt::Interrupt;
 
-/// How often a wait for another run looks again.
+/// The interval at which a wait for another run looks again.
 const LOOK: Duration = Duration::from_millis(20);
-/// What one command may take once the run itself is over.
+/// The time limit of one command once the run itself is over.
 const AFTERWARDS: Duration = Duration::from_secs(30);
-/// Settings for one command (`git -c`), which are the user's also where they come with the environment.
+/// Settings for one command (`git -c`), which are the user's even where they come from the environment.
 const SETTINGS: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
 
 /// One repository, addressed by the top folder of a checkout.
@@ -32,15 +32,15 @@ pub(crate) struct Git {
     top: PathBuf,
     cleared: Vec<String>,
     patience: Patience,
-    /// Where git does not look for it in `top`.
+    /// The git directory, where git does not look for it in `top`.
     git_dir: Option<PathBuf>,
 }
 
-/// How long a command may take: hooks and filters are other people's programs, and may hang.
+/// The time that a command may take: hooks and filters are other people's programs, and may hang.
 #[derive(Clone, Debug)]
 enum Patience {
     Run(Limits),
-    /// The run is over, and has been stopped already where it has been.
+    /// After the run, when an interrupt has already had its effect.
     Afterwards,
 }
 
@@ -70,13 +70,13 @@ impl TreeEntry {
     }
 }
 
-/// What a git command printed; `None` as output where it ended with an error.
+/// The output of a git command; `stdout` is `None` where it ended with an error.
 struct Answer {
     stdout: Option<Vec<u8>>,
     stderr: String,
 }
 
-/// How git says that an object is neither there nor to be had.
+/// Words by which git reports that an object is missing and cannot be fetched.
 const LACKS_OBJECTS: [&str; 6] = [
     "promisor",
     "lazy fetching disabled",
@@ -87,7 +87,7 @@ const LACKS_OBJECTS: [&str; 6] = [
 ];
 
 impl Git {
-    /// A `git` that is not tied to a repository yet.
+    /// Returns a `git` that is not tied to a repository yet.
     pub(crate) fn anywhere(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
         let mut command = Command::new("git");
         command
@@ -151,7 +151,7 @@ impl Git {
         Ok(git)
     }
 
-    /// A repository known by a checkout of it, without asking git.
+    /// Returns the repository of a checkout, without asking git.
     pub(crate) fn at(top: &Path, like: &Git) -> Self {
         Git {
             top: top.to_owned(),
@@ -161,7 +161,7 @@ impl Git {
         }
     }
 
-    /// A repository known by its git directory, whose own checkout, if it has one, is never looked at; commands run in
+    /// Returns the repository of a git directory, whose own checkout, if it has one, is never used; commands run in
     /// `folder`.
     pub(crate) fn of_directory(git_dir: &Path, folder: &Path, like: &Git) -> Self {
         Git {
@@ -170,7 +170,7 @@ impl Git {
         }
     }
 
-    /// The same for when the run is over, in whatever way: to tidy up, and to write down what was found.
+    /// Returns the same repository for after the run, however it ended: to tidy up, and to record the results.
     pub(crate) fn afterwards(&self) -> Self {
         Git {
             patience: Patience::Afterwards,
@@ -178,7 +178,7 @@ impl Git {
         }
     }
 
-    /// The variables that git sets for hooks and aliases.
+    /// Returns the variables that git sets for hooks and aliases.
     pub(crate) fn local_variables(&self) -> &[String] {
         &self.cleared
     }
@@ -222,15 +222,15 @@ impl Git {
         for name in &self.cleared {
             command.env_remove(name);
         }
-        // No lock is taken to refresh the user's index, nobody is asked for a password, no missing object is fetched, and
-        // Ctrl-C in the terminal reaches deadheat alone, so that no git command is cut off half-way.
+        // No lock is taken to refresh the user's index, nobody is asked for a password, no missing object is fetched,
+        // and Ctrl-C in the terminal reaches only deadheat, so that no git command is cut off half-way.
         command
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("LC_ALL", "C");
         if let Some(git_dir) = &self.git_dir {
-            // Also where its configuration names a checkout that is not there.
+            // Even where its configuration names a checkout that does not exist.
             command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.top);
         }
         command.envs(variables.iter().copied());
@@ -251,7 +251,7 @@ impl Git {
         })
     }
 
-    /// Runs a command that is expected to succeed; git's own words are the error.
+    /// Runs a command that is expected to succeed; git's own message is the error.
     pub(crate) fn run<I, S>(&self, arguments: I) -> anyhow::Result<Vec<u8>>
     where
         I: IntoIterator<Item = S>,
@@ -297,7 +297,7 @@ impl Git {
         Ok(promised.stdout.is_some_and(|found| !found.is_empty()))
     }
 
-    /// The first line of a command's output; `None` where it ends with an error or prints nothing.
+    /// Returns a command's output, trimmed; `None` where it ends with an error or prints nothing.
     pub(crate) fn line<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Option<String>> {
         let answer = self.ask(arguments)?;
         Ok(answer.stdout.and_then(|stdout| {
@@ -306,7 +306,7 @@ impl Git {
         }))
     }
 
-    /// The full hash of the commit that a ref stands for.
+    /// Returns the full hash of the commit that a ref names.
     pub(crate) fn commit(&self, name: &str) -> anyhow::Result<Option<String>> {
         self.line([
             "rev-parse",
@@ -317,7 +317,7 @@ impl Git {
         ])
     }
 
-    /// The names of branches, remote branches and tags, for "did you mean".
+    /// Returns the names of branches, remote branches and tags, for "did you mean".
     pub(crate) fn ref_names(&self) -> anyhow::Result<Vec<String>> {
         let names = self.run([
             "for-each-ref",
@@ -348,13 +348,13 @@ impl Git {
             .collect())
     }
 
-    /// Paths that differ between two commits.
+    /// Returns the paths that differ between two commits.
     pub(crate) fn changed_paths(&self, base: &str, head: &str) -> anyhow::Result<Vec<String>> {
         let listing = self.run(["diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head])?;
         Ok(split_nul(&listing).collect())
     }
 
-    /// Tracked paths whose content in the working tree is not that of `HEAD`.
+    /// Returns the tracked paths whose content in the working tree differs from `HEAD`.
     pub(crate) fn uncommitted_paths(&self) -> anyhow::Result<Vec<String>> {
         let listing = self.run([
             "diff",
@@ -368,25 +368,26 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
-    /// All paths that the working tree's next commit could have: the tracked ones, and those that git would add.
+    /// Returns all paths that the working tree's next commit could have: the tracked ones, and those that git would
+    /// add.
     pub(crate) fn working_paths(&self) -> anyhow::Result<Vec<String>> {
         let listing = self.run(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         Ok(split_nul(&listing).collect())
     }
 
-    /// A file's bytes as a commit has it; `None` where it has no such file.
+    /// Returns a file's bytes in a commit; `None` where it has no such file.
     pub(crate) fn file(&self, commit: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(self
             .ask(["cat-file", "blob", &format!("{commit}:{path}")])?
             .stdout)
     }
 
-    /// The blob that git would make of a text if it were the file at `path`; nothing is written.
+    /// Returns the blob that git would make of a text if it were the file at `path`; nothing is written.
     pub(crate) fn blob_of_text(&self, path: &str, text: &Path) -> anyhow::Result<Option<String>> {
         self.line(["hash-object", "--path", path, "--", &text.display().to_string()])
     }
 
-    /// The blob of a commit's file.
+    /// Returns the blob of a commit's file.
     pub(crate) fn blob(&self, commit: &str, path: &str) -> anyhow::Result<Option<String>> {
         self.line(["rev-parse", "--verify", "--quiet", &format!("{commit}:{path}")])
     }
@@ -395,7 +396,7 @@ impl Git {
         Ok(self.line(["merge-base", commit, of])?.as_deref() == Some(commit))
     }
 
-    /// Untracked paths below some folders: those that git would add, or those that it ignores.
+    /// Returns the untracked paths below some folders: those that git would add, or those that it ignores.
     pub(crate) fn untracked_paths(&self, kind: Untracked, below: &[String]) -> anyhow::Result<Vec<String>> {
         if below.is_empty() {
             return Ok(Vec::new());
@@ -411,7 +412,7 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
-    /// Every file of the working tree that is tracked, or that git would add.
+    /// Returns every file of the working tree that is tracked, or that git would add.
     pub(crate) fn working_tree_paths(&self) -> anyhow::Result<Vec<String>> {
         let listing = self.run(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         Ok(split_nul(&listing)
@@ -427,14 +428,14 @@ impl Git {
             .is_some())
     }
 
-    /// The folder that all checkouts of the repository share.
+    /// Returns the git directory that all checkouts of the repository share.
     pub(crate) fn common_directory(&self) -> anyhow::Result<PathBuf> {
         let line = self.run(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         Ok(PathBuf::from(OsStr::from_bytes(line)))
     }
 
-    /// The git directory of the checkout in a folder of this one, if it is one of its own.
+    /// Returns the git directory of the checkout in a folder of this one, if that has one of its own.
     pub(crate) fn directory_of(&self, path: &str) -> anyhow::Result<Option<PathBuf>> {
         let folder = self.top.join(path);
         if !folder.join(".git").exists() {
@@ -451,7 +452,7 @@ impl Git {
         Ok(answer.stdout.is_some())
     }
 
-    /// The address of the remote that is a repository (`owner/name`) on a server, if there is one.
+    /// Returns the address of the remote that is the repository `owner/name` on a server, if there is one.
     pub(crate) fn url_of(&self, full_name: &str) -> anyhow::Result<Option<String>> {
         let answer = self.ask(["config", "--null", "--get-regexp", r"^remote\..*\.url$"])?;
         let wanted = full_name.to_lowercase();
@@ -465,10 +466,10 @@ impl Git {
         }))
     }
 
-    /// Brings commits here with what they need, and no refs. A shallow clone stays one.
+    /// Fetches commits with everything they need, but no refs. A shallow clone stays shallow.
     pub(crate) fn fetch_commits(&self, url: &str, commits: &[&str]) -> anyhow::Result<()> {
         let mut arguments = vec![
-            // After the user's own helpers.
+            // This comes after the user's own helpers.
             "-c",
             "credential.helper=!gh auth git-credential",
             "fetch",
@@ -488,7 +489,7 @@ impl Git {
         self.run(arguments).map(|_| ())
     }
 
-    /// The values of the settings whose names match, of a `.gitmodules` as a commit has it: name and value.
+    /// Returns the `submodule.*` settings of a commit's `.gitmodules`: name and value.
     pub(crate) fn submodule_settings(&self, commit: &str) -> anyhow::Result<Vec<(String, String)>> {
         let blob = format!("{commit}:.gitmodules");
         let answer = self.ask([
@@ -508,8 +509,8 @@ impl Git {
             .collect())
     }
 
-    /// Writes all files of a commit into this one's folder. Neither index nor `HEAD` of the repository is touched:
-    /// `index` is a file to be made for this.
+    /// Writes all files of a commit into this checkout's folder. Neither the repository's index nor its `HEAD` is
+    /// touched: `index` is a file to be made for this.
     pub(crate) fn export(&self, commit: &str, index: &Path) -> anyhow::Result<()> {
         let variables = [("GIT_INDEX_FILE", index.as_os_str())];
         for arguments in [
@@ -525,12 +526,12 @@ impl Git {
         Ok(())
     }
 
-    /// Writes a tracked file as the index has it.
+    /// Restores a tracked file from the index.
     pub(crate) fn restore(&self, path: &str) -> anyhow::Result<()> {
         self.run(["checkout-index", "--force", "--", path]).map(|_| ())
     }
 
-    /// Everything in this checkout that its commit does not have, ignored or not, and what differs from it.
+    /// Returns all paths in this checkout that its commit does not have, ignored or not, and those that differ from it.
     pub(crate) fn all_but_committed(&self) -> anyhow::Result<Vec<String>> {
         let others = self.run(["ls-files", "-z", "--others"])?;
         let mut paths: Vec<String> = split_nul(&others).collect();
@@ -538,15 +539,15 @@ impl Git {
         Ok(paths)
     }
 
-    /// While this lives, no other deadheat makes or removes a worktree of the repository: git, which reads all their notes
-    /// for that, fails where one is half written. `None` where the file system knows no locks.
+    /// Returns a lock. While it lives, no other deadheat makes or removes a worktree of the repository: git, which then
+    /// reads the entries of all worktrees, fails where one is half written. `None` where the file system has no locks.
     fn alone_with_worktrees(&self) -> anyhow::Result<Option<File>> {
         let directory = File::open(self.common_directory()?).context("cannot read git's folder")?;
         let limits = self.patience.limits();
         loop {
             match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Some(directory)),
-                // A hook of the user's may take its time in the other run.
+                // A user's hook may be slow in the other run.
                 Err(Errno::WOULDBLOCK | Errno::INTR) => {
                     limits.check()?;
                     std::thread::sleep(LOOK);
@@ -556,8 +557,8 @@ impl Git {
         }
     }
 
-    /// `lock` is the run's: git, which goes on where deadheat is killed meanwhile, holds it until it has ended, so that
-    /// nobody removes what it is still making.
+    /// Adds a worktree. `lock` is the run's: git, which continues where deadheat is killed meanwhile, holds it until it
+    /// has ended, so that nobody removes what it is still making.
     pub(crate) fn add_worktree(
         &self,
         path: &Path,
@@ -567,10 +568,10 @@ impl Git {
         let lock = lock.try_clone().context("cannot hold the run's lock")?;
         let reason = format!("{OUR_REASON}{}", std::process::id());
         let arguments: [&OsStr; 13] = [
-            // What is measured may need any file, also those that a sparse checkout of the user's leaves out.
+            // A benchmark may need any file, even those that the user's sparse checkout leaves out.
             "-c".as_ref(),
             "core.sparseCheckout=false".as_ref(),
-            // Relative paths would make git write an extension into the repository's configuration, for good.
+            // Relative paths would make git write an extension into the repository's configuration permanently.
             "-c".as_ref(),
             "worktree.useRelativePaths=false".as_ref(),
             "worktree".as_ref(),
@@ -610,20 +611,20 @@ impl Git {
         })
     }
 
-    /// Whether history ends somewhere on this machine only.
+    /// Whether the clone is shallow: its history is cut off on this machine only.
     pub(crate) fn is_shallow(&self) -> anyhow::Result<bool> {
         Ok(self.line(["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
     }
 
-    /// Paths whose content git stores elsewhere, by the attributes in this checkout.
+    /// Returns the paths whose content git stores elsewhere, by the attributes in this checkout.
     pub(crate) fn large_files(&self) -> anyhow::Result<Vec<String>> {
         let listing = self.run(["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
         Ok(split_nul(&listing).collect())
     }
 
-    /// Removes one worktree by name, with whatever a run left in it.
+    /// Removes one worktree, with whatever a run left in it.
     pub(crate) fn remove_worktree(&self, path: &Path) -> anyhow::Result<()> {
-        // Twice: once for what is not committed in it, once for its lock.
+        // `--force` twice: once for uncommitted content, once for the lock.
         let arguments: [&OsStr; 5] = [
             "worktree".as_ref(),
             "remove".as_ref(),
@@ -635,9 +636,9 @@ impl Git {
         self.run(arguments).map(|_| ())
     }
 
-    /// Removes the entries of worktrees of ours whose folders are gone, and returns the entries' folders: a cache that was
-    /// emptied, or a repository that was moved, after a run was killed. Never those of a run that goes on, in whatever cache or
-    /// container: it holds them.
+    /// Removes the entries of our worktrees whose folders are gone, and returns the entries' folders: after a run was
+    /// killed, its cache may have been emptied, or the repository moved. Entries of a run that still goes on, in
+    /// whatever cache or container, are never removed, because it holds them.
     pub(crate) fn remove_abandoned_entries(&self) -> anyhow::Result<Vec<PathBuf>> {
         let Ok(common) = self.common_directory() else {
             // No repository.
@@ -654,7 +655,7 @@ impl Git {
         if abandoned().is_empty() {
             return Ok(Vec::new());
         }
-        // Nobody is between making an entry and holding it.
+        // With this lock, nobody is between making an entry and holding it.
         let _alone = self.alone_with_worktrees()?;
         let entries = abandoned();
         for entry in &entries {
@@ -664,7 +665,7 @@ impl Git {
         Ok(entries)
     }
 
-    /// The checkouts that git knows of, to see whether one of ours is still among them.
+    /// Returns the checkouts that git knows of, to see whether one of ours is still among them.
     pub(crate) fn worktree_paths(&self) -> anyhow::Result<HashSet<PathBuf>> {
         let listing = self.run(["worktree", "list", "--porcelain", "-z"])?;
         Ok(listing
@@ -675,35 +676,35 @@ impl Git {
     }
 }
 
-/// How the reason begins for which a worktree of ours is locked; the number of the process follows.
+/// The beginning of the reason for which our worktrees are locked; the process id follows.
 const OUR_REASON: &str = "in use by deadheat, process ";
-/// The file of an entry that says so.
+/// The file of an entry that holds the reason.
 const REASON_FILE: &str = "locked";
 
-/// While this lives, the entry of a worktree is that of a run that goes on.
+/// A lock that marks a worktree's entry as in use, for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Hold {
     _reason: File,
 }
 
 impl Hold {
-    /// `None` where the file system knows no locks.
+    /// Holds a worktree's entry; `None` where the file system has no locks.
     fn of(worktree: &Path) -> Option<Self> {
         let reason = File::open(admin_folder(worktree)?.join(REASON_FILE)).ok()?;
-        // Whoever looks whether it is abandoned has it for a moment.
+        // A process that checks whether it is abandoned holds it for a moment.
         retry_on_intr(|| flock(&reason, FlockOperation::LockShared)).ok()?;
         Some(Hold { _reason: reason })
     }
 }
 
-/// `.git/worktrees/NAME` of a worktree, as the worktree itself names it.
+/// Returns the `.git/worktrees/NAME` of a worktree, as the worktree itself names it.
 pub(crate) fn admin_folder(worktree: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(worktree.join(".git")).ok()?;
     let folder = PathBuf::from(text.trim().strip_prefix("gitdir: ")?);
     (folder.parent()?.file_name()? == "worktrees").then_some(folder)
 }
 
-/// Whether an entry is ours, nobody holds it, and what it stands for is gone.
+/// Whether an entry is ours, its process and its worktree are gone, and nobody holds it.
 fn is_abandoned(entry: &Path) -> bool {
     let Ok(mut reason) = File::open(entry.join(REASON_FILE)) else {
         return false;
@@ -725,15 +726,15 @@ fn is_abandoned(entry: &Path) -> bool {
         && flock(&reason, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Another process may have its number by now: then the entry stays until that one has ended. In a container it is often this
-/// one's, which has made no worktree yet.
+/// Whether a process is alive. Another one may have its id by now: then the entry stays until that one has ended. In a
+/// container it is often our own id, which does not count: this process has made no worktree yet.
 fn is_alive(process: i32) -> bool {
     let is_own = u32::try_from(process) == Ok(std::process::id());
     let process = Pid::from_raw(process).filter(|_| process > 0);
     !is_own && process.is_some_and(|process| test_kill_process(process) != Err(Errno::SRCH))
 }
 
-/// The command's name, after the settings that come before it.
+/// Returns the command's name, without the settings before it.
 fn subcommand(arguments: &[OsString]) -> String {
     let mut rest = arguments.iter();
     let mut words = Vec::new();
@@ -749,7 +750,7 @@ fn subcommand(arguments: &[OsString]) -> String {
     words.join(" ")
 }
 
-/// What git says is to be done where it does not trust a repository.
+/// Returns the command that git advises where it does not trust a repository.
 fn advice_on_trust(words: &str) -> Option<String> {
     let command = words.lines().map(str::trim);
     let mut commands =
@@ -757,7 +758,7 @@ fn advice_on_trust(words: &str) -> Option<String> {
     commands.next().map(str::to_owned)
 }
 
-/// git's words, in the language that it is asked for.
+/// Whether git's message, in the language that it is asked for, is about a place that cannot be written to.
 fn is_read_only(words: &str) -> bool {
     words.contains("Read-only file system") || words.contains("Permission denied")
 }
@@ -768,7 +769,8 @@ pub(crate) enum Untracked {
     Ignored,
 }
 
-/// Paths that are not UTF-8 cannot be Python modules; they are shown, never opened by these names.
+/// Splits paths at NUL. Those that are not UTF-8 cannot be Python modules: they are shown, but never opened by these
+/// names.
 fn split_nul(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
     bytes
         .split(|&byte| byte == 0)

@@ -1,7 +1,8 @@
-//! A small process that outlives this one when it is killed, and then kills what it had started.
+//! A small process that outlives this one when it is killed, and then kills the processes that it had started.
 //!
-//! The kernel can end a worker with its parent, but not the worker's own children. So every process group is written to the
-//! guard before it is given anything to do; when this process ends, in whatever way, the guard reads the end of its input.
+//! The kernel can end a worker with its parent, but not the worker's own children. So every process group is reported
+//! to the guard before it gets anything to do; when this process ends, in whatever way, the guard reads the end of its
+//! input.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -14,24 +15,24 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::Installation;
 
-/// One for the process, as its end is one.
+/// One guard for the whole process, which ends only once.
 static GUARD: Mutex<State> = Mutex::new(State::None);
 
-/// What the guard takes to end when it has nothing to do. Longer only where it was stopped.
+/// The time that the guard needs to end when it has nothing to do; it takes longer only where it was stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How a group that outlives this process is ended.
+/// The way in which a group that outlives this process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     AtOnce,
-    /// It is asked to first: it has something to tidy up.
+    /// It is asked to end first, because it has something to tidy up.
     Tidily,
 }
 
 enum State {
-    /// Nobody guards: there is nothing to kill.
+    /// No guard: there is nothing to kill, or it could not be started.
     None,
-    /// Where its parts are; it is started with the first group.
+    /// The places of its parts; it is started with the first group.
     Planned {
         interpreter: PathBuf,
         script: PathBuf,
@@ -50,7 +51,7 @@ pub(crate) fn set_up(installation: &Installation) {
     };
 }
 
-/// A group that must not outlive this process.
+/// Registers a group that must not outlive this process.
 pub(crate) fn watch(group: u32, ending: Ending) {
     let mut state = state();
     if let State::Planned { interpreter, script } = &*state {
@@ -65,7 +66,7 @@ pub(crate) fn watch(group: u32, ending: Ending) {
             .process_group(0)
             .spawn()
             .and_then(never_waits);
-        // Without it workers still end with this process; only children of theirs might not.
+        // Without it, workers still end with this process, but their children might not.
         *state = started.map_or(State::None, State::Running);
     }
     let sign = match ending {
@@ -75,12 +76,12 @@ pub(crate) fn watch(group: u32, ending: Ending) {
     tell(&mut state, &format!("{sign}{group}\n"));
 }
 
-/// A group that has been killed, before its number can be another's.
+/// Unregisters a group that has been killed, before its id can be reused.
 pub(crate) fn forget(group: u32) {
     tell(&mut state(), &format!("-{group}\n"));
 }
 
-/// A guard that somebody has stopped reads nothing, and the run goes on.
+/// Makes writing to the guard non-blocking: a guard that somebody has stopped reads nothing, and the run goes on.
 fn never_waits(guard: Child) -> io::Result<Child> {
     if let Some(stdin) = &guard.stdin {
         let flags = fcntl_getfl(stdin)?;
@@ -97,7 +98,7 @@ fn tell(state: &mut State, line: &str) {
     }
 }
 
-/// Everything has been ended: so is the guard.
+/// Ends the guard, after everything else has been ended.
 pub(crate) fn dismiss() {
     let mut state = state();
     if let State::Running(guard) = &mut *state {

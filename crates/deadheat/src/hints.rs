@@ -1,5 +1,5 @@
-//! What would help after an import that failed in a fresh checkout: it lacks what git ignores, generated files and compiled
-//! parts first of all.
+//! Remedies for an import that failed in a fresh checkout, which lacks what git ignores, above all generated files and
+//! compiled parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::git::Git;
 use crate::project::{Project, file_name, join, parent, seen_from};
 
-/// Where a project without benchmarks can go on.
+/// The alternatives for a project without benchmarks.
 pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
      tests, `deadheat profile -- tests` compares them under a profiler, `deadheat micro` times one function or two \
      statements, and `deadheat compare --script CMD` any command";
@@ -23,9 +23,9 @@ pub(crate) struct Hints<'a> {
     git: &'a Git,
     project: &'a Project,
     checkouts: PerSide<PathBuf>,
-    /// Where deadheat was started, relative to the repository: what is typed is relative to that.
+    /// The folder where deadheat was started, relative to the repository: paths on the command line are relative to it.
     started_in: String,
-    /// Builds the compiled part, if there is one.
+    /// The command that builds the compiled part, if there is one.
     build: Option<String>,
     /// Whether --build ran.
     is_built: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Hints<'a> {
 }
 
 impl<'a> Hints<'a> {
-    /// In head's checkout, the configuration of builds is read.
+    /// Reads the configuration of builds in head's checkout.
     pub(crate) fn new(
         git: &'a Git,
         project: &'a Project,
@@ -58,7 +58,7 @@ impl<'a> Hints<'a> {
         }
     }
 
-    /// The error with what would help, where that is known.
+    /// Adds the remedy to an error, where that is known.
     pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return error;
@@ -149,11 +149,11 @@ impl<'a> Hints<'a> {
     fn is_own(&self, dotted: &str) -> bool {
         let top = dotted.split('.').next().unwrap_or_default();
         let own = &self.project.code_names;
-        // A compiled module may stand beside the packages.
+        // A compiled module may lie next to the packages.
         own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
     }
 
-    /// The remedy for a path, which is relative to the repository.
+    /// Returns the remedy for a path, which is relative to the repository.
     fn inject(&self, path: &str) -> String {
         format!(
             "--inject {} copies it to both sides (if it is the same for both)",
@@ -161,12 +161,12 @@ impl<'a> Hints<'a> {
         )
     }
 
-    /// Words with the repository's own paths.
+    /// Returns a message with the repository's own paths.
     fn own_paths(&self, message: &str) -> String {
         without_checkouts(message, self.checkouts.as_ref().map(PathBuf::as_path))
     }
 
-    /// The hint about something of the working tree that no checkout has.
+    /// Returns the hint about a path of the working tree that no checkout has.
     fn lacks_ignored(&self, path: &str) -> String {
         format!(
             "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {}",
@@ -174,7 +174,8 @@ impl<'a> Hints<'a> {
         )
     }
 
-    /// A file that is missing there, in the working tree, and ignored by git; or the topmost ignored folder that holds it.
+    /// Returns the file that a message reports missing, if it is in the working tree and git ignores it; or the topmost
+    /// ignored folder that holds it.
     fn ignored_file(&self, message: &str) -> Option<String> {
         let file = self.own_paths(missing_file(message)?);
         // pytest runs in the project's folder.
@@ -192,7 +193,7 @@ impl<'a> Hints<'a> {
         Some(path.to_owned())
     }
 
-    /// What git ignores in the working tree under this path, whatever its name ends with.
+    /// Returns the path that git ignores in the working tree under this name, whatever its suffix.
     fn ignored_at(&self, place: &str) -> Option<String> {
         let stem = file_name(place);
         let folder = self.git.top().join(parent(place));
@@ -209,7 +210,7 @@ impl<'a> Hints<'a> {
     }
 }
 
-/// The hint where a benchmark skips itself with these words.
+/// Returns the hint for a benchmark that skips itself with this message.
 pub(crate) fn how_not_to_skip(message: &str) -> String {
     let words = message.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
     let named = words.filter_map(|word| Some((word, word.strip_prefix("--")?)));
@@ -222,13 +223,13 @@ pub(crate) fn how_not_to_skip(message: &str) -> String {
     }
 }
 
-/// The file or folder that Python's words say is not there.
+/// Returns the file or folder that Python's message reports missing.
 fn missing_file(message: &str) -> Option<&str> {
     let quoted = message.rsplit_once("No such file or directory: '")?.1;
     quoted.split('\'').next()
 }
 
-/// The module that an import in pytest's words did not find.
+/// Returns the module that an import did not find, according to pytest's message.
 fn missing_module(message: &str) -> Option<String> {
     let quoted = |after: &str| {
         let rest = message.rsplit_once(after)?.1;
@@ -244,7 +245,7 @@ fn missing_module(message: &str) -> Option<String> {
     })
 }
 
-/// The files that build back ends write a project's version into, as its `pyproject.toml` names them.
+/// Returns the files that build back ends write a project's version into, as its `pyproject.toml` names them.
 pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
     let path = checkout.join(join(&project.folder, "pyproject.toml"));
     let text = std::fs::read_to_string(path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which Python runs the project.
+//! The choice of the Python that runs the project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use crate::failure::Failure;
 pub(crate) struct Interpreter {
     pub(crate) path: PathBuf,
     pub(crate) version: String,
-    /// Empty where none is needed: what makes environments need not run benchmarks.
+    /// Its version; empty where none is needed: an interpreter that makes environments need not run benchmarks.
     pub(crate) pytest: String,
     pub(crate) implementation: String,
-    /// How the names of extension modules end that it can load.
+    /// The suffixes of the extension modules that it can load.
     pub(crate) extension_suffixes: Vec<String>,
-    /// Folders that modules come from, and packages that are installed where they are.
+    /// The folders that modules are imported from, including those of packages that are installed in place.
     pub(crate) paths: Vec<PathBuf>,
 }
 
@@ -32,7 +32,8 @@ pub(crate) enum Pytest {
 }
 
 impl Interpreter {
-    /// The folders in `repository` that modules are imported from, relative to it and without the repository itself.
+    /// Returns the folders in `repository` that modules are imported from, relative to it and without the repository
+    /// itself.
     pub(crate) fn folders_in(&self, repository: &Path) -> BTreeSet<String> {
         let inside = self.paths.iter().filter_map(|path| {
             let path = path.canonicalize().ok()?;
@@ -44,7 +45,7 @@ impl Interpreter {
     }
 }
 
-/// What may name an interpreter, the most explicit first.
+/// The sources that may name an interpreter, the most explicit first.
 pub(crate) struct Candidates {
     /// `--python`.
     pub(crate) option: Option<String>,
@@ -63,7 +64,7 @@ const OLDEST_PYTHON: (u32, u32) = (3, 10);
 const OLDEST_PYTEST: u32 = 7;
 
 impl Candidates {
-    /// `option` is `--python`; `project_folders` as in the type.
+    /// Collects the candidates. `option` is `--python`; `project_folders` is as in the type.
     pub(crate) fn new(
         option: Option<&str>,
         config: &Config,
@@ -82,7 +83,7 @@ impl Candidates {
         }
     }
 
-    /// One that is named must be usable; of the others the first that is.
+    /// Chooses the interpreter: a named one must be usable; of the others, the first usable one is taken.
     pub(crate) fn choose(&self, probe: &Path, pytest: Pytest) -> Result<Interpreter, Failure> {
         let named = [
             ("--python", self.option.as_deref().map(PathBuf::from), None),
@@ -141,7 +142,7 @@ pub(crate) fn python_of(environment: &Path) -> PathBuf {
     environment.join("bin").join("python")
 }
 
-/// Why an interpreter cannot be used.
+/// The reason why an interpreter cannot be used.
 enum Problem {
     NotRunnable(String),
     TooOld(String),
@@ -188,7 +189,7 @@ struct Facts {
     error: Option<String>,
 }
 
-/// Of an environment that was made for a side.
+/// Returns the interpreter of an environment that was made for a side.
 pub(crate) fn of_environment(folder: &Path, probe: &Path) -> Result<Interpreter, String> {
     ask(&python_of(folder), probe, Pytest::Needed).map_err(|problem| problem.to_string())
 }
@@ -197,7 +198,7 @@ fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem
     let mut command = Command::new(path);
     command.arg(probe).stdin(Stdio::null());
     if needed == Pytest::NotNeeded {
-        // Importing it takes most of the time.
+        // Importing pytest takes most of the time.
         command.arg("--without-pytest");
     }
     let output = command
@@ -240,7 +241,8 @@ fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem
     })
 }
 
-/// The versions of all distributions that are installed for an interpreter, by normalized name; empty where it cannot say.
+/// Returns the versions of all distributions that are installed for an interpreter, by normalized name; empty where it
+/// cannot report them.
 pub(crate) fn installed(interpreter: &Path, script: &Path) -> BTreeMap<String, String> {
     let output = Command::new(interpreter)
         .arg(script)

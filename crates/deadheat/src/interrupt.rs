@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and a closed terminal: a flag that every wait looks at, so that what was made is removed and what was measured is
-//! reported.
+//! Ctrl-C, SIGTERM and a closed terminal: a flag that every wait checks, so that everything made is removed and
+//! everything measured is reported.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Whether the user wants the run to end.
+/// A flag that is set when the user wants the run to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt {
     asked: Arc<AtomicBool>,
 }
 
-/// Takes the signals over for as long as it lives.
+/// A guard that takes the signals over for as long as it lives.
 pub(crate) struct InterruptGuard {
     registered: Vec<SigId>,
 }
 
 impl Interrupt {
-    /// `ignores_hangup`: whoever started the program wants it to outlive the terminal (`nohup`).
+    /// Starts to listen for signals. `ignores_hangup`: the program is meant to outlive the terminal (`nohup`).
     pub(crate) fn listen(ignores_hangup: bool) -> std::io::Result<(Self, InterruptGuard)> {
         let interrupt = Interrupt::default();
         let registered = [SIGHUP, SIGINT, SIGTERM]

@@ -1,5 +1,5 @@
-//! The driver: everything of deadheat that touches the world. Values in, values out is the business of
-//! `deadheat-core`; what runs in the project's interpreter is the Python package.
+//! The driver: every part of deadheat that has side effects. `deadheat-core` only computes values from values; the
+//! Python package runs in the project's interpreter.
 
 #![forbid(unsafe_code)]
 
@@ -91,16 +91,16 @@ use crate::interrupt::Interrupt;
 use crate::micro::MicroOptions;
 use crate::options::{CompareOptions, ProfileOptions, ReportOptions};
 
-/// Where the installation's other parts are.
+/// The locations of the installation's other parts.
 #[derive(Clone, Debug)]
 pub struct Installation {
     /// The installed `deadheat` Python package.
     pub package_folder: PathBuf,
     /// The Python that runs deadheat.
     pub interpreter: PathBuf,
-    /// The native module that this is, which traced workers load, too.
+    /// The native module that contains this code, which traced workers load, too.
     pub extension: PathBuf,
-    /// It was started so as to outlive its terminal.
+    /// Whether deadheat was started to outlive its terminal.
     pub ignores_hangup: bool,
 }
 
@@ -137,7 +137,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let args = match Args::try_parse_from(name.chain(arguments)) {
         Ok(args) => args,
         Err(error) => {
-            // Also the help and the version, which are not errors.
+            // This includes the help and the version, which are not errors.
             let _ = error.print();
             return error.exit_code();
         }

@@ -1,11 +1,10 @@
-//! What the project's processes may use.
+//! The limits on what the project's processes may use.
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::failure::Failure;
 
-/// With fewer open files, the project's imports fail before deadheat's own do, with words that lead
-/// elsewhere.
+/// With fewer open files, the project's imports fail before deadheat's own do, with misleading messages.
 const FEWEST_DESCRIPTORS: u64 = 32;
 
 /// Refuses a run whose processes could not open what they need.
@@ -19,11 +18,11 @@ pub(crate) fn check_descriptors() -> Result<(), Failure> {
     }
 }
 
-/// More than this is not output but a loop, and would fill the disk.
+/// The most bytes that a process may print: more is not output but a loop, and would fill the disk.
 pub(crate) const MOST_PRINTED: u64 = 1 << 30;
 
-/// What one process may use of the memory: what it allocates for itself, as the system counts it for `RLIMIT_DATA`. Address
-/// space that is only reserved, mapped files and shared memory do not count; a child has the same limit for itself.
+/// The memory that one process may allocate for itself, as the system counts it for `RLIMIT_DATA`. Address space that
+/// is only reserved, mapped files and shared memory do not count; a child has the same limit for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemoryLimit {
     bytes: u64,

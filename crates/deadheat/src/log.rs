@@ -13,7 +13,7 @@ use crate::options::verbosity;
 use crate::output;
 use crate::state::State;
 
-/// A row, and what the experiments add up to at it.
+/// A row, with the cumulative result of the experiments up to it.
 #[derive(Serialize)]
 struct LoggedRow<'a> {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! The rounds: while both sides stand inside a benchmark, they are asked in turn for samples of a fraction of a
+//! The rounds: while both sides are inside a benchmark, they are asked in turn for samples of a fraction of a
 //! millisecond. Nothing is traced here; these times decide.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,20 +18,21 @@ use crate::walk::{
     out_of_order, walk,
 };
 
-/// A sample is this long, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
+/// The length of a sample, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
 /// shorter the two samples of a round, the more often both fall into the same one.
 const SAMPLE_NS: u64 = 300_000;
-/// Before each sample one call in this many is made without being timed: the other side had the core's caches.
+/// Before each sample, one untimed call is made for this many timed ones, because the other side had the core's caches.
 const WARMUP_SHARE: u64 = 4;
 const MOST_ROUNDS: usize = 100;
-/// Where the first calls differ as clearly as this, fewer rounds tell as much as anybody asks.
+/// Where the sides' calibrated times differ by more than this factor, fewer rounds are enough.
 const CLEAR_RATIO: f64 = 1.5;
 const ROUNDS_OF_CLEAR: usize = 40;
-/// More rounds make a replicate narrower, and starting its processes once more makes another one; the best number goes with
-/// the root of what that costs over what a round costs (Kalibera and Jones 2013). This is the factor, the variance of a round
-/// over that of process pairs times the time of a round, which is much the same for calls of 1 µs and of 3 ms.
+/// More rounds make a replicate more precise, while starting its processes again makes another replicate; the best
+/// number of rounds grows with the square root of the cost of that start over the cost of a round (Kalibera and Jones
+/// 2013). This is the factor: the variance of a round over that of process pairs, times the time of a round, which is
+/// much the same for calls of 1 µs and of 3 ms.
 const ROUNDS_FACTOR_NS: f64 = 40e6;
-/// The cost of a sample beside its calls: the request, and the blocks that vary the layout.
+/// The cost of a sample in addition to its calls: the request, and the blocks that vary the layout.
 const SAMPLE_COST_NS: f64 = 100_000.0;
 /// The fewest rounds, because the first ones vary more than the others...
 const FEW_ROUNDS: usize = 12;
@@ -40,71 +41,74 @@ const ROUNDS_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 /// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
 const LONG_ROUND_NS: u64 = 900_000_000;
-/// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this all
-/// in all, unless a single call does.
+/// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this in
+/// total, unless a single call does.
 const MOST_WALL_NS: u64 = 5_000_000;
 /// Calls that take at least this long, on both sides, are made at once.
 const AT_ONCE_NS: f64 = 20e6;
-/// How often a sample is taken that seems long enough, to know that it is, where it is not too long for that.
+/// The number of times that a sample that seems long enough is taken, to be sure that it is, unless it is too long for
+/// that.
 const TRIES: u32 = 4;
 const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
-/// The very first call is made once more up to here: what it imports, or a disturbance, must not pass for its time.
+/// The very first call is made once more if it is shorter than this: an import or a disturbance must not pass for its
+/// time.
 const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
-/// First calls are apart where they changed this many times as much as the later ones, at least...
+/// First calls are apart where their change differs from that of the later ones by at least this factor...
 const APART: f64 = 1.5;
-/// ...and one of them takes that much more or less than a later one, which is more than cold caches are worth.
+/// ...and one of them takes this much more or less than a later one, which is more than cold caches explain.
 const COLD_NS: f64 = 50_000.0;
-/// Set-ups for each call stay where they change the time by this factor: pytest, which makes them, uses the caches, too.
+/// Set-ups for each call are kept where they change the time by this factor: pytest, which makes them, uses the caches,
+/// too.
 const USED_UP: f64 = 2.0;
-/// A call that is so many times longer, and by so much, did other work: a reader that had something left to read. Cold caches
-/// do not explain it.
+/// A call that is this many times longer, and by this much, did other work: a reader that had something left to read.
+/// Cold caches do not explain it.
 const FAR_APART: f64 = 20.0;
 const FAR_APART_NS: f64 = 5_000.0;
-/// More calls than fit into a sample: a clock that does not move must not make it grow for ever.
+/// More calls than fit into a sample: a clock that does not move must not make a sample grow for ever.
 const MOST_ITERATIONS: u64 = 10_000_000;
 
-/// A pre-screen's rounds may take this long, and where the first call of each side takes as long as this together, these two
-/// are all.
+/// The time for a pre-screen's rounds, and the time of both sides' first calls together from which these are the only
+/// ones.
 const BRIEF_ROUNDS_NS: f64 = 60e6;
 const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 
-/// What is wanted of a benchmark.
+/// The aim of measuring a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Aim {
     /// Its verdict, and the size of the change.
     Verdict,
-    /// Soon: whether the change is worth so much.
+    /// A quick decision: whether the change is worth this much.
     Decision(Worth),
 }
 
-/// When enough is measured.
+/// The conditions under which enough is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
-    /// What one call of a benchmark takes, as far as an earlier pass knows.
+    /// The time of one call of a benchmark, where an earlier pass has found it.
     pub(crate) call_times: BTreeMap<String, Duration>,
     pub(crate) aim: Aim,
     /// The smallest changes that matter.
     pub(crate) thresholds: Thresholds,
-    /// When the measuring should be over, verdicts or not.
+    /// The time when the measuring should be over, with or without verdicts.
     pub(crate) budget_ends: Instant,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) benchmarks: BTreeMap<String, Rounds>,
     pub(crate) setbacks: Vec<Setback>,
-    /// Replicates of any benchmark that this run added.
+    /// The number of replicates, of any benchmark, that this run added.
     pub(crate) newly: u32,
-    /// What a replicate took, on average.
+    /// The average time of a replicate.
     pub(crate) replicate_time: Duration,
     /// The part of it in which benchmarks were measured.
     pub(crate) inside: Duration,
     /// Whether any benchmark imported code of the project, per side.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
-    /// What a worker printed that ended the run.
+    /// The last output of a worker that ended the run.
     pub(crate) last_words: String,
     /// Benchmarks whose sides were measured one after the other.
     pub(crate) one_at_a_time: OneAtATime,
@@ -112,47 +116,47 @@ pub(crate) struct Measured {
     pub(crate) several_cores: BTreeSet<String>,
 }
 
-/// What was measured of one benchmark.
+/// The measurements of one benchmark.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rounds {
     pub(crate) replicates: Vec<Replicate>,
-    /// How often they were looked at, the last time included.
+    /// The number of looks at them, including the last one.
     pub(crate) looks: u32,
-    /// What one more replicate of this benchmark alone would take, processes included.
+    /// The time of one more replicate of this benchmark alone, including its processes.
     pub(crate) replicate_seconds: f64,
-    /// What its first sample returned, in each process of this run.
+    /// The output of its first sample, in each process of this run.
     pub(crate) outputs: PerSide<Outputs>,
-    /// What its set-up made and its calls changed, in any process of this run.
+    /// The values that its set-up made and its calls changed, in any process of this run.
     pub(crate) changed: PerSide<BTreeSet<ChangedValue>>,
-    /// How busy each side was while the other one ran.
+    /// The processor use of each side while the other one ran.
     pub(crate) idle: PerSide<IdleUse>,
-    /// For each process pair of this run: the time of the first call on each side, in nanoseconds, and the log ratio of the later
-    /// calls.
+    /// For each process pair of this run, the time of the first call on each side, in nanoseconds, and the log ratio of
+    /// the later calls.
     first_calls: Vec<(PerSide<f64>, f64)>,
-    /// The median times of the first calls in an earlier run, if they changed in another way.
+    /// The median times of the first calls in an earlier run, if they changed in another way than later ones.
     first_calls_of_earlier_run: Option<PerSide<f64>>,
     /// Whether the suite prescribes how many calls a sample has, or how many samples there are.
     pub(crate) is_prescribed: bool,
     /// Whether its fixtures are set up for each call.
     pub(crate) set_up_each_call: bool,
-    /// Why they are, where this run has found it out.
+    /// The reason why they are, where this run has found it out.
     pub(crate) used_up: Option<PerSide<UsedUp>>,
-    /// Measured with fixtures that were set up once, until it is known whether that makes a difference.
+    /// A replicate with fixtures that were set up once, kept until it is known whether that makes a difference.
     put_aside: Option<(Replicate, PerSide<UsedUp>)>,
-    /// Of the last look.
+    /// The estimate of the last look.
     estimate: Option<LogEstimate>,
-    /// How many replicates there were then.
+    /// The number of replicates at that look.
     looked_at: usize,
     of_earlier_run: bool,
-    /// Of this run.
+    /// The time spent inside the benchmark in this run.
     inside: Duration,
     visits: u32,
-    /// Its share of what starting the processes took.
+    /// Its share of the time to start the processes.
     startup: Duration,
 }
 
 impl Rounds {
-    /// What an earlier run measured, as it was looked at last.
+    /// Returns an earlier run's measurements, as they were at its last look.
     pub(crate) fn earlier(comparison: &Comparison, sampling: Sampling) -> Self {
         let mut rounds = Rounds {
             replicates: comparison.replicates.clone(),
@@ -160,7 +164,7 @@ impl Rounds {
             of_earlier_run: true,
             set_up_each_call: comparison.set_up_each_call,
             first_calls_of_earlier_run: comparison.first_call_ns,
-            // Until it is known better.
+            // Until a better value is known.
             replicate_seconds: comparison
                 .to_settle
                 .map_or(0.0, |needed| needed.seconds / needed.replicates.max(1) as f64),
@@ -170,12 +174,12 @@ impl Rounds {
         rounds
     }
 
-    /// Of one iteration, over all samples.
+    /// Returns the median time of one iteration, over all samples.
     pub(crate) fn median_ns(&self, side: Side) -> f64 {
         median_ns(&self.replicates, side)
     }
 
-    /// The median time of a first call on each side, if first calls changed in another way than later ones.
+    /// Returns the median time of a first call on each side, if first calls changed in another way than later ones.
     pub(crate) fn first_calls_apart(&self) -> Option<PerSide<f64>> {
         self.first_calls_apart_now().or(self.first_calls_of_earlier_run)
     }
@@ -222,19 +226,19 @@ pub(crate) struct UsedUp {
     pub(crate) later_ns: f64,
 }
 
-/// How the first call of a process compares to the later ones.
+/// The relation of the first call of a process to the later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FirstCall {
     Alike,
     /// No more than cold caches explain.
     Cold,
-    /// Many times as long, or as short, and not by much.
+    /// Many times as long, or as short, but by little time.
     FarApart,
     Apart,
 }
 
 impl FirstCall {
-    /// Of times in nanoseconds.
+    /// Compares two times in nanoseconds.
     fn of(first: f64, later: f64) -> Self {
         if (first - later).abs() > COLD_NS {
             FirstCall::Apart
@@ -257,12 +261,12 @@ fn is_far_apart(one: f64, other: f64) -> bool {
     ratio_of(one, other) > FAR_APART && (one - other).abs() > FAR_APART_NS
 }
 
-/// How many times the longer of two times is the shorter one.
+/// Returns the ratio of the longer of two times to the shorter one.
 fn ratio_of(one: f64, other: f64) -> f64 {
     one.max(other) / one.min(other)
 }
 
-/// The median time of one iteration, in nanoseconds.
+/// Returns the median time of one iteration, in nanoseconds.
 fn median_ns<'a>(replicates: impl IntoIterator<Item = &'a Replicate>, side: Side) -> f64 {
     let pairs = replicates.into_iter().flat_map(|replicate| &replicate.pairs);
     let samples = pairs.map(|pair| match side {
@@ -280,11 +284,11 @@ pub(crate) struct IdleUse {
     pub(crate) waited_ns: u64,
 }
 
-/// What a wait costs by itself: a reply is written and a request is read.
+/// The processor time of a wait itself: a reply is written and a request is read.
 const WAIT_COST_NS: u64 = 200_000;
 
 impl IdleUse {
-    /// The share of the time that was the other side's in which this side ran too, beyond what waiting itself costs.
+    /// Returns the share of the other side's time in which this side ran too, beyond the cost of waiting itself.
     pub(crate) fn share(self) -> f64 {
         let used = self.cpu_ns.saturating_sub(self.waits * WAIT_COST_NS) as f64;
         // A thread that holds the interpreter's lock makes the process late to see that its turn has come.
@@ -298,7 +302,7 @@ impl IdleUse {
     }
 }
 
-/// `earlier` is what an earlier run measured of the same revisions, and this one adds to.
+/// Measures benchmarks. `earlier` holds an earlier run's measurements of the same revisions, to which this one adds.
 pub(crate) fn measure(
     schedule: &Schedule,
     stopping: Stopping,
@@ -329,7 +333,7 @@ pub(crate) fn measure(
     let replicate_time = timing.started.elapsed() / timing.replicates.max(1);
     let inside = timing.inside() / timing.replicates.max(1);
     let mut benchmarks = timing.benchmarks;
-    // What an earlier run measured is not lost with this one.
+    // An earlier run's measurements are not lost with this run's.
     benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !walked.lost.contains(benchmark));
     look_at_the_rest(&mut benchmarks, sampling);
     for rounds in benchmarks.values_mut() {
@@ -351,7 +355,7 @@ pub(crate) fn measure(
     })
 }
 
-/// The benchmarks whose calls use up their fixtures.
+/// Returns the benchmarks whose calls use up their fixtures.
 pub(crate) fn set_up_each_call(benchmarks: &BTreeMap<String, Rounds>) -> BTreeSet<String> {
     let chosen = benchmarks.iter().filter(|(_, rounds)| rounds.set_up_each_call);
     chosen.map(|(benchmark, _)| benchmark.clone()).collect()
@@ -366,7 +370,7 @@ pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, Rounds>, sa
     }
 }
 
-/// Looks at those that have got replicates since: the end of a run is a look, too.
+/// Looks at the benchmarks that have more replicates since their last look: the end of a run is a look, too.
 pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
     for rounds in benchmarks.values_mut() {
         if rounds.replicates.len() > rounds.looked_at {
@@ -375,7 +379,7 @@ pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampli
     }
 }
 
-/// The benchmarks that have their verdicts, all corrected for one another.
+/// Returns the benchmarks that have their verdicts, with a correction over all benchmarks.
 pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping) -> BTreeSet<String> {
     let estimates: Vec<(&String, &Rounds, LogEstimate)> = benchmarks
         .iter()
@@ -385,7 +389,7 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping
         .iter()
         .map(|(_, _, estimate)| estimate.p_value)
         .collect();
-    // Those that nobody has looked at yet count, too.
+    // Benchmarks without a look count, too.
     p_values.resize(benchmarks.len(), 1.0);
     let survives = stats::survives_correction(&p_values);
     let decided = estimates
@@ -403,16 +407,16 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping
 
 struct Timing {
     stopping: Stopping,
-    /// Of this replicate.
+    /// The time for the rounds of this replicate.
     rounds: RoundsTime,
     benchmarks: BTreeMap<String, Rounds>,
     started: Instant,
-    /// Replicates that were begun.
+    /// The number of replicates that were begun.
     replicates: u32,
 }
 
 impl Timing {
-    /// What starting the processes of a replicate took, on average.
+    /// Returns the average time to start the processes of a replicate.
     fn startup(&self) -> Duration {
         self.started.elapsed().saturating_sub(self.inside()) / self.replicates.max(1)
     }
@@ -421,7 +425,7 @@ impl Timing {
         self.benchmarks.values().map(|rounds| rounds.inside).sum()
     }
 
-    /// What one more replicate of a benchmark takes, without its processes.
+    /// Returns the time of one more replicate of a benchmark, without its processes.
     fn cost(&self, benchmark: &str) -> Duration {
         match self.benchmarks.get(benchmark) {
             Some(rounds) if rounds.visits > 0 => rounds.inside / rounds.visits,
@@ -432,18 +436,18 @@ impl Timing {
         }
     }
 
-    /// What a benchmark has had so far, its share of the processes included.
+    /// Returns the time that a benchmark has had so far, including its share of the processes.
     fn had(&self, benchmark: &str) -> Duration {
         let rounds = self.benchmarks.get(benchmark);
         rounds.map_or(Duration::ZERO, |rounds| rounds.inside + rounds.startup)
     }
 
-    /// The benchmarks of the next replicate. Every open one gets the same time, so that cheap verdicts come first and a slow
-    /// benchmark delays itself only; with what is left of the budget, each has room for its next replicate.
+    /// Returns the benchmarks of the next replicate. Every open one gets the same time, so that cheap verdicts come
+    /// first and a slow benchmark delays only itself; each has room for its next replicate in the rest of the budget.
     fn next_in_turn<'a>(&self, mut open: Vec<&'a String>) -> Vec<&'a String> {
         let startup = self.startup().max(SHORTEST_STARTUP);
         let now = Instant::now();
-        // Two have an interval: up to these the budget does not count.
+        // Two replicates give an interval: until then the budget does not count.
         let has_few = |benchmark: &String| {
             let rounds = self.benchmarks.get(benchmark);
             rounds.is_none_or(|rounds| rounds.replicates.len() < FEWEST_REPLICATES)
@@ -456,7 +460,7 @@ impl Timing {
             return open;
         };
         open.retain(|benchmark| after_next(benchmark) <= least + startup);
-        // They cannot all have their next replicate: those that can are the cheapest.
+        // Where they cannot all have their next replicate, the cheapest have theirs.
         let mut left = self.stopping.budget_ends.saturating_duration_since(now + startup);
         let mut by_cost = open.clone();
         by_cost.sort_by_key(|benchmark| self.cost(benchmark));
@@ -474,7 +478,7 @@ impl Timing {
     }
 }
 
-/// Where nothing has been started yet.
+/// The least time that is assumed for starting processes, also before any has been started.
 const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
 /// The time for the rounds of one benchmark in one replicate.
@@ -485,7 +489,7 @@ struct RoundsTime {
 }
 
 impl RoundsTime {
-    /// `startup` is the time to start the processes, which `benchmarks` share.
+    /// Returns the time for the rounds. `startup` is the time to start the processes, which `benchmarks` share.
     fn new(aim: Aim, startup: Duration, benchmarks: usize) -> Self {
         let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
         let ns = match aim {
@@ -495,8 +499,8 @@ impl RoundsTime {
         RoundsTime { aim, ns }
     }
 
-    /// The number of rounds, for samples of both sides that take `samples_ns` together; even if above one, so that each order
-    /// comes equally often.
+    /// Returns the number of rounds, for samples of both sides that take `samples_ns` together; it is even if above
+    /// one, so that each order comes equally often.
     fn count(self, samples_ns: f64) -> usize {
         if samples_ns > LONG_ROUND_NS as f64 {
             return 1;
@@ -504,14 +508,15 @@ impl RoundsTime {
         let round_ns = samples_ns * (1.0 + 1.0 / WARMUP_SHARE as f64) + 2.0 * SAMPLE_COST_NS;
         let fewest = match self.aim {
             Aim::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
-            // Which order it is alternates between the replicates.
+            // The order alternates between the replicates.
             Aim::Decision(_) if samples_ns > self.ns => return 1,
             Aim::Decision(_) => FEW_ROUNDS / 2,
         };
         ((self.ns / round_ns) as usize).clamp(fewest, MOST_ROUNDS) / 2 * 2
     }
 
-    /// What one replicate takes of a benchmark whose calls take so long on each side: calibration, and the rounds.
+    /// Returns the time of one replicate of a benchmark whose calls take this long on each side: calibration, and the
+    /// rounds.
     fn cost_of_call(self, call: Duration) -> Duration {
         let samples_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
         Duration::from_nanos((samples_ns * (self.count(samples_ns) as f64 + 1.0)) as u64)
@@ -662,15 +667,15 @@ impl Visit for Timing {
     }
 }
 
-/// What one side alone gave in one replicate.
+/// The measurements of one side alone in one replicate.
 struct Alone {
-    /// `None`: the suite counts the calls.
+    /// `None` where the suite counts the calls.
     cost: Option<Cost>,
     iterations: u64,
     samples: Vec<Sample>,
 }
 
-/// As many samples as of both sides in turn; no more than are there of the other side already.
+/// Takes as many samples as of both sides in turn, but no more than there already are of the other side.
 fn samples_alone(
     alone: &mut Turns<'_, '_>,
     side: Side,
@@ -708,11 +713,11 @@ fn samples_alone(
     })
 }
 
-/// The samples of one benchmark in one process pair, and what each side does while it is the other's turn.
+/// The sampling of one benchmark in one process pair, and the processor use of each side during the other's turns.
 struct Turns<'a, 'b> {
     both: &'a mut Both<'b>,
     idle: PerSide<IdleUse>,
-    /// Whose turn was last.
+    /// The side that had the last turn.
     last: Option<Side>,
 }
 
@@ -743,8 +748,8 @@ impl<'a, 'b> Turns<'a, 'b> {
         Ok(taken)
     }
 
-    /// A single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds, so that
-    /// the machine's slow moments fall on both. Each is timed by the processor time that it used.
+    /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
+    /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
     fn sample_at_once(&mut self, order: Order) -> Result<Pair, Trouble> {
         let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
         let asked = Instant::now();
@@ -770,7 +775,7 @@ impl<'a, 'b> Turns<'a, 'b> {
         })
     }
 
-    /// What went by while the other side had its turn.
+    /// Returns the time and processor use of a side's wait, if the other side had the last turn.
     fn waited(&mut self, side: Side) -> Option<Waited> {
         (self.last == Some(side.other())).then(|| self.both.waited(side))
     }
@@ -817,7 +822,7 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>, time: RoundsTime
         rounds = rounds.min(most);
     } else {
         let mut costs = PerSide::<Cost>::default();
-        // Which process does its first call first tells in all of its times: that alternates, too.
+        // Which process makes its first call first affects all of its times, so that this alternates, too.
         let order = turns.both.order_of_round(0);
         for side in order.sides() {
             *costs.get_mut(side) = calibrate(turns, side)?;
@@ -833,7 +838,7 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>, time: RoundsTime
         }
         iterations = iterations_for(costs);
         for side in Side::BOTH {
-            // The first calls may have started some.
+            // The first calls may have started children.
             turns.both.look_for_children(side);
             if *iterations.get(side) > 1 {
                 // Warm again after the other side's calibration; this sample does not count.
@@ -885,7 +890,7 @@ fn rounds(turns: &mut Turns<'_, '_>, entered: PerSide<Entered>, time: RoundsTime
     })
 }
 
-/// What one iteration takes, found by samples that grow to the wanted length. They warm the code up, too.
+/// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.
 fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
     let mut iterations = 1;
     let mut first_ns = None;
@@ -895,8 +900,8 @@ fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
         let mut taken = turns.sample(side, iterations)?;
         let first_ns = *first_ns.get_or_insert(taken.sample.per_iteration_ns());
         let mut tries = 1;
-        // Something else may have had the core meanwhile, in the sample or around it: one that is long for that reason
-        // would make all that follow far too short.
+        // Something else may have had the core during the sample or around it: a sample that is long for that reason
+        // would make all later ones far too short.
         while (taken.sample.elapsed_ns >= enough || taken.wall_ns >= MOST_WALL_NS / 2) && tries < TRIES {
             let affordable = match (iterations, tries) {
                 (1, 1) => AFFORDABLE_ONCE_MORE_NS,
@@ -920,8 +925,8 @@ fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
         };
         let is_other_count = taken.sample.iterations != iterations;
         let is_clock_still = iterations > MOST_ITERATIONS;
-        // Where the calls are short and the request is long, set-ups take the time, or something else has the core: more calls
-        // tell, because only set-ups make them longer.
+        // Where the calls are short and the request is long, either set-ups take the time or something else has the
+        // core: more calls tell which, because only set-ups make them longer.
         if taken.sample.elapsed_ns >= enough
             || taken.wall_ns >= AFFORDABLE_AGAIN_NS
             || is_other_count
@@ -933,40 +938,40 @@ fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
     }
 }
 
-/// What came of one request for a sample.
+/// The result of one request for a sample.
 struct Taken {
     sample: Sample,
     idle_cpu_ns: u64,
     waits: u64,
-    /// From the request to the reply: what a suite sets up and tears down around its calls is in it.
+    /// The time from the request to the reply, including the suite's set-up and tear-down around its calls.
     wall_ns: u64,
 }
 
-/// What one iteration takes.
+/// The time of one iteration.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    /// Of the very first call.
+    /// The time of the very first call.
     first_ns: f64,
     ns: f64,
     wall_ns: f64,
-    /// How often the process gave its core back of itself.
+    /// The number of times that the process gave up its core voluntarily.
     waits: u64,
 }
 
 impl Cost {
-    /// Calls that make a sample of the wanted length, unless setting them up takes too long.
+    /// Returns the number of calls that make a sample of the wanted length, unless setting them up takes too long.
     fn iterations(self) -> u64 {
         let wanted = SAMPLE_NS as f64 / self.ns;
         let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
         (wanted.min(affordable).round() as u64).max(1)
     }
 
-    /// Whether processor time says the same as the wall clock, and a call lasts for many turns of the kernel's.
+    /// Whether processor time agrees with the wall clock, and a call lasts for many of the kernel's time slices.
     fn suits_at_once(self) -> bool {
         self.ns >= AT_ONCE_NS && self.wall_ns < 2.0 * self.ns && self.waits == 0
     }
 
-    /// What it was found by, where that was a single call.
+    /// Returns the sample that it was found by, where that was a single call.
     fn as_sample(self) -> Sample {
         Sample {
             elapsed_ns: self.ns as u64,
@@ -984,7 +989,8 @@ fn is_alike(ratio: f64) -> bool {
     (0.5..=2.0).contains(&ratio)
 }
 
-/// Calls in a sample. Sides of about the same speed get the same number, so that nothing but their code differs.
+/// Returns the numbers of calls in a sample. Sides of about the same speed get the same number, so that nothing but
+/// their code differs.
 fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
     if is_alike(costs.base.ns / costs.head.ns) {
         let both = Cost {

@@ -254,7 +254,7 @@ fn every_failure_is_one_row_and_the_others_go_on() {
         3,
     )
     .unwrap();
-    // What may work without the other side is known to fail at the end of the replicate only.
+    // A benchmark that may work without the other side is known to fail only at the end of the replicate.
     let mut rows = rows(&measured);
     rows.sort();
     assert_eq!(
@@ -286,7 +286,7 @@ fn a_failed_benchmark_is_not_tried_again_and_a_dead_worker_is_replaced_once() {
     assert_eq!(entered("base enter a"), 1);
     assert_eq!(entered("head leave a"), 1);
     assert_eq!(entered("base enter b"), 3);
-    // Three replicates of two processes, and one in the dead one's place.
+    // Three replicates of two processes, and one process that replaces the dead one.
     assert_eq!(script.seeds.len(), 7);
 }
 
@@ -354,7 +354,7 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
         ("d", vec![Clock::Wall; 2]),
     ];
     assert!(clocks.eq(expected.map(|(benchmark, clocks)| (benchmark.to_owned(), clocks))));
-    // Two pairs in each replicate, and one whose sides are not there at once.
+    // In each replicate, two pairs of processes, and one pair whose sides do not run at the same time.
     assert_eq!(script.seeds.len(), 12);
     let log = script.log.borrow();
     let told = |line: &&String| line.starts_with("from now on") || line.starts_with("base enter");
@@ -380,7 +380,7 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
     let measured = run(&mut script, 4).unwrap();
     assert_eq!(measured.setbacks, []);
     assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
-    // As long as the first side took to set up, and ten seconds: not the minutes that a benchmark may take.
+    // The limit is the first side's set-up time and ten seconds, not the minutes that a benchmark may take.
     assert!(measured.one_at_a_time["lock"].starts_with("no answer within 10"));
     assert_eq!(measured.one_at_a_time.len(), 2);
     for (benchmark, ratio) in [("lock", 0.25), ("port", 2.0), ("usual", 1.0)] {
@@ -390,7 +390,7 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
             let times = pair.head.per_iteration_ns() / pair.base.per_iteration_ns();
             assert!((times / ratio - 1.0).abs() < 1e-9);
         }
-        // Who comes first alternates.
+        // The side that comes first alternates.
         let firsts = replicates.iter().map(|replicate| replicate.pairs[0].order);
         let expected = if benchmark == "usual" {
             Order::BaseHead
@@ -405,7 +405,7 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
     }
     let log = script.log.borrow();
     let entered = |what: &str| log.iter().filter(|line| *line == what).count();
-    // Each side alone in every replicate, and once beside the other.
+    // Each side alone in every replicate, and once together with the other.
     assert_eq!((entered("base enter port"), entered("head enter port")), (5, 5));
 }
 
@@ -462,7 +462,7 @@ fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_shor
         let measured = run(&mut script, 4).unwrap();
         measured.benchmarks["a"].first_calls_apart()
     };
-    // Head has read all that there was, and base is too slow for that.
+    // Head has read everything, and base is too slow for that.
     assert!(said(Act::Takes(170_000), reads(9_000, 60)).is_some());
     // Both sides are slow at first, as everything is; one of them was made faster.
     assert_eq!(said(reads(12_000, 500), reads(8_000, 60)), None);
@@ -498,7 +498,7 @@ fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
     assert_eq!(beside(30), 0);
 }
 
-/// Base takes a second.
+/// Returns a replicate in which base takes a second.
 fn replicate(head_ns: u64) -> Replicate {
     let sample = |elapsed_ns| Sample {
         elapsed_ns,
@@ -521,7 +521,7 @@ fn seeds_are_repeatable() {
     assert_ne!(hash_seed(7, 0), hash_seed(8, 0));
 }
 
-/// A benchmark whose head is this much slower than base, in one process after another.
+/// Returns a benchmark whose head is this much slower than base, in one process after another.
 fn varying(percents: &[i64]) -> (Act, Act) {
     let base = 1_000_000;
     let head = percents
@@ -548,7 +548,8 @@ fn clear_cases_end_early_and_open_ones_go_on() {
     let far = schedule(0).until;
     let measured = run_until(&mut script, Sampling::UntilSettled, far).unwrap();
     // From tables of t: ±2 % in turn has a half width of 2.2 % at the sixth look (16 of 20 kept, 15 degrees of freedom,
-    // 0.0015 in both tails), and of 1.8 % at the seventh (24 of 30, 23 degrees, 0.001). What is the same takes five.
+    // 0.0015 in both tails), and of 1.8 % at the seventh (24 of 30, 23 degrees, 0.001). An unchanged benchmark takes
+    // five.
     assert_eq!(
         counts(&measured),
         [("noisy", 30, 7), ("same", 5, 2), ("twice", 3, 1)]
@@ -611,7 +612,7 @@ fn a_decision_is_there_before_the_verdict() {
         ("twice", Act::Takes(20_000), Act::Takes(10_000)),
     ]);
     let measured = run_for(worth, &mut script, Sampling::UntilSettled, far).unwrap();
-    // ±3 % in turn has a half width of 13 % at the second look (4 degrees of freedom, 0.0005 in both tails), and a speedup
+    // ±3 % in turn has a half width of 13 % at the second look (4 degrees of freedom, 0.0005 in both tails); a speedup
     // of 20 % is 18.2 % away.
     assert_eq!(counts(&measured), [("noisy", 5, 2), ("twice", 3, 1)]);
 }
@@ -652,7 +653,7 @@ fn who_is_called_first_alternates_between_replicates() {
     assert_eq!(firsts, ["base run 1", "head run 1"]);
 }
 
-/// The requests to enter a benchmark, in their order.
+/// Returns the requests to enter a benchmark, in their order.
 fn entries(script: &Script) -> Vec<String> {
     let log = script.log.borrow();
     log.iter()

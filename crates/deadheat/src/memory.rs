@@ -1,4 +1,4 @@
-//! `--memory`: what the measured benchmarks ask memory for, in processes that memray watches.
+//! `--memory`: the memory that the measured benchmarks allocate, in processes that memray traces.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::prepare::Prepared;
 use crate::profile::{Recorded, Recordings};
 
-/// One call.
+/// The memory of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemorySample {
     iterations: u64,
@@ -54,12 +54,13 @@ impl Recorded for MemorySample {
     }
 }
 
-/// Python then asks the system for each object: what it keeps in stock for small ones would hide most of them.
+/// Returns variables that make Python ask the system for each object: its own pools for small ones would hide most of
+/// them.
 pub(crate) fn variables() -> [(OsString, OsString); 1] {
     [("PYTHONMALLOC".into(), "malloc".into())]
 }
 
-/// Before anything is measured: whether both sides' interpreters have memray.
+/// Checks, before anything is measured, that both sides' interpreters have memray.
 pub(crate) fn check(prepared: &Prepared, scratch: &Path, limits: &Limits) -> anyhow::Result<()> {
     for side in Side::BOTH {
         let path = &prepared.interpreters.get(side).path;
@@ -83,7 +84,7 @@ pub(crate) fn check(prepared: &Prepared, scratch: &Path, limits: &Limits) -> any
     Ok(())
 }
 
-/// The two resources of each benchmark, in the order of the comparisons.
+/// Judges the two resources of each benchmark, in the order of the comparisons.
 pub(crate) fn judge(
     recorded: &Recordings<MemorySample>,
     comparisons: &[Comparison],

@@ -47,13 +47,13 @@ use crate::worker::WorkerCommand;
 
 pub(crate) use options::MicroOptions;
 
-/// What is kept free at the end, to stop the processes and to say the answer.
+/// The time kept free at the end, to stop the processes and to print the answer.
 const RESERVE: Duration = Duration::from_millis(300);
-/// The share of the time that is kept for the memory, where that is asked for.
+/// The share of the time that is kept for the memory, where `--memory` is given.
 const MEMORY_SHARE: f64 = 0.3;
-/// Process pairs that the first look takes.
+/// The number of process pairs that the first look takes.
 const FEWEST_LOOKED_AT: f64 = 5.0;
-/// Lines of a traceback that are shown without `-v`.
+/// The most lines of a traceback that are shown without `-v`.
 const MOST_LINES: usize = 30;
 
 pub(crate) fn run(
@@ -99,7 +99,7 @@ pub(crate) fn run(
     let outcome = screening.fill(&subject, &mut report, &mut progress);
     progress.finish();
     if report.replicates.is_empty() {
-        // There are no numbers that it could have disturbed.
+        // There are no numbers that the machine could have disturbed.
         report.warnings.retain(|warning| !is_about_machine(warning.code));
     }
     report.seconds = started.elapsed().as_secs_f64();
@@ -109,7 +109,7 @@ pub(crate) fn run(
             if let Some(git) = &git
                 && let Err(error) = write_down(&report, &subject, &config, git)
             {
-                // The answer stands, written down or not.
+                // The answer is valid, recorded or not.
                 output::print_note(&format!("not written to the loop's records: {error:#}"));
             }
             Ok(exit(report.decision, options.gate))
@@ -130,8 +130,8 @@ pub(crate) fn run(
     }
 }
 
-/// Adds the run to the loop's records: a comparison looks there for its functions. Others are of use to nobody outside a
-/// loop, and make no folder.
+/// Adds the run to the loop's records, where a comparison looks for its functions. Other forms are of no use outside a
+/// loop, and do not make its folder.
 fn write_down(report: &MicroReport, subject: &Subject, config: &Config, git: &Git) -> anyhow::Result<()> {
     let state = State::find(config, git.top())?;
     let git = git.afterwards();
@@ -177,7 +177,7 @@ fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
     output::print(render(report).as_bytes())
 }
 
-/// The report as far as it is known before anything is measured.
+/// Returns the report as far as it is known before anything is measured.
 fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
     let variant = |side: Side| Variant {
         name: subject.names.get(side).clone(),
@@ -211,7 +211,7 @@ fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
     }
 }
 
-/// What one pre-screen is given.
+/// The inputs of one pre-screen.
 struct Screening<'a> {
     options: &'a MicroOptions,
     installation: &'a Installation,
@@ -220,7 +220,7 @@ struct Screening<'a> {
     config: &'a Config,
     logs: PathBuf,
     started: Instant,
-    /// When everything must be over.
+    /// The time when everything must be over.
     until: Instant,
 }
 
@@ -349,7 +349,7 @@ impl Screening<'_> {
         }
     }
 
-    /// From what was measured to the decision. `before` is what came before the first process pair.
+    /// Turns the measurements into the decision. `before` is the time until the first process pair.
     #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
     fn conclude(
         &self,
@@ -425,7 +425,7 @@ impl Screening<'_> {
         }
         let difference = report.output_difference.as_ref();
         let of_row = warnings_of_row(&subject.target, &rounds, None, None, difference);
-        // Before what is said of the machine.
+        // These come before the warnings about the machine.
         let doubts = doubts::complete(of_row, &rounds, &self.options.asked, &subject.names);
         report.warnings.splice(0..0, doubts);
         let log_ratios = stats::log_ratios(&rounds.replicates);
@@ -513,7 +513,7 @@ impl Screening<'_> {
         }
     }
 
-    /// The end of a long traceback tells most.
+    /// Shortens a long traceback to its end, which says most.
     fn shortened(&self, traceback: &str) -> String {
         let lines: Vec<&str> = traceback.lines().collect();
         match lines.len().checked_sub(MOST_LINES) {
@@ -526,7 +526,7 @@ impl Screening<'_> {
     }
 }
 
-/// The line that says what went wrong: the last one of a traceback, the first one of what happened to a process.
+/// Returns the line that says what went wrong: the last one of a traceback, the first one of a message about a process.
 fn error_line(message: &str) -> &str {
     let is_traceback = message.lines().any(is_frame);
     let mut lines = message.lines();
@@ -542,7 +542,8 @@ fn is_frame(line: &str) -> bool {
     line.trim_start().starts_with("File \"")
 }
 
-/// What was typed that is not Python, and the error: one of the code itself, not of something that it imports or runs.
+/// Returns the option whose code is not Python, and the error: one in the code itself, not in something that it imports
+/// or runs.
 fn mistyped(message: &str) -> Option<(&str, &str)> {
     let error = error_line(message);
     let kinds = ["SyntaxError", "IndentationError", "TabError"];

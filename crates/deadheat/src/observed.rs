@@ -1,7 +1,7 @@
-//! Asks both sides for the values that they hold after their imports, and finds the functions that read those that differ.
+//! Asks both sides for the values that they hold after their imports, and finds the functions that read differing ones.
 //!
-//! `docs/finder.md` has the rules. A function whose own code differs is known from the source; here are those that read
-//! another value, class or wrapped function than on the other side, whatever code made it so.
+//! `docs/finder.md` has the rules. A function whose own code differs is known from the source; this module finds those
+//! that read another value, class or wrapped function than on the other side, whatever code caused the difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,11 +21,11 @@ use crate::stage::Stage;
 pub(crate) struct Affected {
     /// Functions whose own code is the same on both sides.
     pub(crate) functions: Vec<TargetFunction>,
-    /// Changes that any benchmark may feel.
+    /// Changes that may affect any benchmark.
     pub(crate) unattributed: Vec<Unattributed>,
 }
 
-/// Asks the workers that are open. `paths` are all Python files of the project.
+/// Asks the open workers. `paths` are all Python files of the project.
 pub(crate) fn look(
     stage: &mut Stage,
     differences: &Differences,
@@ -52,7 +52,7 @@ struct Readers {
 
 type Asked<T> = Result<T, String>;
 
-/// Both sides' answers, and the comparison.
+/// The answers of both sides, and their comparison.
 struct Seen {
     observed: PerSide<Observed>,
     differing: Differing,
@@ -105,7 +105,7 @@ fn is_loaded(observed: &PerSide<Observed>, path: &str) -> bool {
     sides.all(|side| observed.get(side).modules.contains_key(path))
 }
 
-/// Those of the files that have a name that differs in their text.
+/// Returns the files whose text contains a name that differs.
 fn naming<'a>(
     paths: impl Iterator<Item = &'a String>,
     differing: &Differing,
@@ -141,7 +141,7 @@ fn ask_for_readers(stage: &mut Stage, differing: &Differing) -> anyhow::Result<A
     })
 }
 
-/// Whether anything may run otherwise for it.
+/// Whether anything may run differently because of the differences.
 fn is_felt(differing: &Differing, readers: &PerSide<Readers>) -> bool {
     let is_silent = |readers: &Readers| readers.functions.is_empty() && readers.unread.is_empty();
     !(differing.surroundings.is_empty() && is_silent(&readers.base) && is_silent(&readers.head))
@@ -159,7 +159,7 @@ fn ask_both<T>(
     sides.extend(base.as_mut().map(|session| (Side::Base, session)));
     sides.extend(head.as_mut().map(|session| (Side::Head, session)));
     for (_, session) in &mut sides {
-        // One that is gone shows it when it is read from.
+        // A worker that is gone is noticed when its answer is read.
         let _ = session.send(request);
     }
     for (side, session) in sides {
@@ -220,7 +220,7 @@ impl Seen {
     }
 }
 
-/// The functions that are affected, by head's place, or base's where head has them not.
+/// The affected functions, by head's place, or by base's where head lacks them.
 struct Functions<'a> {
     differences: &'a Differences,
     checkouts: PerSide<&'a Path>,
@@ -283,7 +283,7 @@ impl<'a> Functions<'a> {
     }
 
     fn add_at(&mut self, side: Side, place: FunctionPlace, detail: String) {
-        // Its own code differs: it is a target already.
+        // Its own code differs, so it is already a target.
         if self.known.contains(&place) {
             return;
         }
@@ -315,7 +315,7 @@ impl<'a> Functions<'a> {
             .lines_of(of, &key.path)
             .get(&(key.line, key.qualname.clone()))
         else {
-            // Code that is not in the file as a function by this name, such as one that pytest has rewritten.
+            // The file has no function of this name there, such as where pytest has rewritten it.
             return;
         };
         let target = TargetFunction {
@@ -330,7 +330,7 @@ impl<'a> Functions<'a> {
         self.found.insert(key, target);
     }
 
-    /// The last lines of a file's functions, by first line and name.
+    /// Returns the last lines of a file's functions, by first line and name.
     fn lines_of(&mut self, side: Side, path: &str) -> &BTreeMap<(u32, String), u32> {
         let checkout = self.checkouts.get(side);
         let read = || {
@@ -345,13 +345,13 @@ impl<'a> Functions<'a> {
     }
 }
 
-/// The words for a function that runs or imports modules which are loaded late.
+/// Returns the detail of a function that runs or imports modules that are loaded late.
 fn of_late(path: &str) -> String {
     format!("may read what `{path}` holds, which is imported while benchmarks run")
 }
 
 impl Differences {
-    /// A change whose consequences cannot be told, by the first file that can have made it.
+    /// Returns a change with unknown consequences, named after the first file that can have made it.
     fn because(&self, what: String) -> Unattributed {
         let first = self.outside.iter().chain(self.changed.keys()).next();
         Unattributed {

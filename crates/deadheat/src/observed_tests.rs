@@ -53,7 +53,7 @@ fn name(path: &str, name: &str) -> Name {
     }
 }
 
-/// A side's answer: the readers of `LIMIT` by name and line, and the names that nothing reads.
+/// Returns a side's answer: the readers of `LIMIT` by name and line, and the names that nothing reads.
 fn readers(functions: &[(&str, u32)], unread: &[Name]) -> Readers {
     let reader = |&(qualname, line): &(&str, u32)| Reader {
         path: "a.py".to_owned(),
@@ -91,7 +91,7 @@ fn a_reader_is_one_function_on_both_sides_wherever_its_lines_are() {
         readers(&[("f", 5), ("g", 9)], &[]),
     ));
     let affected = Checkouts::new().affected(&seen);
-    // The own code of `g` differs: it is a target already.
+    // The code of `g` itself differs, so it is already a target.
     let [f] = affected.functions.as_slice() else {
         panic!("{affected:?}");
     };

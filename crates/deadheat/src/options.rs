@@ -1,4 +1,4 @@
-//! What was meant: no strings left to parse, every choice a value of its own.
+//! The options as values: no strings are left to parse, and every choice has its own value.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::project;
 use crate::record::ToRecord;
 use crate::revisions::{RecordedBase, RefsAsked};
 
-/// How much is said.
+/// The amount of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
     Quiet,
@@ -27,11 +27,11 @@ pub(crate) enum Verbosity {
     Verbose,
 }
 
-/// What is written, and how much is said on the way.
+/// The outputs to write, and the verbosity of the run.
 #[derive(Clone, Debug)]
 pub(crate) struct Outputs {
     pub(crate) verbosity: Verbosity,
-    /// Each in its format; the table is printed unless one of them takes stdout.
+    /// The outputs, each in its format; the table is printed unless one of them takes stdout.
     pub(crate) written: Vec<Output>,
 }
 
@@ -77,7 +77,7 @@ impl Outputs {
             .any(|output| output.destination == Destination::Stdout)
     }
 
-    /// Refuses places that cannot be written to before anything is measured.
+    /// Refuses places that cannot be written to, before anything is measured.
     pub(crate) fn check_writable(&self) -> Result<(), Failure> {
         let paths = self.written.iter().flat_map(Output::paths);
         paths
@@ -85,7 +85,7 @@ impl Outputs {
             .try_for_each(|path| files::check_writable(&path))
     }
 
-    /// For a report that has no other form.
+    /// Refuses every format but JSON, for a report that has no other.
     fn only_json(self, whose: &str) -> Result<Self, Failure> {
         match self.written.iter().find(|output| output.format != Format::Json) {
             None => Ok(self),
@@ -109,9 +109,9 @@ pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
 /// A command that is measured instead of benchmarks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// For `sh -c`.
+    /// The argument of `sh -c`.
     pub(crate) command: String,
-    /// The file in which it says what it timed, relative to the folder that it runs in.
+    /// The file that it writes its times to, relative to the folder that it runs in.
     pub(crate) output: Option<String>,
 }
 
@@ -134,13 +134,13 @@ impl Script {
     }
 }
 
-/// One `compare`, before the configuration is read.
+/// The options of one `deadheat compare`, before the configuration is read.
 #[derive(Clone, Debug)]
 pub(crate) struct CompareOptions {
-    /// Where deadheat was started.
+    /// The folder that deadheat was started in.
     pub(crate) folder: PathBuf,
     pub(crate) refs: RefsAsked,
-    /// The number of the pull request that is compared.
+    /// The number of the pull request to compare.
     pub(crate) pull_request: Option<u64>,
     /// Set where the result goes into the loop's records.
     pub(crate) to_record: Option<ToRecord>,
@@ -152,17 +152,17 @@ pub(crate) struct CompareOptions {
     pub(crate) keyword: Option<String>,
     /// More arguments for pytest.
     pub(crate) pytest_args: Vec<String>,
-    /// What is measured instead of benchmarks.
+    /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
-    /// The part of the suite that is measured, where it is not the whole.
+    /// The part of the suite to measure, where it is not the whole.
     pub(crate) partition: Option<Partition>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
-    /// For the measuring, where the number of replicates is open.
+    /// The time for measuring, where the number of replicates is not fixed.
     pub(crate) budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
-    /// What replicates are added to.
+    /// The report that replicates are added to.
     pub(crate) continued: Option<Box<Report>>,
     pub(crate) timeout: Duration,
     pub(crate) seed: Option<u64>,
@@ -174,7 +174,7 @@ pub(crate) struct CompareOptions {
     pub(crate) environments: Option<Environments>,
     pub(crate) requirements: Vec<String>,
     pub(crate) build: Option<String>,
-    /// Of each worker.
+    /// The limit of each worker.
     pub(crate) memory_limit_mib: Option<u64>,
     /// Whether submodules may be fetched.
     pub(crate) fetch: bool,
@@ -188,13 +188,13 @@ pub(crate) struct CompareOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Measure,
-    /// Compare a ref with itself, to know the machine.
+    /// Compare a ref with itself, to learn the machine's noise.
     Noise,
     /// Show what would be done.
     Plan,
 }
 
-/// What happens to the worktrees at the end.
+/// The treatment of the worktrees at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Afterwards {
     Remove,
@@ -259,7 +259,7 @@ impl CompareOptions {
         Ok(options)
     }
 
-    /// The same measurement as that of a stored report.
+    /// Sets the options to continue the measurement of a stored report.
     fn go_on_with(&mut self, report: Report) {
         let settings = &report.settings;
         self.refs.names = vec![
@@ -316,7 +316,7 @@ impl CompareOptions {
         })
     }
 
-    /// What every run on two checkouts has.
+    /// Returns the options of every run on two checkouts.
     fn of_sides(args: SidesArgs, folder: PathBuf) -> Result<Self, Failure> {
         Ok(CompareOptions {
             folder,
@@ -358,12 +358,12 @@ impl CompareOptions {
     }
 }
 
-/// One `profile`.
+/// The options of one `deadheat profile`.
 #[derive(Clone, Debug)]
 pub(crate) struct ProfileOptions {
-    /// What it has in common with a comparison.
+    /// The options that it shares with a comparison.
     pub(crate) shared: CompareOptions,
-    /// For pytest.
+    /// The arguments for pytest.
     pub(crate) arguments: Vec<String>,
     pub(crate) replicates: Replicates,
 }
@@ -371,7 +371,7 @@ pub(crate) struct ProfileOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replicates {
     Exactly(usize),
-    /// As many as fit.
+    /// As many as fit into this time.
     Within(Duration),
 }
 
@@ -397,7 +397,7 @@ impl ProfileOptions {
     }
 }
 
-/// One `report`.
+/// The options of one `deadheat report`.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportOptions {
     pub(crate) file: PathBuf,
@@ -415,7 +415,7 @@ impl ReportOptions {
     }
 }
 
-/// What holds all of the tests: their file, or the folder that they share.
+/// Returns the path that holds all of the tests: their file, or the folder that they share.
 fn folder_of(nodes: &[String]) -> Option<String> {
     let mut files = nodes.iter().map(|node| {
         node.split("::")

@@ -1,4 +1,4 @@
-//! Where reports and errors are written.
+//! Writes reports and errors.
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -15,7 +15,7 @@ use crate::format::{Destination, Format, Output};
 use crate::options::{Outputs, Verbosity};
 use crate::state;
 
-/// Lines are this long where nobody looks at a terminal.
+/// The line width where stdout is not a terminal.
 const WIDTH_ELSEWHERE: usize = 120;
 
 /// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
@@ -29,7 +29,7 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
     Ok(())
 }
 
-/// The report in a format; more than one where that takes more than one file.
+/// Returns the report in a format: several documents where the format takes several files.
 fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(match format {
         Format::Json => vec![json(report)?],
@@ -44,8 +44,8 @@ fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
     })
 }
 
-/// The same as [`write_report`] for what another command found, which has no form but JSON; `render` writes it for a
-/// person.
+/// Does what [`write_report`] does for the result of another command, which has no format but JSON; `render` writes it
+/// for a person.
 pub(crate) fn write(
     value: &impl Serialize,
     render: impl FnOnce(Style) -> String,
@@ -77,7 +77,7 @@ fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-/// How stdout is written to.
+/// Returns the style for stdout.
 pub(crate) fn style(verbosity: Verbosity) -> Style {
     Style {
         color: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
@@ -87,12 +87,12 @@ pub(crate) fn style(verbosity: Verbosity) -> Style {
     }
 }
 
-/// One JSON value on stdout.
+/// Prints one JSON value to stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&json(value)?)
 }
 
-/// To stdout; that a pager or `head` closed it early, or that its terminal is gone, is not an error.
+/// Prints to stdout. It is not an error that a pager or `head` closed it early, or that its terminal is gone.
 pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let is_device = fstat(&stdout).is_ok_and(|of| FileType::from_raw_mode(of.st_mode).is_char_device());
@@ -106,15 +106,15 @@ pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Puts nothing in the place of the usual descriptors that are closed: the next file that is opened would be taken for one
-/// of them. Whether stdout was there.
+/// Opens `/dev/null` in place of those standard streams that are closed, because the next file that is opened would be
+/// taken for one of them. Returns whether stdout was open.
 pub(crate) fn stand_in_for_closed_streams() -> bool {
     let is_open = rustix::io::fcntl_getfd(std::io::stdout()).is_ok();
     while let Ok(null) = std::fs::File::options().read(true).write(true).open("/dev/null") {
         if null.as_raw_fd() > 2 {
             break;
         }
-        // It stays for as long as the process.
+        // It stays open for as long as the process lives.
         let _ = null.into_raw_fd();
     }
     is_open
@@ -140,18 +140,18 @@ pub(crate) fn print_failure(message: &str, hint: Option<&str>) {
     }
 }
 
-/// An error with everything that led to it.
+/// Joins an error's message with those of its causes.
 pub(crate) fn whole_message(error: &anyhow::Error) -> String {
     let parts: Vec<String> = error.chain().map(ToString::to_string).collect();
     parts.join(": ")
 }
 
-/// Something that a person needs after the run, on stderr.
+/// Prints something that a person needs after the run to stderr.
 pub(crate) fn print_note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Text from elsewhere without what would steer a terminal; its lines stay lines.
+/// Escapes the characters in text from elsewhere that would control a terminal; newlines and tabs stay.
 pub(crate) fn harmless(text: &str) -> String {
     let shown = |character: char| match character {
         '\n' | '\t' => character.to_string(),

@@ -1,4 +1,4 @@
-//! What is laid over the checkouts before anything runs: uncommitted changes, generated files, what the user injects.
+//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and what the user injects.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use crate::hints::version_files;
 use crate::options::CompareOptions;
 use crate::project::{Files, Project, file_name, normalize};
 
-/// Untracked files of the working tree beyond this are more likely data than code.
+/// Untracked files of the working tree that are larger than this together are more likely data than code.
 const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
-/// What a generated version file is called, where the project does not say.
+/// The usual names of a generated version file, where the project does not name it.
 const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
 
-/// Brings the uncommitted state into head's worktree, untracked files below some folders with it, and returns the paths
-/// that it changed.
+/// Copies the uncommitted state into head's worktree, including untracked files below some folders, and returns the
+/// paths that it changed.
 pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) -> anyhow::Result<Vec<String>> {
     let top = git.top();
     let mut paths = git.uncommitted_paths()?;
@@ -55,8 +55,8 @@ pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) ->
     Ok(paths)
 }
 
-/// Version files that a build generates and git ignores are the same for both sides; without them, the package
-/// often cannot be imported.
+/// Copies the version files that a build generates and git ignores, the same for both sides, into the worktrees that
+/// lack them, because the package often cannot be imported without them. Returns their paths.
 pub(crate) fn copy_generated(
     git: &Git,
     project: &Project,
@@ -84,7 +84,7 @@ pub(crate) fn copy_generated(
     Ok(all)
 }
 
-/// Copies what the user names into both worktrees, and returns its paths.
+/// Copies the files and folders that the user names into both worktrees, and returns their paths.
 pub(crate) fn inject(
     git: &Git,
     options: &CompareOptions,

@@ -1,4 +1,5 @@
-//! What the worktrees need before their code can run: an interpreter with the right dependencies, and the compiled parts.
+//! Gives the worktrees what they need before their code can run: an interpreter with the right dependencies, and the
+//! compiled parts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -24,38 +25,38 @@ use crate::project::Project;
 use crate::submodules::Present;
 use crate::variables;
 
-/// What is prepared.
+/// The worktrees to prepare, and the inputs of that.
 pub(crate) struct Preparation<'a> {
     pub(crate) git: &'a Git,
     pub(crate) installation: &'a Installation,
     pub(crate) project: &'a Project,
     pub(crate) checkouts: PerSide<&'a Path>,
     pub(crate) revisions: &'a PerSide<Revision>,
-    /// The project's, which environments are made of, too.
+    /// The project's interpreter, from which environments are created, too.
     pub(crate) interpreter: &'a Interpreter,
     pub(crate) variables: BTreeMap<OsString, OsString>,
-    /// Paths at which the worktrees may hold something else than their commits.
+    /// Paths at which the worktrees may differ from their commits.
     pub(crate) laid_over: BTreeSet<String>,
     /// Paths that differ between the refs.
     pub(crate) changed: &'a BTreeSet<String>,
-    /// Those that are in the worktrees.
+    /// The submodules in the worktrees.
     pub(crate) submodules: &'a PerSide<Vec<Present>>,
-    /// Whether the user wants PYTHONPATH also beside environments of the sides' own.
+    /// Whether the user wants to keep PYTHONPATH even where each side has its own environment.
     pub(crate) keeps_python_path: bool,
-    /// Of the run, in the cache.
+    /// The run's folder in the cache.
     pub(crate) scratch: &'a Path,
     pub(crate) limits: Limits,
 }
 
-/// What a side's workers are started with.
+/// The interpreters and variables that the sides' workers are started with.
 pub(crate) struct Prepared {
     pub(crate) interpreters: PerSide<Interpreter>,
     pub(crate) variables: PerSide<BTreeMap<OsString, OsString>>,
-    /// Nobody removes them while they are held.
+    /// The environments, which nobody removes while they are held.
     _environments: Vec<Environment>,
 }
 
-/// How many packages a warning names.
+/// The largest number of packages that a warning names.
 const MOST_NAMED: usize = 8;
 
 impl Preparation<'_> {
@@ -162,13 +163,14 @@ impl Preparation<'_> {
         let sides = PerSide::new(Side::Base, Side::Head);
         Ok(Prepared {
             interpreters: sides.map(|side| of_side(side).interpreter.clone()),
-            // The keys in their paths are of equal length, and so are the variables of both sides.
+            // The keys in their paths have equal length, and so have the variables of both sides.
             variables: sides.map(|side| self.variables_within(&of_side(side).folder)),
             _environments: environments,
         })
     }
 
-    /// Without a lock file, what is installed depends on the day, too: what differs without being declared differently is said.
+    /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
+    /// depend on the day, too.
     fn compare_installed(
         &self,
         base: &Environment,
@@ -208,7 +210,7 @@ impl Preparation<'_> {
         }
     }
 
-    /// The variables of an environment that is active.
+    /// Returns the variables with an environment active.
     fn variables_within(&self, environment: &Path) -> BTreeMap<OsString, OsString> {
         let mut variables = self.variables.clone();
         if !self.keeps_python_path {
@@ -282,8 +284,9 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    /// A compiled part is built, or taken from the working tree where that is the same, or said to be missing. What differs
-    /// and was not built is an error: nobody wants to know how fast the old binary is.
+    /// Checks the build of the compiled part, or takes the part from the working tree where it is the same, or warns
+    /// that it is missing. A part that differs and was not built is an error: nobody wants to know how fast the old
+    /// binary is.
     fn see_to_compiled_part(
         &self,
         compiled: &Compiled,
@@ -396,7 +399,7 @@ fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> 
     words.join(", ")
 }
 
-/// Where nothing says that the project compiles anything, and still something differs that looks like it.
+/// Warns of differences that look like compiled sources where nothing says that the project compiles anything.
 fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
     if draft.report.settings.build.is_some() {
         return;
@@ -410,7 +413,7 @@ fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
     }
 }
 
-/// The first path, and how many more there are.
+/// Names the first path, and the number of others.
 fn first_of(paths: &[String]) -> Option<String> {
     let (first, more) = paths.split_first()?;
     Some(match more.len() {
@@ -419,7 +422,7 @@ fn first_of(paths: &[String]) -> Option<String> {
     })
 }
 
-/// Of what an installer printed: the first line that speaks of an error, else the last.
+/// Returns the first line of an installer's output that mentions an error, else the last line.
 fn telling(words: &str) -> &str {
     let error = |line: &&str| line.to_lowercase().contains("error");
     let found = words.lines().find(error).or_else(|| words.lines().next_back());

@@ -1,25 +1,25 @@
-//! What the system says of processes: the time that they used, and the children that they have. Empty where there is no
-//! `/proc`.
+//! Reads the times and the children of processes from the system. The results are empty where there is no `/proc`.
 
 use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Of workers that a fork server has reaped, and of the servers: the system adds both to this process's children when the server
-/// ends, which is too late for the first, and the second measured nothing.
+/// The ticks of workers that a fork server has reaped, less those of the servers that ended: the system adds both to
+/// this process's children when a server ends, which is too late for the workers, and the servers measured nothing.
 static FORKED_TICKS: AtomicI64 = AtomicI64::new(0);
 
-/// Processor time that this process's workers used, those that have ended.
+/// Returns the processor time of this process's workers that have ended.
 pub(crate) fn workers_ticks() -> Option<u64> {
     let reaped = times("self")?.of_ended_children;
     Some(reaped.saturating_add_signed(FORKED_TICKS.load(Ordering::Relaxed)))
 }
 
-/// A fork server has reaped a worker.
+/// Counts a worker that a fork server has reaped.
 pub(crate) fn add_forked(ticks: u64) {
     FORKED_TICKS.fetch_add(ticks.cast_signed(), Ordering::Relaxed);
 }
 
-/// A fork server ends: what it and its workers used will be found among this process's children.
+/// Subtracts the ticks of a fork server that ends: its own and its workers' will be among those of this process's
+/// children.
 pub(crate) fn remove_fork_server(server: Ticks) {
     let all = server.own + server.of_ended_children;
     FORKED_TICKS.fetch_sub(all.cast_signed(), Ordering::Relaxed);
@@ -32,11 +32,11 @@ pub(crate) struct Ticks {
     pub(crate) of_ended_children: u64,
 }
 
-/// Of one process, by its number or `self`: `utime` and `stime`, `cutime` and `cstime` of `/proc/PROCESS/stat` (see
-/// `proc_pid_stat(5)`).
+/// Reads the times of one process, by its number or `self`: `utime` and `stime`, `cutime` and `cstime` of
+/// `/proc/PROCESS/stat` (see `proc_pid_stat(5)`).
 pub(crate) fn times(process: &str) -> Option<Ticks> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it may hold anything.
+    // The name in the parentheses may hold anything.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<u64>().ok();
     Some(Ticks {
@@ -45,7 +45,8 @@ pub(crate) fn times(process: &str) -> Option<Ticks> {
     })
 }
 
-/// The processes that a process has started, and those that they have; those that left their parents are not found.
+/// Returns the processes that a process has started, and those that they have; those that left their parents are not
+/// found.
 pub(crate) fn descendants(process: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut parents = vec![process];
@@ -70,7 +71,7 @@ pub(crate) fn descendants(process: u32) -> Vec<u32> {
     found
 }
 
-/// The processor time that these processes have used, as far as they are still there, in nanoseconds.
+/// Returns the processor time that these processes have used, if they still exist, in nanoseconds.
 pub(crate) fn cpu_ns(processes: &[u32]) -> u64 {
     processes
         .iter()
@@ -78,8 +79,8 @@ pub(crate) fn cpu_ns(processes: &[u32]) -> u64 {
         .sum()
 }
 
-/// To the nanosecond: a turn takes less than a clock tick. From the first field of `/proc/PROCESS/task/THREAD/schedstat`, which
-/// some kernels are built without.
+/// Returns the processor time to the nanosecond, because a turn takes less than a clock tick. It is the first field of
+/// `/proc/PROCESS/task/THREAD/schedstat`, which some kernels are built without.
 fn scheduled_ns(process: u32) -> Option<u64> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     threads

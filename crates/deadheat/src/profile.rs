@@ -1,5 +1,5 @@
-//! The profile pass: the measured benchmarks once more, in processes that watch, pinned as the timed ones were, both
-//! sides in turn, in several process pairs.
+//! The profile pass: runs the measured benchmarks once more, in processes that watch, pinned as the timed ones were,
+//! both sides in turn, in several process pairs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -15,41 +15,42 @@ use crate::walk::{
     Both, Entered, Event, Left, Schedule, SetUp, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
 
-/// Process pairs of the pass: functions' times come with an interval, too.
+/// The process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
 /// With fewer, an interval says next to nothing.
 const FEWEST_PAIRS: usize = 3;
-/// There is always room for the fewest pairs of a short benchmark.
+/// The limit that always has room for the fewest pairs of a short benchmark.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(1_500);
-/// A sample is this long, or one iteration where that takes longer.
+/// The length of a sample, unless one iteration takes longer.
 const SAMPLE_NS: f64 = 2e6;
 const MOST_ITERATIONS: f64 = 10_000.0;
-/// What a sample may take with all that is set up around its calls, unless a single call takes longer.
+/// The longest that a sample may take, with the set-up around its calls, unless a single call takes longer.
 const MOST_WALL_NS: f64 = 20e6;
 const ROUNDS: usize = 4;
-/// Where a round takes longer than this there are [`FEWEST_ROUNDS`], one in each order.
+/// The length of a round above which there are [`FEWEST_ROUNDS`], one in each order.
 const LONG_ROUND_NS: f64 = 300e6;
 const FEWEST_ROUNDS: usize = 2;
 
-/// The process pairs of the pass: never more than those that decided, of which `timed` is the largest number.
+/// Returns the most process pairs of the pass: never more than decided a verdict, which were at most `timed`.
 pub(crate) fn most_pairs(timed: usize) -> usize {
     REPLICATES.min(timed)
 }
 
-/// What a pass over some benchmarks takes.
+/// The benchmarks and process pairs that a pass has time for.
 #[derive(Debug)]
 pub(crate) struct Affordable {
     pub(crate) benchmarks: Vec<String>,
     pub(crate) pairs: usize,
-    /// When no more pairs are started, where calls take longer while they are watched than was known before.
+    /// The time after which no more pairs are started, for calls that take longer than expected while they are watched.
     pub(crate) ends: Instant,
-    /// Those that would take too long.
+    /// The benchmarks that would take too long.
     pub(crate) left_out: Vec<String>,
 }
 
-/// Of `benchmarks`, with what a call takes on both sides together, as many as `limit` has room for, the cheapest first, and at
-/// most `most` process pairs; `startup` is what one takes to start, which leaves no benchmark out. Where `limit` is below
-/// [`SHORTEST_LIMIT`], there are fewer pairs, but there is room for as many benchmarks as that has.
+/// Chooses from `benchmarks`, each with the time of a call on both sides together, as many as `limit` has room for, the
+/// cheapest first, and at most `most` process pairs. `startup` is the time that a pair takes to start, which leaves no
+/// benchmark out. Where `limit` is below [`SHORTEST_LIMIT`], there are fewer pairs, but room for as many benchmarks as
+/// [`SHORTEST_LIMIT`] has.
 pub(crate) fn affordable(
     benchmarks: &[(String, Duration)],
     startup: Duration,
@@ -87,13 +88,13 @@ pub(crate) fn affordable(
     }
 }
 
-/// What one sample recorded, whatever watched.
+/// The record of one sample, whatever watched it.
 pub(crate) trait Recorded: Sized {
     /// Whether a sample is a single call, however short.
     const SINGLE_CALLS: bool = false;
 
     fn from_reply(reply: Reply) -> Result<Self, Reply>;
-    /// Of all its iterations.
+    /// Returns the length of all its iterations together.
     fn length_ns(&self) -> f64;
     fn iterations(&self) -> u64;
 }
@@ -162,16 +163,16 @@ impl Recorded for SurveySample {
 /// The samples of both sides by benchmark, one pair for each process pair.
 pub(crate) type Recordings<S> = BTreeMap<String, Vec<PerSide<Vec<S>>>>;
 
-/// What came of a pass.
+/// The results of a pass.
 #[derive(Debug)]
 pub(crate) struct Profiles<S> {
     pub(crate) replicates: Recordings<S>,
-    /// Why there are none, or not all.
+    /// The reason why there are no replicates, or not all.
     pub(crate) problem: Option<String>,
     pub(crate) stopped: Option<StoppedBy>,
 }
 
-/// `briefing` must ask for the purpose whose samples are wanted.
+/// Runs a pass and records its samples. `briefing` must ask for the purpose whose samples are wanted.
 pub(crate) fn record<S: Recorded>(
     schedule: &Schedule,
     briefing: &Briefing,
@@ -206,7 +207,7 @@ pub(crate) fn record<S: Recorded>(
             });
             (problem, walked.stopped)
         }
-        // What goes wrong here takes no verdict away.
+        // A failure here does not take any verdict away.
         Err(error) => match error.downcast::<CannotTrace>() {
             Ok(CannotTrace(why)) => (Some(why), None),
             Err(error) => match error.downcast::<Failure>() {
@@ -225,7 +226,7 @@ pub(crate) fn record<S: Recorded>(
 
 struct Recording<S> {
     replicates: Recordings<S>,
-    /// Process pairs that were started.
+    /// The number of process pairs that were started.
     pairs: usize,
     ends: Instant,
 }
@@ -320,7 +321,7 @@ impl<S: Recorded> Visit for Recording<S> {
     }
 }
 
-/// A sample of the wanted length.
+/// The iterations and the length of a sample that fits.
 struct Fitting {
     iterations: u64,
     sample_ns: f64,
@@ -333,7 +334,7 @@ fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trou
     loop {
         let asked = Instant::now();
         let tried: S = sample(both, side, 0, count as u64)?;
-        // What a suite sets up for each call takes its time, too.
+        // The set-up that a suite does for each call takes time, too.
         let wall_ns = asked.elapsed().as_nanos() as f64;
         let calls = tried.iterations().max(1) as f64;
         let one = (tried.length_ns() / calls).max(1.0);
@@ -354,7 +355,7 @@ fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trou
     }
 }
 
-/// Warm as the timed samples are: the other side had the core's caches.
+/// Takes a sample that is as warm as the timed ones: the other side had the core's caches.
 fn warm_sample<S: Recorded>(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<S, Trouble> {
     sample(both, side, iterations / 4, iterations)
 }

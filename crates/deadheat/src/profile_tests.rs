@@ -1,5 +1,5 @@
-//! `deadheat profile`: the project's ordinary tests on both revisions, how long each took, and what the standard
-//! library's profiler sees of the project's functions meanwhile. For projects without benchmarks.
+//! `deadheat profile`: compares the project's ordinary tests on both revisions, by the time of each and by what the
+//! standard library's profiler sees of the project's functions. For projects without benchmarks.
 //!
 //! Each side runs its own tests, because tests belong to the code that they test; those that both have are compared.
 
@@ -39,12 +39,12 @@ use crate::survey;
 use crate::walk::{StoppedBy, hash_seed};
 use crate::worker::NoAnswer;
 
-/// Where the number of replicates is open.
+/// The bounds where the number of replicates is not fixed.
 const FEWEST: usize = 3;
 const MOST: usize = 10;
-/// pytest's codes for runs that came to their end: all passed, some failed, none was collected.
+/// pytest's exit codes for runs that finished: all passed, some failed, none was collected.
 const RAN_TO_THE_END: [i32; 3] = [0, 1, 5];
-/// Its code for arguments that it refuses.
+/// pytest's exit code for arguments that it refuses.
 const PYTEST_USAGE: i32 = 4;
 
 pub(crate) fn run(
@@ -90,7 +90,7 @@ pub(crate) fn run(
         }
         Err(error) => error,
     };
-    // A run that gave no numbers still gives its report to whoever asked for a file.
+    // A run without numbers still writes its report where a file was requested.
     if let Some(failure) = error.downcast_ref::<Failure>()
         && matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
         && !shared.outputs.written.is_empty()
@@ -108,14 +108,14 @@ pub(crate) fn run(
     Err(error)
 }
 
-/// What the passes brought, as far as they came.
+/// The results of the passes, as far as they got.
 #[derive(Default)]
 struct Found {
     arguments: Vec<String>,
-    /// Without the profiler.
+    /// The replicates without the profiler.
     timed: Vec<TestReplicate>,
     functions: Vec<test_profile::FunctionTimes>,
-    /// Of the project's code, that each side imported from its worktree.
+    /// The number of modules of the project's code that each side imported from its worktree.
     project_modules: PerSide<u64>,
 }
 
@@ -165,7 +165,7 @@ impl Found {
     }
 }
 
-/// One process that ran the tests to their end.
+/// The results of one process that ran the tests to their end.
 struct Tested {
     python: Python,
     tests: Vec<TestRun>,
@@ -174,10 +174,10 @@ struct Tested {
     project_modules: u64,
 }
 
-/// Why there is none.
+/// The reason why there is no [`Tested`].
 enum Trouble {
     Stopped(StoppedBy),
-    /// The process has no result, which another one may have.
+    /// The process has no result, but another one may have one.
     Lost(Failure),
     Other(anyhow::Error),
 }
@@ -334,14 +334,15 @@ fn compare_functions(
     test_profile::compare_functions(functions, replicates)
 }
 
-/// What pytest is given where nobody says it; without a tests root, what its own configuration says.
+/// Returns the arguments for pytest where the user gives none: the tests root, or else nothing, so that pytest's own
+/// configuration decides.
 fn usual_tests(project: &Project) -> Vec<String> {
     let root = project.tests_root.iter();
     root.map(|root| relative(root, &project.folder).to_owned())
         .collect()
 }
 
-/// Shows pytest's words with paths as the project knows them.
+/// Changes the paths in pytest's messages to those that the project knows.
 fn leave_checkouts_out(replicates: &mut [TestReplicate], checkout: &Checkout) {
     for side in Side::BOTH {
         let folder = format!("{}/", checkout.workspace.worktree(side).display());
@@ -363,16 +364,16 @@ struct Passes<'a, 'b> {
     project: &'a Project,
     found: &'a mut Found,
     recorded: Vec<PerSide<Vec<SurveySample>>>,
-    /// Why the profiler saw nothing, or not all.
+    /// The reason why the profiler saw nothing, or not everything.
     problem: Option<String>,
-    /// Whether the tests come to their end under the profiler.
+    /// Whether the tests finish under the profiler.
     can_profile: bool,
-    /// Those that passed on both sides at first: the profiler watches them, and no others.
+    /// The tests that passed on both sides at first; the profiler watches only these.
     tests: BTreeSet<String>,
 }
 
 impl Passes<'_, '_> {
-    /// Returns what stopped it early.
+    /// Runs the replicates, and returns what stopped them early.
     fn run(
         &mut self,
         replicates: Replicates,
@@ -405,7 +406,7 @@ impl Passes<'_, '_> {
         Ok(None)
     }
 
-    /// What there is by now is worth a report, or is not.
+    /// Returns the reason for the early end where there are enough replicates for a report, else an error.
     fn end(&self, trouble: Trouble, index: usize) -> anyhow::Result<Option<String>> {
         let is_enough = self.found.timed.len() >= FEWEST_REPLICATES;
         match trouble {
@@ -424,7 +425,7 @@ impl Passes<'_, '_> {
     }
 
     fn replicate(&mut self, index: usize, draft: &mut Draft, progress: &mut Progress) -> Result<(), Trouble> {
-        // The next servers would start while one side runs its tests and the other does not.
+        // Announced as the last: the next servers would start while one side runs its tests and the other does not.
         self.stage.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
         let seed = hash_seed(draft.report.seed, index);
@@ -472,7 +473,7 @@ impl Passes<'_, '_> {
         }
     }
 
-    /// The tests that passed on both sides: what the profiler sees has to be the same on both.
+    /// Chooses the tests that passed on both sides, because the profiler has to see the same on both.
     fn choose_tests(&mut self) -> Result<(), Trouble> {
         let (both, missing) = test_profile::sort_out(&self.found.timed);
         self.tests.extend(both);
@@ -505,7 +506,7 @@ impl Passes<'_, '_> {
         Err(Trouble::Lost(failure))
     }
 
-    /// One process that runs all tests.
+    /// Runs the tests in one process.
     fn side(&mut self, side: Side, seed: u32, profiled: Option<&[String]>) -> Result<Tested, Trouble> {
         let until = self.setting.until;
         let left = || until.saturating_duration_since(Instant::now());
@@ -588,7 +589,7 @@ impl Passes<'_, '_> {
         })
     }
 
-    /// A path into the user's checkout is one into this side's worktree.
+    /// Returns the arguments, with paths into the user's checkout changed to paths into this side's worktree.
     fn arguments_on(&self, side: Side) -> Vec<String> {
         let checkout = format!("{}/", self.setting.git.top().display());
         let worktree = &self.stage.briefing.hello.get(side).worktree;
@@ -601,7 +602,7 @@ impl Passes<'_, '_> {
             .collect()
     }
 
-    /// A test that profiles its own code fails under the profiler.
+    /// Notes a watched test that failed: one that profiles its own code fails under the profiler.
     fn see_whether_they_passed(&mut self, side: Side, watched: &[String], tests: &[TestRun]) {
         let outcomes: BTreeMap<&str, &TestRun> = tests.iter().map(|run| (run.node.as_str(), run)).collect();
         let failed = watched.iter().find_map(|node| {

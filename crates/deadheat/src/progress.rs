@@ -1,4 +1,4 @@
-//! What happens, while it happens, on stderr: a bar in a terminal, plain lines elsewhere.
+//! Shows progress on stderr: a bar in a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::options::Verbosity;
 use crate::walk::Event;
 
-/// Elsewhere than in a terminal a line is written at most this often.
+/// The shortest interval between lines where stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
@@ -21,13 +21,13 @@ pub(crate) struct Progress {
     last_line: Option<Instant>,
     end: Option<Instant>,
     replicate: Replicate,
-    /// Names what takes long, where there is no bar to do it.
+    /// Reports what takes long, where there is no bar to show it.
     watch: Option<Watch>,
-    /// All benchmarks that are measured; those that have their verdicts take no more part.
+    /// The number of all measured benchmarks, including those that have their verdicts and no longer take part.
     measured: usize,
 }
 
-/// Where a walk stands.
+/// The current replicate.
 #[derive(Clone, Copy, Default)]
 struct Replicate {
     index: usize,
@@ -35,13 +35,13 @@ struct Replicate {
     benchmarks: usize,
 }
 
-/// Steps of the bar.
+/// The number of steps of the bar.
 const BAR_LENGTH: u64 = 1_000;
 
 impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
         let bar = (verbosity != Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| {
-            // Redrawn seldom: every write wakes the terminal up beside the measurement.
+            // Redrawn rarely, because every write wakes up the terminal during the measurement.
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
             bar.set_style(plain_style());
             bar
@@ -58,7 +58,7 @@ impl Progress {
         }
     }
 
-    /// A step that takes a while has begun.
+    /// Shows that a step that takes a while has begun.
     pub(crate) fn step(&mut self, text: &str) {
         self.watch = None;
         match &self.bar {
@@ -74,7 +74,7 @@ impl Progress {
         }
     }
 
-    /// Something that stays worth knowing.
+    /// Prints a line that stays.
     pub(crate) fn note(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
@@ -82,14 +82,14 @@ impl Progress {
         }
     }
 
-    /// The same, with `-v` only.
+    /// Prints a line that stays, with `-v` only.
     pub(crate) fn detail(&mut self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
             self.note(text);
         }
     }
 
-    /// The end of the measuring, where the number of replicates is open.
+    /// Sets the end of the measuring, where the number of replicates is not fixed.
     pub(crate) fn until(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -146,7 +146,7 @@ impl Progress {
         }
     }
 
-    /// A pass beside the measurement has come to a benchmark.
+    /// Shows an event of a pass other than the measurement.
     pub(crate) fn passing(&mut self, what: &str, event: Event<'_>) {
         match event {
             Event::ReplicateStarted {
@@ -184,7 +184,7 @@ impl Progress {
         }
     }
 
-    /// The part of the measuring that is done, at the most.
+    /// Returns the part of the measuring that is done, at the least.
     fn done(&self, position: usize) -> Option<f64> {
         let elapsed = self.started?.elapsed().as_secs_f64();
         let Replicate {
@@ -226,7 +226,7 @@ impl Progress {
     }
 }
 
-/// Says what takes long, once, as long as it is held.
+/// Reports what takes long, once, for as long as it is held.
 struct Watch {
     begun: Sender<String>,
 }
@@ -234,7 +234,7 @@ struct Watch {
 impl Watch {
     fn start(after: Duration, mut say: impl FnMut(&str) + Send + 'static) -> Self {
         let (begun, news) = mpsc::channel::<String>();
-        // It is woken by what begins, and otherwise once.
+        // It wakes up whenever something begins, and otherwise once.
         thread::spawn(move || {
             let mut next = news.recv();
             while let Ok(what) = next {
@@ -257,7 +257,7 @@ impl Watch {
     }
 }
 
-/// A benchmark's name without its file.
+/// Returns a benchmark's name without its file.
 fn short(benchmark: &str) -> &str {
     benchmark.rsplit("::").next().unwrap_or(benchmark)
 }

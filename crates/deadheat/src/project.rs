@@ -1,4 +1,4 @@
-//! Where a project keeps its code, tests and benchmarks. Paths are relative to the repository, with `/`.
+//! The layout of a project: its code, tests and benchmarks. Paths are relative to the repository, with `/`.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::siblings;
 
-/// Where benchmarks are looked for, in this order.
+/// The folders in which benchmarks are looked for, in this order.
 pub(crate) const USUAL_BENCHMARK_FOLDERS: [&str; 9] = [
     ".codeflash/benchmarks",
     "benchmarks",
@@ -34,8 +34,8 @@ const NOT_CODE: [&str; 10] = [
     "__init__.py",
 ];
 
-/// Where packages often lie, whether or not anything says so. All that holds Python files in the first is code, in the others
-/// packages.
+/// The folders that often hold packages, whether or not anything says so. In the first, every folder that holds Python
+/// files is code; in the others, only packages are.
 const USUAL_SOURCE_FOLDERS: [&str; 5] = ["src", "python", "pysrc", "lib", "backend"];
 
 /// All files of a project at either revision.
@@ -62,7 +62,7 @@ impl Files {
         self.is_file(path) || self.is_folder(path)
     }
 
-    /// Everything below a folder, with paths relative to it.
+    /// Returns all files below a folder, with paths relative to it.
     pub(crate) fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let prefix = if folder.is_empty() {
             String::new()
@@ -74,7 +74,7 @@ impl Files {
             .map_while(move |path| path.strip_prefix(prefix.as_str()))
     }
 
-    /// The names directly in a folder.
+    /// Returns the names directly in a folder.
     fn children(&self, folder: &str) -> BTreeSet<&str> {
         self.below(folder)
             .map(|path| path.split('/').next().unwrap_or(path))
@@ -102,7 +102,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// `benchmarks_root` is what the command line says; it is relative to the configuration's folder, too.
+    /// Finds the layout. `benchmarks_root` is the command line's, and is relative to the configuration's folder, too.
     pub(crate) fn lay_out(
         config: &Config,
         repository: &Path,
@@ -182,7 +182,7 @@ impl Project {
             Some(root) => Some(named("benchmarks-root", root)?),
             None => {
                 let folders = USUAL_BENCHMARK_FOLDERS.map(within);
-                // Files under such a name that pytest would not collect count only if there are no benchmarks elsewhere.
+                // Files in such a folder that pytest would not collect count only if there are no benchmarks elsewhere.
                 let holds = |is_wanted: fn(&str) -> bool| {
                     folders.iter().find(|path| files.below(path).any(is_wanted))
                 };
@@ -260,7 +260,7 @@ impl Project {
         })
     }
 
-    /// A project of which nothing is known but where it lies: no code to be looked at, nothing that is a benchmark.
+    /// Returns a project of which only the folder is known: no code to look at, and no benchmarks.
     pub(crate) fn of_any_language(config: &Config, repository: &Path) -> Self {
         let folder = relative_folder(&config.folder, repository);
         Project {
@@ -275,7 +275,7 @@ impl Project {
         }
     }
 
-    /// What a worker is told of the project; `repository` is the user's own checkout.
+    /// Returns the hello request that describes the project to a worker; `repository` is the user's own checkout.
     pub(crate) fn hello(&self, worktree: &Path, repository: &Path) -> HelloRequest {
         HelloRequest {
             protocol: protocol::VERSION,
@@ -289,7 +289,7 @@ impl Project {
         }
     }
 
-    /// Everything that belongs to the project.
+    /// Returns the roots of everything that belongs to the project.
     pub(crate) fn roots(&self) -> Vec<String> {
         let mut roots = self.module_roots.clone();
         roots.extend(self.tests_root.clone());
@@ -301,7 +301,8 @@ impl Project {
         self.module_roots.iter().any(|root| is_inside(path, root))
     }
 
-    /// Whether both sides take a file from head: the benchmarks root, and each `conftest.py` above it.
+    /// Whether both sides take a file from one side, usually head: those in the benchmarks root, and each `conftest.py`
+    /// above it.
     pub(crate) fn is_shared(&self, path: &str) -> bool {
         let Some(root) = &self.benchmarks_root else {
             return false;
@@ -309,7 +310,7 @@ impl Project {
         is_inside(path, root) || (file_name(path) == "conftest.py" && is_inside(root, parent(path)))
     }
 
-    /// The name that a file of the project's code is imported by.
+    /// Returns the name that a file of the project's code is imported by.
     pub(crate) fn dotted_name(&self, path: &str) -> Option<String> {
         let folder = innermost(&self.import_folders, path)?;
         let name = relative(path, folder).strip_suffix(".py")?.replace('/', ".");
@@ -320,10 +321,10 @@ impl Project {
     }
 }
 
-/// Which folders are taken for packages.
+/// The kinds of folders that are taken for packages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Packages {
-    /// Those with an `__init__.py` somewhere in them: beside them there are others that are not code.
+    /// Those with an `__init__.py` somewhere in them, because there are other folders next to them that are not code.
     Marked,
     /// All that hold Python files: an `__init__.py` may be left out.
     All,
@@ -338,8 +339,8 @@ impl Packages {
     }
 }
 
-/// The folders that go on the path, where the user has named no code: those of the build, or a usual one, or the project's own;
-/// before them what pytest puts there.
+/// Returns the folders that go on the path where the user has named no code: those that pytest puts there, then those
+/// of the build, or a usual one, or the project's own.
 fn source_folders(config: &Config, files: &Files, folder: &str) -> Vec<String> {
     let holding_code = |named: &[String]| -> Vec<String> {
         named
@@ -370,7 +371,7 @@ fn source_folders(config: &Config, files: &Files, folder: &str) -> Vec<String> {
     folders
 }
 
-/// Whether a file, or what lies directly in a folder, is for pytest.
+/// Whether a file, or a file directly in a folder, is for pytest.
 fn holds_tests(files: &Files, path: &str) -> bool {
     is_test_module(path) || files.children(path).into_iter().any(is_benchmark_module)
 }
@@ -380,7 +381,7 @@ fn is_benchmark_module(path: &str) -> bool {
     path.ends_with(".py") && (is_test_module(path) || file_name(path).starts_with("bench"))
 }
 
-/// The packages and modules directly in a folder.
+/// Returns the packages and modules directly in a folder.
 fn code_in<'a>(
     files: &'a Files,
     folder: &str,
@@ -403,8 +404,9 @@ fn code_in<'a>(
     })
 }
 
-/// The dotted names that belong to the project alone, for a module or package in a folder. A folder without an
-/// `__init__.py` is a namespace that other distributions may share: only the packages and modules inside are its own.
+/// Returns the dotted names that belong to the project alone, for a module or package in a folder. A folder without an
+/// `__init__.py` is a namespace that other distributions may share: only the packages and modules inside are the
+/// project's own.
 fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> Vec<String> {
     let path = join(folder, name);
     if name.ends_with(".py") || files.is_file(&join(&path, "__init__.py")) {
@@ -416,7 +418,7 @@ fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> V
         .collect()
 }
 
-/// The nearest folder at or above that is not a package itself.
+/// Returns the nearest folder at or above a path that is not itself a package.
 fn import_folder_of(files: &Files, path: &str) -> String {
     let mut folder = if files.is_file(path) { parent(path) } else { path };
     while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {
@@ -456,7 +458,7 @@ pub(crate) fn is_test_module(path: &str) -> bool {
     file_name(path).starts_with("test_") || path.ends_with("_test.py")
 }
 
-/// Whether a path is a folder or lies below it.
+/// Whether a path is the folder or lies below it.
 pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
     folder.is_empty()
         || path
@@ -464,7 +466,8 @@ pub(crate) fn is_inside(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A path of the repository as it is written in one of its folders: with `../` where it lies elsewhere, and `.` for the folder.
+/// Returns a path of the repository relative to one of its folders: with `../` where it lies elsewhere, and `.` for the
+/// folder itself.
 pub(crate) fn seen_from(folder: &str, path: &str) -> String {
     let parts = |path: &str| -> Vec<String> {
         let parts = path.split('/').filter(|part| !part.is_empty());
@@ -481,7 +484,7 @@ pub(crate) fn seen_from(folder: &str, path: &str) -> String {
     }
 }
 
-/// The folder that code is imported from: of a workspace, the member's and not the top.
+/// Returns the folder that code is imported from: in a workspace, the member's and not the top.
 fn innermost<'a>(import_folders: &'a [String], path: &str) -> Option<&'a String> {
     let around = import_folders.iter().filter(|folder| is_inside(path, folder));
     around.max_by_key(|folder| folder.len())
@@ -491,7 +494,7 @@ pub(crate) fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
     path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/')
 }
 
-/// A path for people: the repository's top has a name, too.
+/// Returns a path for people, in which the repository's top has a name, too.
 pub(crate) fn shown(path: &str) -> &str {
     if path.is_empty() { "." } else { path }
 }
@@ -501,7 +504,7 @@ fn relative_folder(folder: &Path, repository: &Path) -> String {
     relative.to_string_lossy().into_owned()
 }
 
-/// Resolves `.` and `..` by the words alone; `None` when the path leaves the repository.
+/// Resolves `.` and `..` by the text alone; `None` if the path leaves the repository.
 pub(crate) fn normalize(path: &str) -> Option<String> {
     let mut parts = PathBuf::new();
     for component in Path::new(path).components() {

@@ -1,4 +1,4 @@
-//! `--pr N`: the two commits of a pull request on GitHub, by its own `gh`, which knows the user.
+//! `--pr N`: finds the two commits of a pull request on GitHub with GitHub's own `gh`, which knows the user.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use crate::git::Git;
 use crate::options::Verbosity;
 use crate::output::{self, harmless};
 
-/// What gives `gh` its rights; the code of a pull request is somebody else's and does not see it.
+/// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
 pub(crate) const TOKENS: [&str; 4] = [
     "GH_TOKEN",
     "GITHUB_TOKEN",
@@ -56,7 +56,7 @@ struct MergeBase {
     sha: String,
 }
 
-/// The head of a pull request, and where it left its target; their objects are fetched where they are not here.
+/// Returns the head of a pull request and the commit at which it left its target, and fetches their missing objects.
 pub(crate) fn resolve(
     git: &Git,
     number: u64,
@@ -78,7 +78,7 @@ pub(crate) fn resolve(
     if !(is_hash(&head.sha) && is_hash(&base.sha) && is_name(full_name)) {
         return Err(not_understood(number).into());
     }
-    // GitHub knows the merge base, whatever history there is here.
+    // GitHub knows the merge base, however little history there is here.
     let range = format!("{}...{}", base.sha, head.sha);
     let comparison: Comparison = ask(
         git,

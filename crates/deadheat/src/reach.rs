@@ -1,9 +1,9 @@
-//! Which benchmarks run a changed function: every benchmark runs once on each side, in processes that watch.
+//! Finds the benchmarks that run a changed function: every benchmark runs once on each side, in processes that watch.
 //!
-//! A call counts for the benchmark in which it happens, one in a wider fixture for every test that could use it, one
-//! at import for all. What an earlier benchmark made and a later one only uses (a cache, a module's state) would be
-//! missed that way. So those that seem to run nothing are run again without the others, until a pair of processes has
-//! run all of them without a single call: then they run nothing, whatever came before.
+//! A call counts for the benchmark in which it happens, a call in a wider fixture for every test that could use it, and
+//! a call at import for all. This would miss a benchmark that only uses what an earlier one made (a cache, a module's
+//! state). So those that seem to run nothing are run again without the others, until a process pair has run all of them
+//! without a single call: then they run nothing, whatever came before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,17 +19,17 @@ use crate::walk::{
     out_of_order, walk,
 };
 
-/// What is still open after so many passes counts as reached.
+/// Benchmarks that are still open after this number of passes count as reached.
 const MOST_PASSES: usize = 3;
 
-/// What came of looking.
+/// The findings of all passes.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
-    /// By benchmark: the numbers of the functions that it runs.
+    /// The numbers of the functions that each benchmark runs.
     functions: BTreeMap<String, BTreeSet<usize>>,
     /// Benchmarks that run no watched function.
     pub(crate) not_reached: BTreeSet<String>,
-    /// Benchmarks that came to their end, and ran no watched function in what is timed: at most before or after it.
+    /// Benchmarks that finished and ran no watched function in their timed part, at most before or after it.
     pub(crate) untouched: BTreeSet<String>,
     /// Benchmarks that start other processes, whose calls cannot be seen.
     pub(crate) start_processes: BTreeSet<String>,
@@ -37,21 +37,21 @@ pub(crate) struct Reach {
     pub(crate) parallel: BTreeSet<String>,
     /// Benchmarks that both sides ran to their end.
     pub(crate) ran: BTreeSet<String>,
-    /// What one call of each benchmark took, or rather less.
+    /// The time that one call of each benchmark took, or rather less.
     pub(crate) call_times: BTreeMap<String, Duration>,
-    /// Why functions cannot be watched here.
+    /// The reason why functions cannot be watched here.
     pub(crate) problem: Option<String>,
-    /// What does not end is not tried again.
+    /// Benchmarks that do not end, which are not tried again.
     pub(crate) endless: Vec<Setback>,
     pub(crate) stopped: Option<StoppedBy>,
-    /// Whether any benchmark imported code of the project, per side.
+    /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
     pub(crate) project_modules: PerSide<u64>,
     /// Benchmarks whose sides were run one after the other.
     pub(crate) one_at_a_time: OneAtATime,
 }
 
 impl Reach {
-    /// The benchmarks that run a function, in the given order.
+    /// Returns the benchmarks that run a function, in the given order.
     pub(crate) fn of_function(&self, number: usize, benchmarks: &[String]) -> Vec<String> {
         let runs = |benchmark: &&String| {
             let functions = self.functions.get(*benchmark);
@@ -61,7 +61,8 @@ impl Reach {
     }
 }
 
-/// `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the workers did that are `opened`.
+/// Runs the passes. `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the `opened`
+/// workers did.
 pub(crate) fn look(
     schedule: &Schedule,
     briefing: &Briefing,
@@ -109,7 +110,7 @@ pub(crate) fn look(
             if looking.any(benchmark, |by| by.parallel) {
                 reach.parallel.insert(benchmark.clone());
             }
-            // One that was not seen to do so in an earlier pass may find there what that one left.
+            // A benchmark not seen to do so in an earlier pass may have found there what another benchmark left.
             match looking.any(benchmark, |by| by.timed) {
                 true => reach.untouched.remove(benchmark),
                 false => reach.untouched.insert(benchmark.clone()),
@@ -126,7 +127,7 @@ pub(crate) fn look(
                 .entry(benchmark.clone())
                 .or_default()
                 .extend(functions);
-            // One that failed or was skipped is measured, which says why.
+            // A benchmark that failed or was skipped is measured, which reports the reason.
             !is_reached && looking.seen.contains(benchmark)
         });
         if is_quiet || open.is_empty() {
@@ -137,7 +138,7 @@ pub(crate) fn look(
     Ok(reach)
 }
 
-/// The error where a benchmark took the ground from under all of them.
+/// Returns the error for a benchmark that removed the worktree that all of them run in.
 fn removed_by(side: Side, setbacks: &[Setback]) -> Failure {
     let words = session::lost(side);
     let both = Side::BOTH.map(session::lost);
@@ -152,13 +153,13 @@ struct Looking {
     found: Vec<ReachedBy>,
     /// Benchmarks that both sides ran to their end.
     seen: BTreeSet<String>,
-    /// When both sides stood in the last one.
+    /// The time when both sides were inside the last benchmark.
     entered: Option<Instant>,
     call_times: BTreeMap<String, Duration>,
 }
 
 impl Looking {
-    /// What counts for a benchmark: the functions, and whether other processes were started.
+    /// Returns what counts for a benchmark: the functions, and whether other processes were started.
     fn of(&self, benchmark: &str) -> (BTreeSet<usize>, bool) {
         let of_it = || {
             self.found
@@ -169,7 +170,7 @@ impl Looking {
         (functions, of_it().any(|by| by.processes))
     }
 
-    /// Whether anything that ran for this benchmark alone is so.
+    /// Whether `is_so` holds for anything that ran for this benchmark alone.
     fn any(&self, benchmark: &str, is_so: fn(&ReachedBy) -> bool) -> bool {
         let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
         of_it.any(is_so)
@@ -181,7 +182,7 @@ impl Visit for Looking {
     type Half = ();
 
     fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
-        // A test that nobody has asked for a sample runs its benchmark once on leaving.
+        // A test that was not asked for a sample runs its benchmark once when it is left.
         self.entered = Some(Instant::now());
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Looking with scripted workers: who runs what is known, and what is found must be that.
+//! Looks with scripted workers: it is known which benchmark runs which function, and exactly that must be found.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use crate::scripted::{briefing, collected, failed, hello, none, schedule};
 use crate::session::Session;
 use crate::worker::{NoAnswer, Talk};
 
-/// What a benchmark does, in any process.
+/// The actions of a benchmark, in any process.
 #[derive(Clone, Default)]
 struct Does {
-    /// On whose account, which functions.
+    /// The functions that it runs, each with the scope that it counts for.
     runs: Vec<(&'static str, usize)>,
     /// Functions that only the first benchmark of a process runs: a cache keeps what they made.
     once: Vec<usize>,
@@ -27,7 +27,7 @@ struct Suite {
     benchmarks: BTreeMap<String, Does>,
     at_import: Vec<usize>,
     cannot_trace: bool,
-    /// Which benchmarks each pair of processes ran, on base.
+    /// The benchmarks that each process pair ran, on base.
     passes: Rc<RefCell<Vec<Vec<String>>>>,
 }
 
@@ -209,7 +209,7 @@ fn workers_that_stand_ready_are_the_first_to_be_asked() {
     let opened = PerSide::new(Some(base.unwrap().0), Some(head.unwrap().0));
     let reach = looked_with(&mut suite, opened);
     assert_eq!(not_reached(&reach), ["a.py::y"]);
-    // One pair for all, and one for what seemed to run nothing.
+    // One pair for all, and one for the benchmark that seemed to run nothing.
     assert_eq!(
         *suite.passes.borrow(),
         [
@@ -232,7 +232,7 @@ fn a_benchmark_reaches_what_it_runs_and_the_others_do_not() {
     assert_eq!(reach.of_function(0, &names), ["a.py::x"]);
     assert_eq!(reach.of_function(1, &names), [""; 0]);
     assert_eq!(reach.of_function(2, &names), ["a.py::z"]);
-    // What is called not reached was run without the others.
+    // A benchmark that is reported as not reached was run without the others.
     assert_eq!(
         *suite.passes.borrow(),
         [vec!["a.py::x", "a.py::y", "a.py::z"], vec!["a.py::y"]]

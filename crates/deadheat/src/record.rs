@@ -1,4 +1,4 @@
-//! `--record`: an experiment written down, in `results.tsv` and `HANDOFF.md`.
+//! `--record`: writes an experiment into `results.tsv` and `HANDOFF.md`.
 
 use deadheat_core::model::{PerSide, Revision, Verdict, Warning, WarningCode};
 use deadheat_core::records::{
@@ -10,16 +10,16 @@ use crate::failure::{Exit, Failure};
 use crate::git::Git;
 use crate::state::{self, State};
 
-/// What was asked for.
+/// The options of `--record`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ToRecord {
     pub(crate) description: String,
-    /// Instead of the one by rule.
+    /// The status to record instead of the one by rule.
     pub(crate) status: Option<Status>,
     pub(crate) allow_partial: bool,
 }
 
-/// Before anything is measured: whether there will be something to record, and where.
+/// Checks, before anything is measured, that there will be something to record, and a place for it.
 pub(crate) fn check(state: &State, revisions: &PerSide<Revision>) -> anyhow::Result<()> {
     check_commits(revisions)?;
     let PerSide { base, head } = revisions;
@@ -37,7 +37,7 @@ pub(crate) fn check(state: &State, revisions: &PerSide<Revision>) -> anyhow::Res
     Ok(())
 }
 
-/// A row names commits.
+/// Refuses uncommitted code, because a row names commits.
 fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
     if revisions.base.dirty || revisions.head.dirty {
         return Err(
@@ -75,7 +75,7 @@ pub(crate) fn add(
         Some(git) => state.is_tracked(git)?,
         None => false,
     };
-    // Both files are read, and understood, before one is written: what is recorded is in both.
+    // Both files are read and parsed before either is written, so that a record is in both.
     let lock = state.lock()?;
     let mut results = state.results()?;
     let handoff = state.handoff()?;
@@ -84,7 +84,7 @@ pub(crate) fn add(
     let blob_of = |path: &str| git?.blob(&head, path).ok().flatten();
     let found = newest_for(&lines, report, &blob_of);
     let by_rule = match status_by_rule(report) {
-        // Kept before, and measured once more.
+        // It was kept before, and is measured again.
         Status::Discard if is_kept(&results.rows, &head) && !has_any(report, Verdict::Regressed) => {
             Status::Keep
         }

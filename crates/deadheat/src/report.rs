@@ -1,4 +1,4 @@
-//! `deadheat report`: a stored report once more, in any format, with another threshold if asked.
+//! `deadheat report`: writes a stored report again, in any format, with another threshold if one is given.
 
 use deadheat_core::report::judge_again;
 

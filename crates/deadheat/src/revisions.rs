@@ -1,4 +1,4 @@
-//! From what was typed to two commits.
+//! Resolves the refs as typed to two commits.
 
 use deadheat_core::model::{PerSide, Revision};
 
@@ -10,7 +10,7 @@ use crate::git::Git;
 pub(crate) struct RefsAsked {
     pub(crate) names: Vec<String>,
     pub(crate) working_tree: bool,
-    /// Base from the loop's records.
+    /// The base, where it comes from the loop's records.
     pub(crate) recorded: Option<RecordedBase>,
 }
 
@@ -68,7 +68,7 @@ fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<
     Ok(PerSide::new(base, head))
 }
 
-/// `commit` is the full hash that the records name for `recorded`.
+/// Resolves refs whose base is recorded. `commit` is the full hash that the records name for `recorded`.
 pub(crate) fn resolve_recorded(
     git: &Git,
     asked: &RefsAsked,
@@ -101,7 +101,7 @@ pub(crate) fn resolve_recorded(
     Ok(PerSide::new(base, head))
 }
 
-/// Against the merge base with the default branch; on the default branch itself, against the commit before.
+/// Returns the merge base of HEAD with the default branch, or on that branch itself the commit before, and HEAD.
 fn resolve_default(git: &Git) -> anyhow::Result<PerSide<Revision>> {
     let head = revision(git, "HEAD")?;
     let Some(default) = default_branch(git)? else {
@@ -170,7 +170,7 @@ fn short_name(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// What helps where history was cut off.
+/// The hint where history was cut off.
 const DEEPEN: &str = "this is a shallow clone, which lacks older commits: `git fetch --unshallow` brings them (in a CI job, \
                       let its checkout have the whole history)";
 
@@ -205,7 +205,7 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     } else {
         "`git fetch` brings what is on the server"
     });
-    // Relative to the repository or to where deadheat was started; node ids of pytest name their file first.
+    // Relative to the repository or to the folder that deadheat was started in; pytest's node ids begin with the file.
     let file = name.split("::").next().unwrap_or(name);
     if git.top().join(file).exists() || std::path::Path::new(file).exists() {
         return Err(failure

@@ -1,5 +1,5 @@
 //! `compare --script`: any command is the benchmark. Each of its runs is a fresh process, and one run on each side is a
-//! replicate; the order changes from one to the next. Nothing of the project is read, so that it may be in any language.
+//! replicate; the order changes from one to the next. Nothing of the project is read, so it may be in any language.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -40,21 +40,21 @@ use crate::walk::{Event, StoppedBy, hash_seed};
 
 /// A command that keeps more cores busy than this is not measured on one.
 const SEVERAL_CORES: f64 = 1.1;
-/// A run that takes so many times as long as any before it, when the time is over, hangs.
+/// A run counts as hanging if, when the time is over, it has taken this many times as long as any before it.
 const HANGS: u32 = 3;
 const SHORTEST_HANG: Duration = Duration::from_secs(1);
 
 /// The longest tick of a usual kernel.
 const TICK_NS: f64 = 10e6;
 
-/// From the revisions to the report.
+/// Compares the two revisions, and fills the report.
 pub(crate) fn fill(
     setting: &Setting<'_>,
     script: &Script,
     draft: &mut Draft,
     progress: &mut Progress,
 ) -> anyhow::Result<Exit> {
-    // Whatever is configured for benchmarks: no environment is made for a command.
+    // No environment is made for a command, whatever is configured for benchmarks.
     draft.report.settings.environment = Environments::Shared;
     draft.report.settings.requirements.clear();
     let subject = Subject::read(setting, draft, progress)?;
@@ -163,7 +163,7 @@ fn compare_in(
     Ok(exit)
 }
 
-/// The report of what was measured; the rest is as for benchmarks.
+/// Adds the measurements to the report; the rest is as for benchmarks.
 fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
     let Taken {
         mut measured, usages, ..
@@ -198,7 +198,7 @@ fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
     exit
 }
 
-/// What the command used beside time.
+/// Returns the resources that the command used in addition to elapsed time.
 fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<MeasuredResource> {
     let of = |row: &String, resource: Resource, amount: fn(&Usage) -> u64| MeasuredResource {
         benchmark: row.clone(),
@@ -219,8 +219,8 @@ fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<Meas
     all.filter(is_told_apart).collect()
 }
 
-/// The kernel divides processor time into user and system by what it meets at its ticks: where both sides have less than
-/// one, the division is chance.
+/// Whether a row is meaningful. The kernel divides processor time into user and system by what it meets at its ticks:
+/// where both sides have less than one tick, the division is chance.
 fn is_told_apart(row: &MeasuredResource) -> bool {
     let median = |side: Side| stats::median(row.replicates.iter().map(|pair| *pair.get(side)));
     match row.resource {
@@ -246,7 +246,7 @@ fn plan(rows: &[String], before: Duration, pair_time: Duration, stopping: Stoppi
     }
 }
 
-/// What is compared: the command itself, or the keys of the file that it writes.
+/// The compared rows: the command itself, or the keys of the file that it writes.
 #[derive(Debug, PartialEq)]
 struct Rows {
     /// In the order of the report; the total, where the command gives one, comes last.
@@ -256,7 +256,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Keys that only one side has are missing ones.
+    /// Finds the rows; adds the keys that only one side has to `missing`.
     fn of(script: &Script, tried: &PerSide<Ran>, missing: &mut Vec<Missing>) -> Result<Self, Failure> {
         let Some(file) = &script.output else {
             return Ok(Rows {
@@ -318,20 +318,20 @@ impl Rows {
             ))
             .hint("give what is compared the same name on both sides"));
         }
-        // Alone, it is what is compared.
+        // A total without other keys is compared itself.
         let position = all.iter().position(|key| key == TOTAL).filter(|_| all.len() > 1);
         let total = position.map(|position| all.remove(position));
         all.extend(total.clone());
         Ok(Rows { all, total })
     }
 
-    /// Those that are rows of the report.
+    /// Returns those that are rows of the report.
     fn listed(&self) -> &[String] {
         &self.all[..self.all.len() - usize::from(self.total.is_some())]
     }
 }
 
-/// A row of which a side says that it took no time.
+/// Returns the missing row for a key for which a side reports no time.
 fn without_time(key: &str, side: Side) -> Missing {
     Missing {
         benchmark: key.to_owned(),
@@ -344,11 +344,11 @@ fn without_time(key: &str, side: Side) -> Missing {
 /// One run of the command that ended well.
 struct Ran {
     usage: Usage,
-    /// Nanoseconds of each row, in the command's order.
+    /// The nanoseconds of each row, in the command's order.
     times: Vec<(String, u64)>,
 }
 
-/// Why there is none.
+/// The reason why there is no [`Ran`].
 enum NotRun {
     Stopped(StoppedBy),
     Failed(anyhow::Error),
@@ -360,25 +360,25 @@ impl From<anyhow::Error> for NotRun {
     }
 }
 
-/// Many runs in turn.
+/// A series of runs, the sides in turn.
 struct Series<'a> {
     rows: &'a [String],
     stopping: Stopping,
     seed: u64,
-    /// Replicates that took other seeds of the same kind.
+    /// The number of earlier replicates, which took other seeds of the same kind.
     earlier: usize,
 }
 
-/// What a series gave.
+/// The results of a series.
 struct Taken {
     measured: Measured,
-    /// Of each replicate.
+    /// The usages in each replicate.
     usages: Vec<PerSide<Usage>>,
     /// Keys that were not in the output of every run.
     missing: Vec<Missing>,
 }
 
-/// Where a series stands.
+/// The position in a series.
 struct Standing<'a> {
     replicate: usize,
     open: usize,
@@ -401,7 +401,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// Where the command is run, again and again.
+/// The places where the command is run repeatedly, and its conditions there.
 struct Bench<'a> {
     setting: &'a Setting<'a>,
     script: &'a Script,
@@ -410,7 +410,7 @@ struct Bench<'a> {
     places: PerSide<Place>,
     cores: Cores,
     conditions: Conditions,
-    /// Whether it has run on both sides once.
+    /// Whether the command has run once on both sides.
     is_tried: bool,
     /// The longest run so far.
     longest: Option<Duration>,
@@ -482,7 +482,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// One run on each side: it warms what is warm from then on, and tells what can be expected.
+    /// Runs the command once on each side, which warms what is warm from then on, and shows what can be expected.
     fn try_once(&mut self) -> anyhow::Result<PerSide<Ran>> {
         let tried = PerSide::try_from_fn(|side| match self.run(side, 0) {
             Ok(ran) => Ok(ran),
@@ -493,7 +493,7 @@ impl<'a> Bench<'a> {
         Ok(tried)
     }
 
-    /// One core for both sides, unless the command uses several.
+    /// Chooses one core for both sides, unless the command uses several.
     fn choose_core(&mut self, tried: &PerSide<Ran>, draft: &mut Draft) -> anyhow::Result<()> {
         let pinning = self.setting.options.pinning;
         let used = tried.base.usage.cores().max(tried.head.usage.cores());
@@ -681,7 +681,7 @@ impl<'a> Bench<'a> {
         Ok(Ran { usage, times })
     }
 
-    /// Where this side's output file is.
+    /// Returns the path of this side's output file.
     fn output_file(&self, side: Side) -> anyhow::Result<Option<PathBuf>> {
         let Some(name) = &self.script.output else {
             return Ok(None);
@@ -701,7 +701,7 @@ impl<'a> Bench<'a> {
         Ok(Some(file))
     }
 
-    /// What an earlier run wrote must not be taken for this one's.
+    /// Removes the output of an earlier run, which must not be taken for this one's.
     fn remove(&self, side: Side, file: &Path) -> anyhow::Result<()> {
         match fs::remove_file(file) {
             Ok(()) => Ok(()),
@@ -741,7 +741,7 @@ impl<'a> Bench<'a> {
             ))
             .hint("it has to be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}")
         })?;
-        // Below one there is nothing: half a nanosecond must not become a whole one.
+        // Less than a nanosecond counts as nothing: half of one must not become a whole one.
         let whole = |seconds: f64| {
             if seconds < 1e-9 {
                 0
@@ -781,7 +781,7 @@ impl<'a> Bench<'a> {
         .into()
     }
 
-    /// The end of what the side's last run printed.
+    /// Returns the end of what the side's last run printed.
     fn words(&self, side: Side) -> String {
         let words = files::tail_of(&self.places.get(side).log);
         if words.trim().is_empty() {
@@ -796,7 +796,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Entries of `PYTHONPATH` that point into the user's checkout point into the worktree, as they do for benchmarks.
+/// Points entries of `PYTHONPATH` that lie in the user's checkout into the worktree, as is done for benchmarks.
 fn in_worktree(
     mut variables: BTreeMap<OsString, OsString>,
     top: &Path,
@@ -807,7 +807,7 @@ fn in_worktree(
             Ok(inside) => worktree.join(inside),
             Err(_) => entry,
         });
-        // What was split joins again.
+        // Entries that were split can be joined again.
         if let Ok(joined) = std::env::join_paths(entries.collect::<Vec<_>>()) {
             *value = joined;
         }

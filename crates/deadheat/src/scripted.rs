@@ -13,7 +13,7 @@ use crate::session::{Briefing, Launch, ToCollect};
 use crate::walk::Schedule;
 use crate::worker::{NoAnswer, Talk};
 
-/// What scripted workers are told; they ask for no more.
+/// Returns the briefing for scripted workers, which need no more.
 pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
     let hello = HelloRequest {
         protocol: deadheat_core::protocol::VERSION,
@@ -48,7 +48,7 @@ pub(crate) fn schedule(replicates: usize) -> Schedule {
     }
 }
 
-/// How a worker of a usual environment greets.
+/// Returns the greeting of a worker in a usual environment.
 pub(crate) fn hello() -> Reply {
     Reply::Hello {
         protocol: deadheat_core::protocol::VERSION,
@@ -58,7 +58,7 @@ pub(crate) fn hello() -> Reply {
     }
 }
 
-/// A collection in which nothing went wrong.
+/// Returns a collection in which nothing went wrong.
 pub(crate) fn collected<'a>(benchmarks: impl Iterator<Item = &'a String>) -> Reply {
     Reply::Collected {
         benchmarks: benchmarks.cloned().collect(),
@@ -69,7 +69,7 @@ pub(crate) fn collected<'a>(benchmarks: impl Iterator<Item = &'a String>) -> Rep
     }
 }
 
-/// What a benchmark that returns nothing returned.
+/// Returns the output of a benchmark that returns nothing.
 pub(crate) fn none() -> Output {
     Output::Value {
         value: serde_json::json!(["none"]),
@@ -91,12 +91,12 @@ fn from_elsewhere() -> ForeignModule {
     }
 }
 
-/// What a scripted benchmark does on one side.
+/// The actions of a scripted benchmark on one side.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    /// Nanoseconds of one iteration.
+    /// Takes this many nanoseconds for each iteration.
     Takes(u64),
-    /// The same, of one process after another, from the first again after the last.
+    /// The same, for one process after another, from the first again after the last.
     TakesByProcess(Vec<u64>),
     /// The same, limited as `benchmark.pedantic` limits it.
     Prescribed {
@@ -104,20 +104,20 @@ pub(crate) enum Act {
         iterations: u64,
         samples: u64,
     },
-    /// The same, and something else has the core for `lost_ns` during the sample of this number.
+    /// The same, and something else has the core for `lost_ns` during sample number `at`.
     Stumbles {
         ns: u64,
         at: u64,
         lost_ns: u64,
     },
-    /// Takes so many nanoseconds, and holds a port from being entered until its process stops.
+    /// Takes this many nanoseconds, and holds a port from when it is entered until its process stops.
     HoldsAPort(u64),
-    /// The same in the process of this number, and in no other.
+    /// The same, in the process of this number only.
     HoldsAPortIn {
         process: usize,
         ns: u64,
     },
-    /// The same as a port with a lock, for which it waits.
+    /// The same with a lock instead of a port: it waits for the lock.
     HoldsALock(u64),
     /// The first call after a set-up takes `first_ns`, and later ones `later_ns`; each call can have its own set-up.
     UsesUp {
@@ -148,17 +148,17 @@ pub(crate) enum Act {
 
 pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 
-/// The side whose process holds what only one can.
+/// The side whose process holds what only one process can.
 type Held = Rc<RefCell<Option<Side>>>;
 
 /// Answers as a worker does, and panics when the driver breaks the protocol's order.
 struct ScriptedWorker {
     side: Side,
-    /// How many of this side there were before it.
+    /// The number of workers of this side before it.
     process: usize,
     script: BTreeMap<String, Act>,
     inside: Option<String>,
-    /// Whether each call has a set-up of its own.
+    /// Whether each call has its own set-up.
     set_up_each_call: bool,
     samples: u64,
     /// `next` of the last benchmark that was entered: pytest insists on it.
@@ -169,7 +169,7 @@ struct ScriptedWorker {
 }
 
 impl ScriptedWorker {
-    /// Nanoseconds of an iteration, and how many there were; or what is answered instead.
+    /// Returns the nanoseconds of an iteration and the number of iterations, or the answer that is given instead.
     fn sample(
         &mut self,
         verb: &str,

@@ -1,4 +1,4 @@
-//! Which benchmarks are measured: those that run a changed function, unless that cannot be told.
+//! Selects the benchmarks to measure: those that run a changed function, unless that is unknown.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,16 @@ use crate::changes::Differences;
 use crate::options::CompareOptions;
 use crate::reach::Reach;
 
-/// How many names a warning lists.
+/// The largest number of names that a warning lists.
 const MOST_NAMES: usize = 5;
 
-/// What is measured, and what is said of the rest.
+/// The benchmarks to measure, and the messages about the rest.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Selected {
     pub(crate) selection: Selection,
     pub(crate) benchmarks: Vec<String>,
-    /// Of them, those in whose timed part nothing differs, as far as anybody knows: what their numbers do is not the change's doing.
+    /// Those of them in whose timed part nothing differs, as far as is known: the change is not the cause of what their
+    /// numbers do.
     pub(crate) controls: BTreeSet<String>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) warnings: Vec<Warning>,
@@ -45,7 +46,7 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    /// The words for one of them.
+    /// Returns the noun for one of them.
     fn noun(&self) -> &'static str {
         if self.some_deselected {
             "selected benchmark"
@@ -55,7 +56,8 @@ impl Candidates {
     }
 }
 
-/// `targets` say already which benchmarks run them; `reach` is `None` where nothing could be looked for.
+/// Selects the benchmarks. `targets` already list the benchmarks that run them; `reach` is `None` where there was
+/// nothing to look for.
 pub(crate) fn select(
     options: &CompareOptions,
     differences: &Differences,
@@ -162,8 +164,7 @@ pub(crate) fn select(
     }
 }
 
-/// One warning for all changed functions that no benchmark runs.
-/// `nobody_runs` is the beginning of its sentence.
+/// Returns one warning for all changed functions that no benchmark runs; `nobody_runs` begins its sentence.
 fn functions_not_reached(targets: &[TargetFunction], nobody_runs: &str) -> Option<Warning> {
     let missed: Vec<&TargetFunction> = targets
         .iter()
@@ -223,7 +224,7 @@ mod tests {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// A change whose consequences cannot be told.
+    /// Returns a change with unknown consequences.
     fn unattributed() -> Differences {
         Differences {
             unattributed: vec![Unattributed {
@@ -234,7 +235,7 @@ mod tests {
         }
     }
 
-    /// `a` and `b` run what changed, of which `b` does so before it is timed; `c` does not run it.
+    /// Returns findings by which `a` and `b` run what changed, `b` before it is timed, and `c` does not.
     fn reach() -> Reach {
         let mut reach = Reach::default();
         reach.ran = names(&["a", "b", "c"]);
@@ -365,7 +366,7 @@ mod tests {
         let (known, unknown) = (Differences::default(), unattributed());
         assert_eq!(controls(&["--all"], &known, &reach()), ["b", "c"]);
         assert_eq!(controls(&["--all"], &unknown, &reach()), [""; 0]);
-        // What else changed may be felt by those that do not run the named functions.
+        // Other changes may affect the benchmarks that do not run the named functions.
         assert_eq!(controls(&["--functions", "f"], &known, &reach()), [""; 0]);
         let mut blind = reach();
         blind.problem = Some("no monitoring".to_owned());

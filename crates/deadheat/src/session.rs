@@ -16,32 +16,32 @@ use crate::worker::{NoAnswer, Talk};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
-    /// A replicate begins, and no process of an earlier one is left; `following`: how many come after it, where that is known;
-    /// `next_seed`: the hash seed of the next one.
+    /// Begins a replicate, when no process of an earlier one is left. `following` is the number of replicates after it,
+    /// where that is known; `next_seed` is the hash seed of the next one.
     fn replicate_begins(&mut self, _following: Option<usize>, _next_seed: u32) {}
 
-    /// Where what is launched from now on runs: on several cores, or on the one where processes are measured.
+    /// Sets where processes launched later run: on several cores, or on the one where processes are measured.
     fn give_cores(&mut self, _several: bool) {}
 
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
 
-    /// Whether the folder that a side's processes start in is gone: project code has removed it.
+    /// Whether the folder that a side's processes start in is gone because project code has removed it.
     fn is_lost(&self, _side: Side) -> bool {
         false
     }
 
-    /// Those that were launched since the last time are ready to enter benchmarks.
+    /// Called when the processes launched since the last call are ready to enter benchmarks.
     fn all_are_ready(&mut self) {}
 }
 
-/// What every worker of a run is told.
+/// The information that every worker of a run gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Briefing {
     pub(crate) hello: PerSide<HelloRequest>,
-    /// What is watched, if anything: never in a process that is timed.
+    /// The functions to watch, if any: never in a process that is timed.
     pub(crate) trace: Option<PerSide<TraceRequest>>,
     pub(crate) collect: ToCollect,
-    /// What stands in the place of a collection, where the workers have no pytest.
+    /// The replacement for a collection, where the workers have no pytest.
     pub(crate) micro: Option<PerSide<MicroRequest>>,
     pub(crate) keyword: Option<String>,
     /// More arguments for pytest.
@@ -52,22 +52,22 @@ pub(crate) struct Session {
     side: Side,
     talk: Box<dyn Talk>,
     collected: BTreeSet<String>,
-    /// Processes that it had started when it was last looked for them.
+    /// The processes that the worker had started when they were last looked for.
     children: Vec<u32>,
     answered: Standing,
 }
 
-/// The workers of a process pair, as far as they are there.
+/// The workers of a process pair, as far as they are open.
 pub(crate) type Opened = PerSide<Option<Session>>;
 
-/// Where a worker stood when it answered last.
+/// The state of a worker at its last answer.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     at: Instant,
     children_cpu_ns: u64,
 }
 
-/// What went by since a worker answered last.
+/// The time since a worker's last answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waited {
     pub(crate) time: Duration,
@@ -75,23 +75,23 @@ pub(crate) struct Waited {
     pub(crate) children_cpu_ns: u64,
 }
 
-/// What pytest is told to collect, relative to the project's folder.
+/// The paths for pytest to collect, relative to the project's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ToCollect {
     /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
     pub(crate) tests: Vec<String>,
     /// Otherwise the root of the benchmarks, or those of its files that matter.
     pub(crate) paths: Vec<String>,
-    /// Files in the root that hold benchmarks under names which pytest would pass over.
+    /// Files in the root that hold benchmarks under names that pytest would pass over.
     pub(crate) files: Vec<String>,
 }
 
 impl ToCollect {
-    /// Leaves the files out that hold none of these benchmarks: to import them in every process takes time.
+    /// Leaves out the files that hold none of these benchmarks, because importing them in every process takes time.
     pub(crate) fn narrow_to(&mut self, benchmarks: &[String], projects: PerSide<PathBuf>) {
         let files = benchmarks.iter().map(|benchmark| benchmark.split("::").next());
         let files: Option<BTreeSet<&str>> = files.collect();
-        // An id is not a path where a plugin makes it up.
+        // An id does not begin with a path where a plugin makes it up.
         let is_there = |file: &&str| {
             Side::BOTH
                 .into_iter()
@@ -103,20 +103,20 @@ impl ToCollect {
     }
 }
 
-/// What pytest collected on one side.
+/// The collection of pytest on one side.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Collection {
-    /// In the order of collection.
+    /// The ids in the order of collection.
     pub(crate) benchmarks: Vec<String>,
     pub(crate) errors: Vec<Uncollected>,
     /// Files that skipped themselves.
     pub(crate) skipped: Vec<Uncollected>,
     pub(crate) deselected: u64,
-    /// As the process itself says; its path is the driver's to know.
+    /// The interpreter as the process itself reports it; only the driver knows its path.
     pub(crate) python: Python,
 }
 
-/// This interpreter cannot watch functions; timing does not need it.
+/// The error of an interpreter that cannot watch functions, which timing does not need.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct CannotTrace(pub(crate) String);
@@ -125,10 +125,10 @@ pub(crate) struct CannotTrace(pub(crate) String);
 pub(crate) const PACKAGE_MISSING: &str =
     "is everything that the suite imports installed in this interpreter? --python chooses another";
 
-/// Why a worker could not be brought to the point where it can enter benchmarks.
+/// The reason why a worker did not become ready to enter benchmarks.
 #[derive(Debug)]
 pub(crate) enum NotReady {
-    /// pytest ended before anything could be run; with its words.
+    /// pytest ended before anything could be run; `words` is what it printed.
     CollectionFailed {
         words: String,
     },
@@ -136,7 +136,7 @@ pub(crate) enum NotReady {
         problem: NoAnswer,
         words: String,
     },
-    /// There is no folder any more to start it in.
+    /// The folder to start it in is gone.
     Lost,
     Other(anyhow::Error),
 }
@@ -148,7 +148,7 @@ impl From<anyhow::Error> for NotReady {
 }
 
 impl NotReady {
-    /// The error that ends a run which cannot go on without this worker.
+    /// Returns the error that ends a run that cannot go on without this worker.
     pub(crate) fn into_error(self, side: Side) -> anyhow::Error {
         match self {
             NotReady::NoAnswer {
@@ -176,12 +176,12 @@ impl NotReady {
     }
 }
 
-/// The words for a worktree that is not there any more.
+/// Returns the message for a worktree that is gone.
 pub(crate) fn lost(side: Side) -> String {
     format!("the worktree of {side} is gone: the project's code removed or moved the folder that it ran in")
 }
 
-/// A worker on its way to the point where it can enter benchmarks.
+/// A worker that is becoming ready to enter benchmarks.
 struct Opening<'a> {
     side: Side,
     talk: Box<dyn Talk>,
@@ -325,7 +325,7 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Starts a worker by itself and greets it; what it runs is asked later.
+/// Starts a worker by itself and greets it; the caller asks it to run something later.
 pub(crate) fn start(
     launch: &mut dyn Launch,
     briefing: &Briefing,
@@ -340,8 +340,8 @@ pub(crate) fn start(
 }
 
 impl Session {
-    /// Starts a worker on each of `sides`, all at the same time: what they do until they are ready is not measured. The
-    /// results come in the order of `sides`.
+    /// Starts a worker on each of `sides`, all at the same time, because nothing is measured until they are ready. The
+    /// results are in the order of `sides`.
     pub(crate) fn open(
         launch: &mut dyn Launch,
         briefing: &Briefing,
@@ -374,7 +374,7 @@ impl Session {
         self.collected.contains(benchmark)
     }
 
-    /// Asks, with the import proof of every answer that carries one.
+    /// Sends a request and receives the answer, with the import proof of every answer that carries one.
     pub(crate) fn ask(
         &mut self,
         request: &Request,
@@ -402,9 +402,9 @@ impl Session {
         Ok(reply)
     }
 
-    /// Finds the processes that it has started by now. Not while something is timed: it takes a while.
+    /// Finds the processes that the worker has started by now. Must not run while something is timed: it takes a while.
     pub(crate) fn look_for_children(&mut self) {
-        // What the known ones have used since the last answer stays in the account.
+        // The time that the known ones have used since the last answer still counts.
         let since = self.waited().children_cpu_ns;
         self.children = self.talk.children();
         self.answered.children_cpu_ns = processes::cpu_ns(&self.children).saturating_sub(since);
@@ -431,7 +431,7 @@ fn out_of_order(reply: &Reply) -> NotReady {
     NotReady::Other(Failure::tool(format!("the worker answered out of order: {reply:?}")).into())
 }
 
-/// The import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
+/// Checks the import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
 pub(crate) fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
     let Some(first) = foreign.first() else {
         return Ok(());

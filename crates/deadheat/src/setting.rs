@@ -1,4 +1,4 @@
-//! What one run is given, and what every step of it asks of that.
+//! The inputs of one run, and the functions on them that its steps share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -34,11 +34,11 @@ use crate::variables;
 use crate::walk::Schedule;
 use crate::worker::WorkerCommand;
 
-/// What measuring may take where nothing else is said.
+/// The time that measuring may take where no budget is given.
 const BUDGET_PER_BENCHMARK: Duration = Duration::from_secs(5);
 const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
 
-/// What one run is given.
+/// The inputs of one run.
 pub(crate) struct Setting<'a> {
     pub(crate) options: &'a CompareOptions,
     pub(crate) installation: &'a Installation,
@@ -49,7 +49,7 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// Writes down what the sides run with.
+    /// Records the interpreters that the sides run with.
     pub(crate) fn note_interpreters(
         &self,
         draft: &mut Draft,
@@ -83,7 +83,7 @@ impl Setting<'_> {
         .choose(&self.installation.worker_file("probe.py"), pytest)
     }
 
-    /// The names of variables that the user wants kept.
+    /// Returns the names of variables that the user wants to keep.
     pub(crate) fn passed(&self) -> Vec<String> {
         let names = self.config.pass_env.iter().chain(&self.options.pass_env);
         names.cloned().collect()
@@ -99,7 +99,7 @@ impl Setting<'_> {
         variables
     }
 
-    /// What differs in the code, and which functions that makes the targets.
+    /// Finds the differences in the code, and the functions that become targets through them.
     pub(crate) fn find_changes(
         &self,
         checkout: &Checkout,
@@ -162,7 +162,7 @@ impl Setting<'_> {
         Ok(prepared)
     }
 
-    /// Where the run's workers play; nothing is collected yet.
+    /// Returns the stage with the run's workers; nothing is collected yet.
     pub(crate) fn set_up(
         &self,
         checkout: &Checkout,
@@ -173,7 +173,7 @@ impl Setting<'_> {
         let worktrees = checkout.worktrees();
         let hello = PerSide::new(Side::Base, Side::Head)
             .map(|side| project.hello(worktrees.get(side), self.git.top()));
-        // A test's workers may have none.
+        // The workers of a test may have no fork server.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
         let forks = Forks::new(can_fork.then(|| hello.clone()), workers, self.until);
         Stage {
@@ -238,7 +238,7 @@ impl Setting<'_> {
         })
     }
 
-    /// Of the budget, as much as the timeout leaves room for.
+    /// Returns as much of the budget as the timeout leaves room for.
     pub(crate) fn affordable_budget(&self, draft: &Draft, benchmarks: usize) -> Duration {
         // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
         let eighths = if draft.report.settings.fail_on.is_empty() {
@@ -267,7 +267,7 @@ impl Setting<'_> {
         mib.map(MemoryLimit::of_mib)
     }
 
-    /// When the run began.
+    /// Returns the time when the run began.
     pub(crate) fn started(&self) -> Instant {
         self.until - self.options.timeout
     }

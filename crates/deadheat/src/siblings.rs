@@ -1,5 +1,5 @@
-//! Other projects of the repository that a project is made of: the members of its workspace that it depends on, and what it
-//! depends on by a path. Their code is measured as its own is.
+//! Other projects of the repository that a project depends on: members of its workspace, and dependencies by path.
+//! Their code is measured like the project's own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,18 +13,18 @@ use crate::project::{Files, file_name, join, normalize, parent};
 /// A dependency that comes from the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sibling {
-    /// Relative to the `pyproject.toml` that names it.
+    /// A path relative to the `pyproject.toml` that names it.
     At(String),
     /// A member of the workspace, by the name of its project.
     Member(String),
 }
 
-/// Those that a `pyproject.toml` names in the tables of uv and Poetry, and as direct references to files.
+/// Returns those that a `pyproject.toml` names in the tables of uv and Poetry, and as direct references to files.
 pub(crate) fn named_in(document: &Table) -> Vec<Sibling> {
     let mut found = Vec::new();
     let sources = value_at(document, &["tool", "uv", "sources"]).and_then(Value::as_table);
     for (name, source) in sources.into_iter().flatten() {
-        // One for each marker, or one for all.
+        // There is one source for each marker, or one for all.
         let sources = source
             .as_array()
             .map_or(std::slice::from_ref(source), Vec::as_slice);
@@ -54,7 +54,7 @@ pub(crate) fn named_in(document: &Table) -> Vec<Sibling> {
     }
     let direct = value_at(document, &["project", "dependencies"]).and_then(Value::as_array);
     for requirement in direct.into_iter().flatten().filter_map(Value::as_str) {
-        // As PDM and Hatch write a path below or beside the project.
+        // PDM and Hatch write a path below or next to the project like this.
         for prefix in ["file:///${PROJECT_ROOT}/", "{root:uri}/", "file:./", "file:../"] {
             if let Some((_, path)) = requirement.split_once(prefix) {
                 let above = if prefix == "file:../" { "../" } else { "" };
@@ -66,7 +66,7 @@ pub(crate) fn named_in(document: &Table) -> Vec<Sibling> {
     found
 }
 
-/// The folders of a project's siblings and of theirs, relative to the repository, each with its configuration.
+/// Returns the folders of a project's siblings and of theirs, relative to the repository, each with its configuration.
 pub(crate) fn of(
     config: &Config,
     project_folder: &str,
@@ -102,7 +102,7 @@ pub(crate) fn of(
     found
 }
 
-/// The folder of the project with this name.
+/// Returns the folder of the project with this name.
 fn member(name: &str, repository: &Path, files: &Files) -> Option<String> {
     let mut projects = files.below("").filter(|path| file_name(path) == "pyproject.toml");
     let project = projects.find(|path| {

@@ -1,11 +1,11 @@
-//! Where a project says that its code is imported from: in the tables of build back ends, and in pytest's settings.
+//! Reads the folders that a project's code is imported from, in the tables of build back ends and in pytest's settings.
 
 use std::path::Path;
 
 use deadheat_core::dependencies::value_at;
 use toml::{Table, Value};
 
-/// A folder, or several.
+/// The keys that name a folder, or several.
 const FOLDERS: [&[&str]; 6] = [
     &["tool", "maturin", "python-source"],
     &["tool", "setuptools", "packages", "find", "where"],
@@ -14,20 +14,20 @@ const FOLDERS: [&[&str]; 6] = [
     &["tool", "pdm", "build", "package-dir"],
     &["tool", "uv", "build-backend", "module-root"],
 ];
-/// Packages, which are imported from the folder that each lies in.
+/// The keys that name packages, which are imported from the folder that each lies in.
 const PACKAGES: [&[&str]; 3] = [
     &["tool", "hatch", "build", "packages"],
     &["tool", "hatch", "build", "targets", "wheel", "packages"],
     &["tool", "scikit-build", "wheel", "packages"],
 ];
 
-/// Those that the build takes packages from, relative to the file; the project's own folder is not among them.
+/// Returns the folders that the build takes packages from, relative to the file, without the project's own folder.
 pub(crate) fn of_build(document: &Table) -> Vec<String> {
     let texts = |keys: &[&str]| texts_at(document, keys);
     let mut found: Vec<String> = FOLDERS.iter().flat_map(|keys| texts(keys)).collect();
     let packages = PACKAGES.iter().flat_map(|keys| texts(keys));
     found.extend(packages.filter_map(|path| Some(path.trim_end_matches('/').rsplit_once('/')?.0.to_owned())));
-    // The folder of all packages has an empty name.
+    // The empty name is that of all packages.
     found.extend(texts(&["tool", "setuptools", "package-dir", ""]));
     if let Some(Value::Array(packages)) = value_at(document, &["tool", "poetry", "packages"]) {
         let from = packages
@@ -38,15 +38,15 @@ pub(crate) fn of_build(document: &Table) -> Vec<String> {
     without_own(found)
 }
 
-/// Those that pytest puts on the path.
+/// Returns the folders that pytest puts on the path.
 pub(crate) fn of_pytest(document: &Table) -> Vec<String> {
     let mut found = texts_at(document, &["tool", "pytest", "ini_options", "pythonpath"]);
-    // As pytest 9 has it.
+    // The table of pytest 9.
     found.extend(texts_at(document, &["tool", "pytest", "pythonpath"]));
     without_own(found)
 }
 
-/// The same of the other files that pytest reads its settings from.
+/// Returns the same from the other files that pytest reads its settings from.
 pub(crate) fn of_pytest_in(folder: &Path) -> Vec<String> {
     let files = [
         ("pytest.ini", "[pytest]"),
@@ -61,7 +61,7 @@ pub(crate) fn of_pytest_in(folder: &Path) -> Vec<String> {
     without_own(found.collect())
 }
 
-/// The words of one setting, which may go on in indented lines.
+/// Returns the words of one setting, which may continue in indented lines.
 fn in_ini(text: &str, section: &str, key: &str) -> Vec<String> {
     let lines = text.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut lines = lines.take_while(|line| !line.starts_with('['));
@@ -89,7 +89,7 @@ fn texts_at(document: &Table, keys: &[&str]) -> Vec<String> {
     }
 }
 
-/// Each once, and not the folder of the file itself.
+/// Returns each folder once, without the folder of the file itself.
 fn without_own(found: Vec<String>) -> Vec<String> {
     let mut folders: Vec<String> = Vec::new();
     for folder in found {

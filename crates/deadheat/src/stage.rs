@@ -1,4 +1,4 @@
-//! Where the passes of a run play: its workers, and what they are told.
+//! The workers that the passes of a run share, and their briefing.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,20 +17,20 @@ use crate::session::{Briefing, CannotTrace, Collection, Launch, NotReady, Opened
 use crate::walk::OneAtATime;
 use crate::worker::{Talk, Worker, WorkerCommand};
 
-/// What a fork server may take to import pytest.
+/// The longest that a fork server may take to import pytest.
 const GREETING: Duration = Duration::from_secs(120);
 
 /// The kinds of workers, by their task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Workers {
-    /// Benchmarks, as the driver asks for them.
+    /// They run benchmarks, as the driver asks for them.
     Benchmarks,
-    /// Tests, as pytest runs them.
+    /// They run tests, as pytest runs them.
     Tests,
 }
 
 impl Workers {
-    /// The script that starts one.
+    /// Returns the script that starts one.
     pub(crate) fn script(self) -> &'static str {
         match self {
             Workers::Benchmarks => "__main__.py",
@@ -38,7 +38,7 @@ impl Workers {
         }
     }
 
-    /// The module that a fork server goes on with.
+    /// Returns the module that a fork server continues with.
     fn module(self) -> &'static str {
         match self {
             Workers::Benchmarks => "serving",
@@ -47,12 +47,12 @@ impl Workers {
     }
 }
 
-/// Workers of this run.
+/// The launcher of this run's workers.
 pub(crate) struct Launcher {
     pub(crate) commands: PerSide<WorkerCommand>,
     pub(crate) cores: Cores,
     pub(crate) pinning: Pinning,
-    /// Whether what is launched gets all cores, and not the measuring one.
+    /// Whether processes are launched on all cores, and not on the measuring one.
     pub(crate) on_several_cores: bool,
     pub(crate) logs: PathBuf,
     pub(crate) started: usize,
@@ -69,21 +69,21 @@ pub(crate) struct Launcher {
 #[derive(Default)]
 pub(crate) struct Forks {
     hello: Option<PerSide<HelloRequest>>,
-    /// The module of its workers.
+    /// The module of their workers.
     module: &'static str,
     /// The hard end of the run.
     until: Option<Instant>,
     servers: PerSide<Option<Rc<RefCell<ForkServer>>>>,
-    /// Those of the next replicate, which start while this one is measured.
+    /// The servers of the next replicate, which start while this one is measured.
     next: PerSide<Option<Rc<RefCell<ForkServer>>>>,
     /// Whether the workers are timed for a verdict: then only those of one replicate share a server.
     is_timed: bool,
-    /// Whether this replicate is the last one, as far as anybody knows.
+    /// Whether this replicate is the last one, as far as is known.
     is_last: bool,
 }
 
 impl Forks {
-    /// `hello` is what they are told; `None`: workers are started one by one.
+    /// Makes the servers' state. `hello` greets the workers; without it, workers are started one by one.
     pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, workers: Workers, until: Instant) -> Self {
         Forks {
             hello,
@@ -95,9 +95,9 @@ impl Forks {
 }
 
 impl Launcher {
-    /// Starts workers with other variables from now on, and returns those that were there before.
+    /// Starts workers with other commands from now on, and returns the earlier ones.
     pub(crate) fn replace_commands(&mut self, commands: PerSide<WorkerCommand>) -> PerSide<WorkerCommand> {
-        // The servers have the old ones.
+        // The servers still have the old variables.
         (self.forks.servers, self.forks.next) = Default::default();
         std::mem::replace(&mut self.commands, commands)
     }
@@ -110,7 +110,7 @@ impl Launcher {
         measured
     }
 
-    /// The side's fork server. `None`: there is none here, and will be none.
+    /// Returns the side's fork server. `None`: there is none here, and will be none.
     fn server(&mut self, side: Side, seed: u32) -> Option<Rc<RefCell<ForkServer>>> {
         let is_timed = self.forks.is_timed;
         let suits = |server: &Rc<RefCell<ForkServer>>| !is_timed || server.borrow().suits_timed(side, seed);
@@ -125,8 +125,8 @@ impl Launcher {
         self.forks.servers.get(side).clone()
     }
 
-    /// Starts the servers of the next workers on the spare core: one for both sides, where they have the same interpreter and
-    /// variables. They are waited for when they are used.
+    /// Starts the servers of the next workers on the spare core: one for both sides if these have the same interpreter
+    /// and variables. They are waited for when they are used.
     fn start_servers(&mut self, seed: u32) {
         if self.forks.hello.is_none() {
             return;
@@ -249,7 +249,7 @@ impl Launch for Launcher {
     }
 }
 
-/// What every pass of a run works with.
+/// The state that every pass of a run works with.
 pub(crate) struct Stage {
     pub(crate) briefing: Briefing,
     pub(crate) launcher: Launcher,
@@ -257,7 +257,7 @@ pub(crate) struct Stage {
     pub(crate) extension: String,
     /// The hard end of the run.
     pub(crate) until: Instant,
-    /// The hash seed of the first replicate, which a server that has collected goes on with.
+    /// The hash seed of the first replicate, which a server that has collected continues with.
     pub(crate) first_seed: u32,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
@@ -267,16 +267,16 @@ pub(crate) struct Stage {
     pub(crate) several_cores: BTreeSet<String>,
     /// Benchmarks that an earlier pass has run to their end on both sides.
     pub(crate) ran: BTreeSet<String>,
-    /// What one call of a benchmark takes, as far as an earlier pass knows.
+    /// The time of one call of a benchmark, as far as an earlier pass knows.
     pub(crate) call_times: BTreeMap<String, Duration>,
-    /// Workers that have collected, and watch: the look at what runs goes on with them.
+    /// Workers that have collected and stay open for the search for differing values and for what runs.
     pub(crate) opened: Opened,
-    /// Whether those watch functions.
+    /// Whether the opened workers watch functions.
     pub(crate) opened_watch: bool,
 }
 
 impl Stage {
-    /// The same workers, watching.
+    /// Returns the briefing for the same workers, watching.
     pub(crate) fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
         Briefing {
             trace: Some(PerSide::new(Side::Base, Side::Head).map(|side| {
@@ -293,7 +293,7 @@ impl Stage {
         }
     }
 
-    /// What pytest collects on this side, in a process of its own.
+    /// Collects the benchmarks on this side, in a separate process.
     pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
         let [opened] = self.open(&self.briefing.clone(), [side]);
         let (session, collection) = opened?;
@@ -301,8 +301,8 @@ impl Stage {
         Ok(collection)
     }
 
-    /// What pytest collects on both sides, in workers that also leave the bytecode for those that follow. The workers stay
-    /// open where they watch functions, or `stay`.
+    /// Collects the benchmarks on both sides, in workers that also leave the bytecode for those that follow. The
+    /// workers stay open where they watch functions, or where `stay` is set.
     pub(crate) fn collect_both(
         &mut self,
         watched: &[&TargetFunction],
@@ -335,7 +335,7 @@ impl Stage {
         Ok(PerSide::new(of_base, of_head))
     }
 
-    /// Ends the workers that are open.
+    /// Ends the open workers.
     pub(crate) fn close(&mut self) {
         let PerSide { base, head } = std::mem::take(&mut self.opened);
         for session in [base, head].into_iter().flatten() {

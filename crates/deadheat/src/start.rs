@@ -1,4 +1,4 @@
-//! `deadheat start`: the current commit becomes the baseline of the loop.
+//! `deadheat start`: makes the current commit the baseline of the loop.
 
 use std::path::Path;
 

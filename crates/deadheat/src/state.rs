@@ -1,5 +1,5 @@
-//! The state folder: the loop's files, which people and other programs read and write too. Every change is made under a
-//! lock, to what the file holds by then, and each file is written whole or not at all.
+//! The state folder: the loop's files, which people and other programs read and write, too. Every change is made under
+//! a lock, to the file's current content, and each file is written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -26,26 +26,26 @@ const SETUP: &str = "setup.md";
 const MICRO: &str = "micro.jsonl";
 const LOCK: &str = ".lock";
 
-/// Others hold the lock for as long as it takes to write two small files.
+/// The longest wait for the lock, which others hold for as long as it takes to write two small files.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Where the loop's files are; nothing need be there yet.
+/// The folder of the loop's files, which need not exist yet.
 #[derive(Debug)]
 pub(crate) struct State {
     folder: PathBuf,
-    /// What the folder has to stay inside.
+    /// The top of the checkout, which the folder must stay inside.
     top: PathBuf,
 }
 
-/// The right to write; given back when it is dropped.
+/// The right to write, which is given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl State {
-    /// The loop's files of the project around a folder.
+    /// Opens the state of the project around a folder.
     pub(crate) fn open(
         folder: &Path,
         config_file: Option<&Path>,
@@ -57,7 +57,7 @@ impl State {
         Ok((git, state))
     }
 
-    /// The folder that the configuration names, inside the checkout at `top`.
+    /// Finds the folder that the configuration names, inside the checkout at `top`.
     pub(crate) fn find(config: &Config, top: &Path) -> anyhow::Result<Self> {
         let named = config.state_dir.as_deref().unwrap_or(DEFAULT_FOLDER);
         let outside = || {
@@ -92,7 +92,7 @@ impl State {
         &self.folder
     }
 
-    /// Refuses what symlinks lead out of the repository, or into git's own folder.
+    /// Refuses a path that symlinks lead out of the repository, or into git's own folder.
     fn check_inside(&self, path: &Path) -> Result<(), Failure> {
         let nearest = path.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
         let refused = |why: String| {
@@ -114,7 +114,7 @@ impl State {
         Ok(())
     }
 
-    /// Whether git tracks the experiments: then `git reset --hard` takes them back with the code.
+    /// Whether git tracks the experiments, so that `git reset --hard` takes them back with the code.
     pub(crate) fn is_tracked(&self, git: &Git) -> anyhow::Result<bool> {
         let path = self.folder.join(RESULTS).display().to_string();
         Ok(git.line(["ls-files", "--", &path])?.is_some())
@@ -126,7 +126,7 @@ impl State {
         git.ignores(&path)
     }
 
-    /// Makes the folder where it is missing, and waits until nobody else writes.
+    /// Creates the folder if it is missing, and waits until nobody else writes.
     pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
         let problem = |error: std::io::Error| {
             Failure::tool(format!("cannot write to {}: {error}", self.folder.display()))
@@ -136,7 +136,7 @@ impl State {
         self.check_inside(&self.folder)?;
         let path = self.folder.join(LOCK);
         let mut options = OpenOptions::new();
-        // A symlink there is nobody's lock.
+        // A symlink there is not a lock.
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, OFlags::NOFOLLOW.bits().cast_signed());
         let file = options
             .create(true)
@@ -164,7 +164,7 @@ impl State {
         }
     }
 
-    /// The content of a file; nothing where it is missing.
+    /// Reads a file; a missing one is empty.
     fn read(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         let path = self.folder.join(name);
         self.check_inside(&path)?;
@@ -184,7 +184,7 @@ impl State {
         })
     }
 
-    /// The caller holds the lock, and has read the file since.
+    /// Writes a file. The caller holds the lock, and has read the file since.
     fn write(&self, _lock: &Lock, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(name);
         self.check_inside(&path)?;
@@ -200,7 +200,7 @@ impl State {
         })
     }
 
-    /// Says what was passed over in the table of experiments.
+    /// Warns of what was passed over in the table of experiments.
     pub(crate) fn warn_of(&self, problems: &[String]) {
         const MOST: usize = 5;
         for problem in problems.iter().take(MOST) {
@@ -226,27 +226,27 @@ impl State {
         self.write(lock, HANDOFF, text.as_bytes())
     }
 
-    /// Writes `setup.md`'s section about end-to-end benchmarks, and says where.
+    /// Writes `setup.md`'s section about end-to-end benchmarks, and returns its path.
     pub(crate) fn write_setup(&self, benchmarks_root: Result<&str, &str>) -> anyhow::Result<PathBuf> {
         let lock = self.lock()?;
         let text = records::write_setup(&self.read_text(SETUP)?, benchmarks_root);
         self.write(&lock, SETUP, text.as_bytes())
     }
 
-    /// What micro found so far, a line each; bytes that are not text are replaced.
+    /// Returns the findings of `micro` so far, one per line; bytes that are not text are replaced.
     pub(crate) fn micro(&self) -> anyhow::Result<String> {
         Ok(String::from_utf8_lossy(&self.read(MICRO)?).into_owned())
     }
 
-    /// Where the loop started; `None` where nobody has said so.
+    /// Returns the baseline that the loop started from; `None` where none is recorded.
     pub(crate) fn known_baseline(&self) -> anyhow::Result<Option<Baseline>> {
         Ok(records::read_baseline(&self.handoff()?))
     }
 }
 
-/// What the other commands take from the records and add to them.
+/// The other commands' access to the records.
 impl State {
-    /// The commit that the loop started from.
+    /// Returns the commit that the loop started from.
     pub(crate) fn baseline(&self, git: &Git) -> anyhow::Result<String> {
         let Some(baseline) = self.known_baseline()? else {
             return Err(Failure::usage(format!(
@@ -259,7 +259,7 @@ impl State {
         self.commit_of(git, &baseline.commit, "the baseline", HANDOFF)
     }
 
-    /// The commit of the last experiment that was kept since the baseline, else the baseline.
+    /// Returns the commit of the last experiment that was kept since the baseline, else the baseline.
     pub(crate) fn last_kept(&self, git: &Git) -> anyhow::Result<String> {
         let baseline = self.known_baseline()?;
         let results = self.results()?;
@@ -270,7 +270,7 @@ impl State {
     }
 
     fn commit_of(&self, git: &Git, name: &str, what: &str, file: &str) -> anyhow::Result<String> {
-        // A branch would be another commit tomorrow.
+        // A branch may name another commit tomorrow.
         if name.len() < 7 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Failure::usage(format!(
                 "{what} in {}, `{}`, is not a commit hash",
@@ -307,7 +307,7 @@ impl State {
     }
 }
 
-/// The time as the files have it.
+/// Returns the current time in the format of the files.
 pub(crate) fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     records::iso_8601(since.map_or(0, |since| since.as_secs()))
@@ -319,7 +319,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A state folder in an empty checkout.
+    /// Returns a state folder in an empty checkout.
     pub(crate) fn state(top: &Path, state_dir: Option<&str>) -> anyhow::Result<State> {
         let config = Config {
             folder: top.to_owned(),

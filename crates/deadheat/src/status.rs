@@ -1,4 +1,4 @@
-//! `deadheat status`: where the loop stands.
+//! `deadheat status`: shows the state of the loop.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! One run of a measured command: a fresh process, what it took, and nothing of it left running.
+//! Runs a measured command once: in a fresh process, with its usage, and with nothing of it left running.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,52 +19,53 @@ use crate::cores::Cores;
 use crate::files;
 use crate::limit::{MOST_PRINTED, MemoryLimit};
 
-/// How often a wait looks whether the user and the clock still want the run. The command times itself meanwhile.
+/// The interval at which a wait checks whether the user stopped the run or its time is over. The command's time is
+/// taken elsewhere meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs commands. What it starts between itself and them is a small interpreter of its own, which can ask the system for
-/// the peak memory of its child alone.
+/// Runs commands, each through a separate small interpreter, which can ask the system for the peak memory of its child
+/// alone.
 pub(crate) struct Stopwatch {
-    /// The Python that runs deadheat: the project needs none.
+    /// The Python that runs deadheat, because the project need not have one.
     pub(crate) interpreter: PathBuf,
     pub(crate) script: PathBuf,
     pub(crate) command: String,
-    /// Of each process of the command.
+    /// The limit of each process of the command.
     pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
-/// Where a side's runs play.
+/// The folder of a side's runs, their variables and their log.
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) variables: BTreeMap<OsString, OsString>,
-    /// What the last run printed.
+    /// The output of the last run.
     pub(crate) log: PathBuf,
 }
 
-/// What a run took, with all processes that it waited for.
+/// The resources that a run used, with all processes that it waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Usage {
     pub(crate) elapsed_ns: u64,
     pub(crate) user_ns: u64,
     pub(crate) system_ns: u64,
-    /// Of the largest process.
+    /// The peak memory of the largest process.
     pub(crate) peak_bytes: u64,
 }
 
 impl Usage {
-    /// How many cores it kept busy, on average.
+    /// Returns the number of cores that it kept busy, on average.
     pub(crate) fn cores(&self) -> f64 {
         (self.user_ns + self.system_ns) as f64 / self.elapsed_ns.max(1) as f64
     }
 }
 
-/// How a run ended.
+/// The end of a run.
 pub(crate) enum Ended {
     Well(Usage),
     Badly(ExitStatus),
-    /// With the process that watched it.
+    /// It ended together with the process that watched it.
     Lost(ExitStatus),
-    /// It ran for so long when the run of deadheat had to end.
+    /// It had run for this long when the run of deadheat had to end.
     Late(Duration),
     /// It printed more than [`MOST_PRINTED`].
     Flooded,
@@ -73,7 +74,7 @@ pub(crate) enum Ended {
 
 #[derive(Deserialize)]
 struct Facts {
-    /// As `wait4` gives it.
+    /// The status as `wait4` gives it.
     status: i32,
     #[serde(flatten)]
     usage: Usage,
@@ -99,14 +100,14 @@ impl Stopwatch {
             .stdout(Stdio::piped())
             .stderr(log);
         let started = Instant::now();
-        // Also after a run that ended well: what it left running would disturb the next one.
+        // The group is ended even after a run that ended well: processes that it left would disturb the next one.
         let mut group = cores.start_on(cores.measuring, || Group::start(&mut command))?;
-        // It waits for its variables, and what it starts has the limit, too.
+        // It still waits for its variables, and the processes that it starts have the limit, too.
         if let Some(limit) = self.memory_limit {
             limit.set_for(group.id())?;
         }
         if let Some(mut stdin) = group.child.stdin.take() {
-            // Where it has ended already, its silence says so.
+            // If it has already ended, the missing reply shows that.
             let _ = stdin.write_all(&variables_for(place, seed));
         }
         let mut stdout = group.child.stdout.take().context("stdout is piped")?;
@@ -144,7 +145,7 @@ fn is_readable(stdout: &impl std::os::fd::AsFd) -> bool {
     matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
 }
 
-/// `NAME=VALUE`, with NUL after each. One hash seed for both sides.
+/// Returns `NAME=VALUE`, with NUL after each, and with one hash seed for both sides.
 fn variables_for(place: &Place, seed: u32) -> Vec<u8> {
     let seed = (OsString::from("PYTHONHASHSEED"), OsString::from(seed.to_string()));
     let own = place.variables.iter().filter(|(name, _)| **name != seed.0);

@@ -1,4 +1,4 @@
-//! Reports that were written earlier, read again.
+//! Reads reports that were written earlier.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,18 +14,18 @@ use crate::output::harmless;
 /// A larger file is not a report; reading it would only fill the memory.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What tells reports of different kinds and ages apart.
+/// The fields that distinguish reports of different kinds and versions.
 #[derive(Deserialize)]
 struct Header {
     schema_version: Option<u32>,
     tool_version: Option<String>,
-    /// Of `deadheat profile`.
+    /// A field of reports of `deadheat profile`.
     tests: Option<IgnoredAny>,
-    /// Of `deadheat micro`.
+    /// A field of reports of `deadheat micro`.
     decision: Option<IgnoredAny>,
 }
 
-/// `asked` is what the file was named for, for the message.
+/// Reads a report. `asked` is the command or option that the file was given to, for the message.
 pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
     let shown = path.display();
     let fail = |why: String| Failure::usage(harmless(&format!("{asked}: `{shown}` {why}")));
@@ -65,7 +65,7 @@ fn newer(fail: impl Fn(String) -> Failure, schema: u32, tool: Option<&str>) -> F
     .hint("read it with the deadheat that wrote it, or a newer one")
 }
 
-/// Why a file is not a report that can be read.
+/// Returns the reason why a file is not a report that can be read.
 fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::Error) -> Failure {
     if error.is_eof() {
         return fail(format!(

@@ -1,4 +1,4 @@
-//! What a run is about: the trees of both revisions and the project in them, then the worktrees that hold them.
+//! The trees of both revisions and the project in them, and the worktrees that they are checked out into.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::setting::Setting;
 use crate::submodules::{self, Present, Tree};
 use crate::workspace::{self, Kept, Workspace};
 
-/// What is known before anything is checked out.
+/// The facts known before anything is checked out.
 pub(crate) struct Subject {
     pub(crate) trees: PerSide<Tree>,
     pub(crate) files: Files,
@@ -27,13 +27,13 @@ pub(crate) struct Subject {
     pub(crate) project: Project,
 }
 
-/// Both revisions checked out, with what git alone does not bring.
+/// The checkouts of both revisions, with the files that git alone does not bring.
 pub(crate) struct Checkout {
     pub(crate) workspace: Workspace,
     pub(crate) submodules: PerSide<Vec<Present>>,
-    /// Paths that differ between the sides, the uncommitted ones with them.
+    /// Paths that differ between the sides, including uncommitted ones.
     pub(crate) changed: BTreeSet<String>,
-    /// Paths at which the worktrees may hold something else than their commits.
+    /// Paths at which the worktrees may differ from their commits.
     pub(crate) laid_over: BTreeSet<String>,
 }
 
@@ -63,12 +63,12 @@ impl Subject {
         })
     }
 
-    /// Where the benchmarks are, which one of the revisions has at least.
+    /// Returns the benchmarks root, which at least one of the revisions has.
     pub(crate) fn benchmarks_root(&self, setting: &Setting<'_>) -> anyhow::Result<String> {
         for test in &setting.options.tests {
             let file = test.split("::").next().unwrap_or(test);
             let path = normalize(&join(&self.project.folder, file)).unwrap_or_else(|| file.to_owned());
-            // One that is only in the working tree may be injected.
+            // A file that is only in the working tree may be injected.
             if !self.files.exists(&path) && !setting.git.top().join(&path).exists() {
                 let tests = self.files.below("").filter(|path| is_test_module(path));
                 return Err(
@@ -177,7 +177,7 @@ impl Checkout {
         )
     }
 
-    /// Lays over the worktrees what the user wants in both.
+    /// Copies the files that the user injects into both worktrees.
     pub(crate) fn inject(&mut self, setting: &Setting<'_>, subject: &Subject) -> anyhow::Result<()> {
         let Subject { files, project, .. } = subject;
         let worktrees = self.worktrees();
@@ -193,7 +193,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// Removes everything, and says what could not be removed.
+    /// Removes everything, and warns of what could not be removed.
     pub(crate) fn close(self, git: &Git, draft: &mut Draft) {
         let left = self.workspace.close(git);
         if !left.is_empty() {
@@ -207,7 +207,7 @@ impl Checkout {
     }
 }
 
-/// The remains of an earlier run do not stop this one.
+/// Removes the remains of earlier runs; a failure does not stop this run.
 fn sweep(git: &Git, draft: &mut Draft, progress: &mut Progress) {
     match workspace::sweep(git, Kept::Spare) {
         Ok(removed) => {
@@ -229,7 +229,7 @@ fn sweep(git: &Git, draft: &mut Draft, progress: &mut Progress) {
     }
 }
 
-/// All files at either revision, and the paths that differ.
+/// Returns all files at either revision, and the paths that differ.
 fn files_of(
     git: &Git,
     revisions: &PerSide<Revision>,
@@ -247,10 +247,10 @@ fn files_of(
     Ok((Files::new(paths), changed))
 }
 
-/// How the file begins that stands for a large one.
+/// The beginning of the file that stands in for a large one.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Where git LFS is not set up, a checkout has texts of a few lines in the place of data.
+/// Warns of pointers: where git LFS is not set up, a checkout has texts of a few lines in place of data.
 fn warn_of_pointers(
     git: &Git,
     subject: &Subject,
@@ -286,8 +286,8 @@ fn warn_of_pointers(
     Ok(())
 }
 
-/// Writes the submodules into the worktrees, and says which. One that is missing there is an error where the project needs
-/// it, as far as that can be told.
+/// Writes the submodules into the worktrees, and returns them. A missing one is an error where the project needs it, as
+/// far as that is known.
 fn populate_submodules(
     setting: &Setting<'_>,
     subject: &Subject,

@@ -14,7 +14,7 @@ use crate::project::{is_inside, join};
 /// One submodule in the tree of one side.
 #[derive(Clone, Debug)]
 pub(crate) struct Submodule {
-    /// Relative to the repository, also where it lies in another submodule.
+    /// The path relative to the repository, even where it lies in another submodule.
     pub(crate) path: String,
     pub(crate) commit: String,
     source: Source,
@@ -29,7 +29,7 @@ enum Source {
     Nowhere,
 }
 
-/// All files of a commit, those of its submodules included, and the submodules.
+/// All files of a commit, including those of its submodules, and the submodules.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) entries: Vec<TreeEntry>,
@@ -37,14 +37,14 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// `fetch`: commits that are not there may be fetched, into the cache.
+    /// Reads the tree of a commit. With `fetch`, missing commits may be fetched into the cache.
     pub(crate) fn read(git: &Git, commit: &str, fetch: bool) -> anyhow::Result<Self> {
         let mut tree = Tree::default();
         let place = Place {
             git: git.clone(),
             modules: git.common_directory()?.join("modules"),
             prefix: String::new(),
-            // Like git: beside the repository itself where it comes from nowhere.
+            // Like git: without an origin, URLs are relative to the repository itself.
             origin: match git.line(["config", "--get", "remote.origin.url"])? {
                 Some(url) => Some(url),
                 None => Some(git.top().display().to_string()),
@@ -96,7 +96,7 @@ impl Tree {
                     origin: module.line(["config", "--get", "remote.origin.url"])?,
                     git: module,
                 };
-                // Its own path stands before those in it, so that it is written first.
+                // Its own path comes before those in it, so that it is written first.
                 self.submodules.push(Submodule {
                     path,
                     commit: entry.object.clone(),
@@ -114,7 +114,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The paths inside submodules whose content is not that of the other tree.
+    /// Returns the paths inside submodules whose content differs from that of the other tree.
     pub(crate) fn differences_in_submodules<'a>(&'a self, other: &'a Tree) -> impl Iterator<Item = &'a str> {
         let objects = |tree: &'a Tree| -> BTreeMap<&'a str, (&'a str, &'a str)> {
             let of =
@@ -136,7 +136,7 @@ impl Tree {
     }
 }
 
-/// Where a tree with submodules is read.
+/// The repository from which a tree with submodules is read.
 struct Place {
     git: Git,
     /// The folder that holds the git directories of its submodules.
@@ -145,7 +145,7 @@ struct Place {
     origin: Option<String>,
 }
 
-/// A `.gitmodules`: name and URL by path.
+/// The content of a `.gitmodules`: name and URL by path.
 struct Settings {
     by_path: BTreeMap<String, (String, Option<String>)>,
 }
@@ -160,7 +160,7 @@ impl Settings {
             else {
                 continue;
             };
-            // It becomes a folder below git's own.
+            // The name becomes a folder below git's own.
             if name.split('/').any(|part| part == "..") || name.starts_with('/') {
                 continue;
             }
@@ -187,7 +187,7 @@ impl Settings {
     }
 }
 
-/// `../other.git` is beside where the repository came from.
+/// Resolves a relative URL: `../other.git` is next to the place that the repository came from.
 fn absolute_url(url: &str, origin: Option<&str>) -> String {
     let Some(origin) = origin.filter(|_| url.starts_with("./") || url.starts_with("../")) else {
         return url.to_owned();
@@ -211,7 +211,7 @@ fn absolute_url(url: &str, origin: Option<&str>) -> String {
     }
 }
 
-/// A commit of a submodule, fetched into a repository of the cache.
+/// Fetches a commit of a submodule into a repository of the cache, and returns that repository.
 fn fetched(user: &Git, url: &str, commit: &str, path: &str) -> anyhow::Result<PathBuf> {
     let entry = cache::Entry::open(cache::Kind::Submodules, &cache::key([url.as_bytes()]))?;
     let directory = entry.folder().join("repository");
@@ -225,7 +225,7 @@ fn fetched(user: &Git, url: &str, commit: &str, path: &str) -> anyhow::Result<Pa
     }
     let repository = Git::of_directory(&directory, entry.folder(), user);
     if !repository.has_commit(commit)? {
-        // Not every server gives a commit by its name.
+        // Not every server serves a commit by its name.
         let by_name = repository.run(["fetch", "--quiet", "--depth", "1", url, commit]);
         if let Err(error) = by_name {
             if is_stopped(&error) {
@@ -265,7 +265,7 @@ impl std::fmt::Display for Present {
     }
 }
 
-/// A submodule of which the worktree of one side stays without.
+/// A submodule that the worktree of one side lacks.
 pub(crate) struct Absent<'a> {
     pub(crate) submodule: &'a Submodule,
     pub(crate) side: Side,
@@ -292,13 +292,13 @@ impl Absent<'_> {
         )
     }
 
-    /// Whether the project's own checkout has it, so that the comparison would lack something.
+    /// Whether the user's own checkout has it, so that the comparison would lack something.
     pub(crate) fn is_in_use(&self) -> bool {
         matches!(self.submodule.source, Source::OtherCommits)
     }
 }
 
-/// Writes the submodules that are there into one side's worktree, and gives back these and the others.
+/// Writes the submodules that are available into one side's worktree, and returns these and the others.
 pub(crate) fn populate<'a>(
     user: &Git,
     tree: &'a Tree,

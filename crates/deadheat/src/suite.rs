@@ -1,4 +1,4 @@
-//! The suite that both sides run: whose files they are, and what pytest collects in them.
+//! The suite that both sides run: the origin of its files, and the benchmarks that pytest collects in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,19 +22,19 @@ use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::subject::{Checkout, Subject};
 
-/// What both sides can run.
+/// The benchmarks that both sides can run.
 pub(crate) struct Suite {
     pub(crate) origin: Origin,
-    /// In the order of collection.
+    /// The ids in the order of collection.
     pub(crate) benchmarks: Vec<String>,
     /// Functions of the suite that differ, where each side runs its own.
     pub(crate) changed: Vec<TargetFunction>,
-    /// How long one collection took.
+    /// The time that one collection took.
     pub(crate) collecting: Duration,
 }
 
 impl Suite {
-    /// Gives both sides the same benchmarks and collects them. What cannot be run on both goes into the report.
+    /// Gives both sides the same benchmarks and collects them. Those that cannot run on both sides go into the report.
     #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
     pub(crate) fn collect(
         setting: &Setting<'_>,
@@ -67,7 +67,7 @@ impl Suite {
             && checkout.workspace.worktree(taker).join(root).exists()
         {
             stage.briefing.collect = to_collect(checkout, taker);
-            // A collection of its own files that fails counts as none.
+            // A failed collection of its own files counts as none.
             if let Ok(own) = stage.collect(taker) {
                 origin.replaced.extend(own.benchmarks);
             }
@@ -79,7 +79,7 @@ impl Suite {
         if let Some(giver) = from.side().filter(|_| !shares_files) {
             benchmarks::share(root, giver, checkout.worktrees())?;
         }
-        // Again: what is injected may lie in the benchmarks root.
+        // Again, because injected files may lie in the benchmarks root.
         checkout.inject(setting, subject)?;
         stage.briefing.collect = to_collect(checkout, Side::Head);
         if from == BenchmarksFrom::Own {
@@ -88,7 +88,7 @@ impl Suite {
         }
         let started = Instant::now();
         if from == BenchmarksFrom::Own && !differences.changed.is_empty() {
-            // In files of the suite that differ, lines tell nothing, either.
+            // Lines mean nothing in files of the suite that differ, either.
             let own = checkout.changed.iter();
             let own = own.filter(|path| project.is_shared(path) && path.ends_with(".py"));
             differences
@@ -181,7 +181,7 @@ impl Suite {
             progress.step("comparing what the modules hold");
             let paths = changes::head_paths(project, &subject.files);
             let affected = observed::look(stage, differences, &paths, checkout.worktrees())?;
-            // Its consequences are known by now.
+            // The consequences of these differences are known by now.
             differences.outside.clear();
             differences.unattributed.extend(affected.unattributed);
             let is_more = !affected.functions.is_empty();
@@ -209,14 +209,14 @@ impl Suite {
     }
 }
 
-/// The error where pytest finds no test by a name of --tests. They are relative to `folder`.
+/// Returns the error for a test of --tests that pytest does not find. The tests are relative to `folder`.
 fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Failure> {
     let NotReady::CollectionFailed { words } = problem else {
         return None;
     };
     let test = tests
         .iter()
-        // Of parameters that it does not know, pytest names the test alone.
+        // For parameters that it does not know, pytest names the test alone.
         .find(|test| words.contains("not found: ") && words.contains(benchmarks::test_of(test)))?;
     let (file, name) = test.split_once("::")?;
     let name = benchmarks::test_of(name.rsplit("::").next().unwrap_or(name));
@@ -231,7 +231,7 @@ fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Fail
     })
 }
 
-/// The tests that a file defines, those of a class with its name: `test_a`, `TestB::test_c`.
+/// Returns the tests that a file defines, those of a class with its name: `test_a`, `TestB::test_c`.
 fn tests_in(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut class = None;
@@ -257,7 +257,7 @@ fn tests_in(text: &str) -> Vec<String> {
     found
 }
 
-/// Whether this side fails to collect something of the other's benchmarks that the other collects.
+/// Whether this side fails to collect any of the other's benchmarks that the other collects.
 fn lacks_settings(collected: &Result<PerSide<Collection>, (Side, NotReady)>, taker: Side) -> bool {
     match collected {
         Ok(collected) => {

@@ -11,13 +11,14 @@ use deadheat_core::source::{self, NamedLines};
 
 use crate::profile::{Recordings, SurveySample};
 
-/// The functions that any side ran, numbered, and their samples by benchmark.
+/// The functions that either side ran, numbered, and their samples by benchmark.
 pub(crate) struct Survey {
     pub(crate) functions: Vec<TargetFunction>,
     pub(crate) replicates: BTreeMap<String, Vec<ProfileReplicate>>,
 }
 
-/// Gives what the profiler saw by file and line the names that both sides share. `targets` say what changed.
+/// Replaces the files and lines that the profiler saw by the names that both sides share. `targets` are the functions
+/// that changed.
 pub(crate) fn name_functions(
     recorded: Recordings<SurveySample>,
     targets: &[TargetFunction],
@@ -121,7 +122,7 @@ impl Naming<'_> {
         number
     }
 
-    /// Code without a function of its own (a lambda, a comprehension) is named after the one around it.
+    /// Returns a function's name; code without its own (a lambda, a comprehension) is named after the one around it.
     fn qualname(&mut self, side: Side, seen: &SurveyedFunction) -> String {
         let checkout = self.checkouts.get(side);
         let functions = self

@@ -1,11 +1,11 @@
-//! The environment variables that a worker gets: the user's, the same on both sides, less those that would disturb a
+//! The environment variables that a worker gets: the user's, the same on both sides, without those that would disturb a
 //! measurement. `docs/reference.md` has the list.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// They change what Python does at start, trace or profile it, or add options to pytest.
+/// The variables that change what Python does at start, trace or profile it, or add options to pytest.
 const DROPPED: [&str; 20] = [
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",
@@ -29,7 +29,7 @@ const DROPPED: [&str; 20] = [
     "COV_CORE_SOURCE",
 ];
 
-/// The folders of `PATH`.
+/// Returns the folders of `PATH`.
 pub(crate) fn search_path(variables: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let path = variables
         .get(&OsString::from("PATH"))
@@ -38,7 +38,8 @@ pub(crate) fn search_path(variables: &BTreeMap<OsString, OsString>) -> Vec<PathB
     std::env::split_paths(&path).collect()
 }
 
-/// `passed` are names that the user wants kept; `local_to_git` are those that git sets for hooks and aliases.
+/// Returns the variables for workers. `passed` are names that the user wants to keep; `local_to_git` are those that git
+/// sets for hooks and aliases.
 pub(crate) fn for_workers(
     user: impl IntoIterator<Item = (OsString, OsString)>,
     passed: &[String],

@@ -1,9 +1,9 @@
-//! Process pairs that walk through the benchmarks together: both sides enter a benchmark, something is done while they
-//! stand in it, both leave. What is done is a [`Visit`]'s business: timing, profiling, or looking at what is reached.
+//! Process pairs that go through the benchmarks together: both sides enter a benchmark, something is done while they
+//! are inside, both leave. A [`Visit`] decides what is done: timing, profiling, or looking at what is reached.
 //!
-//! Some fixtures cannot stand twice on one machine: they take a port, a lock, a database. A benchmark that fails on one
-//! side while the other stands in it is tried again at the end of the replicate, in processes of its own, one side
-//! after the other; where that works, it is visited in this way from then on.
+//! Some fixtures cannot exist twice on one machine: they take a port, a lock, a database. A benchmark that fails on one
+//! side while the other is inside is tried again at the end of the replicate, in separate processes, one side after the
+//! other; where that works, it is visited in this way from then on.
 //!
 //! It talks to workers through [`Launch`] and [`crate::worker::Talk`] only, so that tests can script them.
 
@@ -19,19 +19,19 @@ use deadheat_core::report;
 use crate::session::{self, Briefing, Launch, NotReady, Opened, Session, Waited};
 use crate::worker::NoAnswer;
 
-/// How often the benchmarks are walked through, each time by a fresh pair of processes.
+/// The number of replicates, each with a fresh process pair, and what is known about the benchmarks.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     /// `None`: until the [`Visit`] has enough.
     pub(crate) replicates: Option<usize>,
-    /// How many there were in an earlier run that this one goes on with.
+    /// The number of replicates in an earlier run that this one continues.
     pub(crate) earlier: usize,
     pub(crate) seed: u64,
     /// Whether both sides run on the same core, and on no other.
     pub(crate) one_core: bool,
     /// The hard end of the run.
     pub(crate) until: Instant,
-    /// The benchmarks that are known not to stand on both sides at once.
+    /// The benchmarks that are known not to run on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
     /// The benchmarks whose calls are known to use up what their fixtures made.
     pub(crate) set_up_each_call: BTreeSet<String>,
@@ -39,28 +39,29 @@ pub(crate) struct Schedule {
     pub(crate) several_cores: BTreeSet<String>,
 }
 
-/// Benchmarks that cannot stand on both sides at once, each with what it said on one side while the other stood in it.
+/// Benchmarks that cannot run on both sides at once, each with its message from one side while the other was inside.
 pub(crate) type OneAtATime = BTreeMap<String, String>;
 
-/// The longest that one request may take: half of what is left of the run, within these bounds.
+/// The bounds of the longest that one request may take, which is half of what is left of the run.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_LIMIT: Duration = Duration::from_secs(300);
-/// How many times as long as the first side the second one may take to set up, beyond [`SHORTEST_LIMIT`], until it counts as waiting for something that the first one holds.
+/// The second side may take this many times as long to set up as the first one, beyond [`SHORTEST_LIMIT`], before it
+/// counts as waiting for something that the first one holds.
 const SET_UP_SHARE: u32 = 4;
 
-/// What is done with a benchmark that both sides can run.
+/// The work on a benchmark that both sides can run.
 pub(crate) trait Visit {
-    /// What came of one benchmark in one process pair.
+    /// The result of one benchmark in one process pair.
     type Finding;
-    /// What came of it on one side, where the sides are not there at once.
+    /// The result on one side, where the sides are not there at once.
     type Half;
 
-    /// Which of the benchmarks that can be visited the next replicate is to visit; none ends the walk.
+    /// Chooses the benchmarks that the next replicate visits, of those that it can; none ends the replicates.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         benchmarks
     }
 
-    /// Both sides stand inside the benchmark.
+    /// Works while both sides are inside the benchmark.
     fn inside(
         &mut self,
         both: &mut Both<'_>,
@@ -68,7 +69,8 @@ pub(crate) trait Visit {
         entered: PerSide<Entered>,
     ) -> Result<Self::Finding, Trouble>;
 
-    /// One side stands inside the benchmark, and the other is not there; `other` came of it when it was.
+    /// Works while one side is inside the benchmark, and the other is not there; `other` is the other side's result,
+    /// once it has one.
     fn inside_alone(
         &mut self,
         alone: &mut Both<'_>,
@@ -78,18 +80,18 @@ pub(crate) trait Visit {
         other: Option<&Self::Half>,
     ) -> Result<Self::Half, Trouble>;
 
-    /// What the halves of a replicate make; `order` says who came first.
+    /// Joins the halves of a replicate; `order` names the side that came first.
     fn join(&mut self, order: Order, halves: PerSide<Self::Half>) -> Self::Finding;
 
-    /// This side has left the benchmark, and has not failed.
+    /// Called when this side has left the benchmark, and has not failed.
     fn left_by(&mut self, _: &mut Both<'_>, _: Side) -> Result<(), Trouble> {
         Ok(())
     }
 
-    /// Both sides have left the benchmark, and neither failed.
+    /// Takes the finding when both sides have left the benchmark, and neither failed.
     fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding) -> SetUp;
 
-    /// Set-ups for each call went wrong. Whether something was found before, which stands.
+    /// Called when set-ups for each call went wrong. Returns whether there is an earlier finding, which remains valid.
     fn cannot_set_up_each_call(&mut self, _benchmark: &str) -> bool {
         false
     }
@@ -105,22 +107,22 @@ pub(crate) enum SetUp {
     OnceAfterAll,
 }
 
-/// What is known of a benchmark in one process pair when both sides have left it.
+/// The facts about a benchmark in one process pair when both sides have left it.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// The hash seed of both.
+    /// The hash seed of both sides.
     pub(crate) seed: u32,
-    /// What the first sample returned on each side.
+    /// The output of the first sample on each side.
     pub(crate) outputs: PerSide<Option<Output>>,
-    /// What the set-up of each side made and its calls changed.
+    /// The values that the set-up of each side made and its calls changed.
     pub(crate) changed: PerSide<Vec<ChangedValue>>,
     /// Whether both sides could set up the test's own fixtures for each call, and did not.
     pub(crate) can_set_up_each_call: bool,
-    /// Whether they did.
+    /// Whether both sides set them up for each call.
     pub(crate) set_up_each_call: bool,
 }
 
-/// Why a benchmark has no numbers.
+/// The reason why a benchmark has no numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setback {
     pub(crate) benchmark: String,
@@ -131,7 +133,7 @@ pub(crate) struct Setback {
 }
 
 impl Setback {
-    /// The line of pytest's words that says it.
+    /// Returns the line of pytest's words that states the reason.
     pub(crate) fn main_line(&self) -> &str {
         report::main_line(&self.message)
     }
@@ -140,7 +142,7 @@ impl Setback {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetbackKind {
     Failed,
-    /// Cut off: it gave no answer in time, or no end of output.
+    /// Cut off: it did not answer in time, or its output did not end.
     Endless,
     Skipped,
 }
@@ -149,9 +151,9 @@ pub(crate) enum SetbackKind {
 pub(crate) enum StoppedBy {
     User,
     Timeout,
-    /// A later process pair could not be brought to where the first one was.
+    /// A later process pair did not get as far as the first one.
     Worker(Side),
-    /// There is nothing left to run.
+    /// A worktree is gone, so that there is nothing left to run.
     Lost(Side),
 }
 
@@ -170,42 +172,42 @@ impl fmt::Display for StoppedBy {
     }
 }
 
-/// What the progress shows.
+/// An event for the progress display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
     ReplicateStarted {
         index: usize,
-        /// `None`: nobody knows yet.
+        /// `None`: not known yet.
         of: Option<usize>,
         benchmarks: usize,
     },
     BenchmarkStarted {
         benchmark: &'a str,
-        /// In this replicate.
+        /// The position in this replicate.
         position: usize,
     },
 }
 
-/// What came of a walk, whatever was done on it.
+/// The results of [`walk`], whatever the [`Visit`] did.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
     pub(crate) setbacks: Vec<Setback>,
-    /// Whether any benchmark imported code of the project, per side.
+    /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
-    /// What a worker printed that ended the run.
+    /// The output of a worker that ended the run.
     pub(crate) last_words: String,
     /// Benchmarks that were given up.
     pub(crate) lost: BTreeSet<String>,
-    /// Those of them that would not have ended, whatever the other side would have said.
+    /// Those of them that would not have ended, whatever the other side did.
     pub(crate) endless: BTreeSet<String>,
-    /// Those of the schedule, and what was found.
+    /// Those of the schedule, and those found since.
     pub(crate) one_at_a_time: OneAtATime,
     /// Likewise.
     pub(crate) set_up_each_call: BTreeSet<String>,
 }
 
-/// `opened` are workers that stand ready already, for the first replicate.
+/// Visits the benchmarks in each replicate. `opened` are workers that are already open, for the first one.
 pub(crate) fn walk<V: Visit>(
     schedule: &Schedule,
     briefing: &Briefing,
@@ -243,9 +245,9 @@ struct Walk<'a> {
     launch: &'a mut dyn Launch,
     walked: Walked,
     replicate: usize,
-    /// Whether the processes that are there have all cores.
+    /// Whether the current processes have all cores.
     on_several_cores: bool,
-    /// What failed on one side in this replicate while the other stood in it.
+    /// Benchmarks that failed on one side in this replicate while the other was inside.
     suspects: Vec<Suspect>,
     /// Benchmarks to visit again in this replicate, with fixtures set up for each call.
     again: Vec<String>,
@@ -257,13 +259,13 @@ struct Suspect {
     message: String,
 }
 
-/// What came of a benchmark on one side by itself.
+/// The result of a benchmark on one side by itself.
 struct Ran<H> {
     half: H,
     said: SaidAtTheEnd,
 }
 
-/// What one side said when it left a benchmark.
+/// The answer of one side when it left a benchmark.
 #[derive(Default)]
 struct SaidAtTheEnd {
     output: Option<Output>,
@@ -283,7 +285,7 @@ impl Both<'_> {
         ask(self.schedule, open_session(self.sessions, side), side, request)
     }
 
-    /// What went by since this side answered last.
+    /// Returns the time since this side's last answer.
     pub(crate) fn waited(&mut self, side: Side) -> Waited {
         open_session(self.sessions, side).waited()
     }
@@ -294,7 +296,7 @@ impl Both<'_> {
         }
     }
 
-    /// The sides' turns in a round. Who comes first alternates between replicates, too: there may be a single round.
+    /// Returns the order of the sides in a round. It alternates between replicates, too: there may be a single round.
     pub(crate) fn order_of_round(&self, round: usize) -> Order {
         Order::of_round(self.schedule.earlier + self.replicate + round)
     }
@@ -325,7 +327,7 @@ impl Both<'_> {
     }
 }
 
-/// A different, reproducible hash seed for each replicate (SplitMix64, Steele, Lea and Flood 2014).
+/// Returns a different, reproducible hash seed for each replicate (SplitMix64, Steele, Lea and Flood 2014).
 pub(crate) fn hash_seed(seed: u64, replicate: usize) -> u32 {
     let mut z = seed.wrapping_add((replicate as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -333,7 +335,7 @@ pub(crate) fn hash_seed(seed: u64, replicate: usize) -> u32 {
     ((z ^ (z >> 31)) >> 32) as u32
 }
 
-/// What ends the whole run before its time.
+/// The reason why the whole run ends before its time.
 pub(crate) enum End {
     Stopped(StoppedBy),
     Error(anyhow::Error),
@@ -345,17 +347,17 @@ impl From<anyhow::Error> for End {
     }
 }
 
-/// What ends one benchmark's visit.
+/// The reason why one benchmark's visit ends.
 pub(crate) enum Trouble {
     Side(SideTrouble),
     End(End),
 }
 
-/// What went wrong with one benchmark on one side.
+/// The failure of one benchmark on one side.
 pub(crate) struct SideTrouble {
     side: Side,
     message: String,
-    /// Otherwise the test failed; its worker has left the benchmark and is ready for the next.
+    /// If not, the test failed, and its worker has left the benchmark and is ready for the next.
     is_worker_gone: bool,
     /// Whether it is gone because it would not have ended.
     is_endless: bool,
@@ -363,7 +365,7 @@ pub(crate) struct SideTrouble {
     is_late: bool,
 }
 
-/// What is said of a deadline where nothing is tried after it.
+/// The addition to the message of a deadline where nothing is tried after it.
 const TOO_SLOW: &str = ": it is too slow, or has no end";
 
 impl Trouble {
@@ -377,7 +379,7 @@ impl Trouble {
         })
     }
 
-    /// `problem` is `None` where the worker's answers make no sense.
+    /// Returns the trouble of a lost worker; `problem` is `None` where its answers make no sense.
     fn lost(side: Side, message: String, problem: Option<&NoAnswer>) -> Self {
         Trouble::Side(SideTrouble {
             side,
@@ -408,26 +410,26 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
-/// What came of entering a benchmark on one side.
+/// The result of entering a benchmark on one side.
 enum Entry {
     Inside(Entered),
     /// With the reason.
     Skipped(String),
 }
 
-/// What a side said when its benchmark was entered.
+/// The answer of a side when its benchmark was entered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entered {
     pub(crate) iterations_per_sample: Option<u64>,
     pub(crate) samples: Option<u64>,
-    /// Whether the suite prescribes what samples are timed by.
+    /// Whether the suite prescribes the clock that samples are timed by.
     pub(crate) own_clock: bool,
     /// Whether the test's own fixtures, which were set up once, could be set up for each call.
     pub(crate) can_set_up_each_call: bool,
 }
 
 impl Entered {
-    /// The rounds that the suite allows, where it counts the calls on either side.
+    /// Returns the most rounds that the suite allows, where it counts the calls on either side.
     pub(crate) fn most_rounds(both: PerSide<Entered>) -> Option<usize> {
         let most = [both.base.samples, both.head.samples]
             .into_iter()
@@ -436,12 +438,12 @@ impl Entered {
         Some(usize::try_from(most).unwrap_or(usize::MAX))
     }
 
-    /// Whether the suite says how its calls are counted.
+    /// Whether the suite prescribes how its calls are counted.
     pub(crate) fn is_prescribed(self) -> bool {
         self.iterations_per_sample.is_some() || self.samples.is_some()
     }
 
-    /// The iterations of a sample on each side, as the suite prescribes them; otherwise one.
+    /// Returns the iterations of a sample on each side, as the suite prescribes them; otherwise one.
     pub(crate) fn iterations(both: PerSide<Entered>) -> PerSide<u64> {
         both.map(|entered| entered.iterations_per_sample.unwrap_or(1))
     }
@@ -491,7 +493,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Those that get one core, and those that get several, each with its benchmarks where there are any.
+    /// Divides benchmarks into those that get one core and those that get several; leaves out a group without any.
     fn by_cores<'b>(&self, benchmarks: &[&'b String]) -> Vec<(bool, Vec<&'b String>)> {
         let several = &self.schedule.several_cores;
         let (on_several, on_one): (Vec<&String>, Vec<&String>) = benchmarks
@@ -512,7 +514,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Walks through benchmarks with one process pair, where none of them takes it away.
+    /// Visits benchmarks with one process pair, as long as none of them ends it.
     fn visit_each<V: Visit>(
         &mut self,
         mut sessions: PerSide<Option<Session>>,
@@ -530,7 +532,7 @@ impl<'a> Walk<'a> {
         self.visit_again(visit, listen)
     }
 
-    /// The benchmarks whose fixtures are now set up for each call. Where that fails, they are set up once, as before.
+    /// Visits benchmarks whose fixtures are now set up for each call; if that fails, they are set up once, as before.
     fn visit_again<V: Visit>(&mut self, visit: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
         let again = std::mem::take(&mut self.again);
         let mut sessions = PerSide::default();
@@ -570,7 +572,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The benchmarks whose sides cannot stand at once, and those of which that may be so.
+    /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
     fn one_side_after_the_other<V: Visit>(
         &mut self,
         benchmarks: &[&String],
@@ -579,7 +581,7 @@ impl<'a> Walk<'a> {
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         let mut order = Order::of_round(self.schedule.earlier + self.replicate);
-        // What failed beside the other side most often fails by itself, too: then the other need not be tried.
+        // A side that failed while the other was inside usually fails alone, too: then the other need not be tried.
         if suspects
             .first()
             .is_some_and(|suspect| suspect.side != order.sides()[0])
@@ -622,7 +624,7 @@ impl<'a> Walk<'a> {
                 seed: self.seed(),
                 outputs: PerSide::new(base.said.output, head.said.output),
                 changed: PerSide::new(base.said.changed, head.said.changed),
-                // It is not tried where the sides cannot stand at once.
+                // It is not tried where the sides cannot run at once.
                 can_set_up_each_call: false,
                 set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
             };
@@ -636,7 +638,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// One benchmark on one side, while the other is not there. `None`: it was skipped.
+    /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
     fn visit_alone<V: Visit>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -671,17 +673,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The hash seed of both sides in this replicate.
+    /// Returns the hash seed of both sides in this replicate.
     fn seed(&self) -> u32 {
         hash_seed(self.schedule.seed, self.schedule.earlier + self.replicate)
     }
 
-    /// Starts the processes of `sides` that are not there: all at first, and one that a benchmark has taken with it.
+    /// Starts the missing processes of `sides`: all at first, and later one that a benchmark has ended.
     fn open_missing(&mut self, sessions: &mut PerSide<Option<Session>>, sides: &[Side]) -> Result<(), End> {
         let seed = self.seed();
         let mut tries = 0;
         loop {
-            // Who starts first alternates.
+            // The side that starts first alternates.
             let missing: Vec<Side> = Order::of_round(self.replicate)
                 .sides()
                 .into_iter()
@@ -702,7 +704,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What started before and does not start now is tried again, and then given up: what is measured stays measured.
+    /// Handles a worker that did not open. One that opened before is tried again, and then given up: what is measured
+    /// stays measured.
     fn not_opened(&mut self, side: Side, problem: NotReady, tries: u32) -> Result<(), End> {
         if let NotReady::NoAnswer { problem, .. } = &problem
             && let Some(by) = stop_of(self.schedule, problem)
@@ -722,7 +725,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One benchmark in one replicate; what goes wrong is noted.
+    /// Visits one benchmark in one replicate, and notes what goes wrong.
     fn visit<V: Visit>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -734,7 +737,7 @@ impl<'a> Walk<'a> {
         let mut troubles = Vec::new();
         let mut fails_beside_the_other = false;
         let began = Instant::now();
-        // Who sets up first alternates, too.
+        // The side that sets up first alternates, too.
         for side in Order::of_round(self.replicate).sides() {
             let is_beside_the_other = inside.get(side.other()).is_some();
             let mut limit = limit(self.schedule)?;
@@ -743,7 +746,7 @@ impl<'a> Walk<'a> {
             }
             match self.enter(sessions, side, benchmark, next, limit) {
                 Ok(Entry::Inside(entered)) => *inside.get_mut(side) = Some(entered),
-                // A fixture may skip what it finds taken.
+                // A fixture may skip the test if it finds something taken.
                 Ok(Entry::Skipped(message)) if is_beside_the_other => {
                     troubles.push(SideTrouble {
                         side,
@@ -781,7 +784,7 @@ impl<'a> Walk<'a> {
                     let trouble = trouble.unless_end()?;
                     *inside.get_mut(trouble.side) = None;
                     fails_with_shared_fixtures = is_set_up_once && !trouble.is_worker_gone;
-                    // The calls themselves may take what there is only one of.
+                    // The calls themselves may take something that exists only once.
                     fails_beside_the_other = !trouble.is_worker_gone;
                     troubles.push(trouble);
                 }
@@ -795,7 +798,7 @@ impl<'a> Walk<'a> {
         };
         for side in Side::BOTH {
             if inside.get(side).is_some() {
-                // What does not end on one side does not on the other, as a rule: it is not waited for once more.
+                // A benchmark that does not end on one side usually does not on the other: it is not waited for again.
                 if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
                     *sessions.get_mut(side) = None;
                     continue;
@@ -846,7 +849,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Puts aside what may work when the other side is not there.
+    /// Sets aside a benchmark that may work when the other side is not there.
     fn suspect(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -865,7 +868,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Writes down what went wrong, once for both sides, and gives up workers that are gone.
+    /// Records what went wrong, once for both sides, and gives up workers that are gone.
     fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideTrouble>) {
         let mut failed: Vec<(Side, SetbackKind, String)> = Vec::new();
         for trouble in troubles {
@@ -894,7 +897,7 @@ impl<'a> Walk<'a> {
 
     fn setback(&mut self, benchmark: &str, side: Option<Side>, kind: SetbackKind, message: String) {
         self.walked.lost.insert(benchmark.to_owned());
-        // A benchmark that both sides skip is one row.
+        // A benchmark that both sides skip has one row.
         if let Some(earlier) = self
             .walked
             .setbacks
@@ -977,14 +980,14 @@ impl<'a> Walk<'a> {
                 })
             }
             Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
-            // A test may skip itself after its benchmark; it ran.
+            // A test may skip itself after its benchmark, which has run.
             Reply::Skipped { .. } => Ok(SaidAtTheEnd::default()),
             other => Err(out_of_order(side, &other)),
         }
     }
 }
 
-/// How long the next request may take.
+/// Returns the longest that the next request may take.
 fn limit(schedule: &Schedule) -> Result<Duration, End> {
     let left = schedule.until.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -993,7 +996,7 @@ fn limit(schedule: &Schedule) -> Result<Duration, End> {
     Ok((left / 2).clamp(SHORTEST_LIMIT, LONGEST_LIMIT).min(left))
 }
 
-/// Whether silence means that the whole run is over.
+/// Returns what stopped the whole run, if a missing answer means that it is over.
 fn stop_of(schedule: &Schedule, problem: &NoAnswer) -> Option<StoppedBy> {
     match problem {
         NoAnswer::Interrupted => Some(StoppedBy::User),

@@ -22,12 +22,12 @@ use crate::processes;
 
 /// A line longer than this is not a reply.
 const LONGEST_REPLY: usize = 64 << 20;
-/// How often a wait looks whether the process lives and the user still wants the run.
+/// The interval at which a wait checks that the process lives and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(50);
-/// What a worker may take to end by itself: exit handlers of the project's code run then.
+/// The longest that a worker may take to end by itself: exit handlers of the project's code run then.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoAnswer {
     #[error("the process ended: {status}")]
@@ -54,10 +54,10 @@ pub(crate) trait Talk {
         self.receive(limit)
     }
 
-    /// The end of what the process and the project's code printed.
+    /// Returns the end of what the process and the project's code printed.
     fn log_tail(&self) -> String;
 
-    /// The processes that it has started and that are still there.
+    /// Returns the processes that it has started and that still exist.
     fn children(&self) -> Vec<u32> {
         Vec::new()
     }
@@ -77,13 +77,13 @@ pub(crate) struct WorkerCommand {
 }
 
 impl WorkerCommand {
-    /// Whether a process that this starts differs from the other's in its folder and script at most.
+    /// Whether this starts processes with the same interpreter and variables as the other.
     pub(crate) fn starts_like(&self, other: &WorkerCommand) -> bool {
         self.interpreter == other.interpreter && self.environment == other.environment
     }
 }
 
-/// However it was started.
+/// A worker process, however it was started.
 pub(crate) enum Process {
     Started(Group),
     Forked(Forked),
@@ -97,7 +97,7 @@ impl Process {
         }
     }
 
-    /// How it ended; `None`: it has not.
+    /// Returns how it ended; `None` if it has not.
     fn ended(&mut self) -> std::io::Result<Option<String>> {
         match self {
             Process::Started(group) => Ok(group.child.try_wait()?.map(|status| status.to_string())),
@@ -112,7 +112,7 @@ pub(crate) struct Worker {
     replies: File,
     buffer: Vec<u8>,
     log: PathBuf,
-    /// When the size of what it printed was last looked at.
+    /// The time when the size of its output was last checked.
     looked: Instant,
     interrupt: Interrupt,
 }
@@ -136,7 +136,7 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(log_file);
         let mut group = Group::start(&mut process)?;
-        // Nothing of the project's runs before the first request.
+        // No code of the project runs before the first request.
         if let Some(limit) = command.memory_limit {
             limit.set_for(group.id())?;
         }
@@ -152,7 +152,7 @@ impl Worker {
         ))
     }
 
-    /// `requests` and `replies` are the driver's ends of the pipes to a process that is there.
+    /// Talks to a process that exists; `requests` and `replies` are the driver's ends of the pipes to it.
     pub(crate) fn new(
         process: Process,
         requests: OwnedFd,
@@ -171,7 +171,7 @@ impl Worker {
         }
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub(crate) fn process(&self) -> u32 {
         self.process.id()
     }
@@ -185,7 +185,7 @@ impl Worker {
         matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
     }
 
-    /// Whether it fills the disk. pytest keeps what a test prints in a file that only the process itself has open.
+    /// Whether it fills the disk. pytest keeps the output of a test in a file that only the process itself has open.
     fn has_flooded(&self) -> bool {
         let open = [1, 2].map(|descriptor| format!("/proc/{}/fd/{descriptor}", self.process.id()));
         files::is_larger_than(&self.log, MOST_PRINTED)
@@ -212,7 +212,7 @@ impl Worker {
 
 impl Talk for Worker {
     fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
-        // Between two samples there should be little but the request.
+        // Not every time: there should be little but the request between two samples.
         if self.looked.elapsed() > LOOK {
             self.looked = Instant::now();
             if self.has_flooded() {

@@ -16,7 +16,7 @@ use crate::files::remove_tree;
 use crate::git::{Git, Hold, admin_folder};
 use crate::output;
 
-/// `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
+/// Returns `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     let set = |name: &str| {
         std::env::var_os(name)
@@ -40,7 +40,7 @@ fn runs_folder() -> Result<PathBuf, Failure> {
     Ok(cache_folder()?.join("runs"))
 }
 
-/// Written into every run folder, so that another process can tell whose it is.
+/// The owner of a run folder, written into it so that another process knows whose it is.
 #[derive(Serialize, Deserialize)]
 struct Owner {
     repository: PathBuf,
@@ -50,10 +50,10 @@ struct Owner {
 
 const OWNER_FILE: &str = "owner.json";
 const LOCK_FILE: &str = "lock";
-/// A folder that has had no lock for so long is not being made: its maker was killed on the way.
+/// A folder that has had no lock for this long is not being created: the process that began it was killed.
 const LONG_WITHOUT_LOCK: Duration = Duration::from_secs(10 * 60);
 
-/// One revision checked out; removes itself when it is dropped.
+/// The checkout of one revision, which removes itself when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Worktree {
     git: Git,
@@ -77,21 +77,22 @@ impl Drop for Worktree {
     }
 }
 
-/// By name, never by `git worktree prune`, which would also drop the user's entries on a disk that is not mounted.
+/// Removes a worktree by name, never by `git worktree prune`, which would also drop the user's entries on a disk that
+/// is not mounted.
 fn remove_worktree(git: &Git, path: &Path) {
     let entry = admin_folder(path).or_else(|| {
-        // Whatever ran in the worktree may have removed its own word about it.
+        // The code that ran in the worktree may have removed the `.git` file that names its entry.
         let all = git.common_directory().ok()?.join("worktrees");
         let entries = fs::read_dir(all).ok()?.flatten().map(|entry| entry.path());
         entries.into_iter().find(|entry| stands_for(entry, path))
     });
     if git.remove_worktree(path).is_err() {
         let _ = remove_tree(path);
-        // What git itself takes back of a checkout that failed leaves the folder of the entries, which it would not miss.
+        // When git itself undoes a failed checkout, it leaves the folder of the entries, which it would not miss.
         let _ = git
             .common_directory()
             .map(|common| fs::remove_dir(common.join("worktrees")));
-        // git refuses where the checkout was never finished; its entry says which folder it stands for.
+        // git refuses where the checkout was never finished; its entry names its worktree.
         if let Some(entry) = entry
             && stands_for(&entry, path)
         {
@@ -105,7 +106,8 @@ fn stands_for(entry: &Path, worktree: &Path) -> bool {
     fs::read_to_string(entry.join("gitdir")).is_ok_and(|text| Path::new(text.trim()) == worktree.join(".git"))
 }
 
-/// Removes a run's folder, its lock last: while the lock is there, whoever finds the folder knows that it is one to remove.
+/// Removes a run's folder, its lock last: while the lock exists, a process that finds the folder knows that it is one
+/// to remove.
 fn remove_run(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)?.flatten() {
         let path = entry.path();
@@ -124,7 +126,7 @@ fn remove_run(folder: &Path) -> io::Result<()> {
     fs::remove_dir(folder)
 }
 
-/// The run's own folder, locked for as long as the run lives.
+/// The folder of the run, locked for as long as the run lives.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     // Dropped in this order: the worktrees first, while their folder is still there.
@@ -138,7 +140,7 @@ impl Workspace {
     pub(crate) fn create(git: &Git) -> anyhow::Result<Self> {
         let runs = runs_folder()?;
         for folder in [git.top(), &runs] {
-            // Python and the records of the run hold it as text.
+            // Python and the records of the run hold the path as text.
             if folder.to_str().is_none() {
                 return Err(
                     Failure::usage(format!("the path {} is not valid UTF-8", folder.display()))
@@ -155,7 +157,7 @@ impl Workspace {
             .hint("make it writable, or set XDG_CACHE_HOME to a folder that is")
         };
         fs::create_dir_all(&runs).map_err(problem)?;
-        // Resolved, because the worker compares the places of modules with it.
+        // Resolved, because the worker compares the paths of modules with it.
         let runs = fs::canonicalize(&runs).map_err(problem)?;
         let folder = tempfile::Builder::new()
             .prefix("run-")
@@ -208,7 +210,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// This side's checkout. Only after [`Workspace::check_out`].
+    /// Returns this side's worktree. Must come after [`Workspace::check_out`].
     pub(crate) fn worktree(&self, side: Side) -> &Path {
         self.worktrees
             .as_ref()
@@ -236,7 +238,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Removes the run's folder now and says what could not be removed.
+    /// Removes the run's folder now, and returns what could not be removed.
     pub(crate) fn close(mut self, git: &Git) -> Vec<PathBuf> {
         if self.kept {
             return Vec::new();
@@ -252,7 +254,7 @@ impl Workspace {
         if self.folder.exists() {
             left.push(self.folder.clone());
         }
-        // What is left has been said.
+        // The caller reports what is left.
         self.kept = true;
         left
     }
@@ -277,7 +279,7 @@ impl Drop for Workspace {
     }
 }
 
-/// What [`sweep`] removes beside what killed runs left.
+/// The treatment of kept runs by [`sweep`], in addition to killed ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     Spare,
@@ -285,8 +287,8 @@ pub(crate) enum Kept {
 }
 
 /// Removes the folders and worktrees of runs that are over, and returns their folders. Those of runs that are still
-/// going are never touched: their lock is held. Of the repository at hand, also the entries are removed that such runs left
-/// and whose folders are gone, wherever those were.
+/// going are never touched: their lock is held. In the repository at hand, it also removes the entries that such runs
+/// left and whose folders are gone, wherever those were.
 pub(crate) fn sweep(here: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
     let mut removed = sweep_runs(here, kept)?;
     removed.extend(here.remove_abandoned_entries()?);
@@ -308,7 +310,7 @@ fn sweep_runs(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
                 removed.push(folder);
                 continue;
             }
-            // Being made, or being removed.
+            // It is being created, or being removed.
             Err(_) => continue,
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -1,4 +1,4 @@
-//! Which side was asked last and has not answered: what a run that came to no end in time was waiting for.
+//! The requests that the sides have not answered: what a run that did not end in time was waiting for.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::worker::{NoAnswer, Talk};
 /// The last request to each side that was not answered.
 pub(crate) type Unanswered = Rc<RefCell<PerSide<Option<Request>>>>;
 
-/// Launches as another one does, and notes what is not answered.
+/// A launcher that wraps another one, and notes unanswered requests.
 pub(crate) struct Attentive<'a> {
     pub(crate) inner: &'a mut dyn Launch,
     pub(crate) unanswered: Unanswered,
@@ -68,7 +68,7 @@ impl Talk for Noting {
     }
 }
 
-/// What a side was doing when time was over, in words.
+/// Describes what a side was doing when the time was up.
 pub(crate) fn doing(request: &Request) -> &'static str {
     match request {
         Request::Hello(_) => "was still starting",

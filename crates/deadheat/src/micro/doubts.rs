@@ -1,4 +1,4 @@
-//! What makes the answer of a pre-screen doubtful, with a way out in the user's own words.
+//! Warnings that make the answer of a pre-screen doubtful, with remedies in the user's own code.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use deadheat_core::protocol::ChangedValue;
 use crate::measure::Rounds;
 use crate::micro::options::Asked;
 
-/// Where the words that are timed are too long to be said again, or are several statements.
+/// The longest timed code, in bytes, that a hint repeats.
 const LONGEST_REPEATED: usize = 80;
 
-/// Gives what was found of a row the hints that fit what was asked, and adds what only a pre-screen can find.
+/// Gives a row's warnings the hints that fit the user's options, and adds the warning that only a pre-screen can give.
 pub(crate) fn complete(
     mut warnings: Vec<Warning>,
     rounds: &Rounds,
@@ -30,7 +30,7 @@ pub(crate) fn complete(
     warnings
 }
 
-/// What a decision must not be read without.
+/// Returns the caveats without which a decision must not be read.
 pub(crate) fn caveats(report: &MicroReport) -> Vec<&'static str> {
     let has = |code| report.warnings.iter().any(|warning| warning.code == code);
     let mut caveats = Vec::new();
@@ -138,12 +138,12 @@ fn copying(value: &ChangedValue, asked: &Asked) -> String {
     }
 }
 
-/// Whether it is one short expression that others can be put around.
+/// Whether a text is one short expression that can be put into another one.
 fn is_repeatable(text: &str) -> bool {
     text.len() <= LONGEST_REPEATED && !text.contains(['\n', ';'])
 }
 
-/// `text` with every `word` that stands alone replaced; `None` where there is none.
+/// Returns `text` with every standalone `word` replaced; `None` where there is none.
 fn with_word(text: &str, word: &str, replacement: &str) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut result = String::new();
@@ -165,7 +165,7 @@ fn with_word(text: &str, word: &str, replacement: &str) -> Option<String> {
     found.then_some(result)
 }
 
-/// For a shell.
+/// Quotes a text for a shell.
 fn quoted(text: &str) -> String {
     if !text.contains('\'') {
         format!("'{text}'")

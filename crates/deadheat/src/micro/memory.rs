@@ -1,4 +1,4 @@
-//! The peak of the memory that one warm call needs, in processes that are not timed.
+//! The peak memory of one warm call, measured in processes that are not timed.
 
 use std::time::Instant;
 
@@ -13,7 +13,8 @@ use crate::walk::{Both, Entered, Left, Schedule, SetUp, Trouble, Visit, out_of_o
 
 const REPLICATES: usize = 3;
 
-/// `None` with the reason where there was no time for it, or a call failed only when it was watched.
+/// Compares the peaks of both sides. The inner error is the reason why there is no comparison: no time was left, or a
+/// call failed only when it was watched.
 pub(crate) fn compare(
     schedule: &Schedule,
     briefing: &Briefing,
@@ -68,7 +69,7 @@ impl Visit for Peaks {
     type Finding = PerSide<f64>;
     type Half = f64;
 
-    /// None where there is no time for another as long as the last one.
+    /// Chooses nothing where no time is left for another replicate as long as the last one.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         let now = Instant::now();
         let last = self.last.replace(now);
@@ -113,7 +114,7 @@ impl Visit for Peaks {
 
 fn peak(both: &mut Both<'_>, side: Side, entered: Entered) -> Result<f64, Trouble> {
     let request = Request::Profile {
-        // What is run once in a process cannot be warm.
+        // Where the suite counts the calls, there may be only one in a process, which cannot be warm.
         warmup: u64::from(entered.samples.is_none()),
         iterations: 1,
     };

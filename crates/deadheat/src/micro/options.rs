@@ -1,4 +1,4 @@
-//! What a pre-screen was asked, before the configuration is read.
+//! The options of a pre-screen, before the configuration is read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::cores::Pinning;
 use crate::failure::Failure;
 use crate::options::{Verbosity, verbosity};
 
-/// One `micro`.
+/// The options of one `deadheat micro`.
 #[derive(Clone, Debug)]
 pub(crate) struct MicroOptions {
-    /// Where deadheat was started.
+    /// The folder that deadheat was started in.
     pub(crate) folder: PathBuf,
     pub(crate) asked: Asked,
     pub(crate) worth_percent: f64,
@@ -26,7 +26,7 @@ pub(crate) struct MicroOptions {
     pub(crate) verbosity: Verbosity,
 }
 
-/// What is compared; paths as typed.
+/// The code to compare; paths as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Script {

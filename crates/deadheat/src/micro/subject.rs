@@ -1,4 +1,4 @@
-//! What is compared: the code of each side, and where its modules are found.
+//! The compared code of each side, and the folders that its modules are found in.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,13 +16,13 @@ use crate::git::Git;
 use crate::micro::options::Asked;
 use crate::project::{Files, Project, file_name, join, parent};
 
-/// Where deadheat was started, and what is around it.
+/// The folder that deadheat was started in, with its repository and configuration.
 pub(crate) struct Surroundings<'a> {
     pub(crate) folder: &'a Path,
     /// `None` outside a repository.
     pub(crate) git: Option<&'a Git>,
     pub(crate) config: &'a Config,
-    /// For the texts of modules.
+    /// The folder for the texts of modules.
     pub(crate) scratch: &'a Path,
 }
 
@@ -66,15 +66,15 @@ impl Surroundings<'_> {
 
     fn working_files(&self) -> anyhow::Result<Files> {
         let paths = match self.git {
-            // The top's listing, wherever deadheat was started.
+            // The listing of the whole repository, wherever deadheat was started.
             Some(git) => git.working_paths()?,
             None => Vec::new(),
         };
         Ok(Files::new(paths))
     }
 
-    /// Python files that could have been meant: those of the working tree, and those beside deadheat's start; relative to
-    /// there, where they are below.
+    /// Returns the Python files that could have been meant: those of the working tree, and those in the folder that
+    /// deadheat was started in. Paths below that folder are relative to it.
     fn python_files(&self) -> Vec<String> {
         let mut known: Vec<String> = Vec::new();
         let here = fs::canonicalize(self.folder).unwrap_or_else(|_| self.folder.to_owned());
@@ -107,7 +107,7 @@ impl Surroundings<'_> {
         }
     }
 
-    /// What the workers are told; `first` goes on the path before the project's own folders.
+    /// Returns the hello request for the workers; `first` goes on the path before the project's folders.
     fn hello(&self, project: Option<Project>, first: &[PathBuf]) -> HelloRequest {
         let top = self.top().display().to_string();
         let mut hello = HelloRequest {
@@ -129,13 +129,13 @@ impl Surroundings<'_> {
         hello
     }
 
-    /// The project's layout, where there is one; a script needs none.
+    /// Returns the project's layout, if there is one; a script needs none.
     fn project_if_any(&self) -> anyhow::Result<Option<Project>> {
         let files = self.working_files()?;
         Ok(Project::lay_out(self.config, self.top(), &files, None).ok())
     }
 
-    /// Keeps a text for the workers.
+    /// Writes a text into a file for the workers, and returns its path.
     fn keep(&self, name: &str, text: &[u8]) -> anyhow::Result<String> {
         let path = self.scratch.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -218,7 +218,7 @@ fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject>
     })
 }
 
-/// What a script that looks at its argument has in its text: the list itself, or a library that reads it.
+/// The words that show in a script's text that it looks at its argument: the list itself, or a library that reads it.
 const READERS_OF_ARGUMENTS: [&str; 9] = [
     "argv",
     "orig_argv",
@@ -253,7 +253,8 @@ fn without_variants<'a>(script: &str, functions: impl Iterator<Item = &'a str>) 
     }
 }
 
-/// What a script is imported as: its own name, unless a module of that name could be meant by others.
+/// Returns the name that a script is imported by: its own with a prefix, because other code could mean a module of its
+/// own name.
 fn name_of_script(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     format!(
@@ -378,7 +379,7 @@ fn of_function(
     })
 }
 
-/// A file as typed, relative to where deadheat was started; symlinks resolved.
+/// Finds a file as typed, relative to the folder that deadheat was started in, and resolves symlinks.
 fn existing(typed: &str, around: &Surroundings<'_>) -> Result<PathBuf, Failure> {
     let path = around.folder.join(typed);
     match fs::canonicalize(&path) {
@@ -408,7 +409,7 @@ fn existing(typed: &str, around: &Surroundings<'_>) -> Result<PathBuf, Failure> 
     }
 }
 
-/// The side that lacks it; an error where both do.
+/// Returns the side that lacks the function; fails where both do.
 fn check_function(
     qualname: &str,
     path: &str,
@@ -425,7 +426,7 @@ fn check_function(
         })
     })?;
     let in_it = format!("{qualname}.");
-    // A class is known by what is in it.
+    // A class is recognized by the functions in it.
     let has = |side| {
         let functions = known.get(side);
         functions.contains_key(qualname) || functions.keys().any(|name| name.starts_with(&in_it))
@@ -456,7 +457,7 @@ fn check_function(
     }
 }
 
-/// The first few of the names.
+/// Joins the first few of the names; `None` where there are none.
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     const MOST: usize = 6;
     let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
@@ -467,7 +468,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     (!quoted.is_empty()).then(|| format!("{}{more}", quoted[..quoted.len().min(MOST)].join(", ")))
 }
 
-/// The name of a module outside the project's import folders, and the folder that goes on the path for it.
+/// Returns the name of a module outside the project's import folders, and the folder that goes on the path for it.
 fn name_outside(path: &str, files: &Files) -> (String, Option<String>) {
     let mut folder = parent(path);
     while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {
