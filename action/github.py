@@ -1,4 +1,4 @@
-"""What `action.yml` does on GitHub's machines; it only calls `deadheat` and `gh`. The environment says what to do.
+"""The steps of `action.yml` on GitHub's machines; it only calls `deadheat` and `gh`. The environment says what to do.
 
 `measure DEADHEAT` writes the reports and notes the exit code, `publish` keeps one comment of the pull request up to
 date, `finish` ends as deadheat did.
@@ -39,7 +39,7 @@ def measure(deadheat):
     artifact = "deadheat"
     if pattern:
         reports = sorted(glob.glob(pattern, recursive=True))
-        # Without any, deadheat says what it needs.
+        # Without any report, deadheat says what it needs.
         command = [deadheat, "merge", *reports]
     else:
         command = [deadheat, "compare"]
@@ -55,7 +55,7 @@ def measure(deadheat):
     else:
         command += ["-o", "deadheat.html", "-o", str(REPORT)]
     for file in FILES:
-        # A machine that is used again may have those of another run.
+        # A machine that is used again may have the files of another run.
         file.unlink(missing_ok=True)
     print(f"$ {shlex.join(command)}", flush=True)
     code = subprocess.run(command, check=False).returncode
@@ -74,10 +74,10 @@ def publish():
     if not pull_request:
         return summarise(text)
     try:
-        # Without a report there is nothing to begin with, and what an earlier run said is no longer so.
+        # Without a report there is no first comment to write, but an earlier run's comment no longer holds.
         write_comment(pull_request, text, begins=REPORT.exists())
     except Refused as refused:
-        # A pull request from a fork: its job may read and not write.
+        # The job of a pull request from a fork may read but not write.
         warn(f"the comment cannot be written, and the report is in the job's summary instead: {refused}")
         return summarise(text)
     return 0
@@ -109,7 +109,7 @@ def finish():
 
 
 class Refused(Exception):
-    """What gh said."""
+    """The message of a failed `gh`."""
 
 
 def gh(*arguments, body=None):
@@ -129,10 +129,10 @@ def gh(*arguments, body=None):
 
 
 def write_comment(pull_request, text, begins):
-    """Update the comment that an earlier run wrote, or write the first one if that may begin them."""
+    """Updates the comment that an earlier run wrote, or writes the first one if `begins`."""
     comments = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     marker = f"<!-- deadheat {hashlib.sha256(given('FOLDER').encode()).hexdigest()[:12]} -->"
-    # deadheat writes Markdown that a comment has room for, and leaves out what matters least.
+    # deadheat writes Markdown that fits into a comment, and leaves out what matters least.
     body = {"body": f"{marker}\n{text}"}
     listing = values(gh("--paginate", f"{comments}/{int(pull_request)}/comments?per_page=100"))
     earlier = [comment for page in listing for comment in page if comment["body"].startswith(marker)]
@@ -144,19 +144,19 @@ def write_comment(pull_request, text, begins):
 
 
 def is_ours(comment):
-    """Somebody else may write the marker, too, and their comment stays as it is."""
+    """Whether the comment is ours: others may write the marker, too, and their comments stay as they are."""
     user = comment["user"] or {}
     if user.get("type") == "Bot":
         return True
     try:
         return json.loads(gh("user"))["login"] == user.get("login")
     except Refused:
-        # The token of a job is not a user.
+        # The token of a job is not that of a user.
         return False
 
 
 def values(text):
-    """The JSON values of a text, one after the other: `gh` prints one for each page."""
+    """Yields the JSON values of a text, one after the other: `gh` prints one for each page."""
     decoder = json.JSONDecoder()
     text = text.strip()
     while text:
@@ -172,7 +172,7 @@ def summarise(text):
 
 
 def warn(message):
-    """A warning of the job; what could end the line is written as GitHub wants it."""
+    """Prints a warning of the job, with characters that could end the line escaped as GitHub wants it."""
     for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         message = message.replace(character, code)
     print(f"::warning title=deadheat::{message}")

@@ -1,4 +1,4 @@
-"""Runs the benchmarks of the project's own: `python bench`, in the environment that deadheat is installed in."""
+"""Runs the project's own benchmarks: `python bench`, in the environment that deadheat is installed in."""
 
 import os
 import subprocess

@@ -1,8 +1,8 @@
 """Tries public projects' own suites: `python bench/projects.py FOLDER [--sources FOLDER] [--only NAME]`.
 
-Each project's suite is compared as it is at two commits of its history. `FOLDER/NAME.json` is its report; reports that
-are there are not made again. At the end the tables in `docs/compatibility.md` are written of which reports are there.
-`--sources` names a folder with clones that are there already, `NAME` each; otherwise they come from GitHub.
+Each project's suite is compared, as it is, at two commits of its history. `FOLDER/NAME.json` is its report; existing
+reports are not made again. At the end the tables in `docs/compatibility.md` are written from the existing reports.
+`--sources` names a folder with existing clones, `NAME` each; otherwise they come from GitHub.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(TOP, "docs", "compatibility.md")
 
-# What is measured of each project, what its suite needs beside pytest, and what is particular about it.
+# For each project: the part that is measured, what its suite needs besides pytest, and what is special about it.
 PROJECTS = {
     "python-attrs/attrs": {
         "commits": "57f0d544..7369ad9f",
@@ -90,7 +90,7 @@ PROJECTS = {
         "commits": "v1.1.0..v1.2.0",
         "root": "tests",
         "needs": ["pytest-benchmark", "esper<2", "typing-extensions"],
-        # Others of its benchmarks set 2,000,000 things up in each process.
+        # Its other benchmarks set up 2,000,000 things in each process.
         "keyword": "snecs and (create or lookups or delete_empty)",
         "budget": 120,
         "trait": "`pedantic` with a setup and 1,000 rounds",
@@ -248,7 +248,7 @@ PROJECTS = {
         ],
         "environment": {"AIOHTTP_NO_EXTENSIONS": "1"},
         "build": "true",
-        # All of its 66 take 13 minutes.
+        # All of its 66 benchmarks take 13 minutes.
         "keyword": "client_request or cookiejar or web_response or http_writer or one_hundred_simple_get_requests_no",
         "trait": "blockbuster in every test; a submodule; xdist and coverage in `addopts`",
     },
@@ -286,7 +286,7 @@ PROJECTS = {
             "pydantic-extra-types",
         ],
         "is_built": ["."],
-        # All of its 84 take 16 minutes.
+        # All of its 84 benchmarks take 16 minutes.
         "keyword": "get_one or iterate or updating_models_in_bulk or exists or values_list",
         "trait": "an SQLite file by asynchronous fixtures; a fixture around `benchmark`",
     },
@@ -342,7 +342,7 @@ PROJECTS = {
     },
 }
 
-# What has to be built or installed for each side.
+# Projects that have to be built or installed for each side.
 PREPARED = {
     "aio-libs/multidict": {
         "name": "multidict-built",
@@ -412,7 +412,7 @@ def report_of(folder, project, about):
 
 
 def set_up(project, about, folder, sources):
-    """The project's clone and the Python of its environment; both are made once."""
+    """Returns the project's clone and the Python of its environment; both are made once."""
     name = project.partition("/")[2]
     clone = os.path.join(folder, "clones", name)
     environment = os.path.join(folder, "environments", about.get("name", name))
@@ -424,7 +424,7 @@ def set_up(project, about, folder, sources):
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", *about["needs"]], check=True)
         for part in about.get("is_built", ()):
-            # Makes the files that the build writes; what is measured comes from the commits all the same.
+            # Makes the files that the build writes; the measured code still comes from the commits.
             editable = os.path.join(clone, part)
             subprocess.run([python, "-m", "pip", "install", "--quiet", "--editable", editable], check=True)
     return clone, python
@@ -447,7 +447,7 @@ def try_out(project, about, folder, sources, report):
     print(" ".join(command), flush=True)
     took, variables = [], {**os.environ, **about.get("environment", {})}
     if "name" in about:
-        # Environments and builds by themselves, in a cache that is empty at first.
+        # Times the environments and builds alone, in a cache that is empty at first.
         variables["XDG_CACHE_HOME"] = os.path.join(folder, "caches", about["name"])
         for _ in range(2):
             started = time.monotonic()
@@ -526,7 +526,7 @@ def write_table(folder, projects, section, more):
 
 
 def why_missing(report):
-    """The reasons by how often they stand, each with the first row's words where these are pytest's."""
+    """Returns the reasons with their counts, each with the first row's words if these are pytest's."""
     found = collections.defaultdict(list)
     for row in report["missing"]:
         found[row["reason"]].append(row)

@@ -1,10 +1,10 @@
-"""What watching functions costs, and how true the corrected times are. Prints one line a figure:
+"""Measures the cost of watching functions and the accuracy of the corrected times. Prints one line per figure:
 
     NAME  VALUE  UNIT  PYTHON
 
 It runs in the interpreter that is measured: `python bench/tracing.py PACKAGE`, where PACKAGE is the installed package
-`deadheat`. `make bench` runs it on every supported Python that is found. What is compared is called in turn, so that
-both sides feel the same machine, and the median of the differences or ratios is printed.
+`deadheat`. `make bench` runs it on every supported Python that is found. The compared functions are called in turn, so
+that both sides see the same machine, and the median of the differences or ratios is printed.
 """
 
 import ast
@@ -31,7 +31,7 @@ WATCHED = ["tiny", "many", "fib"]
 
 
 def load_plain():
-    """The workloads once more, from a file of another name: nothing of them is watched."""
+    """Loads the workloads again, from a file of another name, so that none of them is watched."""
     module = types.ModuleType("plain")
     with open(SOURCE) as file:
         # Not in an instance's `__dict__`: CPython looks names up more slowly there.
@@ -40,7 +40,7 @@ def load_plain():
 
 
 def load_watched():
-    """The module of the workloads, and the watch over some of its functions."""
+    """Returns the module of the workloads and the watch over some of its functions."""
     with open(SOURCE) as file:
         lines = {name: node.lineno for name, node in functions_in(ast.parse(file.read()))}
     targets = [{"path": "workloads.py", "qualname": name, "line": lines[name]} for name in WATCHED]
@@ -61,7 +61,7 @@ def time_of(function, *arguments):
 
 
 def loop_over(function):
-    """A loop with code of its own: CPython fits code to what it calls."""
+    """Returns a loop with code of its own, because CPython specializes code for what it calls."""
     namespace = {"function": function, "repeat": itertools.repeat}
     exec("def loop(count):\n    for _ in repeat(None, count):\n        function()", namespace)
     return namespace["loop"]
@@ -72,7 +72,7 @@ def figure(name, value, unit):
 
 
 def above(name, watched, plain, calls):
-    """What a call takes in one function above what it takes in the other, in nanoseconds."""
+    """Prints and returns how much longer a call takes in `watched` than in `plain`, in nanoseconds."""
     found = []
     for _ in range(REPETITIONS):
         before, during, after = time_of(plain, calls), time_of(watched, calls), time_of(plain, calls)
@@ -92,7 +92,7 @@ def under_cprofile(function):
 
 
 def correction(workloads, plain, tracing, name, argument):
-    """The corrected total of a function in percent of the time that the same code takes where nothing is watched."""
+    """Prints a function's corrected total in percent of the time that the same code takes where nothing is watched."""
     function, same = getattr(workloads, name), getattr(plain, name)
     corrected, uncorrected, inner = [], [], []
     for _ in range(REPETITIONS):
@@ -134,7 +134,7 @@ def main():
         loop_over(plain.tiny),
         CALLS,
     )
-    # What a shared machine's slow hours do not change.
+    # The slow hours of a shared machine do not change this.
     figure("a watched call, of one under cProfile", watched / profiled * 100, "%")
     above("a call that is not watched, above", loop_over(workloads.not_watched), loop_over(plain.not_watched), CALLS)
     correction(workloads, plain, tracing, "many", 1000)
@@ -142,7 +142,7 @@ def main():
 
 
 def exceptions():
-    """In a process of its own: exceptions are watched everywhere or nowhere."""
+    """Runs in a process of its own, because exceptions are watched everywhere or nowhere."""
     plain = load_plain()
     times = [time_of(plain.raise_and_catch, 500) / 500 for _ in range(REPETITIONS)]
     load_watched()

@@ -1,4 +1,4 @@
-"""What `bench/tracing.py` runs, once watched and once not."""
+"""The workloads of `bench/tracing.py`, which runs them watched and not watched."""
 
 
 def tiny():

@@ -1,4 +1,4 @@
-"""What the tests of the whole program share: interpreters, throw-away repositories, the command itself."""
+"""Shared parts of the tests of the whole program: interpreters, throw-away repositories, the command itself."""
 
 import collections
 import contextlib
@@ -22,14 +22,14 @@ PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
 COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
-# Makes environments in a fraction of the time that pip takes.
+# Makes environments in a fraction of pip's time.
 UV = Path(sys.executable).with_name("uv")
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
-# `make test-long`.
+# Set by `make test-long`.
 LONG = os.environ.get("DEADHEAT_TESTS") == "long"
 
 
-# A function whose time is known but for a factor.
+# A function whose time is known up to a factor.
 WORK = """\
     def work(n):
         total = 0
@@ -39,7 +39,7 @@ WORK = """\
         return total
     """
 
-# The same, with the factor in a file beside it: no function differs, and none is profiled.
+# The same, with the factor in a file next to it: no function differs, and none is profiled.
 WORK_FROM_FILE = """\
     from pathlib import Path
 
@@ -50,7 +50,7 @@ WORK_FROM_FILE = """\
 
 
 def find_interpreters():
-    """The newest interpreter of each supported version that is on the PATH or under pyenv, by version."""
+    """Returns the newest interpreter of each supported version on the PATH or under pyenv, by version."""
     found = {}
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for version in VERSIONS:
@@ -70,18 +70,18 @@ INTERPRETERS = find_interpreters()
 
 
 def versions_to_test(*chosen):
-    """Those that are found; of them, in the ordinary tests, the oldest, the newest, and what is `chosen` beside."""
+    """Returns the versions found, in the ordinary tests only the oldest, the newest and those in `chosen`."""
     found = sorted(INTERPRETERS, key=VERSIONS.index)
     return [version for version in found if LONG or version in {found[0], found[-1], *chosen}]
 
 
-# The first with `sys.monitoring`, and the last but one.
+# The first version with `sys.monitoring`, and the last but one.
 EVERYWHERE = versions_to_test("3.12", "3.14")
 
 
 @contextlib.contextmanager
 def made_once(name):
-    """A folder of `.venvs`, and whether it is to be made; tests run in several processes."""
+    """Yields a folder of `.venvs`, and whether it has to be made; locked, because tests run in several processes."""
     folder = ENVIRONMENTS / name
     ENVIRONMENTS.mkdir(exist_ok=True)
     with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
@@ -95,7 +95,7 @@ def made_once(name):
 
 
 def environment(name, version, *needs):
-    """The Python of a virtual environment, which is made once."""
+    """Returns the Python of a virtual environment, which is made once."""
     with made_once(name) as (folder, is_new):
         python = folder / "bin" / "python"
         if is_new:
@@ -110,13 +110,13 @@ def environment(name, version, *needs):
 
 @pytest.fixture(scope="session", params=EVERYWHERE)
 def interpreter(request):
-    """A Python with pytest, once for every version that is tested."""
+    """A Python with pytest, for every version that is tested."""
     return environment(request.param, request.param, "pytest")
 
 
 @pytest.fixture(scope="session", params=versions_to_test())
 def oldest_and_newest(request):
-    """The same for what differs between two ways at most, such as how functions are watched before 3.12 and since."""
+    """The same for code with at most two variants, such as how functions are watched before 3.12 and since."""
     return environment(request.param, request.param, "pytest")
 
 
@@ -127,7 +127,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """`--durations=N` also says which files the time goes to."""
+    """Also shows the time by file with `--durations=N`."""
     if config.option.durations is None:
         return
     seconds, tests = collections.Counter(), collections.Counter()
@@ -166,7 +166,7 @@ def plain_environment():
 def cache(tmp_path_factory, monkeypatch, plain_environment):
     """A cache folder of the test's own, and a user without settings whose active environment has pytest."""
     folder = tmp_path_factory.mktemp("cache")
-    # Tests that run beside this one measure on other cores.
+    # The tests share the locks of cores, so that those running at the same time measure on other cores.
     cores = tmp_path_factory.getbasetemp().parent / "cores"
     cores.mkdir(exist_ok=True)
     (folder / "deadheat").mkdir()
@@ -221,14 +221,14 @@ class Repository:
             path.write_text(textwrap.dedent(text))
 
     def commit(self, files):
-        """Write files (None deletes one), commit everything, and return the commit."""
+        """Writes files (None deletes one), commits everything, and returns the commit."""
         self.write(files)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "change")
         return self.git("rev-parse", "HEAD")
 
     def state(self):
-        """All that a comparison must leave as it was."""
+        """Returns everything that a comparison must leave as it was."""
         git = self.folder / ".git"
         files = {str(path.relative_to(git)): path.read_bytes() for path in sorted(git.rglob("*")) if path.is_file()}
         tree = {
@@ -262,7 +262,7 @@ class Outcome:
         return {short(row["benchmark"]): row["verdict"] for row in self.report["comparisons"]}
 
     def clearly_faster(self):
-        """The benchmarks that take less than half as long on head, by the estimates of however few replicates."""
+        """Returns the benchmarks that take less than half as long on head, by estimates from however few replicates."""
         return {short(row["benchmark"]) for row in self.report["comparisons"] if is_clearly_faster(row)}
 
     def missing(self):
@@ -272,7 +272,7 @@ class Outcome:
         return {row["qualname"]: row["change"] for row in self.report["target_functions"]}
 
     def warnings(self):
-        """The codes, without those of what else this machine is doing."""
+        """Returns the codes, without those about the state of this machine."""
         return [row["code"] for row in self.report["warnings"] if row["code"] not in MACHINE_WARNINGS]
 
 
@@ -285,21 +285,21 @@ def short(benchmark):
 
 
 def command(*arguments, package=None):
-    """The command line of deadheat, with the workers of a package folder or those that the test is marked for."""
+    """Returns deadheat's command line, with the workers of a package folder or those that the test is marked for."""
     package = package or WORKERS.package
     start = ["-m", "deadheat"] if package is None else [COUNTED, package]
     return [sys.executable, *map(str, start), *map(str, arguments)]
 
 
 class WORKERS:
-    """Where the files of the workers are: a package folder, None for the installed one."""
+    """The place of the workers' files: a package folder, None for the installed one."""
 
     package = None
 
 
 @pytest.fixture(scope="session")
 def counted_package(tmp_path_factory):
-    """A package folder whose workers count lines: the real files, with those of `tests/counted` in their places."""
+    """A package folder whose workers count lines: the real files, some replaced by those of `tests/counted`."""
     package = tmp_path_factory.mktemp("counted")
     folder = package / "side" / "deadheat_worker"
     folder.mkdir(parents=True)
@@ -313,14 +313,14 @@ def counted_package(tmp_path_factory):
     for name in own:
         folder.joinpath(f"{name}.py").symlink_to(COUNTED / f"{name}.py")
     for name in scripts:
-        # Each has to find its own name and folder.
+        # Each script has to find its own name and folder.
         folder.joinpath(f"{name}.py").symlink_to(COUNTED / "script.py")
     return package
 
 
 @pytest.fixture(autouse=True)
 def workers(request, monkeypatch):
-    """Have tests that are marked as `counted`, and not as `real`, run with workers that count lines."""
+    """Makes tests that are marked as `counted`, and not as `real`, run with workers that count lines."""
     marked = {marker.name for marker in request.node.iter_markers()}
     if "counted" in marked and "real" not in marked:
         monkeypatch.setattr(WORKERS, "package", request.getfixturevalue("counted_package"))
@@ -328,7 +328,7 @@ def workers(request, monkeypatch):
 
 @pytest.fixture
 def deadheat_command(repository):
-    """Run deadheat in the repository."""
+    """Runs deadheat in the repository."""
 
     def run(*arguments, folder=None, environment=None, timeout=120):
         completed = subprocess.run(
@@ -347,7 +347,7 @@ def deadheat_command(repository):
 
 @pytest.fixture
 def compare(deadheat_command):
-    """Run a short comparison and give back its JSON report; two replicates tell where times are counted.
+    """Runs a short comparison with a JSON report; two replicates are enough where lines are counted.
 
     Real times may need more for a verdict, whatever the change: see `Outcome.clearly_faster`.
     """
@@ -367,7 +367,7 @@ class Witness:
         self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
     def saw_all_end(self):
-        # Readable without any data: nobody is left who could write.
+        # Readable without any data: no writer is left.
         return bool(select.select([self.end], [], [], 60)[0]) and os.read(self.end, 1) == b""
 
 

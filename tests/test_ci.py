@@ -1,4 +1,4 @@
-"""Pull requests: `--pr`, and what `action.yml` runs, with stand-ins for `gh` and for a deadheat that is only called."""
+"""Pull requests: `--pr` and `action.yml`, with stand-ins for `gh` and for a deadheat that is only called."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def executable(path, text):
     return path
 
 
-# GitHub, as far as these tests need it: its answers are files, and comments are kept in one.
+# A stand-in for `gh`, as far as these tests need it: its answers are in a file, and comments are kept in another.
 GH = """\
 import json, os, pathlib, sys
 
@@ -98,7 +98,7 @@ def github(tmp_path):
 
 @pytest.fixture
 def pull_request(tmp_path, github):
-    """A clone that has neither the pull request nor what happened since; base is older than the target's tip."""
+    """A clone with neither the pull request nor later commits; base is older than the target's tip."""
     server = Repository(tmp_path / "server")
     base = server.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
     clone = tmp_path / "clone"
@@ -121,7 +121,7 @@ def pull_request(tmp_path, github):
 
 
 def git_files(clone):
-    """Everything in `.git` but objects."""
+    """Returns every file in `.git` except objects."""
     git = clone / ".git"
     return {
         str(path.relative_to(git)): path.read_bytes()
@@ -142,9 +142,9 @@ def test_a_pull_request_is_compared_with_where_it_left_its_target(pull_request, 
     assert revisions["base"]["name"] == "merge base of main and pull request 7"
     assert revisions["head"] == {"name": "pull request 7", "commit": pull_request["head"], "dirty": False}
     assert "fetching 1 commit of pull request 7 from " in outcome.err
-    # Objects, and nothing else.
+    # Only objects were added.
     assert git_files(clone) == before
-    # Now they are here.
+    # The commits are here now.
     again = compare("--pr", 7, "--dry-run", **run)
     assert again.code == 0, again.err
     assert "fetching" not in again.err
@@ -167,7 +167,7 @@ def test_without_gh_or_a_pull_request_of_that_number_the_error_says_so(
     unknown = deadheat_command("compare", "--pr", 8, folder=clone, environment=github.environment())
     assert unknown.code == 2
     assert "--pr 8: gh cannot tell what it is: gh: Not Found" in unknown.err
-    # A PATH that has git and nothing else.
+    # A PATH with git alone.
     (tmp_path / "only-git").mkdir()
     git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
     (tmp_path / "only-git" / "git").symlink_to(git)
@@ -197,7 +197,7 @@ def test_what_is_no_commit_is_not_fetched(pull_request, github, deadheat_command
 
 @pytest.fixture
 def step(tmp_path, github):
-    """Run a step of the action, in a folder of its own."""
+    """Runs a step of the action in a folder of its own."""
     folder = tmp_path / "checkout"
     folder.mkdir()
 
@@ -230,7 +230,7 @@ def step(tmp_path, github):
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """A `deadheat` that writes down how it was called."""
+    """A stand-in for `deadheat` that records its arguments."""
     return executable(
         tmp_path / "stand-in" / "deadheat",
         "import json, os, sys\n"
@@ -288,7 +288,7 @@ def test_there_is_one_comment_and_it_is_updated(step, github):
     assert step("publish").returncode == 0
     (comment,) = github.comments()
     assert comment["body"].endswith("\nsecond")
-    # Another project of the same repository has a comment of its own.
+    # Another project in the same repository has its own comment.
     assert step("publish", FOLDER="other").returncode == 0
     assert len(github.comments()) == 2
     assert not step.summary.exists()
@@ -308,7 +308,7 @@ def test_a_run_without_a_report_says_so_in_the_comment_that_there_is(step, githu
     assert marker.startswith("<!-- deadheat ")
     assert said.startswith("### No report\n\ndeadheat ended with code 5: something went wrong.")
     assert "[the job](https://example.org/o/n/actions/runs/5)" in said
-    # The next report takes its place.
+    # The next report replaces it.
     step.report.write_text("1 improved")
     step("publish")
     assert [comment["body"] for comment in github.comments()] == [f"{marker}\n1 improved"]
@@ -326,7 +326,7 @@ def test_the_comments_of_others_stay_as_they_are(step, github):
     comments = github.comments()
     assert comments[0] == others
     assert [comment["body"] for comment in comments[1:]] == [f"{marker}\nmine"]
-    # A token of a person's own is that person.
+    # With a person's token, that person's comment is ours.
     github.answer(user={"login": "somebody"})
     github.write_comments(others)
     step("publish")
@@ -359,14 +359,14 @@ def test_without_gh_or_without_a_pull_request_there_is_the_summary(step, github)
 def test_the_longest_report_that_there_is_is_a_comment_whole(step, github):
     renderer = (ROOT / "crates" / "deadheat-core" / "src" / "report" / "markdown" / "comment.rs").read_text()
     longest = int(re.search(r"MOST_BYTES: usize = ([0-9_]+);", renderer)[1])
-    # Each row has its number: what is missing, and where, would be seen.
+    # The rows are numbered, so that it would show which ones are missing.
     report = "".join(f"| {number:06} |\n" for number in range(longest // 11))
     step.report.write_text(report)
     assert step("publish").returncode == 0
     (comment,) = github.comments()
     marker, _, text = comment["body"].partition("\n")
     assert text == report
-    # GitHub takes so many characters.
+    # GitHub's limit in characters.
     assert len(f"{marker}\n") + longest <= 65_536
 
 
@@ -378,5 +378,5 @@ def test_nothing_from_outside_is_written_into_a_shell():
         assert "${{" not in commands
     values = set(re.findall(r"\$\{\{\s*([^}]+?)\s*\}\}", text))
     event = {value for value in values if value.startswith("github.event")}
-    # A number. Titles, bodies and names of branches are not asked for at all.
+    # A number. Titles, bodies and names of branches are not used at all.
     assert event == {"github.event.pull_request.number"}

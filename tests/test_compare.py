@@ -152,7 +152,7 @@ def test_the_working_tree_is_head_and_git_is_not_touched(two_commits, compare):
 
 
 def test_stale_bytecode_and_uncommitted_files_take_no_part(two_commits, compare):
-    # Bytecode of other code, valid for ever, and a module that only the working tree has.
+    # Bytecode of other code that is never checked, and a module that is changed in the working tree only.
     script = (
         "import py_compile, os; open('fake.py','w').write('raise SystemExit(9)');"
         "py_compile.compile('fake.py', cfile='pkg/__pycache__/core.' + __import__('sys').implementation.cache_tag"
@@ -164,7 +164,7 @@ def test_stale_bytecode_and_uncommitted_files_take_no_part(two_commits, compare)
 
 
 def editable_environment(folder, checkout):
-    """A virtual environment with pytest and a path file as `pip install -e` leaves it."""
+    """Makes a virtual environment with pytest and a path file as `pip install -e` leaves it."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     site = next((folder / "lib").glob("python*")) / "site-packages"
     own = Path(pytest.__file__).parent.parent
@@ -209,7 +209,7 @@ def test_a_copy_in_site_packages_is_an_error(source_layout, compare, tmp_path):
     (site / "thing_extra").mkdir()
     (site / "thing").mkdir()
     (site / "thing" / "__init__.py").write_text("def work(): pass\n")
-    # Something of the environment imports it before the worktree is on the path.
+    # Part of the environment imports it before the worktree is on the path.
     (site / "early.pth").write_text("import thing\n")
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 3
@@ -242,7 +242,7 @@ def test_the_processes_of_a_replicate_share_its_seed_a_core_and_a_parent(reposit
     repository.commit({**suite, "pkg/times": "20"})
     repository.commit({"pkg/times": "1"})
     report = compare("HEAD^", "HEAD", "--seed", "5", replicates=4).report
-    # Nothing is watched, so that every line is of a timed process.
+    # Nothing is watched, so every line is from a timed process.
     lines = [line.split() for line in log.read_text().splitlines()]
     (row,) = report["comparisons"]
     seeds = [str(replicate["seed"]) for replicate in row["replicates"]]
@@ -252,7 +252,7 @@ def test_the_processes_of_a_replicate_share_its_seed_a_core_and_a_parent(reposit
     if core is not None:
         assert {tuple(cores) for _, _, _, *cores in lines} == {(str(core),)}
     if sys.platform == "linux":
-        # Each replicate's are forked from a process of its own.
+        # Each replicate's processes are forked from a process of its own.
         assert len({(seed, parent) for _, seed, parent, *_ in lines}) == 4
         assert len({parent for _, _, parent, *_ in lines}) == 4
     again = compare("HEAD^", "HEAD", "--seed", "5").report
@@ -309,7 +309,7 @@ def test_syntax_errors_in_the_code_are_named_and_nothing_is_measured(two_commits
     assert outcome.code == 3
     assert 'File "pkg/core.py", line 1' in outcome.err
     assert "SyntaxError" in outcome.err
-    # Base collects with it.
+    # The interpreter is not blamed, because base collects with it.
     assert "interpreter" not in outcome.err
     assert outcome.warnings()[0] == "syntax_error"
 
@@ -440,7 +440,7 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
             "benchmarks/bench_more.py": "def test_more(benchmark):\n    benchmark(len, [])\n",
         }
     )
-    # With the interpreter of these tests, which has the plugins.
+    # The interpreter of these tests has the plugins.
     outcome = compare("HEAD^^", "HEAD", "-v", "--all", "--python", sys.executable, replicates=2)
     assert outcome.code == 0, outcome.err
     assert outcome.missing() == {}

@@ -26,7 +26,7 @@ VERSION = max(INTERPRETERS, key=VERSIONS.index)
 ASYNC = ["pytest-asyncio", "anyio", "trio", "aspectlib"]
 
 
-# Each set stays with one process of a parallel run, which measures what all its tests look at.
+# Each set stays in one process of a parallel run, which measures once for all of its tests.
 @pytest.fixture(
     scope="module",
     params=[
@@ -44,7 +44,7 @@ def python(request):
 
 @pytest.fixture
 def suite(repository, compare, python):
-    """Run suites, by the ends of their files' names, on two commits of which head is clearly faster."""
+    """Runs suites, given by the ends of their file names, on two commits; head is clearly faster."""
 
     def run(suites, conftest="", pyproject="", missing=()):
         files = {
@@ -70,7 +70,7 @@ def rows_of(outcome, name):
 
 
 def faster(outcome, suite, *names):
-    """Exactly these ran, and head, which does a 30th of the work, is clearly faster in each."""
+    """Checks that exactly these ran and that head, which does a 30th of the work, is clearly faster in each."""
     rows = rows_of(outcome, suite)
     assert [short(row["benchmark"]) for row in rows] == list(names)
     assert all(is_clearly_faster(row) for row in rows), rows
@@ -322,7 +322,7 @@ UNKNOWN_MARKERS = """\
     """
 
 
-# What the comparison of all these came to, by the Python.
+# The outcome of comparing all of these, by Python.
 OUTCOMES = {}
 
 
@@ -381,8 +381,8 @@ def test_results_of_any_size_and_shape_cost_no_measurement(plain):
         "texts]": "same",
         "exits]": "not_comparable",
     }
-    # As many calls in a sample as its own length asks for, whatever it takes to read the result. In one replicate at
-    # least: where something else has the core while the calls are counted, there are fewer.
+    # A sample has as many calls as its own length asks for, however long reading the result takes. In one replicate at
+    # least: if something else has the core while the calls are counted, there are fewer.
     for row in rows.values():
         assert max(replicate["pairs"][0]["base"]["iterations"] for replicate in row["replicates"]) > 10
 
@@ -547,7 +547,7 @@ def test_attributes_options_and_hooks(suite):
         "types",
     ]
     faster(outcome, "options", *[f"test_{name}" for name in names])
-    # As they stand in the file, whatever a conftest does.
+    # In the order of the file, whatever a conftest does.
     rows = [row["benchmark"].rpartition("::")[2] for row in outcome.report["comparisons"]]
     assert rows == [f"test_{name}" for name in names]
 
@@ -634,7 +634,7 @@ def test_figures_are_those_of_pytest_benchmark():
     samples = [[1, 4, 9, 16, 25], [0.1], [0.1, 0.1], [0.1] * 7, [3.3e-7] * 49, [0.0, 0.0, 0.0], [1e-9, 1e-9, 5.0]]
     for size in [*range(1, 9), *range(9, 200, 7)]:
         samples.append([chance.random() for _ in range(size)])
-        # As times are: most of them close together, and a few far away.
+        # Distributed like times: most of them close together, and a few far away.
         samples.append([chance.lognormvariate(-9, 0.1) * (50 if chance.random() < 0.1 else 1) for _ in range(size)])
         samples.append([float(chance.randrange(4)) for _ in range(size)])
     assert ours(samples[0]).q1 == 3.25

@@ -1,4 +1,4 @@
-"""What the documentation promises and names a test for has that test."""
+"""Every promise of the documentation that names a test has that test."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ UNIT_TESTS = re.compile(r"unit tests of `(\w+\.rs)`")
 
 
 def find_tests():
-    """The sources of all tests, by their file and their own name. No two files have one name."""
+    """Returns the sources of all tests, by file and test name. No two files have the same name."""
     found = {}
     for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("tests/faults/test_*.py")]:
         text = path.read_text()
@@ -33,23 +33,23 @@ TESTS = find_tests()
 
 
 def named_in(text, file=None):
-    """The tests that a text names; one without a file is in the same file as the one before it."""
+    """Yields the tests that a text names; one without a file is in the same file as the one before it."""
     for match in NAMED.finditer(text):
         file = match[1] or file
         yield file, match[2]
 
 
 def tables(page):
-    """The rows of each table whose last column is its tests, as lists of cells."""
+    """Yields the rows of each table whose last column is its tests, as lists of cells."""
     for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
-        # A column of code may hold the sign, as `\|`.
+        # A cell of code may hold the separator, as `\|`.
         head, _, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines())
         if head[-1] == "test":
             yield rows
 
 
 def check(text, file=None):
-    """That what a text names is there; gives back how many tests that are."""
+    """Checks that the tests that a text names exist, and returns their number."""
     tests, units = list(named_in(text, file)), UNIT_TESTS.findall(text)
     for place, name in tests:
         assert name in TESTS.get(place, {}), f"there is no {place}::{name}"
@@ -74,7 +74,7 @@ def test_every_promise_has_a_test(page, file, least):
             assert before > 0, f"no test for {promise[0]}"
             rows += 1
     assert rows >= least
-    # Also outside of tables.
+    # Text outside of tables names tests, too.
     for paragraph in re.sub(r"(?m)^\|.*\n", "", page).split("\n\n"):
         check(paragraph, file)
 

@@ -25,7 +25,7 @@ SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
 
 
 def in_short(*names, of):
-    """All of them as parameters, those that are not named in the long version of the tests only."""
+    """Returns all of `of` as parameters; those not in `names` are only for the long version of the tests."""
     return [pytest.param(name, marks=() if name in names else pytest.mark.long) for name in of]
 
 
@@ -39,7 +39,7 @@ BENCHMARK = """\
 
 
 def make_wheel(folder, name, version, code):
-    """A wheel of one module, as an index would have it."""
+    """Makes a wheel of one module, as an index would have it."""
     folder.mkdir(exist_ok=True)
     info = f"{name}-{version}.dist-info"
     files = {
@@ -57,7 +57,7 @@ def make_wheel(folder, name, version, code):
 
 @pytest.fixture(scope="session")
 def index():
-    """A folder of wheels, which is filled once and takes the place of an index."""
+    """A folder of wheels, filled once and used in place of an index."""
     with made_once(f"wheels-{OWN}") as (folder, is_new):
         if is_new:
             fill = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", folder]
@@ -75,14 +75,14 @@ def uv(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def offline(index, uv, monkeypatch):
-    """Whatever installs something takes it from there; deadheat finds uv, which takes a fraction of pip's time."""
+    """Makes installers use the `index` folder, and deadheat find uv, which takes a fraction of pip's time."""
     monkeypatch.setenv("PATH", f"{uv}{os.pathsep}{os.environ['PATH']}")
     for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(index)}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
         monkeypatch.setenv(f"UV_{name}", value)
-    # What the builds of these tests leave is for this version.
+    # The builds of these tests leave files for this version.
     monkeypatch.setenv("VIRTUAL_ENV", str(Path(environment(OWN, OWN, "pytest")).parent.parent))
-    # What is compiled need not be optimized: the sides differ in how often they count.
+    # Compiled code need not be optimized: the sides differ in how often they count.
     monkeypatch.setenv("CFLAGS", "-O0 -g0")
 
 
@@ -94,14 +94,14 @@ def builder(offline):
 
 @pytest.fixture
 def layer(builder, tmp_path):
-    """A new environment on top of it, to install into."""
+    """A new environment on top of the builder's, to install into."""
     subprocess.run([builder, PACKAGE / "side" / "deadheat_worker" / "layer.py", tmp_path / "layer"], check=True)
     return tmp_path / "layer" / "bin" / "python"
 
 
 @pytest.fixture
 def wheels(tmp_path, index):
-    """Two versions of a package beside all that is in the index; the second does a thirtieth of the work."""
+    """The wheels of the index, and two versions of a package; the second does a thirtieth of the work."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     for wheel in index.glob("*.whl"):
@@ -113,7 +113,7 @@ def wheels(tmp_path, index):
 
 @pytest.fixture
 def raised(repository, wheels):
-    """Head raises a dependency, and changes nothing else."""
+    """A project whose head raises a dependency and changes nothing else."""
 
     def project(version):
         text = '[project]\nname = "pkg"\nversion = "1"\ndescription = "d"\ndependencies = ["tinydep=={}"]\n'
@@ -135,7 +135,7 @@ def raised(repository, wheels):
 
 @pytest.fixture
 def with_the_old_version(layer, wheels):
-    """An interpreter for which the first of the two is installed."""
+    """An interpreter with the first of the two versions installed."""
     (site,) = layer.parent.parent.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheels / "tinydep-1.0-py3-none-any.whl") as wheel:
         wheel.extractall(site)
@@ -164,7 +164,7 @@ def without_uv(uv):
     return os.environ["PATH"].removeprefix(f"{uv}{os.pathsep}")
 
 
-# In the short version another test installs with pip.
+# In the short version of the tests, another test installs with pip.
 @pytest.mark.parametrize("installer", in_short("uv", of=["pip", "uv"]))
 def test_each_side_in_an_environment_of_what_it_declares(
     raised, compare, wheels, cache, installer, tmp_path, without_uv, monkeypatch
@@ -172,7 +172,7 @@ def test_each_side_in_an_environment_of_what_it_declares(
     search_path = {"uv": os.environ["PATH"], "pip": without_uv}[installer]
     there = {"PIP_FIND_LINKS": str(wheels), "UV_FIND_LINKS": str(wheels), "PATH": search_path}
     before = raised.state()
-    # The workers that users have, with the pytest of each environment.
+    # Real workers, as users have them, with the pytest of each environment.
     with monkeypatch.context() as patch:
         patch.setattr(WORKERS, "package", None)
         outcome = compare("HEAD^", "HEAD", "--env", "per-ref", replicates=3, environment=there)
@@ -232,7 +232,7 @@ def test_an_environment_that_cannot_be_made_ends_with_the_installers_words(raise
 
 
 def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compare, wheels, with_the_old_version):
-    """A file that pyproject.toml names, which names another one."""
+    """The dependencies are in a file that pyproject.toml names."""
     project = """\
         [project]
         name = "pkg"
@@ -254,10 +254,10 @@ def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compar
     outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", with_the_old_version)
     assert outcome.code == 0, outcome.err
     assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in what_differs(outcome)
-    # What is missing is said where it is missing.
+    # Where the dependency is not installed, the error names it.
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert (outcome.code, "No module named 'tinydep'" in outcome.err) == (3, True)
-    # Packages on PYTHONPATH are nobody's dependencies.
+    # Packages on PYTHONPATH do not count as dependencies.
     (wheels / "own").mkdir()
     (wheels / "own" / "tinydep.py").write_text("def work(n):\n    raise RuntimeError('from PYTHONPATH')\n")
     there = {"UV_FIND_LINKS": str(wheels), "PYTHONPATH": str(wheels / "own")}
@@ -317,7 +317,7 @@ def test_lock_files_of_other_tools_pin_what_is_installed(repository, compare, wh
 
 # Compiled parts.
 
-# The same on both sides, and as fast as the compiled part says.
+# The same on both sides; the compiled part decides how fast it is.
 CORE = "    from pkg.fast import times\n\n\n" + WORK.format(times="times()")
 C = """\
     #define PY_SSIZE_T_CLEAN
@@ -341,7 +341,7 @@ CYTHON_SETUP = """\
     """
 SUGGESTED = "python setup.py build_ext --inplace"
 BINARY = f"fast{sysconfig.get_config_var('EXT_SUFFIX')}"
-# What setuptools does in the end, which takes it ten times as long.
+# The compiler call that setuptools makes in the end, but in a tenth of its time.
 COMPILE = f"cc -shared -fPIC -O0 -I{sysconfig.get_path('include')} pkg/fast.c -o"
 BUILD = f"{COMPILE} pkg/{BINARY}"
 
@@ -352,7 +352,7 @@ def cython(times):
 
 @pytest.fixture
 def compiled(repository):
-    """Head changes nothing but a C source."""
+    """A project whose head changes nothing but a C source."""
     repository.commit(
         {
             ".gitignore": "*.so\nbuild/\n",
@@ -386,7 +386,7 @@ def test_a_changed_source_needs_a_build_and_is_measured_with_one(compiled, compa
     assert outcome.verdicts() == {"test_work": "improved"}
     assert outcome.report["settings"]["build"] == build
     assert outcome.warnings() == []
-    # What the build installed is in nobody's environment.
+    # Nothing that the build installed is in the user's environment.
     assert (compiled.state(), site_packages(layer)) == (before, installed)
     assert log.read_text().count("built") == 2
     outcome = compare("HEAD^", "HEAD", "--python", layer, "--build", build)
@@ -397,7 +397,7 @@ def test_a_changed_source_needs_a_build_and_is_measured_with_one(compiled, compa
 
 
 def test_a_folder_that_builds_share_gives_no_side_the_others_result(compiled, compare, tmp_path):
-    """As cargo's and make's do, which compile only what is newer than its result."""
+    """The builds work like cargo's and make's, which compile only what is newer than its result."""
     shared = tmp_path / "shared.so"
     build = f"[ {shared} -nt pkg/fast.c ] || {COMPILE} {shared}; cp {shared} pkg/{BINARY}"
     outcome = compare("HEAD^", "HEAD", "--build", build)
@@ -413,7 +413,7 @@ def test_a_build_that_fails_shows_what_it_printed(compiled, compare):
 
 
 def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_code(repository, compare, layer):
-    """A generator of the project's own, which an editable install elsewhere would stand for, too."""
+    """The build runs the project's own generator, which an editable install of the checkout provides, too."""
     generator = "import os\nprint('TIMES =', {} * int(os.environ.get('FACTOR', '1')))\n"
     core = "    from pkg.made import TIMES\n\n\n" + WORK.format(times="TIMES")
     files = {".gitignore": "made.py\n", "src/pkg/__init__.py": "", "src/pkg/generate.py": generator.format(30)}
@@ -439,7 +439,7 @@ def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_co
     subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=repository.folder, check=True, capture_output=True)
 
 
-# Each generates only what is older than its source, or not there.
+# Each build generates only files that are missing or older than their source.
 GENERATORS = {
     "cython": ("python -m cython -3 pkg/fast.pyx", cython, CYTHON_SETUP, SUGGESTED),
     "sed": (
@@ -505,13 +505,13 @@ def test_binaries_of_the_working_tree_serve_both_sides_where_their_sources_are_t
     assert outcome.verdicts() == {"test_work": "improved"}
     assert "extension_modules_copied" in outcome.warnings()
     assert compiled.state() == before
-    # What a build may read is another one.
+    # A file that a build may read differs.
     compiled.commit({"pkg/step.inc": "1"})
     outcome = compare("HEAD^", "HEAD")
     assert outcome.code == 3
     assert "extension_modules_copied" not in outcome.warnings()
     compiled.git("reset", "--quiet", "--hard", "HEAD^")
-    # Older than its source: it may have been built from another one.
+    # The binary is older than its source, so it may have been built from another one.
     (compiled.folder / "pkg" / "fast.c").touch()
     later = time.time() + 5
     os.utime(compiled.folder / "pkg" / "fast.c", (later, later))
@@ -626,7 +626,7 @@ SOURCES = {"cffi": ("build_fast.py", CFFI), "maturin": ("src/lib.rs", RUST)}
 
 @pytest.fixture
 def changed_source(repository, request):
-    """Head changes nothing but a source of a project with the build system that is the fixture's parameter."""
+    """A project with the build system of the fixture's parameter, whose head changes nothing but a source."""
     path, code = SOURCES.get(request.param, ("pkg/fast.c", C))
     files = {".gitignore": "*.so\nbuild/\ntarget/\n", "pkg/__init__.py": "", "pkg/core.py": CORE}
     files |= {**BUILD_SYSTEMS[request.param], "benchmarks/test_b.py": BENCHMARK, path: code.format(times=30)}
@@ -645,7 +645,7 @@ def test_a_command_is_suggested_for_every_kind_of_project(changed_source, compar
 @pytest.mark.parametrize("changed_source", in_short("setuptools", of=BUILD_SYSTEMS), indirect=True)
 def test_the_command_that_is_suggested_builds_every_kind_of_project(changed_source, compare, builder):
     build = SUGGESTIONS.get(changed_source, SUGGESTED)
-    # pip's words for "use what is installed"; Rust's dependencies are compiled once for both, and for the next time.
+    # pip's way to say "use what is installed"; Rust's dependencies are compiled once for both sides and for later runs.
     variables = {"PIP_NO_BUILD_ISOLATION": "0", "CARGO_TARGET_DIR": str(ROOT / "target" / "maturin")}
     installed = site_packages(builder)
     run = ("HEAD^", "HEAD", "--python", builder, "--build", build)
@@ -661,7 +661,7 @@ def test_the_command_that_is_suggested_builds_every_kind_of_project(changed_sour
 
 @pytest.fixture
 def versioned(repository):
-    """A project whose version file is written by its build, and ignored."""
+    """A project whose version file is written by its build and ignored by git."""
     project = """\
         [build-system]
         requires = ["setuptools>=64", "setuptools-scm>=8"]
@@ -692,7 +692,7 @@ def versioned(repository):
 
 
 def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(versioned, compare, builder, monkeypatch):
-    # pip's words for "use what is installed".
+    # pip's way to say "use what is installed".
     monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
     run = ("HEAD^", "HEAD", "--python", builder)
     outcome = compare(*run)
@@ -702,7 +702,7 @@ def test_a_version_file_that_nobody_has_written_is_explained_and_can_be_built(ve
     outcome = compare(*run, "--build", "pip install --no-deps -e .")
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
-    # Where the working tree has it, both sides take it from there.
+    # If the working tree has the file, both sides take it from there.
     versioned.write({"pkg/_generated.py": "version = '1'\n"})
     outcome = compare(*run)
     assert outcome.code == 0, outcome.err
@@ -731,7 +731,7 @@ def test_a_missing_protobuf_module_is_explained(repository, compare):
 
 @pytest.fixture
 def with_submodule(repository, tmp_path):
-    """The code is in a submodule, which head moves."""
+    """A project whose code is in a submodule, which head moves."""
     library = type(repository)(tmp_path / "library")
     library.commit({"__init__.py": "", "core.py": SLOW})
     repository.git("submodule", "--quiet", "add", str(library.folder), "pkg")
@@ -833,7 +833,7 @@ BACKENDS = {
 
 @pytest.mark.parametrize("backend", in_short("hatchling.build", "mesonpy", of=BACKENDS))
 def test_editable_installs_of_every_kind_give_way_to_the_worktree(repository, compare, backend, builder, layer):
-    """The editable install is of a checkout whose code neither side has."""
+    """The editable install points to a checkout whose code neither side has."""
     project = f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\n[project]\nname = "pkg"\nversion = "1"\n'
     project += 'description = "d"\n' + BACKENDS[backend]
     meson = "project('pkg', version: '1')\npy = import('python').find_installation(pure: true)\n"

@@ -32,7 +32,7 @@ def prove(folder, *arguments):
     ],
 )
 def test_functions_and_changes_are_those_of_cpython(finder_program, tmp_path, every, functions, edits, targets):
-    """On one file in `every`; more than so many functions, and targets of each kind of change, have to be compared."""
+    """Uses one file in `every`; must compare more than `functions` functions and `targets` targets of each kind."""
     options = ("--every", every, "--edits", edits, "--finder", finder_program)
     completed, results = prove(tmp_path, "structure", "changes", *options)
     assert completed.returncode == 0, completed.stdout
@@ -101,7 +101,7 @@ def test_deeply_nested_sources_take_no_more_memory_than_others(finder_program, u
 
 
 def peak(process):
-    """The most memory that a running process has had, in bytes; None without /proc. `getrusage` begins with ours."""
+    """Returns a running process's peak memory in bytes; None without /proc. `getrusage` would start from ours."""
     try:
         with open(f"/proc/{process}/status") as status:
             lines = [line.split() for line in status if line.startswith("VmHWM:")]

@@ -1,19 +1,18 @@
-"""The finder of changed functions against what Python does: where a result differs, what ran is to be measured.
+"""The finder of changed functions against Python itself: where a result differs, what ran must be measured.
 
-`finder/*.md` have small projects before and after a change that Python feels at run time, a heading each. Its list says
+`finder/*.md` hold small projects before and after a change that takes effect at run time, one per heading, with a list:
 
 - benchmark: the expression that is run; the results of base and head differ.
 - targets: the functions whose own code differs, those that are affected and ran, and `everything` where it says that
   everything may be affected. Neither more nor less may be named.
-- limit: why the change is not seen: no target ran, and it is not `everything` either. A change that is seen after all
-  has to lose its limit.
+- limit: the reason why the change is not seen: no target ran, and it is not `everything` either. If a change is seen
+  after all, its limit has to be removed.
 
-Blocks of `python` are files that base and head have alike, or only one of them; blocks of `diff` are files that both
-have, with `-` before the lines of base and `+` before those of head.
+Blocks of `python` are files that are the same on base and head, or on one side only; blocks of `diff` are files that
+both have, with `-` before the lines of base and `+` before those of head.
 
-Functions called `d` and `e` read what has changed and are never run, so that it is not for want of any reader that
-everything is measured. To every file that both sides have, a function is added that no change has to do with: it must
-never be named.
+Functions called `d` and `e` read what has changed and never run, because without any reader everything would be
+measured. A function that no change affects is added to every file that both sides have; it must never be named.
 
 `DEADHEAT_TRUTH=rewrite` writes what the finder names into the files. Limits are changed by hand.
 """
@@ -89,7 +88,7 @@ def read_cases(path):
 
 
 def write(case, folder):
-    """The project of each side."""
+    """Writes the project of each side."""
     alike = case.versions["base"].keys() & case.versions["head"].keys()
     for side in SIDES:
         for path, source in case.versions[side].items():
@@ -99,7 +98,7 @@ def write(case, folder):
 
 
 class Answers:
-    """The answers of the finder and of Python about the cases of one theme, in their order."""
+    """The answers of the finder and of Python about the cases of one theme, in order."""
 
     def __init__(self, program, cases, folder):
         self.folders = [folder / str(number) for number in range(len(cases))]
@@ -188,7 +187,7 @@ class Told:
         self.is_everything = bool(changes["refused"] or differing["surroundings"] or self._is_unread(readers, has))
 
     def _affected(self, differing, readers):
-        """The names of functions that ran, whose own code is not among the changed."""
+        """Returns the names of functions that ran and whose own code did not change."""
         own = {(place[0], place[1]) for target in self.own for place in (target["base"], target["head"]) if place}
         found = set()
         for side in SIDES:
@@ -196,7 +195,7 @@ class Told:
                 place = reader["path"], reader["qualname"]
                 if place not in own and (reader["path"], reader["line"]) in self._ran[side]:
                     found.add(full_name(*place))
-            # Of a module that is loaded late, every function.
+            # Every function of a module that is loaded late counts.
             own_lines = {
                 (place[0], place[2]) for target in self.own for place in (target["base"], target["head"]) if place
             }
@@ -229,18 +228,18 @@ class Told:
 
 
 def full_name(path, qualname):
-    """As it is imported; of the benchmark itself, its own name."""
+    """Returns the name as it is imported; in the benchmark itself, the qualified name alone."""
     return qualname if path == BENCHMARK else f"{dotted_name(path)}.{qualname}"
 
 
 def fields_of(case, told):
-    """The list of a case as it has to be today."""
+    """Returns the list of a case as it has to be today."""
     fields = {"benchmark": case.fields["benchmark"], "targets": told.described()}
     return fields | {name: reason for name, reason in case.fields.items() if name == "limit"}
 
 
 def complaints(case, told):
-    """Problems that writing down the finder's answer does not solve."""
+    """Yields the problems that recording the finder's answer does not solve."""
     if told.outcomes[0] == told.outcomes[1]:
         yield f"proves nothing: both sides give {told.outcomes[0]}"
     if " at 0x" in "".join(told.outcomes):

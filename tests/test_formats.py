@@ -28,7 +28,7 @@ CODE = """\
         for _ in range({times} * n):
             pass
     """
-# What pytest makes of it is the benchmark's name.
+# pytest turns this into the benchmark's name.
 HOSTILE = "a|b-`c`-@user-#1-</details><script>alert(1)</script>-*x*-[y](z)-=1"
 BENCHMARKS = f"""\
     import pytest
@@ -52,7 +52,7 @@ BENCHMARKS = f"""\
 
 @pytest.fixture
 def changed(repository):
-    """A project in which one benchmark became three times as slow, and one cannot run."""
+    """A project in which one benchmark became three times as slow and one cannot run."""
     files = {"pkg/__init__.py": "", "pkg/core.py": CODE.format(times=1), "benchmarks/test_b.py": BENCHMARKS}
     repository.commit(files)
     repository.commit({"pkg/core.py": CODE.format(times=3)})
@@ -61,7 +61,7 @@ def changed(repository):
 
 @pytest.fixture
 def show(deadheat_command, repository):
-    """Run `deadheat report`."""
+    """Runs `deadheat report`."""
 
     def run(*arguments, **keywords):
         return deadheat_command("report", *arguments, **keywords)
@@ -70,7 +70,7 @@ def show(deadheat_command, repository):
 
 
 def closed(schema):
-    """The same schema, and no property that is not in it."""
+    """Returns the same schema, without room for properties that are not in it."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -90,7 +90,7 @@ def validate(report):
 
 
 def again(show, path, *arguments):
-    """A stored report as it comes out of `report`."""
+    """Returns a stored report as `deadheat report` prints it."""
     outcome = show(path, "--json", *arguments)
     assert outcome.code == 0, outcome.err
     return validate(outcome.report)
@@ -108,7 +108,7 @@ def test_one_run_writes_every_format(changed, deadheat_command, show):
     ] == "regressed"
     assert again(show, "r.json") == report
     assert (folder / "r.txt").read_text() == (folder / "r.md").read_text()
-    # The same from the stored report, but for the time at which pytest-benchmark's files are made.
+    # The stored report gives the same, except for the time at which pytest-benchmark's files are made.
     assert show("r.json", "-o", "again.md", "-o", "again.csv", "-o", "pytest-benchmark:again").code == 0
     assert (folder / "again.md").read_text() == (folder / "r.md").read_text()
     assert (folder / "again.csv").read_text() == (folder / "r.csv").read_text()
@@ -137,7 +137,7 @@ def check_markdown(text):
         if token.type == "html_block":
             assert "script" not in token.content.replace("&lt;/script&gt;", "").replace("&lt;script&gt;", "")
     outside = " ".join(outside)
-    # Nobody is called, nothing is referred to, and every name is there.
+    # Nobody is mentioned, nothing is linked, and every name is there.
     assert not {"@", "#", "<", "*", "|"} & set(outside), outside
     assert "".join(code).count(HOSTILE) >= 1
     assert rows >= 4
@@ -171,7 +171,7 @@ def check_pytest_benchmark(folder, report):
             assert row["fullname"] == comparison["benchmark"]
             stats = Stats()
             stats.data = sorted(seconds(replicate, side) for replicate in comparison["replicates"])
-            # Theirs, of the same numbers.
+            # pytest-benchmark's own figures for the same numbers.
             for field, value in stats.as_dict().items():
                 expected = value if isinstance(value, str) else pytest.approx(value, rel=1e-9, abs=1e-18)
                 assert row["stats"][field] == expected, field
@@ -195,7 +195,7 @@ def test_verdicts_follow_another_threshold(changed, deadheat_command, show):
     assert after["summary"]["counts"]["unchanged"] == 1
     assert after["settings"]["threshold_percent"] == 900
     assert (one["estimate"], one["replicates"]) == (other["estimate"], other["replicates"])
-    # On a terminal it is the table of a live run.
+    # Without `--json` or `-o`, it is the table of a live run.
     assert "1 regressed" in show("r.json").out.splitlines()[-1]
     assert "1 unchanged" in show("r.json", "--threshold", "900%").out.splitlines()[-1]
 
@@ -215,7 +215,7 @@ def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command,
     noise, text = run("noise", "--replicates", 2, "-k", "same")
     assert noise["noise"]
     assert text.startswith("### The same code on both sides")
-    # As many as it takes, with looks on the way, and open verdicts.
+    # As many replicates as it takes, with interim looks and open verdicts.
     looked, _ = run(
         "compare", "HEAD^", "HEAD", "--budget", 3, "--threshold", 0.001, "--profile", "-k", "changes or same"
     )
@@ -255,7 +255,7 @@ def test_a_partial_report(changed, deadheat_command, show):
 def test_the_first_reports_can_still_be_read(show):
     first = json.loads(FIRST.read_text())
     report = again(show, FIRST)
-    # There were no controls then.
+    # The first reports had no controls.
     assert report["summary"]["counts"] == {**first["summary"]["counts"], "unexplained": 0}
     for name in ("total", "geometric_mean"):
         for field in ("estimate", "verdict", "reason", "base_ns"):

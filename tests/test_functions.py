@@ -127,7 +127,7 @@ ALL = {"nothing", "fixture", "session", "thread", "child", "cached_first", "cach
 
 
 def changed(*names):
-    """These functions with a statement more, which costs next to nothing."""
+    """Returns the code with one more statement, which costs next to nothing, in each of these functions."""
     core = CORE
     for name in names:
         core = core.replace(f"def {name}(n):\n", f"def {name}(n):\n        extra = n\n")
@@ -149,7 +149,7 @@ def reached(repository, compare):
         }
         assert measured | missing == ALL
         assert not measured & missing
-        # It starts another process, whose calls cannot be seen.
+        # `child` starts another process, whose calls cannot be seen.
         assert "child" in measured
         return measured - {"child"}, outcome
 
@@ -260,7 +260,7 @@ def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, 
     assert report["revisions"]["head"]["commit"] == repository.git("rev-parse", "HEAD")
     (comparison,) = report["comparisons"]
     assert comparison["verdict"] == "improved"
-    # Head's loops have four to five tenths of the rounds, and something beside them.
+    # Head's loops run 40 to 50 % of base's rounds, and other code runs, too.
     assert 0.3 < comparison["estimate"]["point_estimate"] < 0.6
     rows = {row["name"]: row for row in comparison["functions"]}
     assert set(rows) == {"work", "generator", "added"}
@@ -275,7 +275,7 @@ def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, 
         assert 0.3 < work["share"] < 1.02
         assert work["total_ns"] == pytest.approx(work["share"] * whole)
         assert work["self_ns"] == pytest.approx(work["total_ns"])
-    # All of the change is in these functions; where a generator is not timed, what head moved out of it is missing.
+    # All of the change is in these functions; without a generator's time, what head moved out of it is missing.
     change = length_ns(comparison, "head") - length_ns(comparison, "base")
     assert change < 0
     version = tuple(map(int, outcome.report["python"]["head"]["version"].split(".")[:2]))
@@ -471,9 +471,9 @@ LATE = "from pkg.core import LIMIT\n\n\ndef work():\n    return range(LIMIT)\n"
 @pytest.mark.parametrize(
     ("limit", "places", "targets"),
     [
-        # Read by a module that is imported when the benchmark runs.
+        # The limit is read by a module that is imported when the benchmark runs.
         (2, 1, {"work": "affected"}),
-        # A class that is found in a registry.
+        # The class is found through a registry.
         (1, 2, {"register": "affected", "work": "affected"}),
     ],
 )

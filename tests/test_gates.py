@@ -1,4 +1,4 @@
-"""Gates and thresholds: what ends a run with 1, and how that is said. With changes that no noise can hide."""
+"""Gates and thresholds: when a run ends with 1, and how it says so. With changes that no noise can hide."""
 
 import json
 
@@ -32,7 +32,7 @@ def slower(repository):
 
 @pytest.fixture
 def broken(repository):
-    """Head is faster, and one of two benchmarks does not work any more."""
+    """A project whose head is faster but breaks one of two benchmarks."""
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
     repository.commit({"pkg/core.py": BROKEN_FOR_MORE})
     return repository
@@ -84,7 +84,7 @@ def test_a_file_of_benchmarks_that_head_breaks_fails_the_gate(repository, compar
 def test_an_open_verdict_fails_the_gate_that_asks_for_one(repository, compare):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARKS})
     repository.commit({"pkg/core.py": FAST.replace("total += i", "total = total + i")})
-    # Two replicates know a change of a thousandth of a percent only where they agree to as much: not with this seed.
+    # Two replicates settle a threshold of 0.001 % only if they agree that closely, which they do not with this seed.
     arguments = ["--seed", 1, "--threshold", 0.001, "--fail-on", "inconclusive"]
     outcome = compare("HEAD^", "HEAD", *arguments)
     assert outcome.code == 1, outcome.err
@@ -110,7 +110,7 @@ def test_thresholds_by_glob_decide_row_by_row(slower, compare, deadheat_command,
     slower.write({"pyproject.toml": CONFIGURED})
     outcome = compare("HEAD^", "HEAD", "--fail-on", "regression")
     assert outcome.code == 1, outcome.err
-    # Twenty times as slow, and less than 9,000 times.
+    # Twenty times as slow, but less than 9,000 times.
     assert outcome.verdicts() == {"test_work": "unchanged", "test_more": "regressed"}
     assert thresholds(outcome) == {"test_work": 900000, "test_more": 7}
     assert outcome.report["settings"]["threshold_percent"] == 3

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
 ]
 
-# Where `make pictures` wants the picture of the README.
+# The folder where `make pictures` wants the picture of the README.
 PICTURES = os.environ.get("DEADHEAT_PICTURES")
 
 CONTRAST = """
@@ -66,7 +66,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Open a file; whatever the browser complains about, or asks for elsewhere, fails the test."""
+    """Opens a file; any complaint of the browser, or request for anything else, fails the test."""
     complaints = []
     pages = []
 
@@ -90,9 +90,9 @@ def open_page(browser):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory, counted_package):
-    """The demo's report as a page, and what it holds."""
+    """The demo's report as a page, and as JSON."""
     folder = tmp_path_factory.mktemp("demo")
-    # The picture is one of real times.
+    # The picture shows real times.
     package = None if PICTURES else counted_package
     outputs = ("-o", folder / "report.html", "-o", f"json:{folder / 'report'}")
     subprocess.run(
@@ -106,7 +106,7 @@ def demo(tmp_path_factory, counted_package):
 
 
 def names(page):
-    """Of the rows that are shown, in their order."""
+    """Returns the names of the visible rows, in order."""
     return page.locator("#benchmarks .open:visible").all_inner_texts()
 
 
@@ -188,7 +188,7 @@ def test_a_row_opens_with_the_keyboard_and_shows_how_it_came_about(demo, open_pa
         assert panel.get_by_role("row", name=function["name"]).locator(".bars rect").count() == 2
     page.keyboard.press("Space")
     assert first.get_attribute("aria-expanded") == "false"
-    # A mouse may hit the row anywhere.
+    # A click anywhere in the row works.
     page.locator("#benchmarks .row .verdict").nth(0).click()
     assert first.get_attribute("aria-expanded") == "true"
 
@@ -200,7 +200,7 @@ def test_a_link_opens_its_benchmark(demo, open_page):
     panel = page.locator("#b1 .panel")
     panel.wait_for(state="visible")
     assert report["comparisons"][1]["benchmark"] in panel.inner_text()
-    # Its row is below the heading that stays in sight.
+    # The row is below the heading, which stays in sight.
     heading = page.locator("#benchmarks > thead").bounding_box()
     row = page.locator("#b1 .row").bounding_box()
     assert row["y"] >= heading["y"] + heading["height"] - 1
@@ -214,7 +214,7 @@ def test_the_labels_of_the_axis_are_whole(demo, open_page):
         labels = [label.bounding_box() for label in page.locator("#benchmarks .labels text").all()]
         assert len(labels) >= 2
         for label in labels:
-            # A box has room for the halo of its letters, too.
+            # A bounding box includes the halo of its letters.
             assert label["x"] >= axis["x"] - 2
             assert label["x"] + label["width"] <= axis["x"] + axis["width"] + 2
         labels.sort(key=lambda label: label["x"])

@@ -1,4 +1,4 @@
-"""The page of evidence is what its bank says."""
+"""The evidence page is exactly what its bank gives."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from conftest import ROOT
 
 def test_the_same_bank_gives_the_same_page(tmp_path):
     command = [sys.executable, ROOT / "bench" / "lab" / "evidence.py", ROOT / "docs" / "evidence-bank.json.gz"]
-    # Nothing is built for it that `cargo test` has not built.
+    # The dev profile builds nothing that `cargo test` has not built.
     subprocess.run([*command, "--out", tmp_path, "--profile", "dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     for name in ("evidence.md", "evidence.svg", "evidence-bank.json.gz"):
         assert (tmp_path / name).read_bytes() == (ROOT / "docs" / name).read_bytes()

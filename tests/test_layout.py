@@ -1,4 +1,4 @@
-"""The blocks that make each process's memory lie in another way."""
+"""The blocks and frames that give each process another memory layout."""
 
 import sys
 
@@ -12,7 +12,7 @@ def test_blocks_stay_for_what_the_imports_allocate():
     drawn = layout.Layout()
     before = sys.getallocatedblocks()
     drawn.draw_for_imports()
-    # Of 200 blocks and more, about half are kept.
+    # About half of the 200 or more blocks are kept.
     assert sys.getallocatedblocks() - before >= 50
 
 

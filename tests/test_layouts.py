@@ -1,4 +1,4 @@
-"""Projects that are laid out in other ways than one package beside one folder of benchmarks."""
+"""Projects with another layout than one package next to one folder of benchmarks."""
 
 import pytest
 
@@ -25,7 +25,7 @@ BENCHMARK = """\
 
 
 def becomes_faster(repository, code, files):
-    """Two commits, in the second of which the file `code` is fast."""
+    """Makes two commits; in the second, the file `code` is fast."""
     package = code.rpartition("/")[0]
     repository.commit({f"{package}/__init__.py": "", code: SLOW, **files})
     repository.commit({code: FAST})
@@ -130,7 +130,7 @@ def test_benchmarks_may_lie_outside_the_projects_folder(repository, compare):
 
 
 def test_code_that_the_interpreter_takes_from_the_repository_is_no_code_that_cannot_run(repository, compare):
-    """However it got onto the path: nothing in the project's files says so."""
+    """However the code got onto the path: nothing in the project's files says how."""
     files = {
         "app/pyproject.toml": "[project]\nname = 'app'\nversion = '1'\ndependencies = ['util']\n",
         "app/app/__init__.py": "from util.work import work\n",

@@ -98,7 +98,7 @@ def test_detect_a_project_with_benchmarks(project, deadheat_command):
     assert {name for name, row in checks(outcome).items() if not row["ok"]} <= {"memray"}
     assert checks(outcome)["package"]["detail"] == "pkg"
     assert fallbacks(outcome) == {"micro": True, "tests": True, "profile": True, "script": True}
-    # No bytecode, no cache of pytest's, no state folder.
+    # No bytecode, no pytest cache, no state folder.
     assert project.state() == before
 
 
@@ -339,7 +339,7 @@ def test_two_writers_at_once_leave_one_whole_file(project, deadheat_command):
     writers = [subprocess.Popen(command("start"), **run) for _ in range(4)]
     writers += [subprocess.Popen(command("detect", "--write"), **run) for _ in range(2)]
     codes = [(writer.wait(timeout=120), writer.stderr.read())[0] for writer in writers]
-    # Exactly one of them was the first.
+    # Exactly one of the `start` commands was the first.
     assert sorted(codes[:4]) == [0, 2, 2, 2]
     assert codes[4:] == [0, 0]
     text = state(project, "HANDOFF.md").read_text()
@@ -353,7 +353,7 @@ def test_two_writers_at_once_leave_one_whole_file(project, deadheat_command):
 
 @pytest.fixture
 def experiments(project):
-    """Two steps that were kept, one that was discarded, one that is mixed, by hand, with a column of somebody's."""
+    """Two kept steps, a discarded one and a mixed one, written by hand, with a column of the user's."""
     base = project.git("rev-parse", "HEAD")
     heads = [f"{number:040x}" for number in range(1, 5)]
     write_state(project, "HANDOFF.md", f"## Baseline\ncommit: {base}\ndate: 2020-01-01T00:00:00Z\nbranch: main\n")
@@ -434,7 +434,7 @@ def test_a_file_that_is_missing_is_an_empty_one(experiments, project, deadheat_c
     assert "kept: 2" in outcome.out
     assert deadheat_command("status", "--json").report["last_kept"] == heads[3]
     assert deadheat_command("start").code == 0
-    # All of them are of before.
+    # All of them are older than the new baseline.
     assert deadheat_command("status", "--json").report["kept"] == []
     assert state(project, "results.tsv").exists()
 

@@ -1,4 +1,4 @@
-"""The worked example of docs/loop.md is run as it stands there."""
+"""Runs the worked example of docs/loop.md as written."""
 
 import json
 import os
@@ -19,7 +19,7 @@ IDENTITY = {
 
 
 def commands():
-    """The commands of the console blocks, in their order."""
+    """Returns the commands of the console blocks, in order."""
     guide = (ROOT / "docs" / "loop.md").read_text()
     found = []
     for block in re.findall(r"^```console\n(.*?)^```", guide, flags=re.MULTILINE | re.DOTALL):
@@ -32,18 +32,18 @@ def commands():
 
 
 def in_both_forms(line, number):
-    """The command as it stands there, and once more for its JSON where that is not a matter of another file."""
+    """Returns the command as written, and again for its JSON unless another output file is enough for that."""
     text, form = f"{number}.out", f"{number}.json"
     if line.startswith("deadheat compare"):
         return f'{line} -o "json:$outputs/{form}" > "$outputs/{text}"'
-    # A loop is not started twice without saying so.
+    # Starting a loop again needs `--replace`.
     again = f"{line} --replace" if line == "deadheat start" else line
     return f'{line} > "$outputs/{text}"\n{again} --json > "$outputs/{form}"'
 
 
 @pytest.fixture
 def outputs(tmp_path):
-    """What the guide's commands of deadheat print when all of its commands run in one shell: `(line, text, JSON)`."""
+    """The outputs of the guide's deadheat commands, with all commands run in one shell: `(line, text, JSON)`."""
     lines = ["set -e", f'deadheat() {{ {shlex.join(command())} "$@"; }}']
     own = [(number, line) for number, line in enumerate(commands()) if line.startswith("deadheat ")]
     forms = {number: in_both_forms(line, number) for number, line in own}
@@ -70,7 +70,7 @@ def test_the_guide_as_it_stands_there(outputs):
 
 
 def check_texts(outputs):
-    """As a person reads them."""
+    """Checks the texts that a person reads."""
     micro = [lines[-1].split(":")[0] for line, lines in outputs if line.startswith("deadheat micro")]
     assert micro == ["go", "stop"]
     status = next(lines for line, lines in outputs if line == "deadheat status")
@@ -82,7 +82,7 @@ def check_texts(outputs):
 
 
 def check_json(outputs):
-    """The JSON alone says as much."""
+    """Checks that the JSON alone says as much."""
     of = {line.split()[1]: value for line, value in outputs}
     assert of["detect"]["available"] is True
     decisions = [value["decision"] for line, value in outputs if line.startswith("deadheat micro")]
@@ -96,7 +96,7 @@ def check_json(outputs):
     assert status["baseline"]["commit"] == of["start"]["baseline"]["commit"]
     [kept] = status["kept"]
     assert status["last_kept"] == kept["head"]
-    # The base of what was kept is the baseline: its total is the whole one.
+    # The base of the kept experiment is the baseline, so its speedup is the cumulative one.
     assert status["cumulative"] == {"speedup": kept["speedup"], "source": "measured", "steps": 1, "has_gaps": False}
     totals = [row["status"] for row in of["log"]["rows"] if row["benchmark"] == "__total__"]
     assert totals == ["keep", "discard"]

@@ -1,4 +1,4 @@
-"""`compare --memory`: peaks and allocations by memray, with the usual words."""
+"""`compare --memory`: peaks and allocations by memray, with the usual verdicts."""
 
 import sys
 
@@ -41,12 +41,12 @@ def test_a_change_in_memory_is_called_by_the_usual_words(repository, compare, de
     assert rows["test_squares", "peak_memory"]["verdict"] == "improved"
     assert rows["test_keeps", "peak_memory"]["verdict"] == "unchanged"
     assert rows["test_keeps", "allocations"]["verdict"] == "unchanged"
-    # A list of 2,000 pointers, at least, against none; 2,000 objects of 100 bytes, and the numbers counted meanwhile.
+    # At least a list of 2,000 pointers against none; 2,000 objects of 100 bytes, and the numbers counted meanwhile.
     squares, keeps = rows["test_squares", "peak_memory"], rows["test_keeps", "peak_memory"]
     assert squares["median"]["base"] > 16_000 > squares["median"]["head"]
     assert 200_000 < keeps["median"]["base"] < 500_000
     assert 2_000 <= rows["test_keeps", "allocations"]["median"]["head"] < 3_900
-    # As it was stored, too.
+    # The stored report gives the same.
     stored = repository.folder / "r.json"
     stored.write_text(outcome.out)
     assert validate(deadheat_command("report", stored, "--json").report) == validate(outcome.report)

@@ -35,7 +35,7 @@ def slower(repository):
 
 
 def shard_of(benchmark, of):
-    """As the reference has it."""
+    """Returns the shard of a benchmark by the rule in the reference."""
     return int.from_bytes(hashlib.sha256(benchmark.encode()).digest()[:8], "big") % of + 1
 
 
@@ -44,7 +44,7 @@ def names(rows):
 
 
 def cut(report, shard, of):
-    """The report of one part, with the samples of a whole one."""
+    """Returns the report of one part, with the samples of a whole report."""
     part = copy.deepcopy(report)
     part["suite"] = names(report["comparisons"]) + names(report["missing"])
     part["settings"]["partition"] = {"shard": shard, "of": of}
@@ -104,7 +104,7 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     assert names(merged["comparisons"]) == [benchmark for benchmark in suite if "test_work" in benchmark]
     assert merged["target_functions"][0]["reached_by"] == names(merged["comparisons"])
 
-    # Not all of it: a partial report, whatever the gates say.
+    # With a part missing, the report is partial, whatever the gates say.
     outcome = deadheat_command("merge", paths[1], "--json")
     assert outcome.code == 4, outcome.err
     assert outcome.report["partial"] is True

@@ -1,4 +1,4 @@
-"""`deadheat micro`: planted changes are found, none is not, and what cannot be measured says why."""
+"""`deadheat micro`: planted changes are found and no others, and whatever cannot be measured says why."""
 
 import json
 import os
@@ -46,13 +46,13 @@ SCRIPT = """\
     {kind} bench_b():
         work({n})
     """
-# Where the decision is not the question: what is alike is at once not worth it.
+# For tests that ignore the decision: equal variants are rejected at once.
 AT_ONCE = ["--worth", "100"]
 
 
 @pytest.fixture
 def micro(repository):
-    """Run a pre-screen; JSON unless `as_text`."""
+    """Runs a pre-screen; JSON unless `as_text`."""
 
     def run(*arguments, folder=None, as_text=False, python=sys.executable):
         form = [] if as_text else ["--json"]
@@ -185,7 +185,7 @@ def test_less_memory_is_seen(micro):
 def test_an_edit_within_the_same_second_is_seen(micro, package):
     core = package.folder / "src/pkg/core.py"
     edited = os.stat(core)
-    # Bytecode of this text is left for the next process.
+    # This leaves bytecode of the present text for the next process.
     assert micro("src/pkg/core.py::work", "--call", "work(200)").report["decision"] == "go"
     python = [INTERPRETERS[next(iter(INTERPRETERS))], "-c", "import pkg.core"]
     subprocess.run(python, cwd=package.folder / "src", check=True)
@@ -295,10 +295,10 @@ def test_a_function_of_one_side_only_is_named(micro, package):
     assert outcome.code == 3
     assert outcome.report["decision_reason"].startswith("`newf` exists only in the working tree")
     assert "hint: --call something that both have" in outcome.err
-    # Nothing was measured that the machine could have disturbed, and nothing is said twice.
+    # Nothing was measured, so the machine could disturb nothing; no message is repeated.
     assert outcome.warnings() == ["nothing_measured"]
     assert outcome.err.count("NameError") == 1
-    # What both have may use it.
+    # A call of something that both sides have works.
     work = ["src/pkg/core.py::newf", "--call", "work(2)"]
     assert micro(*work).report["estimate"] is not None
 

@@ -1,4 +1,4 @@
-"""What benchmarks return is compared between the sides."""
+"""The return values of benchmarks are compared between the sides."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BENCHMARKS = """\
 
 @pytest.fixture
 def returning(repository, compare):
-    """Compare two versions of a function body."""
+    """Compares two versions of a function body."""
 
     def run(base, head, *arguments, prelude=""):
         def module(body):

@@ -53,7 +53,7 @@ TESTS = """\
     def test_skipped():
         pytest.skip("not today")
     """
-# With so large a change, these are enough even where two of them are interrupted.
+# For a change this large, these are enough even if two of them are interrupted.
 REPLICATES = 7
 CHANGED = ["test_work", "test_params[40001]", "test_params[40002]"]
 
@@ -330,7 +330,7 @@ WITH_BENCHMARK = """\
 
 
 def test_other_plugins_are_neutral(tested, profile):
-    """With the interpreter of these tests, which has them."""
+    """The interpreter of these tests has the plugins."""
     tested.commit({"pyproject.toml": PLUGINS, "tests/test_plugins.py": WITH_BENCHMARK})
     chosen = ["tests/test_plugins.py", "-k", "not itself"]
     outcome = profile("HEAD", "HEAD", "--python", sys.executable, tests=chosen)
@@ -346,7 +346,7 @@ def test_a_benchmark_calls_its_function_once_on_every_version(tested, profile, o
     outcome = profile("HEAD", "HEAD", "--python", oldest_and_newest, tests=["tests/test_plugins.py"])
     assert outcome.code == 0, outcome.err
     assert set(verdicts(outcome)) == {"test_benchmark", "test_pedantic", "test_profiles_itself"}
-    # Before 3.12 the profiler of the test takes the place of ours, from then on it may not start beside it.
+    # Before 3.12 the test's profiler replaces ours; since then the two cannot always run at the same time.
     assert functions(outcome)["work"]["base"]["calls"] in (4, 5)
     assert set(outcome.warnings()) <= {"not_profiled"}
 

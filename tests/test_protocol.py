@@ -15,7 +15,7 @@ from conftest import EXTENSION, PACKAGE
 
 HERE = Path(__file__).parent
 SCRIPTS = PACKAGE / "side" / "deadheat_worker"
-# They differ from run to run.
+# Fields that differ from run to run.
 MEASURED = {
     "elapsed_ns",
     "duration_ns",
@@ -88,7 +88,7 @@ def hello(worktree, **changes):
 
 
 def matches(golden, answer):
-    """Whether an answer is the golden one, apart from what is measured and from the words around a message."""
+    """Checks that an answer is the golden one, apart from measured values and the words around a message."""
     if isinstance(golden, dict):
         assert answer.keys() == golden.keys()
         for key, value in golden.items():
@@ -157,7 +157,7 @@ def enter(worker, benchmark):
 
 
 class Forked(Worker):
-    """Forked by a server, to which it was greeted; the rest of the conversation is its own."""
+    """A worker forked by a server, which was sent its `hello`; the rest of the conversation is with the worker."""
 
     def __init__(self, line, folder):
         self._log = (folder / "forked").open("w+")
@@ -174,7 +174,7 @@ class Forked(Worker):
 
 @pytest.fixture
 def start_fork_server(oldest_and_newest, worktree, monkeypatch):
-    """Starts a server in the worktree and returns the line to it, when it has imported pytest."""
+    """Starts a server in the worktree and returns the line to it, once it has imported pytest."""
     if sys.platform != "linux":
         pytest.skip("fork servers are for Linux")
     monkeypatch.setenv("PYTHONPATH", "lib")
@@ -197,7 +197,7 @@ def test_workers_are_forked_as_often_as_they_are_wanted(start_fork_server, workt
     line = start_fork_server()
     workers = [Forked(line, worktree) for _ in range(2)]
     assert len({worker.number for worker in workers}) == 2
-    # Two at once, each of which imports the project by itself.
+    # Two at once; each imports the project on its own.
     for worker in workers:
         assert collect(worker, "test_call")["benchmarks"] == ["benchmarks/test_good.py::test_call"]
         assert enter(worker, "benchmarks/test_good.py::test_call")["reply"] == "entered"
@@ -216,7 +216,7 @@ def test_a_server_forks_workers_of_both_sides_each_with_the_imports_of_its_own(s
     other = worktree.with_name("other")
     shutil.copytree(worktree, other)
     for folder in (worktree, other):
-        # By the relative entry in PYTHONPATH.
+        # Found by the relative entry in PYTHONPATH.
         (folder / "lib").mkdir()
         (folder / "lib" / "tool.py").write_text(f"SIDE = {folder.name!r}\n")
         (folder / "benchmarks" / "test_tool.py").write_text(
@@ -232,7 +232,7 @@ def test_a_server_forks_workers_of_both_sides_each_with_the_imports_of_its_own(s
 
 def test_no_worker_is_forked_for_a_project_that_has_a_module_of_pytests(start_fork_server, worktree):
     line = start_fork_server()
-    # A folder without `__init__.py` is not imported in the place of a package.
+    # A folder without `__init__.py` is not imported in place of a package.
     (worktree / "packaging").mkdir()
     collect(Forked(line, worktree))
     (worktree / "iniconfig.py").touch()
@@ -287,7 +287,7 @@ def test_the_users_checkout_on_the_path_gives_way_to_the_worktree(oldest_and_new
 
 
 def test_an_editable_finder_that_comes_first_gives_way(oldest_and_newest, worktree, tmp_path):
-    # What meson-python installs: a finder at the head of sys.meta_path.
+    # meson-python installs a finder at the head of sys.meta_path.
     installed = tmp_path / "installed"
     shutil.copytree(worktree / "pkg", installed / "pkg")
     site = tmp_path / "site"

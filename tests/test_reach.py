@@ -1,4 +1,4 @@
-"""The watch over what a benchmark runs, held against clocks that say what the test wants."""
+"""The watch over what a benchmark runs, with clocks that the test controls."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from deadheat_worker import processes, tracing
 
 
 class Nothing:
-    """Watches functions of which one has always run."""
+    """A watch over functions, one of which has always run."""
 
     def take_reached(self):
         return {0}
@@ -41,7 +41,7 @@ def test_a_sample_that_uses_more_than_one_core_is_noticed(monkeypatch, wall_ms, 
 def usage(monkeypatch, tmp_path):
     """Sets the nanoseconds of this process, of its children that have ended, and of threads.
 
-    A thread is a process's number and its own, and has its times on a processor and waiting for one.
+    The key of a thread is its process's number and its own; its value is its times on a processor and waiting for one.
     """
     monkeypatch.setattr(processes, "PROC", str(tmp_path))
 
@@ -62,7 +62,7 @@ def usage(monkeypatch, tmp_path):
 
 def test_what_could_run_counts_on_a_processor_or_waiting_for_one(usage):
     before = usage(100, 1_000, {("self", "1"): (80, 20), ("self", "2"): (20, 5), ("7", "7"): (300, 40)})
-    # Thread 2 has ended, and thread 3 is new; what they used is in the process's own time.
+    # Thread 2 has ended, and thread 3 is new; the process's own time includes theirs.
     after = usage(
         150, 1_000, {("self", "1"): (110, 21), ("self", "3"): (10, 4), ("7", "7"): (330, 42), ("7", "8"): (5, 6)}
     )

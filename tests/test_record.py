@@ -1,4 +1,4 @@
-"""Experiments that `compare --record` writes down, and the bases that it takes from there."""
+"""Experiments that `compare --record` records, and the bases that are taken from the records."""
 
 import json
 
@@ -94,7 +94,7 @@ def test_bases_from_the_records(loop, record, deadheat_command):
     faster_still = loop.commit({"pkg/core.py": FASTER})
     measured = deadheat_command("compare", "--replicates", 2, "--json", "--last-kept")
     assert bases(measured) == (loop.faster, faster_still)
-    # What nobody asked to record is not.
+    # Without `--record`, nothing is recorded.
     assert len(read(loop)) == 2
     compare = ["compare", "--dry-run", "--json"]
     assert bases(deadheat_command(*compare, "--baseline")) == (loop.baseline, faster_still)
@@ -115,7 +115,7 @@ def test_the_user_has_the_last_word(loop, record):
     assert {row["status"] for row in read(loop)} == {"keep"}
 
 
-# Fast where nobody looks.
+# Fast only for arguments that the benchmark does not use.
 ONE_SIDED = SLOW.replace("total = 0", "total = 0\n        if n < 100:\n            return total")
 
 
@@ -131,7 +131,7 @@ def test_what_micro_found_is_held_against_it(loop, record, deadheat_command):
     found = json.loads(line)
     assert found["base"] == loop.faster
     assert float(read(loop)[-1]["micro_speedup"]) == pytest.approx(found["speedup"], rel=1e-4)
-    # What was screened and given up is not held against another idea.
+    # An idea that was screened and given up does not count against another one.
     loop.git("reset", "--quiet", "--hard", "HEAD^")
     loop.commit({"pkg/core.py": SLOW})
     outcome = record("another idea", "HEAD^", "HEAD")

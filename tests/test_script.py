@@ -12,7 +12,7 @@ import pytest
 from conftest import command
 
 PYTHON = shlex.quote(sys.executable)
-# Uses so much processor time, however slow the machine is.
+# Uses the given processor time, however slow the machine is.
 WORK = """\
     import time
 
@@ -23,7 +23,7 @@ WORK = """\
 
 @pytest.fixture
 def compare(compare):
-    """With as many replicates as it takes to be sure of such differences."""
+    """The usual fixture, with enough replicates to be sure of such differences."""
     return functools.partial(compare, replicates=3)
 
 
@@ -37,7 +37,7 @@ def sleeping(repository):
 
 @pytest.fixture
 def timing_itself(repository):
-    """A command that writes what both sides are known to take."""
+    """A command that writes known times for both sides."""
 
     def commit(base, head):
         for times in (base, head):
@@ -87,7 +87,7 @@ def test_processor_time_and_memory_are_compared_too(repository, compare):
     memory = resources["peak_memory"]
     assert memory["verdict"] == "regressed"
     assert memory["median"]["head"] > 256 << 20
-    # What deadheat itself holds does not count.
+    # deadheat's own memory does not count.
     assert memory["median"]["base"] < 64 << 20
     assert 0.3e9 < resources["user_time"]["median"]["base"] + resources["system_time"]["median"]["base"] < 3e9
     assert len(memory["replicates"]) == 4
@@ -166,7 +166,7 @@ def test_an_output_that_cannot_be_compared(timing_itself, compare, head, words):
 
 
 def test_an_output_that_is_not_written(timing_itself, compare):
-    # The file is in the commits, which says nothing of this run.
+    # The file is in the commits, which proves nothing about this run.
     timing_itself({"a": 1.0}, {"a": 2.0})
     outcome = compare("HEAD^", "HEAD", "--script", "echo nothing to do", "--script-output", "times.json")
     assert outcome.code == 3
@@ -283,7 +283,7 @@ def test_both_sides_of_a_pair_share_their_variables(sleeping, compare, tmp_path)
     seeds, folders = zip(*(line.split() for line in log.read_text().splitlines()), strict=True)
     assert set(folders) == {"/lib"}
     assert all(first == second for first, second in zip(seeds[::2], seeds[1::2], strict=True))
-    # The run before measuring has one of its own.
+    # The run before measuring has its own seed.
     assert len(set(seeds)) == 4
 
 

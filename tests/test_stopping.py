@@ -25,7 +25,7 @@ COUNTING = """\
         file.write("x")
     PROCESSES = os.path.getsize(COUNTER)
     """
-# Head's processes that start before anything is measured: the one that collects goes on to show what runs the change.
+# The number of head's processes before measuring: the one that collects goes on to show what runs the change.
 BEFORE = 1
 
 
@@ -75,7 +75,7 @@ def test_the_budget_comes_from_the_configuration_and_leaves_time_to_measure_agai
     asked = ("HEAD^", "HEAD", "--budget", "1000", "--timeout", "8")
     most = run(*asked).report["settings"]["budget_seconds"]
     with_a_gate = run(*asked, "--fail-on", "regression").report["settings"]["budget_seconds"]
-    # Of what is left when measuring begins: three quarters, or three eighths.
+    # Three quarters of the time left when measuring begins, or three eighths.
     assert 3 < most <= 6
     assert with_a_gate <= 3
 
@@ -90,7 +90,7 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     stored = tmp_path / "r.json"
     assert run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored).code == 0
     before = json.loads(stored.read_text())
-    # A replicate that is measured again with its seed would be the same to the nanosecond.
+    # Otherwise a replicate measured again with its seed would be the same to the nanosecond.
     before["comparisons"][0]["replicates"][0]["pairs"][0]["base"]["elapsed_ns"] += 1
     stored.write_text(json.dumps(before))
     outcome = run("--continue", stored, "-o", stored)
@@ -105,7 +105,7 @@ def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
 
 
 def test_no_benchmark_gets_the_seed_of_an_earlier_replicate_again(alike, run, tmp_path):
-    """Each has sat out the first one."""
+    """Each benchmark has missed the first replicate."""
     alike.commit({"benchmarks/test_c.py": BENCHMARK})
     stored = tmp_path / "r.json"
     assert run("HEAD~2", "HEAD", "--budget", 0.1, "-o", stored).code == 0
@@ -203,14 +203,14 @@ def test_a_gate_holds_for_smaller_regressions_and_improvements(slower, run):
 
 
 def counting(repository, tmp_path, head):
-    """A project whose head counts its processes, as `head` uses it."""
+    """Makes a project whose head counts its processes; `head` uses the count."""
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
     counter = str(tmp_path / "processes")
     repository.commit({"pkg/counter.py": COUNTING.format(counter=counter), "pkg/core.py": head})
 
 
 def test_a_regression_that_does_not_show_again_is_taken_back(repository, run, tmp_path):
-    # Less than on base: where nothing changed, one confirmation in twenty comes out by chance.
+    # Then less work than on base: with equal work, one confirmation in twenty would succeed by chance.
     head = f"from pkg.counter import PROCESSES\n\nTIMES = 20 if PROCESSES <= {BEFORE + 3} else 0\n\n\n"
     counting(repository, tmp_path, head + WORK.replace("    def", "def").format(times="TIMES").replace("\n    ", "\n"))
     outcome = run("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression")

@@ -1,4 +1,4 @@
-"""Ordinary tests as benchmarks, and whose benchmarks are run."""
+"""Ordinary tests as benchmarks, and the side that the benchmarks come from."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ import pytest
 
 from conftest import WORK, WORK_FROM_FILE, short
 
-# Of the clock of counted workers.
+# The clock of counted workers.
 NS_PER_LINE = 30_000
 SLOW, FAST = WORK.format(times=30), WORK.format(times=1)
 TESTS = """\
@@ -100,7 +100,7 @@ def test_one_test_of_a_file_and_a_file_that_holds_benchmarks(tested, compare):
         def test_plain():
             work(500)
         """
-    # On both sides they are those of head.
+    # Both sides run head's tests.
     tested.commit({"tests/test_mixed.py": mixed})
     method = "tests/test_core.py::TestMethods::test_method"
     outcome = compare("HEAD^^", "HEAD", "--tests", method, "--tests", "tests/test_mixed.py")
@@ -134,7 +134,7 @@ BENCHMARK = """\
 
 @pytest.fixture
 def changed_benchmarks(repository):
-    """Head is faster by 30 times, and its benchmark does 30 times the work."""
+    """A project whose head is 30 times as fast, with a benchmark that does 30 times the work."""
     files = {"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARK.format(name="old", n=5)}
     repository.commit(files)
     repository.commit({"pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK.format(name="new", n=150)})
@@ -145,7 +145,7 @@ def changed_benchmarks(repository):
 def test_heads_benchmarks_are_the_usual_ones(changed_benchmarks, compare):
     outcome = compare("HEAD^", "HEAD")
     assert outcome.verdicts() == {"test_new": "improved", "test_shared": "improved"}
-    # 150 numbers take twice as many lines; the old one has 5.
+    # 150 numbers take 300 lines; the old benchmark has 5 numbers.
     for row in outcome.report["comparisons"]:
         assert 300 <= row["head"]["median_ns"] / NS_PER_LINE < 310
 
@@ -162,7 +162,7 @@ def test_own_benchmarks_are_marked_where_they_differ(changed_benchmarks, compare
     outcome = compare("HEAD^", "HEAD", "--benchmarks-from", "own")
     (row,) = outcome.report["comparisons"]
     assert row["benchmark"].endswith("::test_shared")
-    # 30 times as fast, 30 times as much to do.
+    # 30 times as fast, with 30 times the work.
     assert 0.5 < row["estimate"]["point_estimate"] < 2
     assert "benchmark_differs" in [warning["code"] for warning in row["warnings"]]
     assert outcome.missing() == {"test_old": ("only_base", "base"), "test_new": ("only_head", "head")}
@@ -248,10 +248,10 @@ def test_what_cannot_be_taken_twice_is_measured_one_side_after_the_other(reposit
         else:
             assert "one after the other" in words[0]
             assert reasons[name] in words[0]
-        # Of this one the work is the smallest part.
+        # In this one, `work` takes the smallest part of the time.
         if name != "test_served_in_the_call":
             assert name in outcome.clearly_faster()
-            # It does 30 times the work on base, and says so.
+            # `work` adds up 30 times as much on base, and returns the sum.
             assert row["output"] == "different"
         assert row["functions"][0]["qualname"] == "work"
         orders = [replicate["pairs"][0]["order"] for replicate in row["replicates"]]
@@ -370,7 +370,7 @@ def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
     for name, expected in sides.items():
         assert [words.split()[0] for words in busy[name]] == expected, name
         shares = [int(words.partition(" for ")[2].split()[0]) for words in busy[name]]
-        # All that runs shares one core, where there is pinning.
+        # With pinning, everything that runs shares one core.
         assert all(10 < share <= 105 for share in shares), busy[name]
 
 
@@ -449,7 +449,7 @@ def test_what_uses_several_cores_gets_them(repository, compare):
         codes = [warning["code"] for warning in row["warnings"]]
         assert ("several_cores" in codes) == (name != "test_one_by_one")
         clocks = {replicate["clock"] for replicate in row["replicates"]}
-        # Of such long calls, those that have one core run on both sides at once, where there is pinning.
+        # With pinning, calls this long run on both sides at once if they have one core.
         assert name == "test_one_by_one" or clocks == {"wall"}
     core = str(min(os.sched_getaffinity(0)))
     pinned = compare("HEAD^", "HEAD", "-k", "threads", "--cpu", core, "--dry-run").report
@@ -477,7 +477,7 @@ DOUBTFUL = """\
 
 
 def test_too_few_calls_and_a_control_that_moves_are_said(repository, compare):
-    """What `walk` gets is made before anything is timed."""
+    """The argument of `walk` is made before anything is timed."""
     core = SLOW + "\n\n    def walk(data):\n        for _ in data:\n            pass\n        return True\n"
     data = "    def make():\n        return range({})\n"
     files = {"pkg/__init__.py": "", "pkg/core.py": core, "pkg/data.py": data.format(1_000)}
@@ -524,7 +524,7 @@ def test_benchmarks_that_are_hard_to_see(repository, compare):
     repository.commit({"pkg/times": "1"})
     outcome = compare("HEAD^", "HEAD", "--all")
     assert outcome.code == 0, outcome.err
-    # One of them does not call what changed.
+    # One benchmark does not call the changed code.
     assert outcome.clearly_faster() == {"test_asked_for", "test_asked_for_in_a_fixture"}
     assert set(outcome.verdicts()) == {"test_asked_for", "test_asked_for_in_a_fixture", "test_many_long_rounds"}
     assert [(row["benchmark"], row["reason"]) for row in outcome.report["missing"]] == [
@@ -533,7 +533,7 @@ def test_benchmarks_that_are_hard_to_see(repository, compare):
 
 
 def test_every_call_of_an_ordinary_test_is_made_from_a_frame_drawn_for_it(repository, compare, tmp_path):
-    """By its place on the stack, one layout could pass for a change."""
+    """Otherwise, by its place on the stack, one layout could look like a change."""
     sizes = tmp_path / "sizes"
     test = f"""\
         import sys
@@ -556,7 +556,7 @@ def test_every_call_of_an_ordinary_test_is_made_from_a_frame_drawn_for_it(reposi
     assert outcome.verdicts().keys() == {"test_work"}, outcome.err
     drawn = sizes.read_text().splitlines()
     assert all(line.isdecimal() for line in drawn)
-    # 32 frames are there to choose from in each process.
+    # Each process has 32 frames to choose from.
     assert len(set(drawn)) > 8
 
 
@@ -717,7 +717,7 @@ OF_THE_SESSION = """\
 
 
 def test_fixtures_of_the_session_are_set_up_once_in_each_process(repository, compare, tmp_path):
-    """pytest puts the tests with the same parameter of such a fixture beside each other."""
+    """pytest groups the tests by the parameter of such a fixture."""
     log = tmp_path / "log"
     suite = OF_THE_SESSION.format(log=str(log))
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite})
@@ -876,12 +876,12 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
     assert len(rows["test_parse"]["replicates"]) == 2
     (said,) = (row for row in rows["test_parse"]["warnings"] if row["code"] == "set_up_each_call")
     assert "where calls share them" in said["message"]
-    # The breakdown is of the same calls.
+    # The breakdown covers the same calls.
     (parse,) = rows["test_parse"]["functions"]
     assert parse["base"]["calls"] == 1
     assert parse["base"]["share"] > 0.5
     assert rows["test_insert"]["set_up_each_call"]
-    # It makes its own.
+    # This test makes its own parser.
     assert "set_up_each_call" not in rows["test_usual"]
 
 
@@ -901,7 +901,7 @@ def test_files_without_a_benchmark_that_is_measured_are_imported_once(repository
     repository.commit({"pkg/core.py": FAST})
     outcome = compare("HEAD^", "HEAD")
     assert outcome.clearly_faster() == {"test_work"}
-    # On each side, when the benchmarks are collected.
+    # Once on each side, when the benchmarks are collected.
     assert log.read_text().splitlines() == ["imported"] * 2
 
 
@@ -931,7 +931,7 @@ def test_what_is_not_committed_is_mentioned(repository, deadheat_command):
 
 
 def test_a_first_call_that_changed_in_another_way_is_said(repository, compare):
-    # It sorts what it gets, and the benchmark makes that once.
+    # `order` sorts its argument in place, and the benchmark makes it once.
     benchmark = """\
         import random
 
@@ -976,11 +976,11 @@ def test_a_first_call_that_changed_in_another_way_is_said(repository, compare):
     repository.commit({"pkg/core.py": slow_where_unsorted})
     outcome = compare("HEAD^", "HEAD", replicates=4)
     warnings = [warning for row in outcome.report["comparisons"] for warning in row["warnings"]]
-    # A first call is cold, which counts where the later ones are very short.
+    # A first call is cold, which matters where the later ones are very short.
     said = [warning for warning in warnings if warning["code"] == "first_call_differs"]
     assert [short(warning["benchmark"]) for warning in said] == ["test_load", "test_order"]
     assert all("the verdict is about the later ones" in warning["message"] for warning in said)
     row = next(row for row in outcome.report["comparisons"] if short(row["benchmark"]) == "test_load")
-    # The later calls are the same, as far as four replicates tell.
+    # The later calls are the same, as far as four replicates can show.
     assert (row["verdict"], row["reason"]) in {("inconclusive", "first_call_changed"), ("inconclusive", "too_wide")}
     assert row["first_call_ns"]["head"] > 10 * row["first_call_ns"]["base"]

@@ -1,4 +1,4 @@
-"""The timed loops: what they themselves take is in no result."""
+"""The timed loops: their own time is in no result."""
 
 import asyncio
 import importlib
@@ -16,7 +16,7 @@ LOOP_NS, READING_NS, CALL_NS = 10, 50, 100
 
 
 class Clock:
-    """Goes on by what the calls take, and by what a loop or a reading of the clock would."""
+    """A clock that advances by what the calls take, and by what a loop or a reading of the clock would."""
 
     def __init__(self, extra_ns):
         self.now = 0
@@ -50,7 +50,7 @@ def timing(monkeypatch):
 
 @pytest.fixture
 def wall(timing, monkeypatch):
-    """Put a clock in the place of the wall clock, which alone has anything subtracted."""
+    """Replaces the wall clock, the only clock from whose times anything is subtracted."""
 
     def put(extra_ns):
         clock = Clock(extra_ns)

@@ -69,7 +69,7 @@ class Record:
 
 @pytest.fixture
 def trace(interpreter, tmp_path):
-    """Run `main()` of a module with some of its functions watched; `name@2` is the second function of that name."""
+    """Runs `main()` of a module with some of its functions watched; `name@2` is the second function of that name."""
 
     def run(source, *names):
         folder = Path(tmp_path).resolve()
@@ -91,7 +91,7 @@ def trace(interpreter, tmp_path):
 
 @pytest.fixture
 def has_monitoring(interpreter):
-    """Whether this Python tells of suspensions."""
+    """Whether this Python reports suspensions."""
     answer = subprocess.run(
         [interpreter, "-c", "import sys; print(hasattr(sys, 'monitoring'))"], capture_output=True, text=True, check=True
     )
@@ -449,7 +449,7 @@ def test_threads_are_accounted_on_their_own(trace):
     record = trace(source, "waits", "inner")
     assert record.result == 8
     assert record.calls == {"waits": 8, "inner": 8}
-    # Four at a time: together longer than the clock on the wall.
+    # Four run at a time: together they take longer than the wall clock.
     assert record.total_ns("waits") >= 8 * 19e6
     assert record.total_ns("waits") > 1.5 * record.length_ns
 

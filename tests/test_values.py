@@ -30,7 +30,7 @@ def digest(value):
 
 
 class Shown:
-    """Whatever is done with it but reading its fields ends the test."""
+    """A value that fails the test on anything but reading its fields."""
 
     def __init__(self, value):
         self.value = value
@@ -171,7 +171,7 @@ def test_names_are_those_of_modules_classes_and_their_attributes(tmp_path, monke
 
     assert readers("LIMIT") == ({"Shape.area"}, set())
     assert readers("Shape.sides") == ({"draw"}, set())
-    # As a whole: its methods, those of what is derived from it, and what reads its name.
+    # A class as a whole: its methods, those of classes derived from it, and readers of its name.
     assert readers("Shape") == ({"Shape.area", "draw"}, set())
     assert readers("json") == (set(), set())
     assert readers("NOBODY") == (set(), set())

@@ -1,7 +1,7 @@
-"""Holds the finder of changed functions against CPython: `python bench/finder [structure] [changes] [history]`.
+"""Checks the finder of changed functions against CPython: `python bench/finder [structure] [changes] [history]`.
 
-Prints what was compared and how often the two disagree, and ends with 1 where they do. `docs/finder.md` has the rules
-and the figures of a full run. The oracle is the newest CPython on this machine, 3.12 or later.
+Prints what was compared and how often the two disagree, and ends with 1 if they do. `docs/finder.md` has the rules and
+the figures of a full run. The oracle is the newest CPython on this machine, 3.12 or later.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from structure import compiled, parse, refusal, structure  # noqa: E402
 
 
 def all_files(options):
-    """(name, bytes), each content once."""
+    """Returns an iterator over (name, bytes), each content once."""
     found = every_file(options)
     return itertools.islice(found, 0, None, options.every) if options.quick else found
 
@@ -51,7 +51,7 @@ def every_file(options):
 
 
 def with_older_grammar(source):
-    """The tree of a source, and the source in a grammar that this Python reads."""
+    """Returns the tree of a source, and the source in a grammar that this Python reads."""
     while True:
         try:
             return parse(source), source
@@ -100,7 +100,7 @@ def prove_structure(options, finder, failures):
         counts["functions with code objects"] += len(codes)
         if not codes <= ours:
             failures.append(f"--- {name}: the oracle misses {sorted(codes - ours)}\n")
-        # The same file written otherwise, and with a part of it gone.
+        # The same file in another form, and with a part of it gone.
         try:
             text = source.decode()
         except UnicodeDecodeError:
@@ -123,7 +123,7 @@ def prove_structure(options, finder, failures):
 
 
 def prove_changes(options, finder, failures):
-    """Edits of groups of files that lie together; the same seeds, the same edits."""
+    """Edits groups of files from the same folder; the same seeds give the same edits."""
     folders = {}
     for name, source in all_files(options):
         if not 200 < len(source) < 30_000 or b"def " not in source or b"\r" in source:
@@ -167,7 +167,7 @@ def prove_changes(options, finder, failures):
 
 
 def edited(random, base):
-    """Another version of some files, and what was done to them."""
+    """Returns another version of some files, and the kinds of the edits."""
     head, used = dict(base), []
     for name in random.sample(sorted(base), min(len(base), random.choice([1, 1, 1, 2]))):
         text = head[name].decode("utf-8", "surrogatepass")
@@ -194,7 +194,7 @@ def edited(random, base):
         del head[name]
         used.append("remove_file")
     elif fate < 0.09 and len(head) > 1:
-        # Everything of one file goes to another.
+        # Move everything in one file to another.
         other = random.choice([each for each in sorted(head) if each != name])
         head[other] += b"\n" + head.pop(name)
         used.append("move_file_into_file")

@@ -1,4 +1,4 @@
-"""The finder as a process that is asked in lines of JSON: `crates/deadheat-core/examples/find_functions.rs`."""
+"""The finder as a process that answers lines of JSON: `crates/deadheat-core/examples/find_functions.rs`."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def build(profile="release"):
-    """Build the program and return its path."""
+    """Builds the program and returns its path."""
     command = ["cargo", "build", "--quiet", "-p", "deadheat-core", "--example", "find_functions"]
     subprocess.run([*command, "--profile", profile], cwd=ROOT, check=True)
     return ROOT / "target" / {"dev": "debug"}.get(profile, profile) / "examples" / "find_functions"
@@ -36,14 +36,14 @@ class Finder:
         return json.loads(line)
 
     def functions(self, source):
-        """`("functions", sorted (qualname, first, last))`, or `("refused", line)`."""
+        """Returns `("functions", sorted (qualname, first, last))`, or `("refused", line)`."""
         answer = self.ask({"functions": source.decode("latin-1")})
         if "refused" in answer:
             return "refused", answer["refused"]["line"]
         return "functions", sorted(tuple(function) for function in answer["functions"])
 
     def changes(self, files):
-        """The finder's answer about `files`, {path: (base, head)}."""
+        """Returns the finder's answer about `files`, {path: (base, head)}."""
 
         def text(source):
             return None if source is None else source.decode("latin-1")

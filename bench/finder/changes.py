@@ -1,4 +1,4 @@
-"""What differs between two versions of files, by CPython's trees; written from the rules in `docs/finder.md`."""
+"""Compares two versions of files by CPython's trees; written from the rules in `docs/finder.md`."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ REFUSALS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 @dataclass
 class Found:
-    """Comparable with `Found.of_finder`."""
+    """The differences found, comparable with `Found.of_finder`."""
 
     targets: set = field(default_factory=set)
     outside: set = field(default_factory=set)
     """Files whose code differs outside functions."""
     ambiguous: set = field(default_factory=set)
-    """Undecorated functions of one name, as path and name."""
+    """Undecorated functions with the same name, as path and name."""
     refused: set = field(default_factory=set)
 
     @staticmethod
@@ -52,7 +52,7 @@ def target(path, function, change, base, head):
 
 
 def split(these, others):
-    """What of the first the others have as well, by code, and what they do not have; in its order."""
+    """Splits `these` by code into those that `others` have as well and the rest, each in order."""
     left = Counter(other.code for other in others)
     both, more = [], []
     for each in these:
@@ -65,12 +65,12 @@ def split(these, others):
 
 
 def difference(before, after):
-    """What each of two lists has more than the other, by code, in its order."""
+    """Returns the items that each of two lists has beyond the other, by code, in order."""
     return split(before, after)[1], split(after, before)[1]
 
 
 def crossing(pairs):
-    """Those of (place on base, place on head) that another one crosses."""
+    """Returns the pairs (place on base, place on head) that another pair crosses."""
     return [
         (was, now)
         for was, now in pairs
@@ -87,11 +87,11 @@ def by_name(items):
 
 class Oracle:
     def __init__(self):
-        # Most edits leave most files as they were.
+        # Most edits leave most files unchanged.
         self.read = lru_cache(1000)(read)
 
     def changes(self, files):
-        """`files`: {path: (base, head)}."""
+        """Returns the differences in `files`, {path: (base, head)}."""
         found = Found()
         removed, added = [], []
         for path, (base, head) in files.items():
@@ -136,7 +136,7 @@ class Oracle:
             added += [(path, function) for function in gained[both:]]
 
     def match_moved(self, removed, added, found):
-        """One to one, the most alike first; among the equally alike the first by path and name (rule 2)."""
+        """Matches one to one, the most alike first; among the equally alike the first by path and name (rule 2)."""
 
         def order(entry):
             path, function = entry
@@ -151,7 +151,7 @@ class Oracle:
             return 3
 
         removed, added = sorted(removed, key=order), sorted(added, key=order)
-        # Only those of the same code can be the same function.
+        # Only functions with the same code can be the same function.
         candidates = defaultdict(list)
         for entry in added:
             candidates[entry[1].code].append(entry)

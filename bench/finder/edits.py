@@ -1,7 +1,7 @@
-"""Edits of real files, each drawn from a seed. They know nothing of what they change: the trees say that afterwards.
+"""Edits of real files, each drawn from a seed. They do not know what they change: the trees show that afterwards.
 
-An edit takes the text of a file and gives another one, or None where the file has nothing to edit in that way. What
-comes out need not be Python any more; then both have to refuse it.
+An edit takes the text of a file and returns another one, or None if the file has nothing to edit in that way. The
+result need not be Python any more; then both the finder and CPython must refuse it.
 """
 
 import ast
@@ -36,7 +36,7 @@ class Text:
         return [node for node in ast.walk(self.tree) if isinstance(node, kinds)]
 
     def top(self):
-        """Statements of the module that have their lines for themselves."""
+        """Returns the module's statements that have their lines to themselves."""
         return [node for node in self.tree.body if is_alone(self, node)]
 
     def cut(self, node):
@@ -44,11 +44,11 @@ class Text:
         return self.lines[first - 1 : last]
 
     def replaced(self, first, last, new):
-        """The text with lines from `first` to `last` replaced; `last` below `first` inserts."""
+        """Returns the text with lines from `first` to `last` replaced; `last` below `first` inserts."""
         return "".join([*self.lines[: first - 1], *new, *self.lines[last:]])
 
     def with_expression(self, node, new):
-        """The text with another expression in a node's place."""
+        """Returns the text with another expression in a node's place."""
         first = self.lines[node.lineno - 1].encode()
         last = self.lines[node.end_lineno - 1].encode()
         joined = first[: node.col_offset].decode() + new + last[node.end_col_offset :].decode()
@@ -81,7 +81,7 @@ def pick(random, items):
 
 
 def bodies(text):
-    """Functions whose body begins on a line of its own."""
+    """Returns the functions whose body begins on a line of its own."""
     return [function for function in text.functions() if function.body[0].lineno > function.lineno]
 
 
@@ -100,7 +100,7 @@ def rename(random, text):
 
 @edit
 def move(random, text):
-    """A function, however deep, to another place at module level or into a class or a function."""
+    """Moves a function, however deep, to another place at module level or into a class or a function."""
     function = pick(random, text.functions())
     goal = pick(random, [node for node in text.nodes(ast.stmt) if is_alone(text, node)])
     if function and goal and is_alone(text, function):
@@ -118,7 +118,7 @@ def move(random, text):
 
 @edit
 def swap_places(random, text):
-    """Two functions of one body."""
+    """Swaps two functions of one body."""
     holders = [node for node in text.nodes(ast.Module, ast.ClassDef, *FUNCTIONS)]
     random.shuffle(holders)
     for holder in holders:
@@ -132,7 +132,7 @@ def swap_places(random, text):
 
 @edit
 def swap_names(random, text):
-    """Two functions, so that each has the other's code."""
+    """Swaps the names of two functions, so that each has the other's code."""
     both = random.sample(text.functions(), 2) if len(text.functions()) >= 2 else []
     if both:
         one, other = both
@@ -145,7 +145,7 @@ def swap_names(random, text):
 
 @edit
 def copy(random, text):
-    """The same code under two names, or twice under one."""
+    """Copies a function under another name or under the same one."""
     function = pick(random, text.functions())
     if function and is_alone(text, function):
         new = text.cut(function)
@@ -157,7 +157,7 @@ def copy(random, text):
 
 @edit
 def reindent(random, text):
-    """Another width, or tabs; the insides of strings stay."""
+    """Indents by another width or by tabs; the insides of strings stay."""
     inside = set()
     try:
         for token in tokenize.generate_tokens(io.StringIO(text.text).readline):
@@ -263,7 +263,7 @@ def make_async(random, text):
 
 
 def named(text):
-    """Names that the module gives a value."""
+    """Returns the names that the module gives a value."""
     found = {node.id for node in text.nodes(ast.Name) if isinstance(node.ctx, ast.Store)}
     found |= {node.name for node in text.nodes(*FUNCTIONS, ast.ClassDef)}
     return sorted(found) or ["object"]
@@ -271,7 +271,7 @@ def named(text):
 
 @edit
 def constant(random, text):
-    """The value of a module's or class's variable."""
+    """Changes the value of a module's or class's variable."""
     holder = pick(random, [text.tree, *text.nodes(ast.ClassDef)])
     values = [
         node.value
@@ -297,7 +297,7 @@ def new_constant(random, text):
 
 @edit
 def statement(random, text):
-    """Something with effects, anywhere."""
+    """Inserts something that may have effects, anywhere."""
     node = pick(random, [node for node in text.nodes(ast.stmt) if is_alone(text, node)])
     if node:
         first = span(node)[0]
@@ -320,7 +320,7 @@ def statement(random, text):
 
 @edit
 def swap_statements(random, text):
-    """Two neighbours of one body."""
+    """Swaps two neighbours of one body."""
     holder = pick(random, text.nodes(ast.Module, ast.ClassDef, *FUNCTIONS))
     inside = [node for node in holder.body if is_alone(text, node)] if holder else []
     if len(inside) >= 2:
@@ -412,7 +412,7 @@ def imports(random, text):
 
 @edit
 def expression(random, text):
-    """Any expression, anywhere."""
+    """Replaces any expression, anywhere."""
     node = pick(random, [node for node in text.nodes(ast.expr) if is_plain(node)])
     if node:
         name = random.choice(named(text))
@@ -428,7 +428,7 @@ def is_plain(node):
 
 @edit
 def same_expression(random, text):
-    """The same expression in other words."""
+    """Writes the same expression in another way."""
     node = pick(random, [node for node in text.nodes(ast.expr) if is_plain(node)])
     if node:
         return text.with_expression(node, f"({ast.unparse(node)})")
@@ -463,7 +463,7 @@ def string(random, text):
 
 @edit
 def else_if(random, text):
-    """`elif` as an `if` under `else`."""
+    """Turns `elif` into an `if` under `else`."""
     chains = [
         node.orelse[0] for node in text.nodes(ast.If) if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
     ]
@@ -478,7 +478,7 @@ def else_if(random, text):
 
 @edit
 def condition(random, text):
-    """A statement under a condition of its own."""
+    """Puts a statement under a condition of its own."""
     node = pick(random, [node for node in text.nodes(ast.stmt) if is_alone(text, node)])
     if node:
         first, last = span(node)
@@ -530,7 +530,7 @@ def type_parameters(random, text):
 
 
 def swapped(text, one, other):
-    """The text with two nodes that lie apart in each other's places; each takes the other's indentation."""
+    """Returns the text with two nodes that lie apart swapped; each takes the other's indentation."""
     (a, b), (c, d) = sorted((span(one), span(other)))
     lines = text.lines
     if b >= c:
@@ -554,7 +554,7 @@ def two(random, text, nodes):
 
 @edit
 def swap_of_one_name(random, text):
-    """Definitions of one name, wherever they are; made first, where the file has none."""
+    """Swaps two definitions of one name, wherever they are."""
     names = {}
     for node in text.nodes(*FUNCTIONS, ast.ClassDef):
         if is_alone(text, node):
@@ -565,7 +565,7 @@ def swap_of_one_name(random, text):
 
 @edit
 def swap_branches(random, text):
-    """What stands under `if` and under `else`."""
+    """Swaps the bodies of `if` (or `try`) and its `else`."""
     node = pick(random, [node for node in text.nodes(ast.If, ast.Try) if node.orelse and is_alone(text, node)])
     if node:
         (a, _), (_, b) = span(node.body[0]), span(node.body[-1])
@@ -582,7 +582,7 @@ def swap_imports(random, text):
 
 @edit
 def move_import(random, text):
-    """An import or a star import before or after something else of its body."""
+    """Moves an import or a star import before or after something else in its body."""
     holder = pick(random, text.nodes(ast.Module, ast.ClassDef))
     inside = [node for node in holder.body if is_alone(text, node)]
     of_imports = [node for node in inside if isinstance(node, (ast.Import, ast.ImportFrom))]
@@ -599,7 +599,7 @@ def move_import(random, text):
 
 @edit
 def bind_again(random, text):
-    """A name that the body has already, bound once more by something of another kind."""
+    """Binds a name that the file has already once more, by an import or an assignment."""
     holder = pick(random, text.nodes(ast.Module, ast.ClassDef))
     node = pick(random, [node for node in holder.body if is_alone(text, node)])
     if node:
@@ -612,13 +612,13 @@ def bind_again(random, text):
 
 @edit
 def unparsed(random, text):
-    """The whole file formatted again."""
+    """Formats the whole file again."""
     return ast.unparse(text.tree) + "\n"
 
 
 @edit
 def damage(random, text):
-    """A line or a character gone."""
+    """Removes a line or a character."""
     at = random.randrange(len(text.text)) if text.text else 0
     if random.random() < 0.5:
         return text.text[:at] + text.text[at + 1 :]
@@ -646,7 +646,7 @@ def with_form_feeds(source):
     return source.replace(b"\n\n", b"\n\f\n").replace(b"\ndef ", b"\n\fdef ").replace(b"\nclass ", b"\n\f class ")
 
 
-# What browsers read under these names, as the finder does, is not in all places what Python reads (rule 1).
+# Under these names browsers, and the finder with them, do not read quite what Python reads (rule 1).
 AS_BROWSERS_READ = {"shift_jis": "cp932", "gbk": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949"}
 
 

@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down what every test runs of a folder: `pytest -p followed`, for `replay.py`.
+"""A pytest plugin that records what every test runs of a folder: `pytest -p followed`, for `replay.py`.
 
 `FOLLOWED_FOLDER` is the folder, `FOLLOWED_FILE` gets a JSON object: for each test a digest of the functions that ran in
 its call, each with its code, how often it was called and how many of its lines ran. Where two versions of a program
@@ -43,7 +43,7 @@ def name_of(code):
 
 
 def digest_of(code):
-    """Of what it does; neither of its place nor of its docstring."""
+    """Returns a digest of what the code does, not of its place or docstring."""
     constants = list(code.co_consts)
     if constants and isinstance(constants[0], str):
         del constants[0]

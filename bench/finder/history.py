@@ -7,7 +7,7 @@ PROJECTS = (Path(__file__).resolve().parent / "projects.txt").read_text().split(
 
 
 def repositories(given, work):
-    """{OWNER/NAME: folder}; what is not among the given clones is cloned from GitHub."""
+    """Returns {OWNER/NAME: folder}; projects that are not among the given clones are cloned from GitHub."""
     found = {}
     for name in PROJECTS:
         candidates = [*([given / name] if given else []), work / "histories" / name]
@@ -31,7 +31,7 @@ class Repository:
         return subprocess.run(["git", "-C", str(self.folder), *arguments], check=True, capture_output=True).stdout
 
     def python_files(self, tree):
-        """{path: blob}, links and submodules aside."""
+        """Returns {path: blob}, without links and submodules."""
         found = {}
         for entry in self.git("ls-tree", "-r", "-z", tree).split(b"\0"):
             if entry:
@@ -42,7 +42,7 @@ class Repository:
         return found
 
     def read(self, blobs):
-        """The contents of blobs, each read once."""
+        """Reads the contents of blobs into `blobs`, each once."""
         missing = sorted(set(blobs) - self.blobs.keys())
         if missing:
             answer = subprocess.run(
@@ -58,7 +58,7 @@ class Repository:
 
 
 def commits(folder, most):
-    """(commit, files) as the proof asks for them, of commits with one parent that change Python files."""
+    """Yields (commit, files) as the proof needs them, for commits with one parent that change Python files."""
     repository = Repository(folder)
     history = repository.git(
         "log", "--no-merges", "--min-parents=1", f"--max-count={most}", "--format=%H", "--", "*.py"

@@ -1,4 +1,4 @@
-"""Takes a file apart with CPython's `ast`: the own code of its functions, and the rest.
+"""Takes a file apart with CPython's `ast`: the functions' own code, and the rest.
 
 Written from the rules in `docs/finder.md`. The numbers in the comments are the rules'.
 """
@@ -10,7 +10,7 @@ from structure import FUNCTIONS, functions, parse
 
 
 def code(node):
-    """A tree as nested tuples without positions. Functions inside leave their names (rule 2)."""
+    """Returns a tree as nested tuples without positions. Inner functions are only their names (rule 2)."""
     if isinstance(node, list):
         return tuple(code(item) for item in node)
     if isinstance(node, FUNCTIONS):
@@ -40,7 +40,7 @@ def without_docstring(body):
 
 
 def own_code(function):
-    """Decorators, signature and body; not the name (rule 2)."""
+    """Returns a function's decorators, signature and body, but not its name (rule 2)."""
     return (
         type(function).__name__,
         code(function.decorator_list),

@@ -1,4 +1,4 @@
-"""What the three proofs share: asking both, telling where they differ, making a difference small."""
+"""Shared parts of the three proofs: asking finder and CPython, showing where they differ, shrinking a difference."""
 
 import ast
 import json
@@ -6,7 +6,7 @@ import json
 from changes import REFUSALS, Found, Oracle
 from structure import parse
 
-# Python 3.14 (PEP 758) reads this, and so does the finder; an older oracle does not.
+# Python 3.14 (PEP 758) reads such code, and so does the finder; an older oracle does not.
 NEWER_GRAMMAR = "multiple exception types must be parenthesized"
 
 
@@ -24,7 +24,7 @@ class Proof:
         return expected != actual
 
     def shrink(self, files, budget=3000):
-        """Fewer files and statements that still differ in the same kind of answer."""
+        """Returns fewer files and statements that still differ in the same kind of answer."""
         was_refused = bool(self.both(files)[1].refused)
 
         def still(files):
@@ -52,7 +52,7 @@ class Proof:
         return files
 
     def smaller(self, versions, side):
-        """A statement less on one side, or the same statement less on both."""
+        """Yields versions with one statement less on one side, or the same statement less on both."""
         base, head = versions
         if side == 0:
             yield from ((each, head) for each in without_a_statement(base))
@@ -67,12 +67,12 @@ class Proof:
 
 
 def statements(source):
-    """(text of a statement, the source without it), the largest first."""
+    """Yields (text of a statement, the source without it), the largest first."""
     lines = source.splitlines(keepends=True)
     try:
         tree = parse(source)
     except REFUSALS:
-        # There are only lines.
+        # Without a tree there are only lines.
         for size in (64, 16, 4, 1):
             for at in range(0, len(lines), size):
                 yield b"".join(lines[at : at + size]), b"".join([*lines[:at], *lines[at + size :]])
@@ -97,7 +97,7 @@ def without_a_statement(source):
 
 
 def described(files, expected, actual):
-    """A failure as text to read and to make a test of."""
+    """Returns a failure as text to read and to make a test from."""
     parts = []
     for path, (base, head) in files.items():
         for side, source in (("base", base), ("head", head)):

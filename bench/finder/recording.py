@@ -1,4 +1,4 @@
-"""What a run found, kept for `docs/evidence.md`."""
+"""Records the findings of a run for `docs/evidence.md`."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ FILE = ROOT / "docs" / "evidence-finder.json"
 
 
 def record(kind, figures):
-    """`kind` is "proof" or "speed"; what was recorded of the other one, and of other proofs, stays."""
+    """Records `figures` under `kind` ("proof", "speed" or "replay"); other kinds and other proofs stay."""
     recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
     date = datetime.date.today().isoformat()
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"

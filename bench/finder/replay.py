@@ -83,7 +83,7 @@ def replay(about, clone, python, commit, counts):
 
 
 def differs_outside(clone, commit, report):
-    """Whether any file of the code differs outside its functions: what a plain rule would measure everything for."""
+    """Whether any file of the code differs outside its functions; a plain rule would then measure everything."""
     roots = report["settings"]["module_roots"]
     listed = subprocess.run(
         ["git", "diff", "--name-only", "--no-renames", f"{commit}^", commit, "--", *roots],
@@ -99,7 +99,7 @@ def differs_outside(clone, commit, report):
 
 
 def followed(about, clone, python, commit, side, report):
-    """{benchmark: digest} of one side, which runs head's benchmarks."""
+    """Returns {benchmark: digest} of one side, which runs head's benchmarks."""
     root = report["settings"]["benchmarks_root"]
     folders = [os.path.join("{}", folder) for folder in ("src", "lib", "python", ".")]
     with tempfile.TemporaryDirectory() as place:

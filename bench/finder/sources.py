@@ -1,4 +1,4 @@
-"""The Python files that the finder is held against CPython with."""
+"""The Python files on which the finder is checked against CPython."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ def newest_python():
 
 
 def go_on_in_newest_python(script):
-    """Runs the script once more in the newest CPython of this machine, where that is not the running one."""
+    """Runs the script again in this machine's newest CPython, if that is not the running one."""
     version, program = newest_python()
     if version > sys.version_info[:2]:
         os.execv(program, [program, str(script), *sys.argv[1:]])
@@ -30,7 +30,7 @@ def go_on_in_newest_python(script):
 
 
 def standard_libraries():
-    """The standard library of every Python under pyenv, or of the running one, by version: folder."""
+    """Returns the standard library of every Python under pyenv, or of the running one, as {version: folder}."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = {
         folder.name: library
@@ -42,14 +42,14 @@ def standard_libraries():
 
 
 def in_standard_library(folder):
-    """(name, bytes) of each file of a standard library."""
+    """Yields (name, bytes) of each file of a standard library."""
     for path in sorted(folder.rglob("*.py")):
         if "site-packages" not in path.parts and path.is_file():
             yield str(path.relative_to(folder)), path.read_bytes()
 
 
 def wheels(folder):
-    """The wheels of `packages.txt`, downloaded into `folder` where they are not there."""
+    """Returns the wheels of `packages.txt`, downloaded into `folder` if they are not there."""
     folder.mkdir(parents=True, exist_ok=True)
     complete = folder / "complete"
     wanted = (HERE / "packages.txt").read_text()
@@ -62,7 +62,7 @@ def wheels(folder):
 
 
 def in_wheel(path):
-    """(name, bytes) of each Python file of a wheel."""
+    """Yields (name, bytes) of each Python file of a wheel."""
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if name.endswith(".py"):
@@ -70,7 +70,7 @@ def in_wheel(path):
 
 
 class Distinct:
-    """Passes every content once: most files of two neighbouring Pythons are the same."""
+    """A filter that passes every content once: most files of two neighbouring Pythons are the same."""
 
     def __init__(self):
         self.seen = set()

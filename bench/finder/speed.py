@@ -1,8 +1,8 @@
-"""How fast changed functions are found, beside others, on the same repository and refs: `python bench/finder/speed.py`.
+"""Times the finder of changed functions and others on the same repository and refs: `python bench/finder/speed.py`.
 
-Prints the median time of each, what it takes times `git diff -U0`, and its peak memory. deadheat's finder and git are
-timed as whole processes; codeflash's, of PyPI and in an environment of its own, without its imports and with head
-checked out for it. They are run in turn, so that all feel the same machine.
+Prints the median time of each, its ratio to `git diff -U0`, and its peak memory. deadheat's finder and git are timed as
+whole processes; codeflash's, from PyPI and in an environment of its own, without its imports and with head checked out
+for it. They run in turn, so that all see the same machine.
 """
 
 import argparse
@@ -45,11 +45,11 @@ def run(command, **keywords):
 
 
 def timed(command):
-    """Seconds, peak memory in KiB and output of a process."""
+    """Returns the seconds, peak memory (in KiB on Linux) and output of a process."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output = process.stdout.read(KEPT)
-    # A process begins with the memory of the one that starts it: a diff is not kept.
+    # A process begins with the memory of the one that starts it, so a diff is not kept.
     while process.stdout.read(KEPT):
         pass
     _, status, usage = os.wait4(process.pid, 0)
@@ -61,7 +61,7 @@ def timed(command):
 
 
 def pylint(options):
-    """A clone with head checked out, which is what codeflash reads."""
+    """Returns a clone with head checked out, which codeflash reads."""
     folder = options.work / "pylint"
     if not folder.exists():
         given = options.histories / "pylint-dev/pylint" if options.histories else None
@@ -71,20 +71,20 @@ def pylint(options):
 
 
 def many_files(options):
-    """Files of the packages from PyPI in two commits, of which the second edits every one."""
+    """Returns a repository with files of the packages from PyPI in two commits; the second edits every file."""
     folder = options.work / "many"
     if folder.exists():
         return folder
     wheels = sources.wheels(options.work / "wheels")
     found = [(wheel, name) for wheel in wheels for name, source in sources.in_wheel(wheel) if is_usual(name, source)]
-    # Every n-th: all packages are in it.
+    # Every n-th file, so that all packages are included.
     chosen = set(found[:: len(found) // FILES][:FILES])
     if len(chosen) < FILES:
         raise SystemExit(f"the packages have {len(found)} files only")
     git = ["git", "-C", str(folder), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     run(["git", "init", "--quiet", str(folder)])
     for edit in (lambda source: source, edited):
-        # Not kept: a process begins with the memory of the one that starts it.
+        # The sources are not kept: a process begins with the memory of the one that starts it.
         for wheel in wheels:
             for name, source in sources.in_wheel(wheel):
                 if (wheel, name) in chosen:
@@ -101,14 +101,14 @@ def is_usual(name, source):
 
 
 def edited(source):
-    """One function modified, one added."""
+    """Returns the source with one function modified and one added."""
     first_body = rb"^( *)(def [^\n]*:\n)(\1 +)(?=\S)"
     source = re.sub(first_body, rb"\1\2\3edited = 1\n\3", source, count=1, flags=re.M)
     return source + b"\n\ndef added():\n    return 1\n"
 
 
 def codeflash(options):
-    """The interpreter of an environment that has it; `None` where it cannot be had."""
+    """Returns the interpreter of an environment with codeflash; `None` if it cannot be installed."""
     folder = options.work / "codeflash"
     python = folder / "bin" / "python"
     try:

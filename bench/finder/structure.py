@@ -1,7 +1,7 @@
-"""Which functions a file has, by CPython: `ast` for the lines, the reference's rules for the qualified names.
+"""Finds a file's functions by CPython: `ast` for the lines, the reference's rules for the qualified names.
 
-Where the file compiles, the names are held against those of the code objects as well, so that the rules written here
-are CPython's own.
+If the file compiles, the names are also checked against those of the code objects, so that the rules written here are
+CPython's own.
 """
 
 import ast
@@ -20,17 +20,17 @@ def parse(source):
 
 
 def refusal(error):
-    """The line that Python names; none where it does not know one."""
+    """Returns the line that Python names, or None if it does not know one."""
     return getattr(error, "lineno", None)
 
 
 def first_line(function):
-    """Decorators are part of a function."""
+    """Returns a function's first line; decorators are part of it."""
     return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
 
 
 def in_own_scope(body):
-    """The nodes of a scope without what inner functions, classes and lambdas hold."""
+    """Yields the nodes of a scope without the contents of inner functions, classes and lambdas."""
     pending = list(body)
     while pending:
         node = pending.pop()
@@ -40,7 +40,7 @@ def in_own_scope(body):
 
 
 def functions(tree):
-    """(qualname, function) for every function, however deep."""
+    """Yields (qualname, function) for every function, however deep."""
     pending = [(tree, "", set())]
     while pending:
         node, prefix, declared_global = pending.pop()
@@ -48,7 +48,7 @@ def functions(tree):
             if not isinstance(child, (*FUNCTIONS, ast.ClassDef)):
                 pending.append((child, prefix, declared_global))
                 continue
-            # A name that is declared global has no path.
+            # A name that is declared global has no prefix.
             qualname = child.name if child.name in declared_global else prefix + child.name
             inner = {
                 name
@@ -64,13 +64,13 @@ def functions(tree):
 
 
 def structure(tree):
-    """Sorted (qualname, first line, last line)."""
+    """Returns sorted (qualname, first line, last line)."""
     return sorted((qualname, first_line(function), function.end_lineno) for qualname, function in functions(tree))
 
 
 def compiled(tree):
-    """{(qualname, first line)} of the functions that the compiler makes code for; none of a file that it refuses."""
-    # What evaluates annotations (from Python 3.14 on) is code with the first line of its function.
+    """Returns {(qualname, first line)} of the functions with compiled code; empty if the compiler refuses the file."""
+    # The code that evaluates annotations (from Python 3.14 on) has the first line of its function.
     others = {"__annotate__"}
     others |= {node.name.id for node in ast.walk(tree) if isinstance(node, ast.TypeAlias)}
     others |= {

@@ -1,4 +1,4 @@
-"""The folder of JSON files that the lab records into: what is there stays, and nothing half written is ever there."""
+"""The folder of JSON files that the lab records into: existing files stay, and none is ever half written."""
 
 import argparse
 import glob
@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def asked_for(name):
-    """The arguments of a program that records `name`, and the folder for it, which is there then."""
+    """Returns the arguments of a program that records `name`, and the folder for it, which is created."""
     parser = argparse.ArgumentParser()
     parser.add_argument("bank")
     parser.add_argument("--quick", action="store_true")
@@ -21,7 +21,7 @@ def asked_for(name):
 
 
 def read(folder):
-    """What the files of a folder hold, in the order of their names."""
+    """Returns the contents of a folder's files, in the order of their names."""
     found = []
     for file in sorted(glob.glob(os.path.join(folder, "*.json"))):
         with open(file) as text:
@@ -30,7 +30,7 @@ def read(folder):
 
 
 def write(file, value):
-    """Writes what was recorded; a mapping gets the `commit` of deadheat that it was recorded with."""
+    """Writes a record; a mapping gets the `commit` of deadheat that recorded it."""
     if isinstance(value, dict):
         value = {**value, "commit": own_commit()}
     with open(file + ".new", "w") as out:
@@ -39,7 +39,7 @@ def write(file, value):
 
 
 def own_commit():
-    """The commit that is checked out, with a plus where files differ from it."""
+    """Returns the commit that is checked out, with a plus if files differ from it."""
     git = ["git", "-C", HERE]
     head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], stdout=subprocess.PIPE, text=True, check=True)
     differs = subprocess.run([*git, "diff-index", "--quiet", "HEAD", "--", "../.."], check=False).returncode != 0

@@ -3,8 +3,8 @@
 The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
 with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some
 benchmarks alone. Only those benchmarks are recorded: any change of theirs is layout, machine, or state that the timed
-part finds. It ends when there are enough of enough projects. `--clones` keeps clones and environments for the next
-time. What is recorded stays recorded.
+part finds. It ends when there are enough comparisons of enough projects. `--clones` keeps clones and environments for
+the next time. Existing records stay.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import projects  # noqa: E402
 ENOUGH_ROWS = 300
 ENOUGH_PROJECTS = 8
 COMMITS = 2
-# How many of the newest are looked at to find them.
+# The number of newest commits that are tried at most.
 MOST_TRIED = 12
 FEWEST_LEFT_ALONE = 3
 # Seconds of measuring.
@@ -32,7 +32,7 @@ BUDGET = 90
 
 
 def runs(folder):
-    """What was recorded."""
+    """Returns the recorded runs that have rows."""
     return [run for run in bank.read(os.path.join(folder, "commits")) if run["rows"]]
 
 
@@ -55,7 +55,7 @@ def main():
 
 
 def enough(folder):
-    """Whether there are enough; their number decides, whatever they say."""
+    """Whether there are enough comparisons; their number decides, whatever their verdicts."""
     recorded = runs(folder)
     rows = sum(len(run["rows"]) for run in recorded)
     return rows >= ENOUGH_ROWS and len({run["project"] for run in recorded}) >= ENOUGH_PROJECTS
@@ -74,7 +74,7 @@ def record_project(folder, project, about, clone, python, wanted):
 
 
 def commits_of_code(clone, last):
-    """The newest first: those that change Python files that are not tests alone."""
+    """Returns the commits that change Python files other than tests and benchmarks, the newest first."""
     log = ["git", "log", "--first-parent", "--no-merges", "--format=%H", last, "--", "*.py", ":!*test*", ":!*bench*"]
     ran = subprocess.run([*log, ":!docs", ":!setup.py"], cwd=clone, stdout=subprocess.PIPE, text=True, check=True)
     return ran.stdout.split()
@@ -85,7 +85,7 @@ def record(file, project, about, clone, python, head):
     started = time.monotonic()
 
     def ran(*arguments):
-        """The report; None where a commit does not run in this environment."""
+        """Returns the report; None if a commit does not run in this environment."""
         variables = {**os.environ, **about.get("environment", {})}
         asked = [*command, *arguments, "--json", "--quiet"]
         started_in = os.path.join(clone, about.get("folder", ""))
@@ -96,7 +96,7 @@ def record(file, project, about, clone, python, head):
         return json.loads(done.stdout)
 
     rows, plan = {}, ran("--dry-run")
-    # To run the whole suite takes minutes: it has to be worth it.
+    # Running the whole suite takes minutes, so it has to be worth it.
     if plan and left_alone(plan) >= FEWEST_LEFT_ALONE:
         report = ran("--all")
         rows = {name: row for name, row in rows_of(report).items() if row["is_control"]} if report else {}
@@ -115,7 +115,7 @@ def record(file, project, about, clone, python, head):
 
 
 def left_alone(plan):
-    """How many benchmarks run nothing that changed."""
+    """Returns the number of benchmarks that run nothing that changed."""
     return sum(row["reason"] == "not_reached" for row in plan["missing"])
 
 

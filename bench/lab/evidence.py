@@ -1,4 +1,4 @@
-"""From the bank to `docs/evidence.md`: `python bench/lab/evidence.py BANK [--out FOLDER]`.
+"""Makes `docs/evidence.md` from the bank: `python bench/lab/evidence.py BANK [--out FOLDER]`.
 
 The comparisons are made by deadheat's own statistics (`crates/deadheat-core/examples/replay.rs`) and counted here.
 """
@@ -25,7 +25,7 @@ import peers  # noqa: E402
 import project  # noqa: E402
 import statements  # noqa: E402
 
-# Seconds of rounds that a comparison may take, and the threshold.
+# Seconds of rounds that a comparison may take, and the threshold in percent.
 USUAL = (3.0, 2.0)
 USUAL_OF_LONG = (30.0, 2.0)
 FINE = (15.0, 0.25)
@@ -64,7 +64,7 @@ def main():
         file.write(text)
     with open(os.path.join(arguments.out, "evidence.svg"), "w") as file:
         file.write(plot(outcomes))
-    # Without a date in its head, the same bank gives the same file.
+    # Without a date in the header, the same bank gives the same file.
     packed = gzip.compress(json.dumps(recorded, separators=(",", ":")).encode(), mtime=0)
     with open(os.path.join(arguments.out, "evidence-bank.json.gz"), "wb") as file:
         file.write(packed)
@@ -77,11 +77,11 @@ def read(file):
 
 
 def sequences(parts):
-    """One for each benchmark, condition and setting; parts of the same benchmark one after another."""
+    """Returns a sequence for each benchmark, condition and setting; parts of the same benchmark are joined."""
     ratios, seconds = collections.defaultdict(list), collections.defaultdict(list)
     for part in parts:
         for name, row in part["benchmarks"].items():
-            # Recorded beside planted changes, without load.
+            # Recorded together with planted changes, without load.
             condition = "same" if project.planted(name) == 1 and part["condition"] == "planted" else part["condition"]
             ratios[condition, name] += row["log_ratios"]
             seconds[condition, name].append(row["rounds_seconds"])
@@ -113,7 +113,7 @@ def replay(found, profile):
 
 
 def upper_bound(count, of):
-    """The one-sided upper 95 % bound of a rate (Clopper and Pearson 1934)."""
+    """Returns the one-sided upper 95 % bound of a rate (Clopper and Pearson 1934)."""
     if count == of:
         return 1.0
     low, high = 0.0, 1.0
@@ -129,7 +129,7 @@ def lower_bound(count, of):
 
 
 def shared_noise(parts):
-    """Mean rank correlation between the copies of a workload, which are measured in the same processes."""
+    """Returns the mean rank correlation between the copies of a workload, which are measured in the same processes."""
     values = collections.defaultdict(list)
     for part in parts:
         for name, row in part["benchmarks"].items():
@@ -187,7 +187,7 @@ def cost_of(rows):
 
 def same_code_table(outcomes, correlation):
     rows = []
-    # Comparisons of copies are not independent: so many of them count as one (Kish's design effect).
+    # Comparisons of copies are not independent: this many of them count as one (Kish's design effect).
     effect = 1 + (len(project.COPIES) - 1) * correlation
     for condition, words in CONDITIONS.items():
         own = [row for row in outcomes if row["condition"] == condition]
@@ -290,7 +290,7 @@ def method_table(outcomes):
 
 
 def spread_table(parts):
-    """What stops a bar: the standard deviation between replicates."""
+    """Returns the standard deviations between replicates, which limit every method."""
     rows = []
     values = collections.defaultdict(list)
     for part in parts:
@@ -303,7 +303,7 @@ def spread_table(parts):
         for condition in [*CONDITIONS, "planted"]:
             own = sorted(values.get((condition, workload), []))
             quarter = len(own) // 4
-            # From the quartiles, which a few odd process pairs do not move.
+            # Computed from the quartiles, which a few odd process pairs do not move.
             row.append(f"{(own[-1 - quarter] - own[quarter]) / 1.349 * 100:.2f} %" if len(own) > 7 else "-")
         rows.append(row)
     return table(["workload", *CONDITIONS.values(), "planted, nothing else"], rows)
@@ -371,7 +371,7 @@ MOVED = ("improved", "regressed", "unexplained")
 
 
 def neutral_rows(edited, condition):
-    """The comparisons of one condition, and in how many runs any of them is false."""
+    """Returns the runs and comparisons of one condition, and the number of runs with a false one."""
     own = [run for run in edited if run["condition"] == condition]
     rows = [row for run in own for row in run["rows"].values()]
     false_runs = sum(any(row["verdict"] in MOVED for row in run["rows"].values()) for run in own)
@@ -420,7 +420,7 @@ def neutral_table(edited):
 
 
 def commits_section(real):
-    """Benchmarks of public projects that their commits leave alone."""
+    """Returns the section on benchmarks of public projects that their commits leave alone."""
     if not real:
         return ""
     by_project = collections.defaultdict(list)
@@ -467,7 +467,7 @@ def commits_row(name, runs):
 
 
 def planted_neutral(edited):
-    """By size: found, all, wrong sign, covered."""
+    """Returns by size: found, all, wrong sign, covered."""
     found = collections.defaultdict(lambda: [0, 0, 0, 0])
     for run in edited:
         if run["condition"] != "planted":
@@ -500,7 +500,7 @@ def planted_neutral_table(edited):
 
 
 def aims_table(outcomes, live, edited, real, short):
-    """What is aimed at, and what was reached, missed aims included."""
+    """Returns the aims and the results, missed aims included."""
     same = [row for row in outcomes if row["condition"] in CONDITIONS]
     rows = []
 
@@ -596,7 +596,7 @@ def aims_table(outcomes, live, edited, real, short):
 
 
 def short_rows(short):
-    """Of each pair: the median ratios of the rounds by tool, and in how many micro's interval has that of timeit."""
+    """Returns for each pair the rounds' median ratios by tool, and how often micro's interval covers timeit's ratio."""
     rows = []
     for found in zip(*short, strict=True):
         ratios = {tool: [one[f"{tool}_ns"][1] / one[f"{tool}_ns"][0] for one in found] for tool in ("timeit", "pyperf")}
@@ -670,7 +670,7 @@ no such option. Neither of them gives a verdict, so their ratios are held agains
 
 
 def finder_section():
-    """What `make finder-proof` and `make bench` recorded last."""
+    """Returns the section on what `make finder-proof` and `make bench` recorded last."""
     try:
         recorded = read(os.path.join(TOP, "docs", "evidence-finder.json"))
     except FileNotFoundError:
@@ -875,7 +875,7 @@ The standard deviation of log(head/base) between replicates, from its quartiles:
 
 
 def plot(outcomes):
-    """Share of planted changes found, by their size."""
+    """Draws the share of planted changes found, by their size."""
     width, height, left, bottom = 560, 300, 60, 40
     groups = collections.defaultdict(list)
     for row in outcomes:

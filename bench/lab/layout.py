@@ -1,9 +1,8 @@
-"""Which part of the drawn memory layout matters, by Python: `python bench/lab/layout.py BANK [--quick]`.
+"""Measures which part of the drawn memory layout matters, by Python: `python bench/lab/layout.py BANK [--quick]`.
 
 The workloads of `neutral.py`, with a neutral edit on head, are compared with parts of the draw switched off
-(`deadheat_worker/layout.py`). Whatever an estimate is off from 1 beyond what its replicates vary is a bias of the
-layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; runs that are there are not
-repeated.
+(`deadheat_worker/layout.py`). Any deviation of an estimate from 1 beyond the spread of its replicates is a bias of the
+layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; existing runs are not repeated.
 """
 
 import json
@@ -35,7 +34,7 @@ draw_for_sample = Layout.draw_for_sample
 same_frame = _call_with_stack(0)
 Layout.draw_for_sample = lambda self: (draw_for_sample(self), same_frame)[1]
 """
-# Code that is appended to the module.
+# Code that is appended to `deadheat_worker/layout.py`.
 VARIANTS = {
     "nothing": NO_BLOCKS_BEFORE_IMPORTS + NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
     "blocks before the imports": NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
@@ -46,12 +45,12 @@ VARIANTS = {
 
 
 def runs(folder):
-    """What was recorded."""
+    """Returns the recorded runs."""
     return bank.read(os.path.join(folder, "layout"))
 
 
 def main():
-    # Not above: the page of evidence is made without deadheat.
+    # Not imported above, because the evidence page is made without deadheat.
     from conftest import INTERPRETERS, PACKAGE
 
     arguments, folder = bank.asked_for("layout")
@@ -62,7 +61,7 @@ def main():
             repository = os.path.join(place, str(seed))
             _, text = neutral.edits(random.Random(seed))
             project.commit(repository, *neutral.trees(text, neutral.WORKLOADS, neutral.WORKLOADS))
-            # All variants of a Python beside one another: the machine drifts.
+            # All variants of a Python in a row, because the machine drifts.
             for version, interpreter in INTERPRETERS.items():
                 for variant in VARIANTS:
                     file = os.path.join(folder, f"{version}.{variant}.{seed}.json")
@@ -72,7 +71,7 @@ def main():
 
 
 def package(installed, folder, code):
-    """A package folder like the installed one: the workers' files, the layout's with `code` at its end."""
+    """Makes a package folder like the installed one: the workers' files, the layout's with `code` at its end."""
     own = os.path.join(folder, "side", "deadheat_worker")
     shutil.copytree(os.path.join(installed, "side", "deadheat_worker"), own)
     with open(os.path.join(own, "layout.py"), "a") as file:

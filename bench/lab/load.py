@@ -1,4 +1,4 @@
-"""Load beside the measurement: `python load.py CORE steady|fitful`. Ends with its parent."""
+"""Makes load during a measurement: `python load.py CORE steady|fitful`. Ends with its parent."""
 
 import os
 import random

@@ -1,9 +1,8 @@
 """Records comparisons of code that did not change in a program that did: `python bench/lab/neutral.py BANK [--quick]`.
 
-Each comparison has a head of its own: the base with an edit that changes no benchmark's behaviour, but the memory
-layout of the program. They are whole runs of `deadheat compare --all` at its defaults, verdicts included; nothing is
-replayed. What is recorded stays recorded. Some of the benchmarks are timed with a planted change, each under another
-layout.
+Each comparison has a head of its own: the base with an edit that does not change any benchmark's behaviour but changes
+the program's memory layout. They are whole runs of `deadheat compare --all` at its defaults, verdicts included; nothing
+is replayed. Existing records stay. Some of the benchmarks are timed with a planted change, each under another layout.
 """
 
 import json
@@ -144,7 +143,7 @@ WORKLOADS = {
     "matrix": 40,
     "tiny": 1,
 }
-# Where a longer loop is a longer time in proportion.
+# The workloads whose time is proportional to the length of their loop.
 PLANTABLE = ("arithmetic", "words", "objects", "generator", "exceptions")
 IMPORTS = (
     "bisect",
@@ -172,7 +171,7 @@ def test_work(benchmark, name):
 
 
 def edits(drawn):
-    """An edit's kinds and the text of the module after it."""
+    """Returns an edit's kinds and the text of the module after it."""
     blocks = dict(BLOCKS)
     kinds = drawn.sample(KINDS, drawn.randint(1, 3))
     head = ["import json\nimport re\n"]
@@ -235,7 +234,7 @@ KINDS = [comments, docstrings, unused_functions, constants, imports, renamed_loc
 
 
 def runs(folder):
-    """What was recorded."""
+    """Returns the recorded runs."""
     return bank.read(os.path.join(folder, "neutral"))
 
 
@@ -252,7 +251,7 @@ def main():
 
 
 def rows_of(report):
-    """What is kept of each comparison, by benchmark."""
+    """Returns the recorded fields of each comparison, by benchmark."""
     return {
         comparison["benchmark"]: {
             "verdict": comparison["verdict"],
@@ -267,7 +266,7 @@ def rows_of(report):
 
 
 def trees(text, lengths, changed):
-    """Base and head, which has this text of the module; with the lengths of the loops on each."""
+    """Returns base and head, with `text` as head's module and the lengths of the loops on each."""
     base = "import json\nimport re\n\n" + "\n".join(BLOCKS.values())
     both = [project.tree(base, lengths), project.tree(text, changed)]
     for tree in both:

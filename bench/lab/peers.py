@@ -1,7 +1,7 @@
-"""Live runs beside the peers: `python bench/lab/peers.py BANK [--quick]`.
+"""Records live runs of deadheat and its peers: `python bench/lab/peers.py BANK [--quick]`.
 
 deadheat, codeflash compare and pytest-benchmark compare the same two commits in turn, each in an environment of its own
-with what PyPI has. `BANK/live/N.json` is one such round; rounds that are there are not repeated.
+with what PyPI has. `BANK/live/N.json` is one such round; existing rounds are not repeated.
 """
 
 import json
@@ -19,7 +19,7 @@ import project  # noqa: E402
 
 PEERS = {"codeflash": ["codeflash==0.20.6", "pytest-benchmark"], "pytest-benchmark": ["pytest-benchmark==5.3.1"]}
 ROUNDS = 3
-# What is known of them: half of them run the same code on both sides.
+# Benchmarks with known changes: half of them run the same code on both sides.
 KNOWN = [f"{work}:same-1" for work in ("arithmetic", "dict_and_str", "objects", "c_heavy")]
 KNOWN += ["arithmetic:+3", "dict_and_str:-5", "objects:+10", "c_heavy:-3"]
 CONFIG = """
@@ -197,7 +197,7 @@ def seconds(text):
 
 
 def pytest_benchmark(folder, python, to_spend):
-    """Base, then head, as its guide has it: each a run of its own, and head's is compared with the saved one."""
+    """Runs base, then head, as its guide says: two runs, and head's is compared with the saved one."""
     count = {"clear": 4, "known": len(KNOWN)}[os.path.basename(folder)]
     found = []
     for ref in ("HEAD^", "HEAD"):
@@ -218,12 +218,12 @@ def pytest_benchmark(folder, python, to_spend):
 
 
 def short(name):
-    """The workload of a parametrized benchmark, or the test's name."""
+    """Returns the workload of a parametrized benchmark, or the test's name."""
     return name.partition("[")[2].rstrip("]") or name.rpartition("::")[2]
 
 
 def rounds(folder):
-    """What was recorded."""
+    """Returns the recorded rounds."""
     return bank.read(os.path.join(folder, "live"))
 
 

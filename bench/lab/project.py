@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-# How often a workload's loop runs; head runs it so many percent more often where a change is planted.
+# The number of times a workload's loop runs. For a planted change, head runs it that many percent more often.
 LENGTHS = {
     "arithmetic": 2_000,
     "dict_and_str": 700,
@@ -86,7 +86,7 @@ def test_work(benchmark, name):
 
 
 def names():
-    """Benchmarks as WORKLOAD:VARIANT; a variant is a copy or a planted percentage."""
+    """Returns the benchmarks as WORKLOAD:VARIANT; a variant is a copy or a planted percentage."""
     found = []
     for workload in LENGTHS:
         found += [f"{workload}:{copy}" for copy in (COPIES[:1] if workload == "long" else COPIES)]
@@ -96,7 +96,7 @@ def names():
 
 
 def planted(name):
-    """The true ratio head/base of a benchmark."""
+    """Returns the true ratio head/base of a benchmark."""
     workload, _, variant = name.partition(":")
     if variant in COPIES:
         return 1.0
@@ -112,7 +112,7 @@ def length(name, planting):
 
 
 def create(folder):
-    """A git repository with the two commits, HEAD^ and HEAD."""
+    """Creates a git repository with the two commits, HEAD^ and HEAD."""
     trees = []
     for planting in (False, True):
         lengths = {name: length(name, planting) for name in names()}
@@ -131,7 +131,7 @@ def tree(work, lengths):
 
 
 def commit(folder, *trees):
-    """A git repository with one commit for each tree, which is a dict of texts by path."""
+    """Creates a git repository with one commit for each tree, a dict of texts by path."""
 
     def git(*arguments):
         identity = ["-c", "user.name=lab", "-c", "user.email=lab@example.org", "-c", "commit.gpgsign=false"]

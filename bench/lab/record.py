@@ -1,7 +1,7 @@
 """Records the bank of raw replicates: `python bench/lab/record.py BANK [--quick]`.
 
-It runs `deadheat compare` on a project of its own under three loads, a few replicates at a time. What is recorded
-stays recorded: started again, it goes on where it stopped. BANK is a folder; each part is one JSON file with the log
+It runs `deadheat compare` on a project of its own under three loads, a few replicates at a time. Existing records
+stay: started again, it goes on where it stopped. BANK is a folder; each part is one JSON file with the log
 ratios of head/base by benchmark, one for each replicate.
 """
 
@@ -26,7 +26,7 @@ PARTS = [
     ("same", None, "same and not long", 100),
     ("same", None, "same and long", 20),
     ("planted", None, "not same and not long and not tiny", 40),
-    # So small a change takes longest to find.
+    # The smallest changes take longest to find.
     ("planted", None, "not long and (+1 or -1) and not (+10 or -10)", 80),
     ("planted", None, "long and (+3 or -3)", 40),
     ("same-neighbour", ("steady", False), "same and not long", 100),
@@ -97,7 +97,7 @@ def per_iteration(sample):
 
 
 def log_ratio(replicate):
-    """As deadheat reduces a replicate to one number."""
+    """Returns a replicate's log ratio, reduced to one number as deadheat does it."""
     pairs = replicate["pairs"]
     return statistics.median(math.log(per_iteration(pair["head"]) / per_iteration(pair["base"])) for pair in pairs)
 

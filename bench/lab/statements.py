@@ -1,7 +1,7 @@
-"""Statements of some ten nanoseconds beside timeit and pyperf: `python bench/lab/statements.py BANK [--quick]`.
+"""Times statements of some ten ns by micro, timeit and pyperf: `python bench/lab/statements.py BANK [--quick]`.
 
 `deadheat micro`, timeit and pyperf time the same pairs of statements in turn. `BANK/statements/N.json` is one round;
-rounds that are there are not repeated.
+existing rounds are not repeated.
 """
 
 import json
@@ -16,7 +16,7 @@ import bank  # noqa: E402
 from peers import environment  # noqa: E402
 
 ROUNDS = 2
-# A third of its usual processes.
+# A third of pyperf's usual processes.
 PYPERF = ["--quiet", "--processes", "7"]
 SETUP = "x = 5; y = 7; s = 'a,b'; d = {'k': 1}; xs = list(range(20)); t = (3, 1, 2)"
 PAIRS = [
@@ -42,7 +42,7 @@ print(*(min(found) * 1e9 for found in times))
 
 
 def runs(folder):
-    """What was recorded."""
+    """Returns the recorded rounds."""
     return bank.read(os.path.join(folder, "statements"))
 
 
@@ -56,7 +56,7 @@ def main():
 
 
 def about(pair, pyperf):
-    """The statements, and the nanoseconds that timeit and pyperf find, without those of their empty loops."""
+    """Returns the statements and their results: timeit's and pyperf's nanoseconds are without their empty loops."""
     core = str(max(os.sched_getaffinity(0)))
     found = run(["taskset", "--cpu-list", core, sys.executable, "-c", TIMEIT, *pair, "pass", SETUP])
     by_timeit = [float(word) for word in found.split()]

@@ -1,7 +1,7 @@
-"""The launcher: hands the arguments to the program in `deadheat._native` and passes its exit code on.
+"""The launcher: passes the arguments to the program in `deadheat._native` and returns its exit code.
 
-Whatever goes wrong before or around the program ends with 5, the code for "the tool itself failed": a CI job must
-never read a crash as a regression, which is what Python's own exit code 1 would say.
+Any failure before or around the program exits with 5, the code for "the tool itself failed": a CI job must never
+read a crash as a regression, which is what Python's exit code 1 would mean.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The program, compiled, and the callbacks that watch functions in the project's interpreter."""
+"""The compiled program, and the callbacks that watch functions in the project's interpreter."""
 
 from collections.abc import Callable
 from types import CodeType
@@ -7,17 +7,17 @@ from typing import Any
 def main(arguments: list[str], package_folder: str, interpreter: str, extension: str, ignores_hangup: bool) -> int:
     """Run one command and return its exit code.
 
-    `arguments` are those after the program's name; `package_folder` is the installed `deadheat` package, where the
-    worker's files lie; `interpreter` is the Python that runs deadheat, one of those tried for the project; `extension`
-    is this module's file. Releases the GIL, and takes SIGINT, SIGTERM and, unless `ignores_hangup`, SIGHUP over while
-    it runs. A panic is printed and returned as 5.
+    `arguments` are those after the program's name. `package_folder` is the installed `deadheat` package, which holds
+    the worker's files. `interpreter` is the Python that runs deadheat, one of those tried for the project. `extension`
+    is this module's file. Releases the GIL, and handles SIGINT, SIGTERM and, unless `ignores_hangup`, SIGHUP while it
+    runs. A panic is printed and returned as 5.
     """
 
 class Tracer:
-    """The accounts of one process over functions that are numbered from 0. There is one in a process.
+    """The call records of one process, for functions numbered from 0. There is one tracer per process.
 
-    `find` is asked for the number of a code object when it starts for the first time, and answers None where it is not
-    watched; then `disable` is returned to `sys.monitoring`. The `on_...` methods are its callbacks.
+    `find` returns the number of a code object that starts for the first time, or None if it is not watched; `disable`
+    is then returned to `sys.monitoring`. The `on_...` methods are its callbacks.
     """
 
     def __init__(self, functions: int, find: Callable[[CodeType], int | None] | None, disable: object) -> None: ...
@@ -27,29 +27,30 @@ class Tracer:
     def on_leave(self, code: CodeType, offset: int, value: object, /) -> None: ...
     def on_unwind(self, code: CodeType, offset: int, exception: BaseException, /) -> None: ...
     def begin(self) -> int:
-        """Record from now on, and return the clock's reading in nanoseconds."""
+        """Start recording, and return the clock's reading in nanoseconds."""
 
     def end(self) -> int:
-        """Record no more, and return the clock's reading in nanoseconds."""
+        """Stop recording, and return the clock's reading in nanoseconds."""
 
     def take_record(self) -> tuple[float, float, int, list[tuple[int, int, float, float, float, float]]]:
-        """What was recorded since the last time, in nanoseconds.
+        """Return the record since the last call, in nanoseconds.
 
-        The length without the probes, the probes, how often a function was left that was not entered last, and for each
-        function that ran: number, calls, total time, probes in it, own time, probes in it. Times are without probes.
+        The length without the probes, the probes, the number of times a function was left that was not entered last,
+        and for each function that ran: number, calls, total time, probes in it, own time, probes in it. Times exclude
+        the probes.
         """
 
     def take_reached(self) -> list[int]:
-        """The numbers of the functions that ran since this was last asked, recorded or not."""
+        """Return the numbers of the functions that ran since the last call, recorded or not."""
 
     def is_idle(self) -> bool:
         """Whether no watched function is running, on any thread."""
 
     def calibrate(self, watched: Callable[[], object], plain: Callable[[], object], leaf: int) -> None:
-        """Measure what watching costs, use it from now on, and empty the record.
+        """Measure the cost of watching, apply it from now on, and clear the record.
 
-        `watched` and `plain` are the same program; in the first, all its functions are watched. `leaf` is the number of
-        one that does nothing and calls none.
+        `watched` and `plain` are the same program, with all of its functions watched only in the first. `leaf` is the
+        number of one that does nothing and calls none.
         """
 
 class Probe:
@@ -59,4 +60,4 @@ class Probe:
     def enter(self) -> None: ...
     def leave(self) -> None: ...
     def count(self) -> None:
-        """Note a call whose time cannot be followed."""
+        """Count a call whose time cannot be followed."""

@@ -1,7 +1,7 @@
-"""A clock that counts the lines that run, instead of time: the same code takes the same, on every machine.
+"""A clock that counts the lines that run instead of time, so that code takes the same on every machine.
 
-A line takes 30 microseconds, give or take what differs from one sample to the next in a real process (a part in a
-thousand, drawn for each process from the seed of the run).
+A line takes 30 microseconds, with the variation between the samples of a real process (a part in a thousand, drawn for
+each process from the seed of the run).
 """
 
 import os
@@ -15,7 +15,7 @@ SPREAD = 0.001
 
 
 class LineClock:
-    """Stands in the place of the worker's clocks, and of its watch over functions.
+    """Replaces the worker's clocks and its watch over functions.
 
     `functions` are those of a `trace` request; `path_of` gives a file relative to the worktree.
     """
@@ -26,19 +26,19 @@ class LineClock:
             (function["path"], function["line"]): number for number, function in enumerate(functions) if function
         }
         self._numbers = {}
-        # Its number in the run, and its side: the hash seed is that of several processes.
+        # The log's name has the process's number in the run and its side: several processes share the hash seed.
         log = os.path.basename(os.path.realpath("/proc/self/fd/2"))
         self._random = random.Random(os.environ.get("PYTHONHASHSEED", "") + log)
         self._total = 0
         self.reached = set()
-        # Whether any of that was in a sample.
+        # Whether any function was reached in a sample.
         self.is_timed = self._is_sampling = False
         self.prepare()
 
     def prepare(self):
         self._lines = 0
         self._stack = []
-        # By number: calls, lines of the function and what it calls, lines of its own.
+        # By the function's number: calls, lines including those of its callees, its own lines.
         self._counts = {}
 
     def start(self):
@@ -54,10 +54,10 @@ class LineClock:
         return self._total
 
     def trace(self, frame, event, _argument):
-        """Python's trace function: one for calls, and inside of each for lines."""
+        """Serves as Python's trace function, for calls and for the lines in each."""
         code = frame.f_code
         if code not in self._numbers:
-            # A module's own code begins where its first function may begin.
+            # A module's own code may begin on the same line as its first function.
             place = self._path_of(code.co_filename), code.co_firstlineno
             self._numbers[code] = None if code.co_name == "<module>" else self._targets.get(place)
         number = self._numbers[code]
@@ -93,6 +93,6 @@ class LineClock:
         return protocol.profiled(elapsed_ns, iterations, record)
 
     def take_its_place(self):
-        """From now on, whatever the worker times is counted."""
+        """Makes the worker count lines wherever it would time, from now on."""
         body.WallClock = holding.WallClock = self
         holding.CLOCKS = {"wall": self, "processor": self}

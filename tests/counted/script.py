@@ -1,6 +1,6 @@
-"""Stands in the place of each script of the worker's that the driver starts.
+"""Replaces each of the worker's scripts that the driver starts.
 
-It runs the real one without pytest, and with a clock that counts lines.
+It runs the real one without pytest and with a clock that counts lines.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""`serving.py` of the worker, without pytest and without time: real imports and calls, lines instead of nanoseconds.
+"""The worker's `serving.py` without pytest and without time: real imports and calls, lines instead of nanoseconds.
 
-It starts in a tenth of the time of a real one, and what it measures is known beforehand. A suite's tests are functions
+It starts in a tenth of a real one's time, and its results are known in advance. A suite's tests are functions
 `test_*` that take `benchmark`, call it once and need no other fixture; `pytest.mark.parametrize` with one name,
-`pytest.skip`, `conftest.py` files that are imported and `-k` with words and `or` are all that it knows of pytest.
+`pytest.skip`, `conftest.py` files that are imported and `-k` with words and `or` are all that it supports of pytest.
 """
 
 import importlib
@@ -35,7 +35,7 @@ def parametrize(name, values, ids=None):
     return mark
 
 
-# In the place of the real one, which whoever starts this has put out of the way.
+# `script.py` has put an empty module in place of pytest.
 sys.modules["pytest"].skip = skip
 sys.modules["pytest"].mark = types.SimpleNamespace(parametrize=parametrize)
 
@@ -80,7 +80,7 @@ class Worker(Holding):
 
 
 def serve(channel, imports):
-    """Answer the driver until it says stop."""
+    """Answers the driver until it says stop."""
     worker = Worker(channel, imports)
     request = worker.receive()
     clock, purpose = LineClock(), None
@@ -123,7 +123,7 @@ def serve(channel, imports):
             continue
         protocol.expect(request, protocol.ENTER)
         node = request["benchmark"]
-        # What the test itself runs counts, too, and not only what is timed.
+        # Everything that the test runs counts, not only the timed part.
         test, arguments = tests[node]
         if purpose == protocol.PURPOSE_REACH:
             sys.settrace(clock.trace)
@@ -133,9 +133,9 @@ def serve(channel, imports):
 
 
 def collect(paths, files):
-    """`{node: (test, arguments)}`, files that cannot be imported and those that skip themselves, with why.
+    """Returns `{node: (test, arguments)}`, files that cannot be imported and those that skip themselves, with reasons.
 
-    None in the place of the first where pytest itself would have ended.
+    The first is None where pytest itself would have ended.
     """
     tests, errors, skipped = {}, [], []
     for path in find(paths, files):
@@ -164,7 +164,7 @@ def collect(paths, files):
 
 
 def find(paths, files):
-    """The project's files in the order of collection, `conftest.py` first."""
+    """Returns the project's files in the order of collection, `conftest.py` first."""
     found = {}
     for path in paths:
         if os.path.isfile(path):
@@ -180,7 +180,7 @@ def find(paths, files):
 
 
 def words_of(error):
-    """The end of the traceback, as pytest prints it."""
+    """Returns the end of the traceback, as pytest prints it."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     file = os.path.relpath(place.filename) if os.path.isabs(place.filename) else place.filename
     return f"{file}:{place.lineno}: in {place.name}\nE   {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""`stand_ins.py` of the worker, where there is no pytest to stand beside."""
+"""Replaces the worker's `stand_ins.py`; without pytest, no plugin needs a stand-in."""
 
 import importlib.abc
 

@@ -1,4 +1,4 @@
-"""How faults are caused: for real, and at moments that are known."""
+"""Ways to cause faults: for real, and at known moments."""
 
 import os
 import select
@@ -17,24 +17,24 @@ USUAL = "from pkg.core import work\n\n\ndef test_usual(benchmark):\n    benchmar
 
 
 def times(short, long):
-    """How often something is done, in the version of the tests that runs."""
+    """Returns `long` in the long version of the tests, `short` otherwise."""
     return long if LONG else short
 
 
 def two_commits(repository, files=None):
-    """A project whose head is some ten times faster, with what else both sides have."""
+    """Makes a project whose head is some ten times faster, with `files` on both sides."""
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_usual.py": USUAL, **(files or {})})
     repository.commit({"pkg/core.py": FAST})
     return repository
 
 
 class Moment:
-    """A pipe that says when something has happened elsewhere: whoever writes a byte into it."""
+    """A pipe that reports an event in another process, which writes a byte into it."""
 
     def __init__(self, path):
         os.mkfifo(path)
         self.path = path
-        # Both ends, so that nobody who opens it waits.
+        # Both ends are open here, so that opening the pipe elsewhere does not block.
         self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
 
     def wait(self):
@@ -43,7 +43,7 @@ class Moment:
 
 
 def start(repository, *arguments, **keywords):
-    """deadheat in the repository, still running."""
+    """Starts deadheat in the repository without waiting for it."""
     return subprocess.Popen(
         command(*arguments),
         cwd=repository.folder,
@@ -55,6 +55,6 @@ def start(repository, *arguments, **keywords):
 
 
 def check_sound(repository):
-    """git finds nothing wrong, and no worktree but the user's own."""
+    """Checks that git finds nothing wrong and has no worktree but the user's own."""
     repository.git("fsck", "--strict", "--no-dangling")
     assert len(repository.git("worktree", "list").splitlines()) == 1

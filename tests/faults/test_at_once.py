@@ -1,4 +1,4 @@
-"""Runs beside each other: in one repository, with one cache folder."""
+"""Runs at the same time, in one repository and with one cache folder."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(reposi
     before = repository.state()
     arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
     if IS_LINUX:
-        # All on one core, whichever was the quietest.
+        # All on one core, not each on the quietest one.
         arguments = (*arguments, "--cpu", min(os.sched_getaffinity(0)))
     processes = [start(repository, *arguments) for _ in range(times(3, 10))]
     reports = []
@@ -35,7 +35,7 @@ def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(reposi
             assert "measuring_core_shared" in {warning["code"] for warning in report["warnings"]}
     assert repository.state() == before
     check_sound(repository)
-    # One run alone says nothing of the kind.
+    # A run alone has no such warning.
     alone = subprocess.run(
         command(*arguments), cwd=repository.folder, capture_output=True, text=True, timeout=120, check=True
     )
@@ -47,7 +47,7 @@ def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, own_cores, 
     two_commits(repository)
     free, *used = sorted(os.sched_getaffinity(0))
     with contextlib.ExitStack() as held:
-        # As other runs do.
+        # Other runs hold the locks like this.
         for core in used:
             lock = held.enter_context((own_cores / f"{core}.lock").open("a"))
             fcntl.flock(lock, fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""However a run ends, at whatever moment: nothing runs on, nothing lies about, and what is written is whole."""
+"""A run may end in any way at any moment: no process runs on, no file is left behind, and written files are whole."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ from conftest import Witness, command
 
 pytestmark = pytest.mark.counted
 
-# Each stands where a run can be stopped, says so, and waits until it is killed or the gate is opened.
+# Each stage is a point where a run can be stopped: it reports this and waits until it is killed or the gate opens.
 WAITING = """\
     import os
     import signal
@@ -42,7 +42,7 @@ STAGES = {
         )
     },
 }
-# What pytest does at a stage is pytest's own.
+# At some stages pytest itself runs, which needs real workers.
 AT_EVERY_STAGE = pytest.mark.parametrize(
     "stage",
     [pytest.param(stage, marks=pytest.mark.real if stage in ("collection", "set-up") else ()) for stage in STAGES],
@@ -67,7 +67,7 @@ linux_only = pytest.mark.skipif(not IS_LINUX, reason="Linux only")
 
 
 class Stopped:
-    """A run that stands at a stage, and a pipe that everything it has started holds open."""
+    """A run that waits at a stage, and a pipe that everything it has started holds open."""
 
     def __init__(self, repository, tmp_path, stage, moment, gate, report, **keywords):
         files = {"pkg/waiting.py": WAITING.format(moment=str(moment.path)), **STAGES[stage]}
@@ -76,7 +76,7 @@ class Stopped:
         self.gate = gate
         self.stage = stage
         if stage == "checkout":
-            # git runs it when the files are there; the checkout ends when it does.
+            # git runs this hook when the files are there; the checkout ends when the hook does.
             hook = repository.folder / ".git" / "hooks" / "post-checkout"
             hook.write_text(f"#!/bin/sh\necho x > {moment.path}\nread line < {gate.path}\n")
             hook.chmod(0o755)
@@ -87,7 +87,7 @@ class Stopped:
             repository,
             *("compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report),
             pass_fds=(held,),
-            # Whatever the tests were started with, such as `nohup`.
+            # However the tests were started, for example with `nohup`.
             **{"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL), **keywords},
         )
         os.close(held)
@@ -105,7 +105,7 @@ class Stopped:
 @AT_EVERY_STAGE
 @pytest.mark.parametrize(
     "signals",
-    # Two of a kind may become one before they arrive: these are two.
+    # Two signals of a kind may merge before they arrive; these two cannot.
     [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT], [signal.SIGHUP]],
     ids=["once", "twice", "hangup"],
 )
@@ -123,7 +123,7 @@ def test_a_signal_at_every_stage(repository, tmp_path, stage, signals, moment, g
 
 
 def waiting(moment, gate):
-    """A suite whose benchmark says that it is there, and waits for the gate."""
+    """Returns a suite whose benchmark reports that it is running and waits for the gate."""
     return f"""\
         import os
 
@@ -173,7 +173,7 @@ def test_an_interrupt_during_the_breakdown_leaves_the_verdicts_and_is_no_whole_r
 
 
 def test_a_hangup_is_ignored_where_it_was_before(repository, tmp_path, moment, gate):
-    """As `nohup` starts it."""
+    """`nohup` starts a program like this."""
     two_commits(repository, {"benchmarks/test_waits.py": waiting(moment, gate)})
     arguments = ("compare", "HEAD^", "HEAD", "--replicates", 2, "--all", "-q")
     process = start(repository, *arguments, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
@@ -234,7 +234,7 @@ def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_pa
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     process = start(repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-q", "-o", f"json:{pipe}")
-    # It opens when the report is being written; more than a pipe holds.
+    # The pipe opens when the report is being written, which is larger than a pipe's buffer.
     with open(pipe) as file:
         text = file.read(1)
         process.send_signal(signal.SIGINT)
@@ -247,7 +247,7 @@ def test_a_signal_while_the_report_is_written_leaves_it_whole(repository, tmp_pa
     assert repository.state() == before
 
 
-# Each stands in a program of the user's that git starts, and never comes back.
+# Each is a program of the user's that git starts and that never returns.
 HANGS = {
     "hook of worktree add": ("post-checkout", None),
     "filter of worktree add": (None, "smudge"),
@@ -272,7 +272,7 @@ def test_a_hook_or_a_filter_that_hangs_holds_nobody_up(repository, witness, mome
     before = repository.state()
     refs = ["HEAD^", "--working-tree"] if filter_name == "clean" else ["HEAD^", "HEAD"]
     arguments = ["compare", *refs, "--all"]
-    # The clock starts first: whatever the machine does until git hangs counts.
+    # The timeout starts first, so everything that the machine does until git hangs counts.
     process = start(repository, *arguments, *(["--timeout", 5] if end == "timeout" else []))
     moment.wait()
     if end == "kill":
@@ -296,7 +296,7 @@ def test_a_killed_driver_takes_everything_with_it(repository, tmp_path, stage, m
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
     run.process.kill()
     run.process.communicate(timeout=60)
-    # Nobody opens the gate: git and its hook end with the driver, too.
+    # The gate stays closed: git and its hook end with the driver, too.
     run.check_gone()
     assert not report.exists()
     assert len(deadheat_command("clean", "--json").report["removed"]) >= 1
@@ -364,7 +364,7 @@ def test_entries_of_a_killed_run_are_removed_whatever_was_lost(
     run.check_gone()
     entries = repository.folder / ".git" / "worktrees"
     assert {path.name for path in entries.iterdir()} == {"base", "head"}
-    # One of the user's own for the same process, and on a disk that is not there, is none of ours.
+    # A locked worktree of the user's, on a disk that is not there, is not ours.
     repository.git("worktree", "add", "--quiet", "--detach", "--lock", "--reason", "mine", tmp_path / "own")
     shutil.rmtree(tmp_path / "own")
     if lost == "the cache":
@@ -383,7 +383,7 @@ def test_entries_of_a_killed_run_are_removed_whatever_was_lost(
     "wrapper", [(), ("unshare", "--pid", "--fork", "--mount-proc")], ids=["here", "in a container"]
 )
 def test_entries_of_a_run_that_goes_on_elsewhere_stay(repository, tmp_path, moment, gate, cache, wrapper):
-    """Its cache is not to be seen from here, and its process may not be, either."""
+    """Its cache cannot be seen from here, and in a container its process cannot be, either."""
     if wrapper and not CAN_MOUNT:
         pytest.skip("a namespace of its own needs root on Linux")
     run = Stopped(repository, tmp_path, "round", moment, gate, tmp_path / "report.json")
@@ -405,7 +405,7 @@ def test_a_run_that_is_still_going_is_left_alone(repository, tmp_path, gate, mom
     before = repository.state()
     going = start(repository, "compare", "HEAD^", "HEAD", "--replicates", 2, "-k", "usual or waits", "--all", "-q")
     moment.wait()
-    # What another one left is removed, also by a run.
+    # Leftovers of other runs are removed, also by a run.
     assert deadheat_command("clean", "--json").report == {"removed": []}
     assert deadheat_command("compare", "HEAD^", "HEAD", "--dry-run", "-k", "usual").code == 0
     os.write(gate.descriptor, b"x" * 1000)
@@ -428,7 +428,7 @@ def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_co
             repository, "compare", "HEAD^", "HEAD", "--all", "--replicates", 2, "-o", report, pass_fds=(held,)
         )
         os.close(held)
-        # The moment is what is drawn here: a run takes a second or two.
+        # The moment is random: a run takes a second or two.
         try:
             process.communicate(timeout=moments.uniform(0, 2))
         except subprocess.TimeoutExpired:
@@ -473,7 +473,7 @@ def test_a_driver_that_is_killed_while_it_makes_or_removes_its_folder(
         )
         killed += process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
         runs = cache / "deadheat" / "runs"
-        # What was made a moment ago is left to whoever makes it.
+        # A folder made a moment ago is left to the process that is making it.
         for run in [path for path in runs.glob("*") if not (path / "lock").exists()]:
             assert str(run) not in deadheat_command("clean", "--json").report["removed"]
             os.utime(run, (0, 0))
@@ -510,7 +510,7 @@ def test_a_stdout_that_is_closed_is_said(repository):
     )
     assert completed.returncode == 5
     assert "stdout is closed" in completed.stderr
-    # The other two are not missed, and no file takes their place.
+    # The other two streams are not needed, and no file takes their descriptors.
     completed = subprocess.run(
         ["bash", "-c", f"{script} --replicates 2 <&- 2>&-"],
         cwd=repository.folder,
@@ -525,7 +525,7 @@ def test_a_stdout_that_is_closed_is_said(repository):
 
 
 def test_a_group_that_leaves_is_not_followed(repository, witness, moment, deadheat_command):
-    """What the table says is not survived: a process in a session of its own is not deadheat's to find."""
+    """The exception in the table: deadheat does not look for a process in a session of its own."""
     text = CHILDREN.format(witness=str(witness.path), moment=str(moment.path))
     text = text.replace("spawn(KEEPS)", "print(spawn(LEAVES))").replace("b'x')", "str(os.getpid()).encode())")
     two_commits(repository, {"benchmarks/test_children.py": text})

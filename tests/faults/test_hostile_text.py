@@ -1,4 +1,4 @@
-"""Text of the project's in every output: nothing is executed, no output is broken, nothing is written elsewhere."""
+"""The project's text in every output: nothing is executed, no output is broken, nothing is written elsewhere."""
 
 import csv
 import json
@@ -69,7 +69,7 @@ HOSTILE = f"""\
 
 
 def harmful(text):
-    """Characters that a terminal takes for more than text."""
+    """Returns the characters that a terminal takes for more than text."""
     return {
         character
         for character in text
@@ -102,7 +102,7 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
         "test_dies_with_words",
     }
     messages = {row["benchmark"].rpartition("::")[2]: row["message"] for row in rows["missing"]}
-    # Halves of characters, which JSON in UTF-8 cannot carry, are spelt out.
+    # Lone surrogates, which JSON in UTF-8 cannot carry, are spelled out.
     assert "ValueError: \x1b]0;owned" in messages["test_raises"]
     assert "right to left \\udcff\\ud800 \x00" in messages["test_raises"]
     assert "z" * 1000 in messages["test_raises_much"]
@@ -121,7 +121,7 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
 
 
 def check_documents(report, count):
-    """The other formats, each as its own readers see it: nothing of the suite's has become a part of its form."""
+    """Checks the other formats as their readers parse them: none of the suite's text has become part of the markup."""
     markdown = report.with_suffix(".md").read_text()
     assert harmful(markdown) == set()
     shown = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
@@ -140,7 +140,7 @@ def check_documents(report, count):
     assert all("alert(1)" not in script for script in page.scripts)
     assert page.open == []
     with report.with_suffix(".csv").open(newline="") as file:
-        # A name of 1 MiB is more than Python's reader takes by itself.
+        # By default, Python's reader does not accept a name of 1 MiB.
         usual = csv.field_size_limit(4 << 20)
         table = list(csv.reader(file))
         csv.field_size_limit(usual)
@@ -152,7 +152,7 @@ def check_documents(report, count):
 
 
 class Page(HTMLParser):
-    """Elements that are open, and what is a script."""
+    """The open elements of a page and the text of its scripts."""
 
     VOID = frozenset({"meta", "link", "br", "hr", "img", "input", "wbr", "col"})
 
@@ -264,7 +264,7 @@ LINES = {
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, deadheat_command, tmp_path, line):
-    """The interpreter is real; in place of the worker's script it runs one that answers with this line."""
+    """The interpreter is real, but answers with this line instead of running the worker's script."""
     text, words = LINES[line]
     two_commits(repository)
     answers = tmp_path / "line"
@@ -277,7 +277,7 @@ def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, dead
     (site / "own.pth").write_text(f"{pytest.__path__[0].rpartition('/')[0]}\nimport answer_instead\n")
     (site / "answer_instead.py").write_text(
         "import os, sys\n"
-        # Where no worker can be forked, each is started by itself.
+        # If no worker can be forked, each is started on its own.
         "if any(part.endswith('deadheat_worker/fork_server.py') for part in sys.orig_argv):\n"
         "    os._exit(1)\n"
         "if any(part.endswith('deadheat_worker/__main__.py') for part in sys.orig_argv):\n"
@@ -289,7 +289,7 @@ def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, dead
         "    os._exit(0)\n"
     )
     outcome = deadheat_command("compare", "HEAD^", "HEAD", "--python", folder / "bin" / "python")
-    # Not the suite's fault, where the line is one of the protocol.
+    # A valid line of the protocol is not the suite's fault.
     assert outcome.code == (5 if line in ("another version", "out of order") else 3), outcome.err
     assert words in outcome.err
     assert "panicked" not in outcome.err

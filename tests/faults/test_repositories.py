@@ -1,5 +1,5 @@
-"""Repositories in every state that people have them in: what can be compared is compared, what cannot is said, and all
-of it is left as it was.
+"""Repositories in every state that people have them in: whatever can be compared is compared, the rest is reported, and
+everything is left as it was.
 """
 
 import os
@@ -16,7 +16,7 @@ PLAN = ("compare", "--json", "--dry-run")
 
 
 def plan(folder, *arguments, environment=None):
-    """What a run would measure, and its revisions: everything but the measuring is done for that."""
+    """Does everything of a run but the measuring, which gives the plan and the revisions."""
     return subprocess.run(
         command(*PLAN, *arguments),
         cwd=folder,
@@ -107,7 +107,7 @@ def test_large_file_pointers_are_said_and_filters_run(repository, compare):
     assert outcome.code == 3
     assert outcome.missing()["test_data"][0] == "failed"
     assert "large_file_pointers" in outcome.warnings()
-    # What the user's git does at a checkout is done at ours.
+    # Our checkouts do what the user's git does at a checkout.
     repository.git("config", "filter.lfs.smudge", "printf 'the content'")
     repository.git("config", "filter.lfs.clean", f"printf '{pointer}'")
     before = repository.state()
@@ -147,11 +147,11 @@ def test_a_failing_post_checkout_hook_is_a_clear_error(repository, deadheat_comm
 
 def test_a_repository_of_somebody_else_is_gits_to_trust(repository, deadheat_command):
     two_commits(repository)
-    # What git itself takes for another owner.
+    # git itself then assumes another owner.
     outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
     assert outcome.code == 2
     assert f"hint: git config --global --add safe.directory {repository.folder}\n" in outcome.err
-    # What the user trusts for one command is trusted.
+    # Trust that the user gives for one command counts.
     trusts = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
     outcome = deadheat_command(*PLAN, "HEAD^", "HEAD", environment={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", **trusts})
     assert outcome.code == 0, outcome.err
@@ -163,7 +163,7 @@ def test_from_a_hook_of_git(repository, tmp_path):
     arguments = " ".join(f"'{part}'" for part in command(*PLAN, "HEAD^", "HEAD", "-q"))
     hook(repository, "post-commit", f"env | grep -q GIT_INDEX_FILE && {arguments} > {report}")
     repository.write({"pkg/core.py": SLOW})
-    # The index of this commit is not the usual one.
+    # This commit does not use the usual index.
     repository.git("commit", "--quiet", "--message", "slower", "pkg/core.py")
     head = repository.git("rev-parse", "HEAD")
     assert head in report.read_text()
@@ -257,7 +257,7 @@ def test_symlinks_that_lead_out_are_never_followed_for_writing(repository, deadh
     repository.folder.joinpath("pkg", "loop").symlink_to(".")
     repository.commit({"pkg/core.py": SLOW})
     repository.commit({"pkg/core.py": FAST})
-    # Now it is a folder, with a file where the link led to one.
+    # Now `link` is a folder, with a file at the path that led to one outside.
     repository.folder.joinpath("pkg", "link").unlink()
     repository.write({"pkg/link/inner/mine.py": "value = 2\n"})
     inject = ["HEAD^", "HEAD", "--inject", "pkg/link"]

@@ -1,4 +1,4 @@
-"""Again and again: nothing grows."""
+"""Many runs, and long ones: nothing grows."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from causes import check_sound, two_commits
 
 from conftest import Witness, command
 
-# Runs what follows as Python would, and then writes the most memory that this process had into a file. What the system
-# tells of a process that has ended is the most of it, of its children, and of whoever started it.
+# Runs what follows as Python would, and then writes the peak memory of this process into a file. For a process that
+# has ended, the system reports the maximum over the process, its children and the process that started it.
 WATCHED = """\
 import atexit, resource, runpy, sys
 
@@ -39,13 +39,13 @@ else:
 
 
 def short_and_long(short, long):
-    """So many times with workers that take a second, or more often with real ones."""
+    """Returns `short` for counted workers, which take a second, and `long` for real ones."""
     return [pytest.param(short, marks=pytest.mark.counted), pytest.param(long, marks=pytest.mark.long)]
 
 
 @pytest.fixture
 def peak_of(repository, tmp_path):
-    """Compare the two commits, and give back the most memory that the driver had, in bytes."""
+    """Compares the two commits and returns the driver's peak memory in bytes."""
 
     def run(replicates, pass_fds=()):
         python, *arguments = command("compare", "HEAD^", "HEAD", "--replicates", replicates, "--json")
@@ -85,20 +85,20 @@ def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository,
         held = os.open(witness.path, os.O_WRONLY)
         peaks.append(peak_of(2, pass_fds=(held,)))
         os.close(held)
-        # No process of it is left, and no file.
+        # No process and no file of the run is left.
         assert witness.saw_all_end()
         os.close(witness.end)
         os.unlink(witness.path)
         assert names_in(cache) == {"deadheat", "deadheat/cores", "deadheat/runs", *locks}
         assert {path.name for path in tmp_path.iterdir()} == {"project"}
         assert repository.state() == state
-    # What one run needs, all others do: they differ by less than a tenth of this.
+    # All runs need the same memory: in practice they differ by less than a tenth of this limit.
     assert max(peaks) - min(peaks) < 2 << 20
     check_sound(repository)
 
 
 @pytest.mark.parametrize("replicates", short_and_long(12, 202))
 def test_a_long_run_keeps_its_memory(replicates, repository, peak_of):
-    """More replicates are more numbers, some 15 KiB each, and no more than that."""
+    """A further replicate adds only its numbers, some 15 KiB."""
     two_commits(repository)
     assert peak_of(replicates) - peak_of(2) < (replicates - 2) * (64 << 10)

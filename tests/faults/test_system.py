@@ -1,4 +1,4 @@
-"""What the system refuses: space, permission, descriptors, cores, `/proc`, a locale. It is said, nothing is left."""
+"""System refusals: space, permission, descriptors, cores, `/proc`, a locale. Each is reported, nothing is left."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ linux_only = pytest.mark.skipif(not IS_LINUX, reason="Linux only")
 
 
 def run(repository, *arguments, before=None, wrapper=(), environment=None):
-    """deadheat, started through another program (`wrapper`) or after a call in its process (`before`)."""
+    """Runs deadheat through another program (`wrapper`) or after a call in its process (`before`)."""
     completed = subprocess.run(
         [*wrapper, *command(*arguments)],
         cwd=repository.folder,
@@ -38,7 +38,7 @@ def run(repository, *arguments, before=None, wrapper=(), environment=None):
 
 @contextlib.contextmanager
 def small_disk(folder, kilobytes):
-    """A file system that is full soon."""
+    """Yields a file system that fills up soon."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", folder], check=True)
     try:
@@ -48,7 +48,7 @@ def small_disk(folder, kilobytes):
 
 
 def fill(folder):
-    """Until nothing goes in any more."""
+    """Fills the file system of a folder until nothing more fits."""
     with contextlib.suppress(OSError), open(folder / "filler", "wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
@@ -85,7 +85,7 @@ def test_a_full_disk_while_a_run_is_set_up(repository, tmp_path, stage):
             assert outcome.code == 5, outcome.err
             assert "No space left on device" in outcome.err or "unable to write file" in outcome.err
         else:
-            # pytest collects all the same; where it captures a benchmark's output, it ends.
+            # pytest still collects, but ends where it captures a benchmark's output.
             assert outcome.code == 3, outcome.err
             check_rows_say_full(outcome, {"test_usual"})
         assert "panicked" not in outcome.err
@@ -123,7 +123,7 @@ def test_a_disk_that_a_benchmark_fills(repository, tmp_path):
     with small_disk(tmp_path / "disk", 4096) as disk:
         outcome = run(repository, *SHORT, "HEAD^", "HEAD", environment={"XDG_CACHE_HOME": str(disk)})
         assert outcome.code == 3, outcome.err
-        # What fills it is still in use when the next one runs.
+        # The space is still in use when the next benchmark runs.
         check_rows_say_full(outcome, {"test_a_fills", "test_usual"})
         assert "panicked" not in outcome.err
         assert os.listdir(disk / "deadheat" / "runs") == []
@@ -179,7 +179,7 @@ def test_a_repository_that_cannot_be_written(repository):
 
 
 def run_in_namespace(repository, script):
-    """In a mount namespace of its own, which ends with the command."""
+    """Runs a script in a mount namespace of its own, which ends with it."""
     completed = subprocess.run(
         [
             "unshare",
@@ -245,7 +245,7 @@ def test_folders_deeper_than_any_path_are_removed(repository, compare):
         """
     two_commits(repository, {"benchmarks/test_deep.py": deep})
     before = repository.state()
-    # That nothing is left is seen at the end of every test.
+    # The end of every test checks that nothing is left.
     outcome = compare("HEAD^", "HEAD", "--all", replicates=2)
     assert outcome.code == 0, outcome.err
     assert {"test_usual", "test_deep"} == outcome.verdicts().keys()
@@ -276,7 +276,7 @@ def test_what_cannot_be_removed_is_said(repository, compare, deadheat_command, c
         assert "left_behind" in outcome.warnings()
         assert str(run) in outcome.err
         assert "`deadheat clean` tries again" in outcome.err
-        # Not by the next one, either, which fails.
+        # `clean` cannot remove it, either, and fails.
         failed = deadheat_command("clean")
         assert (failed.code, str(run) in failed.err) == (5, True)
     finally:

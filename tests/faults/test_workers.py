@@ -1,4 +1,4 @@
-"""What the code of a project can do to the process that runs it. The rest of the suite is measured, and the row says
+"""Harm that a project's code can do to the process that runs it. The rest of the suite is measured, and the row says
 what happened.
 """
 
@@ -292,7 +292,7 @@ def test_sys_exit_in_a_conftest_ends_with_its_words(repository, compare):
 
 
 def test_a_worker_that_forges_its_line_is_told_apart(repository, compare):
-    """Whoever looks for the line finds it; nonsense on it is an error of that benchmark."""
+    """A benchmark can find the line to the driver; nonsense on it is an error of that benchmark."""
     forges = """\
         import os
 
@@ -333,7 +333,7 @@ REMOVES = """\
 @pytest.mark.counted
 @pytest.mark.parametrize("after", [0, 6], ids=["at first", "later"])
 def test_a_benchmark_that_removes_its_worktree_is_named(repository, tmp_path, compare, after):
-    """What stood in it beside the commit (uncommitted files, builds) cannot be made again: the run ends there."""
+    """Its files outside the commit (uncommitted files, builds) cannot be made again, so the run ends there."""
     two_commits(repository, {"benchmarks/test_x.py": REMOVES.format(count=str(tmp_path / "count"), after=after)})
     before = repository.state()
     outcome = compare("HEAD^", "HEAD", "--all", "-k", "usual or removes", replicates=6)

@@ -1,10 +1,10 @@
-"""Runs the benchmarks of small projects, and tells what their modules hold before and who reads what differs of it.
+"""Runs the benchmarks of small projects and reports what their modules hold beforehand and who reads what differs.
 
-Standard input is a list of `{"folder", "changed", "differing", "unloaded"}`, the last three as the worker is asked for
-them; without `differing`, the digests are asked for. Each has a process of its own, forked from this one, which has
-imported nothing of it, and gives a line of JSON: its answer; its `outcome`, which is its result or its exception; and
-what `ran`, as the path and first line of every function of the project. `__annotate__`, with which Python 3.14
-evaluates annotations, is none of them.
+Standard input is a list of `{"folder", "changed", "differing", "unloaded"}`, the last three as in requests to
+the worker; without `differing`, the digests are requested. Each project has its own process, forked from this one,
+which has imported nothing of it, and yields a line of JSON: its answer, its `outcome` (its result or its exception),
+and the functions of the project that `ran`, as path and first line. `__annotate__`, with which Python 3.14 evaluates
+annotations, does not count as one.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import os
 import random
 import sys
 
-# What many of the projects import, so that not every process has to.
+# Modules that many of the projects import, so that not every process has to.
 SHARED = "abc collections contextlib dataclasses enum functools inspect operator random types typing"
 for name in SHARED.split():
     importlib.import_module(name)
@@ -58,7 +58,7 @@ def observe(folder, changed, differing=None, unloaded=()):
 
 def main():
     sys.dont_write_bytecode = True
-    # The folder of this file is none of the projects'.
+    # The folder of this file belongs to none of the projects.
     sys.path.pop(0)
     for asked in json.load(sys.stdin):
         receiving, sending = os.pipe()

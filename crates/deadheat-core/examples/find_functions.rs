@@ -1,7 +1,7 @@
-//! Asks the finder many questions in one process; `bench/finder/` holds its answers against CPython's.
+//! Asks the finder many questions in one process; `bench/finder/` compares its answers with CPython's.
 //!
-//! Standard input: a [`Question`] as JSON in every line. Standard output: an [`Answer`] to each. Sources are bytes, written as
-//! text whose every character is one byte (Latin-1), because JSON has no bytes.
+//! Standard input: a [`Question`] as JSON on every line. Standard output: an [`Answer`] to each. Sources are bytes,
+//! written as text whose every character is one byte (Latin-1), because JSON has no bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Question {
-    /// Which functions a file has.
+    /// The functions of a file.
     Functions(String),
     Compare(Vec<Versions>),
-    /// The differences between the values of two processes; `again` is another one of base.
+    /// The differences between the values of two processes; `again` is a second process of base.
     Differing {
         base: Box<Observed>,
         head: Box<Observed>,

@@ -1,7 +1,7 @@
 //! Replays recorded replicates through deadheat's own statistics, and through the estimators that lost.
 //!
-//! Standard input: a JSON list of [`Sequence`]s. Standard output: a JSON list of [`Outcome`]s. `bench/lab/evidence.py` makes
-//! the one and reads the other.
+//! Standard input: a JSON list of [`Sequence`]s. Standard output: a JSON list of [`Outcome`]s. `bench/lab/evidence.py`
+//! makes the input and reads the output.
 
 use std::io::Read;
 
@@ -18,9 +18,9 @@ struct Sequence {
     /// The true ratio head/base.
     truth: f64,
     log_ratios: Vec<f64>,
-    /// What the rounds of one replicate take.
+    /// The time of the rounds of one replicate.
     rounds_seconds: f64,
-    /// What a comparison's rounds may take.
+    /// The time limit for the rounds of a comparison.
     budget_seconds: f64,
     threshold_percent: f64,
 }
@@ -35,13 +35,13 @@ struct Outcome<'a> {
     method: &'static str,
     replicates: usize,
     seconds: f64,
-    /// Of the interval, in percent.
+    /// The interval's half-width, in percent.
     half_width: f64,
     covers: bool,
     verdict: Verdict,
 }
 
-/// For the methods that do not stop by themselves.
+/// The number of replicates for methods that do not stop by themselves.
 const FIXED: usize = 14;
 
 fn main() {
@@ -63,7 +63,7 @@ fn main() {
     serde_json::to_writer(std::io::stdout().lock(), &outcomes).expect("standard output takes text");
 }
 
-/// Cuts a sequence into comparisons that share no replicate. The last one, which has not enough left, is none.
+/// Cuts a sequence into comparisons that share no replicate; leaves out a last one with too few.
 fn replay<'a>(
     sequence: &'a Sequence,
     method: &'static str,
@@ -91,7 +91,7 @@ fn replay<'a>(
     }
 }
 
-/// What a run does with one benchmark, with at most so many replicates.
+/// Estimates one benchmark as a run does, with at most `most` replicates.
 fn until_settled(values: &[f64], most: usize, threshold: Threshold) -> Option<(LogEstimate, usize)> {
     for look in 1.. {
         let due = Sampling::UntilSettled.replicates_at(look);
@@ -115,14 +115,14 @@ const METHODS: [Method; 4] = [
     ("mean, percentile bootstrap", bootstrap),
 ];
 
-/// Student's interval around the mean.
+/// Returns Student's interval around the mean.
 fn mean(values: &[f64]) -> Option<LogEstimate> {
     let (center, standard_error) = mean_and_error(values);
     let half_width = stats::t_quantile(ERROR_RATE, values.len() - 1) * standard_error;
     Some(with_interval(center, standard_error, half_width))
 }
 
-/// The median between two order statistics, whose positions come from the binomial distribution.
+/// Returns the median between two order statistics, whose positions come from the binomial distribution.
 fn median(values: &[f64]) -> Option<LogEstimate> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -145,7 +145,7 @@ fn median(values: &[f64]) -> Option<LogEstimate> {
     ))
 }
 
-/// Percentiles of the means of resampled values; the numbers come from an xorshift generator (Marsaglia 2003).
+/// Returns percentiles of the means of resampled values; the numbers come from an xorshift generator (Marsaglia 2003).
 fn bootstrap(values: &[f64]) -> Option<LogEstimate> {
     const RESAMPLES: usize = 2_000;
     let mut state: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -175,7 +175,7 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (variance / count).sqrt())
 }
 
-/// Its p-value says only on which side of the error rate it lies, as the interval does.
+/// Builds an estimate whose p-value shows only on which side of the error rate it is, as the interval does.
 fn with_interval(center: f64, standard_error: f64, half_width: f64) -> LogEstimate {
     LogEstimate {
         center,

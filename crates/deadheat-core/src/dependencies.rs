@@ -1,5 +1,5 @@
-//! What a project declares that it needs, as its files have it: requirements, lock files, metadata. Only names and what is
-//! said of their versions are read; nothing is resolved.
+//! The dependencies that a project's files declare: requirements, lock files, metadata. Only names and the texts of
+//! their versions are read; nothing is resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use toml::{Table, Value};
 
 use crate::model::PerSide;
 
-/// A package of which the two revisions say something else.
+/// A package that the two revisions declare differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DependencyChange {
-    /// Normalized as PEP 503 has it.
+    /// The name, normalized per PEP 503.
     pub name: String,
-    /// What is said of it; `None` where it is not named.
+    /// The requirement without its name; `None` where the package is not declared.
     pub said: PerSide<Option<String>>,
 }
 
@@ -33,13 +33,13 @@ impl std::fmt::Display for DependencyChange {
     }
 }
 
-/// What a file that declares dependencies is.
+/// The kind of a file that declares dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Declaration {
     Pyproject,
     SetupCfg,
     SetupPy,
-    /// A `requirements.txt` and what is like it.
+    /// A `requirements.txt` or a similar file.
     Requirements,
     /// TOML with a list of packages: uv, poetry, pdm, PEP 751.
     TomlLock,
@@ -48,7 +48,7 @@ pub enum Declaration {
 }
 
 impl Declaration {
-    /// By a file's name; `None` for other files.
+    /// Returns the kind by the file's name; `None` for other files.
     pub fn of_file(name: &str) -> Option<Self> {
         let is_text = name.ends_with(".txt") || name.ends_with(".in");
         Some(match name {
@@ -66,7 +66,7 @@ impl Declaration {
         })
     }
 
-    /// What a file of this kind says of which package; `None` where it cannot be read.
+    /// Reads the packages that a file of this kind declares; `None` where it cannot be read.
     fn read(self, text: &str) -> Option<Said> {
         match self {
             Declaration::Pyproject => Some(of_pyproject(&text.parse().ok()?)),
@@ -98,8 +98,8 @@ impl Declaration {
     }
 }
 
-/// What differs between two versions of one file, by name. `None` where one of them cannot be read: anything may differ
-/// then.
+/// Returns the differences between two versions of one file, by name; `None` where one of them cannot be read, because
+/// anything may differ then.
 pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Option<Vec<DependencyChange>> {
     let said = PerSide {
         base: declaration.read(texts.base.unwrap_or_default())?,
@@ -120,14 +120,14 @@ pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Op
     )
 }
 
-/// What a table has at a path of keys.
+/// Returns the value at a path of keys.
 pub fn value_at<'a>(table: &'a Table, keys: &[&str]) -> Option<&'a Value> {
     let (first, rest) = keys.split_first()?;
     rest.iter()
         .try_fold(table.get(*first)?, |value, key| value.get(*key))
 }
 
-/// What is said of each package.
+/// The declared texts of each package.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said(BTreeMap<String, BTreeSet<String>>);
 
@@ -139,7 +139,7 @@ impl Said {
             .insert(said.trim().to_owned());
     }
 
-    /// A requirement as PEP 508 has it, whatever follows it in its line.
+    /// Adds a PEP 508 requirement, whatever follows it on its line.
     fn add_requirement(&mut self, text: &str) {
         if let Some((name, said)) = requirement(text) {
             self.add(name, &reformatted(said));
@@ -158,13 +158,13 @@ impl Said {
     }
 }
 
-/// A name as PEP 503 compares it.
+/// Normalizes a name as PEP 503 does for comparisons.
 pub fn normalize(name: &str) -> String {
     let parts = name.trim().split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
-/// The name of a requirement, and the rest without comments and hashes.
+/// Splits a requirement into its name and the rest, without comments and hashes.
 fn requirement(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
     let end = text
@@ -180,8 +180,8 @@ fn requirement(text: &str) -> Option<(&str, &str)> {
     (is_name && continues).then_some((name, rest))
 }
 
-/// What follows the name of a requirement, in one format for all that mean the same: extras, specifiers or an address, and
-/// a marker.
+/// Formats what follows the name of a requirement (extras, specifiers or an address, a marker) the same way for all
+/// spellings with the same meaning.
 fn reformatted(said: &str) -> String {
     let mut rest = said.trim();
     let mut formatted = String::new();
@@ -194,7 +194,7 @@ fn reformatted(said: &str) -> String {
         rest = after.trim();
     }
     let marker = if let Some(address) = rest.strip_prefix('@') {
-        // In an address, a `;` without a blank before it is its own.
+        // A `;` without a blank before it is part of the address.
         let end = address.find(" ;").unwrap_or(address.len());
         formatted.push_str(&format!("@ {}", address[..end].trim()));
         address[end..].trim().strip_prefix(';')
@@ -215,7 +215,7 @@ fn reformatted(said: &str) -> String {
     formatted
 }
 
-/// Specifiers of versions, without blanks, lower bounds first.
+/// Formats version specifiers without blanks, lower bounds first.
 fn specifiers(text: &str) -> String {
     let each = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let formatted: BTreeSet<String> = each
@@ -228,7 +228,7 @@ fn specifiers(text: &str) -> String {
     formatted.into_iter().rev().collect::<Vec<_>>().join(",")
 }
 
-/// A marker with one blank between its parts and one kind of quotes, where its texts allow that.
+/// Formats a marker with one blank between its parts and one kind of quotes, where its strings allow that.
 fn reformatted_marker(marker: &str) -> String {
     const OPERATORS: [char; 5] = ['=', '<', '>', '!', '~'];
     let mut parts: Vec<String> = Vec::new();
@@ -304,7 +304,7 @@ fn of_pyproject(table: &Table) -> Said {
     said
 }
 
-/// `name = "version"`, or `name = { version = "…", … }`.
+/// Adds entries such as `name = "version"` or `name = { version = "…", … }`.
 fn add_table(said: &mut Said, table: Option<&Value>) {
     for (name, value) in table.and_then(Value::as_table).into_iter().flatten() {
         match value {
@@ -329,7 +329,7 @@ fn add_table(said: &mut Said, table: Option<&Value>) {
     }
 }
 
-/// Poetry's versions, of which any may do.
+/// Formats Poetry's alternative versions, any of which may match.
 fn alternatives(text: &str) -> String {
     let each: BTreeSet<String> = text
         .split('|')
@@ -344,7 +344,7 @@ fn of_lock(table: &Table) -> Said {
     let packages = table.get("package").or_else(|| table.get("packages"));
     for package in packages.and_then(Value::as_array).into_iter().flatten() {
         let text = |key: &str| package.get(key).and_then(Value::as_str);
-        // What has no version is the project itself, or lies in its own repository.
+        // A package without a version is the project itself, or is in its repository.
         if let (Some(name), Some(version)) = (text("name"), text("version")) {
             said.add(name, version);
         }
@@ -380,7 +380,7 @@ fn of_setup_cfg(text: &str) -> Said {
     said
 }
 
-/// The texts in the lists that `setup()` calls `…_requires`, as far as they are written out.
+/// Reads the string literals in the lists called `…_require` or `…_requires`, the arguments of `setup()`.
 fn of_setup_py(text: &str) -> Said {
     let mut said = Said::default();
     let mut rest = text;
@@ -411,8 +411,8 @@ fn of_setup_py(text: &str) -> Said {
     said
 }
 
-/// Exact versions of all packages of a lock file that come from a package index, for installers that do not read it: a
-/// requirements file to be used as constraints. Packages with several versions (for several systems) are left open.
+/// Returns the exact versions of all packages of a lock file that come from a package index, as a constraints file for
+/// installers that do not read lock files. Packages with several versions (for several systems) are left open.
 pub fn constraints(declaration: Declaration, text: &str) -> Option<String> {
     let said = declaration.read(text)?;
     let mut lines = String::new();
@@ -428,20 +428,20 @@ pub fn constraints(declaration: Declaration, text: &str) -> Option<String> {
     Some(lines)
 }
 
-/// What is installed for working on a project: its dependencies, and the groups and extras that are called as such groups
-/// usually are.
+/// The packages to install for working on a project: its dependencies, and the groups and extras with the usual names
+/// of such groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// Requirements as PEP 508 has them.
+    /// The PEP 508 requirements.
     pub requirements: Vec<String>,
-    /// Whether all that the project needs to run is among them; otherwise its build back end has to be asked.
+    /// Whether they include everything that the project needs to run; otherwise only its build back end knows.
     pub is_static: bool,
-    /// The groups and extras that they come from, by the names that the file gives them.
+    /// The groups and extras that they come from, as the file names them.
     pub groups: Vec<String>,
     pub extras: Vec<String>,
 }
 
-/// Groups and extras of these names hold what benchmarks need.
+/// The names of groups and extras that hold what benchmarks need.
 const WORKING_GROUPS: [&str; 12] = [
     "dev",
     "test",
@@ -461,7 +461,7 @@ fn is_working_group(name: &str) -> bool {
     WORKING_GROUPS.contains(&normalize(name).as_str())
 }
 
-/// What a `pyproject.toml` declares; an empty table declares nothing.
+/// Returns the dependencies that a `pyproject.toml` declares; none for an empty table.
 pub fn declared(pyproject: &Table) -> Declared {
     let mut declared = Declared::default();
     let project = pyproject.get("project");
@@ -518,7 +518,7 @@ pub fn declared(pyproject: &Table) -> Declared {
         .requirements
         .extend(texts(tool("uv").and_then(|uv| uv.get("dev-dependencies"))));
     if let Some(poetry) = tool("poetry") {
-        // Where the standard's own table does not say it.
+        // Only where `[project]` does not list the dependencies.
         if project.is_none_or(|project| project.get("dependencies").is_none()) {
             declared.is_static = true;
             declared
@@ -539,12 +539,12 @@ pub fn declared(pyproject: &Table) -> Declared {
     declared
 }
 
-/// What the setup.cfg of a project without other metadata requires.
+/// Returns the requirements in the setup.cfg of a project without other metadata.
 pub fn declared_in_setup_cfg(text: &str) -> Vec<String> {
     requirements_of(of_setup_cfg(text))
 }
 
-/// What a Pipfile names.
+/// Returns the requirements in a Pipfile.
 pub fn declared_in_pipfile(text: &str) -> Vec<String> {
     let table: Table = text.parse().unwrap_or_default();
     ["packages", "dev-packages"]
@@ -564,7 +564,7 @@ fn table_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_table).into_iter().flatten()
 }
 
-/// A group of PEP 735 with those that it includes.
+/// Adds a PEP 735 group and the groups that it includes.
 fn add_group(groups: Option<&Value>, name: &str, into: &mut Vec<String>, seen: &mut BTreeSet<String>) {
     if !seen.insert(normalize(name)) {
         return;
@@ -582,15 +582,14 @@ fn add_group(groups: Option<&Value>, name: &str, into: &mut Vec<String>, seen: &
     }
 }
 
-/// Poetry's own dependencies as PEP 508 has them. `^1.2` and `~1.2` become ranges; what lies in a folder of the
-/// repository is left out.
+/// Converts Poetry's dependencies to PEP 508. `^1.2` and `~1.2` become ranges; path dependencies are left out.
 fn of_poetry(table: Option<&Value>) -> Vec<String> {
     let mut requirements = Vec::new();
     for (name, value) in table_of(table) {
         if name == "python" {
             continue;
         }
-        // Several, for several systems: the first stands for all.
+        // Of several entries for several systems, the first is used for all.
         let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let is_optional = value.get("optional").and_then(Value::as_bool) == Some(true);
@@ -626,7 +625,7 @@ fn of_poetry(table: Option<&Value>) -> Vec<String> {
     requirements
 }
 
-/// What all parts of a constraint allow together. Of alternatives, which PEP 508 does not know, nothing is said.
+/// Converts the parts of a constraint, all of which must hold. PEP 508 has no alternatives: they become an empty range.
 fn poetry_ranges(text: &str) -> String {
     if text.contains('|') {
         return String::new();
@@ -638,7 +637,7 @@ fn poetry_ranges(text: &str) -> String {
     ranges.collect::<Vec<_>>().join(",")
 }
 
-/// `^1.2.3` allows what leaves the first number that is not zero as it is; `~1.2` the last but one.
+/// Converts one part: `^1.2.3` allows versions that keep the first number that is not zero, `~1.2` the second number.
 fn poetry_range(text: &str) -> String {
     let text = text.trim();
     let above = |version: &str, at: usize| {

@@ -1,4 +1,4 @@
-//! Gates: what of a report ends a run with the exit code 1, and how that is said.
+//! Gates: the rows of a report that end a run with exit code 1, and the message about them.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::output::OutputCheck;
 use crate::report::{Gate, Report, change_percent, plain};
 
 impl Gate {
-    /// Whether this row fails it.
+    /// Whether this row fails the gate.
     pub fn is_failed_by(self, comparison: &Comparison) -> bool {
         match self {
             Gate::Regression { percent } => {
@@ -35,8 +35,8 @@ impl fmt::Display for Gate {
     }
 }
 
-/// What failed the gates, in one line: the worst benchmark, its verdict and change, the gate, and how many more there
-/// are. `None` where every gate holds.
+/// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the number of
+/// other failures. `None` where every gate holds.
 pub fn failure(report: &Report) -> Option<String> {
     let gates = &report.settings.fail_on;
     if gates.is_empty() || report.plan.is_some() {
@@ -56,7 +56,7 @@ pub fn failure(report: &Report) -> Option<String> {
             Some((row, *gate))
         })
         .collect();
-    // The worst first: slower by most, then other output, then open verdicts.
+    // The worst first: the largest regressions, then changed outputs, then inconclusive verdicts.
     rows.sort_by(|(one, _), (other, _)| {
         let weight = |row: &Comparison| {
             let is_slower = row.verdict == Verdict::Regressed;
@@ -98,8 +98,8 @@ pub fn failure(report: &Report) -> Option<String> {
     })
 }
 
-/// A benchmark that ran on base and fails on head. A file of which base collects nothing is none; what a command says it
-/// timed has no node id.
+/// Whether a benchmark ran on base and fails on head. A file from which base collects nothing does not count; timings
+/// that a command reports have no node id.
 fn is_broken_by_head(row: &Missing, is_script: bool) -> bool {
     row.reason == MissingReason::Failed
         && row.side == Some(Side::Head)

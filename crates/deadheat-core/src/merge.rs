@@ -1,5 +1,5 @@
-//! One report of the parts of a suite that several machines measured: as if one had measured them all, but for its
-//! reasons to doubt a row, which are each machine's own.
+//! One report from the parts of a suite that several machines measured: as if one machine had measured them all, except
+//! for the reasons to doubt a row, which are each machine's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,27 +12,27 @@ use crate::report::{
     self, NOTICEABLE_SHARE, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Shard, plain,
 };
 
-/// How many names a warning lists.
+/// The largest number of names in a warning.
 const MOST_NAMES: usize = 5;
 
-/// What one machine measured.
+/// The report of one machine.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// What the report is called, for errors.
+    /// The report's name, for errors.
     pub name: String,
     pub report: Report,
 }
 
-/// Why there is no report of these parts, and what to do.
+/// The reason why the parts cannot be merged, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub message: String,
     pub hint: &'static str,
 }
 
-/// Makes one report of the parts, in any order. Those that are missing make it partial.
+/// Merges the parts, in any order, into one report. Missing parts make it partial.
 ///
-/// Estimates are those of the same samples in one report, to the last digit; verdicts are corrected for the whole suite.
+/// Estimates equal those of the same samples in one report, to the last digit; verdicts are corrected for the suite.
 pub fn merge(parts: Vec<Part>, tool_version: &str) -> Result<Report, Refusal> {
     for part in &parts {
         check_alone(part, tool_version)?;
@@ -81,7 +81,7 @@ fn refuse<T>(message: String, hint: &'static str) -> Result<T, Refusal> {
     Err(Refusal { message, hint })
 }
 
-/// What a part is by itself.
+/// Checks a part by itself.
 fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
     let Part { name, report } = part;
     let again = "measure all parts again with one version of deadheat";
@@ -128,7 +128,7 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether two parts are of one whole.
+/// Checks that two parts belong together.
 fn check_together(one: &(Partition, Part), other: &(Partition, Part)) -> Result<(), Refusal> {
     let ((part, one), (other_part, other)) = (one, other);
     let (names, reports) = ((&one.name, &other.name), (&one.report, &other.report));
@@ -175,11 +175,11 @@ fn check_together(one: &(Partition, Part), other: &(Partition, Part)) -> Result<
     Ok(())
 }
 
-/// The first setting that is not the same, of those that say what is measured and how.
+/// Returns the first setting that differs, of those that say what is measured and how.
 fn differing_setting(one: &Settings, other: &Settings) -> Option<String> {
     let comparable = |settings: &Settings| {
         let settings = Settings {
-            // They are each machine's own.
+            // These are each machine's own.
             partition: None,
             budget_seconds: None,
             timeout_seconds: 0.0,
@@ -197,7 +197,7 @@ fn differing_setting(one: &Settings, other: &Settings) -> Option<String> {
         .map(|(key, _)| key.clone())
 }
 
-/// The whole suite, as every part collected it; one that ended before that says nothing of it.
+/// Returns the whole suite, which every part must have collected alike; parts that ended before that are ignored.
 fn suite(parts: &[(Partition, Part)]) -> Result<Vec<String>, Refusal> {
     let mut known = parts.iter().filter(|(_, part)| !part.report.suite.is_empty());
     let Some((_, first)) = known.next() else {
@@ -225,7 +225,7 @@ fn suite(parts: &[(Partition, Part)]) -> Result<Vec<String>, Refusal> {
     Ok(first.report.suite.clone())
 }
 
-/// Every row has to be of the part that says it, and there only once.
+/// Checks that every row belongs to the part that reports it, and is there only once.
 fn check_rows(parts: &[(Partition, Part)]) -> Result<(), Refusal> {
     for (partition, Part { name, report }) in parts {
         let mut seen = BTreeSet::new();
@@ -300,7 +300,7 @@ fn put_together(parts: Vec<(Partition, Part)>, suite: &[String]) -> Result<Repor
     report.resources.sort_by_key(|row| position(&row.benchmark));
     report.missing = Vec::new();
     for row in reports().flat_map(|other| &other.missing) {
-        // Parts that could measure nothing all say the same.
+        // Parts that could measure nothing all report the same.
         if !report.missing.contains(row) {
             report.missing.push(row.clone());
         }
@@ -351,7 +351,7 @@ fn shard(partition: Partition, report: &Report) -> Shard {
     }
 }
 
-/// Verdicts and sums of the rows that the report has, by what a live run uses.
+/// Computes the verdicts and sums of the report's rows, with the functions of a live run.
 fn judge(report: Report) -> Result<Report, Refusal> {
     let mut report = report::judge_again(report, None).map_err(|unsound| Refusal {
         message: format!("the parts cannot be judged together: {unsound}"),
@@ -382,7 +382,7 @@ fn judge(report: Report) -> Result<Report, Refusal> {
     Ok(report)
 }
 
-/// Those that had something to measure.
+/// Returns the parts that had something to measure.
 fn busy(parts: &[(Partition, Part)]) -> Vec<&(Partition, Part)> {
     let is_empty = |report: &Report| {
         let mut warnings = report.warnings.iter();
@@ -407,7 +407,7 @@ fn selection(parts: &[(Partition, Part)]) -> Selection {
     })
 }
 
-/// Each part's warnings, with the part where not all say the same.
+/// Collects the parts' warnings, with the part's number where not all parts report the same.
 fn warnings(parts: &[(Partition, Part)]) -> Vec<Warning> {
     let busy = busy(parts);
     let mut said: Vec<(&Warning, Vec<String>)> = Vec::new();
@@ -422,7 +422,7 @@ fn warnings(parts: &[(Partition, Part)]) -> Vec<Warning> {
     let kept = said.into_iter().filter_map(|(warning, by)| {
         let is_of_all = by.len() >= busy.len();
         match warning.code {
-            // Of the parts alone.
+            // These are about single parts.
             WarningCode::EmptyPartition | WarningCode::FunctionNotReached => None,
             WarningCode::NoBenchmarkReaches => is_of_all.then(|| Warning {
                 message: "no benchmark runs anything that changed".to_owned(),
@@ -438,7 +438,7 @@ fn warnings(parts: &[(Partition, Part)]) -> Vec<Warning> {
     kept.collect()
 }
 
-/// The functions that no benchmark of any part runs, where every part has looked.
+/// Warns of functions that no benchmark of any part runs, where every part has looked.
 fn functions_not_reached(report: &Report, parts: &[(Partition, Part)]) -> Option<Warning> {
     let lacks_some = |(_, part): &&(Partition, Part)| {
         let mut warnings = part.report.warnings.iter();

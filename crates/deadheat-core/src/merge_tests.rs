@@ -1,4 +1,4 @@
-//! One fixed report, cut into four parts and put together again.
+//! One fixed report, split into four parts and merged again.
 
 use super::*;
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::stats::FEWEST_REPLICATES;
 
 const BENCHMARKS: u32 = 12;
 const OF: u32 = 4;
-/// Slower, and clear enough among the four of its part, not among the twelve of the suite.
+/// A benchmark that is clearly slower among those of its part, but not among the twelve of the suite.
 const DOUBTFUL: u32 = 3;
 
 fn id(number: u32) -> String {
@@ -72,7 +72,7 @@ fn functions(number: u32) -> Vec<FunctionComparison> {
     }]
 }
 
-/// What a run of some of the benchmarks would report.
+/// Returns the report that a run of these benchmarks would give.
 fn report(numbers: &[u32]) -> Report {
     let mut report = testing::report(&[]);
     report.settings.replicates = Some(8);
@@ -253,10 +253,10 @@ fn functions_are_summed_over_all_parts() {
     assert_eq!((total(Side::Base), total(Side::Head)), (780.0, 1560.0));
     let estimate = function.estimate.unwrap();
     assert!((estimate.point_estimate - 2.0).abs() < 1e-12);
-    // Twelve independent errors are less than one.
+    // Relative to their sum, twelve independent errors are less than one.
     assert!(estimate.standard_error < 0.005);
     assert_eq!(report.summary.unexplained_ns, Some(12.0));
-    // Of the time that the benchmarks took on that side.
+    // The share is of the benchmarks' time on that side.
     let time = |side: fn(&Comparison) -> f64| report.comparisons.iter().map(side).sum::<f64>();
     for (side, time) in [
         (Side::Base, time(|row| row.base.median_ns)),
@@ -274,7 +274,7 @@ fn surveys_are_summed_where_there_are_any() {
     for part in &mut all {
         for row in &mut part.report.comparisons {
             let mut survey = functions(0);
-            // Enough to be shown.
+            // Long enough to be shown.
             survey[0].base.as_mut().unwrap().total_ns = Some(row.base.median_ns / 2.0);
             row.profile = Some(survey);
         }

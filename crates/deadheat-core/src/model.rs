@@ -1,4 +1,4 @@
-//! The words of the field, each a type; `docs/glossary.md` has a line for each of them.
+//! The domain's terms, each a type; `docs/glossary.md` has a line for each of them.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::{Difference, OutputCheck};
 
-/// One of the two revisions that are compared.
+/// One of the two compared revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -35,7 +35,7 @@ impl fmt::Display for Side {
     }
 }
 
-/// A value that both sides have.
+/// A value for each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PerSide<T> {
     pub base: T,
@@ -84,7 +84,7 @@ impl<T> PerSide<T> {
     }
 }
 
-/// What was typed, and the commit that it stands for.
+/// A revision as typed, and its commit.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Revision {
     pub name: String,
@@ -94,7 +94,7 @@ pub struct Revision {
     pub dirty: bool,
 }
 
-/// Why a function is a target.
+/// The reason why a function is a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -106,7 +106,7 @@ pub enum Change {
     Removed,
     /// The same code under another path or qualified name.
     Moved,
-    /// Its own code is the same, and it reads something that differs once the modules are imported.
+    /// Its own code is the same, but it reads something that differs once the modules are imported.
     Affected,
 }
 
@@ -125,31 +125,31 @@ impl fmt::Display for Change {
 /// A function that the difference between the revisions touches.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TargetFunction {
-    /// Relative to the repository, on the side where the function is: head, or base for a removed one.
+    /// The path relative to the repository, on the side that has the function: head, or base for a removed one.
     pub path: String,
-    /// As Python's `__qualname__` has it: `Class.method`, `outer.<locals>.inner`.
+    /// Python's `__qualname__`: `Class.method`, `outer.<locals>.inner`.
     pub qualname: String,
     /// `None` where the user named a function that did not change.
     pub change: Option<Change>,
     /// First and last line, decorators included, from 1.
     pub lines: (u32, u32),
-    /// More than `change` tells: the place that it was moved from, the name that it reads.
+    /// Detail on `change`: the place that it was moved from, the name that it reads.
     pub detail: Option<String>,
-    /// Where each side has it; `None` where it has not.
+    /// The function's place on each side; `None` where the side does not have it.
     #[serde(default)]
     pub places: PerSide<Option<FunctionPlace>>,
-    /// The benchmarks that run it, as far as it was looked.
+    /// The benchmarks that are known to run it.
     pub reached_by: Vec<String>,
 }
 
-/// Where one side has a function.
+/// The place of a function on one side.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionPlace {
     /// Relative to the repository.
     pub path: String,
     pub qualname: String,
-    /// The first one, decorators included, from 1.
+    /// The first line, decorators included, from 1.
     pub line: u32,
 }
 
@@ -157,19 +157,19 @@ pub struct FunctionPlace {
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Sample {
     pub elapsed_ns: u64,
-    /// The calls in it, at least 1.
+    /// The number of calls, at least 1.
     pub iterations: u64,
 }
 
 impl Sample {
-    /// Nanoseconds of one iteration. A batch that was too short for the clock counts as half a tick, so that ratios
-    /// stay finite.
+    /// Returns the nanoseconds per iteration. A batch that was too short for the clock counts as half a tick, so that
+    /// ratios stay finite.
     pub fn per_iteration_ns(&self) -> f64 {
         (self.elapsed_ns as f64).max(0.5) / self.iterations.max(1) as f64
     }
 }
 
-/// Which side of a round ran first.
+/// The order of the sides in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -178,8 +178,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// Base-head and head-base in turn: the visits are base, head, head, base, and over each four of them a steady drift
-    /// cancels.
+    /// Alternates base-head and head-base: the sides run as base, head, head, base, and over these four runs a steady
+    /// drift cancels.
     pub fn of_round(index: usize) -> Order {
         if index.is_multiple_of(2) {
             Order::BaseHead
@@ -211,25 +211,26 @@ pub struct Pair {
     pub head: Sample,
 }
 
-/// What one fresh pair of processes measured of one benchmark: the unit of all statistics.
+/// One benchmark's samples from one fresh pair of processes: the unit of all statistics.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Replicate {
-    /// Replicates of different benchmarks that have the same one come from the same two processes. It is the hash seed of both,
-    /// unless they were forked: then the processes that they were forked from have one in common, which is not in the report.
+    /// Replicates of different benchmarks with the same seed come from the same two processes. It is the hash seed of
+    /// both, unless they were forked: then the processes that they were forked from share one, which is not in the
+    /// report.
     pub seed: u32,
     #[serde(default)]
     pub clock: Clock,
     pub pairs: Vec<Pair>,
 }
 
-/// What samples are timed by.
+/// The clock that times samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// The time that passes, while the sides run in turn.
+    /// Wall time, while the sides run in turn.
     #[default]
     Wall,
-    /// The processor time that the process uses, while both sides run on the same core at once.
+    /// The process's processor time, while both sides run on the same core at once.
     Processor,
 }
 
@@ -240,11 +241,11 @@ pub struct ConfidenceInterval {
     pub confidence_level: f64,
 }
 
-/// The ratio head/base, from the replicates.
+/// The ratio head/base, estimated from the replicates.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Estimate {
     pub point_estimate: f64,
-    /// Of the logarithm of the ratio, which for small values is that of the ratio in relative terms.
+    /// The standard error of the logarithm of the ratio; for small values, the relative one of the ratio.
     pub standard_error: f64,
     pub confidence_interval: ConfidenceInterval,
 }
@@ -266,8 +267,8 @@ pub enum Verdict {
     Unchanged,
     /// Too early to say.
     Inconclusive,
-    /// The number of a control moved: nothing that it runs while it is timed has changed. Memory layout does that, what the
-    /// untimed set-up left behind, or the state of imports; it does not answer what was asked.
+    /// A control's number moved, although nothing that it runs while it is timed has changed. Memory layout, leftovers
+    /// of the untimed set-up or the state of imports do that; it does not answer the question.
     Unexplained,
 }
 
@@ -283,7 +284,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Why a verdict is `Inconclusive`.
+/// The reason for an `Inconclusive` verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -311,11 +312,11 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What one side of a comparison took.
+/// The time of one side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct SideTime {
-    /// Nanoseconds of one iteration: of base the median over the replicates, of head that times the estimate. The estimate is made of
-    /// neighbouring samples; a median of head's own would carry the machine's drift and contradict it.
+    /// Nanoseconds per iteration: for base the median over the replicates, for head that times the estimate. The
+    /// estimate compares neighbouring samples; head's own median would carry the machine's drift and contradict it.
     pub median_ns: f64,
 }
 
@@ -327,7 +328,7 @@ impl SideTime {
     }
 }
 
-/// Everything that is known of one measured benchmark.
+/// The results of one measured benchmark.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Comparison {
     /// The pytest node id, the same on both sides.
@@ -340,43 +341,43 @@ pub struct Comparison {
     /// Whether it is a control: it runs nothing that changed while it is timed, so that its number should not move.
     #[serde(default)]
     pub is_control: bool,
-    /// The threshold of the verdict, where it is not the one that holds for all.
+    /// The verdict's threshold, where it is not the common one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_percent: Option<f64>,
-    /// Whether each call got the test's own fixtures set up for it, as calls use them up.
+    /// Whether the test's own fixtures were set up for each call, because calls use them up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_up_each_call: bool,
-    /// The median time of the first call in a process, in nanoseconds, where it changed in another way than the later ones.
+    /// The median time of the first call in a process, in nanoseconds, where it changed unlike the later ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_call_ns: Option<PerSide<f64>>,
     /// Whether it was measured on all cores, because it uses several at once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub several_cores: bool,
-    /// How often the replicates were looked at on the way: each look has its share of the error rate.
+    /// The number of looks at the replicates on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
-    /// What one more replicate would take; null where nobody knows.
+    /// The seconds that one more replicate would take; null where unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicate_seconds: Option<f64>,
-    /// What would probably settle it; null where there is a verdict, and where nobody would wait for it.
+    /// The effort that would probably settle it; null where there is a verdict, and where nobody would wait for it.
     pub to_settle: Option<ToSettle>,
     /// Whether both sides return the same.
     #[serde(default)]
     pub output: OutputCheck,
-    /// Where they part.
+    /// The place where they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_difference: Option<Difference>,
-    /// Of a regression that would fail a gate.
+    /// The confirmation of a regression that would fail a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
-    /// Of a merged report: the number of the part that measured it.
+    /// In a merged report, the number of the part that measured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<u32>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
     pub functions: Vec<FunctionComparison>,
-    /// Of the change in nanoseconds, what is not these functions' own; null where nothing was profiled.
+    /// The part of the change, in nanoseconds, that is not these functions' own; null where nothing was profiled.
     pub unexplained_ns: Option<f64>,
     /// With `--profile`: every function of the project that takes a noticeable part of the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -384,13 +385,13 @@ pub struct Comparison {
     pub warnings: Vec<Warning>,
 }
 
-/// Before there were looks on the way, everybody looked once.
+/// Returns the number of looks in reports from before there were looks on the way.
 fn one_look() -> u32 {
     1
 }
 
 impl Comparison {
-    /// For a regression that fresh replicates did not show.
+    /// Withdraws a regression that fresh replicates did not show.
     pub fn take_back(&mut self) {
         (self.verdict, self.reason) = (Verdict::Inconclusive, Some(Reason::NotConfirmed));
         // More of the replicates that were not confirmed would settle nothing.
@@ -398,17 +399,17 @@ impl Comparison {
     }
 }
 
-/// What fresh replicates, which took no part in the verdict, say of a regression.
+/// The check of a regression by fresh replicates, which took no part in the verdict.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Confirmation {
     pub estimate: Estimate,
-    /// One-sided, of the hypothesis that head is not slower.
+    /// The one-sided p-value of the hypothesis that head is not slower.
     pub p_value: f64,
     pub confirmed: bool,
     pub replicates: Vec<Replicate>,
 }
 
-/// What an open verdict would probably take more.
+/// The further effort that an inconclusive verdict would probably take.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ToSettle {
     pub replicates: usize,
@@ -420,23 +421,23 @@ pub struct ToSettle {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct CallProfile {
     pub calls: f64,
-    /// Between entering and leaving, outermost activations only; null where it cannot be told.
+    /// Time between entering and leaving, outermost activations only; null where it is unknown.
     pub total_ns: Option<f64>,
     /// The same without other functions of this table.
     pub self_ns: Option<f64>,
     pub share: Option<f64>,
     pub self_share: Option<f64>,
-    /// What watching took of the total time, and was subtracted.
+    /// The profiler's part of the total time, in nanoseconds, already subtracted.
     pub probe_ns: f64,
 }
 
-/// Why a time is not given, or is to be doubted.
+/// The reason why a time is missing or doubtful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileNote {
     /// Nearly all of what was measured is the cost of measuring.
     MostlyProbe,
-    /// This Python tells when the function starts and not when it is suspended.
+    /// This Python reports when the function starts, but not when it is suspended.
     CallsOnly,
     /// Stacks were switched behind Python's back (greenlets): times may have gone to the wrong function.
     Unbalanced,
@@ -445,14 +446,14 @@ pub enum ProfileNote {
 /// One function, base against head.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FunctionComparison {
-    /// Short, and different from all others of the report.
+    /// A short name, unique in the report.
     pub name: String,
     pub qualname: String,
     pub path: String,
     pub change: Option<Change>,
     pub base: Option<CallProfile>,
     pub head: Option<CallProfile>,
-    /// Of the total time; null where one side has none.
+    /// The ratio of the total times; null where one side has none.
     pub estimate: Option<Estimate>,
     pub note: Option<ProfileNote>,
 }
@@ -465,13 +466,13 @@ impl FunctionComparison {
         }
     }
 
-    /// Head less base, of the own time; a side that has none counts as 0.
+    /// Returns the difference of the own times, head minus base; a side that has none counts as 0.
     pub fn own_difference_ns(&self) -> f64 {
         let own = |side| self.side(side).and_then(|profile| profile.self_ns).unwrap_or(0.0);
         own(Side::Head) - own(Side::Base)
     }
 
-    /// The larger of both sides' total times: what the table is sorted by.
+    /// Returns the larger of the sides' total times, by which the table is sorted.
     pub fn weight_ns(&self) -> f64 {
         let total = |side| {
             self.side(side)
@@ -510,10 +511,10 @@ impl fmt::Display for MissingReason {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Missing {
     pub benchmark: String,
-    /// Where it went wrong, when it is one side.
+    /// The side where it went wrong, if it is only one.
     pub side: Option<Side>,
     pub reason: MissingReason,
-    /// pytest's own words, or ours.
+    /// pytest's message, or ours.
     pub message: String,
 }
 
@@ -536,7 +537,7 @@ impl Warning {
         }
     }
 
-    /// Of this benchmark alone.
+    /// Limits the warning to this benchmark.
     pub fn of(self, benchmark: &str) -> Self {
         Warning {
             benchmark: Some(benchmark.to_owned()),
@@ -554,7 +555,7 @@ pub enum WarningCode {
     NotPinned,
     /// Only one core: the driver shares it with what it measures.
     SharedCore,
-    /// The benchmark's fixtures cannot stand on both sides at once, so that these were measured one after the other.
+    /// The benchmark's fixtures cannot be set up on both sides at once, so the sides were measured one after the other.
     OneSideAtATime,
     /// The other side used the processor while it should have been waiting.
     IdleSideBusy,
@@ -568,7 +569,7 @@ pub enum WarningCode {
     GeneratedFileCopied,
     /// A benchmark did not find a file that is in the working tree, and that git ignores.
     IgnoredFileMissing,
-    /// pytest's settings of one side are in the worktree of the other, too, which could not collect its benchmarks otherwise.
+    /// One side's pytest settings are also in the other's worktree, which could not collect its benchmarks otherwise.
     SettingsShared,
     /// A changed file could not be parsed.
     SyntaxError,
@@ -582,7 +583,7 @@ pub enum WarningCode {
     ExtensionModulesCopied,
     /// The project has a compiled part, and the worktrees hold no extension module.
     CompiledPartMissing,
-    /// In an environment that was made for a side, the project itself is not installed.
+    /// The project itself is not installed in the environment that was made for a side.
     ProjectNotInstalled,
     /// A submodule is not in the worktrees.
     SubmoduleMissing,
@@ -590,7 +591,7 @@ pub enum WarningCode {
     LargeFilePointers,
     /// The project's configuration keeps benchmarks from being collected.
     Deselected,
-    /// Something that had to be removed afterwards is still there.
+    /// Something that should have been removed afterwards is still there.
     LeftBehind,
     /// The run ended before all replicates were done.
     StoppedEarly,
@@ -604,11 +605,11 @@ pub enum WarningCode {
     NotProfiled,
     /// A regression that would have failed a gate did not show again.
     NotConfirmed,
-    /// The time of a benchmark changed that runs nothing that changed while it is timed.
+    /// The time of a control changed: a benchmark that runs nothing that changed while it is timed.
     ControlMoved,
-    /// A part of a benchmark's change is not that of its changed functions.
+    /// A part of a benchmark's change does not come from its changed functions.
     UnexplainedPart,
-    /// An iteration is too short to be told from the loop around it.
+    /// An iteration is too short to distinguish from the loop around it.
     BelowResolution,
     /// Something else used the machine while it was measured.
     MachineBusy,
@@ -624,30 +625,30 @@ pub enum WarningCode {
     ExpensiveSetup,
     /// Some process pairs are far from all others.
     StrayReplicates,
-    /// The first call of a process changed in another way than the later ones, which the verdict is about.
+    /// The first call of a process changed unlike the later ones, which the verdict is about.
     FirstCallDiffers,
-    /// Calls use up what the test's own fixtures make: they are set up for each call.
+    /// Calls use up what the test's own fixtures make, so the fixtures are set up for each call.
     SetUpEachCall,
-    /// A benchmark failed while replicates were added to what an earlier run measured of it.
+    /// A benchmark failed while replicates were added to those of an earlier run.
     FailedLater,
     /// The benchmark returns something else on head than on base.
     OutputDiffers,
-    /// What is timed returns something that would have to be consumed to do its work: the work is not timed.
+    /// The timed code returns something that does its work only when consumed: the work is not timed.
     OutputNotConsumed,
-    /// The calls change what the set-up made, which is made once in each process.
+    /// The calls change what the set-up made; it runs once in each process.
     SetupChanged,
-    /// With the benchmarks of each side: this one's own code differs between them.
+    /// Each side runs its own benchmarks, and this one's own code differs between them.
     BenchmarkDiffers,
-    /// `deadheat micro` found something else of a changed function than this comparison.
+    /// `deadheat micro` disagrees with this comparison about a changed function.
     MicroDisagrees,
     /// The last kept commit is not an ancestor of head.
     AnotherHistory,
     /// The loop's files are tracked by git.
     RecordsTracked,
-    /// A glob of `[tool.deadheat.thresholds]` names no benchmark.
+    /// A glob of `[tool.deadheat.thresholds]` matches no benchmark.
     ThresholdUnused,
     /// No benchmark falls into this part of the suite.
     EmptyPartition,
-    /// Parts of the suite are not among the reports that were merged.
+    /// Parts of the suite are not among the merged reports.
     MissingShards,
 }

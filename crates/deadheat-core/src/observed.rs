@@ -1,6 +1,6 @@
 //! The values of two sides after their imports, compared name by name.
 //!
-//! `docs/finder.md` has the rules; workers make the digests and know who reads what.
+//! `docs/finder.md` has the rules; workers compute the digests and know which code reads which names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::protocol::{Name, Observed};
 /// The differences between the two sides' values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differing {
-    /// By path and name, each with whether both sides have it.
+    /// The names by path, each with whether both sides have it.
     pub names: BTreeMap<String, BTreeMap<String, bool>>,
     /// Files that were not loaded, and may read or hold something that differs.
     pub unloaded: BTreeSet<String>,
@@ -20,18 +20,18 @@ pub struct Differing {
 
 type Digests = BTreeMap<String, String>;
 
-/// Begins the digest of a value that could be read in part only.
+/// The first character of the digest of a value that could only be read in part.
 const INCOMPLETE: char = '~';
 
 impl Differing {
-    /// `outside` are the files whose code differs outside functions.
+    /// Compares the sides' values. `outside` are the files whose code differs outside functions.
     pub fn between(base: &Observed, head: &Observed, outside: &BTreeSet<String>) -> Self {
         let nothing = Digests::new();
         let mut found = Differing::default();
         let paths: BTreeSet<&String> = base.modules.keys().chain(head.modules.keys()).collect();
         for path in paths {
             let [base, head] = [base, head].map(|side| side.modules.get(path).unwrap_or(&nothing));
-            // A value that could be read in part only may differ in the rest, where its file does.
+            // A value that could only be read in part may differ in the rest, where its file does.
             let is_incomplete = |name: &&String| {
                 outside.contains(path)
                     && base
@@ -48,7 +48,7 @@ impl Differing {
         }
         let is_loaded = |path: &String| base.modules.contains_key(path) || head.modules.contains_key(path);
         found.unloaded = outside.iter().filter(|path| !is_loaded(path)).cloned().collect();
-        // One that only one side has imported changes nothing by itself.
+        // A module that only one side imported changes nothing by itself.
         let others = differing(&base.others, &head.others)
             .filter(|name| base.others.contains_key(*name) && head.others.contains_key(*name));
         found.surroundings = others
@@ -58,8 +58,8 @@ impl Differing {
         found
     }
 
-    /// Leaves out what differs between two processes of one side as well, which says nothing about the other. A name counts
-    /// all the same in a file that changed outside its functions. Returns whether there was any.
+    /// Removes whatever also differs between two processes of one side, because that says nothing about the other.
+    /// Names in a file that changed outside its functions stay all the same. Returns whether anything was removed.
     pub fn leave_out_unstable(
         &mut self,
         one: &Observed,
@@ -81,7 +81,7 @@ impl Differing {
         *self != before
     }
 
-    /// The names that nothing reads on any side that has them.
+    /// Returns the names that nothing reads on any side that has them.
     pub fn unread<'a>(&self, by_side: &PerSide<&'a [Name]>) -> BTreeSet<&'a Name> {
         let is_unread = |name: &&Name| {
             let is_on_both = self.names.get(&name.path).and_then(|names| names.get(&name.name));
@@ -100,7 +100,7 @@ fn of_others(module: &str) -> String {
     format!("values of `{module}`")
 }
 
-/// The names whose digests are not the same.
+/// Returns the names whose digests differ.
 fn differing<'a>(base: &'a Digests, head: &'a Digests) -> impl Iterator<Item = &'a String> {
     let names: BTreeSet<&String> = base.keys().chain(head.keys()).collect();
     names

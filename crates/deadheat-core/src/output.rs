@@ -1,15 +1,15 @@
-//! What benchmarks return, compared between the sides: a faster version that returns something else is none.
+//! The benchmarks' return values, compared between the sides: a version that returns something else is not faster.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Floats that differ by less than this, relatively, are equal: another order of additions gives the same result.
+/// Floats that differ by less than this, relatively, are equal, because another order of additions changes them.
 const FLOAT_TOLERANCE: f64 = 1e-9;
-/// Longer values are cut where they are shown.
+/// The longest value shown, in characters; longer ones are cut.
 const MOST_SHOWN: usize = 60;
 
-/// What a benchmark's first sample returned, as one process carried it over.
+/// The return value of a benchmark's first sample, as one process transferred it.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Output {
@@ -17,7 +17,7 @@ pub enum Output {
     Value {
         value: Value,
     },
-    /// Of a value that is too large to be carried over.
+    /// The digest of a value that is too large to be transferred.
     Digest {
         sha256: String,
         has_floats: bool,
@@ -25,7 +25,7 @@ pub enum Output {
     NotComparable {
         reason: String,
     },
-    /// Something that does its work only when somebody consumes it: a generator, an iterator, a coroutine.
+    /// Something that does its work only when consumed: a generator, an iterator, a coroutine.
     Unconsumed {
         what: String,
     },
@@ -37,22 +37,22 @@ pub enum Output {
 pub enum OutputCheck {
     Same,
     Different,
-    /// It cannot be carried over, or changes by itself from process to process.
+    /// It cannot be transferred, or changes by itself from process to process.
     NotComparable,
     #[default]
     NotChecked,
 }
 
-/// Where two values part.
+/// The place where two values differ.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Difference {
-    /// As Python would reach it from the value, such as `['rows'][3].total`; empty for the value itself.
+    /// The path from the value in Python's syntax, such as `['rows'][3].total`; empty for the value itself.
     pub place: String,
     pub base: String,
     pub head: String,
 }
 
-/// What the processes of one side returned, so far.
+/// The return values of one side's processes, so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outputs {
     first: Option<Output>,
@@ -69,12 +69,12 @@ impl Outputs {
         }
     }
 
-    /// What every process returned; `None` where they do not agree, or there were fewer than two.
+    /// Returns the value that every process returned; `None` where they do not agree, or there were fewer than two.
     fn settled(&self) -> Option<&Output> {
         self.first.as_ref().filter(|_| self.count >= 2 && !self.changes)
     }
 
-    /// What was returned and would have had to be consumed, if it was such a thing.
+    /// Returns the kind of the returned value, if it would have had to be consumed.
     pub fn unconsumed(&self) -> Option<&str> {
         match &self.first {
             Some(Output::Unconsumed { what }) => Some(what),
@@ -83,7 +83,7 @@ impl Outputs {
     }
 }
 
-/// `a` or `an`.
+/// Returns `a` or `an`.
 pub fn article(noun: &str) -> &'static str {
     if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
@@ -92,7 +92,7 @@ pub fn article(noun: &str) -> &'static str {
     }
 }
 
-/// Why what the sides returned cannot be compared, where [`check`] says so.
+/// Explains why the sides' return values cannot be compared, where [`check`] says so.
 pub fn why_not_comparable(base: &Outputs, head: &Outputs) -> String {
     let reason_of = |outputs: &Outputs| match &outputs.first {
         Some(Output::NotComparable { reason }) => Some(reason.clone()),
@@ -108,7 +108,7 @@ pub fn why_not_comparable(base: &Outputs, head: &Outputs) -> String {
     "they are large, and may differ only in the last digits of floats".to_owned()
 }
 
-/// Compares what the sides returned. Only a value on which two processes of the same side agree can differ between sides.
+/// Compares the sides' return values. Only a value on which two processes of one side agree can differ between sides.
 pub fn check(base: &Outputs, head: &Outputs) -> (OutputCheck, Option<Difference>) {
     if base.count < 2 || head.count < 2 {
         return (OutputCheck::NotChecked, None);
@@ -169,7 +169,7 @@ fn whole(base: &str, head: &str) -> Difference {
     }
 }
 
-/// The first place at which two nodes differ.
+/// Returns the first place where two nodes differ.
 fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
     let here = |place: String| {
         Some(Difference {
@@ -180,7 +180,7 @@ fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
     };
     let (tag, other_tag) = (tag_of(base), tag_of(head));
     if tag != other_tag {
-        // As Python has it, 1 == 1.0 == True.
+        // In Python, 1 == 1.0 == True.
         let same = number(base)
             .zip(number(head))
             .is_some_and(|(base, head)| base == head);
@@ -264,12 +264,12 @@ fn parts_of(node: &Value, index: usize) -> &[Value] {
 fn same_float(base: &Value, head: &Value) -> bool {
     match (base.as_f64(), head.as_f64()) {
         (Some(base), Some(head)) => (base - head).abs() <= FLOAT_TOLERANCE * base.abs().max(head.abs()),
-        // Not finite ones are words.
+        // Non-finite floats are strings.
         _ => base == head,
     }
 }
 
-/// As Python would print it, cut to a glance.
+/// Formats a value as Python would print it, cut to a glance.
 fn shown(node: &Value) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),

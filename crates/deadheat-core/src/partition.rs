@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// More parts than anybody has machines for.
+/// The largest number of parts: more than anybody has machines for.
 const MOST_SHARDS: u32 = 10_000;
 
 /// Shard `shard`, counted from 1, of `of`.
@@ -18,8 +18,8 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Whether this part has the benchmark: every id is in exactly one of the parts, the same on every machine, in every
-    /// run and every version, whatever other benchmarks there are.
+    /// Whether this part has the benchmark: every id is in exactly one part, the same on every machine, in every run
+    /// and every version, whatever other benchmarks there are.
     pub fn has(self, benchmark: &str) -> bool {
         shard_of(benchmark, self.of) == self.shard
     }
@@ -29,8 +29,8 @@ impl Partition {
     }
 }
 
-/// The shard, counted from 1, that has a benchmark: the first eight bytes of the SHA-256 of its id, as a big-endian
-/// number, modulo the number of shards. Stored shards depend on it: it never changes.
+/// Returns the shard, counted from 1, of a benchmark: the first eight bytes of the SHA-256 of its id, as a big-endian
+/// number, modulo the number of shards. Stored shards depend on it: it must never change.
 pub fn shard_of(benchmark: &str, of: u32) -> u32 {
     let digest = Sha256::digest(benchmark.as_bytes());
     let number = digest

@@ -1,39 +1,39 @@
-//! From the samples of the profile pass to the breakdown by function. It explains, and never decides.
+//! The breakdown by function, from the samples of the profile pass. It explains, and never decides.
 //!
-//! A function's share comes from the traced iterations; its time is that share of the length which the timed, untraced
-//! iterations gave the benchmark. So the two tables of a report never contradict each other, and a machine that was
-//! slower during one of the passes does not show. Head's length is base's times the estimate of their ratio: the
-//! medians of the two sides carry the drift between them.
+//! A function's share comes from the traced iterations; its time is that share of the benchmark's time in the timed,
+//! untraced iterations. So the two tables of a report never contradict each other, and a machine that was slower during
+//! one of the passes has no effect. Head's length is base's times the estimate of their ratio, because the medians of
+//! the two sides carry the drift between them.
 
 use crate::model::{CallProfile, Estimate, FunctionComparison, PerSide, ProfileNote, Side, TargetFunction};
 use crate::protocol::FunctionSample;
 use crate::stats::{self, LogEstimate};
 
-/// A time is not given where the probes took more than this many times of it: an error of a tenth in their calibrated
-/// cost would be an error of a quarter in the time.
+/// The largest cost of the probes, as a multiple of a reported time: an error of a tenth in their calibrated cost would
+/// be an error of a quarter in the time.
 const MOST_PROBES: f64 = 2.5;
 
 /// One sample of the profile pass on one side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileSample {
     pub iterations: u64,
-    /// Without what watching cost.
+    /// The time without the cost of profiling.
     pub length_ns: f64,
-    /// Functions that were left without having been entered last.
+    /// The number of functions that were left although they were not the last ones entered.
     pub unbalanced: u64,
     pub functions: Vec<FunctionSample>,
 }
 
-/// What one pair of traced processes recorded of one benchmark.
+/// The samples of one benchmark from one pair of traced processes.
 pub type ProfileReplicate = PerSide<Vec<ProfileSample>>;
 
-/// The profiles of one benchmark with what the timed pass found of it.
+/// The profiles of one benchmark, with the results of its timed pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Profiled<'a> {
     pub replicates: &'a [ProfileReplicate],
-    /// Nanoseconds of one timed iteration on base.
+    /// Nanoseconds per timed iteration on base.
     pub base_ns: f64,
-    /// Of the benchmark as a whole.
+    /// The estimate of the benchmark as a whole.
     pub estimate: &'a Estimate,
 }
 
@@ -46,7 +46,7 @@ impl Profiled<'_> {
     }
 }
 
-/// What a set of functions explains of the difference between the sides.
+/// The part of the difference between the sides that a set of functions explains.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Breakdown {
     /// The most expensive first.
@@ -66,7 +66,7 @@ struct Figures {
     is_calls_only: bool,
 }
 
-/// The functions of one benchmark, or of several together: then times are sums over the benchmarks' iterations.
+/// Breaks one benchmark down by function, or several together: then times are sums over the benchmarks' iterations.
 pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Breakdown {
     let names = names(targets);
     let benchmarks: Vec<&Profiled<'_>> = benchmarks
@@ -95,7 +95,7 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
         if sides.base.is_none() && sides.head.is_none() {
             continue;
         }
-        // Also where a time is too uncertain to be shown: in a sum, its error is small beside the others.
+        // Also where a time is too uncertain to be shown: in a sum, its error is small compared with the others.
         let own = |side| stats::median(figures.get(side).iter().map(|one| one.own)).unwrap_or(0.0);
         explained += own(Side::Head) - own(Side::Base);
         let present = || [&sides.base, &sides.head].into_iter().flatten();
@@ -135,8 +135,8 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
     }
 }
 
-/// Of a breakdown of all functions, those with at least this share of the time on either side, the largest difference
-/// of their own time first: in the total time, everything around a changed function differs as much as it does.
+/// Returns the functions with at least this share of the time on either side, the largest difference of their own time
+/// first: in the total time, everything around a changed function differs as much as it does.
 pub fn weighty(functions: Vec<FunctionComparison>, least_share: f64) -> Vec<FunctionComparison> {
     let share = |function: &FunctionComparison, side| {
         let profile = function.side(side);
@@ -158,10 +158,10 @@ pub fn weighty(functions: Vec<FunctionComparison>, least_share: f64) -> Vec<Func
     weighty
 }
 
-/// The breakdown over all benchmarks, put together from that of each: sums of what their rows say.
+/// Combines the breakdowns of all benchmarks by summing their rows.
 ///
-/// What a row does not say is not in the sums. A change is the mean of the rows' ratios, weighted by their times on base;
-/// their errors have nothing to do with one another.
+/// Values that a row lacks are not in the sums. A change is the mean of the rows' ratios, weighted by their times on
+/// base; their errors are independent of one another.
 pub fn combine(rows: &[(&[FunctionComparison], PerSide<f64>)]) -> Vec<FunctionComparison> {
     let length = PerSide::new(Side::Base, Side::Head)
         .map(|side| rows.iter().map(|(_, length)| length.get(side)).sum::<f64>());
@@ -256,7 +256,7 @@ fn mean_ratio(rows: &[&FunctionComparison]) -> Option<Estimate> {
     })
 }
 
-/// One function's figures by replicate; benchmarks with fewer replicates bound their number.
+/// Returns one function's figures by replicate; the benchmark with the fewest replicates limits their number.
 fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figures> {
     let count = benchmarks
         .iter()
@@ -290,7 +290,7 @@ fn figures(benchmarks: &[&Profiled<'_>], number: usize, side: Side) -> Vec<Figur
         .collect()
 }
 
-/// Head's times as base's times the estimate, as those of benchmarks are.
+/// Sets head's times to base's times the estimate, as for benchmarks.
 fn agreeing(
     base: Option<&CallProfile>,
     head: Option<CallProfile>,
@@ -334,8 +334,8 @@ fn call_profile(figures: &[Figures], length: f64) -> CallProfile {
     }
 }
 
-/// Head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the benchmarks,
-/// each with its own uncertainty.
+/// Estimates head/base of a function's total time: the ratio of its shares, replicate by replicate, times that of the
+/// benchmarks, each with its own uncertainty.
 fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Figures>>) -> Option<Estimate> {
     let logs: Option<Vec<f64>> = together
         .base
@@ -344,7 +344,7 @@ fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Fig
         .map(|(base, head)| (base.total > 0.0 && head.total > 0.0).then(|| (head.total / base.total).ln()))
         .collect();
     let shares = stats::estimate(&logs?)?;
-    // The benchmarks' own uncertainty, weighed by their part of the function's time.
+    // The benchmarks' own uncertainty, weighted by their part of the function's time.
     let weights: Vec<f64> = benchmarks
         .iter()
         .map(|one| {
@@ -368,13 +368,13 @@ fn ratio(benchmarks: &[&Profiled<'_>], number: usize, together: &PerSide<Vec<Fig
     Some(combined.to_estimate())
 }
 
-/// Of the logarithm.
+/// Returns the half width of the interval of the logarithm.
 fn half_width(estimate: &Estimate) -> f64 {
     let interval = estimate.confidence_interval;
     (interval.upper_bound / interval.lower_bound).ln() / 2.0
 }
 
-/// A short name for each function that no other one has: the qualified name, with its file where two have the same.
+/// Returns a short, unique name for each function: the qualified name, with its file where two have the same.
 pub fn names(targets: &[TargetFunction]) -> Vec<String> {
     let forms: [fn(&TargetFunction) -> String; 4] = [
         |target| target.qualname.replace(".<locals>.", "."),
@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn shares_of_the_traced_pass_are_times_of_the_timed_one() {
         let targets = [target("a.py", "f", 1), target("a.py", "g", 5)];
-        // The machine was twice as slow while head was traced: nothing of it shows.
+        // The machine was twice as slow while head was traced, which has no effect.
         let replicate = PerSide::new(
             sample(
                 10_000.0,
@@ -494,7 +494,7 @@ mod tests {
         assert_eq!(g.base.as_ref().unwrap().total_ns, Some(300.0));
         let ratio = f.estimate.unwrap();
         assert!((ratio.point_estimate - 0.375).abs() < 1e-12);
-        // Both replicates agree: what is left is the uncertainty of the timed pass.
+        // Both replicates agree, so only the uncertainty of the timed pass is left.
         let ConfidenceInterval {
             lower_bound,
             upper_bound,
@@ -658,7 +658,7 @@ mod tests {
         is(head.self_ns.unwrap(), 250.0 * factor);
         is(head.share.unwrap(), 0.5 * factor);
         is(head.self_share.unwrap(), 0.25 * factor);
-        // Of 0, 0 and log 1.6 the standard error is a third of log 1.6; t(0.995, 2) = 9.924843.
+        // The standard error of 0, 0 and log 1.6 is a third of log 1.6; t(0.995, 2) = 9.924843.
         let shares = 1.6_f64.ln() / 3.0;
         is(ratio.standard_error, shares.hypot(0.1));
         is(half_width(&ratio), (9.924_843 * shares).hypot(1.0));
@@ -743,7 +743,7 @@ mod tests {
         assert!((ratio.point_estimate - 1.25).abs() < 1e-12);
         assert!((ratio.standard_error - 0.04_f64.hypot(0.12)).abs() < 1e-12);
         assert!((half_width(&ratio) - 0.12_f64.hypot(0.06)).abs() < 1e-12);
-        // Of one row there is nothing to put together.
+        // A single row is kept as it is.
         assert_eq!(
             (g.base.as_ref().unwrap().calls, g.estimate),
             (2.0, one[1].estimate)

@@ -1,6 +1,6 @@
 //! The driver's half of the protocol: types and names only; `docs/protocol.md` has the rules.
 //!
-//! `tests/protocol/*.jsonl` holds whole conversations that this file and the worker's are both tested against.
+//! `tests/protocol/*.jsonl` holds whole conversations against which this file and the worker's are both tested.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +12,15 @@ use crate::output::Output;
 
 pub const VERSION: u32 = 1;
 
-/// What the driver asks; every request gets exactly one reply.
+/// A request from the driver; every request gets exactly one reply.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     Hello(HelloRequest),
     /// Watch functions from now on, before anything of the project is imported.
     Trace(TraceRequest),
-    /// Collect these paths, relative to the project's folder, as the project's own configuration says; and in them
-    /// these files, whatever their names.
+    /// Collect these paths, relative to the project's folder, by the project's own configuration; and in them these
+    /// files, whatever their names.
     Collect {
         paths: Vec<String>,
         files: Vec<String>,
@@ -30,18 +30,18 @@ pub enum Request {
         /// Whether every test is a benchmark, timed without its fixtures.
         tests: bool,
     },
-    /// In the place of `Collect`: prepare one piece of code, which is the only benchmark of a worker without pytest.
+    /// Instead of `Collect`: prepare one piece of code, which is the only benchmark of a worker without pytest.
     Micro(MicroRequest),
-    /// Run a test up to its call of the fixture. `next` is what will be entered after it: pytest keeps the fixtures
-    /// that both share. `set_up_each_call`, only where the worker has said that it can: each call gets the test's own
-    /// fixtures set up for it.
+    /// Run a test up to its call of the fixture. `next` is the benchmark to be entered after it: pytest keeps the
+    /// fixtures that both share. `set_up_each_call`, only where the worker has reported that it can: the test's own
+    /// fixtures are set up for each call.
     Enter {
         benchmark: String,
         next: Option<String>,
         set_up_each_call: bool,
     },
-    /// Time one sample, after calls that are not timed: the other side has had the core and its caches meanwhile.
-    /// Where the suite prescribes the calls, the worker makes those and no others.
+    /// Time one sample, after calls that are not timed, because the other side has had the core and its caches
+    /// meanwhile. Where the suite prescribes the calls, the worker makes those and no others.
     Run {
         warmup: u64,
         iterations: u64,
@@ -52,38 +52,38 @@ pub enum Request {
         warmup: u64,
         iterations: u64,
     },
-    /// Let the test go on to its end.
+    /// Let the test run to its end.
     Leave,
-    /// Outside a benchmark, after `trace` for that purpose: what has run since this was last asked.
+    /// Outside a benchmark, after `trace` for that purpose: report what has run since the last such request.
     Reach,
-    /// Outside a benchmark: digests of all that the project's modules hold. `changed` are the files that differ, with the
-    /// functions in them that share a qualified name, and so are told apart by their code.
+    /// Outside a benchmark: return digests of everything in the project's modules. `changed` are the files that differ,
+    /// with the functions in them that share a qualified name, which are distinguished by their code.
     Observe {
         changed: BTreeMap<String, BTreeSet<String>>,
     },
-    /// After `Observe`: which functions read these names, by path; each with whether both sides have it. `unloaded` are
-    /// files that were not loaded by then, and changed or have such a name in their text.
+    /// After `Observe`: return the functions that read these names, by path; each name with whether both sides have it.
+    /// `unloaded` are files that were not loaded by then, and changed or have such a name in their text.
     Readers {
         differing: BTreeMap<String, BTreeMap<String, bool>>,
         unloaded: Vec<String>,
     },
-    /// To a worker of `profile_tests.py`, right after the greeting: run the tests that pytest chooses by these arguments.
+    /// To a worker of `profile_tests.py`, right after the greeting: run the tests that these arguments select.
     Test {
         arguments: Vec<String>,
-        /// Run under the profiler, which watches the calls of these tests; `None`: without it.
+        /// The tests whose calls the profiler watches; `None` to run without it.
         profiled: Option<Vec<String>>,
     },
     Stop,
 }
 
-/// Requests to a fork server, which sends [`Reply::Hello`] unasked when it is ready.
+/// A request to a fork server, which sends [`Reply::Hello`] by itself when it is ready.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ForkRequest {
-    /// Fork a worker of this side that goes on after the greeting. With the message come three descriptors: its requests,
-    /// its replies, its log.
+    /// Fork a worker of this side that goes on after the greeting. Three descriptors come with the message: its
+    /// requests, its replies, its log.
     Fork { hello: HelloRequest },
-    /// How a worker ended that has ended.
+    /// Report how a worker ended, once it has.
     Reap { process: u32 },
 }
 
@@ -93,26 +93,26 @@ pub enum ForkReply {
     Forked {
         process: u32,
     },
-    /// Workers have to be started one by one.
+    /// Workers must be started one by one.
     CannotFork {
         problem: String,
     },
     Reaped {
-        /// As `wait(2)` has it.
+        /// The status as `wait(2)` returns it.
         status: i32,
-        /// Processor time of the worker and of its own children that it has waited for.
+        /// The processor time of the worker and of the children that it has waited for.
         cpu_ns: u64,
     },
 }
 
-/// Where the worker's side lies and what belongs to the project; paths are relative to the worktree.
+/// The location of the worker's side, and what belongs to the project; paths are relative to the worktree.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HelloRequest {
     pub protocol: u32,
-    /// Absolute: this side's checkout.
+    /// The absolute path of this side's checkout.
     pub worktree: String,
-    /// Absolute: the user's own checkout, from which nothing may be imported.
+    /// The absolute path of the user's own checkout, from which nothing may be imported.
     pub repository: String,
     /// The folder that pytest runs in.
     pub project: String,
@@ -122,27 +122,27 @@ pub struct HelloRequest {
     pub loose_names: Vec<String>,
 }
 
-/// What to watch, and what for.
+/// The functions to watch, and the purpose.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceRequest {
     pub purpose: TracePurpose,
-    /// Absolute: the native part of deadheat, which the project's interpreter loads.
+    /// The absolute path of deadheat's native part, which the project's interpreter loads.
     pub extension: String,
-    /// Their places are their numbers in the replies; `None` where this side does not have the function.
+    /// Numbered in the replies by their index; `None` where this side does not have the function.
     pub functions: Vec<Option<FunctionPlace>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TracePurpose {
-    /// Which functions run, and for which benchmark.
+    /// Find which functions run, and for which benchmark.
     Reach,
-    /// How often the functions run and how long they take.
+    /// Measure how often the functions run and how long they take.
     Profile,
-    /// The same of every function of the project, by the standard library's profiler.
+    /// The same for every function of the project, by the standard library's profiler.
     Survey,
-    /// What calls ask memory for, by memray.
+    /// Measure the memory that calls allocate, by memray.
     Memory,
 }
 
@@ -150,14 +150,14 @@ pub enum TracePurpose {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MicroRequest {
-    /// What it is called in what follows.
+    /// Its name in later messages.
     pub benchmark: String,
-    /// Whether `Profile` is to give the peak of the memory; such a process is never timed for a verdict.
+    /// Whether `Profile` returns the peak memory; such a process is never timed for a verdict.
     pub memory: bool,
     pub code: MicroCode,
 }
 
-/// Where the code comes from. Files are absolute.
+/// The source of the code. Files are absolute paths.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
 pub enum MicroCode {
@@ -165,11 +165,11 @@ pub enum MicroCode {
     Script { module: GivenModule, function: String },
     /// A script that is run whole as `__main__`, once in a process, with one argument.
     Program {
-        /// As it was typed.
+        /// The script as typed.
         script: String,
         argument: String,
         file: String,
-        /// The file with its text.
+        /// The file that holds its text.
         source: String,
     },
     /// A statement in a copy of a module's namespace.
@@ -192,11 +192,11 @@ pub struct GivenModule {
     pub name: String,
     /// Its `__file__`.
     pub file: String,
-    /// The file with its text.
+    /// The file that holds its text.
     pub source: String,
 }
 
-/// What the worker answers.
+/// A reply from the worker.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {
@@ -207,7 +207,7 @@ pub enum Reply {
         implementation: String,
     },
     Tracing {
-        /// Why functions cannot be watched in this interpreter.
+        /// The reason why functions cannot be watched in this interpreter.
         problem: Option<String>,
     },
     Collected {
@@ -216,21 +216,21 @@ pub enum Reply {
         errors: Vec<Uncollected>,
         /// Files that skipped themselves.
         skipped: Vec<Uncollected>,
-        /// Benchmarks that the project's own options deselected.
+        /// The number of benchmarks that the project's own options deselected.
         deselected: u64,
         foreign: Vec<ForeignModule>,
     },
-    /// pytest ended before anything could be run; its words are in the log.
+    /// pytest ended before anything could be run; its output is in the log.
     CollectionFailed {
         exit_code: i32,
     },
-    /// The test stands inside its call of the fixture.
+    /// The test is inside its call of the fixture.
     Entered {
-        /// Set where the suite prescribes the calls of a sample.
+        /// The calls of a sample, where the suite prescribes them.
         iterations_per_sample: Option<u64>,
-        /// Set where the suite limits how often it may be run in one process.
+        /// The largest number of samples in one process, where the suite limits it.
         samples: Option<u64>,
-        /// Whether the suite prescribes what samples are timed by.
+        /// Whether the suite prescribes the clock of samples.
         own_clock: bool,
         /// Whether the test's own fixtures, which were set up once, could be set up for each call.
         can_set_up_each_call: bool,
@@ -238,18 +238,18 @@ pub enum Reply {
     Sample {
         elapsed_ns: u64,
         iterations: u64,
-        /// Processor time that the process used between its last reply and this request.
+        /// The processor time that the process used between its last reply and this request.
         idle_cpu_ns: u64,
-        /// How often the process gave its core back of itself meanwhile: to wait for something.
+        /// The number of times that the process gave up its core meanwhile, to wait for something.
         waits: u64,
     },
     Profiled {
         elapsed_ns: u64,
         iterations: u64,
-        /// The same without what watching cost, which is `probe_ns`.
+        /// The elapsed time without the cost of profiling, which is `probe_ns`.
         length_ns: f64,
         probe_ns: f64,
-        /// Functions that were left without having been entered last.
+        /// The number of functions that were left although they were not the last ones entered.
         unbalanced: u64,
         functions: Vec<FunctionSample>,
     },
@@ -261,15 +261,15 @@ pub enum Reply {
     Weighed {
         elapsed_ns: u64,
         iterations: u64,
-        /// The most that was in use at once, beyond what was before the sample.
+        /// The peak of the memory in use, beyond that in use before the sample.
         peak_bytes: u64,
-        /// How often memory was asked for, in all iterations.
+        /// The number of allocations, in all iterations.
         allocations: u64,
     },
     Peaked {
         elapsed_ns: u64,
         iterations: u64,
-        /// The most memory that was in use at once of what the calls asked for.
+        /// The peak of the memory that the calls allocated.
         peak_bytes: u64,
     },
     Reached {
@@ -281,7 +281,7 @@ pub enum Reply {
         /// Names of values that nothing in the project reads.
         unread: Vec<Name>,
     },
-    /// In the place of `Observed` or `Readers`, with the reason.
+    /// Instead of `Observed` or `Readers`, with the reason.
     NotObserved {
         problem: String,
     },
@@ -289,9 +289,9 @@ pub enum Reply {
         foreign: Vec<ForeignModule>,
         /// Modules of the code to be measured that were imported from this side's worktree.
         project_modules: u64,
-        /// What the first sample returned.
+        /// The return value of the first sample.
         output: Output,
-        /// What the set-up of a piece of code made and its calls changed.
+        /// The values that the set-up of a piece of code made and its calls changed.
         changed: Vec<ChangedValue>,
     },
     Failed {
@@ -303,13 +303,13 @@ pub enum Reply {
         reason: String,
     },
     Tested {
-        /// pytest's.
+        /// pytest's exit code.
         exit_code: i32,
-        /// In the order in which they ran.
+        /// The tests in the order in which they ran.
         tests: Vec<TestRun>,
         /// Files that could not be collected.
         errors: Vec<Uncollected>,
-        /// Over all tests that were watched.
+        /// The functions, summed over all watched tests.
         functions: Vec<SurveyedFunction>,
         foreign: Vec<ForeignModule>,
         project_modules: u64,
@@ -317,12 +317,12 @@ pub enum Reply {
     Stopped,
 }
 
-/// A value that a set-up made, and that was another one after the calls.
+/// A value that a set-up made, and that was different after the calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedValue {
     pub name: String,
-    /// Of what it was before, without its module.
+    /// The type before the calls, without its module.
     #[serde(rename = "type")]
     pub type_name: String,
 }
@@ -332,9 +332,9 @@ pub struct ChangedValue {
 pub struct TestRun {
     pub node: String,
     pub outcome: TestOutcome,
-    /// Of its setup, call and teardown.
+    /// The duration of its setup, call and teardown.
     pub duration_ns: u64,
-    /// Why it failed or was skipped.
+    /// The reason why it failed or was skipped.
     pub message: String,
 }
 
@@ -346,10 +346,10 @@ pub enum TestOutcome {
     Skipped,
 }
 
-/// One watched function in one sample; times are of all its iterations, without what watching cost.
+/// One watched function in one sample; times cover all its iterations, without the cost of profiling.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FunctionSample {
-    /// Its place in [`TraceRequest::functions`].
+    /// Its index in [`TraceRequest::functions`].
     pub function: usize,
     pub calls: u64,
     /// `None` where only calls can be seen.
@@ -359,7 +359,7 @@ pub struct FunctionSample {
     pub self_probe_ns: f64,
 }
 
-/// One function of the project in one sample, as the standard library's profiler has it.
+/// One function of the project in one sample, as the standard library's profiler reports it.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct SurveyedFunction {
     pub path: String,
@@ -370,12 +370,12 @@ pub struct SurveyedFunction {
     pub self_ns: u64,
 }
 
-/// What ran on whose account.
+/// The functions that ran for a node.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ReachedBy {
-    /// A benchmark's id, or that of a module or class whose fixture it was; empty: of all benchmarks.
+    /// The id of a benchmark, or of the module or class whose fixture ran; empty for all benchmarks.
     pub node: String,
-    /// Places in [`TraceRequest::functions`].
+    /// Indices into [`TraceRequest::functions`].
     pub functions: Vec<usize>,
     /// Whether other processes were started, whose calls cannot be seen.
     pub processes: bool,
@@ -386,13 +386,13 @@ pub struct ReachedBy {
     pub parallel: bool,
 }
 
-/// Digests of what a process holds after its imports; they are equal where the values are.
+/// Digests of the values in a process after its imports; they are equal where the values are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Observed {
-    /// Of the project: by path and name. Names are those of modules (`LIMIT`), of classes as a whole (`Shape`) and of
-    /// their attributes (`Shape.sides`).
+    /// The project's values, by path and name. Names are those in modules (`LIMIT`), of classes as a whole (`Shape`)
+    /// and of their attributes (`Shape.sides`).
     pub modules: BTreeMap<String, BTreeMap<String, String>>,
-    /// The simple values of each module of others.
+    /// The simple values of each module outside the project.
     pub others: BTreeMap<String, String>,
     /// Other things that an import may change: the interpreter, its environment, patched functions; each in words.
     pub surroundings: BTreeMap<String, String>,
@@ -403,9 +403,9 @@ pub struct Observed {
 pub struct Reader {
     pub path: String,
     pub qualname: String,
-    /// The first one, decorators included.
+    /// The first line, decorators included.
     pub line: u32,
-    /// The name that it reads; an empty one where it may read anything of that file.
+    /// The name that it reads; an empty one where it may read anything in that file.
     pub reads: Name,
 }
 
@@ -416,7 +416,7 @@ pub struct Name {
     pub name: String,
 }
 
-/// A file or class that pytest did not collect, in its own words.
+/// A file or class that pytest did not collect, with pytest's message.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Uncollected {
     pub node: String,
@@ -430,12 +430,12 @@ pub struct ForeignModule {
     pub file: String,
 }
 
-/// Reads one line of the worker's.
+/// Decodes one line from the worker.
 pub fn decode_reply(line: &[u8]) -> Result<Reply, serde_json::Error> {
     serde_json::from_slice(line)
 }
 
-/// Writes one request as one line.
+/// Encodes one request as one line.
 pub fn encode_request(request: &Request) -> Vec<u8> {
     let mut line = serde_json::to_vec(request).expect("a request has only strings, numbers and lists");
     line.push(b'\n');

@@ -1,4 +1,4 @@
-//! What a benchmark uses beside the time that passes, compared between the sides by the same rule.
+//! The resources that a benchmark uses in addition to wall time, compared between the sides by the same rule.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crate::sequential::Sampling;
 use crate::stats::{self, LogEstimate};
 use crate::thresholds::Thresholds;
 
-/// What is used, and what it is counted in.
+/// The kind of a resource, with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
     /// Bytes.
     PeakMemory,
-    /// How often memory was asked for.
+    /// The number of allocations.
     Allocations,
     /// Nanoseconds of processor time outside of the kernel.
     UserTime,
@@ -35,24 +35,24 @@ impl fmt::Display for Resource {
     }
 }
 
-/// What was seen of one resource in one benchmark: an amount of each side for each replicate.
+/// The measurements of one resource in one benchmark: an amount per side for each replicate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredResource {
     pub benchmark: String,
     pub resource: Resource,
     pub replicates: Vec<PerSide<f64>>,
-    /// How often the replicates were looked at.
+    /// The number of looks at the replicates.
     pub looks: u32,
 }
 
-/// One resource of one benchmark, with the verdict: `Improved` is less of it.
+/// One resource of one benchmark, with the verdict: `Improved` means less of it.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ResourceComparison {
     pub benchmark: String,
     pub resource: Resource,
     /// The median over the replicates.
     pub median: PerSide<f64>,
-    /// Of the ratio head/base.
+    /// The estimate of the ratio head/base.
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
@@ -97,7 +97,7 @@ pub fn judge(
         .collect()
 }
 
-/// Nothing at all counts as one unit, so that ratios stay finite.
+/// Estimates the ratio head/base. Amounts below one unit count as one, so that ratios stay finite.
 pub fn estimate(replicates: &[PerSide<f64>], sampling: Sampling, look: u32) -> Option<LogEstimate> {
     let ratios: Vec<f64> = replicates
         .iter()

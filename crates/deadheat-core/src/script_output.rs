@@ -1,16 +1,16 @@
-//! The file that a command writes with `--script-output`: what it timed itself, a key each.
+//! The file that a command writes with `--script-output`: its own timings, a key each.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The key of the whole, which is not a part of it.
+/// The key of the total, which is not one of the parts.
 pub const TOTAL: &str = "__total__";
-/// Nobody measures thirty years.
+/// The longest time in seconds: nobody measures thirty years.
 const MOST_SECONDS: f64 = 1e9;
 
-/// Keys with their seconds, in the order of the file. The error says what is wrong with it, without its name.
+/// Parses keys with their seconds, in file order. The error says what is wrong with the file, without its name.
 pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
@@ -65,7 +65,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// JSON whose outermost object keeps its order, and keys that are there twice.
+/// JSON whose outermost object keeps its order and its duplicate keys.
 enum Document {
     Object(Vec<(String, Value)>),
     Other(&'static str),

@@ -1,26 +1,26 @@
-//! When the replicates are looked at, and what a look may cost: stopping at the first clear answer, as often as it comes,
+//! The times of looks at the replicates, and what a look may cost: stopping at the first clear answer, however early,
 //! must not make wrong answers likelier than one look at the end would.
 
 use crate::model::Verdict;
 use crate::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 
-/// Replicates at the looks; after the last, each look is at half as many more.
+/// The number of replicates at each look; after the last, each look is at half as many more.
 ///
-/// Three are enough for what [`is_plain`] only.
+/// Three are enough only for a change that [`is_plain`].
 const COUNTS: [usize; 10] = [3, 5, 7, 10, 14, 20, 30, 45, 68, 100];
-/// The share of the error rate that each of these looks may spend. What is left is for later ones, each half of that.
+/// The share of the error rate that each of these looks may spend. Each later look may spend half of what is left.
 const SPENT: [f64; 10] = [0.05, 0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.025, 0.0125];
-/// The part of a change that its interval may reach to either side when no more replicates are wanted.
+/// The largest half width of an interval, as a part of its change, at which no more replicates are wanted.
 const KNOWN_TO: f64 = 0.5;
-/// How often a change of the smallest size that is promised may stay open.
+/// The probability that a change of the smallest promised size stays inconclusive.
 const MISSED: f64 = 0.1;
-/// Nobody waits for more than these.
+/// The largest number of replicates that anybody waits for.
 const MOST_PROJECTED: usize = 2_000;
 
-/// How many replicates there are to be.
+/// The number of replicates to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
-    /// So many, and one look.
+    /// This many, and one look.
     Exactly(usize),
     /// As many as each benchmark needs for a verdict, with looks on the way.
     ///
@@ -30,7 +30,7 @@ pub enum Sampling {
 }
 
 impl Sampling {
-    /// The replicates at which a look is due; looks are counted from 1.
+    /// Returns the number of replicates at which a look is due; looks are counted from 1.
     pub fn replicates_at(self, look: u32) -> usize {
         match self {
             Sampling::Exactly(count) => count,
@@ -41,7 +41,7 @@ impl Sampling {
         }
     }
 
-    /// The error that the interval of a look may have.
+    /// Returns the error that the interval of a look may have.
     pub fn error_at(self, look: u32) -> f64 {
         match self {
             Sampling::Exactly(_) => ERROR_RATE,
@@ -56,7 +56,7 @@ impl Sampling {
         }
     }
 
-    /// The estimate of a look. Its p-value is that of the whole sequence of looks.
+    /// Returns the estimate of a look. Its p-value is that of the whole sequence of looks.
     pub fn estimate(self, log_ratios: &[f64], look: u32) -> Option<LogEstimate> {
         let error = self.error_at(look);
         let estimate = match self {
@@ -72,15 +72,15 @@ impl Sampling {
     }
 }
 
-/// With fewer replicates than this, nothing but a plain change is settled: where a process is fast or slow as a whole, two or three
-/// pairs agree by chance too often.
+/// With fewer replicates than this, only a plain change is settled: where a process is fast or slow as a whole, two or
+/// three pairs agree by chance too often.
 const FEWEST_FOR_ANY: usize = 5;
-/// A change that a process does not make by itself, by where its memory lies or how its hashes fall.
+/// The ratio of a change that a process does not make by itself, by its memory layout or by the order of its hashes.
 const PLAIN: f64 = 1.5;
 
-/// The interval of few replicates. How far two to four of them spread says little of the next ones, and Student's t pays for that
-/// with intervals that say nothing of a change of ten times. So where the change is plain, the interval may also be the one that
-/// [`stats::estimate_with_prior`] has; each of the two may miss in half of the cases.
+/// Estimates from few replicates. The spread of two to four of them says little about the next ones, and Student's t
+/// pays for that with intervals that say nothing about a tenfold change. So where the change is plain, the interval may
+/// also be that of [`stats::estimate_with_prior`]; each of the two may miss in half of the cases.
 fn estimate_of_few(log_ratios: &[f64], error: f64) -> Option<LogEstimate> {
     let alone = stats::estimate_with_error(log_ratios, error / 2.0)?;
     let with_prior = stats::estimate_with_prior(log_ratios, error / 2.0)?;
@@ -92,7 +92,7 @@ fn estimate_of_few(log_ratios: &[f64], error: f64) -> Option<LogEstimate> {
     })
 }
 
-/// Whether so many replicates may settle a benchmark with this estimate.
+/// Whether this many replicates may settle a benchmark with this estimate.
 pub fn may_settle(estimate: &LogEstimate, replicates: usize) -> bool {
     replicates >= FEWEST_FOR_ANY || is_plain(estimate)
 }
@@ -102,8 +102,8 @@ fn is_plain(estimate: &LogEstimate) -> bool {
     estimate.center.abs() - estimate.half_width >= PLAIN.ln()
 }
 
-/// Whether a benchmark needs no more replicates: it has its verdict, and of a change not only the sign is known but
-/// about the size, too.
+/// Whether a benchmark needs no more replicates: it has its verdict, and of a change, not only the sign but also the
+/// approximate size is known.
 pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> bool {
     match stats::verdict(estimate, threshold, survives).0 {
         Verdict::Inconclusive | Verdict::Unexplained => false,
@@ -112,18 +112,18 @@ pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) 
     }
 }
 
-/// How many replicates more would probably settle an open verdict, if they go on to spread as they have; `None` where
-/// it is more than anybody would wait for.
+/// Returns the number of further replicates that would probably settle an inconclusive verdict, if their spread stays
+/// the same; `None` where it is more than anybody would wait for.
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
     let center = stats::estimate(log_ratios)?.center;
     replicates_to_reach(log_ratios, look, threshold.distance_to_verdict(center))
 }
 
-/// How many more would probably make the interval reach no farther than `half_width` to either side.
+/// Returns the number of further replicates with which the interval would probably reach `half_width` at most.
 pub(crate) fn replicates_to_reach(log_ratios: &[f64], look: u32, half_width: f64) -> Option<usize> {
     let count = log_ratios.len();
     let spread = stats::estimate(log_ratios)?.spread(count);
-    // Every look adds one replicate at least.
+    // Every look adds at least one replicate.
     (look + 1..=look + MOST_PROJECTED as u32)
         .map(|look| (look, Sampling::UntilSettled.replicates_at(look)))
         .take_while(|&(_, replicates)| replicates <= MOST_PROJECTED)
@@ -136,8 +136,8 @@ pub(crate) fn replicates_to_reach(log_ratios: &[f64], look: u32, half_width: f64
         .map(|(_, replicates)| replicates - count)
 }
 
-/// The smallest change, as a ratio above 1, that is found nine times in ten with at most so many replicates, if they
-/// spread as these do.
+/// Returns the smallest change, as a ratio above 1, that is found nine times in ten with at most `most_replicates`, if
+/// they spread as these do.
 pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Threshold) -> Option<f64> {
     let estimate = stats::estimate(log_ratios)?;
     let spread = estimate.spread(log_ratios.len());
@@ -150,8 +150,8 @@ pub fn smallest_change(log_ratios: &[f64], most_replicates: usize, threshold: Th
         }
         let error = Sampling::UntilSettled.error_at(look);
         let standard_error = spread / (count as f64).sqrt();
-        // The interval has to exclude 1, and the estimate to reach the threshold: a change of the size of the threshold
-        // itself does so every other time only.
+        // The interval must exclude 1, and the estimate must reach the threshold: a change of the size of the threshold
+        // itself does so only every other time.
         let needed = (stats::t_quantile(error, count - 1) * standard_error).max(threshold.ratio().ln());
         let luck = stats::t_quantile(2.0 * MISSED, count - 1) * standard_error;
         smallest = smallest.min(needed + luck);
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn two_and_three_replicates_tell_a_plain_change_however_they_spread() {
-        // The first look may miss in 0.05 %, so that each interval of two does in 0.025 %. With three degrees of freedom more and
-        // a standard deviation of 0.08 in these: of two, t(0.000125, 4) = 12.3122; of three, t(0.000125, 5) = 9.2355.
+        // The first look may miss in 0.05 %, so each of its two intervals in 0.025 %. With three more degrees of
+        // freedom, and their deviation of 0.08: t(0.000125, 4) = 12.3122 for two, t(0.000125, 5) = 9.2355 for three.
         let interval = |values: &[f64]| {
             let estimate = Sampling::UntilSettled.estimate(values, 1).unwrap();
             (estimate.center, estimate.half_width)
@@ -247,7 +247,7 @@ mod tests {
             (half_width - 9.2355 * deviation / 3_f64.sqrt()).abs() < 1e-4,
             "{half_width}"
         );
-        // The p-value of t = 3.8 / 0.07 with four degrees of freedom, doubled for two intervals and times 20 for all looks.
+        // The p-value of t = 3.8 / 0.07 with four degrees of freedom, times 2 for two intervals and 20 for all looks.
         let p_value = |values: &[f64]| Sampling::UntilSettled.estimate(values, 1).unwrap().p_value;
         assert!((p_value(&[-3.9, -3.7]) / 2.757_320_043e-5 - 1.0).abs() < 1e-5);
         assert!((p_value(&[-3.9, -3.7, -3.8]) / 3.338_805_624e-7 - 1.0).abs() < 1e-5);
@@ -257,13 +257,13 @@ mod tests {
         // Processes of two kinds, one twice as slow, may fall on the two sides as a whole.
         let (center, half_width) = interval(&[0.69, 0.70]);
         assert!(half_width > center);
-        // Where nothing spreads, the replicates alone say more: t(0.000125, 2) = 63.2337.
+        // Where the spread is small, the interval of the replicates alone is shorter: t(0.000125, 2) = 63.2337.
         let (_, half_width) = interval(&[0.0499, 0.0500, 0.0501]);
         assert!(
             (half_width - 63.2337 * 0.0001 / 3_f64.sqrt()).abs() < 1e-6,
             "{half_width}"
         );
-        // From five on, and with a single look, they always do.
+        // From five on, and with a single look, the replicates alone are always used.
         let five = [-3.9, -3.7, -3.8, -3.9, -3.7];
         let alone = stats::estimate_with_error(&five, 0.0005).unwrap();
         assert_eq!(
@@ -289,8 +289,8 @@ mod tests {
 
     #[test]
     fn how_many_replicates_settle_a_row_is_known_for_planted_ones() {
-        // Around the centre, with a standard deviation of 0.0079; the interval has to reach no farther than from the centre
-        // to the threshold (log 1.02 = 0.0198), or from the threshold on to 1.
+        // Around the centre, with a standard deviation of 0.0079; the interval must reach no farther than from the
+        // centre to the threshold (log 1.02 = 0.0198), or to 1 where the centre is beyond the threshold.
         let five = [-0.01, -0.005, 0.0, 0.005, 0.01];
         let two = [-0.005, 0.005];
         for (spread, center, look, more) in [
@@ -303,9 +303,9 @@ mod tests {
             // 100 reach 0.0032, 150 reach 0.0027.
             (&five[..], 0.017, 2, Some(150 - 5)),
             (&five[..], 0.03, 2, Some(7 - 5)),
-            // A look that is past is not asked again.
+            // A past look does not count again.
             (&five[..], 0.0, 3, Some(10 - 5)),
-            // Nor one that has its replicates already: 5 reach 0.0304.
+            // Nor does one that has its replicates already: 5 reach 0.0304.
             (&five[..], 0.05, 1, Some(7 - 5)),
             // 2,000 reach 0.0009.
             (&five[..], 0.0197, 2, None),
@@ -339,8 +339,8 @@ mod tests {
     #[test]
     fn the_smallest_change_is_known_for_planted_replicates() {
         // With a standard deviation of 0.0079057, and t computed elsewhere. At 5 of 5 replicates the interval reaches
-        // t(0.00025, 4) = 10.3063 standard errors, and one change in ten falls short by t(0.1, 4) = 1.53321 more. From 7 on,
-        // the threshold is farther than the interval reaches.
+        // t(0.00025, 4) = 10.3063 standard errors, and one change in ten falls short by t(0.1, 4) = 1.53321 more. From
+        // 7 on, the threshold is farther than the interval reaches.
         let values = [-0.01, -0.005, 0.0, 0.005, 0.01];
         for (most_replicates, expected) in [(5, 1.042_747_249), (7, 1.024_397_588), (100, 1.021_040_892)] {
             let smallest = smallest_change(&values, most_replicates, Threshold::from_percent(2.0)).unwrap();

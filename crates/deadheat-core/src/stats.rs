@@ -6,14 +6,14 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::model::{ConfidenceInterval, Estimate, Reason, Replicate, Verdict};
 
-/// How often an interval may miss.
+/// The probability that an interval misses.
 pub const ERROR_RATE: f64 = 0.01;
 pub const CONFIDENCE_LEVEL: f64 = 1.0 - ERROR_RATE;
 
 /// The share of changes among all called changes that may be false (Benjamini and Hochberg).
 pub const FALSE_DISCOVERY_RATE: f64 = 0.01;
 
-/// An interval needs a spread, and a spread needs two values.
+/// The fewest replicates for an interval: it needs a spread, and a spread needs two values.
 pub const FEWEST_REPLICATES: usize = 2;
 
 /// The smallest change that matters, symmetric in the logarithm: from 1/(1+t) to 1+t.
@@ -30,36 +30,36 @@ impl Threshold {
         }
     }
 
-    /// The smallest slow-down that matters, head/base.
+    /// Returns the smallest slow-down that matters, head/base.
     pub fn ratio(self) -> f64 {
         self.log.exp()
     }
 
-    /// How far an interval may reach around this estimate for a verdict: a change's must not contain "no change", where
-    /// the estimate matters, and the other one must not contain a change that matters.
+    /// Returns how far an interval may reach around this estimate for a verdict: where the estimate matters, it must
+    /// not contain "no change"; otherwise it must not contain a change that matters.
     pub fn distance_to_verdict(self, center: f64) -> f64 {
         let size = center.abs();
         if size >= self.log { size } else { self.log - size }
     }
 }
 
-/// The estimate with what a verdict needs besides.
+/// An estimate with the p-value, which a verdict needs, too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogEstimate {
     pub center: f64,
     pub standard_error: f64,
     pub half_width: f64,
-    /// Two-sided, of the hypothesis that nothing changed.
+    /// The two-sided p-value of the hypothesis that nothing changed.
     pub p_value: f64,
 }
 
 impl LogEstimate {
-    /// The standard deviation between the `count` replicates that the estimate comes from.
+    /// Returns the standard deviation between the `count` replicates that the estimate comes from.
     pub fn spread(&self, count: usize) -> f64 {
         self.standard_error * (count as f64).sqrt()
     }
 
-    /// Of what a report has; there is no p-value in it.
+    /// Converts the estimate of a report, which has no p-value.
     pub fn from_estimate(estimate: &Estimate) -> Self {
         let ConfidenceInterval {
             lower_bound,
@@ -87,7 +87,7 @@ impl LogEstimate {
     }
 }
 
-/// The median; of an even count the mean of the middle two. `None` of nothing.
+/// Returns the median; of an even count the mean of the middle two. `None` without values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -99,7 +99,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     }
 }
 
-/// One replicate's answer: the median over its rounds of the logarithm of head/base.
+/// Returns one replicate's answer: the median over its rounds of the logarithm of head/base.
 pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
     median(
         replicate
@@ -109,18 +109,18 @@ pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
     )
 }
 
-/// Each replicate's [`log_ratio`].
+/// Returns each replicate's [`log_ratio`].
 pub fn log_ratios(replicates: &[Replicate]) -> Vec<f64> {
     replicates.iter().filter_map(log_ratio).collect()
 }
 
-/// [`estimate_with_error`] for a single look at the data.
+/// Calls [`estimate_with_error`] for a single look at the data.
 pub fn estimate(values: &[f64]) -> Option<LogEstimate> {
     estimate_with_error(values, ERROR_RATE)
 }
 
-/// Trimmed mean with the interval of Tukey and McLaughlin (1963): the spread is that of the winsorised values, the
-/// degrees of freedom are those of the values that were kept.
+/// Returns the trimmed mean with the interval of Tukey and McLaughlin (1963): the spread is that of the winsorised
+/// values, the degrees of freedom are those of the kept values.
 ///
 /// One value in eight is set aside at each end, so that a single odd replicate cannot move the estimate of eight or
 /// more. The interval misses with the probability `error`. `None` with fewer than [`FEWEST_REPLICATES`] values.
@@ -156,14 +156,14 @@ pub fn estimate_with_error(values: &[f64], error: f64) -> Option<LogEstimate> {
     })
 }
 
-/// How process pairs may spread, as far as that is known before any of a benchmark has run: the standard deviation of their log
-/// ratios, and how many degrees of freedom that knowledge is worth. Of the 171 sequences of replicates in the bank of evidence, the
-/// largest deviation is 0.056, and half are below 0.018.
+/// The spread of process pairs, as far as it is known before any of a benchmark has run: the standard deviation of
+/// their log ratios, and the number of degrees of freedom that this knowledge is worth. Of the 171 sequences of
+/// replicates in the bank of evidence, the largest deviation is 0.056, and half are below 0.018.
 const PRIOR_DEVIATION: f64 = 0.08;
 const PRIOR_DEGREES: usize = 3;
 
-/// The mean with the interval of Student's t whose variance is that of the values and that of [`PRIOR_DEVIATION`], weighted by
-/// their degrees of freedom: the moderated t of Smyth (2004), with a prior that is given and not estimated.
+/// Returns the mean with the interval of Student's t of the variances of the values and of [`PRIOR_DEVIATION`],
+/// weighted by their degrees of freedom: the moderated t of Smyth (2004), with a prior that is given, not estimated.
 ///
 /// The interval misses with the probability `error`. `None` with fewer than [`FEWEST_REPLICATES`] values.
 pub fn estimate_with_prior(values: &[f64], error: f64) -> Option<LogEstimate> {
@@ -184,7 +184,7 @@ pub fn estimate_with_prior(values: &[f64], error: f64) -> Option<LogEstimate> {
     })
 }
 
-/// How many values are far from all others: beyond [`STRAY_SPREADS`] spreads and [`STRAY_LOG`] from the median.
+/// Counts the values that are far from all others: beyond [`STRAY_SPREADS`] spreads and [`STRAY_LOG`] from the median.
 pub fn strays(values: &[f64]) -> usize {
     let Some(center) = median(values.iter().copied()) else {
         return 0;
@@ -197,7 +197,7 @@ pub fn strays(values: &[f64]) -> usize {
         .count()
 }
 
-/// What Student's t exceeds, in either direction, with the probability `error`.
+/// Returns the value that Student's t exceeds, in either direction, with the probability `error`.
 pub fn t_quantile(error: f64, degrees_of_freedom: usize) -> f64 {
     t_distribution(degrees_of_freedom).inverse_cdf(1.0 - error / 2.0)
 }
@@ -206,7 +206,7 @@ fn t_distribution(degrees_of_freedom: usize) -> StudentsT {
     StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).expect("at least one degree of freedom is left")
 }
 
-/// Which of several hypotheses may be rejected together (Benjamini and Hochberg 1995).
+/// Returns which of several hypotheses may be rejected together (Benjamini and Hochberg 1995).
 pub fn survives_correction(p_values: &[f64]) -> Vec<bool> {
     let count = p_values.len() as f64;
     let mut order: Vec<usize> = (0..p_values.len()).collect();
@@ -226,15 +226,15 @@ pub fn survives_correction(p_values: &[f64]) -> Vec<bool> {
     survives
 }
 
-/// See [`strays`].
+/// The distance of a stray from the median, in spreads.
 const STRAY_SPREADS: f64 = 8.0;
-/// A quarter.
+/// The distance of a stray from the median, as a logarithm: a quarter.
 const STRAY_LOG: f64 = 0.223;
 /// A regression counts as confirmed by fresh replicates up to this one-sided p-value.
 pub const CONFIRMATION_P: f64 = 0.05;
 
 impl LogEstimate {
-    /// One-sided, of the hypothesis that head is not slower.
+    /// Returns the one-sided p-value of the hypothesis that head is not slower.
     pub fn p_of_no_regression(&self) -> f64 {
         if self.center > 0.0 {
             self.p_value / 2.0
@@ -244,7 +244,7 @@ impl LogEstimate {
     }
 }
 
-/// The verdict on one estimate; `survives` is the answer of [`survives_correction`] for it.
+/// Returns the verdict on one estimate; `survives` is the answer of [`survives_correction`] for it.
 pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> (Verdict, Option<Reason>) {
     let (lower, upper) = (
         estimate.center - estimate.half_width,
@@ -269,7 +269,7 @@ pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> 
     }
 }
 
-/// The replicates' logarithms of the ratio of total times: the benchmarks' ratios, weighted by base's median times.
+/// Returns the replicates' log ratios of total times: the benchmarks' ratios, weighted by base's median times.
 ///
 /// The ratios come from neighbouring samples; sums of each side's times would carry the drift between them.
 pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
@@ -295,7 +295,7 @@ pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     })
 }
 
-/// The replicates' means of the benchmarks' log ratios: logarithms of the geometric mean.
+/// Returns the replicates' means of the benchmarks' log ratios: logarithms of the geometric mean.
 pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     over_replicates(benchmarks, |replicates| {
         let ratios: Option<Vec<f64>> = replicates.iter().map(|replicate| log_ratio(replicate)).collect();
@@ -304,8 +304,8 @@ pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     })
 }
 
-/// Replicates are matched by their seed, which those from the same processes share. Benchmarks that were measured at different
-/// times have too few of these in common: then the first of each is matched with the first of the others, and so on.
+/// Combines replicates by their seed, which those from the same processes share. Benchmarks that were measured at
+/// different times share too few seeds: then the first of each is matched with the first of the others, and so on.
 fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) -> Option<f64>) -> Vec<f64> {
     let Some(first) = benchmarks.first() else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! What `deadheat profile` finds: a project's ordinary tests on both sides, how long each took, and which functions ran
-//! meanwhile. Its serde form is the JSON of `docs/reference.md`.
+//! The results of `deadheat profile`: a project's ordinary tests on both sides, their durations, and the functions that
+//! ran meanwhile. Its serde form is the JSON of `docs/reference.md`.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::sequential::Sampling;
 use crate::stats::{self, LogEstimate, Threshold};
 
 pub const SCHEMA_VERSION: u32 = 1;
-/// A test that is shorter on both sides is not judged: pytest's own work is a large part of it, and chance of the rest.
+/// The shortest judged duration: pytest's own work is a large part of a shorter test, and chance of the rest.
 pub const SHORTEST_NS: f64 = 1e6;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,9 +31,9 @@ pub struct TestProfile {
     pub machine: Machine,
     pub python: Option<PerSide<Python>>,
     pub counts: TestCounts,
-    /// Of the sum of the judged tests' durations.
+    /// The verdict on the sum of the judged tests' durations.
     pub total: Option<Judged>,
-    /// Those that passed on both sides, the slowest first.
+    /// The tests that passed on both sides, the slowest first.
     pub tests: Vec<TestComparison>,
     /// The project's functions that ran in them, the largest difference of the own time first.
     pub functions: Vec<FunctionTimes>,
@@ -43,11 +43,11 @@ pub struct TestProfile {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestSettings {
-    /// What pytest was given.
+    /// The arguments of pytest.
     pub arguments: Vec<String>,
     pub threshold_percent: f64,
     pub confidence_level: f64,
-    /// That were finished; each is a process per side without the profiler and one with it.
+    /// The finished replicates; each is a process per side without the profiler and one with it.
     pub replicates: usize,
     /// `None` where the number of replicates was prescribed.
     pub budget_seconds: Option<f64>,
@@ -77,7 +77,7 @@ pub struct TestComparison {
     pub test: String,
     pub base: SideTime,
     pub head: SideTime,
-    /// The rest is null where the test is too short to be judged.
+    /// Null, as are the verdict and its reason, where the test is too short to be judged.
     pub estimate: Option<Estimate>,
     pub verdict: Option<Verdict>,
     pub reason: Option<Reason>,
@@ -85,10 +85,10 @@ pub struct TestComparison {
     pub replicates: Vec<PerSide<u64>>,
 }
 
-/// One function of the project over all tests, as cProfile has it.
+/// One function of the project over all tests, as cProfile reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FunctionTimes {
-    /// Short, and different from all others.
+    /// A short, unique name.
     pub name: String,
     pub qualname: String,
     pub path: String,
@@ -96,11 +96,11 @@ pub struct FunctionTimes {
     /// Null where it did not run.
     pub base: Option<Times>,
     pub head: Option<Times>,
-    /// Whether the own time differs by more than chance explains among so many functions; also where one side has none.
+    /// Whether the own time differs by more than chance among that many functions; also true where one side has none.
     pub is_different: bool,
-    /// Of the own time; null where a side has none.
+    /// The ratio of the own times; null where a side has none.
     pub self_estimate: Option<Estimate>,
-    /// Of the cumulative time.
+    /// The ratio of the cumulative times.
     pub total_estimate: Option<Estimate>,
 }
 
@@ -108,9 +108,9 @@ pub struct FunctionTimes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
     pub calls: f64,
-    /// With the functions that it calls.
+    /// The time with the functions that it calls.
     pub total_ns: f64,
-    /// Without other functions of Python code.
+    /// The time without other functions of Python code.
     pub self_ns: f64,
 }
 
@@ -130,7 +130,7 @@ pub struct TestReplicate {
     pub errors: PerSide<Vec<Uncollected>>,
 }
 
-/// The tests that passed on both sides in all replicates, in base's order, and what became of the others.
+/// Returns the tests that passed on both sides in all replicates, in base's order, and the rows of the others.
 pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
     let mut missing: Vec<Missing> = Vec::new();
     let Some(first) = replicates.first() else {
@@ -214,7 +214,7 @@ pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
     (both, missing)
 }
 
-/// The durations of these tests, which ran in all replicates, the slowest first, and the total of those that are judged.
+/// Compares these tests, which ran in all replicates, the slowest first, and returns the total of those judged, too.
 pub fn compare_tests(
     tests: &[String],
     replicates: &[TestReplicate],
@@ -302,7 +302,7 @@ fn slower(test: &TestComparison) -> f64 {
     test.base.median_ns.max(test.head.median_ns)
 }
 
-/// What the profiler saw of these functions in each pair of processes, the largest difference of the own time first.
+/// Compares the profiles of these functions in all pairs of processes, the largest difference of the own time first.
 pub fn compare_functions(
     functions: &[TargetFunction],
     replicates: &[ProfileReplicate],
@@ -368,7 +368,7 @@ fn medians(times: &[Times]) -> Option<Times> {
     })
 }
 
-/// `None` where a side has no time in one of the replicates.
+/// Estimates head/base; `None` where a side has no time in one of the replicates.
 fn ratio(times: &PerSide<Vec<Times>>, of: fn(&Times) -> f64) -> Option<LogEstimate> {
     let ratios = times.base.iter().zip(&times.head).map(|(base, head)| {
         let (base, head) = (of(base), of(head));

@@ -1,10 +1,10 @@
-//! The smallest changes that matter: one for all benchmarks, and others for those that globs name.
+//! The smallest changes that matter: one for all benchmarks, and others for those that match globs.
 
 use std::collections::BTreeMap;
 
 use crate::stats::Threshold;
 
-/// What `threshold` and `[tool.deadheat.thresholds]` say.
+/// The values of `threshold` and `[tool.deadheat.thresholds]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     general: Threshold,
@@ -13,7 +13,7 @@ pub struct Thresholds {
 }
 
 impl From<Threshold> for Thresholds {
-    /// The same for every benchmark.
+    /// Uses the same threshold for every benchmark.
     fn from(general: Threshold) -> Self {
         Thresholds {
             general,
@@ -27,7 +27,7 @@ impl Thresholds {
         Thresholds { general, named }
     }
 
-    /// For what is about more than one benchmark.
+    /// Returns the threshold for results over more than one benchmark.
     pub fn general(&self) -> Threshold {
         self.general
     }
@@ -37,7 +37,7 @@ impl Thresholds {
             .map_or(self.general, Threshold::from_percent)
     }
 
-    /// Where a glob says something else than what holds for all.
+    /// Returns the percentage of a glob, where it is not the general one.
     ///
     /// Of several globs the most specific one decides: that with the most characters that are not wildcards, then that
     /// with the fewest wildcards, then the smallest threshold. The order in a TOML table means nothing.
@@ -52,7 +52,7 @@ impl Thresholds {
         (Threshold::from_percent(percent) != self.general).then_some(percent)
     }
 
-    /// The globs that name none of these benchmarks.
+    /// Returns the globs that match none of these benchmarks.
     pub fn unused<'a>(&self, benchmarks: impl Iterator<Item = &'a str> + Clone) -> Vec<&str> {
         let names_none = |glob: &&String| !benchmarks.clone().any(|benchmark| matches(glob, benchmark));
         self.named.keys().filter(names_none).map(String::as_str).collect()
@@ -69,12 +69,12 @@ fn specificity(glob: &str) -> usize {
     glob.chars().count() - wildcards(glob)
 }
 
-/// `*` is any text, `?` any character; brackets are themselves, because parameters have them.
+/// Matches a glob: `*` is any text, `?` any character; brackets are themselves, because parameters have them.
 fn matches(glob: &str, text: &str) -> bool {
     let glob: Vec<char> = glob.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut seen) = (0, 0);
-    // Where the last `*` stands, and how far into the text it reaches.
+    // The position of the last `*`, and how far into the text it reaches.
     let mut star: Option<(usize, usize)> = None;
     while seen < text.len() {
         match glob.get(at) {
@@ -140,7 +140,7 @@ mod tests {
         let some = thresholds(&[("a*", 5.0), ("b*", 2.0)]);
         assert_eq!(some.of("c"), Threshold::from_percent(2.0));
         assert_eq!(some.of("a"), Threshold::from_percent(5.0));
-        // As large as the general one: nothing to say of it.
+        // As large as the general one, so it is not the benchmark's own.
         assert_eq!(some.own_percent("b"), None);
         assert_eq!(some.unused(["a", "c"].into_iter()), ["b*"]);
     }

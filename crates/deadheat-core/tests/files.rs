@@ -1,4 +1,4 @@
-//! What a report looks like in a file: the fixed report in each format, as snapshots, and what no name in it may do.
+//! Reports in files: the fixed report in each format, as snapshots, and what no name in it must do.
 
 mod fixture;
 
@@ -32,7 +32,7 @@ fn the_command_to_measure_again_asks_for_the_same() {
         rest.split_once('\n').unwrap().0.to_owned()
     };
     let mut report = report();
-    // A threshold on the command line would be that of every benchmark.
+    // A threshold on the command line would apply to every benchmark.
     let by_glob = command(&report);
     assert!(!by_glob.contains("--threshold"), "{by_glob}");
     assert!(
@@ -121,7 +121,7 @@ fn a_large_report_fits_into_a_comment() {
     }
     let text = markdown(&report);
     assert!(text.len() < 65_536, "{}", text.len());
-    // The answer and the command stay, whatever goes.
+    // The answer and the command stay, whatever is left out.
     assert!(text.starts_with("### "));
     assert!(text.contains("deadheat compare 1111111111222222222233333333334444444444 --working-tree"));
     let left_out = text.lines().last().unwrap();
@@ -157,7 +157,7 @@ fn no_name_or_message_leaves_its_place_in_markdown() {
     for line in text.lines().filter(|line| line.contains("hostile")) {
         assert!(line.starts_with(['|', '<']), "{line}");
     }
-    // Raw HTML is ours alone; in code it is text.
+    // All raw HTML is ours; inside code it is text.
     let outside_code = |text: &str| -> String {
         let mut parts = text.split('`');
         let mut outside = String::new();

@@ -1,4 +1,4 @@
-//! A report that anybody wrote: whatever stands in it, it is refused or shown, in every form.
+//! Untrusted reports: whatever a report contains, it is refused or rendered, in every format.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release --package deadheat-core --test hostile_reports` searches longer.
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use fixture::report;
 
-/// In all forms for people, one after another; the JSON for programs has to come to its end, too.
+/// Renders the report in all formats for people; the JSON for programs must complete, too.
 fn rendered(report: &Report, width: usize, verbose: bool) -> String {
     let style = Style {
         color: false,
@@ -29,7 +29,7 @@ fn rendered(report: &Report, width: usize, verbose: bool) -> String {
 #[test]
 fn a_commit_need_not_be_letters_and_digits() {
     let mut report = report();
-    // The tenth byte lies inside a letter.
+    // The tenth byte is inside a letter.
     report.revisions = report.revisions.map(|mut revision| {
         revision.commit = "\u{1b}ääääääääääää".to_owned();
         revision
@@ -55,7 +55,7 @@ fn an_interpreter_may_call_itself_anything() {
     assert!(!text.contains(['\u{1b}', '\u{9b}']));
 }
 
-/// The places of all values that hold no others.
+/// Collects the places of all values that hold no others.
 fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -89,7 +89,7 @@ fn texts() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Other values of the same kind, and now and then none.
+/// Replaces values by others of the same kind, and now and then by null.
 fn spoiled(mut report: Value, changes: Vec<(Index, Value, Value, u8)>) -> Value {
     let mut places = Vec::new();
     leaves(&report, "", &mut places);

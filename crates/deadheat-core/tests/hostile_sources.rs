@@ -1,4 +1,4 @@
-//! What comes from outside may be anything: no text makes a reader panic or hang.
+//! Outside input may be anything: no text makes a reader panic or hang.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release -p deadheat-core --test hostile_sources` searches longer.
 
@@ -16,7 +16,7 @@ const CONVERSATIONS: [&str; 4] = [
     include_str!("../../../tests/protocol/testing.jsonl"),
 ];
 
-/// Every reply of the golden conversations.
+/// Returns every reply of the golden conversations.
 fn replies() -> Vec<String> {
     let lines = CONVERSATIONS.iter().flat_map(|text| text.lines());
     let messages = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -26,7 +26,7 @@ fn replies() -> Vec<String> {
         .collect()
 }
 
-/// A text with pieces replaced by others, wherever they lie.
+/// Returns a text with pieces replaced by others, at any position.
 fn spoiled(original: Vec<u8>, changes: &[(usize, usize, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = original;
     for (start, length, new) in changes {
@@ -60,7 +60,7 @@ fn changes_of_json() -> impl Strategy<Value = Vec<(usize, usize, Vec<u8>)>> {
     proptest::collection::vec((any::<usize>(), 0..12_usize, piece), 0..4)
 }
 
-/// Parts that Python files are made of, whole and broken.
+/// Parts of Python files, whole and broken.
 const PARTS: [&str; 96] = [
     "def ",
     "class ",
@@ -164,13 +164,13 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         30 => select(&PARTS[..]).prop_map(|part| part.as_bytes().to_vec()),
         1 => proptest::collection::vec(any::<u8>(), 1..3),
-        // The same often: what is nested, and what is long.
+        // One part repeated, for deep nesting and long tokens.
         2 => (select(&PARTS[..]), 2..400_usize).prop_map(|(part, times)| part.repeat(times).into_bytes()),
     ];
     proptest::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
 }
 
-/// Python that is whole, so that more than the parser is reached.
+/// Valid Python, so that more than the parser is reached.
 const WHOLE: &str = r#"
 from typing import TYPE_CHECKING, List as L
 import a.b.c, d as e
@@ -249,7 +249,7 @@ proptest! {
     fn a_spoiled_reply_is_read_or_refused(reply in select(replies()), changes in changes_of_json()) {
         let line = spoiled(reply.into_bytes(), &changes);
         if let Ok(reply) = decode_reply(&line) {
-            // What was read can be told again.
+            // Whatever was read must serialize again.
             prop_assert!(serde_json::to_string(&reply).is_ok());
         }
     }

@@ -1,4 +1,4 @@
-//! The HTML report: the fixed report as a snapshot, that nothing of it is left out, and what no name in it may do.
+//! The HTML report: the fixed report as a snapshot, that nothing of it is left out, and what no name in it must do.
 
 mod fixture;
 
@@ -9,13 +9,13 @@ use deadheat_core::report::{Gate, Noise, Plan, Report, count, html};
 
 use fixture::report;
 
-/// Everything that a browser, a terminal or a reader could take for something else.
+/// Everything that a browser, a terminal or a reader could misinterpret.
 const HOSTILE: &str =
     "test_x[</script><script>alert(1)</script><!--\"onload='x'&amp;\x1b[31m\u{202e}gnp\u{2028}\0-中文]";
 
 #[test]
 fn the_fixed_report() {
-    // The style and the script are files of their own.
+    // The style and the script are separate files.
     let page = html(&report());
     let (before, rest) = page.split_once("<style>").unwrap();
     let (style, rest) = rest.split_once("</style>").unwrap();
@@ -23,7 +23,7 @@ fn the_fixed_report() {
     let (script, after) = rest.split_once("</script>").unwrap();
     let ours = style.lines().last().unwrap();
     assert!(style.len() > 5_000 && script.len() > 2_000);
-    // The hashes are those of these files: they change with every word.
+    // The hashes are those of these files: they change with every edit.
     let policy = before.split_once("content=\"default-src").unwrap().1;
     let policy = policy.split_once('"').unwrap().0;
     let before = before.replace(policy, " …");
@@ -92,7 +92,7 @@ fn nothing_of_the_report_is_left_out() {
     assert!(page.contains("deadheat compare 1111111111222222222233333333334444444444 --working-tree"));
 }
 
-/// With that in every text.
+/// Adds `HOSTILE` to every text of a report.
 fn hostile(mut report: Report) -> Report {
     let texts: Vec<&mut String> = vec![
         &mut report.tool_version,
@@ -164,7 +164,7 @@ fn hostile(mut report: Report) -> Report {
 fn no_text_leaves_its_place() {
     let plain = html(&report());
     let page = html(&hostile(report()));
-    // Tags are ours: there is no kind of them that a report without such names has not.
+    // All tags are ours: there is no kind of tag that a report without such names lacks.
     assert_eq!(page.matches("<script").count(), 1);
     assert_eq!(page.matches("</script").count(), 1);
     assert_eq!(page.matches("<!").count(), plain.matches("<!").count());
@@ -261,7 +261,7 @@ fn a_failed_gate_is_said_with_what_failed_it() {
         Gate::Regression { percent: Some(30.0) },
         Gate::Regression { percent: None },
     ];
-    // The words of the last line on stderr, and no others.
+    // The same words as in the last line on stderr.
     let said = |report: &Report| -> String {
         let page = html(report);
         let (_, rest) = page.split_once("<b>A gate is failed:</b> ").unwrap();
@@ -297,7 +297,7 @@ fn the_headline_says_what_failed() {
         headline(&report),
         "Unchanged, <span class=\"regressed\">1 failed</span>"
     );
-    // One benchmark, said once.
+    // The one failed benchmark is mentioned once.
     let page = html(&report);
     assert!(page.contains(">1 failed</a>") && !page.contains("1 not measured"));
     report.missing.clear();

@@ -1,4 +1,4 @@
-//! What the documentation lists, held against the types: nothing is missing, and nothing is there that does not exist.
+//! Compares the documentation's lists with the types: nothing is missing, and nothing is listed that does not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const PROTOCOL: &str = include_str!("../../../docs/protocol.md");
 
 type Names = BTreeSet<String>;
 
-/// Where the reference lists all values of an enumeration: what stands before the list, what after it, the type.
+/// The reference's lists of all values of an enumeration: the text before the list, the text after it, the type.
 const LISTS: [(&str, &str, &str); 12] = [
     ("\nWarning codes:", ".\n", "WarningCode"),
     ("none in particular), `reason` (", ")", "MissingReason"),
@@ -29,7 +29,7 @@ const LISTS: [(&str, &str, &str); 12] = [
     ("`--status STATUS` | with `--record`:", ", instead", "Status"),
 ];
 
-/// What stands between two texts, of which the first stands on the page once.
+/// Returns the text between two others, of which the first must occur on the page once.
 fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
     assert_eq!(page.matches(before).count(), 1, "`{before}`");
     let (_, rest) = page.split_once(before).unwrap();
@@ -38,7 +38,7 @@ fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
         .0
 }
 
-/// The names in the code of a text, without options.
+/// Returns the names in the code of a text, without options.
 fn named(text: &str) -> Names {
     let code = text
         .split('`')
@@ -60,7 +60,7 @@ fn is_name(text: &str) -> bool {
             .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
 }
 
-/// The values of an enumeration without content.
+/// Returns the values of an enumeration without content.
 fn values(schema: &Value) -> Names {
     let mut found = Names::new();
     visit(schema, &mut |schema| {
@@ -71,7 +71,7 @@ fn values(schema: &Value) -> Names {
     found
 }
 
-/// The names of all fields in a schema.
+/// Returns the names of all fields in a schema.
 fn fields(schema: &Value) -> Names {
     let mut found = Names::new();
     visit(schema, &mut |schema| {
@@ -109,7 +109,7 @@ fn the_reference_names_every_field_of_the_report() {
     assert_eq!(missing, Vec::<String>::new());
 }
 
-/// The fields of each variant of an enumeration with a tag, and of what these hold.
+/// The fields of each variant of an enumeration with a tag, and those of the types that they hold.
 struct Variants {
     own: BTreeMap<String, Names>,
     inner: BTreeMap<String, Names>,
@@ -152,7 +152,7 @@ impl Variants {
         &self.definitions[name]
     }
 
-    /// The fields of what a field holds, but of what has a part of the page to itself.
+    /// Adds the fields of the types that a field holds, except for types with their own section of the page.
     fn add_inner(&self, value: &Value, into: &mut Names) {
         let mut references = Vec::new();
         visit(value, &mut |schema| {
@@ -170,14 +170,14 @@ impl Variants {
     }
 }
 
-/// The rows of a table, cell by cell, without its head.
+/// Returns the rows of a table, cell by cell, without its header.
 fn rows(section: &str) -> Vec<Vec<&str>> {
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
         .collect()
 }
 
-/// What a text says of each name that it introduces as "`name`:" or "`name` has".
+/// Returns the text about each name that is introduced as "`name`:" or "`name` has".
 fn introduced<'a>(text: &'a str, names: &BTreeMap<String, Names>) -> BTreeMap<&'a str, &'a str> {
     let mut starts: Vec<(usize, &str)> = Vec::new();
     for (start, _) in text.match_indices('`') {
@@ -200,7 +200,7 @@ fn the_page_of_the_protocol_has_every_field_of_every_message_and_no_other() {
     let replies = variants::<Reply>("reply");
     let section = between(PROTOCOL, "\n## Requests and replies\n", "\n## ");
     let everywhere = named(section);
-    // What may stand beside the fields: the messages themselves, what fields may hold, and the names of other things.
+    // Other names that may occur: the messages themselves, the values of fields, and the names of other things.
     let mut others: Names = requests.own.keys().chain(replies.own.keys()).cloned().collect();
     for definition in ["TracePurpose", "Clock"] {
         others.extend(values(&requests.definitions[definition]));

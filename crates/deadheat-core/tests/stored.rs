@@ -1,4 +1,4 @@
-//! A stored report is judged again: the same numbers, to the last digit, and other verdicts with another threshold.
+//! Judging a stored report again gives the same numbers, to the last digit, and other verdicts with another threshold.
 
 mod fixture;
 
@@ -13,7 +13,7 @@ use deadheat_core::thresholds::Thresholds;
 
 use fixture::report;
 
-/// What a report is after it was written and read.
+/// Writes a report and reads it back.
 fn stored(report: &Report) -> Report {
     serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
 }
@@ -22,11 +22,10 @@ fn stored(report: &Report) -> Report {
 fn a_report_with_every_kind_of_row_comes_out_as_it_was() {
     let report = report();
     let again = judge_again(stored(&report), None).unwrap();
-    // Part by part, because the message of the whole would be all samples.
+    // Part by part, because the message for the whole would print all samples.
     for (row, before) in again.comparisons.iter().zip(&report.comparisons) {
         assert_eq!(row.estimate, before.estimate);
         assert_eq!((row.verdict, row.reason), (before.verdict, before.reason));
-        // The fixed report knows no time of a replicate's beginning.
         assert_eq!(row.to_settle, before.to_settle);
     }
     assert!(again == report);
@@ -55,7 +54,7 @@ fn verdicts_follow_another_threshold_and_samples_do_not() {
         assert_eq!(row.estimate, before.estimate);
         assert!(row.replicates == before.replicates);
     }
-    // What was not confirmed does not come back as a regression.
+    // A row that was not confirmed does not become a regression again.
     let again = judge_again(coarse, Some(2.0)).unwrap();
     assert_eq!(again.comparisons[5].reason, Some(Reason::NotConfirmed));
     assert_eq!(again.summary, report.summary);
@@ -130,7 +129,7 @@ fn what_would_settle_a_row_is_known_again_after_another_threshold() {
     let before = report.comparisons[3].to_settle.unwrap();
     assert!(before.seconds > 0.0);
     assert_eq!(there_and_back(&report), before);
-    // As before it was stored by itself.
+    // As before `replicate_seconds` was stored.
     let mut older = report;
     for row in &mut older.comparisons {
         row.replicate_seconds = None;

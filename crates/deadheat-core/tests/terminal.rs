@@ -1,4 +1,4 @@
-//! What a person sees: the fixed report in a terminal, as snapshots.
+//! The report for people: the fixed report in a terminal, as snapshots.
 
 mod fixture;
 
@@ -33,7 +33,7 @@ fn in_sixty_columns() {
     insta::assert_snapshot!(rendered(60, false, false));
 }
 
-/// Tables end at the edge; a word that is longer than the line is somebody's, and stays whole.
+/// Tables end at the edge; a word that is longer than the line is the user's, and stays whole.
 #[test]
 fn no_table_is_wider_than_the_terminal() {
     let mut report = report();
@@ -60,7 +60,7 @@ fn with_everything_shown() {
     insta::assert_snapshot!(rendered(120, false, true));
 }
 
-/// Without colours.
+/// Removes the colours.
 fn stripped(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -83,6 +83,6 @@ fn colour_changes_no_word() {
 fn a_report_is_read_back_as_it_was_written() {
     let report = report();
     let json = serde_json::to_string(&report).unwrap();
-    // Not `assert_eq`, whose message would be all the samples twice.
+    // Not `assert_eq`, whose message would print all the samples twice.
     assert!(serde_json::from_str::<Report>(&json).unwrap() == report);
 }

@@ -1,27 +1,27 @@
 use crate::Ticks;
 use crate::recorder::{Record, Spent};
 
-/// What watching costs, in ticks, as it was measured in the same process.
+/// The cost of watching, in ticks, as measured in the same process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProbeCost {
-    /// Of one activation, between the two readings of the clock: it falls into the function's own time.
+    /// The cost of one activation between the two readings of the clock: it falls into the function's own time.
     pub inside: f64,
-    /// Of one activation, before the first and after the second reading: it falls into the caller's time.
+    /// The cost of one activation before the first and after the second reading: it falls into the caller's time.
     pub outside: f64,
-    /// Of an exception that leaves a function which is not watched.
+    /// The cost of an exception that leaves an unwatched function.
     pub unwind: f64,
 }
 
 /// One function's time with what the probes took of it, in ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FunctionTime {
-    /// Without the probes. It may come out negative, where nearly all of it was probes.
+    /// The time without the probes; may be negative if nearly all of it was probes.
     pub corrected: f64,
     pub probes: f64,
 }
 
 impl ProbeCost {
-    /// From a program of nothing but watched functions, and the time that it takes where none is watched.
+    /// Computes the costs from a program of only watched functions, and the time that it takes when none is watched.
     ///
     /// `leaf` is the number of a function that does nothing and calls none.
     pub fn calibrated(watched: &Record, leaf: usize, plain: Ticks) -> Self {

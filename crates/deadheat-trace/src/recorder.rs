@@ -1,45 +1,45 @@
 use crate::Ticks;
 
-/// How a function comes to run.
+/// The way in which a function starts to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     Call,
-    /// A generator or coroutine goes on where it was suspended.
+    /// A generator or coroutine resumes where it was suspended.
     Resumption,
 }
 
-/// One function's raw figures over a record, probes included.
+/// One function's raw figures in a record, probes included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub calls: u64,
     /// Time between entering and leaving, of outermost activations only: recursion is not counted twice.
     pub total: Spent,
-    /// The same without the time in other activations.
+    /// Time in the function's activations, without that in other activations.
     pub own: Spent,
 }
 
-/// A time, and the probes that took part of it.
+/// A time, and the probes that took up part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     pub ticks: Ticks,
     /// Activations whose own probe ran at both ends of this time.
     pub activations: u64,
-    /// Activations inside it whose probe lies within this time as a whole.
+    /// Activations inside it whose probe is entirely within this time.
     pub nested: u64,
     /// Activations inside it of which only the part of the probe that lies outside them falls into this time.
     pub bordering: u64,
-    /// Exceptions that left functions which are not watched.
+    /// Exceptions that left unwatched functions.
     pub unwinds: u64,
 }
 
-/// What happened between all [`Recorder::begin`] and [`Recorder::end`] since the last [`Recorder::take_record`].
+/// The record between every [`Recorder::begin`] and [`Recorder::end`] since the last [`Recorder::take_record`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// By the functions' numbers.
+    /// The functions' tallies, by number.
     pub tallies: Vec<Tally>,
     /// The whole time, with every probe of every thread in it.
     pub whole: Spent,
-    /// Functions that were left without having been entered last, as when stacks are switched behind Python's back.
+    /// The number of exits from functions that were not entered last, as when stacks are switched behind Python's back.
     pub unbalanced: u64,
 }
 
@@ -52,7 +52,7 @@ impl Record {
     }
 }
 
-/// One stay in a function.
+/// The time from entering a function to leaving it.
 #[derive(Clone, Copy, Debug)]
 struct Activation {
     function: usize,
@@ -82,11 +82,11 @@ impl Activation {
 #[derive(Clone, Debug, Default)]
 struct Thread {
     stack: Vec<Activation>,
-    /// By function: how many of its activations are on the stack.
+    /// The number of activations on the stack, by function.
     depths: Vec<u32>,
 }
 
-/// Keeps the accounts of all threads.
+/// The call accounts of all threads.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     functions: usize,
@@ -98,7 +98,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// For functions that are numbered from 0.
+    /// Creates a recorder for functions that are numbered from 0.
     pub fn new(functions: usize) -> Self {
         Recorder {
             functions,
@@ -110,7 +110,7 @@ impl Recorder {
         }
     }
 
-    /// A stack for one more thread; its number is what the other methods want.
+    /// Adds a stack for one more thread, and returns its number for the other methods.
     pub fn add_thread(&mut self) -> usize {
         self.threads.push(Thread {
             stack: Vec::new(),
@@ -130,7 +130,7 @@ impl Recorder {
         thread.stack.push(Activation::new(function, now));
     }
 
-    /// Notes that a function ran, where its time cannot be followed.
+    /// Counts a call of a function whose time cannot be followed.
     pub fn count(&mut self, function: usize) {
         self.reached[function] = true;
         if self.is_recording {
@@ -158,7 +158,7 @@ impl Recorder {
         self.pop(number, now);
     }
 
-    /// An exception left a function that is not watched.
+    /// Counts an exception that left an unwatched function.
     pub fn unwound(&mut self, thread: usize) {
         match self.threads[thread].stack.last_mut() {
             Some(top) => top.unwinds += 1,
@@ -171,7 +171,7 @@ impl Recorder {
         self.threads.iter().all(|thread| thread.stack.is_empty())
     }
 
-    /// Goes on recording. Activations that are under way count from now on, and not as calls.
+    /// Starts or resumes recording. Activations that are under way count from now on, and not as calls.
     pub fn begin(&mut self, now: Ticks) {
         for thread in &mut self.threads {
             for activation in &mut thread.stack {
@@ -206,12 +206,12 @@ impl Recorder {
         self.record.whole.ticks += now.saturating_sub(self.began);
     }
 
-    /// What was recorded, and an empty record in its place.
+    /// Returns the record, and replaces it by an empty one.
     pub fn take_record(&mut self) -> Record {
         std::mem::replace(&mut self.record, Record::empty(self.functions))
     }
 
-    /// The functions that ran since this was last asked, recording or not.
+    /// Returns the functions that ran since the last call, recording or not.
     pub fn take_reached(&mut self) -> Vec<usize> {
         let reached: Vec<usize> = (0..self.functions)
             .filter(|&function| self.reached[function])
@@ -266,7 +266,7 @@ mod tests {
     const F: usize = 0;
     const G: usize = 1;
 
-    /// A recorder with one thread, which records from 0 on.
+    /// Returns a recorder with one thread, which records from 0 on.
     fn recording() -> Recorder {
         let mut recorder = Recorder::new(2);
         assert_eq!(recorder.add_thread(), 0);
@@ -448,7 +448,6 @@ mod tests {
                 prop_assert!(tally.own.ticks <= tally.total.ticks);
                 prop_assert!(tally.total.ticks <= 2 * now);
             }
-            // The probes of the whole are those of every activation, wherever they were booked.
             let bordering: u64 = record.tallies.iter().map(|tally| tally.own.bordering).sum();
             prop_assert!(bordering <= calls);
         }

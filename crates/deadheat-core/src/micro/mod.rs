@@ -1,4 +1,4 @@
-//! The pre-screen of a change: whether it is worth a commit, which is another question than the verdict's.
+//! The pre-screen of a change: whether it is worth a commit, which is not the question that the verdict answers.
 
 mod terminal;
 
@@ -15,7 +15,7 @@ use crate::stats::LogEstimate;
 
 pub use terminal::render;
 
-/// The speedup from which on a change is worth a commit.
+/// The smallest speedup that is worth a commit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worth {
     log: f64,
@@ -29,10 +29,10 @@ impl Worth {
         }
     }
 
-    /// What one look says; `None` where it is too early.
+    /// Decides after one look; `None` where it is too early.
     ///
-    /// It is worth it where head is faster beyond chance and the estimate is large enough. It is not where the interval
-    /// holds no speedup of that size.
+    /// A change is worth it where head is faster beyond chance and the estimate is large enough. It is not where the
+    /// interval contains no speedup of that size.
     pub fn decide(self, estimate: &LogEstimate) -> Option<Decision> {
         if estimate.center <= -self.log && estimate.center + estimate.half_width < 0.0 {
             Some(Decision::Go)
@@ -43,8 +43,8 @@ impl Worth {
         }
     }
 
-    /// How many replicates more would probably decide, if they go on to spread as they have; `None` where it is more than
-    /// anybody would wait for.
+    /// Returns the number of further replicates that would probably decide, if their spread stays the same; `None`
+    /// where it is more than anybody would wait for.
     pub fn replicates_to_decide(self, log_ratios: &[f64], look: u32) -> Option<usize> {
         let center = crate::stats::estimate(log_ratios)?.center;
         let distance = if center <= -self.log {
@@ -55,12 +55,12 @@ impl Worth {
         replicates_to_reach(log_ratios, look, distance)
     }
 
-    /// The speedup, as people read it.
+    /// Formats the speedup for people.
     fn shown(self) -> String {
         speedup((-self.log).exp())
     }
 
-    /// Why it was decided so, in plain words.
+    /// Explains the decision in plain words.
     pub fn reason(self, decision: Decision, estimate: &Estimate) -> String {
         let interval = estimate.confidence_interval;
         let (ratio, worth) = (speedup(estimate.point_estimate), self.shown());
@@ -82,7 +82,7 @@ impl Worth {
     }
 }
 
-/// What is to be done with the change.
+/// The recommendation for the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -101,7 +101,7 @@ impl fmt::Display for Decision {
     }
 }
 
-/// What was asked.
+/// The kind of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -113,41 +113,41 @@ pub enum Form {
 /// One of the two variants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
-    /// What the user knows it by.
+    /// The name that the user knows.
     pub name: String,
-    /// Nanoseconds of one call, the median over the replicates; null where nothing was measured.
+    /// Nanoseconds per call, the median over the replicates; null where nothing was measured.
     pub median_ns: Option<f64>,
 }
 
-/// What came of a pre-screen. Its serde form is the JSON of `docs/reference.md`.
+/// The result of a pre-screen. Its serde form is the JSON of `docs/reference.md`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MicroReport {
     pub schema_version: u32,
     pub form: Form,
-    /// As it was typed.
+    /// The target as typed.
     pub target: String,
     /// The full hash of the commit that the change starts from; null outside a repository.
     pub base_commit: Option<String>,
-    /// Of the function's file, relative to the repository.
+    /// The path of the function's file, relative to the repository.
     pub path: Option<String>,
     pub function: Option<String>,
     pub base: Variant,
     pub head: Variant,
-    /// Of the ratio head/base.
+    /// The estimate of the ratio head/base.
     pub estimate: Option<Estimate>,
     pub verdict: Option<Verdict>,
-    /// Why the verdict is open.
+    /// The reason for an inconclusive verdict.
     pub reason: Option<Reason>,
     pub worth_percent: f64,
     pub decision: Decision,
     pub decision_reason: String,
-    /// What the whole command would probably take for a decision, where there is none.
+    /// The time that the whole command would probably take to decide, where it did not.
     pub seconds_needed: Option<f64>,
-    /// What the whole command took.
+    /// The time that the whole command took.
     pub seconds: f64,
     pub output: OutputCheck,
     pub output_difference: Option<Difference>,
-    /// Why what the variants return cannot be compared.
+    /// The reason why the variants' return values cannot be compared.
     pub output_reason: Option<String>,
     pub memory: Option<ResourceComparison>,
     pub replicates: Vec<Replicate>,
@@ -162,7 +162,7 @@ impl MicroReport {
     }
 }
 
-/// The line of a pre-screen in the loop's `micro.jsonl`.
+/// A pre-screen's line in the loop's `micro.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MicroRecord {
@@ -176,7 +176,7 @@ pub struct MicroRecord {
     pub blob: Option<String>,
     pub script: Option<String>,
     pub statements: Option<String>,
-    /// base/head, as are its bounds.
+    /// The ratio base/head, as are its bounds.
     pub speedup: Option<f64>,
     pub ci_low: Option<f64>,
     pub ci_high: Option<f64>,
@@ -185,7 +185,7 @@ pub struct MicroRecord {
     pub worth_percent: Option<f64>,
 }
 
-/// What is written down of a pre-screen at `time`; `blob` is that of the function's file in the working tree.
+/// Returns the record of a pre-screen at `time`; `blob` is that of the function's file in the working tree.
 pub fn record(report: &MicroReport, time: String, blob: Option<String>) -> MicroRecord {
     let target_of = |form: Form| (report.form == form).then(|| report.target.clone());
     let interval = report.estimate.map(|estimate| estimate.confidence_interval);
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(decided(1.3, 0.05), Some(Decision::Go));
         assert_eq!(decided(1.21, 0.18), Some(Decision::Go));
         assert_eq!(decided(1.3, 0.3), None);
-        // The estimate is too small, whatever is certain about its sign.
+        // The estimate is too small, however certain its sign is.
         assert_eq!(decided(1.15, 0.01), Some(Decision::Stop));
         assert_eq!(decided(1.15, 0.1), None);
     }

@@ -1,4 +1,4 @@
-//! A pre-screen as a person reads it: a few lines, the decision last.
+//! A pre-screen rendered for people: a few lines, the decision last.
 
 use super::{Form, MicroReport};
 use crate::model::{Estimate, Side, WarningCode};
@@ -62,7 +62,7 @@ pub fn render(report: &MicroReport) -> String {
     {
         lines.push(format!("the results are not compared: {}", plain(reason)));
     }
-    // The one about different results is said above, and why there are no numbers below.
+    // Different results are reported above, and the reason for missing numbers below.
     let is_said = |code| matches!(code, WarningCode::OutputDiffers | WarningCode::NothingMeasured);
     for warning in report.warnings.iter().filter(|warning| !is_said(warning.code)) {
         for (index, line) in warning.message.lines().enumerate() {

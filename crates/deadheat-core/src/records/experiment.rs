@@ -10,7 +10,7 @@ use super::results::{Row, TOTAL};
 use crate::model::{Estimate, Verdict};
 use crate::report::Report;
 
-/// What becomes of an experiment.
+/// The outcome of an experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -25,7 +25,7 @@ pub enum Status {
 impl Status {
     pub const ALL: [Status; 3] = [Status::Keep, Status::Discard, Status::Mixed];
 
-    /// As a file, or a user, has it.
+    /// Parses a status as files and users write it.
     pub fn parse(text: &str) -> Option<Self> {
         let is = |status: &Status| text.trim().eq_ignore_ascii_case(&status.to_string());
         Status::ALL.into_iter().find(is)
@@ -42,7 +42,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// The rule, over all verdicts of a report: those of times and of other amounts.
+/// Applies the rule to all verdicts of a report: those on times and on other resources.
 pub fn status_by_rule(report: &Report) -> Status {
     match (
         has_any(report, Verdict::Improved),
@@ -54,25 +54,25 @@ pub fn status_by_rule(report: &Report) -> Status {
     }
 }
 
-/// Whether a benchmark, in its time or in what else it uses, has this verdict.
+/// Whether any benchmark has this verdict, for its time or for another resource.
 pub fn has_any(report: &Report, verdict: Verdict) -> bool {
     let times = report.comparisons.iter().map(|row| row.verdict);
     let mut verdicts = times.chain(report.resources.iter().map(|row| row.verdict));
     verdicts.any(|of_row| of_row == verdict)
 }
 
-/// What the rows say beside the report.
+/// The contents of the rows that are not in the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment<'a> {
     pub time: &'a str,
     pub description: &'a str,
     pub status: Status,
-    /// What micro said of a changed function, and the benchmarks that run it.
+    /// The micro result for a changed function, and the benchmarks that run it.
     pub prescreen: Option<(&'a Prescreen, &'a [String])>,
 }
 
 impl Experiment<'_> {
-    /// A row for each benchmark that was measured, then that of the whole run.
+    /// Returns a row for each measured benchmark, then that of the whole run.
     pub fn rows(&self, report: &Report) -> Vec<Row> {
         let usual = Row {
             time: Some(self.time.to_owned()),

@@ -1,4 +1,4 @@
-//! `HANDOFF.md`: where the loop started, and what was measured last, for whoever goes on.
+//! `HANDOFF.md`: the loop's baseline and last measurements, for those who continue it.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ const BASELINE: &str = "Baseline";
 const MEASUREMENTS: &str = "Measurements";
 const KEYS: [&str; 3] = ["commit", "date", "branch"];
 
-/// Where the loop started.
+/// The starting point of the loop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Baseline {
     pub commit: String,
@@ -20,7 +20,7 @@ pub struct Baseline {
     pub branch: Option<String>,
 }
 
-/// The baseline, also where people wrote it as a list or with marks around it.
+/// Reads the baseline, also where people wrote it as a list or with markup around it.
 pub fn read_baseline(text: &str) -> Option<Baseline> {
     let section = read_section(text, BASELINE)?;
     let value = |key: &str| {
@@ -42,7 +42,7 @@ fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     is_key.then(|| value.trim().trim_matches(['*', '`', ' ']))
 }
 
-/// The text with this baseline in it; what people wrote below an older one stays.
+/// Returns the text with this baseline in it; text that people wrote below an older one stays.
 pub fn write_baseline(text: &str, baseline: &Baseline) -> String {
     let line = |key: &str, value: &str| format!("{key}: {}", tidy(value)).trim_end().to_owned();
     let ours = [
@@ -63,7 +63,7 @@ pub fn write_baseline(text: &str, baseline: &Baseline) -> String {
     replace_section(text, BASELINE, &body)
 }
 
-/// The text with the verdicts of these rows, which are of one experiment.
+/// Returns the text with the verdicts of these rows, which are of one experiment.
 pub fn write_measurements(text: &str, rows: &[Row]) -> String {
     let mut body = String::new();
     if let Some(row) = rows.last() {

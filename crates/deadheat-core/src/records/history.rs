@@ -1,4 +1,4 @@
-//! What the experiments since the baseline add up to.
+//! The cumulative result of the experiments since the baseline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -9,36 +9,36 @@ use super::Status;
 use super::handoff::Baseline;
 use super::results::Row;
 
-/// The experiments of a file, in its order.
+/// The experiments of a file, in file order.
 #[derive(Clone, Debug)]
 pub struct History<'a> {
     /// The rows of whole runs: one experiment each.
     pub experiments: Vec<&'a Row>,
     rows: &'a [Row],
-    /// The rows of benchmarks, by experiment: a file has many of them, and is not searched for each.
+    /// The rows of benchmarks, by experiment, so that a file with many of them is not searched for each.
     benchmarks: Rc<BTreeMap<Run<'a>, Vec<&'a Row>>>,
     baseline: Option<&'a Baseline>,
 }
 
-/// What the rows of one experiment share: its time, base and head.
+/// The fields that the rows of one experiment share: its time, base and head.
 type Run<'a> = [Option<&'a str>; 3];
 
 fn run_of(row: &Row) -> Run<'_> {
     [&row.time, &row.base, &row.head].map(|text| text.as_deref())
 }
 
-/// How much faster the last kept state is than the baseline, as a ratio baseline/kept.
+/// The speedup of the last kept state over the baseline, as a ratio baseline/kept.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Cumulative {
     pub speedup: f64,
     pub source: Source,
-    /// How many experiments the number is made of.
+    /// The number of experiments behind the speedup.
     pub steps: usize,
-    /// Whether a step starts elsewhere than where the one before it ended: what lies between is not in the number.
+    /// Whether a step does not start where the one before it ended: changes in between are not in the number.
     pub has_gaps: bool,
 }
 
-/// Where a cumulative speedup comes from.
+/// The source of a cumulative speedup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -48,7 +48,7 @@ pub enum Source {
 }
 
 impl<'a> History<'a> {
-    /// The experiments since the baseline; all of them where there is none.
+    /// Collects the experiments since the baseline; all of them where there is none.
     pub fn new(rows: &'a [Row], baseline: Option<&'a Baseline>) -> Self {
         let mut benchmarks: BTreeMap<Run<'a>, Vec<&'a Row>> = BTreeMap::new();
         for row in rows.iter().filter(|row| !row.is_total()) {
@@ -67,13 +67,13 @@ impl<'a> History<'a> {
         rows.filter(move |row| row.status.as_deref().and_then(Status::parse) == Some(status))
     }
 
-    /// Those with a status that is none of ours, or with none.
+    /// Returns the experiments without a status, or with one that is not ours.
     pub fn of_no_status(&self) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
         rows.filter(|row| row.status.as_deref().and_then(Status::parse).is_none())
     }
 
-    /// What the experiments add up to at one of the file's rows; nothing at rows of benchmarks, and before the baseline.
+    /// Returns the cumulative speedup at one of the file's rows; `None` at rows of benchmarks, and before the baseline.
     pub fn so_far(&self, index: usize) -> Option<Cumulative> {
         let row = self.rows.get(index).filter(|row| row.is_total())?;
         if self.baseline.is_some_and(|baseline| !is_since(row, baseline)) {
@@ -86,7 +86,7 @@ impl<'a> History<'a> {
         until.cumulative()
     }
 
-    /// The head of the last experiment that was kept.
+    /// Returns the head of the last kept experiment.
     pub fn last_kept(&self) -> Option<&'a str> {
         self.with_status(Status::Keep)
             .filter_map(|row| row.head.as_deref())
@@ -110,7 +110,7 @@ impl<'a> History<'a> {
                 && row.verdict.as_deref() != Some("inconclusive")
                 && self.names_of(&[row]).is_superset(&covered)
         };
-        // Whatever its status: an experiment as a whole may be discarded for one benchmark, and its total is right.
+        // Whatever its status: an experiment may be discarded because of one benchmark, and its total is still right.
         let mut measured = self.experiments.iter().rev().filter(is_measured);
         if let Some(speedup) = measured.find_map(|row| speedup_of(row)) {
             return Some(Cumulative {
@@ -128,8 +128,8 @@ impl<'a> History<'a> {
         })
     }
 
-    /// What the steps make of the time of all benchmarks that any of them measured. An experiment measures only what its change
-    /// reaches, so that totals are about different benchmarks, and cannot be multiplied.
+    /// Returns the speedup of the steps over all benchmarks that any of them measured. An experiment measures only what
+    /// its change reaches, so totals cover different benchmarks and cannot be multiplied.
     fn product(&self, steps: &[&'a Row]) -> f64 {
         let mut times: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
         for step in steps {
@@ -145,7 +145,7 @@ impl<'a> History<'a> {
                 *now /= speedup;
             }
             if !has_benchmarks || steps.len() == 1 {
-                // Written by somebody who knows totals only.
+                // Written by somebody who knows only totals.
                 return steps.iter().filter_map(|step| speedup_of(step)).product();
             }
         }
@@ -153,8 +153,8 @@ impl<'a> History<'a> {
         sum(|(baseline, _)| *baseline) / sum(|(_, now)| *now)
     }
 
-    /// The kept steps that lead from the baseline to the head, in their order, each from where the one before ended. `None` where
-    /// there is a gap.
+    /// Returns the kept steps that lead from the baseline to the head, in order, each starting where the one before it
+    /// ended. `None` where there is a gap.
     fn chain(&self, kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
         let mut steps = Vec::new();
         let mut at = head;
@@ -166,8 +166,8 @@ impl<'a> History<'a> {
             let index = match candidates.as_slice() {
                 [one] => *one,
                 several => {
-                    // A state that was measured twice, or over several steps at once, counts once: the last time, if that
-                    // left nothing out; else as the step that it was.
+                    // A state that was measured twice, or over several steps at once, counts once: by the last
+                    // measurement, if that left no benchmark out; else by the first one.
                     let rows: Vec<&'a Row> = several.iter().map(|&index| kept[index]).collect();
                     let all = self.names_of(&rows);
                     let is_whole = |index: &&usize| self.names_of(&[kept[**index]]).is_superset(&all);
@@ -182,13 +182,13 @@ impl<'a> History<'a> {
         Some(steps)
     }
 
-    /// The benchmarks that any of some experiments measured.
+    /// Returns the benchmarks that any of these experiments measured.
     fn names_of(&self, totals: &[&'a Row]) -> BTreeSet<&'a str> {
         let rows = totals.iter().flat_map(|total| self.benchmarks_of(total));
         rows.filter_map(|row| row.benchmark.as_deref()).collect()
     }
 
-    /// The rows of an experiment's benchmarks.
+    /// Returns the rows of an experiment's benchmarks.
     fn benchmarks_of(&self, total: &'a Row) -> &[&'a Row] {
         self.benchmarks
             .get(&run_of(total))
@@ -207,14 +207,14 @@ fn speedup_of(row: &Row) -> Option<f64> {
     row.speedup.filter(|speedup| *speedup > 0.0)
 }
 
-/// People shorten hashes; a file may hold them so.
+/// Whether two hashes are of one commit; people may have shortened those in a file.
 fn is_commit(one: Option<&str>, other: &str) -> bool {
     one.is_some_and(|one| {
         one.len().min(other.len()) >= 7 && (one.starts_with(other) || other.starts_with(one)) || one == other
     })
 }
 
-/// All steps, those that were measured again only as the last time.
+/// Returns all steps; of those that were measured again, only the last.
 fn distinct<'a>(kept: &[&'a Row]) -> Vec<&'a Row> {
     let is_repeated = |index: usize| {
         let row = kept[index];
@@ -225,8 +225,8 @@ fn distinct<'a>(kept: &[&'a Row]) -> Vec<&'a Row> {
     last.map(|index| kept[index]).collect()
 }
 
-/// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts; what people wrote in
-/// another form leaves nothing out.
+/// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts; dates in another
+/// form leave nothing out.
 fn is_since(row: &Row, baseline: &Baseline) -> bool {
     let (Some(time), Some(date)) = (&row.time, &baseline.date) else {
         return true;
@@ -235,7 +235,7 @@ fn is_since(row: &Row, baseline: &Baseline) -> bool {
         return true;
     }
     let [time, date] = [time, date].map(|time| time.trim_end_matches('Z'));
-    // No comparison is done in the second in which its baseline was set; one of that second ended in the new baseline.
+    // No comparison ends in the second in which its baseline was set; one of that second ended in the new baseline.
     time > date || time == date && !is_commit(row.head.as_deref(), &baseline.commit)
 }
 
@@ -297,7 +297,7 @@ mod tests {
         let history = History::new(&rows, Some(&known));
         assert_eq!(history.last_kept(), Some("C"));
         assert_eq!(history.experiments.len(), 4);
-        // The same state once more counts once.
+        // A state that is measured again counts once.
         rows.push(row("B", "C", 2.0, "keep"));
         assert_eq!(cumulative(&rows), Some((2.4, Source::ProductOfSteps, 2)));
     }
@@ -310,7 +310,7 @@ mod tests {
             row("A", "C", 1.7, "keep"),
         ];
         assert_eq!(cumulative(&rows), Some((1.7, Source::Measured, 1)));
-        // A step further, it is one of the steps.
+        // With one more step, it is one of the steps.
         rows.push(row("C", "D", 2.0, "keep"));
         assert_eq!(cumulative(&rows), Some((3.4, Source::ProductOfSteps, 2)));
     }
@@ -324,7 +324,7 @@ mod tests {
             History::new(rows, Some(&known)).cumulative().unwrap().has_gaps
         };
         assert!(has_gaps(&rows));
-        // What was mixed lies between.
+        // A mixed experiment is in between.
         assert!(has_gaps(&[
             row("A", "B", 1.2, "mixed"),
             row("B", "C", 3.0, "keep")
@@ -356,7 +356,7 @@ mod tests {
         ];
         // 2000 + 2000 ns became 100 + 1000 ns.
         assert_eq!(cumulative(&rows), Some((3.636, Source::ProductOfSteps, 2)));
-        // Not all of them were measured here, and nothing was decided there.
+        // Not all of them were measured in the first, and nothing was decided in the second.
         let part = Row {
             verdict: Some("improved".to_owned()),
             ..row("A", "C", 9.0, "keep")

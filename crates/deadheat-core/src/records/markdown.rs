@@ -1,16 +1,16 @@
-//! One `## Title` section of a Markdown file that people write by hand: read, replaced or added, and nothing else.
+//! Reads, replaces or adds one `## Title` section of a Markdown file that people write by hand, and nothing else.
 
 use std::ops::Range;
 
 use super::tidy;
 
-/// What a section holds, without its heading; `None` where there is no such section.
+/// Returns the body of a section; `None` where there is no such section.
 pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     find(text, title).map(|section| &text[section.body])
 }
 
-/// The text with the section's body replaced, or with the section added at the end. Every other byte stays; a block of code
-/// or a comment that goes on to the end is closed first, or the section would be part of it.
+/// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a comment that
+/// goes on to the end is closed first, because the section would be part of it.
 pub fn replace_section(text: &str, title: &str, body: &str) -> String {
     let line_end = line_end_of(text);
     let body: String = body.lines().flat_map(|line| [line, line_end]).collect();
@@ -47,7 +47,7 @@ struct Section {
     body: Range<usize>,
 }
 
-/// The first section of that title: from the line after its heading to the next heading of its level or above.
+/// Finds the first section with that title: from the line after its heading to the next heading of its level or above.
 fn find(text: &str, title: &str) -> Option<Section> {
     let mut start = None;
     for heading in scan(text).headings {
@@ -71,13 +71,13 @@ fn find(text: &str, title: &str) -> Option<Section> {
 struct Heading<'a> {
     level: usize,
     title: &'a str,
-    /// Where its first line starts.
+    /// The start of its first line.
     start: usize,
-    /// Where the line after it starts.
+    /// The start of the line after it.
     end: usize,
 }
 
-/// What lines are inside of, where headings are none.
+/// The construct that lines are inside of, in which there are no headings.
 enum Inside<'a> {
     Nothing,
     Fence(&'a str),
@@ -86,9 +86,9 @@ enum Inside<'a> {
 
 /// The structure of a file.
 struct Scan<'a> {
-    /// Those outside of code and comments, of both kinds: `## Title`, and a title over `===` or `---`.
+    /// The headings outside code and comments, of both kinds: `## Title`, and a title over `===` or `---`.
     headings: Vec<Heading<'a>>,
-    /// What would close a block of code, or a comment, that goes on to the end.
+    /// The text that would close a code block or a comment that goes on to the end.
     unclosed: Option<&'a str>,
 }
 
@@ -96,7 +96,7 @@ fn scan(text: &str) -> Scan<'_> {
     let mut found = Vec::new();
     let mut inside = Inside::Nothing;
     let mut start = 0;
-    // Lines of the paragraph so far, and where its last one starts.
+    // The number of lines in the paragraph so far, and the start of its last one.
     let mut paragraph = (0, 0);
     for whole in text.split_inclusive('\n') {
         let end = start + whole.len();
@@ -145,7 +145,7 @@ fn scan(text: &str) -> Scan<'_> {
                     });
                     paragraph = (0, start);
                 } else if let Some(level) = underline_of(content).filter(|_| paragraph.0 == 1) {
-                    // Under more than one line it may be the rule that somebody drew below ours.
+                    // Under several lines it may be a rule that somebody drew below ours.
                     found.push(Heading {
                         level,
                         title: text[paragraph.1..start].trim(),
@@ -170,11 +170,11 @@ fn scan(text: &str) -> Scan<'_> {
     }
 }
 
-/// The marks that open a block of code.
+/// Returns the marks that open a code block.
 fn fence_of(content: &str) -> Option<&str> {
     let mark = content.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
     let length = content.len() - content.trim_start_matches(mark).len();
-    // Backticks with one more behind them are code in a line.
+    // Backticks that are followed by another one are inline code.
     (length >= 3 && !(mark == '`' && content[length..].contains('`'))).then(|| &content[..length])
 }
 
@@ -205,7 +205,7 @@ fn underline_of(content: &str) -> Option<usize> {
     }
 }
 
-/// A name in a table's cell: code where that is safe, else a text in which nothing means anything.
+/// Formats a name for a table cell: as code where that is safe, else escaped.
 pub(super) fn cell_of(name: &str) -> String {
     let name = tidy(name);
     if name.is_empty() {
@@ -218,7 +218,7 @@ pub(super) fn cell_of(name: &str) -> String {
     }
 }
 
-/// A text in which no character means anything to Markdown or HTML, on one line.
+/// Escapes every character that has a meaning in Markdown or HTML, on one line.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for character in tidy(text).chars() {
@@ -339,7 +339,7 @@ mod tests {
                 let inserted = format!("{line_end}{lines}{line_end}");
                 prop_assert_eq!(replaced.len(), head.len() + inserted.len() + tail.len());
             }
-            // Where the heading lay in code or in a comment, the section is a new one.
+            // Where the heading was in code or in a comment, the section is a new one.
             prop_assert_eq!(read_section(&replaced, "One").map(|body| body.replace('\r', "").trim().to_owned()), Some(new.clone()));
             prop_assert_eq!(replace_section(&replaced, "One", &new), replaced);
         }

@@ -1,5 +1,5 @@
-//! What an optimisation loop leaves in files that people and programs read and write too: experiments, the baseline,
-//! the last verdicts. Texts in, texts out; what a file holds beside our own parts stays as it is.
+//! The records of an optimisation loop, in files that people and programs read and write too: experiments, the
+//! baseline, the last verdicts. Texts in, texts out; the rest of a file stays as it is.
 
 mod experiment;
 mod handoff;
@@ -23,9 +23,9 @@ pub use screen::{log, status};
 pub use setup::write_setup;
 pub use time::iso_8601;
 
-/// A text as one line of a file: what would end a field or a line becomes a space.
+/// Turns a text into one line of a file: characters that would end a field or a line become spaces.
 ///
-/// U+2028 and U+2029 are not control characters, and end lines all the same where texts are split by Unicode's rules.
+/// U+2028 and U+2029 are not control characters, but end lines where texts are split by Unicode's rules.
 fn tidy(text: &str) -> String {
     let ends_a_line =
         |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');

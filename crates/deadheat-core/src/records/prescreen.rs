@@ -1,26 +1,26 @@
-//! What `deadheat micro` said of a function before it was measured with authority.
+//! The result of `deadheat micro` for a function, before the authoritative measurement.
 
 use super::Status;
 use crate::micro::MicroRecord;
 use crate::model::{TargetFunction, Verdict};
 use crate::report::Report;
 
-/// A record of a function that was measured.
+/// A record of a measured function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prescreen {
     /// The full hash of the commit that was the base.
     pub base: String,
     pub path: String,
     pub function: String,
-    /// base/head.
+    /// The ratio base/head.
     pub speedup: f64,
     pub verdict: Verdict,
-    /// The git blob of the file that was measured; unknown in records of others.
+    /// The git blob of the measured file; unknown in records of others.
     pub blob: Option<String>,
 }
 
 impl Prescreen {
-    /// `None` for scripts and statements, and where nothing was measured.
+    /// Converts a record; `None` for scripts and statements, and where nothing was measured.
     fn of(record: MicroRecord) -> Option<Self> {
         Some(Prescreen {
             base: record.base?,
@@ -45,9 +45,9 @@ impl Prescreen {
     }
 }
 
-/// The newest record with the same base of a target function, with the benchmarks that run the function; else of another
-/// function in a file with a target, which calls it, perhaps. What was measured has to be what head has: `blob_of` tells head's
-/// git blob of a path. Lines that cannot be read, and those of scripts and statements, are passed over.
+/// Returns the newest record of a target function with the same base, and the benchmarks that run the function; else
+/// one of another function in a file with a target, which perhaps calls it. The measured file must be head's: `blob_of`
+/// returns head's git blob of a path. Lines that cannot be read, and those of scripts and statements, are skipped.
 pub fn newest_for<'a>(
     lines: &str,
     report: &'a Report,
@@ -72,7 +72,7 @@ pub fn newest_for<'a>(
     })
 }
 
-/// Where the two disagree: a sentence with both numbers.
+/// Describes a disagreement between the two in a sentence with both numbers; `None` where they agree.
 pub fn disagreement(record: &Prescreen, status: Status, total_speedup: Option<f64>) -> Option<String> {
     let disagree = match record.verdict {
         Verdict::Improved => status != Status::Keep,

@@ -25,7 +25,7 @@ const COLUMNS: [&str; 13] = [
     "description",
 ];
 
-/// One row; what is empty or cannot be read is unknown. Speedups are base/head, and so is their interval.
+/// One row; empty or unreadable cells are unknown. Speedups are base/head, and so is their interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
     pub time: Option<String>,
@@ -49,7 +49,7 @@ impl Row {
         self.benchmark.as_deref() == Some(TOTAL)
     }
 
-    /// A text in the place of a number is unknown, and is passed to `object`.
+    /// Reads a row; a text in the place of a number is unknown, and is passed to `object`.
     fn read(cell: impl Fn(&str) -> Option<String>, mut object: impl FnMut(&str, &str)) -> Self {
         let mut number = |name: &str| -> Option<f64> {
             let text = cell(name)?;
@@ -76,7 +76,7 @@ impl Row {
         }
     }
 
-    /// The cell of a column; empty where it is unknown, and in columns of others.
+    /// Returns the cell of a column; empty where it is unknown, and in columns of others.
     fn cell(&self, column: &str) -> String {
         let text = |text: &Option<String>| field(text.as_deref().unwrap_or_default());
         match column {
@@ -98,8 +98,7 @@ impl Row {
     }
 }
 
-/// Times and ratios: positive, and of a size that something could have been measured in. Spreadsheets write some numbers with
-/// a comma.
+/// Reads a time or a ratio: positive, and of a size that can be measured. Spreadsheets write some numbers with a comma.
 fn read_number(text: &str) -> Option<f64> {
     let text = match text.contains('.') {
         true => text.to_owned(),
@@ -109,8 +108,8 @@ fn read_number(text: &str) -> Option<f64> {
     (1e-12..=1e18).contains(&number).then_some(number)
 }
 
-/// A text that cannot end its field. To readers that know quotes, one that begins with a quote would go on to the next
-/// quote, over any number of rows; a space before it is trimmed again on reading.
+/// Makes a text that cannot end its field. To readers that support quotes, one that begins with a quote would go on to
+/// the next quote, over any number of rows; a space before it is trimmed again on reading.
 fn field(text: &str) -> String {
     let text = tidy(text);
     if text.starts_with('"') {
@@ -120,7 +119,7 @@ fn field(text: &str) -> String {
     }
 }
 
-/// Six significant digits.
+/// Formats a number with six significant digits.
 fn number(value: Option<f64>) -> String {
     let Some(value) = value.filter(|value| value.is_finite()) else {
         return String::new();
@@ -138,7 +137,7 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
-/// A file whose first line names none of our columns: whatever it is, it is somebody else's.
+/// The error for a file whose first line names none of our columns: it belongs to somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its first line has none of the columns {}", COLUMNS.join(", "))]
 pub struct NotResults;
@@ -149,12 +148,12 @@ pub struct Results {
     bytes: Vec<u8>,
     header: Vec<String>,
     pub rows: Vec<Row>,
-    /// A sentence for each cell that should hold a number and does not.
+    /// A sentence for each cell that should hold a number but does not.
     pub problems: Vec<String>,
 }
 
 impl Results {
-    /// Reads a file's content; nothing at all is a file that is not there yet.
+    /// Parses a file's content; blank content is that of a file that does not exist yet.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotResults> {
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.lines();
@@ -223,7 +222,7 @@ impl Results {
         if missing.is_empty() {
             return;
         }
-        // Cells beyond the header are nobody's; they must not become ours.
+        // Cells beyond the header have no column; they must not get one of ours.
         let text = String::from_utf8_lossy(&self.bytes);
         let longest = text.lines().map(|line| cells(line).count()).max().unwrap_or(0);
         let nameless = vec![String::new(); longest.saturating_sub(self.header.len())];
@@ -240,7 +239,7 @@ impl Results {
         self.header.extend(added);
     }
 
-    /// The file's new content.
+    /// Returns the file's new content.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -250,7 +249,7 @@ fn cells(line: &str) -> impl Iterator<Item = &str> {
     line.split('\t').map(str::trim)
 }
 
-/// As the first line ends.
+/// Returns the line end of the first line.
 fn line_end_of(bytes: &[u8]) -> &'static [u8] {
     match bytes.iter().position(|&byte| byte == b'\n') {
         Some(end) if bytes[..end].ends_with(b"\r") => b"\r\n",

@@ -1,4 +1,4 @@
-//! The records as a person reads them in a terminal. The answer stands last.
+//! The records rendered for a terminal. The answer comes last.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use super::results::{Results, Row};
 use crate::report::{Style, bare_table, cut, plain, short_commit, speedup};
 
 const SHORTEST_TEXT: usize = 20;
-/// From here on there is room for intervals and the time of the day.
+/// The width from which there is room for intervals and the time of day.
 const WIDE: usize = 110;
 
-/// The experiments one below the other, with what those that were kept add up to; with `-v` every benchmark's row.
+/// Lists the experiments, with the cumulative speedup of the kept ones; with `-v` every benchmark's row.
 pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> String {
     let mut text = String::new();
     let mut table = bare_table();
@@ -68,7 +68,7 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
     text
 }
 
-/// The baseline, the experiments since, by what became of them, and what they add up to.
+/// Renders the baseline, the experiments since by status, and their cumulative speedup.
 pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> String {
     let mut text = String::new();
     match baseline {
@@ -123,7 +123,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
     text
 }
 
-/// The last line.
+/// Renders the last line.
 fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
     let since = match baseline {
         Some(baseline) => format!("since the baseline {}", short_commit(&baseline.commit)),

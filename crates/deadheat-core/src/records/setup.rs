@@ -5,7 +5,7 @@ use super::tidy;
 
 const END_TO_END: &str = "E2E Benchmarks";
 
-/// The text with the section about end-to-end benchmarks: where they are, or why there are none.
+/// Returns the text with the section about end-to-end benchmarks: where they are, or why there are none.
 pub fn write_setup(text: &str, benchmarks_root: Result<&str, &str>) -> String {
     let body = match benchmarks_root {
         Ok(root) => format!("deadheat compare: available\nbenchmarks-root: {}", tidy(root)),

@@ -1,4 +1,4 @@
-//! A report with given verdicts, for the tests of this room.
+//! A report with given verdicts, for tests.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::report::{
     Settings, Summary,
 };
 
-/// A benchmark takes 1 ms on base and the given part of it on head.
+/// Returns a report in which a benchmark takes 1 ms on base, and that times the given ratio on head.
 pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
     let comparisons: Vec<Comparison> = rows
         .iter()

@@ -1,6 +1,6 @@
-//! Times as the files have them.
+//! Times in the format of the files.
 
-/// ISO 8601 in UTC, from the seconds since 1970: `2026-11-25T19:43:06Z`.
+/// Formats the seconds since 1970 as ISO 8601 in UTC: `2026-11-25T19:43:06Z`.
 pub fn iso_8601(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days are counted from 0000-03-01, so that the leap day is the last of its year; 400 years are 146,097 days.

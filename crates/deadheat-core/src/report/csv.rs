@@ -26,7 +26,7 @@ const COLUMNS: [&str; 19] = [
     "head_commit",
 ];
 
-/// As RFC 4180 has it, with the line ends of the system's other text files.
+/// Renders the report as RFC 4180 CSV, but with the line ends of the system's other text files.
 pub fn csv(report: &Report) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     let mut add = |row: Row| {
@@ -85,13 +85,13 @@ impl Row {
         Row { cells: Vec::new() }.text(benchmark)
     }
 
-    /// Of others.
+    /// Adds a text of others, quoted.
     fn text(mut self, text: &str) -> Self {
         self.cells.push(quoted(text));
         self
     }
 
-    /// Of ours.
+    /// Adds a word of ours, as it is.
     fn word(mut self, word: &str) -> Self {
         self.cells.push(word.to_owned());
         self
@@ -124,7 +124,7 @@ impl Row {
     }
 }
 
-/// A word as the JSON report has it.
+/// Returns the word of a value in the JSON report.
 fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
@@ -132,7 +132,7 @@ fn word(value: &impl serde::Serialize) -> String {
     }
 }
 
-/// A cell that a spreadsheet takes as text: one that begins as a formula does gets an apostrophe in front.
+/// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an apostrophe in front.
 fn quoted(text: &str) -> String {
     let mut text = one_line(text);
     let begins_a_formula = |character: char| "=+-@＝＋－＠".contains(character);

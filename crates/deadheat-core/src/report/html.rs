@@ -31,10 +31,10 @@ use markup::{lines, name, number, sentences, text};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
-/// What the script would do.
+/// The style that takes the place of the script.
 const STYLE_WITHOUT_SCRIPT: &str = ".panel[hidden]{display:table-row}.theme,.chevron{display:none}";
 
-/// Lists are open from the start up to this length.
+/// The longest list that is open from the start.
 const SHORT_LIST: usize = 5;
 /// Verdicts, the most urgent first.
 const VERDICTS: [Verdict; 5] = [
@@ -102,7 +102,7 @@ pub fn html(report: &Report) -> String {
     page
 }
 
-/// For a Content-Security-Policy.
+/// Returns the hash of an inline text for a Content-Security-Policy.
 fn hash(inline: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut source = "sha256-".to_owned();
@@ -121,7 +121,7 @@ fn hash(inline: &str) -> String {
     source
 }
 
-/// A revision as it was typed.
+/// Formats a revision as typed, or else its commit.
 fn typed(revision: &Revision) -> String {
     match revision.name.as_str() {
         "" => text(&revision.commit),
@@ -129,7 +129,7 @@ fn typed(revision: &Revision) -> String {
     }
 }
 
-/// `−27.0 % [−27.6, −26.4]`
+/// Formats a change: `−27.0 % [−27.6, −26.4]`.
 fn change_text(estimate: &Estimate) -> String {
     number(&format!(
         "{} {}",
@@ -138,7 +138,7 @@ fn change_text(estimate: &Estimate) -> String {
     ))
 }
 
-/// The same for a column.
+/// Formats a change for a column.
 fn change_cell(estimate: &Estimate) -> String {
     number(&format!(
         "<b>{}</b> <span class=\"bounds\">{}</span>",
@@ -173,7 +173,7 @@ fn count_with(report: &Report, verdict: Verdict) -> usize {
     }
 }
 
-/// What was found, in a line, then in a few numbers.
+/// Writes the result in a line, then in a few numbers.
 fn answer(page: &mut String, report: &Report, title: &str) {
     let short = |commit: &str| text(&commit.chars().take(10).collect::<String>());
     let _ = write!(
@@ -292,7 +292,7 @@ fn headline(report: &Report) -> String {
     measured + &failed
 }
 
-/// Of at least one row.
+/// Describes the verdicts of at least one row.
 fn verdicts_in_words(counts: Counts) -> String {
     let changed: Vec<String> = [
         (Verdict::Regressed, counts.regressed),
@@ -341,7 +341,7 @@ fn card(page: &mut String, title: &str, estimate: &Estimate, verdict: Verdict, t
     );
 }
 
-/// What to know before the numbers are believed.
+/// Writes the notices to read before believing the numbers.
 fn notices(page: &mut String, report: &Report) {
     if let Some(line) = gate::failure(report) {
         let _ = writeln!(
@@ -380,7 +380,7 @@ fn notices(page: &mut String, report: &Report) {
         "<details class=\"warnings\"{open}><summary>{}</summary>",
         plural(groups.len(), "warning")
     );
-    // Each benchmark has its own in full.
+    // The panel of each benchmark has its warnings in full.
     for (one, more) in groups {
         page.push_str(&warning(one, true));
         if more > 0 {
@@ -409,7 +409,7 @@ fn warning(warning: &Warning, with_benchmark: bool) -> String {
     )
 }
 
-/// With `--dry-run`.
+/// Writes the plan of `--dry-run`.
 fn plan(page: &mut String, report: &Report) {
     let Some(plan) = &report.plan else { return };
     page.push_str(
@@ -421,7 +421,7 @@ fn plan(page: &mut String, report: &Report) {
     page.push_str("</ul></section>\n");
 }
 
-/// Every benchmark on one axis, with what opens under it.
+/// Writes every benchmark on one axis, with the panel that opens under it.
 fn benchmarks(page: &mut String, report: &Report, axis: Axis) {
     if report.comparisons.is_empty() {
         return;
@@ -502,7 +502,7 @@ fn sortable(title: &str, key: &str, class: &str) -> String {
     )
 }
 
-/// What narrows the table down; the script shows it.
+/// Writes the controls that narrow the table down; the script shows them.
 fn toolbar(page: &mut String, report: &Report) {
     page.push_str(
         "<div class=\"toolbar\" id=\"toolbar\" hidden>\n\
@@ -549,7 +549,7 @@ fn benchmark(page: &mut String, report: &Report, axis: Axis, index: usize, row: 
         0 => String::new(),
         count => format!("<span class=\"flag\">{}</span>", plural(count, "warning")),
     };
-    // In its own line below the verdict.
+    // On its own line below the verdict.
     let own = row.threshold_percent.map_or(String::new(), |percent| {
         format!("<small>threshold {percent} %</small>")
     });
@@ -595,7 +595,7 @@ fn sum(page: &mut String, axis: Axis, title: &str, judged: &Judged) {
     );
 }
 
-/// Of `deadheat noise`.
+/// Writes the results of `deadheat noise`.
 fn noise(page: &mut String, report: &Report) {
     let Some(noise) = report.noise.as_ref().filter(|noise| !noise.is_empty()) else {
         return;
@@ -618,7 +618,7 @@ fn noise(page: &mut String, report: &Report) {
     page.push_str("</tbody></table></div></section>\n");
 }
 
-/// Over all measured benchmarks together.
+/// Writes the breakdowns over all measured benchmarks together.
 fn breakdowns(page: &mut String, report: &Report) {
     let section = Section::of_all(report);
     let breakdown = functions::breakdown(&section);
@@ -638,7 +638,7 @@ fn breakdowns(page: &mut String, report: &Report) {
     }
 }
 
-/// What the benchmarks use beside time.
+/// Writes the resources other than time that the benchmarks use.
 fn resources(page: &mut String, report: &Report) {
     if report.resources.is_empty() {
         return;
@@ -671,7 +671,7 @@ fn resources(page: &mut String, report: &Report) {
     page.push_str("</tbody></table></div></section>\n");
 }
 
-/// Benchmarks without numbers, by why, what went wrong first.
+/// Writes the benchmarks without numbers, by reason, failures first.
 fn missing(page: &mut String, missing: &[Missing]) {
     if missing.is_empty() {
         return;
@@ -696,7 +696,7 @@ fn missing(page: &mut String, missing: &[Missing]) {
             sentence(&reason.to_string()),
             count_of(rows.len() as f64)
         );
-        // Those that say the same stand together.
+        // Rows with the same message are grouped.
         let mut groups: Vec<Vec<&Missing>> = Vec::new();
         for row in rows {
             let same =
@@ -732,7 +732,7 @@ fn missing(page: &mut String, missing: &[Missing]) {
     page.push_str("</section>\n");
 }
 
-/// The functions that the difference touches.
+/// Writes the functions that the difference between the revisions touches.
 fn targets(page: &mut String, targets: &[TargetFunction]) {
     if targets.is_empty() {
         return;

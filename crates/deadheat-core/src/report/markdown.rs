@@ -60,7 +60,7 @@ pub fn markdown(report: &Report) -> String {
 
 struct Page<'a> {
     report: &'a Report,
-    /// What the names of all benchmarks begin with: it is said once.
+    /// The common beginning of all benchmark names, which is shown once.
     prefix: &'a str,
 }
 
@@ -78,7 +78,7 @@ impl Page<'_> {
         code(benchmark.strip_prefix(self.prefix).unwrap_or(benchmark))
     }
 
-    /// The answer, and what it is about.
+    /// Renders the answer, and what was compared.
     fn head(&self) -> Section {
         let report = self.report;
         let mut text = format!("### {}\n\n", self.answer());
@@ -87,7 +87,7 @@ impl Page<'_> {
             Some(_) => format!("deadheat compared {} with itself", revision(base)),
             None => format!("deadheat compared {} with {}", revision(base), revision(head)),
         });
-        // What the numbers are of, where it is not one machine's whole suite.
+        // The origin of the numbers, where it is not one machine's whole suite.
         let of_parts = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
         let of_parts = of_parts.map_or(String::new(), |words| format!("\n**{}.**\n", sentence(&words)));
         if report.comparisons.is_empty() {
@@ -124,7 +124,7 @@ impl Page<'_> {
         Section::fixed(text + &self.gate())
     }
 
-    /// Why the run ends with 1.
+    /// Explains why the run ends with exit code 1.
     fn gate(&self) -> String {
         gate::failure(self.report).map_or(String::new(), |line| {
             format!("\n🔴 **A gate is failed:** {}\n", prose(&line))
@@ -176,7 +176,7 @@ impl Page<'_> {
         })
     }
 
-    /// What `deadheat noise` found.
+    /// Renders the results of `deadheat noise`.
     fn noise(&self) -> Option<Section> {
         let noise = self.report.noise.as_ref()?;
         let rows = noise.iter().zip(&self.report.comparisons);
@@ -203,8 +203,8 @@ impl Page<'_> {
         })
     }
 
-    /// What the pull request did: slower rows first, then faster ones, the largest change first; then those that return
-    /// something else.
+    /// Renders what the pull request changed: slower rows first, then faster ones, the largest change first; then those
+    /// that return something else.
     fn changed(&self) -> Option<Section> {
         let is_changed = |row: &&Comparison| {
             matches!(row.verdict, Verdict::Improved | Verdict::Regressed)
@@ -283,13 +283,13 @@ impl Page<'_> {
         })
     }
 
-    /// Those of a comparison; of `noise` they say something else.
+    /// Returns the rows of a comparison; none for `noise`, where they have another meaning.
     fn rows(&self) -> impl Iterator<Item = &Comparison> {
         let rows = self.report.comparisons.iter();
         rows.filter(|_| self.report.noise.is_none())
     }
 
-    /// Those that do not stand among what changed.
+    /// Returns the rows that are not listed as changed for their output.
     fn plain_rows(&self) -> impl Iterator<Item = &Comparison> {
         self.rows().filter(|row| row.output != OutputCheck::Different)
     }
@@ -327,7 +327,7 @@ impl Page<'_> {
         ])
     }
 
-    /// Benchmarks that broke: what a reviewer must not overlook.
+    /// Renders the benchmarks that broke, which a reviewer must not overlook.
     fn failed(&self) -> Option<Section> {
         let missing = self.report.missing.iter();
         let rows: Vec<&Missing> = missing
@@ -422,10 +422,10 @@ impl Page<'_> {
         ])
     }
 
-    /// The same doubt about many benchmarks is said once.
+    /// Renders the warnings; the same doubt about many benchmarks only once.
     fn warnings(&self) -> Option<Section> {
         let own = self.report.comparisons.iter().flat_map(|row| &row.warnings);
-        // What the first lines say is not said again.
+        // The first lines have this one already.
         let all = self.report.warnings.iter().chain(own);
         let groups = grouped_warnings(all.filter(|warning| warning.code != WarningCode::NothingMeasured));
         let title = match groups.len() {
@@ -455,7 +455,7 @@ impl Page<'_> {
         })
     }
 
-    /// What the changed functions take, over all benchmarks.
+    /// Renders the times of the changed functions, over all benchmarks.
     fn functions(&self) -> Option<Section> {
         let all = Breakdown::of_all(self.report);
         let count = all.functions.len();
@@ -472,11 +472,11 @@ impl Page<'_> {
         })
     }
 
-    /// The same for each benchmark, changed ones first.
+    /// Renders the changed functions of each benchmark, changed benchmarks first.
     fn functions_by_benchmark(&self) -> Option<Section> {
         let mut rows: Vec<&Comparison> = self.rows().filter(|row| !row.functions.is_empty()).collect();
         rows.sort_by_key(|row| Reverse(matches!(row.verdict, Verdict::Improved | Verdict::Regressed)));
-        // One benchmark has what all have together.
+        // A single benchmark has the same table as all together.
         (rows.len() > 1 || self.report.summary.functions.is_empty()).then(|| Section {
             rank: 9,
             opening: opening("Changed functions, benchmark by benchmark"),
@@ -502,7 +502,7 @@ impl Page<'_> {
         })
     }
 
-    /// With `--profile`: where the time goes.
+    /// Renders where the time goes, with `--profile`.
     fn survey(&self) -> Option<Section> {
         let functions = self.report.summary.profile.as_ref()?;
         let time = |time: Option<f64>| time.map_or("-".to_owned(), |time| unbroken(&duration(time)));
@@ -528,13 +528,13 @@ impl Page<'_> {
         })
     }
 
-    /// What was not measured, but for what failed.
+    /// Renders the benchmarks that were not measured, except those that failed.
     fn missing(&self) -> Option<Section> {
         let missing = self.report.missing.iter();
         let mut rows: Vec<&Missing> = missing
             .filter(|row| row.reason != MissingReason::Failed)
             .collect();
-        // They are many, and nothing is wrong with them.
+        // Unreached ones come last: they are many, and nothing is wrong with them.
         rows.sort_by_key(|row| row.reason == MissingReason::NotReached);
         let not_reached = rows
             .iter()
@@ -568,7 +568,7 @@ impl Page<'_> {
         })
     }
 
-    /// How it was measured.
+    /// Renders how the benchmarks were measured.
     fn conditions(&self) -> Section {
         let report = self.report;
         let settings = &report.settings;
@@ -611,7 +611,7 @@ impl Page<'_> {
         }
         if !report.comparisons.is_empty() {
             lines.push(("selection", prose(&report.selection.reason)));
-            // The machines of a merged report have said it.
+            // In a merged report, the machines above include it.
             let core = report.shards.is_empty().then(|| core_of(machine));
             let how: Vec<String> = replicates_of(report)
                 .into_iter()
@@ -644,7 +644,7 @@ impl Page<'_> {
             false => "",
         };
         let command = reproduce::command(self.report);
-        // A command as long as that is not for reading.
+        // A longer command is not for reading.
         let text = match command.len() {
             ..=8_000 => format!("\n{kept}{}\n{}", block(&command), closing()),
             _ => closing(),
@@ -684,7 +684,7 @@ fn full_revision(revision: &Revision) -> String {
     format!("{}, {}{dirty}", code(&revision.name), code(&revision.commit))
 }
 
-/// `total 2.10 s → 1.90 s, -9.9 % [-12.0, -7.1], improved`.
+/// Formats a sum or mean: `total 2.10 s → 1.90 s, -9.9 % [-12.0, -7.1], improved`.
 fn together(name: &str, judged: &Judged) -> String {
     let times = judged.base_ns.zip(judged.head_ns);
     let times = times.map_or(String::new(), |(base, head)| {
@@ -706,7 +706,7 @@ fn change(estimate: &Estimate) -> String {
     )
 }
 
-/// A number stays with its unit, however narrow the table.
+/// Keeps a number with its unit, however narrow the table.
 fn unbroken(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
@@ -719,7 +719,7 @@ fn verdict_in_words(verdict: Verdict) -> String {
     }
 }
 
-/// A table of functions with what it adds up to.
+/// Renders a table of functions, with its reconciliation and notes below.
 fn breakdown(section: &Breakdown<'_>) -> String {
     let functions: Vec<&FunctionComparison> = section.functions.iter().collect();
     let headings = function_headings(&functions);
@@ -750,7 +750,7 @@ fn breakdown(section: &Breakdown<'_>) -> String {
     text
 }
 
-/// Rows that say the same: the first of them, and how many more there are.
+/// Groups rows that report the same: the first of them, and the number of others.
 fn grouped<'a>(rows: &[&'a Missing]) -> Vec<(&'a Missing, usize)> {
     let mut groups: Vec<(&Missing, usize)> = Vec::new();
     for &row in rows {
@@ -769,7 +769,7 @@ fn and_more(count: usize) -> String {
     }
 }
 
-/// The beginning of a table; a heading that ends with a space is that of numbers.
+/// Begins a table; a heading that ends with a space is that of numbers.
 fn table(headings: &[&str]) -> String {
     let names: Vec<String> = headings
         .iter()
@@ -792,7 +792,7 @@ fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Something folded; what is Markdown in it needs the empty line before it.
+/// Opens a folded part; Markdown in it needs the empty line before it.
 fn opening(title: &str) -> String {
     format!("\n<details><summary>{title}</summary>\n\n")
 }

@@ -56,32 +56,32 @@ pub struct Report {
     pub revisions: PerSide<Revision>,
     pub settings: Settings,
     pub seed: u64,
-    /// Of a merged report, that of its first shard.
+    /// The machine; in a merged report, that of its first shard.
     pub machine: Machine,
-    /// The parts that a merged report was made of, in their order.
+    /// The parts of a merged report, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shards: Vec<Shard>,
     /// `None` where the run ended before an interpreter was found.
     pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
     pub selection: Selection,
-    /// Of a part: every benchmark that both sides can run, of all parts, in the order of collection.
+    /// In a part: every benchmark that both sides can run, of all parts, in collection order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suite: Vec<String>,
-    /// What a run would do, with `--dry-run`.
+    /// The plan of a run with `--dry-run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
     pub summary: Summary,
-    /// What `deadheat noise` found.
+    /// The results of `deadheat noise`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Vec<Noise>>,
     pub comparisons: Vec<Comparison>,
-    /// What the benchmarks use beside time, where it was asked for.
+    /// The benchmarks' use of resources other than time, where requested.
     #[serde(default)]
     pub resources: Vec<ResourceComparison>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
-    /// What `--record` wrote down.
+    /// The experiment that `--record` wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
 }
@@ -90,14 +90,14 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Recorded {
     pub status: Status,
-    /// What the verdicts alone would have made of it.
+    /// The status by the verdicts alone.
     pub status_by_rule: Status,
     /// The `results.tsv` that has its rows.
     pub file: String,
 }
 
 impl Recorded {
-    /// What follows the status in a sentence: the other one that it would be by rule, if it is another.
+    /// Returns the words that follow the status in a sentence: the status by rule, if it is another one.
     fn by_rule(&self) -> String {
         match self.status == self.status_by_rule {
             true => String::new(),
@@ -109,16 +109,16 @@ impl Recorded {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Settings {
     pub threshold_percent: f64,
-    /// Of the benchmarks that a glob names, in its place.
+    /// The thresholds of the benchmarks that match a glob, in place of the common one.
     #[serde(default)]
     pub thresholds: BTreeMap<String, f64>,
     pub confidence_level: f64,
-    /// Asked for; `None`: as many as a verdict takes.
+    /// The requested number; `None` for as many as a verdict takes.
     pub replicates: Option<usize>,
-    /// For the measuring, where the number of replicates is open.
+    /// The budget for measuring, where the number of replicates is open.
     pub budget_seconds: Option<f64>,
     pub timeout_seconds: f64,
-    /// What `--fail-on` asks for.
+    /// The gates of `--fail-on`.
     #[serde(default)]
     pub fail_on: Vec<Gate>,
     pub benchmarks_root: Option<String>,
@@ -130,7 +130,7 @@ pub struct Settings {
     /// More arguments for pytest, those of the configuration first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pytest_args: Vec<String>,
-    /// The functions that were asked for, instead of those that changed.
+    /// The requested functions, instead of the changed ones.
     #[serde(default)]
     pub functions: Option<String>,
     pub all: bool,
@@ -143,7 +143,7 @@ pub struct Settings {
     pub injected: Vec<String>,
     #[serde(default)]
     pub environment: Environments,
-    /// Requirements files that the sides' environments were made from, where they were named.
+    /// The requirements files that the sides' environments were made from, where they were given.
     #[serde(default)]
     pub requirements: Vec<String>,
     /// The command that built each side.
@@ -152,10 +152,10 @@ pub struct Settings {
     /// The command that was measured instead of benchmarks.
     #[serde(default)]
     pub script: Option<String>,
-    /// The file in which it says what it timed, relative to the folder that it runs in.
+    /// The file to which it writes its timings, relative to the folder that it runs in.
     #[serde(default)]
     pub script_output: Option<String>,
-    /// What each worker might use at most, in MiB.
+    /// The memory limit of each worker, in MiB.
     #[serde(default)]
     pub memory_limit_mib: Option<u64>,
     /// The part of the suite that was measured, where it is not the whole.
@@ -163,30 +163,30 @@ pub struct Settings {
     pub partition: Option<Partition>,
 }
 
-/// What the sides' dependencies are.
+/// The environments that the sides run in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environments {
-    /// Both run in the project's environment.
+    /// Both sides run in the project's environment.
     #[default]
     Shared,
-    /// Each has an environment of what its revision declares.
+    /// Each side has an environment of what its revision declares.
     PerRef,
 }
 
-/// Whose benchmarks both sides run.
+/// The side whose benchmarks both sides run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BenchmarksFrom {
     #[default]
     Head,
     Base,
-    /// Each side its own.
+    /// Each side runs its own.
     Own,
 }
 
 impl BenchmarksFrom {
-    /// The side whose files both use.
+    /// Returns the side whose files both use.
     pub fn side(self) -> Option<Side> {
         match self {
             BenchmarksFrom::Head => Some(Side::Head),
@@ -196,17 +196,17 @@ impl BenchmarksFrom {
     }
 }
 
-/// What ends a run with the exit code 1. Any of them also stands for `Failed`.
+/// A condition that ends a run with exit code 1. Any of them also implies `Failed`.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Gate {
-    /// A benchmark that became slower, by this many percent at least.
+    /// A benchmark that became slower, by at least this many percent.
     Regression { percent: Option<f64> },
     /// A benchmark that ran on base and fails on head.
     Failed,
     /// A benchmark that returns something else on head than on base.
     OutputChange,
-    /// A benchmark of which there is no verdict.
+    /// A benchmark without a verdict.
     Inconclusive,
 }
 
@@ -215,7 +215,7 @@ impl Settings {
         self.replicates.map_or(Sampling::UntilSettled, Sampling::Exactly)
     }
 
-    /// The one that holds where no glob says something else.
+    /// Returns the threshold of benchmarks that match no glob.
     pub fn threshold(&self) -> Threshold {
         Threshold::from_percent(self.threshold_percent)
     }
@@ -233,7 +233,7 @@ pub struct Machine {
     pub cores: usize,
     /// The core that both sides ran on.
     pub pinned_core: Option<usize>,
-    /// Those that they moved to together, because others used that one.
+    /// The cores that they moved to together, because others used the pinned one.
     #[serde(default)]
     pub later_cores: Vec<usize>,
 }
@@ -242,7 +242,7 @@ pub struct Machine {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Shard {
     pub partition: Partition,
-    /// Comparisons in it.
+    /// The number of comparisons in it.
     pub benchmarks: usize,
     /// Whether its run was stopped before it was done.
     pub partial: bool,
@@ -258,14 +258,14 @@ pub struct Python {
     pub pytest: String,
 }
 
-/// What a run with the same arguments would measure.
+/// The benchmarks that a run with the same arguments would measure.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Plan {
     pub benchmarks: Vec<String>,
     pub estimated_seconds: f64,
 }
 
-/// Which benchmarks were measured, and by which rule.
+/// The rule by which benchmarks were selected, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Selection {
     pub rule: SelectionRule,
@@ -277,33 +277,33 @@ pub struct Selection {
 pub enum SelectionRule {
     /// Every benchmark that was collected.
     All,
-    /// Those that run a changed function.
+    /// The benchmarks that run a changed function.
     Reached,
-    /// None: nothing that a benchmark could feel has changed.
+    /// None: nothing that a benchmark could notice has changed.
     NothingChanged,
 }
 
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Summary {
     pub counts: Counts,
-    /// `None` where no benchmark is one.
+    /// The movement of the controls; `None` where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<Controls>,
-    /// Of the sum of the benchmarks' times.
+    /// The verdict on the sum of the benchmarks' times.
     pub total: Option<Judged>,
     pub geometric_mean: Option<Judged>,
     /// The changed functions over all measured benchmarks, the most expensive first.
     #[serde(default)]
     pub functions: Vec<FunctionComparison>,
-    /// As in a comparison, of the sum of the benchmarks' times.
+    /// As in a comparison, for the sum of the benchmarks' times.
     pub unexplained_ns: Option<f64>,
     /// With `--profile`, as in a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<FunctionComparison>>,
 }
 
-/// How far the numbers of benchmarks moved that run nothing that changed: by this much, memory layout and machine move
-/// numbers in this very run.
+/// The movement of the benchmarks that run nothing that changed: by this much, memory layout and machine move numbers
+/// in this very run.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Controls {
     pub benchmarks: usize,
@@ -323,7 +323,7 @@ pub struct Counts {
     pub not_reached: usize,
 }
 
-/// Those that there are: "2 improved, 1 failed".
+/// Writes the counts above 0: "2 improved, 1 failed".
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [
@@ -349,19 +349,19 @@ pub struct Judged {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
-    /// Per side, where a sum of times means something.
+    /// The time of each side, where a sum of times is meaningful.
     pub base_ns: Option<f64>,
     pub head_ns: Option<f64>,
 }
 
-/// What was measured of one benchmark.
+/// The measurements of one benchmark.
 #[derive(Clone, Debug, Default)]
 pub struct MeasuredBenchmark {
     pub benchmark: String,
     pub replicates: Vec<Replicate>,
-    /// How often the replicates were looked at.
+    /// The number of looks at the replicates.
     pub looks: u32,
-    /// What one more replicate would take.
+    /// The seconds that one more replicate would take.
     pub replicate_seconds: f64,
     pub output: (OutputCheck, Option<Difference>),
     pub is_control: bool,
@@ -371,19 +371,19 @@ pub struct MeasuredBenchmark {
     pub warnings: Vec<Warning>,
 }
 
-/// What a benchmark's replicates do by themselves, where both sides are the same.
+/// The noise of a benchmark's replicates, where both sides are the same.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Noise {
     pub benchmark: String,
-    /// Standard deviation between replicates of head/base.
+    /// The standard deviation of head/base between replicates.
     pub spread_percent: f64,
-    /// What the default settings find here nine times in ten.
+    /// The smallest change that the default settings find here nine times in ten.
     pub smallest_change_percent: Option<f64>,
-    /// As many as the default budget has room for.
+    /// The number of replicates that the default budget has room for.
     pub replicates: usize,
 }
 
-/// The noise of comparisons of a revision with itself; `replicates` is what the default budget has room for.
+/// Returns the noise of a revision compared with itself; `replicates` is what the default budget has room for.
 pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresholds) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
         let ratios = stats::log_ratios(&comparison.replicates);
@@ -399,7 +399,7 @@ pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresho
     rows.collect()
 }
 
-/// Turns what was measured into comparisons with verdicts, in the given order of benchmarks.
+/// Turns measurements into comparisons with verdicts, in the given order of benchmarks.
 ///
 /// A benchmark with fewer than [`stats::FEWEST_REPLICATES`] replicates has no comparison.
 pub fn judge(
@@ -425,7 +425,7 @@ pub fn judge(
         .iter()
         .map(|(measured, _, _)| measured.replicates.as_slice())
         .collect();
-    // They have the replicates that all benchmarks have: those of the one that was looked at least.
+    // The sums have the replicates that all benchmarks have: those of the one with the fewest looks.
     let looks = estimated
         .iter()
         .map(|(measured, _, _)| measured.looks)
@@ -498,8 +498,8 @@ pub fn judge(
     (comparisons, total, geometric_mean)
 }
 
-/// Adds what fresh replicates say of a regression, and takes the verdict back where they do not show it. Returns whether
-/// it was confirmed; `None` where there are too few replicates to say anything, and the verdict stands.
+/// Adds the check of a regression by fresh replicates, and withdraws the verdict where they do not show it. Returns
+/// whether it was confirmed; `None` where there are too few replicates to tell, and the verdict stays.
 pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Option<bool> {
     let estimate = stats::estimate(&stats::log_ratios(&replicates))?;
     let p_value = estimate.p_of_no_regression();
@@ -516,7 +516,7 @@ pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Optio
     Some(confirmed)
 }
 
-/// The total that a command gives itself, in the place of a sum of its rows.
+/// Judges the total that a command reports itself, in place of a sum of its rows.
 pub fn judge_total(total: &MeasuredBenchmark, sampling: Sampling, threshold: Threshold) -> Option<Judged> {
     let ratios = stats::log_ratios(&total.replicates);
     let judged = judge_alone(sampling.estimate(&ratios, total.looks)?, threshold)?;
@@ -540,8 +540,8 @@ fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {
     })
 }
 
-/// The verdict on an estimate of which nothing but the interval is known. Of a single hypothesis, the correction says
-/// what the interval says.
+/// Judges an estimate of which only the interval is known. For a single hypothesis, the correction agrees with the
+/// interval.
 fn judge_alone_by_interval(judged: &Judged, threshold: Threshold) -> Judged {
     let estimate = LogEstimate::from_estimate(&judged.estimate);
     let (verdict, reason) = stats::verdict(&estimate, threshold, true);
@@ -561,7 +561,7 @@ fn side_time(replicates: &[Replicate], time: impl Fn(&crate::model::Pair) -> f64
     }
 }
 
-/// A function takes a noticeable part of the time from here on.
+/// The smallest share of the time that is noticeable.
 pub(crate) const NOTICEABLE_SHARE: f64 = 0.01;
 
 /// The samples of watched functions, by benchmark.
@@ -582,10 +582,10 @@ pub fn explain(
     }
 }
 
-/// Of a change this much at least, as a share of base's time, is worth a word when it is not the changed functions'.
+/// The smallest part of a change, as a share of base's time, that gets a warning when it is not the changed functions'.
 const NOTEWORTHY_REST: f64 = 0.05;
 
-/// A warning where a benchmark changed by more than its changed functions did, beyond what the intervals allow.
+/// Warns where a benchmark changed by more than its changed functions did, beyond what the intervals allow.
 fn unexplained_part(row: &Comparison) -> Option<Warning> {
     let is_change = matches!(row.verdict, Verdict::Improved | Verdict::Regressed);
     let rest = row.unexplained_ns.filter(|_| is_change)?;
@@ -595,7 +595,7 @@ fn unexplained_part(row: &Comparison) -> Option<Warning> {
     };
     let mut tolerance = row.base.median_ns * width(&row.estimate);
     for function in &row.functions {
-        // One that could not be timed may have done anything.
+        // A function that could not be timed may have done anything.
         let base_ns = function.base.as_ref()?.total_ns?;
         tolerance += base_ns * width(function.estimate.as_ref()?);
     }
@@ -657,7 +657,7 @@ fn profiled<'a>(comparison: &'a Comparison, profiles: &'a ProfileReplicates) -> 
     }
 }
 
-/// How many rows of each kind there are.
+/// Counts the rows of each kind.
 pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
     let of = |verdict| {
         comparisons
@@ -677,7 +677,7 @@ pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
     }
 }
 
-/// What the controls did together.
+/// Summarizes the controls; `None` where there are none.
 pub fn controls(comparisons: &[Comparison]) -> Option<Controls> {
     let ratios: Vec<f64> = comparisons
         .iter()
@@ -693,7 +693,7 @@ pub fn controls(comparisons: &[Comparison]) -> Option<Controls> {
     })
 }
 
-/// A warning for each control that moved.
+/// Returns a warning for each control that moved.
 pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
     let moved = comparisons
         .iter()
@@ -715,8 +715,8 @@ pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
     warnings.collect()
 }
 
-/// The line of pytest's words that says what went wrong: in a traceback the first one about the last exception, which
-/// pytest marks with an `E`; otherwise the first of all. Empty where there are no words.
+/// Returns the line of pytest's message that says what went wrong: in a traceback the first one about the last
+/// exception, which pytest marks with an `E`; otherwise the first line. Empty for an empty message.
 pub fn main_line(message: &str) -> &str {
     let marked = |line: &&str| line.starts_with("E ") || line.starts_with("E\t");
     let from_last = message.lines().rev().skip_while(|line| !marked(line));
@@ -756,7 +756,7 @@ mod tests {
         assert_eq!(said(row, 400_000.0 + rest), None);
     }
 
-    /// Base takes 1 µs, and head the given nanoseconds, and one more in each replicate.
+    /// Returns replicates in which base takes 1 µs, and head the given nanoseconds, plus one more in each replicate.
     fn five_replicates(head_ns: u64) -> Vec<Replicate> {
         let replicate = |seed| Replicate {
             seed,
@@ -796,7 +796,7 @@ mod tests {
         assert_eq!(judged(1_000, None), (Verdict::Unchanged, None, None));
         let open = (Verdict::Inconclusive, Some(Reason::FirstCallChanged), None);
         assert_eq!(judged(1_000, first), open);
-        // The suite asks for the later calls, and these changed.
+        // The suite is about the later calls, and these changed.
         assert_eq!(judged(800, first), (Verdict::Improved, None, None));
         assert_eq!(judged(1_200, first), (Verdict::Regressed, None, None));
     }
@@ -839,7 +839,7 @@ mod tests {
             "E   KeyError: 1\n\nThe above exception\n\nE   OSError: in use\nE   assert 1 == 2\n\na.py:3";
         assert_eq!(main_line(chained), "OSError: in use");
         assert_eq!(main_line("\n one\ntwo\n"), "one");
-        // What a worker wrote last tells less than what happened to it.
+        // A worker's last output is less informative than what happened to it.
         let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
         assert_eq!(main_line(death), "the process ended: signal: 11 (SIGSEGV)");
         assert_eq!(main_line(""), "");

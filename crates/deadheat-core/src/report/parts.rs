@@ -1,10 +1,10 @@
-//! Which part of a suite a report is about, where each part of a merged one was measured, and how many functions of which
-//! kind it names, in words for every form.
+//! The part of a suite that a report is about, the machines of a merged report, and the number of functions of each
+//! kind, in words for every format.
 
 use super::{Machine, Report};
 use crate::model::{Change, TargetFunction};
 
-/// Those whose own code changed, apart from those that only read what did: `2, and 3 affected`.
+/// Counts the functions whose own code changed, and those that only read what did: `2, and 3 affected`.
 pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
     let is_affected = |target: &&TargetFunction| target.change == Some(Change::Affected);
     let affected = targets.iter().filter(is_affected).count();
@@ -15,7 +15,7 @@ pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
     }
 }
 
-/// `part 1/3 of the suite: 5 of 20 benchmarks`.
+/// Describes the part: `part 1/3 of the suite: 5 of 20 benchmarks`.
 pub(super) fn part_of_suite(report: &Report) -> Option<String> {
     let partition = report.settings.partition?;
     let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
@@ -25,7 +25,7 @@ pub(super) fn part_of_suite(report: &Report) -> Option<String> {
     ))
 }
 
-/// `merged from 3 of 4 shards: 2/4 is missing, 3/4 stopped early`.
+/// Describes the shards: `merged from 3 of 4 shards: 2/4 is missing; 3/4 stopped early`.
 pub(super) fn merged_from(report: &Report) -> Option<String> {
     let of = report.shards.first()?.partition.of;
     let mut words = format!("merged from {} of {of} shards", report.shards.len());
@@ -56,7 +56,7 @@ pub(super) fn merged_from(report: &Report) -> Option<String> {
     Some(words)
 }
 
-/// Each machine of a merged report, as `describe` has it, with the shards that it measured: `shards 1, 3`.
+/// Returns the machines of a merged report, described by `describe`, after their shards: `shards 1, 3`.
 pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -> Vec<(String, String)> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for shard in &report.shards {

@@ -1,7 +1,7 @@
-//! One side of the report as pytest-benchmark saves a run, so that its own `compare` command reads it.
+//! One side of the report in the format of a saved pytest-benchmark run, so that its own `compare` command reads it.
 //!
-//! A round is a replicate here: the median of one process, as everywhere in the report. What pytest-benchmark calls the
-//! median is therefore the time that the report's table shows.
+//! A round is a replicate here: the median of one process, as everywhere in the report. For base, pytest-benchmark's
+//! median is therefore the time in the report's table.
 
 use serde_json::{Map, Value, json};
 
@@ -9,10 +9,10 @@ use super::Report;
 use crate::model::{Comparison, Replicate, Side};
 use crate::stats;
 
-/// The version of pytest-benchmark whose files these are like.
+/// The version of pytest-benchmark whose format is used.
 const LIKE_VERSION: &str = "5.3.1";
 
-/// `now` is an ISO 8601 time.
+/// Converts one side of the report; `now` is an ISO 8601 time.
 pub fn pytest_benchmark(report: &Report, side: Side, now: &str) -> Value {
     let revision = report.revisions.get(side);
     let machine = &report.machine;
@@ -76,7 +76,7 @@ fn benchmark(row: &Comparison, side: Side) -> Value {
     })
 }
 
-/// Seconds of one iteration over the replicates, in the words of pytest-benchmark and by its definitions.
+/// Returns pytest-benchmark's statistics, by its definitions, of the seconds per iteration over the replicates.
 fn statistics(replicates: &[Replicate], side: Side) -> Value {
     let mut seconds: Vec<f64> = replicates
         .iter()
@@ -134,7 +134,7 @@ fn statistics(replicates: &[Replicate], side: Side) -> Value {
     })
 }
 
-/// Of sorted values: the medians of both halves, and of an odd number between the two ways to halve it.
+/// Returns the quartiles: the medians of both sorted halves; of an odd number, between the two ways to halve it.
 fn quartiles(sorted: &[f64]) -> (f64, f64) {
     let count = sorted.len();
     let between =

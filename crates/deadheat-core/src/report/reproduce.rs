@@ -2,7 +2,7 @@
 
 use super::{BenchmarksFrom, Environments, Report};
 
-/// For a POSIX shell, in a checkout of the project.
+/// Returns the command for a POSIX shell, in a checkout of the project.
 pub(super) fn command(report: &Report) -> String {
     let settings = &report.settings;
     let (base, head) = (&report.revisions.base, &report.revisions.head);
@@ -23,7 +23,7 @@ pub(super) fn command(report: &Report) -> String {
     for test in &settings.tests {
         add(&["--tests", test]);
     }
-    // With tests, it is the folder that they lie in.
+    // With tests, it is their folder.
     if let (Some(root), []) = (&settings.benchmarks_root, settings.tests.as_slice()) {
         add(&["--benchmarks-root", root]);
     }
@@ -70,8 +70,8 @@ pub(super) fn command(report: &Report) -> String {
     if let Some(mib) = settings.memory_limit_mib {
         add(&["--memory-limit", &mib.to_string()]);
     }
-    // On the command line it would hold for the benchmarks of every glob, too. Where there are globs, both are from the
-    // configuration, which will say so again.
+    // On the command line it would also hold for the benchmarks of every glob. Where there are globs, both are from the
+    // configuration, which applies again.
     if settings.thresholds.is_empty() {
         add(&["--threshold", &settings.threshold_percent.to_string()]);
     }
@@ -88,7 +88,7 @@ pub(super) fn command(report: &Report) -> String {
     words.join(" ")
 }
 
-/// One word of a shell's.
+/// Quotes one word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,+%@".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {

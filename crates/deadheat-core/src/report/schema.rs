@@ -1,11 +1,11 @@
-//! The JSON Schema of the report, made from its types. `docs/report.schema.json` is its text.
+//! The JSON Schema of the report, generated from its types. `docs/report.schema.json` holds its text.
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::Report;
 
-/// What a report that is written now is like. Readers meet more fields in later ones.
+/// Returns the schema of the reports that this version writes. Later ones may have more fields.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     settings

@@ -1,7 +1,7 @@
-//! A stored report, judged again from its replicates by the functions of a live run. With the threshold that it was
-//! measured with, every number comes out as it was, to the last digit; with another one, the verdicts follow.
+//! Judges a stored report again from its replicates, by the functions of a live run. With the threshold that it was
+//! measured with, every number stays the same, to the last digit; with another one, the verdicts follow.
 //!
-//! What replicates do not hold stays as it is stored: the breakdown by function, the outputs, the warnings.
+//! Everything that replicates do not hold stays as stored: the breakdown by function, the outputs, the warnings.
 
 use super::{
     MeasuredBenchmark, Noise, Report, confirm, controls, count, judge, judge_alone_by_interval, noise,
@@ -12,10 +12,10 @@ use crate::sequential::Sampling;
 use crate::stats::{self, FEWEST_REPLICATES};
 use crate::thresholds::Thresholds;
 
-/// Far more looks than any run takes.
+/// The largest number of looks, far more than any run takes.
 const MOST_LOOKS: u32 = 40;
 
-/// Why a report cannot be judged: it holds what no run writes.
+/// The reason why a report cannot be judged: it holds values that no run writes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsound {
     #[error("its threshold is not a number above 0")]
@@ -26,7 +26,7 @@ pub enum Unsound {
     Samples { benchmark: String },
 }
 
-/// `threshold_percent` takes the place of the one that the report was measured with.
+/// Judges a report again; `threshold_percent` replaces the one that it was measured with.
 pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result<Report, Unsound> {
     let settings = &mut report.settings;
     let was_percent = settings.threshold_percent;
@@ -48,7 +48,7 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
             row.to_settle = row
                 .to_settle
                 .map(|needed| seconds_as_stored(needed, stored.to_settle));
-            // With this threshold nothing may be open, and with the next one again.
+            // Nothing may be inconclusive with this threshold, and something again with the next one.
             row.replicate_seconds = stored.to_settle.filter(|_| is_other).and_then(seconds_of_one);
         }
         if let Some(confirmation) = stored.confirmation {
@@ -69,8 +69,8 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     }
     summary.controls = controls(&report.comparisons);
     summary.geometric_mean = geometric_mean;
-    // A command that says its own total may say something else than the sum of its rows, and those replicates are not
-    // stored.
+    // A command that reports its own total may report something other than the sum of its rows, and the replicates of
+    // that total are not stored.
     summary.total = match summary.total.take() {
         _ if report.settings.script_output.is_none() => total,
         Some(stored) if is_other => Some(judge_alone_by_interval(&stored, thresholds.general())),
@@ -83,7 +83,7 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
     Ok(report)
 }
 
-/// Whether everything in it can have been measured.
+/// Checks that everything in the report can have been measured.
 pub(crate) fn check(report: &Report) -> Result<(), Unsound> {
     let thresholds = report.settings.thresholds.values();
     let mut thresholds = thresholds.chain([&report.settings.threshold_percent]);
@@ -130,7 +130,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
         benchmark: row.benchmark.clone(),
         replicates: row.replicates.clone(),
         looks: row.looks,
-        // Older reports have it only as a part of what would settle a row.
+        // Older reports have it only as a part of `to_settle`.
         replicate_seconds: row.replicate_seconds.unwrap_or(0.0),
         output: (row.output, row.output_difference.clone()),
         is_control: row.is_control,
@@ -141,7 +141,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
     }
 }
 
-/// The time that the run itself expected for its replicates says what others would take.
+/// Sets the time of the needed replicates from the time that the run itself expected for its replicates.
 fn seconds_as_stored(needed: ToSettle, stored: Option<ToSettle>) -> ToSettle {
     match stored {
         Some(stored) if stored.replicates == needed.replicates => stored,
@@ -158,7 +158,7 @@ fn seconds_of_one(stored: ToSettle) -> Option<f64> {
     is_known.then(|| stored.seconds / stored.replicates as f64)
 }
 
-/// Fresh replicates are about a regression: another threshold may have made it another verdict, which they leave alone.
+/// Confirms a regression again; where another threshold has made it another verdict, fresh replicates leave that alone.
 fn confirm_again(row: &mut Comparison, confirmation: Confirmation) {
     let (verdict, reason, to_settle) = (row.verdict, row.reason, row.to_settle);
     confirm(row, confirmation.replicates);
@@ -178,7 +178,7 @@ fn judge_resources(
         replicates: row.replicates.clone(),
         looks: row.looks,
     });
-    // A command's resources are looked at with its times; those of benchmarks once, in passes of their own.
+    // A command's resources are looked at with its times; those of benchmarks once, in separate passes.
     let sampling = match report.settings.script {
         Some(_) => sampling,
         None => Sampling::Exactly(stats::FEWEST_REPLICATES),

@@ -1,4 +1,4 @@
-//! The report as a person reads it in a terminal. Everything can be read without colour; the answer stands last.
+//! The report for a terminal. Everything can be read without colour; the answer comes last.
 
 mod functions;
 mod noise;
@@ -32,14 +32,14 @@ pub(super) use noise::judgement;
 use table::Column;
 pub use tests_run::render_tests;
 
-/// How to write: colour only where it is wanted, lines no longer than the terminal.
+/// The style of the text: colour only where it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     pub color: bool,
     pub width: usize,
-    /// Sentences are broken into lines of that width: for terminals. Elsewhere programs look for words in them.
+    /// Whether sentences are broken into lines of that width, for terminals. Elsewhere programs look for words in them.
     pub wraps: bool,
-    /// Everything in full, however long.
+    /// Whether everything is shown in full, however long.
     pub verbose: bool,
 }
 
@@ -84,7 +84,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A sentence: its first line begins with `first`, all others are indented as far.
+    /// Writes a sentence: its first line begins with `first`, all others are indented as far.
     fn prose(&mut self, first: &str, text: &str) {
         if !self.style.wraps {
             return self.line(&format!("{first}{text}"));
@@ -136,7 +136,7 @@ impl Page {
         );
     }
 
-    /// Where the parts of a merged report were measured.
+    /// Writes where the parts of a merged report were measured.
     fn machines(&mut self, report: &Report) {
         let verbose = self.style.verbose;
         let machines = parts::machines(report, |machine| {
@@ -168,7 +168,7 @@ impl Page {
         }
     }
 
-    /// What both sides run in, and how it was measured.
+    /// Writes the interpreter of both sides, and how they were measured.
     fn facts(&mut self, python: Option<&PerSide<Python>>, others: [Option<String>; 2]) {
         let python = python.map(|python| {
             let python = &python.head;
@@ -240,8 +240,7 @@ impl Page {
         }
     }
 
-    /// Names and places have no more than their part of the line; the rest is for what changed, in as many lines as it
-    /// takes.
+    /// Limits names and places to their part of the line; the rest is for the change, in as many lines as it takes.
     fn narrow_functions(&self, rows: &mut [[String; 3]]) {
         let widest = |rows: &[[String; 3]], column: usize| {
             let cells = rows.iter().map(|row| width(&row[column]));
@@ -252,7 +251,7 @@ impl Page {
         if (0..3).map(|column| widest(rows, column)).sum::<usize>() <= all {
             return;
         }
-        // A third for what changed, if it needs it; of the rest, names have what places leave them.
+        // A third is for the change, if it needs it; of the rest, names get what places leave them.
         let why = widest(rows, 2).min(all / 3);
         let place = widest(rows, 1).min((all - why) * 6 / 10);
         let name = widest(rows, 0).min(all - why - place);
@@ -314,7 +313,7 @@ impl Page {
         let mut names: Vec<String> = benchmarks
             .map(|row| plain(&row.benchmark[prefix.len()..]))
             .collect();
-        // An empty line stands before the sums.
+        // An empty line comes before the sums.
         let gap = usize::from(!sums.is_empty());
         names.extend(std::iter::repeat_n(String::new(), gap));
         names.extend(sums.iter().map(|(name, _)| (*name).to_owned()));
@@ -370,7 +369,7 @@ impl Page {
         self.table(table);
     }
 
-    /// The verdict on a row, with what else is to be said of it: below it where there is little room.
+    /// Formats the verdict on a row, with its threshold and its output: below it where there is little room.
     fn judged_row(&self, row: &Comparison, form: usize) -> Cell {
         let verdict = self.judged(row.verdict, row.reason);
         let mut text = verdict.content();
@@ -397,7 +396,7 @@ impl Page {
         self.verdict_cell(&text, Some(verdict))
     }
 
-    /// What the benchmarks use beside time.
+    /// Writes the resources other than time that the benchmarks use.
     fn resources(&mut self, report: &Report) {
         let Some(first) = report.resources.first() else {
             return;
@@ -411,7 +410,7 @@ impl Page {
             .collect();
         let prefix = prefix_of(report, &names);
         let level = format!("{:.0} %", level * 100.0);
-        // The rows of one benchmark stand together under its name.
+        // The rows of one benchmark are grouped under its name.
         let mut last = None;
         let names: Vec<String> = report
             .resources
@@ -453,7 +452,7 @@ impl Page {
                 ),
             ];
             if form > 3 {
-                // It follows from the others.
+                // The base amount follows from the others.
                 columns.remove(1);
             }
             columns
@@ -490,7 +489,7 @@ impl Page {
             return;
         }
         self.heading("Not measured");
-        // They are many, and nothing is wrong with them.
+        // Unreached benchmarks are many, and nothing is wrong with them.
         let (not_reached, missing): (Vec<&Missing>, Vec<&Missing>) = missing
             .iter()
             .partition(|row| row.reason == MissingReason::NotReached && !self.style.verbose);
@@ -509,7 +508,7 @@ impl Page {
         } else {
             MOST_MISSING
         };
-        // Rows that say the same stand together: the first of them, and how many more there are.
+        // Rows that report the same are grouped: the first of them, and the number of others.
         let mut groups: Vec<(&Missing, usize)> = Vec::new();
         for row in missing {
             let same = groups
@@ -548,7 +547,7 @@ impl Page {
         }
     }
 
-    /// A benchmark with what is said of it, on a line; on a terminal it has no more room than that.
+    /// Writes a benchmark and a remark on one line; on a terminal, the name is shortened to fit.
     fn listed(&mut self, what: &str, benchmark: &str, more: &str) {
         let first = format!("  {what:<15} ");
         let name = plain(benchmark);
@@ -648,7 +647,7 @@ impl Page {
     fn table(&mut self, mut table: Table) {
         let last = table.column_count().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {
-            // Behind a colour even spaces would count, and wrap the line.
+            // After a colour, even spaces would count, and wrap the line.
             column.set_padding((0, if index < last { 2 } else { 0 }));
         }
         if self.style.color {
@@ -671,13 +670,13 @@ pub(super) fn core_of(machine: &Machine) -> String {
     format!("both sides on core {core}{later}")
 }
 
-/// `AMD EPYC, 4 cores`.
+/// Describes a machine: `AMD EPYC, 4 cores`.
 pub(super) fn place_of(machine: &Machine) -> String {
     let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
     format!("{}, {} cores", plain(processor), machine.cores)
 }
 
-/// `5 to 14 replicates`; nothing where nothing was measured.
+/// Describes the replicates: `5 to 14 replicates`; `None` where nothing was measured.
 pub(super) fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
     match (counts().min()?, counts().max()?) {
@@ -686,7 +685,7 @@ pub(super) fn replicates_of(report: &Report) -> Option<String> {
     }
 }
 
-/// How far the benchmarks moved that run nothing that changed.
+/// Describes how far the benchmarks moved that run nothing that changed.
 pub(super) fn of_controls(controls: Controls) -> String {
     let farthest = change_percent(controls.farthest);
     match controls.benchmarks {
@@ -695,7 +694,7 @@ pub(super) fn of_controls(controls: Controls) -> String {
     }
 }
 
-/// What the open verdicts need, in a line.
+/// Describes the needs of the inconclusive verdicts, in a line.
 pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
@@ -744,7 +743,7 @@ pub(super) fn what_would_settle(report: &Report) -> String {
     format!("inconclusive: too early to say; {}", parts.join("; "))
 }
 
-/// `-26.7 % [-27.6, -25.9]`; in narrower forms with shorter bounds, and then without them.
+/// Formats a change: `-26.7 % [-27.6, -25.9]`; in narrower forms with shorter bounds, and then without them.
 fn change(estimate: &Estimate, form: usize) -> String {
     let bound = match form {
         0 => signed_percent,
@@ -760,7 +759,7 @@ fn change(estimate: &Estimate, form: usize) -> String {
     )
 }
 
-/// How far a change may reach that may be none: `< 3.1 %`.
+/// Formats the limit of a change that may be none: `< 3.1 %`.
 pub(super) fn within(estimate: &Estimate) -> String {
     let interval = estimate.confidence_interval;
     let farthest = interval.upper_bound.max(1.0 / interval.lower_bound);
@@ -770,7 +769,7 @@ pub(super) fn within(estimate: &Estimate) -> String {
     }
 }
 
-/// The heading of such a column.
+/// Returns the heading of a column of changes.
 fn change_title(level: &str, form: usize) -> String {
     match form {
         0 => format!("change [{level} interval]"),
@@ -779,12 +778,12 @@ fn change_title(level: &str, form: usize) -> String {
     }
 }
 
-/// Whether a total says something else than the only row.
+/// Whether a total differs from the only row.
 pub(super) fn differs(total: &Judged, row: &Estimate) -> bool {
     (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
 }
 
-/// Columns with two spaces between them, and nothing else.
+/// Makes a table of columns with two spaces between them, and nothing else.
 pub(crate) fn bare_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -792,12 +791,12 @@ pub(crate) fn bare_table() -> Table {
     table
 }
 
-/// A commit as people know it. A stored report may name anything as one.
+/// Shortens a commit for people. A stored report may name anything as one.
 pub fn short_commit(commit: &str) -> String {
     plain(&commit.chars().take(10).collect::<String>())
 }
 
-/// Text from elsewhere without what would steer a terminal.
+/// Escapes the characters of a text from elsewhere that would steer a terminal.
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -809,7 +808,7 @@ pub fn plain(text: &str) -> String {
     shown
 }
 
-/// A character as Python writes it, and pytest in its ids: `\n`, `\x1b`, `\u202e`.
+/// Escapes a character as Python does, and pytest in its ids: `\n`, `\x1b`, `\u202e`.
 pub fn escaped(character: char) -> String {
     match character {
         '\n' => "\\n".to_owned(),
@@ -823,12 +822,12 @@ pub fn escaped(character: char) -> String {
     }
 }
 
-/// In columns of the terminal.
+/// Returns the width in columns of the terminal.
 fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Keeps both ends of a name that is too long: the file says where, the end says which.
+/// Shortens a name that is too long, but keeps both ends: the file says where, the end says which.
 pub(super) fn shorten(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -840,7 +839,7 @@ pub(super) fn shorten(text: &str, room: usize) -> String {
     format!("{start}…{}", end.into_iter().rev().collect::<String>())
 }
 
-/// The beginning of a text that is too long.
+/// Cuts a text that is too long.
 pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -848,7 +847,7 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     format!("{}…", fitting(text.chars(), room.saturating_sub(1)))
 }
 
-/// As many characters as have room.
+/// Returns as many characters as fit.
 fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
     let mut used = 0;
     characters
@@ -859,7 +858,7 @@ fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
         .collect()
 }
 
-/// What all names of a report begin with.
+/// Returns the common prefix of the names of a report.
 pub(super) fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
     match &report.settings.script {
         // A command and the keys that it writes are not node ids.
@@ -868,7 +867,7 @@ pub(super) fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
     }
 }
 
-/// What all node ids begin with, up to a `::` or a `/`; nothing for a single name's own last part.
+/// Returns the common prefix of node ids, up to a `::` or a `/`, without the last part of a single name.
 pub(super) fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let Some(first) = names.first() else {
         return "";

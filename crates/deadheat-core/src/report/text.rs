@@ -2,8 +2,8 @@
 
 use super::terminal::{escaped, plain};
 
-/// On one line, and in the order in which it was written: what would break the line or turn the text around is shown
-/// instead.
+/// Keeps a text on one line, and in the order in which it was written: characters that would break the line or turn the
+/// text around are escaped.
 pub(super) fn one_line(text: &str) -> String {
     let turns = |character: char| {
         matches!(character,
@@ -21,7 +21,7 @@ pub(super) fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// With a capital letter.
+/// Capitalizes the first letter.
 pub(super) fn sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string());

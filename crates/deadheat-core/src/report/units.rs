@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
 use crate::model::ConfidenceInterval;
 use crate::resource::Resource;
 
-/// Three significant digits with the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
+/// Formats a time with three significant digits and the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
 pub fn duration(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
         ns if ns < 999.5 => (ns, "ns"),
@@ -14,13 +14,13 @@ pub fn duration(nanoseconds: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
-/// The same with its sign: `+1.20 µs`, `-850 ns`.
+/// Formats a time with its sign: `+1.20 µs`, `-850 ns`.
 pub(super) fn signed_duration(nanoseconds: f64) -> String {
     let sign = if nanoseconds < 0.0 { '-' } else { '+' };
     format!("{sign}{}", duration(nanoseconds.abs()))
 }
 
-/// Three significant digits with the unit that fits: `850 B`, `12.3 KiB`, `1.20 GiB`.
+/// Formats bytes with three significant digits and the unit that fits: `850 B`, `12.3 KiB`, `1.20 GiB`.
 fn bytes(count: f64) -> String {
     let (value, unit) = match count {
         count if count < 1023.5 => return format!("{count:.0} B"),
@@ -31,7 +31,7 @@ fn bytes(count: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
-/// So much of a resource.
+/// Formats an amount of a resource.
 pub(super) fn amount(resource: Resource, value: f64) -> String {
     match resource {
         Resource::PeakMemory => bytes(value),
@@ -40,7 +40,7 @@ pub(super) fn amount(resource: Resource, value: f64) -> String {
     }
 }
 
-/// A whole number with its thousands marked: `12,345`.
+/// Formats a whole number with its thousands marked: `12,345`.
 pub(super) fn count_of(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
@@ -61,15 +61,15 @@ fn significant(value: f64) -> String {
     }
 }
 
-/// A ratio head/base as a change: `-26.7 %`, `+3.1 %`.
+/// Formats a ratio head/base as a change: `-26.7 %`, `+3.1 %`.
 pub fn change_percent(ratio: f64) -> String {
     format!("{} %", signed_percent(ratio))
 }
 
-/// An interval whose bounds are this many times apart says nothing of a change.
+/// An interval whose bounds are farther apart than this many times says nothing about a change.
 const TOO_WIDE: f64 = 10_000.0;
 
-/// The bounds of a change: `[-27.6, -25.9]`, each written by `bound`.
+/// Formats the bounds of a change: `[-27.6, -25.9]`, each by `bound`.
 pub(crate) fn bounds(interval: &ConfidenceInterval, bound: fn(f64) -> String) -> String {
     match is_too_wide(interval) {
         true => "[too wide]".to_owned(),
@@ -81,14 +81,14 @@ pub(crate) fn bounds(interval: &ConfidenceInterval, bound: fn(f64) -> String) ->
     }
 }
 
-/// Whether the interval of a ratio says nothing.
+/// Whether the interval of a ratio is too wide to say anything.
 pub(crate) fn is_too_wide(interval: &ConfidenceInterval) -> bool {
-    // Not a number where nothing is known.
+    // The ratio is not a number where nothing is known.
     let ratio = interval.upper_bound / interval.lower_bound;
     ratio.is_nan() || ratio > TOO_WIDE
 }
 
-/// The same without the unit, for the bounds of an interval.
+/// Formats a change without the unit, for the bounds of an interval.
 pub(crate) fn signed_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 99_999.5 {
@@ -103,7 +103,7 @@ pub(crate) fn signed_percent(ratio: f64) -> String {
     if text == "-0.0" { "+0.0".to_owned() } else { text }
 }
 
-/// The same with fewer digits: `-0.4`, `+12`, `>+999`.
+/// Formats a change with fewer digits: `-0.4`, `+12`, `>+999`.
 pub(super) fn short_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 999.5 {
@@ -115,7 +115,7 @@ pub(super) fn short_percent(ratio: f64) -> String {
     format!("{percent:+.0}")
 }
 
-/// A ratio head/base as a speedup: `1.36x`, `412x`.
+/// Formats a ratio head/base as a speedup: `1.36x`, `412x`.
 pub fn speedup(ratio: f64) -> String {
     format!("{}x", significant(1.0 / ratio))
 }

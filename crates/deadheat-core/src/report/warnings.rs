@@ -1,8 +1,8 @@
-//! The reasons to doubt a report, each said once, however many benchmarks have it.
+//! The reasons to doubt a report, each shown once, however many benchmarks have it.
 
 use crate::model::Warning;
 
-/// The first of those that say the same, and how many more benchmarks have it.
+/// Groups the benchmarks' warnings by code: the first of each, and the number of other benchmarks that have it.
 pub(super) fn grouped<'a>(warnings: impl IntoIterator<Item = &'a Warning>) -> Vec<(&'a Warning, usize)> {
     let mut groups: Vec<(&Warning, usize)> = Vec::new();
     for warning in warnings {

@@ -6,16 +6,16 @@ use super::parallel::in_parallel;
 use super::parse::{FunctionCode, ModuleCode, NamedLines};
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
-/// A Python file that differs between the revisions, as each of them has it.
+/// A Python file that differs between the revisions, with the content on each side.
 #[derive(Clone, Debug)]
 pub struct ChangedFile {
-    /// Relative to the repository.
+    /// The path relative to the repository.
     pub path: String,
     pub base: Option<Vec<u8>>,
     pub head: Option<Vec<u8>>,
 }
 
-/// A change whose consequences cannot be told: any benchmark may feel it.
+/// A change whose consequences are unknown: it may affect any benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unattributed {
     pub path: String,
@@ -29,7 +29,7 @@ pub struct FileSyntaxError {
     pub error: SyntaxError,
 }
 
-/// What [`compare`] found.
+/// The result of [`compare`].
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Functions whose own code differs, sorted by path and line.
@@ -38,20 +38,20 @@ pub struct Changes {
     pub syntax_errors: Vec<FileSyntaxError>,
     /// Files whose code differs outside functions, or that only one side has.
     pub outside: BTreeSet<String>,
-    /// Where base has the functions of these files that are the same on both sides, by head's place.
+    /// The first line on base of the functions of these files that are the same on both sides, by head's place.
     pub unchanged: BTreeMap<FunctionPlace, u32>,
-    /// Undecorated functions of these files that share their qualified name: which of them is there is decided at run
-    /// time.
+    /// The qualified names that several undecorated functions of these files share, by path: which of the functions is
+    /// there is decided at run time.
     pub ambiguous: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Every function of a file by its qualified name; the last one where several have the same.
+/// Returns every function of a file by its qualified name; the last one where several have the same.
 pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, SyntaxError> {
     let functions = functions_with_lines(source)?.into_iter();
     Ok(functions.map(|(lines, qualname)| (qualname, lines)).collect())
 }
 
-/// Every function of a file.
+/// Returns every function of a file.
 pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxError> {
     let functions = ModuleCode::parse(source)?.functions.into_iter();
     Ok(functions
@@ -61,7 +61,7 @@ pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxErro
 
 /// Compares the two versions of every changed file.
 ///
-/// Files are asked for one by one, so that not all of them are in memory at once.
+/// Files are taken one by one, so that not all of them are in memory at once.
 pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Changes {
     let mut changes = Changes::default();
     let mut removed = Vec::new();
@@ -76,11 +76,11 @@ pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> 
     changes
 }
 
-/// What one file alone tells.
+/// The findings from one file.
 #[derive(Default)]
 struct FileChanges {
     changes: Changes,
-    /// Functions that are only on one side: they may have gone to another file.
+    /// Functions that are only on one side: they may have moved to another file.
     removed: Vec<Found>,
     added: Vec<Found>,
 }
@@ -216,7 +216,7 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
     }
 }
 
-/// What both sides define under each name, in their order.
+/// Groups the definitions of both sides by name, in their order.
 fn by_name<'a, T>(
     base: &'a [T],
     head: &'a [T],
@@ -232,7 +232,7 @@ fn by_name<'a, T>(
     found
 }
 
-/// Which of one side's places on the other side, in order, have another pair between them that goes the other way.
+/// Returns which of the pairs cross another one. A pair is given by its place on one side, in the order of the other.
 fn crossing(places: &[usize]) -> Vec<bool> {
     let mut crosses = vec![false; places.len()];
     let mut highest = 0;
@@ -248,7 +248,7 @@ fn crossing(places: &[usize]) -> Vec<bool> {
     crosses
 }
 
-/// Pairs those with the same key, one to one, in the order of both; then what is left of each.
+/// Pairs items with the same key, one to one, in the order of both; returns the pairs, and the rest of each side.
 fn pair_up<T: Copy, K: Hash + Eq>(
     before: &[T],
     after: &[T],
@@ -275,12 +275,12 @@ fn pair_up<T: Copy, K: Hash + Eq>(
     (pairs, lost, gained)
 }
 
-/// Pairs what one side lost with what the other gained, one to one, the most alike first.
+/// Pairs functions that one side lost with those that the other gained, one to one, the most similar first.
 fn match_moved(removed: &[Found], added: &[Found], targets: &mut Vec<TargetFunction>) {
     fn leaf(found: &Found) -> &str {
         found.function.qualname.rsplit('.').next().unwrap_or_default()
     }
-    /// The file and the name that have to be the same beside the code.
+    /// The file and the name that must be the same in addition to the code.
     type Alike = for<'a> fn(&'a Found) -> (Option<&'a str>, Option<&'a str>);
     let degrees: [Alike; 4] = [
         |found| (None, Some(&found.function.qualname)),

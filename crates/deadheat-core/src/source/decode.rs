@@ -6,7 +6,7 @@ use super::SyntaxError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What Python calls encodings that `encoding_rs` has under other names (underscores are hyphens here).
+/// Python's names for encodings that `encoding_rs` has under other names (underscores are hyphens here).
 const OTHER_NAMES: [(&str, &str); 17] = [
     ("932", "shift_jis"),
     ("cp932", "shift_jis"),
@@ -27,8 +27,8 @@ const OTHER_NAMES: [(&str, &str); 17] = [
     ("mac-roman", "macintosh"),
 ];
 
-/// Encodings of one byte per character that `encoding_rs` does not have and whose lower half is ASCII. Their bytes are
-/// told apart, and that is enough for a comparison of code.
+/// Encodings of one byte per character that `encoding_rs` does not have and whose lower half is ASCII. Their bytes stay
+/// different, which is enough for a comparison of code.
 const OTHER_SINGLE_BYTE: [&str; 32] = [
     "cp437",
     "cp720",
@@ -67,12 +67,12 @@ const OTHER_SINGLE_BYTE: [&str; 32] = [
 enum Kind {
     Utf8,
     Ascii,
-    /// One byte, one character.
+    /// One byte per character.
     Bytes,
     Other(&'static Encoding),
 }
 
-/// The text with `\n` for each of Python's three line endings.
+/// Decodes a source file, with `\n` for each of Python's three line endings.
 pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
     if let Some(offset) = source.iter().position(|&byte| byte == 0) {
         return Err(refused(source, offset, "source code cannot contain null bytes"));
@@ -129,7 +129,7 @@ fn refused(source: &[u8], offset: usize, message: &str) -> SyntaxError {
     }
 }
 
-/// The encoding that a comment in the first two lines names, normalised as Python does, and where that line begins.
+/// Returns the encoding that a comment in the first two lines declares, as Python normalises it, and the line's offset.
 fn declared(source: &[u8]) -> Option<(String, usize)> {
     let mut offset = 0;
     for _ in 0..2 {
@@ -151,7 +151,7 @@ fn declared(source: &[u8]) -> Option<(String, usize)> {
     None
 }
 
-/// `coding[:=]\s*([-\w.]+)`
+/// Returns the group of `coding[:=]\s*([-\w.]+)`.
 fn named_in(comment: &[u8]) -> Option<String> {
     let keyword = b"coding";
     (0..comment.len()).find_map(|start| {
@@ -206,7 +206,7 @@ fn kind_of(name: &str) -> Option<Kind> {
     }
 }
 
-/// Where the first line begins that is not of the encoding.
+/// Returns the offset of the first line that is not of the encoding.
 fn first_malformed(encoding: &'static Encoding, source: &[u8]) -> usize {
     let mut offset = 0;
     for line in source.split_inclusive(|&byte| byte == b'\n') {
@@ -229,8 +229,8 @@ fn with_one_line_ending(text: String) -> String {
     }
 }
 
-/// Rust's strings, and so the parser's, have no lone surrogates: all of them would be the same character. Those that are
-/// named at the given places are made characters of a plane for private use, in longer words on the same lines.
+/// Replaces lone surrogates at the given places by characters of a private-use plane, in longer escapes on the same
+/// lines: Rust's strings, and so the parser's, have no lone surrogates, and all of them would be the same character.
 pub(super) fn without_surrogates(text: String, numbered_characters: &[usize]) -> String {
     let digits_of_surrogate = |place: usize| {
         let escape = &text[place..];

@@ -1,7 +1,7 @@
-//! Which functions the difference between two revisions touches.
+//! The functions that the difference between two revisions touches.
 //!
-//! The two versions of every changed file are parsed and compared as code. A diff's line numbers take no part: they
-//! could only narrow the search, and parsing whole files is fast enough to do without them.
+//! The two versions of every changed file are parsed and compared as code. A diff's line numbers are not used: they
+//! could only narrow the search, and parsing whole files is fast enough without them.
 
 mod compare;
 mod decode;

@@ -1,23 +1,23 @@
-//! How deeply a source is nested, told before it is parsed: the parser's memory and the stack that its trees need grow
+//! The nesting depth of a source, found before it is parsed: the parser's memory and the stack that its trees need grow
 //! with the depth, and a few thousand bytes can be nested thousands of times.
 //!
-//! The limits are those of CPython or above them, so that no file which it runs is refused here. What cannot be told
-//! apart into strings and brackets is refused as well: the parser would see another nesting there than this scan.
+//! The limits are those of CPython or above them, so that no file that it runs is refused here. A source that cannot be
+//! split into strings and brackets is refused as well: the parser would see another nesting there than this scan.
 
 use super::SyntaxError;
 
 /// CPython's own limits for brackets and indentation.
 const MOST_BRACKETS: usize = 200;
 const MOST_INDENTATIONS: usize = 100;
-/// Operators that stand inside each other without brackets: no CPython parses so many.
+/// The limit for operators that are nested without brackets: no CPython parses that many.
 const MOST_OPERATORS: usize = 10_000;
 
-/// What a source is like before it is parsed.
+/// The outline of a source, found before it is parsed.
 #[derive(Debug)]
 pub(super) struct Outline {
-    /// No less than the depth of the source's syntax tree.
+    /// An upper bound for the depth of the source's syntax tree.
     pub depth: usize,
-    /// Where strings name a character by its number.
+    /// The offsets where strings name a character by its number.
     pub numbered_characters: Vec<usize>,
 }
 
@@ -43,13 +43,13 @@ pub(super) fn outline(text: &str) -> Result<Outline, SyntaxError> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
-    /// With the bracket that closes it.
+    /// A bracket, by the one that closes it.
     Bracket(u8),
     /// `{` in an f-string.
     Field,
     /// An f-string between its quotes.
     Text(Quotes),
-    /// What follows the colon of a field, and the quotes of its f-string.
+    /// The format after the colon of a field, with the quotes of its f-string.
     Format(Quotes),
 }
 
@@ -57,18 +57,18 @@ enum Kind {
 struct Quotes {
     quote: u8,
     is_triple: bool,
-    /// A backslash in it may name a character.
+    /// Whether a backslash in it may name a character.
     has_escapes: bool,
 }
 
-/// Something that is still open.
+/// The file, or a bracket or string that is still open.
 struct Level {
     kind: Kind,
-    /// Where it began.
+    /// The line where it began.
     line: u32,
-    /// Since the last comma.
+    /// The number of operators since the last comma.
     operators: usize,
-    /// Lambdas whose colon has not come; their commas separate parameters.
+    /// The number of lambdas whose colon has not come yet; their commas separate parameters.
     lambdas: usize,
 }
 
@@ -83,7 +83,7 @@ impl Level {
     }
 }
 
-/// A tab reaches to the next multiple of eight, or is as wide as a space.
+/// The width of an indentation, where a tab reaches to the next multiple of eight, and where it is as wide as a space.
 #[derive(Clone, Copy)]
 struct Indentation {
     wide: usize,
@@ -96,7 +96,7 @@ struct Scanner<'a> {
     line: u32,
     levels: Vec<Level>,
     brackets: usize,
-    /// Of all levels together.
+    /// The number of operators on all levels together.
     operators: usize,
     indentations: Vec<Indentation>,
     deepest: usize,
@@ -178,7 +178,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The blanks that a logical line begins with. Their width must be told whatever a tab is worth.
+    /// Reads the blanks at the beginning of a logical line. Their meaning must not depend on the width of a tab.
     fn indent(&mut self) -> Result<(), SyntaxError> {
         let mut width = Indentation { wide: 0, narrow: 0 };
         loop {
@@ -249,7 +249,7 @@ impl Scanner<'_> {
             }
             b'(' | b'[' | b'{' => {
                 self.position += 1;
-                // It may call or subscript what stands before.
+                // It may call or subscript the expression before it.
                 self.count_operator()?;
                 self.open(Kind::Bracket(match byte {
                     b'(' => b')',
@@ -327,7 +327,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Goes over the quotes that a string begins with.
+    /// Skips the quotes that a string begins with.
     fn quotes(&mut self, quote: u8, has_escapes: bool) -> Quotes {
         let is_triple = self.peek(1) == quote && self.peek(2) == quote;
         self.position += if is_triple { 3 } else { 1 };
@@ -350,7 +350,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Goes over the quotes that end a string, if they stand here.
+    /// Skips the quotes that end a string, if they are here.
     fn ends(&mut self, quotes: Quotes) -> Result<bool, SyntaxError> {
         let Quotes { quote, is_triple, .. } = quotes;
         if !is_triple && self.peek(0) == b'\n' {
@@ -364,7 +364,7 @@ impl Scanner<'_> {
         Ok(is_end)
     }
 
-    /// Goes over a character of a string. A backslash keeps a quote from ending even a raw one.
+    /// Skips a character of a string. A backslash keeps a quote from ending even a raw one.
     fn character(&mut self, quotes: Quotes) {
         if self.peek(0) == b'\\' {
             if quotes.has_escapes && matches!(self.peek(1), b'u' | b'U') {
@@ -393,7 +393,7 @@ impl Scanner<'_> {
                 self.skip_while(|byte| byte != b'}' && byte != b'\n' && byte != quotes.quote);
                 self.position += usize::from(self.peek(0) == b'}');
             }
-            // A backslash does not take the meaning from a brace.
+            // A backslash does not escape a brace.
             (b'\\', b'{' | b'}') => self.position += 1,
             _ => self.character(quotes),
         }

@@ -4,10 +4,10 @@ use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Trees of ordinary depth are walked on it.
+/// The stack size of a thread, which is enough for trees of ordinary depth.
 const STACK: usize = 8 << 20;
 
-/// What `work` makes of each item, in the order of the items. They are taken one by one, as there are hands for them.
+/// Returns the results of `work` in the order of the items. Each thread takes the next item when it is free.
 pub(super) fn in_parallel<T, R: Send>(
     items: impl Iterator<Item = T> + Send,
     work: impl Fn(T) -> R + Sync,
@@ -28,7 +28,7 @@ pub(super) fn in_parallel<T, R: Send>(
                 .stack_size(STACK)
                 .spawn_scoped(scope, work_through)
         };
-        // Where the system has no room for another thread, those that there are do it.
+        // Where the system has no room for another thread, the existing ones do the work.
         let others: Vec<_> = (0..cores).map_while(|_| start().ok()).collect();
         let mut done = match others.is_empty() {
             true => work_through(),

@@ -1,9 +1,8 @@
 //! Python source as far as deadheat looks into it. The only module that knows the parser's crates.
 //!
-//! A file is taken apart into the *own code* of its functions and the rest. A function's own code is its decorators,
+//! A file is split into the *own code* of its functions and the rest. A function's own code is its decorators,
 //! signature and body; a nested function leaves only its name behind, so that a change inside it is a change of that
-//! function alone. Code is kept as a hash of the syntax tree: comments, blank lines, formatting and docstrings are not
-//! in it.
+//! function alone. Code is kept as a hash of the syntax tree, without comments, blank lines, formatting and docstrings.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -24,7 +23,7 @@ use super::nesting;
 pub(super) struct Fingerprint(u64, u64);
 
 pub(super) fn fingerprint(value: impl Hash) -> Fingerprint {
-    // Trees are hashed in thousands of small pieces: put together, they are hashed at once.
+    // Trees are hashed in thousands of small pieces, which are joined to be hashed at once.
     let mut pieces = Pieces::default();
     value.hash(&mut pieces);
     let mut first = DefaultHasher::new();
@@ -61,7 +60,7 @@ pub(super) struct FunctionCode {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModuleCode {
     pub functions: Vec<FunctionCode>,
-    /// All that is not a function's own code.
+    /// Everything that is not a function's own code.
     pub outside: Fingerprint,
 }
 
@@ -115,7 +114,7 @@ impl ModuleCode {
     }
 }
 
-/// Trees are walked, compared and dropped by recursion. Ordinary depths need no more than the stack that is there.
+/// Does work that traverses, compares and drops trees by recursion. For ordinary depths, the current stack is enough.
 fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> T {
     const ORDINARY: usize = 100;
     const BYTES_PER_LEVEL: usize = 32 << 10;
@@ -189,7 +188,7 @@ fn any_benchmark(body: &[Stmt], marked: bool, text: &str) -> bool {
     })
 }
 
-/// Byte offsets to line numbers.
+/// A map from byte offsets to line numbers.
 struct LineIndex {
     starts: Vec<usize>,
 }
@@ -221,9 +220,9 @@ fn drop_docstring(body: &mut ast::Suite) {
 struct Harvest<'a> {
     lines: &'a LineIndex,
     prefix: RefCell<String>,
-    /// Names that are global in the innermost function or class: what is defined under them has no path.
+    /// Names that are global in the innermost function or class: their definitions have no path.
     declared_global: RefCell<BTreeSet<String>>,
-    /// Code that the parser lets through and Python does not.
+    /// The place of code that the parser accepts and Python does not.
     refused: Cell<Option<TextSize>>,
     functions: RefCell<Vec<FunctionCode>>,
 }
@@ -261,7 +260,7 @@ impl Harvest<'_> {
             self.lines.line_of(start.to_usize()),
             self.lines.line_of(function.end().to_usize().saturating_sub(1)),
         );
-        // What is left behind in the scope around it: that a function of this name is defined there.
+        // Only the definition of a function with this name is left behind in the scope around it.
         let mut whole = std::mem::replace(
             function,
             ast::StmtFunctionDef {
@@ -328,7 +327,7 @@ impl Transformer for Harvest<'_> {
     }
 }
 
-/// `f"{a=}"` is `f"a={a!r}"`, and text beside text is one text.
+/// Writes `f"{a=}"` as `f"a={a!r}"`, and joins adjacent texts.
 fn write_out_debug_texts(elements: &mut ast::InterpolatedStringElements) {
     if elements.interpolations().next().is_none() {
         return;
@@ -371,7 +370,7 @@ fn push_text(elements: &mut Vec<InterpolatedStringElement>, range: TextRange, te
     ));
 }
 
-/// The parser keeps `elif` and an `if` alone under `else` apart; they are the same code.
+/// Makes an `if` alone under `else` an `elif`: the parser keeps them apart, but they are the same code.
 fn join_else_if(branches: &mut ast::StmtIf) {
     if let Some(last) = branches.elif_else_clauses.last_mut()
         && last.test.is_none()
@@ -384,7 +383,7 @@ fn join_else_if(branches: &mut ast::StmtIf) {
     }
 }
 
-/// The parser keeps large integers as they are written.
+/// Returns the canonical form of a large integer, which the parser keeps as written.
 fn canonical(value: &ast::Int) -> ast::Int {
     let text = value.to_string().replace('_', "").to_ascii_lowercase();
     let (digits, base) = match text.get(..2) {
@@ -397,7 +396,7 @@ fn canonical(value: &ast::Int) -> ast::Int {
     if digits.len() > 20_000 {
         return value.clone();
     }
-    // From the least significant.
+    // The least significant word is the first.
     let mut words: Vec<u32> = Vec::new();
     for digit in digits.chars().filter_map(|digit| digit.to_digit(base)) {
         let mut carry = u64::from(digit);

@@ -1,4 +1,4 @@
-//! Known answers: a change is written down, and the functions that it touches.
+//! Known answers: changes, and the functions that they touch.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn changed(path: &str, base: Option<&str>, head: Option<&str>) -> ChangedFile {
     }
 }
 
-/// `qualname change` of every target of one file whose two versions are given.
+/// Returns `qualname change` for every target of one file whose two versions are given.
 fn targets(base: &str, head: &str) -> Vec<String> {
     let changes = compare([changed("pkg/a.py", Some(base), Some(head))]);
     assert_eq!(changes.syntax_errors, []);
@@ -176,7 +176,7 @@ fn benchmark_files_are_recognised_by_their_tests() {
     assert!(!holds_benchmarks(b"def test_a(): pass\n"));
 }
 
-/// How many files have changes that could not be attributed, of one file whose two versions are given.
+/// Returns the qualified names of all functions of a source.
 fn qualnames(source: &str) -> Vec<String> {
     let functions = functions_with_lines(source.as_bytes()).unwrap();
     functions.into_iter().map(|(_, qualname)| qualname).collect()
@@ -198,7 +198,7 @@ fn what_is_declared_global_has_no_path() {
         qualnames("class A:\n    global f\n    if 1:\n        def f(): pass\n    def g(): pass\n"),
         ["f", "A.g"]
     );
-    // Another scope's declaration is no matter.
+    // Another scope's declaration does not matter.
     assert_eq!(
         qualnames("def f():\n    def g(): global h\n    def h(): pass\n"),
         ["f.<locals>.g", "f.<locals>.h", "f"]
@@ -310,7 +310,7 @@ fn definitions_that_trade_places_have_changed() {
         targets(&source(fast, slow), &source(slow, fast)),
         ["f modified", "f modified"]
     );
-    // One that goes leaves the others where they are.
+    // Removing one leaves the others in place.
     assert_eq!(targets("def f(): 1\ndef f(): 2\n", "def f(): 2\n"), ["f removed"]);
 }
 

@@ -1,5 +1,5 @@
-"""What runs in the project's interpreter: one process a side and a replicate, steered by the driver.
+"""The worker, which runs in the project's interpreter: one process per side and replicate, steered by the driver.
 
 It needs pytest and nothing else. It is started by the path of `__main__.py`, never by `-m`, so that a project's
-`select.py` cannot stand in the standard library's place.
+`select.py` cannot replace the standard library's.
 """

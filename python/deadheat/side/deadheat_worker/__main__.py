@@ -7,7 +7,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
-    # The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+    # Replace the script's folder, first on the path, by the folder that holds only this package, last on it.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))
     from deadheat_worker.channel import Channel
@@ -21,6 +21,6 @@ def main():
     serve(channel, imports)
 
 
-# A child that `multiprocessing` spawns runs this file once more, under another name.
+# A child that `multiprocessing` spawns runs this file again, under another name.
 if __name__ == "__main__":
     main()

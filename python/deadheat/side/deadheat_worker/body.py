@@ -1,4 +1,4 @@
-"""A benchmark that its test has come to: what one sample runs, and how often it may be run."""
+"""A benchmark that its test has reached: the calls of one sample, and the number of samples that it may run."""
 
 import gc
 import itertools
@@ -8,12 +8,12 @@ from deadheat_worker.timing import WallClock, within
 
 
 class Body:
-    """What is timed.
+    """The timed part of a test.
 
     `measure(iterations, warmup, clock)` runs a sample and returns its nanoseconds and the last result. `iterations` is
-    set where the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds. `warmup` counts the
-    calls that the suite wants before anything is timed, and `warmup_seconds` is what they may take; `rest_seconds` is
-    what rounds may take that nobody times. `own_clock` is the suite's, if it prescribes one.
+    set if the suite prescribes the calls of a sample; `at_least` and `at_most` count its rounds. `warmup` is the number
+    of rounds that the suite wants before anything is timed, and `warmup_seconds` their time limit. `rest_seconds` is
+    the time limit for rounds that the driver does not time. `own_clock` is the suite's, if it prescribes one.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Body:
 
     @property
     def is_prescribed(self):
-        """Whether the suite says how its calls are to be made or timed."""
+        """Whether the suite prescribes how its calls are made or timed."""
         prescribed = (self.iterations, self.at_most, self.own_clock)
         return self._disable_gc or any(value is not None for value in prescribed)
 
     def start(self):
-        """Come to a standstill: no garbage of the set-up, and the prescribed warm-up, before anything is timed.
+        """Collect the garbage of the set-up and run the prescribed warm-up, before anything is timed.
 
         The collector stays on unless the suite says otherwise: the garbage that the benchmark makes is its own cost.
         """
@@ -57,7 +57,7 @@ class Body:
             self._measure(self.iterations or 1, 0, WallClock)
 
     def sample(self, iterations, warmup=0, clock=WallClock):
-        """Run and time one sample: nanoseconds, and the calls that were really timed."""
+        """Run and time one sample; return its nanoseconds and the number of calls that were timed."""
         iterations = self._iterations(iterations)
         call = layout.of_process().draw_for_sample()
         with _collector_off(self._disable_gc):
@@ -65,7 +65,7 @@ class Body:
         return self._count(elapsed, iterations)
 
     def finish(self):
-        """Run what the suite still expects, and return the target's last result."""
+        """Run the rounds that the suite still expects, and return the target's last result."""
         for _ in self._rest():
             self.sample(1, clock=self.own_clock or WallClock)
         return self.result
@@ -74,7 +74,7 @@ class Body:
         return itertools.takewhile(within(self._warmup_seconds), range(self._warmup))
 
     def _rest(self):
-        """The rounds that the suite still expects; one at least, for its result."""
+        """Yield for each round that the suite still expects; at least one runs in all, for its result."""
         is_within = within(self._rest_seconds)
         while self._taken < 1 or (self._taken < self._at_least and is_within()):
             yield
@@ -85,14 +85,14 @@ class Body:
         return self.iterations or asked
 
     def _count(self, elapsed, iterations):
-        # A round of the suite's is a sample where it prescribes the calls of one, and a single call otherwise.
+        # A round is a sample if the suite prescribes the calls of one, and a single call otherwise.
         self._taken += 1 if self.iterations else iterations
         self.samples.append(elapsed / iterations / 1e9)
         return elapsed, iterations
 
 
 class AsyncBody(Body):
-    """The same inside a running event loop: `measure` makes a coroutine, which is awaited there."""
+    """A `Body` inside a running event loop: `measure` makes a coroutine, which is awaited there."""
 
     async def start(self):
         gc.collect()

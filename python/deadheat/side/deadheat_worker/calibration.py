@@ -1,6 +1,6 @@
-"""What the cost of watching is measured on: it runs once watched and once not.
+"""The program on which the cost of watching is measured: it runs once watched and once not.
 
-Programs call in rows and in trees, and a processor foresees what follows better in a row; so this has both.
+Programs make calls in rows and in trees, and a processor predicts a row better, so this has both.
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""The private line to the driver: one JSON object a line, strict alternation.
+"""The private channel to the driver: one JSON object per line, strict alternation.
 
-The descriptors are copies made before anything else is imported; the old ones are pointed elsewhere, so that no print
-of the project's code, of C code or of a child process can break the conversation.
+The descriptors are copies made before anything else is imported; the old ones are redirected, so that no output of
+the project's code, of C code or of a child process can break the conversation.
 """
 
 import contextlib
@@ -13,21 +13,21 @@ import re
 # Out of the way of code that closes, or writes to, the first few descriptors whatever they are.
 FIRST_DESCRIPTOR = 100
 
-# Halves of characters: what Python makes of bytes that are not text, and what no UTF-8 can carry.
+# Lone surrogates, which Python makes of bytes that are not text, and which UTF-8 cannot encode.
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def sayable(text, escape=r"\u"):
-    """The text with its lone surrogates spelt out; `escape` is what begins one."""
+    """Return the text with its lone surrogates spelt out; `escape` begins each."""
     if text.isascii():
         return text
     return SURROGATES.sub(lambda found: f"{escape}{ord(found.group()):04x}", text)
 
 
 class Channel:
-    """Reads requests and writes replies on descriptors of its own."""
+    """Reads requests and writes replies on its own descriptors."""
 
-    # Bound here, in no module's namespace: a test may replace them by name, in every module, while it stands in its
+    # Bound here, in no module's namespace: a test may replace them by name, in every module, while it is inside its
     # benchmark.
     _getpid = staticmethod(os.getpid)
     _exit = staticmethod(os._exit)
@@ -53,14 +53,14 @@ class Channel:
 
     @classmethod
     def of_own(cls, *descriptors):
-        """Two descriptors that were handed to this process, moved out of the way."""
+        """Return a channel on two descriptors that were passed to this process, moved out of the way."""
         copies = [_copy(descriptor) for descriptor in descriptors]
         for descriptor in descriptors:
             os.close(descriptor)
         return cls(*copies)
 
     def receive(self):
-        """Wait for the next request; EOFError when the driver is gone."""
+        """Wait for the next request and return it; raise EOFError when the driver is gone."""
         self._end_unless_own()
         line = self._requests.readline()
         if not line:
@@ -75,7 +75,7 @@ class Channel:
             data = data[self._write(self._replies, data) :]
 
     def _end_unless_own(self):
-        # A fork of the project's code that came back here would answer for its parent.
+        # A fork by the project's code that returned here would answer for its parent.
         if self._getpid() != self._process:
             self._exit(0)
 
@@ -83,5 +83,5 @@ class Channel:
 def _copy(descriptor):
     with contextlib.suppress(OSError):
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
-    # So few are allowed here.
+    # The limit on descriptors is lower here.
     return os.dup(descriptor)

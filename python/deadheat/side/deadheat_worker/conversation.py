@@ -1,7 +1,6 @@
 """Answers the driver's requests: collects, enters a benchmark, times samples, leaves.
 
-The two places where the worker waits are the run loop (outside any benchmark) and `holding` (a test stands inside its
-call of the fixture).
+The worker waits in two places: the run loop (outside any benchmark) and `holding` (in a test's call of the fixture).
 """
 
 import contextlib
@@ -33,8 +32,8 @@ class Conversation(Holding):
         self._reach = None
 
     def start_tracing(self, request):
-        """Watch functions from now on, before anything of the project is imported."""
-        # Only here: a process that is timed loads nothing of this.
+        """Watch functions from now on, before any of the project's code is imported."""
+        # Imported only here: a process that is timed loads none of this.
         from deadheat_worker.memory import Memory
         from deadheat_worker.survey import Survey
         from deadheat_worker.tracing import CannotTrace, Reach, Tracing
@@ -56,7 +55,7 @@ class Conversation(Holding):
         self.reply(protocol.tracing(None))
 
     def on_account_of(self, node):
-        """What runs inside runs for the tests of this node, where somebody wants to know."""
+        """Attribute what runs inside to the tests of this node, if the driver asked for that."""
         return self._reach.on_account_of(node) if self._reach is not None else contextlib.nullcontext()
 
     def hold(self, body):
@@ -68,7 +67,7 @@ class Conversation(Holding):
         return await super().hold_awaiting(body)
 
     def _watch_samples(self, body):
-        """Where somebody wants to know what runs, have it told apart from what the test runs before and after."""
+        """Separate what samples run from what the test runs before and after, if the driver asked for that."""
         if self._reach is None:
             return
         sample = body.sample
@@ -88,7 +87,7 @@ class Conversation(Holding):
         self._reports.append(report)
 
     def run_loop(self, items, as_tests=False):
-        """Serve requests after the collection until the driver says stop; `as_tests`: every test is timed as it is."""
+        """Serve requests after the collection until the driver says stop; `as_tests`: time every test as it is."""
         self.reached_run_loop = True
         if self._reach is not None:
             self._reach.is_collecting = False
@@ -126,7 +125,7 @@ class Conversation(Holding):
                     self._run_plain_test(item, following, has_run_before=not is_plain)
 
     def _id_of(self, item):
-        """A test's id as the driver knows it: the same on both sides, where a parameter is a path in the worktree."""
+        """Return a test's id for the driver: the same on both sides, also if a parameter is a path in the worktree."""
         return sayable(self._imports.without_worktree(item.nodeid))
 
     def _run_test(self, item, following):
@@ -165,7 +164,7 @@ class Conversation(Holding):
         try:
             self.hold(self.plain_test)
         except TestFailed as failure:
-            # One that failed in a sample was answered.
+            # A failure in a sample was answered already.
             if self._unanswered is not None:
                 self._reply_failed(failure.phase, str(failure))
         except TestSkipped as skip:

@@ -1,4 +1,4 @@
-"""An ordinary run of the tests, with nothing beside it: how each test ended, and how long it took."""
+"""An ordinary run of the tests and nothing else: how each test ended, and how long it took."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
 class Once:
-    """A benchmark among the tests calls its function once, or as often as the suite prescribes.
+    """Lets a benchmark among the tests call its function once, or as often as the suite prescribes.
 
-    `survey` watches these calls, too, where it watches the test.
+    `survey` watches these calls, too, if it watches the test.
     """
 
     def __init__(self, survey):
@@ -31,7 +31,7 @@ class Once:
 
     @contextlib.contextmanager
     def _as_clock_of(self, body):
-        """A sample turns every profiler off but the one that is its clock."""
+        """Make the survey the clock: a sample turns every profiler off but the one that is its clock."""
         if not self.is_watched:
             yield
             return
@@ -44,7 +44,7 @@ class Once:
 
 
 class DurationsPlugin(NeutralPlugin):
-    """`survey` watches the calls of the tests in `profiled`; None: nothing is watched."""
+    """Records the tests. `survey` watches the calls of the tests in `profiled`; if it is None, nothing is watched."""
 
     def __init__(self, survey, profiled):
         self._once = Once(survey)
@@ -52,12 +52,12 @@ class DurationsPlugin(NeutralPlugin):
         self._survey = survey
         self._profiled = profiled
         self._tests = {}
-        # pytest points the descriptor elsewhere while a test runs.
+        # pytest redirects the descriptor while a test runs.
         self._log = os.dup(2)
         self.errors = []
 
     def tests(self):
-        """One dict for each test, in the order in which they ran."""
+        """Return one dict for each test, in the order in which they ran."""
         return [{"node": node, **test} for node, test in self._tests.items()]
 
     @pytest.hookimpl(tryfirst=True)
@@ -71,7 +71,7 @@ class DurationsPlugin(NeutralPlugin):
             self.errors.append((report.nodeid, words_of_failure(report.longrepr)))
 
     def pytest_runtest_logstart(self, nodeid):
-        # For a process that does not come back from it.
+        # In case the process does not survive the test.
         os.write(self._log, f"\nrunning {nodeid}\n".encode(errors="backslashreplace"))
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
@@ -90,14 +90,14 @@ class DurationsPlugin(NeutralPlugin):
         try:
             self._survey.start()
         except ValueError:
-            # From CPython 3.12 on there is one profiler at a time, and an earlier test left its own running.
+            # From CPython 3.12 on only one profiler can run at a time, and an earlier test left its own running.
             return False
         return True
 
     def pytest_runtest_logreport(self, report):
         test = self._tests.setdefault(report.nodeid, {"outcome": PASSED, "duration_ns": 0, "message": ""})
         if not hasattr(report, "context"):
-            # A subtest's time is a part of its test's.
+            # A subtest's time is part of its test's.
             test["duration_ns"] += round(report.duration * 1e9)
         if report.failed and test["outcome"] != FAILED:
             test["outcome"], test["message"] = FAILED, words_of_failure(report.longrepr)

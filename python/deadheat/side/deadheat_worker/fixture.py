@@ -24,15 +24,15 @@ from deadheat_worker.timing import (
 
 
 class FixtureAlreadyUsed(RuntimeError):
-    """A test may benchmark one callable only. pytest-codspeed raises a plain `RuntimeError`."""
+    """Raised on a second use: a test may benchmark only one callable. pytest-codspeed raises a plain `RuntimeError`."""
 
 
 class BenchmarkFixture:
-    """Handed to a test as `benchmark`.
+    """The object that a test gets as `benchmark`.
 
-    Calling it (or `pedantic`) brings the test to a stop inside the benchmark; the driver then asks for samples of both
-    sides in turn, and the call returns when the driver leaves. In a running event loop, with an `async def` target, it
-    is awaited instead.
+    Calling it (or `pedantic`) stops the test inside the benchmark. The driver then asks for samples of both sides in
+    turn, and the call returns when the driver leaves. In a running event loop, with an `async def` target, the call is
+    awaited instead.
     """
 
     def __init__(self, node, conversation):
@@ -67,13 +67,13 @@ class BenchmarkFixture:
 
     @property
     def __class__(self):
-        """Where a plugin's own type is there, checks for it hold: suites annotate the fixture and check at run time."""
+        """Also the type of a loaded plugin, so that checks hold: suites annotate the fixture and check at run time."""
         modules = (sys.modules.get(module) for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"))
         theirs = [getattr(module, "BenchmarkFixture", None) for module in modules]
         return _one_class(*dict.fromkeys(kind for kind in theirs if kind is not None)) or BenchmarkFixture
 
     def __call__(self, function_to_benchmark, /, *args, **kwargs):
-        """Time `function_to_benchmark(*args, **kwargs)` and return what it returned last."""
+        """Time `function_to_benchmark(*args, **kwargs)` and return its last result."""
         self._use("call")
 
         def measure_awaits(count, warmup, clock):
@@ -85,7 +85,7 @@ class BenchmarkFixture:
     def pedantic(
         self, target, args=(), kwargs=None, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1
     ):
-        """Time `target` with the counts that the suite prescribes; pytest-benchmark's signature and errors."""
+        """Time `target` with the counts that the suite prescribes, with pytest-benchmark's signature and errors."""
         self._use("pedantic")
         args, kwargs = tuple(args), dict(kwargs or {})
         if not isinstance(iterations, int) or iterations < 1:
@@ -98,7 +98,7 @@ class BenchmarkFixture:
             raise self._refused("Can't use more than 1 `iterations` with a `setup` function.")
 
         if setup:
-            # pytest-codspeed hands the arguments over, pytest-benchmark does not.
+            # pytest-codspeed passes the arguments to the setup, pytest-benchmark does not.
             takes_arguments = self._is_codspeed or _needs(setup, args, kwargs)
 
             def prepare():
@@ -113,7 +113,7 @@ class BenchmarkFixture:
             def measure(times):
                 return lambda count, _, clock: times(target, prepare, teardown, count, clock)
 
-            # A suite with a setup has prepared for any number of rounds, but expects its own number at least.
+            # A suite with a setup is prepared for any number of rounds, but expects at least its own number.
             return self._hold(
                 target,
                 measure(time_prepared_calls),
@@ -136,7 +136,7 @@ class BenchmarkFixture:
                 teardown(*args, **kwargs)
             return elapsed, result
 
-        # Without a setup the target may work only so often: never more calls than the suite prescribes.
+        # Without a setup the target may only work a few times: never more calls than the suite prescribes.
         return self._hold(
             target,
             measure_rounds,
@@ -201,9 +201,9 @@ class BenchmarkFixture:
         return self._record(Body(measure_in_loop, **counts))
 
     def _loop_of_the_suite(self):
-        """The current event loop, which plugins set for the test's fixtures; otherwise a new one, for this test."""
+        """Return the current event loop, which plugins set for the test's fixtures, or a new one for this test."""
         with warnings.catch_warnings():
-            # Asking for a current loop where there is none is deprecated, and an error from 3.14 on.
+            # Asking for the current loop when there is none is deprecated, and an error from Python 3.14 on.
             warnings.simplefilter("ignore")
             try:
                 loop = asyncio.get_event_loop()
@@ -227,7 +227,7 @@ class BenchmarkFixture:
 
     @contextlib.contextmanager
     def _recording(self, body):
-        """Set what the suite reads afterwards."""
+        """Set the attributes that the suite reads afterwards."""
         try:
             yield
         except BaseException:
@@ -237,7 +237,7 @@ class BenchmarkFixture:
 
 
 def _is_async(target):
-    """Whether calling it makes a coroutine and runs nothing of it."""
+    """Whether calling it only makes a coroutine and runs none of it."""
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
 
 
@@ -247,7 +247,7 @@ def _is_loop_running():
         return True
     except RuntimeError:
         pass
-    # trio's, which it announces there.
+    # trio's loop, which it announces there.
     sniffio = sys.modules.get("sniffio")
     if sniffio is None:
         return False
@@ -276,5 +276,5 @@ def _can_bind(signature, args, kwargs):
 
 @functools.cache
 def _one_class(*kinds):
-    """A class that passes for all of them; `None` for none."""
+    """Return a class that passes for all of them; None for none."""
     return type(kinds[0].__name__, kinds, {}) if len(kinds) > 1 else next(iter(kinds), None)

@@ -1,7 +1,7 @@
 """Options of other benchmark plugins that suites put into their pytest configuration: accepted, without effect.
 
-Those plugins are kept out of the worker (one `benchmark` fixture can run a test), so that their options have to be
-known here, with the same arity, or pytest would refuse the project's own configuration.
+Those plugins are kept out of the worker (only one `benchmark` fixture can run a test), so their options must be known
+here, with the same arity, or pytest would refuse the project's configuration.
 Source: `plugin.py` of pytest-benchmark 5 and of pytest-codspeed 4.
 """
 
@@ -12,7 +12,7 @@ WITH_NUMBER = {
     "--benchmark-calibration-precision": 10,
     "--benchmark-warmup-iterations": 100_000,
 }
-"""With pytest-benchmark's defaults, which suites read."""
+"""The values are pytest-benchmark's defaults, which suites read."""
 WITH_VALUE = [
     "--benchmark-timer",
     "--benchmark-precision",
@@ -62,18 +62,18 @@ PLUGINS = (
     "codeflash-benchmark",
     "codeflash_benchmark.plugin",
 )
-"""Names under which other plugins define a `benchmark` fixture."""
+"""Names of other plugins that define a `benchmark` fixture."""
 
 
 def arguments_against():
-    """Have pytest not load them by itself."""
+    """Return arguments that keep pytest from loading `PLUGINS` by itself."""
     return [argument for name in PLUGINS for argument in ("-p", f"no:{name}")]
 
 
 def keep_out(manager):
-    """Have pytest's plugin manager load none of `PLUGINS`, however a project asks for it.
+    """Keep pytest's plugin manager from loading any of `PLUGINS`, however a project asks for it.
 
-    `-p no:NAME` alone is taken back by a `-p NAME` of the project's own options.
+    `-p no:NAME` alone is overridden by a `-p NAME` in the project's own options.
     """
     load = manager.import_plugin
 
@@ -85,7 +85,7 @@ def keep_out(manager):
 
 
 def declare(parser):
-    """Add every option to pytest's parser, in a group of their own."""
+    """Add every option to pytest's parser, in a separate group."""
     group = parser.getgroup("other benchmark plugins (accepted, without effect)")
     for name, default in WITH_NUMBER.items():
         group.addoption(name, type=type(default), default=default)

@@ -1,10 +1,10 @@
 """Forks workers of one kind, `fork_server.py serving` or `fork_server.py profile_tests`.
 
-It is a process that has imported pytest, and nothing of the project.
+It has imported pytest, and nothing of the project.
 
-The driver talks to it over a socket that is its stdin: one JSON object a line. A request to fork says which side's
-worker is wanted, and with it come the descriptors of the worker's own line. A worker begins where its script is when it
-has been greeted.
+The driver talks to it over a socket, its stdin: one JSON object per line. A request to fork says which side's worker
+is wanted, and comes with the descriptors of the worker's channel. A forked worker starts where a worker's script is
+after the greeting.
 """
 
 import array
@@ -30,7 +30,7 @@ class Line:
         os.close(null)
 
     def receive(self):
-        """The next request; EOFError when the driver is gone."""
+        """Return the next request; raise EOFError when the driver is gone."""
         self.descriptors = []
         while b"\n" not in self._rest:
             data, ancillary, _, _ = self._socket.recvmsg(1 << 16, socket.CMSG_SPACE(3 * array.array("i").itemsize))
@@ -50,7 +50,7 @@ class Line:
 
 
 def main():
-    # The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+    # Replace the script's folder, first on the path, by the folder that holds only this package, last on it.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))
     line = Line()
@@ -88,7 +88,7 @@ def main():
 
 
 def why_not(hello):
-    """Return the reason why a forked worker would differ from one that is started; None if it would not."""
+    """Return why a forked worker would differ from one that is started; None if it would not."""
     from deadheat_worker.greeting import imports_of
 
     if len(os.listdir("/proc/self/task")) > 1:
@@ -101,7 +101,7 @@ def become_worker(hello, requests, replies, log):
     from deadheat_worker.channel import Channel
     from deadheat_worker.greeting import check_version, end_with_driver, go_to_project
 
-    # The server ends with the driver.
+    # Its parent is the server, which ends with the driver.
     end_with_driver()
     for standard in (1, 2):
         os.dup2(log, standard)
@@ -112,7 +112,7 @@ def become_worker(hello, requests, replies, log):
 
 
 def rebase_path(start, worktree):
-    """Move the entries of `sys.path` that relative ones in PYTHONPATH have become to the folder they are meant for."""
+    """Move entries of `sys.path` that come from relative ones in PYTHONPATH to the folder that they are meant for."""
     for place, entry in enumerate(sys.path):
         below = os.path.relpath(entry, start)
         if below == os.curdir or not below.startswith(os.pardir):
@@ -120,7 +120,7 @@ def rebase_path(start, worktree):
 
 
 def preload():
-    """What a worker needs before it comes to the project's code; afterwards no collection looks through it."""
+    """Import what a worker needs before the project's code, and exclude it from garbage collections."""
     from deadheat_worker.serving import preload
 
     preload()
@@ -128,6 +128,6 @@ def preload():
     gc.freeze()
 
 
-# A child that `multiprocessing` spawns runs this file once more, under another name.
+# A child that `multiprocessing` spawns runs this file again, under another name.
 if __name__ == "__main__":
     main()

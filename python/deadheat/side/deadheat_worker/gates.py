@@ -1,7 +1,7 @@
 """Opens the gates by which suites keep their benchmarks out of ordinary runs.
 
-They look at the command line, at options of benchmark plugins, at `-m`, and at the plugins that are there. All of them
-find what they would find in a run for benchmarks: `pytest --codspeed --benchmark-only -m benchmark`.
+The gates check the command line, options of benchmark plugins, `-m`, and the registered plugins. Each finds what it
+would find in a benchmark run: `pytest --codspeed --benchmark-only -m benchmark`.
 """
 
 import sys
@@ -12,17 +12,17 @@ ARGUMENTS = ["--codspeed", "--benchmark-enable", "--benchmark-only", "-m", MARKE
 
 
 class Gates:
-    """Of one pytest session."""
+    """The gates of one pytest session."""
 
     def __init__(self):
         self._own_choice = None
 
     def take_command_line(self):
-        """Call before anything of the project is imported."""
+        """Replace the command line. Call before any of the project's code is imported."""
         sys.argv[:] = ["pytest", *ARGUMENTS]
 
     def open(self, config):
-        """Call before anything is collected."""
+        """Set the plugins' options and `-m`. Call before the collection."""
         option = config.option
         # The suite's own choice decides how functions are called, as in pytest-codspeed.
         option.deadheat_codspeed = option.codspeed
@@ -33,10 +33,10 @@ class Gates:
         self.ask_by_marker(config)
 
     def ask_by_marker(self, config):
-        """Show `-m benchmark` to the suite, unless the project has an expression of its own."""
+        """Show `-m benchmark` to the suite, unless the project has its own expression."""
         if not self._own_choice:
             config.option.markexpr = MARKERS[0]
 
     def choose_by_marker(self, config):
-        """Show pytest the project's own expression: benchmarks without the marker would be deselected."""
+        """Show pytest the project's own expression: `-m benchmark` would deselect benchmarks without the marker."""
         config.option.markexpr = self._own_choice

@@ -1,4 +1,4 @@
-"""How every worker begins: it dies with the driver, is greeted, and makes the worktree the place of its imports."""
+"""The start of every worker: it dies with the driver, is greeted, and imports the project from the worktree."""
 
 import os
 import platform
@@ -23,19 +23,19 @@ def end_with_driver():
 
 
 def expect_greeting(channel):
-    """Wait for the driver's `hello` and return it; ProtocolError when it speaks another version."""
+    """Wait for the driver's `hello` and return it; raise ProtocolError if it speaks another version."""
     return check_version(protocol.expect(channel.receive(), protocol.HELLO))
 
 
 def check_version(request):
-    """Return what a `hello` holds; ProtocolError when the driver speaks another version."""
+    """Return the `hello`; raise ProtocolError if the driver speaks another version."""
     if request["protocol"] != protocol.VERSION:
         raise protocol.ProtocolError(f"the driver speaks version {request['protocol']}, not {protocol.VERSION}")
     return request
 
 
 def imports_of(request):
-    """The imports that a `hello` describes."""
+    """Return the imports that a `hello` describes."""
     return ProjectImports(
         request["worktree"],
         request["repository"],
@@ -50,7 +50,7 @@ def greet(channel):
     """Answer the driver's greeting from the project's folder; return the side's `ProjectImports`."""
     end_with_driver()
     imports = go_to_project(expect_greeting(channel))
-    # Only now: what else is imported is looked for where it will be for the project.
+    # Only now, so that further imports are resolved as they will be for the project.
     channel.send(hello_after_pytest())
     return imports
 
@@ -65,7 +65,7 @@ def go_to_project(request):
 
 
 def hello_after_pytest():
-    """Import pytest, and return the answer to a greeting."""
+    """Import pytest, and return the reply to a greeting."""
     import pytest
 
     from deadheat_worker.stand_ins import Finder
@@ -75,5 +75,5 @@ def hello_after_pytest():
 
 
 def hello_with(pytest_version):
-    """The answer to a greeting; an empty version where pytest takes no part."""
+    """Return the reply to a greeting; the version is empty if pytest is not used."""
     return protocol.hello(platform.python_version(), pytest_version, platform.python_implementation())

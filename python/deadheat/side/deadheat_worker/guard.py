@@ -1,8 +1,8 @@
-"""Kills the process groups that it was told of when whoever told it is gone.
+"""Kills the driver's process groups when the driver is gone.
 
-Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that is asked to end before it is
-killed, so that it can remove its own locks (git does), `-NUMBER` for one that has ended. It ends when the driver does,
-and a driver that has ended well has left no group.
+Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that must get SIGTERM before it is
+killed, so that it can remove its locks (git does), `-NUMBER` for one that has ended. It ends when the driver does, and
+a driver that ends normally leaves no group.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-# What a group that is asked may take; the driver gives as much.
+# The seconds that a group has after SIGTERM; the driver gives as many.
 GRACE = 2
 
 
@@ -39,7 +39,7 @@ def main():
 
 
 def send(group, number):
-    """Whether the group was there: one that has ended by itself is not."""
+    """Send a signal to a group; return whether the group was there, as one that has ended by itself is not."""
     with contextlib.suppress(OSError):
         os.killpg(group, number)
         return True

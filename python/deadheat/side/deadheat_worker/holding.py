@@ -1,5 +1,5 @@
-"""Answers the driver while a benchmark is held: samples in turn, what the first one returned, the way out; and what the
-modules hold before.
+"""Answers the driver while a benchmark is held: samples in turn, the result of the first, the end; and before that,
+what the modules hold.
 
 Every request gets exactly one reply. Nothing here knows where the benchmark comes from.
 """
@@ -17,10 +17,10 @@ CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
 
 
 class Holding:
-    """The worker's side of the protocol, in so far as it is about one benchmark.
+    """The worker's side of the protocol for one benchmark.
 
-    `watch` is the clock that a `profile` request is answered with, None where nothing but time is measured.
-    `can_set_up_each_call`: what was set up once for all calls of this benchmark could be set up for each.
+    `watch` is the clock for a `profile` request, None if only time is measured. `can_set_up_each_call`: whether what
+    was set up once for all calls of this benchmark could be set up for each.
     """
 
     def __init__(self, channel, imports):
@@ -33,12 +33,12 @@ class Holding:
         self.watch = None
         self.can_set_up_each_call = False
         self._namespaces = None
-        # Before the project's code may seed it.
+        # Before the project's code can seed it.
         self._random_state = sys.modules["random"].getstate() if "random" in sys.modules else None
 
     def look_at_namespaces(self, request):
-        """The answer to a request about what the project's modules hold."""
-        # Only here: a process that is timed loads nothing of this.
+        """Return the reply to a request about what the project's modules hold."""
+        # Imported only here: a process that is timed loads none of this.
         from deadheat_worker.namespaces import Namespaces
 
         try:
@@ -61,22 +61,22 @@ class Holding:
         self._cpu_at_reply = ProcessorClock.start()
 
     def is_asked_to_stop(self):
-        """Whether the last request is the driver's wish that this ends."""
+        """Whether the last request was to stop."""
         return self._unanswered == protocol.STOP
 
     def set_up_for_good(self):
-        """What the imports made stays; collections inside a sample need not look through it."""
+        """Freeze what the imports made: garbage collections inside a sample need not look through it."""
         gc.collect()
         gc.freeze()
 
     def words_of(self, error):
-        """What the driver is told of an error that the benchmark raised."""
+        """Return the message to the driver about an error that the benchmark raised."""
         return f"{type(error).__name__}: {error}"
 
     def hold(self, body):
-        """Stand inside a benchmark until the driver leaves; return the target's result."""
+        """Answer requests inside a benchmark until the driver leaves; return the target's result."""
         self._check_entered()
-        # What the start raises is the test's own failure, answered when the test has ended.
+        # An exception from the start is the test's own failure, answered when the test has ended.
         body.start()
         requests = self._requests_for_samples(body)
         request = next(requests, None)
@@ -90,7 +90,7 @@ class Holding:
         return body.finish()
 
     async def hold_awaiting(self, body):
-        """`hold` inside a running event loop, which stands still but for the samples."""
+        """`hold` inside a running event loop, which is blocked except during the samples."""
         self._check_entered()
         await body.start()
         requests = self._requests_for_samples(body)
@@ -109,7 +109,7 @@ class Holding:
             raise protocol.ProtocolError("a benchmark was started outside the driver's control")
 
     def _requests_for_samples(self, body):
-        """The arguments of `body.sample`, one request after another; what each returned is sent back in."""
+        """Yield the arguments of `body.sample`, one request after another; the result of each is sent back in."""
         can_set_up_each_call = self.can_set_up_each_call and not body.is_prescribed
         self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None, can_set_up_each_call))
         while True:
@@ -134,19 +134,19 @@ class Holding:
                 self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
 
     def _carry_over(self, result):
-        """At once, where that takes no time: what the next samples do may change the very same value."""
-        # Not before: what it needs takes a while to import.
+        """Carry a result over at once if that takes no time, because later samples may change the very same value."""
+        # Imported only here: its own imports take a while.
         from deadheat_worker.outputs import AT_ONCE, TooLarge, carry_over
 
         try:
             self._output = carry_over(result, self._imports.worktree, AT_ONCE)
         except TooLarge:
-            # The driver takes the time until the reply for the sample's own.
+            # The driver counts the time until the reply as the sample's.
             self._output = LATER
             self._large_result = result
 
     def _carry_over_the_rest(self):
-        """When nothing is timed any more."""
+        """Carry a large result over, when nothing is timed any more."""
         if self._output is LATER:
             from deadheat_worker.outputs import carry_over
 

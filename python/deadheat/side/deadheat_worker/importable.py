@@ -1,8 +1,8 @@
-"""Run in an interpreter: imports packages of a project from its working tree, and writes down how that went.
+"""Run in an interpreter: imports packages of a project from its working tree, and writes the outcome to a file.
 
 The arguments are a file for the answer, the repository, and one JSON object: `import_folders` (relative to the
-repository), `project` (its folder) and `names`. The answer is a JSON object of the names: null for those that
-can be imported, the reason for those that cannot.
+repository), `project` (its folder) and `names`. The answer is a JSON object with the names as keys: null for those
+that can be imported, the reason for those that cannot.
 """
 
 import importlib
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-# The script's own folder is first on the path; its place takes the folder that holds only this package, last.
+# Replace the script's folder, first on the path, by the folder that holds only this package, last on it.
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
 sys.path.append(os.path.dirname(HERE))
@@ -33,7 +33,7 @@ def main():
             outcome[name] = f"{type(error).__name__}: {error}"
         else:
             outcome[name] = None
-        # After each one, so that the next may end the process.
+        # Written after each one, because the next may end the process.
         with open(answer, "w", encoding="utf-8") as file:
             json.dump(outcome, file)
 

@@ -1,4 +1,4 @@
-"""Makes the worktree the place that the project is imported from, and proves it."""
+"""Makes the project be imported from the worktree, and verifies it."""
 
 import os
 import sys
@@ -20,12 +20,12 @@ OWN_PACKAGE = __name__.partition(".")[0]
 
 
 def inside(path, folder):
-    """Whether `path` is `folder` or lies below it; both absolute and resolved."""
+    """Whether `path` is `folder` or below it; both must be absolute and resolved."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def is_among(name, names):
-    """Whether a module is one of `names` or lies below one; those in a namespace that others share are dotted."""
+    """Whether a module is one of `names` or below one; those in a namespace shared with others are dotted."""
     while name:
         if name in names:
             return True
@@ -34,19 +34,19 @@ def is_among(name, names):
 
 
 class ProjectImports:
-    """Where one side's project lies, and what must therefore come from there.
+    """The location of one side's project, and the modules that must therefore come from there.
 
     `worktree` and `repository` are folders: the side's checkout and the user's own. `import_folders`, relative to
     the worktree, go on the path. `code_names` are the top-level names of the code to be measured, `test_packages`
     those of its test and benchmark packages: both belong to the project wherever they are found. `loose_names` are
-    those of test files outside any package, which may also be the name of somebody else's package.
+    those of test files outside any package, which may also be names of other projects' packages.
     """
 
     def __init__(self, worktree, repository, import_folders, code_names, test_packages, loose_names):
         self.worktree = os.path.realpath(worktree)
         self.repository = os.path.realpath(repository)
         self.import_folders = [os.path.normpath(os.path.join(self.worktree, folder)) for folder in import_folders]
-        # The standard library comes first on the path: a file of the project's by such a name is never imported.
+        # The standard library comes first on the path: a project's file with such a name is never imported.
         self.code_names = frozenset(code_names) - sys.stdlib_module_names
         self.strict_names = (self.code_names | frozenset(test_packages)) - sys.stdlib_module_names
         self.loose_names = frozenset(loose_names) - self.strict_names - sys.stdlib_module_names
@@ -55,9 +55,8 @@ class ProjectImports:
     def take_precedence(self, project_folder):
         """Arrange `sys.path` and `sys.meta_path`: standard library, worktree, everything else, the project's folder.
 
-        The standard library stays first, so that a project's `select.py` cannot stand in its place. Entries that
-        point into the user's own checkout (a path-file of an editable install, PYTHONPATH) point into the worktree
-        afterwards.
+        The standard library stays first, so that a project's `select.py` cannot replace it. Entries that point into
+        the user's own checkout (a path-file of an editable install, PYTHONPATH) are redirected into the worktree.
         """
         standard = os.path.realpath(os.path.dirname(os.__file__))
         first, others = [], []
@@ -71,21 +70,21 @@ class ProjectImports:
         finders = [(finder, self._mapped_by(finder)) for finder in sys.meta_path]
         mapped = [folder for _, folders in finders for folder in folders]
         sys.path[:] = list(dict.fromkeys(first + self.import_folders + mapped + others + [project_folder]))
-        # For the programs that the project's own code starts.
+        # For the programs that the project's code starts.
         inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         kept = [folder for entry in inherited for folder in self._in_worktree(os.path.realpath(entry), entry)]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
         sys.meta_path[:] = [finder for finder, folders in finders if not folders and not self._serves_project(finder)]
 
     def _in_worktree(self, resolved, entry):
-        """The worktree's folder for an entry of the user's checkout, none where it has none; others as they are."""
+        """Return the worktree's folder for an entry in the user's checkout, none if it has none; others unchanged."""
         if not inside(resolved, self.repository) or self._is_environment(resolved):
             return [entry]
         mapped = os.path.join(self.worktree, os.path.relpath(resolved, self.repository))
         return [os.path.normpath(mapped)] if os.path.isdir(mapped) else []
 
     def _is_environment(self, path):
-        """Whether a path belongs to an interpreter or its packages; a `.venv` often lies inside the repository."""
+        """Whether a path belongs to an interpreter or its packages; a `.venv` is often inside the repository."""
         return (
             any(inside(path, prefix) and not inside(self.repository, prefix) for prefix in self._environment)
             or "site-packages" in path
@@ -93,7 +92,7 @@ class ProjectImports:
         )
 
     def _mapped_by(self, finder):
-        """The worktree's folders for packages that a finder finds in the user's own checkout, whoever owns them."""
+        """Return the worktree's folders for packages, of any owner, that a finder finds in the user's own checkout."""
         kind = _kind_of_editable(finder)
         mapping = getattr(sys.modules.get(getattr(kind, "__module__", None)), "MAPPING", None)
         found = [self._in_worktree(os.path.realpath(path), None) for path in (mapping or {}).values()]
@@ -117,12 +116,12 @@ class ProjectImports:
                 value = getattr(holder, attribute, None)
                 if isinstance(value, (dict, set, frozenset, list, tuple)):
                     known.update(str(name).partition(".")[0] for name in value)
-        # One that does not say what it serves is taken out too: the worktree must win.
+        # A finder that does not show what it serves is removed, too: the worktree must win.
         own = {name.partition(".")[0] for name in self.strict_names}
         return not known or bool(known & own)
 
     def path_in_worktree(self, file):
-        """A file's path relative to the worktree, with `/`; None where it lies elsewhere."""
+        """Return a file's path relative to the worktree, with `/`; None if it is elsewhere."""
         if file.startswith("<"):
             # `<string>`, `<frozen os>`: code without a file, which would be looked for in the current folder.
             return None
@@ -132,11 +131,11 @@ class ProjectImports:
         return os.path.relpath(resolved, self.worktree).replace(os.sep, "/")
 
     def without_worktree(self, text):
-        """A text in which paths within the worktree are relative to it."""
+        """Return the text with paths inside the worktree made relative to it."""
         return text.replace(self.worktree + os.sep, "") if self.worktree in text else text
 
     def foreign_modules(self):
-        """Modules of the project that came from outside the worktree, and how many of its code came from inside."""
+        """Return the project's modules from outside the worktree, and the number of its code modules from inside."""
         foreign, own = [], 0
         for name, module in list(sys.modules.items()):
             # Looked up in the module's own dict: a lazy module's `__getattr__` may import half the world.
@@ -161,10 +160,10 @@ class ProjectImports:
         return foreign, own
 
     def _is_own(self, name):
-        """Whether a module from elsewhere goes by a name of the project's.
+        """Whether a module from elsewhere has one of the project's names.
 
-        A package that other distributions extend (`pkgutil.extend_path`) holds theirs, too: what the worktree does not
-        have of it is not the project's.
+        A package that other distributions extend (`pkgutil.extend_path`) holds their modules, too: those that the
+        worktree does not have are not the project's.
         """
         if not is_among(name, self.strict_names):
             return False
@@ -176,7 +175,7 @@ class ProjectImports:
         return any(os.path.isdir(os.path.join(folder, last)) or _is_module_in(folder, last) for folder in own)
 
     def imported_early(self, project_folder):
-        """A module that has been imported already, and that the project may have, too; None where there is none."""
+        """Return a module that is imported already and that the project may have, too; None if there is none."""
         folders = [folder for folder in (*self.import_folders, project_folder) if os.path.isdir(folder)]
         for folder in folders:
             for entry in os.listdir(folder):
@@ -206,7 +205,7 @@ _resolved = {}
 
 
 def _resolve(path):
-    """`os.path.realpath`, remembered: the proof runs after every benchmark over the same modules."""
+    """`os.path.realpath`, cached: the check runs after every benchmark over the same modules."""
     try:
         return _resolved[path]
     except KeyError:
@@ -219,7 +218,7 @@ def _is_module_in(folder, name):
 
 
 def _search_folders(attributes):
-    """The folders of a namespace package, which has no file of its own."""
+    """Return the folders of a package; a namespace package has no file."""
     try:
         return [folder for folder in attributes.get("__path__", ()) if isinstance(folder, str)]
     except Exception:

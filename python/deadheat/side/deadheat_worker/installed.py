@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-# The script's folder comes first on the path; nothing is to be found there.
+# The script's folder comes first on the path; nothing must be imported from it.
 del sys.path[0]
 versions = {}
 for distribution in importlib.metadata.distributions():

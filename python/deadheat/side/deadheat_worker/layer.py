@@ -1,8 +1,8 @@
 """Run in an interpreter with the name of a folder: makes a virtual environment there that has all of the interpreter's
-packages, so that what a build installs goes into the folder and the interpreter's own environment stays as it is.
+packages, so that a build installs into the folder and the interpreter's own environment stays as it is.
 
-Further arguments are folders that come before those packages: a worktree's, which an editable install of the project is
-not to stand for.
+Further arguments are folders that come before those packages: a worktree's, which an editable install of the project
+must not replace.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import venv
 
-# The script's folder comes first on the path; nothing is to be found there.
+# The script's folder comes first on the path; nothing must be imported from it.
 del sys.path[0]
 folder = sys.argv[1]
 venv.EnvBuilder(symlinks=True).create(folder)
@@ -19,9 +19,9 @@ below = [entry for entry in sys.path if os.path.basename(entry) in ("site-packag
 with open(os.path.join(own, "layer.pth"), "w", encoding="utf-8") as file:
     file.writelines(f"{before}\n" for before in sys.argv[2:])
     for entry in below:
-        # Not only on the path: path files and editable installs count, too.
+        # Not only as a path entry: path files and editable installs count, too.
         file.write(f"import site; site.addsitedir({entry!r})\n")
-# Programs of that name elsewhere on the PATH install into environments of their own.
+# Programs with these names elsewhere on the PATH install into other environments.
 for name in ("pip", "pip3"):
     program = os.path.join(folder, "bin", name)
     with open(program, "w", encoding="utf-8") as file:

@@ -1,23 +1,23 @@
-"""Draws where things lie in memory: once in every process, and in part before every sample.
+"""Draws the memory layout: once in every process, and in part before every sample.
 
-The same code is a few percent faster or slower by where its objects, its frames and its data happen to lie. Two
-versions of a program differ in that even where their code does not, and every process of a version would lie alike: a
-difference that no number of processes averages out. Drawn at random, it is noise between them (docs/statistics.md,
-"Memory layout").
+The same code is a few percent faster or slower depending on where its objects, its frames and its data happen to be in
+memory. Two versions of a program differ in layout even where their code does not, and every process of a version would
+have the same one: a difference that no number of processes averages out. Drawn at random, it is noise between them
+(docs/statistics.md, "Memory layout").
 """
 
 import functools
 import os
 import random
 
-# Sizes up to 512 bytes are the interpreter's own allocator's, those above the C library's.
+# The interpreter's own allocator serves sizes up to 512 bytes, the C library's those above.
 _SMALL = (1, 480)
 _LARGE = (512, 16_384)
 _MOST_STACK = 512
 
 
 class Layout:
-    """One process's draw. Nothing of it is seeded: addresses are the system's to draw, too."""
+    """One process's layout. It is not seeded: the system draws addresses at random, too."""
 
     def __init__(self):
         self._random = random.Random(os.urandom(16))
@@ -31,12 +31,12 @@ class Layout:
         self._kept += self._blocks(self._random.randrange(200), _LARGE)
 
     def draw_for_sample(self):
-        """The same on a small scale; returns a function that calls another one from a frame that lies elsewhere."""
+        """Do the same on a small scale; return a function that calls another one from a frame of random size."""
         self._before_sample = self._blocks(self._random.randrange(1, 400), _SMALL)
         return self._random.choice(self._frames)
 
     def _blocks(self, count, sizes):
-        """Blocks of random sizes, of which every other one has been freed again."""
+        """Return blocks of random sizes; about as many have been freed again."""
         low, high = sizes
         numbers = self._random.random
         width = high - low
@@ -46,12 +46,12 @@ class Layout:
 
 @functools.cache
 def of_process():
-    """The one of this process, drawn when it is first wanted: after a fork, not before."""
+    """Return this process's layout, drawn on first use: after a fork, not before."""
     return Layout()
 
 
 def _call_with_stack(entries):
-    """A function that calls what it is given, with a frame longer by so many entries of eight bytes."""
+    """Return a function that calls its argument, with a frame longer by this many entries of eight bytes."""
 
     def call(function, *arguments):
         return function(*arguments)

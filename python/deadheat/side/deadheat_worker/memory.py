@@ -1,4 +1,4 @@
-"""What one call asks memory for, as memray sees it."""
+"""The memory allocations of one call, as memray records them."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ class Memory:
     """A clock for `timing` that has memray watch between its two readings.
 
     `folder` is where memray writes meanwhile. The driver has Python ask the system for each object
-    (PYTHONMALLOC=malloc): memory that the interpreter keeps in stock for small objects would hide most of them.
+    (PYTHONMALLOC=malloc): the interpreter's memory pools for small objects would hide most of them.
     """
 
     def __init__(self, folder):
@@ -21,21 +21,21 @@ class Memory:
         except ImportError as error:
             raise CannotTrace(f"memray cannot be imported here: {error}") from None
         self._memray = memray
-        # No call of the interpreter's own that gives memory back.
+        # Calls that give memory back; none of the interpreter's own is among them.
         self._returns = {memray.AllocatorType.FREE, memray.AllocatorType.MUNMAP}
         self._path = os.path.join(folder, f"memray-{os.getpid()}")
         self._tracker = None
 
     def prepare(self):
-        """Before a sample: no record of earlier ones."""
-        # One that a failing call left open ends with its last reference, and may write until then.
+        """Prepare a sample's record, and drop that of earlier ones."""
+        # A tracker that a failing call left open ends with its last reference, and may write until then.
         self._tracker = None
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
         self._tracker = self._memray.Tracker(self._path)
 
     def take_precedence(self):
-        """Nothing of it depends on how modules are imported."""
+        """Do nothing: none of it depends on how modules are imported."""
 
     def start(self):
         self._tracker.__enter__()
@@ -47,7 +47,7 @@ class Memory:
         return stopped
 
     def reply(self, elapsed_ns, iterations):
-        """The most that was in use at once beyond what was there before, and how often memory was asked for."""
+        """Return the peak beyond the memory in use before, and the number of allocations, as a reply to the driver."""
         with self._memray.FileReader(self._path) as reader:
             allocations = sum(
                 record.n_allocations

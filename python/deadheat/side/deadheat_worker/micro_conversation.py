@@ -1,4 +1,4 @@
-"""Answers the driver about one piece of code, which stands for a benchmark."""
+"""Answers the driver about one piece of code in the role of a benchmark."""
 
 import ast
 import importlib
@@ -17,7 +17,7 @@ class MicroConversation(Holding):
     """One worker's side of the protocol, after `hello`."""
 
     def serve(self):
-        """Prepare what the first request describes, and time it until the driver says stop."""
+        """Prepare the code that the first request describes, and time it until the driver says stop."""
         request = protocol.expect(self.receive(), protocol.MICRO)
         layout.of_process().draw_for_imports()
         snippet, problem = None, None
@@ -50,7 +50,7 @@ class MicroConversation(Holding):
         except protocol.ProtocolError:
             raise
         except BaseException as error:
-            # One that came in a sample was answered, and the driver has left.
+            # An error in a sample was answered already, and the driver has left.
             if self._unanswered is not None:
                 self._reply_failed("call", self.words_of(error))
             return
@@ -58,7 +58,7 @@ class MicroConversation(Holding):
         self.reply(protocol.left(foreign, own, self._output, snippet.changed()))
 
     def words_of(self, error):
-        """The traceback as the user's code has it, without the machinery around it."""
+        """Return the traceback of the user's code, without the machinery around it."""
         import traceback
 
         told = traceback.TracebackException.from_exception(error)

@@ -1,8 +1,8 @@
-"""Watching functions by `sys.monitoring`, from CPython 3.12 on.
+"""Watches functions by `sys.monitoring`, from CPython 3.12 on.
 
-Every code object reports its first start once. One that is not a target is switched off there and then and pays nothing
-more; a target gets events of its own. Two events cannot be local to a code object, an exception thrown into a
-generator and one that leaves a function: they are on for all, in watched processes only.
+Every code object reports its first start once. One that is not a target is then disabled and costs nothing more; a
+target gets local events. Two events cannot be local to a code object, an exception thrown into a generator and one
+that leaves a function: they are on for all code, in watched processes only.
 """
 
 import sys
@@ -11,15 +11,15 @@ import sys
 class Monitoring:
     """Gives a tracer the events of the functions in `targets`: numbers by (path, qualified name, first line).
 
-    `path_of` gives a code object's file relative to the worktree, or None where it lies elsewhere.
+    `path_of` returns a code object's file relative to the worktree, or None if it is elsewhere.
     """
 
-    # What can only be counted: nothing, here.
+    # Functions that can only be counted: none here.
     untimed = frozenset()
 
     def __init__(self, make_tracer, count, targets, path_of):
         self._targets = targets
-        # A function that is declared `global` in another one has no trace of that in its qualified name.
+        # The qualified name of a function that is declared `global` in another one does not show where it is.
         self._by_line = {
             (path, line, name.rpartition(".")[2]): number for (path, name, line), number in targets.items()
         }
@@ -41,20 +41,20 @@ class Monitoring:
         sys.monitoring.set_events(self._tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
 
     def run(self, source, file):
-        """A module's namespace, with its targets watched."""
+        """Run a module's source with its targets watched, and return its namespace."""
         namespace = {}
         exec(compile(source, file, "exec"), namespace)
         return namespace
 
     def take_precedence(self):
-        """Nothing goes before events."""
+        """Do nothing: nothing precedes events."""
 
     def is_unseen(self, code):
-        """Events see all code."""
+        """Return False: events see all code."""
         return False
 
     def _find(self, code):
-        """The number of a code object that starts for the first time, None where it is not a target."""
+        """Return the number of a code object that starts for the first time; None if it is not a target."""
         try:
             path = self._paths[code.co_filename]
         except KeyError:
@@ -70,7 +70,7 @@ class Monitoring:
 
 
 def _free_tool():
-    # 3 and 4 have no meaning of their own; profilers and coverage use theirs.
+    # 3 and 4 have no predefined meaning; profilers and coverage use their own numbers.
     for tool in (4, 3, sys.monitoring.OPTIMIZER_ID, sys.monitoring.PROFILER_ID):
         if sys.monitoring.get_tool(tool) is None:
             sys.monitoring.use_tool_id(tool, "deadheat")

@@ -1,7 +1,7 @@
-"""Reads all that the project's modules and classes hold after their imports; finds who reads the names that differ.
+"""Reads all that the project's modules and classes hold after import; finds what reads the names that differ.
 
-The driver asks both sides for digests of everything, name by name, compares them, and asks who reads the names that
-differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: what makes it what it is as a whole) and of a
+The driver asks both sides for digests of everything, name by name, compares them, and asks which functions read the
+names that differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: the class as a whole) and of a
 class's attributes (`Shape.sides`).
 """
 
@@ -18,13 +18,13 @@ import warnings
 from deadheat_worker.sources import Codes, References, imports, may_refer, scopes_in
 from deadheat_worker.values import OF_EVERY_CLASS, Digests, is_class, is_method, is_module, makes, name_of, namespace_of
 
-# Every module has these of itself.
+# Every module has these.
 _OF_EVERY_MODULE = (
     "__builtins__ __cached__ __file__ __loader__ __name__ __package__ __path__ __spec__ "
     "__warningregistry__ __annotate__ __conditional_annotations__"
 )
 OF_EVERY_MODULE = frozenset(_OF_EVERY_MODULE.split())
-# Variables that differ between processes, or between the sides.
+# Environment variables that differ between processes, or between the sides.
 OF_EVERY_PROCESS = frozenset(("PYTHONHASHSEED", "PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD"))
 OF_DEFINITIONS = frozenset(("__doc__", "__annotations__", "__subclasses__"))
 IMPORTING = frozenset(("import_module", "__import__"))
@@ -34,8 +34,8 @@ REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleT
 
 
 class Namespaces:
-    """One process's; `imports` are its side's. `changed` are the files that differ between the sides, each with the
-    functions in it that share a qualified name. `random_state` is that of `random` before the first import.
+    """One process's namespaces; `imports` are its side's. `changed` are the files that differ between the sides, each
+    with the functions in it that share a qualified name. `random_state` is that of `random` before the first import.
     """
 
     def __init__(self, imports, changed, random_state=None):
@@ -46,8 +46,8 @@ class Namespaces:
         self._referring = {}
 
     def observed(self):
-        """Digests by path and name, and of what an import may have changed outside the project: the simple values of
-        each of the `others`, which are modules, and of their `surroundings`.
+        """Return digests by path and name, and digests of what an import may have changed outside the project: the
+        simple values of each of the `others`, which are modules, and their `surroundings`.
         """
         modules = {}
         for path, module in self._codes.loaded().items():
@@ -79,7 +79,7 @@ class Namespaces:
         yield name, self._digests.of_definition(function)
         yield f"{name}.__doc__", self._digests.of(function.__doc__)
         if sys.version_info < (3, 14):
-            # Later ones are worked out by code of the project's.
+            # Later versions compute them by running the project's code.
             yield f"{name}.__annotations__", self._digests.of(function.__annotations__)
 
     def _is_defined_in(self, module, name, value):
@@ -113,7 +113,7 @@ class Namespaces:
         found = {
             "the recursion limit": sys.getrecursionlimit(),
             "the switch interval": sys.getswitchinterval(),
-            # Every process begins with another one.
+            # Every process starts with a different one.
             "the state of `random`": "unchanged" if state == self._random_state else state,
             "the filters of `warnings`": filters,
             "the settings of `logging`": [logging.root.manager.disable, settings_of_loggers()],
@@ -129,14 +129,14 @@ class Namespaces:
         return digests
 
     def _others(self):
-        """The modules that are not the project's."""
+        """Yield the modules that are not the project's."""
         for name, module in list(sys.modules.items()):
             is_own = name == "__main__" or name.startswith("deadheat_worker")
             if is_module(module) and not is_own and self._codes.path_of_module(module) is None:
                 yield module
 
     def _patches(self):
-        """The functions and classes that the project has put into modules and classes of others."""
+        """Yield the functions and classes that the project has put into modules and classes of others."""
         for module in self._others():
             for name, value in list(namespace_of(module).items()):
                 if self._is_own(value):
@@ -152,11 +152,10 @@ class Namespaces:
         return is_class(value) and self._codes.is_own_class(value)
 
     def readers(self, differing, unloaded):
-        """The project's functions that read what differs, and the names that nothing reads.
+        """Return the project's functions that read what differs, and the names that nothing reads, as in the protocol.
 
         `differing` holds the names by path, each with whether both sides have it; `unloaded` the paths of changed files
-        that are not loaded yet: what imports a module of the project later may read anything of them. Returns both as
-        the protocol has them.
+        that are not loaded yet: a function that imports one of the project's modules later may read anything in them.
         """
         return _Readers(self._codes, self._referring, differing, unloaded).found()
 
@@ -168,21 +167,21 @@ class _Readers:
         self._modules = codes.loaded()
         self._unloaded = unloaded
         self._names_of_unloaded = {own_name(path) for path in unloaded}
-        # By their last part: places, which are paths with names.
+        # Places, which are paths with names, by the last part of the name.
         self._attributes, self._of_modules = {}, {}
         self._whole = {}
-        # Of their methods: path, beginning of the qualified name, place of the class.
+        # Of the methods of classes in `_whole`: path, beginning of the qualified name, place of the class.
         self._prefixes = []
         self._differing = {}
         self._read = set()
         self._one_sided = {(path, name) for path, names in differing.items() for name in names if not names[name]}
-        # The names by which a module has classes that differ as a whole, by its own name.
+        # By a module's name: the classes in it that differ as a whole, by their names there.
         self._bound = {}
         # The paths of modules that a module's namespace, or an import, leads to.
         self._around = {}
         for path, names in differing.items():
             for name in names:
-                # Those that come and go with a function or class are nobody's.
+                # Nothing reads those that come and go with a function or class.
                 if (path, name) not in self._one_sided or name.rpartition(".")[2] not in OF_DEFINITIONS:
                     self._add(path, name)
         self._spread_by_values()
@@ -197,7 +196,7 @@ class _Readers:
             self._add_class(kind, (path, name))
 
     def _add_class(self, kind, place):
-        """It differs as a whole, and with it what is derived from it."""
+        """Record that a class differs as a whole, and with it every class derived from it."""
         if kind not in self._whole:
             self._whole[kind] = place
             functions = (value for value in namespace_of(kind).values() if type(value) is types.FunctionType)
@@ -207,7 +206,7 @@ class _Readers:
                 self._add_class(subclass, place)
 
     def _spread_by_values(self):
-        """A value with a lambda in it that reads what differs is as good as another one, and so on."""
+        """Treat a value that holds a lambda that reads what differs as differing, too, and so on."""
         waiting = dict(self._referring)
         while True:
             felt = [place for place, holding in waiting.items() if self._feels(place[0], *holding)]
@@ -222,7 +221,7 @@ class _Readers:
         if any(name in self._attributes for name in attributes) or not classes.isdisjoint(self._whole):
             return True
         for code in codes:
-            # A lambda reads the names of the module that it stands in, wherever its value went.
+            # A lambda reads the names of the module that it is defined in, wherever its value went.
             module = self._modules.get(self._codes.path(code.co_filename) or path)
             if module is not None and any(self._read_by(path, module, References(code))):
                 return True
@@ -263,7 +262,7 @@ class _Readers:
         return functions, [as_name(place) for place in unread]
 
     def _by_itself(self, path, qualname):
-        """A function's own differences beside its code: its defaults, its wrapper, the class around it."""
+        """Yield a function's own differences except its code: its defaults, its wrapper, the class around it."""
         if qualname in self._differing.get(path, ()):
             yield path, qualname
         for of, prefix, place in self._prefixes:
@@ -271,7 +270,7 @@ class _Readers:
                 yield place
 
     def _by_enumerating(self, module, qualname, references):
-        """Attributes that differ of the function's class or of one derived from it, where it goes through them all."""
+        """Yield differing attributes of the function's class or one derived from it, if it enumerates attributes."""
         if ENUMERATING.isdisjoint(references.names | references.attributes):
             return
         for place in (place for places in self._attributes.values() for place in places):
@@ -284,7 +283,7 @@ class _Readers:
         return [(path, name) for path, names in sorted(self._differing.items()) for name in sorted(names)]
 
     def _bound_classes(self, module):
-        """The names by which a module has classes that differ as a whole."""
+        """Return the classes in a module that differ as a whole, by their names there."""
         if module.__name__ not in self._bound:
             items = list(namespace_of(module).items())
             bound = {name: value for name, value in items if is_class(value) and value in self._whole}
@@ -303,7 +302,7 @@ class _Readers:
                 yield from self._named_in(absolute_name(module, level, name), each)
         for name in references.attributes:
             for place in self._attributes.get(name, ()):
-                # A method that only one side has runs itself, and may have the name of anything, as `get` does.
+                # A method that only one side has is seen when it runs, and may have a common name, such as `get`.
                 if place not in self._one_sided or name in references.words or not self._may_be_method(place):
                     yield place
             for place in self._of_modules.get(name, ()):
@@ -314,7 +313,7 @@ class _Readers:
                 yield place
 
     def _may_be_method(self, place):
-        """Whether it is one, or is only on the other side."""
+        """Whether a place is a method or property, or only on the other side."""
         path, name = place
         holder, _, last = name.rpartition(".")
         kind = self._class_at(path, holder)
@@ -341,7 +340,7 @@ class _Readers:
                 yield self._codes.path_of_module(module), differing
 
     def _with_packages(self, name):
-        """The paths of a module, of the packages around it, and of all that can be reached from them."""
+        """Yield the paths of a module, of the packages around it, and of every module reachable from them."""
         while name:
             module = sys.modules.get(name)
             if is_module(module):
@@ -349,7 +348,7 @@ class _Readers:
             name = name.rpartition(".")[0]
 
     def _reachable_from(self, module, itself=False):
-        """The paths of the project's modules that a module's namespace leads to, over any number of modules."""
+        """Return the paths of the project's modules reachable from a module's namespace, directly or not."""
         found, waiting = {self._codes.path_of_module(module)} if itself else set(), [module]
         seen = {module.__name__}
         while waiting:
@@ -376,12 +375,12 @@ class _Readers:
         return False
 
     def _is_plain(self, path, name):
-        """Whether a name holds a value that somebody outside the project may look for; not a function or class."""
+        """Whether a name holds a value that code outside the project may read; not a function or class."""
         holder, _, last = name.rpartition(".")
         if (last.startswith("__") and last.endswith("__")) or not last.strip("_") or last.lower() == "version":
             return False
         if holder in self._differing[path]:
-            # Whoever reads the class.
+            # Readers of the class count instead.
             return False
         found = self._class_at(path, holder) if holder else self._modules.get(path)
         if found is None:
@@ -394,7 +393,7 @@ class _Readers:
 
 
 def what_is_told(value):
-    """The part of a value that counts in a module of others: a plain one itself, a function's name; None: nothing."""
+    """Return the part of a value that counts in a module of others: a plain one itself, a function's name, or None."""
     kind = type(value)
     if kind in (int, float) and abs(value) > 1e8:
         # An address, or a time: it differs from process to process.
@@ -407,7 +406,7 @@ def what_is_told(value):
 
 
 def settings_of_loggers():
-    """Those that are not as they are at first, by the loggers' names."""
+    """Return the settings that differ from the defaults, with the loggers' names."""
     found = []
     for name, logger in [("root", logging.root), *sorted(logging.root.manager.loggerDict.items())]:
         if isinstance(logger, logging.Logger):
@@ -419,13 +418,13 @@ def settings_of_loggers():
 
 
 def own_name(path):
-    """The last part of the name that a file is imported by."""
+    """Return the last part of the name that a file is imported by."""
     parts = path.removesuffix(".py").split("/")
     return parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
 
 
 def absolute_name(module, level, name):
-    """The module that an import in `module` names."""
+    """Return the module that an import in `module` names."""
     if not level:
         return name
     package = namespace_of(module).get("__package__") or module.__name__

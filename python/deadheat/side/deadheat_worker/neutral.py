@@ -1,4 +1,4 @@
-"""The part of our pytest plugins that keeps other plugins out of what is measured, whatever a project asks for."""
+"""The part of our pytest plugins that keeps other plugins out of the measurement, whatever a project asks for."""
 
 import os
 
@@ -11,17 +11,17 @@ from deadheat_worker.settings import MARKERS
 TOOL_FOLDERS = {".hypothesis", ".benchmarks", ".codspeed", ".pytest_cache", "__pycache__"}
 
 
-# They watch every test where the project's options say so.
+# Plugins that watch every test if the project's options ask for it.
 WATCHING_PLUGINS = ("memray_manager",)
 
 
 def last_arguments():
-    """Arguments for pytest that come after the project's own options."""
+    """Return the arguments for pytest that come after the project's own options."""
     return ["-o", "required_plugins=", "--maxfail=0", "--color=no", *foreign_options.arguments_against()]
 
 
 class NeutralPlugin:
-    """`holder` is what a benchmark is brought to a stop in, as `conversation.Conversation` has it."""
+    """The base of our plugins. `holder` holds a benchmark, like `conversation.Conversation`."""
 
     def __init__(self, holder):
         self._holder = holder
@@ -32,13 +32,13 @@ class NeutralPlugin:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config, args):
-        # A wrapper: the hooks of plugins that are registered later come before ours, and pytest-cov starts in its own.
+        # A wrapper: the hooks of plugins that are registered later come before ours, and pytest-cov starts in its hook.
 
-        # Before pytest's own finder, which rewrites the assertions of plugins and is there by now.
+        # Before pytest's own finder, which rewrites the assertions of plugins and is installed by now.
         stand_ins.complete_packages()
         self.before_conftests()
-        # By their options: plugins go by several names. Each option only where its plugin is there: pytest refuses
-        # options that it does not know.
+        # Plugins are found by their options, because they go by several names. Each option is set only if its plugin
+        # is present, because pytest refuses options that it does not know.
         known = early_config.known_args_namespace
         if hasattr(known, "numprocesses"):
             args += ["-n", "0", "--dist", "no"]
@@ -54,12 +54,12 @@ class NeutralPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
-        # Which tests run, and how often, is the driver's to say; nobody is there to talk to a debugger.
+        # The driver decides which tests run, and how often; nobody is there to talk to a debugger.
         for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
             if hasattr(config.option, name):
                 setattr(config.option, name, False)
         if hasattr(config.option, "randomly_seed"):
-            # pytest-randomly reseeds the generators before each test: the same on both sides.
+            # pytest-randomly reseeds the generators before each test, with the same seed on both sides.
             config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
 
     def pytest_sessionstart(self, session):
@@ -69,7 +69,7 @@ class NeutralPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
-        # Of the fixtures that plugins define under one name, pytest takes that of the last plugin.
+        # If several plugins define a fixture under one name, pytest takes the last plugin's.
         session.config.pluginmanager.register(Fixtures(self._holder))
 
     def pytest_configure(self, config):
@@ -84,12 +84,12 @@ class NeutralPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path):
-        # Left there by earlier processes; hypothesis warns of its own, which some projects' settings make an error.
+        # Left by earlier processes; hypothesis warns about its own, which some projects' settings make an error.
         return True if collection_path.name in TOOL_FOLDERS else None
 
 
 class Fixtures:
-    """The plugin with the fixtures under which suites find their benchmarks."""
+    """The plugin with the benchmark fixtures, under the names that suites use."""
 
     def __init__(self, holder):
         self._holder = holder
@@ -103,10 +103,10 @@ class Fixtures:
 
     @pytest.fixture
     def codspeed_benchmark(self, benchmark):
-        """The same under pytest-codspeed's name."""
+        """The `benchmark` fixture under pytest-codspeed's name."""
         return benchmark
 
     @pytest.fixture
     def benchmark_weave(self, benchmark):
-        """`benchmark.weave`, under a name of its own."""
+        """`benchmark.weave` as a fixture."""
         return benchmark.weave

@@ -1,7 +1,6 @@
-"""What a benchmark returned, in a form that another process can compare: a tree of `[tag, content]`.
+"""Encodes a benchmark's result in a form that another process can compare: a tree of `[tag, content]`.
 
-`docs/protocol.md` lists the tags. Nothing is run for it but what reading fields takes: values that would need more are
-not comparable.
+`docs/protocol.md` lists the tags. Values that fields, `repr` and `tolist` do not show in full are not comparable.
 """
 
 import dataclasses
@@ -18,30 +17,30 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 MOST_NODES = 50_000
 """A larger value is carried over as a digest."""
 MOST_READ = 500_000
-"""Of a larger one nothing is said: reading it takes too long."""
+"""A larger value is not compared: reading it takes too long."""
 AT_ONCE = 300
-"""What is no larger takes no time worth speaking of to read."""
+"""A value up to this size takes a negligible time to read."""
 CHARACTERS_OF_A_NODE = 200
-# Three levels of JSON for one of a dict or an object; the driver reads 128.
+# One level of a dict or an object is three levels of JSON, of which the driver reads 128.
 MOST_DEPTH = 36
-# Bound here: the test may have replaced `json.dumps` while it stands in its benchmark.
+# Bound here: the test may have replaced `json.dumps` while it is inside its benchmark.
 _ENCODE = json.JSONEncoder(ensure_ascii=True).encode
 _ENCODE_SORTED = json.JSONEncoder(sort_keys=True).encode
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
 class NotComparable(Exception):
-    """With the reason."""
+    """Raised with the reason."""
 
 
 class TooLarge(Exception):
-    """For the time that there is."""
+    """Raised for a value that is too large for the available time."""
 
 
 def carry_over(value, worktree, most=MOST_READ):
-    """The message for the driver. `worktree` is this side's, whose path may stand in texts.
+    """Encode a value as the message for the driver. `worktree` is this side's, whose path may occur in texts.
 
-    Raises `TooLarge` for a value of more than `most` nodes, unless that is all that is ever read.
+    Raise `TooLarge` for a value of more than `most` nodes, unless that is the most that is ever read.
     """
     unconsumed = _unconsumed(value)
     if unconsumed is not None:
@@ -101,7 +100,7 @@ class Encoder:
         # Without the module: a class that moved is the same value.
         name = kind.__qualname__
         if isinstance(value, enum.Enum):
-            # Flags together have no name before Python 3.11.
+            # Combined flags have no name before Python 3.11.
             return ["text", name, value.name if value.name is not None else str(value.value)]
         if isinstance(value, type) or _is_function(value):
             return ["text", "named", f"{value.__module__}.{value.__qualname__}"]
@@ -127,7 +126,7 @@ class Encoder:
         text = repr(value)
         if ADDRESS.search(text):
             raise NotComparable(f"a {name} shows an address")
-        # The digest stands for a long one.
+        # A long text is replaced by its digest.
         return ["text", name, self._text(text)[-1]]
 
     def _count(self, nodes):
@@ -174,10 +173,10 @@ class Encoder:
 
 
 def _unconsumed(value):
-    """What it is that does its work only when somebody consumes it, if it is one."""
+    """Return the kind of a value that does its work only when it is consumed; None for others."""
     if isinstance(value, types.CoroutineType):
         return "coroutine"
-    # Files are read from, and nothing is put off until then.
+    # Files are iterators, but no work is deferred until they are read.
     if isinstance(value, io.IOBase):
         return None
     for what, kind in (

@@ -1,4 +1,4 @@
-"""The most memory that a call needs at once, as the standard library's `tracemalloc` sees it."""
+"""The most memory that a call needs at once, as measured by the standard library's `tracemalloc`."""
 
 import tracemalloc
 
@@ -7,16 +7,16 @@ from deadheat_worker.timing import WallClock
 
 
 class PeakMemory:
-    """A clock for `timing` that follows what is allocated between its two readings.
+    """A clock for `timing` that traces allocations between its two readings.
 
-    What was there before does not count, and tracing slows the call down: such a process is never timed for a verdict.
+    Earlier allocations do not count, and tracing slows the call down: such a process is never timed for a verdict.
     """
 
     def __init__(self):
         self._peak = 0
 
     def prepare(self):
-        """Nothing is carried over from one sample to the next."""
+        """Do nothing: nothing is carried over from one sample to the next."""
 
     def start(self):
         tracemalloc.start()
@@ -29,5 +29,5 @@ class PeakMemory:
         return stopped
 
     def reply(self, elapsed_ns, iterations):
-        """What the last sample needed, as the driver wants it."""
+        """Return the last sample's peak as a reply to the driver."""
         return protocol.peaked(elapsed_ns, iterations, self._peak)

@@ -10,7 +10,7 @@ from deadheat_worker.words import words_of_failure
 
 
 class TestFailed(Exception):
-    """With pytest's words."""
+    """Raised with pytest's message and the phase that failed."""
 
     def __init__(self, report):
         super().__init__(words_of_failure(report.longrepr))
@@ -18,7 +18,7 @@ class TestFailed(Exception):
 
 
 class TestSkipped(Exception):
-    """With the reason, as pytest's report has it."""
+    """Raised with the reason from pytest's report."""
 
     def __init__(self, reason):
         super().__init__(reason)
@@ -26,10 +26,10 @@ class TestSkipped(Exception):
 
 
 class PlainTest:
-    """What the conversation times, like `body.Body`: each iteration is a full set-up, call and teardown of the test.
+    """A test in the role of `body.Body`: each iteration is a full set-up, call and teardown of the test.
 
-    Fixtures of wider scopes are set up once. Only the call is timed. `has_run_before`: nobody needs to see first that
-    it neither fails nor skips itself.
+    Fixtures of wider scopes are set up once. Only the call is timed. `has_run_before`: no first run has to show that
+    the test neither fails nor skips itself.
     """
 
     iterations = None
@@ -44,7 +44,7 @@ class PlainTest:
         self._elapsed = None
         self.result = None
         self._has_run = False
-        # pytest tears down what the next test does not share: everything but the test's own.
+        # pytest tears down what the next test does not share. A copy shares all but the test's own set-up.
         self._next = copy.copy(item)
 
     def start(self):
@@ -58,12 +58,12 @@ class PlainTest:
         return sum(self._run(clock) for _ in range(iterations)), iterations
 
     def finish(self):
-        # As any other, it runs once at least.
+        # Like any other test, it runs at least once.
         if not self._has_run:
             self.sample(1)
 
     def call(self, function, **arguments):
-        """Called in place of the test's function."""
+        """Time the test's function; called in its place."""
         call = layout.of_process().draw_for_sample()
         self._elapsed, self.result = call(calls_of(function, (), arguments), 1, 0, self._clock)
         return self.result

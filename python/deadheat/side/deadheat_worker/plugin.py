@@ -1,4 +1,4 @@
-"""The pytest plugin: collection as the project has it, then the driver's run loop instead of pytest's."""
+"""The pytest plugin: the project's own collection, then the driver's run loop instead of pytest's."""
 
 import glob
 import inspect
@@ -36,13 +36,13 @@ class DeadheatPlugin(NeutralPlugin):
     def pytest_cmdline_main(self, config):
         super().pytest_cmdline_main(config)
         self._gates.open(config)
-        # It would import whatever lies beside the benchmarks.
+        # It would import every module next to the benchmarks.
         config.option.doctestmodules = False
 
     def pytest_configure(self, config):
         super().pytest_configure(config)
-        # Files that hold benchmarks under names which pytest would pass over. As arguments beside their folder they
-        # would be dropped: pytest 9 takes the folder for both.
+        # Files with benchmarks whose names pytest would not match. As arguments in addition to their folder they would
+        # be dropped: pytest 9 takes the folder for both.
         for file in self._files:
             config.addinivalue_line("python_files", glob.escape(file))
 
@@ -80,8 +80,8 @@ class DeadheatPlugin(NeutralPlugin):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        # As they stand in their files, because other plugins shuffle them, in another way in every process; then as
-        # pytest has them, so that an expensive parameter of the session is set up once.
+        # In the order of their files, because other plugins shuffle them differently in every process; then in
+        # pytest's order, so that an expensive parameter of the session is set up once.
         places = {item: place for place, item in enumerate(self._order)}
         items = sorted(session.items, key=lambda item: places.get(item, len(places)))
         session._fixturemanager.pytest_collection_modifyitems(items)
@@ -91,7 +91,7 @@ class DeadheatPlugin(NeutralPlugin):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
-        """A marked method of a `unittest.TestCase` is timed with its `setUp` and `tearDown`: they are one to pytest."""
+        """Time a marked method of a `unittest.TestCase` with its `setUp` and `tearDown`: to pytest they are one."""
         plain_test = self._conversation.plain_test
         if plain_test is not None or is_marker_only(item):
             _run_by_anyio(item)
@@ -107,7 +107,7 @@ class DeadheatPlugin(NeutralPlugin):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem):
-        """A test with the marker and without the fixture is a benchmark as a whole."""
+        """Time a test as a whole if it is a plain one, or has the marker without the fixture."""
         plain_test = self._conversation.plain_test
         if is_unittest(pyfuncitem) or (plain_test is None and not is_marker_only(pyfuncitem)):
             return None
@@ -123,7 +123,7 @@ class DeadheatPlugin(NeutralPlugin):
 
 
 def _run_by_anyio(item):
-    """Put a plain function in the place of an `async def` test, as pytest-asyncio does by itself for its own."""
+    """Replace an `async def` test by a plain function, as pytest-asyncio does for its own."""
     anyio = item.config.pluginmanager.get_plugin("anyio")
     test = getattr(item, "obj", None)
     if (
@@ -144,7 +144,7 @@ def _run_by_anyio(item):
 
 
 def _may_hold_benchmarks(node):
-    """Of a module that skipped itself before anything in it was known."""
+    """Whether a module that skipped itself before its contents were known may hold benchmarks."""
     try:
         with open(node.partition("::")[0], encoding="utf-8", errors="replace") as file:
             return "benchmark" in file.read()

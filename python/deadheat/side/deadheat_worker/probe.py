@@ -1,6 +1,6 @@
-"""Asked of an interpreter before it is used: prints one JSON object about it.
+"""Run in an interpreter before it is used: prints one JSON object about it.
 
-Written in the Python that every version understands, so that an interpreter that is too old can say so.
+Written in Python that every version understands, so that an interpreter that is too old can say so.
 """
 
 import json
@@ -16,7 +16,7 @@ facts = {
     "implementation": platform.python_implementation(),
     "prefix": sys.prefix,
     "extension_suffixes": [],
-    # Where modules come from, those of editable installs included, whose finders know the packages' own folders.
+    # Where modules come from, including those of editable installs, whose finders know the packages' folders.
     "paths": [path for path in sys.path if path],
     "pytest": None,
     "error": None,

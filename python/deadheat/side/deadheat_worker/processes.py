@@ -1,6 +1,6 @@
-"""For how long this process and those that it has started could run: on a processor, or waiting for one.
+"""The time for which this process and those that it has started were runnable: on a processor, or waiting for one.
 
-Two threads that could run all the time make twice the wall time, however busy the machine is.
+Two threads that are always runnable give twice the wall time, however busy the machine is.
 """
 
 import time
@@ -12,21 +12,21 @@ PROC = "/proc"
 
 
 class RunnableTime:
-    """The time until now, in nanoseconds."""
+    """The runnable time until now, in nanoseconds."""
 
     def __init__(self):
         ended = getrusage(RUSAGE_CHILDREN)
-        # Without the waits of threads and processes that have ended, of which the system says nothing.
+        # Without the waits of threads and processes that have ended, which the system does not report.
         self._used = time.process_time_ns() + int((ended.ru_utime + ended.ru_stime) * 1e9)
         self._by_thread = {}
-        # There may be no /proc, and what it lists may have ended.
+        # There may be no /proc, and a listed process may have ended.
         with suppress(OSError):
             for thread, (_, waited) in _threads("self"):
                 self._by_thread[thread] = waited
             self._add_children("self")
 
     def since(self, before):
-        """What came after `before`, which was taken earlier."""
+        """Return the time added since `before`, which was taken earlier."""
         known = before._by_thread
         of_threads = sum(time - known.get(thread, 0) for thread, time in self._by_thread.items())
         return self._used - before._used + of_threads

@@ -1,6 +1,6 @@
-"""Starts a worker that runs a project's tests as pytest does, and tells how long each took.
+"""Starts a worker that runs a project's tests as pytest does, and reports how long each took.
 
-With the profiler: which functions ran meanwhile, and for how long.
+With the profiler, it also reports which functions ran meanwhile, and for how long.
 """
 
 import os
@@ -33,14 +33,14 @@ def serve(channel, imports):
     request = protocol.expect(channel.receive(), protocol.TEST)
     survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
     plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
-    # The project's own `-x` and collection errors leave out nothing but what they are about.
+    # Neither the project's own `-x` nor a collection error must skip other tests.
     last = ["--continue-on-collection-errors", *last_arguments()]
     process = os.getpid()
     exit_code = pytest.main(["--rootdir", os.curdir, *request["arguments"], *last], plugins=[plugin])
     sys.stdout.flush()
     sys.stderr.flush()
     if os.getpid() != process:
-        # A fork that a test let go on by itself: the line to the driver is its parent's.
+        # A fork that a test let continue: the channel to the driver is its parent's.
         os._exit(int(exit_code))
     foreign, own = imports.foreign_modules()
     functions = survey.functions() if survey is not None else []

@@ -19,10 +19,8 @@ READERS = "readers"
 TEST = "test"
 STOP = "stop"
 
-# What a `trace` request may be for, beside profiles of the functions that it names.
+# The purposes of a `trace` request in addition to profiling the functions that it names.
 PURPOSE_REACH = "reach"
-OBSERVE = "observe"
-READERS = "readers"
 PURPOSE_SURVEY = "survey"
 PURPOSE_MEMORY = "memory"
 
@@ -32,14 +30,14 @@ class ProtocolError(Exception):
 
 
 def kind_of(request):
-    """The request's name; ProtocolError when it has none."""
+    """Return the request's name; raise ProtocolError if it has none."""
     if not isinstance(request, dict) or not isinstance(request.get("request"), str):
         raise ProtocolError(f"not a request: {str(request)[:200]}")
     return request["request"]
 
 
 def expect(request, kind):
-    """The request itself; ProtocolError when it is another one than `kind`."""
+    """Return the request; raise ProtocolError if its name is not `kind`."""
     if kind_of(request) != kind:
         raise ProtocolError(f"expected the request {kind!r}, got {kind_of(request)!r}")
     return request
@@ -56,14 +54,14 @@ def hello(python, pytest, implementation):
 
 
 def tracing(problem):
-    """`problem`: why functions cannot be watched here, None where they are."""
+    """`problem`: why functions cannot be watched here, None if they are."""
     return {"reply": "tracing", "problem": problem}
 
 
 def collected(benchmarks, errors, skipped, deselected, foreign):
     """`benchmarks`: node ids in order.
 
-    `errors` and `skipped`: pairs of the node that could not, or was not to be collected, and pytest's words.
+    `errors` and `skipped`: pairs of a node whose collection failed, or was skipped, and pytest's message.
     """
     return {
         "reply": "collected",
@@ -80,9 +78,9 @@ def collection_failed(exit_code):
 
 
 def entered(iterations_per_sample, samples, own_clock, can_set_up_each_call):
-    """`iterations_per_sample` is None where the driver may choose; `samples` is None where there is no limit.
+    """`iterations_per_sample` is None if the driver may choose; `samples` is None if there is no limit.
 
-    `own_clock`: the suite prescribes what samples are timed by. `can_set_up_each_call`: the test's own fixtures, which
+    `own_clock`: whether the suite prescribes the clock. `can_set_up_each_call`: whether the test's own fixtures, which
     were set up once, could be set up for each call.
     """
     return {
@@ -95,9 +93,9 @@ def entered(iterations_per_sample, samples, own_clock, can_set_up_each_call):
 
 
 def sample(elapsed_ns, iterations, idle_cpu_ns, waits):
-    """`idle_cpu_ns`: processor time that the process used between its last reply and this request.
+    """`idle_cpu_ns`: the processor time that the process used between its last reply and this request.
 
-    `waits`: how often the process gave its core back of itself during the sample.
+    `waits`: the number of times that the process gave up its core voluntarily during the sample.
     """
     return {
         "reply": "sample",
@@ -109,17 +107,17 @@ def sample(elapsed_ns, iterations, idle_cpu_ns, waits):
 
 
 def profiled(elapsed_ns, iterations, record):
-    """`record`: what was recorded of the functions between the two readings of the clock."""
+    """`record`: the record of the functions between the two readings of the clock."""
     return {"reply": "profiled", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
 
 
 def surveyed(elapsed_ns, iterations, record):
-    """The same for every function of the project, whatever the driver named."""
+    """Like `profiled`, for every function of the project, whatever the driver named."""
     return {"reply": "surveyed", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
 
 
 def weighed(elapsed_ns, iterations, peak_bytes, allocations):
-    """`peak_bytes`: beyond what was in use before. `allocations`: of all iterations."""
+    """`peak_bytes`: beyond the memory in use before. `allocations`: the number over all iterations."""
     return {
         "reply": "weighed",
         "elapsed_ns": elapsed_ns,
@@ -130,38 +128,38 @@ def weighed(elapsed_ns, iterations, peak_bytes, allocations):
 
 
 def peaked(elapsed_ns, iterations, peak_bytes):
-    """`peak_bytes`: the most memory that was in use at once of what the calls asked for."""
+    """`peak_bytes`: the most memory in use at once, of that which the calls allocated."""
     return {"reply": "peaked", "elapsed_ns": elapsed_ns, "iterations": iterations, "peak_bytes": peak_bytes}
 
 
 def reached(by):
     """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`.
 
-    `timed` says whether any of that happened inside a sample, `parallel` whether one used more than one core at once.
+    `timed`: whether any of that happened inside a sample. `parallel`: whether a sample used several cores at once.
     """
     return {"reply": "reached", "by": by}
 
 
 def observed(modules, others, surroundings):
-    """Digests: of the project's `modules` by path and name, of `others` by module, of their `surroundings`."""
+    """Digests of the project's `modules` by path and name, of `others` by module, and of their `surroundings`."""
     return {"reply": "observed", "modules": modules, "others": others, "surroundings": surroundings}
 
 
 def readers(functions, unread):
-    """`functions`: dicts of `path`, `qualname`, `line` and what it `reads`; `unread` and `reads`: `path` and `name`."""
+    """`functions`: dicts of `path`, `qualname`, `line` and `reads`; `reads` and each of `unread`: `path` and `name`."""
     return {"reply": "readers", "functions": functions, "unread": unread}
 
 
 def not_observed(problem):
-    """In the place of both, with the reason."""
+    """The reply instead of `observed` or `readers`, with the reason."""
     return {"reply": "not_observed", "problem": problem}
 
 
 def left(foreign, project_modules, output, changed=()):
-    """`foreign`: modules of the project from outside the worktree. `project_modules`: how many came from inside.
+    """`foreign`: modules of the project from outside the worktree. `project_modules`: the number from inside.
 
-    `output`: what the first sample returned, as `outputs.carry_over` has it. `changed`: what the set-up of a piece of
-    code made and its calls changed, as `setup_values.SetupValues.changed` has it.
+    `output`: the result of the first sample, as `outputs.carry_over` returns it. `changed`: the values of a snippet's
+    set-up that its calls changed, as `setup_values.SetupValues.changed` returns them.
     """
     return {
         "reply": "left",

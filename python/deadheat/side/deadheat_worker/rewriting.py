@@ -1,8 +1,8 @@
-"""Watching functions before CPython 3.12: their bodies are rewritten when their modules are imported.
+"""Watches functions before CPython 3.12: rewrites their bodies when their modules are imported.
 
-A target stays the function that it was, with calls around its body; an object in its place would break what looks at
-functions (`inspect`, asyncio, `__init_subclass__`). Where a body can be suspended, only its start is seen: such
-functions are counted, and their time is not given.
+A target remains the same function, with calls around its body; an object in its place would break code that inspects
+functions (`inspect`, asyncio, `__init_subclass__`). If a body can be suspended, only its start is seen: such functions
+are counted, and their time is not given.
 """
 
 import ast
@@ -10,15 +10,15 @@ import builtins
 import importlib.machinery
 import sys
 
-# They end with underscores because names that only begin with them are changed inside classes.
+# They end with underscores because names that only begin with them are mangled inside classes.
 ENTER, LEAVE, COUNT = "__deadheat_enter_{}__", "__deadheat_leave_{}__", "__deadheat_count_{}__"
 
 
 class Rewriting:
     """Puts probes into the functions in `targets`: numbers by (path, qualified name, first line).
 
-    `path_of` gives a file relative to the worktree, or None where it lies elsewhere. `untimed` holds the numbers of
-    the functions that were met and can only be counted.
+    `path_of` returns a file's path relative to the worktree, or None if it is elsewhere. `untimed` holds the numbers of
+    the functions seen so far that can only be counted.
     """
 
     def __init__(self, make_tracer, make_probe, count, targets, path_of):
@@ -32,11 +32,11 @@ class Rewriting:
         self.take_precedence()
 
     def take_precedence(self):
-        """Be asked for modules before every other finder; pytest puts its own first, too."""
+        """Put this finder before every other one; pytest puts its own first, too."""
         sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if finder is not self)]
 
     def find_spec(self, name, path=None, target=None):
-        """What the other finders find, with a loader that rewrites where the file holds targets."""
+        """Return what the other finders find, with a loader that rewrites if the file holds targets."""
         spec = None
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
@@ -47,8 +47,8 @@ class Rewriting:
         if spec is None or not spec.has_location or not isinstance(spec.origin, str):
             return spec
         numbers = self._numbers_in(spec.origin)
-        # A loader of another kind makes another program of the file; that is left alone, and noticed when it runs.
-        # pytest's is none: without it, only the words of failed assertions are shorter.
+        # A loader of another kind makes another program of the file, which is left alone and noticed when it runs.
+        # pytest's does not: without it, only the messages of failed assertions are shorter.
         kind = type(spec.loader)
         is_known = kind is importlib.machinery.SourceFileLoader or kind.__name__ == "AssertionRewritingHook"
         if numbers and is_known:
@@ -56,19 +56,19 @@ class Rewriting:
         return spec
 
     def is_unseen(self, code):
-        """Whether code of a target's file is about to run that has no probes in it."""
+        """Whether `code`, about to run, is the module of a target's file without probes in it."""
         if getattr(code, "co_name", None) != "<module>" or self._path_of(code.co_filename) not in self._target_files:
             return False
         return not any(code is own for own in self._codes)
 
     def run(self, source, file):
-        """A module's namespace, with its targets watched."""
+        """Run a module's source with its targets watched, and return its namespace."""
         namespace = {}
         exec(compile(self.rewrite(ast.parse(source), self._numbers_in(file)), file, "exec"), namespace)
         return namespace
 
     def rewrite(self, tree, numbers):
-        """The tree with probes in the functions whose (qualified name, first line) are in `numbers`."""
+        """Return the tree with probes in the functions whose (qualified name, first line) are in `numbers`."""
         for qualname, function in functions_in(tree):
             first_line = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
             number = numbers.get((qualname, first_line))
@@ -104,7 +104,7 @@ class Rewriting:
 
 
 class RewritingLoader(importlib.machinery.SourceFileLoader):
-    """Compiles from the source each time: bytecode with probes in it must not be found by anybody else."""
+    """Compiles from the source each time: no other process must find bytecode with probes in it."""
 
     def __init__(self, name, path, rewrite, codes):
         super().__init__(name, path)
@@ -116,7 +116,7 @@ class RewritingLoader(importlib.machinery.SourceFileLoader):
         try:
             code = self.source_to_code(data, self.path)
         except (SyntaxError, RecursionError):
-            # The probes were one level too many, or the code is wrong: it runs, or fails, as it is.
+            # The probes were one level too many, or the code is invalid: it runs, or fails, as it is.
             return super().source_to_code(data, self.path)
         self._codes.append(code)
         return code
@@ -133,7 +133,7 @@ def _call(name, near):
 
 
 def functions_in(node, prefix=""):
-    """Every function below a node with its qualified name."""
+    """Yield every function below a node with its qualified name."""
     for child in ast.iter_child_nodes(node):
         inner = prefix
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -147,7 +147,7 @@ def functions_in(node, prefix=""):
 
 
 def can_be_suspended(function):
-    """Whether a function's body stops and goes on: a generator or anything `async`."""
+    """Whether a function's body can stop and resume: a generator or anything `async`."""
     if isinstance(function, ast.AsyncFunctionDef):
         return True
     nodes = list(function.body)

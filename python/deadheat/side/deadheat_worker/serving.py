@@ -1,4 +1,4 @@
-"""What a worker does after the greeting: lets pytest collect, and the driver steer."""
+"""The worker after the greeting: lets pytest collect, and the driver steer."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ from deadheat_worker.plugin import DeadheatPlugin
 
 
 def preload():
-    """Import what comes before the project's code, in a process that forks workers."""
+    """Import what a worker needs before the project's code, in a process that forks workers."""
     from _pytest import config
 
     for name in getattr(config, "default_plugins", ()):

@@ -1,6 +1,6 @@
-"""What a suite says about its benchmarks: markers, options and attributes of the fixture.
+"""A suite's settings for its benchmarks: markers, options and attributes of the fixture.
 
-The vocabulary is that of pytest-benchmark 5 and of pytest-codspeed 4 together (`plugin.py` of both).
+The names are those of pytest-benchmark 5 and pytest-codspeed 4 together (`plugin.py` of each).
 """
 
 import functools
@@ -31,7 +31,7 @@ KEYWORDS = {
 
 
 class Settings:
-    """What one benchmark is told. `docs/compatibility.md` says which of it has an effect."""
+    """The settings of one benchmark. `docs/compatibility.md` lists those that have an effect."""
 
     def __init__(self, node):
         keywords = _keywords(node)
@@ -46,12 +46,15 @@ class Settings:
 
     @property
     def is_warmed_up(self):
-        """pytest-benchmark's words: off, on, or auto, which is off on CPython."""
+        """Whether `warmup` is on; pytest-benchmark's values are off, on, and auto, which is off on CPython."""
         return self.warmup in (True, "on", "true", "yes", "1")
 
 
 def _keywords(node):
-    """Of all markers on the function, its class and its module; the nearest wins, and codspeed's before the other."""
+    """Return the keywords of all markers on the function, its class and its module.
+
+    The nearest wins, and codspeed's over the other.
+    """
     found = {}
     for name in MARKERS:
         for marker in reversed(list(node.iter_markers(name))):
@@ -70,7 +73,7 @@ def uses_fixture(item):
 
 
 def is_marker_only(item):
-    """Whether a test is a benchmark by its marker, without the fixture: as a whole."""
+    """Whether a whole test is a benchmark by its marker, without the fixture."""
     return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
 
 
@@ -107,7 +110,7 @@ def _names_fixture(code):
 
 
 def _timer_of(name):
-    """`time.process_time` and the like, as `--benchmark-timer` has it."""
+    """Return the timer that `--benchmark-timer` names, such as `time.process_time`."""
     if name is None:
         return WallClock.seconds
     if callable(name):

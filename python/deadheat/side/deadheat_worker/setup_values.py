@@ -1,6 +1,6 @@
-"""What a set-up made, before the first call and after the last one: calls that change it do not all get the same.
+"""Compares a set-up's values before the first and after the last call: calls that change them get different ones.
 
-Nothing is run for it but what carrying over takes; what can neither be carried over nor is a container is passed over.
+Nothing is run except to carry values over; a value that can neither be carried over nor is a container is skipped.
 """
 
 import io
@@ -10,7 +10,7 @@ import types
 from deadheat_worker.outputs import TooLarge, carry_over
 
 MOST_NODES = 5_000
-"""Of larger containers only the elements themselves are looked at, not what is in them."""
+"""Of larger containers, only the identities of the elements are compared, not their contents."""
 MOST_ELEMENTS = 5_000_000
 MOST_BYTES = 64 << 20
 _COPIED_BY = (list, dict, set, bytearray)
@@ -18,7 +18,7 @@ _PASSED_OVER = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
 
 
 class SetupValues:
-    """The values of these names in a namespace, as they are now."""
+    """The current values of these names in a namespace."""
 
     def __init__(self, namespace, names, worktree):
         self._namespace = namespace
@@ -33,7 +33,7 @@ class SetupValues:
                 self._before[name] = type(value), state
 
     def changed(self):
-        """`name` and `type` of each that is not what it was."""
+        """Return `name` and `type` of each value that changed."""
         return [
             {"name": name, "type": kind.__name__}
             for name, (kind, state) in self._before.items()
@@ -44,11 +44,11 @@ class SetupValues:
         if type(value) is not kind:
             return False
         now = self._state(value)
-        # One that has become too large to be looked at as before.
+        # Its form differs if it has become too large to be read as before.
         return now is not None and now[0] == state[0] and state[2](now[1], state[1])
 
     def _state(self, value):
-        """How it was looked at, what was seen, and what compares that; None where nothing can be seen."""
+        """Return the form of the state, the state, and a function that compares two; None if it shows none."""
         used = _how_far(value)
         if used is not None:
             return "used", used, operator.eq
@@ -60,7 +60,7 @@ class SetupValues:
 
 
 def _how_far(value):
-    """How far something that is used up has been used up."""
+    """Return how far an iterator or file has been consumed; None if that cannot be seen."""
     if isinstance(value, types.GeneratorType):
         frame = value.gi_frame
         return frame.f_lasti if frame is not None else "ended"
@@ -77,7 +77,7 @@ def _how_far(value):
 
 
 def _at_a_glance(value):
-    """Of a value that takes long to read: the very elements, or the bytes."""
+    """Return the state of a value that takes long to read: its elements by identity, or its bytes."""
     kind = type(value)
     if kind in _COPIED_BY and len(value) <= MOST_ELEMENTS:
         if kind is dict:

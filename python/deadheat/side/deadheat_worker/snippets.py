@@ -1,7 +1,7 @@
-"""The pieces of code that are timed without a test around them, made from what the driver says.
+"""The pieces of code that are timed without a test around them, made from the driver's requests.
 
 A module's text comes from a file of the driver's, on both sides: a file in the working tree may change while it is
-measured, and bytecode of a file that changed twice within a second may be that of the earlier text.
+measured, and the bytecode of a file that changed twice within a second may be that of the earlier text.
 """
 
 import ast
@@ -19,12 +19,12 @@ from deadheat_worker.timing import WallClock, calls_of, compile_loop, instrument
 
 
 def prepare(code, worktree):
-    """Import and set up what `code` (of the request) describes; whatever that raises is the user's."""
+    """Import and set up what `code` (of the request) describes; any exception is the user's."""
     return _FORMS[code["form"]](code, worktree)
 
 
 class Calls:
-    """Something that is called as often as the driver likes; what it returns is awaited if that is possible."""
+    """Code that is called as often as the driver asks; its result is awaited if possible."""
 
     returns = True
 
@@ -39,7 +39,7 @@ class Calls:
         return Body(self._measure)
 
     def changed(self):
-        """What the set-up made and the calls changed."""
+        """Return the values from the set-up that the calls changed."""
         return [] if self._values is None else self._values.changed()
 
     def _measure(self, iterations, warmup, clock):
@@ -52,7 +52,7 @@ class Calls:
         return self._calls(iterations, warmup, clock)
 
     def _call_first(self, clock):
-        """Find out what kind of function it is; the call itself is timed as any other."""
+        """Find out whether the result must be awaited; the call itself is timed like any other."""
         with instrumentation_paused():
             started = clock.start()
             result = self._function()
@@ -73,7 +73,7 @@ class Calls:
 
 
 class Program:
-    """A script that is run whole, as `__main__`, once in a process."""
+    """A script that is run whole, as `__main__`, once per process."""
 
     returns = False
 
@@ -85,7 +85,7 @@ class Program:
         return Body(self._measure, at_most=1, iterations=1)
 
     def changed(self):
-        """Nothing: there is no second call."""
+        """Return no values: there is no second call."""
         return []
 
     def _measure(self, iterations, warmup, clock):
@@ -104,7 +104,7 @@ class Program:
 
 
 class GivenText(importlib.abc.MetaPathFinder):
-    """Lets one module have another text than its file, which it keeps in all other respects."""
+    """Gives one module another text than its file's; in all other respects it keeps its file."""
 
     def __init__(self, name, file, data):
         self._name = name
@@ -124,7 +124,7 @@ class GivenText(importlib.abc.MetaPathFinder):
 
 
 class GivenTextLoader(importlib.machinery.SourceFileLoader):
-    """Neither reads bytecode nor writes any."""
+    """A loader that neither reads nor writes bytecode."""
 
     def __init__(self, name, file, data):
         super().__init__(name, file)
@@ -159,7 +159,7 @@ def _remember(file, text):
 
 
 def _of_script(code, worktree):
-    # Its module level is its set-up.
+    # A script's module level is its set-up.
     namespace = vars(_import(code["module"]))
     return Calls(namespace[code["function"]], _values(namespace, list(namespace), worktree))
 
@@ -177,7 +177,7 @@ def _of_function(code, worktree):
 
 
 def _of_statement(code, worktree):
-    # Registered: what the setup defines finds its module.
+    # Registered, so that classes and functions of the setup find their module.
     module = types.ModuleType("deadheat_statements")
     sys.modules[module.__name__] = module
     return _calls(code, module.__dict__, "<statement>", worktree)
@@ -196,9 +196,9 @@ def _calls(code, namespace, name, worktree):
 
 
 def _inlined(text, namespace, name, made):
-    """What times a statement as `timeit` does: inside the loop, with what the set-up made as local variables.
+    """Return a function that times a statement as `timeit` does: inside the loop, with the set-up's names as locals.
 
-    None where that would be another program: then it is called as a function.
+    Return None if that would be another program: the statement is then called as a function.
     """
     body = ast.parse(text, name).body
     leaves = (ast.Return, ast.Await, ast.Yield, ast.YieldFrom, ast.AsyncFor, ast.AsyncWith)
@@ -218,7 +218,7 @@ def _inlined(text, namespace, name, made):
             time(warmup)
         values = [namespace[key] for key in local]
         elapsed, results = time_loop(loop, values, iterations, 0, clock)
-        # What the statement gave another value has it in the next sample, too.
+        # Names that the statement rebinds keep their new values in the next sample.
         namespace.update(zip(kept, results[1:], strict=True))
         return elapsed, results[0]
 
@@ -226,14 +226,14 @@ def _inlined(text, namespace, name, made):
 
 
 def _values(namespace, names, worktree):
-    # Not before: what it needs takes a while to import.
+    # Imported only here: its own imports take a while.
     from deadheat_worker.setup_values import SetupValues
 
     return SetupValues(namespace, names, worktree)
 
 
 def _as_function(text, namespace, name):
-    """A function that runs `text` and returns the value of its last expression."""
+    """Return a function that runs `text` and returns the value of its last expression."""
     _remember(name, text)
     body = ast.parse(text, name).body
     if not body:
@@ -241,7 +241,7 @@ def _as_function(text, namespace, name):
     if isinstance(body[-1], ast.Expr):
         body[-1] = ast.copy_location(ast.Return(body[-1].value), body[-1])
     code = _compiled(body, name)
-    # As `timeit` has it, what the setup gave a name may get another value.
+    # As in `timeit`, the statement may rebind names of the setup.
     own = _code_of_call(code)
     shared = sorted({*own.co_varnames, *own.co_cellvars} & namespace.keys())
     if shared:

@@ -1,4 +1,4 @@
-"""The code of the project's modules as their files have it: functions by their names, and what each refers to."""
+"""The code of the project's modules as in their files: functions by name, and the references of each."""
 
 import dis
 import importlib.machinery
@@ -9,7 +9,7 @@ import types
 from deadheat_worker.imports import is_among
 from deadheat_worker.values import is_module, module_of, namespace_of
 
-OPTIMIZED = 0x1  # Of functions: the bodies of modules and classes are not.
+OPTIMIZED = 0x1  # The flag of functions; the bodies of modules and classes lack it.
 HAS_DOCSTRING = 0x4000000  # From CPython 3.13 on.
 GLOBALS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF"}
 GLOBALS |= {"STORE_GLOBAL", "DELETE_GLOBAL"}
@@ -18,14 +18,14 @@ _LOOKUPS = (
     "getattr setattr hasattr delattr globals locals vars attrgetter methodcaller import_module __import__ eval exec "
     "format format_map __dict__ __globals__"
 )
-# With one of these, the words of a code's strings may be names.
+# If a code object uses one of these, the words in its strings may be names.
 LOOKUPS = frozenset(_LOOKUPS.split())
 WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Codes:
-    """Which code is the project's; `imports` are this side's, `changed` the files that differ, each with the functions
-    in it that share a qualified name.
+    """Knows which code is the project's. `imports` are this side's; `changed` are the files that differ, each with the
+    functions in it that share a qualified name.
     """
 
     def __init__(self, imports, changed):
@@ -43,12 +43,12 @@ class Codes:
             return path
 
     def path_of_module(self, module):
-        """None where it is not one of the project's."""
+        """Return the path of one of the project's modules; None for others."""
         file = namespace_of(module).get("__file__") if is_module(module) else None
         return self.path(file) if type(file) is str else None
 
     def loaded(self):
-        """The project's modules that are loaded, by their paths."""
+        """Return the project's loaded modules by path."""
         found = {}
         for module in list(sys.modules.values()):
             path = self.path_of_module(module)
@@ -68,9 +68,9 @@ class Codes:
         return is_among(name, self._imports.strict_names | self._imports.loose_names)
 
     def place_of(self, code):
-        """The marks by which a function of the project's is known on both sides; None where only its code tells.
+        """Return what identifies one of the project's functions on both sides; None if only its code does.
 
-        These are the path and the qualified name, and in a file that both sides have alike the line.
+        This is the path and the qualified name, and the line if the file is the same on both sides.
         """
         path = self.path(code.co_filename)
         if path is None or code.co_name.startswith("<"):
@@ -90,7 +90,7 @@ class Codes:
         return self._qualnames[path].get((code.co_name, code.co_firstlineno), code.co_name)
 
     def module_code(self, path, file):
-        """The code of a module's file without what a loader made of it; None where it has none."""
+        """Return the code of a module's file without a loader's changes; None if it has none."""
         if path not in self._modules:
             try:
                 self._modules[path] = importlib.machinery.SourceFileLoader("", file).get_code("")
@@ -100,7 +100,7 @@ class Codes:
 
 
 def scopes_in(code, prefix=""):
-    """Every function and class body below a code object: (qualified name, code, whether it is a function)."""
+    """Yield every function and class body below a code object: (qualified name, code, whether it is a function)."""
     for inner in code.co_consts:
         if not isinstance(inner, types.CodeType):
             continue
@@ -108,7 +108,7 @@ def scopes_in(code, prefix=""):
         if name.startswith("<generic parameters of"):
             yield from scopes_in(inner, prefix)
         elif name.startswith("<") or name == "__annotate__":
-            # A lambda or comprehension is part of what is around it; what it holds has its own name.
+            # A lambda or comprehension is part of the code around it; functions in it have their own names.
             yield from scopes_in(inner, f"{prefix}{name}.<locals>.")
         else:
             qualname = prefix + name
@@ -118,7 +118,7 @@ def scopes_in(code, prefix=""):
 
 
 def parts_of(code):
-    """A code object and what is part of it: lambdas and comprehensions, and for a function the classes in it."""
+    """Yield a code object and its parts: lambdas and comprehensions, and for a function the classes in it."""
     yield code
     for inner in code.co_consts:
         if not isinstance(inner, types.CodeType) or inner.co_name == "__annotate__":
@@ -130,7 +130,7 @@ def parts_of(code):
 class References:
     """The references of a function's or a body's own code: `names` of its module, `attributes`, and `imports`.
 
-    `imports` are (level, module, names), as `import` statements have them; `words` those of strings that may be names.
+    `imports` are (level, module, names), as in `import` statements; `words` are those in strings that may be names.
     """
 
     def __init__(self, code):
@@ -144,7 +144,7 @@ class References:
             self.attributes |= self.words
 
     def _add(self, code):
-        # The constants that were loaded last: what `import` and `case` take from the stack.
+        # The constants that were loaded last, which `import` and `case` take from the stack.
         last, constant = None, None
         for instruction in dis.get_instructions(code):
             name, value = instruction.opname, instruction.argval
@@ -161,7 +161,7 @@ class References:
 
 
 def words_in(code):
-    """Words in the strings of a code that could be names, those in tuples included; not those of its docstring."""
+    """Yield words in a code object's strings that could be names, also in tuples, but not in its docstring."""
     constants = code.co_consts[1:] if has_docstring(code) else code.co_consts
     for constant in constants:
         for text in constant if isinstance(constant, tuple) else (constant,):
@@ -178,7 +178,7 @@ def has_docstring(code):
 
 
 def may_refer(code, names):
-    """Whether a code's own parts have one of the names in them at all: a quick look before `References`."""
+    """Whether a code object's own parts contain one of the names at all: a quick check before `References`."""
     parts = list(parts_of(code))
     if any(not names.isdisjoint(part.co_names) or not names.isdisjoint(texts_in_tuples(part)) for part in parts):
         return True
@@ -187,11 +187,11 @@ def may_refer(code, names):
 
 
 def texts_in_tuples(code):
-    """Among others the attributes that a class pattern looks at."""
+    """Return the strings in a code object's tuples, among them the attributes that a class pattern reads."""
     tuples = (constant for constant in code.co_consts if isinstance(constant, tuple))
     return [text for constants in tuples for text in constants if isinstance(text, str)]
 
 
 def imports(code):
-    """Whether a code's own parts import anything."""
+    """Whether a code object's own parts import anything."""
     return any(dis.opmap["IMPORT_NAME"] in part.co_code[::2] for part in parts_of(code))

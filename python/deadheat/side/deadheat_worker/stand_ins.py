@@ -1,7 +1,7 @@
-"""What suites reach for by the names of other benchmark plugins, where those are not installed.
+"""The names of other benchmark plugins that suites use, for when those plugins are not installed.
 
 pytest-benchmark and pytest-codspeed are kept out of a worker, installed or not; suites import their types for
-annotations, and conftest files look for what they register.
+annotations, and conftest files look up what they register.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class BenchmarkSession:
 
 
 class PytestBenchmarkWarning(pytest.PytestWarning):
-    """Filters of warnings name it."""
+    """A category that warning filters name."""
 
 
 CONTENTS = {
@@ -48,7 +48,7 @@ CONTENTS = {
 
 
 def import_parts(package):
-    """Where a plugin is loaded, the parts of its package are there when only the package was imported."""
+    """Import the parts of a plugin's package: with the plugin loaded, importing the package alone is enough."""
     for name in CONTENTS:
         if name.startswith(package.__name__ + "."):
             # Other versions of the package have other parts.
@@ -57,7 +57,7 @@ def import_parts(package):
 
 
 def complete_packages():
-    """From now on; what is imported already (a filter of warnings may name it) is completed."""
+    """Have packages of other plugins import their parts, even if imported already (a warning filter may name one)."""
     sys.meta_path.insert(0, WholePackages())
     for name in CONTENTS:
         if "." not in name and name in sys.modules:
@@ -65,7 +65,7 @@ def complete_packages():
 
 
 class WholePackages(importlib.abc.MetaPathFinder):
-    """Asked first: has installed packages of other plugins import their parts, as when they are loaded."""
+    """The first finder: has installed packages of other plugins import their parts, as when they are loaded."""
 
     def find_spec(self, fullname, path=None, target=None):
         if "." in fullname or fullname not in CONTENTS:
@@ -84,12 +84,12 @@ class WholePackages(importlib.abc.MetaPathFinder):
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Asked last, so that what is installed comes first."""
+    """The last finder, so that installed packages come first."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in CONTENTS:
             return None
-        # A part of an installed package that lacks it is not ours to invent.
+        # A part that an installed package lacks must not be invented.
         parent = sys.modules.get(fullname.partition(".")[0])
         if parent is not None and getattr(parent.__spec__, "loader", None) is not self:
             return None
@@ -104,13 +104,13 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def register(config):
-    """Call once for pytest's configuration."""
+    """Register the stand-in plugins. Call once for pytest's configuration."""
     if not hasattr(config, "_benchmarksession"):
         config._benchmarksession = BenchmarkSession()
     manager = config.pluginmanager
     named = {"benchmark": BenchmarkPlugin(), "codspeed": BenchmarkPlugin(), "codspeed_plugin": CodspeedPlugin()}
     for name, plugin in named.items():
-        # It is kept out by the same name.
+        # The real plugin is kept out by the same name.
         if hasattr(manager, "unblock"):
             manager.unblock(name)
         if not manager.hasplugin(name):
@@ -118,10 +118,10 @@ def register(config):
 
 
 class BenchmarkPlugin:
-    """Under the names by which suites ask whether a benchmark plugin is there."""
+    """Registered under the names by which suites check for a benchmark plugin."""
 
 
 class CodspeedPlugin:
-    """Under the name by which pytest-codspeed's own is found."""
+    """Registered under the name by which pytest-codspeed's own plugin is found."""
 
     is_codspeed_enabled = False

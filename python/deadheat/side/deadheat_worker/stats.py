@@ -1,10 +1,10 @@
-"""`benchmark.stats`: what suites read after the run."""
+"""`benchmark.stats`, which suites read after the run."""
 
 import statistics
 
 
 class Stats:
-    """What suites read from `benchmark.stats`: seconds for one iteration, over this process's samples."""
+    """The figures of `benchmark.stats`: seconds per iteration, over this process's samples."""
 
     fields = (
         "min",
@@ -47,7 +47,7 @@ class Stats:
 
     @property
     def mean(self):
-        # Not `fmean`: of equal samples it may differ from them, and they would all be outliers.
+        # Not `fmean`: for equal samples it may differ from them, and they would all be outliers.
         return statistics.mean(self.data)
 
     @property
@@ -77,13 +77,13 @@ class Stats:
 
     @property
     def stddev_outliers(self):
-        """How many lie more than a standard deviation from the mean."""
+        """The number of samples more than a standard deviation from the mean."""
         mean, stddev = self.mean, self.stddev
         return sum(value < mean - stddev or value > mean + stddev for value in self.data)
 
     @property
     def iqr_outliers(self):
-        """How many lie outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles."""
+        """The number of samples outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles."""
         return self.rounds - len(self._inside_fences())
 
     @property
@@ -106,7 +106,7 @@ class Stats:
         return [value for value in self.sorted_data if q1 - reach <= value <= q3 + reach]
 
     def _quartiles(self):
-        """The medians of both halves; of an odd number of samples, between the two ways to halve it."""
+        """Return the medians of the two halves; for an odd number of samples, between the two ways to halve it."""
         values, quarter = self.sorted_data, self.rounds // 4
 
         def between(first, weight):
@@ -145,7 +145,7 @@ class Metadata:
         self.stats = Stats(body.samples)
 
     def as_dict(self, stats=True, flat=False, **_):
-        """As pytest-benchmark gives it to its hooks, in so far as it is known here."""
+        """Return what pytest-benchmark passes to its hooks, as far as it is known here."""
         about = {name: getattr(self, name) for name in ("group", "name", "fullname", "params", "param", "extra_info")}
         about["options"] = dict(self.options)
         if not stats:

@@ -1,7 +1,7 @@
-"""Runs one command through the shell and prints what it took as one JSON object.
+"""Runs one command through the shell and prints its exit status, times and peak memory as one JSON object.
 
-A process of its own, because the system counts what the starting process holds towards the peak memory of what it
-starts: this one is about as small as an interpreter gets.
+A separate process, because the system counts the memory of the starting process towards the peak of the process that
+it starts: this one is about as small as an interpreter gets.
 """
 
 import json
@@ -12,15 +12,15 @@ import time
 
 
 def main():
-    # The command's variables, with NUL after each: an interpreter may change its own when it starts.
+    # The command's environment variables, each followed by NUL: an interpreter may change its own when it starts.
     entries = [entry.partition(b"=") for entry in sys.stdin.buffer.read().split(b"\0") if entry]
     environment = {name: value for name, _, value in entries}
-    # The last one: where it is missing, the driver was killed while it wrote.
+    # The last variable: if it is missing, the driver was killed while it wrote.
     if b"PYTHONHASHSEED" not in environment:
         return
     arguments = [b"sh", b"-c", os.fsencode(sys.argv[1])]
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1)]
-    # Python ignores these, which what it starts would inherit.
+    # Python ignores these signals, and its child processes would inherit that.
     ignored = [signal.SIGPIPE, signal.SIGXFSZ]
     started = time.perf_counter_ns()
     process = os.posix_spawnp("sh", arguments, environment, file_actions=actions, setsigdef=ignored)

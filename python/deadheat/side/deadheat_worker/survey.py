@@ -1,4 +1,4 @@
-"""Every function of the project and its time, as the standard library's profiler sees it."""
+"""The time of every function of the project, as the standard library's profiler measures it."""
 
 import cProfile
 
@@ -9,7 +9,7 @@ from deadheat_worker.timing import WallClock
 class Survey:
     """A clock for `timing` that profiles between its two readings.
 
-    `path_of` gives a file relative to the worktree, or None where it lies elsewhere.
+    `path_of` returns a file's path relative to the worktree, or None if it is elsewhere.
     """
 
     def __init__(self, path_of):
@@ -17,12 +17,12 @@ class Survey:
         self.prepare()
 
     def prepare(self):
-        """Before a sample: no record of earlier ones."""
-        # What a function spends in functions of C is its own time.
+        """Prepare a sample's record, and drop that of earlier ones."""
+        # Time in C functions counts as the calling function's own.
         self._profile = cProfile.Profile(subcalls=False, builtins=False)
 
     def take_precedence(self):
-        """Nothing of it depends on how modules are imported."""
+        """Do nothing: none of it depends on how modules are imported."""
 
     def start(self):
         self._profile.enable()
@@ -34,11 +34,11 @@ class Survey:
         return stopped
 
     def reply(self, elapsed_ns, iterations):
-        """What was recorded since `prepare`, as the driver wants it."""
+        """Return the record since `prepare` as a reply to the driver."""
         return protocol.surveyed(elapsed_ns, iterations, {"functions": self.functions()})
 
     def functions(self):
-        """The project's functions that ran since `prepare`, by file and line."""
+        """Return the project's functions that ran since `prepare`, sorted by file and line."""
         functions = []
         for entry in self._profile.getstats():
             path = None if isinstance(entry.code, str) else self._path_of(entry.code.co_filename)

@@ -1,4 +1,4 @@
-"""The loops that are timed. Nothing else happens between the two readings of the clock.
+"""The timed loops. Nothing else happens between the two readings of the clock.
 
 The clocks are bound when this module is imported: libraries that freeze the time for a test replace them by name later.
 """
@@ -11,7 +11,7 @@ import time
 
 
 class WallClock:
-    """What a sample is timed by: `start` and `stop` give readings in nanoseconds.
+    """The clock of a sample: `start` and `stop` return readings in nanoseconds.
 
     A process that is not timed has other clocks, which record calls between the two readings.
     """
@@ -22,31 +22,31 @@ class WallClock:
 
 
 def within(seconds):
-    """Return a function that is true for this many seconds from now on, or for ever with None."""
+    """Return a function that is true for this many seconds from now on, or forever with None."""
     end = float("inf") if seconds is None else WallClock.start() + seconds * 1e9
     return lambda *_: WallClock.start() <= end
 
 
 class ProcessorClock:
-    """For samples that share a core with the other side's: the processor time of this process."""
+    """The processor time of this process, for samples that share a core with the other side's."""
 
     start = stop = staticmethod(time.process_time_ns)
 
 
 class SuiteClock:
-    """A timer of the suite's choice, which gives seconds."""
+    """A timer of the suite's choice, which returns seconds."""
 
     def __init__(self, timer):
         self.start = self.stop = lambda: int(timer() * 1e9)
 
 
 def calls_of(function, args, kwargs):
-    """What times calls of `function(*args, **kwargs)`: `time(iterations, warmup, clock)`.
+    """Return `time(iterations, warmup, clock)`, which times calls of `function(*args, **kwargs)`.
 
     It returns the nanoseconds of all iterations, and the last result.
 
-    `warmup` calls come before and are not timed. The call is written out, as the user's code would have it: unpacking
-    arguments takes as long as a short function. What the loop itself takes is measured and subtracted.
+    `warmup` calls come before and are not timed. The call is written out, as in the user's code: unpacking arguments
+    takes as long as a short function. The time of the loop itself is measured and subtracted.
     """
     names = [f"a{place}" for place in range(len(args))]
     call = ", ".join([*names, *(f"{key}=k{place}" for place, key in enumerate(kwargs))])
@@ -70,10 +70,10 @@ def calls_of(function, args, kwargs):
 
 
 MOST_WRITTEN_OUT = 16
-# What takes less than this cannot be told from the loop around it, and counts as this.
+# A call that takes less than this cannot be told from the loop around it, and counts as this.
 RESOLUTION_NS = 1
-# A loop takes a few nanoseconds an iteration, and a reading of the clock some tens. Beside what takes longer than this
-# they do not count.
+# A loop takes a few nanoseconds per iteration, and a reading of the clock some tens. They are negligible for calls that
+# take longer than this.
 _SHORT_NS = 1_000
 _EMPTY_ITERATIONS = 1_000
 _EMPTY_TRIES = 3
@@ -81,7 +81,7 @@ _READINGS = 100
 
 
 def compile_loop(body, parameters, namespace, file, kept=()):
-    """A function that runs statements over and over, with these names as its parameters and the others of `namespace`.
+    """Compile a function that repeats statements, with these names as its parameters and the others from `namespace`.
 
     It takes an iterator that counts the runs before the last one, the two readings of the clock, and the parameters; it
     returns the nanoseconds, the value of the last expression (None without one), and those of the names in `kept`.
@@ -112,10 +112,10 @@ def __deadheat_loop(__deadheat_earlier, __deadheat_start, __deadheat_stop, {", "
 
 
 def time_loop(loop, arguments, iterations, warmup, clock):
-    """The nanoseconds that the runs took, without the loop around them, and what else the loop returned."""
+    """Return the nanoseconds of the runs, without the loop around them, and the loop's other results."""
     with instrumentation_paused():
         if warmup:
-            # Not by the clock of the sample, which may record what runs.
+            # Not with the clock of the sample, which may record what runs.
             loop(itertools.repeat(None, warmup - 1), WallClock.start, WallClock.stop, *arguments)
         elapsed, *results = loop(itertools.repeat(None, iterations - 1), clock.start, clock.stop, *arguments)
         elapsed = _without(_empty_iteration_ns, iterations - 1, elapsed, iterations, clock)
@@ -123,19 +123,19 @@ def time_loop(loop, arguments, iterations, warmup, clock):
 
 
 def _without(own_ns, times, elapsed, iterations, clock):
-    """The nanoseconds of the calls alone; with them, what `own_ns()` gives was timed so many times."""
+    """Return the nanoseconds of the calls alone, without `own_ns()`, which was timed with them `times` times."""
     if clock is not WallClock or times == 0 or elapsed >= _SHORT_NS * iterations:
         return elapsed
     return round(max(elapsed - times * own_ns(), iterations * RESOLUTION_NS))
 
 
 def _reading_ns():
-    """What lies between two readings of the clock at this moment."""
+    """Measure the time between two readings of the clock at this moment."""
     return min(-WallClock.start() + WallClock.stop() for _ in range(_READINGS))
 
 
 def _empty_iteration_ns():
-    """What one turn of a loop takes at this moment."""
+    """Measure the time of one iteration of an empty loop at this moment."""
     readings = []
     for _ in range(_EMPTY_TRIES):
         started = WallClock.start()
@@ -146,7 +146,7 @@ def _empty_iteration_ns():
 
 
 def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock):
-    """Like `calls_of`, with `prepare()` giving each call's arguments; preparing and tearing down are not timed."""
+    """Time calls with the arguments that `prepare()` returns for each; preparing and tearing down are not timed."""
     elapsed, result = 0, None
     start, stop = clock.start, clock.stop
     for _ in range(iterations):
@@ -193,7 +193,7 @@ async def time_prepared_awaits(function, prepare, teardown, iterations, clock=Wa
 
 
 class instrumentation_paused:
-    """Tracers and profilers are off while something is timed, and back afterwards."""
+    """Turns tracers and profilers off while something is timed, and on again afterwards."""
 
     def __enter__(self):
         self._tracer, self._profiler = sys.gettrace(), sys.getprofile()

@@ -11,20 +11,20 @@ from deadheat_worker import calibration, protocol
 from deadheat_worker.processes import RunnableTime
 from deadheat_worker.timing import WallClock
 
-# The name of a file that no project has.
+# A file name that no project has.
 _CALIBRATION = "<deadheat's calibration>"
 
 
 class CannotTrace(Exception):
-    """Why functions cannot be watched in this interpreter."""
+    """Raised with the reason why functions cannot be watched in this interpreter."""
 
 
 class Tracing:
-    """One process's watch over its target functions.
+    """Watches the target functions in one process.
 
     `functions` are dicts with `path` (relative to the worktree), `qualname` and `line` (the first one, decorators
-    included), or None where this side does not have the function; their places in the list are their numbers.
-    `path_of` gives a file relative to the worktree, or None where it lies elsewhere.
+    included), or None if this side does not have the function; their positions in the list are their numbers.
+    `path_of` returns a file's path relative to the worktree, or None if it is elsewhere.
     """
 
     def __init__(self, extension, functions, path_of):
@@ -34,7 +34,7 @@ class Tracing:
             for number, function in enumerate(functions)
             if function is not None
         }
-        # More numbers than the driver knows: those of the calibration.
+        # Numbers beyond those that the driver knows: the calibration's.
         self._known = len(functions)
         parts = (calibration.leaf, calibration.tree, calibration.program)
         for number, part in enumerate(parts, start=self._known):
@@ -66,20 +66,20 @@ class Tracing:
         return self.tracer.end()
 
     def take_precedence(self):
-        """Go before what pytest has put in front meanwhile."""
+        """Move ahead of the finders that pytest has put first meanwhile."""
         self._road.take_precedence()
 
     def is_unseen(self, code):
-        """Whether code of a target's file is about to run whose functions are not watched."""
+        """Whether `code`, about to run, is from a target's file but its functions are not watched."""
         return self._road.is_unseen(code)
 
     def prepare(self):
-        """Before a sample: what watching costs at this moment, and no record of earlier ones."""
+        """Measure the current cost of watching before a sample, and drop the record of earlier ones."""
         self._calibrate()
         self.tracer.take_record()
 
     def reply(self, elapsed_ns, iterations):
-        """What was recorded since `prepare`, as the driver wants it."""
+        """Return the record since `prepare` as a reply to the driver."""
         length, probes, unbalanced, rows = self.tracer.take_record()
         functions = []
         for number, calls, total, total_probes, own, own_probes in rows:
@@ -100,7 +100,7 @@ class Tracing:
         return protocol.profiled(elapsed_ns, iterations, record)
 
     def take_reached(self):
-        """The numbers of the functions that ran since this was last asked."""
+        """Return the numbers of the functions that ran since the last call."""
         return [number for number in self.tracer.take_reached() if number < self._known]
 
     def _calibrate(self):
@@ -108,11 +108,11 @@ class Tracing:
 
 
 def load_extension(path):
-    """The native part of deadheat, which belongs to another environment than the project's."""
+    """Load the native part of deadheat, which belongs to another environment than the project's."""
     if sys.implementation.name != "cpython":
         raise CannotTrace(f"it takes CPython, and this is {sys.implementation.name}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        # Loading it all the same would crash: the layout of objects differs.
+        # Loading it would crash: the layout of objects differs.
         raise CannotTrace("this Python is a free-threaded build")
     name = "_native"
     try:
@@ -124,16 +124,16 @@ def load_extension(path):
     return module
 
 
-# A sample could use more than one core if its threads and processes could run for this many times its wall time...
+# A sample could use more than one core if its threads and processes were runnable for this many times its wall time...
 PARALLEL_SHARE = 1.3
-# ...unless it is too short to tell.
+# ...unless it is shorter than this, too short to tell.
 SHORTEST_TOLD_NS = 5_000_000
 
 
 class Reach:
-    """Who ran what since the driver last asked: functions by the node of the suite on whose account they ran.
+    """The functions that ran since the driver last asked, by the node of the suite on whose account they ran.
 
-    A node is a test's id, or that of a module or class whose fixture it was; the empty one stands for all tests.
+    A node is the id of a test, or of a module or class whose fixture ran them; the empty one means all tests.
     """
 
     def __init__(self, tracing):
@@ -159,7 +159,7 @@ class Reach:
 
     @contextlib.contextmanager
     def in_sample(self):
-        """What runs inside would be timed."""
+        """Note what runs inside as timed."""
         self._settle()
         processes, self._processes = self._processes, set()
         could_run, started = RunnableTime(), WallClock.start()
@@ -174,10 +174,10 @@ class Reach:
             self._processes |= processes
 
     def take(self):
-        """Everything since the last time, sorted by node.
+        """Return everything since the last call, sorted by node.
 
-        `processes` tells that a node started other processes; `timed`, that it did so, or ran functions, in a sample;
-        `parallel`, that a sample of it used more than one core at once.
+        `processes`: the node started other processes. `timed`: it did so, or ran functions, in a sample. `parallel`:
+        one of its samples used more than one core at once.
         """
         self._settle()
         nodes = sorted(self._functions.keys() | self._processes)
@@ -202,7 +202,7 @@ class Reach:
 
     def _hear(self, event, arguments):
         if event in _STARTS:
-            # Many imports ask `git` or `uname` for something; a fixture's script may be anything.
+            # Many imports run `git` or `uname`; a fixture's script may be anything.
             if not self.is_collecting or _may_run_python(event, arguments):
                 self._note_process()
         elif event == "exec" and self._tracing.is_unseen(arguments[0]):
@@ -213,7 +213,7 @@ class Reach:
 
 
 def _tell_of_spawning(note):
-    """Have what `multiprocessing` spawns noted, too: it starts processes below every audit event."""
+    """Note the processes that `multiprocessing` spawns, too: it starts them below every audit event."""
     try:
         import _posixsubprocess
     except ImportError:
@@ -227,7 +227,7 @@ def _tell_of_spawning(note):
     _posixsubprocess.fork_exec = noted
 
 
-# Audit events of what starts other processes or interpreters, whose calls cannot be seen from here.
+# Audit events of starting other processes or interpreters, whose calls cannot be seen from here.
 _STARTS = {
     "subprocess.Popen",
     "os.fork",

@@ -1,7 +1,7 @@
-"""Digests of values, equal in two processes where the values are.
+"""Digests of values, equal in two processes if the values are.
 
-Nothing of the project is run for it: fields are read from where the interpreter keeps them, past the project's own
-`__getattr__`, `__repr__` and properties. What shows nothing that way counts by its type alone.
+None of the project's code is run: fields are read from where the interpreter keeps them, past the project's own
+`__getattr__`, `__repr__` and properties. An object that shows nothing that way counts by its type alone.
 """
 
 import _abc
@@ -23,18 +23,18 @@ import types
 import weakref
 
 MOST_PARTS = 20_000
-"""Of one name's value; what comes after them is not read."""
+"""The most parts of one name's value that are read."""
 MOST_PARTS_OF_ALL = 2_000_000
-"""Of everything that a process holds: some seconds."""
+"""The most parts that are read of everything that a process holds: some seconds."""
 PLAIN = (bool, int, float, complex, str, bytes, bytearray, range, slice, type(None), type(...), type(NotImplemented))
 CONTAINERS = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, collections.deque)
-HEAP_TYPE = 1 << 9  # Of classes that are made at run time.
-# Objects of these modules show their value by their repr, and may keep more in their fields: results so far.
+HEAP_TYPE = 1 << 9  # The flag of classes that are made at run time.
+# Objects of these modules show their value by their repr, and may keep more in their fields: cached results.
 SHOWN = frozenset(("pathlib", "datetime", "decimal", "fractions", "uuid", "ipaddress", "zoneinfo"))
-# A container of this many parts is written down at once, where that is possible.
+# A container of at least this many parts is written as a whole, if possible.
 MANY_PARTS = 500
 INCOMPLETE = "~"
-"""Begins the digest of a value that could be read in part only."""
+"""Begins the digest of a value that could only be read in part."""
 
 # Bound here: a project may replace them.
 _namespace_of = type.__dict__["__dict__"].__get__
@@ -44,7 +44,7 @@ _module_namespace_of = types.ModuleType.__dict__["__dict__"].__get__
 
 
 def is_class(value):
-    """Past a proxy's `__class__`."""
+    """Whether it is a class, past a proxy's `__class__`."""
     return issubclass(type(value), type)
 
 
@@ -53,12 +53,12 @@ def is_module(value):
 
 
 def namespace_of(holder):
-    """A class's own namespace, or a module's, past what a metaclass or a lazy module makes of it."""
+    """Return a class's own namespace, or a module's, past a metaclass's or lazy module's version of it."""
     return _namespace_of(holder) if is_class(holder) else _module_namespace_of(holder)
 
 
 def module_of(kind):
-    """The name of the module that a class says it is from; empty where it says none."""
+    """Return the name of the module that a class says it is from; empty if it says none."""
     try:
         name = _module_of(kind)
     except AttributeError:
@@ -67,12 +67,12 @@ def module_of(kind):
 
 
 def name_of(kind):
-    """Where a class says that it was defined: `module.qualname`."""
+    """Return where a class says that it was defined: `module.qualname`."""
     return f"{module_of(kind)}.{_qualname_of(kind)}"
 
 
 def reference_to(value):
-    """The place that a class or function has by its own name, `module.qualname`; None where it is not found there."""
+    """Return the place of a class or function by its own name, `module.qualname`; None if it is not found there."""
     if is_class(value):
         module_name, qualname = module_of(value), _qualname_of(value)
     else:
@@ -88,10 +88,10 @@ def reference_to(value):
 
 
 class Digests:
-    """`codes` says which functions are the project's own (see `sources.Codes`); `worktree` is this side's.
+    """Makes digests. `codes` says which functions are the project's own (see `sources.Codes`).
 
-    After each, `codes` and `attributes` are the references of lambdas, generators and getters in the value, and
-    `classes` those of the project that it holds, or holds objects of.
+    `worktree` is this side's. After each digest, `codes` and `attributes` are the references of lambdas, generators
+    and getters in the value, and `classes` are the project's classes that it holds, or holds objects of.
     """
 
     def __init__(self, codes, worktree):
@@ -101,15 +101,15 @@ class Digests:
         self.codes, self.attributes, self.classes = [], [], set()
 
     def of(self, value):
-        """The digest of what a name holds."""
+        """Return the digest of a name's value."""
         return self._digest(lambda reading: reading.value(value))
 
     def of_definition(self, value):
-        """The same of a function or what wraps one, whose own name this is: never just a reference to itself."""
+        """Return the digest of a function or wrapper that has this name itself: never just a reference to it."""
         return self._digest(lambda reading: reading.definition(value))
 
     def of_class(self, kind, namespace):
-        """The digest of a class as a whole: all but the attributes that are told one by one."""
+        """Return the digest of a class as a whole: all but the attributes that get their own digests."""
         return self._digest(lambda reading: reading.make_of_class(kind, namespace))
 
     def _digest(self, read):
@@ -125,7 +125,7 @@ class Digests:
 
 
 class Reading:
-    """Writes one value down, part by part."""
+    """Writes one value, part by part."""
 
     def __init__(self, codes, worktree, most):
         self._codes = codes
@@ -133,11 +133,11 @@ class Reading:
         self._most = most
         self.is_complete = True
         self.out = []
-        # Parts that refer to names without a name of their own: lambdas, generators, getters.
+        # Parts that refer to names and have none themselves: lambdas, generators, getters.
         self.codes, self.attributes = [], []
-        # The project's, and those of the objects in it.
+        # The project's classes in the value, and those of objects in it.
         self.classes = set()
-        # By identity, and kept alive so that no other value gets the same.
+        # By identity, and kept alive so that no other value gets the same one.
         self._seen = {}
 
     def value(self, value):
@@ -172,7 +172,7 @@ class Reading:
             self.out += ("member", name_of(kind), str(namespace.get("_name_")))
             self.value(namespace.get("_value_"))
         elif issubclass(kind, logging.Logger):
-            # Not with all that hangs together with it.
+            # Without everything that it is connected to.
             self.out += ("logger", str(value.__dict__.get("name")), str(value.__dict__.get("level")))
         elif issubclass(kind, types.BuiltinFunctionType):
             _read_builtin(self, value)
@@ -192,7 +192,7 @@ class Reading:
         self.out += (kind.__name__, text)
 
     def _module(self, module):
-        """By its name; one that nobody can import, by what it holds."""
+        """Write a module by its name, and by its contents if it is not in `sys.modules`."""
         name = str(namespace_of(module).get("__name__"))
         self.out += ("module", name)
         if sys.modules.get(name) is None and id(module) not in self._seen:
@@ -201,11 +201,11 @@ class Reading:
             self._items("names", held)
 
     def _at_once(self, values):
-        """Whether a large container of plain values could be written down whole."""
+        """Write a large container of plain values as a whole; return whether that was possible."""
         if len(values) < MANY_PARTS:
             return False
         try:
-            # Version 2 knows no references: equal values are written alike.
+            # Version 2 has no references: equal values are written alike.
             whole = marshal.dumps(values, 2)
         except ValueError:
             return False
@@ -225,7 +225,7 @@ class Reading:
         if self._at_once(items):
             return
         self.out += (name, str(len(items)))
-        # As they were put in: the order may count.
+        # In insertion order, which may matter.
         for key, value in items:
             self.value(key)
             self.value(value)
@@ -243,7 +243,7 @@ class Reading:
         self.out += (name, *sorted(whole))
 
     def function(self, function):
-        """All of it but a named function's code, which the driver compares as source."""
+        """Write all of a function but its code if it is named, which the driver compares as source."""
         code = function.__code__
         if self._codes.is_of_others(code):
             self.out += ("function", str(function.__module__), function.__qualname__)
@@ -262,7 +262,7 @@ class Reading:
         self._items("fields", list(function.__dict__.items()))
 
     def _wrapped(self, function):
-        """A wrapped function has the name of its wrapper: it is never a reference to itself."""
+        """Write a wrapped function, which has the name of its wrapper: it is never a reference to itself."""
         if type(function) is types.FunctionType:
             self.function(function)
         else:
@@ -323,7 +323,7 @@ class Reading:
             self.out.append(plain.__repr__(value))
 
 
-# Every class has these of itself, or they are told one by one.
+# Every class has these, or they get their own digests.
 _OF_EVERY_CLASS = (
     "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
     "__doc__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__ "
@@ -333,7 +333,7 @@ OF_EVERY_CLASS = frozenset(_OF_EVERY_CLASS.split())
 
 
 def is_method(kind, name, value, codes):
-    """Whether it is a function of the project's by its own name, which is seen when it runs."""
+    """Whether it is one of the project's functions under its own name, which is seen when it runs."""
     function = value.__func__ if type(value) in (staticmethod, classmethod) else value
     if type(function) is not types.FunctionType:
         return False
@@ -342,7 +342,7 @@ def is_method(kind, name, value, codes):
 
 
 def makes(kind, name, value, codes):
-    """Whether an entry of a class's namespace shapes it as a whole: what Python or a base class of others reads."""
+    """Whether an entry of a class's namespace shapes it as a whole: Python or another project's base class reads it."""
     if is_method(kind, name, value, codes):
         return False
     if name.startswith("_") and name.endswith("_") and len(name) > 2:
@@ -354,7 +354,7 @@ def makes(kind, name, value, codes):
 
 
 def fields_of(value, kind):
-    """An object's fields as they are kept: those of `__dict__`, then those of slots."""
+    """Yield an object's fields as they are stored: those of `__dict__`, then those of slots."""
     fields = next(
         (namespace["__dict__"] for namespace in map(_namespace_of, kind.__mro__) if "__dict__" in namespace), None
     )
@@ -371,7 +371,7 @@ def fields_of(value, kind):
 
 
 def code_digest(code):
-    """Of what a code object does; where its lines are does not matter."""
+    """Return the digest of what a code object does, regardless of its line numbers."""
     text = repr(
         (
             code.co_code,
@@ -428,7 +428,7 @@ def _read_defaultdict(reading, value):
 
 def _read_variable(reading, value):
     reading.out += ("variable", value.name)
-    # In a context of its own, only a default is found.
+    # In an empty context, only a default is found.
     try:
         reading.value(contextvars.Context().run(value.get))
     except LookupError:
@@ -436,7 +436,7 @@ def _read_variable(reading, value):
 
 
 def _read_named(*names):
-    """A reader of the kinds whose state is in these attributes."""
+    """Return a reader for types whose state is in these attributes."""
 
     def read(reading, value):
         reading.out.append(type(value).__name__)

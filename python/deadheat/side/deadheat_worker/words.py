@@ -1,4 +1,4 @@
-"""pytest's words, as the driver is told them."""
+"""pytest's messages, in the form that the driver gets."""
 
 import os
 import re
@@ -7,9 +7,9 @@ _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 def words_of_failure(longrepr):
-    """Without the colours that FORCE_COLOR and PY_COLORS ask for, which are for terminals.
+    """Return the text without the colours that FORCE_COLOR and PY_COLORS ask for, which are for terminals.
 
-    Of what fails while pytest collects, pytest makes a text with colours before anybody asks for it.
+    For a failed collection, pytest makes a coloured text in advance.
     """
     asked = os.environ.get("PY_COLORS")
     os.environ["PY_COLORS"] = "0"
@@ -23,5 +23,5 @@ def words_of_failure(longrepr):
 
 
 def words_of_skip(reason):
-    """pytest gives (file, line, text) for a skip."""
+    """Return the reason of a skip, which pytest gives as (file, line, text)."""
     return str(reason[2]) if isinstance(reason, tuple) else str(reason)

@@ -1,4 +1,4 @@
-//! Axes: where a value stands in a plot, in percent of its width or height, and which values are marked.
+//! Axes: the place of a value in a plot, in percent of its width or height, and the values that are marked.
 
 use crate::model::Estimate;
 use crate::report::duration;
@@ -6,21 +6,21 @@ use crate::stats::Threshold;
 
 use super::markup::number;
 
-/// How much farther than the usual distance from "no change" the shared axis reaches; what lies beyond is at its edge.
+/// The reach of the shared axis, in usual distances from "no change"; values beyond it are at its edge.
 const FARTHEST: f64 = 5.0;
 /// The part of a plot that stays free at either end.
 const MARGIN: f64 = 0.06;
-/// Labels nearer to the ends than this, in percent, would be cut.
+/// The least distance of a label from the ends, in percent: nearer ones would be cut.
 const EDGE: f64 = 4.0;
 
-/// A stretch of numbers, mostly logarithms.
+/// A range of numbers, mostly logarithms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Axis {
     low: f64,
     high: f64,
 }
 
-/// Where a value is, in percent; at the edge where it lies beyond.
+/// The place of a value, in percent; at the edge for values beyond it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) percent: f64,
@@ -28,7 +28,7 @@ pub(super) struct Place {
 }
 
 impl Axis {
-    /// Over all these values, and a little more.
+    /// Makes an axis over all these values, and a little more.
     pub(super) fn over(values: impl IntoIterator<Item = f64>, smallest_span: f64) -> Self {
         let finite = values.into_iter().filter(|value| value.is_finite());
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
@@ -43,8 +43,8 @@ impl Axis {
         }
     }
 
-    /// The one that all benchmarks share, of the logarithm of head/base: it has room for every estimate and most of its
-    /// interval, unless a few of them are so far out that the others would be too small to be told apart.
+    /// Makes the axis that all benchmarks share, of the logarithm of head/base: it has room for every estimate and most
+    /// of its interval, unless a few of them are so far out that the others could not be distinguished.
     pub(super) fn shared(estimates: &[&Estimate], threshold: Threshold) -> Self {
         let band = threshold.ratio().ln();
         let points = || {
@@ -95,8 +95,8 @@ impl Axis {
         self.place(value).percent
     }
 
-    /// Marked ratios of an axis of logarithms, with their labels as changes, "no change" first.
-    /// `letter_percent` is what a letter of a label takes of the axis, where labels lie along it.
+    /// Returns the marked ratios of an axis of logarithms, with their labels as changes, "no change" first.
+    /// `letter_percent` is the part of the axis that a letter of a label takes, where labels are along it.
     pub(super) fn ratio_ticks(self, gap_percent: f64, letter_percent: f64) -> Vec<(f64, String)> {
         let candidates = if self.span() > 0.4 {
             coarse_ratios()
@@ -136,7 +136,7 @@ impl Axis {
         ticks
     }
 
-    /// Marked times of an axis of logarithms of nanoseconds.
+    /// Returns the marked times of an axis of logarithms of nanoseconds.
     pub(super) fn time_ticks(self) -> Vec<(f64, String)> {
         let (low, high) = (self.low.exp(), self.high.exp());
         let candidates: Vec<f64> = if high / low > 6.0 {
@@ -165,7 +165,7 @@ impl Axis {
         ticks
     }
 
-    /// Even steps of the change in percent.
+    /// Returns the ratios at even steps of the change in percent.
     fn even_ratios(self) -> Vec<f64> {
         let change = |log: f64| (log.exp() - 1.0) * 100.0;
         let steps = multiples(change(self.low), change(self.high), 6.0);
@@ -173,7 +173,7 @@ impl Axis {
     }
 }
 
-/// About so many multiples of a round number.
+/// Returns about that many multiples of a round number.
 fn multiples(low: f64, high: f64, about: f64) -> Vec<f64> {
     let rough = (high - low) / about;
     let decade = 10_f64.powf(rough.log10().floor());
@@ -198,13 +198,13 @@ fn coarse_ratios() -> Vec<f64> {
     near.into_iter().chain(far).collect()
 }
 
-/// A round ratio as a change without needless digits: `−50 %`, `+2.5 %`, `0`.
+/// Formats a round ratio as a change without needless digits: `−50 %`, `+2.5 %`, `0`.
 fn change_label(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent.abs() < 1e-9 {
         return "0".to_owned();
     }
-    // As many nines as there are.
+    // Enough digits for all the nines.
     let digits = (-ratio.log10().round() - 2.0).max(2.0) as usize;
     let text = format!("{percent:+.digits$}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -290,7 +290,7 @@ mod tests {
             labels(shared(&[(0.25, 0.01), (2.0, 0.01)])),
             ["−75 %", "−50 %", "0", "+100 %"]
         );
-        // Half of a label must lie within.
+        // Both halves of a label must fit.
         let axis = shared(&[(0.25, 0.01), (2.0, 0.01)]);
         for (place, label) in axis.ratio_ticks(14.0, 2.5) {
             let half = label.chars().count() as f64 * 1.25;

@@ -10,7 +10,7 @@ use crate::report::{duration, speedup};
 use super::markup::{name, number};
 use super::{change_cell, plots};
 
-/// The changed functions, with what they explain of the difference; empty without any.
+/// Renders the changed functions, with the part of the difference that they explain; empty without any.
 pub(super) fn breakdown(section: &Section<'_>) -> String {
     let functions = section.functions;
     if functions.is_empty() {
@@ -55,7 +55,7 @@ pub(super) fn breakdown(section: &Section<'_>) -> String {
     html
 }
 
-/// Every function of the project that takes a noticeable part, by its own time.
+/// Renders every function of the project that takes a noticeable part of the time, by its own time.
 pub(super) fn survey(functions: &[FunctionComparison]) -> String {
     if functions.is_empty() {
         return "<p class=\"note\">no function of the project takes 1 % of the time</p>\n".to_owned();
@@ -118,7 +118,7 @@ fn heading(function: &FunctionComparison) -> String {
     )
 }
 
-/// Both sides' times, in the order of their bars.
+/// Renders both sides' times, in the order of their bars.
 fn times(function: &FunctionComparison, time: impl Fn(Side) -> Option<f64>) -> String {
     let words = |side| {
         let words = match (function.side(side), time(side)) {

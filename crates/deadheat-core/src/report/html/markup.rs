@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 
 use crate::report::terminal::{escaped, shorten};
 
-/// Names are cut in the middle beyond this where they are one of many; each stands in full somewhere.
+/// The longest name in a list: longer ones are cut in the middle, and each is shown in full somewhere.
 pub(super) const NAME_ROOM: usize = 120;
-/// Messages are cut beyond this: the JSON report has them in full.
+/// The longest message: longer ones are cut, because the JSON report has them in full.
 const MESSAGE_ROOM: usize = 20_000;
 
-/// For elements and for attributes in double quotes. Control characters, and those that would reorder or hide others, are
-/// shown as their escapes.
+/// Escapes a text for elements and for attributes in double quotes. Control characters, and those that would reorder or
+/// hide others, are shown as their escapes.
 pub(super) fn text(text: &str) -> String {
     escape(text, |_| false)
 }
 
-/// The same, with its lines and tabs, for `<pre>`.
+/// Escapes a text with its lines and tabs, for `<pre>`.
 pub(super) fn lines(text: &str) -> String {
     let cut: String = text.chars().take(MESSAGE_ROOM).collect();
     let left = text.chars().count() - cut.chars().count();
@@ -26,7 +26,7 @@ pub(super) fn lines(text: &str) -> String {
     html
 }
 
-/// The same of our own sentences, in which names of code stand between backticks.
+/// Escapes our own sentences, in which names of code are in backticks.
 pub(super) fn sentences(text: &str) -> String {
     let html = lines(text);
     if !html.matches('`').count().is_multiple_of(2) {
@@ -44,13 +44,13 @@ pub(super) fn sentences(text: &str) -> String {
     marked
 }
 
-/// A name as one of many: isolated from the direction of its neighbours, and cut in the middle where it is very long.
+/// Renders a name in a list: isolated from the direction of its neighbours, and cut in the middle if very long.
 pub(super) fn name(name: &str) -> String {
-    // Escapes make a name longer: it is cut before, where it is surely too long, and after.
+    // Escapes make a name longer, so it is cut before them.
     format!("<bdi>{}</bdi>", escape(&shorten(name, NAME_ROOM), |_| false))
 }
 
-/// Numbers with a typographical minus.
+/// Gives numbers a typographical minus.
 pub(super) fn number(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }
@@ -74,7 +74,7 @@ fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
     html
 }
 
-/// Invisible itself, it changes how others are shown.
+/// Whether a character is invisible, and changes how others are shown.
 fn is_deceptive(character: char) -> bool {
     matches!(character,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

@@ -1,4 +1,4 @@
-//! What opens under a benchmark: how its verdict came about, as far as the report knows.
+//! The panel that opens under a benchmark: the grounds of its verdict, as far as the report has them.
 
 use std::fmt::Write as _;
 
@@ -45,7 +45,7 @@ pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> Str
     html
 }
 
-/// The numbers and the verdict as sentences.
+/// Renders the numbers and the verdict as sentences.
 fn verdict(row: &Comparison) -> String {
     let level = row.estimate.confidence_interval.confidence_level * 100.0;
     let mut words = format!(
@@ -86,7 +86,7 @@ fn verdict(row: &Comparison) -> String {
     words
 }
 
-/// Whether both sides return the same, and where they part.
+/// Renders whether both sides return the same, and where they differ.
 fn output(row: &Comparison) -> String {
     match row.output {
         OutputCheck::Same => "<p>Both sides return the same.</p>\n".to_owned(),
@@ -121,7 +121,7 @@ fn figure(html: &mut String, title: &str, plot: &Plot, more: &str) {
     );
 }
 
-/// The numbers of the distributions.
+/// Renders the numbers of the distributions.
 fn quartiles(row: &Comparison) -> String {
     let PerSide { base, head } = plots::sorted_samples(&row.replicates);
     let mut html = "<table class=\"quartiles\"><thead><tr><th scope=\"col\">side</th><th scope=\"col\" class=\"n\">samples</th>\

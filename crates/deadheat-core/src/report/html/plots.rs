@@ -1,5 +1,5 @@
-//! Plots as inline SVG. Places are percentages, so that a plot fills whatever width it is given and its letters keep their
-//! size; what only paths can draw lies in an inner picture that is stretched. Samples are thinned to what can be seen.
+//! Plots as inline SVG. Places are percentages, so that a plot fills whatever width it is given and its letters keep
+//! their size; paths are in an inner picture that is stretched. Samples are thinned to what can be seen.
 
 use std::fmt::Write as _;
 
@@ -10,13 +10,13 @@ use crate::stats::{self, Threshold};
 use super::axis::Axis;
 use super::markup::number;
 
-/// More replicates than these are drawn in groups.
+/// The largest number of points; more replicates are drawn in groups.
 const MOST_POINTS: usize = 300;
-/// Bars of one side's distribution.
+/// The largest number of bars in one side's distribution.
 const MOST_BARS: usize = 44;
-/// Samples farther from the quartiles than this many times their distance are counted and not drawn.
+/// Samples farther from the median than this many times the distance of the quartiles are counted, but not drawn.
 const FENCE: f64 = 6.0;
-/// Labels of the shared axis are at least so far apart, and a letter of them is so wide, in percent of its width.
+/// The least distance of labels on the shared axis, and the width of their letters, in percent of its width.
 const LABEL_GAP: f64 = 16.0;
 const LETTER: f64 = 3.0;
 /// The inner pictures' width and height.
@@ -34,21 +34,21 @@ pub(super) const MARKS: &str = concat!(
     "</defs></svg>\n",
 );
 
-/// A drawing with the words that stand for it.
+/// A drawing and the words about it.
 pub(super) struct Plot {
     pub(super) svg: String,
-    /// What a reader has to know to read it.
+    /// The explanation that a reader needs.
     pub(super) caption: String,
 }
 
-/// The mark of a verdict, beside its word.
+/// Draws the mark of a verdict, to go with its word.
 pub(super) fn mark(verdict: Verdict) -> String {
     format!(
         "<svg class=\"mark\" viewBox=\"-8 -8 16 16\" aria-hidden=\"true\"><use href=\"#{verdict}\"/></svg>"
     )
 }
 
-/// An estimate with its interval on the axis that all benchmarks share. The numbers stand beside it.
+/// Draws an estimate with its interval on the axis that all benchmarks share. The numbers are next to it.
 pub(super) fn interval(axis: Axis, estimate: &Estimate, verdict: Verdict) -> String {
     let bounds = estimate.confidence_interval;
     let (low, high) = (
@@ -75,7 +75,7 @@ pub(super) fn interval(axis: Axis, estimate: &Estimate, verdict: Verdict) -> Str
     svg
 }
 
-/// The labels of the shared axis.
+/// Draws the labels of the shared axis.
 pub(super) fn interval_labels(axis: Axis) -> String {
     let mut svg = "<svg class=\"labels\" aria-hidden=\"true\">".to_owned();
     for (percent, label) in axis.ratio_ticks(LABEL_GAP, LETTER) {
@@ -85,7 +85,7 @@ pub(super) fn interval_labels(axis: Axis) -> String {
     svg
 }
 
-/// The lines of the shared axis, which go through all rows, as a CSS background.
+/// Draws the lines of the shared axis, which go through all rows, as a CSS background.
 pub(super) fn interval_background(axis: Axis, threshold: Threshold) -> String {
     let band = threshold.ratio().ln();
     let (low, zero, high) = (axis.percent(-band), axis.percent(0.0), axis.percent(band));
@@ -108,7 +108,7 @@ pub(super) fn interval_background(axis: Axis, threshold: Threshold) -> String {
     )
 }
 
-/// Every replicate's ratio in time order, with the estimate and its interval across.
+/// Draws every replicate's ratio in time order, with the estimate and its interval across.
 pub(super) fn replicates(row: &Comparison, threshold: Threshold) -> Option<Plot> {
     let first = stats::log_ratios(&row.replicates);
     let again = match &row.confirmation {
@@ -125,7 +125,7 @@ pub(super) fn replicates(row: &Comparison, threshold: Threshold) -> Option<Plot>
 
     let band = threshold.ratio().ln();
     let values = || first.iter().chain(&again).copied();
-    // An interval of few replicates may be far wider than they are.
+    // The interval of few replicates may be far wider than their range.
     let close = Axis::over(values(), band);
     let room = bounds.map(|bound| bound.clamp(median - close.span(), median + close.span()));
     let close = Axis::over(values().chain(room), band);
@@ -207,7 +207,7 @@ pub(super) fn replicates(row: &Comparison, threshold: Threshold) -> Option<Plot>
     Some(Plot { svg, caption })
 }
 
-/// How both sides' samples are distributed, over one axis of time.
+/// Draws the distributions of both sides' samples over one axis of time.
 pub(super) fn samples(replicates: &[Replicate]) -> Option<Plot> {
     let sides = sorted_samples(replicates);
     let quartiles = PerSide {
@@ -297,7 +297,7 @@ pub(super) fn samples(replicates: &[Replicate]) -> Option<Plot> {
     Some(Plot { svg, caption })
 }
 
-/// Each side's samples as times of one iteration, the shortest first.
+/// Returns each side's samples as times per iteration, the shortest first.
 pub(super) fn sorted_samples(replicates: &[Replicate]) -> PerSide<Vec<f64>> {
     let pairs = || replicates.iter().flat_map(|replicate| &replicate.pairs);
     let sorted = |mut times: Vec<f64>| {
@@ -310,7 +310,7 @@ pub(super) fn sorted_samples(replicates: &[Replicate]) -> PerSide<Vec<f64>> {
     }
 }
 
-/// What a box would show.
+/// The numbers of a box plot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quartiles {
     pub(super) lowest: f64,
@@ -321,7 +321,7 @@ pub(super) struct Quartiles {
 }
 
 impl Quartiles {
-    /// Of sorted values; `None` without any.
+    /// Computes the quartiles of sorted values; `None` without any.
     pub(super) fn of(sorted: &[f64]) -> Option<Self> {
         let last = sorted.len().checked_sub(1)?;
         let at = |part: f64| {
@@ -339,7 +339,7 @@ impl Quartiles {
     }
 }
 
-/// Two bars, base above head, on the scale of `most`; none for a side that has no number.
+/// Draws two bars, base above head, on the scale of `most`; none for a side that has no number.
 pub(super) fn bars(base: Option<f64>, head: Option<f64>, most: f64) -> String {
     let mut svg = "<svg class=\"bars\" aria-hidden=\"true\">".to_owned();
     for (side, value, y) in [(Side::Base, base, 4), (Side::Head, head, 24)] {
@@ -360,7 +360,7 @@ pub(super) fn bars(base: Option<f64>, head: Option<f64>, most: f64) -> String {
     svg
 }
 
-/// How the measured benchmarks divide into verdicts, as one bar.
+/// Draws how the measured benchmarks divide into verdicts, as one bar.
 pub(super) fn shares(counts: Counts) -> String {
     let parts = [
         (Verdict::Regressed, counts.regressed),
@@ -386,7 +386,7 @@ pub(super) fn shares(counts: Counts) -> String {
     svg
 }
 
-/// Medians of so many neighbours that what is left can be told apart, and how many these are.
+/// Returns medians of neighbours, few enough to be distinguished, and the number of neighbours in each.
 fn thinned(values: &[f64]) -> (Vec<f64>, usize) {
     let group = values.len().div_ceil(MOST_POINTS).max(1);
     let groups = values
@@ -395,7 +395,7 @@ fn thinned(values: &[f64]) -> (Vec<f64>, usize) {
     (groups.collect(), group)
 }
 
-/// The outline of a histogram, from the floor to the floor.
+/// Returns the outline of a histogram, from floor to floor.
 fn steps(values: &[f64], axis: Axis) -> String {
     let count = ((values.len() as f64).sqrt() * 3.0) as usize;
     let bars = count.clamp(12, MOST_BARS);
@@ -422,12 +422,12 @@ fn steps(values: &[f64], axis: Axis) -> String {
     path
 }
 
-/// Of the logarithm of a ratio, as a change in percent.
+/// Formats the logarithm of a ratio as a change in percent.
 fn percent(log: f64) -> String {
     number(&signed_percent(log.exp()))
 }
 
-/// A coordinate, without digits that nobody sees.
+/// Formats a coordinate, without digits that nobody sees.
 fn at(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

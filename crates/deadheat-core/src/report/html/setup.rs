@@ -1,4 +1,4 @@
-//! What was compared, where and how.
+//! The facts of a report: what was compared, where and how.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::report::{Machine, Python, Report, Settings, parts};
 
 use super::markup::{sentences, text};
 
-/// Revisions, machine and settings as one list of terms.
+/// Renders revisions, machine and settings as one list of terms.
 pub(super) fn facts(report: &Report) -> String {
     let mut rows: Vec<(String, String)> = Vec::new();
     let mut add = |term: &str, words: String| rows.push((term.to_owned(), words));
@@ -63,7 +63,7 @@ pub(super) fn facts(report: &Report) -> String {
     }
     add("Selection", sentences(&report.selection.reason));
     add("Seed", report.seed.to_string());
-    // Every setting that says something, also those that later versions add.
+    // Every setting that is set, also those that later versions add.
     if let Ok(Value::Object(settings)) = serde_json::to_value(&report.settings) {
         for (key, value) in &settings {
             let (term, words) = match key.as_str() {
@@ -88,7 +88,7 @@ pub(super) fn facts(report: &Report) -> String {
     html
 }
 
-/// A revision as it was typed, and its commit.
+/// Renders a revision as typed, and its commit.
 pub(super) fn revision(revision: &Revision) -> String {
     let commit = text(&revision.commit);
     let dirty = if revision.dirty {
@@ -111,7 +111,7 @@ fn thresholds(settings: &Settings) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// The words for a setting's value; `None` for what is not set.
+/// Returns the words for a setting's value; `None` where it is not set.
 fn setting(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
@@ -122,7 +122,7 @@ fn setting(value: &Value) -> Option<String> {
             let words: Vec<String> = values.iter().filter_map(setting).collect();
             Some(words.join(", ")).filter(|text| !text.is_empty())
         }
-        // A gate: what it looks at, and its limit.
+        // A gate: its kind and its limit.
         Value::Object(fields) => {
             let words: Vec<String> = ["what", "percent"]
                 .into_iter()

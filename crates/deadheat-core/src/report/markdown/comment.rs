@@ -1,28 +1,28 @@
-//! What fits into a comment: the most important parts, whole.
+//! The parts of a report that fit into a comment: the most important ones, whole.
 
-/// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and
-/// whoever posts the comment may add a line of its own.
+/// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and the
+/// program that posts the comment may add a line.
 pub(super) const MOST_BYTES: usize = 64_000;
-/// For the line that says what was left out.
+/// The room for the line that lists what was left out.
 const RESERVE: usize = 1_000;
 
-/// A part of the page. All of its blocks stand between `opening` and `closing`; those that do not fit are left out from
+/// A part of the page. All of its blocks are between `opening` and `closing`; those that do not fit are left out from
 /// the end.
 #[derive(Debug, Default)]
 pub(super) struct Section {
-    /// What goes first stays longest; equal ranks in the order of the page.
+    /// The priority: lower ranks stay longest, equal ones in page order.
     pub(super) rank: u8,
     pub(super) opening: String,
     pub(super) blocks: Vec<String>,
     pub(super) closing: String,
-    /// So much of its blocks at most, so that parts of a lower rank have room, too.
+    /// The most bytes of its blocks, so that parts of a lower priority have room, too.
     pub(super) most_bytes: Option<usize>,
-    /// What one of the blocks is called, and more of them.
+    /// The names of one of its blocks and of several.
     pub(super) called: (&'static str, &'static str),
 }
 
 impl Section {
-    /// Text that is always there.
+    /// Makes a section of text that is always there.
     pub(super) fn fixed(text: String) -> Self {
         Section {
             blocks: vec![text],
@@ -31,7 +31,7 @@ impl Section {
     }
 }
 
-/// The page, with as much of it as a comment holds.
+/// Renders as much of the page as a comment holds.
 pub(super) fn fit(sections: &[Section]) -> String {
     let mut order: Vec<usize> = (0..sections.len()).collect();
     order.sort_by_key(|&index| sections[index].rank);

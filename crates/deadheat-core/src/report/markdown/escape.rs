@@ -1,17 +1,17 @@
-//! Text from elsewhere in Markdown that others will see: it can neither break the page nor call anybody.
+//! Text from elsewhere in Markdown that others will see: it can neither break the page nor mention anybody.
 //!
-//! GitHub looks for mentions and references in what is left after Markdown, but not inside of code. So whatever could be
-//! one stands as code.
+//! GitHub looks for mentions and references in rendered Markdown, but not inside code, so whatever could be one is made
+//! code.
 
 use crate::report::terminal::{cut, shorten};
 use crate::report::text::one_line;
 
-/// Longer names are shortened in the middle.
+/// The longest name; longer ones are shortened in the middle.
 const LONGEST_NAME: usize = 150;
-/// Longer messages are cut.
+/// The longest message; longer ones are cut.
 const LONGEST_MESSAGE: usize = 400;
 
-/// A name as code, in a sentence or in a cell of a table.
+/// Renders a name as code, in a sentence or in a table cell.
 pub(super) fn code(name: &str) -> String {
     code_span(&shorten(&one_line(name), LONGEST_NAME))
 }
@@ -20,7 +20,7 @@ fn code_span(text: &str) -> String {
     if text.is_empty() {
         return "(empty)".to_owned();
     }
-    // A bar ends the cell of a table, inside of code, too.
+    // A bar ends a table cell, even inside code.
     if text.contains('|') {
         return format!("<code>{}</code>", entities(text));
     }
@@ -34,7 +34,7 @@ fn code_span(text: &str) -> String {
     format!("{fence}{room}{text}{room}{fence}")
 }
 
-/// A name as code where only HTML is understood.
+/// Renders a name as code where only HTML is understood.
 pub(super) fn html_code(name: &str) -> String {
     let text = shorten(&one_line(name), LONGEST_NAME);
     let text = text
@@ -44,7 +44,7 @@ pub(super) fn html_code(name: &str) -> String {
     format!("<code>{text}</code>")
 }
 
-/// What has a meaning to HTML or to Markdown, as characters without one.
+/// Replaces characters that have a meaning in HTML or in Markdown by ones without.
 fn entities(text: &str) -> String {
     let shown = |character: char| match character {
         character if character.is_ascii_punctuation() && character != '-' => {
@@ -55,7 +55,7 @@ fn entities(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// A block of code, as it is but for control characters.
+/// Renders a code block, unchanged except for control characters.
 pub(super) fn block(text: &str) -> String {
     let fence = "`".repeat((longest_run(text, '`') + 1).max(3));
     let lines: Vec<String> = text.lines().map(one_line).collect();
@@ -69,8 +69,8 @@ fn longest_run(text: &str, character: char) -> usize {
         .unwrap_or(0)
 }
 
-/// A message: words that mean something to Markdown or to GitHub stand as code, and so do names that the message itself
-/// has marked with backticks.
+/// Renders a message: words that have a meaning in Markdown or on GitHub become code, and so do names that the message
+/// itself has in backticks.
 pub(super) fn prose(message: &str) -> String {
     let text = cut(&one_line(message), LONGEST_MESSAGE);
     let mut shown = String::new();
@@ -84,7 +84,7 @@ pub(super) fn prose(message: &str) -> String {
     shown
 }
 
-/// The text before the first name in backticks, the name, and the text after it.
+/// Returns the text before the first name in backticks, the name, and the text after it.
 fn marked(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('`')?;
     let (name, after) = rest.split_once('`')?;
@@ -103,7 +103,7 @@ fn words(text: &str, is_beginning: bool) -> String {
         if is_plain(word) && !begins_a_block {
             return word.to_owned();
         }
-        // Marks around a name are not a part of it.
+        // Punctuation around a name is not a part of it.
         let inner = word
             .trim_start_matches('(')
             .trim_end_matches(['.', ',', ';', ':', ')']);
@@ -117,19 +117,19 @@ fn words(text: &str, is_beginning: bool) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// As the beginning of a numbered list: `1.`, `12)`.
+/// Whether a word would begin a numbered list: `1.`, `12)`.
 fn is_numbered(word: &str) -> bool {
     let digits = word.trim_start_matches(|character: char| character.is_ascii_digit());
     digits.len() < word.len() && matches!(digits, "." | ")")
 }
 
-/// Whether a word means itself, and nothing else, everywhere in a line.
+/// Whether a word has no special meaning anywhere in a line.
 fn is_plain(word: &str) -> bool {
     let is_tame =
         |character: char| !character.is_ascii_punctuation() || ".,;:'\"()%/+-=?!".contains(character);
     let lower = word.to_ascii_lowercase();
     let is_link = lower.contains("://") || lower.contains("www.");
-    // `:name:` is a picture, and `GH-1` an issue.
+    // `:name:` is an emoji, and `GH-1` an issue.
     let is_picture = word.matches(':').count() > 1;
     word.chars().all(is_tame) && !is_link && !is_picture && !lower.contains("gh-")
 }

@@ -1,4 +1,4 @@
-//! The breakdown by function: which of the changed ones took how much of the time on each side.
+//! The breakdown by function: the time that each of the changed ones took on each side.
 
 use comfy_table::Cell;
 
@@ -7,24 +7,24 @@ use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileN
 use crate::report::units::{bounds, count_of, signed_duration, signed_percent};
 use crate::report::{Report, change_percent, duration, speedup};
 
-/// Below this part of base's time a difference is not divided into parts: the percentages would be noise.
+/// The smallest difference, as a part of base's time, that is divided: percentages of a smaller one would be noise.
 const SMALLEST_EXPLAINED: f64 = 0.02;
 
-/// Columns go before names get shorter than this.
+/// Columns are dropped before names get shorter than this.
 const LEAST_NAME: usize = 24;
 
-/// A breakdown with the time that it is a breakdown of.
+/// A breakdown, with the time that it divides.
 pub(in crate::report) struct Section<'a> {
     pub(in crate::report) title: String,
     pub(in crate::report) functions: &'a [FunctionComparison],
     pub(in crate::report) unexplained_ns: Option<f64>,
     pub(in crate::report) base_ns: f64,
-    /// Head less base: of base's time the part that the estimate says.
+    /// Head minus base: the part of base's time that the estimate gives.
     pub(in crate::report) change_ns: f64,
 }
 
 impl<'a> Section<'a> {
-    /// Of one benchmark.
+    /// Makes the section of one benchmark.
     pub(in crate::report) fn of(row: &'a Comparison) -> Self {
         Section {
             title: format!("Changed functions in {}", plain(&row.benchmark)),
@@ -35,7 +35,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Of everything that was measured.
+    /// Makes the section of everything that was measured.
     pub(in crate::report) fn of_all(report: &'a Report) -> Self {
         let profiled = report.comparisons.iter();
         let profiled = profiled.filter(|row| row.unexplained_ns.is_some());
@@ -63,7 +63,7 @@ impl Page {
         self.breakdown(&Section::of_all(report));
     }
 
-    /// Every function of the project with a noticeable share, by the difference of its own time.
+    /// Writes every function of the project with a noticeable share, by the difference of its own time.
     pub(super) fn surveys(&mut self, report: &Report) {
         if self.style.verbose {
             for row in &report.comparisons {
@@ -149,9 +149,9 @@ impl Page {
         let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
         let titles = headings(&shown);
         let columns = |form: usize| {
-            // The intervals go first where the terminal is narrow.
+            // The intervals are dropped first where the terminal is narrow.
             let rows: Vec<Vec<String>> = shown.iter().map(|function| cells(function, form < 1)).collect();
-            // Those that stay for longer have a larger number.
+            // Columns that stay for longer have a larger number.
             let kept = [0, 5, 3, 9, 9, 9, 2, 4];
             let columns = (1..titles.len()).filter(|&column| form < kept[column]);
             columns
@@ -191,7 +191,7 @@ fn calls(function: &FunctionComparison) -> String {
     both(calls(Side::Base), calls(Side::Head), "")
 }
 
-/// Without the gap before its unit, where there is little room.
+/// Removes the gap before the unit, where there is little room.
 pub(super) fn short_if(is_short: bool, amount: String) -> String {
     match is_short {
         true => amount.replace(' ', ""),
@@ -199,7 +199,7 @@ pub(super) fn short_if(is_short: bool, amount: String) -> String {
     }
 }
 
-/// What stands in brackets in the table, in words.
+/// Explains the notes in the table in words.
 pub(in crate::report) fn notes(functions: &[&FunctionComparison]) -> Vec<String> {
     let texts = [
         (
@@ -220,7 +220,7 @@ pub(in crate::report) fn notes(functions: &[&FunctionComparison]) -> Vec<String>
     texts.map(|(_, text)| text.to_owned()).collect()
 }
 
-/// How much of the difference end to end is the changed functions' own, and the rest.
+/// Describes how much of the end-to-end difference is the changed functions' own, and the rest.
 pub(in crate::report) fn reconciliation(section: &Section<'_>) -> Option<String> {
     let rest = section.unexplained_ns?;
     let difference = section.change_ns;
@@ -281,7 +281,7 @@ pub(in crate::report) fn headings(functions: &[&FunctionComparison]) -> [String;
     ]
 }
 
-/// The row of one function, its name first.
+/// Returns the row of one function, its name first.
 pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: bool) -> Vec<String> {
     let (base, head) = (function.base.as_ref(), function.head.as_ref());
     let time = |profile: Option<&CallProfile>| match profile.map(|profile| profile.total_ns) {
@@ -316,7 +316,7 @@ pub(in crate::report) fn cells(function: &FunctionComparison, with_interval: boo
     ]
 }
 
-/// `12`, where both sides are the same, else `12 → 3`; `-` for a side that has none.
+/// Formats both sides: `12` where they are the same, else `12 → 3`; `-` for a side that has none.
 pub(in crate::report) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
     let text = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
     if base.is_none() && head.is_none() {
@@ -337,7 +337,7 @@ fn share(profile: Option<&CallProfile>) -> Option<String> {
     })
 }
 
-/// Calls of one iteration: `1,000`, or `0.33` where not every iteration calls.
+/// Formats the calls per iteration: `1,000`, or `0.33` where not every iteration calls.
 pub(in crate::report) fn count(calls: f64) -> String {
     if (calls - calls.round()).abs() > 0.005 {
         return format!("{calls:.2}");

@@ -1,4 +1,4 @@
-//! The screen of `deadheat noise`: will this machine do?
+//! The screen of `deadheat noise`: whether this machine will do.
 
 use comfy_table::Cell;
 
@@ -51,7 +51,7 @@ impl Page {
     }
 }
 
-/// Whether this machine will do, a sentence each.
+/// Judges whether this machine will do, in sentences.
 pub(in crate::report) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
     if noise.is_empty() {
         return vec!["Nothing was measured.".to_owned()];

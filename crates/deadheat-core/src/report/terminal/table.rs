@@ -1,16 +1,16 @@
-//! Tables that fit into the terminal: where there is no room, columns become shorter or go, one after the other, and then
-//! the names of the rows are shortened, so that they can still be told apart.
+//! Tables that fit into the terminal: where there is no room, columns become shorter or are dropped, one after the
+//! other, and then the names of the rows are shortened so that they stay different.
 
 use comfy_table::{Cell, CellAlignment, Table};
 
 use super::{Page, bare_table, fitting, shorten, width};
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
-/// Names are not cut below this, whatever the width.
+/// The shortest length that names are cut to, whatever the width.
 const SHORTEST_NAME: usize = 8;
 
-/// Everything but the names of the rows.
+/// A column other than the names of the rows.
 pub(super) struct Column {
     title: String,
     is_of_numbers: bool,
@@ -45,8 +45,9 @@ impl Column {
 }
 
 impl Page {
-    /// `columns` are those of each form, from the whole table to the narrowest. `least` is what each of them but the last
-    /// has to leave to the names, where these are that long; otherwise the next one is taken. In full with `-v`.
+    /// Makes the widest table that fits. `columns` returns the columns of each form, from the whole table to the
+    /// narrowest. `least` is the room that each form but the last must leave to the names, where these are that long.
+    /// With `-v`, the table is whole.
     pub(super) fn fitted(
         &self,
         title: &str,
@@ -131,7 +132,7 @@ pub(super) fn apart(names: &[String], room: usize) -> Vec<String> {
     shown
 }
 
-/// How many characters all of them begin with.
+/// Returns the number of characters that all of them begin with.
 fn common_start(names: &[&str]) -> usize {
     let Some((first, others)) = names.split_first() else {
         return 0;
@@ -143,7 +144,7 @@ fn common_start(names: &[&str]) -> usize {
     others.iter().map(common).min().unwrap_or(0)
 }
 
-/// A little of the beginning, and what follows the characters that all have.
+/// Cuts a name to a little of its beginning, and the part after the characters that all have.
 fn from_difference(name: &str, start: usize, room: usize) -> String {
     let head = fitting(name.chars(), room / 4);
     let rest: String = name.chars().skip(start.max(head.chars().count())).collect();
@@ -160,7 +161,7 @@ fn last(name: &str, room: usize) -> String {
     end.into_iter().rev().collect()
 }
 
-/// For names that differ in too many places.
+/// Numbers names that differ in too many places.
 fn numbered(names: &[&str], room: usize) -> Vec<String> {
     let number = |name: &str| names.iter().position(|other| *other == name).unwrap_or(0) + 1;
     let numbered = names.iter().map(|name| {
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn names_that_would_look_alike_are_cut_elsewhere() {
         assert_eq!(shown(&["test_a", "test_b"], 10), ["test_a", "test_b"]);
-        // What differs is in the middle.
+        // The difference is in the middle.
         assert_eq!(
             shown(
                 &[
@@ -197,7 +198,7 @@ mod tests {
             ),
             ["test_…json-with-the…", "test_…yaml-with-the…", "test_other"]
         );
-        // The beginning is what the cut has left out.
+        // The cut leaves out the rest of the common beginning.
         assert_eq!(
             shown(
                 &["abcdefghijXklmnopqrstuvwxyz", "abcdefghijYklmnopqrstuvwxyz"],

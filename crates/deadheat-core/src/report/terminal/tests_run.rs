@@ -9,9 +9,9 @@ use crate::report::units::signed_duration;
 use crate::report::{duration, speedup};
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
 
-/// Rows of each table.
+/// The largest number of rows of each table.
 const MOST_ROWS: usize = 20;
-/// Of all intervals.
+/// The confidence level of all intervals.
 const LEVEL: &str = "99 %";
 
 pub fn render_tests(profile: &TestProfile, style: Style) -> String {
@@ -174,7 +174,7 @@ impl Page {
     }
 }
 
-/// One sentence.
+/// Returns the answer in one sentence.
 fn answer(profile: &TestProfile) -> String {
     if profile.tests.is_empty() {
         return "Nothing was measured.".to_owned();
