@@ -6,77 +6,17 @@
 #[cfg(not(unix))]
 compile_error!("deadheat supports Linux and macOS; on Windows, use it inside WSL");
 
-mod benchmarks;
-mod builds;
-mod cache;
-mod changes;
-mod clean;
 mod cli;
-mod command;
-mod compare;
-mod compiled;
-mod conditions;
+mod commands;
 mod config;
-mod confirmation;
-mod continued;
-mod core_use;
-mod cores;
-mod demo;
-mod detect;
-mod draft;
-mod environments;
-mod explain;
-mod failure;
-mod files;
-#[cfg_attr(not(target_os = "linux"), path = "forks_elsewhere.rs")]
-mod forks;
-mod format;
+mod error;
+mod experiments;
 mod git;
-mod guard;
-mod hints;
-mod interpreter;
-mod interrupt;
-mod limit;
-mod log;
-mod measure;
-mod memory;
-mod merge;
-mod micro;
-mod observed;
-mod options;
-mod output;
-mod overlay;
+mod passes;
 mod prepare;
-mod processes;
-mod profile;
-mod profile_tests;
-mod progress;
 mod project;
-mod pull_request;
-mod reach;
-mod record;
 mod report;
-mod revisions;
-mod script;
-#[cfg(test)]
-mod scripted;
-mod selection;
-mod session;
-mod setting;
-mod siblings;
-mod sources;
-mod stage;
-mod start;
-mod state;
-mod status;
-mod stopwatch;
-mod stored;
-mod subject;
-mod submodules;
-mod suite;
-mod survey;
-mod variables;
-mod walk;
+mod system;
 mod worker;
 mod workspace;
 
@@ -85,11 +25,14 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::cli::micro::MicroOptions;
+use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::cli::{Args, CommandArgs};
-use crate::failure::{Exit, Failure};
-use crate::interrupt::Interrupt;
-use crate::micro::MicroOptions;
-use crate::options::{CompareOptions, ProfileOptions, ReportOptions};
+use crate::commands::{clean, compare, demo, detect, log, merge, micro, profile, start, status};
+use crate::error::{Exit, Failure};
+use crate::system::interrupt::Interrupt;
+use crate::system::terminal;
+use crate::system::{guard, limit};
 
 /// The locations of the installation's other parts.
 #[derive(Clone, Debug)]
@@ -113,8 +56,8 @@ impl Installation {
 /// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
 /// becomes 5, so that nobody takes it for a regression.
 pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
-    if !output::stand_in_for_closed_streams() {
-        output::print_failure(
+    if !terminal::stand_in_for_closed_streams() {
+        terminal::print_failure(
             "stdout is closed: the answer would be lost",
             Some("send it to /dev/null where nobody wants it: >/dev/null"),
         );
@@ -124,7 +67,7 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
     guard::dismiss();
     outcome.unwrap_or_else(|_| {
-        output::print_failure(
+        terminal::print_failure(
             "a bug in deadheat: the program panicked (above)",
             Some("please report it with the command and the lines above"),
         );
@@ -149,7 +92,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
                 Some(failure) => (failure.exit, failure.hint.as_deref()),
                 None => (Exit::ToolFailed, None),
             };
-            output::print_failure(&output::whole_message(&error), hint);
+            terminal::print_failure(&terminal::whole_message(&error), hint);
             exit as i32
         }
     }
@@ -176,13 +119,13 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
         }
         CommandArgs::Profile(args) => {
             let options = ProfileOptions::new(*args, current_folder()?)?;
-            profile_tests::run(&options, installation, &interrupt)
+            profile::run(&options, installation, &interrupt)
         }
         CommandArgs::Detect(args) => detect::run(&args, &current_folder()?, installation, &interrupt),
         CommandArgs::Start(args) => start::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Status(args) => status::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Log(args) => log::run(&args, &current_folder()?, &interrupt),
-        CommandArgs::Report(args) => report::run(&ReportOptions::new(args)?),
+        CommandArgs::Report(args) => commands::report::run(&ReportOptions::new(args)?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
     }

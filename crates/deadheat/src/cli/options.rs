@@ -1,0 +1,528 @@
+//! The options as values: no strings are left to parse, and every choice has its own value.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use deadheat_core::partition::Partition;
+use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
+use deadheat_core::sequential::Sampling;
+
+use crate::cli::format::{Destination, Format, Output};
+use crate::cli::{
+    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
+};
+use crate::commands::compare::continued;
+use crate::error::Failure;
+use crate::system::cores::Pinning;
+use crate::system::files;
+use crate::system::paths;
+use deadheat_core::records::Status;
+
+/// The amount of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The outputs to write, and the verbosity of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Outputs {
+    pub(crate) verbosity: Verbosity,
+    /// The outputs, each in its format; the table is printed unless one of them takes stdout.
+    pub(crate) written: Vec<Output>,
+}
+
+impl Outputs {
+    pub(crate) fn new(output: &OutputArgs, report: &ReportArgs) -> Result<Self, Failure> {
+        let mut written: Vec<Output> = Vec::new();
+        if output.json {
+            written.push(Output {
+                format: Format::Json,
+                destination: Destination::Stdout,
+            });
+        }
+        for text in &report.output {
+            let output = Output::parse(text)?;
+            if written.contains(&output) {
+                continue;
+            }
+            if let Some(other) = written
+                .iter()
+                .find(|other| other.destination == output.destination)
+            {
+                let place = match &output.destination {
+                    Destination::Stdout => "stdout".to_owned(),
+                    Destination::File(path) => path.display().to_string(),
+                };
+                let (one, two) = (other.format.name(), output.format.name());
+                return Err(
+                    Failure::usage(format!("-o {text}: {place} cannot hold both {one} and {two}"))
+                        .hint("give each format a file of its own"),
+                );
+            }
+            written.push(output);
+        }
+        Ok(Outputs {
+            verbosity: verbosity(output),
+            written,
+        })
+    }
+
+    pub(crate) fn stdout_is_taken(&self) -> bool {
+        self.written
+            .iter()
+            .any(|output| output.destination == Destination::Stdout)
+    }
+
+    /// Refuses places that cannot be written to, before anything is measured.
+    pub(crate) fn check_writable(&self) -> Result<(), Failure> {
+        let paths = self.written.iter().flat_map(Output::paths);
+        paths
+            .into_iter()
+            .try_for_each(|path| files::check_writable(&path))
+    }
+
+    /// Refuses every format but JSON, for a report that has no other.
+    fn only_json(self, whose: &str) -> Result<Self, Failure> {
+        match self.written.iter().find(|output| output.format != Format::Json) {
+            None => Ok(self),
+            Some(output) => Err(Failure::usage(format!(
+                "-o: what {whose} finds can be written as json only, not as {}",
+                output.format.name()
+            ))
+            .hint("write -o FILE.json; the other formats are for reports of compare, demo and noise")),
+        }
+    }
+}
+
+pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
+    match (output.quiet, output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// The refs as typed, and whether the working tree is head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RefsAsked {
+    pub(crate) names: Vec<String>,
+    pub(crate) working_tree: bool,
+    /// The base, where it comes from the loop's records.
+    pub(crate) recorded: Option<RecordedBase>,
+}
+
+/// A commit that the loop's records name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordedBase {
+    Baseline,
+    /// The head of the last experiment that was kept; the baseline, where there is none.
+    LastKept,
+}
+
+/// The options of `--record`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToRecord {
+    pub(crate) description: String,
+    /// The status to record instead of the one by rule.
+    pub(crate) status: Option<Status>,
+    pub(crate) allow_partial: bool,
+}
+
+/// A command that is measured instead of benchmarks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// The argument of `sh -c`.
+    pub(crate) command: String,
+    /// The file that it writes its times to, relative to the folder that it runs in.
+    pub(crate) output: Option<String>,
+}
+
+impl Script {
+    fn new(command: String, output: Option<String>) -> Result<Self, Failure> {
+        if command.trim().is_empty() {
+            return Err(Failure::usage("--script: no command is named")
+                .hint("deadheat compare --script 'make bench'"));
+        }
+        let output = output.map(|file| {
+            paths::normalize(&file).filter(|path| !path.is_empty()).ok_or_else(|| {
+                Failure::usage(format!("--script-output {file}: it does not lie in the folder that the command runs in"))
+                    .hint("each side writes a file of its own: name it relative to that folder, as the command does")
+            })
+        });
+        Ok(Script {
+            command,
+            output: output.transpose()?,
+        })
+    }
+}
+
+/// The options of one `deadheat compare`, before the configuration is read.
+#[derive(Clone, Debug)]
+pub(crate) struct CompareOptions {
+    /// The folder that deadheat was started in.
+    pub(crate) folder: PathBuf,
+    pub(crate) refs: RefsAsked,
+    /// The number of the pull request to compare.
+    pub(crate) pull_request: Option<u64>,
+    /// Set where the result goes into the loop's records.
+    pub(crate) to_record: Option<ToRecord>,
+    pub(crate) functions: Option<String>,
+    pub(crate) benchmarks_root: Option<String>,
+    pub(crate) benchmarks_from: BenchmarksFrom,
+    /// Ordinary tests that are timed instead of benchmarks.
+    pub(crate) tests: Vec<String>,
+    pub(crate) keyword: Option<String>,
+    /// More arguments for pytest.
+    pub(crate) pytest_args: Vec<String>,
+    /// The command that is measured instead of benchmarks.
+    pub(crate) script: Option<Script>,
+    /// The part of the suite to measure, where it is not the whole.
+    pub(crate) partition: Option<Partition>,
+    pub(crate) all: bool,
+    pub(crate) threshold_percent: Option<f64>,
+    pub(crate) sampling: Sampling,
+    /// The time for measuring, where the number of replicates is not fixed.
+    pub(crate) budget: Option<Duration>,
+    pub(crate) fail_on: Vec<Gate>,
+    /// The report that replicates are added to.
+    pub(crate) continued: Option<Box<Report>>,
+    pub(crate) timeout: Duration,
+    pub(crate) seed: Option<u64>,
+    pub(crate) pinning: Pinning,
+    pub(crate) python: Option<String>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) inject: Vec<String>,
+    pub(crate) pass_env: Vec<String>,
+    pub(crate) environments: Option<Environments>,
+    pub(crate) requirements: Vec<String>,
+    pub(crate) build: Option<String>,
+    /// The limit of each worker.
+    pub(crate) memory_limit_mib: Option<u64>,
+    /// Whether submodules may be fetched.
+    pub(crate) fetch: bool,
+    pub(crate) profile: bool,
+    pub(crate) memory: bool,
+    pub(crate) task: Task,
+    pub(crate) worktrees: Afterwards,
+    pub(crate) outputs: Outputs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Measure,
+    /// Compare a ref with itself, to learn the machine's noise.
+    Noise,
+    /// Show what would be done.
+    Plan,
+}
+
+/// The treatment of the worktrees at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Remove,
+    Keep,
+}
+
+impl CompareOptions {
+    pub(crate) fn new(args: CompareArgs, folder: PathBuf) -> Result<Self, Failure> {
+        let sampling = args
+            .replicates
+            .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
+        let to_record = args.record.map(|description| ToRecord {
+            description,
+            status: args.status,
+            allow_partial: args.allow_partial,
+        });
+        let recorded = match (args.baseline, args.last_kept, &to_record) {
+            (true, ..) => Some(RecordedBase::Baseline),
+            (_, true, _) => Some(RecordedBase::LastKept),
+            (.., Some(_)) if args.refs.is_empty() && args.continued.is_none() => Some(RecordedBase::LastKept),
+            _ => None,
+        };
+        let continued = args.continued.as_deref().map(continued::load).transpose()?;
+        let script = args
+            .script
+            .map(|command| Script::new(command, args.script_output))
+            .transpose()?;
+        if script.is_some() && args.fail_on.contains(&Gate::OutputChange) {
+            return Err(
+                Failure::usage("--fail-on output-change: what a command prints is not compared")
+                    .hint("a command that checks its own results can fail: that ends the run with code 3"),
+            );
+        }
+        let mut options = CompareOptions {
+            refs: RefsAsked {
+                names: args.refs,
+                working_tree: args.working_tree,
+                recorded,
+            },
+            pull_request: args.pull_request,
+            to_record,
+            functions: args.functions,
+            script,
+            partition: args.partition,
+            all: args.all,
+            budget: args.budget.map(Duration::from_secs_f64),
+            fail_on: args.fail_on,
+            benchmarks_from: args.benchmarks_from,
+            profile: args.profile,
+            memory: args.memory,
+            task: if args.dry_run { Task::Plan } else { Task::Measure },
+            worktrees: if args.keep {
+                Afterwards::Keep
+            } else {
+                Afterwards::Remove
+            },
+            ..Self::usual(args.run, sampling, folder)?
+        };
+        if let Some(report) = continued {
+            options.go_on_with(report);
+        }
+        Ok(options)
+    }
+
+    /// Sets the options to continue the measurement of a stored report.
+    fn go_on_with(&mut self, report: Report) {
+        let settings = &report.settings;
+        self.refs.names = vec![
+            report.revisions.base.commit.clone(),
+            report.revisions.head.commit.clone(),
+        ];
+        self.seed = Some(report.seed);
+        self.all = settings.all;
+        self.functions.clone_from(&settings.functions);
+        self.benchmarks_root.clone_from(&settings.benchmarks_root);
+        self.tests.clone_from(&settings.tests);
+        self.benchmarks_from = settings.benchmarks_from;
+        self.inject.clone_from(&settings.injected);
+        self.environments = Some(settings.environment);
+        self.requirements.clone_from(&settings.requirements);
+        self.build.clone_from(&settings.build);
+        self.memory_limit_mib = settings.memory_limit_mib;
+        self.keyword.clone_from(&settings.keyword);
+        self.partition = settings.partition;
+        self.continued = Some(Box::new(report));
+    }
+
+    pub(crate) fn noise(args: NoiseArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
+            refs: RefsAsked {
+                names: vec![args.reference.clone(), args.reference],
+                ..RefsAsked::default()
+            },
+            all: true,
+            task: Task::Noise,
+            ..Self::usual(args.run, Sampling::Exactly(args.replicates.into()), folder)?
+        })
+    }
+
+    fn usual(args: RunArgs, sampling: Sampling, folder: PathBuf) -> Result<Self, Failure> {
+        let shared_folder = folder_of(&args.tests);
+        if shared_folder.as_deref() == Some("") {
+            return Err(Failure::usage(format!(
+                "--tests: the tests lie in files that share no folder but the whole project: {}",
+                args.tests.join(", ")
+            ))
+            .hint(
+                "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
+            ));
+        }
+        Ok(CompareOptions {
+            benchmarks_root: args.benchmarks_root.or(shared_folder),
+            tests: args.tests,
+            keyword: args.keyword,
+            pytest_args: args.pytest_args,
+            threshold_percent: args.threshold,
+            sampling,
+            ..Self::of_sides(args.sides, folder)?
+        })
+    }
+
+    /// Returns the options of every run on two checkouts.
+    fn of_sides(args: SidesArgs, folder: PathBuf) -> Result<Self, Failure> {
+        Ok(CompareOptions {
+            folder,
+            refs: RefsAsked::default(),
+            pull_request: None,
+            to_record: None,
+            functions: None,
+            benchmarks_root: None,
+            tests: Vec::new(),
+            benchmarks_from: BenchmarksFrom::Head,
+            keyword: None,
+            pytest_args: Vec::new(),
+            script: None,
+            partition: None,
+            all: false,
+            threshold_percent: None,
+            sampling: Sampling::UntilSettled,
+            budget: None,
+            fail_on: Vec::new(),
+            continued: None,
+            timeout: Duration::from_secs_f64(args.timeout),
+            seed: args.process.seed,
+            pinning: Pinning::asked(args.process.no_pin, args.process.cpu),
+            python: args.place.python,
+            config_file: args.place.config_file,
+            inject: args.inject,
+            pass_env: args.pass_env,
+            environments: args.environments,
+            requirements: args.requirements,
+            build: args.build,
+            memory_limit_mib: args.memory_limit,
+            fetch: args.fetch,
+            profile: false,
+            memory: false,
+            task: Task::Measure,
+            worktrees: Afterwards::Remove,
+            outputs: Outputs::new(&args.output, &args.report)?,
+        })
+    }
+}
+
+/// The options of one `deadheat profile`.
+#[derive(Clone, Debug)]
+pub(crate) struct ProfileOptions {
+    /// The options that it shares with a comparison.
+    pub(crate) shared: CompareOptions,
+    /// The arguments for pytest.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) replicates: Replicates,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replicates {
+    Exactly(usize),
+    /// As many as fit into this time.
+    Within(Duration),
+}
+
+impl ProfileOptions {
+    pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
+        let shared = CompareOptions::of_sides(args.sides, folder)?;
+        Ok(ProfileOptions {
+            arguments: args.pytest_args,
+            replicates: match args.replicates {
+                Some(count) => Replicates::Exactly(count.into()),
+                None => Replicates::Within(Duration::from_secs_f64(args.budget)),
+            },
+            shared: CompareOptions {
+                refs: RefsAsked {
+                    names: args.refs,
+                    working_tree: args.working_tree,
+                    recorded: None,
+                },
+                outputs: shared.outputs.only_json("deadheat profile")?,
+                ..shared
+            },
+        })
+    }
+}
+
+/// The options of one `deadheat report`.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportOptions {
+    pub(crate) file: PathBuf,
+    pub(crate) threshold_percent: Option<f64>,
+    pub(crate) outputs: Outputs,
+}
+
+impl ReportOptions {
+    pub(crate) fn new(args: StoredArgs) -> Result<Self, Failure> {
+        Ok(ReportOptions {
+            file: args.file,
+            threshold_percent: args.threshold,
+            outputs: Outputs::new(&args.output, &args.report)?,
+        })
+    }
+}
+
+/// Returns the path that holds all of the tests: their file, or the folder that they share.
+fn folder_of(nodes: &[String]) -> Option<String> {
+    let mut files = nodes.iter().map(|node| {
+        node.split("::")
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("./")
+    });
+    let first = files.next()?.to_owned();
+    Some(files.fold(first, |common, file| {
+        let mut common = common.as_str();
+        while file != common && !(common.is_empty() || file.starts_with(&format!("{common}/"))) {
+            common = paths::parent(common);
+        }
+        common.to_owned()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use deadheat_core::report::Environments;
+
+    use super::*;
+    use crate::cli::{Args, CommandArgs};
+    use crate::config::Config;
+    use crate::experiments::record;
+    use crate::report::draft::Draft;
+
+    #[test]
+    fn tests_lie_in_the_folder_that_they_share() {
+        let folder = |nodes: &[&str]| {
+            let nodes: Vec<String> = nodes.iter().map(|&node| node.to_owned()).collect();
+            folder_of(&nodes)
+        };
+        assert_eq!(folder(&[]), None);
+        assert_eq!(
+            folder(&["tests/a.py::f", "./tests/a.py::g"]).unwrap(),
+            "tests/a.py"
+        );
+        assert_eq!(folder(&["tests/x/a.py::f", "tests/b.py"]).unwrap(), "tests");
+        assert_eq!(folder(&["tests/ab.py", "tests/a"]).unwrap(), "tests");
+        assert_eq!(folder(&["a.py", "b.py"]).unwrap(), "");
+    }
+
+    #[test]
+    fn a_report_that_is_continued_keeps_its_settings() {
+        let words = ["deadheat", "compare"];
+        let CommandArgs::Compare(args) = Args::parse_from(words).command else {
+            panic!("it is `compare`");
+        };
+        let mut options = CompareOptions::new(*args, PathBuf::new()).unwrap();
+        let mut report = record::tests::report("head", "improved");
+        let words = |text: &str| vec![text.to_owned()];
+        let settings = &mut report.settings;
+        settings.all = true;
+        settings.functions = Some("a.py::f".to_owned());
+        settings.benchmarks_root = Some("bench".to_owned());
+        settings.tests = words("test_a.py");
+        settings.benchmarks_from = BenchmarksFrom::Own;
+        settings.injected = words("data");
+        settings.environment = Environments::PerRef;
+        settings.requirements = words("requirements.txt");
+        settings.build = Some("make".to_owned());
+        settings.memory_limit_mib = Some(512);
+        settings.keyword = Some("fast".to_owned());
+        settings.pytest_args = words("--run-slow");
+        options.go_on_with(report);
+        assert_eq!(options.refs.names, ["base", "head"]);
+        assert_eq!(options.seed, Some(1));
+        assert!(options.all);
+        assert_eq!(options.functions.as_deref(), Some("a.py::f"));
+        assert_eq!(options.benchmarks_root.as_deref(), Some("bench"));
+        assert_eq!(options.tests, ["test_a.py"]);
+        assert_eq!(options.benchmarks_from, BenchmarksFrom::Own);
+        assert_eq!(options.inject, ["data"]);
+        assert_eq!(options.environments, Some(Environments::PerRef));
+        assert_eq!(options.requirements, ["requirements.txt"]);
+        assert_eq!(options.build.as_deref(), Some("make"));
+        assert_eq!(options.memory_limit_mib, Some(512));
+        assert_eq!(options.keyword.as_deref(), Some("fast"));
+        let revisions = options.continued.as_ref().unwrap().revisions.clone();
+        let again = Draft::new(&options, &Config::default(), revisions);
+        assert_eq!(again.report.settings.pytest_args, ["--run-slow"]);
+    }
+}

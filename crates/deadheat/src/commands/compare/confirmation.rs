@@ -1,0 +1,125 @@
+//! Confirms a regression that would fail a gate, with fresh replicates that took no part in the verdict.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use deadheat_core::gate;
+use deadheat_core::model::{Comparison, Warning, WarningCode};
+use deadheat_core::report::{self, Gate, Report};
+use deadheat_core::sequential::Sampling;
+
+use crate::error::Exit;
+use crate::passes::measure::{Aim, Measured, Stopping};
+use crate::report::draft::Draft;
+use crate::report::progress::Progress;
+use crate::system::terminal;
+
+/// The benchmarks to be measured again.
+pub(crate) struct Again {
+    pub(crate) benchmarks: Vec<String>,
+    pub(crate) stopping: Stopping,
+    /// The number of replicates that decided the first time.
+    pub(crate) replicates: usize,
+    /// A seed that gives other hash seeds than before.
+    pub(crate) seed: u64,
+}
+
+/// The mask that turns a seed into another one.
+const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
+
+/// Prints what failed the gates, and turns the exit of a run that went well into a failure.
+pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
+    let Some(line) = gate::failure(report) else {
+        return exit;
+    };
+    terminal::print_note(&line);
+    match exit {
+        Exit::Done => Exit::GateFailed,
+        exit => exit,
+    }
+}
+
+/// Whether this row would end the run with 1 and has not been measured again. A row that an earlier run has confirmed,
+/// with these very replicates, is not measured once more.
+fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
+    let fails = |gate: &Gate| matches!(gate, Gate::Regression { .. }) && gate.is_failed_by(row);
+    row.confirmation.is_none() && gates.iter().any(fails)
+}
+
+/// Measures again the rows that would fail a gate, in as many replicates as decided the first time. Only a measurement
+/// that does not show the regression takes a verdict back: one that could not be made leaves it as it is.
+pub(crate) fn confirm(
+    draft: &mut Draft,
+    progress: &mut Progress,
+    measure: &mut dyn FnMut(&Again, &mut Progress) -> anyhow::Result<Measured>,
+) -> anyhow::Result<Exit> {
+    let report = &mut draft.report;
+    let mut rows: Vec<&mut Comparison> = report
+        .comparisons
+        .iter_mut()
+        .filter(|row| is_to_be_confirmed(row, &report.settings.fail_on))
+        .collect();
+    let Some(count) = rows.iter().map(|row| row.replicates.len()).max() else {
+        return Ok(Exit::Done);
+    };
+    let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
+    progress.step("measuring again what became slower");
+    let again = Again {
+        benchmarks,
+        stopping: Stopping {
+            call_times: BTreeMap::new(),
+            sampling: Sampling::Exactly(count),
+            aim: Aim::Verdict,
+            thresholds: report.settings.thresholds(),
+            budget_ends: Instant::now(),
+        },
+        replicates: count,
+        seed: report.seed ^ ANOTHER_SEED,
+    };
+    let mut again = measure(&again, progress)?;
+    for row in &mut rows {
+        let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
+        let mut setbacks = again.setbacks.iter();
+        let failed = setbacks.find(|setback| setback.benchmark == row.benchmark);
+        let is_cut_short = again.stopped.is_some() && fresh.replicates.len() < count;
+        let (message, hint) = if let Some(setback) = failed {
+            (
+                format!(
+                    "it became slower, and could not be measured again: {}",
+                    setback.main_line()
+                ),
+                "the verdict stands, unconfirmed: fix the benchmark and run it once more",
+            )
+        } else if is_cut_short {
+            (
+                "it became slower, and there was no time to measure it again".to_owned(),
+                "the verdict stands, unconfirmed: give the run more time with --timeout",
+            )
+        } else {
+            match report::confirm(row, fresh.replicates) {
+                Some(true) => continue,
+                Some(false) => (
+                    "it looked slower, and not again in fresh replicates".to_owned(),
+                    "something disturbed one of the two measurements: run it once more",
+                ),
+                None => (
+                    "it became slower, and could not be measured again".to_owned(),
+                    "the verdict stands, unconfirmed: run it once more",
+                ),
+            }
+        };
+        let warning = Warning::new(WarningCode::NotConfirmed, message, Some(hint));
+        report.warnings.push(warning.of(&row.benchmark));
+    }
+    report.summary.counts = report::count(&report.comparisons, &report.missing);
+    let Some(by) = again.stopped else {
+        return Ok(Exit::Done);
+    };
+    report.partial = true;
+    draft.warn(
+        WarningCode::StoppedEarly,
+        &format!("stopped {by} while what became slower was measured again"),
+        None,
+    );
+    Ok(Exit::StoppedEarly)
+}

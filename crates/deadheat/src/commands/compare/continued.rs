@@ -1,0 +1,179 @@
+//! `--continue`: adds replicates to a stored report. Only replicates that were measured in the same way may be added
+//! up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use deadheat_core::model::{Comparison, MissingReason, Reason, Sample, Verdict};
+use deadheat_core::report::{Python, Report, SCHEMA_VERSION};
+use deadheat_core::sequential::Sampling;
+
+use crate::error::Failure;
+use crate::passes::measure::Rounds;
+use crate::passes::walk::hash_seed;
+use crate::report::stored;
+
+/// Loads a report that replicates can be added to.
+pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
+    let shown = path.display();
+    let report = stored::read(path, "--continue")?;
+    match objection(&report) {
+        Some((why, hint)) => Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint)),
+        None => Ok(report),
+    }
+}
+
+/// Returns why nothing can be added to a report, and what to do instead.
+fn objection(report: &Report) -> Option<(String, &'static str)> {
+    let again = "measure it from the beginning";
+    let threshold = report.settings.threshold_percent;
+    if report.schema_version != SCHEMA_VERSION || report.tool_version != env!("CARGO_PKG_VERSION") {
+        return Some((
+            format!(
+                "was written by deadheat {}, and this is {}",
+                report.tool_version,
+                env!("CARGO_PKG_VERSION")
+            ),
+            again,
+        ));
+    }
+    if report.settings.script.is_some() {
+        return Some((
+            "compares a command, and only benchmarks can be gone on with".to_owned(),
+            "measure it again with --script, and a larger --budget",
+        ));
+    }
+    if !report.shards.is_empty() {
+        return Some((
+            "was merged from what several machines measured".to_owned(),
+            "continue one of its parts, and merge them again",
+        ));
+    }
+    if report.comparisons.is_empty() {
+        return Some(("holds no measurement".to_owned(), again));
+    }
+    let mut thresholds = report.settings.thresholds.values().chain([&threshold]);
+    let is_measurable = thresholds.all(|percent| percent.is_finite() && *percent > 0.0);
+    if !(is_measurable && report.comparisons.iter().all(is_sound)) {
+        return Some(("is damaged: it holds what cannot be measured".to_owned(), again));
+    }
+    if report.revisions.head.dirty {
+        return Some((
+            "compares uncommitted code, which may have changed since".to_owned(),
+            "commit it, and compare the commits",
+        ));
+    }
+    if let Sampling::Exactly(count) = report.settings.sampling() {
+        return Some((
+            format!("has exactly {count} replicates, and its one look has spent the whole error rate"),
+            "measure again, without --replicates or with more of them",
+        ));
+    }
+    None
+}
+
+/// Returns the benchmarks that an earlier run measured on all cores.
+pub(crate) fn on_several_cores(earlier: &Report) -> BTreeSet<String> {
+    let rows = earlier.comparisons.iter().filter(|row| row.several_cores);
+    rows.map(|row| row.benchmark.clone()).collect()
+}
+
+/// More replicates than any run begins.
+const MOST_BEGUN: usize = 100_000;
+
+/// Returns the number of replicates that the earlier run had begun when it began the last one in the report. A
+/// benchmark may have sat some of them out, so that the number may exceed its own replicates; no seed is drawn again.
+pub(crate) fn replicates_begun(earlier: &BTreeMap<String, Rounds>, seed: u64) -> usize {
+    let replicates = earlier.values().flat_map(|rounds| &rounds.replicates);
+    let mut to_find: BTreeSet<u32> = replicates.map(|replicate| replicate.seed).collect();
+    let mut begun = 0;
+    while !to_find.is_empty() && begun < MOST_BEGUN {
+        to_find.remove(&hash_seed(seed, begun));
+        begun += 1;
+    }
+    begun
+}
+
+fn is_sound(comparison: &Comparison) -> bool {
+    let replicates = &comparison.replicates;
+    let seeds: BTreeSet<u32> = replicates.iter().map(|replicate| replicate.seed).collect();
+    let mut pairs = replicates.iter().flat_map(|replicate| &replicate.pairs);
+    let is_measured = |sample: &Sample| sample.elapsed_ns > 0 && sample.iterations > 0;
+    seeds.len() == replicates.len()
+        && replicates.iter().all(|replicate| !replicate.pairs.is_empty())
+        && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
+}
+
+/// Refuses to mix the measurements of two interpreters, or pinned and unpinned ones.
+pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> Result<(), Failure> {
+    let refuse = |what: String, hint: String| {
+        Err(Failure::usage(format!(
+            "--continue: the report was measured {what}: the two cannot be added up"
+        ))
+        .hint(hint))
+    };
+    if let Some(then) = earlier.python.as_ref().map(|python| &python.head) {
+        let words = |python: &Python| {
+            format!(
+                "{} {}, pytest {}",
+                python.implementation, python.version, python.pytest
+            )
+        };
+        if words(then) != words(python) {
+            return refuse(
+                format!("with {}, and this is {}", words(then), words(python)),
+                format!("name the same interpreter: --python {}", then.path),
+            );
+        }
+    }
+    match (earlier.machine.pinned_core.is_some(), is_pinned) {
+        (false, true) => refuse(
+            "without a core of its own".to_owned(),
+            "continue with --no-pin, too".to_owned(),
+        ),
+        (true, false) => refuse(
+            "on a core of its own".to_owned(),
+            "continue without --no-pin".to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the earlier measurements, by benchmark.
+pub(crate) fn rounds(earlier: Option<&Report>, sampling: Sampling) -> BTreeMap<String, Rounds> {
+    let rows = earlier.into_iter().flat_map(|report| &report.comparisons);
+    rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
+        .collect()
+}
+
+/// Returns the benchmarks to continue: those that have numbers, and those that the earlier run had no time for.
+pub(crate) fn selection(earlier: &Report) -> Vec<String> {
+    let measured = earlier.comparisons.iter().map(|row| &row.benchmark);
+    let unfinished = earlier.missing.iter();
+    let unfinished = unfinished
+        .filter(|row| row.reason == MissingReason::Unfinished)
+        .map(|row| &row.benchmark);
+    measured.chain(unfinished).cloned().collect()
+}
+
+/// Carries earlier confirmations over: a regression that fresh replicates did not show does not come back because the
+/// first ones are read again; only a confirmation with more replicates brings it back.
+pub(crate) fn carry_confirmations(earlier: &Report, comparisons: &mut [Comparison], is_gated: bool) {
+    for row in comparisons {
+        let Some(then) = earlier
+            .comparisons
+            .iter()
+            .find(|then| then.benchmark == row.benchmark)
+        else {
+            continue;
+        };
+        let is_confirmed_anew = is_gated && row.replicates.len() > then.replicates.len();
+        if is_confirmed_anew || then.confirmation.is_none() {
+            continue;
+        }
+        row.confirmation = then.confirmation.clone();
+        if then.reason == Some(Reason::NotConfirmed) && row.verdict == Verdict::Regressed {
+            row.take_back();
+        }
+    }
+}

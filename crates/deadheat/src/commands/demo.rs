@@ -1,0 +1,135 @@
+//! `deadheat demo`: an example project with two commits, compared for real.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use deadheat_core::report::{BenchmarksFrom, Environments};
+use deadheat_core::sequential::Sampling;
+
+use crate::Installation;
+use crate::cli::DemoArgs;
+use crate::cli::options::RefsAsked;
+use crate::cli::options::{Afterwards, CompareOptions, Outputs, Task, Verbosity};
+use crate::commands::compare;
+use crate::error::Exit;
+use crate::git::Git;
+use crate::system::command::Limits;
+use crate::system::cores::Pinning;
+use crate::system::interrupt::Interrupt;
+use crate::system::terminal;
+
+/// Embeds the example's files in the program.
+macro_rules! tree {
+    ($side:literal: $($path:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../../examples/demo/", $side, "/", $path)))),+]
+    };
+}
+
+type Tree = &'static [(&'static str, &'static str)];
+
+const BASE: Tree = tree!("base":
+    "pyproject.toml",
+    "ledger/__init__.py",
+    "ledger/account.py",
+    "ledger/entries.py",
+    "benchmarks/test_ledger.py",
+);
+const HEAD: Tree = tree!("head":
+    "pyproject.toml",
+    "ledger/__init__.py",
+    "ledger/account.py",
+    "ledger/entries.py",
+    "benchmarks/test_ledger.py",
+    "benchmarks/test_monthly.py",
+);
+
+pub(crate) fn run(
+    args: DemoArgs,
+    installation: &Installation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let outputs = Outputs::new(&args.output, &args.report)?;
+    let folder = tempfile::Builder::new().prefix("deadheat-demo-").tempdir()?;
+    let git = Git::anywhere(folder.path(), &Limits::without_end(interrupt))?;
+    git.run(["init", "--quiet", "--initial-branch=main"])?;
+    commit(&git, folder.path(), BASE, "A small ledger")?;
+    commit(&git, folder.path(), HEAD, "Faster totals, and a monthly view")?;
+    if outputs.verbosity != Verbosity::Quiet {
+        terminal::print_note("deadheat compare HEAD^ HEAD --all --replicates 20    (in an example project)");
+    }
+    let options = CompareOptions {
+        folder: fs::canonicalize(folder.path())?,
+        refs: RefsAsked {
+            names: vec!["HEAD^".to_owned(), "HEAD".to_owned()],
+            ..RefsAsked::default()
+        },
+        pull_request: None,
+        to_record: None,
+        functions: None,
+        benchmarks_root: None,
+        benchmarks_from: BenchmarksFrom::Head,
+        tests: Vec::new(),
+        keyword: None,
+        pytest_args: Vec::new(),
+        script: None,
+        partition: None,
+        all: true,
+        threshold_percent: None,
+        sampling: Sampling::Exactly(20),
+        budget: None,
+        fail_on: Vec::new(),
+        continued: None,
+        timeout: Duration::from_secs(600),
+        seed: None,
+        pinning: Pinning::Quietest,
+        // The interpreter that runs deadheat has the pytest that was installed with deadheat.
+        python: Some(match args.python {
+            Some(python) => python,
+            None => installation.interpreter.display().to_string(),
+        }),
+        config_file: None,
+        inject: Vec::new(),
+        pass_env: Vec::new(),
+        environments: Some(Environments::Shared),
+        requirements: Vec::new(),
+        build: None,
+        memory_limit_mib: None,
+        fetch: false,
+        profile: false,
+        memory: false,
+        task: Task::Measure,
+        worktrees: Afterwards::Remove,
+        outputs,
+    };
+    compare::run(&options, installation, interrupt)
+}
+
+fn commit(git: &Git, folder: &Path, tree: Tree, message: &str) -> anyhow::Result<()> {
+    for (path, text) in tree {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    git.run(["add", "--all", "--force"])?;
+    // An example must not use the user's identity, signing key and hooks.
+    git.run([
+        "-c",
+        "user.name=deadheat",
+        "-c",
+        "user.email=deadheat@localhost",
+        "-c",
+        "commit.gpgSign=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "commit",
+        "--quiet",
+        "--message",
+        message,
+    ])?;
+    Ok(())
+}

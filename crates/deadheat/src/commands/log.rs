@@ -1,0 +1,50 @@
+//! `deadheat log`: every recorded experiment.
+
+use std::path::Path;
+
+use deadheat_core::records::{self, Cumulative, History, Row};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::RecordsArgs;
+use crate::cli::options::verbosity;
+use crate::error::Exit;
+use crate::experiments::state::State;
+use crate::report::output;
+use crate::system::interrupt::Interrupt;
+use crate::system::terminal;
+
+/// A row, with the cumulative result of the experiments up to it.
+#[derive(Serialize)]
+struct LoggedRow<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    cumulative: Option<Cumulative>,
+}
+
+pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let (_git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
+    let baseline = state.known_baseline()?;
+    let results = state.results()?;
+    state.warn_of(&results.problems);
+    if args.output.json {
+        let history = History::new(&results.rows, baseline.as_ref());
+        let rows = results.rows.iter().enumerate();
+        let rows: Vec<LoggedRow<'_>> = rows
+            .map(|(index, row)| LoggedRow {
+                row,
+                cumulative: history.so_far(index),
+            })
+            .collect();
+        output::print_json(&json!({
+            "state_folder": state.folder().display().to_string(),
+            "problems": results.problems,
+            "rows": rows,
+            "cumulative": history.cumulative(),
+        }))?;
+    } else {
+        let style = output::style(verbosity(&args.output));
+        terminal::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

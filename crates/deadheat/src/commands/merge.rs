@@ -1,0 +1,41 @@
+//! `deadheat merge`: one report of the parts that several machines measured.
+
+use std::path::Path;
+
+use deadheat_core::merge::{self, Part};
+
+use crate::cli::MergeArgs;
+use crate::cli::options::Outputs;
+use crate::commands::compare::confirmation;
+use crate::error::{Exit, Failure};
+use crate::report::output;
+use crate::report::stored;
+use crate::system::terminal::harmless;
+
+pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
+    let outputs = Outputs::new(&args.output, &args.report)?;
+    outputs.check_writable()?;
+    let parts: Vec<Part> = args
+        .reports
+        .iter()
+        .map(|path| read(path))
+        .collect::<Result<_, _>>()?;
+    let report = merge::merge(parts, env!("CARGO_PKG_VERSION"))
+        .map_err(|refusal| Failure::usage(refusal.message).hint(refusal.hint))?;
+    output::write_report(&report, &outputs)?;
+    let exit = if merge::is_nothing_measured(&report) {
+        Exit::NothingMeasured
+    } else if report.partial {
+        Exit::StoppedEarly
+    } else {
+        Exit::Done
+    };
+    Ok(confirmation::apply_gates(&report, exit))
+}
+
+fn read(path: &Path) -> Result<Part, Failure> {
+    Ok(Part {
+        name: harmless(&path.display().to_string()),
+        report: stored::read(path, "merge")?,
+    })
+}

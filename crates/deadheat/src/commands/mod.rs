@@ -1,0 +1,14 @@
+//! The subcommands, one module each.
+
+pub(crate) mod clean;
+pub(crate) mod compare;
+pub(crate) mod demo;
+pub(crate) mod detect;
+pub(crate) mod log;
+pub(crate) mod merge;
+pub(crate) mod micro;
+pub(crate) mod profile;
+pub(crate) mod report;
+pub(crate) mod script;
+pub(crate) mod start;
+pub(crate) mod status;

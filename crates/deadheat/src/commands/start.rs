@@ -1,0 +1,93 @@
+//! `deadheat start`: makes the current commit the baseline of the loop.
+
+use std::path::Path;
+
+use deadheat_core::records::{Baseline, read_baseline, write_baseline};
+use deadheat_core::report::plain;
+use serde_json::json;
+
+use crate::cli::StartArgs;
+use crate::cli::options::{Verbosity, verbosity};
+use crate::error::{Exit, Failure};
+use crate::experiments::state::State;
+use crate::report::output;
+use crate::system::clock;
+use crate::system::interrupt::Interrupt;
+use crate::system::terminal;
+
+pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let (git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
+    let commit = git.commit("HEAD")?.ok_or_else(|| {
+        Failure::usage("the repository has no commit yet")
+            .hint("commit what the loop is to start from: git add --all && git commit")
+    })?;
+    let baseline = Baseline {
+        commit,
+        date: Some(clock::now()),
+        branch: git.line(["symbolic-ref", "--quiet", "--short", "HEAD"])?,
+    };
+    let uncommitted = git.uncommitted_paths()?;
+
+    let lock = state.lock()?;
+    let text = state.handoff()?;
+    let earlier = read_baseline(&text);
+    if let Some(earlier) = earlier.as_ref().filter(|_| !args.replace) {
+        return Err(Failure::usage(format!(
+            "there is a baseline already, {}: nothing was changed",
+            described(earlier)
+        ))
+        .hint("go on with `deadheat status`, or start over from the current commit: deadheat start --replace")
+        .into());
+    }
+    let path = state.write_handoff(&lock, &write_baseline(&text, &baseline))?;
+    drop(lock);
+
+    if !uncommitted.is_empty() && verbosity(&args.output) != Verbosity::Quiet {
+        terminal::print_note(&format!(
+            "warning: what is uncommitted is not in the baseline: {}",
+            listed(&uncommitted)
+        ));
+    }
+    let is_ignored = state.is_ignored(&git)?;
+    if !is_ignored && verbosity(&args.output) != Verbosity::Quiet {
+        terminal::print_note(&format!(
+            "warning: git does not ignore {}: what is committed with the code goes back with it, too; a line in .gitignore \
+             keeps the records",
+            state.folder().display()
+        ));
+    }
+    if args.output.json {
+        output::print_json(&json!({
+            "baseline": baseline,
+            "replaced": earlier,
+            "uncommitted": uncommitted,
+            "ignored": is_ignored,
+            "file": path.display().to_string(),
+        }))?;
+    } else {
+        let mut text = format!("baseline: {}\n", described(&baseline));
+        if let Some(earlier) = &earlier {
+            text.push_str(&format!("instead of: {}\n", described(earlier)));
+        }
+        text.push_str(&format!("written to {}\n", path.display()));
+        terminal::print(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn described(baseline: &Baseline) -> String {
+    let branch = baseline.branch.as_deref();
+    let on = branch.map(|branch| format!(" on {branch}")).unwrap_or_default();
+    let date = baseline.date.as_deref();
+    let since = date.map(|date| format!(", set {date}")).unwrap_or_default();
+    plain(&format!("{}{on}{since}", baseline.commit))
+}
+
+fn listed(paths: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut names: Vec<String> = paths.iter().take(MOST).map(|path| plain(path)).collect();
+    if paths.len() > MOST {
+        names.push(format!("and {} more", paths.len() - MOST));
+    }
+    names.join(", ")
+}

@@ -1,0 +1,181 @@
+//! `--pr N`: finds the two commits of a pull request on GitHub with GitHub's own `gh`, which knows the user.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use deadheat_core::model::{PerSide, Revision};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::cli::options::Verbosity;
+use crate::error::{Failure, is_stopped};
+use crate::git::Git;
+use crate::system::command::{self, Limits};
+use crate::system::terminal::{self, harmless};
+
+/// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
+pub(crate) const TOKENS: [&str; 4] = [
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN",
+];
+
+#[derive(Debug, Deserialize)]
+struct PullRequest {
+    head: Head,
+    base: Base,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Base {
+    sha: String,
+    #[serde(rename = "ref")]
+    branch: String,
+    repo: Repository,
+}
+
+#[derive(Debug, Deserialize)]
+struct Repository {
+    full_name: String,
+    clone_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Comparison {
+    merge_base_commit: MergeBase,
+}
+
+#[derive(Debug, Deserialize)]
+struct MergeBase {
+    sha: String,
+}
+
+/// Returns the head of a pull request and the commit at which it left its target, and fetches their missing objects.
+pub(crate) fn resolve(
+    git: &Git,
+    number: u64,
+    verbosity: Verbosity,
+    limits: &Limits,
+) -> anyhow::Result<PerSide<Revision>> {
+    let request: PullRequest = ask(
+        git,
+        limits,
+        number,
+        &format!("repos/{{owner}}/{{repo}}/pulls/{number}"),
+    )?;
+    let PullRequest { head, base } = &request;
+    let full_name = &base.repo.full_name;
+    let is_name = |text: &str| {
+        let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/".contains(character);
+        text.chars().all(is_plain) && !text.contains("..")
+    };
+    if !(is_hash(&head.sha) && is_hash(&base.sha) && is_name(full_name)) {
+        return Err(not_understood(number).into());
+    }
+    // GitHub knows the merge base, however little history there is here.
+    let range = format!("{}...{}", base.sha, head.sha);
+    let comparison: Comparison = ask(
+        git,
+        limits,
+        number,
+        &format!("repos/{full_name}/compare/{range}?per_page=1"),
+    )?;
+    let merge_base = comparison.merge_base_commit.sha;
+    if !is_hash(&merge_base) {
+        return Err(not_understood(number).into());
+    }
+
+    let mut lacking = Vec::new();
+    for commit in [merge_base.as_str(), head.sha.as_str()] {
+        if !git.has_commit(commit)? {
+            lacking.push(commit);
+        }
+    }
+    if !lacking.is_empty() {
+        let url = git
+            .url_of(full_name)?
+            .unwrap_or_else(|| base.repo.clone_url.clone());
+        if verbosity != Verbosity::Quiet {
+            let count = lacking.len();
+            let commits = if count == 1 { "commit" } else { "commits" };
+            terminal::print_note(&harmless(&format!(
+                "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
+            )));
+        }
+        git.fetch_commits(&url, &lacking).map_err(|error| {
+            if is_stopped(&error) {
+                return error;
+            }
+            Failure::tool(format!(
+                "the commits of pull request {number} cannot be fetched: {}",
+                harmless(&error.to_string())
+            ))
+            .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
+            .into()
+        })?;
+    }
+    let revision = |name: String, commit: String| Revision {
+        name,
+        commit,
+        dirty: false,
+    };
+    Ok(PerSide::new(
+        revision(
+            format!("merge base of {} and pull request {number}", base.branch),
+            merge_base,
+        ),
+        revision(format!("pull request {number}"), head.sha.clone()),
+    ))
+}
+
+fn ask<T: DeserializeOwned>(git: &Git, limits: &Limits, number: u64, path: &str) -> anyhow::Result<T> {
+    let mut command = Command::new("gh");
+    command
+        .args(["api", path])
+        .current_dir(git.top())
+        .env("GH_PROMPT_DISABLED", "1")
+        .stdin(Stdio::null());
+    let is_missing = |error: &anyhow::Error| {
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let answer = match command::output(&mut command, limits) {
+        Err(error) if is_missing(&error) => {
+            return Err(Failure::usage(format!(
+                "--pr {number} asks GitHub's command `gh`, which is not on the PATH"
+            ))
+            .hint(format!(
+                "https://cli.github.com has it; without it: git fetch origin pull/{number}/head, then deadheat compare \
+                 origin/main...FETCH_HEAD with the branch that it goes to"
+            ))
+            .into());
+        }
+        answer => answer?,
+    };
+    if !answer.status.success() {
+        let words = String::from_utf8_lossy(&answer.stderr);
+        return Err(Failure::usage(format!(
+            "--pr {number}: gh cannot tell what it is: {}",
+            harmless(words.trim())
+        ))
+        .hint("`gh auth status` says whether gh knows you here, `gh pr list` which pull requests there are")
+        .into());
+    }
+    serde_json::from_slice(&answer.stdout).map_err(|_| not_understood(number).into())
+}
+
+fn not_understood(number: u64) -> Failure {
+    Failure::tool(format!("--pr {number}: what gh says of it cannot be understood"))
+        .hint("does `gh --version` say 2 or later?")
+}
+
+fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.chars().all(|character| character.is_ascii_hexdigit())
+}

@@ -1,0 +1,754 @@
+//! The schedule with scripted workers: exact times, no processes, no waiting.
+
+use deadheat_core::model::Verdict;
+use deadheat_core::report::{self, MeasuredBenchmark};
+use deadheat_core::stats::Threshold;
+
+use super::*;
+use crate::error::Failure;
+use crate::passes::walk::hash_seed;
+use crate::worker::scripted::{Act, Script, briefing, schedule};
+
+const TWO_PERCENT: f64 = 2.0;
+
+fn run(script: &mut Script, replicates: usize) -> anyhow::Result<Measured> {
+    run_until(script, Sampling::Exactly(replicates), schedule(replicates).until)
+}
+
+fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> anyhow::Result<Measured> {
+    run_for(Aim::Verdict, script, sampling, budget_ends)
+}
+
+fn run_for(
+    aim: Aim,
+    script: &mut Script,
+    sampling: Sampling,
+    budget_ends: Instant,
+) -> anyhow::Result<Measured> {
+    let benchmarks = script.benchmarks();
+    let mut schedule = schedule(0);
+    schedule.replicates = match sampling {
+        Sampling::Exactly(count) => Some(count),
+        Sampling::UntilSettled => None,
+    };
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling,
+        aim,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends,
+    };
+    measure(
+        &schedule,
+        stopping,
+        BTreeMap::new(),
+        &briefing(None),
+        &benchmarks,
+        script,
+        &mut |_| {},
+    )
+}
+
+fn rows(measured: &Measured) -> Vec<String> {
+    measured
+        .setbacks
+        .iter()
+        .map(|row| {
+            let side = row.side.map_or("both".to_owned(), |side| side.to_string());
+            format!("{} {:?} on {side}: {}", row.benchmark, row.kind, row.message)
+        })
+        .collect()
+}
+
+#[test]
+fn exact_times_give_exact_verdicts() {
+    let measured = run(
+        &mut Script::new(&[
+            ("faster", Act::Takes(10_000), Act::Takes(5_000)),
+            ("same", Act::Takes(3_000), Act::Takes(3_000)),
+            ("slower", Act::Takes(100), Act::Takes(150)),
+            ("slow", Act::Takes(700_000_000), Act::Takes(700_000_000)),
+        ]),
+        12,
+    )
+    .unwrap();
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.project_modules, PerSide::new(4 * 12 * 3, 4 * 12 * 3));
+    let rows = measured
+        .benchmarks
+        .into_iter()
+        .map(|(benchmark, rounds)| MeasuredBenchmark {
+            is_control: false,
+            benchmark,
+            replicates: rounds.replicates,
+            looks: rounds.looks,
+            ..MeasuredBenchmark::default()
+        });
+    let (comparisons, total, _) = report::judge(
+        rows.collect(),
+        Sampling::Exactly(12),
+        &Threshold::from_percent(TWO_PERCENT).into(),
+    );
+    let verdicts: Vec<(&str, Verdict, String)> = comparisons
+        .iter()
+        .map(|row| {
+            (
+                row.benchmark.as_str(),
+                row.verdict,
+                format!("{:.4}", row.estimate.point_estimate),
+            )
+        })
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("faster", Verdict::Improved, "0.5000".to_owned()),
+            ("same", Verdict::Unchanged, "1.0000".to_owned()),
+            ("slow", Verdict::Unchanged, "1.0000".to_owned()),
+            ("slower", Verdict::Regressed, "1.5000".to_owned()),
+        ]
+    );
+    assert_eq!(total.unwrap().verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn both_sides_of_a_replicate_share_a_seed_and_the_next_has_another() {
+    let mut script = Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]);
+    let measured = run(&mut script, 3).unwrap();
+    let sides: Vec<Side> = script.seeds.iter().map(|(side, _)| *side).collect();
+    let turns = [
+        Side::Base,
+        Side::Head,
+        Side::Head,
+        Side::Base,
+        Side::Base,
+        Side::Head,
+    ];
+    assert_eq!(sides, turns);
+    let seeds: Vec<u32> = script.seeds.iter().map(|(_, seed)| *seed).collect();
+    assert!(seeds.chunks(2).all(|pair| pair[0] == pair[1]));
+    assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4]);
+    let recorded: Vec<u32> = measured.benchmarks["a"]
+        .replicates
+        .iter()
+        .map(|replicate| replicate.seed)
+        .collect();
+    assert_eq!(recorded, [seeds[0], seeds[2], seeds[4]]);
+}
+
+#[test]
+fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
+    let imports = (1, 250_000_000);
+    for (at, lost_ns) in (1..8).map(|at| (at, 4_000_000)).chain([imports]) {
+        let stumbles = Act::Stumbles { ns: 30, at, lost_ns };
+        let mut script = Script::new(&[("a", stumbles, Act::Takes(30))]);
+        let measured = run(&mut script, 2).unwrap();
+        let replicates = &measured.benchmarks["a"].replicates;
+        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+            assert_eq!(
+                (pair.base.iterations, pair.head.iterations),
+                (10_000, 10_000),
+                "{at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rounds_visit_the_sides_in_alternating_order() {
+    let measured = run(
+        &mut Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]),
+        2,
+    )
+    .unwrap();
+    let pairs = &measured.benchmarks["a"].replicates[0].pairs;
+    assert_eq!(pairs.len(), MOST_ROUNDS);
+    let orders: Vec<Order> = pairs.iter().take(4).map(|pair| pair.order).collect();
+    assert_eq!(
+        orders,
+        [Order::BaseHead, Order::HeadBase, Order::BaseHead, Order::HeadBase]
+    );
+    // The same number of calls on both sides.
+    assert!(
+        pairs
+            .iter()
+            .all(|pair| pair.base.iterations == 300 && pair.head.iterations == 300)
+    );
+}
+
+#[test]
+fn sides_of_very_different_speed_get_samples_of_the_same_length() {
+    let measured = run(
+        &mut Script::new(&[("a", Act::Takes(400_000), Act::Takes(1_000))]),
+        2,
+    )
+    .unwrap();
+    let pair = measured.benchmarks["a"].replicates[0].pairs[0];
+    assert_eq!((pair.base.iterations, pair.head.iterations), (1, 300));
+}
+
+#[test]
+fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
+    let measured = run(
+        &mut Script::new(&[
+            ("4 ms", Act::Takes(4_000_000), Act::Takes(4_000_000)),
+            ("200 ms", Act::Takes(200_000_000), Act::Takes(200_000_000)),
+            ("2 s", Act::Takes(2_000_000_000), Act::Takes(2_000_000_000)),
+        ]),
+        2,
+    )
+    .unwrap();
+    assert_eq!(measured.benchmarks["4 ms"].replicates[0].pairs.len(), FEW_ROUNDS);
+    let rounds = |benchmark: &str| {
+        measured.benchmarks[benchmark]
+            .replicates
+            .iter()
+            .map(|one| one.pairs.len())
+    };
+    assert!(rounds("200 ms").all(|count| count == FEWEST_ROUNDS));
+    assert!(rounds("2 s").all(|count| count == 1));
+    let orders = measured.benchmarks["2 s"]
+        .replicates
+        .iter()
+        .map(|one| one.pairs[0].order);
+    assert_eq!(orders.collect::<Vec<_>>(), [Order::BaseHead, Order::HeadBase]);
+}
+
+#[test]
+fn a_prescribed_number_of_calls_is_never_exceeded() {
+    let prescribed = |samples| Act::Prescribed {
+        ns: 5_000,
+        iterations: 3,
+        samples,
+    };
+    let measured = run(
+        &mut Script::new(&[
+            ("five", prescribed(5), prescribed(5)),
+            ("one", prescribed(1), prescribed(1)),
+        ]),
+        2,
+    )
+    .unwrap();
+    assert_eq!(measured.benchmarks["one"].replicates[0].pairs.len(), 1);
+    assert_eq!(measured.benchmarks["five"].replicates[0].pairs.len(), 5);
+    assert_eq!(
+        measured.benchmarks["five"].replicates[0].pairs[0].base.iterations,
+        3
+    );
+}
+
+#[test]
+fn every_failure_is_one_row_and_the_others_go_on() {
+    let ok = || Act::Takes(1_000);
+    let measured = run(
+        &mut Script::new(&[
+            ("a setup", Act::FailsInSetup, ok()),
+            ("b sample", ok(), Act::FailsInSample),
+            ("c end", Act::FailsAtTheEnd, ok()),
+            ("d skip", Act::Skips, Act::Skips),
+            ("e both", Act::FailsInSetup, Act::FailsInSetup),
+            ("f dies", ok(), Act::Dies),
+            ("g hangs", Act::Hangs, ok()),
+            ("h fine", ok(), ok()),
+        ]),
+        3,
+    )
+    .unwrap();
+    // A benchmark that may work without the other side is known to fail only at the end of the replicate.
+    let mut rows = rows(&measured);
+    rows.sort();
+    assert_eq!(
+        rows[..6],
+        [
+            "a setup Failed on base: fixture broke",
+            "b sample Failed on head: target broke",
+            "c end Failed on base: assertion broke",
+            "d skip Skipped on both: not here",
+            "e both Failed on both: fixture broke",
+            "f dies Failed on head: the process ended: signal: 11 (SIGSEGV)\nthe last words",
+        ]
+    );
+    assert!(rows[6].starts_with("g hangs Endless on base: no answer within"));
+    assert!(rows[6].contains(": it is too slow, or has no end\n"));
+    assert_eq!(rows.len(), 7);
+    let measured: Vec<&String> = measured.benchmarks.keys().collect();
+    assert_eq!(measured, ["h fine"]);
+}
+
+#[test]
+fn a_failed_benchmark_is_not_tried_again_and_a_dead_worker_is_replaced_once() {
+    let mut script = Script::new(&[
+        ("a", Act::Dies, Act::Takes(1_000)),
+        ("b", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    run(&mut script, 3).unwrap();
+    let entered = |what: &str| script.log.borrow().iter().filter(|line| *line == what).count();
+    assert_eq!(entered("base enter a"), 1);
+    assert_eq!(entered("head leave a"), 1);
+    assert_eq!(entered("base enter b"), 3);
+    // Three replicates of two processes, and one process that replaces the dead one.
+    assert_eq!(script.seeds.len(), 7);
+}
+
+#[test]
+fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
+    let clash = |ns| Act::HoldsAPortIn { process: 2, ns };
+    let mut script = Script::new(&[("port", clash(10_000), clash(20_000))]);
+    let measured = run(&mut script, 5).unwrap();
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
+    let replicates = &measured.benchmarks["port"].replicates;
+    assert_eq!(replicates.len(), 5);
+    for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+        assert!((pair.head.per_iteration_ns() / pair.base.per_iteration_ns() - 2.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() {
+    let (act, clash) = (Act::Takes(50_000_000), Act::HoldsAPort(50_000_000));
+    let mut script = Script::new(&[
+        ("a", act.clone(), act.clone()),
+        ("b", act.clone(), act.clone()),
+        ("c", act.clone(), act),
+        ("d", clash.clone(), clash),
+    ]);
+    let schedule = Schedule {
+        one_core: true,
+        several_cores: ["b".to_owned(), "d".to_owned()].into(),
+        one_at_a_time: [("d".to_owned(), "in use".to_owned())].into(),
+        ..schedule(2)
+    };
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::Exactly(2),
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: schedule.until,
+    };
+    let benchmarks = script.benchmarks();
+    let briefing = briefing(None);
+    let earlier = BTreeMap::new();
+    let measured = measure(
+        &schedule,
+        stopping,
+        earlier,
+        &briefing,
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    );
+    let clocks = measured
+        .unwrap()
+        .benchmarks
+        .into_iter()
+        .map(|(benchmark, rounds)| {
+            let clocks = rounds.replicates.iter().map(|replicate| replicate.clock);
+            (benchmark, clocks.collect::<Vec<_>>())
+        });
+    let at_once = vec![Clock::Processor; 2];
+    let expected = [
+        ("a", at_once.clone()),
+        ("b", vec![Clock::Wall; 2]),
+        ("c", at_once),
+        ("d", vec![Clock::Wall; 2]),
+    ];
+    assert!(clocks.eq(expected.map(|(benchmark, clocks)| (benchmark.to_owned(), clocks))));
+    // In each replicate, two pairs of processes, and one pair whose sides do not run at the same time.
+    assert_eq!(script.seeds.len(), 12);
+    let log = script.log.borrow();
+    let told = |line: &&String| line.starts_with("from now on") || line.starts_with("base enter");
+    let lines: Vec<&str> = log.iter().filter(told).map(String::as_str).collect();
+    let one_replicate = [
+        "base enter a",
+        "base enter c",
+        "from now on all cores",
+        "base enter b",
+        "base enter d",
+        "from now on one core",
+    ];
+    assert_eq!(lines, one_replicate.repeat(2));
+}
+
+#[test]
+fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
+    let mut script = Script::new(&[
+        ("lock", Act::HoldsALock(40_000), Act::HoldsALock(10_000)),
+        ("port", Act::HoldsAPort(10_000), Act::HoldsAPort(20_000)),
+        ("usual", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    let measured = run(&mut script, 4).unwrap();
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
+    // The limit is the first side's set-up time and ten seconds, not the minutes that a benchmark may take.
+    assert!(measured.one_at_a_time["lock"].starts_with("no answer within 10"));
+    assert_eq!(measured.one_at_a_time.len(), 2);
+    for (benchmark, ratio) in [("lock", 0.25), ("port", 2.0), ("usual", 1.0)] {
+        let replicates = &measured.benchmarks[benchmark].replicates;
+        assert_eq!(replicates.len(), 4);
+        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+            let times = pair.head.per_iteration_ns() / pair.base.per_iteration_ns();
+            assert!((times / ratio - 1.0).abs() < 1e-9);
+        }
+        // The side that comes first alternates.
+        let firsts = replicates.iter().map(|replicate| replicate.pairs[0].order);
+        let expected = if benchmark == "usual" {
+            Order::BaseHead
+        } else {
+            Order::HeadBase
+        };
+        assert_eq!(firsts.clone().next(), Some(expected));
+        assert_eq!(
+            firsts.skip(1).collect::<Vec<_>>(),
+            [Order::HeadBase, Order::BaseHead, Order::HeadBase]
+        );
+    }
+    let log = script.log.borrow();
+    let entered = |what: &str| log.iter().filter(|line| *line == what).count();
+    // Each side alone in every replicate, and once together with the other.
+    assert_eq!((entered("base enter port"), entered("head enter port")), (5, 5));
+}
+
+#[test]
+fn what_fails_by_itself_is_no_matter_of_the_other_side() {
+    let mut script = Script::new(&[
+        ("breaks", Act::Takes(1_000), Act::FailsInSetup),
+        ("works", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    let measured = run(&mut script, 3).unwrap();
+    assert_eq!(rows(&measured), ["breaks Failed on head: fixture broke"]);
+    assert_eq!(measured.one_at_a_time, BTreeMap::new());
+    let log = script.log.borrow();
+    let entered = |what: &str| log.iter().filter(|line| *line == what).count();
+    // Base, which works, is not run again for that.
+    assert_eq!(
+        (entered("base enter breaks"), entered("head enter breaks")),
+        (1, 2)
+    );
+}
+
+#[test]
+fn a_module_from_elsewhere_ends_the_run_with_its_name() {
+    for act in [Act::ImportsFromElsewhere, Act::FailsWithAModuleFromElsewhere] {
+        let error = run(&mut Script::new(&[("a", Act::Takes(1_000), act)]), 2).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert!(
+            failure
+                .message
+                .contains("on head, `pkg.core` was imported from /home/user/checkout/pkg/core.py")
+        );
+        assert!(failure.hint.is_some());
+    }
+}
+
+#[test]
+fn who_sets_up_first_alternates_between_the_replicates() {
+    let mut script = Script::new(&[("a", Act::Takes(1_000), Act::Takes(1_000))]);
+    run(&mut script, 4).unwrap();
+    let log = script.log.borrow();
+    let entered = log.iter().filter(|line| line.contains(" enter "));
+    let first: Vec<&str> = entered.step_by(2).map(String::as_str).collect();
+    assert_eq!(
+        first,
+        ["base enter a", "head enter a", "base enter a", "head enter a"]
+    );
+}
+
+#[test]
+fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_short_it_is() {
+    let reads = |first_ns, later_ns| Act::IsColdAtFirst { first_ns, later_ns };
+    let said = |base: Act, head: Act| {
+        let mut script = Script::new(&[("a", base, head)]);
+        let measured = run(&mut script, 4).unwrap();
+        measured.benchmarks["a"].first_calls_apart()
+    };
+    // Head has read everything, and base is too slow for that.
+    assert!(said(Act::Takes(170_000), reads(9_000, 60)).is_some());
+    // Both sides are slow at first, as everything is; one of them was made faster.
+    assert_eq!(said(reads(12_000, 500), reads(8_000, 60)), None);
+    assert_eq!(said(reads(12_000, 500), reads(9_000, 400)), None);
+}
+
+#[test]
+fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
+    // Five replicates whose p-value is 0.00065 after all looks.
+    let mut clear = Rounds {
+        replicates: [-0.01, -0.005, 0.0, 0.005, 0.01]
+            .map(|spread: f64| replicate((1e9 * (0.0743 + spread).exp()) as u64))
+            .to_vec(),
+        looks: 1,
+        ..Rounds::default()
+    };
+    clear.look(Sampling::UntilSettled);
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::UntilSettled,
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: Instant::now(),
+    };
+    let beside = |others: usize| {
+        let mut benchmarks: BTreeMap<String, Rounds> = (0..others)
+            .map(|number| (format!("b{number}"), Rounds::default()))
+            .collect();
+        benchmarks.insert("a".to_owned(), clear.clone());
+        settled(&benchmarks, &stopping).len()
+    };
+    assert_eq!(beside(0), 1);
+    assert_eq!(beside(30), 0);
+}
+
+/// Returns a replicate in which base takes a second.
+fn replicate(head_ns: u64) -> Replicate {
+    let sample = |elapsed_ns| Sample {
+        elapsed_ns,
+        iterations: 1,
+    };
+    Replicate {
+        seed: 0,
+        clock: Clock::Wall,
+        pairs: vec![Pair {
+            order: Order::BaseHead,
+            base: sample(1_000_000_000),
+            head: sample(head_ns),
+        }],
+    }
+}
+
+#[test]
+fn seeds_are_repeatable() {
+    assert_eq!(hash_seed(7, 0), hash_seed(7, 0));
+    assert_ne!(hash_seed(7, 0), hash_seed(8, 0));
+}
+
+/// Returns a benchmark whose head is this much slower than base, in one process after another.
+fn varying(percents: &[i64]) -> (Act, Act) {
+    let base = 1_000_000;
+    let head = percents
+        .iter()
+        .map(|percent| (base + base / 100 * percent) as u64);
+    (Act::Takes(base as u64), Act::TakesByProcess(head.collect()))
+}
+
+fn counts(measured: &Measured) -> Vec<(&str, usize, u32)> {
+    let rows = measured.benchmarks.iter();
+    rows.map(|(name, rounds)| (name.as_str(), rounds.replicates.len(), rounds.looks))
+        .collect()
+}
+
+#[test]
+fn clear_cases_end_early_and_open_ones_go_on() {
+    let (noisy_base, noisy_head) = varying(&[-2, 2]);
+    let (twice_base, twice_head) = varying(&[99, 101]);
+    let mut script = Script::new(&[
+        ("noisy", noisy_base, noisy_head),
+        ("same", Act::Takes(3_000), Act::Takes(3_000)),
+        ("twice", twice_base, twice_head),
+    ]);
+    let far = schedule(0).until;
+    let measured = run_until(&mut script, Sampling::UntilSettled, far).unwrap();
+    // From tables of t: ±2 % in turn has a half width of 2.2 % at the sixth look (16 of 20 kept, 15 degrees of freedom,
+    // 0.0015 in both tails), and of 1.8 % at the seventh (24 of 30, 23 degrees, 0.001). An unchanged benchmark takes
+    // five.
+    assert_eq!(
+        counts(&measured),
+        [("noisy", 30, 7), ("same", 5, 2), ("twice", 3, 1)]
+    );
+}
+
+#[test]
+fn a_slow_benchmark_delays_itself_only() {
+    let mut script = Script::new(&[
+        ("fast", Act::Takes(3_000), Act::Takes(3_000)),
+        ("slow", Act::Takes(600_000_000), Act::Takes(600_000_000)),
+    ]);
+    let benchmarks = script.benchmarks();
+    let mut schedule = schedule(0);
+    schedule.replicates = None;
+    let stopping = Stopping {
+        call_times: BTreeMap::from([("slow".to_owned(), Duration::from_millis(600))]),
+        sampling: Sampling::UntilSettled,
+        aim: Aim::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: schedule.until,
+    };
+    let measured = measure(
+        &schedule,
+        stopping,
+        BTreeMap::new(),
+        &briefing(None),
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    )
+    .unwrap();
+    assert_eq!(counts(&measured), [("fast", 5, 2), ("slow", 5, 2)]);
+    let log = script.log.borrow();
+    let place = |line: &str| log.iter().position(|other| other == line);
+    let last = log.iter().rposition(|line| line == "base leave fast");
+    assert!(last < place("base enter slow"), "{log:?}");
+}
+
+#[test]
+fn the_budget_ends_what_stays_open() {
+    let (base, head) = varying(&[-30, 30]);
+    let mut script = Script::new(&[
+        ("noisy", base, head),
+        ("same", Act::Takes(3_000), Act::Takes(3_000)),
+    ]);
+    let measured = run_until(&mut script, Sampling::UntilSettled, Instant::now()).unwrap();
+    // Two are the fewest that have an interval; they are looked at once.
+    assert_eq!(counts(&measured), [("noisy", 2, 1), ("same", 2, 1)]);
+    assert_eq!(measured.stopped, None);
+}
+
+#[test]
+fn a_decision_is_there_before_the_verdict() {
+    let far = Instant::now() + Duration::from_secs(3_600);
+    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let (base, head) = varying(&[-3, 3]);
+    let mut script = Script::new(&[
+        ("noisy", base, head),
+        ("twice", Act::Takes(20_000), Act::Takes(10_000)),
+    ]);
+    let measured = run_for(worth, &mut script, Sampling::UntilSettled, far).unwrap();
+    // ±3 % in turn has a half width of 13 % at the second look (4 degrees of freedom, 0.0005 in both tails); a speedup
+    // of 20 % is 18.2 % away.
+    assert_eq!(counts(&measured), [("noisy", 5, 2), ("twice", 3, 1)]);
+}
+
+#[test]
+fn the_first_calls_are_all_that_a_decision_asks_of_slow_code() {
+    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let mut script = Script::new(&[
+        ("slow", Act::Takes(50_000_000), Act::Takes(40_000_000)),
+        ("slower", Act::Takes(700_000_000), Act::Takes(600_000_000)),
+    ]);
+    let until = schedule(0).until;
+    let measured = run_for(worth, &mut script, Sampling::Exactly(2), until).unwrap();
+    for rounds in measured.benchmarks.values() {
+        let pairs: Vec<&[Pair]> = rounds
+            .replicates
+            .iter()
+            .map(|replicate| replicate.pairs.as_slice())
+            .collect();
+        assert_eq!(pairs.iter().map(|pairs| pairs.len()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(
+            [pairs[0][0].order, pairs[1][0].order],
+            [Order::BaseHead, Order::HeadBase]
+        );
+    }
+}
+
+#[test]
+fn who_is_called_first_alternates_between_replicates() {
+    let mut script = Script::new(&[("x", Act::Takes(1_000), Act::Takes(1_000))]);
+    run(&mut script, 2).unwrap();
+    let log = script.log.borrow();
+    let firsts: Vec<&str> = log
+        .windows(2)
+        .filter(|lines| lines[0].ends_with("enter x") && lines[1].ends_with("run 1"))
+        .map(|lines| lines[1].as_str())
+        .collect();
+    assert_eq!(firsts, ["base run 1", "head run 1"]);
+}
+
+/// Returns the requests to enter a benchmark, in their order.
+fn entries(script: &Script) -> Vec<String> {
+    let log = script.log.borrow();
+    log.iter()
+        .filter(|line| line.contains(" enter "))
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn calls_that_use_up_what_their_fixtures_made_get_fixtures_of_their_own() {
+    let spent = |first_ns| Act::UsesUp {
+        first_ns,
+        later_ns: 2_000,
+    };
+    let mut script = Script::new(&[
+        ("spent", spent(24_000_000), spent(300_000)),
+        ("usual", Act::Takes(1_000), Act::Takes(1_000)),
+    ]);
+    let measured = run(&mut script, 3).unwrap();
+    let spent = &measured.benchmarks["spent"];
+    assert!(spent.set_up_each_call);
+    assert_eq!(spent.replicates.len(), 3);
+    assert_eq!(spent.median_ns(Side::Base), 24_000_000.0);
+    assert_eq!(spent.median_ns(Side::Head), 300_000.0);
+    let used_up = spent.used_up.unwrap();
+    assert_eq!(
+        (used_up.base.first_ns, used_up.base.later_ns),
+        (24_000_000.0, 2_000.0)
+    );
+    assert_eq!(spent.first_calls_apart(), None);
+    assert!(!measured.benchmarks["usual"].set_up_each_call);
+    assert_eq!(
+        set_up_each_call(&measured.benchmarks),
+        BTreeSet::from(["spent".to_owned()])
+    );
+    let of_spent: Vec<String> = entries(&script)
+        .into_iter()
+        .filter(|line| line.ends_with("spent") && line.starts_with("base"))
+        .collect();
+    assert_eq!(of_spent[0], "base enter spent");
+    assert_eq!(of_spent[1..], ["base enter with set-ups spent"; 3]);
+}
+
+#[test]
+fn a_first_call_that_is_slow_whatever_is_set_up_leaves_the_set_up_as_it_is() {
+    let cold = |first_ns| Act::IsColdAtFirst {
+        first_ns,
+        later_ns: 200_000,
+    };
+    let mut script = Script::new(&[("cold", cold(9_000_000), cold(9_000_000))]);
+    let measured = run(&mut script, 3).unwrap();
+    let cold = &measured.benchmarks["cold"];
+    assert!(!cold.set_up_each_call);
+    assert_eq!(cold.replicates.len(), 3);
+    assert_eq!(cold.median_ns(Side::Base), 200_000.0);
+    assert_eq!(set_up_each_call(&measured.benchmarks), BTreeSet::new());
+    let with_set_ups = entries(&script)
+        .into_iter()
+        .filter(|line| line.contains("with set-ups"));
+    assert_eq!(with_set_ups.count(), 2);
+}
+
+#[test]
+fn a_second_call_that_fails_gets_fixtures_of_its_own() {
+    let mut script = Script::new(&[
+        ("broken", Act::FailsInSample, Act::FailsInSample),
+        (
+            "inserts",
+            Act::FailsTheSecondTime(400_000),
+            Act::FailsTheSecondTime(200_000),
+        ),
+    ]);
+    let measured = run(&mut script, 3).unwrap();
+    let inserts = &measured.benchmarks["inserts"];
+    assert!(inserts.set_up_each_call);
+    assert_eq!(inserts.used_up, None);
+    assert_eq!(inserts.replicates.len(), 3);
+    assert_eq!(rows(&measured), ["broken Failed on base: target broke"]);
+    assert_eq!(
+        set_up_each_call(&measured.benchmarks),
+        BTreeSet::from(["inserts".to_owned()])
+    );
+}
+
+#[test]
+fn fixtures_that_cannot_be_set_up_again_lose_nothing() {
+    let once = |first_ns| Act::UsesUpWhatThereIsOnce {
+        first_ns,
+        later_ns: 200_000,
+    };
+    let mut script = Script::new(&[("once", once(9_000_000), once(900_000))]);
+    let measured = run(&mut script, 3).unwrap();
+    assert_eq!(measured.setbacks, []);
+    let once = &measured.benchmarks["once"];
+    assert!(!once.set_up_each_call);
+    assert_eq!(once.replicates.len(), 3);
+    assert!(once.first_calls_apart().is_some());
+}

@@ -1,0 +1,226 @@
+//! Finds the benchmarks that run a changed function: every benchmark runs once on each side, in processes that watch.
+//!
+//! A call counts for the benchmark in which it happens, a call in a wider fixture for every test that could use it, and
+//! a call at import for all. This would miss a benchmark that only uses what an earlier one made (a cache, a module's
+//! state). So those that seem to run nothing are run again without the others, until a process pair has run all of them
+//! without a single call: then they run nothing, whatever came before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::protocol::{ReachedBy, Reply, Request};
+
+use crate::error::Failure;
+use crate::passes::walk::{
+    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, StoppedBy, Trouble, Visit,
+    out_of_order, walk,
+};
+use crate::project::node_ids::is_in_node;
+use crate::worker::session::{self, Briefing, CannotTrace, Launch, Opened};
+
+/// Benchmarks that are still open after this number of passes count as reached.
+const MOST_PASSES: usize = 3;
+
+/// The findings of all passes.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// The numbers of the functions that each benchmark runs.
+    functions: BTreeMap<String, BTreeSet<usize>>,
+    /// Benchmarks that run no watched function.
+    pub(crate) not_reached: BTreeSet<String>,
+    /// Benchmarks that finished and ran no watched function in their timed part, at most before or after it.
+    pub(crate) untouched: BTreeSet<String>,
+    /// Benchmarks that start other processes, whose calls cannot be seen.
+    pub(crate) start_processes: BTreeSet<String>,
+    /// Benchmarks that use more than one core at once.
+    pub(crate) parallel: BTreeSet<String>,
+    /// Benchmarks that both sides ran to their end.
+    pub(crate) ran: BTreeSet<String>,
+    /// The time that one call of each benchmark took, or rather less.
+    pub(crate) call_times: BTreeMap<String, Duration>,
+    /// The reason why functions cannot be watched here.
+    pub(crate) problem: Option<String>,
+    /// Benchmarks that do not end, which are not tried again.
+    pub(crate) endless: Vec<Setback>,
+    pub(crate) stopped: Option<StoppedBy>,
+    /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
+    pub(crate) project_modules: PerSide<u64>,
+    /// Benchmarks whose sides were run one after the other.
+    pub(crate) one_at_a_time: OneAtATime,
+}
+
+impl Reach {
+    /// Returns the benchmarks that run a function, in the given order.
+    pub(crate) fn of_function(&self, number: usize, benchmarks: &[String]) -> Vec<String> {
+        let runs = |benchmark: &&String| {
+            let functions = self.functions.get(*benchmark);
+            functions.is_some_and(|functions| functions.contains(&number))
+        };
+        benchmarks.iter().filter(runs).cloned().collect()
+    }
+}
+
+/// Runs the passes. `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the `opened`
+/// workers did.
+pub(crate) fn look(
+    schedule: &Schedule,
+    briefing: &Briefing,
+    mut opened: Opened,
+    benchmarks: &[String],
+    launch: &mut dyn Launch,
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Reach> {
+    let mut reach = Reach::default();
+    let mut open = benchmarks.to_vec();
+    let mut schedule = schedule.clone();
+    for _ in 0..MOST_PASSES {
+        let mut looking = Looking::default();
+        let opened = std::mem::take(&mut opened);
+        let walked = match walk(&schedule, briefing, opened, &open, launch, &mut looking, listen) {
+            Ok(walked) => walked,
+            Err(error) => match error.downcast::<CannotTrace>() {
+                Ok(CannotTrace(reason)) => {
+                    reach.problem = Some(reason);
+                    return Ok(reach);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        for side in Side::BOTH {
+            *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
+        }
+        reach.call_times.append(&mut looking.call_times);
+        reach.one_at_a_time.clone_from(&walked.one_at_a_time);
+        schedule.one_at_a_time = walked.one_at_a_time;
+        if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
+            return Err(removed_by(side, &walked.setbacks).into());
+        }
+        reach.stopped = walked.stopped;
+        if reach.stopped.is_some() {
+            return Ok(reach);
+        }
+        let setbacks = walked.setbacks.into_iter();
+        reach
+            .endless
+            .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
+        let is_quiet = looking.found.is_empty();
+        reach.ran.extend(looking.seen.iter().cloned());
+        for benchmark in &looking.seen {
+            if looking.any(benchmark, |by| by.parallel) {
+                reach.parallel.insert(benchmark.clone());
+            }
+            // A benchmark not seen to do so in an earlier pass may have found there what another benchmark left.
+            match looking.any(benchmark, |by| by.timed) {
+                true => reach.untouched.remove(benchmark),
+                false => reach.untouched.insert(benchmark.clone()),
+            };
+        }
+        open.retain(|benchmark| {
+            let (functions, starts_processes) = looking.of(benchmark);
+            let is_reached = !functions.is_empty() || starts_processes;
+            if starts_processes {
+                reach.start_processes.insert(benchmark.clone());
+            }
+            reach
+                .functions
+                .entry(benchmark.clone())
+                .or_default()
+                .extend(functions);
+            // A benchmark that failed or was skipped is measured, which reports the reason.
+            !is_reached && looking.seen.contains(benchmark)
+        });
+        if is_quiet || open.is_empty() {
+            reach.not_reached.extend(open);
+            break;
+        }
+    }
+    Ok(reach)
+}
+
+/// Returns the error for a benchmark that removed the worktree that all of them run in.
+fn removed_by(side: Side, setbacks: &[Setback]) -> Failure {
+    let words = session::lost(side);
+    let both = Side::BOTH.map(session::lost);
+    let cause = setbacks.iter().find(|setback| both.contains(&setback.message));
+    let benchmark = cause.map(|setback| format!("; `{}` ran last", setback.benchmark));
+    Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
+        .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")
+}
+
+#[derive(Default)]
+struct Looking {
+    found: Vec<ReachedBy>,
+    /// Benchmarks that both sides ran to their end.
+    seen: BTreeSet<String>,
+    /// The time when both sides were inside the last benchmark.
+    entered: Option<Instant>,
+    call_times: BTreeMap<String, Duration>,
+}
+
+impl Looking {
+    /// Returns what counts for a benchmark: the functions, and whether other processes were started.
+    fn of(&self, benchmark: &str) -> (BTreeSet<usize>, bool) {
+        let of_it = || {
+            self.found
+                .iter()
+                .filter(|by| by.node.is_empty() || is_in_node(benchmark, &by.node))
+        };
+        let functions = of_it().flat_map(|by| by.functions.iter().copied()).collect();
+        (functions, of_it().any(|by| by.processes))
+    }
+
+    /// Whether `is_so` holds for anything that ran for this benchmark alone.
+    fn any(&self, benchmark: &str, is_so: fn(&ReachedBy) -> bool) -> bool {
+        let mut of_it = self.found.iter().filter(|by| is_in_node(benchmark, &by.node));
+        of_it.any(is_so)
+    }
+}
+
+impl Visit for Looking {
+    type Finding = ();
+    type Half = ();
+
+    fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
+        // A test that was not asked for a sample runs its benchmark once when it is left.
+        self.entered = Some(Instant::now());
+        Ok(())
+    }
+
+    fn inside_alone(
+        &mut self,
+        _: &mut Both<'_>,
+        _: Side,
+        _: &str,
+        _: Entered,
+        _: Option<&()>,
+    ) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn join(&mut self, _: Order, _: PerSide<()>) {}
+
+    fn left_by(&mut self, both: &mut Both<'_>, side: Side) -> Result<(), Trouble> {
+        match both.ask(side, &Request::Reach)? {
+            Reply::Reached { by } => {
+                self.found.extend(by);
+                Ok(())
+            }
+            other => Err(out_of_order(side, &other)),
+        }
+    }
+
+    fn left(&mut self, benchmark: &str, _: Left, (): ()) -> SetUp {
+        self.seen.insert(benchmark.to_owned());
+        if let Some(entered) = self.entered.take() {
+            // Both sides have left, one after the other.
+            self.call_times
+                .insert(benchmark.to_owned(), entered.elapsed() / 2);
+        }
+        SetUp::AsItIs
+    }
+}
+
+#[cfg(test)]
+#[path = "reach_tests.rs"]
+mod tests;

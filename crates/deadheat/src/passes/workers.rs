@@ -1,0 +1,116 @@
+//! The workers that the passes of a run share, and their briefing.
+
+use crate::passes::walk::OneAtATime;
+use crate::worker::launcher::Launcher;
+use crate::worker::session::{Briefing, CannotTrace, Collection, NotReady, Opened, Session};
+use deadheat_core::model::{PerSide, Side, TargetFunction};
+use deadheat_core::protocol::{TracePurpose, TraceRequest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// The state that every pass of a run works with.
+pub(crate) struct Stage {
+    pub(crate) briefing: Briefing,
+    pub(crate) launcher: Launcher,
+    /// The native part, which watching workers load.
+    pub(crate) extension: String,
+    /// The hard end of the run.
+    pub(crate) until: Instant,
+    /// The hash seed of the first replicate, which a server that has collected continues with.
+    pub(crate) first_seed: u32,
+    /// Benchmarks that an earlier pass could not enter on both sides at once.
+    pub(crate) one_at_a_time: OneAtATime,
+    /// Benchmarks whose calls use up what their fixtures made.
+    pub(crate) set_up_each_call: BTreeSet<String>,
+    /// Benchmarks that use several cores at once, and get them.
+    pub(crate) several_cores: BTreeSet<String>,
+    /// Benchmarks that an earlier pass has run to their end on both sides.
+    pub(crate) ran: BTreeSet<String>,
+    /// The time of one call of a benchmark, as far as an earlier pass knows.
+    pub(crate) call_times: BTreeMap<String, Duration>,
+    /// Workers that have collected and stay open for the search for differing values and for what runs.
+    pub(crate) opened: Opened,
+    /// Whether the opened workers watch functions.
+    pub(crate) opened_watch: bool,
+}
+
+impl Stage {
+    /// Returns the briefing for the same workers, watching.
+    pub(crate) fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
+        Briefing {
+            trace: Some(PerSide::new(Side::Base, Side::Head).map(|side| {
+                TraceRequest {
+                    purpose,
+                    extension: self.extension.clone(),
+                    functions: watched
+                        .iter()
+                        .map(|target| target.places.get(side).clone())
+                        .collect(),
+                }
+            })),
+            ..self.briefing.clone()
+        }
+    }
+
+    /// Collects the benchmarks on this side, in a separate process.
+    pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
+        let [opened] = self.open(&self.briefing.clone(), [side]);
+        let (session, collection) = opened?;
+        session.stop();
+        Ok(collection)
+    }
+
+    /// Collects the benchmarks on both sides, in workers that also leave the bytecode for those that follow. The
+    /// workers stay open where they watch functions, or where `stay` is set.
+    pub(crate) fn collect_both(
+        &mut self,
+        watched: &[&TargetFunction],
+        stay: bool,
+    ) -> Result<PerSide<Collection>, (Side, NotReady)> {
+        self.close();
+        let mut watch = !watched.is_empty();
+        let mut opened = match watch {
+            true => self.open(&self.tracing(TracePurpose::Reach, watched), Side::BOTH),
+            false => self.open(&self.briefing.clone(), Side::BOTH),
+        };
+        let cannot_trace = opened.iter().any(|opened| match opened {
+            Err(NotReady::Other(error)) => error.is::<CannotTrace>(),
+            _ => false,
+        });
+        if cannot_trace {
+            watch = false;
+            opened = self.open(&self.briefing.clone(), Side::BOTH);
+        }
+        let [base, head] = opened;
+        let (base, of_base) = base.map_err(|problem| (Side::Base, problem))?;
+        let (head, of_head) = head.map_err(|problem| (Side::Head, problem))?;
+        self.opened_watch = watch;
+        if watch || stay {
+            self.opened = PerSide::new(Some(base), Some(head));
+        } else {
+            base.stop();
+            head.stop();
+        }
+        Ok(PerSide::new(of_base, of_head))
+    }
+
+    /// Ends the open workers.
+    pub(crate) fn close(&mut self) {
+        let PerSide { base, head } = std::mem::take(&mut self.opened);
+        for session in [base, head].into_iter().flatten() {
+            session.stop();
+        }
+    }
+
+    pub(crate) fn open<const N: usize>(
+        &mut self,
+        briefing: &Briefing,
+        sides: [Side; N],
+    ) -> [Result<(Session, Collection), NotReady>; N] {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let opened = Session::open(&mut self.launcher, briefing, &sides, self.first_seed, left);
+        opened
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("one for each side"))
+    }
+}

@@ -1,0 +1,319 @@
+//! Remedies for an import that failed in a fresh checkout, which lacks what git ignores, above all generated files and
+//! compiled parts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use deadheat_core::dependencies::value_at;
+use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode};
+use toml::{Table, Value};
+
+use crate::error::Failure;
+use crate::git::Git;
+use crate::project::compiled::{Compiled, is_binary};
+use crate::project::layout::Project;
+use crate::report::draft::without_checkouts;
+use crate::system::paths::{file_name, join, parent, seen_from};
+
+/// The alternatives for a project without benchmarks.
+pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
+     tests, `deadheat profile -- tests` compares them under a profiler, `deadheat micro` times one function or two \
+     statements, and `deadheat compare --script CMD` any command";
+
+pub(crate) struct Hints<'a> {
+    git: &'a Git,
+    project: &'a Project,
+    checkouts: PerSide<PathBuf>,
+    /// The folder where deadheat was started, relative to the repository: paths on the command line are relative to it.
+    started_in: String,
+    /// The command that builds the compiled part, if there is one.
+    build: Option<String>,
+    /// Whether --build ran.
+    is_built: bool,
+    /// Files that a build writes the version into.
+    version_files: Vec<String>,
+}
+
+impl<'a> Hints<'a> {
+    /// Reads the configuration of builds in head's checkout.
+    pub(crate) fn new(
+        git: &'a Git,
+        project: &'a Project,
+        compiled: Option<&Compiled>,
+        is_built: bool,
+        checkouts: PerSide<&Path>,
+        started_in: &Path,
+    ) -> Self {
+        let started_in = started_in.canonicalize().ok();
+        let started_in = started_in
+            .as_deref()
+            .and_then(|folder| folder.strip_prefix(git.top()).ok());
+        Hints {
+            git,
+            project,
+            checkouts: checkouts.map(Path::to_path_buf),
+            started_in: started_in.and_then(Path::to_str).unwrap_or_default().to_owned(),
+            build: compiled.map(|compiled| compiled.command(project)),
+            is_built,
+            version_files: version_files(project, checkouts.head),
+        }
+    }
+
+    /// Adds the remedy to an error, where that is known.
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(failure) = error.downcast_ref::<Failure>() else {
+            return error;
+        };
+        Failure {
+            exit: failure.exit,
+            message: self.own_paths(&failure.message),
+            hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
+        }
+        .into()
+    }
+
+    /// Names the files that benchmarks did not find, where a fresh checkout lacks them.
+    pub(crate) fn of_missing(&self, missing: &[Missing]) -> Vec<Warning> {
+        let failed = missing.iter().filter(|row| row.reason == MissingReason::Failed);
+        let by_file: BTreeMap<String, &Missing> = failed
+            .filter_map(|row| Some((self.ignored_file(&row.message)?, row)))
+            .collect();
+        let warnings = by_file.into_iter().map(|(path, row)| {
+            let message = format!(
+                "`{}` does not find `{path}`, which git ignores, so that a fresh checkout lacks it",
+                row.benchmark
+            );
+            Warning::new(
+                WarningCode::IgnoredFileMissing,
+                message,
+                Some(&self.inject(&path)),
+            )
+        });
+        warnings.collect()
+    }
+
+    fn hint(&self, message: &str) -> Option<String> {
+        if let Some(path) = self.ignored_file(message) {
+            return Some(self.lacks_ignored(&path));
+        }
+        if let Some((_, name)) =
+            message.rsplit_once("PackageNotFoundError: No package metadata was found for ")
+        {
+            return Some(format!(
+                "something asks for the version of `{}`, which is not installed there: pip install --no-deps -e . in that \
+                 environment, or --env per-ref, which does so by itself",
+                name.lines().next().unwrap_or_default().trim()
+            ));
+        }
+        let dotted = missing_module(message)?;
+        let relative = dotted.replace('.', "/");
+        let places: Vec<String> = self
+            .project
+            .import_folders
+            .iter()
+            .map(|folder| join(folder, &relative))
+            .collect();
+        let ignored = places.iter().find_map(|place| self.ignored_at(place));
+        if let Some(path) = ignored.as_deref().filter(|path| !is_binary(path)) {
+            return Some(self.lacks_ignored(path));
+        }
+        let is_generated = |place: &String| self.version_files.contains(&format!("{place}.py"));
+        if let Some(place) = places.iter().find(|place| is_generated(place)) {
+            return Some(format!(
+                "`{place}.py` is written by the project's build, and neither git nor your working tree has it: write it on \
+                 both sides with --build 'pip install --no-deps -e .', or install the project in your checkout, from where it \
+                 is copied"
+            ));
+        }
+        let stem = relative
+            .strip_suffix("_pb2")
+            .or_else(|| relative.strip_suffix("_pb2_grpc"));
+        if let Some(stem) = stem {
+            return Some(format!(
+                "`{relative}.py` is generated from `{name}.proto`, and a fresh checkout lacks it: generate it on both sides, \
+                 --build 'python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. PATH/{name}.proto'",
+                name = file_name(stem)
+            ));
+        }
+        let build = self.build.as_ref().filter(|_| self.is_own(&dotted))?;
+        if self.is_built {
+            return Some(format!(
+                "--build ran, and left no `{dotted}` where the code is imported from; what it installs elsewhere is not used: \
+                 --build '{build}' puts it there"
+            ));
+        }
+        Some(format!(
+            "the project has a compiled part, which a fresh checkout lacks: --build '{build}' builds it on both sides"
+        ))
+    }
+
+    fn is_own(&self, dotted: &str) -> bool {
+        let top = dotted.split('.').next().unwrap_or_default();
+        let own = &self.project.code_names;
+        // A compiled module may lie next to the packages.
+        own.iter().any(|name| name.split('.').next() == Some(top)) || top.starts_with('_')
+    }
+
+    /// Returns the remedy for a path, which is relative to the repository.
+    fn inject(&self, path: &str) -> String {
+        format!(
+            "--inject {} copies it to both sides (if it is the same for both)",
+            seen_from(&self.started_in, path)
+        )
+    }
+
+    /// Returns a message with the repository's own paths.
+    fn own_paths(&self, message: &str) -> String {
+        without_checkouts(message, self.checkouts.as_ref().map(PathBuf::as_path))
+    }
+
+    /// Returns the hint about a path of the working tree that no checkout has.
+    fn lacks_ignored(&self, path: &str) -> String {
+        format!(
+            "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {}",
+            self.inject(path)
+        )
+    }
+
+    /// Returns the file that a message reports missing, if it is in the working tree and git ignores it; or the topmost
+    /// ignored folder that holds it.
+    fn ignored_file(&self, message: &str) -> Option<String> {
+        let file = self.own_paths(missing_file(message)?);
+        // pytest runs in the project's folder.
+        let places = [file.clone(), join(&self.project.folder, &file)];
+        let is_ignored = |path: &str| self.git.ignores(path).unwrap_or(false);
+        let is_there = |path: &&String| self.git.top().join(path).exists();
+        let mut path = places
+            .iter()
+            .filter(|path| !Path::new(path).is_absolute())
+            .find(|path| is_there(path) && is_ignored(path))?
+            .as_str();
+        while !parent(path).is_empty() && is_ignored(parent(path)) {
+            path = parent(path);
+        }
+        Some(path.to_owned())
+    }
+
+    /// Returns the path that git ignores in the working tree under this name, whatever its suffix.
+    fn ignored_at(&self, place: &str) -> Option<String> {
+        let stem = file_name(place);
+        let folder = self.git.top().join(parent(place));
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == stem || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) {
+                let path = join(parent(place), &name);
+                if self.git.ignores(&path).unwrap_or(false) {
+                    return Some(path);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Returns the hint for a benchmark that skips itself with this message.
+pub(crate) fn how_not_to_skip(message: &str) -> String {
+    let words = message.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
+    let named = words.filter_map(|word| Some((word, word.strip_prefix("--")?)));
+    let mut options = named.filter(|(_, name)| !name.is_empty());
+    match options.next() {
+        Some((option, _)) => format!("--pytest-arg={option} gives pytest that option, on both sides"),
+        None => "where an option of pytest's would run it, --pytest-arg=--OPTION gives it on both sides; a package may have \
+                 to be installed in this interpreter, or --python chooses another"
+            .to_owned(),
+    }
+}
+
+/// Returns the file or folder that Python's message reports missing.
+fn missing_file(message: &str) -> Option<&str> {
+    let quoted = message.rsplit_once("No such file or directory: '")?.1;
+    quoted.split('\'').next()
+}
+
+/// Returns the module that an import did not find, according to pytest's message.
+fn missing_module(message: &str) -> Option<String> {
+    let quoted = |after: &str| {
+        let rest = message.rsplit_once(after)?.1;
+        rest.split('\'').next().map(str::to_owned)
+    };
+    let named = quoted("No module named '");
+    named.or_else(|| {
+        let name = quoted("cannot import name '")?;
+        Some(format!(
+            "{}.{name}",
+            quoted("' from partially initialized module '").or_else(|| quoted("' from '"))?
+        ))
+    })
+}
+
+/// Returns the files that build back ends write a project's version into, as its `pyproject.toml` names them.
+pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
+    let path = checkout.join(join(&project.folder, "pyproject.toml"));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let table: Table = text.parse().unwrap_or_default();
+    let places: [&[&str]; 6] = [
+        &["tool", "setuptools_scm", "version_file"],
+        &["tool", "setuptools_scm", "write_to"],
+        &["tool", "hatch", "build", "hooks", "vcs", "version-file"],
+        &["tool", "pdm", "version", "write_to"],
+        &["tool", "versioningit", "write", "file"],
+        &["tool", "flit_scm", "write_to"],
+    ];
+    let mut files = Vec::new();
+    for keys in places {
+        if let Some(file) = value_at(&table, keys).and_then(Value::as_str) {
+            files.push(join(&project.folder, file));
+            // pdm's is relative to the packages.
+            files.extend(project.import_folders.iter().map(|folder| join(folder, file)));
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WITHOUT_BENCHMARKS, how_not_to_skip, missing_file, missing_module};
+
+    #[test]
+    fn every_way_without_benchmarks_is_named() {
+        for way in [
+            "compare --tests ",
+            "deadheat profile -- ",
+            "deadheat micro",
+            "compare --script ",
+        ] {
+            assert!(WITHOUT_BENCHMARKS.contains(way), "{way}");
+        }
+    }
+
+    #[test]
+    fn the_module_that_an_import_did_not_find() {
+        let found = |message: &str| missing_module(message).unwrap_or_default();
+        assert_eq!(
+            found("E   ModuleNotFoundError: No module named 'pkg._version'"),
+            "pkg._version"
+        );
+        assert_eq!(
+            found("E   ImportError: cannot import name '_fast' from 'pkg' (/a/pkg/__init__.py)"),
+            "pkg._fast"
+        );
+        assert_eq!(
+            found("cannot import name '_fast' from partially initialized module 'pkg' (most likely due to"),
+            "pkg._fast"
+        );
+        assert_eq!(found("AssertionError"), "");
+    }
+
+    #[test]
+    fn the_file_that_was_not_there() {
+        let words = "E   FileNotFoundError: [Errno 2] No such file or directory: 'data/n.txt'";
+        assert_eq!(missing_file(words), Some("data/n.txt"));
+        assert_eq!(missing_file("AssertionError"), None);
+    }
+
+    #[test]
+    fn a_suite_that_skips_itself_names_the_option_that_it_wants() {
+        assert!(how_not_to_skip("Skipped: needs --run-slow to run").starts_with("--pytest-arg=--run-slow "));
+        assert!(how_not_to_skip("Skipped: not today").contains("--pytest-arg=--OPTION"));
+    }
+}

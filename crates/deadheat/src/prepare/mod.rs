@@ -1,0 +1,458 @@
+//! Gives the worktrees what they need before their code can run: an interpreter with the right dependencies, and the
+//! compiled parts.
+
+pub(crate) mod builds;
+pub(crate) mod environments;
+pub(crate) mod hints;
+pub(crate) mod interpreter;
+pub(crate) mod variables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use deadheat_core::dependencies::DependencyChange;
+use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
+use deadheat_core::report::Environments;
+
+use crate::Installation;
+use crate::error::Failure;
+use crate::git::Git;
+use crate::git::submodules::Present;
+use crate::prepare::builds::{Build, Made, content_of};
+use crate::prepare::environments::{Environment, Installer, Recipe};
+use crate::prepare::interpreter::Interpreter;
+use crate::project::changes::Differences;
+use crate::project::compiled::{self, Compiled};
+use crate::project::layout::Project;
+use crate::report::draft::Draft;
+use crate::report::progress::Progress;
+use crate::system::command::Limits;
+use crate::system::files;
+
+/// The worktrees to prepare, and the inputs of that.
+pub(crate) struct Preparation<'a> {
+    pub(crate) git: &'a Git,
+    pub(crate) installation: &'a Installation,
+    pub(crate) project: &'a Project,
+    pub(crate) checkouts: PerSide<&'a Path>,
+    pub(crate) revisions: &'a PerSide<Revision>,
+    /// The project's interpreter, from which environments are created, too.
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) variables: BTreeMap<OsString, OsString>,
+    /// Paths at which the worktrees may differ from their commits.
+    pub(crate) laid_over: BTreeSet<String>,
+    /// Paths that differ between the refs.
+    pub(crate) changed: &'a BTreeSet<String>,
+    /// The submodules in the worktrees.
+    pub(crate) submodules: &'a PerSide<Vec<Present>>,
+    /// Whether the user wants to keep PYTHONPATH even where each side has its own environment.
+    pub(crate) keeps_python_path: bool,
+    /// The run's folder in the cache.
+    pub(crate) scratch: &'a Path,
+    pub(crate) limits: Limits,
+}
+
+/// The interpreters and variables that the sides' workers are started with.
+pub(crate) struct Prepared {
+    pub(crate) interpreters: PerSide<Interpreter>,
+    pub(crate) variables: PerSide<BTreeMap<OsString, OsString>>,
+    /// The environments, which nobody removes while they are held.
+    _environments: Vec<Environment>,
+}
+
+/// The largest number of packages that a warning names.
+const MOST_NAMED: usize = 8;
+
+impl Preparation<'_> {
+    pub(crate) fn prepare(
+        self,
+        draft: &mut Draft,
+        progress: &mut Progress,
+        differences: &Differences,
+        compiled: Option<&Compiled>,
+    ) -> anyhow::Result<Prepared> {
+        let prepared = match draft.report.settings.environment {
+            Environments::Shared => {
+                self.warn_of_dependencies(draft, differences);
+                Prepared {
+                    interpreters: PerSide::new(self.interpreter.clone(), self.interpreter.clone()),
+                    variables: PerSide::new(self.variables.clone(), self.variables.clone()),
+                    _environments: Vec::new(),
+                }
+            }
+            Environments::PerRef => self.environments(draft, progress, differences)?,
+        };
+        if let Some(command) = draft.report.settings.build.clone() {
+            self.build(&command, &prepared.interpreters, progress)?;
+        }
+        match compiled {
+            Some(compiled) => self.see_to_compiled_part(compiled, &prepared.interpreters, draft)?,
+            None => warn_of_compiled_sources(draft, differences),
+        }
+        Ok(prepared)
+    }
+
+    fn environments(
+        &self,
+        draft: &mut Draft,
+        progress: &mut Progress,
+        differences: &Differences,
+    ) -> anyhow::Result<Prepared> {
+        let installer = Installer::find(&self.variables, &self.interpreter.path);
+        let requirements = draft.report.settings.requirements.clone();
+        let recipes = PerSide::new(Side::Base, Side::Head).map(|side| Recipe {
+            side,
+            folder: self.checkouts.get(side).join(&self.project.folder),
+            worktree: self.checkouts.get(side),
+            commit: &self.revisions.get(side).commit,
+            python: self.interpreter,
+            installer: &installer,
+            requirements: &requirements,
+            variables: &self.variables,
+            probe: self.installation.worker_file("probe.py"),
+        });
+        for (side, name) in Side::BOTH
+            .into_iter()
+            .flat_map(|side| requirements.iter().map(move |name| (side, name)))
+        {
+            if !recipes.get(side).folder.join(name).is_file() {
+                return Err(Failure::usage(format!(
+                    "--requirements {name}: there is no such file on {side}"
+                ))
+                .hint("it is relative to pyproject.toml, and has to be there at both refs")
+                .into());
+            }
+        }
+        let is_one = recipes.base.key() == recipes.head.key();
+        let mut environments = Vec::new();
+        for side in Side::BOTH {
+            if is_one && side == Side::Head {
+                continue;
+            }
+            let environment = recipes
+                .get(side)
+                .make(self.git, &self.limits, &mut |text| progress.step(text))?;
+            let of = if is_one {
+                "both sides".to_owned()
+            } else {
+                side.to_string()
+            };
+            progress.detail(&format!(
+                "the environment of {of}: {}, {}",
+                environment.folder.display(),
+                environment.made_from
+            ));
+            if let Some(words) = &environment.without_project {
+                draft.warn(
+                    WarningCode::ProjectNotInstalled,
+                    &format!(
+                        "in the environment of {of} the project itself could not be installed: {}",
+                        telling(words)
+                    ),
+                    Some("its code comes from the worktree in any case; a package that asks for its own version may fail"),
+                );
+            }
+            environments.push(environment);
+        }
+        if let [base, head] = environments.as_slice() {
+            self.compare_installed(base, head, draft, differences);
+        }
+        if is_one {
+            progress.note("both revisions declare the same dependencies: one environment serves both");
+        }
+        let of_side = |side: Side| match side {
+            Side::Base => &environments[0],
+            Side::Head => &environments[environments.len() - 1],
+        };
+        let sides = PerSide::new(Side::Base, Side::Head);
+        Ok(Prepared {
+            interpreters: sides.map(|side| of_side(side).interpreter.clone()),
+            // The keys in their paths have equal length, and so have the variables of both sides.
+            variables: sides.map(|side| self.variables_within(&of_side(side).folder)),
+            _environments: environments,
+        })
+    }
+
+    /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
+    /// depend on the day, too.
+    fn compare_installed(
+        &self,
+        base: &Environment,
+        head: &Environment,
+        draft: &mut Draft,
+        differences: &Differences,
+    ) {
+        let script = self.installation.worker_file("installed.py");
+        let installed = |of: &Environment| interpreter::installed(&of.interpreter.path, &script);
+        let (base, head) = (installed(base), installed(head));
+        let declared: BTreeSet<&String> = differences
+            .dependencies
+            .iter()
+            .flat_map(|(_, changes)| changes.iter().flatten())
+            .map(|change| &change.name)
+            .collect();
+        let names: BTreeSet<&String> = base.keys().chain(head.keys()).collect();
+        let other = names
+            .into_iter()
+            .filter(|name| base.get(*name) != head.get(*name) && !declared.contains(name))
+            .map(|name| DependencyChange {
+                name: name.clone(),
+                said: PerSide::new(base.get(name).cloned(), head.get(name).cloned()),
+            });
+        let other: Vec<DependencyChange> = other.collect();
+        if !other.is_empty() {
+            draft.warn(
+                WarningCode::DependenciesDiffer,
+                &format!(
+                    "the sides' environments also differ in what neither revision declares differently: {}",
+                    named(&other, &BTreeMap::new())
+                ),
+                Some(
+                    "a lock file, or exact versions, keep it the same; `deadheat clean` has both made today",
+                ),
+            );
+        }
+    }
+
+    /// Returns the variables with an environment active.
+    fn variables_within(&self, environment: &Path) -> BTreeMap<OsString, OsString> {
+        let mut variables = self.variables.clone();
+        if !self.keeps_python_path {
+            // Its packages would come before those of the environment.
+            variables.remove(&OsString::from("PYTHONPATH"));
+        }
+        let inherited = variables::search_path(&variables);
+        let folders = std::iter::once(environment.join("bin")).chain(inherited);
+        if let Ok(path) = std::env::join_paths(folders) {
+            variables.insert("PATH".into(), path);
+        }
+        variables.insert("VIRTUAL_ENV".into(), environment.into());
+        variables
+    }
+
+    fn build(
+        &self,
+        command: &str,
+        interpreters: &PerSide<Interpreter>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        for side in Side::BOTH {
+            let interpreter = interpreters.get(side);
+            let revision = self.revisions.get(side);
+            let worktree = *self.checkouts.get(side);
+            let tree = self
+                .git
+                .line(["rev-parse", &format!("{}^{{tree}}", revision.commit)])?;
+            let build = Build {
+                side,
+                command,
+                worktree,
+                folder: worktree.join(&self.project.folder),
+                content: format!(
+                    "{} {} {} {}",
+                    self.project.folder,
+                    tree.unwrap_or_default(),
+                    self.submodules
+                        .get(side)
+                        .iter()
+                        .map(Present::to_string)
+                        .collect::<String>(),
+                    content_of(worktree, &self.laid_over)
+                ),
+                interpreter,
+                installed: &interpreter::installed(
+                    &interpreter.path,
+                    &self.installation.worker_file("installed.py"),
+                ),
+                variables: &self.variables,
+                submodules: &self
+                    .submodules
+                    .get(side)
+                    .iter()
+                    .map(|one| one.path.clone())
+                    .collect::<Vec<_>>(),
+                import_folders: self
+                    .project
+                    .import_folders
+                    .iter()
+                    .map(|folder| worktree.join(folder))
+                    .collect(),
+                layer: self.scratch.join(format!("build-{side}")),
+                layer_script: self.installation.worker_file("layer.py"),
+            };
+            let made = build.make(self.git, &self.limits, &mut |text| progress.step(text))?;
+            if made == Made::Before {
+                progress.detail(&format!("{side} was built by an earlier run"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the build of the compiled part, or takes the part from the working tree where it is the same, or warns
+    /// that it is missing. A part that differs and was not built is an error: nobody wants to know how fast the old
+    /// binary is.
+    fn see_to_compiled_part(
+        &self,
+        compiled: &Compiled,
+        interpreters: &PerSide<Interpreter>,
+        draft: &mut Draft,
+    ) -> anyhow::Result<()> {
+        let suggested = compiled.command(self.project);
+        let hint = format!("build it on both sides: --build '{suggested}'");
+        if draft.report.settings.build.is_some() {
+            let made = self
+                .checkouts
+                .map(|checkout| compiled::binaries_in(self.project, checkout));
+            let both: BTreeSet<&String> = made.base.union(&made.head).collect();
+            let lack = |side: Side| both.iter().find(|module| !made.get(side).contains(**module));
+            let warning = match (lack(Side::Base), lack(Side::Head)) {
+                _ if both.is_empty() => Some("--build left no extension module on both sides".to_owned()),
+                (Some(module), _) => Some(format!("--build left no `{module}` on base, and one on head")),
+                (_, Some(module)) => Some(format!("--build left no `{module}` on head, and one on base")),
+                (None, None) => None,
+            };
+            if let Some(warning) = warning {
+                draft.warn(
+                    WarningCode::CompiledPartMissing,
+                    &format!(
+                        "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
+                    ),
+                    Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+                );
+            }
+            return Ok(());
+        }
+        if let Some(differing) = first_of(&compiled.differing) {
+            return Err(Failure::usage(format!(
+                "the compiled part of the project differs between the refs ({differing}), and nothing says how to build it"
+            ))
+            .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
+            .into());
+        }
+        let binaries = compiled.binaries_of_working_tree(
+            self.git,
+            self.project,
+            &interpreters.head,
+            self.checkouts.head,
+            self.changed,
+        )?;
+        for path in &binaries.usable {
+            for side in Side::BOTH {
+                files::replace(self.git.top(), self.checkouts.get(side), path)?;
+            }
+        }
+        if let Some(usable) = first_of(&binaries.usable) {
+            draft.warn(
+                WarningCode::ExtensionModulesCopied,
+                &format!(
+                    "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
+                     sources, serves both sides"
+                ),
+                Some("--build CMD builds it again"),
+            );
+        }
+        let why = binaries.refused.as_deref();
+        if why.is_some() || compiled::binaries_in(self.project, self.checkouts.head).is_empty() {
+            let why = why.unwrap_or("your working tree has none, either");
+            draft.warn(
+                WarningCode::CompiledPartMissing,
+                &format!(
+                    "the project has a compiled part, and the worktrees lack extension modules: {why}; what stands in for \
+                     them, if anything does, is what is measured"
+                ),
+                Some(&hint),
+            );
+        }
+        Ok(())
+    }
+
+    fn warn_of_dependencies(&self, draft: &mut Draft, differences: &Differences) {
+        if differences.dependencies.is_empty() {
+            return;
+        }
+        let installed = interpreter::installed(
+            &self.interpreter.path,
+            &self.installation.worker_file("installed.py"),
+        );
+        for (path, changes) in &differences.dependencies {
+            let what = match changes {
+                Some(changes) => named(changes, &installed),
+                None => "it cannot be read on both sides".to_owned(),
+            };
+            draft.warn(
+                WarningCode::DependenciesDiffer,
+                &format!("`{path}` declares other dependencies on head: {what}; both sides ran with what is installed"),
+                Some("a change that comes from them is not in these numbers: --env per-ref gives each side its own"),
+            );
+        }
+    }
+}
+
+fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> String {
+    let mut words: Vec<String> = changes
+        .iter()
+        .take(MOST_NAMED)
+        .map(|change| match installed.get(&change.name) {
+            Some(version) => format!("{change} (installed: {version})"),
+            None => change.to_string(),
+        })
+        .collect();
+    if changes.len() > MOST_NAMED {
+        words.push(format!("and {} more", changes.len() - MOST_NAMED));
+    }
+    words.join(", ")
+}
+
+/// Warns of differences that look like compiled sources where nothing says that the project compiles anything.
+fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
+    if draft.report.settings.build.is_some() {
+        return;
+    }
+    if let Some(sources) = first_of(&differences.compiled) {
+        draft.warn(
+            WarningCode::CompiledSourcesDiffer,
+            &format!("something compiled differs in its source, and nothing was built: {sources}"),
+            Some("what the compiled part changes is not in these numbers; --build CMD builds both sides"),
+        );
+    }
+}
+
+/// Names the first path, and the number of others.
+fn first_of(paths: &[String]) -> Option<String> {
+    let (first, more) = paths.split_first()?;
+    Some(match more.len() {
+        0 => format!("`{first}`"),
+        count => format!("`{first}` and {count} more"),
+    })
+}
+
+/// Returns the first line of an installer's output that mentions an error, else the last line.
+fn telling(words: &str) -> &str {
+    let error = |line: &&str| line.to_lowercase().contains("error");
+    let found = words.lines().find(error).or_else(|| words.lines().next_back());
+    found.unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::draft::tests::draft;
+
+    #[test]
+    fn compiled_sources_that_differ_are_named_where_nothing_was_built() {
+        let differences = Differences {
+            compiled: vec!["src/a.c".to_owned(), "src/b.c".to_owned()],
+            ..Differences::default()
+        };
+        let said = |arguments: &[&str]| {
+            let mut draft = draft(arguments);
+            warn_of_compiled_sources(&mut draft, &differences);
+            draft.report.warnings
+        };
+        let warnings = said(&[]);
+        assert_eq!(warnings[0].code, WarningCode::CompiledSourcesDiffer);
+        assert!(warnings[0].message.ends_with("`src/a.c` and 1 more"));
+        assert_eq!(said(&["--build", "make"]), []);
+    }
+}

@@ -1,0 +1,88 @@
+//! Writes reports and errors.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use deadheat_core::model::Side;
+use deadheat_core::report::{self, Report, Style, render};
+use serde::Serialize;
+
+use crate::cli::format::{Destination, Format, Output};
+use crate::cli::options::{Outputs, Verbosity};
+use crate::system::clock;
+use crate::system::files;
+use crate::system::terminal::{print, terminal_width};
+
+/// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
+pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result<()> {
+    for output in &outputs.written {
+        put(output, documents(report, output.format)?)?;
+    }
+    if !outputs.stdout_is_taken() {
+        print(render(report, style(outputs.verbosity)).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Returns the report in a format: several documents where the format takes several files.
+fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
+    Ok(match format {
+        Format::Json => vec![json(report)?],
+        Format::Markdown => vec![report::markdown(report).into_bytes()],
+        Format::Html => vec![report::html(report).into_bytes()],
+        Format::Csv => vec![report::csv(report).into_bytes()],
+        Format::PytestBenchmark => {
+            let now = clock::now();
+            let files = Side::BOTH.map(|side| json(&report::pytest_benchmark(report, side, &now)));
+            files.into_iter().collect::<anyhow::Result<_>>()?
+        }
+    })
+}
+
+/// Does what [`write_report`] does for the result of another command, which has no format but JSON; `render` writes it
+/// for a person.
+pub(crate) fn write(
+    value: &impl Serialize,
+    render: impl FnOnce(Style) -> String,
+    outputs: &Outputs,
+) -> anyhow::Result<()> {
+    for output in &outputs.written {
+        put(output, vec![json(value)?])?;
+    }
+    if !outputs.stdout_is_taken() {
+        print(render(style(outputs.verbosity)).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn put(output: &Output, documents: Vec<Vec<u8>>) -> anyhow::Result<()> {
+    match output.destination {
+        Destination::Stdout => documents.iter().try_for_each(|document| print(document)),
+        Destination::File(_) => output
+            .paths()
+            .iter()
+            .zip(documents)
+            .try_for_each(|(path, document)| files::write_atomically(path, &document)),
+    }
+}
+
+fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(value).context("the result cannot be written as JSON")?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// Returns the style for stdout.
+pub(crate) fn style(verbosity: Verbosity) -> Style {
+    Style {
+        color: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+        width: terminal_width(),
+        wraps: std::io::stdout().is_terminal(),
+        verbose: verbosity == Verbosity::Verbose,
+    }
+}
+
+/// Prints one JSON value to stdout.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&json(value)?)
+}

@@ -1,0 +1,15 @@
+//! The operating system: processes and the signals that end them, cores, limits, files.
+
+pub(crate) mod cache;
+pub(crate) mod clock;
+pub(crate) mod command;
+pub(crate) mod conditions;
+pub(crate) mod core_use;
+pub(crate) mod cores;
+pub(crate) mod files;
+pub(crate) mod guard;
+pub(crate) mod interrupt;
+pub(crate) mod limit;
+pub(crate) mod paths;
+pub(crate) mod processes;
+pub(crate) mod terminal;

@@ -1,0 +1,460 @@
+//! One worker after its start: greeted, its suite collected, ready to enter benchmarks.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::protocol::{
+    self, ForeignModule, HelloRequest, MicroRequest, Reply, Request, TraceRequest, Uncollected,
+};
+use deadheat_core::report::Python;
+
+use crate::error::Failure;
+use crate::system::processes;
+use crate::worker::process::{NoAnswer, Talk};
+
+/// Starts worker processes: the real ones, or scripted ones in tests.
+pub(crate) trait Launch {
+    /// Begins a replicate, when no process of an earlier one is left. `following` is the number of replicates after it,
+    /// where that is known; `next_seed` is the hash seed of the next one.
+    fn replicate_begins(&mut self, _following: Option<usize>, _next_seed: u32) {}
+
+    /// Sets where processes launched later run: on several cores, or on the one where processes are measured.
+    fn give_cores(&mut self, _several: bool) {}
+
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
+
+    /// Whether the folder that a side's processes start in is gone because project code has removed it.
+    fn is_lost(&self, _side: Side) -> bool {
+        false
+    }
+
+    /// Called when the processes launched since the last call are ready to enter benchmarks.
+    fn all_are_ready(&mut self) {}
+}
+
+/// The information that every worker of a run gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Briefing {
+    pub(crate) hello: PerSide<HelloRequest>,
+    /// The functions to watch, if any: never in a process that is timed.
+    pub(crate) trace: Option<PerSide<TraceRequest>>,
+    pub(crate) collect: ToCollect,
+    /// The replacement for a collection, where the workers have no pytest.
+    pub(crate) micro: Option<PerSide<MicroRequest>>,
+    pub(crate) keyword: Option<String>,
+    /// More arguments for pytest.
+    pub(crate) pytest_args: Vec<String>,
+}
+
+pub(crate) struct Session {
+    side: Side,
+    talk: Box<dyn Talk>,
+    collected: BTreeSet<String>,
+    /// The processes that the worker had started when they were last looked for.
+    children: Vec<u32>,
+    answered: Standing,
+}
+
+/// The workers of a process pair, as far as they are open.
+pub(crate) type Opened = PerSide<Option<Session>>;
+
+/// The state of a worker at its last answer.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    at: Instant,
+    children_cpu_ns: u64,
+}
+
+/// The time since a worker's last answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    pub(crate) time: Duration,
+    /// Processor time that its children used meanwhile.
+    pub(crate) children_cpu_ns: u64,
+}
+
+/// The paths for pytest to collect, relative to the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ToCollect {
+    /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
+    pub(crate) tests: Vec<String>,
+    /// Otherwise the root of the benchmarks, or those of its files that matter.
+    pub(crate) paths: Vec<String>,
+    /// Files in the root that hold benchmarks under names that pytest would pass over.
+    pub(crate) files: Vec<String>,
+}
+
+impl ToCollect {
+    /// Leaves out the files that hold none of these benchmarks, because importing them in every process takes time.
+    pub(crate) fn narrow_to(&mut self, benchmarks: &[String], projects: PerSide<PathBuf>) {
+        let files = benchmarks.iter().map(|benchmark| benchmark.split("::").next());
+        let files: Option<BTreeSet<&str>> = files.collect();
+        // An id does not begin with a path where a plugin makes it up.
+        let is_there = |file: &&str| {
+            Side::BOTH
+                .into_iter()
+                .all(|side| projects.get(side).join(file).is_file())
+        };
+        if let Some(files) = files.filter(|files| files.iter().all(is_there)) {
+            self.paths = files.into_iter().map(str::to_owned).collect();
+        }
+    }
+}
+
+/// The collection of pytest on one side.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Collection {
+    /// The ids in the order of collection.
+    pub(crate) benchmarks: Vec<String>,
+    pub(crate) errors: Vec<Uncollected>,
+    /// Files that skipped themselves.
+    pub(crate) skipped: Vec<Uncollected>,
+    pub(crate) deselected: u64,
+    /// The interpreter as the process itself reports it; only the driver knows its path.
+    pub(crate) python: Python,
+}
+
+/// The error of an interpreter that cannot watch functions, which timing does not need.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct CannotTrace(pub(crate) String);
+
+/// The hint where an import finds no module.
+pub(crate) const PACKAGE_MISSING: &str =
+    "is everything that the suite imports installed in this interpreter? --python chooses another";
+
+/// The reason why a worker did not become ready to enter benchmarks.
+#[derive(Debug)]
+pub(crate) enum NotReady {
+    /// pytest ended before anything could be run; `words` is what it printed.
+    CollectionFailed {
+        words: String,
+    },
+    NoAnswer {
+        problem: NoAnswer,
+        words: String,
+    },
+    /// The folder to start it in is gone.
+    Lost,
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotReady {
+    fn from(error: anyhow::Error) -> Self {
+        NotReady::Other(error)
+    }
+}
+
+impl NotReady {
+    /// Returns the error that ends a run that cannot go on without this worker.
+    pub(crate) fn into_error(self, side: Side) -> anyhow::Error {
+        match self {
+            NotReady::NoAnswer {
+                problem: NoAnswer::Interrupted,
+                ..
+            } => Failure::stopped().into(),
+            NotReady::CollectionFailed { words } => {
+                let lacks_package = words.contains("ModuleNotFoundError");
+                let failure = Failure::nothing_measured(format!(
+                    "pytest could not start on {side}. Its own words:\n\n{words}"
+                ));
+                match lacks_package {
+                    true => failure.hint(PACKAGE_MISSING),
+                    false => failure,
+                }
+                .into()
+            }
+            NotReady::NoAnswer { problem, words } => Failure::nothing_measured(format!(
+                "the worker on {side} failed: {problem}. Its last words:\n\n{words}"
+            ))
+            .into(),
+            NotReady::Lost => Failure::nothing_measured(lost(side)).into(),
+            NotReady::Other(error) => error,
+        }
+    }
+}
+
+/// Returns the message for a worktree that is gone.
+pub(crate) fn lost(side: Side) -> String {
+    format!("the worktree of {side} is gone: the project's code removed or moved the folder that it ran in")
+}
+
+/// A worker that is becoming ready to enter benchmarks.
+struct Opening<'a> {
+    side: Side,
+    talk: Box<dyn Talk>,
+    briefing: &'a Briefing,
+    python: Python,
+}
+
+impl<'a> Opening<'a> {
+    fn start(
+        launch: &mut dyn Launch,
+        briefing: &'a Briefing,
+        side: Side,
+        seed: u32,
+    ) -> Result<Self, NotReady> {
+        if launch.is_lost(side) {
+            return Err(NotReady::Lost);
+        }
+        let talk = launch.launch(side, seed)?;
+        let python = Python::default();
+        let mut opening = Opening {
+            side,
+            talk,
+            briefing,
+            python,
+        };
+        opening.greet()?;
+        Ok(opening)
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), NotReady> {
+        self.talk.send(request).map_err(|problem| self.no_answer(problem))
+    }
+
+    fn receive(&mut self, limit: Duration) -> Result<Reply, NotReady> {
+        self.talk
+            .receive(limit)
+            .map_err(|problem| self.no_answer(problem))
+    }
+
+    fn no_answer(&self, problem: NoAnswer) -> NotReady {
+        NotReady::NoAnswer {
+            problem,
+            words: self.talk.log_tail(),
+        }
+    }
+
+    fn greet(&mut self) -> Result<(), NotReady> {
+        self.send(&Request::Hello(self.briefing.hello.get(self.side).clone()))
+    }
+
+    fn greeted(&mut self, limit: Duration) -> Result<(), NotReady> {
+        let hello = self.receive(limit)?;
+        let Reply::Hello {
+            protocol,
+            python,
+            pytest,
+            implementation,
+        } = hello
+        else {
+            return Err(out_of_order(&hello));
+        };
+        if protocol != protocol::VERSION {
+            return Err(NotReady::Other(
+                Failure::tool(format!(
+                    "the worker speaks version {protocol} of the protocol, not {}",
+                    protocol::VERSION
+                ))
+                .hint("install deadheat again: its parts are of different versions")
+                .into(),
+            ));
+        }
+        self.python = Python {
+            path: String::new(),
+            version: python,
+            implementation,
+            pytest,
+        };
+        let Some(trace) = &self.briefing.trace else {
+            return Ok(());
+        };
+        self.send(&Request::Trace(trace.get(self.side).clone()))?;
+        match self.receive(limit)? {
+            Reply::Tracing { problem: None } => Ok(()),
+            Reply::Tracing {
+                problem: Some(problem),
+            } => Err(NotReady::Other(CannotTrace(problem).into())),
+            other => Err(out_of_order(&other)),
+        }
+    }
+
+    fn collect(&mut self) -> Result<(), NotReady> {
+        if let Some(micro) = &self.briefing.micro {
+            return self.send(&Request::Micro(micro.get(self.side).clone()));
+        }
+        self.send(&Request::Collect {
+            paths: match self.briefing.collect.tests.as_slice() {
+                [] => self.briefing.collect.paths.clone(),
+                tests => tests.to_vec(),
+            },
+            tests: !self.briefing.collect.tests.is_empty(),
+            files: self.briefing.collect.files.clone(),
+            keyword: self.briefing.keyword.clone(),
+            arguments: self.briefing.pytest_args.clone(),
+        })
+    }
+
+    fn collected(mut self, limit: Duration) -> Result<(Session, Collection), NotReady> {
+        match self.receive(limit)? {
+            Reply::Collected {
+                benchmarks,
+                errors,
+                skipped,
+                deselected,
+                foreign,
+            } => {
+                check_imports(self.side, &foreign)?;
+                let session = Session {
+                    side: self.side,
+                    talk: self.talk,
+                    collected: benchmarks.iter().cloned().collect(),
+                    children: Vec::new(),
+                    answered: Standing {
+                        at: Instant::now(),
+                        children_cpu_ns: 0,
+                    },
+                };
+                let collection = Collection {
+                    benchmarks,
+                    errors,
+                    skipped,
+                    deselected,
+                    python: self.python,
+                };
+                Ok((session, collection))
+            }
+            Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed {
+                words: self.talk.log_tail(),
+            }),
+            other => Err(out_of_order(&other)),
+        }
+    }
+}
+
+/// Starts a worker by itself and greets it; the caller asks it to run something later.
+pub(crate) fn start(
+    launch: &mut dyn Launch,
+    briefing: &Briefing,
+    side: Side,
+    seed: u32,
+    limit: Duration,
+) -> Result<(Box<dyn Talk>, Python), NotReady> {
+    let mut opening = Opening::start(launch, briefing, side, seed)?;
+    opening.greeted(limit)?;
+    launch.all_are_ready();
+    Ok((opening.talk, opening.python))
+}
+
+impl Session {
+    /// Starts a worker on each of `sides`, all at the same time, because nothing is measured until they are ready. The
+    /// results are in the order of `sides`.
+    pub(crate) fn open(
+        launch: &mut dyn Launch,
+        briefing: &Briefing,
+        sides: &[Side],
+        seed: u32,
+        limit: Duration,
+    ) -> Vec<Result<(Self, Collection), NotReady>> {
+        let started: Vec<_> = sides
+            .iter()
+            .map(|&side| Opening::start(launch, briefing, side, seed))
+            .collect();
+        let collecting: Vec<_> = started
+            .into_iter()
+            .map(|started| {
+                let mut opening = started?;
+                opening.greeted(limit)?;
+                opening.collect()?;
+                Ok(opening)
+            })
+            .collect();
+        let ready = collecting
+            .into_iter()
+            .map(|collecting| collecting.and_then(|opening: Opening<'_>| opening.collected(limit)))
+            .collect();
+        launch.all_are_ready();
+        ready
+    }
+
+    pub(crate) fn has(&self, benchmark: &str) -> bool {
+        self.collected.contains(benchmark)
+    }
+
+    /// Sends a request and receives the answer, with the import proof of every answer that carries one.
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        limit: Duration,
+    ) -> anyhow::Result<Result<Reply, NoAnswer>> {
+        if let Err(problem) = self.send(request) {
+            return Ok(Err(problem));
+        }
+        self.receive(limit)
+    }
+
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+        self.talk.send(request)
+    }
+
+    pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
+        let reply = self.talk.receive(limit);
+        self.answered = Standing {
+            at: Instant::now(),
+            children_cpu_ns: processes::cpu_ns(&self.children),
+        };
+        if let Ok(Reply::Left { foreign, .. } | Reply::Failed { foreign, .. }) = &reply {
+            check_imports(self.side, foreign)?;
+        }
+        Ok(reply)
+    }
+
+    /// Finds the processes that the worker has started by now. Must not run while something is timed: it takes a while.
+    pub(crate) fn look_for_children(&mut self) {
+        // The time that the known ones have used since the last answer still counts.
+        let since = self.waited().children_cpu_ns;
+        self.children = self.talk.children();
+        self.answered.children_cpu_ns = processes::cpu_ns(&self.children).saturating_sub(since);
+    }
+
+    pub(crate) fn waited(&self) -> Waited {
+        let children_cpu_ns = processes::cpu_ns(&self.children);
+        Waited {
+            time: self.answered.at.elapsed(),
+            children_cpu_ns: children_cpu_ns.saturating_sub(self.answered.children_cpu_ns),
+        }
+    }
+
+    pub(crate) fn log_tail(&self) -> String {
+        self.talk.log_tail()
+    }
+
+    pub(crate) fn stop(self) {
+        self.talk.stop();
+    }
+}
+
+fn out_of_order(reply: &Reply) -> NotReady {
+    NotReady::Other(Failure::tool(format!("the worker answered out of order: {reply:?}")).into())
+}
+
+/// Checks the import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
+pub(crate) fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
+    let Some(first) = foreign.first() else {
+        return Ok(());
+    };
+    let more = match foreign.len() {
+        1 => String::new(),
+        count => format!(" (and {} more modules)", count - 1),
+    };
+    let hint = if first.file.contains("site-packages") || first.file.contains("dist-packages") {
+        format!(
+            "a copy of the project is installed in this interpreter and is found first; uninstall it there, or correct \
+             module-root in pyproject.toml so that `{}` is found in the worktree",
+            first.module.split('.').next().unwrap_or(&first.module)
+        )
+    } else {
+        "something puts another checkout on the import path (PYTHONPATH, a path file, sys.path in a conftest.py); \
+         remove it, or correct module-root in pyproject.toml"
+            .to_owned()
+    };
+    Err(Failure::nothing_measured(format!(
+        "on {side}, `{}` was imported from {}, not from the worktree of {side}{more}: what was timed is not that revision",
+        first.module, first.file
+    ))
+    .hint(hint)
+    .into())
+}

@@ -1,0 +1,139 @@
+//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and what the user injects.
+
+use std::path::Path;
+
+use deadheat_core::model::{PerSide, Side};
+
+use crate::cli::options::CompareOptions;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::git::{Git, Untracked};
+use crate::prepare::hints::version_files;
+use crate::project::layout::{Files, Project};
+use crate::system::files;
+use crate::system::paths::{file_name, normalize};
+
+/// Untracked files of the working tree that are larger than this together are more likely data than code.
+const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
+/// The usual names of a generated version file, where the project does not name it.
+const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
+
+/// Copies the uncommitted state into head's worktree, including untracked files below some folders, and returns the
+/// paths that it changed.
+pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) -> anyhow::Result<Vec<String>> {
+    let top = git.top();
+    let mut paths = git.uncommitted_paths()?;
+    if let Some(path) = paths.iter().find(|path| top.join(path).join(".git").exists()) {
+        return Err(Failure::usage(format!(
+            "--working-tree: the submodule `{path}` is changed, and what is not committed in it cannot be compared"
+        ))
+        .hint("commit it there and here, and compare the commits")
+        .into());
+    }
+    let mut untracked = git.untracked_paths(Untracked::NotIgnored, below)?;
+    // Another repository inside this one, which git names as a folder.
+    untracked.retain(|path| !path.ends_with('/'));
+    let sizes = files::sizes(top, &untracked);
+    let total: u64 = sizes.iter().map(|(size, _)| size).sum();
+    if total > MOST_UNTRACKED_BYTES {
+        let largest: Vec<String> = sizes
+            .iter()
+            .take(5)
+            .map(|(size, path)| format!("{path} ({} KiB)", size >> 10))
+            .collect();
+        return Err(Failure::usage(format!(
+            "--working-tree: the untracked files hold {} MiB, more than 10 MiB: {}",
+            total >> 20,
+            largest.join(", ")
+        ))
+        .hint("commit them, move them away, or let git ignore them")
+        .into());
+    }
+    paths.extend(untracked);
+    for path in &paths {
+        files::replace(top, head, path)?;
+    }
+    Ok(paths)
+}
+
+/// Copies the version files that a build generates and git ignores, the same for both sides, into the worktrees that
+/// lack them, because the package often cannot be imported without them. Returns their paths.
+pub(crate) fn copy_generated(
+    git: &Git,
+    project: &Project,
+    checkouts: PerSide<&Path>,
+) -> anyhow::Result<Vec<String>> {
+    let mut all = Vec::new();
+    let named = version_files(project, checkouts.head);
+    let mut ignored = git.untracked_paths(Untracked::Ignored, &project.module_roots)?;
+    ignored.extend(git.untracked_paths(Untracked::Ignored, &named)?);
+    for path in ignored {
+        if !GENERATED.contains(&file_name(&path)) && !named.contains(&path) {
+            continue;
+        }
+        let mut copied = false;
+        for side in Side::BOTH {
+            if !checkouts.get(side).join(&path).exists() {
+                files::replace(git.top(), checkouts.get(side), &path)?;
+                copied = true;
+            }
+        }
+        if copied {
+            all.push(path);
+        }
+    }
+    Ok(all)
+}
+
+/// Copies the files and folders that the user names into both worktrees, and returns their paths.
+pub(crate) fn inject(
+    git: &Git,
+    options: &CompareOptions,
+    config: &Config,
+    project: &Project,
+    files: &Files,
+    checkouts: PerSide<&Path>,
+) -> anyhow::Result<Vec<String>> {
+    let mut injected = Vec::new();
+    let top = git.top();
+    let typed = options.inject.iter().map(|path| (&options.folder, path));
+    let configured = config.inject.iter().map(|path| (&config.folder, path));
+    for (folder, path) in configured.chain(typed) {
+        let absolute = folder.join(path);
+        let inside = absolute
+            .strip_prefix(top)
+            .ok()
+            .and_then(|path| normalize(&path.to_string_lossy()))
+            .filter(|path| !path.is_empty() && !path.split('/').any(|part| part == ".git"));
+        let Some(inside) = inside else {
+            return Err(
+                Failure::usage(format!("--inject {path}: it lies outside the repository"))
+                    .hint("only files of the working tree can be injected")
+                    .into(),
+            );
+        };
+        let from = top.join(&inside);
+        if std::fs::symlink_metadata(&from).is_err() {
+            return Err(
+                Failure::usage(format!("--inject {path}: there is no such file or folder"))
+                    .hint("it is relative to the folder that deadheat is started in")
+                    .into(),
+            );
+        }
+        let is_measured = |path: &str| {
+            path.ends_with(".py") && crate::system::paths::is_inside(path, &inside) && project.is_code(path)
+        };
+        if let Some(code) = files.below("").find(|path| is_measured(path)) {
+            return Err(Failure::usage(format!(
+                "--inject {path}: it holds code that is measured (`{code}`), and both sides would run the same"
+            ))
+            .hint("inject what git ignores, file by file where it lies beside tracked code")
+            .into());
+        }
+        for side in Side::BOTH {
+            files::replace(top, checkouts.get(side), &inside)?;
+        }
+        injected.push(inside);
+    }
+    Ok(injected)
+}
