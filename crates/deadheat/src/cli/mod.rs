@@ -3,6 +3,7 @@
 pub(crate) mod format;
 pub(crate) mod micro;
 pub(crate) mod options;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use deadheat_core::partition::Partition;
 use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 
-use crate::config::{parse_environments, parse_memory_limit, parse_percent, parse_seconds};
+use crate::cli::values::{parse_environments, parse_memory_limit, parse_percent, parse_seconds};
 
 macro_rules! exit_codes {
     () => {

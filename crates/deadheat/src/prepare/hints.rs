@@ -4,21 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use deadheat_core::dependencies::value_at;
 use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode};
-use toml::{Table, Value};
 
 use crate::error::Failure;
 use crate::git::Git;
 use crate::project::compiled::{Compiled, is_binary};
 use crate::project::layout::Project;
-use crate::report::draft::without_checkouts;
+use crate::project::version_files::version_files;
 use crate::system::paths::{file_name, join, parent, seen_from};
-
-/// The alternatives for a project without benchmarks.
-pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
-     tests, `deadheat profile -- tests` compares them under a profiler, `deadheat micro` times one function or two \
-     statements, and `deadheat compare --script CMD` any command";
+use crate::workspace::without_checkouts;
 
 pub(crate) struct Hints<'a> {
     git: &'a Git,
@@ -246,33 +240,10 @@ fn missing_module(message: &str) -> Option<String> {
     })
 }
 
-/// Returns the files that build back ends write a project's version into, as its `pyproject.toml` names them.
-pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
-    let path = checkout.join(join(&project.folder, "pyproject.toml"));
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let table: Table = text.parse().unwrap_or_default();
-    let places: [&[&str]; 6] = [
-        &["tool", "setuptools_scm", "version_file"],
-        &["tool", "setuptools_scm", "write_to"],
-        &["tool", "hatch", "build", "hooks", "vcs", "version-file"],
-        &["tool", "pdm", "version", "write_to"],
-        &["tool", "versioningit", "write", "file"],
-        &["tool", "flit_scm", "write_to"],
-    ];
-    let mut files = Vec::new();
-    for keys in places {
-        if let Some(file) = value_at(&table, keys).and_then(Value::as_str) {
-            files.push(join(&project.folder, file));
-            // pdm's is relative to the packages.
-            files.extend(project.import_folders.iter().map(|folder| join(folder, file)));
-        }
-    }
-    files
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{WITHOUT_BENCHMARKS, how_not_to_skip, missing_file, missing_module};
+    use super::{how_not_to_skip, missing_file, missing_module};
+    use crate::project::layout::WITHOUT_BENCHMARKS;
 
     #[test]
     fn every_way_without_benchmarks_is_named() {

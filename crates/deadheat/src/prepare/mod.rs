@@ -1,6 +1,7 @@
 //! Gives the worktrees what they need before their code can run: an interpreter with the right dependencies, and the
 //! compiled parts.
 
+pub(crate) mod binaries;
 pub(crate) mod builds;
 pub(crate) mod environments;
 pub(crate) mod hints;
@@ -23,7 +24,7 @@ use crate::prepare::builds::{Build, Made, content_of};
 use crate::prepare::environments::{Environment, Installer, Recipe};
 use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::Differences;
-use crate::project::compiled::{self, Compiled};
+use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
 use crate::report::draft::Draft;
 use crate::report::progress::Progress;
@@ -303,7 +304,7 @@ impl Preparation<'_> {
         if draft.report.settings.build.is_some() {
             let made = self
                 .checkouts
-                .map(|checkout| compiled::binaries_in(self.project, checkout));
+                .map(|checkout| binaries::in_checkout(self.project, checkout));
             let both: BTreeSet<&String> = made.base.union(&made.head).collect();
             let lack = |side: Side| both.iter().find(|module| !made.get(side).contains(**module));
             let warning = match (lack(Side::Base), lack(Side::Head)) {
@@ -330,7 +331,8 @@ impl Preparation<'_> {
             .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
             .into());
         }
-        let binaries = compiled.binaries_of_working_tree(
+        let binaries = binaries::of_working_tree(
+            compiled,
             self.git,
             self.project,
             &interpreters.head,
@@ -353,7 +355,7 @@ impl Preparation<'_> {
             );
         }
         let why = binaries.refused.as_deref();
-        if why.is_some() || compiled::binaries_in(self.project, self.checkouts.head).is_empty() {
+        if why.is_some() || binaries::in_checkout(self.project, self.checkouts.head).is_empty() {
             let why = why.unwrap_or("your working tree has none, either");
             draft.warn(
                 WarningCode::CompiledPartMissing,

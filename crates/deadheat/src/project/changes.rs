@@ -10,9 +10,10 @@ use deadheat_core::model::{FunctionPlace, PerSide, Side, TargetFunction, Warning
 use deadheat_core::source::{self, ChangedFile, Unattributed};
 
 use crate::error::Failure;
-use crate::prepare::environments::{declaring_files, local_requirements};
 use crate::project::compiled::{is_near_code, is_source};
-use crate::project::layout::{Files, Project, is_test_module};
+use crate::project::dependency_files::{declaring_files, local_requirements};
+use crate::project::file_set::Files;
+use crate::project::layout::{Project, is_test_module};
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative};
 
 #[derive(Debug, Default)]

@@ -6,8 +6,9 @@ use std::path::Path;
 use deadheat_core::protocol::{self, HelloRequest};
 
 use crate::config::Config;
-use crate::config::siblings;
 use crate::error::Failure;
+use crate::project::file_set::Files;
+use crate::project::siblings;
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative, shown};
 
 /// The folders in which benchmarks are looked for, in this order.
@@ -22,6 +23,11 @@ pub(crate) const USUAL_BENCHMARK_FOLDERS: [&str; 9] = [
     "tests/performance",
     "tests/perf",
 ];
+
+/// The alternatives for a project without benchmarks.
+pub(crate) const WITHOUT_BENCHMARKS: &str = "without any: `deadheat compare --tests tests/test_thing.py::test_name` times ordinary \
+     tests, `deadheat profile -- tests` compares them under a profiler, `deadheat micro` times one function or two \
+     statements, and `deadheat compare --script CMD` any command";
 const NOT_CODE: [&str; 10] = [
     "tests",
     "test",
@@ -38,50 +44,6 @@ const NOT_CODE: [&str; 10] = [
 /// The folders that often hold packages, whether or not anything says so. In the first, every folder that holds Python
 /// files is code; in the others, only packages are.
 const USUAL_SOURCE_FOLDERS: [&str; 5] = ["src", "python", "pysrc", "lib", "backend"];
-
-/// All files of a project at either revision.
-pub(crate) struct Files {
-    paths: BTreeSet<String>,
-}
-
-impl Files {
-    pub(crate) fn new(paths: impl IntoIterator<Item = String>) -> Self {
-        Files {
-            paths: paths.into_iter().collect(),
-        }
-    }
-
-    pub(crate) fn is_file(&self, path: &str) -> bool {
-        self.paths.contains(path)
-    }
-
-    fn is_folder(&self, path: &str) -> bool {
-        path.is_empty() || self.below(path).next().is_some()
-    }
-
-    pub(crate) fn exists(&self, path: &str) -> bool {
-        self.is_file(path) || self.is_folder(path)
-    }
-
-    /// Returns all files below a folder, with paths relative to it.
-    pub(crate) fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let prefix = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("{folder}/")
-        };
-        self.paths
-            .range(prefix.clone()..)
-            .map_while(move |path| path.strip_prefix(prefix.as_str()))
-    }
-
-    /// Returns the names directly in a folder.
-    fn children(&self, folder: &str) -> BTreeSet<&str> {
-        self.below(folder)
-            .map(|path| path.split('/').next().unwrap_or(path))
-            .collect()
-    }
-}
 
 /// The layout of the project that is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]

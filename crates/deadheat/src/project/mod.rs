@@ -2,6 +2,10 @@
 
 pub(crate) mod changes;
 pub(crate) mod compiled;
+pub(crate) mod dependency_files;
+pub(crate) mod file_set;
 pub(crate) mod layout;
 pub(crate) mod node_ids;
+mod siblings;
 pub(crate) mod subject;
+pub(crate) mod version_files;

@@ -20,6 +20,7 @@ use crate::error::Exit;
 use crate::passes::measure::{Measured, Rounds, UsedUp};
 use crate::passes::walk::{Setback, StoppedBy};
 use crate::prepare::hints::how_not_to_skip;
+use crate::workspace::without_checkouts;
 
 pub(crate) const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;
 /// A side that is this busy while it should wait slows the other one down.
@@ -190,14 +191,6 @@ impl Draft {
             row.message = without_checkouts(&row.message, checkouts);
         }
     }
-}
-
-/// Returns a message with the repository's own paths.
-pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
-    let folders = Side::BOTH.map(|side| format!("{}/", checkouts.get(side).display()));
-    folders
-        .iter()
-        .fold(message.to_owned(), |message, folder| message.replace(folder, ""))
 }
 
 /// Turns the measurements into the report and the exit code.

@@ -113,7 +113,7 @@ impl ForkServer {
             limit.set_for(process)?;
         }
         Ok(ForkedWorker {
-            worker: Worker::new(Process::Forked(forked), requests, replies, log, interrupt),
+            worker: Worker::new(Box::new(forked), requests, replies, log, interrupt),
             hello: Some(said),
         })
     }
@@ -245,13 +245,14 @@ impl Forked {
             server,
         })
     }
+}
 
-    pub(crate) fn id(&self) -> u32 {
+impl Process for Forked {
+    fn id(&self) -> u32 {
         self.process
     }
 
-    /// Returns how the process ended; `None` if it has not.
-    pub(crate) fn ended(&mut self) -> io::Result<Option<String>> {
+    fn ended(&mut self) -> io::Result<Option<String>> {
         if self.status.is_none() && is_readable(&self.life, Duration::ZERO) {
             // A server that cannot say how it ended has ended, too.
             let status = self.server.borrow_mut().reap(self.process);

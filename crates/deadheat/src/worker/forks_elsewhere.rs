@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,18 +34,6 @@ impl ForkServer {
         _: Duration,
     ) -> anyhow::Result<ForkedWorker> {
         match server.borrow().0 {}
-    }
-}
-
-pub(crate) struct Forked(Infallible);
-
-impl Forked {
-    pub(crate) fn id(&self) -> u32 {
-        match self.0 {}
-    }
-
-    pub(crate) fn ended(&mut self) -> io::Result<Option<String>> {
-        match self.0 {}
     }
 }
 

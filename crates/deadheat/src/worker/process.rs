@@ -18,7 +18,6 @@ use crate::system::files;
 use crate::system::interrupt::Interrupt;
 use crate::system::limit::{MOST_PRINTED, MemoryLimit};
 use crate::system::processes;
-use crate::worker::forks::Forked;
 
 /// A line longer than this is not a reply.
 const LONGEST_REPLY: usize = 64 << 20;
@@ -83,31 +82,26 @@ impl WorkerCommand {
     }
 }
 
-/// A worker process, however it was started.
-pub(crate) enum Process {
-    Started(Group),
-    Forked(Forked),
-}
-
-impl Process {
-    fn id(&self) -> u32 {
-        match self {
-            Process::Started(group) => group.id(),
-            Process::Forked(forked) => forked.id(),
-        }
-    }
+/// A worker's process, however it was started.
+pub(crate) trait Process {
+    fn id(&self) -> u32;
 
     /// Returns how it ended; `None` if it has not.
+    fn ended(&mut self) -> std::io::Result<Option<String>>;
+}
+
+impl Process for Group {
+    fn id(&self) -> u32 {
+        Group::id(self)
+    }
+
     fn ended(&mut self) -> std::io::Result<Option<String>> {
-        match self {
-            Process::Started(group) => Ok(group.child.try_wait()?.map(|status| status.to_string())),
-            Process::Forked(forked) => forked.ended(),
-        }
+        Ok(self.child.try_wait()?.map(|status| status.to_string()))
     }
 }
 
 pub(crate) struct Worker {
-    process: Process,
+    process: Box<dyn Process>,
     requests: Option<File>,
     replies: File,
     buffer: Vec<u8>,
@@ -142,9 +136,8 @@ impl Worker {
         }
         let requests = group.child.stdin.take().expect("stdin is piped");
         let replies = group.child.stdout.take().expect("stdout is piped");
-        let process = Process::Started(group);
         Ok(Self::new(
-            process,
+            Box::new(group),
             requests.into(),
             replies.into(),
             log,
@@ -154,7 +147,7 @@ impl Worker {
 
     /// Talks to a process that exists; `requests` and `replies` are the driver's ends of the pipes to it.
     pub(crate) fn new(
-        process: Process,
+        process: Box<dyn Process>,
         requests: OwnedFd,
         replies: OwnedFd,
         log: PathBuf,

@@ -23,6 +23,14 @@ fn runs_folder() -> Result<PathBuf, Failure> {
     Ok(cache_folder()?.join("runs"))
 }
 
+/// Returns a message with the repository's own paths.
+pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> String {
+    let folders = Side::BOTH.map(|side| format!("{}/", checkouts.get(side).display()));
+    folders
+        .iter()
+        .fold(message.to_owned(), |message, folder| message.replace(folder, ""))
+}
+
 /// The owner of a run folder, written into it so that another process knows whose it is.
 #[derive(Serialize, Deserialize)]
 struct Owner {

@@ -8,8 +8,9 @@ use crate::cli::options::CompareOptions;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::git::{Git, Untracked};
-use crate::prepare::hints::version_files;
-use crate::project::layout::{Files, Project};
+use crate::project::file_set::Files;
+use crate::project::layout::Project;
+use crate::project::version_files::version_files;
 use crate::system::files;
 use crate::system::paths::{file_name, normalize};
 

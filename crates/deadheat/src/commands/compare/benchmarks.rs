@@ -13,7 +13,8 @@ use deadheat_core::source;
 use toml::Table;
 
 use crate::passes::walk::{Setback, SetbackKind};
-use crate::project::layout::{Files, is_test_module};
+use crate::project::file_set::Files;
+use crate::project::layout::is_test_module;
 use crate::project::node_ids::{FIXED_IDS, is_in_node};
 use crate::system::files;
 use crate::system::paths::{file_name, join, parent, seen_from};

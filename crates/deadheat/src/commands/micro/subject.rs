@@ -14,7 +14,8 @@ use crate::cli::micro::Asked;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::git::Git;
-use crate::project::layout::{Files, Project};
+use crate::project::file_set::Files;
+use crate::project::layout::Project;
 use crate::system::paths::{file_name, join, parent};
 
 /// The folder that deadheat was started in, with its repository and configuration.

@@ -1,0 +1,50 @@
+//! Parsers of single values, for options and for the configuration.
+
+use deadheat_core::report::Environments;
+
+/// A month: longer times are refused, because clocks or arithmetic may not represent them.
+pub(crate) const LONGEST_SECONDS: f64 = 2_592_000.0;
+
+/// Parses `shared` or `per-ref`.
+pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {
+    match text {
+        "shared" => Ok(Environments::Shared),
+        "per-ref" => Ok(Environments::PerRef),
+        _ => Err(format!("env `{text}`: write shared or per-ref")),
+    }
+}
+
+/// Parses a number of MiB that fits into a count of bytes.
+pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|mib| (1..=u64::MAX >> 21).contains(mib))
+        .ok_or_else(|| format!("`{text}` is not a number of MiB, at least 1"))
+}
+
+/// Parses `90` or `0.5`.
+pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
+    if !(seconds > 0.0 && seconds <= LONGEST_SECONDS) {
+        return Err(format!(
+            "the time must be above 0 and at most {LONGEST_SECONDS} seconds"
+        ));
+    }
+    Ok(seconds)
+}
+
+/// Parses `2` or `2%`.
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text
+        .trim()
+        .trim_end_matches('%')
+        .trim_end()
+        .parse()
+        .map_err(|_| format!("`{text}` is not a percentage; write 2 or 2%"))?;
+    if !number.is_finite() || number <= 0.0 {
+        return Err("the percentage must be above 0".to_owned());
+    }
+    Ok(number)
+}
