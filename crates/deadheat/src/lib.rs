@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod config;
 mod error;
+mod events;
 mod experiments;
 mod git;
 mod passes;

@@ -36,6 +36,7 @@ pub use csv::csv;
 pub use html::html;
 pub use markdown::markdown;
 pub use pytest_benchmark::pytest_benchmark;
+pub use reproduce::quoted;
 pub use schema::schema;
 pub(crate) use stored::check;
 pub use stored::{Unsound, judge_again};

@@ -89,12 +89,10 @@ pub(super) fn command(report: &Report) -> String {
 }
 
 /// Quotes one word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,+%@".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+pub fn quoted(word: &str) -> String {
+    // No shell can be given a NUL.
+    let word = word.replace('\0', "");
+    shlex::try_quote(&word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned())
 }
 
 #[cfg(test)]
@@ -105,7 +103,9 @@ mod tests {
     fn words_are_quoted_for_a_shell() {
         assert_eq!(quoted("a/b.py::f"), "a/b.py::f");
         assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $x"), "'it'\\''s $x'");
         assert_eq!(quoted(""), "''");
+        for word in ["it's $x", "a\"b`c\\d!", "a\0b"] {
+            assert_eq!(shlex::split(&quoted(word)).unwrap(), [word.replace('\0', "")]);
+        }
     }
 }

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::partition::Partition;
-use deadheat_core::report::{BenchmarksFrom, Environments, Gate, Report};
+use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 use deadheat_core::sequential::Sampling;
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
-use crate::commands::compare::continued;
 use crate::error::Failure;
 use crate::system::cores::Pinning;
 use crate::system::files;
@@ -159,13 +158,53 @@ impl Script {
     }
 }
 
+/// The options of every command that runs both revisions, before the configuration is read.
+#[derive(Clone, Debug)]
+pub(crate) struct SideOptions {
+    /// The folder where deadheat was started.
+    pub(crate) folder: PathBuf,
+    pub(crate) python: Option<String>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) inject: Vec<String>,
+    pub(crate) pass_env: Vec<String>,
+    pub(crate) environments: Option<Environments>,
+    pub(crate) requirements: Vec<String>,
+    pub(crate) build: Option<String>,
+    /// The limit for each worker, in MiB.
+    pub(crate) memory_limit_mib: Option<u64>,
+    /// Whether submodules may be fetched.
+    pub(crate) fetch: bool,
+    pub(crate) pinning: Pinning,
+    pub(crate) timeout: Duration,
+    pub(crate) seed: Option<u64>,
+}
+
+impl SideOptions {
+    fn new(args: SidesArgs, folder: PathBuf) -> Self {
+        SideOptions {
+            folder,
+            python: args.place.python,
+            config_file: args.place.config_file,
+            inject: args.inject,
+            pass_env: args.pass_env,
+            environments: args.environments,
+            requirements: args.requirements,
+            build: args.build,
+            memory_limit_mib: args.memory_limit,
+            fetch: args.fetch,
+            pinning: Pinning::asked(args.process.no_pin, args.process.cpu),
+            timeout: Duration::from_secs_f64(args.timeout),
+            seed: args.process.seed,
+        }
+    }
+}
+
 /// The options of one `deadheat compare`, before the configuration is read.
 #[derive(Clone, Debug)]
 pub(crate) struct CompareOptions {
-    /// The folder that deadheat was started in.
-    pub(crate) folder: PathBuf,
+    pub(crate) sides: SideOptions,
     pub(crate) refs: RefsAsked,
-    /// The number of the pull request to compare.
+    /// The number of the pull request that is compared.
     pub(crate) pull_request: Option<u64>,
     /// Set where the result goes into the loop's records.
     pub(crate) to_record: Option<ToRecord>,
@@ -175,34 +214,20 @@ pub(crate) struct CompareOptions {
     /// Ordinary tests that are timed instead of benchmarks.
     pub(crate) tests: Vec<String>,
     pub(crate) keyword: Option<String>,
-    /// More arguments for pytest.
+    /// Additional arguments for pytest.
     pub(crate) pytest_args: Vec<String>,
     /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
-    /// The part of the suite to measure, where it is not the whole.
+    /// The part of the suite that is measured, where it is not the whole.
     pub(crate) partition: Option<Partition>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
-    /// The time for measuring, where the number of replicates is not fixed.
+    /// The time for measuring, where the number of replicates is open.
     pub(crate) budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
-    /// The report that replicates are added to.
-    pub(crate) continued: Option<Box<Report>>,
-    pub(crate) timeout: Duration,
-    pub(crate) seed: Option<u64>,
-    pub(crate) pinning: Pinning,
-    pub(crate) python: Option<String>,
-    pub(crate) config_file: Option<PathBuf>,
-    pub(crate) inject: Vec<String>,
-    pub(crate) pass_env: Vec<String>,
-    pub(crate) environments: Option<Environments>,
-    pub(crate) requirements: Vec<String>,
-    pub(crate) build: Option<String>,
-    /// The limit of each worker.
-    pub(crate) memory_limit_mib: Option<u64>,
-    /// Whether submodules may be fetched.
-    pub(crate) fetch: bool,
+    /// The file of the report that replicates are added to.
+    pub(crate) continued: Option<PathBuf>,
     pub(crate) profile: bool,
     pub(crate) memory: bool,
     pub(crate) task: Task,
@@ -242,7 +267,6 @@ impl CompareOptions {
             (.., Some(_)) if args.refs.is_empty() && args.continued.is_none() => Some(RecordedBase::LastKept),
             _ => None,
         };
-        let continued = args.continued.as_deref().map(continued::load).transpose()?;
         let script = args
             .script
             .map(|command| Script::new(command, args.script_output))
@@ -253,7 +277,7 @@ impl CompareOptions {
                     .hint("a command that checks its own results can fail: that ends the run with code 3"),
             );
         }
-        let mut options = CompareOptions {
+        Ok(CompareOptions {
             refs: RefsAsked {
                 names: args.refs,
                 working_tree: args.working_tree,
@@ -267,6 +291,7 @@ impl CompareOptions {
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
+            continued: args.continued,
             benchmarks_from: args.benchmarks_from,
             profile: args.profile,
             memory: args.memory,
@@ -277,34 +302,7 @@ impl CompareOptions {
                 Afterwards::Remove
             },
             ..Self::usual(args.run, sampling, folder)?
-        };
-        if let Some(report) = continued {
-            options.go_on_with(report);
-        }
-        Ok(options)
-    }
-
-    /// Sets the options to continue the measurement of a stored report.
-    fn go_on_with(&mut self, report: Report) {
-        let settings = &report.settings;
-        self.refs.names = vec![
-            report.revisions.base.commit.clone(),
-            report.revisions.head.commit.clone(),
-        ];
-        self.seed = Some(report.seed);
-        self.all = settings.all;
-        self.functions.clone_from(&settings.functions);
-        self.benchmarks_root.clone_from(&settings.benchmarks_root);
-        self.tests.clone_from(&settings.tests);
-        self.benchmarks_from = settings.benchmarks_from;
-        self.inject.clone_from(&settings.injected);
-        self.environments = Some(settings.environment);
-        self.requirements.clone_from(&settings.requirements);
-        self.build.clone_from(&settings.build);
-        self.memory_limit_mib = settings.memory_limit_mib;
-        self.keyword.clone_from(&settings.keyword);
-        self.partition = settings.partition;
-        self.continued = Some(Box::new(report));
+        })
     }
 
     pub(crate) fn noise(args: NoiseArgs, folder: PathBuf) -> Result<Self, Failure> {
@@ -330,55 +328,31 @@ impl CompareOptions {
                 "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
             ));
         }
+        let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
         Ok(CompareOptions {
-            benchmarks_root: args.benchmarks_root.or(shared_folder),
-            tests: args.tests,
-            keyword: args.keyword,
-            pytest_args: args.pytest_args,
-            threshold_percent: args.threshold,
-            sampling,
-            ..Self::of_sides(args.sides, folder)?
-        })
-    }
-
-    /// Returns the options of every run on two checkouts.
-    fn of_sides(args: SidesArgs, folder: PathBuf) -> Result<Self, Failure> {
-        Ok(CompareOptions {
-            folder,
+            sides: SideOptions::new(args.sides, folder),
             refs: RefsAsked::default(),
             pull_request: None,
             to_record: None,
             functions: None,
-            benchmarks_root: None,
-            tests: Vec::new(),
+            benchmarks_root: args.benchmarks_root.or(shared_folder),
             benchmarks_from: BenchmarksFrom::Head,
-            keyword: None,
-            pytest_args: Vec::new(),
+            tests: args.tests,
+            keyword: args.keyword,
+            pytest_args: args.pytest_args,
             script: None,
             partition: None,
             all: false,
-            threshold_percent: None,
-            sampling: Sampling::UntilSettled,
+            threshold_percent: args.threshold,
+            sampling,
             budget: None,
             fail_on: Vec::new(),
             continued: None,
-            timeout: Duration::from_secs_f64(args.timeout),
-            seed: args.process.seed,
-            pinning: Pinning::asked(args.process.no_pin, args.process.cpu),
-            python: args.place.python,
-            config_file: args.place.config_file,
-            inject: args.inject,
-            pass_env: args.pass_env,
-            environments: args.environments,
-            requirements: args.requirements,
-            build: args.build,
-            memory_limit_mib: args.memory_limit,
-            fetch: args.fetch,
             profile: false,
             memory: false,
             task: Task::Measure,
             worktrees: Afterwards::Remove,
-            outputs: Outputs::new(&args.output, &args.report)?,
+            outputs,
         })
     }
 }
@@ -386,11 +360,12 @@ impl CompareOptions {
 /// The options of one `deadheat profile`.
 #[derive(Clone, Debug)]
 pub(crate) struct ProfileOptions {
-    /// The options that it shares with a comparison.
-    pub(crate) shared: CompareOptions,
+    pub(crate) sides: SideOptions,
+    pub(crate) refs: RefsAsked,
     /// The arguments for pytest.
     pub(crate) arguments: Vec<String>,
     pub(crate) replicates: Replicates,
+    pub(crate) outputs: Outputs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -402,22 +377,20 @@ pub(crate) enum Replicates {
 
 impl ProfileOptions {
     pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
-        let shared = CompareOptions::of_sides(args.sides, folder)?;
+        let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
         Ok(ProfileOptions {
+            sides: SideOptions::new(args.sides, folder),
+            refs: RefsAsked {
+                names: args.refs,
+                working_tree: args.working_tree,
+                recorded: None,
+            },
             arguments: args.pytest_args,
             replicates: match args.replicates {
                 Some(count) => Replicates::Exactly(count.into()),
                 None => Replicates::Within(Duration::from_secs_f64(args.budget)),
             },
-            shared: CompareOptions {
-                refs: RefsAsked {
-                    names: args.refs,
-                    working_tree: args.working_tree,
-                    recorded: None,
-                },
-                outputs: shared.outputs.only_json("deadheat profile")?,
-                ..shared
-            },
+            outputs: outputs.only_json("deadheat profile")?,
         })
     }
 }
@@ -460,14 +433,7 @@ fn folder_of(nodes: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use deadheat_core::report::Environments;
-
-    use super::*;
-    use crate::cli::{Args, CommandArgs};
-    use crate::config::Config;
-    use crate::experiments::record;
-    use crate::report::draft::Draft;
+    use super::folder_of;
 
     #[test]
     fn tests_lie_in_the_folder_that_they_share() {
@@ -483,46 +449,5 @@ mod tests {
         assert_eq!(folder(&["tests/x/a.py::f", "tests/b.py"]).unwrap(), "tests");
         assert_eq!(folder(&["tests/ab.py", "tests/a"]).unwrap(), "tests");
         assert_eq!(folder(&["a.py", "b.py"]).unwrap(), "");
-    }
-
-    #[test]
-    fn a_report_that_is_continued_keeps_its_settings() {
-        let words = ["deadheat", "compare"];
-        let CommandArgs::Compare(args) = Args::parse_from(words).command else {
-            panic!("it is `compare`");
-        };
-        let mut options = CompareOptions::new(*args, PathBuf::new()).unwrap();
-        let mut report = record::tests::report("head", "improved");
-        let words = |text: &str| vec![text.to_owned()];
-        let settings = &mut report.settings;
-        settings.all = true;
-        settings.functions = Some("a.py::f".to_owned());
-        settings.benchmarks_root = Some("bench".to_owned());
-        settings.tests = words("test_a.py");
-        settings.benchmarks_from = BenchmarksFrom::Own;
-        settings.injected = words("data");
-        settings.environment = Environments::PerRef;
-        settings.requirements = words("requirements.txt");
-        settings.build = Some("make".to_owned());
-        settings.memory_limit_mib = Some(512);
-        settings.keyword = Some("fast".to_owned());
-        settings.pytest_args = words("--run-slow");
-        options.go_on_with(report);
-        assert_eq!(options.refs.names, ["base", "head"]);
-        assert_eq!(options.seed, Some(1));
-        assert!(options.all);
-        assert_eq!(options.functions.as_deref(), Some("a.py::f"));
-        assert_eq!(options.benchmarks_root.as_deref(), Some("bench"));
-        assert_eq!(options.tests, ["test_a.py"]);
-        assert_eq!(options.benchmarks_from, BenchmarksFrom::Own);
-        assert_eq!(options.inject, ["data"]);
-        assert_eq!(options.environments, Some(Environments::PerRef));
-        assert_eq!(options.requirements, ["requirements.txt"]);
-        assert_eq!(options.build.as_deref(), Some("make"));
-        assert_eq!(options.memory_limit_mib, Some(512));
-        assert_eq!(options.keyword.as_deref(), Some("fast"));
-        let revisions = options.continued.as_ref().unwrap().revisions.clone();
-        let again = Draft::new(&options, &Config::default(), revisions);
-        assert_eq!(again.report.settings.pytest_args, ["--run-slow"]);
     }
 }

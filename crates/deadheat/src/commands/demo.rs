@@ -2,22 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
-
-use deadheat_core::report::{BenchmarksFrom, Environments};
-use deadheat_core::sequential::Sampling;
+use clap::Parser;
+use deadheat_core::report::Environments;
 
 use crate::Installation;
-use crate::cli::DemoArgs;
-use crate::cli::options::RefsAsked;
-use crate::cli::options::{Afterwards, CompareOptions, Outputs, Task, Verbosity};
+use crate::cli::options::{CompareOptions, Outputs, Verbosity};
+use crate::cli::{Args, CommandArgs, DemoArgs};
 use crate::commands::compare;
 use crate::error::Exit;
 use crate::git::Git;
 use crate::system::command::Limits;
-use crate::system::cores::Pinning;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
@@ -60,50 +56,26 @@ pub(crate) fn run(
     if outputs.verbosity != Verbosity::Quiet {
         terminal::print_note("deadheat compare HEAD^ HEAD --all --replicates 20    (in an example project)");
     }
-    let options = CompareOptions {
-        folder: fs::canonicalize(folder.path())?,
-        refs: RefsAsked {
-            names: vec!["HEAD^".to_owned(), "HEAD".to_owned()],
-            ..RefsAsked::default()
-        },
-        pull_request: None,
-        to_record: None,
-        functions: None,
-        benchmarks_root: None,
-        benchmarks_from: BenchmarksFrom::Head,
-        tests: Vec::new(),
-        keyword: None,
-        pytest_args: Vec::new(),
-        script: None,
-        partition: None,
-        all: true,
-        threshold_percent: None,
-        sampling: Sampling::Exactly(20),
-        budget: None,
-        fail_on: Vec::new(),
-        continued: None,
-        timeout: Duration::from_secs(600),
-        seed: None,
-        pinning: Pinning::Quietest,
-        // The interpreter that runs deadheat has the pytest that was installed with deadheat.
-        python: Some(match args.python {
-            Some(python) => python,
-            None => installation.interpreter.display().to_string(),
-        }),
-        config_file: None,
-        inject: Vec::new(),
-        pass_env: Vec::new(),
-        environments: Some(Environments::Shared),
-        requirements: Vec::new(),
-        build: None,
-        memory_limit_mib: None,
-        fetch: false,
-        profile: false,
-        memory: false,
-        task: Task::Measure,
-        worktrees: Afterwards::Remove,
-        outputs,
+    let compare = Args::parse_from([
+        "deadheat",
+        "compare",
+        "HEAD^",
+        "HEAD",
+        "--all",
+        "--replicates",
+        "20",
+    ]);
+    let CommandArgs::Compare(compare) = compare.command else {
+        unreachable!("it is `compare`");
     };
+    let mut options = CompareOptions::new(*compare, fs::canonicalize(folder.path())?)?;
+    options.outputs = outputs;
+    // The interpreter that runs deadheat has the pytest that was installed with deadheat.
+    options.sides.python = Some(match args.python {
+        Some(python) => python,
+        None => installation.interpreter.display().to_string(),
+    });
+    options.sides.environments = Some(Environments::Shared);
     compare::run(&options, installation, interrupt)
 }
 

@@ -18,6 +18,7 @@ use crate::cli::DetectArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::commands::compare::benchmarks;
 use crate::config::Config;
+use crate::config::settings;
 use crate::error::{Exit, Failure, is_stopped};
 use crate::experiments::state::State;
 use crate::git::Git;
@@ -347,7 +348,9 @@ impl Detection<'_> {
             }
         };
         let asked = self.args.benchmarks_root.as_deref();
-        match Project::lay_out(self.config, self.top, &files, asked) {
+        let root = settings::benchmarks_root(asked, self.config, self.top);
+        let project = root.and_then(|root| Project::lay_out(self.config, self.top, &files, root.as_deref()));
+        match project {
             Ok(project) => {
                 let code: Vec<&str> = project.module_roots.iter().map(|root| shown(root)).collect();
                 let code = if code.is_empty() {

@@ -6,7 +6,7 @@ use deadheat_core::merge::{self, Part};
 
 use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;
-use crate::commands::compare::confirmation;
+use crate::commands::common::confirm;
 use crate::error::{Exit, Failure};
 use crate::report::output;
 use crate::report::stored;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     };
-    Ok(confirmation::apply_gates(&report, exit))
+    Ok(confirm::apply_gates(&report, exit))
 }
 
 fn read(path: &Path) -> Result<Part, Failure> {

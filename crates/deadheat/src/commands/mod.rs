@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 pub(crate) mod clean;
+pub(crate) mod common;
 pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod detect;

@@ -15,9 +15,12 @@ use deadheat_core::test_profile::{self, TestProfile, TestReplicate, TestSettings
 
 use crate::Installation;
 use crate::cli::options::{ProfileOptions, Replicates};
-use crate::commands::compare::setting::Setting;
+use crate::commands::common::context::{Context, drawn_seed, reported_python};
+use crate::commands::common::findings::machine;
 use crate::config::Config;
+use crate::config::settings::{self, DEFAULT_THRESHOLD_PERCENT, SideSettings};
 use crate::error::{Exit, Failure};
+use crate::events::Events;
 use crate::git::Git;
 use crate::git::revisions;
 use crate::passes::profile::{Recordings, SurveySample};
@@ -27,19 +30,21 @@ use crate::passes::workers::Stage;
 use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::compiled::Compiled;
-use crate::project::layout::{Project, is_test_module};
-use crate::project::subject::{Checkout, Subject};
-use crate::report::draft::Draft;
+use crate::project::layout::Project;
+use crate::project::layout::is_test_module;
+use crate::project::sources::ProjectSources;
+use crate::report::listener::Listener;
 use crate::report::output;
-use crate::report::progress::Progress;
 use crate::system::command::Limits;
 use crate::system::conditions::Conditions;
-use crate::system::cores::Cores;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::relative;
 use crate::worker::launcher::{Launcher, Workers};
 use crate::worker::process::NoAnswer;
 use crate::worker::session::{self, Launch, NotReady};
+use crate::workspace::checkout::Checkouts;
+use deadheat_core::model::TargetFunction;
+use deadheat_core::stats::{CONFIDENCE_LEVEL, Threshold};
 
 /// The bounds where the number of replicates is not fixed.
 const FEWEST: usize = 3;
@@ -54,120 +59,125 @@ pub(crate) fn run(
     installation: &Installation,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    let shared = &options.shared;
-    shared.outputs.check_writable()?;
-    let started = Instant::now();
+    options.outputs.check_writable()?;
     let limits = Limits {
-        until: started + shared.timeout,
+        until: Instant::now() + options.sides.timeout,
         interrupt: interrupt.clone(),
     };
-    let git = Git::discover(&shared.folder, &limits)?;
-    let config = Config::load(&shared.folder, git.top(), shared.config_file.as_deref())?;
-    let revisions = revisions::resolve(&git, &shared.refs)?;
-    let mut draft = Draft::new(shared, &config, revisions);
-    let mut progress = Progress::new(shared.outputs.verbosity);
-    let setting = Setting {
-        options: shared,
+    let git = Git::discover(&options.sides.folder, &limits)?;
+    let config = Config::load(
+        &options.sides.folder,
+        git.top(),
+        options.sides.config_file.as_deref(),
+    )?;
+    let settings = SideSettings::merge(&options.sides, &config, git.top())?;
+    settings.check_injected(git.top())?;
+    let revisions = revisions::resolve(&git, &options.refs)?;
+    let listener = Listener::new(options.outputs.verbosity);
+    let run = Context {
+        settings: &settings,
         installation,
-        interrupt,
         git: &git,
         config: &config,
-        until: limits.until,
+        revisions: &revisions,
+        listener: &listener,
+        limits,
+        seed: settings.seed.unwrap_or_else(drawn_seed),
     };
     let mut found = Found {
         arguments: options.arguments.clone(),
         ..Found::default()
     };
-    let outcome = setting.profile_tests(options, &mut found, &mut draft, &mut progress);
-    progress.finish();
-    let error = match outcome {
-        Ok(exit) => {
-            let profile = found.into_profile(draft, options);
-            output::write(
-                &profile,
-                |style| report::render_tests(&profile, style),
-                &shared.outputs,
-            )?;
-            return Ok(exit);
+    let outcome = profile(&run, options.replicates, &mut found);
+    listener.finish();
+    if let Err(error) = &outcome {
+        let Some(failure) = error.downcast_ref::<Failure>() else {
+            return outcome;
+        };
+        // A run that gave no numbers still writes its report where a file was asked for.
+        let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
+        if !gave_nothing || options.outputs.written.is_empty() {
+            return outcome;
         }
-        Err(error) => error,
-    };
-    // A run without numbers still writes its report where a file was requested.
-    if let Some(failure) = error.downcast_ref::<Failure>()
-        && matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
-        && !shared.outputs.written.is_empty()
-    {
-        draft.report.partial = failure.exit == Exit::StoppedEarly;
-        let hint = failure.hint.as_deref();
-        draft.warn(WarningCode::NothingMeasured, &failure.message, hint);
-        let profile = found.into_profile(draft, options);
-        output::write(
-            &profile,
-            |style| report::render_tests(&profile, style),
-            &shared.outputs,
-        )?;
+        found.is_partial = failure.exit == Exit::StoppedEarly;
+        listener.doubt(
+            WarningCode::NothingMeasured,
+            &failure.message,
+            failure.hint.as_deref(),
+        );
     }
-    Err(error)
+    let profile = found.into_profile(&run, options);
+    let written = output::write(
+        &profile,
+        |style| report::render_tests(&profile, style),
+        &options.outputs,
+    );
+    let exit = outcome?;
+    written.map(|()| exit)
 }
 
-/// The results of the passes, as far as they got.
+/// The findings of the passes so far.
 #[derive(Default)]
 struct Found {
     arguments: Vec<String>,
+    module_roots: Vec<String>,
+    tests_root: Option<String>,
+    python: Option<PerSide<Python>>,
+    targets: Vec<TargetFunction>,
+    pinned_core: Option<usize>,
+    later_cores: Vec<usize>,
     /// The replicates without the profiler.
     timed: Vec<TestReplicate>,
     functions: Vec<test_profile::FunctionTimes>,
-    /// The number of modules of the project's code that each side imported from its worktree.
+    /// The number of the project's modules that each side imported from its worktree.
     project_modules: PerSide<u64>,
+    is_partial: bool,
 }
 
 impl Found {
-    fn into_profile(self, mut draft: Draft, options: &ProfileOptions) -> TestProfile {
+    fn into_profile(self, run: &Context<'_>, options: &ProfileOptions) -> TestProfile {
         let (both, missing) = test_profile::sort_out(&self.timed);
-        let threshold = draft.report.settings.threshold();
+        let threshold_percent = run.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT);
         let (tests, total) = match self.timed.len() {
             replicates if replicates < FEWEST_REPLICATES => (Vec::new(), None),
-            _ => test_profile::compare_tests(&both, &self.timed, threshold),
+            _ => test_profile::compare_tests(&both, &self.timed, Threshold::from_percent(threshold_percent)),
         };
-        draft.report.missing.extend(missing);
-        let report = draft.report;
-        let settings = report.settings;
         TestProfile {
             schema_version: test_profile::SCHEMA_VERSION,
-            tool_version: report.tool_version,
-            partial: report.partial,
-            revisions: report.revisions,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            partial: self.is_partial,
+            revisions: run.revisions.clone(),
             settings: TestSettings {
                 arguments: self.arguments,
-                threshold_percent: settings.threshold_percent,
-                confidence_level: settings.confidence_level,
+                threshold_percent,
+                confidence_level: CONFIDENCE_LEVEL,
                 replicates: self.timed.len(),
                 budget_seconds: match options.replicates {
                     Replicates::Within(budget) => Some(budget.as_secs_f64()),
                     Replicates::Exactly(_) => None,
                 },
-                timeout_seconds: settings.timeout_seconds,
-                module_roots: settings.module_roots,
-                tests_root: settings.tests_root,
-                injected: settings.injected,
-                environment: settings.environment,
-                requirements: settings.requirements,
-                build: settings.build,
+                timeout_seconds: run.settings.timeout.as_secs_f64(),
+                module_roots: self.module_roots,
+                tests_root: self.tests_root,
+                injected: run.settings.injected.clone(),
+                environment: run.settings.environment,
+                requirements: run.settings.requirements.clone(),
+                build: run.settings.build.clone(),
             },
-            seed: report.seed,
-            machine: report.machine,
-            python: report.python,
-            counts: test_profile::count(&tests, &report.missing),
+            seed: run.seed,
+            machine: machine(self.pinned_core, self.later_cores),
+            python: self.python,
+            counts: test_profile::count(&tests, &missing),
             total,
             tests,
             functions: self.functions,
-            missing: report.missing,
-            warnings: report.warnings,
+            missing,
+            warnings: run.listener.take_warnings(),
         }
     }
 }
 
-/// The results of one process that ran the tests to their end.
+/// A process that ran the tests to their end.
 struct Tested {
     python: Python,
     tests: Vec<TestRun>,
@@ -194,136 +204,120 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
-impl Setting<'_> {
-    fn profile_tests(
-        &self,
-        options: &ProfileOptions,
-        found: &mut Found,
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Exit> {
-        let subject = Subject::read(self, draft, progress)?;
-        let project = &subject.project;
-        let pytest = match draft.report.settings.environment {
-            Environments::Shared => Pytest::Needed,
-            Environments::PerRef => Pytest::NotNeeded,
-        };
-        let interpreter = self.choose_interpreter(project, pytest)?;
-        draft.report.settings.module_roots = project.module_roots.clone();
-        draft.report.settings.tests_root = project.tests_root.clone();
-        if pytest == Pytest::Needed {
-            self.note_interpreters(draft, &PerSide::new(interpreter.clone(), interpreter.clone()))?;
-        }
-        if found.arguments.is_empty() {
-            found.arguments = usual_tests(project);
-        }
-        self.go_on()?;
-        let mut checkout = Checkout::create(self, &subject, draft, progress)?;
-        let outcome = self.profile_in(
-            &mut checkout,
-            &subject,
-            &interpreter,
-            options,
-            found,
-            draft,
-            progress,
-        );
-        leave_checkouts_out(&mut found.timed, &checkout);
-        checkout.close(self.git, draft);
-        outcome
+/// Profiles the tests: checks both revisions out, and removes them at the end.
+fn profile(run: &Context<'_>, replicates: Replicates, found: &mut Found) -> anyhow::Result<Exit> {
+    run.listener.step("reading the two revisions");
+    let root = settings::benchmarks_root(None, run.config, run.git.top())?;
+    let sources = ProjectSources::read(run.git, run.revisions, run.settings.fetch, |files| {
+        Project::lay_out(run.config, run.git.top(), files, root.as_deref())
+    })?;
+    let project = &sources.project;
+    let pytest = match run.settings.environment {
+        Environments::Shared => Pytest::Needed,
+        Environments::PerRef => Pytest::NotNeeded,
+    };
+    let interpreter = run.choose_interpreter(project, pytest)?;
+    found.module_roots.clone_from(&project.module_roots);
+    found.tests_root.clone_from(&project.tests_root);
+    if pytest == Pytest::Needed {
+        found.python = Some(reported_python(&PerSide::new(
+            interpreter.clone(),
+            interpreter.clone(),
+        )));
     }
-
-    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
-    fn profile_in(
-        &self,
-        checkout: &mut Checkout,
-        subject: &Subject,
-        interpreter: &Interpreter,
-        options: &ProfileOptions,
-        found: &mut Found,
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Exit> {
-        let project = &subject.project;
-        progress.step("comparing the code");
-        let compiled = Compiled::find(project, &subject.files, checkout.worktrees());
-        let differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
-        let is_built = draft.report.settings.build.is_some();
-        let hints = Hints::new(
-            self.git,
-            project,
-            compiled.as_ref(),
-            is_built,
-            checkout.worktrees(),
-            &self.options.folder,
-        );
-        checkout.inject(self, subject)?;
-        let prepared = self.prepare(
-            checkout,
-            subject,
-            interpreter,
-            &differences,
-            compiled.as_ref(),
-            draft,
-            progress,
-        )?;
-        let mut stage = self.set_up(checkout, project, &prepared, Workers::Tests);
-        let cores = Cores::choose(self.options.pinning)?;
-        draft.report.machine.pinned_core = cores.measuring;
-        self.warn_of_cores(&cores, draft);
-        stage.launcher.cores = cores;
-        stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
-
-        let mut passes = Passes {
-            setting: self,
-            stage: &mut stage,
-            project,
-            found,
-            recorded: Vec::new(),
-            problem: None,
-            can_profile: true,
-            tests: BTreeSet::new(),
-        };
-        let stopped = passes
-            .run(options.replicates, draft, progress)
-            .map_err(|error| hints.explain(error))?;
-        let Passes {
-            recorded, problem, ..
-        } = passes;
-        draft.report.warnings.extend(stage.launcher.conditions.warnings());
-        draft
-            .report
-            .machine
-            .later_cores
-            .clone_from(&stage.launcher.cores.later);
-        if let Some(problem) = problem {
-            draft.warn(
-                WarningCode::NotProfiled,
-                &format!("the times of the functions are missing or not complete: {problem}"),
-                Some("the durations of the tests do not depend on them"),
-            );
-        }
-        let of_all = Recordings::from([(String::new(), recorded)]);
-        let survey = survey::name_functions(of_all, &draft.report.target_functions, checkout.worktrees());
-        let replicates = survey.replicates.into_values().next().unwrap_or_default();
-        found.functions = compare_functions(&survey.functions, &replicates);
-        if found.project_modules.base == 0 || found.project_modules.head == 0 {
-            draft.warn(
-                WarningCode::ProjectNotImported,
-                "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
-                 unless the tests run it in other processes",
-                Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
-            );
-        }
-        Ok(match stopped {
-            None => Exit::Done,
-            Some(message) => {
-                draft.report.partial = true;
-                draft.warn(WarningCode::StoppedEarly, &message, None);
-                Exit::StoppedEarly
-            }
-        })
+    if found.arguments.is_empty() {
+        found.arguments = usual_tests(project);
     }
+    run.limits.check()?;
+    let mut checkouts = Checkouts::create(run.git, &sources, run.revisions, &project.roots(), run.listener)?;
+    let outcome = profile_checkouts(run, replicates, &sources, &interpreter, &mut checkouts, found);
+    leave_checkouts_out(&mut found.timed, &checkouts);
+    checkouts.close(run.git, run.listener);
+    outcome
+}
+
+fn profile_checkouts(
+    run: &Context<'_>,
+    replicates: Replicates,
+    sources: &ProjectSources,
+    interpreter: &Interpreter,
+    checkouts: &mut Checkouts,
+    found: &mut Found,
+) -> anyhow::Result<Exit> {
+    let project = &sources.project;
+    run.listener.step("comparing the code");
+    let compiled = Compiled::find(project, &sources.files, checkouts.worktrees());
+    let differences = run.find_changes(checkouts, sources, interpreter, compiled.as_ref())?;
+    found.targets.clone_from(&differences.targets);
+    let hints = Hints::new(
+        run.git,
+        project,
+        compiled.as_ref(),
+        run.settings.build.is_some(),
+        checkouts.worktrees(),
+        &run.settings.started_in,
+    );
+    checkouts.inject(run.git, &run.settings.injected, sources)?;
+    let variables = run.variables(false);
+    let prepared = run.prepare(
+        checkouts,
+        sources,
+        interpreter,
+        &differences,
+        compiled.as_ref(),
+        variables,
+    )?;
+    if run.settings.environment == Environments::PerRef {
+        found.python = Some(reported_python(&prepared.interpreters));
+    }
+    let mut stage = run.workers(checkouts, project, &prepared, Workers::Tests);
+    let cores = run.choose_cores()?;
+    found.pinned_core = cores.measuring;
+    stage.launcher.cores = cores;
+    stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
+
+    let mut passes = Passes {
+        run,
+        stage: &mut stage,
+        project,
+        found,
+        recorded: Vec::new(),
+        problem: None,
+        can_profile: true,
+        tests: BTreeSet::new(),
+    };
+    let stopped = passes.run(replicates).map_err(|error| hints.explain(error))?;
+    let Passes {
+        recorded, problem, ..
+    } = passes;
+    let warnings = stage.launcher.conditions.warnings().into_iter();
+    warnings.for_each(|warning| run.listener.warn(warning));
+    found.later_cores.clone_from(&stage.launcher.cores.later);
+    if let Some(problem) = problem {
+        run.listener.doubt(
+            WarningCode::NotProfiled,
+            &format!("the times of the functions are missing or not complete: {problem}"),
+            Some("the durations of the tests do not depend on them"),
+        );
+    }
+    let of_all = Recordings::from([(String::new(), recorded)]);
+    let survey = survey::name_functions(of_all, &found.targets, checkouts.worktrees());
+    let replicates = survey.replicates.into_values().next().unwrap_or_default();
+    found.functions = compare_functions(&survey.functions, &replicates);
+    if found.project_modules.base == 0 || found.project_modules.head == 0 {
+        run.listener.doubt(
+            WarningCode::ProjectNotImported,
+            "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
+             unless the tests run it in other processes",
+            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+        );
+    }
+    let Some(message) = stopped else {
+        return Ok(Exit::Done);
+    };
+    found.is_partial = true;
+    run.listener.doubt(WarningCode::StoppedEarly, &message, None);
+    Ok(Exit::StoppedEarly)
 }
 
 fn compare_functions(
@@ -345,9 +339,9 @@ fn usual_tests(project: &Project) -> Vec<String> {
 }
 
 /// Changes the paths in pytest's messages to those that the project knows.
-fn leave_checkouts_out(replicates: &mut [TestReplicate], checkout: &Checkout) {
+fn leave_checkouts_out(replicates: &mut [TestReplicate], checkouts: &Checkouts) {
     for side in Side::BOTH {
-        let folder = format!("{}/", checkout.workspace.worktree(side).display());
+        let folder = format!("{}/", checkouts.workspace.worktree(side).display());
         for replicate in &mut *replicates {
             for run in replicate.runs.get_mut(side) {
                 run.message = run.message.replace(&folder, "");
@@ -361,7 +355,7 @@ fn leave_checkouts_out(replicates: &mut [TestReplicate], checkout: &Checkout) {
 
 /// The replicates: in each, one process per side without the profiler, then one per side with it.
 struct Passes<'a, 'b> {
-    setting: &'a Setting<'b>,
+    run: &'a Context<'b>,
     stage: &'a mut Stage,
     project: &'a Project,
     found: &'a mut Found,
@@ -376,12 +370,7 @@ struct Passes<'a, 'b> {
 
 impl Passes<'_, '_> {
     /// Runs the replicates, and returns what stopped them early.
-    fn run(
-        &mut self,
-        replicates: Replicates,
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Option<String>> {
+    fn run(&mut self, replicates: Replicates) -> anyhow::Result<Option<String>> {
         let started = Instant::now();
         let mut last = Duration::ZERO;
         for index in 0.. {
@@ -395,12 +384,12 @@ impl Passes<'_, '_> {
             if is_enough {
                 break;
             }
-            progress.step(&format!(
+            self.run.listener.step(&format!(
                 "running the tests on both sides: replicate {}{of}",
                 index + 1
             ));
             let begun = Instant::now();
-            match self.replicate(index, draft, progress) {
+            match self.replicate(index) {
                 Ok(()) => last = begun.elapsed(),
                 Err(trouble) => return self.end(trouble, index),
             }
@@ -426,17 +415,17 @@ impl Passes<'_, '_> {
         }
     }
 
-    fn replicate(&mut self, index: usize, draft: &mut Draft, progress: &mut Progress) -> Result<(), Trouble> {
+    fn replicate(&mut self, index: usize) -> Result<(), Trouble> {
         // Announced as the last: the next servers would start while one side runs its tests and the other does not.
         self.stage.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
-        let seed = hash_seed(draft.report.seed, index);
+        let seed = hash_seed(self.run.seed, index);
         let [first, second] = order.sides();
         let timed = (self.side(first, seed, None)?, self.side(second, seed, None)?);
         let timed = in_order(order, timed);
         if index == 0 {
-            draft.report.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
-                path: match &draft.report.python {
+            self.found.python = Some(PerSide::new(Side::Base, Side::Head).map(|side| Python {
+                path: match &self.found.python {
                     Some(python) => python.get(side).path.clone(),
                     None => String::new(),
                 },
@@ -452,7 +441,9 @@ impl Passes<'_, '_> {
         });
         if index == 0 {
             self.choose_tests()?;
-            progress.note(&format!("{} tests pass on both sides", self.tests.len()));
+            self.run
+                .listener
+                .note(&format!("{} tests pass on both sides", self.tests.len()));
         }
         if !self.can_profile {
             return Ok(());
@@ -510,7 +501,7 @@ impl Passes<'_, '_> {
 
     /// Runs the tests in one process.
     fn side(&mut self, side: Side, seed: u32, profiled: Option<&[String]>) -> Result<Tested, Trouble> {
-        let until = self.setting.until;
+        let until = self.run.limits.until;
         let left = || until.saturating_duration_since(Instant::now());
         let stage = &mut *self.stage;
         let briefing = &stage.briefing;
@@ -593,7 +584,7 @@ impl Passes<'_, '_> {
 
     /// Returns the arguments, with paths into the user's checkout changed to paths into this side's worktree.
     fn arguments_on(&self, side: Side) -> Vec<String> {
-        let checkout = format!("{}/", self.setting.git.top().display());
+        let checkout = format!("{}/", self.run.git.top().display());
         let worktree = &self.stage.briefing.hello.get(side).worktree;
         let arguments = self.found.arguments.iter();
         arguments

@@ -7,11 +7,11 @@ use deadheat_core::model::{PerSide, Revision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::options::Verbosity;
 use crate::error::{Failure, is_stopped};
+use crate::events::Events;
 use crate::git::Git;
 use crate::system::command::{self, Limits};
-use crate::system::terminal::{self, harmless};
+use crate::system::terminal::harmless;
 
 /// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
 pub(crate) const TOKENS: [&str; 4] = [
@@ -60,8 +60,8 @@ struct MergeBase {
 pub(crate) fn resolve(
     git: &Git,
     number: u64,
-    verbosity: Verbosity,
     limits: &Limits,
+    events: &dyn Events,
 ) -> anyhow::Result<PerSide<Revision>> {
     let request: PullRequest = ask(
         git,
@@ -101,13 +101,11 @@ pub(crate) fn resolve(
         let url = git
             .url_of(full_name)?
             .unwrap_or_else(|| base.repo.clone_url.clone());
-        if verbosity != Verbosity::Quiet {
-            let count = lacking.len();
-            let commits = if count == 1 { "commit" } else { "commits" };
-            terminal::print_note(&harmless(&format!(
-                "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
-            )));
-        }
+        let count = lacking.len();
+        let commits = if count == 1 { "commit" } else { "commits" };
+        events.note(&harmless(&format!(
+            "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
+        )));
         git.fetch_commits(&url, &lacking).map_err(|error| {
             if is_stopped(&error) {
                 return error;

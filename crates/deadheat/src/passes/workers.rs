@@ -35,6 +35,23 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    pub(crate) fn new(briefing: Briefing, launcher: Launcher, extension: String, until: Instant) -> Self {
+        Stage {
+            briefing,
+            launcher,
+            extension,
+            until,
+            first_seed: 0,
+            one_at_a_time: BTreeMap::new(),
+            set_up_each_call: BTreeSet::new(),
+            several_cores: BTreeSet::new(),
+            ran: BTreeSet::new(),
+            call_times: BTreeMap::new(),
+            opened: PerSide::default(),
+            opened_watch: false,
+        }
+    }
+
     /// Returns the briefing for the same workers, watching.
     pub(crate) fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
         Briefing {

@@ -17,7 +17,9 @@ use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
 use deadheat_core::report::Environments;
 
 use crate::Installation;
+use crate::config::settings::SideSettings;
 use crate::error::Failure;
+use crate::events::Events;
 use crate::git::Git;
 use crate::git::submodules::Present;
 use crate::prepare::builds::{Build, Made, content_of};
@@ -26,8 +28,6 @@ use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::Differences;
 use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
-use crate::report::draft::Draft;
-use crate::report::progress::Progress;
 use crate::system::command::Limits;
 use crate::system::files;
 
@@ -52,6 +52,8 @@ pub(crate) struct Preparation<'a> {
     /// The run's folder in the cache.
     pub(crate) scratch: &'a Path,
     pub(crate) limits: Limits,
+    pub(crate) settings: &'a SideSettings,
+    pub(crate) events: &'a dyn Events,
 }
 
 /// The interpreters and variables that the sides' workers are started with.
@@ -68,40 +70,34 @@ const MOST_NAMED: usize = 8;
 impl Preparation<'_> {
     pub(crate) fn prepare(
         self,
-        draft: &mut Draft,
-        progress: &mut Progress,
         differences: &Differences,
         compiled: Option<&Compiled>,
     ) -> anyhow::Result<Prepared> {
-        let prepared = match draft.report.settings.environment {
+        let prepared = match self.settings.environment {
             Environments::Shared => {
-                self.warn_of_dependencies(draft, differences);
+                self.warn_of_dependencies(differences);
                 Prepared {
                     interpreters: PerSide::new(self.interpreter.clone(), self.interpreter.clone()),
                     variables: PerSide::new(self.variables.clone(), self.variables.clone()),
                     _environments: Vec::new(),
                 }
             }
-            Environments::PerRef => self.environments(draft, progress, differences)?,
+            Environments::PerRef => self.environments(differences)?,
         };
-        if let Some(command) = draft.report.settings.build.clone() {
-            self.build(&command, &prepared.interpreters, progress)?;
+        if let Some(command) = self.settings.build.as_deref() {
+            self.build(command, &prepared.interpreters)?;
         }
         match compiled {
-            Some(compiled) => self.see_to_compiled_part(compiled, &prepared.interpreters, draft)?,
-            None => warn_of_compiled_sources(draft, differences),
+            Some(compiled) => self.see_to_compiled_part(compiled, &prepared.interpreters)?,
+            None if self.settings.build.is_none() => warn_of_compiled_sources(differences, self.events),
+            None => {}
         }
         Ok(prepared)
     }
 
-    fn environments(
-        &self,
-        draft: &mut Draft,
-        progress: &mut Progress,
-        differences: &Differences,
-    ) -> anyhow::Result<Prepared> {
+    fn environments(&self, differences: &Differences) -> anyhow::Result<Prepared> {
         let installer = Installer::find(&self.variables, &self.interpreter.path);
-        let requirements = draft.report.settings.requirements.clone();
+        let requirements = &self.settings.requirements;
         let recipes = PerSide::new(Side::Base, Side::Head).map(|side| Recipe {
             side,
             folder: self.checkouts.get(side).join(&self.project.folder),
@@ -133,19 +129,19 @@ impl Preparation<'_> {
             }
             let environment = recipes
                 .get(side)
-                .make(self.git, &self.limits, &mut |text| progress.step(text))?;
+                .make(self.git, &self.limits, &mut |text| self.events.step(text))?;
             let of = if is_one {
                 "both sides".to_owned()
             } else {
                 side.to_string()
             };
-            progress.detail(&format!(
+            self.events.detail(&format!(
                 "the environment of {of}: {}, {}",
                 environment.folder.display(),
                 environment.made_from
             ));
             if let Some(words) = &environment.without_project {
-                draft.warn(
+                self.events.doubt(
                     WarningCode::ProjectNotInstalled,
                     &format!(
                         "in the environment of {of} the project itself could not be installed: {}",
@@ -157,10 +153,11 @@ impl Preparation<'_> {
             environments.push(environment);
         }
         if let [base, head] = environments.as_slice() {
-            self.compare_installed(base, head, draft, differences);
+            self.compare_installed(base, head, differences);
         }
         if is_one {
-            progress.note("both revisions declare the same dependencies: one environment serves both");
+            self.events
+                .note("both revisions declare the same dependencies: one environment serves both");
         }
         let of_side = |side: Side| match side {
             Side::Base => &environments[0],
@@ -177,13 +174,7 @@ impl Preparation<'_> {
 
     /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
     /// depend on the day, too.
-    fn compare_installed(
-        &self,
-        base: &Environment,
-        head: &Environment,
-        draft: &mut Draft,
-        differences: &Differences,
-    ) {
+    fn compare_installed(&self, base: &Environment, head: &Environment, differences: &Differences) {
         let script = self.installation.worker_file("installed.py");
         let installed = |of: &Environment| interpreter::installed(&of.interpreter.path, &script);
         let (base, head) = (installed(base), installed(head));
@@ -203,7 +194,7 @@ impl Preparation<'_> {
             });
         let other: Vec<DependencyChange> = other.collect();
         if !other.is_empty() {
-            draft.warn(
+            self.events.doubt(
                 WarningCode::DependenciesDiffer,
                 &format!(
                     "the sides' environments also differ in what neither revision declares differently: {}",
@@ -232,12 +223,7 @@ impl Preparation<'_> {
         variables
     }
 
-    fn build(
-        &self,
-        command: &str,
-        interpreters: &PerSide<Interpreter>,
-        progress: &mut Progress,
-    ) -> anyhow::Result<()> {
+    fn build(&self, command: &str, interpreters: &PerSide<Interpreter>) -> anyhow::Result<()> {
         for side in Side::BOTH {
             let interpreter = interpreters.get(side);
             let revision = self.revisions.get(side);
@@ -282,9 +268,9 @@ impl Preparation<'_> {
                 layer: self.scratch.join(format!("build-{side}")),
                 layer_script: self.installation.worker_file("layer.py"),
             };
-            let made = build.make(self.git, &self.limits, &mut |text| progress.step(text))?;
+            let made = build.make(self.git, &self.limits, &mut |text| self.events.step(text))?;
             if made == Made::Before {
-                progress.detail(&format!("{side} was built by an earlier run"));
+                self.events.detail(&format!("{side} was built by an earlier run"));
             }
         }
         Ok(())
@@ -297,11 +283,10 @@ impl Preparation<'_> {
         &self,
         compiled: &Compiled,
         interpreters: &PerSide<Interpreter>,
-        draft: &mut Draft,
     ) -> anyhow::Result<()> {
         let suggested = compiled.command(self.project);
         let hint = format!("build it on both sides: --build '{suggested}'");
-        if draft.report.settings.build.is_some() {
+        if self.settings.build.is_some() {
             let made = self
                 .checkouts
                 .map(|checkout| binaries::in_checkout(self.project, checkout));
@@ -314,7 +299,7 @@ impl Preparation<'_> {
                 (None, None) => None,
             };
             if let Some(warning) = warning {
-                draft.warn(
+                self.events.doubt(
                     WarningCode::CompiledPartMissing,
                     &format!(
                         "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
@@ -345,7 +330,7 @@ impl Preparation<'_> {
             }
         }
         if let Some(usable) = first_of(&binaries.usable) {
-            draft.warn(
+            self.events.doubt(
                 WarningCode::ExtensionModulesCopied,
                 &format!(
                     "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
@@ -357,7 +342,7 @@ impl Preparation<'_> {
         let why = binaries.refused.as_deref();
         if why.is_some() || binaries::in_checkout(self.project, self.checkouts.head).is_empty() {
             let why = why.unwrap_or("your working tree has none, either");
-            draft.warn(
+            self.events.doubt(
                 WarningCode::CompiledPartMissing,
                 &format!(
                     "the project has a compiled part, and the worktrees lack extension modules: {why}; what stands in for \
@@ -369,7 +354,7 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    fn warn_of_dependencies(&self, draft: &mut Draft, differences: &Differences) {
+    fn warn_of_dependencies(&self, differences: &Differences) {
         if differences.dependencies.is_empty() {
             return;
         }
@@ -382,7 +367,7 @@ impl Preparation<'_> {
                 Some(changes) => named(changes, &installed),
                 None => "it cannot be read on both sides".to_owned(),
             };
-            draft.warn(
+            self.events.doubt(
                 WarningCode::DependenciesDiffer,
                 &format!("`{path}` declares other dependencies on head: {what}; both sides ran with what is installed"),
                 Some("a change that comes from them is not in these numbers: --env per-ref gives each side its own"),
@@ -407,12 +392,9 @@ fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> 
 }
 
 /// Warns of differences that look like compiled sources where nothing says that the project compiles anything.
-fn warn_of_compiled_sources(draft: &mut Draft, differences: &Differences) {
-    if draft.report.settings.build.is_some() {
-        return;
-    }
+fn warn_of_compiled_sources(differences: &Differences, events: &dyn Events) {
     if let Some(sources) = first_of(&differences.compiled) {
-        draft.warn(
+        events.doubt(
             WarningCode::CompiledSourcesDiffer,
             &format!("something compiled differs in its source, and nothing was built: {sources}"),
             Some("what the compiled part changes is not in these numbers; --build CMD builds both sides"),
@@ -439,22 +421,18 @@ fn telling(words: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::draft::tests::draft;
+    use crate::events::Heard;
 
     #[test]
-    fn compiled_sources_that_differ_are_named_where_nothing_was_built() {
+    fn compiled_sources_that_differ_are_named() {
         let differences = Differences {
             compiled: vec!["src/a.c".to_owned(), "src/b.c".to_owned()],
             ..Differences::default()
         };
-        let said = |arguments: &[&str]| {
-            let mut draft = draft(arguments);
-            warn_of_compiled_sources(&mut draft, &differences);
-            draft.report.warnings
-        };
-        let warnings = said(&[]);
+        let heard = Heard::default();
+        warn_of_compiled_sources(&differences, &heard);
+        let warnings = heard.warnings();
         assert_eq!(warnings[0].code, WarningCode::CompiledSourcesDiffer);
         assert!(warnings[0].message.ends_with("`src/a.c` and 1 more"));
-        assert_eq!(said(&["--build", "make"]), []);
     }
 }

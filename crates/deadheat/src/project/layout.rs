@@ -65,7 +65,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Finds the layout. `benchmarks_root` is the command line's, and is relative to the configuration's folder, too.
+    /// Finds the layout. `benchmarks_root` is relative to the repository, unlike the paths in `config`.
     pub(crate) fn lay_out(
         config: &Config,
         repository: &Path,
@@ -97,14 +97,13 @@ impl Project {
             None => {
                 let folders = source_folders(config, files, &folder);
                 // Tests do not count as the project's code, even where they lie beside it.
-                let asked_for = [
-                    benchmarks_root.or(config.benchmarks_root.as_deref()),
-                    config.tests_root.as_deref(),
-                ];
-                let asked_for: Vec<String> = asked_for
+                let tests_root = config
+                    .tests_root
+                    .as_deref()
+                    .and_then(|path| normalize(&within(path)));
+                let asked_for: Vec<String> = [benchmarks_root.map(str::to_owned), tests_root]
                     .into_iter()
                     .flatten()
-                    .filter_map(|path| normalize(&within(path)))
                     .filter(|path| holds_tests(files, path))
                     .collect();
                 let roots_of = |choose: fn(&str) -> Packages| -> Vec<String> {
@@ -141,8 +140,8 @@ impl Project {
                 .into_iter()
                 .find(|path| files.is_folder(path)),
         };
-        let benchmarks_root = match benchmarks_root.or(config.benchmarks_root.as_deref()) {
-            Some(root) => Some(named("benchmarks-root", root)?),
+        let benchmarks_root = match benchmarks_root {
+            Some(root) => Some(root.to_owned()),
             None => {
                 let folders = USUAL_BENCHMARK_FOLDERS.map(within);
                 // Files in such a folder that pytest would not collect count only if there are no benchmarks elsewhere.
@@ -421,6 +420,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::config::settings;
 
     #[test]
     fn code_of_a_workspace_is_imported_from_its_members_folder() {
@@ -436,7 +436,8 @@ mod tests {
             folder: Path::new("/repo").join(&config.folder),
             ..config
         };
-        Project::lay_out(&config, Path::new("/repo"), &files, benchmarks_root)
+        let root = settings::benchmarks_root(benchmarks_root, &config, Path::new("/repo"))?;
+        Project::lay_out(&config, Path::new("/repo"), &files, root.as_deref())
     }
 
     #[test]

@@ -7,5 +7,5 @@ pub(crate) mod file_set;
 pub(crate) mod layout;
 pub(crate) mod node_ids;
 mod siblings;
-pub(crate) mod subject;
+pub(crate) mod sources;
 pub(crate) mod version_files;

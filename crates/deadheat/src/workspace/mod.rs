@@ -1,6 +1,7 @@
 //! The folder of one run in the user's cache: two worktrees and the workers' logs. Removed when the run ends, however
 //! it ends; what a killed run left is removed by the next one.
 
+pub(crate) mod checkout;
 pub(crate) mod overlay;
 
 use std::fs::{self, File, OpenOptions};

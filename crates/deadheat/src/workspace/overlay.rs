@@ -4,15 +4,13 @@ use std::path::Path;
 
 use deadheat_core::model::{PerSide, Side};
 
-use crate::cli::options::CompareOptions;
-use crate::config::Config;
 use crate::error::Failure;
 use crate::git::{Git, Untracked};
 use crate::project::file_set::Files;
 use crate::project::layout::Project;
 use crate::project::version_files::version_files;
 use crate::system::files;
-use crate::system::paths::{file_name, normalize};
+use crate::system::paths::{file_name, is_inside};
 
 /// Untracked files of the working tree that are larger than this together are more likely data than code.
 const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
@@ -86,45 +84,18 @@ pub(crate) fn copy_generated(
     Ok(all)
 }
 
-/// Copies the files and folders that the user names into both worktrees, and returns their paths.
+/// Copies files and folders of the working tree into both worktrees. `injected`: their paths in the repository.
 pub(crate) fn inject(
     git: &Git,
-    options: &CompareOptions,
-    config: &Config,
+    injected: &[String],
     project: &Project,
     files: &Files,
     checkouts: PerSide<&Path>,
-) -> anyhow::Result<Vec<String>> {
-    let mut injected = Vec::new();
-    let top = git.top();
-    let typed = options.inject.iter().map(|path| (&options.folder, path));
-    let configured = config.inject.iter().map(|path| (&config.folder, path));
-    for (folder, path) in configured.chain(typed) {
-        let absolute = folder.join(path);
-        let inside = absolute
-            .strip_prefix(top)
-            .ok()
-            .and_then(|path| normalize(&path.to_string_lossy()))
-            .filter(|path| !path.is_empty() && !path.split('/').any(|part| part == ".git"));
-        let Some(inside) = inside else {
-            return Err(
-                Failure::usage(format!("--inject {path}: it lies outside the repository"))
-                    .hint("only files of the working tree can be injected")
-                    .into(),
-            );
-        };
-        let from = top.join(&inside);
-        if std::fs::symlink_metadata(&from).is_err() {
-            return Err(
-                Failure::usage(format!("--inject {path}: there is no such file or folder"))
-                    .hint("it is relative to the folder that deadheat is started in")
-                    .into(),
-            );
-        }
-        let is_measured = |path: &str| {
-            path.ends_with(".py") && crate::system::paths::is_inside(path, &inside) && project.is_code(path)
-        };
-        if let Some(code) = files.below("").find(|path| is_measured(path)) {
+) -> anyhow::Result<()> {
+    for path in injected {
+        let is_measured =
+            |file: &&str| file.ends_with(".py") && is_inside(file, path) && project.is_code(file);
+        if let Some(code) = files.below("").find(is_measured) {
             return Err(Failure::usage(format!(
                 "--inject {path}: it holds code that is measured (`{code}`), and both sides would run the same"
             ))
@@ -132,9 +103,8 @@ pub(crate) fn inject(
             .into());
         }
         for side in Side::BOTH {
-            files::replace(top, checkouts.get(side), &inside)?;
+            files::replace(git.top(), checkouts.get(side), path)?;
         }
-        injected.push(inside);
     }
-    Ok(injected)
+    Ok(())
 }

@@ -12,7 +12,7 @@ use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
 use toml::Table;
 
-use crate::passes::walk::{Setback, SetbackKind};
+use crate::commands::common::origin::{Origin, only};
 use crate::project::file_set::Files;
 use crate::project::layout::is_test_module;
 use crate::project::node_ids::{FIXED_IDS, is_in_node};
@@ -137,43 +137,6 @@ fn is_changed(benchmark: &str, project_folder: &str, changed: &[TargetFunction])
     changed
         .iter()
         .any(|target| target.path == path && target.qualname == qualname)
-}
-
-/// The origin of the benchmarks that the sides run.
-pub(crate) struct Origin {
-    pub(crate) from: BenchmarksFrom,
-    /// The ids defined by the other side's own files, which these benchmarks replace.
-    pub(crate) replaced: BTreeSet<String>,
-}
-
-impl Origin {
-    /// Returns the side that runs the other's benchmarks.
-    pub(crate) fn taker(&self) -> Option<Side> {
-        self.from.side().map(Side::other)
-    }
-
-    /// Returns the row of a benchmark that runs on the other side but not on this one.
-    fn not_on(&self, side: Side, id: &str, message: String) -> Missing {
-        // A benchmark that came from the other side is new, unless this side's own files define it.
-        let is_new = self.taker() == Some(side) && !self.replaced.contains(id);
-        Missing {
-            benchmark: id.to_owned(),
-            side: Some(if is_new { side.other() } else { side }),
-            reason: if is_new {
-                only(side.other())
-            } else {
-                MissingReason::Failed
-            },
-            message,
-        }
-    }
-}
-
-fn only(side: Side) -> MissingReason {
-    match side {
-        Side::Base => MissingReason::OnlyBase,
-        Side::Head => MissingReason::OnlyHead,
-    }
 }
 
 /// Returns the benchmarks that both sides can run, in head's order, and rows for the others. `collected` comes from the
@@ -325,23 +288,6 @@ pub(crate) fn explain_changing_ids<'a>(
     first
 }
 
-/// Returns the row of a benchmark that was started but gave no numbers.
-pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
-    match (setback.kind, setback.side) {
-        (SetbackKind::Failed, Some(side)) => origin.not_on(side, &setback.benchmark, setback.message),
-        (kind, side) => Missing {
-            benchmark: setback.benchmark,
-            side,
-            reason: match kind {
-                // Nobody waited to see whether the other side could run an endless one.
-                SetbackKind::Failed | SetbackKind::Endless => MissingReason::Failed,
-                SetbackKind::Skipped => MissingReason::Skipped,
-            },
-            message: setback.message,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,37 +419,6 @@ mod tests {
                 "a.py::new only on head Some(Head): base's benchmarks do not have it",
                 "a.py::old only on base Some(Base): head's benchmarks do not have it",
                 "b.py::y failed Some(Head): SyntaxError",
-            ]
-        );
-        let setback = Setback {
-            benchmark: "a.py::x".to_owned(),
-            side: Some(Side::Base),
-            kind: SetbackKind::Failed,
-            message: "broken".to_owned(),
-        };
-        assert_eq!(
-            rows(&[missing_after(setback, &origin)]),
-            ["a.py::x failed Some(Base): broken"]
-        );
-    }
-
-    #[test]
-    fn what_is_too_slow_on_base_is_no_news_of_head() {
-        let origin = origin(BenchmarksFrom::Head, &[]);
-        let setback = |kind| Setback {
-            benchmark: "a.py::x".to_owned(),
-            side: Some(Side::Base),
-            kind,
-            message: "why".to_owned(),
-        };
-        assert_eq!(
-            rows(&[
-                missing_after(setback(SetbackKind::Endless), &origin),
-                missing_after(setback(SetbackKind::Failed), &origin),
-            ]),
-            [
-                "a.py::x failed Some(Base): why",
-                "a.py::x only on head Some(Head): why"
             ]
         );
     }

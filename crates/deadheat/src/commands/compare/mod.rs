@@ -1,59 +1,54 @@
 //! `deadheat compare`: from the options to the report, step by step.
 
 pub(crate) mod benchmarks;
-pub(crate) mod confirmation;
-pub(crate) mod continued;
-pub(crate) mod explain;
-pub(crate) mod selection;
-pub(crate) mod setting;
-pub(crate) mod suite;
+mod breakdown;
+mod by_reach;
+mod collect;
+pub(crate) mod resume;
+mod select;
+mod timing;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Side, TargetFunction, WarningCode};
-use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Selection, SelectionRule};
-use deadheat_core::sequential::Sampling;
+use deadheat_core::model::{PerSide, Revision, TargetFunction, WarningCode};
+use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Report};
 
 use crate::Installation;
-use crate::cli::options::RecordedBase;
-use crate::cli::options::{Afterwards, CompareOptions, Task};
-use crate::commands::compare::benchmarks::Origin;
-use crate::commands::compare::explain::not_imported;
-use crate::commands::compare::setting::Setting;
-use crate::commands::compare::suite::Suite;
+use crate::cli::options::{Afterwards, CompareOptions, RecordedBase, Task, ToRecord};
+use crate::commands::common::conclude::Judging;
+use crate::commands::common::confirm::{self, Again};
+use crate::commands::common::context::{CompareContext, Context, reported_python, seed_of};
+use crate::commands::common::findings::{Findings, Layout};
+use crate::commands::common::{keep, nothing_changed};
+use crate::commands::compare::breakdown::Breakdown;
+use crate::commands::compare::by_reach::Selector;
+use crate::commands::compare::collect::Collector;
+use crate::commands::compare::timing::Timed;
 use crate::commands::script;
 use crate::config::Config;
+use crate::config::settings::CompareSettings;
 use crate::error::{Exit, Failure};
+use crate::events::Events;
 use crate::experiments::record;
 use crate::experiments::state::State;
-use crate::git::Git;
-use crate::git::pull_request;
-use crate::git::revisions;
-use crate::passes::measure::{self, Measured, Stopping};
+use crate::git::{Git, pull_request, revisions};
+use crate::passes::measure;
 use crate::passes::memory;
-use crate::passes::profile;
-use crate::passes::walk::{Schedule, SetbackKind, hash_seed};
+use crate::passes::walk::{Schedule, hash_seed};
 use crate::passes::workers::Stage;
 use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::changes::Differences;
 use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
-use crate::project::subject::{Checkout, Subject};
-use crate::report::draft::{Draft, conclude};
+use crate::project::sources::ProjectSources;
+use crate::report::listener::Listener;
 use crate::report::output;
-use crate::report::progress::Progress;
 use crate::system::command::Limits;
-use crate::system::conditions::Conditions;
-use crate::system::cores::Cores;
+use crate::system::cores::Pinning;
 use crate::system::interrupt::Interrupt;
-use crate::system::terminal;
 use crate::worker::launcher::Workers;
-use crate::workspace::Workspace;
-
-/// The number of replicates that most verdicts take, for the estimate of `--dry-run`.
-pub(crate) const USUAL_REPLICATES: u32 = 10;
+use crate::workspace::checkout::Checkouts;
 
 pub(crate) fn run(
     options: &CompareOptions,
@@ -61,95 +56,88 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     options.outputs.check_writable()?;
-    let started = Instant::now();
     let limits = Limits {
-        until: started + options.timeout,
+        until: Instant::now() + options.sides.timeout,
         interrupt: interrupt.clone(),
     };
-    let git = Git::discover(&options.folder, &limits)?;
-    let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
-    let state = match (&options.to_record, options.refs.recorded) {
+    let git = Git::discover(&options.sides.folder, &limits)?;
+    let config = Config::load(
+        &options.sides.folder,
+        git.top(),
+        options.sides.config_file.as_deref(),
+    )?;
+    let continued = options.continued.as_deref().map(resume::load).transpose()?;
+    let settings = CompareSettings::merge(options, continued, &config, git.top())?;
+    let listener = Listener::new(options.outputs.verbosity);
+    let state = match (&options.to_record, settings.refs.recorded) {
         (None, None) => None,
         _ => Some(State::find(&config, git.top())?),
     };
-    let revisions = match (&state, options.refs.recorded, options.pull_request) {
-        (_, _, Some(number)) => pull_request::resolve(&git, number, options.outputs.verbosity, &limits)?,
-        (Some(state), Some(recorded), _) => {
-            let commit = match recorded {
-                RecordedBase::Baseline => state.baseline(&git)?,
-                RecordedBase::LastKept => state.last_kept(&git)?,
-            };
-            revisions::resolve_recorded(&git, &options.refs, recorded, commit)?
-        }
-        _ => revisions::resolve(&git, &options.refs)?,
-    };
+    let revisions = resolve(&git, &settings, state.as_ref(), &limits, &listener)?;
     let recording = state.as_ref().zip(options.to_record.as_ref());
     if let Some((state, _)) = recording {
         record::check(state, &revisions)?;
     }
-    let mut draft = Draft::new(options, &config, revisions);
-    if options.refs.recorded == Some(RecordedBase::LastKept) {
-        warn_of_another_history(&git, &mut draft)?;
+    if settings.refs.recorded == Some(RecordedBase::LastKept) {
+        warn_of_another_history(&git, &revisions, &listener)?;
     }
-    let mut progress = Progress::new(options.outputs.verbosity);
+    let seed = seed_of(&settings, &revisions);
+    let mut findings = Findings::new(revisions.clone(), seed);
+    let run = CompareContext {
+        context: Context {
+            settings: &settings.sides,
+            installation,
+            git: &git,
+            config: &config,
+            revisions: &revisions,
+            listener: &listener,
+            limits,
+            seed,
+        },
+        settings: &settings,
+    };
+    let outcome = match &settings.script {
+        Some(script) => script::compare(&run, script, &mut findings),
+        None => compare(&run, &mut findings),
+    };
+    listener.finish();
+    finish(&run, options, findings, outcome, recording)
+}
 
-    let setting = Setting {
-        options,
-        installation,
-        interrupt,
-        git: &git,
-        config: &config,
-        until: limits.until,
-    };
-    let outcome = setting.fill(&mut draft, &mut progress);
-    progress.finish();
-    let exit = match outcome {
-        Ok(exit) => exit,
-        Err(error) => {
-            let Some(failure) = error.downcast_ref::<Failure>() else {
-                return Err(error);
+/// Resolves the refs to commits.
+fn resolve(
+    git: &Git,
+    settings: &CompareSettings,
+    state: Option<&State>,
+    limits: &Limits,
+    events: &dyn Events,
+) -> anyhow::Result<PerSide<Revision>> {
+    match (state, settings.refs.recorded, settings.pull_request) {
+        (_, _, Some(number)) => pull_request::resolve(git, number, limits, events),
+        (Some(state), Some(recorded), _) => {
+            let commit = match recorded {
+                RecordedBase::Baseline => state.baseline(git)?,
+                RecordedBase::LastKept => state.last_kept(git)?,
             };
-            // A run that gave no numbers still writes the report files that were asked for.
-            if matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
-                && !options.outputs.written.is_empty()
-            {
-                if let Some(earlier) = options.continued.as_deref() {
-                    // The earlier report's results are not lost with this run.
-                    let warnings = std::mem::take(&mut draft.report.warnings);
-                    draft.report = earlier.clone();
-                    draft.report.warnings.extend(warnings);
-                }
-                draft.report.partial = failure.exit == Exit::StoppedEarly;
-                draft.warn(
-                    WarningCode::NothingMeasured,
-                    &failure.message,
-                    failure.hint.as_deref(),
-                );
-                output::write_report(&draft.report, &options.outputs)?;
-            }
-            return Err(error);
+            revisions::resolve_recorded(git, &settings.refs, recorded, commit)
         }
-    };
-    let refused = recording.and_then(|(state, asked)| {
-        record::add(&mut draft.report, state, Some(&git.afterwards()), asked).err()
-    });
-    output::write_report(&draft.report, &options.outputs)?;
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(confirmation::apply_gates(&draft.report, exit)),
+        _ => revisions::resolve(git, &settings.refs),
     }
 }
 
 /// Warns where head does not build on the last kept commit, because it was amended, rebased or reset away.
-fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
-    let PerSide { base, head } = &draft.report.revisions;
+fn warn_of_another_history(
+    git: &Git,
+    PerSide { base, head }: &PerSide<Revision>,
+    events: &dyn Events,
+) -> anyhow::Result<()> {
     if !git.is_ancestor(&base.commit, &head.commit)? {
         let short = report::short_commit(&base.commit);
         let words = format!(
             "the last kept commit, {short}, is not in the history of {}",
             head.name
         );
-        draft.warn(
+        events.doubt(
             WarningCode::AnotherHistory,
             &words,
             Some(
@@ -160,426 +148,465 @@ fn warn_of_another_history(git: &Git, draft: &mut Draft) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Setting<'_> {
-    fn fill(&self, draft: &mut Draft, progress: &mut Progress) -> anyhow::Result<Exit> {
-        if let Some(script) = &self.options.script {
-            return script::fill(self, script, draft, progress);
+/// Compares the benchmarks: checks both revisions out, and removes them at the end.
+fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<Exit> {
+    let Context {
+        git,
+        listener,
+        config,
+        ..
+    } = run.context;
+    listener.step("reading the two revisions");
+    let revisions = run.context.revisions;
+    let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |files| {
+        Project::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
+    })?;
+    let project = &sources.project;
+    note_uncommitted(git, &revisions.head, project, listener);
+    let interpreter = choose_interpreter(run, project, findings)?;
+    findings.layout = Layout::of(project);
+    let root = sources.benchmarks_root(&run.settings.tests, git.top())?;
+    listener.detail(&format!(
+        "code: {}; tests: {}; benchmarks: {root}",
+        project.module_roots.join(", "),
+        project.tests_root.as_deref().unwrap_or("none"),
+    ));
+    run.context.limits.check()?;
+    let mut checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
+    let outcome = compare_checkouts(run, &sources, &interpreter, &root, &mut checkouts, findings);
+    let kept = match run.settings.worktrees {
+        Afterwards::Remove => Ok(()),
+        Afterwards::Keep => {
+            let own = || reported_python(&PerSide::new(interpreter.clone(), interpreter.clone()));
+            let pythons = findings.python.clone().unwrap_or_else(own);
+            keep::pytest_by_hand(&mut checkouts, git, project, &pythons, &root, listener)
         }
-        let subject = Subject::read(self, draft, progress)?;
-        let project = &subject.project;
-        self.note_uncommitted(project, draft, progress);
-        let pytest = match draft.report.settings.environment {
-            Environments::Shared => Pytest::Needed,
-            Environments::PerRef => Pytest::NotNeeded,
-        };
-        let interpreter = self.choose_interpreter(project, pytest)?;
-        draft.report.settings.module_roots = project.module_roots.clone();
-        draft.report.settings.tests_root = project.tests_root.clone();
-        draft.report.settings.benchmarks_root = project.benchmarks_root.clone();
-        if pytest == Pytest::Needed {
-            self.note_interpreters(draft, &PerSide::new(interpreter.clone(), interpreter.clone()))?;
-        }
-        let root = subject.benchmarks_root(self)?;
-        progress.detail(&format!(
-            "code: {}; tests: {}; benchmarks: {root}",
-            project.module_roots.join(", "),
-            project.tests_root.as_deref().unwrap_or("none"),
-        ));
-        self.go_on()?;
+    };
+    checkouts.close(git, listener);
+    let exit = outcome?;
+    kept.map(|()| exit)
+}
 
-        let mut checkout = Checkout::create(self, &subject, draft, progress)?;
-        let outcome = self.compare_in(&mut checkout, &subject, &interpreter, &root, draft, progress);
-        if self.options.worktrees == Afterwards::Keep {
-            checkout.workspace.keep(self.git)?;
-            progress.finish();
-            let pythons = draft.report.python.as_ref();
-            let path = |side: Side| match pythons {
-                Some(pythons) => pythons.get(side).path.clone(),
-                None => interpreter.path.display().to_string(),
-            };
-            let paths = PerSide::new(Side::Base, Side::Head).map(path);
-            self.say_how_to_run(&checkout.workspace, project, &paths, &root);
-        }
-        checkout.close(self.git, draft);
-        outcome
+/// The steps of a comparison in its worktrees.
+fn compare_checkouts(
+    run: &CompareContext<'_>,
+    sources: &ProjectSources,
+    interpreter: &Interpreter,
+    root: &str,
+    checkouts: &mut Checkouts,
+    findings: &mut Findings,
+) -> anyhow::Result<Exit> {
+    let Context { git, listener, .. } = run.context;
+    listener.step("comparing the code");
+    let compiled = Compiled::find(&sources.project, &sources.files, checkouts.worktrees());
+    let mut differences = run
+        .context
+        .find_changes(checkouts, sources, interpreter, compiled.as_ref())?;
+    findings.targets = run.targets(&mut differences, sources, checkouts)?;
+    if is_nothing_changed(run, checkouts, &differences, findings) {
+        return Ok(Exit::Done);
+    }
+    listener.note(&found(&findings.targets, &differences));
+
+    let hints = Hints::new(
+        git,
+        &sources.project,
+        compiled.as_ref(),
+        run.context.settings.build.is_some(),
+        checkouts.worktrees(),
+        &run.context.settings.started_in,
+    );
+    checkouts.inject(git, &run.context.settings.injected, sources)?;
+    let variables = run.variables();
+    let prepared = run.context.prepare(
+        checkouts,
+        sources,
+        interpreter,
+        &differences,
+        compiled.as_ref(),
+        variables,
+    )?;
+    if run.context.settings.environment == Environments::PerRef {
+        note_interpreters(run, &prepared.interpreters, findings)?;
+    }
+    if run.settings.memory {
+        memory::check(&prepared, checkouts.workspace.folder(), &run.context.limits)?;
+    }
+    let mut workers = run
+        .context
+        .workers(checkouts, &sources.project, &prepared, Workers::Benchmarks);
+    workers.first_seed = hash_seed(run.context.seed, 0);
+    workers.briefing.keyword.clone_from(&run.settings.keyword);
+    workers.briefing.pytest_args.clone_from(&run.settings.pytest_args);
+
+    let collector = Collector {
+        run,
+        sources,
+        root,
+        hints: &hints,
+    };
+    let interpreters = &prepared.interpreters;
+    let suite = collector.collect(
+        checkouts,
+        &mut differences,
+        &findings.targets,
+        interpreters,
+        &mut workers,
+    )?;
+    findings.python = Some(suite.python.clone());
+    findings.missing.clone_from(&suite.missing);
+    findings.leave_checkouts_out(checkouts.worktrees());
+    collector.check_any(&suite)?;
+    collector.observe(checkouts, &mut differences, &mut findings.targets, &mut workers)?;
+    if is_nothing_changed(run, checkouts, &differences, findings) {
+        return Ok(Exit::Done);
+    }
+    warn_of_unused_thresholds(run, &suite.benchmarks, findings);
+    let benchmarks = take_part(run, &suite.benchmarks, findings);
+    if benchmarks.is_empty() {
+        return Ok(nothing_to_measure(run, suite.collecting, findings));
     }
 
-    /// Mentions uncommitted changes where head is the commit that is checked out.
-    fn note_uncommitted(&self, project: &Project, draft: &Draft, progress: &mut Progress) {
-        let head = &draft.report.revisions.head;
-        let is_checked_out = || {
-            self.git
-                .commit("HEAD")
-                .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
-        };
-        if head.dirty || !is_checked_out() {
-            return;
-        }
-        let mut changed = self.git.uncommitted_paths().unwrap_or_default();
-        changed.retain(|path| project.is_code(path) || project.is_shared(path));
-        match changed.len() {
-            0 => {}
-            1 => progress.note("1 file is changed and not committed: --working-tree measures it"),
-            count => progress.note(&format!(
-                "{count} files are changed and not committed: --working-tree measures them"
-            )),
-        }
-    }
-
-    fn compare_in(
-        &self,
-        checkout: &mut Checkout,
-        subject: &Subject,
-        interpreter: &Interpreter,
-        root: &str,
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Exit> {
-        progress.step("comparing the code");
-        let compiled = Compiled::find(&subject.project, &subject.files, checkout.worktrees());
-        let mut differences = self.find_changes(checkout, subject, interpreter, compiled.as_ref(), draft)?;
-        let targets = &draft.report.target_functions;
-        // A file's content can change memory use without any change to a function.
-        let may_weigh = self.options.memory && !checkout.changed.is_empty();
-        if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
-            say_nothing_changed(draft, "no code that a benchmark could run differs");
-            return Ok(Exit::Done);
-        }
-        progress.note(&found(&draft.report.target_functions, &differences));
-
-        let is_built = draft.report.settings.build.is_some();
-        let hints = Hints::new(
-            self.git,
-            &subject.project,
-            compiled.as_ref(),
-            is_built,
-            checkout.worktrees(),
-            &self.options.folder,
-        );
-        checkout.inject(self, subject)?;
-        let prepared = self.prepare(
-            checkout,
-            subject,
-            interpreter,
-            &differences,
-            compiled.as_ref(),
-            draft,
-            progress,
+    let looking = Instant::now();
+    let selector = Selector {
+        run,
+        differences: &differences,
+        origin: &suite.origin,
+        hints: &hints,
+        some_deselected: suite.deselected > 0,
+    };
+    let chosen = selector.select(
+        benchmarks,
+        &mut findings.targets,
+        &mut findings.missing,
+        &mut workers,
+    )?;
+    findings.selection = chosen.selection.clone();
+    chosen.check()?;
+    let folders = checkouts
+        .worktrees()
+        .map(|worktree| worktree.join(&sources.project.folder));
+    workers.briefing.collect.narrow_to(&chosen.benchmarks, folders);
+    if run.settings.task == Task::Plan {
+        let (before, has_targets) = (suite.collecting + looking.elapsed(), !findings.targets.is_empty());
+        let (plan, missing) = timing::plan(
+            run,
+            &chosen.benchmarks,
+            before,
+            &suite.origin,
+            has_targets,
+            &mut workers,
         )?;
-        if self.options.memory {
-            memory::check(&prepared, checkout.workspace.folder(), &self.limits())?;
-        }
-        let mut stage = self.set_up(checkout, &subject.project, &prepared, Workers::Benchmarks);
-        stage.first_seed = hash_seed(draft.report.seed, 0);
-        stage
-            .briefing
-            .pytest_args
-            .clone_from(&draft.report.settings.pytest_args);
-        let Suite {
-            origin,
-            benchmarks,
-            changed: changed_suite,
-            collecting,
-        } = Suite::collect(
-            self,
-            subject,
-            root,
-            checkout,
-            &prepared.interpreters,
-            &mut differences,
-            &mut stage,
-            &hints,
-            draft,
-            progress,
+        findings.plan = Some(plan);
+        findings.missing.extend(missing);
+        return Ok(Exit::Done);
+    }
+    if chosen.benchmarks.is_empty() {
+        findings.count();
+        return Ok(Exit::Done);
+    }
+
+    let preparing = run.context.started().elapsed();
+    let timed = timing::measure(run, &chosen.benchmarks, &mut workers)?;
+    let measuring = run.context.started().elapsed() - preparing;
+    let replicate_time = timed.measured.replicate_time;
+    let startup = replicate_time.saturating_sub(timed.measured.inside);
+    let judging = Judging {
+        runnable: chosen.benchmarks,
+        missing: std::mem::take(&mut findings.missing),
+        controls: &chosen.controls,
+        origin: &suite.origin,
+        sampling: run.settings.sampling,
+        thresholds: run.settings.thresholds(),
+        is_script: false,
+    };
+    let mut exit = conclude(judging, timed, listener, findings);
+    hints
+        .of_missing(&findings.missing)
+        .into_iter()
+        .for_each(|warning| listener.warn(warning));
+    if run.settings.benchmarks_from == BenchmarksFrom::Own {
+        benchmarks::mark_changed(&mut findings.comparisons, &sources.project.folder, &suite.changed);
+    }
+    if let Some(earlier) = &run.settings.continued {
+        let is_gated = !run.settings.fail_on.is_empty();
+        resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
+        findings.count();
+    }
+    if run.settings.task == Task::Noise {
+        findings.noise = Some(noise(run, findings, replicate_time));
+        findings.leave_checkouts_out(checkouts.worktrees());
+        return Ok(exit);
+    }
+    if exit == Exit::Done {
+        exit = confirm_regressions(run, &mut workers, findings)?;
+    }
+    findings.leave_checkouts_out(checkouts.worktrees());
+    if exit == Exit::Done {
+        let breakdown = Breakdown {
+            run,
+            workers: &mut workers,
+            worktrees: checkouts.worktrees(),
+            startup,
+        };
+        let (resources, end) = breakdown.explain(
+            &findings.targets,
+            &mut findings.comparisons,
+            &mut findings.summary,
         )?;
+        findings.resources = resources;
+        findings.is_partial |= end == Exit::StoppedEarly;
+        exit = end;
+    }
+    if let Some(budget) = findings.budget_seconds
+        && let Some(took) = took(budget, preparing, measuring, run.context.started().elapsed())
+    {
+        listener.note(&took);
+    }
+    Ok(exit)
+}
 
-        let targets = &draft.report.target_functions;
-        if !may_weigh && selection::is_nothing_changed(self.options, &differences, targets) {
-            say_nothing_changed(draft, "no code that a benchmark could run differs");
-            return Ok(Exit::Done);
-        }
-        draft.warn_of_unused_thresholds(&benchmarks);
-        let benchmarks = match self.options.partition {
-            Some(partition) => draft.take_part(partition, benchmarks),
-            None => benchmarks,
-        };
-        if benchmarks.is_empty() {
-            draft.report.summary.counts = report::count(&[], &draft.report.missing);
-            draft.report.plan = (self.options.task == Task::Plan).then(|| Plan {
-                benchmarks: Vec::new(),
-                estimated_seconds: collecting.as_secs_f64(),
-            });
-            return Ok(Exit::Done);
-        }
-        let looking = Instant::now();
-        let runnable = self.select(
-            draft,
-            &mut stage,
-            &differences,
-            benchmarks,
-            &origin,
-            &hints,
-            progress,
+/// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+fn choose_interpreter(
+    run: &CompareContext<'_>,
+    project: &Project,
+    findings: &mut Findings,
+) -> anyhow::Result<Interpreter> {
+    let pytest = match run.context.settings.environment {
+        Environments::Shared => Pytest::Needed,
+        Environments::PerRef => Pytest::NotNeeded,
+    };
+    let interpreter = run.context.choose_interpreter(project, pytest)?;
+    if pytest == Pytest::Needed {
+        note_interpreters(
+            run,
+            &PerSide::new(interpreter.clone(), interpreter.clone()),
+            findings,
         )?;
-        let folder = &subject.project.folder;
-        let projects = checkout.worktrees().map(|worktree| worktree.join(folder));
-        stage.briefing.collect.narrow_to(&runnable, projects);
-        if self.options.task == Task::Plan {
-            let before = collecting + looking.elapsed();
-            let plan = self.plan(&mut stage, &runnable, before, &origin, progress, draft)?;
-            draft.report.plan = Some(plan);
-            return Ok(Exit::Done);
-        }
-        if runnable.is_empty() {
-            draft.report.summary.counts = report::count(&[], &draft.report.missing);
-            return Ok(Exit::Done);
-        }
-        let preparing = self.started().elapsed();
-        let measured = self.measure(&mut stage, &runnable, draft, progress)?;
-        let measuring = self.started().elapsed() - preparing;
-        let replicate_time = measured.replicate_time;
-        let startup = replicate_time.saturating_sub(measured.inside);
-        let mut exit = conclude(draft, runnable, measured, &origin);
-        let of_missing = hints.of_missing(&draft.report.missing);
-        draft.report.warnings.extend(of_missing);
-        if self.options.benchmarks_from == BenchmarksFrom::Own {
-            let folder = &subject.project.folder;
-            benchmarks::mark_changed(&mut draft.report.comparisons, folder, &changed_suite);
-        }
-        if let Some(earlier) = self.options.continued.as_deref() {
-            let report = &mut draft.report;
-            let is_gated = !report.settings.fail_on.is_empty();
-            continued::carry_confirmations(earlier, &mut report.comparisons, is_gated);
-            report.summary.counts = report::count(&report.comparisons, &report.missing);
-        }
-        if self.options.task == Task::Noise {
-            self.add_noise(draft, replicate_time);
-            draft.leave_checkouts_out(checkout.worktrees());
-            return Ok(exit);
-        }
-        if exit == Exit::Done {
-            let schedule = self.schedule(None, draft, &stage);
-            exit = confirmation::confirm(draft, progress, &mut |again, progress| {
-                let schedule = Schedule {
-                    replicates: Some(again.replicates),
-                    seed: again.seed,
-                    earlier: again.replicates,
-                    ..schedule.clone()
-                };
-                stage.launcher.timed(|launcher| {
-                    measure::measure(
-                        &schedule,
-                        again.stopping.clone(),
-                        BTreeMap::new(),
-                        &stage.briefing,
-                        &again.benchmarks,
-                        launcher,
-                        &mut |event| progress.passing("measuring again", event),
-                    )
-                })
-            })?;
-        }
-        draft.leave_checkouts_out(checkout.worktrees());
-        if exit == Exit::Done {
-            let worktrees = checkout.worktrees();
-            exit = self.explain_by_function(draft, &mut stage, worktrees, startup, progress)?;
-        }
-        if let Some(budget) = draft.report.settings.budget_seconds {
-            let all = self.started().elapsed();
-            if let Some(took) = took(budget, preparing, measuring, all) {
-                progress.note(&took);
-            }
-        }
-        Ok(exit)
     }
+    Ok(interpreter)
+}
 
-    /// Runs the timed passes.
-    fn measure(
-        &self,
-        stage: &mut Stage,
-        runnable: &[String],
-        draft: &mut Draft,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Measured> {
-        let cores = Cores::choose(self.options.pinning)?;
-        draft.report.machine.pinned_core = cores.measuring;
-        self.warn_of_cores(&cores, draft);
-        if cores.measuring.is_none() {
-            // Every benchmark has all cores.
-            stage.several_cores.clear();
-        }
-        stage.launcher.cores = cores;
-        let budget = self.affordable_budget(draft, runnable.len());
-        let stopping = Stopping {
-            call_times: stage.call_times.clone(),
-            ..self.stopping(draft, budget)
-        };
-        let exactly = match stopping.sampling {
-            Sampling::Exactly(count) => Some(count),
-            Sampling::UntilSettled => {
-                draft.report.settings.budget_seconds = Some(budget.as_secs_f64());
-                progress.until(stopping.budget_ends);
-                progress.note(&format!(
-                    "measuring {} benchmark{} for at most {:.0} s",
-                    runnable.len(),
-                    if runnable.len() == 1 { "" } else { "s" },
-                    budget.as_secs_f64()
-                ));
-                None
-            }
-        };
-        let earlier = continued::rounds(self.options.continued.as_deref(), stopping.sampling);
-        stage.set_up_each_call = measure::set_up_each_call(&earlier);
-        if let Some(earlier) = self.options.continued.as_deref() {
-            stage.several_cores = continued::on_several_cores(earlier);
-        }
-        let schedule = Schedule {
-            earlier: continued::replicates_begun(&earlier, draft.report.seed),
-            ..self.schedule(exactly, draft, stage)
-        };
-        stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
-        let mut measured = stage.launcher.timed(|launcher| {
-            measure::measure(
-                &schedule,
-                stopping,
-                earlier,
-                &stage.briefing,
-                runnable,
-                launcher,
-                &mut |event| {
-                    progress.measuring(event);
-                },
-            )
-        })?;
-        if stage.launcher.cores.measuring.is_some() {
-            let skips = measured.setbacks.iter_mut();
-            let skips = skips.filter(|setback| setback.kind == SetbackKind::Skipped);
-            for setback in skips.filter(|setback| stage.ran.contains(&setback.benchmark)) {
-                setback
-                    .message
-                    .push_str("; it ran before it was put on one core: --no-pin leaves it all of them");
-            }
-        }
-        draft.report.warnings.extend(stage.launcher.conditions.warnings());
-        let machine = &mut draft.report.machine;
-        machine.later_cores.clone_from(&stage.launcher.cores.later);
-        stage.one_at_a_time.clone_from(&measured.one_at_a_time);
-        stage.set_up_each_call = measure::set_up_each_call(&measured.benchmarks);
-        let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
-        if none_imported && measured.newly > 0 && !self.options.all {
-            return Err(not_imported());
-        }
-        Ok(measured)
-    }
-
-    fn add_noise(&self, draft: &mut Draft, replicate_time: Duration) {
-        let report = &mut draft.report;
-        let budget = self.budget(report.comparisons.len());
-        let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
-        report.noise = Some(report::noise(
-            &report.comparisons,
-            replicates,
-            &report.settings.thresholds(),
-        ));
-    }
-
-    /// Runs every benchmark once to estimate how long a run would take.
-    fn plan(
-        &self,
-        stage: &mut Stage,
-        runnable: &[String],
-        before: Duration,
-        origin: &Origin,
-        progress: &mut Progress,
-        draft: &mut Draft,
-    ) -> anyhow::Result<Plan> {
-        progress.step("trying every benchmark once");
-        let once = Stopping {
-            sampling: Sampling::Exactly(1),
-            ..self.stopping(draft, self.affordable_budget(draft, runnable.len()))
-        };
-        let started = Instant::now();
-        let measured = measure::measure(
-            &self.schedule(Some(1), draft, stage),
-            once.clone(),
-            BTreeMap::new(),
-            &stage.briefing,
-            runnable,
-            &mut stage.launcher,
-            &mut |event| {
-                progress.measuring(event);
-            },
+/// Notes the interpreters, and refuses others than those of the report that is continued.
+fn note_interpreters(
+    run: &CompareContext<'_>,
+    interpreters: &PerSide<Interpreter>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let python = reported_python(interpreters);
+    if let Some(earlier) = &run.settings.continued {
+        resume::check_same(
+            earlier,
+            &python.head,
+            run.context.settings.pinning != Pinning::Off,
         )?;
-        let replicate = started.elapsed();
-        let profiled = if draft.report.target_functions.is_empty() {
-            0
-        } else {
-            profile::most_pairs(match self.options.sampling {
-                Sampling::Exactly(count) => count,
-                Sampling::UntilSettled => USUAL_REPLICATES as usize,
-            })
-        };
-        let measuring = match self.options.sampling {
-            Sampling::Exactly(count) => replicate * u32::try_from(count).unwrap_or(u32::MAX),
-            Sampling::UntilSettled => {
-                let budget = once.budget_ends.saturating_duration_since(started);
-                (replicate * USUAL_REPLICATES).min(budget)
-            }
-        };
-        let mut total = before;
-        if !runnable.is_empty() {
-            total += measuring + replicate * u32::try_from(profiled).unwrap_or(u32::MAX);
-        }
-        let cannot = measured.setbacks.into_iter();
-        let cannot = cannot.map(|setback| benchmarks::missing_after(setback, origin));
-        draft.report.missing.extend(cannot);
-        let is_missing = |id: &String| draft.report.missing.iter().any(|row| row.benchmark == *id);
-        Ok(Plan {
-            benchmarks: runnable.iter().filter(|id| !is_missing(id)).cloned().collect(),
-            estimated_seconds: total.as_secs_f64(),
-        })
     }
+    findings.python = Some(python);
+    Ok(())
+}
 
-    fn say_how_to_run(
-        &self,
-        workspace: &Workspace,
-        project: &Project,
-        pythons: &PerSide<String>,
-        root: &str,
-    ) {
-        let mut text = format!(
-            "kept {}; to run one side by hand:\n",
-            workspace.folder().display()
-        );
-        for side in Side::BOTH {
-            let worktree = workspace.worktree(side);
-            let path: Vec<String> = project
-                .import_folders
-                .iter()
-                .map(|folder| worktree.join(folder).display().to_string())
-                .collect();
-            text.push_str(&format!(
-                "  cd '{}' && PYTHONPATH='{}' '{}' -m pytest '{root}'\n",
-                worktree.join(&project.folder).display(),
-                path.join(":"),
-                pythons.get(side)
-            ));
-        }
-        text.push_str("`deadheat clean` removes both worktrees");
-        terminal::print_note(&text);
+/// Mentions uncommitted changes where head is the commit that is checked out.
+fn note_uncommitted(git: &Git, head: &Revision, project: &Project, events: &dyn Events) {
+    let is_checked_out = || {
+        git.commit("HEAD")
+            .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
+    };
+    if head.dirty || !is_checked_out() {
+        return;
+    }
+    let mut changed = git.uncommitted_paths().unwrap_or_default();
+    changed.retain(|path| project.is_code(path) || project.is_shared(path));
+    match changed.len() {
+        0 => {}
+        1 => events.note("1 file is changed and not committed: --working-tree measures it"),
+        count => events.note(&format!(
+            "{count} files are changed and not committed: --working-tree measures them"
+        )),
     }
 }
 
-pub(crate) fn say_nothing_changed(draft: &mut Draft, words: &str) {
-    draft.report.selection = Selection {
-        rule: SelectionRule::NothingChanged,
-        reason: words.to_owned(),
+/// Whether there is no reason to run anything, which the findings then say.
+fn is_nothing_changed(
+    run: &CompareContext<'_>,
+    checkouts: &Checkouts,
+    differences: &Differences,
+    findings: &mut Findings,
+) -> bool {
+    // A file's content can change memory use without any change to a function.
+    let may_use_other_memory = run.settings.memory && !checkouts.changed.is_empty();
+    let is_equal = select::is_nothing_changed(run.settings, differences, &findings.targets);
+    if may_use_other_memory || !is_equal {
+        return false;
+    }
+    findings.selection = nothing_changed("no code that a benchmark could run differs", run.context.listener);
+    true
+}
+
+/// Warns of globs in the configuration that match none of the suite's benchmarks, where the whole suite is known.
+fn warn_of_unused_thresholds(run: &CompareContext<'_>, benchmarks: &[String], findings: &Findings) {
+    let is_selected = run.settings.keyword.is_some() || !run.settings.tests.is_empty();
+    if is_selected || findings.missing.iter().any(|row| !row.benchmark.contains("::")) {
+        return;
+    }
+    let missing = findings.missing.iter().map(|row| row.benchmark.as_str());
+    let known = benchmarks.iter().map(String::as_str).chain(missing);
+    for glob in run.settings.thresholds().unused(known) {
+        run.context.listener.doubt(
+            WarningCode::ThresholdUnused,
+            &format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
+            Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
+        );
+    }
+}
+
+/// Returns the benchmarks of this part of the suite, and leaves the rows of others to the parts that have them.
+fn take_part(run: &CompareContext<'_>, benchmarks: &[String], findings: &mut Findings) -> Vec<String> {
+    let Some(partition) = run.settings.partition else {
+        return benchmarks.to_vec();
     };
-    draft.warn(
-        WarningCode::NothingChanged,
-        &format!("{words} between the two revisions"),
-        Some("--all measures all the same, which shows what this machine's noise does"),
+    findings.missing.retain(|row| partition.has(&row.benchmark));
+    findings.suite = benchmarks.to_vec();
+    let ours = benchmarks.iter().filter(|benchmark| partition.has(benchmark));
+    let ours: Vec<String> = ours.cloned().collect();
+    if ours.is_empty() {
+        run.context.listener.doubt(
+            WarningCode::EmptyPartition,
+            &format!(
+                "none of the {} benchmarks falls into part {partition} of the suite",
+                benchmarks.len()
+            ),
+            Some("there is nothing to do here; fewer parts have more each"),
+        );
+    }
+    ours
+}
+
+/// Ends a run whose part of the suite is empty.
+fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: &mut Findings) -> Exit {
+    findings.count();
+    findings.plan = (run.settings.task == Task::Plan).then(|| Plan {
+        benchmarks: Vec::new(),
+        estimated_seconds: collecting.as_secs_f64(),
+    });
+    Exit::Done
+}
+
+/// Judges what was measured.
+fn conclude(judging: Judging<'_>, timed: Timed, events: &dyn Events, findings: &mut Findings) -> Exit {
+    findings.budget_seconds = timed.budget_seconds;
+    findings.pinned_core = timed.pinned_core;
+    findings.later_cores = timed.later_cores;
+    let conclusion = judging.conclude(timed.measured, events);
+    let exit = conclusion.exit;
+    findings.conclude(conclusion);
+    exit
+}
+
+fn noise(run: &CompareContext<'_>, findings: &Findings, replicate_time: Duration) -> Vec<report::Noise> {
+    let budget = run.settings.budget(findings.comparisons.len());
+    let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
+    report::noise(&findings.comparisons, replicates, &run.settings.thresholds())
+}
+
+/// Measures regressions that would fail a gate once more.
+fn confirm_regressions(
+    run: &CompareContext<'_>,
+    workers: &mut Stage,
+    findings: &mut Findings,
+) -> anyhow::Result<Exit> {
+    let listener = run.context.listener;
+    let schedule = run.schedule(None, workers);
+    let rules = confirm::Rules {
+        fail_on: &run.settings.fail_on,
+        thresholds: run.settings.thresholds(),
+        seed: run.context.seed,
+    };
+    let mut measure_again = |again: &Again| {
+        let schedule = Schedule {
+            replicates: Some(again.replicates),
+            seed: again.seed,
+            earlier: again.replicates,
+            ..schedule.clone()
+        };
+        let (briefing, launcher) = (&workers.briefing, &mut workers.launcher);
+        launcher.timed(|launcher| {
+            measure::measure(
+                &schedule,
+                again.stopping.clone(),
+                std::collections::BTreeMap::new(),
+                briefing,
+                &again.benchmarks,
+                launcher,
+                &mut |event| listener.passing("measuring again", event),
+            )
+        })
+    };
+    let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;
+    findings.count();
+    findings.is_partial |= exit == Exit::StoppedEarly;
+    Ok(exit)
+}
+
+/// Makes the report of what was found, however the run ended, and writes it.
+fn finish(
+    run: &CompareContext<'_>,
+    options: &CompareOptions,
+    findings: Findings,
+    outcome: anyhow::Result<Exit>,
+    recording: Option<(&State, &ToRecord)>,
+) -> anyhow::Result<Exit> {
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(error) => {
+            write_failed(run, options, findings, &error);
+            return Err(error);
+        }
+    };
+    let mut report = findings.into_report(run.settings.reported(), run.context.listener.take_warnings());
+    let refused = recording.and_then(|(state, asked)| {
+        record::add(&mut report, state, Some(&run.context.git.afterwards()), asked).err()
+    });
+    output::write_report(&report, &options.outputs)?;
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(confirm::apply_gates(&report, exit)),
+    }
+}
+
+/// Writes the report files of a run that gave no numbers. The results of a report that it continues are not lost.
+fn write_failed(
+    run: &CompareContext<'_>,
+    options: &CompareOptions,
+    findings: Findings,
+    error: &anyhow::Error,
+) {
+    let Some(failure) = error.downcast_ref::<Failure>() else {
+        return;
+    };
+    let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
+    if !gave_nothing || options.outputs.written.is_empty() {
+        return;
+    }
+    let listener = run.context.listener;
+    listener.doubt(
+        WarningCode::NothingMeasured,
+        &failure.message,
+        failure.hint.as_deref(),
     );
+    let warnings = listener.take_warnings();
+    let mut report = match &run.settings.continued {
+        Some(earlier) => {
+            let mut report: Report = earlier.clone();
+            report.warnings.extend(warnings);
+            report
+        }
+        None => findings.into_report(run.settings.reported(), warnings),
+    };
+    report.partial = failure.exit == Exit::StoppedEarly;
+    if let Err(unwritten) = output::write_report(&report, &options.outputs) {
+        // The error that ended the run is the one that is returned.
+        crate::system::terminal::print_note(&format!("the report could not be written: {unwritten:#}"));
+    }
 }
 
 fn found(targets: &[TargetFunction], differences: &Differences) -> String {

@@ -9,6 +9,7 @@ use deadheat_core::protocol::ChangedValue;
 
 use crate::cli::micro::Asked;
 use crate::passes::measure::Rounds;
+use deadheat_core::report::quoted;
 
 /// The longest timed code, in bytes, that a hint repeats.
 const LONGEST_REPEATED: usize = 80;
@@ -163,17 +164,6 @@ fn with_word(text: &str, word: &str, replacement: &str) -> Option<String> {
     }
     result.push_str(rest);
     found.then_some(result)
-}
-
-/// Quotes a text for a shell.
-fn quoted(text: &str) -> String {
-    if !text.contains('\'') {
-        format!("'{text}'")
-    } else if !text.contains(['"', '$', '`', '\\', '!']) {
-        format!("\"{text}\"")
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

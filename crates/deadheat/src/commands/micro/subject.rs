@@ -12,6 +12,7 @@ use deadheat_core::source;
 
 use crate::cli::micro::Asked;
 use crate::config::Config;
+use crate::config::settings;
 use crate::error::Failure;
 use crate::git::Git;
 use crate::project::file_set::Files;
@@ -134,7 +135,7 @@ impl Surroundings<'_> {
     /// Returns the project's layout, if there is one; a script needs none.
     fn project_if_any(&self) -> anyhow::Result<Option<Project>> {
         let files = self.working_files()?;
-        Ok(Project::lay_out(self.config, self.top(), &files, None).ok())
+        Ok(lay_out(self.config, self.top(), &files).ok())
     }
 
     /// Writes a text into a file for the workers, and returns its path.
@@ -334,7 +335,7 @@ fn of_function(
     let head_text = fs::read(&file_path).with_context(|| format!("cannot read {}", file_path.display()))?;
     let lacking = check_function(qualname, &path, &PerSide::new(&base_text, &head_text), base)?;
 
-    let project = Project::lay_out(around.config, git.top(), &files, None)?;
+    let project = lay_out(around.config, git.top(), &files)?;
     let (name, own_folder) = match project.dotted_name(&path) {
         Some(name) => (name, None),
         None => name_outside(&path, &files),
@@ -486,6 +487,11 @@ fn is_importable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_numeric())
         && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+fn lay_out(config: &Config, top: &Path, files: &Files) -> Result<Project, Failure> {
+    let root = settings::benchmarks_root(None, config, top)?;
+    Project::lay_out(config, top, files, root.as_deref())
 }
 
 #[cfg(test)]

@@ -13,32 +13,32 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{
     Clock, Missing, MissingReason, Order, Pair, PerSide, Replicate, Sample, Side, WarningCode,
 };
-use deadheat_core::report::{
-    self, BenchmarksFrom, Environments, MeasuredBenchmark, Plan, Selection, SelectionRule,
-};
+use deadheat_core::report::{self, BenchmarksFrom, MeasuredBenchmark, Plan, Selection, SelectionRule};
 use deadheat_core::resource::{self, MeasuredResource, Resource};
 use deadheat_core::script_output::{self, TOTAL};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::cli::options::{Afterwards, Script, Task};
-use crate::commands::compare::benchmarks::Origin;
-use crate::commands::compare::confirmation;
-use crate::commands::compare::setting::Setting;
-use crate::commands::compare::{USUAL_REPLICATES, say_nothing_changed};
+use crate::commands::common::conclude::Judging;
+use crate::commands::common::context::{CompareContext, Context, USUAL_REPLICATES};
+use crate::commands::common::findings::Findings;
+use crate::commands::common::origin::Origin;
+use crate::commands::common::{confirm, keep, nothing_changed};
 use crate::commands::script::stopwatch::{Ended, Place, Stopwatch, Usage};
 use crate::error::{Exit, Failure};
+use crate::events::Events;
 use crate::passes::measure::{self, Measured, Rounds, Stopping};
 use crate::passes::walk::{Event, StoppedBy, hash_seed};
-use crate::project::subject::{Checkout, Subject};
-use crate::report::draft::{Draft, conclude};
-use crate::report::progress::Progress;
+use crate::project::layout::Project;
+use crate::project::sources::ProjectSources;
 use crate::system::command;
 use crate::system::conditions::Conditions;
 use crate::system::cores::{Cores, Pinning};
 use crate::system::files;
 use crate::system::limit::MOST_PRINTED;
-use crate::system::terminal::{self, harmless};
+use crate::system::terminal::harmless;
+use crate::workspace::checkout::Checkouts;
 
 /// A command that keeps more cores busy than this is not measured on one.
 const SEVERAL_CORES: f64 = 1.1;
@@ -49,84 +49,83 @@ const SHORTEST_HANG: Duration = Duration::from_secs(1);
 /// The longest tick of a usual kernel.
 const TICK_NS: f64 = 10e6;
 
-/// Compares the two revisions, and fills the report.
-pub(crate) fn fill(
-    setting: &Setting<'_>,
+/// Compares the command on both sides, from the revisions to the findings.
+pub(crate) fn compare(
+    run: &CompareContext<'_>,
     script: &Script,
-    draft: &mut Draft,
-    progress: &mut Progress,
+    findings: &mut Findings,
 ) -> anyhow::Result<Exit> {
-    // No environment is made for a command, whatever is configured for benchmarks.
-    draft.report.settings.environment = Environments::Shared;
-    draft.report.settings.requirements.clear();
-    let subject = Subject::read(setting, draft, progress)?;
-    let mut checkout = Checkout::create(setting, &subject, draft, progress)?;
-    let outcome = compare_in(&mut checkout, setting, &subject, script, draft, progress);
-    if setting.options.worktrees == Afterwards::Keep {
-        checkout.workspace.keep(setting.git)?;
-        progress.finish();
-        let mut text = format!(
-            "kept {}; to run one side by hand:\n",
-            checkout.workspace.folder().display()
-        );
-        for side in Side::BOTH {
-            let folder = checkout.workspace.worktree(side).join(&subject.project.folder);
-            text.push_str(&format!(
-                "  cd '{}' && {}\n",
-                folder.display(),
-                harmless(&script.command)
-            ));
+    let Context {
+        git,
+        listener,
+        config,
+        ..
+    } = run.context;
+    listener.step("reading the two revisions");
+    let revisions = run.context.revisions;
+    let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |_| {
+        Ok(Project::of_any_language(config, git.top()))
+    })?;
+    // A command may use any file.
+    let untracked_in = [String::new()];
+    let mut checkouts = Checkouts::create(git, &sources, revisions, &untracked_in, listener)?;
+    run.context.limits.check()?;
+    let outcome = compare_checkouts(run, &sources, script, &mut checkouts, findings);
+    let kept = match run.settings.worktrees {
+        Afterwards::Remove => Ok(()),
+        Afterwards::Keep => {
+            let commands = PerSide::new(script.command.clone(), script.command.clone());
+            keep::keep(&mut checkouts, git, &sources.project.folder, &commands, listener)
         }
-        text.push_str("`deadheat clean` removes both worktrees");
-        terminal::print_note(&text);
-    }
-    checkout.close(setting.git, draft);
-    outcome
+    };
+    checkouts.close(git, listener);
+    let exit = outcome?;
+    kept.map(|()| exit)
 }
 
-fn compare_in(
-    checkout: &mut Checkout,
-    setting: &Setting<'_>,
-    subject: &Subject,
+fn compare_checkouts(
+    run: &CompareContext<'_>,
+    sources: &ProjectSources,
     script: &Script,
-    draft: &mut Draft,
-    progress: &mut Progress,
+    checkouts: &mut Checkouts,
+    findings: &mut Findings,
 ) -> anyhow::Result<Exit> {
-    if checkout.changed.is_empty() && !setting.options.all {
-        say_nothing_changed(draft, "no file differs");
+    let listener = run.context.listener;
+    if checkouts.changed.is_empty() && !run.settings.all {
+        findings.selection = nothing_changed("no file differs", listener);
         return Ok(Exit::Done);
     }
-    draft.report.selection = Selection {
+    findings.selection = Selection {
         rule: SelectionRule::All,
         reason: "the command given by --script".to_owned(),
     };
-    checkout.inject(setting, subject)?;
+    checkouts.inject(run.context.git, &run.context.settings.injected, sources)?;
     let started = Instant::now();
-    let mut bench = Bench::new(setting, script, checkout, &subject.project.folder)?;
-    if let Some(build) = draft.report.settings.build.clone() {
-        bench.build(&build, progress)?;
+    let mut bench = Bench::new(run, script, checkouts, &sources.project.folder)?;
+    if let Some(build) = &run.context.settings.build {
+        bench.build(build)?;
     }
 
-    progress.step("running the command once on each side");
+    listener.step("running the command once on each side");
     let trying = Instant::now();
     let tried = bench.try_once()?;
     let pair_time = trying.elapsed();
-    let rows = Rows::of(script, &tried, &mut draft.report.missing)?;
-    let budget = setting.affordable_budget(draft, rows.all.len());
-    let stopping = setting.stopping(draft, budget);
-    if setting.options.task == Task::Plan {
-        let before = started.elapsed();
-        draft.report.plan = Some(plan(rows.listed(), before, pair_time, stopping));
+    let rows = Rows::of(script, &tried, &mut findings.missing)?;
+    let budget = run.affordable_budget(rows.all.len());
+    let stopping = run.stopping(budget);
+    if run.settings.task == Task::Plan {
+        findings.plan = Some(plan(rows.listed(), started.elapsed(), pair_time, stopping));
         return Ok(Exit::Done);
     }
 
-    bench.choose_core(&tried, draft)?;
+    bench.choose_core(&tried)?;
+    findings.pinned_core = bench.cores.measuring;
     let exactly = match stopping.sampling {
         Sampling::Exactly(count) => Some(count),
         Sampling::UntilSettled => {
-            draft.report.settings.budget_seconds = Some(budget.as_secs_f64());
-            progress.until(stopping.budget_ends);
-            progress.note(&format!(
+            findings.budget_seconds = Some(budget.as_secs_f64());
+            listener.until(stopping.budget_ends);
+            listener.note(&format!(
                 "measuring the command for at most {:.0} s",
                 budget.as_secs_f64()
             ));
@@ -136,44 +135,50 @@ fn compare_in(
     let series = Series {
         rows: &rows.all,
         stopping,
-        seed: draft.report.seed,
+        seed: run.context.seed,
         earlier: 0,
     };
     bench.conditions = Conditions::begin(&bench.cores);
-    let mut taken = bench.measure(&series, &mut |event| progress.measuring(event.of(exactly)))?;
-    draft.report.warnings.extend(bench.conditions.warnings());
-    draft.report.machine.later_cores.clone_from(&bench.cores.later);
-    draft.report.missing.append(&mut taken.missing);
-    let exit = conclude_all(draft, &rows, taken);
-
-    let exit = if exit == Exit::Done {
-        confirmation::confirm(draft, progress, &mut |again, progress| {
-            let series = Series {
-                rows: &again.benchmarks,
-                stopping: again.stopping.clone(),
-                seed: again.seed,
-                earlier: again.replicates,
-            };
-            let taken = bench.measure(&series, &mut |event| {
-                progress.passing("measuring again", event.of(Some(again.replicates)));
-            })?;
-            Ok(taken.measured)
-        })?
-    } else {
-        exit
+    let mut taken = bench.measure(&series, &mut |event| listener.timing(event.of(exactly)))?;
+    bench
+        .conditions
+        .warnings()
+        .into_iter()
+        .for_each(|warning| listener.warn(warning));
+    findings.later_cores.clone_from(&bench.cores.later);
+    findings.missing.append(&mut taken.missing);
+    let exit = conclude(run, &rows, taken, findings);
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    let rules = confirm::Rules {
+        fail_on: &run.settings.fail_on,
+        thresholds: run.settings.thresholds(),
+        seed: run.context.seed,
     };
+    let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut |again| {
+        let series = Series {
+            rows: &again.benchmarks,
+            stopping: again.stopping.clone(),
+            seed: again.seed,
+            earlier: again.replicates,
+        };
+        let taken = bench.measure(&series, &mut |event| {
+            listener.passing("measuring again", event.of(Some(again.replicates)));
+        })?;
+        Ok(taken.measured)
+    })?;
+    findings.count();
+    findings.is_partial |= exit == Exit::StoppedEarly;
     Ok(exit)
 }
 
-/// Adds the measurements to the report; the rest is as for benchmarks.
-fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
+/// Judges the measurements: the command's total is judged by itself, everything else as for benchmarks.
+fn conclude(run: &CompareContext<'_>, rows: &Rows, taken: Taken, findings: &mut Findings) -> Exit {
     let Taken {
         mut measured, usages, ..
     } = taken;
-    let (sampling, thresholds) = (
-        draft.report.settings.sampling(),
-        draft.report.settings.thresholds(),
-    );
+    let (sampling, thresholds) = (run.settings.sampling, run.settings.thresholds());
     let total = rows.total.as_ref().and_then(|total| {
         let rounds = measured.benchmarks.remove(total)?;
         let total = MeasuredBenchmark {
@@ -184,18 +189,33 @@ fn conclude_all(draft: &mut Draft, rows: &Rows, taken: Taken) -> Exit {
         };
         report::judge_total(&total, sampling, thresholds.general())
     });
-    if draft.report.settings.script_output.is_none() {
+    if run
+        .settings
+        .script
+        .as_ref()
+        .is_some_and(|script| script.output.is_none())
+    {
         let looks = measured.benchmarks.values().map(|rounds| rounds.looks).max();
         let measured = resources(rows.listed(), &usages, looks.unwrap_or(1));
-        draft.report.resources = resource::judge(measured, sampling, &thresholds);
+        findings.resources = resource::judge(measured, sampling, &thresholds);
     }
-    let origin = Origin {
-        from: BenchmarksFrom::Own,
-        replaced: BTreeSet::new(),
+    let judging = Judging {
+        runnable: rows.listed().to_vec(),
+        missing: std::mem::take(&mut findings.missing),
+        controls: &BTreeSet::new(),
+        origin: &Origin {
+            from: BenchmarksFrom::Own,
+            replaced: BTreeSet::new(),
+        },
+        sampling,
+        thresholds,
+        is_script: true,
     };
-    let exit = conclude(draft, rows.listed().to_vec(), measured, &origin);
+    let conclusion = judging.conclude(measured, run.context.listener);
+    let exit = conclusion.exit;
+    findings.conclude(conclusion);
     if total.is_some() {
-        draft.report.summary.total = total;
+        findings.summary.total = total;
     }
     exit
 }
@@ -405,7 +425,7 @@ impl<'a> Standing<'a> {
 
 /// The places where the command is run repeatedly, and its conditions there.
 struct Bench<'a> {
-    setting: &'a Setting<'a>,
+    run: &'a CompareContext<'a>,
     script: &'a Script,
     stopwatch: Stopwatch,
     worktrees: PerSide<PathBuf>,
@@ -420,12 +440,12 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(
-        setting: &'a Setting<'a>,
+        run: &'a CompareContext<'a>,
         script: &'a Script,
-        checkout: &Checkout,
+        checkouts: &Checkouts,
         folder: &str,
     ) -> anyhow::Result<Self> {
-        let worktrees = checkout.worktrees().map(Path::to_owned);
+        let worktrees = checkouts.worktrees().map(Path::to_owned);
         let places = PerSide::try_from_fn(|side| {
             let worktree = worktrees.get(side);
             let inside = worktree.join(folder);
@@ -438,18 +458,18 @@ impl<'a> Bench<'a> {
             }
             Ok(Place {
                 folder: inside,
-                variables: in_worktree(setting.variables(), setting.git.top(), worktree),
-                log: checkout.workspace.logs().join(format!("script-{side}.log")),
+                variables: in_worktree(run.variables(), run.context.git.top(), worktree),
+                log: checkouts.workspace.logs().join(format!("script-{side}.log")),
             })
         })?;
         Ok(Bench {
-            setting,
+            run,
             script,
             stopwatch: Stopwatch {
-                interpreter: setting.installation.interpreter.clone(),
-                script: setting.installation.worker_file("stopwatch.py"),
+                interpreter: run.context.installation.interpreter.clone(),
+                script: run.context.installation.worker_file("stopwatch.py"),
                 command: script.command.clone(),
-                memory_limit: setting.memory_limit(),
+                memory_limit: run.context.settings.memory_limit(),
             },
             worktrees,
             places,
@@ -460,9 +480,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    fn build(&self, build: &str, progress: &mut Progress) -> anyhow::Result<()> {
+    fn build(&self, build: &str) -> anyhow::Result<()> {
         for side in Side::BOTH {
-            progress.step(&format!("building {side}: {}", harmless(build)));
+            self.run
+                .context
+                .listener
+                .step(&format!("building {side}: {}", harmless(build)));
             let place = self.places.get(side);
             let mut command = Command::new("sh");
             command
@@ -470,7 +493,7 @@ impl<'a> Bench<'a> {
                 .current_dir(&place.folder)
                 .env_clear()
                 .envs(&place.variables);
-            let status = command::run(&mut command, &place.log, &self.setting.limits())?;
+            let status = command::run(&mut command, &place.log, &self.run.context.limits)?;
             if !status.success() {
                 return Err(Failure::nothing_measured(format!(
                     "--build failed on {side} ({status}): {}\n{}",
@@ -496,11 +519,10 @@ impl<'a> Bench<'a> {
     }
 
     /// Chooses one core for both sides, unless the command uses several.
-    fn choose_core(&mut self, tried: &PerSide<Ran>, draft: &mut Draft) -> anyhow::Result<()> {
-        let pinning = self.setting.options.pinning;
+    fn choose_core(&mut self, tried: &PerSide<Ran>) -> anyhow::Result<()> {
         let used = tried.base.usage.cores().max(tried.head.usage.cores());
-        if pinning == Pinning::Quietest && used > SEVERAL_CORES {
-            draft.warn(
+        if self.run.context.settings.pinning == Pinning::Quietest && used > SEVERAL_CORES {
+            self.run.context.listener.doubt(
                 WarningCode::NotPinned,
                 &format!(
                     "the command keeps {used:.1} cores busy, so that it is not pinned to one: no error rate is claimed for \
@@ -510,9 +532,7 @@ impl<'a> Bench<'a> {
             );
             return Ok(());
         }
-        self.cores = Cores::choose(pinning)?;
-        draft.report.machine.pinned_core = self.cores.measuring;
-        self.setting.warn_of_cores(&self.cores, draft);
+        self.cores = self.run.context.choose_cores()?;
         Ok(())
     }
 
@@ -548,7 +568,7 @@ impl<'a> Bench<'a> {
             let open: Vec<&String> = series.rows.iter().filter(is_open).collect();
             let Some(first) = open.first() else { break };
             self.cores
-                .look_again(self.setting.options.pinning, self.conditions.own_ticks());
+                .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
             self.conditions.follow(&self.cores);
             let shown = harmless(first).replace('\n', " ");
             for row in [None, Some(shown.as_str())] {
@@ -645,8 +665,8 @@ impl<'a> Bench<'a> {
             ));
             return Err(NotRun::Failed(gone.hint("it runs there again and again").into()));
         }
-        let limits = self.setting.limits();
-        let usage = match self.stopwatch.run(place, seed, &self.cores, &limits)? {
+        let limits = &self.run.context.limits;
+        let usage = match self.stopwatch.run(place, seed, &self.cores, limits)? {
             Ended::Well(usage) => usage,
             Ended::Badly(status) => {
                 return Err(NotRun::Failed(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deadheat_core::model::{Missing, MissingReason, TargetFunction, Warning, WarningCode};
 use deadheat_core::report::{Selection, SelectionRule};
 
-use crate::cli::options::CompareOptions;
+use crate::config::settings::CompareSettings;
 use crate::passes::reach::Reach;
 use crate::project::changes::Differences;
 
@@ -26,7 +26,7 @@ pub(crate) struct Selected {
 
 /// Whether there is no reason to run anything.
 pub(crate) fn is_nothing_changed(
-    options: &CompareOptions,
+    settings: &CompareSettings,
     differences: &Differences,
     targets: &[TargetFunction],
 ) -> bool {
@@ -34,7 +34,7 @@ pub(crate) fn is_nothing_changed(
         && differences.in_benchmarks.is_empty()
         && differences.outside.is_empty()
         && targets.is_empty();
-    is_equal && !options.all
+    is_equal && !settings.all
 }
 
 /// The benchmarks that a run may measure.
@@ -59,7 +59,7 @@ impl Candidates {
 /// Selects the benchmarks. `targets` already list the benchmarks that run them; `reach` is `None` where there was
 /// nothing to look for.
 pub(crate) fn select(
-    options: &CompareOptions,
+    settings: &CompareSettings,
     differences: &Differences,
     targets: &[TargetFunction],
     reach: Option<&Reach>,
@@ -77,7 +77,7 @@ pub(crate) fn select(
         };
         warnings.extend(functions_not_reached(targets, &format!("no {noun} {verb}")));
     }
-    let is_all_known = options.functions.is_none() && differences.first_unattributed().is_none();
+    let is_all_known = settings.functions.is_none() && differences.first_unattributed().is_none();
     let controls: BTreeSet<String> = match watched {
         Some(reach) if is_all_known => benchmarks
             .iter()
@@ -96,10 +96,10 @@ pub(crate) fn select(
         missing: Vec::new(),
         warnings,
     };
-    if options.all {
+    if settings.all {
         return everything(format!("every {noun}, as asked (--all)"), warnings);
     }
-    if options.functions.is_none()
+    if settings.functions.is_none()
         && let Some(first) = differences.first_unattributed()
     {
         return everything(format!("every {noun}: {first}"), warnings);
@@ -191,21 +191,24 @@ fn functions_not_reached(targets: &[TargetFunction], nobody_runs: &str) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use clap::Parser;
     use deadheat_core::model::PerSide;
     use deadheat_core::source::Unattributed;
 
     use super::*;
+    use crate::cli::options::CompareOptions;
     use crate::cli::{Args, CommandArgs};
+    use crate::config::Config;
 
-    fn options(arguments: &[&str]) -> CompareOptions {
+    fn settings(arguments: &[&str]) -> CompareSettings {
         let words = ["deadheat", "compare"].iter().chain(arguments);
-        match Args::parse_from(words).command {
-            CommandArgs::Compare(args) => CompareOptions::new(*args, PathBuf::new()).unwrap(),
-            other => panic!("{other:?}"),
-        }
+        let CommandArgs::Compare(args) = Args::parse_from(words).command else {
+            panic!("it is `compare`");
+        };
+        let options = CompareOptions::new(*args, PathBuf::new()).unwrap();
+        CompareSettings::merge(&options, None, &Config::default(), Path::new("")).unwrap()
     }
 
     fn target(qualname: &str, reached_by: &[&str]) -> TargetFunction {
@@ -254,7 +257,7 @@ mod tests {
     fn selected(arguments: &[&str], differences: &Differences, reach: Option<&Reach>) -> Selected {
         let targets = [target("f", &["a", "b"])];
         select(
-            &options(arguments),
+            &settings(arguments),
             differences,
             &targets,
             reach,
@@ -277,7 +280,7 @@ mod tests {
             (&[], &nothing, &function, false),
         ] {
             assert_eq!(
-                is_nothing_changed(&options(arguments), differences, targets),
+                is_nothing_changed(&settings(arguments), differences, targets),
                 is_nothing,
                 "{arguments:?} {differences:?} {targets:?}"
             );
@@ -383,13 +386,13 @@ mod tests {
         nowhere.not_reached = names(&["a"]);
         let targets = [target("f", &[])];
         let known = Differences::default();
-        let found = select(&options(&[]), &known, &targets, Some(&nowhere), some.clone());
+        let found = select(&settings(&[]), &known, &targets, Some(&nowhere), some.clone());
         assert_eq!(found.warnings[0].message, "no selected benchmark runs `f` (a.py)");
         assert_eq!(
             found.warnings[1].message,
             "no selected benchmark runs anything that changed"
         );
-        let found = select(&options(&["--all"]), &known, &targets, Some(&nowhere), some);
+        let found = select(&settings(&["--all"]), &known, &targets, Some(&nowhere), some);
         assert_eq!(
             found.selection.reason,
             "every selected benchmark, as asked (--all)"
@@ -407,7 +410,7 @@ mod tests {
     fn what_no_benchmark_runs_is_said() {
         let said = |targets: &[TargetFunction], reach: &Reach| -> Vec<String> {
             let known = Differences::default();
-            let found = select(&options(&[]), &known, targets, Some(reach), candidates(&["a"]));
+            let found = select(&settings(&[]), &known, targets, Some(reach), candidates(&["a"]));
             found
                 .warnings
                 .into_iter()

@@ -7,11 +7,11 @@ use deadheat_core::gate;
 use deadheat_core::model::{Comparison, Warning, WarningCode};
 use deadheat_core::report::{self, Gate, Report};
 use deadheat_core::sequential::Sampling;
+use deadheat_core::thresholds::Thresholds;
 
 use crate::error::Exit;
+use crate::events::Events;
 use crate::passes::measure::{Aim, Measured, Stopping};
-use crate::report::draft::Draft;
-use crate::report::progress::Progress;
 use crate::system::terminal;
 
 /// The benchmarks to be measured again.
@@ -39,6 +39,14 @@ pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
     }
 }
 
+/// The rules of the comparison whose verdicts are confirmed.
+pub(crate) struct Rules<'a> {
+    pub(crate) fail_on: &'a [Gate],
+    pub(crate) thresholds: Thresholds,
+    /// The seed of the first measurement.
+    pub(crate) seed: u64,
+}
+
 /// Whether this row would end the run with 1 and has not been measured again. A row that an earlier run has confirmed,
 /// with these very replicates, is not measured once more.
 fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
@@ -49,34 +57,33 @@ fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
 /// Measures again the rows that would fail a gate, in as many replicates as decided the first time. Only a measurement
 /// that does not show the regression takes a verdict back: one that could not be made leaves it as it is.
 pub(crate) fn confirm(
-    draft: &mut Draft,
-    progress: &mut Progress,
-    measure: &mut dyn FnMut(&Again, &mut Progress) -> anyhow::Result<Measured>,
+    comparisons: &mut [Comparison],
+    rules: &Rules<'_>,
+    events: &dyn Events,
+    measure: &mut dyn FnMut(&Again) -> anyhow::Result<Measured>,
 ) -> anyhow::Result<Exit> {
-    let report = &mut draft.report;
-    let mut rows: Vec<&mut Comparison> = report
-        .comparisons
+    let mut rows: Vec<&mut Comparison> = comparisons
         .iter_mut()
-        .filter(|row| is_to_be_confirmed(row, &report.settings.fail_on))
+        .filter(|row| is_to_be_confirmed(row, rules.fail_on))
         .collect();
     let Some(count) = rows.iter().map(|row| row.replicates.len()).max() else {
         return Ok(Exit::Done);
     };
     let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
-    progress.step("measuring again what became slower");
+    events.step("measuring again what became slower");
     let again = Again {
         benchmarks,
         stopping: Stopping {
             call_times: BTreeMap::new(),
             sampling: Sampling::Exactly(count),
             aim: Aim::Verdict,
-            thresholds: report.settings.thresholds(),
+            thresholds: rules.thresholds.clone(),
             budget_ends: Instant::now(),
         },
         replicates: count,
-        seed: report.seed ^ ANOTHER_SEED,
+        seed: rules.seed ^ ANOTHER_SEED,
     };
-    let mut again = measure(&again, progress)?;
+    let mut again = measure(&again)?;
     for row in &mut rows {
         let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
         let mut setbacks = again.setbacks.iter();
@@ -109,14 +116,12 @@ pub(crate) fn confirm(
             }
         };
         let warning = Warning::new(WarningCode::NotConfirmed, message, Some(hint));
-        report.warnings.push(warning.of(&row.benchmark));
+        events.warn(warning.of(&row.benchmark));
     }
-    report.summary.counts = report::count(&report.comparisons, &report.missing);
     let Some(by) = again.stopped else {
         return Ok(Exit::Done);
     };
-    report.partial = true;
-    draft.warn(
+    events.doubt(
         WarningCode::StoppedEarly,
         &format!("stopped {by} while what became slower was measured again"),
         None,

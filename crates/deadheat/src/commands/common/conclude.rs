@@ -1,0 +1,361 @@
+//! The conclusions from the measurements: verdicts, rows that are missing, and doubts about the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use deadheat_core::model::{Comparison, Missing, MissingReason, Pair, Warning, WarningCode};
+use deadheat_core::output::{self, OutputCheck};
+use deadheat_core::report::{self, MeasuredBenchmark, Summary};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::FEWEST_REPLICATES;
+use deadheat_core::thresholds::Thresholds;
+
+use crate::commands::common::origin::{Origin, missing_after};
+use crate::commands::common::row_warnings::warnings_of_row;
+use crate::error::Exit;
+use crate::events::Events;
+use crate::passes::measure::{Measured, Rounds};
+use crate::passes::walk::{Setback, StoppedBy};
+use crate::prepare::hints::how_not_to_skip;
+
+/// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
+/// warning.
+const EXPENSIVE: Duration = Duration::from_secs(3);
+const EXPENSIVE_SHARE: f64 = 0.8;
+/// Samples shorter than this say little.
+const SHORT_SAMPLE_NS: u64 = 20_000;
+
+/// The benchmarks that were measured, and the rules for judging them.
+pub(crate) struct Judging<'a> {
+    pub(crate) runnable: Vec<String>,
+    /// The rows that were missing before.
+    pub(crate) missing: Vec<Missing>,
+    /// The benchmarks in whose timed part nothing differs.
+    pub(crate) controls: &'a BTreeSet<String>,
+    pub(crate) origin: &'a Origin,
+    pub(crate) sampling: Sampling,
+    pub(crate) thresholds: Thresholds,
+    /// Whether a command is measured, which times itself as it likes.
+    pub(crate) is_script: bool,
+}
+
+pub(crate) struct Conclusion {
+    pub(crate) comparisons: Vec<Comparison>,
+    pub(crate) summary: Summary,
+    pub(crate) missing: Vec<Missing>,
+    pub(crate) is_partial: bool,
+    pub(crate) exit: Exit,
+}
+
+impl Judging<'_> {
+    /// Judges the measurements.
+    pub(crate) fn conclude(self, measured: Measured, events: &dyn Events) -> Conclusion {
+        let Measured {
+            benchmarks,
+            setbacks,
+            newly,
+            replicate_time,
+            inside,
+            project_modules,
+            stopped,
+            last_words,
+            one_at_a_time,
+            several_cores,
+        } = measured;
+        let mut missing = self.missing;
+        let mut failed_later = Vec::new();
+        for setback in setbacks {
+            if benchmarks.contains_key(&setback.benchmark) {
+                failed_later.push(setback);
+            } else {
+                missing.push(missing_after(setback, self.origin));
+            }
+        }
+        let rows = Rows {
+            controls: self.controls,
+            failed_later: &failed_later,
+            one_at_a_time: &one_at_a_time,
+            several_cores: &several_cores,
+        };
+        let (measured, unfinished) = rows.of(self.runnable, benchmarks, &missing);
+        missing.extend(unfinished);
+        let short = match self.is_script {
+            true => 0,
+            false => measured.iter().filter(|(_, is_short)| *is_short).count(),
+        };
+        let measured = measured.into_iter().map(|(row, _)| row).collect();
+        let (comparisons, total, geometric_mean) = report::judge(measured, self.sampling, &self.thresholds);
+        report::controls_moved(&comparisons)
+            .into_iter()
+            .for_each(|warning| events.warn(warning));
+        let measured_any = !comparisons.is_empty();
+        if short > 0 {
+            events.doubt(
+                WarningCode::FewSamples,
+                &format!("{short} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"),
+                Some("such times are mostly noise: give them more iterations, or raise --replicates"),
+            );
+        }
+        warn_of_setup(replicate_time, inside, events);
+        if newly > 0 && measured_any && (project_modules.base == 0 || project_modules.head == 0) {
+            events.doubt(
+                WarningCode::ProjectNotImported,
+                "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
+                 the benchmarks run it in other processes",
+                Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+            );
+        }
+        if !measured_any && let Some(skip) = only_skips(&missing) {
+            let message = format!("`{}` skips itself: {}", skip.benchmark, skip.message);
+            let hint = how_not_to_skip(&skip.message);
+            events.doubt(WarningCode::NothingMeasured, &message, Some(&hint));
+        }
+        let summary = Summary {
+            counts: report::count(&comparisons, &missing),
+            controls: report::controls(&comparisons),
+            total,
+            geometric_mean,
+            functions: Vec::new(),
+            unexplained_ns: None,
+            profile: None,
+        };
+        let exit = match (&stopped, measured_any) {
+            (Some(_), _) => Exit::StoppedEarly,
+            (None, true) => Exit::Done,
+            (None, false) => Exit::NothingMeasured,
+        };
+        if let Some(by) = &stopped {
+            let mut message = format!("stopped {by} before all replicates were done");
+            if let StoppedBy::Worker(_) = by {
+                message.push_str(&format!("; its last words:\n{last_words}"));
+            }
+            events.doubt(WarningCode::StoppedEarly, &message, None);
+        }
+        Conclusion {
+            comparisons,
+            summary,
+            missing,
+            is_partial: stopped.is_some(),
+            exit,
+        }
+    }
+}
+
+/// The sources of the rows' doubts.
+struct Rows<'a> {
+    controls: &'a BTreeSet<String>,
+    failed_later: &'a [Setback],
+    one_at_a_time: &'a BTreeMap<String, String>,
+    several_cores: &'a BTreeSet<String>,
+}
+
+impl Rows<'_> {
+    /// Returns the rows of measured benchmarks, each with whether its prescribed samples are too short, and the rows of
+    /// those that the run did not come to.
+    fn of(
+        &self,
+        runnable: Vec<String>,
+        mut benchmarks: BTreeMap<String, Rounds>,
+        missing: &[Missing],
+    ) -> (Vec<(MeasuredBenchmark, bool)>, Vec<Missing>) {
+        let known: BTreeSet<&String> = missing.iter().map(|row| &row.benchmark).collect();
+        let (mut measured, mut unfinished) = (Vec::new(), Vec::new());
+        for benchmark in runnable {
+            let rounds = benchmarks.remove(&benchmark).unwrap_or_default();
+            if rounds.replicates.len() >= FEWEST_REPLICATES {
+                let is_short = is_prescribed_and_short(&rounds);
+                measured.push((self.row(benchmark, rounds), is_short));
+            } else if !known.contains(&benchmark) {
+                unfinished.push(Missing {
+                    benchmark,
+                    side: None,
+                    reason: MissingReason::Unfinished,
+                    message: "the run ended before it was measured".to_owned(),
+                });
+            }
+        }
+        (measured, unfinished)
+    }
+
+    fn row(&self, benchmark: String, rounds: Rounds) -> MeasuredBenchmark {
+        let output = output::check(&rounds.outputs.base, &rounds.outputs.head);
+        let failure = self
+            .failed_later
+            .iter()
+            .find(|setback| setback.benchmark == benchmark);
+        let beside = self.one_at_a_time.get(&benchmark).map(String::as_str);
+        let mut warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
+        let several_cores = self.several_cores.contains(&benchmark);
+        if several_cores {
+            let on_all = Warning::new(
+                WarningCode::SeveralCores,
+                "it uses more than one core at once, so that it was measured on all of them: no error rate is claimed for it",
+                Some("measure it again, and trust what both runs say; --cpu N measures it on one core"),
+            );
+            warnings.push(on_all.of(&benchmark));
+        }
+        let first_call_ns = rounds.first_calls_apart();
+        MeasuredBenchmark {
+            // A benchmark that is not seen to return the same may have got other work from its set-up.
+            is_control: self.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
+            output,
+            benchmark,
+            replicates: rounds.replicates,
+            looks: rounds.looks,
+            replicate_seconds: rounds.replicate_seconds,
+            set_up_each_call: rounds.set_up_each_call,
+            several_cores,
+            first_call_ns,
+            warnings,
+        }
+    }
+}
+
+/// Whether a benchmark prescribes its number of calls, and all of its samples are so short that they say little.
+fn is_prescribed_and_short(rounds: &Rounds) -> bool {
+    let shortest = |pair: &Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
+    let mut pairs = rounds.replicates.iter().flat_map(|replicate| &replicate.pairs);
+    rounds.is_prescribed && pairs.all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
+}
+
+fn warn_of_setup(replicate_time: Duration, inside: Duration, events: &dyn Events) {
+    let setup = replicate_time.saturating_sub(inside);
+    if replicate_time > EXPENSIVE && setup > replicate_time.mul_f64(EXPENSIVE_SHARE) {
+        events.doubt(
+            WarningCode::ExpensiveSetup,
+            &format!(
+                "of the {:.1} s that each replicate took, starting and setting up took {:.1} s: its fixtures are set up \
+                 again in every process pair",
+                replicate_time.as_secs_f64(),
+                setup.as_secs_f64()
+            ),
+            Some("a larger --budget, fewer benchmarks with -k, or a cheaper fixture gives more replicates"),
+        );
+    }
+}
+
+/// Returns the first benchmark that skipped itself, where all others skipped themselves or did not run changed code.
+fn only_skips(missing: &[Missing]) -> Option<&Missing> {
+    let mut rows = missing
+        .iter()
+        .filter(|row| row.reason != MissingReason::NotReached);
+    let first = rows.next()?;
+    let is_skip = |row: &Missing| row.reason == MissingReason::Skipped;
+    (is_skip(first) && rows.all(is_skip)).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use deadheat_core::model::{Clock, Order, PerSide, Replicate, Sample, Side};
+    use deadheat_core::output::Output;
+    use deadheat_core::report::BenchmarksFrom;
+    use deadheat_core::stats::Threshold;
+
+    use super::*;
+    use crate::events::Heard;
+    use crate::passes::walk::SetbackKind;
+
+    /// Returns five replicates in which base takes 1 ms and head 2 ms.
+    fn twice_as_slow() -> Rounds {
+        let mut rounds = Rounds::default();
+        let sample = |elapsed_ns| Sample {
+            elapsed_ns,
+            iterations: 1,
+        };
+        rounds.replicates = (0..5)
+            .map(|seed| Replicate {
+                seed,
+                clock: Clock::Wall,
+                pairs: vec![Pair {
+                    order: Order::BaseHead,
+                    base: sample(1_000_000),
+                    head: sample(2_000_000 + u64::from(seed)),
+                }],
+            })
+            .collect();
+        rounds.looks = 2;
+        rounds
+    }
+
+    fn measured(rounds: Rounds) -> Measured {
+        Measured {
+            benchmarks: [("a.py::a".to_owned(), rounds)].into(),
+            newly: 5,
+            project_modules: PerSide::new(1, 1),
+            ..Measured::default()
+        }
+    }
+
+    fn concluded(measured: Measured) -> (Conclusion, Vec<Warning>) {
+        let heard = Heard::default();
+        let judging = Judging {
+            runnable: vec!["a.py::a".to_owned()],
+            missing: Vec::new(),
+            controls: &["a.py::a".to_owned()].into(),
+            origin: &Origin {
+                from: BenchmarksFrom::Head,
+                replaced: BTreeSet::new(),
+            },
+            sampling: Sampling::UntilSettled,
+            thresholds: Threshold::from_percent(2.0).into(),
+            is_script: false,
+        };
+        let conclusion = judging.conclude(measured, &heard);
+        (conclusion, heard.warnings())
+    }
+
+    #[test]
+    fn a_benchmark_that_fails_later_keeps_its_numbers_and_says_so() {
+        let failed = Setback {
+            benchmark: "a.py::a".to_owned(),
+            side: Some(Side::Head),
+            kind: SetbackKind::Failed,
+            message: "E   OSError: no more".to_owned(),
+        };
+        let (conclusion, _) = concluded(Measured {
+            setbacks: vec![failed],
+            ..measured(twice_as_slow())
+        });
+        assert_eq!(conclusion.missing, []);
+        let said = conclusion.comparisons[0]
+            .warnings
+            .iter()
+            .find(|warning| warning.code == WarningCode::FailedLater);
+        assert!(said.unwrap().message.ends_with("OSError: no more"));
+    }
+
+    #[test]
+    fn setting_up_that_takes_most_of_the_time_is_said() {
+        let taking = |seconds: f64, inside: f64| {
+            let times = Measured {
+                replicate_time: Duration::from_secs_f64(seconds),
+                inside: Duration::from_secs_f64(inside),
+                ..measured(twice_as_slow())
+            };
+            let (_, warnings) = concluded(times);
+            warnings
+                .iter()
+                .any(|warning| warning.code == WarningCode::ExpensiveSetup)
+        };
+        let long = 2.0 * EXPENSIVE.as_secs_f64();
+        assert!(taking(long, 0.01 * long));
+        assert!(!taking(long, 0.9 * long));
+        assert!(!taking(0.5 * EXPENSIVE.as_secs_f64(), 0.0));
+    }
+
+    #[test]
+    fn only_what_is_seen_to_return_the_same_is_a_control() {
+        let returning = |base: i64, head: i64| {
+            let mut rounds = twice_as_slow();
+            for (outputs, value) in [(&mut rounds.outputs.base, base), (&mut rounds.outputs.head, head)] {
+                for _ in 0..2 {
+                    let value = serde_json::json!(["int", value.to_string()]);
+                    outputs.add(Output::Value { value });
+                }
+            }
+            concluded(measured(rounds)).0.comparisons.remove(0)
+        };
+        assert!(returning(1, 1).is_control);
+        assert!(!returning(1, 2).is_control);
+    }
+}

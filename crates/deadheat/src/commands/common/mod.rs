@@ -1,0 +1,27 @@
+//! The parts that several commands share.
+
+pub(crate) mod conclude;
+pub(crate) mod confirm;
+pub(crate) mod context;
+pub(crate) mod findings;
+pub(crate) mod keep;
+pub(crate) mod origin;
+pub(crate) mod row_warnings;
+
+use deadheat_core::model::WarningCode;
+use deadheat_core::report::{Selection, SelectionRule};
+
+use crate::events::Events;
+
+/// Warns that nothing differs, and returns the selection of such a run.
+pub(crate) fn nothing_changed(words: &str, events: &dyn Events) -> Selection {
+    events.doubt(
+        WarningCode::NothingChanged,
+        &format!("{words} between the two revisions"),
+        Some("--all measures all the same, which shows what this machine's noise does"),
+    );
+    Selection {
+        rule: SelectionRule::NothingChanged,
+        reason: words.to_owned(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The doubts about a single benchmark's row.
+
+use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
+use deadheat_core::output::{self, Difference, Outputs};
+use deadheat_core::report;
+use deadheat_core::stats;
+
+use crate::passes::measure::{Rounds, UsedUp};
+use crate::passes::walk::Setback;
+
+/// A side that is this busy while it should wait slows the other one down.
+const BUSY_SHARE: f64 = 0.1;
+
+/// A time that cannot be told from the loop around the call; the worker gives no less (`RESOLUTION_NS`).
+const BELOW_RESOLUTION_NS: f64 = 1.0;
+
+/// Returns the warnings that make one row doubtful. `beside` is one side's message while the other one was in the
+/// benchmark, where both cannot be at once.
+pub(crate) fn warnings_of_row(
+    benchmark: &str,
+    rounds: &Rounds,
+    failure: Option<&Setback>,
+    beside: Option<&str>,
+    difference: Option<&Difference>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, message: String, hint: &str| {
+        warnings.push(Warning::new(code, message, Some(hint)).of(benchmark));
+    };
+    if let Some(setback) = failure {
+        warn(
+            WarningCode::FailedLater,
+            format!("it failed while replicates were added: {}", setback.main_line()),
+            "what had been measured of it stands",
+        );
+    }
+    if let Some(words) = beside {
+        warn(
+            WarningCode::OneSideAtATime,
+            format!(
+                "its sides cannot be set up at once ({}): they were measured one after the other",
+                report::main_line(words)
+            ),
+            "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
+             the system chooses, or files in `tmp_path`, let both be measured in turn",
+        );
+    }
+    let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
+    if medians.base.min(medians.head) <= BELOW_RESOLUTION_NS {
+        warn(
+            WarningCode::BelowResolution,
+            format!(
+                "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told from the loop around it"
+            ),
+            "time more of it at once: the ratio is that of what can be seen",
+        );
+    }
+    if rounds.set_up_each_call {
+        let times = rounds.used_up.map(|used_up| {
+            let words = |calls: UsedUp| {
+                let [first, later] = [calls.first_ns, calls.later_ns].map(report::duration);
+                format!("{first} and {later}")
+            };
+            let [base, head] = [used_up.base, used_up.head].map(words);
+            format!(
+                ": where calls share them, the first and the later ones take {base} on base, {head} on head"
+            )
+        });
+        warn(
+            WarningCode::SetUpEachCall,
+            format!(
+                "its fixtures are set up for each call{}",
+                times.unwrap_or_default()
+            ),
+            "a call uses up or changes what the fixtures made: the verdict is about calls that have fixtures of their own",
+        );
+    }
+    if let Some(first) = rounds.first_calls_apart() {
+        let [base, head] = [first.base, first.head].map(report::duration);
+        let [later_on_base, later_on_head] = [medians.base, medians.head].map(report::duration);
+        warn(
+            WarningCode::FirstCallDiffers,
+            format!(
+                "the first call of a process takes {base} on base and {head} on head; the verdict is about the later ones, \
+                 which take {later_on_base} and {later_on_head}"
+            ),
+            "a call may use up or change what the set-up made, or fill a cache: benchmark.pedantic with a `setup` gives each \
+             call its own, and --tests sets a test up again for each call",
+        );
+    }
+    let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
+    if strays > 0 {
+        warn(
+            WarningCode::StrayReplicates,
+            format!(
+                "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
+                rounds.replicates.len()
+            ),
+            "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
+        );
+    }
+    for side in Side::BOTH {
+        let share = rounds.idle.get(side).share();
+        if share > BUSY_SHARE {
+            warn(
+                WarningCode::IdleSideBusy,
+                format!(
+                    "{side} used the processor for {:.0} % of the time in which only {} should have run",
+                    share * 100.0,
+                    side.other()
+                ),
+                "a background thread or a server of the benchmark distorts both times",
+            );
+        }
+    }
+    let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
+    if let Some(what) = unconsumed.base.or(unconsumed.head) {
+        let sides: Vec<String> = Side::BOTH
+            .into_iter()
+            .filter(|&side| unconsumed.get(side).is_some())
+            .map(|side| format!("on {side}"))
+            .collect();
+        warn(
+            WarningCode::OutputNotConsumed,
+            format!(
+                "the call returns {} {what} that nobody consumes: its body is not timed ({})",
+                output::article(what),
+                sides.join(" and ")
+            ),
+            "consume it in what is timed: list(...)",
+        );
+    }
+    if let Some(Difference { place, base, head }) = difference {
+        let at = match place.as_str() {
+            "" => String::new(),
+            place => format!("at {place}, "),
+        };
+        warn(
+            WarningCode::OutputDiffers,
+            format!("it returns something else on head: {at}{base} on base, {head} on head"),
+            "a faster version that returns something else is none, unless this is what the change is for",
+        );
+    }
+    warnings
+}

@@ -1,0 +1,169 @@
+//! The passes that explain the verdicts: the time of each function, and the memory. The verdicts stand without them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadheat_core::model::{Comparison, PerSide, Side, TargetFunction, WarningCode};
+use deadheat_core::profile::ProfileSample;
+use deadheat_core::protocol::TracePurpose;
+use deadheat_core::report::{self, Summary};
+use deadheat_core::resource::ResourceComparison;
+
+use crate::commands::common::context::CompareContext;
+use crate::error::Exit;
+use crate::events::Events;
+use crate::passes::memory::{self, MemorySample};
+use crate::passes::profile::{self, Affordable, Recorded, Recordings, SurveySample};
+use crate::passes::survey;
+use crate::passes::workers::Stage;
+use crate::worker::session::Briefing;
+
+/// A pass that is asked for by an option should not take much longer than this.
+const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
+
+pub(crate) struct Breakdown<'a> {
+    pub(crate) run: &'a CompareContext<'a>,
+    pub(crate) workers: &'a mut Stage,
+    pub(crate) worktrees: PerSide<&'a Path>,
+    /// The time that a replicate's processes need before they can measure.
+    pub(crate) startup: Duration,
+}
+
+impl Breakdown<'_> {
+    /// Adds the functions' times to the rows and to the summary, and returns the use of memory.
+    pub(crate) fn explain(
+        mut self,
+        targets: &[TargetFunction],
+        comparisons: &mut Vec<Comparison>,
+        summary: &mut Summary,
+    ) -> anyhow::Result<(Vec<ResourceComparison>, Exit)> {
+        let most = comparisons.iter().map(|row| row.replicates.len()).max();
+        let most = profile::most_pairs(most.unwrap_or_default());
+        let asked = profile::affordable(
+            &calls(&mut comparisons.iter()),
+            self.startup,
+            LONGEST_ASKED_FOR,
+            most,
+        );
+        let mut exit = self.changed_functions(targets, most, comparisons, summary)?;
+        if self.run.settings.profile && exit == Exit::Done {
+            exit = self.every_function(targets, &asked, comparisons, summary)?;
+        }
+        if self.run.settings.memory && exit == Exit::Done {
+            return self.memory(&asked, comparisons);
+        }
+        Ok((Vec::new(), exit))
+    }
+
+    /// Profiles the changed functions in the benchmarks that may run them, for at most a quarter of the run.
+    fn changed_functions(
+        &mut self,
+        targets: &[TargetFunction],
+        most: usize,
+        comparisons: &mut Vec<Comparison>,
+        summary: &mut Summary,
+    ) -> anyhow::Result<Exit> {
+        let changed = calls(&mut comparisons.iter().filter(|row| !row.is_control));
+        if targets.is_empty() || changed.is_empty() {
+            return Ok(Exit::Done);
+        }
+        let listener = self.run.context.listener;
+        listener.step("profiling the changed functions");
+        let limit = self.run.context.started().elapsed() / 3;
+        let affordable = profile::affordable(&changed, self.startup, limit, most);
+        if let [first, others @ ..] = affordable.left_out.as_slice() {
+            let more = match others.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            listener.doubt(
+                WarningCode::NotProfiled,
+                &format!("`{first}`{more}: not broken down by function, which would take more than a quarter of the run"),
+                Some("-k with its name, or a larger --budget, has room for it"),
+            );
+        }
+        let watched: Vec<&TargetFunction> = targets.iter().collect();
+        let briefing = self.workers.tracing(TracePurpose::Profile, &watched);
+        let (replicates, exit) =
+            self.record::<ProfileSample>("the breakdown by function", &affordable, &briefing)?;
+        report::explain(targets, &replicates, comparisons, summary);
+        Ok(exit)
+    }
+
+    /// Profiles every function of the project.
+    fn every_function(
+        &mut self,
+        targets: &[TargetFunction],
+        asked: &Affordable,
+        comparisons: &mut Vec<Comparison>,
+        summary: &mut Summary,
+    ) -> anyhow::Result<Exit> {
+        self.run.context.listener.step("profiling every function");
+        let briefing = self.workers.tracing(TracePurpose::Survey, &[]);
+        let (recorded, exit) =
+            self.record::<SurveySample>("the profile of every function", asked, &briefing)?;
+        let survey = survey::name_functions(recorded, targets, self.worktrees);
+        report::survey(&survey.functions, &survey.replicates, comparisons, summary);
+        Ok(exit)
+    }
+
+    /// Measures the memory that the benchmarks allocate.
+    fn memory(
+        &mut self,
+        asked: &Affordable,
+        comparisons: &[Comparison],
+    ) -> anyhow::Result<(Vec<ResourceComparison>, Exit)> {
+        self.run.context.listener.step("looking at the memory");
+        let briefing = self.workers.tracing(TracePurpose::Memory, &[]);
+        let mut weighed = self.workers.launcher.commands.clone();
+        for side in Side::BOTH {
+            weighed.get_mut(side).environment.extend(memory::variables());
+        }
+        let timed = self.workers.launcher.replace_commands(weighed);
+        let recorded = self.record::<MemorySample>("what is said of memory", asked, &briefing);
+        self.workers.launcher.replace_commands(timed);
+        let (replicates, exit) = recorded?;
+        let resources = memory::judge(&replicates, comparisons, &self.run.settings.thresholds());
+        Ok((resources, exit))
+    }
+
+    /// Runs one pass over the measured benchmarks in processes that watch.
+    fn record<S: Recorded>(
+        &mut self,
+        what: &str,
+        affordable: &Affordable,
+        briefing: &Briefing,
+    ) -> anyhow::Result<(Recordings<S>, Exit)> {
+        let listener = self.run.context.listener;
+        let profiles = profile::record::<S>(
+            &self.run.schedule(Some(affordable.pairs), self.workers),
+            briefing,
+            affordable,
+            &mut self.workers.launcher,
+            &mut |event| listener.passing("profiling", event),
+        )?;
+        if let Some(problem) = &profiles.problem {
+            listener.doubt(
+                WarningCode::NotProfiled,
+                &format!("{what} is missing or not complete: {problem}"),
+                Some("the verdicts do not depend on it"),
+            );
+        }
+        let Some(by) = profiles.stopped else {
+            return Ok((profiles.replicates, Exit::Done));
+        };
+        listener.doubt(
+            WarningCode::NotProfiled,
+            &format!("{what} was stopped {by}; the verdicts were complete by then"),
+            None,
+        );
+        Ok((profiles.replicates, Exit::StoppedEarly))
+    }
+}
+
+/// Returns the benchmarks, each with the time of one call on both sides together.
+fn calls(rows: &mut dyn Iterator<Item = &Comparison>) -> Vec<(String, Duration)> {
+    let both = |row: &Comparison| (row.base.median_ns + row.head.median_ns) as u64;
+    rows.map(|row| (row.benchmark.clone(), Duration::from_nanos(both(row))))
+        .collect()
+}

@@ -1,0 +1,171 @@
+//! The timed pass, and the plan that stands in for it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::Missing;
+use deadheat_core::report::Plan;
+use deadheat_core::sequential::Sampling;
+
+use crate::commands::common::context::{CompareContext, USUAL_REPLICATES};
+use crate::commands::common::origin::{Origin, missing_after};
+use crate::commands::compare::by_reach::not_imported;
+use crate::commands::compare::resume;
+use crate::events::Events;
+use crate::passes::measure::{self, Measured, Stopping};
+use crate::passes::profile;
+use crate::passes::walk::{Schedule, SetbackKind};
+use crate::passes::workers::Stage;
+use crate::system::conditions::Conditions;
+
+/// The measurements, and where they were made.
+pub(crate) struct Timed {
+    pub(crate) measured: Measured,
+    /// The budget in seconds, where the number of replicates was open.
+    pub(crate) budget_seconds: Option<f64>,
+    pub(crate) pinned_core: Option<usize>,
+    pub(crate) later_cores: Vec<usize>,
+}
+
+/// Measures the benchmarks.
+pub(crate) fn measure(
+    run: &CompareContext<'_>,
+    runnable: &[String],
+    workers: &mut Stage,
+) -> anyhow::Result<Timed> {
+    let listener = run.context.listener;
+    let cores = run.context.choose_cores()?;
+    let pinned_core = cores.measuring;
+    if pinned_core.is_none() {
+        // Every benchmark has all cores.
+        workers.several_cores.clear();
+    }
+    workers.launcher.cores = cores;
+    let budget = run.affordable_budget(runnable.len());
+    let stopping = Stopping {
+        call_times: workers.call_times.clone(),
+        ..run.stopping(budget)
+    };
+    let (exactly, budget_seconds) = match stopping.sampling {
+        Sampling::Exactly(count) => (Some(count), None),
+        Sampling::UntilSettled => {
+            listener.until(stopping.budget_ends);
+            listener.note(&format!(
+                "measuring {} benchmark{} for at most {:.0} s",
+                runnable.len(),
+                if runnable.len() == 1 { "" } else { "s" },
+                budget.as_secs_f64()
+            ));
+            (None, Some(budget.as_secs_f64()))
+        }
+    };
+    let continued = run.settings.continued.as_ref();
+    let earlier = resume::rounds(continued, stopping.sampling);
+    workers.set_up_each_call = measure::set_up_each_call(&earlier);
+    if let Some(continued) = continued {
+        workers.several_cores = resume::on_several_cores(continued);
+    }
+    let schedule = Schedule {
+        earlier: resume::replicates_begun(&earlier, run.context.seed),
+        ..run.schedule(exactly, workers)
+    };
+    workers.launcher.conditions = Conditions::begin(&workers.launcher.cores);
+    let briefing = workers.briefing.clone();
+    let mut measured = workers.launcher.timed(|launcher| {
+        measure::measure(
+            &schedule,
+            stopping,
+            earlier,
+            &briefing,
+            runnable,
+            launcher,
+            &mut |event| {
+                listener.timing(event);
+            },
+        )
+    })?;
+    if workers.launcher.cores.measuring.is_some() {
+        explain_skips(&mut measured, workers);
+    }
+    let warnings = workers.launcher.conditions.warnings().into_iter();
+    warnings.for_each(|warning| listener.warn(warning));
+    workers.one_at_a_time.clone_from(&measured.one_at_a_time);
+    workers.set_up_each_call = measure::set_up_each_call(&measured.benchmarks);
+    let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;
+    if none_imported && measured.newly > 0 && !run.settings.all {
+        return Err(not_imported());
+    }
+    Ok(Timed {
+        measured,
+        budget_seconds,
+        pinned_core,
+        later_cores: workers.launcher.cores.later.clone(),
+    })
+}
+
+/// Adds the likely reason to the message of a benchmark that skips itself on one core.
+fn explain_skips(measured: &mut Measured, workers: &Stage) {
+    let skips = measured.setbacks.iter_mut();
+    let skips = skips.filter(|setback| setback.kind == SetbackKind::Skipped);
+    for setback in skips.filter(|setback| workers.ran.contains(&setback.benchmark)) {
+        setback
+            .message
+            .push_str("; it ran before it was put on one core: --no-pin leaves it all of them");
+    }
+}
+
+/// Runs every benchmark once to estimate how long a run would take. `before` is the time of the steps up to here. Also
+/// returns the rows of those that cannot be run.
+pub(crate) fn plan(
+    run: &CompareContext<'_>,
+    runnable: &[String],
+    before: Duration,
+    origin: &Origin,
+    has_targets: bool,
+    workers: &mut Stage,
+) -> anyhow::Result<(Plan, Vec<Missing>)> {
+    let listener = run.context.listener;
+    listener.step("trying every benchmark once");
+    let once = Stopping {
+        sampling: Sampling::Exactly(1),
+        ..run.stopping(run.affordable_budget(runnable.len()))
+    };
+    let started = Instant::now();
+    let schedule = run.schedule(Some(1), workers);
+    let measured = measure::measure(
+        &schedule,
+        once.clone(),
+        BTreeMap::new(),
+        &workers.briefing,
+        runnable,
+        &mut workers.launcher,
+        &mut |event| listener.timing(event),
+    )?;
+    let replicate = started.elapsed();
+    let times = |count: usize| replicate * u32::try_from(count).unwrap_or(u32::MAX);
+    let (measuring, replicates) = match run.settings.sampling {
+        Sampling::Exactly(count) => (times(count), count),
+        Sampling::UntilSettled => {
+            let budget = once.budget_ends.saturating_duration_since(started);
+            let usual = USUAL_REPLICATES as usize;
+            (times(usual).min(budget), usual)
+        }
+    };
+    let profiled = if has_targets {
+        profile::most_pairs(replicates)
+    } else {
+        0
+    };
+    let total = match runnable.is_empty() {
+        true => before,
+        false => before + measuring + times(profiled),
+    };
+    let setbacks = measured.setbacks.into_iter();
+    let missing: Vec<Missing> = setbacks.map(|setback| missing_after(setback, origin)).collect();
+    let is_missing = |id: &String| missing.iter().any(|row| row.benchmark == *id);
+    let plan = Plan {
+        benchmarks: runnable.iter().filter(|id| !is_missing(id)).cloned().collect(),
+        estimated_seconds: total.as_secs_f64(),
+    };
+    Ok((plan, missing))
+}
