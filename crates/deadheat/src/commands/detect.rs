@@ -680,7 +680,9 @@ impl Detection<'_> {
             return;
         };
         let script = self.installation.worker_file("installed.py");
-        found.memray = interpreter::installed(&interpreter.path, &script).remove("memray");
+        found.memray = interpreter::installed(&interpreter.path, &script)
+            .ok()
+            .and_then(|mut packages| packages.remove("memray"));
         match found.memray.clone() {
             Some(version) => found.yes("memray", version),
             None => found.no(

@@ -272,7 +272,7 @@ fn profile_checkouts(
     }
     let mut stage = run.workers(checkouts, project, &prepared, Workers::Tests);
     let cores = run.choose_cores()?;
-    found.pinned_core = cores.measuring;
+    let first_core = cores.measuring;
     stage.launcher.cores = cores;
     stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
 
@@ -292,6 +292,7 @@ fn profile_checkouts(
     } = passes;
     let warnings = stage.launcher.conditions.warnings().into_iter();
     warnings.for_each(|warning| run.listener.warn(warning));
+    found.pinned_core = run.core_of(&stage.launcher.cores).and(first_core);
     found.later_cores.clone_from(&stage.launcher.cores.later);
     if let Some(problem) = problem {
         run.listener.doubt(

@@ -6,16 +6,13 @@ use crate::cli::options::ReportOptions;
 use crate::error::{Exit, Failure};
 use crate::report::output;
 use crate::report::stored;
-use crate::system::terminal;
 
 pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<Exit> {
     options.outputs.check_writable()?;
     let report = stored::read(&options.file, "report")?;
     let report = judge_again(report, options.threshold_percent).map_err(|unsound| {
         let file = options.file.display();
-        Failure::usage(terminal::harmless(&format!(
-            "report: `{file}` is damaged: {unsound}"
-        )))
+        Failure::usage(format!("report: `{file}` is damaged: {unsound}"))
     })?;
     output::write_report(&report, &options.outputs)?;
     Ok(Exit::Done)

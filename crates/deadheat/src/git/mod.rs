@@ -77,6 +77,8 @@ impl TreeEntry {
 /// The output of a git command; `stdout` is `None` where it ended with an error.
 struct Answer {
     stdout: Option<Vec<u8>>,
+    /// `None` where a signal ended it.
+    code: Option<i32>,
     stderr: String,
 }
 
@@ -250,6 +252,7 @@ impl Git {
             Err(error) => error.context("cannot run git"),
         })?;
         Ok(Answer {
+            code: output.status.code(),
             stdout: output.status.success().then_some(output.stdout),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
@@ -301,13 +304,25 @@ impl Git {
         Ok(promised.stdout.is_some_and(|found| !found.is_empty()))
     }
 
-    /// Returns a command's output, trimmed; `None` where it ends with an error or prints nothing.
+    /// Returns a command's output, trimmed; `None` where it prints nothing, or ends with 1, by which git answers that
+    /// there is none. Any other end is an error.
     pub(crate) fn line<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Option<String>> {
         let answer = self.ask(arguments)?;
-        Ok(answer.stdout.and_then(|stdout| {
-            let text = String::from_utf8_lossy(&stdout).trim().to_owned();
-            (!text.is_empty()).then_some(text)
-        }))
+        let Some(stdout) = answer.stdout else {
+            if answer.code == Some(1) {
+                return Ok(None);
+            }
+            let arguments = arguments.map(OsString::from);
+            return Err(self.failure_of(&arguments, answer.stderr.trim()).into());
+        };
+        let text = String::from_utf8_lossy(&stdout).trim().to_owned();
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// Returns the hash of a commit's tree, which stands for all of its files.
+    pub(crate) fn tree_hash(&self, commit: &str) -> anyhow::Result<String> {
+        let tree = self.line(["rev-parse", "--verify", "--quiet", &format!("{commit}^{{tree}}")])?;
+        tree.ok_or_else(|| Failure::tool(format!("git does not find the files of {commit}")).into())
     }
 
     /// Returns the full hash of the commit that a ref names.
@@ -780,4 +795,26 @@ fn split_nul(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
         .split(|&byte| byte == 0)
         .filter(|part| !part.is_empty())
         .map(|part| String::from_utf8_lossy(part).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_that_fails_is_not_taken_for_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git::anywhere(
+            folder.path(),
+            &Limits::without_end(&crate::system::interrupt::Interrupt::default()),
+        )
+        .unwrap();
+        git.run(["init", "--quiet"]).unwrap();
+        assert_eq!(git.line(["config", "--get", "no.such"]).unwrap(), None);
+        assert_eq!(git.commit("HEAD").unwrap(), None);
+        assert!(git.tree_hash("HEAD").is_err());
+        std::fs::write(folder.path().join(".git/config"), "[broken").unwrap();
+        let error = git.commit("HEAD").unwrap_err().to_string();
+        assert!(error.contains("rev-parse") && error.contains("config"), "{error}");
+    }
 }

@@ -11,7 +11,6 @@ use crate::error::{Failure, is_stopped};
 use crate::events::Events;
 use crate::git::Git;
 use crate::system::command::{self, Limits};
-use crate::system::terminal::harmless;
 
 /// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
 pub(crate) const TOKENS: [&str; 4] = [
@@ -103,16 +102,16 @@ pub(crate) fn resolve(
             .unwrap_or_else(|| base.repo.clone_url.clone());
         let count = lacking.len();
         let commits = if count == 1 { "commit" } else { "commits" };
-        events.note(&harmless(&format!(
+        events.note(&format!(
             "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
-        )));
+        ));
         git.fetch_commits(&url, &lacking).map_err(|error| {
             if is_stopped(&error) {
                 return error;
             }
             Failure::tool(format!(
                 "the commits of pull request {number} cannot be fetched: {}",
-                harmless(&error.to_string())
+                error
             ))
             .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
             .into()
@@ -161,7 +160,7 @@ fn ask<T: DeserializeOwned>(git: &Git, limits: &Limits, number: u64, path: &str)
         let words = String::from_utf8_lossy(&answer.stderr);
         return Err(Failure::usage(format!(
             "--pr {number}: gh cannot tell what it is: {}",
-            harmless(words.trim())
+            words.trim()
         ))
         .hint("`gh auth status` says whether gh knows you here, `gh pr list` which pull requests there are")
         .into());

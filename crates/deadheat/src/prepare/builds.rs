@@ -316,33 +316,33 @@ fn is_scrap(worktree: &Path, path: &str) -> bool {
 }
 
 /// Returns a key for what was laid over a worktree: paths with their bytes, folders with everything in them.
-pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> String {
+pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> anyhow::Result<String> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut left: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
     while let Some(path) = left.pop() {
         let whole = worktree.join(&path);
+        let unreadable = || format!("cannot read {}", whole.display());
         let bytes = match fs::symlink_metadata(&whole) {
             Ok(metadata) if metadata.is_dir() => {
-                let mut inner: Vec<PathBuf> = fs::read_dir(&whole)
-                    .into_iter()
-                    .flatten()
-                    .flatten()
-                    .map(|entry| path.join(entry.file_name()))
-                    .collect();
+                let entries = fs::read_dir(&whole).with_context(unreadable)?;
+                let inner = entries.map(|entry| Ok(path.join(entry?.file_name())));
+                let mut inner: Vec<PathBuf> =
+                    inner.collect::<std::io::Result<_>>().with_context(unreadable)?;
                 inner.sort();
                 left.extend(inner);
                 continue;
             }
             Ok(metadata) if metadata.is_symlink() => fs::read_link(&whole)
                 .map(|target| target.into_os_string().into_encoded_bytes())
-                .unwrap_or_default(),
-            Ok(_) => fs::read(&whole).unwrap_or_default(),
-            Err(_) => b"removed".to_vec(),
+                .with_context(unreadable)?,
+            Ok(_) => fs::read(&whole).with_context(unreadable)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => b"removed".to_vec(),
+            Err(error) => return Err(error).with_context(unreadable),
         };
         parts.push(path.into_os_string().into_encoded_bytes());
         parts.push(bytes);
     }
-    cache::key(parts)
+    Ok(cache::key(parts))
 }
 
 #[cfg(test)]

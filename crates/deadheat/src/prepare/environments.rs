@@ -140,7 +140,7 @@ impl Recipe<'_> {
     }
 
     /// Returns a key for this environment, from all files that may define its content.
-    pub(crate) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> anyhow::Result<String> {
         let Interpreter { path, version, .. } = self.python;
         let mut parts: Vec<Vec<u8>> = [
             env!("CARGO_PKG_VERSION"),
@@ -154,14 +154,14 @@ impl Recipe<'_> {
         let mut names = declaring_files(&self.folder, self.requirements);
         names.extend(self.lock());
         for name in names {
-            parts.push(fs::read(self.folder.join(&name)).unwrap_or_default());
+            parts.push(files::read_if_any(&self.folder.join(&name))?.unwrap_or_default());
             parts.push(name.into_bytes());
         }
         parts.extend(self.requirements.iter().map(|name| name.clone().into_bytes()));
         if self.takes_from_repository() {
             parts.push(self.commit.as_bytes().to_vec());
         }
-        cache::key(parts)
+        Ok(cache::key(parts))
     }
 
     /// Whether packages of the repository other than the project itself are installed, which are as in the commit.
@@ -206,7 +206,7 @@ impl Recipe<'_> {
                 .extend(pipfile.into_iter().chain(cfg).flatten());
         }
         let made_from = self.made_from(&declared);
-        let entry = Entry::use_or_make(Kind::Environments, &self.key(), limits, say)?;
+        let entry = Entry::use_or_make(Kind::Environments, &self.key()?, limits, say)?;
         let folder = entry.folder().join(ENVIRONMENT);
         let log = entry.folder().join(LOG);
         if !entry.is_ready() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::Context;
 use serde::Deserialize;
 
 use crate::Installation;
@@ -243,11 +244,25 @@ fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem
 
 /// Returns the versions of all distributions that are installed for an interpreter, by normalized name; empty where it
 /// cannot report them.
-pub(crate) fn installed(interpreter: &Path, script: &Path) -> BTreeMap<String, String> {
+pub(crate) fn installed(interpreter: &Path, script: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let unknown = || format!("cannot list the packages that {} has", interpreter.display());
     let output = Command::new(interpreter)
         .arg(script)
         .stdin(Stdio::null())
-        .output();
-    let output = output.map(|output| output.stdout).unwrap_or_default();
-    serde_json::from_slice(&output).unwrap_or_default()
+        .output()
+        .with_context(unknown)?;
+    serde_json::from_slice(&output.stdout).with_context(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::installed;
+
+    #[test]
+    fn packages_that_cannot_be_listed_are_an_error_and_not_none() {
+        for interpreter in ["/bin/false", "/no/such/python"] {
+            let error = installed(interpreter.as_ref(), "installed.py".as_ref()).unwrap_err();
+            assert!(error.to_string().contains(interpreter), "{error}");
+        }
+    }
 }

@@ -75,7 +75,7 @@ impl Preparation<'_> {
     ) -> anyhow::Result<Prepared> {
         let prepared = match self.settings.environment {
             Environments::Shared => {
-                self.warn_of_dependencies(differences);
+                self.warn_of_dependencies(differences)?;
                 Prepared {
                     interpreters: PerSide::new(self.interpreter.clone(), self.interpreter.clone()),
                     variables: PerSide::new(self.variables.clone(), self.variables.clone()),
@@ -105,7 +105,7 @@ impl Preparation<'_> {
             commit: &self.revisions.get(side).commit,
             python: self.interpreter,
             installer: &installer,
-            requirements: &requirements,
+            requirements,
             variables: &self.variables,
             probe: self.installation.worker_file("probe.py"),
         });
@@ -121,7 +121,7 @@ impl Preparation<'_> {
                 .into());
             }
         }
-        let is_one = recipes.base.key() == recipes.head.key();
+        let is_one = recipes.base.key()? == recipes.head.key()?;
         let mut environments = Vec::new();
         for side in Side::BOTH {
             if is_one && side == Side::Head {
@@ -153,7 +153,7 @@ impl Preparation<'_> {
             environments.push(environment);
         }
         if let [base, head] = environments.as_slice() {
-            self.compare_installed(base, head, differences);
+            self.compare_installed(base, head, differences)?;
         }
         if is_one {
             self.events
@@ -174,10 +174,15 @@ impl Preparation<'_> {
 
     /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
     /// depend on the day, too.
-    fn compare_installed(&self, base: &Environment, head: &Environment, differences: &Differences) {
+    fn compare_installed(
+        &self,
+        base: &Environment,
+        head: &Environment,
+        differences: &Differences,
+    ) -> anyhow::Result<()> {
         let script = self.installation.worker_file("installed.py");
         let installed = |of: &Environment| interpreter::installed(&of.interpreter.path, &script);
-        let (base, head) = (installed(base), installed(head));
+        let (base, head) = (installed(base)?, installed(head)?);
         let declared: BTreeSet<&String> = differences
             .dependencies
             .iter()
@@ -205,6 +210,7 @@ impl Preparation<'_> {
                 ),
             );
         }
+        Ok(())
     }
 
     /// Returns the variables with an environment active.
@@ -228,9 +234,7 @@ impl Preparation<'_> {
             let interpreter = interpreters.get(side);
             let revision = self.revisions.get(side);
             let worktree = *self.checkouts.get(side);
-            let tree = self
-                .git
-                .line(["rev-parse", &format!("{}^{{tree}}", revision.commit)])?;
+            let tree = self.git.tree_hash(&revision.commit)?;
             let build = Build {
                 side,
                 command,
@@ -239,19 +243,19 @@ impl Preparation<'_> {
                 content: format!(
                     "{} {} {} {}",
                     self.project.folder,
-                    tree.unwrap_or_default(),
+                    tree,
                     self.submodules
                         .get(side)
                         .iter()
                         .map(Present::to_string)
                         .collect::<String>(),
-                    content_of(worktree, &self.laid_over)
+                    content_of(worktree, &self.laid_over)?
                 ),
                 interpreter,
                 installed: &interpreter::installed(
                     &interpreter.path,
                     &self.installation.worker_file("installed.py"),
-                ),
+                )?,
                 variables: &self.variables,
                 submodules: &self
                     .submodules
@@ -354,14 +358,14 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    fn warn_of_dependencies(&self, differences: &Differences) {
+    fn warn_of_dependencies(&self, differences: &Differences) -> anyhow::Result<()> {
         if differences.dependencies.is_empty() {
-            return;
+            return Ok(());
         }
         let installed = interpreter::installed(
             &self.interpreter.path,
             &self.installation.worker_file("installed.py"),
-        );
+        )?;
         for (path, changes) in &differences.dependencies {
             let what = match changes {
                 Some(changes) => named(changes, &installed),
@@ -373,6 +377,7 @@ impl Preparation<'_> {
                 Some("a change that comes from them is not in these numbers: --env per-ref gives each side its own"),
             );
         }
+        Ok(())
     }
 }
 

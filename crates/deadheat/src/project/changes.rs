@@ -14,6 +14,7 @@ use crate::project::compiled::{is_near_code, is_source};
 use crate::project::dependency_files::{declaring_files, local_requirements};
 use crate::project::file_set::Files;
 use crate::project::layout::{Project, is_test_module};
+use crate::system::files::read_if_any;
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative};
 
 #[derive(Debug, Default)]
@@ -107,7 +108,7 @@ pub(crate) fn find(
         if project.is_shared(path) {
             if path.ends_with(".py") {
                 // pytest reports what is wrong with it.
-                let suite = source::compare([changed_file(path, checkouts)]);
+                let suite = source::compare([changed_file(path, checkouts)?]);
                 let broken = suite.unattributed.into_iter().take(suite.syntax_errors.len());
                 found.unattributed.extend(broken);
             }
@@ -122,8 +123,8 @@ pub(crate) fn find(
             continue;
         }
         let versions = PerSide {
-            base: read(checkouts.base, path),
-            head: read(checkouts.head, path),
+            base: read_if_any(&checkouts.base.join(path))?,
+            head: read_if_any(&checkouts.head.join(path))?,
         };
         if versions.base == versions.head {
             continue;
@@ -200,7 +201,12 @@ pub(crate) fn find(
             });
         }
     }
-    let changes = source::compare(python.iter().map(|path| changed_file(path, checkouts)));
+    let changes = source::compare(
+        python
+            .iter()
+            .map(|path| changed_file(path, checkouts))
+            .collect::<anyhow::Result<Vec<_>>>()?,
+    );
     for problem in &changes.syntax_errors {
         found.warnings.push(Warning::new(
             WarningCode::SyntaxError,
@@ -235,19 +241,20 @@ pub(crate) fn in_suite(
     project: &Project,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
-) -> Vec<TargetFunction> {
+) -> anyhow::Result<Vec<TargetFunction>> {
     let files = paths
         .iter()
         .filter(|path| path.ends_with(".py") && project.is_shared(path));
-    source::compare(files.map(|path| changed_file(path, checkouts))).targets
+    let files = files.map(|path| changed_file(path, checkouts));
+    Ok(source::compare(files.collect::<anyhow::Result<Vec<_>>>()?).targets)
 }
 
-fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
-    ChangedFile {
+fn changed_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<ChangedFile> {
+    Ok(ChangedFile {
         path: path.to_owned(),
-        base: read(checkouts.base, path),
-        head: read(checkouts.head, path),
-    }
+        base: read_if_any(&checkouts.base.join(path))?,
+        head: read_if_any(&checkouts.head.join(path))?,
+    })
 }
 
 /// Joins Python files into one text to look for names in, without comments, because many a header names the licence
@@ -255,7 +262,7 @@ fn changed_file(path: &str, checkouts: PerSide<&Path>) -> ChangedFile {
 fn text_of(paths: impl Iterator<Item = String>, checkout: &Path) -> String {
     let sources = paths
         .filter(|path| path.ends_with(".py"))
-        .filter_map(|path| read(checkout, &path));
+        .filter_map(|path| fs::read(checkout.join(path)).ok());
     let mut text = String::new();
     for source in sources {
         let source = String::from_utf8_lossy(&source);
@@ -310,11 +317,6 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// Returns a file's bytes, following symlinks.
-fn read(checkout: &Path, path: &str) -> Option<Vec<u8>> {
-    fs::read(checkout.join(path)).ok()
-}
-
 /// Returns all Python files of head's code, tests and benchmarks.
 pub(crate) fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
     let in_roots = project.roots().into_iter().flat_map(|root| {
@@ -349,19 +351,19 @@ pub(crate) fn name_targets(
     found: &[TargetFunction],
     files: &Files,
     checkouts: PerSide<&Path>,
-) -> Result<Vec<TargetFunction>, Failure> {
+) -> anyhow::Result<Vec<TargetFunction>> {
     let mut targets = Vec::new();
     for entry in asked.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         let Some((path, names)) = entry.split_once("::") else {
-            return Err(
+            return Err(anyhow::Error::from(
                 Failure::usage(format!("--functions: `{entry}` has no `::`")).hint(
                     "write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`",
                 ),
-            );
+            ));
         };
         let known: PerSide<Option<BTreeMap<String, (u32, u32)>>> = PerSide::try_from_fn(|side| {
-            let Some(source) = read(checkouts.get(side), path) else {
-                return Ok(None);
+            let Some(source) = read_if_any(&checkouts.get(side).join(path))? else {
+                return anyhow::Ok(None);
             };
             let functions = source::functions_of(&source).map_err(|error| {
                 Failure::usage(format!(
@@ -372,10 +374,10 @@ pub(crate) fn name_targets(
         })?;
         if known == PerSide::default() {
             let python: Vec<&str> = files.below("").filter(|path| path.ends_with(".py")).collect();
-            return Err(
+            return Err(anyhow::Error::from(
                 Failure::usage(format!("--functions: there is no file `{path}` at either ref"))
                     .near(path, python),
-            );
+            ));
         }
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let matching: Vec<&TargetFunction> = found
@@ -399,10 +401,12 @@ pub(crate) fn name_targets(
                     .flat_map(|side| known.get(side).iter().flatten())
                     .map(|(qualname, _)| qualname.as_str())
                     .collect();
-                return Err(Failure::usage(format!(
-                    "--functions: `{path}` has no function `{name}` at either ref"
-                ))
-                .near(name, all));
+                return Err(anyhow::Error::from(
+                    Failure::usage(format!(
+                        "--functions: `{path}` has no function `{name}` at either ref"
+                    ))
+                    .near(name, all),
+                ));
             };
             let place_on = |side: Side| {
                 found_on(side).map(|(qualname, lines)| FunctionPlace {

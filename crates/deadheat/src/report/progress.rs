@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::options::Verbosity;
 use crate::passes::walk::Event;
+use crate::system::terminal::harmless;
 
 /// The shortest interval between lines where stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -67,7 +68,7 @@ impl Progress {
                     bar.unset_length();
                     bar.set_style(plain_style());
                 }
-                bar.set_message(text.to_owned());
+                bar.set_message(harmless(text));
                 bar.tick();
             }
             None => self.line(text),
@@ -77,7 +78,7 @@ impl Progress {
     /// Prints a line that stays.
     pub(crate) fn note(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(harmless(text)),
             None => self.line(text),
         }
     }
@@ -117,7 +118,7 @@ impl Progress {
                     }
                 };
                 match &self.bar {
-                    Some(bar) => bar.set_prefix(text),
+                    Some(bar) => bar.set_prefix(harmless(&text)),
                     None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
                         self.last_line = Some(Instant::now());
                         let left = self
@@ -140,7 +141,7 @@ impl Progress {
                     }
                     bar.set_position((done * BAR_LENGTH as f64) as u64);
                     let name = short(benchmark);
-                    bar.set_message(format!("{left}{name}"));
+                    bar.set_message(harmless(&format!("{left}{name}")));
                 }
             }
         }
@@ -169,12 +170,12 @@ impl Progress {
                 let (done, all) = (index * benchmarks + position, of.unwrap_or(1) * benchmarks);
                 let text = |name: &str| format!("{what} {name} ({} of {all})", done + 1);
                 match &self.bar {
-                    Some(bar) => bar.set_message(text(short(benchmark))),
+                    Some(bar) => bar.set_message(harmless(&text(short(benchmark)))),
                     None if self.verbosity == Verbosity::Quiet => {}
                     None => {
                         let watch = self.watch.get_or_insert_with(|| {
                             Watch::start(LINE_EVERY, |line| {
-                                let _ = writeln!(anstream::stderr(), "{line}");
+                                let _ = writeln!(anstream::stderr(), "{}", harmless(line));
                             })
                         });
                         watch.begun(text(&plain(benchmark)));
@@ -221,7 +222,7 @@ impl Progress {
 
     fn line(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet {
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", harmless(text));
         }
     }
 }

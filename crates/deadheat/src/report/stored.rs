@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::error::Failure;
-use crate::system::terminal::harmless;
 
 /// A larger file is not a report; reading it would only fill the memory.
 const MOST_BYTES: u64 = 1 << 30;
@@ -28,7 +27,7 @@ struct Header {
 /// Reads a report. `asked` is the command or option that the file was given to, for the message.
 pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
     let shown = path.display();
-    let fail = |why: String| Failure::usage(harmless(&format!("{asked}: `{shown}` {why}")));
+    let fail = |why: String| Failure::usage(format!("{asked}: `{shown}` {why}"));
     let bytes = read_bytes(path).map_err(fail)?;
     match serde_json::from_slice::<Report>(&bytes) {
         Ok(report) if report.schema_version <= SCHEMA_VERSION => Ok(report),

@@ -3,6 +3,7 @@
 
 use crate::error::Failure;
 use crate::system::core_use::CoreUse;
+use std::cell::Cell;
 
 /// The pinning that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Cores {
     last_look: Option<Look>,
     /// The cores that the measuring moved to.
     pub(crate) later: Vec<usize>,
+    /// Whether the system refused to pin a process after it had pinned others.
+    has_failed: Cell<bool>,
 }
 
 /// Processor time of the measured processes, in clock ticks since the beginning.
@@ -69,6 +72,7 @@ impl Cores {
             spare: None,
             last_look: None,
             later: Vec::new(),
+            has_failed: Cell::new(false),
         }
     }
 
@@ -108,6 +112,7 @@ impl Cores {
             driver: if others.is_empty() { vec![core] } else { others },
             last_look: None,
             later: Vec::new(),
+            has_failed: Cell::new(false),
         };
         // A container may list cores and refuse to pin to them.
         if !platform::pin_this_thread(&[core]) || !platform::pin_this_thread(&cores.driver) {
@@ -195,10 +200,17 @@ impl Cores {
     }
 
     fn start_on_each_of<T>(&self, cores: &[usize], start: impl FnOnce() -> T) -> T {
-        platform::pin_this_thread(cores);
+        if self.measuring.is_some() && !platform::pin_this_thread(cores) {
+            self.has_failed.set(true);
+        }
         let started = start();
         platform::pin_this_thread(&self.driver);
         started
+    }
+
+    /// Whether a process could not be put on the core that it should have been measured on.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.get()
     }
 
     /// Moves a process to the measuring core with all of its threads and children.
@@ -210,7 +222,9 @@ impl Cores {
 
     /// Does the same for a core that the process starts on.
     pub(crate) fn move_to(&self, process: u32, core: usize) {
-        platform::pin_process(process, core);
+        if !platform::pin_process(process, core) {
+            self.has_failed.set(true);
+        }
     }
 }
 
@@ -261,6 +275,7 @@ mod platform {
     use std::time::Duration;
 
     use super::{read_ticks, ticks_of};
+    use rustix::io::Errno;
     use rustix::process::Pid;
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -282,21 +297,25 @@ mod platform {
         sched_setaffinity(None, &set).is_ok()
     }
 
-    pub(super) fn pin_process(process: u32, core: usize) {
+    /// Returns whether every thread that still exists could be moved.
+    pub(super) fn pin_process(process: u32, core: usize) -> bool {
         let mut set = CpuSet::new();
         set.set(core);
+        let mut all = true;
         let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
         for task in tasks.into_iter().flatten().flatten() {
             let name = task.file_name();
             if let Some(thread) = name.to_str().and_then(|name| name.parse().ok()) {
                 // A thread that has just ended needs no core.
-                let _ = sched_setaffinity(Pid::from_raw(thread), &set);
+                let pinned = sched_setaffinity(Pid::from_raw(thread), &set);
+                all &= pinned.is_ok() || pinned == Err(Errno::SRCH);
             }
             let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
             for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
-                pin_process(child, core);
+                all &= pin_process(child, core);
             }
         }
+        all
     }
 
     /// Returns the memory node that a core is next to.
@@ -375,7 +394,9 @@ mod platform {
         false
     }
 
-    pub(super) fn pin_process(_process: u32, _core: usize) {}
+    pub(super) fn pin_process(_process: u32, _core: usize) -> bool {
+        true
+    }
 
     pub(super) fn memory_node(_core: usize) -> Option<std::ffi::OsString> {
         None
@@ -412,5 +433,29 @@ mod tests {
         assert_eq!(next_core(1, &[(0, 0.0), (1, 0.9)]), 0);
         assert_eq!(next_core(1, &[(0, 0.9), (1, 0.9)]), 1);
         assert_eq!(next_core(1, &[]), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_cannot_be_pinned_is_noted() {
+        let nowhere = 1023;
+        let cores = Cores {
+            measuring: Some(nowhere),
+            ..Cores::not_pinned()
+        };
+        assert!(!cores.has_failed());
+        cores.move_to(std::process::id(), nowhere);
+        assert!(cores.has_failed());
+        let cores = Cores {
+            measuring: Some(nowhere),
+            ..Cores::not_pinned()
+        };
+        cores.start_on(cores.measuring, || ());
+        assert!(cores.has_failed());
+        assert!(!platform::pin_process(std::process::id(), nowhere));
+        assert!(
+            platform::pin_process(u32::MAX >> 1, 0),
+            "a process that has ended needs no core"
+        );
     }
 }

@@ -169,6 +169,16 @@ fn is_gits_own(path: &Path) -> bool {
     path.components().any(is_named) || path.ancestors().skip(1).any(is_one)
 }
 
+/// Reads a file; `None` where there is none. Any other failure is an error, so that it does not pass for absence.
+pub(crate) fn read_if_any(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | IsADirectory) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
 /// Writes a file completely or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
@@ -368,5 +378,23 @@ mod tests {
         for path in ["", ".git", "a/.git/hooks", "../x"] {
             assert!(replace(folder.path(), folder.path(), path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a"), "text").unwrap();
+        symlink("loop", path("loop")).unwrap();
+        assert_eq!(read_if_any(&path("a")).unwrap().unwrap(), b"text");
+        assert_eq!(read_if_any(&path("b")).unwrap(), None);
+        assert_eq!(read_if_any(&path("a/b")).unwrap(), None);
+        assert_eq!(read_if_any(folder.path()).unwrap(), None);
+        assert!(
+            read_if_any(&path("loop"))
+                .unwrap_err()
+                .to_string()
+                .contains("cannot read")
+        );
     }
 }

@@ -53,9 +53,9 @@ pub(crate) fn terminal_width() -> usize {
 pub(crate) fn print_failure(message: &str, hint: Option<&str>) {
     let mut stderr = anstream::stderr();
     let bold = anstyle::Style::new().bold();
-    let _ = writeln!(stderr, "{bold}deadheat:{bold:#} {message}");
+    let _ = writeln!(stderr, "{bold}deadheat:{bold:#} {}", harmless(message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, "{bold}hint:{bold:#} {hint}");
+        let _ = writeln!(stderr, "{bold}hint:{bold:#} {}", harmless(hint));
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn whole_message(error: &anyhow::Error) -> String {
 
 /// Prints something that a person needs after the run to stderr.
 pub(crate) fn print_note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
 }
 
 /// Escapes the characters in text from elsewhere that would control a terminal; newlines and tabs stay.

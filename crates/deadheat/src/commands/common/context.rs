@@ -213,6 +213,19 @@ impl Context<'_> {
         Ok(cores)
     }
 
+    /// Returns the core that everything was measured on; none where a process could not be put there.
+    pub(crate) fn core_of(&self, cores: &Cores) -> Option<usize> {
+        if cores.has_failed() {
+            self.listener.doubt(
+                WarningCode::NotPinned,
+                "the system refused to put a process on the measuring core: no error rate is claimed for the verdicts",
+                Some("run it again, and trust what both runs say"),
+            );
+            return None;
+        }
+        cores.measuring
+    }
+
     /// Returns the time when the run began.
     pub(crate) fn started(&self) -> Instant {
         self.limits.until - self.settings.timeout

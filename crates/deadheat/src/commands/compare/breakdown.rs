@@ -34,7 +34,7 @@ impl Breakdown<'_> {
     pub(crate) fn explain(
         mut self,
         targets: &[TargetFunction],
-        comparisons: &mut Vec<Comparison>,
+        comparisons: &mut [Comparison],
         summary: &mut Summary,
     ) -> anyhow::Result<(Vec<ResourceComparison>, Exit)> {
         let most = comparisons.iter().map(|row| row.replicates.len()).max();
@@ -60,7 +60,7 @@ impl Breakdown<'_> {
         &mut self,
         targets: &[TargetFunction],
         most: usize,
-        comparisons: &mut Vec<Comparison>,
+        comparisons: &mut [Comparison],
         summary: &mut Summary,
     ) -> anyhow::Result<Exit> {
         let changed = calls(&mut comparisons.iter().filter(|row| !row.is_control));
@@ -95,7 +95,7 @@ impl Breakdown<'_> {
         &mut self,
         targets: &[TargetFunction],
         asked: &Affordable,
-        comparisons: &mut Vec<Comparison>,
+        comparisons: &mut [Comparison],
         summary: &mut Summary,
     ) -> anyhow::Result<Exit> {
         self.run.context.listener.step("profiling every function");

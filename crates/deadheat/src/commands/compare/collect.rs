@@ -167,7 +167,7 @@ impl Collector<'_> {
         let from = self.run.settings.benchmarks_from;
         let project = &self.sources.project;
         let changed = match from {
-            BenchmarksFrom::Own => changes::in_suite(project, &checkouts.changed, checkouts.worktrees()),
+            BenchmarksFrom::Own => changes::in_suite(project, &checkouts.changed, checkouts.worktrees())?,
             _ => Vec::new(),
         };
         if let Some(giver) = from.side().filter(|_| !shares_files) {

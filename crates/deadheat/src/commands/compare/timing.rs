@@ -35,11 +35,11 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Timed> {
     let listener = run.context.listener;
     let cores = run.context.choose_cores()?;
-    let pinned_core = cores.measuring;
-    if pinned_core.is_none() {
+    if cores.measuring.is_none() {
         // Every benchmark has all cores.
         workers.several_cores.clear();
     }
+    let first_core = cores.measuring;
     workers.launcher.cores = cores;
     let budget = run.affordable_budget(runnable.len());
     let stopping = Stopping {
@@ -98,7 +98,7 @@ pub(crate) fn measure(
     Ok(Timed {
         measured,
         budget_seconds,
-        pinned_core,
+        pinned_core: run.context.core_of(&workers.launcher.cores).and(first_core),
         later_cores: workers.launcher.cores.later.clone(),
     })
 }

@@ -24,6 +24,14 @@ impl Launch for Attentive<'_> {
         self.inner.replicate_begins(following, next_seed);
     }
 
+    fn give_cores(&mut self, several: bool) {
+        self.inner.give_cores(several);
+    }
+
+    fn is_lost(&self, side: Side) -> bool {
+        self.inner.is_lost(side)
+    }
+
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
         Ok(Box::new(Noting {
             side,
@@ -74,5 +82,42 @@ pub(crate) fn doing(request: &Request) -> &'static str {
         Request::Hello(_) => "was still starting",
         Request::Micro(_) => "was still importing and setting up",
         _ => "was still in its call",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A launcher whose folder is gone on head.
+    #[derive(Default)]
+    struct Lost {
+        several: bool,
+    }
+
+    impl Launch for Lost {
+        fn give_cores(&mut self, several: bool) {
+            self.several = several;
+        }
+
+        fn launch(&mut self, _: Side, _: u32) -> anyhow::Result<Box<dyn Talk>> {
+            anyhow::bail!("it is gone")
+        }
+
+        fn is_lost(&self, side: Side) -> bool {
+            side == Side::Head
+        }
+    }
+
+    #[test]
+    fn everything_that_is_asked_of_it_reaches_the_launcher_inside() {
+        let mut inner = Lost::default();
+        let mut outer = Attentive {
+            inner: &mut inner,
+            unanswered: Unanswered::default(),
+        };
+        assert!(outer.is_lost(Side::Head) && !outer.is_lost(Side::Base));
+        outer.give_cores(true);
+        assert!(inner.several);
     }
 }

@@ -37,7 +37,6 @@ use crate::system::conditions::Conditions;
 use crate::system::cores::{Cores, Pinning};
 use crate::system::files;
 use crate::system::limit::MOST_PRINTED;
-use crate::system::terminal::harmless;
 use crate::workspace::checkout::Checkouts;
 
 /// A command that keeps more cores busy than this is not measured on one.
@@ -119,7 +118,7 @@ fn compare_checkouts(
     }
 
     bench.choose_core(&tried)?;
-    findings.pinned_core = bench.cores.measuring;
+    let first_core = bench.cores.measuring;
     let exactly = match stopping.sampling {
         Sampling::Exactly(count) => Some(count),
         Sampling::UntilSettled => {
@@ -145,6 +144,7 @@ fn compare_checkouts(
         .warnings()
         .into_iter()
         .for_each(|warning| listener.warn(warning));
+    findings.pinned_core = run.context.core_of(&bench.cores).and(first_core);
     findings.later_cores.clone_from(&bench.cores.later);
     findings.missing.append(&mut taken.missing);
     let exit = conclude(run, &rows, taken, findings);
@@ -319,18 +319,13 @@ impl Rows {
         ) {
             return Err(Failure::nothing_measured(format!(
                 "--script-output {file}: no key has a time on both sides: `{}` {}",
-                harmless(&first.benchmark),
-                first.message
+                &first.benchmark, first.message
             ))
             .hint("it has to hold what each part took, in seconds"));
         }
         if all.is_empty() {
             let keys = |side: Side| {
-                let names = tried
-                    .get(side)
-                    .times
-                    .iter()
-                    .map(|(key, _)| format!("`{}`", harmless(key)));
+                let names = tried.get(side).times.iter().map(|(key, _)| format!("`{}`", key));
                 names.collect::<Vec<_>>().join(", ")
             };
             return Err(Failure::nothing_measured(format!(
@@ -452,7 +447,7 @@ impl<'a> Bench<'a> {
             if !inside.is_dir() {
                 return Err(Failure::nothing_measured(format!(
                     "the folder `{}`, in which the command is to run, does not exist on {side}",
-                    harmless(folder)
+                    folder
                 ))
                 .hint("--config-file with a file of another folder, or none in this one, moves it"));
             }
@@ -485,7 +480,7 @@ impl<'a> Bench<'a> {
             self.run
                 .context
                 .listener
-                .step(&format!("building {side}: {}", harmless(build)));
+                .step(&format!("building {side}: {}", build));
             let place = self.places.get(side);
             let mut command = Command::new("sh");
             command
@@ -497,7 +492,7 @@ impl<'a> Bench<'a> {
             if !status.success() {
                 return Err(Failure::nothing_measured(format!(
                     "--build failed on {side} ({status}): {}\n{}",
-                    harmless(build),
+                    build,
                     self.words(side)
                 ))
                 .hint("it ran in a fresh checkout of that revision, which has no file that git ignores")
@@ -570,7 +565,7 @@ impl<'a> Bench<'a> {
             self.cores
                 .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
             self.conditions.follow(&self.cores);
-            let shown = harmless(first).replace('\n', " ");
+            let shown = first.replace('\n', " ");
             for row in [None, Some(shown.as_str())] {
                 listen(Standing {
                     replicate,
@@ -661,7 +656,7 @@ impl<'a> Bench<'a> {
         if !place.folder.is_dir() {
             let gone = Failure::nothing_measured(format!(
                 "the worktree of {side} is gone: --script {} removed or moved the folder that it ran in",
-                harmless(&self.script.command)
+                &self.script.command
             ));
             return Err(NotRun::Failed(gone.hint("it runs there again and again").into()));
         }
@@ -715,7 +710,7 @@ impl<'a> Bench<'a> {
         if parent.is_some_and(|parent| !parent.starts_with(&worktree)) {
             return Err(Failure::usage(format!(
                 "--script-output {}: a symlink leads out of the checkout of {side}",
-                harmless(name)
+                name
             ))
             .hint("have the command write it into a folder of the checkout")
             .into());
@@ -757,11 +752,9 @@ impl<'a> Bench<'a> {
             }
         };
         let times = script_output::parse(&String::from_utf8_lossy(&bytes)).map_err(|problem| {
-            Failure::nothing_measured(format!(
-                "--script-output {name} on {side}: {}",
-                harmless(&problem)
-            ))
-            .hint("it has to be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}")
+            Failure::nothing_measured(format!("--script-output {name} on {side}: {}", &problem)).hint(
+                "it has to be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}",
+            )
         })?;
         // Less than a nanosecond counts as nothing: half of one must not become a whole one.
         let whole = |seconds: f64| {
@@ -775,14 +768,14 @@ impl<'a> Bench<'a> {
         Ok(nanoseconds.collect())
     }
 
-    fn output_name(&self) -> String {
-        harmless(self.script.output.as_deref().unwrap_or_default())
+    fn output_name(&self) -> &str {
+        self.script.output.as_deref().unwrap_or_default()
     }
 
     fn failed(&self, side: Side, what: &str) -> anyhow::Error {
         Failure::nothing_measured(format!(
             "--script {what}: {}\n{}",
-            harmless(&self.script.command),
+            &self.script.command,
             self.words(side)
         ))
         .hint(
@@ -796,7 +789,7 @@ impl<'a> Bench<'a> {
         Failure::nothing_measured(format!(
             "--script did not end on {side} within {:.1} s, when --timeout ended the run: {}\n{}",
             ran.as_secs_f64(),
-            harmless(&self.script.command),
+            &self.script.command,
             self.words(side)
         ))
         .hint("does it wait for something? its standard input is empty; if it takes so long, --timeout gives it more time")
@@ -811,10 +804,7 @@ impl<'a> Bench<'a> {
         }
         // The checkout is gone when this is read.
         let worktree = format!("{}/", self.worktrees.get(side).display());
-        format!(
-            "The end of what it printed:\n\n{}",
-            harmless(&words.replace(&worktree, ""))
-        )
+        format!("The end of what it printed:\n\n{}", &words.replace(&worktree, ""))
     }
 }
 
@@ -901,8 +891,8 @@ mod tests {
 
     #[test]
     fn sides_without_a_common_key_cannot_be_compared() {
-        let (rows, _) = rows(&["a"], &["\u{7}b"]);
-        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `\\x07b`"));
+        let (rows, _) = rows(&["a"], &["b"]);
+        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `b`"));
     }
 
     #[test]
