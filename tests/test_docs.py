@@ -81,7 +81,7 @@ def test_every_promise_has_a_test(page, file, least):
 
 @pytest.mark.quick
 def test_every_exit_code_is_explained_and_has_a_test_that_expects_it():
-    source = (ROOT / "crates" / "deadheat" / "src" / "failure.rs").read_text()
+    source = (ROOT / "crates" / "deadheat" / "src" / "error.rs").read_text()
     enumeration = re.search(r"enum Exit \{(.*?)\n\}", source, re.DOTALL)[1]
     codes = set(re.findall(r"= (\d),", enumeration))
     assert codes == set("012345")

@@ -1,6 +1,7 @@
 """Refs that differ in more than Python code: dependencies, compiled parts, generated files, submodules."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -430,7 +431,7 @@ def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_co
     kept = compare(*arguments, "--keep", "--dry-run")
     assert "building" not in kept.err
     (base,) = (
-        Path(line.split("'")[1]) for line in kept.err.splitlines() if line.startswith("  cd") and "/base" in line
+        Path(shlex.split(line)[1]) for line in kept.err.splitlines() if line.startswith("  cd") and "/base" in line
     )
     assert (base / "src/pkg/made.py").read_text() == "TIMES = 30\n"
     assert not (base / "src/pkg/old.py").exists()
@@ -788,7 +789,9 @@ def test_what_is_built_in_a_submodule_is_kept_too(with_submodule, compare):
         outcome = compare("HEAD^", "HEAD", *search_path, "--keep")
         assert outcome.code == 0, outcome.err
         assert ("building" in outcome.err) == is_built
-        bases = [line.split("'")[1] for line in outcome.err.splitlines() if line.startswith("  cd") and "/base" in line]
+        bases = [
+            shlex.split(line)[1] for line in outcome.err.splitlines() if line.startswith("  cd") and "/base" in line
+        ]
         assert (Path(bases[0]) / "pkg" / "made.py").exists()
     subprocess.run([sys.executable, "-m", "deadheat", "clean"], cwd=repository.folder, check=True, capture_output=True)
 

@@ -228,7 +228,7 @@ def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command,
     assert "would take about" in text
     script, text = run("compare", "HEAD^", "HEAD", "--script", "sh -c 'true'", "--replicates", 2)
     assert script["resources"]
-    assert "--script 'sh -c '\\''true'\\'''" in text
+    assert "--script \"sh -c 'true'\"" in text
 
 
 def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show):

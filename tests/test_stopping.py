@@ -86,6 +86,20 @@ def test_a_spent_budget_leaves_the_verdict_open(alike, run):
     assert len(comparison["replicates"]) == 2
 
 
+def test_a_project_in_a_subfolder_goes_on_from_its_report(repository, run, tmp_path):
+    files = {"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK, "data": ""}
+    files["pyproject.toml"] = "[tool.deadheat]\nbenchmarks-root = 'benchmarks'\ninject = ['data']\n"
+    repository.commit({f"sub/{name}": text for name, text in files.items()})
+    repository.commit({"sub/pkg/core.py": SLOW})
+    stored, folder = tmp_path / "r.json", repository.folder / "sub"
+    for arguments in (("HEAD^", "HEAD"), ("--continue", stored), ("--continue", stored)):
+        outcome = run(*arguments, "--budget", 0.1, "-o", stored, folder=folder)
+        assert outcome.code == 0, outcome.err
+        settings = outcome.report["settings"]
+        assert settings["benchmarks_root"] == "sub/benchmarks"
+        assert settings["injected"] == ["sub/data"]
+
+
 def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):
     stored = tmp_path / "r.json"
     assert run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored).code == 0

@@ -1,7 +1,10 @@
 """The project's text in every output: nothing is executed, no output is broken, nothing is written elsewhere."""
 
+import contextlib
 import csv
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -9,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 from causes import check_sound, two_commits
+from conftest import command
 from markdown_it import MarkdownIt
 
 pytestmark = pytest.mark.counted
@@ -206,6 +210,36 @@ def test_what_is_typed_wrong_is_shown_harmlessly(repository, deadheat_command, a
     finds_nothing = {"-k", "--benchmarks-root"} & set(arguments)
     assert outcome.code == (3 if finds_nothing else 2), outcome.err
     assert harmful(outcome.out + outcome.err) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["\x1b[5mno-such-ref", "HEAD"],
+        ["HEAD^", "HEAD", "--functions", "pkg/core.py::\x1b[5m"],
+        ["HEAD^", "HEAD", "--inject", "\x1b[5m"],
+        ["HEAD^", "HEAD", "--fail-on", "\x1b[5m"],
+        ["HEAD^", "HEAD", "--\x1b[5m"],
+        ["HEAD^", "HEAD", "--script", "printf '\x1b[5m'; exit 3"],
+    ],
+    ids=lambda arguments: arguments[-2].lstrip("-") + " " + ascii(arguments[-1]),
+)
+def test_a_terminal_gets_no_escapes_from_elsewhere(repository, arguments):
+    """Captured output says nothing of it: escapes are stripped there."""
+    two_commits(repository)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("compare", *arguments), cwd=repository.folder, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait() != 0
+    assert b"deadheat:" in seen or b"error:" in seen
+    assert b"\x1b[5m" not in seen
 
 
 def test_nothing_is_written_where_nobody_pointed(repository, deadheat_command, tmp_path):

@@ -27,7 +27,6 @@ use crate::passes::profile::{Recordings, SurveySample};
 use crate::passes::survey;
 use crate::passes::walk::{StoppedBy, hash_seed};
 use crate::passes::workers::Stage;
-use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
@@ -249,14 +248,7 @@ fn profile_checkouts(
     let compiled = Compiled::find(project, &sources.files, checkouts.worktrees());
     let differences = run.find_changes(checkouts, sources, interpreter, compiled.as_ref())?;
     found.targets.clone_from(&differences.targets);
-    let hints = Hints::new(
-        run.git,
-        project,
-        compiled.as_ref(),
-        run.settings.build.is_some(),
-        checkouts.worktrees(),
-        &run.settings.started_in,
-    );
+    let hints = run.hints(sources, compiled.as_ref(), checkouts);
     checkouts.inject(run.git, &run.settings.injected, sources)?;
     let variables = run.variables(false);
     let prepared = run.prepare(

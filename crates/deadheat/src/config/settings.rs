@@ -109,7 +109,7 @@ impl SideSettings {
         match self.injected.iter().find(is_lacking) {
             None => Ok(()),
             Some(path) => Err(Failure::usage(format!(
-                "--inject {path}: the repository has no such file or folder"
+                "--inject {path}: there is no such file or folder in the repository"
             ))
             .hint("on the command line, it is relative to the folder that deadheat is started in")),
         }

@@ -16,6 +16,7 @@ use crate::git::{Git, pull_request};
 use crate::passes::measure::{Aim, Stopping};
 use crate::passes::walk::Schedule;
 use crate::passes::workers::Stage;
+use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
 use crate::prepare::{Preparation, Prepared, variables};
 use crate::project::changes::{self, Differences};
@@ -104,6 +105,23 @@ impl Context<'_> {
             self.listener.warn(warning.clone());
         }
         Ok(differences)
+    }
+
+    /// Returns the hints for imports that fail in the checkouts.
+    pub(crate) fn hints<'b>(
+        &'b self,
+        sources: &'b ProjectSources,
+        compiled: Option<&Compiled>,
+        checkouts: &Checkouts,
+    ) -> Hints<'b> {
+        Hints::new(
+            self.git,
+            &sources.project,
+            compiled,
+            self.settings.build.is_some(),
+            checkouts.worktrees(),
+            &self.settings.started_in,
+        )
     }
 
     /// Gives the worktrees what their code needs before it can run.

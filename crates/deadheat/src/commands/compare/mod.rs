@@ -4,26 +4,28 @@ pub(crate) mod benchmarks;
 mod breakdown;
 mod by_reach;
 mod collect;
+mod finish;
+mod notes;
 pub(crate) mod resume;
 mod select;
 mod timing;
+mod verdicts;
 
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Revision, TargetFunction, WarningCode};
-use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan, Report};
+use deadheat_core::model::{PerSide, Revision, WarningCode};
+use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan};
 
 use crate::Installation;
-use crate::cli::options::{Afterwards, CompareOptions, RecordedBase, Task, ToRecord};
+use crate::cli::options::{Afterwards, CompareOptions, RecordedBase, Task};
 use crate::commands::common::conclude::Judging;
-use crate::commands::common::confirm::{self, Again};
 use crate::commands::common::context::{CompareContext, Context, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
+use crate::commands::common::origin::Origin;
 use crate::commands::common::{keep, nothing_changed};
 use crate::commands::compare::breakdown::Breakdown;
-use crate::commands::compare::by_reach::Selector;
-use crate::commands::compare::collect::Collector;
-use crate::commands::compare::timing::Timed;
+use crate::commands::compare::by_reach::{Chosen, Selector};
+use crate::commands::compare::collect::{Collector, Suite};
 use crate::commands::script;
 use crate::config::Config;
 use crate::config::settings::CompareSettings;
@@ -32,10 +34,10 @@ use crate::events::Events;
 use crate::experiments::record;
 use crate::experiments::state::State;
 use crate::git::{Git, pull_request, revisions};
-use crate::passes::measure;
 use crate::passes::memory;
-use crate::passes::walk::{Schedule, hash_seed};
+use crate::passes::walk::hash_seed;
 use crate::passes::workers::Stage;
+use crate::prepare::Prepared;
 use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::changes::Differences;
@@ -43,12 +45,12 @@ use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
-use crate::report::output;
 use crate::system::command::Limits;
 use crate::system::cores::Pinning;
 use crate::system::interrupt::Interrupt;
 use crate::worker::launcher::Workers;
 use crate::workspace::checkout::Checkouts;
+use std::path::Path;
 
 pub(crate) fn run(
     options: &CompareOptions,
@@ -101,7 +103,7 @@ pub(crate) fn run(
         None => compare(&run, &mut findings),
     };
     listener.finish();
-    finish(&run, options, findings, outcome, recording)
+    finish::finish(&run, options, findings, outcome, recording)
 }
 
 /// Resolves the refs to commits.
@@ -162,7 +164,7 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
         Project::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
     })?;
     let project = &sources.project;
-    note_uncommitted(git, &revisions.head, project, listener);
+    notes::note_uncommitted(git, &revisions.head, project, listener);
     let interpreter = choose_interpreter(run, project, findings)?;
     findings.layout = Layout::of(project);
     let root = sources.benchmarks_root(&run.settings.tests, git.top())?;
@@ -196,48 +198,26 @@ fn compare_checkouts(
     checkouts: &mut Checkouts,
     findings: &mut Findings,
 ) -> anyhow::Result<Exit> {
-    let Context { git, listener, .. } = run.context;
-    listener.step("comparing the code");
     let compiled = Compiled::find(&sources.project, &sources.files, checkouts.worktrees());
-    let mut differences = run
-        .context
-        .find_changes(checkouts, sources, interpreter, compiled.as_ref())?;
-    findings.targets = run.targets(&mut differences, sources, checkouts)?;
+    let compiled = compiled.as_ref();
+    let mut differences = find_changes(run, sources, interpreter, compiled, checkouts, findings)?;
     if is_nothing_changed(run, checkouts, &differences, findings) {
         return Ok(Exit::Done);
     }
-    listener.note(&found(&findings.targets, &differences));
-
-    let hints = Hints::new(
-        git,
-        &sources.project,
-        compiled.as_ref(),
-        run.context.settings.build.is_some(),
-        checkouts.worktrees(),
-        &run.context.settings.started_in,
-    );
-    checkouts.inject(git, &run.context.settings.injected, sources)?;
-    let variables = run.variables();
-    let prepared = run.context.prepare(
-        checkouts,
+    run.context
+        .listener
+        .note(&notes::found(&findings.targets, &differences));
+    let hints = run.context.hints(sources, compiled, checkouts);
+    let prepared = prepare(
+        run,
         sources,
         interpreter,
         &differences,
-        compiled.as_ref(),
-        variables,
+        compiled,
+        checkouts,
+        findings,
     )?;
-    if run.context.settings.environment == Environments::PerRef {
-        note_interpreters(run, &prepared.interpreters, findings)?;
-    }
-    if run.settings.memory {
-        memory::check(&prepared, checkouts.workspace.folder(), &run.context.limits)?;
-    }
-    let mut workers = run
-        .context
-        .workers(checkouts, &sources.project, &prepared, Workers::Benchmarks);
-    workers.first_seed = hash_seed(run.context.seed, 0);
-    workers.briefing.keyword.clone_from(&run.settings.keyword);
-    workers.briefing.pytest_args.clone_from(&run.settings.pytest_args);
+    let mut workers = workers(run, sources, &prepared, checkouts);
 
     let collector = Collector {
         run,
@@ -261,7 +241,7 @@ fn compare_checkouts(
     if is_nothing_changed(run, checkouts, &differences, findings) {
         return Ok(Exit::Done);
     }
-    warn_of_unused_thresholds(run, &suite.benchmarks, findings);
+    notes::warn_of_unused_thresholds(run, &suite.benchmarks, findings);
     let benchmarks = take_part(run, &suite.benchmarks, findings);
     if benchmarks.is_empty() {
         return Ok(nothing_to_measure(run, suite.collecting, findings));
@@ -288,82 +268,170 @@ fn compare_checkouts(
         .map(|worktree| worktree.join(&sources.project.folder));
     workers.briefing.collect.narrow_to(&chosen.benchmarks, folders);
     if run.settings.task == Task::Plan {
-        let (before, has_targets) = (suite.collecting + looking.elapsed(), !findings.targets.is_empty());
-        let (plan, missing) = timing::plan(
-            run,
-            &chosen.benchmarks,
-            before,
-            &suite.origin,
-            has_targets,
-            &mut workers,
-        )?;
-        findings.plan = Some(plan);
-        findings.missing.extend(missing);
-        return Ok(Exit::Done);
+        let before = suite.collecting + looking.elapsed();
+        return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
     }
     if chosen.benchmarks.is_empty() {
         findings.count();
         return Ok(Exit::Done);
     }
-
-    let preparing = run.context.started().elapsed();
-    let timed = timing::measure(run, &chosen.benchmarks, &mut workers)?;
-    let measuring = run.context.started().elapsed() - preparing;
-    let replicate_time = timed.measured.replicate_time;
-    let startup = replicate_time.saturating_sub(timed.measured.inside);
-    let judging = Judging {
-        runnable: chosen.benchmarks,
-        missing: std::mem::take(&mut findings.missing),
-        controls: &chosen.controls,
-        origin: &suite.origin,
-        sampling: run.settings.sampling,
-        thresholds: run.settings.thresholds(),
-        is_script: false,
+    let measurement = Measurement {
+        run,
+        suite: &suite,
+        hints: &hints,
+        folder: &sources.project.folder,
+        worktrees: checkouts.worktrees(),
     };
-    let mut exit = conclude(judging, timed, listener, findings);
-    hints
-        .of_missing(&findings.missing)
-        .into_iter()
-        .for_each(|warning| listener.warn(warning));
-    if run.settings.benchmarks_from == BenchmarksFrom::Own {
-        benchmarks::mark_changed(&mut findings.comparisons, &sources.project.folder, &suite.changed);
+    measurement.measure(chosen, &mut workers, findings)
+}
+
+/// Finds the differences in the code, and the functions whose effect is looked for.
+fn find_changes(
+    run: &CompareContext<'_>,
+    sources: &ProjectSources,
+    interpreter: &Interpreter,
+    compiled: Option<&Compiled>,
+    checkouts: &Checkouts,
+    findings: &mut Findings,
+) -> anyhow::Result<Differences> {
+    run.context.listener.step("comparing the code");
+    let mut differences = run
+        .context
+        .find_changes(checkouts, sources, interpreter, compiled)?;
+    findings.targets = run.targets(&mut differences, sources, checkouts)?;
+    Ok(differences)
+}
+
+/// Gives the worktrees what their code needs before it can run.
+fn prepare(
+    run: &CompareContext<'_>,
+    sources: &ProjectSources,
+    interpreter: &Interpreter,
+    differences: &Differences,
+    compiled: Option<&Compiled>,
+    checkouts: &mut Checkouts,
+    findings: &mut Findings,
+) -> anyhow::Result<Prepared> {
+    checkouts.inject(run.context.git, &run.context.settings.injected, sources)?;
+    let variables = run.variables();
+    let prepared = run
+        .context
+        .prepare(checkouts, sources, interpreter, differences, compiled, variables)?;
+    if run.context.settings.environment == Environments::PerRef {
+        note_interpreters(run, &prepared.interpreters, findings)?;
     }
-    if let Some(earlier) = &run.settings.continued {
-        let is_gated = !run.settings.fail_on.is_empty();
-        resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
-        findings.count();
+    if run.settings.memory {
+        memory::check(&prepared, checkouts.workspace.folder(), &run.context.limits)?;
     }
-    if run.settings.task == Task::Noise {
-        findings.noise = Some(noise(run, findings, replicate_time));
-        findings.leave_checkouts_out(checkouts.worktrees());
-        return Ok(exit);
-    }
-    if exit == Exit::Done {
-        exit = confirm_regressions(run, &mut workers, findings)?;
-    }
-    findings.leave_checkouts_out(checkouts.worktrees());
-    if exit == Exit::Done {
-        let breakdown = Breakdown {
-            run,
-            workers: &mut workers,
-            worktrees: checkouts.worktrees(),
-            startup,
+    Ok(prepared)
+}
+
+/// Returns the workers of the run's benchmarks.
+fn workers(
+    run: &CompareContext<'_>,
+    sources: &ProjectSources,
+    prepared: &Prepared,
+    checkouts: &Checkouts,
+) -> Stage {
+    let mut workers = run
+        .context
+        .workers(checkouts, &sources.project, prepared, Workers::Benchmarks);
+    workers.first_seed = hash_seed(run.context.seed, 0);
+    workers.briefing.keyword.clone_from(&run.settings.keyword);
+    workers.briefing.pytest_args.clone_from(&run.settings.pytest_args);
+    workers
+}
+
+/// Estimates how long the run would take.
+fn plan(
+    run: &CompareContext<'_>,
+    chosen: &Chosen,
+    before: Duration,
+    origin: &Origin,
+    workers: &mut Stage,
+    findings: &mut Findings,
+) -> anyhow::Result<Exit> {
+    let has_targets = !findings.targets.is_empty();
+    let (plan, missing) = timing::plan(run, &chosen.benchmarks, before, origin, has_targets, workers)?;
+    findings.plan = Some(plan);
+    findings.missing.extend(missing);
+    Ok(Exit::Done)
+}
+
+/// The context of the measurement, once the suite is known.
+struct Measurement<'a> {
+    run: &'a CompareContext<'a>,
+    suite: &'a Suite,
+    hints: &'a Hints<'a>,
+    /// The project's folder.
+    folder: &'a str,
+    worktrees: PerSide<&'a Path>,
+}
+
+impl Measurement<'_> {
+    /// Measures the chosen benchmarks, judges them, and explains the verdicts.
+    fn measure(&self, chosen: Chosen, workers: &mut Stage, findings: &mut Findings) -> anyhow::Result<Exit> {
+        let listener = self.run.context.listener;
+        let preparing = self.run.context.started().elapsed();
+        let timed = timing::measure(self.run, &chosen.benchmarks, workers)?;
+        let measuring = self.run.context.started().elapsed() - preparing;
+        let replicate_time = timed.measured.replicate_time;
+        let startup = replicate_time.saturating_sub(timed.measured.inside);
+        let judging = Judging {
+            runnable: chosen.benchmarks,
+            missing: std::mem::take(&mut findings.missing),
+            controls: &chosen.controls,
+            origin: &self.suite.origin,
+            sampling: self.run.settings.sampling,
+            thresholds: self.run.settings.thresholds(),
+            is_script: false,
         };
-        let (resources, end) = breakdown.explain(
-            &findings.targets,
-            &mut findings.comparisons,
-            &mut findings.summary,
-        )?;
-        findings.resources = resources;
-        findings.is_partial |= end == Exit::StoppedEarly;
-        exit = end;
+        let mut exit = verdicts::conclude(judging, timed, listener, findings);
+        self.hints
+            .of_missing(&findings.missing)
+            .into_iter()
+            .for_each(|warning| listener.warn(warning));
+        if self.run.settings.benchmarks_from == BenchmarksFrom::Own {
+            benchmarks::mark_changed(&mut findings.comparisons, self.folder, &self.suite.changed);
+        }
+        if let Some(earlier) = &self.run.settings.continued {
+            let is_gated = !self.run.settings.fail_on.is_empty();
+            resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
+            findings.count();
+        }
+        if self.run.settings.task == Task::Noise {
+            findings.noise = Some(verdicts::noise(self.run, findings, replicate_time));
+            findings.leave_checkouts_out(self.worktrees);
+            return Ok(exit);
+        }
+        if exit == Exit::Done {
+            exit = verdicts::confirm_regressions(self.run, workers, findings)?;
+        }
+        findings.leave_checkouts_out(self.worktrees);
+        if exit == Exit::Done {
+            let breakdown = Breakdown {
+                run: self.run,
+                workers,
+                worktrees: self.worktrees,
+                startup,
+            };
+            let (resources, end) = breakdown.explain(
+                &findings.targets,
+                &mut findings.comparisons,
+                &mut findings.summary,
+            )?;
+            findings.resources = resources;
+            findings.is_partial |= end == Exit::StoppedEarly;
+            exit = end;
+        }
+        if let Some(budget) = findings.budget_seconds
+            && let Some(took) =
+                notes::took(budget, preparing, measuring, self.run.context.started().elapsed())
+        {
+            listener.note(&took);
+        }
+        Ok(exit)
     }
-    if let Some(budget) = findings.budget_seconds
-        && let Some(took) = took(budget, preparing, measuring, run.context.started().elapsed())
-    {
-        listener.note(&took);
-    }
-    Ok(exit)
 }
 
 /// Chooses the project's interpreter, which need not have pytest where the sides get environments.
@@ -405,26 +473,6 @@ fn note_interpreters(
     Ok(())
 }
 
-/// Mentions uncommitted changes where head is the commit that is checked out.
-fn note_uncommitted(git: &Git, head: &Revision, project: &Project, events: &dyn Events) {
-    let is_checked_out = || {
-        git.commit("HEAD")
-            .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
-    };
-    if head.dirty || !is_checked_out() {
-        return;
-    }
-    let mut changed = git.uncommitted_paths().unwrap_or_default();
-    changed.retain(|path| project.is_code(path) || project.is_shared(path));
-    match changed.len() {
-        0 => {}
-        1 => events.note("1 file is changed and not committed: --working-tree measures it"),
-        count => events.note(&format!(
-            "{count} files are changed and not committed: --working-tree measures them"
-        )),
-    }
-}
-
 /// Whether there is no reason to run anything, which the findings then say.
 fn is_nothing_changed(
     run: &CompareContext<'_>,
@@ -440,23 +488,6 @@ fn is_nothing_changed(
     }
     findings.selection = nothing_changed("no code that a benchmark could run differs", run.context.listener);
     true
-}
-
-/// Warns of globs in the configuration that match none of the suite's benchmarks, where the whole suite is known.
-fn warn_of_unused_thresholds(run: &CompareContext<'_>, benchmarks: &[String], findings: &Findings) {
-    let is_selected = run.settings.keyword.is_some() || !run.settings.tests.is_empty();
-    if is_selected || findings.missing.iter().any(|row| !row.benchmark.contains("::")) {
-        return;
-    }
-    let missing = findings.missing.iter().map(|row| row.benchmark.as_str());
-    let known = benchmarks.iter().map(String::as_str).chain(missing);
-    for glob in run.settings.thresholds().unused(known) {
-        run.context.listener.doubt(
-            WarningCode::ThresholdUnused,
-            &format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
-            Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
-        );
-    }
 }
 
 /// Returns the benchmarks of this part of the suite, and leaves the rows of others to the parts that have them.
@@ -489,169 +520,4 @@ fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: 
         estimated_seconds: collecting.as_secs_f64(),
     });
     Exit::Done
-}
-
-/// Judges what was measured.
-fn conclude(judging: Judging<'_>, timed: Timed, events: &dyn Events, findings: &mut Findings) -> Exit {
-    findings.budget_seconds = timed.budget_seconds;
-    findings.pinned_core = timed.pinned_core;
-    findings.later_cores = timed.later_cores;
-    let conclusion = judging.conclude(timed.measured, events);
-    let exit = conclusion.exit;
-    findings.conclude(conclusion);
-    exit
-}
-
-fn noise(run: &CompareContext<'_>, findings: &Findings, replicate_time: Duration) -> Vec<report::Noise> {
-    let budget = run.settings.budget(findings.comparisons.len());
-    let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
-    report::noise(&findings.comparisons, replicates, &run.settings.thresholds())
-}
-
-/// Measures regressions that would fail a gate once more.
-fn confirm_regressions(
-    run: &CompareContext<'_>,
-    workers: &mut Stage,
-    findings: &mut Findings,
-) -> anyhow::Result<Exit> {
-    let listener = run.context.listener;
-    let schedule = run.schedule(None, workers);
-    let rules = confirm::Rules {
-        fail_on: &run.settings.fail_on,
-        thresholds: run.settings.thresholds(),
-        seed: run.context.seed,
-    };
-    let mut measure_again = |again: &Again| {
-        let schedule = Schedule {
-            replicates: Some(again.replicates),
-            seed: again.seed,
-            earlier: again.replicates,
-            ..schedule.clone()
-        };
-        let (briefing, launcher) = (&workers.briefing, &mut workers.launcher);
-        launcher.timed(|launcher| {
-            measure::measure(
-                &schedule,
-                again.stopping.clone(),
-                std::collections::BTreeMap::new(),
-                briefing,
-                &again.benchmarks,
-                launcher,
-                &mut |event| listener.passing("measuring again", event),
-            )
-        })
-    };
-    let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;
-    findings.count();
-    findings.is_partial |= exit == Exit::StoppedEarly;
-    Ok(exit)
-}
-
-/// Makes the report of what was found, however the run ended, and writes it.
-fn finish(
-    run: &CompareContext<'_>,
-    options: &CompareOptions,
-    findings: Findings,
-    outcome: anyhow::Result<Exit>,
-    recording: Option<(&State, &ToRecord)>,
-) -> anyhow::Result<Exit> {
-    let exit = match outcome {
-        Ok(exit) => exit,
-        Err(error) => {
-            write_failed(run, options, findings, &error);
-            return Err(error);
-        }
-    };
-    let mut report = findings.into_report(run.settings.reported(), run.context.listener.take_warnings());
-    let refused = recording.and_then(|(state, asked)| {
-        record::add(&mut report, state, Some(&run.context.git.afterwards()), asked).err()
-    });
-    output::write_report(&report, &options.outputs)?;
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(confirm::apply_gates(&report, exit)),
-    }
-}
-
-/// Writes the report files of a run that gave no numbers. The results of a report that it continues are not lost.
-fn write_failed(
-    run: &CompareContext<'_>,
-    options: &CompareOptions,
-    findings: Findings,
-    error: &anyhow::Error,
-) {
-    let Some(failure) = error.downcast_ref::<Failure>() else {
-        return;
-    };
-    let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
-    if !gave_nothing || options.outputs.written.is_empty() {
-        return;
-    }
-    let listener = run.context.listener;
-    listener.doubt(
-        WarningCode::NothingMeasured,
-        &failure.message,
-        failure.hint.as_deref(),
-    );
-    let warnings = listener.take_warnings();
-    let mut report = match &run.settings.continued {
-        Some(earlier) => {
-            let mut report: Report = earlier.clone();
-            report.warnings.extend(warnings);
-            report
-        }
-        None => findings.into_report(run.settings.reported(), warnings),
-    };
-    report.partial = failure.exit == Exit::StoppedEarly;
-    if let Err(unwritten) = output::write_report(&report, &options.outputs) {
-        // The error that ended the run is the one that is returned.
-        crate::system::terminal::print_note(&format!("the report could not be written: {unwritten:#}"));
-    }
-}
-
-fn found(targets: &[TargetFunction], differences: &Differences) -> String {
-    match (targets.len(), differences.first_unattributed()) {
-        (0, None) => "no function changed".to_owned(),
-        (0, Some(other)) => format!("no function changed, but {other}"),
-        (1, _) => "1 changed function".to_owned(),
-        (count, _) => format!("{count} changed functions"),
-    }
-}
-
-/// A run may take this many times its budget before it explains why.
-const UNEXPLAINED: f64 = 1.25;
-
-/// Explains where the time went in a run that took much longer than its budget, which covers only the measuring.
-fn took(budget_seconds: f64, preparing: Duration, measuring: Duration, all: Duration) -> Option<String> {
-    if all.as_secs_f64() <= budget_seconds * UNEXPLAINED {
-        return None;
-    }
-    let after = all.saturating_sub(preparing + measuring);
-    let [all, preparing, measuring, after] =
-        [all, preparing, measuring, after].map(|time| format!("{:.0} s", time.as_secs_f64()));
-    Some(format!(
-        "took {all}: {preparing} before measuring, {measuring} to measure (budget {budget_seconds:.0} s), {after} for what \
-         came after, such as the breakdown by function"
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_that_took_longer_than_its_budget_says_why() {
-        let took = |all| {
-            let seconds = Duration::from_secs;
-            took(60.0, seconds(15), seconds(58), seconds(all))
-        };
-        assert_eq!(took(75), None);
-        assert_eq!(
-            took(95).as_deref(),
-            Some(
-                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s for what came after, such as the \
-                 breakdown by function"
-            )
-        );
-    }
 }

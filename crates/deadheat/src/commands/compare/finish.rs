@@ -1,0 +1,77 @@
+//! The end of a comparison: its report, however the run ended.
+
+use deadheat_core::model::WarningCode;
+use deadheat_core::report::Report;
+
+use crate::cli::options::{CompareOptions, ToRecord};
+use crate::commands::common::confirm;
+use crate::commands::common::context::CompareContext;
+use crate::commands::common::findings::Findings;
+use crate::error::{Exit, Failure};
+use crate::events::Events;
+use crate::experiments::record;
+use crate::experiments::state::State;
+use crate::report::output;
+use crate::system::terminal::print_note;
+
+/// Makes the report of what was found, however the run ended, and writes it.
+pub(super) fn finish(
+    run: &CompareContext<'_>,
+    options: &CompareOptions,
+    findings: Findings,
+    outcome: anyhow::Result<Exit>,
+    recording: Option<(&State, &ToRecord)>,
+) -> anyhow::Result<Exit> {
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(error) => {
+            write_failed(run, options, findings, &error);
+            return Err(error);
+        }
+    };
+    let mut report = findings.into_report(run.settings.reported(), run.context.listener.take_warnings());
+    let refused = recording.and_then(|(state, asked)| {
+        record::add(&mut report, state, Some(&run.context.git.afterwards()), asked).err()
+    });
+    output::write_report(&report, &options.outputs)?;
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(confirm::apply_gates(&report, exit)),
+    }
+}
+
+/// Writes the report files of a run that gave no numbers. The results of a report that it continues are not lost.
+fn write_failed(
+    run: &CompareContext<'_>,
+    options: &CompareOptions,
+    findings: Findings,
+    error: &anyhow::Error,
+) {
+    let Some(failure) = error.downcast_ref::<Failure>() else {
+        return;
+    };
+    let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
+    if !gave_nothing || options.outputs.written.is_empty() {
+        return;
+    }
+    let listener = run.context.listener;
+    listener.doubt(
+        WarningCode::NothingMeasured,
+        &failure.message,
+        failure.hint.as_deref(),
+    );
+    let warnings = listener.take_warnings();
+    let mut report = match &run.settings.continued {
+        Some(earlier) => {
+            let mut report: Report = earlier.clone();
+            report.warnings.extend(warnings);
+            report
+        }
+        None => findings.into_report(run.settings.reported(), warnings),
+    };
+    report.partial = failure.exit == Exit::StoppedEarly;
+    if let Err(unwritten) = output::write_report(&report, &options.outputs) {
+        // The error that ended the run is the one that is returned.
+        print_note(&format!("the report could not be written: {unwritten:#}"));
+    }
+}

@@ -1,0 +1,105 @@
+//! The notes and doubts of a comparison that are no step's result.
+
+use std::time::Duration;
+
+use deadheat_core::model::{Revision, TargetFunction, WarningCode};
+
+use crate::commands::common::context::CompareContext;
+use crate::commands::common::findings::Findings;
+use crate::events::Events;
+use crate::git::Git;
+use crate::project::changes::Differences;
+use crate::project::layout::Project;
+
+/// Mentions uncommitted changes where head is the commit that is checked out.
+pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &Project, events: &dyn Events) {
+    let is_checked_out = || {
+        git.commit("HEAD")
+            .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
+    };
+    if head.dirty || !is_checked_out() {
+        return;
+    }
+    let mut changed = git.uncommitted_paths().unwrap_or_default();
+    changed.retain(|path| project.is_code(path) || project.is_shared(path));
+    match changed.len() {
+        0 => {}
+        1 => events.note("1 file is changed and not committed: --working-tree measures it"),
+        count => events.note(&format!(
+            "{count} files are changed and not committed: --working-tree measures them"
+        )),
+    }
+}
+
+/// Warns of globs in the configuration that match none of the suite's benchmarks, where the whole suite is known.
+pub(super) fn warn_of_unused_thresholds(
+    run: &CompareContext<'_>,
+    benchmarks: &[String],
+    findings: &Findings,
+) {
+    let is_selected = run.settings.keyword.is_some() || !run.settings.tests.is_empty();
+    if is_selected || findings.missing.iter().any(|row| !row.benchmark.contains("::")) {
+        return;
+    }
+    let missing = findings.missing.iter().map(|row| row.benchmark.as_str());
+    let known = benchmarks.iter().map(String::as_str).chain(missing);
+    for glob in run.settings.thresholds().unused(known) {
+        run.context.listener.doubt(
+            WarningCode::ThresholdUnused,
+            &format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
+            Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
+        );
+    }
+}
+
+pub(super) fn found(targets: &[TargetFunction], differences: &Differences) -> String {
+    match (targets.len(), differences.first_unattributed()) {
+        (0, None) => "no function changed".to_owned(),
+        (0, Some(other)) => format!("no function changed, but {other}"),
+        (1, _) => "1 changed function".to_owned(),
+        (count, _) => format!("{count} changed functions"),
+    }
+}
+
+/// A run may take this many times its budget before it explains why.
+const UNEXPLAINED: f64 = 1.25;
+
+/// Explains where the time went in a run that took much longer than its budget, which covers only the measuring.
+pub(super) fn took(
+    budget_seconds: f64,
+    preparing: Duration,
+    measuring: Duration,
+    all: Duration,
+) -> Option<String> {
+    if all.as_secs_f64() <= budget_seconds * UNEXPLAINED {
+        return None;
+    }
+    let after = all.saturating_sub(preparing + measuring);
+    let [all, preparing, measuring, after] =
+        [all, preparing, measuring, after].map(|time| format!("{:.0} s", time.as_secs_f64()));
+    Some(format!(
+        "took {all}: {preparing} before measuring, {measuring} to measure (budget {budget_seconds:.0} s), {after} for what \
+         came after, such as the breakdown by function"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_took_longer_than_its_budget_says_why() {
+        let took = |all| {
+            let seconds = Duration::from_secs;
+            took(60.0, seconds(15), seconds(58), seconds(all))
+        };
+        assert_eq!(took(75), None);
+        assert_eq!(
+            took(95).as_deref(),
+            Some(
+                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s for what came after, such as the \
+                 breakdown by function"
+            )
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! The verdicts, and their confirmation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deadheat_core::report;
+
+use crate::commands::common::conclude::Judging;
+use crate::commands::common::confirm::{self, Again};
+use crate::commands::common::context::CompareContext;
+use crate::commands::common::findings::Findings;
+use crate::commands::compare::timing::Timed;
+use crate::error::Exit;
+use crate::events::Events;
+use crate::passes::measure;
+use crate::passes::walk::Schedule;
+use crate::passes::workers::Stage;
+
+/// Judges what was measured.
+pub(super) fn conclude(
+    judging: Judging<'_>,
+    timed: Timed,
+    events: &dyn Events,
+    findings: &mut Findings,
+) -> Exit {
+    findings.budget_seconds = timed.budget_seconds;
+    findings.pinned_core = timed.pinned_core;
+    findings.later_cores = timed.later_cores;
+    let conclusion = judging.conclude(timed.measured, events);
+    let exit = conclusion.exit;
+    findings.conclude(conclusion);
+    exit
+}
+
+pub(super) fn noise(
+    run: &CompareContext<'_>,
+    findings: &Findings,
+    replicate_time: Duration,
+) -> Vec<report::Noise> {
+    let budget = run.settings.budget(findings.comparisons.len());
+    let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
+    report::noise(&findings.comparisons, replicates, &run.settings.thresholds())
+}
+
+/// Measures regressions that would fail a gate once more.
+pub(super) fn confirm_regressions(
+    run: &CompareContext<'_>,
+    workers: &mut Stage,
+    findings: &mut Findings,
+) -> anyhow::Result<Exit> {
+    let listener = run.context.listener;
+    let schedule = run.schedule(None, workers);
+    let rules = confirm::Rules {
+        fail_on: &run.settings.fail_on,
+        thresholds: run.settings.thresholds(),
+        seed: run.context.seed,
+    };
+    let mut measure_again = |again: &Again| {
+        let schedule = Schedule {
+            replicates: Some(again.replicates),
+            seed: again.seed,
+            earlier: again.replicates,
+            ..schedule.clone()
+        };
+        let (briefing, launcher) = (&workers.briefing, &mut workers.launcher);
+        launcher.timed(|launcher| {
+            measure::measure(
+                &schedule,
+                again.stopping.clone(),
+                BTreeMap::new(),
+                briefing,
+                &again.benchmarks,
+                launcher,
+                &mut |event| listener.passing("measuring again", event),
+            )
+        })
+    };
+    let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;
+    findings.count();
+    findings.is_partial |= exit == Exit::StoppedEarly;
+    Ok(exit)
+}
