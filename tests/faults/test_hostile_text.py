@@ -12,8 +12,9 @@ from html.parser import HTMLParser
 
 import pytest
 from causes import check_sound, two_commits
-from conftest import command
 from markdown_it import MarkdownIt
+
+from conftest import command
 
 pytestmark = pytest.mark.counted
 
