@@ -189,12 +189,11 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> 
     }
     let folder = folder_of(path);
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        // A temporary file is private; a report is as readable as the user's umask lets any file be.
+        let mut file = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+            .tempfile_in(folder)?;
         file.write_all(bytes)?;
-        // A temporary file is private; a report is as readable as any file that the user makes.
-        let mode = 0o666 & !current_umask();
-        file.as_file()
-            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
@@ -208,13 +207,6 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> 
 /// Whether a path is a device or a pipe, which is written to and never replaced.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-}
-
-fn current_umask() -> u32 {
-    // It can only be read by setting it; nothing else in this process makes files meanwhile.
-    let mask = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
-    rustix::process::umask(mask);
-    mask.bits()
 }
 
 /// Refuses an unusable place for a report before the measurement, not after it.

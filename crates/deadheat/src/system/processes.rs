@@ -14,12 +14,14 @@ pub(crate) fn workers_ticks() -> Option<u64> {
 }
 
 /// Counts a worker that a fork server has reaped.
+#[cfg(target_os = "linux")]
 pub(crate) fn add_forked(ticks: u64) {
     FORKED_TICKS.fetch_add(ticks.cast_signed(), Ordering::Relaxed);
 }
 
 /// Subtracts the ticks of a fork server that ends: its own and its workers' will be among those of this process's
 /// children.
+#[cfg(target_os = "linux")]
 pub(crate) fn remove_fork_server(server: Ticks) {
     let all = server.own + server.of_ended_children;
     FORKED_TICKS.fetch_sub(all.cast_signed(), Ordering::Relaxed);
