@@ -1,4 +1,4 @@
-//! Errors for the user, each with the exit code that the run ends with.
+//! Errors for the user, each of a kind that has an exit code.
 //!
 //! Anything that is not a [`Failure`] is a failure of the tool itself and ends with [`Exit::ToolFailed`].
 
@@ -17,34 +17,71 @@ pub(crate) enum Exit {
     ToolFailed = 5,
 }
 
+/// The kinds of errors, by which the caller decides what it tolerates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// Wrong arguments, configuration or refs.
+    Usage,
+    /// The folder belongs to a repository without a checkout.
+    BareRepository,
+    /// A benchmark, a test or a worker gave no result.
+    NothingMeasured,
+    /// A process imported the project from another place than its worktree.
+    ForeignImport,
+    /// An installer or a build ended with an error.
+    CommandFailed,
+    /// The user or the clock ended the run.
+    Stopped,
+    /// deadheat itself, git or the system failed.
+    Tool,
+}
+
+impl ErrorKind {
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            ErrorKind::Usage | ErrorKind::BareRepository => Exit::Usage,
+            ErrorKind::NothingMeasured | ErrorKind::ForeignImport | ErrorKind::CommandFailed => {
+                Exit::NothingMeasured
+            }
+            ErrorKind::Stopped => Exit::StoppedEarly,
+            ErrorKind::Tool => Exit::ToolFailed,
+        }
+    }
+
+    /// Whether the run was meant well and gave no numbers: its report files are written all the same.
+    pub(crate) fn is_worth_a_report(self) -> bool {
+        matches!(self.exit(), Exit::NothingMeasured | Exit::StoppedEarly)
+    }
+}
+
 /// An error that says what was tried, what went wrong, and what to do now.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) exit: Exit,
+    pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, message)
+        Self::new(ErrorKind::Usage, message)
     }
 
     pub(crate) fn nothing_measured(message: impl Into<String>) -> Self {
-        Self::new(Exit::NothingMeasured, message)
+        Self::new(ErrorKind::NothingMeasured, message)
     }
 
     pub(crate) fn stopped() -> Self {
-        Self::new(Exit::StoppedEarly, "stopped before anything was measured")
+        Self::new(ErrorKind::Stopped, "stopped before anything was measured")
     }
 
     pub(crate) fn tool(message: impl Into<String>) -> Self {
-        Self::new(Exit::ToolFailed, message)
+        Self::new(ErrorKind::Tool, message)
     }
 
-    fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Failure {
-            exit,
+            kind,
             message: message.into(),
             hint: None,
         }
@@ -76,7 +113,7 @@ impl Failure {
 pub(crate) fn is_stopped(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Failure>()
-        .is_some_and(|failure| failure.exit == Exit::StoppedEarly)
+        .is_some_and(|failure| failure.kind == ErrorKind::Stopped)
 }
 
 impl fmt::Display for Failure {

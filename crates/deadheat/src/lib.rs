@@ -90,7 +90,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
         Ok(exit) => exit as i32,
         Err(error) => {
             let (exit, hint) = match error.downcast_ref::<Failure>() {
-                Some(failure) => (failure.exit, failure.hint.as_deref()),
+                Some(failure) => (failure.kind.exit(), failure.hint.as_deref()),
                 None => (Exit::ToolFailed, None),
             };
             terminal::print_failure(&terminal::whole_message(&error), hint);

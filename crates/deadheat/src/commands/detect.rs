@@ -19,7 +19,7 @@ use crate::cli::options::{Verbosity, verbosity};
 use crate::commands::compare::benchmarks;
 use crate::config::Config;
 use crate::config::settings;
-use crate::error::{Exit, Failure, is_stopped};
+use crate::error::{ErrorKind, Exit, Failure, is_stopped};
 use crate::experiments::state::State;
 use crate::git::Git;
 use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
@@ -185,14 +185,14 @@ fn repository(folder: &Path, interrupt: &Interrupt, found: &mut Found) -> anyhow
         Err(error) if is_stopped(&error) => return Err(error),
         Err(error) => {
             let words = terminal::whole_message(&error);
-            let usual = "git init && git add --all && git commit: deadheat compares two commits";
-            let (hint, reason) = if words.ends_with("is a bare repository") {
-                let own = error
-                    .downcast_ref::<Failure>()
-                    .and_then(|failure| failure.hint.clone());
-                (own, "a bare repository")
-            } else {
-                (Some(usual.to_owned()), "no git repository")
+            let (hint, reason) = match error.downcast_ref::<Failure>() {
+                Some(failure) if failure.kind == ErrorKind::BareRepository => {
+                    (failure.hint.clone(), "a bare repository")
+                }
+                _ => {
+                    let usual = "git init && git add --all && git commit: deadheat compares two commits";
+                    (Some(usual.to_owned()), "no git repository")
+                }
             };
             found.in_the_way("git", words, hint.as_deref(), reason);
             return Ok(None);

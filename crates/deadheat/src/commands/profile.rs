@@ -19,7 +19,7 @@ use crate::commands::common::context::{Context, drawn_seed, reported_python};
 use crate::commands::common::findings::machine;
 use crate::config::Config;
 use crate::config::settings::{self, DEFAULT_THRESHOLD_PERCENT, SideSettings};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorKind, Exit, Failure};
 use crate::events::Events;
 use crate::git::Git;
 use crate::git::revisions;
@@ -94,11 +94,10 @@ pub(crate) fn run(
             return outcome;
         };
         // A run that gave no numbers still writes its report where a file was asked for.
-        let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
-        if !gave_nothing || options.outputs.written.is_empty() {
+        if !failure.kind.is_worth_a_report() || options.outputs.written.is_empty() {
             return outcome;
         }
-        found.is_partial = failure.exit == Exit::StoppedEarly;
+        found.is_partial = failure.kind == ErrorKind::Stopped;
         listener.doubt(
             WarningCode::NothingMeasured,
             &failure.message,
@@ -196,7 +195,7 @@ enum Trouble {
 impl From<anyhow::Error> for Trouble {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == Exit::NothingMeasured => Trouble::Lost(failure),
+            Ok(failure) if failure.kind == ErrorKind::NothingMeasured => Trouble::Lost(failure),
             Ok(failure) => Trouble::Other(failure.into()),
             Err(error) => Trouble::Other(error),
         }

@@ -7,7 +7,7 @@ use deadheat_core::records::{
 use deadheat_core::report::{Recorded, Report};
 
 use crate::cli::options::ToRecord;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorKind, Failure};
 use crate::experiments::state::State;
 use crate::git::Git;
 use crate::system::clock;
@@ -50,7 +50,7 @@ pub(crate) fn add(
 ) -> anyhow::Result<()> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {
-            exit: Exit::StoppedEarly,
+            kind: ErrorKind::Stopped,
             ..Failure::usage("the report is partial: nothing was recorded")
         };
         let hint = "give it more time (--timeout), or record what there is: --allow-partial";
@@ -265,8 +265,8 @@ pub(crate) mod tests {
         partial.partial = true;
         let refused = add(&mut partial, &state, None, &asked("x")).unwrap_err();
         assert_eq!(
-            refused.downcast_ref::<Failure>().unwrap().exit,
-            Exit::StoppedEarly
+            refused.downcast_ref::<Failure>().unwrap().kind,
+            ErrorKind::Stopped
         );
         let mut dirty = report("one", "improved");
         dirty.revisions.head.dirty = true;

@@ -19,7 +19,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, test_kill_process};
 
-use crate::error::{Exit, Failure, is_stopped};
+use crate::error::{ErrorKind, Failure, is_stopped};
 use crate::system::command::{self, Limits};
 use crate::system::interrupt::Interrupt;
 
@@ -128,11 +128,10 @@ impl Git {
         let answer = git.ask(["rev-parse", "--is-bare-repository", "--show-toplevel"])?;
         let Some(stdout) = answer.stdout else {
             if answer.stderr.contains("must be run in a work tree") {
-                return Err(
-                    Failure::usage(format!("{} is a bare repository", folder.display()))
-                        .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
-                        .into(),
-                );
+                let message = format!("{} is a bare repository", folder.display());
+                return Err(Failure::new(ErrorKind::BareRepository, message)
+                    .hint("run deadheat in a checkout: git worktree add ../checkout && cd ../checkout")
+                    .into());
             }
             if let Some(advice) = advice_on_trust(&answer.stderr) {
                 return Err(Failure::usage(format!(
@@ -242,7 +241,7 @@ impl Git {
         command.envs(variables.iter().copied());
         let limits = self.patience.limits();
         let output = command::output(&mut command, &limits).map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == Exit::StoppedEarly && !limits.interrupt.is_asked() => failure
+            Ok(failure) if failure.kind == ErrorKind::Stopped && !limits.interrupt.is_asked() => failure
                 .hint(format!(
                     "`git {}` was still running when the time was up: does a hook or a filter of the repository hang?",
                     subcommand(&arguments)

@@ -9,7 +9,7 @@ use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 use deadheat_core::stats::FEWEST_REPLICATES;
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorKind, Failure};
 use crate::passes::walk::{
     Both, Entered, Event, Left, Schedule, SetUp, StoppedBy, Trouble, Visit, out_of_order, walk,
 };
@@ -211,7 +211,7 @@ pub(crate) fn record<S: Recorded>(
         Err(error) => match error.downcast::<CannotTrace>() {
             Ok(CannotTrace(why)) => (Some(why), None),
             Err(error) => match error.downcast::<Failure>() {
-                Ok(failure) if failure.exit == Exit::NothingMeasured => (Some(failure.message), None),
+                Ok(failure) if failure.kind == ErrorKind::NothingMeasured => (Some(failure.message), None),
                 Ok(failure) => return Err(failure.into()),
                 Err(error) => return Err(error),
             },

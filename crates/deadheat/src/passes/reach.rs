@@ -13,7 +13,7 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::error::Failure;
 use crate::passes::walk::{
-    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, StoppedBy, Trouble, Visit,
+    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, SetbackKind, StoppedBy, Trouble, Visit,
     out_of_order, walk,
 };
 use crate::project::node_ids::is_in_node;
@@ -141,8 +141,8 @@ pub(crate) fn look(
 /// Returns the error for a benchmark that removed the worktree that all of them run in.
 fn removed_by(side: Side, setbacks: &[Setback]) -> Failure {
     let words = session::lost(side);
-    let both = Side::BOTH.map(session::lost);
-    let cause = setbacks.iter().find(|setback| both.contains(&setback.message));
+    let mut setbacks = setbacks.iter();
+    let cause = setbacks.find(|setback| setback.kind == SetbackKind::WorktreeGone);
     let benchmark = cause.map(|setback| format!("; `{}` ran last", setback.benchmark));
     Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
         .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")

@@ -145,6 +145,8 @@ pub(crate) enum SetbackKind {
     /// Cut off: it did not answer in time, or its output did not end.
     Endless,
     Skipped,
+    /// The benchmark removed the worktree that all of them run in.
+    WorktreeGone,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,12 +359,26 @@ pub(crate) enum Trouble {
 pub(crate) struct SideTrouble {
     side: Side,
     message: String,
-    /// If not, the test failed, and its worker has left the benchmark and is ready for the next.
-    is_worker_gone: bool,
-    /// Whether it is gone because it would not have ended.
-    is_endless: bool,
-    /// Whether that is because its time was over.
-    is_late: bool,
+    kind: SideFailure,
+}
+
+/// The kinds of failures of a benchmark on one side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SideFailure {
+    /// The test failed; its worker has left the benchmark and is ready for the next.
+    Test,
+    /// The worker is gone.
+    Worker,
+    /// The worker was ended: it was `late`, or its output had no end.
+    CutOff { late: bool },
+    /// The benchmark removed the worktree, and the worker is of no use.
+    Worktree,
+}
+
+impl SideFailure {
+    fn is_endless(self) -> bool {
+        matches!(self, SideFailure::CutOff { .. })
+    }
 }
 
 /// The addition to the message of a deadline where nothing is tried after it.
@@ -373,9 +389,7 @@ impl Trouble {
         Trouble::Side(SideTrouble {
             side,
             message,
-            is_worker_gone: false,
-            is_endless: false,
-            is_late: false,
+            kind: SideFailure::Test,
         })
     }
 
@@ -384,9 +398,11 @@ impl Trouble {
         Trouble::Side(SideTrouble {
             side,
             message,
-            is_worker_gone: true,
-            is_endless: matches!(problem, Some(NoAnswer::Deadline(_) | NoAnswer::Flooded)),
-            is_late: matches!(problem, Some(NoAnswer::Deadline(_))),
+            kind: match problem {
+                Some(NoAnswer::Deadline(_)) => SideFailure::CutOff { late: true },
+                Some(NoAnswer::Flooded) => SideFailure::CutOff { late: false },
+                _ => SideFailure::Worker,
+            },
         })
     }
 
@@ -751,9 +767,7 @@ impl<'a> Walk<'a> {
                     troubles.push(SideTrouble {
                         side,
                         message,
-                        is_worker_gone: false,
-                        is_endless: false,
-                        is_late: false,
+                        kind: SideFailure::Test,
                     });
                     fails_beside_the_other = true;
                 }
@@ -765,7 +779,7 @@ impl<'a> Walk<'a> {
                     fails_beside_the_other = is_beside_the_other;
                 }
             }
-            if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
+            if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.kind.is_endless()) {
                 break;
             }
         }
@@ -783,9 +797,9 @@ impl<'a> Walk<'a> {
                 Err(trouble) => {
                     let trouble = trouble.unless_end()?;
                     *inside.get_mut(trouble.side) = None;
-                    fails_with_shared_fixtures = is_set_up_once && !trouble.is_worker_gone;
+                    fails_with_shared_fixtures = is_set_up_once && trouble.kind == SideFailure::Test;
                     // The calls themselves may take something that exists only once.
-                    fails_beside_the_other = !trouble.is_worker_gone;
+                    fails_beside_the_other = trouble.kind == SideFailure::Test;
                     troubles.push(trouble);
                 }
             }
@@ -799,7 +813,7 @@ impl<'a> Walk<'a> {
         for side in Side::BOTH {
             if inside.get(side).is_some() {
                 // A benchmark that does not end on one side usually does not on the other: it is not waited for again.
-                if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.is_endless) {
+                if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.kind.is_endless()) {
                     *sessions.get_mut(side) = None;
                     continue;
                 }
@@ -817,9 +831,7 @@ impl<'a> Walk<'a> {
                 troubles.push(SideTrouble {
                     side,
                     message: session::lost(side),
-                    is_worker_gone: true,
-                    is_endless: false,
-                    is_late: false,
+                    kind: SideFailure::Worktree,
                 });
                 fails_beside_the_other = false;
             }
@@ -857,7 +869,7 @@ impl<'a> Walk<'a> {
         troubles: Vec<SideTrouble>,
     ) {
         for trouble in troubles {
-            if trouble.is_worker_gone {
+            if trouble.kind != SideFailure::Test {
                 *sessions.get_mut(trouble.side) = None;
             }
             self.suspects.push(Suspect {
@@ -872,18 +884,19 @@ impl<'a> Walk<'a> {
     fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideTrouble>) {
         let mut failed: Vec<(Side, SetbackKind, String)> = Vec::new();
         for trouble in troubles {
-            if trouble.is_worker_gone {
+            if trouble.kind != SideFailure::Test {
                 *sessions.get_mut(trouble.side) = None;
             }
             let mut message = trouble.message;
-            let kind = match trouble.is_endless {
-                true => SetbackKind::Endless,
-                false => SetbackKind::Failed,
+            let kind = match trouble.kind {
+                SideFailure::Test | SideFailure::Worker => SetbackKind::Failed,
+                SideFailure::CutOff { .. } => SetbackKind::Endless,
+                SideFailure::Worktree => SetbackKind::WorktreeGone,
             };
-            if trouble.is_endless {
+            if trouble.kind.is_endless() {
                 self.walked.endless.insert(benchmark.to_owned());
             }
-            if trouble.is_late {
+            if trouble.kind == (SideFailure::CutOff { late: true }) {
                 let line = message.find('\n').unwrap_or(message.len());
                 message.insert_str(line, TOO_SLOW);
             }

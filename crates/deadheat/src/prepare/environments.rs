@@ -11,7 +11,7 @@ use deadheat_core::dependencies::{self, Declaration, Declared};
 use deadheat_core::model::Side;
 use toml::Table;
 
-use crate::error::Failure;
+use crate::error::{ErrorKind, Failure};
 use crate::git::Git;
 use crate::prepare::interpreter::{self, Interpreter, python_of};
 use crate::prepare::variables;
@@ -351,7 +351,7 @@ impl Making<'_> {
                 installed?;
             } else if let Err(error) = installed {
                 let failure = error.downcast::<Failure>()?;
-                if failure.exit != crate::error::Exit::NothingMeasured {
+                if failure.kind != ErrorKind::CommandFailed {
                     return Err(failure.into());
                 }
                 fs::write(scratch.join(WITHOUT_PROJECT), files::tail_of(self.log))?;
@@ -449,7 +449,7 @@ impl Making<'_> {
             .chain(command.get_args())
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        Err(Failure::nothing_measured(format!(
+        Err(Failure::new(ErrorKind::CommandFailed, format!(
             "the environment of {} cannot be made ({status}): {}\nThe end of what it printed:\n\n{}",
             self.recipe.side,
             words.join(" "),

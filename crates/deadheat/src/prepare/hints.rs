@@ -59,7 +59,7 @@ impl<'a> Hints<'a> {
             return error;
         };
         Failure {
-            exit: failure.exit,
+            kind: failure.kind,
             message: self.own_paths(&failure.message),
             hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
         }

@@ -10,7 +10,7 @@ use deadheat_core::protocol::{
 };
 use deadheat_core::report::Python;
 
-use crate::error::Failure;
+use crate::error::{ErrorKind, Failure};
 use crate::system::processes;
 use crate::worker::process::{NoAnswer, Talk};
 
@@ -451,7 +451,7 @@ pub(crate) fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Re
          remove it, or correct module-root in pyproject.toml"
             .to_owned()
     };
-    Err(Failure::nothing_measured(format!(
+    Err(Failure::new(ErrorKind::ForeignImport, format!(
         "on {side}, `{}` was imported from {}, not from the worktree of {side}{more}: what was timed is not that revision",
         first.module, first.file
     ))

@@ -47,13 +47,17 @@ pub(crate) fn only(side: Side) -> MissingReason {
 /// Returns the row of a benchmark that was started but gave no numbers.
 pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
     match (setback.kind, setback.side) {
-        (SetbackKind::Failed, Some(side)) => origin.not_on(side, &setback.benchmark, setback.message),
+        (SetbackKind::Failed | SetbackKind::WorktreeGone, Some(side)) => {
+            origin.not_on(side, &setback.benchmark, setback.message)
+        }
         (kind, side) => Missing {
             benchmark: setback.benchmark,
             side,
             reason: match kind {
                 // Nobody waited to see whether the other side could run an endless one.
-                SetbackKind::Failed | SetbackKind::Endless => MissingReason::Failed,
+                SetbackKind::Failed | SetbackKind::Endless | SetbackKind::WorktreeGone => {
+                    MissingReason::Failed
+                }
                 SetbackKind::Skipped => MissingReason::Skipped,
             },
             message: setback.message,

@@ -7,7 +7,7 @@ use crate::cli::options::{CompareOptions, ToRecord};
 use crate::commands::common::confirm;
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorKind, Exit, Failure};
 use crate::events::Events;
 use crate::experiments::record;
 use crate::experiments::state::State;
@@ -50,8 +50,7 @@ fn write_failed(
     let Some(failure) = error.downcast_ref::<Failure>() else {
         return;
     };
-    let gave_nothing = matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly);
-    if !gave_nothing || options.outputs.written.is_empty() {
+    if !failure.kind.is_worth_a_report() || options.outputs.written.is_empty() {
         return;
     }
     let listener = run.context.listener;
@@ -69,7 +68,7 @@ fn write_failed(
         }
         None => findings.into_report(run.settings.reported(), warnings),
     };
-    report.partial = failure.exit == Exit::StoppedEarly;
+    report.partial = failure.kind == ErrorKind::Stopped;
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));

@@ -119,7 +119,7 @@ pub(crate) fn run(
         Err(error) => {
             // A run that gave no numbers still says so where its answer is expected.
             if let Some(failure) = error.downcast_ref::<Failure>()
-                && matches!(failure.exit, Exit::NothingMeasured | Exit::StoppedEarly)
+                && failure.kind.is_worth_a_report()
             {
                 report.decision_reason = main_line(&failure.message).to_owned();
                 let hint = failure.hint.as_deref();
@@ -373,9 +373,9 @@ impl Screening<'_> {
                 None => "both variants".to_owned(),
             };
             let what = match (setback.kind, setback.side) {
-                (SetbackKind::Failed | SetbackKind::Endless, Some(_)) => "fails",
-                (SetbackKind::Failed | SetbackKind::Endless, None) => "fail",
                 (SetbackKind::Skipped, _) => "cannot be run",
+                (_, Some(_)) => "fails",
+                (_, None) => "fail",
             };
             let message = setback.message.trim();
             if let Some((option, error)) = mistyped(message) {
