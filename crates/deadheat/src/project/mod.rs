@@ -1,6 +1,7 @@
 //! The project in both revisions: its layout, its sources, the functions that differ.
 
 pub(crate) mod changes;
+pub(crate) mod classify;
 pub(crate) mod compiled;
 pub(crate) mod dependency_files;
 pub(crate) mod file_set;

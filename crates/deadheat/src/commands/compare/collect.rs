@@ -17,6 +17,7 @@ use crate::passes::workers::Stage;
 use crate::prepare::hints::{Hints, how_not_to_skip};
 use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::{self, Differences};
+use crate::project::classify;
 use crate::project::layout::WITHOUT_BENCHMARKS;
 use crate::project::node_ids;
 use crate::project::sources::ProjectSources;
@@ -279,7 +280,7 @@ impl Collector<'_> {
         }
         self.run.context.listener.step("comparing what the modules hold");
         let project = &self.sources.project;
-        let paths = changes::head_paths(project, &self.sources.files);
+        let paths = classify::head_paths(project, &self.sources.files);
         let affected = observed::look(workers, differences, &paths, checkouts.worktrees())?;
         // Its consequences are known by now.
         differences.outside.clear();
