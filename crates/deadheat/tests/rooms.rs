@@ -89,7 +89,10 @@ fn sources() -> Sources {
             let relative = path.strip_prefix(&top).unwrap().with_extension("");
             let module = relative.to_str().unwrap().trim_end_matches("/mod").to_owned();
             // Tests may use anything.
-            if !module.ends_with("_tests") && !module.ends_with("/scripted") {
+            if !["_tests", "/tests", "/scripted"]
+                .iter()
+                .any(|end| module.ends_with(end))
+            {
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
                 sources.insert(module, code.to_owned());

@@ -7,14 +7,18 @@
 //!
 //! It talks to workers through [`Launch`] and [`crate::worker::process::Talk`] only, so that tests can script them.
 
+mod failures;
+mod one_sided;
+
+pub(crate) use failures::{End, Setback, SetbackKind, StoppedBy, Trouble};
+use failures::{SideFailure, SideTrouble, TOO_SLOW};
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
-use deadheat_core::report;
 
 use crate::worker::process::NoAnswer;
 use crate::worker::session::{self, Briefing, Launch, NotReady, Opened, Session, Waited};
@@ -120,58 +124,6 @@ pub(crate) struct Left {
     pub(crate) can_set_up_each_call: bool,
     /// Whether both sides set them up for each call.
     pub(crate) set_up_each_call: bool,
-}
-
-/// The reason why a benchmark has no numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Setback {
-    pub(crate) benchmark: String,
-    /// `None`: on both.
-    pub(crate) side: Option<Side>,
-    pub(crate) kind: SetbackKind,
-    pub(crate) message: String,
-}
-
-impl Setback {
-    /// Returns the line of pytest's words that states the reason.
-    pub(crate) fn main_line(&self) -> &str {
-        report::main_line(&self.message)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SetbackKind {
-    Failed,
-    /// Cut off: it did not answer in time, or its output did not end.
-    Endless,
-    Skipped,
-    /// The benchmark removed the worktree that all of them run in.
-    WorktreeGone,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoppedBy {
-    User,
-    Timeout,
-    /// A later process pair did not get as far as the first one.
-    Worker(Side),
-    /// A worktree is gone, so that there is nothing left to run.
-    Lost(Side),
-}
-
-impl fmt::Display for StoppedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StoppedBy::User => f.write_str("by the user"),
-            StoppedBy::Timeout => f.write_str("by --timeout"),
-            StoppedBy::Worker(side) => {
-                write!(f, "because pytest started on {side} at first and no longer does,")
-            }
-            StoppedBy::Lost(side) => {
-                write!(f, "because a benchmark removed or moved the worktree of {side}")
-            }
-        }
-    }
 }
 
 /// An event for the progress display.
@@ -337,95 +289,6 @@ pub(crate) fn hash_seed(seed: u64, replicate: usize) -> u32 {
     ((z ^ (z >> 31)) >> 32) as u32
 }
 
-/// The reason why the whole run ends before its time.
-pub(crate) enum End {
-    Stopped(StoppedBy),
-    Error(anyhow::Error),
-}
-
-impl From<anyhow::Error> for End {
-    fn from(error: anyhow::Error) -> Self {
-        End::Error(error)
-    }
-}
-
-/// The reason why one benchmark's visit ends.
-pub(crate) enum Trouble {
-    Side(SideTrouble),
-    End(End),
-}
-
-/// The failure of one benchmark on one side.
-pub(crate) struct SideTrouble {
-    side: Side,
-    message: String,
-    kind: SideFailure,
-}
-
-/// The kinds of failures of a benchmark on one side.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SideFailure {
-    /// The test failed; its worker has left the benchmark and is ready for the next.
-    Test,
-    /// The worker is gone.
-    Worker,
-    /// The worker was ended: it was `late`, or its output had no end.
-    CutOff { late: bool },
-    /// The benchmark removed the worktree, and the worker is of no use.
-    Worktree,
-}
-
-impl SideFailure {
-    fn is_endless(self) -> bool {
-        matches!(self, SideFailure::CutOff { .. })
-    }
-}
-
-/// The addition to the message of a deadline where nothing is tried after it.
-const TOO_SLOW: &str = ": it is too slow, or has no end";
-
-impl Trouble {
-    pub(crate) fn failed(side: Side, message: String) -> Self {
-        Trouble::Side(SideTrouble {
-            side,
-            message,
-            kind: SideFailure::Test,
-        })
-    }
-
-    /// Returns the trouble of a lost worker; `problem` is `None` where its answers make no sense.
-    fn lost(side: Side, message: String, problem: Option<&NoAnswer>) -> Self {
-        Trouble::Side(SideTrouble {
-            side,
-            message,
-            kind: match problem {
-                Some(NoAnswer::Deadline(_)) => SideFailure::CutOff { late: true },
-                Some(NoAnswer::Flooded) => SideFailure::CutOff { late: false },
-                _ => SideFailure::Worker,
-            },
-        })
-    }
-
-    fn unless_end(self) -> Result<SideTrouble, End> {
-        match self {
-            Trouble::Side(trouble) => Ok(trouble),
-            Trouble::End(end) => Err(end),
-        }
-    }
-}
-
-impl From<End> for Trouble {
-    fn from(end: End) -> Self {
-        Trouble::End(end)
-    }
-}
-
-impl From<anyhow::Error> for Trouble {
-    fn from(error: anyhow::Error) -> Self {
-        Trouble::End(End::Error(error))
-    }
-}
-
 /// The result of entering a benchmark on one side.
 enum Entry {
     Inside(Entered),
@@ -586,95 +449,6 @@ impl<'a> Walk<'a> {
                 self.walked.set_up_each_call.remove(benchmark);
             }
         }
-    }
-
-    /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
-    fn one_side_after_the_other<V: Visit>(
-        &mut self,
-        benchmarks: &[&String],
-        suspects: &[Suspect],
-        visit: &mut V,
-        listen: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), End> {
-        let mut order = Order::of_round(self.schedule.earlier + self.replicate);
-        // A side that failed while the other was inside usually fails alone, too: then the other need not be tried.
-        if suspects
-            .first()
-            .is_some_and(|suspect| suspect.side != order.sides()[0])
-        {
-            order = order.reversed();
-        }
-        let mut ran: BTreeMap<&str, PerSide<Option<Ran<V::Half>>>> = BTreeMap::new();
-        for side in order.sides() {
-            let mut sessions = PerSide::default();
-            let todo: Vec<&String> = benchmarks
-                .iter()
-                .copied()
-                .filter(|id| !self.walked.lost.contains(*id))
-                .collect();
-            for (position, benchmark) in todo.iter().enumerate() {
-                listen(Event::BenchmarkStarted { benchmark, position });
-                self.open_missing(&mut sessions, &[side])?;
-                let next = todo.get(position + 1).map(|next| next.as_str());
-                let ran = ran.entry(benchmark).or_default();
-                let other = ran.get(side.other()).as_ref().map(|other| &other.half);
-                match self.visit_alone(&mut sessions, visit, side, benchmark, next, other) {
-                    Ok(half) => *ran.get_mut(side) = half,
-                    Err(trouble) => {
-                        let trouble = trouble.unless_end()?;
-                        self.note(&mut sessions, benchmark, vec![trouble]);
-                    }
-                }
-            }
-            stop(sessions);
-        }
-        for (benchmark, ran) in ran {
-            let PerSide {
-                base: Some(base),
-                head: Some(head),
-            } = ran
-            else {
-                continue;
-            };
-            let left = Left {
-                seed: self.seed(),
-                outputs: PerSide::new(base.said.output, head.said.output),
-                changed: PerSide::new(base.said.changed, head.said.changed),
-                // It is not tried where the sides cannot run at once.
-                can_set_up_each_call: false,
-                set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
-            };
-            let finding = visit.join(order, PerSide::new(base.half, head.half));
-            visit.left(benchmark, left, finding);
-            if let Some(suspect) = suspects.iter().find(|suspect| suspect.benchmark == *benchmark) {
-                let message = suspect.message.clone();
-                self.walked.one_at_a_time.insert(benchmark.to_owned(), message);
-            }
-        }
-        Ok(())
-    }
-
-    /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
-    fn visit_alone<V: Visit>(
-        &mut self,
-        sessions: &mut PerSide<Option<Session>>,
-        visit: &mut V,
-        side: Side,
-        benchmark: &str,
-        next: Option<&str>,
-        other: Option<&V::Half>,
-    ) -> Result<Option<Ran<V::Half>>, Trouble> {
-        let entered = match self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? {
-            Entry::Inside(entered) => entered,
-            Entry::Skipped(reason) => {
-                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
-                return Ok(None);
-            }
-        };
-        let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
-        let said = self.leave(sessions, side)?;
-        visit.left_by(&mut self.both(sessions), side)?;
-        Ok(Some(Ran { half, said }))
     }
 
     fn both<'b>(&self, sessions: &'b mut PerSide<Option<Session>>) -> Both<'b>

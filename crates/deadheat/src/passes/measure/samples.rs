@@ -1,0 +1,374 @@
+//! The samples of one benchmark in one process pair: how many calls each takes, and the rounds of both sides.
+
+use crate::passes::measure::*;
+
+/// The length of a sample, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
+/// shorter the two samples of a round, the more often both fall into the same one.
+pub(super) const SAMPLE_NS: u64 = 300_000;
+
+/// Before each sample, one untimed call is made for this many timed ones, because the other side had the core's caches.
+pub(super) const WARMUP_SHARE: u64 = 4;
+
+/// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this in
+/// total, unless a single call does.
+pub(super) const MOST_WALL_NS: u64 = 5_000_000;
+
+/// The number of times that a sample that seems long enough is taken, to be sure that it is, unless it is too long for
+/// that.
+pub(super) const TRIES: u32 = 4;
+
+pub(super) const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
+
+/// The very first call is made once more if it is shorter than this: an import or a disturbance must not pass for its
+/// time.
+pub(super) const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
+
+/// More calls than fit into a sample: a clock that does not move must not make a sample grow for ever.
+pub(super) const MOST_ITERATIONS: u64 = 10_000_000;
+
+/// Calls that take at least this long, on both sides, are made at once.
+pub(super) const AT_ONCE_NS: f64 = 20e6;
+
+/// Where the sides' calibrated times differ by more than this factor, fewer rounds are enough.
+pub(super) const CLEAR_RATIO: f64 = 1.5;
+
+/// The measurements of one side alone in one replicate.
+pub(super) struct Alone {
+    /// `None` where the suite counts the calls.
+    pub(super) cost: Option<Cost>,
+    pub(super) iterations: u64,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// Takes as many samples as of both sides in turn, but no more than there already are of the other side.
+pub(super) fn samples_alone(
+    alone: &mut Turns<'_, '_>,
+    side: Side,
+    entered: Entered,
+    other: Option<&Alone>,
+    time: RoundsTime,
+) -> Result<Alone, Trouble> {
+    let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
+    let mut cost = None;
+    let mut iterations = entered.iterations_per_sample.unwrap_or(1);
+    let most = Entered::most_rounds(PerSide::new(entered, entered));
+    if let Some(most) = most {
+        rounds = rounds.min(most);
+    } else {
+        let cost = *cost.insert(calibrate(alone, side)?);
+        let other = other.and_then(|other| Some((other.cost?, other.iterations)));
+        iterations = match other {
+            Some((its_cost, its_iterations)) if is_alike(cost.ns / its_cost.ns) => its_iterations,
+            _ => cost.iterations(),
+        };
+        rounds = rounds.min(time.count(2.0 * cost.of_sample_ns(iterations)));
+    }
+    let mut samples = Vec::with_capacity(rounds);
+    while samples.len() < rounds {
+        let taken = alone.sample(side, iterations)?;
+        samples.push(taken.sample);
+        if most.is_some() && samples.len() == 1 {
+            rounds = rounds.min(time.count(2.0 * taken.wall_ns as f64));
+        }
+    }
+    Ok(Alone {
+        cost,
+        iterations,
+        samples,
+    })
+}
+
+/// The sampling of one benchmark in one process pair, and the processor use of each side during the other's turns.
+pub(super) struct Turns<'a, 'b> {
+    pub(super) both: &'a mut Both<'b>,
+    pub(super) idle: PerSide<IdleUse>,
+    /// The side that had the last turn.
+    pub(super) last: Option<Side>,
+}
+
+impl<'a, 'b> Turns<'a, 'b> {
+    pub(super) fn new(both: &'a mut Both<'b>) -> Self {
+        for side in Side::BOTH {
+            both.look_for_children(side);
+        }
+        Turns {
+            both,
+            idle: PerSide::default(),
+            last: None,
+        }
+    }
+
+    pub(super) fn sample(&mut self, side: Side, iterations: u64) -> Result<Taken, Trouble> {
+        let waited = self.waited(side);
+        let asked = Instant::now();
+        let request = Request::Run {
+            warmup: iterations / WARMUP_SHARE,
+            iterations,
+            clock: Clock::Wall,
+        };
+        let reply = self.both.ask(side, &request)?;
+        let taken = taken(side, reply, asked)?;
+        self.note_idle(side, waited, &taken);
+        self.last = Some(side);
+        Ok(taken)
+    }
+
+    /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
+    /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
+    pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Pair, Trouble> {
+        let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
+        let asked = Instant::now();
+        let request = Request::Run {
+            warmup: 0,
+            iterations: 1,
+            clock: Clock::Processor,
+        };
+        let replies = self.both.ask_at_once(order, &request)?;
+        let samples = PerSide::new(
+            taken(Side::Base, replies.base, asked)?,
+            taken(Side::Head, replies.head, asked)?,
+        );
+        for side in Side::BOTH {
+            self.note_idle(side, *waited.get(side), samples.get(side));
+        }
+        // From now on neither waits while the other one runs.
+        self.last = None;
+        Ok(Pair {
+            order,
+            base: samples.base.sample,
+            head: samples.head.sample,
+        })
+    }
+
+    /// Returns the time and processor use of a side's wait, if the other side had the last turn.
+    pub(super) fn waited(&mut self, side: Side) -> Option<Waited> {
+        (self.last == Some(side.other())).then(|| self.both.waited(side))
+    }
+
+    pub(super) fn note_idle(&mut self, side: Side, waited: Option<Waited>, taken: &Taken) {
+        if let Some(waited) = waited {
+            self.idle.get_mut(side).add(IdleUse {
+                waits: 1,
+                cpu_ns: taken.idle_cpu_ns + waited.children_cpu_ns,
+                waited_ns: waited.time.as_nanos() as u64,
+            });
+        }
+    }
+}
+
+pub(super) fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
+    match reply {
+        Reply::Sample {
+            elapsed_ns,
+            iterations,
+            idle_cpu_ns,
+            waits,
+        } => Ok(Taken {
+            sample: Sample {
+                elapsed_ns,
+                iterations,
+            },
+            idle_cpu_ns,
+            waits,
+            wall_ns: (asked.elapsed().as_nanos() as u64).max(elapsed_ns),
+        }),
+        Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+        other => Err(out_of_order(side, &other)),
+    }
+}
+
+pub(super) fn rounds(
+    turns: &mut Turns<'_, '_>,
+    entered: PerSide<Entered>,
+    time: RoundsTime,
+) -> Result<Found, Trouble> {
+    let most = Entered::most_rounds(entered);
+    let mut iterations = Entered::iterations(entered);
+    let mut rounds = MOST_ROUNDS;
+    let mut first_calls = None;
+    if let Some(most) = most {
+        // The suite counts the calls: none of them can be spent on warming up or on calibration.
+        rounds = rounds.min(most);
+    } else {
+        let mut costs = PerSide::<Cost>::default();
+        // Which process makes its first call first affects all of its times, so that this alternates, too.
+        let order = turns.both.order_of_round(0);
+        for side in order.sides() {
+            *costs.get_mut(side) = calibrate(turns, side)?;
+        }
+        first_calls = Some(costs.map(|cost| cost.first_ns));
+        if time.aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+            let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
+            return Ok(Found {
+                clock: Clock::Wall,
+                pairs: vec![Pair { order, base, head }],
+                first_calls,
+            });
+        }
+        iterations = iterations_for(costs);
+        for side in Side::BOTH {
+            // The first calls may have started children.
+            turns.both.look_for_children(side);
+            if *iterations.get(side) > 1 {
+                // Warm again after the other side's calibration; this sample does not count.
+                turns.sample(side, *iterations.get(side))?;
+            }
+        }
+        let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
+        rounds = time.count(round_ns(Side::Base) + round_ns(Side::Head));
+        let ratio = costs.base.ns / costs.head.ns;
+        if ratio.max(1.0 / ratio) > CLEAR_RATIO {
+            rounds = rounds.min(ROUNDS_OF_CLEAR);
+        }
+        if turns.both.share_a_core()
+            && !(entered.base.own_clock || entered.head.own_clock)
+            && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once())
+        {
+            let pairs = (0..rounds).map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
+            return Ok(Found {
+                clock: Clock::Processor,
+                pairs: pairs.collect::<Result<_, _>>()?,
+                first_calls,
+            });
+        }
+    }
+    let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
+    while pairs.len() < rounds {
+        let order = turns.both.order_of_round(pairs.len());
+        let mut round_wall_ns = 0;
+        let mut turn = |side: Side| -> Result<Sample, Trouble> {
+            let taken = turns.sample(side, *iterations.get(side))?;
+            round_wall_ns += taken.wall_ns;
+            Ok(taken.sample)
+        };
+        let [first, second] = order.sides();
+        let (first_sample, second_sample) = (turn(first)?, turn(second)?);
+        let (base, head) = match first {
+            Side::Base => (first_sample, second_sample),
+            Side::Head => (second_sample, first_sample),
+        };
+        pairs.push(Pair { order, base, head });
+        if most.is_some() && pairs.len() == 1 {
+            rounds = rounds.min(time.count(round_wall_ns as f64));
+        }
+    }
+    Ok(Found {
+        clock: Clock::Wall,
+        pairs,
+        first_calls,
+    })
+}
+
+/// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.
+pub(super) fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
+    let mut iterations = 1;
+    let mut first_ns = None;
+    loop {
+        // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
+        let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
+        let mut taken = turns.sample(side, iterations)?;
+        let first_ns = *first_ns.get_or_insert(taken.sample.per_iteration_ns());
+        let mut tries = 1;
+        // Something else may have had the core during the sample or around it: a sample that is long for that reason
+        // would make all later ones far too short.
+        while (taken.sample.elapsed_ns >= enough || taken.wall_ns >= MOST_WALL_NS / 2) && tries < TRIES {
+            let affordable = match (iterations, tries) {
+                (1, 1) => AFFORDABLE_ONCE_MORE_NS,
+                _ => AFFORDABLE_AGAIN_NS,
+            };
+            if taken.wall_ns >= affordable {
+                break;
+            }
+            let again = turns.sample(side, iterations)?;
+            taken.wall_ns = taken.wall_ns.min(again.wall_ns);
+            if again.sample.elapsed_ns < taken.sample.elapsed_ns {
+                (taken.sample, taken.waits) = (again.sample, again.waits);
+            }
+            tries += 1;
+        }
+        let cost = Cost {
+            first_ns,
+            ns: taken.sample.per_iteration_ns(),
+            wall_ns: taken.wall_ns as f64 / iterations as f64,
+            waits: taken.waits,
+        };
+        let is_other_count = taken.sample.iterations != iterations;
+        let is_clock_still = iterations > MOST_ITERATIONS;
+        // Where the calls are short and the request is long, either set-ups take the time or something else has the
+        // core: more calls tell which, because only set-ups make them longer.
+        if taken.sample.elapsed_ns >= enough
+            || taken.wall_ns >= AFFORDABLE_AGAIN_NS
+            || is_other_count
+            || is_clock_still
+        {
+            return Ok(cost);
+        }
+        iterations = cost.iterations().clamp(iterations * 2, iterations * 16);
+    }
+}
+
+/// The result of one request for a sample.
+pub(super) struct Taken {
+    pub(super) sample: Sample,
+    pub(super) idle_cpu_ns: u64,
+    pub(super) waits: u64,
+    /// The time from the request to the reply, including the suite's set-up and tear-down around its calls.
+    pub(super) wall_ns: u64,
+}
+
+/// The time of one iteration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    /// The time of the very first call.
+    pub(super) first_ns: f64,
+    pub(super) ns: f64,
+    pub(super) wall_ns: f64,
+    /// The number of times that the process gave up its core voluntarily.
+    pub(super) waits: u64,
+}
+
+impl Cost {
+    /// Returns the number of calls that make a sample of the wanted length, unless setting them up takes too long.
+    pub(super) fn iterations(self) -> u64 {
+        let wanted = SAMPLE_NS as f64 / self.ns;
+        let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
+        (wanted.min(affordable).round() as u64).max(1)
+    }
+
+    /// Whether processor time agrees with the wall clock, and a call lasts for many of the kernel's time slices.
+    pub(super) fn suits_at_once(self) -> bool {
+        self.ns >= AT_ONCE_NS && self.wall_ns < 2.0 * self.ns && self.waits == 0
+    }
+
+    /// Returns the sample that it was found by, where that was a single call.
+    pub(super) fn as_sample(self) -> Sample {
+        Sample {
+            elapsed_ns: self.ns as u64,
+            iterations: 1,
+        }
+    }
+
+    pub(super) fn of_sample_ns(self, iterations: u64) -> f64 {
+        self.ns.max(self.wall_ns) * iterations as f64
+    }
+}
+
+/// Whether sides whose costs have this ratio get the same number of calls in a sample.
+pub(super) fn is_alike(ratio: f64) -> bool {
+    (0.5..=2.0).contains(&ratio)
+}
+
+/// Returns the numbers of calls in a sample. Sides of about the same speed get the same number, so that nothing but
+/// their code differs.
+pub(super) fn iterations_for(costs: PerSide<Cost>) -> PerSide<u64> {
+    if is_alike(costs.base.ns / costs.head.ns) {
+        let both = Cost {
+            ns: (costs.base.ns * costs.head.ns).sqrt(),
+            wall_ns: costs.base.wall_ns.max(costs.head.wall_ns),
+            ..Cost::default()
+        };
+        PerSide::new(both.iterations(), both.iterations())
+    } else {
+        costs.map(Cost::iterations)
+    }
+}

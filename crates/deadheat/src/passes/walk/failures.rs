@@ -1,0 +1,148 @@
+//! The failures of a walk: of one benchmark, of one side, and of the whole.
+
+use crate::worker::process::NoAnswer;
+use std::fmt;
+
+use deadheat_core::model::Side;
+use deadheat_core::report;
+
+/// The reason why a benchmark has no numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setback {
+    pub(crate) benchmark: String,
+    /// `None`: on both.
+    pub(crate) side: Option<Side>,
+    pub(crate) kind: SetbackKind,
+    pub(crate) message: String,
+}
+
+impl Setback {
+    /// Returns the line of pytest's words that states the reason.
+    pub(crate) fn main_line(&self) -> &str {
+        report::main_line(&self.message)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetbackKind {
+    Failed,
+    /// Cut off: it did not answer in time, or its output did not end.
+    Endless,
+    Skipped,
+    /// The benchmark removed the worktree that all of them run in.
+    WorktreeGone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoppedBy {
+    User,
+    Timeout,
+    /// A later process pair did not get as far as the first one.
+    Worker(Side),
+    /// A worktree is gone, so that there is nothing left to run.
+    Lost(Side),
+}
+
+impl fmt::Display for StoppedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoppedBy::User => f.write_str("by the user"),
+            StoppedBy::Timeout => f.write_str("by --timeout"),
+            StoppedBy::Worker(side) => {
+                write!(f, "because pytest started on {side} at first and no longer does,")
+            }
+            StoppedBy::Lost(side) => {
+                write!(f, "because a benchmark removed or moved the worktree of {side}")
+            }
+        }
+    }
+}
+
+/// The reason why the whole run ends before its time.
+pub(crate) enum End {
+    Stopped(StoppedBy),
+    Error(anyhow::Error),
+}
+
+impl From<anyhow::Error> for End {
+    fn from(error: anyhow::Error) -> Self {
+        End::Error(error)
+    }
+}
+
+/// The reason why one benchmark's visit ends.
+pub(crate) enum Trouble {
+    Side(SideTrouble),
+    End(End),
+}
+
+/// The failure of one benchmark on one side.
+pub(crate) struct SideTrouble {
+    pub(super) side: Side,
+    pub(super) message: String,
+    pub(super) kind: SideFailure,
+}
+
+/// The kinds of failures of a benchmark on one side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SideFailure {
+    /// The test failed; its worker has left the benchmark and is ready for the next.
+    Test,
+    /// The worker is gone.
+    Worker,
+    /// The worker was ended: it was `late`, or its output had no end.
+    CutOff { late: bool },
+    /// The benchmark removed the worktree, and the worker is of no use.
+    Worktree,
+}
+
+impl SideFailure {
+    pub(super) fn is_endless(self) -> bool {
+        matches!(self, SideFailure::CutOff { .. })
+    }
+}
+
+/// The addition to the message of a deadline where nothing is tried after it.
+pub(super) const TOO_SLOW: &str = ": it is too slow, or has no end";
+
+impl Trouble {
+    pub(crate) fn failed(side: Side, message: String) -> Self {
+        Trouble::Side(SideTrouble {
+            side,
+            message,
+            kind: SideFailure::Test,
+        })
+    }
+
+    /// Returns the trouble of a lost worker; `problem` is `None` where its answers make no sense.
+    pub(super) fn lost(side: Side, message: String, problem: Option<&NoAnswer>) -> Self {
+        Trouble::Side(SideTrouble {
+            side,
+            message,
+            kind: match problem {
+                Some(NoAnswer::Deadline(_)) => SideFailure::CutOff { late: true },
+                Some(NoAnswer::Flooded) => SideFailure::CutOff { late: false },
+                _ => SideFailure::Worker,
+            },
+        })
+    }
+
+    pub(super) fn unless_end(self) -> Result<SideTrouble, End> {
+        match self {
+            Trouble::Side(trouble) => Ok(trouble),
+            Trouble::End(end) => Err(end),
+        }
+    }
+}
+
+impl From<End> for Trouble {
+    fn from(end: End) -> Self {
+        Trouble::End(end)
+    }
+}
+
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Self {
+        Trouble::End(End::Error(error))
+    }
+}

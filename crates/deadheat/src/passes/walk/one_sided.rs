@@ -1,0 +1,94 @@
+//! Benchmarks whose sides cannot run at once: each side runs in processes of its own.
+
+use crate::passes::walk::*;
+
+impl Walk<'_> {
+    /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
+    pub(super) fn one_side_after_the_other<V: Visit>(
+        &mut self,
+        benchmarks: &[&String],
+        suspects: &[Suspect],
+        visit: &mut V,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), End> {
+        let mut order = Order::of_round(self.schedule.earlier + self.replicate);
+        // A side that failed while the other was inside usually fails alone, too: then the other need not be tried.
+        if suspects
+            .first()
+            .is_some_and(|suspect| suspect.side != order.sides()[0])
+        {
+            order = order.reversed();
+        }
+        let mut ran: BTreeMap<&str, PerSide<Option<Ran<V::Half>>>> = BTreeMap::new();
+        for side in order.sides() {
+            let mut sessions = PerSide::default();
+            let todo: Vec<&String> = benchmarks
+                .iter()
+                .copied()
+                .filter(|id| !self.walked.lost.contains(*id))
+                .collect();
+            for (position, benchmark) in todo.iter().enumerate() {
+                listen(Event::BenchmarkStarted { benchmark, position });
+                self.open_missing(&mut sessions, &[side])?;
+                let next = todo.get(position + 1).map(|next| next.as_str());
+                let ran = ran.entry(benchmark).or_default();
+                let other = ran.get(side.other()).as_ref().map(|other| &other.half);
+                match self.visit_alone(&mut sessions, visit, side, benchmark, next, other) {
+                    Ok(half) => *ran.get_mut(side) = half,
+                    Err(trouble) => {
+                        let trouble = trouble.unless_end()?;
+                        self.note(&mut sessions, benchmark, vec![trouble]);
+                    }
+                }
+            }
+            stop(sessions);
+        }
+        for (benchmark, ran) in ran {
+            let PerSide {
+                base: Some(base),
+                head: Some(head),
+            } = ran
+            else {
+                continue;
+            };
+            let left = Left {
+                seed: self.seed(),
+                outputs: PerSide::new(base.said.output, head.said.output),
+                changed: PerSide::new(base.said.changed, head.said.changed),
+                // It is not tried where the sides cannot run at once.
+                can_set_up_each_call: false,
+                set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
+            };
+            let finding = visit.join(order, PerSide::new(base.half, head.half));
+            visit.left(benchmark, left, finding);
+            if let Some(suspect) = suspects.iter().find(|suspect| suspect.benchmark == *benchmark) {
+                let message = suspect.message.clone();
+                self.walked.one_at_a_time.insert(benchmark.to_owned(), message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
+    fn visit_alone<V: Visit>(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        visit: &mut V,
+        side: Side,
+        benchmark: &str,
+        next: Option<&str>,
+        other: Option<&V::Half>,
+    ) -> Result<Option<Ran<V::Half>>, Trouble> {
+        let entered = match self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? {
+            Entry::Inside(entered) => entered,
+            Entry::Skipped(reason) => {
+                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                return Ok(None);
+            }
+        };
+        let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
+        let said = self.leave(sessions, side)?;
+        visit.left_by(&mut self.both(sessions), side)?;
+        Ok(Some(Ran { half, said }))
+    }
+}
