@@ -1,7 +1,9 @@
 //! `deadheat micro`: whether a change is worth a commit, in less than ten seconds, on uncommitted code.
 
 mod attention;
+mod decide;
 mod doubts;
+mod failure;
 mod memory;
 mod subject;
 
@@ -11,28 +13,26 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use deadheat_core::micro::{self, Decision, Form, MicroReport, Variant, Worth, render};
-use deadheat_core::model::{PerSide, Side, SideTime, Warning, WarningCode};
-use deadheat_core::output as outputs;
+use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::output::OutputCheck;
 use deadheat_core::protocol::{MicroCode, MicroRequest};
-use deadheat_core::report::{self, MeasuredBenchmark, Python, SCHEMA_VERSION, main_line};
+use deadheat_core::report::{Python, SCHEMA_VERSION, main_line};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{self, FEWEST_REPLICATES, Threshold};
+use deadheat_core::stats::Threshold;
 
 use crate::Installation;
 use crate::cli::micro::Asked;
-use crate::cli::options::Verbosity;
 use crate::commands::common::context::drawn_seed;
-use crate::commands::common::row_warnings::warnings_of_row;
-use crate::commands::micro::attention::{Attentive, Unanswered, doing};
+use crate::commands::micro::attention::{Attentive, Unanswered};
+use crate::commands::micro::decide::Screened;
 use crate::commands::micro::subject::{Subject, Surroundings};
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
 use crate::error::{Exit, Failure};
 use crate::experiments::state::State;
 use crate::git::Git;
-use crate::passes::measure::{self, Aim, Measured, Stopping};
-use crate::passes::walk::{Schedule, SetbackKind, StoppedBy};
+use crate::passes::measure::{self, Aim, Stopping};
+use crate::passes::walk::Schedule;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
 use crate::prepare::variables;
 use crate::report::progress::Progress;
@@ -53,10 +53,6 @@ pub(crate) use crate::cli::micro::MicroOptions;
 const RESERVE: Duration = Duration::from_millis(300);
 /// The share of the time that is kept for the memory, where `--memory` is given.
 const MEMORY_SHARE: f64 = 0.3;
-/// The number of process pairs that the first look takes.
-const FEWEST_LOOKED_AT: f64 = 5.0;
-/// The most lines of a traceback that are shown without `-v`.
-const MOST_LINES: usize = 30;
 
 pub(crate) fn run(
     options: &MicroOptions,
@@ -300,7 +296,11 @@ impl Screening<'_> {
         )?;
         report.warnings.extend(launcher.conditions.warnings());
         let before = measuring - self.started;
-        self.conclude(subject, report, measured, stopping, worth, &unanswered, before)?;
+        if let Some(failure) = self.failure_of(subject, &measured) {
+            return Err(failure.into());
+        }
+        let screened = Screened::new(subject, measured, before, stopping, worth);
+        self.decide(subject, screened, &unanswered, report);
         if self.options.memory {
             progress.step("measuring the memory");
             briefing.micro = Some(requests(subject, true));
@@ -350,225 +350,6 @@ impl Screening<'_> {
             forks: Forks::default(),
         }
     }
-
-    /// Turns the measurements into the decision. `before` is the time until the first process pair.
-    #[expect(clippy::too_many_arguments, reason = "the steps before have one result each")]
-    fn conclude(
-        &self,
-        subject: &Subject,
-        report: &mut MicroReport,
-        mut measured: Measured,
-        stopping: Stopping,
-        worth: Worth,
-        unanswered: &Unanswered,
-        before: Duration,
-    ) -> anyhow::Result<()> {
-        if measured.stopped == Some(StoppedBy::User) {
-            return Err(Failure::stopped().into());
-        }
-        let rounds = measured.benchmarks.remove(&subject.target).unwrap_or_default();
-        if let Some(setback) = measured.setbacks.pop() {
-            let variants = match setback.side {
-                Some(side) => format!("{} ({side})", subject.names.get(side)),
-                None => "both variants".to_owned(),
-            };
-            let what = match (setback.kind, setback.side) {
-                (SetbackKind::Skipped, _) => "cannot be run",
-                (_, Some(_)) => "fails",
-                (_, None) => "fail",
-            };
-            let message = setback.message.trim();
-            if let Some((option, error)) = mistyped(message) {
-                let option = match (option, setback.side) {
-                    ("<statement>", Some(Side::Head)) => "-b",
-                    ("<statement>", _) => "-a",
-                    (option, _) => option,
-                };
-                return Err(Failure::usage(format!("{option} cannot be parsed: {error}"))
-                    .hint("it is Python code, as one argument: mind the shell's quotes")
-                    .into());
-            }
-            let error = error_line(message);
-            let traceback = self.shortened(message.strip_suffix(error).unwrap_or(message).trim_end());
-            let details = match traceback.as_str() {
-                "" => String::new(),
-                traceback => format!("\n\n{traceback}"),
-            };
-            if let (Some(lacking), Some(function)) = (subject.lacking, &subject.function)
-                && setback.side == Some(lacking)
-                && is_about_a_name(error)
-            {
-                let only = subject.names.get(lacking.other());
-                let the = if lacking == Side::Base { "the " } else { "" };
-                return Err(Failure::nothing_measured(format!(
-                    "`{function}` exists only in {the}{only}, and {variants} {what} without it: {error}{details}"
-                ))
-                .hint(
-                    "--call something that both have; or --base REF names a commit that has it; or compare two ways of doing \
-                     it: -a STMT -b STMT",
-                )
-                .into());
-            }
-            return Err(Failure::nothing_measured(format!("{variants} {what}: {error}{details}")).into());
-        }
-        if let Some(StoppedBy::Worker(side)) = measured.stopped {
-            return Err(Failure::nothing_measured(format!(
-                "the process of {} started at first and no longer does; its last words:\n\n{}",
-                subject.names.get(side),
-                measured.last_words
-            ))
-            .into());
-        }
-        (report.output, report.output_difference) =
-            outputs::check(&rounds.outputs.base, &rounds.outputs.head);
-        if report.output == OutputCheck::NotComparable {
-            let outputs = &rounds.outputs;
-            report.output_reason = Some(outputs::why_not_comparable(&outputs.base, &outputs.head));
-        }
-        let difference = report.output_difference.as_ref();
-        let of_row = warnings_of_row(&subject.target, &rounds, None, None, difference);
-        // These come before the warnings about the machine.
-        let doubts = doubts::complete(of_row, &rounds, &self.options.asked, &subject.names);
-        report.warnings.splice(0..0, doubts);
-        let log_ratios = stats::log_ratios(&rounds.replicates);
-        let seconds_of = |replicates: f64| {
-            let replicate = if rounds.replicate_seconds > 0.0 {
-                rounds.replicate_seconds
-            } else {
-                measured.replicate_time.as_secs_f64()
-            };
-            (before + RESERVE).as_secs_f64() + replicates * replicate
-        };
-        report.replicates.clone_from(&rounds.replicates);
-        if rounds.replicates.len() < FEWEST_REPLICATES {
-            let waiting = unanswered.borrow();
-            let slow: Vec<String> = Side::BOTH
-                .into_iter()
-                .filter_map(|side| {
-                    let request = waiting.get(side).as_ref()?;
-                    Some(format!("{} {}", subject.names.get(side), doing(request)))
-                })
-                .collect();
-            let slow = match slow.as_slice() {
-                [] => String::new(),
-                slow => format!(", when {}", slow.join(" and ")),
-            };
-            report.decision_reason = format!(
-                "{} of at least {FEWEST_LOOKED_AT} process pairs could be measured in {} s{}",
-                rounds.replicates.len(),
-                self.options.timeout.as_secs_f64(),
-                slow
-            );
-            if !rounds.replicates.is_empty() {
-                report.seconds_needed = Some(seconds_of(FEWEST_LOOKED_AT));
-            }
-            self.add_time_needed(report);
-            return Ok(());
-        }
-        let looks = rounds.looks;
-        let estimate = stopping.sampling.estimate(&log_ratios, looks);
-        let decision = estimate.and_then(|estimate| worth.decide(&estimate));
-        let count = rounds.replicates.len();
-        if decision.is_none() {
-            let more = worth.replicates_to_decide(&log_ratios, looks);
-            report.seconds_needed = more.map(|more| seconds_of((count + more) as f64));
-        }
-        let row = MeasuredBenchmark {
-            benchmark: subject.target.clone(),
-            replicates: rounds.replicates,
-            looks,
-            replicate_seconds: rounds.replicate_seconds,
-            output: (report.output, None),
-            is_control: false,
-            set_up_each_call: false,
-            several_cores: false,
-            first_call_ns: None,
-            warnings: Vec::new(),
-        };
-        let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);
-        let comparison = comparisons.pop().expect("there are enough replicates");
-        let median = |side: SideTime| Some(side.median_ns);
-        report.base.median_ns = median(comparison.base);
-        report.head.median_ns = median(comparison.head);
-        report.verdict = Some(comparison.verdict);
-        report.reason = comparison.reason;
-        report.decision = decision.unwrap_or(Decision::NoAnswer);
-        report.decision_reason = worth.reason(report.decision, &comparison.estimate);
-        report.estimate = Some(comparison.estimate);
-        if report.decision != Decision::NoAnswer {
-            for (index, caveat) in doubts::caveats(report).into_iter().enumerate() {
-                let joint = if index == 0 { "; but" } else { ", and" };
-                report.decision_reason.push_str(&format!("{joint} {caveat}"));
-            }
-        }
-        if report.decision == Decision::NoAnswer {
-            self.add_time_needed(report);
-        }
-        Ok(())
-    }
-
-    fn add_time_needed(&self, report: &mut MicroReport) {
-        if let Some(seconds) = report.seconds_needed {
-            report.decision_reason.push_str(&format!(
-                "; an answer would take about {seconds:.0} s (--timeout)"
-            ));
-        }
-    }
-
-    /// Shortens a long traceback to its end, which says most.
-    fn shortened(&self, traceback: &str) -> String {
-        let lines: Vec<&str> = traceback.lines().collect();
-        match lines.len().checked_sub(MOST_LINES) {
-            Some(left_out) if left_out > 0 && self.options.verbosity != Verbosity::Verbose => format!(
-                "... ({left_out} lines before; -v shows all)\n{}",
-                lines[left_out..].join("\n")
-            ),
-            _ => traceback.to_owned(),
-        }
-    }
-}
-
-/// Returns the line that says what went wrong: the last one of a traceback, the first one of a message about a process.
-fn error_line(message: &str) -> &str {
-    let is_traceback = message.lines().any(is_frame);
-    let mut lines = message.lines();
-    let line = if is_traceback {
-        lines.next_back()
-    } else {
-        lines.next()
-    };
-    line.unwrap_or_default()
-}
-
-fn is_frame(line: &str) -> bool {
-    line.trim_start().starts_with("File \"")
-}
-
-/// Returns the option whose code is not Python, and the error: one in the code itself, not in something that it imports
-/// or runs.
-fn mistyped(message: &str) -> Option<(&str, &str)> {
-    let error = error_line(message);
-    let kinds = ["SyntaxError", "IndentationError", "TabError"];
-    if !kinds.iter().any(|kind| error.starts_with(kind)) {
-        return None;
-    }
-    let mut frames = message.lines().filter(|line| is_frame(line)).map(str::trim_start);
-    let (frame, None) = (frames.next()?, frames.next()) else {
-        return None;
-    };
-    let file = frame.strip_prefix("File \"")?.split('"').next()?;
-    match file {
-        "<--call>" => Some(("--call", error)),
-        "<--setup>" => Some(("--setup", error)),
-        "<statement>" => Some(("<statement>", error)),
-        _ => None,
-    }
-}
-
-fn is_about_a_name(error: &str) -> bool {
-    ["NameError", "AttributeError", "ImportError"]
-        .iter()
-        .any(|kind| error.starts_with(kind))
 }
 
 fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
@@ -582,29 +363,6 @@ fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_line_that_says_what_went_wrong() {
-        let traceback =
-            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no";
-        assert_eq!(error_line(traceback), "ValueError: no");
-        let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
-        assert_eq!(error_line(death), "the process ended: signal: 11 (SIGSEGV)");
-    }
-
-    #[test]
-    fn an_error_in_what_was_typed_is_told_from_one_of_the_code() {
-        let typed = "File \"<--call>\", line 1\n    f(\n     ^\nSyntaxError: '(' was never closed";
-        assert_eq!(
-            mistyped(typed),
-            Some(("--call", "SyntaxError: '(' was never closed"))
-        );
-        let imported =
-            "  File \"<--setup>\", line 1, in <module>\n  File \"/a/b.py\", line 3\n    x(\nSyntaxError: no";
-        assert_eq!(mistyped(imported), None);
-        assert_eq!(mistyped("File \"/a/b.py\", line 3\nSyntaxError: no"), None);
-        assert_eq!(mistyped("File \"<--call>\", line 1, in f\nValueError: no"), None);
-    }
 
     #[test]
     fn only_a_gate_makes_a_stop_an_error() {

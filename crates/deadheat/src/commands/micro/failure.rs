@@ -1,0 +1,159 @@
+//! Explains why a pre-screen has no times.
+
+use deadheat_core::model::Side;
+
+use crate::cli::options::Verbosity;
+use crate::commands::micro::Screening;
+use crate::commands::micro::subject::Subject;
+use crate::error::Failure;
+use crate::passes::measure::Measured;
+use crate::passes::walk::{Setback, SetbackKind, StoppedBy};
+
+/// The most lines of a traceback that are shown without `-v`.
+const MOST_LINES: usize = 30;
+
+impl Screening<'_> {
+    /// Returns the error of measurements that a variant ended, if one did.
+    pub(super) fn failure_of(&self, subject: &Subject, measured: &Measured) -> Option<Failure> {
+        if measured.stopped == Some(StoppedBy::User) {
+            return Some(Failure::stopped());
+        }
+        if let Some(setback) = measured.setbacks.last() {
+            return Some(self.failure_of_variant(subject, setback));
+        }
+        let Some(StoppedBy::Worker(side)) = measured.stopped else {
+            return None;
+        };
+        Some(Failure::nothing_measured(format!(
+            "the process of {} started at first and no longer does; its last words:\n\n{}",
+            subject.names.get(side),
+            measured.last_words
+        )))
+    }
+
+    fn failure_of_variant(&self, subject: &Subject, setback: &Setback) -> Failure {
+        let variants = match setback.side {
+            Some(side) => format!("{} ({side})", subject.names.get(side)),
+            None => "both variants".to_owned(),
+        };
+        let what = match (setback.kind, setback.side) {
+            (SetbackKind::Skipped, _) => "cannot be run",
+            (_, Some(_)) => "fails",
+            (_, None) => "fail",
+        };
+        let message = setback.message.trim();
+        if let Some((option, error)) = mistyped(message) {
+            let option = match (option, setback.side) {
+                ("<statement>", Some(Side::Head)) => "-b",
+                ("<statement>", _) => "-a",
+                (option, _) => option,
+            };
+            return Failure::usage(format!("{option} cannot be parsed: {error}"))
+                .hint("it is Python code, as one argument: mind the shell's quotes");
+        }
+        let error = error_line(message);
+        let traceback = self.shortened(message.strip_suffix(error).unwrap_or(message).trim_end());
+        let details = match traceback.as_str() {
+            "" => String::new(),
+            traceback => format!("\n\n{traceback}"),
+        };
+        if let (Some(lacking), Some(function)) = (subject.lacking, &subject.function)
+            && setback.side == Some(lacking)
+            && is_about_a_name(error)
+        {
+            let only = subject.names.get(lacking.other());
+            let the = if lacking == Side::Base { "the " } else { "" };
+            return Failure::nothing_measured(format!(
+                "`{function}` exists only in {the}{only}, and {variants} {what} without it: {error}{details}"
+            ))
+            .hint(
+                "--call something that both have; or --base REF names a commit that has it; or compare two ways of doing \
+                 it: -a STMT -b STMT",
+            );
+        }
+        Failure::nothing_measured(format!("{variants} {what}: {error}{details}"))
+    }
+
+    /// Shortens a long traceback to its end, which says most.
+    fn shortened(&self, traceback: &str) -> String {
+        let lines: Vec<&str> = traceback.lines().collect();
+        match lines.len().checked_sub(MOST_LINES) {
+            Some(left_out) if left_out > 0 && self.options.verbosity != Verbosity::Verbose => format!(
+                "... ({left_out} lines before; -v shows all)\n{}",
+                lines[left_out..].join("\n")
+            ),
+            _ => traceback.to_owned(),
+        }
+    }
+}
+
+/// Returns the line that says what went wrong: the last one of a traceback, the first one of a message about a process.
+fn error_line(message: &str) -> &str {
+    let is_traceback = message.lines().any(is_frame);
+    let mut lines = message.lines();
+    let line = if is_traceback {
+        lines.next_back()
+    } else {
+        lines.next()
+    };
+    line.unwrap_or_default()
+}
+
+fn is_frame(line: &str) -> bool {
+    line.trim_start().starts_with("File \"")
+}
+
+/// Returns the option whose code is not Python, and the error: one in the code itself, not in something that it imports
+/// or runs.
+fn mistyped(message: &str) -> Option<(&str, &str)> {
+    let error = error_line(message);
+    let kinds = ["SyntaxError", "IndentationError", "TabError"];
+    if !kinds.iter().any(|kind| error.starts_with(kind)) {
+        return None;
+    }
+    let mut frames = message.lines().filter(|line| is_frame(line)).map(str::trim_start);
+    let (frame, None) = (frames.next()?, frames.next()) else {
+        return None;
+    };
+    let file = frame.strip_prefix("File \"")?.split('"').next()?;
+    match file {
+        "<--call>" => Some(("--call", error)),
+        "<--setup>" => Some(("--setup", error)),
+        "<statement>" => Some(("<statement>", error)),
+        _ => None,
+    }
+}
+
+fn is_about_a_name(error: &str) -> bool {
+    ["NameError", "AttributeError", "ImportError"]
+        .iter()
+        .any(|kind| error.starts_with(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_what_went_wrong() {
+        let traceback =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no";
+        assert_eq!(error_line(traceback), "ValueError: no");
+        let death = "the process ended: signal: 11 (SIGSEGV)\nlast words";
+        assert_eq!(error_line(death), "the process ended: signal: 11 (SIGSEGV)");
+    }
+
+    #[test]
+    fn an_error_in_what_was_typed_is_told_from_one_of_the_code() {
+        let typed = "File \"<--call>\", line 1\n    f(\n     ^\nSyntaxError: '(' was never closed";
+        assert_eq!(
+            mistyped(typed),
+            Some(("--call", "SyntaxError: '(' was never closed"))
+        );
+        let imported =
+            "  File \"<--setup>\", line 1, in <module>\n  File \"/a/b.py\", line 3\n    x(\nSyntaxError: no";
+        assert_eq!(mistyped(imported), None);
+        assert_eq!(mistyped("File \"/a/b.py\", line 3\nSyntaxError: no"), None);
+        assert_eq!(mistyped("File \"<--call>\", line 1, in f\nValueError: no"), None);
+    }
+}

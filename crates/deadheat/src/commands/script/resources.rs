@@ -1,0 +1,39 @@
+//! The resources that a command uses in addition to time.
+
+use crate::commands::script::*;
+
+/// The longest tick of a usual kernel.
+pub(super) const TICK_NS: f64 = 10e6;
+
+/// Returns the resources that the command used in addition to elapsed time.
+pub(super) fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<MeasuredResource> {
+    let of = |row: &String, resource: Resource, amount: fn(&Usage) -> u64| MeasuredResource {
+        benchmark: row.clone(),
+        resource,
+        replicates: usages
+            .iter()
+            .map(|pair| pair.as_ref().map(|usage| amount(usage) as f64))
+            .collect(),
+        looks,
+    };
+    let all = rows.iter().flat_map(|row| {
+        [
+            of(row, Resource::UserTime, |usage| usage.user_ns),
+            of(row, Resource::SystemTime, |usage| usage.system_ns),
+            of(row, Resource::PeakMemory, |usage| usage.peak_bytes),
+        ]
+    });
+    all.filter(is_told_apart).collect()
+}
+
+/// Whether a row is meaningful. The kernel divides processor time into user and system by what it meets at its ticks:
+/// where both sides have less than one tick, the division is chance.
+pub(super) fn is_told_apart(row: &MeasuredResource) -> bool {
+    let median = |side: Side| stats::median(row.replicates.iter().map(|pair| *pair.get(side)));
+    match row.resource {
+        Resource::UserTime | Resource::SystemTime => Side::BOTH
+            .into_iter()
+            .any(|side| median(side).is_some_and(|median| median >= TICK_NS)),
+        Resource::PeakMemory | Resource::Allocations => true,
+    }
+}

@@ -1,0 +1,406 @@
+//! Runs the command on both sides in turn.
+
+use crate::commands::script::*;
+
+/// A command that keeps more cores busy than this is not measured on one.
+pub(super) const SEVERAL_CORES: f64 = 1.1;
+
+/// A run counts as hanging if, when the time is over, it has taken this many times as long as any before it.
+pub(super) const HANGS: u32 = 3;
+
+pub(super) const SHORTEST_HANG: Duration = Duration::from_secs(1);
+
+/// One run of the command that ended well.
+pub(super) struct Ran {
+    pub(super) usage: Usage,
+    /// The nanoseconds of each row, in the command's order.
+    pub(super) times: Vec<(String, u64)>,
+}
+
+/// The reason why there is no [`Ran`].
+pub(super) enum NotRun {
+    Stopped(StoppedBy),
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotRun {
+    fn from(error: anyhow::Error) -> Self {
+        NotRun::Failed(error)
+    }
+}
+
+/// A series of runs, the sides in turn.
+pub(super) struct Series<'a> {
+    pub(super) rows: &'a [String],
+    pub(super) stopping: Stopping,
+    pub(super) seed: u64,
+    /// The number of earlier replicates, which took other seeds of the same kind.
+    pub(super) earlier: usize,
+}
+
+/// The results of a series.
+pub(super) struct Taken {
+    pub(super) measured: Measured,
+    /// The usages in each replicate.
+    pub(super) usages: Vec<PerSide<Usage>>,
+    /// Keys that were not in the output of every run.
+    pub(super) missing: Vec<Missing>,
+}
+
+/// The position in a series.
+pub(super) struct Standing<'a> {
+    pub(super) replicate: usize,
+    pub(super) open: usize,
+    pub(super) row: Option<&'a str>,
+}
+
+impl<'a> Standing<'a> {
+    pub(super) fn of(self, replicates: Option<usize>) -> Event<'a> {
+        match self.row {
+            None => Event::ReplicateStarted {
+                index: self.replicate,
+                of: replicates,
+                benchmarks: self.open,
+            },
+            Some(benchmark) => Event::BenchmarkStarted {
+                benchmark,
+                position: 0,
+            },
+        }
+    }
+}
+
+/// The places where the command is run repeatedly, and its conditions there.
+pub(super) struct Bench<'a> {
+    pub(super) run: &'a CompareContext<'a>,
+    pub(super) script: &'a Script,
+    pub(super) stopwatch: Stopwatch,
+    pub(super) worktrees: PerSide<PathBuf>,
+    pub(super) places: PerSide<Place>,
+    pub(super) cores: Cores,
+    pub(super) conditions: Conditions,
+    /// Whether the command has run once on both sides.
+    pub(super) is_tried: bool,
+    /// The longest run so far.
+    pub(super) longest: Option<Duration>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(
+        run: &'a CompareContext<'a>,
+        script: &'a Script,
+        checkouts: &Checkouts,
+        folder: &str,
+    ) -> anyhow::Result<Self> {
+        let worktrees = checkouts.worktrees().map(Path::to_owned);
+        let places = PerSide::try_from_fn(|side| {
+            let worktree = worktrees.get(side);
+            let inside = worktree.join(folder);
+            if !inside.is_dir() {
+                return Err(Failure::nothing_measured(format!(
+                    "the folder `{}`, in which the command is to run, does not exist on {side}",
+                    folder
+                ))
+                .hint("--config-file with a file of another folder, or none in this one, moves it"));
+            }
+            Ok(Place {
+                folder: inside,
+                variables: in_worktree(run.variables(), run.context.git.top(), worktree),
+                log: checkouts.workspace.logs().join(format!("script-{side}.log")),
+            })
+        })?;
+        Ok(Bench {
+            run,
+            script,
+            stopwatch: Stopwatch {
+                interpreter: run.context.installation.interpreter.clone(),
+                script: run.context.installation.worker_file("stopwatch.py"),
+                command: script.command.clone(),
+                memory_limit: run.context.settings.memory_limit(),
+            },
+            worktrees,
+            places,
+            cores: Cores::not_pinned(),
+            conditions: Conditions::default(),
+            is_tried: false,
+            longest: None,
+        })
+    }
+
+    pub(super) fn build(&self, build: &str) -> anyhow::Result<()> {
+        for side in Side::BOTH {
+            self.run
+                .context
+                .listener
+                .step(&format!("building {side}: {}", build));
+            let place = self.places.get(side);
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", build])
+                .current_dir(&place.folder)
+                .env_clear()
+                .envs(&place.variables);
+            let status = command::run(&mut command, &place.log, &self.run.context.limits)?;
+            if !status.success() {
+                return Err(Failure::nothing_measured(format!(
+                    "--build failed on {side} ({status}): {}\n{}",
+                    build,
+                    self.words(side)
+                ))
+                .hint("it ran in a fresh checkout of that revision, which has no file that git ignores")
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the command once on each side, which warms what is warm from then on, and shows what can be expected.
+    pub(super) fn try_once(&mut self) -> anyhow::Result<PerSide<Ran>> {
+        let tried = PerSide::try_from_fn(|side| match self.run(side, 0) {
+            Ok(ran) => Ok(ran),
+            Err(NotRun::Failed(error)) => Err(error),
+            Err(NotRun::Stopped(_)) => Err(anyhow::Error::from(Failure::stopped())),
+        })?;
+        self.is_tried = true;
+        Ok(tried)
+    }
+
+    /// Chooses one core for both sides, unless the command uses several.
+    pub(super) fn choose_core(&mut self, tried: &PerSide<Ran>) -> anyhow::Result<()> {
+        let used = tried.base.usage.cores().max(tried.head.usage.cores());
+        if self.run.context.settings.pinning == Pinning::Quietest && used > SEVERAL_CORES {
+            self.run.context.listener.doubt(
+                WarningCode::NotPinned,
+                &format!(
+                    "the command keeps {used:.1} cores busy, so that it is not pinned to one: no error rate is claimed for \
+                     the verdicts"
+                ),
+                Some("--cpu N measures it on one core all the same"),
+            );
+            return Ok(());
+        }
+        self.cores = self.run.context.choose_cores()?;
+        Ok(())
+    }
+
+    pub(super) fn measure(
+        &mut self,
+        series: &Series<'_>,
+        listen: &mut dyn FnMut(Standing<'_>),
+    ) -> anyhow::Result<Taken> {
+        let Stopping {
+            sampling,
+            budget_ends,
+            ..
+        } = series.stopping;
+        let started = Instant::now();
+        let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
+        let mut usages = Vec::new();
+        let mut lost: BTreeMap<String, Missing> = BTreeMap::new();
+        let mut stopped = None;
+        let mut last = Duration::ZERO;
+        for replicate in 0.. {
+            let settled = match sampling {
+                Sampling::Exactly(count) if replicate >= count => break,
+                Sampling::Exactly(_) => BTreeSet::new(),
+                Sampling::UntilSettled => {
+                    measure::look_where_it_is_due(&mut rounds, sampling);
+                    if replicate >= FEWEST_REPLICATES && Instant::now() + last > budget_ends {
+                        break;
+                    }
+                    measure::settled(&rounds, &series.stopping)
+                }
+            };
+            let is_open = |row: &&String| !settled.contains(*row) && !lost.contains_key(*row);
+            let open: Vec<&String> = series.rows.iter().filter(is_open).collect();
+            let Some(first) = open.first() else { break };
+            self.cores
+                .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
+            self.conditions.follow(&self.cores);
+            let shown = first.replace('\n', " ");
+            for row in [None, Some(shown.as_str())] {
+                listen(Standing {
+                    replicate,
+                    open: open.len(),
+                    row,
+                });
+            }
+            let seed = hash_seed(series.seed, series.earlier + replicate);
+            let order = Order::of_round(replicate);
+            let pair_started = Instant::now();
+            let ran = match self.run_both(order, seed) {
+                Ok(ran) => ran,
+                Err(NotRun::Stopped(by)) => {
+                    stopped = Some(by);
+                    break;
+                }
+                Err(NotRun::Failed(error)) => return Err(error),
+            };
+            last = pair_started.elapsed();
+            usages.push(ran.as_ref().map(|ran| ran.usage));
+            for row in open {
+                let sample = |side: Side| {
+                    let times = &ran.get(side).times;
+                    let time = times.iter().find(|(key, _)| key == row);
+                    let lacking = || Missing {
+                        benchmark: row.clone(),
+                        side: Some(side),
+                        reason: MissingReason::Failed,
+                        message: format!("a later run on {side} did not write this key any more"),
+                    };
+                    match time {
+                        Some((_, 0)) => Err(without_time(row, side)),
+                        Some(&(_, elapsed_ns)) => Ok(Sample {
+                            elapsed_ns,
+                            iterations: 1,
+                        }),
+                        None => Err(lacking()),
+                    }
+                };
+                match PerSide::try_from_fn(sample) {
+                    Ok(PerSide { base, head }) => {
+                        rounds.entry(row.clone()).or_default().replicates.push(Replicate {
+                            seed,
+                            clock: Clock::Wall,
+                            pairs: vec![Pair { order, base, head }],
+                        });
+                    }
+                    Err(missing) => {
+                        rounds.remove(row);
+                        lost.insert(row.clone(), missing);
+                    }
+                }
+            }
+        }
+        measure::look_at_the_rest(&mut rounds, sampling);
+        let replicate_time = started.elapsed() / u32::try_from(usages.len().max(1)).unwrap_or(u32::MAX);
+        for rounds in rounds.values_mut() {
+            rounds.replicate_seconds = replicate_time.as_secs_f64();
+        }
+        Ok(Taken {
+            measured: Measured {
+                benchmarks: rounds,
+                replicate_time,
+                inside: replicate_time,
+                stopped,
+                ..Measured::default()
+            },
+            usages,
+            missing: lost.into_values().collect(),
+        })
+    }
+
+    pub(super) fn run_both(&mut self, order: Order, seed: u32) -> Result<PerSide<Ran>, NotRun> {
+        let [first, second] = order.sides();
+        let (one, other) = (self.run(first, seed)?, self.run(second, seed)?);
+        Ok(match first {
+            Side::Base => PerSide::new(one, other),
+            Side::Head => PerSide::new(other, one),
+        })
+    }
+
+    pub(super) fn run(&mut self, side: Side, seed: u32) -> Result<Ran, NotRun> {
+        let output = self.output_file(side)?;
+        if let Some(file) = &output {
+            self.remove(side, file)?;
+        }
+        let place = self.places.get(side);
+        if !place.folder.is_dir() {
+            let gone = Failure::nothing_measured(format!(
+                "the worktree of {side} is gone: --script {} removed or moved the folder that it ran in",
+                &self.script.command
+            ));
+            return Err(NotRun::Failed(gone.hint("it runs there again and again").into()));
+        }
+        let limits = &self.run.context.limits;
+        let usage = match self.stopwatch.run(place, seed, &self.cores, limits)? {
+            Ended::Well(usage) => usage,
+            Ended::Badly(status) => {
+                return Err(NotRun::Failed(
+                    self.failed(side, &format!("failed on {side} ({status})")),
+                ));
+            }
+            Ended::Lost(status) => {
+                let what = format!("ended on {side} with the process that watches it ({status})");
+                return Err(NotRun::Failed(self.failed(side, &what)));
+            }
+            Ended::Flooded => {
+                let what = format!("printed more than {} MiB on {side}", MOST_PRINTED >> 20);
+                return Err(NotRun::Failed(self.failed(side, &what)));
+            }
+            Ended::Interrupted => return Err(NotRun::Stopped(StoppedBy::User)),
+            Ended::Late(ran) => {
+                let is_usual = |longest| ran < longest * HANGS + SHORTEST_HANG;
+                if self.is_tried && self.longest.is_some_and(is_usual) {
+                    return Err(NotRun::Stopped(StoppedBy::Timeout));
+                }
+                let error = self.late(side, ran);
+                return Err(NotRun::Failed(error));
+            }
+        };
+        if let Some(core) = self.cores.measuring {
+            self.conditions.frequency_of(core);
+        }
+        let elapsed = Duration::from_nanos(usage.elapsed_ns);
+        self.longest = self.longest.max(Some(elapsed));
+        let times = match &output {
+            None => vec![(self.script.command.clone(), usage.elapsed_ns)],
+            Some(file) => self.read(side, file)?,
+        };
+        Ok(Ran { usage, times })
+    }
+
+    pub(super) fn failed(&self, side: Side, what: &str) -> anyhow::Error {
+        Failure::nothing_measured(format!(
+            "--script {what}: {}\n{}",
+            &self.script.command,
+            self.words(side)
+        ))
+        .hint(
+            "it ran by `sh -c` in a fresh checkout of that revision: what git ignores is not there (--inject PATH copies it, \
+             --build CMD makes it), and neither is a file that this revision does not have yet",
+        )
+        .into()
+    }
+
+    pub(super) fn late(&self, side: Side, ran: Duration) -> anyhow::Error {
+        Failure::nothing_measured(format!(
+            "--script did not end on {side} within {:.1} s, when --timeout ended the run: {}\n{}",
+            ran.as_secs_f64(),
+            &self.script.command,
+            self.words(side)
+        ))
+        .hint("does it wait for something? its standard input is empty; if it takes so long, --timeout gives it more time")
+        .into()
+    }
+
+    /// Returns the end of what the side's last run printed.
+    pub(super) fn words(&self, side: Side) -> String {
+        let words = files::tail_of(&self.places.get(side).log);
+        if words.trim().is_empty() {
+            return "It printed nothing.".to_owned();
+        }
+        // The checkout is gone when this is read.
+        let worktree = format!("{}/", self.worktrees.get(side).display());
+        format!("The end of what it printed:\n\n{}", &words.replace(&worktree, ""))
+    }
+}
+
+/// Points entries of `PYTHONPATH` that lie in the user's checkout into the worktree, as is done for benchmarks.
+pub(super) fn in_worktree(
+    mut variables: BTreeMap<OsString, OsString>,
+    top: &Path,
+    worktree: &Path,
+) -> BTreeMap<OsString, OsString> {
+    if let Some(value) = variables.get_mut(&OsString::from("PYTHONPATH")) {
+        let entries = std::env::split_paths(&*value).map(|entry| match entry.strip_prefix(top) {
+            Ok(inside) => worktree.join(inside),
+            Err(_) => entry,
+        });
+        // Entries that were split can be joined again.
+        if let Ok(joined) = std::env::join_paths(entries.collect::<Vec<_>>()) {
+            *value = joined;
+        }
+    }
+    variables
+}
