@@ -74,17 +74,9 @@ impl Project {
     ) -> Result<Self, Failure> {
         let folder = relative_folder(&config.folder, repository);
         let within = |path: &str| join(&folder, path);
-        let named = |key: &str, path: &str| -> Result<String, Failure> {
-            let path = normalize(&within(path)).ok_or_else(|| {
-                Failure::usage(format!("{key} `{path}` lies outside the repository"))
-                    .hint("give a path inside the repository, relative to pyproject.toml")
-            })?;
-            Ok(path)
-        };
-
         let (mut module_roots, mut import_folders) = match &config.module_root {
             Some(root) => {
-                let root = named("module-root", root)?;
+                let root = named("module-root", &folder, root)?;
                 if !files.exists(&root) {
                     return Err(
                         Failure::usage(format!("module-root `{root}` does not exist at either ref"))
@@ -94,37 +86,7 @@ impl Project {
                 let import_folder = import_folder_of(files, &root);
                 (vec![root], vec![import_folder])
             }
-            None => {
-                let folders = source_folders(config, files, &folder);
-                // Tests do not count as the project's code, even where they lie beside it.
-                let tests_root = config
-                    .tests_root
-                    .as_deref()
-                    .and_then(|path| normalize(&within(path)));
-                let asked_for: Vec<String> = [benchmarks_root.map(str::to_owned), tests_root]
-                    .into_iter()
-                    .flatten()
-                    .filter(|path| holds_tests(files, path))
-                    .collect();
-                let roots_of = |choose: fn(&str) -> Packages| -> Vec<String> {
-                    let of_folder = |folder: &String| {
-                        let names = code_in(files, folder, choose(folder));
-                        names.map(|name| join(folder, name)).collect::<Vec<_>>()
-                    };
-                    let all: Vec<String> = folders.iter().flat_map(of_folder).collect();
-                    let others = all.iter().filter(|root| !asked_for.contains(root));
-                    let others: Vec<String> = others.cloned().collect();
-                    match others.is_empty() && asked_for.iter().any(|root| !files.is_file(root)) {
-                        true => all,
-                        false => others,
-                    }
-                };
-                let mut roots = roots_of(Packages::in_folder);
-                if roots.is_empty() {
-                    roots = roots_of(|_| Packages::All);
-                }
-                (roots, folders)
-            }
+            None => find_code(config, &folder, files, benchmarks_root),
         };
         for (sibling, its_config) in siblings::of(config, &folder, repository, files) {
             for source in source_folders(&its_config, files, &sibling) {
@@ -134,7 +96,7 @@ impl Project {
             }
         }
         let tests_root = match &config.tests_root {
-            Some(root) => Some(named("tests-root", root)?),
+            Some(root) => Some(named("tests-root", &folder, root)?),
             None => ["tests", "test"]
                 .map(within)
                 .into_iter()
@@ -142,83 +104,20 @@ impl Project {
         };
         let benchmarks_root = match benchmarks_root {
             Some(root) => Some(root.to_owned()),
-            None => {
-                let folders = USUAL_BENCHMARK_FOLDERS.map(within);
-                // Files in such a folder that pytest would not collect count only if there are no benchmarks elsewhere.
-                let holds = |is_wanted: fn(&str) -> bool| {
-                    folders.iter().find(|path| files.below(path).any(is_wanted))
-                };
-                holds(is_benchmark_module)
-                    .or_else(|| holds(|path| path.ends_with(".py")))
-                    .cloned()
-            }
+            None => usual_benchmarks_root(&folder, files),
         };
-        if benchmarks_root.as_deref() == Some("") {
-            return Err(Failure::usage(
-                "the benchmarks root is the whole repository: both sides would run the same code",
-            )
-            .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
-        }
-        if let Some(benchmarks) = &benchmarks_root
-            && let Some(root) = module_roots.iter().find(|root| is_inside(root, benchmarks))
-        {
-            return Err(Failure::usage(format!(
-                "the benchmarks root `{}` holds the code to be measured (`{root}`): both sides would run the same code",
-                shown(benchmarks)
-            ))
-            .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
-        }
-
-        let mut code_names = BTreeSet::new();
-        for root in &module_roots {
-            let Some(import_folder) = innermost(&import_folders, root) else {
-                continue;
-            };
-            if root == import_folder {
-                for name in code_in(files, root, Packages::All) {
-                    code_names.extend(owned_names(files, root, name, Packages::All));
-                }
-            } else if let Some(name) = relative(root, import_folder).split('/').next() {
-                let packages = Packages::in_folder(import_folder);
-                code_names.extend(owned_names(files, import_folder, name, packages));
-            }
-        }
-        let mut test_packages = BTreeSet::new();
-        let mut loose_names = BTreeSet::new();
-        for root in tests_root.iter().chain(&benchmarks_root) {
-            let root_folder = if files.is_file(root) {
-                parent(root)
-            } else {
-                root.as_str()
-            };
-            if files.is_file(&join(root_folder, "__init__.py")) {
-                let top = import_folder_of(files, root_folder);
-                if let Some(name) = relative(root_folder, &top).split('/').next() {
-                    test_packages.insert(name.to_owned());
-                }
-            } else {
-                loose_names.extend(
-                    files
-                        .children(root_folder)
-                        .into_iter()
-                        .filter(|name| {
-                            name.ends_with(".py")
-                                || files.is_file(&format!("{root_folder}/{name}/__init__.py"))
-                        })
-                        .map(module_name),
-                );
-            }
-        }
-        loose_names.remove("conftest");
+        check_benchmarks_root(benchmarks_root.as_deref(), &module_roots)?;
+        let test_roots: Vec<&String> = tests_root.iter().chain(&benchmarks_root).collect();
+        let (test_packages, loose_names) = names_of_tests(&test_roots, files);
         Ok(Project {
+            code_names: names_of_code(&module_roots, &import_folders, files),
             folder,
             module_roots,
             import_folders,
             tests_root,
             benchmarks_root,
-            code_names: code_names.into_iter().collect(),
-            test_packages: test_packages.into_iter().collect(),
-            loose_names: loose_names.into_iter().collect(),
+            test_packages,
+            loose_names,
         })
     }
 
@@ -299,6 +198,135 @@ impl Packages {
             _ => Packages::Marked,
         }
     }
+}
+
+/// Resolves a configured path, which is relative to the project's folder.
+fn named(key: &str, folder: &str, path: &str) -> Result<String, Failure> {
+    normalize(&join(folder, path)).ok_or_else(|| {
+        Failure::usage(format!("{key} `{path}` lies outside the repository"))
+            .hint("give a path inside the repository, relative to pyproject.toml")
+    })
+}
+
+/// Finds the roots of the code and the folders that it is imported from, where nothing names them.
+fn find_code(
+    config: &Config,
+    folder: &str,
+    files: &Files,
+    benchmarks_root: Option<&str>,
+) -> (Vec<String>, Vec<String>) {
+    let folders = source_folders(config, files, folder);
+    // Tests do not count as the project's code, even where they lie beside it.
+    let tests_root = config
+        .tests_root
+        .as_deref()
+        .and_then(|path| normalize(&join(folder, path)));
+    let asked_for: Vec<String> = [benchmarks_root.map(str::to_owned), tests_root]
+        .into_iter()
+        .flatten()
+        .filter(|path| holds_tests(files, path))
+        .collect();
+    let roots_of = |choose: fn(&str) -> Packages| -> Vec<String> {
+        let of_folder = |folder: &String| {
+            let names = code_in(files, folder, choose(folder));
+            names.map(|name| join(folder, name)).collect::<Vec<_>>()
+        };
+        let all: Vec<String> = folders.iter().flat_map(of_folder).collect();
+        let others = all.iter().filter(|root| !asked_for.contains(root));
+        let others: Vec<String> = others.cloned().collect();
+        match others.is_empty() && asked_for.iter().any(|root| !files.is_file(root)) {
+            true => all,
+            false => others,
+        }
+    };
+    let mut roots = roots_of(Packages::in_folder);
+    if roots.is_empty() {
+        roots = roots_of(|_| Packages::All);
+    }
+    (roots, folders)
+}
+
+/// Finds the folder of the benchmarks by its name.
+fn usual_benchmarks_root(folder: &str, files: &Files) -> Option<String> {
+    let folders = USUAL_BENCHMARK_FOLDERS.map(|name| join(folder, name));
+    // Files in such a folder that pytest would not collect count only if there are no benchmarks elsewhere.
+    let holds = |is_wanted: fn(&str) -> bool| folders.iter().find(|path| files.below(path).any(is_wanted));
+    holds(is_benchmark_module)
+        .or_else(|| holds(|path| path.ends_with(".py")))
+        .cloned()
+}
+
+/// Refuses a benchmarks root that both sides share with the code.
+fn check_benchmarks_root(benchmarks_root: Option<&str>, module_roots: &[String]) -> Result<(), Failure> {
+    if benchmarks_root == Some("") {
+        return Err(Failure::usage(
+            "the benchmarks root is the whole repository: both sides would run the same code",
+        )
+        .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
+    }
+    if let Some(benchmarks) = benchmarks_root
+        && let Some(root) = module_roots.iter().find(|root| is_inside(root, benchmarks))
+    {
+        return Err(Failure::usage(format!(
+            "the benchmarks root `{}` holds the code to be measured (`{root}`): both sides would run the same code",
+            shown(benchmarks)
+        ))
+        .hint("give the folder or file of the benchmarks alone: --benchmarks-root DIR"));
+    }
+    Ok(())
+}
+
+/// Returns the dotted names of the code's packages and modules.
+fn names_of_code(module_roots: &[String], import_folders: &[String], files: &Files) -> Vec<String> {
+    let mut code_names = BTreeSet::new();
+    for root in module_roots {
+        let Some(import_folder) = innermost(import_folders, root) else {
+            continue;
+        };
+        if root == import_folder {
+            for name in code_in(files, root, Packages::All) {
+                code_names.extend(owned_names(files, root, name, Packages::All));
+            }
+        } else if let Some(name) = relative(root, import_folder).split('/').next() {
+            let packages = Packages::in_folder(import_folder);
+            code_names.extend(owned_names(files, import_folder, name, packages));
+        }
+    }
+    code_names.into_iter().collect()
+}
+
+/// Returns the packages of the tests, and the names of the modules that are not in one.
+fn names_of_tests(roots: &[&String], files: &Files) -> (Vec<String>, Vec<String>) {
+    let mut test_packages = BTreeSet::new();
+    let mut loose_names = BTreeSet::new();
+    for &root in roots {
+        let root_folder = if files.is_file(root) {
+            parent(root)
+        } else {
+            root.as_str()
+        };
+        if files.is_file(&join(root_folder, "__init__.py")) {
+            let top = import_folder_of(files, root_folder);
+            if let Some(name) = relative(root_folder, &top).split('/').next() {
+                test_packages.insert(name.to_owned());
+            }
+        } else {
+            loose_names.extend(
+                files
+                    .children(root_folder)
+                    .into_iter()
+                    .filter(|name| {
+                        name.ends_with(".py") || files.is_file(&format!("{root_folder}/{name}/__init__.py"))
+                    })
+                    .map(module_name),
+            );
+        }
+    }
+    loose_names.remove("conftest");
+    (
+        test_packages.into_iter().collect(),
+        loose_names.into_iter().collect(),
+    )
 }
 
 /// Returns the folders that go on the path where the user has named no code: those that pytest puts there, then those

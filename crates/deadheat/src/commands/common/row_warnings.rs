@@ -23,19 +23,39 @@ pub(crate) fn warnings_of_row(
     beside: Option<&str>,
     difference: Option<&Difference>,
 ) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let mut warn = |code, message: String, hint: &str| {
-        warnings.push(Warning::new(code, message, Some(hint)).of(benchmark));
+    let mut row = RowWarnings {
+        benchmark,
+        warnings: Vec::new(),
     };
-    if let Some(setback) = failure {
-        warn(
-            WarningCode::FailedLater,
-            format!("it failed while replicates were added: {}", setback.main_line()),
-            "what had been measured of it stands",
-        );
+    row.of_failures(failure, beside);
+    row.of_calls(rounds);
+    row.of_first_calls(rounds);
+    row.of_processes(rounds);
+    row.of_outputs(rounds, difference);
+    row.warnings
+}
+
+struct RowWarnings<'a> {
+    benchmark: &'a str,
+    warnings: Vec<Warning>,
+}
+
+impl RowWarnings<'_> {
+    fn warn(&mut self, code: WarningCode, message: String, hint: &str) {
+        self.warnings
+            .push(Warning::new(code, message, Some(hint)).of(self.benchmark));
     }
-    if let Some(words) = beside {
-        warn(
+
+    fn of_failures(&mut self, failure: Option<&Setback>, beside: Option<&str>) {
+        if let Some(setback) = failure {
+            self.warn(
+                WarningCode::FailedLater,
+                format!("it failed while replicates were added: {}", setback.main_line()),
+                "what had been measured of it stands",
+            );
+        }
+        if let Some(words) = beside {
+            self.warn(
             WarningCode::OneSideAtATime,
             format!(
                 "its sides cannot be set up at once ({}): they were measured one after the other",
@@ -44,19 +64,22 @@ pub(crate) fn warnings_of_row(
             "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
              the system chooses, or files in `tmp_path`, let both be measured in turn",
         );
+        }
     }
-    let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
-    if medians.base.min(medians.head) <= BELOW_RESOLUTION_NS {
-        warn(
+
+    fn of_calls(&mut self, rounds: &Rounds) {
+        let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
+        if medians.base.min(medians.head) <= BELOW_RESOLUTION_NS {
+            self.warn(
             WarningCode::BelowResolution,
             format!(
                 "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told from the loop around it"
             ),
             "time more of it at once: the ratio is that of what can be seen",
         );
-    }
-    if rounds.set_up_each_call {
-        let times = rounds.used_up.map(|used_up| {
+        }
+        if rounds.set_up_each_call {
+            let times = rounds.used_up.map(|used_up| {
             let words = |calls: UsedUp| {
                 let [first, later] = [calls.first_ns, calls.later_ns].map(report::duration);
                 format!("{first} and {later}")
@@ -66,7 +89,7 @@ pub(crate) fn warnings_of_row(
                 ": where calls share them, the first and the later ones take {base} on base, {head} on head"
             )
         });
-        warn(
+            self.warn(
             WarningCode::SetUpEachCall,
             format!(
                 "its fixtures are set up for each call{}",
@@ -74,11 +97,15 @@ pub(crate) fn warnings_of_row(
             ),
             "a call uses up or changes what the fixtures made: the verdict is about calls that have fixtures of their own",
         );
+        }
     }
-    if let Some(first) = rounds.first_calls_apart() {
-        let [base, head] = [first.base, first.head].map(report::duration);
-        let [later_on_base, later_on_head] = [medians.base, medians.head].map(report::duration);
-        warn(
+
+    fn of_first_calls(&mut self, rounds: &Rounds) {
+        let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
+        if let Some(first) = rounds.first_calls_apart() {
+            let [base, head] = [first.base, first.head].map(report::duration);
+            let [later_on_base, later_on_head] = [medians.base, medians.head].map(report::duration);
+            self.warn(
             WarningCode::FirstCallDiffers,
             format!(
                 "the first call of a process takes {base} on base and {head} on head; the verdict is about the later ones, \
@@ -87,10 +114,13 @@ pub(crate) fn warnings_of_row(
             "a call may use up or change what the set-up made, or fill a cache: benchmark.pedantic with a `setup` gives each \
              call its own, and --tests sets a test up again for each call",
         );
+        }
     }
-    let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
-    if strays > 0 {
-        warn(
+
+    fn of_processes(&mut self, rounds: &Rounds) {
+        let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
+        if strays > 0 {
+            self.warn(
             WarningCode::StrayReplicates,
             format!(
                 "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
@@ -98,48 +128,51 @@ pub(crate) fn warnings_of_row(
             ),
             "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
         );
+        }
+        for side in Side::BOTH {
+            let share = rounds.idle.get(side).share();
+            if share > BUSY_SHARE {
+                self.warn(
+                    WarningCode::IdleSideBusy,
+                    format!(
+                        "{side} used the processor for {:.0} % of the time in which only {} should have run",
+                        share * 100.0,
+                        side.other()
+                    ),
+                    "a background thread or a server of the benchmark distorts both times",
+                );
+            }
+        }
     }
-    for side in Side::BOTH {
-        let share = rounds.idle.get(side).share();
-        if share > BUSY_SHARE {
-            warn(
-                WarningCode::IdleSideBusy,
+
+    fn of_outputs(&mut self, rounds: &Rounds, difference: Option<&Difference>) {
+        let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
+        if let Some(what) = unconsumed.base.or(unconsumed.head) {
+            let sides: Vec<String> = Side::BOTH
+                .into_iter()
+                .filter(|&side| unconsumed.get(side).is_some())
+                .map(|side| format!("on {side}"))
+                .collect();
+            self.warn(
+                WarningCode::OutputNotConsumed,
                 format!(
-                    "{side} used the processor for {:.0} % of the time in which only {} should have run",
-                    share * 100.0,
-                    side.other()
+                    "the call returns {} {what} that nobody consumes: its body is not timed ({})",
+                    output::article(what),
+                    sides.join(" and ")
                 ),
-                "a background thread or a server of the benchmark distorts both times",
+                "consume it in what is timed: list(...)",
+            );
+        }
+        if let Some(Difference { place, base, head }) = difference {
+            let at = match place.as_str() {
+                "" => String::new(),
+                place => format!("at {place}, "),
+            };
+            self.warn(
+                WarningCode::OutputDiffers,
+                format!("it returns something else on head: {at}{base} on base, {head} on head"),
+                "a faster version that returns something else is none, unless this is what the change is for",
             );
         }
     }
-    let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
-    if let Some(what) = unconsumed.base.or(unconsumed.head) {
-        let sides: Vec<String> = Side::BOTH
-            .into_iter()
-            .filter(|&side| unconsumed.get(side).is_some())
-            .map(|side| format!("on {side}"))
-            .collect();
-        warn(
-            WarningCode::OutputNotConsumed,
-            format!(
-                "the call returns {} {what} that nobody consumes: its body is not timed ({})",
-                output::article(what),
-                sides.join(" and ")
-            ),
-            "consume it in what is timed: list(...)",
-        );
-    }
-    if let Some(Difference { place, base, head }) = difference {
-        let at = match place.as_str() {
-            "" => String::new(),
-            place => format!("at {place}, "),
-        };
-        warn(
-            WarningCode::OutputDiffers,
-            format!("it returns something else on head: {at}{base} on base, {head} on head"),
-            "a faster version that returns something else is none, unless this is what the change is for",
-        );
-    }
-    warnings
 }
