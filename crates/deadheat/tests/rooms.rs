@@ -102,16 +102,22 @@ fn sources() -> Sources {
     sources
 }
 
-/// Returns the files that each file uses, by the paths in it that begin with `crate::`.
+/// Returns the files that each file uses, by the paths in it that begin with `crate::`, or with the name of a file
+/// below it after `use`.
 fn imports(sources: &Sources) -> BTreeMap<&str, BTreeSet<&str>> {
     let of = |(module, code): (&'_ String, &String)| -> BTreeSet<String> {
         let code: String = code
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
             .collect();
+        let below = code.match_indices("use ").flat_map(|(at, name)| {
+            let inside = |path: String| format!("{}::{path}", module.replace('/', "::"));
+            paths(&code[at + name.len()..]).into_iter().map(inside)
+        });
         let paths = code
             .match_indices("crate::")
-            .flat_map(|(at, name)| paths(&code[at + name.len()..]));
+            .flat_map(|(at, name)| paths(&code[at + name.len()..]))
+            .chain(below);
         paths
             .filter_map(|path| file_of(sources, &path))
             .filter(|file| file != module)

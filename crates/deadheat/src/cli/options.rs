@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::partition::Partition;
+use deadheat_core::records::Status;
 use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
 use deadheat_core::sequential::Sampling;
 
@@ -15,7 +16,6 @@ use crate::error::Failure;
 use crate::system::cores::Pinning;
 use crate::system::files;
 use crate::system::paths;
-use deadheat_core::records::Status;
 
 /// The amount of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

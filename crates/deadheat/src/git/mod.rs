@@ -2,22 +2,18 @@
 
 mod fetch;
 pub(crate) mod pull_request;
-mod queries;
+pub(crate) mod queries;
 pub(crate) mod revisions;
 pub(crate) mod submodules;
-mod worktrees;
+pub(crate) mod worktrees;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
 use std::time::{Duration, Instant};
 
 use crate::error::{ErrorKind, Failure};
-pub(crate) use queries::{TreeEntry, Untracked};
-pub(crate) use worktrees::{Hold, admin_folder};
-
 use crate::system::command::{self, Limits};
 use crate::system::interrupt::Interrupt;
 

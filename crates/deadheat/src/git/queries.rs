@@ -1,11 +1,11 @@
 //! What git knows of commits, trees and files.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 use crate::git::{Git, split_nul};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 /// One entry of a commit's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use deadheat_core::model::Side;
 
 use crate::error::{Failure, is_stopped};
-use crate::git::{Git, TreeEntry};
+use crate::git::Git;
+use crate::git::queries::TreeEntry;
 use crate::system::cache;
 use crate::system::paths::{is_inside, join};
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,7 +14,6 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::error::{Failure, is_stopped};
 use crate::git::{Git, LOOK, is_read_only};
-use std::os::unix::ffi::OsStrExt;
 
 /// The beginning of the reason for which our worktrees are locked; the process id follows.
 const OUR_REASON: &str = "in use by deadheat, process ";

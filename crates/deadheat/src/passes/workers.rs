@@ -1,12 +1,14 @@
 //! The workers that the passes of a run share, and their briefing.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{PerSide, Side, TargetFunction};
+use deadheat_core::protocol::{TracePurpose, TraceRequest};
+
 use crate::passes::walk::OneAtATime;
 use crate::worker::launcher::Launcher;
 use crate::worker::session::{Briefing, CannotTrace, Collection, NotReady, Opened, Session};
-use deadheat_core::model::{PerSide, Side, TargetFunction};
-use deadheat_core::protocol::{TracePurpose, TraceRequest};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 /// The state that every pass of a run works with.
 pub(crate) struct Stage {

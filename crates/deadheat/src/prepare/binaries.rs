@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::git::{Git, Untracked};
+use crate::git::Git;
+use crate::git::queries::Untracked;
 use crate::prepare::interpreter::Interpreter;
 use crate::project::compiled::{Compiled, bytes, is_binary};
 use crate::project::layout::Project;

@@ -6,8 +6,9 @@ use std::path::Path;
 use deadheat_core::model::{PerSide, Revision};
 
 use crate::error::Failure;
+use crate::git::Git;
+use crate::git::queries::Untracked;
 use crate::git::submodules::Tree;
-use crate::git::{Git, Untracked};
 use crate::project::file_set::Files;
 use crate::project::layout::{Project, USUAL_BENCHMARK_FOLDERS, WITHOUT_BENCHMARKS, is_test_module};
 use crate::system::paths::{join, normalize, parent, shown};

@@ -1,9 +1,10 @@
 //! The core that the measured processes run on. Both sides share one core, because two cores of a machine are seldom
 //! alike and a neighbour slows one of them.
 
+use std::cell::Cell;
+
 use crate::error::Failure;
 use crate::system::core_use::CoreUse;
-use std::cell::Cell;
 
 /// The pinning that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,8 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
-use crate::git::{Git, Hold, admin_folder};
+use crate::git::Git;
+use crate::git::worktrees::{Hold, admin_folder};
 use crate::system::cache::cache_folder;
 use crate::system::files::remove_tree;
 use crate::system::terminal;

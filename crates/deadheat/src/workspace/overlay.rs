@@ -5,7 +5,8 @@ use std::path::Path;
 use deadheat_core::model::{PerSide, Side};
 
 use crate::error::Failure;
-use crate::git::{Git, Untracked};
+use crate::git::Git;
+use crate::git::queries::Untracked;
 use crate::project::file_set::Files;
 use crate::project::layout::Project;
 use crate::project::version_files::version_files;

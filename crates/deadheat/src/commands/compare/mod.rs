@@ -11,6 +11,7 @@ mod select;
 mod timing;
 mod verdicts;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Revision, WarningCode};
@@ -50,7 +51,6 @@ use crate::system::cores::Pinning;
 use crate::system::interrupt::Interrupt;
 use crate::worker::launcher::Workers;
 use crate::workspace::checkout::Checkouts;
-use std::path::Path;
 
 pub(crate) fn run(
     options: &CompareOptions,

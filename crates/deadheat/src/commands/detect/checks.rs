@@ -1,6 +1,11 @@
 //! The checks, and what they found.
 
-use crate::commands::detect::*;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The time limit for importing, and for each collection.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The checks, in the order of their lines.
 pub(super) const CHECKS: [&str; 10] = [

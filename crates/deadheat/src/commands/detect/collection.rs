@@ -1,6 +1,24 @@
 //! Checks whether pytest collects benchmarks and tests here.
 
-use crate::commands::detect::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::report::main_line;
+use deadheat_core::source;
+
+use crate::commands::compare::benchmarks;
+use crate::commands::detect::checks::Found;
+use crate::commands::detect::checks::PATIENCE;
+use crate::commands::detect::probes::Detection;
+use crate::prepare::interpreter::Interpreter;
+use crate::project::file_set::Files;
+use crate::project::layout::{Project, is_test_module};
+use crate::system::interrupt::Interrupt;
+use crate::system::paths::{parent, shown};
+use crate::system::terminal;
+use crate::worker::process::{NoAnswer, Talk, Worker, WorkerCommand};
+use crate::worker::session::{Briefing, Collection, Launch, NotReady, PACKAGE_MISSING, Session, ToCollect};
 
 impl Detection<'_> {
     /// Returns the benchmarks root, relative to the repository.

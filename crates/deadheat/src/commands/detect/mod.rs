@@ -5,45 +5,25 @@ mod checks;
 mod collection;
 mod probes;
 
-use checks::*;
-use probes::*;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Side};
-use deadheat_core::report::{main_line, plain, short_commit};
-use deadheat_core::source;
-use serde::Serialize;
+use deadheat_core::report::{plain, short_commit};
 use serde_json::json;
 
 use crate::Installation;
 use crate::cli::DetectArgs;
 use crate::cli::options::{Verbosity, verbosity};
-use crate::commands::compare::benchmarks;
+use crate::commands::detect::checks::{Fallback, Found};
+use crate::commands::detect::probes::Detection;
 use crate::config::Config;
-use crate::config::settings;
 use crate::error::{ErrorKind, Exit, Failure, is_stopped};
 use crate::experiments::state::State;
 use crate::git::Git;
-use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
-use crate::prepare::variables;
-use crate::project::file_set::Files;
-use crate::project::layout::{Project, is_test_module};
 use crate::report::output;
 use crate::report::progress::Progress;
-use crate::system::command::{self, Limits};
+use crate::system::command::Limits;
 use crate::system::interrupt::Interrupt;
-use crate::system::paths::{join, parent, shown};
 use crate::system::terminal;
-use crate::worker::process::{NoAnswer, Talk, Worker, WorkerCommand};
-use crate::worker::session::{Briefing, Collection, Launch, NotReady, PACKAGE_MISSING, Session, ToCollect};
-
-/// The time limit for importing, and for each collection.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(
     args: &DetectArgs,

@@ -1,6 +1,29 @@
 //! Checks the interpreter, the layout, the package and its import.
 
-use crate::commands::detect::*;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::Installation;
+use crate::cli::DetectArgs;
+use crate::commands::detect::checks::Found;
+use crate::commands::detect::checks::PATIENCE;
+use crate::config::Config;
+use crate::config::settings;
+use crate::git::Git;
+use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
+use crate::prepare::variables;
+use crate::project::file_set::Files;
+use crate::project::layout::Project;
+use crate::report::progress::Progress;
+use crate::system::command::{self, Limits};
+use crate::system::interrupt::Interrupt;
+use crate::system::paths::{join, shown};
+use crate::system::terminal;
 
 pub(super) struct Detection<'a> {
     pub(super) args: &'a DetectArgs,

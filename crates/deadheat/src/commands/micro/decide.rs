@@ -11,8 +11,9 @@ use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::micro::attention::{Unanswered, doing};
+use crate::commands::micro::doubts;
+use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::subject::Subject;
-use crate::commands::micro::{RESERVE, Screening, doubts};
 use crate::passes::measure::{Measured, Rounds, Stopping};
 
 /// The number of process pairs that the first look takes.

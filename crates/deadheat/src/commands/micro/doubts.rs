@@ -6,10 +6,10 @@ use deadheat_core::micro::MicroReport;
 use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
+use deadheat_core::report::quoted;
 
 use crate::cli::micro::Asked;
 use crate::passes::measure::Rounds;
-use deadheat_core::report::quoted;
 
 /// The longest timed code, in bytes, that a hint repeats.
 const LONGEST_REPEATED: usize = 80;

@@ -3,7 +3,7 @@
 use deadheat_core::model::Side;
 
 use crate::cli::options::Verbosity;
-use crate::commands::micro::Screening;
+use crate::commands::micro::screening::Screening;
 use crate::commands::micro::subject::Subject;
 use crate::error::Failure;
 use crate::passes::measure::Measured;

@@ -5,10 +5,11 @@ mod decide;
 mod doubts;
 mod failure;
 mod memory;
+mod screening;
 mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use crate::cli::micro::Asked;
 use crate::commands::common::context::drawn_seed;
 use crate::commands::micro::attention::{Attentive, Unanswered};
 use crate::commands::micro::decide::Screened;
+use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::subject::{Subject, Surroundings};
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
@@ -49,8 +51,6 @@ use crate::worker::session::{Briefing, ToCollect};
 
 pub(crate) use crate::cli::micro::MicroOptions;
 
-/// The time kept free at the end, to stop the processes and to print the answer.
-const RESERVE: Duration = Duration::from_millis(300);
 /// The share of the time that is kept for the memory, where `--memory` is given.
 const MEMORY_SHARE: f64 = 0.3;
 
@@ -207,19 +207,6 @@ fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
         pinned_core: None,
         warnings: subject.warnings.clone(),
     }
-}
-
-/// The inputs of one pre-screen.
-struct Screening<'a> {
-    options: &'a MicroOptions,
-    installation: &'a Installation,
-    interrupt: &'a Interrupt,
-    git: Option<&'a Git>,
-    config: &'a Config,
-    logs: PathBuf,
-    started: Instant,
-    /// The time when everything must be over.
-    until: Instant,
 }
 
 impl Screening<'_> {

@@ -3,38 +3,34 @@
 //!
 //! Each side runs its own tests, because tests belong to the code that they test; those that both have are compared.
 
+mod found;
 mod replicates;
 
-use replicates::*;
+use std::collections::BTreeSet;
+use std::time::Instant;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-use deadheat_core::model::{Order, PerSide, Side, WarningCode};
+use deadheat_core::model::{PerSide, Side, WarningCode};
 use deadheat_core::profile::ProfileReplicate;
-use deadheat_core::protocol::{Reply, Request, TestOutcome, TestRun};
-use deadheat_core::report::{self, Environments, Python};
+use deadheat_core::report::{self, Environments};
 use deadheat_core::stats::FEWEST_REPLICATES;
-use deadheat_core::test_profile::{self, TestProfile, TestReplicate, TestSettings};
+use deadheat_core::test_profile::{self, TestReplicate};
 
 use crate::Installation;
 use crate::cli::options::{ProfileOptions, Replicates};
 use crate::commands::common::context::{Context, drawn_seed, reported_python};
-use crate::commands::common::findings::machine;
+use crate::commands::profile::found::Found;
+use crate::commands::profile::replicates::Passes;
 use crate::config::Config;
-use crate::config::settings::{self, DEFAULT_THRESHOLD_PERCENT, SideSettings};
+use crate::config::settings::{self, SideSettings};
 use crate::error::{ErrorKind, Exit, Failure};
 use crate::events::Events;
 use crate::git::Git;
 use crate::git::revisions;
-use crate::passes::profile::{Recordings, SurveySample};
+use crate::passes::profile::Recordings;
 use crate::passes::survey;
-use crate::passes::walk::{StoppedBy, hash_seed};
-use crate::passes::workers::Stage;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::compiled::Compiled;
 use crate::project::layout::Project;
-use crate::project::layout::is_test_module;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
 use crate::report::output;
@@ -42,12 +38,8 @@ use crate::system::command::Limits;
 use crate::system::conditions::Conditions;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::relative;
-use crate::worker::launcher::{Launcher, Workers};
-use crate::worker::process::NoAnswer;
-use crate::worker::session::{self, Launch, NotReady};
+use crate::worker::launcher::Workers;
 use crate::workspace::checkout::Checkouts;
-use deadheat_core::model::TargetFunction;
-use deadheat_core::stats::{CONFIDENCE_LEVEL, Threshold};
 
 pub(crate) fn run(
     options: &ProfileOptions,
@@ -108,67 +100,6 @@ pub(crate) fn run(
     );
     let exit = outcome?;
     written.map(|()| exit)
-}
-
-/// The findings of the passes so far.
-#[derive(Default)]
-struct Found {
-    arguments: Vec<String>,
-    module_roots: Vec<String>,
-    tests_root: Option<String>,
-    python: Option<PerSide<Python>>,
-    targets: Vec<TargetFunction>,
-    pinned_core: Option<usize>,
-    later_cores: Vec<usize>,
-    /// The replicates without the profiler.
-    timed: Vec<TestReplicate>,
-    functions: Vec<test_profile::FunctionTimes>,
-    /// The number of the project's modules that each side imported from its worktree.
-    project_modules: PerSide<u64>,
-    is_partial: bool,
-}
-
-impl Found {
-    fn into_profile(self, run: &Context<'_>, options: &ProfileOptions) -> TestProfile {
-        let (both, missing) = test_profile::sort_out(&self.timed);
-        let threshold_percent = run.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT);
-        let (tests, total) = match self.timed.len() {
-            replicates if replicates < FEWEST_REPLICATES => (Vec::new(), None),
-            _ => test_profile::compare_tests(&both, &self.timed, Threshold::from_percent(threshold_percent)),
-        };
-        TestProfile {
-            schema_version: test_profile::SCHEMA_VERSION,
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            partial: self.is_partial,
-            revisions: run.revisions.clone(),
-            settings: TestSettings {
-                arguments: self.arguments,
-                threshold_percent,
-                confidence_level: CONFIDENCE_LEVEL,
-                replicates: self.timed.len(),
-                budget_seconds: match options.replicates {
-                    Replicates::Within(budget) => Some(budget.as_secs_f64()),
-                    Replicates::Exactly(_) => None,
-                },
-                timeout_seconds: run.settings.timeout.as_secs_f64(),
-                module_roots: self.module_roots,
-                tests_root: self.tests_root,
-                injected: run.settings.injected.clone(),
-                environment: run.settings.environment,
-                requirements: run.settings.requirements.clone(),
-                build: run.settings.build.clone(),
-            },
-            seed: run.seed,
-            machine: machine(self.pinned_core, self.later_cores),
-            python: self.python,
-            counts: test_profile::count(&tests, &missing),
-            total,
-            tests,
-            functions: self.functions,
-            missing,
-            warnings: run.listener.take_warnings(),
-        }
-    }
 }
 
 /// Profiles the tests: checks both revisions out, and removes them at the end.

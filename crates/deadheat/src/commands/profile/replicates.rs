@@ -1,6 +1,27 @@
 //! The replicates: in each, one process per side runs the tests without the profiler, then one per side with it.
 
-use crate::commands::profile::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::protocol::{Reply, Request, TestOutcome, TestRun};
+use deadheat_core::report::{self, Python};
+use deadheat_core::stats::FEWEST_REPLICATES;
+use deadheat_core::test_profile::{self, TestReplicate};
+
+use crate::cli::options::Replicates;
+use crate::commands::common::context::Context;
+use crate::commands::profile::found::Found;
+use crate::error::{ErrorKind, Failure};
+use crate::events::Events;
+use crate::passes::profile::SurveySample;
+use crate::passes::walk::{StoppedBy, hash_seed};
+use crate::passes::workers::Stage;
+use crate::project::layout::Project;
+use crate::project::layout::is_test_module;
+use crate::worker::launcher::Launcher;
+use crate::worker::process::NoAnswer;
+use crate::worker::session::{self, Launch, NotReady};
 
 /// The bounds where the number of replicates is not fixed.
 pub(super) const FEWEST: usize = 3;

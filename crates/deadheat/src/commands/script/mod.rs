@@ -7,25 +7,14 @@ mod rows;
 mod runner;
 mod stopwatch;
 
-use resources::*;
-use rows::*;
-use runner::*;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{
-    Clock, Missing, MissingReason, Order, Pair, PerSide, Replicate, Sample, Side, WarningCode,
-};
+use deadheat_core::model::PerSide;
 use deadheat_core::report::{self, BenchmarksFrom, MeasuredBenchmark, Plan, Selection, SelectionRule};
-use deadheat_core::resource::{self, MeasuredResource, Resource};
-use deadheat_core::script_output::{self, TOTAL};
+use deadheat_core::resource::{self};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{self, FEWEST_REPLICATES};
+use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::cli::options::{Afterwards, Script, Task};
 use crate::commands::common::conclude::Judging;
@@ -33,18 +22,15 @@ use crate::commands::common::context::{CompareContext, Context, USUAL_REPLICATES
 use crate::commands::common::findings::Findings;
 use crate::commands::common::origin::Origin;
 use crate::commands::common::{confirm, keep, nothing_changed};
-use crate::commands::script::stopwatch::{Ended, Place, Stopwatch, Usage};
-use crate::error::{Exit, Failure};
+use crate::commands::script::resources::resources;
+use crate::commands::script::rows::Rows;
+use crate::commands::script::runner::{Bench, Series, Taken};
+use crate::error::Exit;
 use crate::events::Events;
-use crate::passes::measure::{self, Measured, Rounds, Stopping};
-use crate::passes::walk::{Event, StoppedBy, hash_seed};
+use crate::passes::measure::Stopping;
 use crate::project::layout::Project;
 use crate::project::sources::ProjectSources;
-use crate::system::command;
 use crate::system::conditions::Conditions;
-use crate::system::cores::{Cores, Pinning};
-use crate::system::files;
-use crate::system::limit::MOST_PRINTED;
 use crate::workspace::checkout::Checkouts;
 
 /// Compares the command on both sides, from the revisions to the findings.
@@ -235,119 +221,4 @@ fn plan(rows: &[String], before: Duration, pair_time: Duration, stopping: Stoppi
 }
 
 #[cfg(test)]
-mod tests {
-    use deadheat_core::stats::Threshold;
-
-    use super::*;
-    use crate::passes::measure::Aim;
-
-    fn ran(times: &[(&str, u64)]) -> Ran {
-        Ran {
-            usage: Usage {
-                elapsed_ns: 100,
-                user_ns: 150,
-                system_ns: 30,
-                peak_bytes: 1 << 20,
-            },
-            times: times.iter().map(|&(key, time)| (key.to_owned(), time)).collect(),
-        }
-    }
-
-    fn rows(base: &[&str], head: &[&str]) -> (Result<Rows, Failure>, Vec<Missing>) {
-        let times = |keys: &[&str]| ran(&keys.iter().map(|&key| (key, 1)).collect::<Vec<_>>());
-        let script = Script {
-            command: "make bench".to_owned(),
-            output: Some("out.json".to_owned()),
-        };
-        let mut missing = Vec::new();
-        let rows = Rows::of(&script, &PerSide::new(times(base), times(head)), &mut missing);
-        (rows, missing)
-    }
-
-    #[test]
-    fn rows_come_in_the_order_of_head_and_the_total_last() {
-        let (rows, missing) = rows(&["a", "b", "c", TOTAL], &[TOTAL, "c", "new", "a"]);
-        let rows = rows.unwrap();
-        assert_eq!(rows.all, ["c", "a", TOTAL]);
-        assert_eq!(rows.listed(), ["c", "a"]);
-        let missing: Vec<_> = missing
-            .iter()
-            .map(|row| (row.benchmark.as_str(), row.reason, row.side))
-            .collect();
-        assert_eq!(
-            missing,
-            [
-                ("new", MissingReason::OnlyHead, Some(Side::Head)),
-                ("b", MissingReason::OnlyBase, Some(Side::Base))
-            ]
-        );
-    }
-
-    #[test]
-    fn a_total_that_one_side_lacks_is_none() {
-        let (rows, missing) = rows(&["a", TOTAL], &["a"]);
-        assert_eq!(rows.unwrap().total, None);
-        assert_eq!(missing[0].benchmark, TOTAL);
-    }
-
-    #[test]
-    fn a_total_alone_is_a_row() {
-        let (rows, _) = rows(&[TOTAL], &[TOTAL]);
-        assert_eq!(rows.unwrap().listed(), [TOTAL]);
-    }
-
-    #[test]
-    fn sides_without_a_common_key_cannot_be_compared() {
-        let (rows, _) = rows(&["a"], &["b"]);
-        assert!(rows.unwrap_err().message.ends_with("base: `a`; head: `b`"));
-    }
-
-    #[test]
-    fn a_command_is_on_several_cores_when_its_processor_time_is_more_than_the_time() {
-        assert!((ran(&[]).usage.cores() - 1.8).abs() < 1e-9);
-    }
-
-    #[test]
-    fn what_is_shorter_than_a_tick_is_not_divided() {
-        let usage = |user_ns, system_ns| Usage {
-            user_ns,
-            system_ns,
-            ..ran(&[]).usage
-        };
-        let pair = PerSide::new(usage(30_000_000, 4_000_000), usage(5_000_000, 0));
-        let rows = resources(&["a".to_owned()], &[pair; 3], 1);
-        let kinds: Vec<Resource> = rows.iter().map(|row| row.resource).collect();
-        assert_eq!(kinds, [Resource::UserTime, Resource::PeakMemory]);
-        assert_eq!(rows[0].replicates, [PerSide::new(30e6, 5e6); 3]);
-    }
-
-    #[test]
-    fn a_plan_has_two_pairs_at_least_and_ends_with_the_budget() {
-        let plan = |pair: f64, sampling, budget: f64| {
-            let stopping = Stopping {
-                call_times: BTreeMap::new(),
-                sampling,
-                aim: Aim::Verdict,
-                thresholds: Threshold::from_percent(2.0).into(),
-                budget_ends: Instant::now() + Duration::from_secs_f64(budget),
-            };
-            let before = Duration::from_secs(1);
-            plan(&["a".to_owned()], before, Duration::from_secs_f64(pair), stopping).estimated_seconds
-        };
-        assert!((plan(1.0, Sampling::UntilSettled, 60.0) - 11.0).abs() < 0.1);
-        assert!((plan(10.0, Sampling::UntilSettled, 60.0) - 61.0).abs() < 0.1);
-        assert!((plan(100.0, Sampling::UntilSettled, 60.0) - 201.0).abs() < 0.1);
-        assert!((plan(1.0, Sampling::Exactly(7), 0.0) - 8.0).abs() < 0.1);
-    }
-
-    #[test]
-    fn the_users_checkout_gives_way_to_the_worktree() {
-        let value = OsString::from("/home/me/project/src:/opt/lib:src:/home/me/projects");
-        let variables = BTreeMap::from([(OsString::from("PYTHONPATH"), value)]);
-        let moved = in_worktree(variables, Path::new("/home/me/project"), Path::new("/cache/base"));
-        assert_eq!(
-            moved[&OsString::from("PYTHONPATH")],
-            "/cache/base/src:/opt/lib:src:/home/me/projects"
-        );
-    }
-}
+mod tests;

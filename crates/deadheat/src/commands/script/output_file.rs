@@ -1,7 +1,13 @@
 //! The file in which a command reports its times.
 
-use crate::commands::script::runner::*;
-use crate::commands::script::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use deadheat_core::model::Side;
+use deadheat_core::script_output::{self};
+
+use crate::commands::script::runner::Bench;
+use crate::error::Failure;
 
 impl Bench<'_> {
     /// Returns the path of this side's output file.

@@ -1,6 +1,10 @@
 //! The resources that a command uses in addition to time.
 
-use crate::commands::script::*;
+use deadheat_core::model::{PerSide, Side};
+use deadheat_core::resource::{MeasuredResource, Resource};
+use deadheat_core::stats::{self};
+
+use crate::commands::script::stopwatch::Usage;
 
 /// The longest tick of a usual kernel.
 pub(super) const TICK_NS: f64 = 10e6;

@@ -1,6 +1,18 @@
 //! The rows of a command: the command itself, or the keys of the file that it writes.
 
-use crate::commands::script::*;
+use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
+use deadheat_core::script_output::TOTAL;
+
+use crate::cli::options::Script;
+use crate::commands::script::stopwatch::Usage;
+use crate::error::Failure;
+
+/// One run of the command that ended well.
+pub(super) struct Ran {
+    pub(super) usage: Usage,
+    /// The nanoseconds of each row, in the command's order.
+    pub(super) times: Vec<(String, u64)>,
+}
 
 /// The compared rows: the command itself, or the keys of the file that it writes.
 #[derive(Debug, PartialEq)]

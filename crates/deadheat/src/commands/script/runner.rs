@@ -1,6 +1,32 @@
 //! Runs the command on both sides in turn.
 
-use crate::commands::script::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{
+    Clock, Missing, MissingReason, Order, Pair, PerSide, Replicate, Sample, Side, WarningCode,
+};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::FEWEST_REPLICATES;
+
+use crate::cli::options::Script;
+use crate::commands::common::context::CompareContext;
+use crate::commands::script::rows::Ran;
+use crate::commands::script::rows::without_time;
+use crate::commands::script::stopwatch::{Ended, Place, Stopwatch, Usage};
+use crate::error::Failure;
+use crate::events::Events;
+use crate::passes::measure::{self, Measured, Rounds, Stopping};
+use crate::passes::walk::{Event, StoppedBy, hash_seed};
+use crate::system::command;
+use crate::system::conditions::Conditions;
+use crate::system::cores::{Cores, Pinning};
+use crate::system::files;
+use crate::system::limit::MOST_PRINTED;
+use crate::workspace::checkout::Checkouts;
 
 /// A command that keeps more cores busy than this is not measured on one.
 pub(super) const SEVERAL_CORES: f64 = 1.1;
@@ -9,13 +35,6 @@ pub(super) const SEVERAL_CORES: f64 = 1.1;
 pub(super) const HANGS: u32 = 3;
 
 pub(super) const SHORTEST_HANG: Duration = Duration::from_secs(1);
-
-/// One run of the command that ended well.
-pub(super) struct Ran {
-    pub(super) usage: Usage,
-    /// The nanoseconds of each row, in the command's order.
-    pub(super) times: Vec<(String, u64)>,
-}
 
 /// The reason why there is no [`Ran`].
 pub(super) enum NotRun {

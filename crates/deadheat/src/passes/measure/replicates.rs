@@ -1,6 +1,16 @@
 //! The measurements of one benchmark over all replicates.
 
-use crate::passes::measure::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use deadheat_core::model::{Comparison, PerSide, Replicate, Side};
+use deadheat_core::output::Outputs;
+use deadheat_core::protocol::ChangedValue;
+use deadheat_core::sequential::{Sampling, is_settled, may_settle};
+use deadheat_core::stats::{self, LogEstimate};
+
+use crate::passes::measure::goal::{Aim, Stopping};
+use crate::passes::walk::{OneAtATime, Setback, StoppedBy};
 
 /// First calls are apart where their change differs from that of the later ones by at least this factor...
 pub(super) const APART: f64 = 1.5;
@@ -202,4 +212,76 @@ impl IdleUse {
         self.cpu_ns += other.cpu_ns;
         self.waited_ns += other.waited_ns;
     }
+}
+
+/// The result of a measurement.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) benchmarks: BTreeMap<String, Rounds>,
+    pub(crate) setbacks: Vec<Setback>,
+    /// The number of replicates, of any benchmark, that this run added.
+    pub(crate) newly: u32,
+    /// The average time of a replicate.
+    pub(crate) replicate_time: Duration,
+    /// The part of it in which benchmarks were measured.
+    pub(crate) inside: Duration,
+    /// Whether any benchmark imported code of the project, per side.
+    pub(crate) project_modules: PerSide<u64>,
+    pub(crate) stopped: Option<StoppedBy>,
+    /// The last output of a worker that ended the run.
+    pub(crate) last_words: String,
+    /// Benchmarks whose sides were measured one after the other.
+    pub(crate) one_at_a_time: OneAtATime,
+    /// Benchmarks that had all cores.
+    pub(crate) several_cores: BTreeSet<String>,
+}
+
+/// Returns the benchmarks whose calls use up their fixtures.
+pub(crate) fn set_up_each_call(benchmarks: &BTreeMap<String, Rounds>) -> BTreeSet<String> {
+    let chosen = benchmarks.iter().filter(|(_, rounds)| rounds.set_up_each_call);
+    chosen.map(|(benchmark, _)| benchmark.clone()).collect()
+}
+
+/// Looks at the benchmarks that have enough replicates for their next look.
+pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+    for rounds in benchmarks.values_mut() {
+        if rounds.replicates.len() >= sampling.replicates_at(rounds.looks + 1) {
+            rounds.look(sampling);
+        }
+    }
+}
+
+/// Looks at the benchmarks that have more replicates since their last look: the end of a run is a look, too.
+pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+    for rounds in benchmarks.values_mut() {
+        if rounds.replicates.len() > rounds.looked_at {
+            rounds.look(sampling);
+        }
+    }
+}
+
+/// Returns the benchmarks that have their verdicts, with a correction over all benchmarks.
+pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping) -> BTreeSet<String> {
+    let estimates: Vec<(&String, &Rounds, LogEstimate)> = benchmarks
+        .iter()
+        .filter_map(|(benchmark, rounds)| Some((benchmark, rounds, rounds.estimate?)))
+        .collect();
+    let mut p_values: Vec<f64> = estimates
+        .iter()
+        .map(|(_, _, estimate)| estimate.p_value)
+        .collect();
+    // Benchmarks without a look count, too.
+    p_values.resize(benchmarks.len(), 1.0);
+    let survives = stats::survives_correction(&p_values);
+    let decided = estimates
+        .iter()
+        .zip(survives)
+        .filter(|((_, rounds, estimate), _)| may_settle(estimate, rounds.looked_at))
+        .filter(|((benchmark, _, estimate), survives)| match stopping.aim {
+            Aim::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
+            Aim::Decision(worth) => worth.decide(estimate).is_some(),
+        });
+    decided
+        .map(|((benchmark, _, _), _)| (*benchmark).clone())
+        .collect()
 }

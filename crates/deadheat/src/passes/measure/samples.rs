@@ -1,13 +1,15 @@
 //! The samples of one benchmark in one process pair: how many calls each takes, and the rounds of both sides.
 
-use crate::passes::measure::*;
+use std::time::Instant;
 
-/// The length of a sample, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
-/// shorter the two samples of a round, the more often both fall into the same one.
-pub(super) const SAMPLE_NS: u64 = 300_000;
+use deadheat_core::model::{Clock, Order, Pair, PerSide, Sample, Side};
+use deadheat_core::protocol::{Reply, Request};
 
-/// Before each sample, one untimed call is made for this many timed ones, because the other side had the core's caches.
-pub(super) const WARMUP_SHARE: u64 = 4;
+use crate::passes::measure::goal::Aim;
+use crate::passes::measure::replicates::IdleUse;
+use crate::passes::measure::rounds::*;
+use crate::passes::walk::{Both, Entered, Trouble, out_of_order};
+use crate::worker::session::Waited;
 
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this in
 /// total, unless a single call does.
@@ -76,6 +78,14 @@ pub(super) fn samples_alone(
         iterations,
         samples,
     })
+}
+
+/// The measurements of one process pair.
+pub(super) struct Found {
+    pub(super) clock: Clock,
+    pub(super) pairs: Vec<Pair>,
+    /// The time of the first call on each side; `None` where the suite counts the calls.
+    pub(super) first_calls: Option<PerSide<f64>>,
 }
 
 /// The sampling of one benchmark in one process pair, and the processor use of each side during the other's turns.

@@ -1,11 +1,19 @@
 //! The schedule with scripted workers: exact times, no processes, no waiting.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deadheat_core::micro::Worth;
 use deadheat_core::model::Verdict;
+use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side};
 use deadheat_core::report::{self, MeasuredBenchmark};
+use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
 
 use super::*;
 use crate::error::Failure;
+use crate::passes::measure::replicates::*;
+use crate::passes::measure::rounds::*;
 use crate::passes::walk::hash_seed;
 use crate::worker::scripted::{Act, Script, briefing, schedule};
 

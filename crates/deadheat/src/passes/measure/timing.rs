@@ -1,36 +1,19 @@
 //! The timed pass over the benchmarks: which is visited when, and for how many rounds.
 
-use crate::passes::measure::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-pub(super) const MOST_ROUNDS: usize = 100;
+use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Side};
+use deadheat_core::sequential::Sampling;
+use deadheat_core::stats::FEWEST_REPLICATES;
 
-pub(super) const ROUNDS_OF_CLEAR: usize = 40;
-
-/// More rounds make a replicate more precise, while starting its processes again makes another replicate; the best
-/// number of rounds grows with the square root of the cost of that start over the cost of a round (Kalibera and Jones
-/// 2013). This is the factor: the variance of a round over that of process pairs, times the time of a round, which is
-/// much the same for calls of 1 µs and of 3 ms.
-pub(super) const ROUNDS_FACTOR_NS: f64 = 40e6;
-
-/// The cost of a sample in addition to its calls: the request, and the blocks that vary the layout.
-pub(super) const SAMPLE_COST_NS: f64 = 100_000.0;
-
-/// The fewest rounds, because the first ones vary more than the others...
-pub(super) const FEW_ROUNDS: usize = 12;
-
-/// ...unless they take longer than this: then there are two at least, one in each order.
-pub(super) const ROUNDS_NS: f64 = 300e6;
-
-pub(super) const FEWEST_ROUNDS: usize = 2;
-
-/// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
-pub(super) const LONG_ROUND_NS: u64 = 900_000_000;
-
-/// The time for a pre-screen's rounds, and the time of both sides' first calls together from which these are the only
-/// ones.
-pub(super) const BRIEF_ROUNDS_NS: f64 = 60e6;
-
-pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
+use crate::passes::measure::goal::Stopping;
+use crate::passes::measure::replicates::{APART, Rounds, USED_UP, UsedUp, is_apart, median_ns};
+use crate::passes::measure::replicates::{look_where_it_is_due, settled};
+use crate::passes::measure::rounds::*;
+use crate::passes::measure::samples::Found;
+use crate::passes::measure::samples::{Alone, Turns, rounds, samples_alone};
+use crate::passes::walk::{Both, Entered, Left, SetUp, Trouble, Visit};
 
 pub(super) struct Timing {
     pub(super) stopping: Stopping,
@@ -107,56 +90,6 @@ impl Timing {
 
 /// The least time that is assumed for starting processes, also before any has been started.
 pub(super) const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
-
-/// The time for the rounds of one benchmark in one replicate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RoundsTime {
-    pub(super) aim: Aim,
-    pub(super) ns: f64,
-}
-
-impl RoundsTime {
-    /// Returns the time for the rounds. `startup` is the time to start the processes, which `benchmarks` share.
-    pub(super) fn new(aim: Aim, startup: Duration, benchmarks: usize) -> Self {
-        let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
-        let ns = match aim {
-            Aim::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
-            Aim::Decision(_) => BRIEF_ROUNDS_NS,
-        };
-        RoundsTime { aim, ns }
-    }
-
-    /// Returns the number of rounds, for samples of both sides that take `samples_ns` together; it is even if above
-    /// one, so that each order comes equally often.
-    pub(super) fn count(self, samples_ns: f64) -> usize {
-        if samples_ns > LONG_ROUND_NS as f64 {
-            return 1;
-        }
-        let round_ns = samples_ns * (1.0 + 1.0 / WARMUP_SHARE as f64) + 2.0 * SAMPLE_COST_NS;
-        let fewest = match self.aim {
-            Aim::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
-            // The order alternates between the replicates.
-            Aim::Decision(_) if samples_ns > self.ns => return 1,
-            Aim::Decision(_) => FEW_ROUNDS / 2,
-        };
-        ((self.ns / round_ns) as usize).clamp(fewest, MOST_ROUNDS) / 2 * 2
-    }
-
-    /// Returns the time of one replicate of a benchmark whose calls take this long on each side: calibration, and the
-    /// rounds.
-    pub(super) fn cost_of_call(self, call: Duration) -> Duration {
-        let samples_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
-        Duration::from_nanos((samples_ns * (self.count(samples_ns) as f64 + 1.0)) as u64)
-    }
-}
-
-/// The measurements of one process pair.
-pub(super) struct Found {
-    pub(super) clock: Clock,
-    pub(super) pairs: Vec<Pair>,
-    /// The time of the first call on each side; `None` where the suite counts the calls.
-    pub(super) first_calls: Option<PerSide<f64>>,
-}
 
 impl Visit for Timing {
     type Finding = Found;

@@ -1,10 +1,11 @@
 //! The failures of a walk: of one benchmark, of one side, and of the whole.
 
-use crate::worker::process::NoAnswer;
 use std::fmt;
 
 use deadheat_core::model::Side;
 use deadheat_core::report;
+
+use crate::worker::process::NoAnswer;
 
 /// The reason why a benchmark has no numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]

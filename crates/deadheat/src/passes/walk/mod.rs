@@ -11,14 +11,13 @@ mod failures;
 mod one_sided;
 
 pub(crate) use failures::{End, Setback, SetbackKind, StoppedBy, Trouble};
-use failures::{SideFailure, SideTrouble, TOO_SLOW};
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
+use failures::{SideFailure, SideTrouble, TOO_SLOW};
 
 use crate::worker::process::NoAnswer;
 use crate::worker::session::{self, Briefing, Launch, NotReady, Opened, Session, Waited};

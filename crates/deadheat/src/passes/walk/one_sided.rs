@@ -1,6 +1,12 @@
 //! Benchmarks whose sides cannot run at once: each side runs in processes of its own.
 
-use crate::passes::walk::*;
+use std::collections::BTreeMap;
+
+use deadheat_core::model::{Order, PerSide, Side};
+
+use crate::passes::walk::failures::{End, SetbackKind, Trouble};
+use crate::passes::walk::{Entry, Event, Left, Ran, Suspect, Visit, Walk, limit, stop};
+use crate::worker::session::Session;
 
 impl Walk<'_> {
     /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
