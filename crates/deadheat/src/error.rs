@@ -1,12 +1,12 @@
 //! Errors for the user, each of a kind that has an exit code.
 //!
-//! Anything that is not a [`Failure`] is a failure of the tool itself and ends with [`Exit::ToolFailed`].
+//! Anything that is not a [`Failure`] is a failure of the tool itself and ends with [`ExitCode::ToolFailed`].
 
 use std::fmt;
 
 /// Exit codes are part of the interface; `docs/reference.md` explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub(crate) enum ExitCode {
     Done = 0,
     /// A gate of `--fail-on` failed.
     GateFailed = 1,
@@ -37,20 +37,20 @@ pub(crate) enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub(crate) fn exit(self) -> Exit {
+    pub(crate) fn exit(self) -> ExitCode {
         match self {
-            ErrorKind::Usage | ErrorKind::BareRepository => Exit::Usage,
+            ErrorKind::Usage | ErrorKind::BareRepository => ExitCode::Usage,
             ErrorKind::NothingMeasured | ErrorKind::ForeignImport | ErrorKind::CommandFailed => {
-                Exit::NothingMeasured
+                ExitCode::NothingMeasured
             }
-            ErrorKind::Stopped => Exit::StoppedEarly,
-            ErrorKind::Tool => Exit::ToolFailed,
+            ErrorKind::Stopped => ExitCode::StoppedEarly,
+            ErrorKind::Tool => ExitCode::ToolFailed,
         }
     }
 
     /// Whether the run was meant well and gave no numbers: its report files are written all the same.
     pub(crate) fn is_worth_a_report(self) -> bool {
-        matches!(self.exit(), Exit::NothingMeasured | Exit::StoppedEarly)
+        matches!(self.exit(), ExitCode::NothingMeasured | ExitCode::StoppedEarly)
     }
 }
 

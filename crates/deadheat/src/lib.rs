@@ -30,7 +30,7 @@ use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::cli::{Args, CommandArgs};
 use crate::commands::{clean, compare, demo, detect, log, merge, micro, profile, start, status};
-use crate::error::{Exit, Failure};
+use crate::error::{ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 use crate::system::{guard, limit};
@@ -62,7 +62,7 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
             "stdout is closed: the answer would be lost",
             Some("send it to /dev/null where nobody wants it: >/dev/null"),
         );
-        return Exit::ToolFailed as i32;
+        return ExitCode::ToolFailed as i32;
     }
     guard::set_up(installation);
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
@@ -72,7 +72,7 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
             "a bug in deadheat: the program panicked (above)",
             Some("please report it with the command and the lines above"),
         );
-        Exit::ToolFailed as i32
+        ExitCode::ToolFailed as i32
     })
 }
 
@@ -91,7 +91,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
         Err(error) => {
             let (exit, hint) = match error.downcast_ref::<Failure>() {
                 Some(failure) => (failure.kind.exit(), failure.hint.as_deref()),
-                None => (Exit::ToolFailed, None),
+                None => (ExitCode::ToolFailed, None),
             };
             terminal::print_failure(&terminal::whole_message(&error), hint);
             exit as i32
@@ -99,7 +99,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     }
 }
 
-fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<Exit> {
+fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode> {
     let (interrupt, _guard) = Interrupt::listen(installation.ignores_hangup)?;
     if args.command.runs_code() {
         limit::check_descriptors()?;

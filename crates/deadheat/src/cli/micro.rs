@@ -13,7 +13,7 @@ use crate::system::cores::Pinning;
 pub(crate) struct MicroOptions {
     /// The folder that deadheat was started in.
     pub(crate) folder: PathBuf,
-    pub(crate) asked: Asked,
+    pub(crate) asked: MicroTarget,
     pub(crate) worth_percent: f64,
     pub(crate) memory: bool,
     pub(crate) gate: bool,
@@ -28,7 +28,7 @@ pub(crate) struct MicroOptions {
 
 /// The code to compare; paths as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum MicroTarget {
     Script {
         script: String,
     },
@@ -48,7 +48,7 @@ pub(crate) enum Asked {
 
 impl MicroOptions {
     pub(crate) fn new(args: MicroArgs, folder: PathBuf) -> Result<Self, Failure> {
-        let asked = Asked::new(
+        let asked = MicroTarget::new(
             args.target,
             args.statement_a.zip(args.statement_b),
             args.call,
@@ -72,7 +72,7 @@ impl MicroOptions {
     }
 }
 
-impl Asked {
+impl MicroTarget {
     fn new(
         target: Option<String>,
         statements: Option<(String, String)>,
@@ -103,7 +103,7 @@ impl Asked {
                         ));
                     }
                 }
-                Ok(Asked::Statements { a, b, setup })
+                Ok(MicroTarget::Statements { a, b, setup })
             }
             (Some(target), _) => match target.split_once("::") {
                 Some((file, qualname)) => {
@@ -113,7 +113,7 @@ impl Asked {
                                 .hint(format!("for example: --call \"{qualname}(1000)\"")),
                         );
                     };
-                    Ok(Asked::Function {
+                    Ok(MicroTarget::Function {
                         file: file.to_owned(),
                         qualname: qualname.to_owned(),
                         call,
@@ -134,7 +134,7 @@ impl Asked {
                              STMT -b STMT",
                         ));
                     }
-                    Ok(Asked::Script { script: target })
+                    Ok(MicroTarget::Script { script: target })
                 }
             },
             (None, None) => Err(Failure::usage("nothing to compare")
@@ -147,22 +147,22 @@ impl Asked {
 mod tests {
     use super::*;
 
-    fn asked(target: Option<&str>, call: Option<&str>, setup: Option<&str>) -> Result<Asked, Failure> {
+    fn asked(target: Option<&str>, call: Option<&str>, setup: Option<&str>) -> Result<MicroTarget, Failure> {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Asked::new(own(target), None, own(call), own(setup), None)
+        MicroTarget::new(own(target), None, own(call), own(setup), None)
     }
 
     #[test]
     fn the_form_is_told_by_the_target() {
         assert_eq!(
             asked(Some("try.py"), None, None).unwrap(),
-            Asked::Script {
+            MicroTarget::Script {
                 script: "try.py".to_owned()
             }
         );
         assert_eq!(
             asked(Some("a/b.py::C.m"), Some("C().m()"), None).unwrap(),
-            Asked::Function {
+            MicroTarget::Function {
                 file: "a/b.py".to_owned(),
                 qualname: "C.m".to_owned(),
                 call: "C().m()".to_owned(),
@@ -184,6 +184,6 @@ mod tests {
         assert!(asked(Some("try.py"), Some("f()"), None).is_err());
         assert!(asked(Some("try.py"), None, Some("x = 1")).is_err());
         let blank = Some(("1".to_owned(), " ".to_owned()));
-        assert!(Asked::new(None, blank, None, None, None).is_err());
+        assert!(MicroTarget::new(None, blank, None, None, None).is_err());
     }
 }

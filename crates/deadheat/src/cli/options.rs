@@ -106,7 +106,7 @@ pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
 
 /// The refs as typed, and whether the working tree is head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RefsAsked {
+pub(crate) struct RefArgs {
     pub(crate) names: Vec<String>,
     pub(crate) working_tree: bool,
     /// The base, where it comes from the loop's records.
@@ -123,7 +123,7 @@ pub(crate) enum RecordedBase {
 
 /// The options of `--record`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ToRecord {
+pub(crate) struct RecordRequest {
     pub(crate) description: String,
     /// The status to record instead of the one by rule.
     pub(crate) status: Option<Status>,
@@ -203,11 +203,11 @@ impl SideOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct CompareOptions {
     pub(crate) sides: SideOptions,
-    pub(crate) refs: RefsAsked,
+    pub(crate) refs: RefArgs,
     /// The number of the pull request that is compared.
     pub(crate) pull_request: Option<u64>,
     /// Set where the result goes into the loop's records.
-    pub(crate) to_record: Option<ToRecord>,
+    pub(crate) to_record: Option<RecordRequest>,
     pub(crate) functions: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
     pub(crate) benchmarks_from: BenchmarksFrom,
@@ -230,13 +230,13 @@ pub(crate) struct CompareOptions {
     pub(crate) continued: Option<PathBuf>,
     pub(crate) profile: bool,
     pub(crate) memory: bool,
-    pub(crate) task: Task,
-    pub(crate) worktrees: Afterwards,
+    pub(crate) task: RunMode,
+    pub(crate) worktrees: WorktreeCleanup,
     pub(crate) outputs: Outputs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum RunMode {
     Measure,
     /// Compare a ref with itself, to learn the machine's noise.
     Noise,
@@ -246,7 +246,7 @@ pub(crate) enum Task {
 
 /// The treatment of the worktrees at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Afterwards {
+pub(crate) enum WorktreeCleanup {
     Remove,
     Keep,
 }
@@ -256,7 +256,7 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
-        let to_record = args.record.map(|description| ToRecord {
+        let to_record = args.record.map(|description| RecordRequest {
             description,
             status: args.status,
             allow_partial: args.allow_partial,
@@ -278,7 +278,7 @@ impl CompareOptions {
             );
         }
         Ok(CompareOptions {
-            refs: RefsAsked {
+            refs: RefArgs {
                 names: args.refs,
                 working_tree: args.working_tree,
                 recorded,
@@ -295,11 +295,15 @@ impl CompareOptions {
             benchmarks_from: args.benchmarks_from,
             profile: args.profile,
             memory: args.memory,
-            task: if args.dry_run { Task::Plan } else { Task::Measure },
-            worktrees: if args.keep {
-                Afterwards::Keep
+            task: if args.dry_run {
+                RunMode::Plan
             } else {
-                Afterwards::Remove
+                RunMode::Measure
+            },
+            worktrees: if args.keep {
+                WorktreeCleanup::Keep
+            } else {
+                WorktreeCleanup::Remove
             },
             ..Self::usual(args.run, sampling, folder)?
         })
@@ -307,12 +311,12 @@ impl CompareOptions {
 
     pub(crate) fn noise(args: NoiseArgs, folder: PathBuf) -> Result<Self, Failure> {
         Ok(CompareOptions {
-            refs: RefsAsked {
+            refs: RefArgs {
                 names: vec![args.reference.clone(), args.reference],
-                ..RefsAsked::default()
+                ..RefArgs::default()
             },
             all: true,
-            task: Task::Noise,
+            task: RunMode::Noise,
             ..Self::usual(args.run, Sampling::Exactly(args.replicates.into()), folder)?
         })
     }
@@ -331,7 +335,7 @@ impl CompareOptions {
         let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
         Ok(CompareOptions {
             sides: SideOptions::new(args.sides, folder),
-            refs: RefsAsked::default(),
+            refs: RefArgs::default(),
             pull_request: None,
             to_record: None,
             functions: None,
@@ -350,8 +354,8 @@ impl CompareOptions {
             continued: None,
             profile: false,
             memory: false,
-            task: Task::Measure,
-            worktrees: Afterwards::Remove,
+            task: RunMode::Measure,
+            worktrees: WorktreeCleanup::Remove,
             outputs,
         })
     }
@@ -361,7 +365,7 @@ impl CompareOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct ProfileOptions {
     pub(crate) sides: SideOptions,
-    pub(crate) refs: RefsAsked,
+    pub(crate) refs: RefArgs,
     /// The arguments for pytest.
     pub(crate) arguments: Vec<String>,
     pub(crate) replicates: Replicates,
@@ -380,7 +384,7 @@ impl ProfileOptions {
         let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
         Ok(ProfileOptions {
             sides: SideOptions::new(args.sides, folder),
-            refs: RefsAsked {
+            refs: RefArgs {
                 names: args.refs,
                 working_tree: args.working_tree,
                 recorded: None,

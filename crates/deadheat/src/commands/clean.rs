@@ -4,19 +4,16 @@ use std::path::Path;
 
 use crate::cli::CleanArgs;
 use crate::cli::options::{Verbosity, verbosity};
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::git::Git;
 use crate::system::cache;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 use crate::workspace::{self, Kept};
 
-pub(crate) fn run(args: &CleanArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let mut removed = workspace::sweep(
-        &Git::anywhere(folder, &Limits::without_end(interrupt))?,
-        Kept::Remove,
-    )?;
+pub(crate) fn run(args: &CleanArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let mut removed = workspace::sweep(&Git::anywhere(folder, &Deadline::never(interrupt))?, Kept::Remove)?;
     removed.extend(cache::clear()?);
     let removed: Vec<String> = removed.iter().map(|path| path.display().to_string()).collect();
     if args.output.json {
@@ -29,5 +26,5 @@ pub(crate) fn run(args: &CleanArgs, folder: &Path, interrupt: &Interrupt) -> any
         }
         terminal::print(text.as_bytes())?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }

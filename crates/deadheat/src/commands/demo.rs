@@ -11,9 +11,9 @@ use crate::Installation;
 use crate::cli::options::{CompareOptions, Outputs, Verbosity};
 use crate::cli::{Args, CommandArgs, DemoArgs};
 use crate::commands::compare;
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::git::Git;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
@@ -46,10 +46,10 @@ pub(crate) fn run(
     args: DemoArgs,
     installation: &Installation,
     interrupt: &Interrupt,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::new(&args.output, &args.report)?;
     let folder = tempfile::Builder::new().prefix("deadheat-demo-").tempdir()?;
-    let git = Git::anywhere(folder.path(), &Limits::without_end(interrupt))?;
+    let git = Git::anywhere(folder.path(), &Deadline::never(interrupt))?;
     git.run(["init", "--quiet", "--initial-branch=main"])?;
     commit(&git, folder.path(), BASE, "A small ledger")?;
     commit(&git, folder.path(), HEAD, "Faster totals, and a monthly view")?;

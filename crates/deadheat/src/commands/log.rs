@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::cli::RecordsArgs;
 use crate::cli::options::verbosity;
-use crate::error::Exit;
-use crate::experiments::state::State;
+use crate::error::ExitCode;
+use crate::experiments::state::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
@@ -22,8 +22,8 @@ struct LoggedRow<'a> {
     cumulative: Option<Cumulative>,
 }
 
-pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let (_git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
+pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let (_git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);
@@ -46,5 +46,5 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
         let style = output::style(verbosity(&args.output));
         terminal::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }

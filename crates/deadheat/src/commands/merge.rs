@@ -7,12 +7,12 @@ use deadheat_core::merge::{self, Part};
 use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;
 use crate::commands::common::confirm;
-use crate::error::{Exit, Failure};
+use crate::error::{ExitCode, Failure};
 use crate::report::output;
 use crate::report::stored;
 use crate::system::terminal::harmless;
 
-pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::new(&args.output, &args.report)?;
     outputs.check_writable()?;
     let parts: Vec<Part> = args
@@ -24,11 +24,11 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
         .map_err(|refusal| Failure::usage(refusal.message).hint(refusal.hint))?;
     output::write_report(&report, &outputs)?;
     let exit = if merge::is_nothing_measured(&report) {
-        Exit::NothingMeasured
+        ExitCode::NothingMeasured
     } else if report.partial {
-        Exit::StoppedEarly
+        ExitCode::StoppedEarly
     } else {
-        Exit::Done
+        ExitCode::Done
     };
     Ok(confirm::apply_gates(&report, exit))
 }

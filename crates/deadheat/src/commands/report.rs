@@ -3,11 +3,11 @@
 use deadheat_core::report::judge_again;
 
 use crate::cli::options::ReportOptions;
-use crate::error::{Exit, Failure};
+use crate::error::{ExitCode, Failure};
 use crate::report::output;
 use crate::report::stored;
 
-pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<Exit> {
+pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
     let report = stored::read(&options.file, "report")?;
     let report = judge_again(report, options.threshold_percent).map_err(|unsound| {
@@ -15,5 +15,5 @@ pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<Exit> {
         Failure::usage(format!("report: `{file}` is damaged: {unsound}"))
     })?;
     output::write_report(&report, &options.outputs)?;
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }

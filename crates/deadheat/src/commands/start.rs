@@ -8,15 +8,15 @@ use serde_json::json;
 
 use crate::cli::StartArgs;
 use crate::cli::options::{Verbosity, verbosity};
-use crate::error::{Exit, Failure};
-use crate::experiments::state::State;
+use crate::error::{ExitCode, Failure};
+use crate::experiments::state::ExperimentStore;
 use crate::report::output;
 use crate::system::clock;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
-pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let (git, state) = State::open(folder, args.config_file.as_deref(), interrupt)?;
+pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let commit = git.commit("HEAD")?.ok_or_else(|| {
         Failure::usage("the repository has no commit yet")
             .hint("commit what the loop is to start from: git add --all && git commit")
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
         text.push_str(&format!("written to {}\n", path.display()));
         terminal::print(text.as_bytes())?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn described(baseline: &Baseline) -> String {

@@ -11,7 +11,7 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{CONFIDENCE_LEVEL, Threshold};
 use deadheat_core::thresholds::Thresholds;
 
-use crate::cli::options::{Afterwards, CompareOptions, RefsAsked, Script, SideOptions, Task};
+use crate::cli::options::{CompareOptions, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::system::cores::Pinning;
@@ -48,7 +48,7 @@ pub(crate) struct SideSettings {
 /// The settings of one comparison.
 pub(crate) struct CompareSettings {
     pub(crate) sides: SideSettings,
-    pub(crate) refs: RefsAsked,
+    pub(crate) refs: RefArgs,
     /// The number of the pull request that is compared.
     pub(crate) pull_request: Option<u64>,
     pub(crate) benchmarks_root: Option<String>,
@@ -70,8 +70,8 @@ pub(crate) struct CompareSettings {
     pub(crate) fail_on: Vec<Gate>,
     pub(crate) profile: bool,
     pub(crate) memory: bool,
-    pub(crate) task: Task,
-    pub(crate) worktrees: Afterwards,
+    pub(crate) task: RunMode,
+    pub(crate) worktrees: WorktreeCleanup,
     /// The report that replicates are added to.
     pub(crate) continued: Option<Report>,
 }

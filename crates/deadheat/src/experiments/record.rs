@@ -6,14 +6,14 @@ use deadheat_core::records::{
 };
 use deadheat_core::report::{Recorded, Report};
 
-use crate::cli::options::ToRecord;
+use crate::cli::options::RecordRequest;
 use crate::error::{ErrorKind, Failure};
-use crate::experiments::state::State;
+use crate::experiments::state::ExperimentStore;
 use crate::git::Git;
 use crate::system::clock;
 
 /// Checks, before anything is measured, that there will be something to record, and a place for it.
-pub(crate) fn check(state: &State, revisions: &PerSide<Revision>) -> anyhow::Result<()> {
+pub(crate) fn check(state: &ExperimentStore, revisions: &PerSide<Revision>) -> anyhow::Result<()> {
     check_commits(revisions)?;
     let PerSide { base, head } = revisions;
     if base.commit == head.commit {
@@ -44,9 +44,9 @@ fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
 /// Adds the report's rows to `results.tsv`, replaces the last verdicts in `HANDOFF.md`, and says so in the report.
 pub(crate) fn add(
     report: &mut Report,
-    state: &State,
+    state: &ExperimentStore,
     git: Option<&Git>,
-    asked: &ToRecord,
+    asked: &RecordRequest,
 ) -> anyhow::Result<()> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {
@@ -175,13 +175,17 @@ pub(crate) mod tests {
         serde_json::from_value(report).unwrap()
     }
 
-    fn add_to(state: &State, mut report: Report, asked: &ToRecord) -> (Recorded, Vec<Warning>) {
+    fn add_to(
+        state: &ExperimentStore,
+        mut report: Report,
+        asked: &RecordRequest,
+    ) -> (Recorded, Vec<Warning>) {
         add(&mut report, state, None, asked).unwrap();
         (report.recorded.unwrap(), report.warnings)
     }
 
-    fn asked(description: &str) -> ToRecord {
-        ToRecord {
+    fn asked(description: &str) -> RecordRequest {
+        RecordRequest {
             description: description.to_owned(),
             status: None,
             allow_partial: false,
@@ -208,7 +212,7 @@ pub(crate) mod tests {
         assert_eq!(recorded.status, Status::Discard);
         assert_eq!(warnings[0].code, WarningCode::MicroDisagrees);
         assert!(warnings[0].message.contains("3.00x"));
-        let forced = ToRecord {
+        let forced = RecordRequest {
             status: Some(Status::Mixed),
             ..asked("third")
         };
@@ -276,7 +280,7 @@ pub(crate) mod tests {
         empty.comparisons.clear();
         let refused = add(&mut empty, &state, None, &asked("x")).unwrap_err();
         assert!(refused.to_string().contains("nothing was measured"));
-        let allowed = ToRecord {
+        let allowed = RecordRequest {
             allow_partial: true,
             ..asked("x")
         };

@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::git::Git;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::files;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// The folder of the loop's files, which need not exist yet.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct ExperimentStore {
     folder: PathBuf,
     /// The top of the checkout, which the folder must stay inside.
     top: PathBuf,
@@ -44,14 +44,14 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-impl State {
+impl ExperimentStore {
     /// Opens the state of the project around a folder.
     pub(crate) fn open(
         folder: &Path,
         config_file: Option<&Path>,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(Git, Self)> {
-        let git = Git::discover(folder, &Limits::without_end(interrupt))?;
+        let git = Git::discover(folder, &Deadline::never(interrupt))?;
         let config = Config::load(folder, git.top(), config_file)?;
         let state = Self::find(&config, git.top())?;
         Ok((git, state))
@@ -73,7 +73,7 @@ impl State {
         if relative.split('/').any(|part| part == ".git") {
             return Err(outside().into());
         }
-        let state = State {
+        let state = ExperimentStore {
             folder: top.join(relative),
             top,
         };
@@ -246,7 +246,7 @@ impl State {
 }
 
 /// The other commands' access to the records.
-impl State {
+impl ExperimentStore {
     /// Returns the commit that the loop started from.
     pub(crate) fn baseline(&self, git: &Git) -> anyhow::Result<String> {
         let Some(baseline) = self.known_baseline()? else {
@@ -315,13 +315,13 @@ pub(crate) mod tests {
     use super::*;
 
     /// Returns a state folder in an empty checkout.
-    pub(crate) fn state(top: &Path, state_dir: Option<&str>) -> anyhow::Result<State> {
+    pub(crate) fn state(top: &Path, state_dir: Option<&str>) -> anyhow::Result<ExperimentStore> {
         let config = Config {
             folder: top.to_owned(),
             state_dir: state_dir.map(str::to_owned),
             ..Config::default()
         };
-        State::find(&config, top)
+        ExperimentStore::find(&config, top)
     }
 
     #[test]
@@ -362,7 +362,7 @@ pub(crate) mod tests {
     #[test]
     fn the_refs_of_the_loop() {
         let folder = tempfile::tempdir().unwrap();
-        let git = Git::anywhere(folder.path(), &Limits::without_end(&Interrupt::default())).unwrap();
+        let git = Git::anywhere(folder.path(), &Deadline::never(&Interrupt::default())).unwrap();
         let commit = || {
             let identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
             let commit = ["commit", "--quiet", "--allow-empty", "--message", "change"];

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{ErrorKind, Failure};
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 use crate::system::interrupt::Interrupt;
 
 /// The interval at which a wait for another run looks again.
@@ -29,24 +29,24 @@ const SETTINGS: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
 pub(crate) struct Git {
     top: PathBuf,
     cleared: Vec<String>,
-    patience: Patience,
+    patience: GitTimeout,
     /// The git directory, where git does not look for it in `top`.
     git_dir: Option<PathBuf>,
 }
 
 /// The time that a command may take: hooks and filters are other people's programs, and may hang.
 #[derive(Clone, Debug)]
-enum Patience {
-    Run(Limits),
+enum GitTimeout {
+    Run(Deadline),
     /// After the run, when an interrupt has already had its effect.
-    Afterwards,
+    WorktreeCleanup,
 }
 
-impl Patience {
-    fn limits(&self) -> Limits {
+impl GitTimeout {
+    fn limits(&self) -> Deadline {
         match self {
-            Patience::Run(limits) => limits.clone(),
-            Patience::Afterwards => Limits {
+            GitTimeout::Run(limits) => limits.clone(),
+            GitTimeout::WorktreeCleanup => Deadline {
                 until: Instant::now() + AFTERWARDS,
                 interrupt: Interrupt::default(),
             },
@@ -74,7 +74,7 @@ const LACKS_OBJECTS: [&str; 6] = [
 
 impl Git {
     /// Returns a `git` that is not tied to a repository yet.
-    pub(crate) fn anywhere(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+    pub(crate) fn anywhere(folder: &Path, limits: &Deadline) -> anyhow::Result<Self> {
         let mut command = Command::new("git");
         command
             .args(["rev-parse", "--local-env-vars"])
@@ -97,13 +97,13 @@ impl Git {
         Ok(Git {
             top: folder.to_owned(),
             cleared,
-            patience: Patience::Run(limits.clone()),
+            patience: GitTimeout::Run(limits.clone()),
             git_dir: None,
         })
     }
 
     /// Finds the repository around a folder.
-    pub(crate) fn discover(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+    pub(crate) fn discover(folder: &Path, limits: &Deadline) -> anyhow::Result<Self> {
         let mut git = Self::anywhere(folder, limits)?;
         let answer = git.ask(["rev-parse", "--is-bare-repository", "--show-toplevel"])?;
         let Some(stdout) = answer.stdout else {
@@ -158,7 +158,7 @@ impl Git {
     /// Returns the same repository for after the run, however it ended: to tidy up, and to record the results.
     pub(crate) fn afterwards(&self) -> Self {
         Git {
-            patience: Patience::Afterwards,
+            patience: GitTimeout::WorktreeCleanup,
             ..self.clone()
         }
     }
@@ -346,7 +346,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let git = Git::anywhere(
             folder.path(),
-            &Limits::without_end(&crate::system::interrupt::Interrupt::default()),
+            &Deadline::never(&crate::system::interrupt::Interrupt::default()),
         )
         .unwrap();
         git.run(["init", "--quiet"]).unwrap();

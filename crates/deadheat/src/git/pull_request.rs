@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Failure, is_stopped};
 use crate::events::Events;
 use crate::git::Git;
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 
 /// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
 pub(crate) const TOKENS: [&str; 4] = [
@@ -59,7 +59,7 @@ struct MergeBase {
 pub(crate) fn resolve(
     git: &Git,
     number: u64,
-    limits: &Limits,
+    limits: &Deadline,
     events: &dyn Events,
 ) -> anyhow::Result<PerSide<Revision>> {
     let request: PullRequest = ask(
@@ -131,7 +131,7 @@ pub(crate) fn resolve(
     ))
 }
 
-fn ask<T: DeserializeOwned>(git: &Git, limits: &Limits, number: u64, path: &str) -> anyhow::Result<T> {
+fn ask<T: DeserializeOwned>(git: &Git, limits: &Deadline, number: u64, path: &str) -> anyhow::Result<T> {
     let mut command = Command::new("gh");
     command
         .args(["api", path])

@@ -2,11 +2,11 @@
 
 use deadheat_core::model::{PerSide, Revision};
 
-use crate::cli::options::{RecordedBase, RefsAsked};
+use crate::cli::options::{RecordedBase, RefArgs};
 use crate::error::Failure;
 use crate::git::Git;
 
-pub(crate) fn resolve(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<Revision>> {
+pub(crate) fn resolve(git: &Git, asked: &RefArgs) -> anyhow::Result<PerSide<Revision>> {
     if asked.working_tree {
         return resolve_working_tree(git, asked);
     }
@@ -34,7 +34,7 @@ fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<Revision>> {
+fn resolve_working_tree(git: &Git, asked: &RefArgs) -> anyhow::Result<PerSide<Revision>> {
     let base = match asked.names.as_slice() {
         [] => revision(git, "HEAD")?,
         [base] => revision(git, base)?,
@@ -55,7 +55,7 @@ fn resolve_working_tree(git: &Git, asked: &RefsAsked) -> anyhow::Result<PerSide<
 /// Resolves refs whose base is recorded. `commit` is the full hash that the records name for `recorded`.
 pub(crate) fn resolve_recorded(
     git: &Git,
-    asked: &RefsAsked,
+    asked: &RefArgs,
     recorded: RecordedBase,
     commit: String,
 ) -> anyhow::Result<PerSide<Revision>> {

@@ -23,17 +23,17 @@ const REASON_FILE: &str = "locked";
 
 /// A lock that marks a worktree's entry as in use, for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(crate) struct WorktreeLock {
     _reason: File,
 }
 
-impl Hold {
+impl WorktreeLock {
     /// Holds a worktree's entry; `None` where the file system has no locks.
     fn of(worktree: &Path) -> Option<Self> {
         let reason = File::open(admin_folder(worktree)?.join(REASON_FILE)).ok()?;
         // A process that checks whether it is abandoned holds it for a moment.
         retry_on_intr(|| flock(&reason, FlockOperation::LockShared)).ok()?;
-        Some(Hold { _reason: reason })
+        Some(WorktreeLock { _reason: reason })
     }
 }
 
@@ -63,7 +63,7 @@ impl Git {
         path: &Path,
         commit: &str,
         lock: &File,
-    ) -> anyhow::Result<Option<Hold>> {
+    ) -> anyhow::Result<Option<WorktreeLock>> {
         let lock = lock.try_clone().context("cannot hold the run's lock")?;
         let reason = format!("{OUR_REASON}{}", std::process::id());
         let arguments: [&OsStr; 13] = [
@@ -85,7 +85,8 @@ impl Git {
         ];
         let added = {
             let _alone = self.alone_with_worktrees()?;
-            self.run_reading(lock.into(), arguments).map(|_| Hold::of(path))
+            self.run_reading(lock.into(), arguments)
+                .map(|_| WorktreeLock::of(path))
         };
         added.or_else(|error| {
             if is_stopped(&error) {

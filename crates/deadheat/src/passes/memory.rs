@@ -14,7 +14,7 @@ use deadheat_core::thresholds::Thresholds;
 use crate::error::Failure;
 use crate::passes::profile::{Recorded, Recordings};
 use crate::prepare::Prepared;
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 
 /// The memory of one call.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ pub(crate) fn variables() -> [(OsString, OsString); 1] {
 }
 
 /// Checks, before anything is measured, that both sides' interpreters have memray.
-pub(crate) fn check(prepared: &Prepared, scratch: &Path, limits: &Limits) -> anyhow::Result<()> {
+pub(crate) fn check(prepared: &Prepared, scratch: &Path, limits: &Deadline) -> anyhow::Result<()> {
     for side in Side::BOTH {
         let path = &prepared.interpreters.get(side).path;
         let mut probe = Command::new(path);

@@ -12,8 +12,8 @@ use deadheat_core::observed::Differing;
 use deadheat_core::protocol::{Name, Observed, Reader, Reply, Request};
 use deadheat_core::source::{self, Unattributed};
 
-use crate::passes::workers::Stage;
-use crate::project::changes::Differences;
+use crate::passes::workers::WorkerPool;
+use crate::project::changes::Changes;
 use crate::worker::session::Session;
 
 /// The consequences of values that differ.
@@ -27,8 +27,8 @@ pub(crate) struct Affected {
 
 /// Asks the open workers. `paths` are all Python files of the project.
 pub(crate) fn look(
-    stage: &mut Stage,
-    differences: &Differences,
+    stage: &mut WorkerPool,
+    differences: &Changes,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Affected> {
@@ -60,8 +60,8 @@ struct Seen {
 }
 
 fn ask(
-    stage: &mut Stage,
-    differences: &Differences,
+    stage: &mut WorkerPool,
+    differences: &Changes,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Asked<Seen>> {
@@ -127,7 +127,7 @@ fn naming<'a>(
     paths.filter(is_named).cloned().collect()
 }
 
-fn ask_for_readers(stage: &mut Stage, differing: &Differing) -> anyhow::Result<Asked<PerSide<Readers>>> {
+fn ask_for_readers(stage: &mut WorkerPool, differing: &Differing) -> anyhow::Result<Asked<PerSide<Readers>>> {
     if differing.names.is_empty() && differing.unloaded.is_empty() {
         return Ok(Ok(PerSide::default()));
     }
@@ -148,7 +148,7 @@ fn is_felt(differing: &Differing, readers: &PerSide<Readers>) -> bool {
 }
 
 fn ask_both<T>(
-    stage: &mut Stage,
+    stage: &mut WorkerPool,
     request: &Request,
     expected: impl Fn(Reply) -> Option<T>,
 ) -> anyhow::Result<Asked<PerSide<T>>> {
@@ -181,7 +181,7 @@ fn ask_both<T>(
 impl Seen {
     fn affected(
         &self,
-        differences: &Differences,
+        differences: &Changes,
         paths: &BTreeSet<String>,
         checkouts: PerSide<&Path>,
     ) -> Affected {
@@ -222,7 +222,7 @@ impl Seen {
 
 /// The affected functions, by head's place, or by base's where head lacks them.
 struct Functions<'a> {
-    differences: &'a Differences,
+    differences: &'a Changes,
     checkouts: PerSide<&'a Path>,
     /// Head's places by base's, in files that differ.
     on_head: BTreeMap<FunctionPlace, &'a FunctionPlace>,
@@ -232,7 +232,7 @@ struct Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    fn new(differences: &'a Differences, checkouts: PerSide<&'a Path>) -> Self {
+    fn new(differences: &'a Changes, checkouts: PerSide<&'a Path>) -> Self {
         let on_head = differences.unchanged.iter().map(|(place, &line)| {
             let on_base = FunctionPlace {
                 line,
@@ -350,7 +350,7 @@ fn of_late(path: &str) -> String {
     format!("may read what `{path}` holds, which is imported while benchmarks run")
 }
 
-impl Differences {
+impl Changes {
     /// Returns a change with unknown consequences, named after the first file that can have made it.
     fn because(&self, what: String) -> Unattributed {
         let first = self.outside.iter().chain(self.changed.keys()).next();

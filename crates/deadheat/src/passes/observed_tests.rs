@@ -31,18 +31,18 @@ impl Checkouts {
     }
 }
 
-fn differences() -> Differences {
+fn differences() -> Changes {
     let changes = source::compare([source::ChangedFile {
         path: "a.py".to_owned(),
         base: Some(OLD.into()),
         head: Some(NEW.into()),
     }]);
-    Differences {
+    Changes {
         targets: changes.targets,
         changed: BTreeMap::from([("a.py".to_owned(), BTreeSet::new())]),
         outside: changes.outside,
         unchanged: changes.unchanged,
-        ..Differences::default()
+        ..Changes::default()
     }
 }
 

@@ -11,9 +11,9 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::error::{ErrorKind, Failure};
 use crate::passes::walk::{
-    Both, Entered, Event, Left, Schedule, SetUp, StoppedBy, Trouble, Visit, out_of_order, walk,
+    Entered, Event, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, StoppedBy, out_of_order, walk,
 };
-use crate::worker::session::{Briefing, CannotTrace, Launch};
+use crate::worker::session::{CannotTrace, Launch, WorkerSpec};
 
 /// The process pairs of the pass: functions' times come with an interval, too.
 const REPLICATES: usize = 5;
@@ -175,7 +175,7 @@ pub(crate) struct Profiles<S> {
 /// Runs a pass and records its samples. `briefing` must ask for the purpose whose samples are wanted.
 pub(crate) fn record<S: Recorded>(
     schedule: &Schedule,
-    briefing: &Briefing,
+    briefing: &WorkerSpec,
     affordable: &Affordable,
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
@@ -231,9 +231,9 @@ struct Recording<S> {
     ends: Instant,
 }
 
-impl<S: Recorded> Visit for Recording<S> {
-    type Finding = PerSide<Vec<S>>;
-    type Half = Vec<S>;
+impl<S: Recorded> Pass for Recording<S> {
+    type PairResult = PerSide<Vec<S>>;
+    type SideResult = Vec<S>;
 
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.pairs >= FEWEST_REPLICATES && Instant::now() >= self.ends {
@@ -245,10 +245,10 @@ impl<S: Recorded> Visit for Recording<S> {
 
     fn inside(
         &mut self,
-        both: &mut Both<'_>,
+        both: &mut ProcessPair<'_>,
         _: &str,
         entered: PerSide<Entered>,
-    ) -> Result<PerSide<Vec<S>>, Trouble> {
+    ) -> Result<PerSide<Vec<S>>, PairFailure> {
         let most = Entered::most_rounds(entered);
         let mut iterations = Entered::iterations(entered);
         let mut rounds = ROUNDS;
@@ -284,12 +284,12 @@ impl<S: Recorded> Visit for Recording<S> {
 
     fn inside_alone(
         &mut self,
-        alone: &mut Both<'_>,
+        alone: &mut ProcessPair<'_>,
         side: Side,
         _: &str,
         entered: Entered,
         _: Option<&Vec<S>>,
-    ) -> Result<Vec<S>, Trouble> {
+    ) -> Result<Vec<S>, PairFailure> {
         let most = Entered::most_rounds(PerSide::new(entered, entered));
         let mut iterations = entered.iterations_per_sample.unwrap_or(1);
         let mut rounds = ROUNDS.min(most.unwrap_or(ROUNDS));
@@ -327,7 +327,7 @@ struct Fitting {
     sample_ns: f64,
 }
 
-fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trouble> {
+fn fitting<S: Recorded>(both: &mut ProcessPair<'_>, side: Side) -> Result<Fitting, PairFailure> {
     // The first call of all pays for caches and imports.
     let _: S = sample(both, side, 0, 1)?;
     let mut count = 1.0;
@@ -356,13 +356,22 @@ fn fitting<S: Recorded>(both: &mut Both<'_>, side: Side) -> Result<Fitting, Trou
 }
 
 /// Takes a sample that is as warm as the timed ones: the other side had the core's caches.
-fn warm_sample<S: Recorded>(both: &mut Both<'_>, side: Side, iterations: u64) -> Result<S, Trouble> {
+fn warm_sample<S: Recorded>(
+    both: &mut ProcessPair<'_>,
+    side: Side,
+    iterations: u64,
+) -> Result<S, PairFailure> {
     sample(both, side, iterations / 4, iterations)
 }
 
-fn sample<S: Recorded>(both: &mut Both<'_>, side: Side, warmup: u64, iterations: u64) -> Result<S, Trouble> {
+fn sample<S: Recorded>(
+    both: &mut ProcessPair<'_>,
+    side: Side,
+    warmup: u64,
+    iterations: u64,
+) -> Result<S, PairFailure> {
     match both.ask(side, &Request::Profile { warmup, iterations })? {
-        Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+        Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
         reply => S::from_reply(reply).map_err(|other| out_of_order(side, &other)),
     }
 }

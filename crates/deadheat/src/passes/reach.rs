@@ -13,11 +13,11 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::error::Failure;
 use crate::passes::walk::{
-    Both, Entered, Event, Left, OneAtATime, Schedule, SetUp, Setback, SetbackKind, StoppedBy, Trouble, Visit,
-    out_of_order, walk,
+    BenchmarkFailure, Entered, Event, FailureKind, Left, OneAtATime, PairFailure, Pass, ProcessPair,
+    Schedule, SetUp, StoppedBy, out_of_order, walk,
 };
 use crate::project::node_ids::is_in_node;
-use crate::worker::session::{self, Briefing, CannotTrace, Launch, Opened};
+use crate::worker::session::{self, CannotTrace, Launch, Opened, WorkerSpec};
 
 /// Benchmarks that are still open after this number of passes count as reached.
 const MOST_PASSES: usize = 3;
@@ -42,7 +42,7 @@ pub(crate) struct Reach {
     /// The reason why functions cannot be watched here.
     pub(crate) problem: Option<String>,
     /// Benchmarks that do not end, which are not tried again.
-    pub(crate) endless: Vec<Setback>,
+    pub(crate) endless: Vec<BenchmarkFailure>,
     pub(crate) stopped: Option<StoppedBy>,
     /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
     pub(crate) project_modules: PerSide<u64>,
@@ -65,7 +65,7 @@ impl Reach {
 /// workers did.
 pub(crate) fn look(
     schedule: &Schedule,
-    briefing: &Briefing,
+    briefing: &WorkerSpec,
     mut opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
@@ -139,10 +139,10 @@ pub(crate) fn look(
 }
 
 /// Returns the error for a benchmark that removed the worktree that all of them run in.
-fn removed_by(side: Side, setbacks: &[Setback]) -> Failure {
+fn removed_by(side: Side, setbacks: &[BenchmarkFailure]) -> Failure {
     let words = session::lost(side);
     let mut setbacks = setbacks.iter();
-    let cause = setbacks.find(|setback| setback.kind == SetbackKind::WorktreeGone);
+    let cause = setbacks.find(|setback| setback.kind == FailureKind::WorktreeGone);
     let benchmark = cause.map(|setback| format!("; `{}` ran last", setback.benchmark));
     Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
         .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")
@@ -177,11 +177,11 @@ impl Looking {
     }
 }
 
-impl Visit for Looking {
-    type Finding = ();
-    type Half = ();
+impl Pass for Looking {
+    type PairResult = ();
+    type SideResult = ();
 
-    fn inside(&mut self, _: &mut Both<'_>, _: &str, _: PerSide<Entered>) -> Result<(), Trouble> {
+    fn inside(&mut self, _: &mut ProcessPair<'_>, _: &str, _: PerSide<Entered>) -> Result<(), PairFailure> {
         // A test that was not asked for a sample runs its benchmark once when it is left.
         self.entered = Some(Instant::now());
         Ok(())
@@ -189,18 +189,18 @@ impl Visit for Looking {
 
     fn inside_alone(
         &mut self,
-        _: &mut Both<'_>,
+        _: &mut ProcessPair<'_>,
         _: Side,
         _: &str,
         _: Entered,
         _: Option<&()>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PairFailure> {
         Ok(())
     }
 
     fn join(&mut self, _: Order, _: PerSide<()>) {}
 
-    fn left_by(&mut self, both: &mut Both<'_>, side: Side) -> Result<(), Trouble> {
+    fn left_by(&mut self, both: &mut ProcessPair<'_>, side: Side) -> Result<(), PairFailure> {
         match both.ask(side, &Request::Reach)? {
             Reply::Reached { by } => {
                 self.found.extend(by);

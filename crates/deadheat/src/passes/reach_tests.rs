@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use super::*;
-use crate::worker::process::{NoAnswer, Talk};
+use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::scripted::{briefing, collected, failed, hello, none, schedule};
 use crate::worker::session::Session;
 
@@ -56,13 +56,13 @@ impl SuiteWorker {
     }
 }
 
-impl Talk for SuiteWorker {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for SuiteWorker {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         self.asked = Some(request.clone());
         Ok(())
     }
 
-    fn receive(&mut self, _: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, _: Duration) -> Result<Reply, ChannelError> {
         Ok(match &self.asked.take().expect("a reply to no request") {
             Request::Hello(_) => hello(),
             Request::Trace(_) => Reply::Tracing {
@@ -128,7 +128,7 @@ impl Talk for SuiteWorker {
 }
 
 impl Launch for Suite {
-    fn launch(&mut self, side: Side, _: u32) -> anyhow::Result<Box<dyn Talk>> {
+    fn launch(&mut self, side: Side, _: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
         if side == Side::Base {
             self.passes.borrow_mut().push(Vec::new());
         }
@@ -179,7 +179,7 @@ fn runs(node: &'static str, function: usize) -> Does {
     }
 }
 
-fn watching() -> Briefing {
+fn watching() -> WorkerSpec {
     briefing(Some(TraceRequest {
         purpose: TracePurpose::Reach,
         extension: String::new(),

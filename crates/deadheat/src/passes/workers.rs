@@ -7,13 +7,13 @@ use deadheat_core::model::{PerSide, Side, TargetFunction};
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use crate::passes::walk::OneAtATime;
-use crate::worker::launcher::Launcher;
-use crate::worker::session::{Briefing, CannotTrace, Collection, NotReady, Opened, Session};
+use crate::worker::launcher::ProcessLauncher;
+use crate::worker::session::{CannotTrace, Collection, Opened, Session, StartError, WorkerSpec};
 
 /// The state that every pass of a run works with.
-pub(crate) struct Stage {
-    pub(crate) briefing: Briefing,
-    pub(crate) launcher: Launcher,
+pub(crate) struct WorkerPool {
+    pub(crate) briefing: WorkerSpec,
+    pub(crate) launcher: ProcessLauncher,
     /// The native part, which watching workers load.
     pub(crate) extension: String,
     /// The hard end of the run.
@@ -36,9 +36,14 @@ pub(crate) struct Stage {
     pub(crate) opened_watch: bool,
 }
 
-impl Stage {
-    pub(crate) fn new(briefing: Briefing, launcher: Launcher, extension: String, until: Instant) -> Self {
-        Stage {
+impl WorkerPool {
+    pub(crate) fn new(
+        briefing: WorkerSpec,
+        launcher: ProcessLauncher,
+        extension: String,
+        until: Instant,
+    ) -> Self {
+        WorkerPool {
             briefing,
             launcher,
             extension,
@@ -55,8 +60,8 @@ impl Stage {
     }
 
     /// Returns the briefing for the same workers, watching.
-    pub(crate) fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> Briefing {
-        Briefing {
+    pub(crate) fn tracing(&self, purpose: TracePurpose, watched: &[&TargetFunction]) -> WorkerSpec {
+        WorkerSpec {
             trace: Some(PerSide::new(Side::Base, Side::Head).map(|side| {
                 TraceRequest {
                     purpose,
@@ -72,7 +77,7 @@ impl Stage {
     }
 
     /// Collects the benchmarks on this side, in a separate process.
-    pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, NotReady> {
+    pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, StartError> {
         let [opened] = self.open(&self.briefing.clone(), [side]);
         let (session, collection) = opened?;
         session.stop();
@@ -85,7 +90,7 @@ impl Stage {
         &mut self,
         watched: &[&TargetFunction],
         stay: bool,
-    ) -> Result<PerSide<Collection>, (Side, NotReady)> {
+    ) -> Result<PerSide<Collection>, (Side, StartError)> {
         self.close();
         let mut watch = !watched.is_empty();
         let mut opened = match watch {
@@ -93,7 +98,7 @@ impl Stage {
             false => self.open(&self.briefing.clone(), Side::BOTH),
         };
         let cannot_trace = opened.iter().any(|opened| match opened {
-            Err(NotReady::Other(error)) => error.is::<CannotTrace>(),
+            Err(StartError::Other(error)) => error.is::<CannotTrace>(),
             _ => false,
         });
         if cannot_trace {
@@ -123,9 +128,9 @@ impl Stage {
 
     pub(crate) fn open<const N: usize>(
         &mut self,
-        briefing: &Briefing,
+        briefing: &WorkerSpec,
         sides: [Side; N],
-    ) -> [Result<(Session, Collection), NotReady>; N] {
+    ) -> [Result<(Session, Collection), StartError>; N] {
         let left = self.until.saturating_duration_since(Instant::now());
         let opened = Session::open(&mut self.launcher, briefing, &sides, self.first_seed, left);
         opened

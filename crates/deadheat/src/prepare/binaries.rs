@@ -8,16 +8,16 @@ use std::time::SystemTime;
 use crate::git::Git;
 use crate::git::queries::Untracked;
 use crate::prepare::interpreter::Interpreter;
-use crate::project::compiled::{Compiled, bytes, is_binary};
-use crate::project::layout::Project;
+use crate::project::compiled::{ExtensionModules, bytes, is_binary};
+use crate::project::layout::ProjectLayout;
 use crate::system::paths::{file_name, is_inside, join, parent};
 
 /// Finds the working tree's extension modules that equal what a build of either side would give, or why there are
 /// none.
 pub(crate) fn of_working_tree(
-    compiled: &Compiled,
+    compiled: &ExtensionModules,
     git: &Git,
-    project: &Project,
+    project: &ProjectLayout,
     interpreter: &Interpreter,
     checkout: &Path,
     changed: &BTreeSet<String>,
@@ -97,7 +97,7 @@ pub(crate) struct Binaries {
 
 /// Returns the extension modules that a checkout holds where the project's code is imported from, without their
 /// suffixes.
-pub(crate) fn in_checkout(project: &Project, checkout: &Path) -> BTreeSet<String> {
+pub(crate) fn in_checkout(project: &ProjectLayout, checkout: &Path) -> BTreeSet<String> {
     fn look(checkout: &Path, folder: &str, depth: usize, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(checkout.join(folder))
             .into_iter()
@@ -126,7 +126,7 @@ pub(crate) fn in_checkout(project: &Project, checkout: &Path) -> BTreeSet<String
 }
 
 /// Whether a build may read a file, judging by its name: anything but Python code, tests and texts.
-fn may_be_built_from(project: &Project, path: &str) -> bool {
+fn may_be_built_from(project: &ProjectLayout, path: &str) -> bool {
     let name = file_name(path);
     let is_text = [
         ".md",
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_a_build_may_read() {
-        let project = Project {
+        let project = ProjectLayout {
             folder: String::new(),
             module_roots: vec!["pkg".to_owned()],
             import_folders: vec![String::new()],

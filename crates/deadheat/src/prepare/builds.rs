@@ -17,7 +17,7 @@ use crate::git::Git;
 use crate::prepare::interpreter::Interpreter;
 use crate::prepare::variables;
 use crate::system::cache::{self, Entry, Kind};
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 use crate::system::files;
 use crate::system::paths::join;
 
@@ -133,7 +133,12 @@ impl Build<'_> {
     }
 
     /// Puts the build's products into the worktree: builds, or restores what an earlier run built.
-    pub(crate) fn make(&self, git: &Git, limits: &Limits, say: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
+    pub(crate) fn make(
+        &self,
+        git: &Git,
+        limits: &Deadline,
+        say: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Made> {
         let entry = Entry::use_or_make(Kind::Builds, &self.key(), limits, say)?;
         let kept = entry.folder().join(PRODUCTS);
         if entry.is_ready() {
@@ -186,7 +191,7 @@ impl Build<'_> {
 
     /// Returns the command, with its own virtual environment above the project's: what it installs changes nothing of
     /// the user's.
-    fn prepared(&self, log: &Path, limits: &Limits) -> anyhow::Result<Command> {
+    fn prepared(&self, log: &Path, limits: &Deadline) -> anyhow::Result<Command> {
         let python = &self.interpreter.path;
         let mut layering = Command::new(python);
         layering

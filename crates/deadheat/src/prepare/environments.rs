@@ -17,7 +17,7 @@ use crate::prepare::interpreter::{self, Interpreter, python_of};
 use crate::prepare::variables;
 use crate::project::dependency_files::{Local, declaring_files, local_requirements};
 use crate::system::cache::{self, Entry, Kind};
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 use crate::system::files;
 use crate::system::paths::file_name;
 
@@ -74,7 +74,7 @@ impl Installer {
 }
 
 /// The inputs of one side's environment.
-pub(crate) struct Recipe<'a> {
+pub(crate) struct VenvSpec<'a> {
     pub(crate) side: Side,
     /// The project's folder in this side's worktree.
     pub(crate) folder: PathBuf,
@@ -90,7 +90,7 @@ pub(crate) struct Recipe<'a> {
 }
 
 /// An existing environment, which nobody removes as long as this lives.
-pub(crate) struct Environment {
+pub(crate) struct Venv {
     pub(crate) interpreter: Interpreter,
     pub(crate) folder: PathBuf,
     /// A description of its inputs and its installer, for people.
@@ -104,7 +104,7 @@ const LOG: &str = "output.log";
 const ENVIRONMENT: &str = "environment";
 const WITHOUT_PROJECT: &str = "without-project";
 
-impl Recipe<'_> {
+impl VenvSpec<'_> {
     fn read(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.folder.join(name)).ok()
     }
@@ -189,9 +189,9 @@ impl Recipe<'_> {
     pub(crate) fn make(
         &self,
         git: &Git,
-        limits: &Limits,
+        limits: &Deadline,
         say: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Environment> {
+    ) -> anyhow::Result<Venv> {
         self.check()?;
         let mut declared = dependencies::declared(&self.pyproject());
         if !self.folder.join("setup.py").is_file() && !self.pyproject().contains_key("project") {
@@ -212,7 +212,7 @@ impl Recipe<'_> {
         if !entry.is_ready() {
             say(&format!("making the environment of {} ({made_from})", self.side));
             entry.empty()?;
-            let making = Making {
+            let making = VenvInstaller {
                 recipe: self,
                 folder: &folder,
                 log: &log,
@@ -228,7 +228,7 @@ impl Recipe<'_> {
             ))
             .hint("`deadheat clean` removes it, and the next run makes it again")
         })?;
-        Ok(Environment {
+        Ok(Venv {
             interpreter,
             without_project: fs::read_to_string(entry.folder().join(WITHOUT_PROJECT)).ok(),
             folder,
@@ -272,14 +272,14 @@ impl Recipe<'_> {
 }
 
 /// An environment that is being made.
-struct Making<'a> {
-    recipe: &'a Recipe<'a>,
+struct VenvInstaller<'a> {
+    recipe: &'a VenvSpec<'a>,
     folder: &'a Path,
     log: &'a Path,
-    limits: &'a Limits,
+    limits: &'a Deadline,
 }
 
-impl Making<'_> {
+impl VenvInstaller<'_> {
     fn all(&self, git: &Git, declared: &Declared, scratch: &Path) -> anyhow::Result<()> {
         let recipe = self.recipe;
         self.environment()?;

@@ -8,15 +8,15 @@ use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode
 
 use crate::error::Failure;
 use crate::git::Git;
-use crate::project::compiled::{Compiled, is_binary};
-use crate::project::layout::Project;
+use crate::project::compiled::{ExtensionModules, is_binary};
+use crate::project::layout::ProjectLayout;
 use crate::project::version_files::version_files;
 use crate::system::paths::{file_name, join, parent, seen_from};
 use crate::workspace::without_checkouts;
 
 pub(crate) struct Hints<'a> {
     git: &'a Git,
-    project: &'a Project,
+    project: &'a ProjectLayout,
     checkouts: PerSide<PathBuf>,
     /// The folder where deadheat was started, relative to the repository: paths on the command line are relative to it.
     started_in: String,
@@ -32,8 +32,8 @@ impl<'a> Hints<'a> {
     /// Reads the configuration of builds in head's checkout.
     pub(crate) fn new(
         git: &'a Git,
-        project: &'a Project,
-        compiled: Option<&Compiled>,
+        project: &'a ProjectLayout,
+        compiled: Option<&ExtensionModules>,
         is_built: bool,
         checkouts: PerSide<&Path>,
         started_in: &Path,

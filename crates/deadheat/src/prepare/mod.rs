@@ -23,19 +23,19 @@ use crate::events::Events;
 use crate::git::Git;
 use crate::git::submodules::Present;
 use crate::prepare::builds::{Build, Made, content_of};
-use crate::prepare::environments::{Environment, Installer, Recipe};
+use crate::prepare::environments::{Installer, Venv, VenvSpec};
 use crate::prepare::interpreter::Interpreter;
-use crate::project::changes::Differences;
-use crate::project::compiled::Compiled;
-use crate::project::layout::Project;
-use crate::system::command::Limits;
+use crate::project::changes::Changes;
+use crate::project::compiled::ExtensionModules;
+use crate::project::layout::ProjectLayout;
+use crate::system::command::Deadline;
 use crate::system::files;
 
 /// The worktrees to prepare, and the inputs of that.
 pub(crate) struct Preparation<'a> {
     pub(crate) git: &'a Git,
     pub(crate) installation: &'a Installation,
-    pub(crate) project: &'a Project,
+    pub(crate) project: &'a ProjectLayout,
     pub(crate) checkouts: PerSide<&'a Path>,
     pub(crate) revisions: &'a PerSide<Revision>,
     /// The project's interpreter, from which environments are created, too.
@@ -51,7 +51,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) keeps_python_path: bool,
     /// The run's folder in the cache.
     pub(crate) scratch: &'a Path,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Deadline,
     pub(crate) settings: &'a SideSettings,
     pub(crate) events: &'a dyn Events,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Prepared {
     pub(crate) interpreters: PerSide<Interpreter>,
     pub(crate) variables: PerSide<BTreeMap<OsString, OsString>>,
     /// The environments, which nobody removes while they are held.
-    _environments: Vec<Environment>,
+    _environments: Vec<Venv>,
 }
 
 /// The largest number of packages that a warning names.
@@ -70,8 +70,8 @@ const MOST_NAMED: usize = 8;
 impl Preparation<'_> {
     pub(crate) fn prepare(
         self,
-        differences: &Differences,
-        compiled: Option<&Compiled>,
+        differences: &Changes,
+        compiled: Option<&ExtensionModules>,
     ) -> anyhow::Result<Prepared> {
         let prepared = match self.settings.environment {
             Environments::Shared => {
@@ -95,10 +95,10 @@ impl Preparation<'_> {
         Ok(prepared)
     }
 
-    fn environments(&self, differences: &Differences) -> anyhow::Result<Prepared> {
+    fn environments(&self, differences: &Changes) -> anyhow::Result<Prepared> {
         let installer = Installer::find(&self.variables, &self.interpreter.path);
         let requirements = &self.settings.requirements;
-        let recipes = PerSide::new(Side::Base, Side::Head).map(|side| Recipe {
+        let recipes = PerSide::new(Side::Base, Side::Head).map(|side| VenvSpec {
             side,
             folder: self.checkouts.get(side).join(&self.project.folder),
             worktree: self.checkouts.get(side),
@@ -174,14 +174,9 @@ impl Preparation<'_> {
 
     /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
     /// depend on the day, too.
-    fn compare_installed(
-        &self,
-        base: &Environment,
-        head: &Environment,
-        differences: &Differences,
-    ) -> anyhow::Result<()> {
+    fn compare_installed(&self, base: &Venv, head: &Venv, differences: &Changes) -> anyhow::Result<()> {
         let script = self.installation.worker_file("installed.py");
-        let installed = |of: &Environment| interpreter::installed(&of.interpreter.path, &script);
+        let installed = |of: &Venv| interpreter::installed(&of.interpreter.path, &script);
         let (base, head) = (installed(base)?, installed(head)?);
         let declared: BTreeSet<&String> = differences
             .dependencies
@@ -285,7 +280,7 @@ impl Preparation<'_> {
     /// binary is.
     fn see_to_compiled_part(
         &self,
-        compiled: &Compiled,
+        compiled: &ExtensionModules,
         interpreters: &PerSide<Interpreter>,
     ) -> anyhow::Result<()> {
         let suggested = compiled.command(self.project);
@@ -358,7 +353,7 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    fn warn_of_dependencies(&self, differences: &Differences) -> anyhow::Result<()> {
+    fn warn_of_dependencies(&self, differences: &Changes) -> anyhow::Result<()> {
         if differences.dependencies.is_empty() {
             return Ok(());
         }
@@ -397,7 +392,7 @@ fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> 
 }
 
 /// Warns of differences that look like compiled sources where nothing says that the project compiles anything.
-fn warn_of_compiled_sources(differences: &Differences, events: &dyn Events) {
+fn warn_of_compiled_sources(differences: &Changes, events: &dyn Events) {
     if let Some(sources) = first_of(&differences.compiled) {
         events.doubt(
             WarningCode::CompiledSourcesDiffer,
@@ -430,9 +425,9 @@ mod tests {
 
     #[test]
     fn compiled_sources_that_differ_are_named() {
-        let differences = Differences {
+        let differences = Changes {
             compiled: vec!["src/a.c".to_owned(), "src/b.c".to_owned()],
-            ..Differences::default()
+            ..Changes::default()
         };
         let heard = Heard::default();
         warn_of_compiled_sources(&differences, &heard);

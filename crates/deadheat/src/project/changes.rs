@@ -11,12 +11,12 @@ use deadheat_core::source::{self, ChangedFile, Unattributed};
 use crate::error::Failure;
 use crate::project::classify::{ChangedPath, Evidence};
 use crate::project::compiled::is_near_code;
-use crate::project::file_set::Files;
-use crate::project::layout::Project;
+use crate::project::file_set::FileSet;
+use crate::project::layout::ProjectLayout;
 use crate::system::files::read_if_any;
 
 #[derive(Debug, Default)]
-pub(crate) struct Differences {
+pub(crate) struct Changes {
     pub(crate) targets: Vec<TargetFunction>,
     /// Functions of the benchmarks that name something that changed: they are the same on both sides, and running one
     /// counts as running a target.
@@ -36,7 +36,7 @@ pub(crate) struct Differences {
     pub(crate) warnings: Vec<Warning>,
 }
 
-impl Differences {
+impl Changes {
     /// Notes a change with unknown consequences.
     fn may_affect_all(&mut self, path: &str, why: impl Into<String>) {
         self.unattributed.push(Unattributed {
@@ -71,7 +71,7 @@ impl Differences {
     }
 
     /// Adds the differences between the functions of Python files.
-    fn add_functions(&mut self, changes: source::Changes, python: Vec<&String>, project: &Project) {
+    fn add_functions(&mut self, changes: source::Changes, python: Vec<&String>, project: &ProjectLayout) {
         for problem in &changes.syntax_errors {
             self.warnings.push(Warning::new(
                 WarningCode::SyntaxError,
@@ -116,13 +116,13 @@ impl Differences {
 /// Compares the checkouts, which must still be as the refs (or the working tree) have them. `installed`: the folders of
 /// the repository that the interpreter imports from.
 pub(crate) fn find(
-    project: &Project,
+    project: &ProjectLayout,
     paths: &BTreeSet<String>,
-    files: &Files,
+    files: &FileSet,
     checkouts: PerSide<&Path>,
     installed: BTreeSet<String>,
-) -> anyhow::Result<Differences> {
-    let mut found = Differences::default();
+) -> anyhow::Result<Changes> {
+    let mut found = Changes::default();
     let mut python = Vec::new();
     let evidence = Evidence::new(project, files, checkouts, installed);
     for path in paths {
@@ -171,7 +171,7 @@ fn broken_suite_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<Ve
 
 /// Returns the changed functions of the suite, which count where each side runs its own.
 pub(crate) fn in_suite(
-    project: &Project,
+    project: &ProjectLayout,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Vec<TargetFunction>> {
@@ -194,7 +194,7 @@ fn changed_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<Changed
 pub(crate) fn name_targets(
     asked: &str,
     found: &[TargetFunction],
-    files: &Files,
+    files: &FileSet,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Vec<TargetFunction>> {
     let mut targets = Vec::new();

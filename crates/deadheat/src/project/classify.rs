@@ -10,8 +10,8 @@ use deadheat_core::model::{PerSide, Side};
 
 use crate::project::compiled::{is_near_code, is_source};
 use crate::project::dependency_files::{declaring_files, local_requirements};
-use crate::project::file_set::Files;
-use crate::project::layout::{Project, is_test_module};
+use crate::project::file_set::FileSet;
+use crate::project::layout::{ProjectLayout, is_test_module};
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative};
 
 /// A path that differs between the sides and is not the suite's.
@@ -30,8 +30,8 @@ pub(crate) enum ChangedPath {
 
 /// The facts by which changed paths are told apart.
 pub(crate) struct Evidence<'a> {
-    project: &'a Project,
-    files: &'a Files,
+    project: &'a ProjectLayout,
+    files: &'a FileSet,
     checkouts: PerSide<&'a Path>,
     /// The files that declare dependencies.
     declaring: BTreeSet<String>,
@@ -44,8 +44,8 @@ pub(crate) struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     pub(crate) fn new(
-        project: &'a Project,
-        files: &'a Files,
+        project: &'a ProjectLayout,
+        files: &'a FileSet,
         checkouts: PerSide<&'a Path>,
         mut installed: BTreeSet<String>,
     ) -> Self {
@@ -154,7 +154,7 @@ impl<'a> Evidence<'a> {
 const WITHOUT_EFFECT: [&str; 4] = ["md", "rst", "typed", "gitignore"];
 
 /// Returns all Python files of head's code, tests and benchmarks.
-pub(crate) fn head_paths(project: &Project, files: &Files) -> BTreeSet<String> {
+pub(crate) fn head_paths(project: &ProjectLayout, files: &FileSet) -> BTreeSet<String> {
     let in_roots = project.roots().into_iter().flat_map(|root| {
         let below = files.below(&root).map(|path| join(&root, path));
         below.chain(std::iter::once(root.clone())).collect::<Vec<_>>()
@@ -209,7 +209,7 @@ fn names(text: &str, name: &str) -> bool {
 }
 
 /// Returns the form in which a file declares dependencies, where it is the project's own.
-fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
+fn declaration_in(project: &ProjectLayout, path: &str) -> Option<Declaration> {
     let folder = parent(path);
     let is_own = folder == project.folder
         || (parent(folder) == project.folder && folder.ends_with("requirements"))
@@ -224,7 +224,7 @@ fn declaration_in(project: &Project, path: &str) -> Option<Declaration> {
 }
 
 /// Whether a file documents or builds the project: documentation, examples, settings of a forge or of tools.
-fn is_about_code(project: &Project, path: &str) -> bool {
+fn is_about_code(project: &ProjectLayout, path: &str) -> bool {
     let top = relative(path, &project.folder)
         .split('/')
         .next()
@@ -280,8 +280,8 @@ mod tests {
             folder: top.path().to_owned(),
             ..Config::default()
         };
-        let files = Files::new(files.keys().map(|&path| path.to_owned()));
-        let project = Project::lay_out(&config, top.path(), &files, Some("tests/benchmarks")).unwrap();
+        let files = FileSet::new(files.keys().map(|&path| path.to_owned()));
+        let project = ProjectLayout::lay_out(&config, top.path(), &files, Some("tests/benchmarks")).unwrap();
         let checkouts = PerSide::new(top.path(), top.path());
         let evidence = Evidence::new(&project, &files, checkouts, BTreeSet::new());
         let all = |kind: ChangedPath| matches!(kind, ChangedPath::MayAffectAll(_));

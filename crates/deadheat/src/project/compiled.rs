@@ -9,8 +9,8 @@ use deadheat_core::model::{PerSide, Side};
 use deadheat_core::source::Unattributed;
 use toml::{Table, Value};
 
-use crate::project::file_set::Files;
-use crate::project::layout::Project;
+use crate::project::file_set::FileSet;
+use crate::project::layout::ProjectLayout;
 use crate::system::paths::{file_name, is_inside, join};
 
 const SOURCES: [&str; 22] = [
@@ -47,7 +47,7 @@ pub(crate) fn is_source(path: &str) -> bool {
 
 /// Whether a file is in the project's folder, but not in its tests or benchmarks: sources of a compiled part often lie
 /// next to the package (`src/lib.rs`, `ext/fast.c`).
-pub(crate) fn is_near_code(project: &Project, path: &str) -> bool {
+pub(crate) fn is_near_code(project: &ProjectLayout, path: &str) -> bool {
     let not_code = [&project.tests_root, &project.benchmarks_root];
     is_inside(path, &project.folder) && !not_code.into_iter().flatten().any(|root| is_inside(path, root))
 }
@@ -62,7 +62,7 @@ enum BuildSystem {
 
 /// A project that has a compiled part at either ref.
 #[derive(Debug)]
-pub(crate) struct Compiled {
+pub(crate) struct ExtensionModules {
     system: BuildSystem,
     /// The files it is built from, at either ref: sources, and files that define the build.
     pub(crate) sources: Vec<String>,
@@ -72,9 +72,9 @@ pub(crate) struct Compiled {
     import_folder: String,
 }
 
-impl Compiled {
+impl ExtensionModules {
     /// Finds the compiled part; `None` where nothing in the project is compiled, according to its files.
-    pub(crate) fn find(project: &Project, files: &Files, checkouts: PerSide<&Path>) -> Option<Self> {
+    pub(crate) fn find(project: &ProjectLayout, files: &FileSet, checkouts: PerSide<&Path>) -> Option<Self> {
         let read = |side: Side, name: &str| {
             fs::read_to_string(checkouts.get(side).join(join(&project.folder, name))).unwrap_or_default()
         };
@@ -112,7 +112,7 @@ impl Compiled {
         if tables.as_ref().map(build_tables).base != tables.as_ref().map(build_tables).head {
             differing.push(join(&project.folder, "pyproject.toml"));
         }
-        Some(Compiled {
+        Some(ExtensionModules {
             system,
             sources,
             differing,
@@ -133,7 +133,7 @@ impl Compiled {
     }
 
     /// Returns a command that would build it in the folder it is imported from.
-    pub(crate) fn command(&self, project: &Project) -> String {
+    pub(crate) fn command(&self, project: &ProjectLayout) -> String {
         match self.system {
             BuildSystem::Maturin => "maturin develop --release".to_owned(),
             BuildSystem::SetupPy => "python setup.py build_ext --inplace".to_owned(),

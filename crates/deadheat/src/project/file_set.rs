@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 /// All files of a project at either revision.
-pub(crate) struct Files {
+pub(crate) struct FileSet {
     paths: BTreeSet<String>,
 }
 
-impl Files {
+impl FileSet {
     pub(crate) fn new(paths: impl IntoIterator<Item = String>) -> Self {
-        Files {
+        FileSet {
             paths: paths.into_iter().collect(),
         }
     }

@@ -7,7 +7,7 @@ use deadheat_core::protocol::{self, HelloRequest};
 
 use crate::config::Config;
 use crate::error::Failure;
-use crate::project::file_set::Files;
+use crate::project::file_set::FileSet;
 use crate::project::siblings;
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative, shown};
 
@@ -47,7 +47,7 @@ const USUAL_SOURCE_FOLDERS: [&str; 5] = ["src", "python", "pysrc", "lib", "backe
 
 /// The layout of the project that is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Project {
+pub(crate) struct ProjectLayout {
     /// The folder that pytest runs in; empty for the repository's top.
     pub(crate) folder: String,
     /// Packages and modules of the code to be measured.
@@ -64,12 +64,12 @@ pub(crate) struct Project {
     pub(crate) loose_names: Vec<String>,
 }
 
-impl Project {
+impl ProjectLayout {
     /// Finds the layout. `benchmarks_root` is relative to the repository, unlike the paths in `config`.
     pub(crate) fn lay_out(
         config: &Config,
         repository: &Path,
-        files: &Files,
+        files: &FileSet,
         benchmarks_root: Option<&str>,
     ) -> Result<Self, Failure> {
         let folder = relative_folder(&config.folder, repository);
@@ -109,7 +109,7 @@ impl Project {
         check_benchmarks_root(benchmarks_root.as_deref(), &module_roots)?;
         let test_roots: Vec<&String> = tests_root.iter().chain(&benchmarks_root).collect();
         let (test_packages, loose_names) = names_of_tests(&test_roots, files);
-        Ok(Project {
+        Ok(ProjectLayout {
             code_names: names_of_code(&module_roots, &import_folders, files),
             folder,
             module_roots,
@@ -124,7 +124,7 @@ impl Project {
     /// Returns a project of which only the folder is known: no code to look at, and no benchmarks.
     pub(crate) fn of_any_language(config: &Config, repository: &Path) -> Self {
         let folder = relative_folder(&config.folder, repository);
-        Project {
+        ProjectLayout {
             import_folders: vec![folder.clone()],
             folder,
             module_roots: Vec::new(),
@@ -212,7 +212,7 @@ fn named(key: &str, folder: &str, path: &str) -> Result<String, Failure> {
 fn find_code(
     config: &Config,
     folder: &str,
-    files: &Files,
+    files: &FileSet,
     benchmarks_root: Option<&str>,
 ) -> (Vec<String>, Vec<String>) {
     let folders = source_folders(config, files, folder);
@@ -247,7 +247,7 @@ fn find_code(
 }
 
 /// Finds the folder of the benchmarks by its name.
-fn usual_benchmarks_root(folder: &str, files: &Files) -> Option<String> {
+fn usual_benchmarks_root(folder: &str, files: &FileSet) -> Option<String> {
     let folders = USUAL_BENCHMARK_FOLDERS.map(|name| join(folder, name));
     // Files in such a folder that pytest would not collect count only if there are no benchmarks elsewhere.
     let holds = |is_wanted: fn(&str) -> bool| folders.iter().find(|path| files.below(path).any(is_wanted));
@@ -277,7 +277,7 @@ fn check_benchmarks_root(benchmarks_root: Option<&str>, module_roots: &[String])
 }
 
 /// Returns the dotted names of the code's packages and modules.
-fn names_of_code(module_roots: &[String], import_folders: &[String], files: &Files) -> Vec<String> {
+fn names_of_code(module_roots: &[String], import_folders: &[String], files: &FileSet) -> Vec<String> {
     let mut code_names = BTreeSet::new();
     for root in module_roots {
         let Some(import_folder) = innermost(import_folders, root) else {
@@ -296,7 +296,7 @@ fn names_of_code(module_roots: &[String], import_folders: &[String], files: &Fil
 }
 
 /// Returns the packages of the tests, and the names of the modules that are not in one.
-fn names_of_tests(roots: &[&String], files: &Files) -> (Vec<String>, Vec<String>) {
+fn names_of_tests(roots: &[&String], files: &FileSet) -> (Vec<String>, Vec<String>) {
     let mut test_packages = BTreeSet::new();
     let mut loose_names = BTreeSet::new();
     for &root in roots {
@@ -331,7 +331,7 @@ fn names_of_tests(roots: &[&String], files: &Files) -> (Vec<String>, Vec<String>
 
 /// Returns the folders that go on the path where the user has named no code: those that pytest puts there, then those
 /// of the build, or a usual one, or the project's own.
-fn source_folders(config: &Config, files: &Files, folder: &str) -> Vec<String> {
+fn source_folders(config: &Config, files: &FileSet, folder: &str) -> Vec<String> {
     let holding_code = |named: &[String]| -> Vec<String> {
         named
             .iter()
@@ -362,7 +362,7 @@ fn source_folders(config: &Config, files: &Files, folder: &str) -> Vec<String> {
 }
 
 /// Whether a file, or a file directly in a folder, is for pytest.
-fn holds_tests(files: &Files, path: &str) -> bool {
+fn holds_tests(files: &FileSet, path: &str) -> bool {
     is_test_module(path) || files.children(path).into_iter().any(is_benchmark_module)
 }
 
@@ -373,7 +373,7 @@ fn is_benchmark_module(path: &str) -> bool {
 
 /// Returns the packages and modules directly in a folder.
 fn code_in<'a>(
-    files: &'a Files,
+    files: &'a FileSet,
     folder: &str,
     packages: Packages,
 ) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -397,7 +397,7 @@ fn code_in<'a>(
 /// Returns the dotted names that belong to the project alone, for a module or package in a folder. A folder without an
 /// `__init__.py` is a namespace that other distributions may share: only the packages and modules inside are the
 /// project's own.
-fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> Vec<String> {
+fn owned_names(files: &FileSet, folder: &str, name: &str, packages: Packages) -> Vec<String> {
     let path = join(folder, name);
     if name.ends_with(".py") || files.is_file(&join(&path, "__init__.py")) {
         return vec![module_name(name)];
@@ -409,7 +409,7 @@ fn owned_names(files: &Files, folder: &str, name: &str, packages: Packages) -> V
 }
 
 /// Returns the nearest folder at or above a path that is not itself a package.
-fn import_folder_of(files: &Files, path: &str) -> String {
+fn import_folder_of(files: &FileSet, path: &str) -> String {
     let mut folder = if files.is_file(path) { parent(path) } else { path };
     while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {
         folder = parent(folder);
@@ -458,14 +458,18 @@ mod tests {
         assert_eq!(of("app/main.py"), "");
     }
 
-    fn lay_out(paths: &[&str], config: Config, benchmarks_root: Option<&str>) -> Result<Project, Failure> {
-        let files = Files::new(paths.iter().map(|path| (*path).to_owned()));
+    fn lay_out(
+        paths: &[&str],
+        config: Config,
+        benchmarks_root: Option<&str>,
+    ) -> Result<ProjectLayout, Failure> {
+        let files = FileSet::new(paths.iter().map(|path| (*path).to_owned()));
         let config = Config {
             folder: Path::new("/repo").join(&config.folder),
             ..config
         };
         let root = settings::benchmarks_root(benchmarks_root, &config, Path::new("/repo"))?;
-        Project::lay_out(&config, Path::new("/repo"), &files, root.as_deref())
+        ProjectLayout::lay_out(&config, Path::new("/repo"), &files, root.as_deref())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::config::Config;
 use crate::config::siblings::Sibling;
-use crate::project::file_set::Files;
+use crate::project::file_set::FileSet;
 use crate::system::paths::{file_name, join, normalize, parent};
 
 /// Returns the folders of a project's siblings and of theirs, relative to the repository, each with its configuration.
@@ -17,7 +17,7 @@ pub(crate) fn of(
     config: &Config,
     project_folder: &str,
     repository: &Path,
-    files: &Files,
+    files: &FileSet,
 ) -> Vec<(String, Config)> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::from([project_folder.to_owned()]);
@@ -49,7 +49,7 @@ pub(crate) fn of(
 }
 
 /// Returns the folder of the project with this name.
-fn member(name: &str, repository: &Path, files: &Files) -> Option<String> {
+fn member(name: &str, repository: &Path, files: &FileSet) -> Option<String> {
     let mut projects = files.below("").filter(|path| file_name(path) == "pyproject.toml");
     let project = projects.find(|path| {
         let text = std::fs::read_to_string(repository.join(path)).unwrap_or_default();

@@ -9,18 +9,18 @@ use crate::error::Failure;
 use crate::git::Git;
 use crate::git::queries::Untracked;
 use crate::git::submodules::Tree;
-use crate::project::file_set::Files;
-use crate::project::layout::{Project, USUAL_BENCHMARK_FOLDERS, WITHOUT_BENCHMARKS, is_test_module};
+use crate::project::file_set::FileSet;
+use crate::project::layout::{ProjectLayout, USUAL_BENCHMARK_FOLDERS, WITHOUT_BENCHMARKS, is_test_module};
 use crate::system::paths::{join, normalize, parent, shown};
 
 /// The trees of both revisions, and the project in them.
 pub(crate) struct ProjectSources {
     pub(crate) trees: PerSide<Tree>,
     /// The files at either revision.
-    pub(crate) files: Files,
+    pub(crate) files: FileSet,
     /// The paths that differ between the revisions.
     pub(crate) changed: BTreeSet<String>,
-    pub(crate) project: Project,
+    pub(crate) project: ProjectLayout,
 }
 
 impl ProjectSources {
@@ -29,7 +29,7 @@ impl ProjectSources {
         git: &Git,
         revisions: &PerSide<Revision>,
         fetch: bool,
-        lay_out: impl FnOnce(&Files) -> Result<Project, Failure>,
+        lay_out: impl FnOnce(&FileSet) -> Result<ProjectLayout, Failure>,
     ) -> anyhow::Result<Self> {
         let trees = PerSide::try_from_fn(|side| Tree::read(git, &revisions.get(side).commit, fetch))?;
         let (files, changed) = files_of(git, revisions, &trees)?;
@@ -104,7 +104,7 @@ fn files_of(
     git: &Git,
     revisions: &PerSide<Revision>,
     trees: &PerSide<Tree>,
-) -> anyhow::Result<(Files, BTreeSet<String>)> {
+) -> anyhow::Result<(FileSet, BTreeSet<String>)> {
     let changed = git.changed_paths(&revisions.base.commit, &revisions.head.commit)?;
     let mut changed: BTreeSet<String> = changed.into_iter().collect();
     let inside = trees.base.differences_in_submodules(&trees.head);
@@ -114,5 +114,5 @@ fn files_of(
     if revisions.head.dirty {
         paths.extend(git.untracked_paths(Untracked::NotIgnored, &[String::new()])?);
     }
-    Ok((Files::new(paths), changed))
+    Ok((FileSet::new(paths), changed))
 }

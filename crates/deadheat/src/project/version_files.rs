@@ -5,11 +5,11 @@ use std::path::Path;
 use deadheat_core::dependencies::value_at;
 use toml::{Table, Value};
 
-use crate::project::layout::Project;
+use crate::project::layout::ProjectLayout;
 use crate::system::paths::join;
 
 /// Returns the files that build back ends write a project's version into, as its `pyproject.toml` names them.
-pub(crate) fn version_files(project: &Project, checkout: &Path) -> Vec<String> {
+pub(crate) fn version_files(project: &ProjectLayout, checkout: &Path) -> Vec<String> {
     let path = checkout.join(join(&project.folder, "pyproject.toml"));
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let table: Table = text.parse().unwrap_or_default();

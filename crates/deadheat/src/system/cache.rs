@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use crate::error::Failure;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::files;
 
 /// Returns `$XDG_CACHE_HOME/deadheat`, else `~/.cache/deadheat`; on macOS `~/Library/Caches/deadheat`.
@@ -91,7 +91,7 @@ impl Entry {
     pub(crate) fn use_or_make(
         kind: Kind,
         key: &str,
-        limits: &Limits,
+        limits: &Deadline,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
         let mut is_said = false;

@@ -26,17 +26,17 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The limits that end a command.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct Deadline {
     /// The hard end of the run.
     pub(crate) until: Instant,
     pub(crate) interrupt: Interrupt,
 }
 
-impl Limits {
+impl Deadline {
     /// Returns limits for a command that takes a moment, unless something hangs.
-    pub(crate) fn without_end(interrupt: &Interrupt) -> Self {
+    pub(crate) fn never(interrupt: &Interrupt) -> Self {
         const AGES: Duration = Duration::from_secs(365 * 24 * 3600);
-        Limits {
+        Deadline {
             until: Instant::now() + AGES,
             interrupt: interrupt.clone(),
         }
@@ -55,7 +55,7 @@ impl Limits {
 }
 
 /// Runs a command and adds what it prints to `log`.
-pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow::Result<ExitStatus> {
+pub(crate) fn run(command: &mut Command, log: &Path, limits: &Deadline) -> anyhow::Result<ExitStatus> {
     let cannot = || format!("cannot write {}", log.display());
     let file = File::options()
         .create(true)
@@ -84,7 +84,7 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Limits) -> anyhow:
 
 /// Runs a command and returns its output. A command that is stopped is asked to end first, so that git removes its
 /// locks and half-made files.
-pub(crate) fn output(command: &mut Command, limits: &Limits) -> anyhow::Result<Output> {
+pub(crate) fn output(command: &mut Command, limits: &Deadline) -> anyhow::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start_with(command, Ending::Tidily)?;
     let mut answers = [

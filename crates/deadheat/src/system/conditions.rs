@@ -4,8 +4,8 @@ use std::fs;
 
 use deadheat_core::model::{Warning, WarningCode};
 
-use crate::system::core_use::CoreUse;
-use crate::system::cores::{CoreTicks, Cores, OwnTicks, core_ticks};
+use crate::system::core_use::CoreLock;
+use crate::system::cores::{CoreTicks, CpuPinning, OwnTicks, core_ticks};
 use crate::system::processes;
 
 /// The share of the core's time from which its use by something else is reported.
@@ -45,7 +45,7 @@ impl Counters {
 
 /// A period of measuring, on one core after another.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Conditions {
+pub(crate) struct DisturbanceMonitor {
     /// The core that is measured on, and its counters when that began; `None` where nothing is pinned.
     present: Option<(usize, Counters)>,
     earlier: Counters,
@@ -53,23 +53,23 @@ pub(crate) struct Conditions {
     ticks_elsewhere: u64,
     /// The measuring core's frequency each time that it had just worked.
     frequencies_khz: Vec<u64>,
-    core_use: CoreUse,
+    core_use: CoreLock,
     /// Whether another run shared the core at any moment that was checked.
     is_core_shared: bool,
 }
 
-impl Conditions {
-    pub(crate) fn begin(cores: &Cores) -> Self {
-        Conditions {
+impl DisturbanceMonitor {
+    pub(crate) fn begin(cores: &CpuPinning) -> Self {
+        DisturbanceMonitor {
             present: cores.measuring.map(|core| (core, Counters::now(core))),
             core_use: cores.measuring_use.clone(),
             is_core_shared: cores.measuring_use.is_shared(),
-            ..Conditions::default()
+            ..DisturbanceMonitor::default()
         }
     }
 
     /// Continues with the core that is measured on now. Every process that measured must have ended.
-    pub(crate) fn follow(&mut self, cores: &Cores) {
+    pub(crate) fn follow(&mut self, cores: &CpuPinning) {
         if let (Some((core, began)), Some(next)) = (self.present, cores.measuring)
             && core != next
         {
@@ -201,10 +201,10 @@ mod tests {
     use super::*;
 
     fn codes(all: u64, busy: u64, stolen: u64, children: u64, throttles: u64) -> Vec<WarningCode> {
-        let conditions = Conditions {
+        let conditions = DisturbanceMonitor {
             ticks_elsewhere: 100,
             frequencies_khz: vec![3_400_000, 3_300_000],
-            ..Conditions::default()
+            ..DisturbanceMonitor::default()
         };
         let counters = Counters {
             core: CoreTicks { all, busy, stolen },
@@ -237,9 +237,9 @@ mod tests {
 
     #[test]
     fn a_frequency_that_falls_is_named_with_its_governor() {
-        let conditions = Conditions {
+        let conditions = DisturbanceMonitor {
             frequencies_khz: vec![3_400_000, 3_400_000, 1_200_000],
-            ..Conditions::default()
+            ..DisturbanceMonitor::default()
         };
         let warnings = conditions.warnings_of(Counters::default(), "powersave");
         let messages: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();

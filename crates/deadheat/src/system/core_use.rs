@@ -11,16 +11,16 @@ use crate::system::cache::cache_folder;
 /// The lock of one core, which other runs see for as long as a clone of this lives. Without a core, or where the cache
 /// folder cannot be used (which is reported elsewhere), there is no lock.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CoreUse(Option<Arc<File>>);
+pub(crate) struct CoreLock(Option<Arc<File>>);
 
-impl CoreUse {
+impl CoreLock {
     pub(crate) fn of(core: usize) -> Self {
         let file = open_lock(core);
         if let Some(file) = &file {
             // Another run that is only checking releases it at once; the next check then takes it.
             let _ = flock(file, FlockOperation::NonBlockingLockShared);
         }
-        CoreUse(file.map(Arc::new))
+        CoreLock(file.map(Arc::new))
     }
 
     /// Whether another run uses the same core at this moment.

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use crate::error::Failure;
-use crate::system::core_use::CoreUse;
+use crate::system::core_use::CoreLock;
 
 /// The pinning that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,11 @@ const CLEARLY_QUIETER: f64 = 0.25;
 
 /// The cores of this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Cores {
+pub(crate) struct CpuPinning {
     /// The core that both sides run on.
     pub(crate) measuring: Option<usize>,
     /// The lock that shows other runs that the core is used.
-    pub(crate) measuring_use: CoreUse,
+    pub(crate) measuring_use: CoreLock,
     /// The cores that the driver stays on meanwhile.
     driver: Vec<usize>,
     /// The core where a process may start while another one starts on the measuring core. It is on the same memory
@@ -53,7 +53,7 @@ pub(crate) struct Cores {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnTicks {
     pub(crate) measuring: u64,
-    /// On [`Cores::spare`].
+    /// On [`CpuPinning::spare`].
     pub(crate) spare: u64,
 }
 
@@ -64,11 +64,11 @@ struct Look {
     own: OwnTicks,
 }
 
-impl Cores {
+impl CpuPinning {
     pub(crate) fn not_pinned() -> Self {
-        Cores {
+        CpuPinning {
             measuring: None,
-            measuring_use: CoreUse::default(),
+            measuring_use: CoreLock::default(),
             driver: Vec::new(),
             spare: None,
             last_look: None,
@@ -98,7 +98,7 @@ impl Cores {
                     .hint(format!("the cores are {}", list.join(", ")))
                     .into());
                 }
-                (core, CoreUse::of(core))
+                (core, CoreLock::of(core))
             }
             Pinning::Quietest => match quietest_unused(&platform::busy_shares(&allowed)) {
                 Some(chosen) => chosen,
@@ -106,7 +106,7 @@ impl Cores {
             },
         };
         let others: Vec<usize> = allowed.iter().copied().filter(|&other| other != core).collect();
-        let cores = Cores {
+        let cores = CpuPinning {
             measuring: Some(core),
             measuring_use,
             spare: spare(core, &others),
@@ -166,7 +166,7 @@ impl Cores {
         if next == present {
             return;
         }
-        let next_use = CoreUse::of(next);
+        let next_use = CoreLock::of(next);
         if next_use.is_shared() {
             return;
         }
@@ -244,10 +244,10 @@ fn by_quietness(shares: &[(usize, f64)]) -> Vec<usize> {
 }
 
 /// Returns the quietest core that no other run uses, or the quietest of all where each is used.
-fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreUse)> {
+fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreLock)> {
     let mut quietest = None;
     for core in by_quietness(shares) {
-        let core_use = CoreUse::of(core);
+        let core_use = CoreLock::of(core);
         if !core_use.is_shared() {
             return Some((core, core_use));
         }
@@ -440,16 +440,16 @@ mod tests {
     #[test]
     fn a_process_that_cannot_be_pinned_is_noted() {
         let nowhere = 1023;
-        let cores = Cores {
+        let cores = CpuPinning {
             measuring: Some(nowhere),
-            ..Cores::not_pinned()
+            ..CpuPinning::not_pinned()
         };
         assert!(!cores.has_failed());
         cores.move_to(std::process::id(), nowhere);
         assert!(cores.has_failed());
-        let cores = Cores {
+        let cores = CpuPinning {
             measuring: Some(nowhere),
-            ..Cores::not_pinned()
+            ..CpuPinning::not_pinned()
         };
         cores.start_on(cores.measuring, || ());
         assert!(cores.has_failed());

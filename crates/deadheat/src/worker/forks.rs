@@ -31,7 +31,7 @@ use crate::system::guard::{self, Ending};
 use crate::system::interrupt::Interrupt;
 use crate::system::limit::MemoryLimit;
 use crate::system::processes;
-use crate::worker::process::{NoAnswer, Process, Talk, Worker, WorkerCommand};
+use crate::worker::process::{ChannelError, Process, Worker, WorkerChannel, WorkerCommand};
 
 /// The time limit for any reply of a server but its hello.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -189,11 +189,11 @@ impl ForkServer {
                 return Ok(serde_json::from_slice(&line)?);
             }
             if self.interrupt.is_asked() {
-                return Err(NoAnswer::Interrupted.into());
+                return Err(ChannelError::Interrupted.into());
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(NoAnswer::Deadline(limit).into());
+                return Err(ChannelError::Deadline(limit).into());
             }
             if is_readable(&self.line, left.min(LOOK)) {
                 let mut chunk = [0; 4096];
@@ -296,15 +296,15 @@ impl ForkedWorker {
     }
 }
 
-impl Talk for ForkedWorker {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for ForkedWorker {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         match request {
             Request::Hello(_) => Ok(()),
             other => self.worker.send(other),
         }
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
         match self.hello.take() {
             Some(hello) => Ok(hello),
             None => self.worker.receive(limit),

@@ -11,7 +11,7 @@ use deadheat_core::protocol::{HelloRequest, Reply, Request};
 
 use crate::system::interrupt::Interrupt;
 use crate::system::limit::MemoryLimit;
-use crate::worker::process::{NoAnswer, Talk, WorkerCommand};
+use crate::worker::process::{ChannelError, WorkerChannel, WorkerCommand};
 
 pub(crate) struct ForkServer(Infallible);
 
@@ -45,12 +45,12 @@ impl ForkedWorker {
     }
 }
 
-impl Talk for ForkedWorker {
-    fn send(&mut self, _: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for ForkedWorker {
+    fn send(&mut self, _: &Request) -> Result<(), ChannelError> {
         match self.0 {}
     }
 
-    fn receive(&mut self, _: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, _: Duration) -> Result<Reply, ChannelError> {
         match self.0 {}
     }
 

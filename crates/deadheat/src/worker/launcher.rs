@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::HelloRequest;
 
-use crate::system::conditions::Conditions;
-use crate::system::cores::{Cores, Pinning};
+use crate::system::conditions::DisturbanceMonitor;
+use crate::system::cores::{CpuPinning, Pinning};
 use crate::system::interrupt::Interrupt;
 use crate::worker::forks::{ForkServer, ForkedWorker};
-use crate::worker::process::{Talk, Worker, WorkerCommand};
+use crate::worker::process::{Worker, WorkerChannel, WorkerCommand};
 use crate::worker::session::Launch;
 
 /// The longest that a fork server may take to import pytest.
@@ -20,35 +20,35 @@ const GREETING: Duration = Duration::from_secs(120);
 
 /// The kinds of workers, by their task.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Workers {
+pub(crate) enum WorkerKind {
     /// They run benchmarks, as the driver asks for them.
     Benchmarks,
     /// They run tests, as pytest runs them.
     Tests,
 }
 
-impl Workers {
+impl WorkerKind {
     /// Returns the script that starts one.
     pub(crate) fn script(self) -> &'static str {
         match self {
-            Workers::Benchmarks => "__main__.py",
-            Workers::Tests => "profile_tests.py",
+            WorkerKind::Benchmarks => "__main__.py",
+            WorkerKind::Tests => "profile_tests.py",
         }
     }
 
     /// Returns the module that a fork server continues with.
     fn module(self) -> &'static str {
         match self {
-            Workers::Benchmarks => "serving",
-            Workers::Tests => "profile_tests",
+            WorkerKind::Benchmarks => "serving",
+            WorkerKind::Tests => "profile_tests",
         }
     }
 }
 
 /// The launcher of this run's workers.
-pub(crate) struct Launcher {
+pub(crate) struct ProcessLauncher {
     pub(crate) commands: PerSide<WorkerCommand>,
-    pub(crate) cores: Cores,
+    pub(crate) cores: CpuPinning,
     pub(crate) pinning: Pinning,
     /// Whether processes are launched on all cores, and not on the measuring one.
     pub(crate) on_several_cores: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Launcher {
     pub(crate) next_seed: u32,
     /// Processes that are not ready yet, and the core that each is on.
     pub(crate) starting: Vec<(u32, Option<usize>)>,
-    pub(crate) conditions: Conditions,
+    pub(crate) conditions: DisturbanceMonitor,
     pub(crate) interrupt: Interrupt,
     pub(crate) forks: Forks,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Forks {
 
 impl Forks {
     /// Makes the servers' state. `hello` greets the workers; without it, workers are started one by one.
-    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, workers: Workers, until: Instant) -> Self {
+    pub(crate) fn new(hello: Option<PerSide<HelloRequest>>, workers: WorkerKind, until: Instant) -> Self {
         Forks {
             hello,
             module: workers.module(),
@@ -92,7 +92,7 @@ impl Forks {
     }
 }
 
-impl Launcher {
+impl ProcessLauncher {
     /// Starts workers with other commands from now on, and returns the earlier ones.
     pub(crate) fn replace_commands(&mut self, commands: PerSide<WorkerCommand>) -> PerSide<WorkerCommand> {
         // The servers still have the old variables.
@@ -185,7 +185,7 @@ impl Launcher {
     }
 }
 
-impl Launch for Launcher {
+impl Launch for ProcessLauncher {
     fn replicate_begins(&mut self, following: Option<usize>, next_seed: u32) {
         self.next_seed = next_seed;
         self.forks.is_last = following == Some(0);
@@ -219,7 +219,7 @@ impl Launch for Launcher {
         !self.commands.get(side).folder.is_dir()
     }
 
-    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
         self.started += 1;
         let log = self.logs.join(format!("{:04}-{side}.log", self.started));
         if self.on_several_cores {

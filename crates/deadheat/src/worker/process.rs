@@ -28,27 +28,27 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoAnswer {
+pub(crate) enum ChannelError {
     #[error("the process ended: {status}")]
     Died { status: String },
     #[error("no answer within {0:.0?}")]
     Deadline(Duration),
     #[error("it printed more than {} MiB", MOST_PRINTED >> 20)]
-    Flooded,
+    OutputTooLarge,
     #[error("stopped by the user")]
     Interrupted,
     #[error("the answer cannot be read: {0}")]
-    Garbled(String),
+    InvalidReply(String),
 }
 
 /// The seam between the schedule and the processes: tests put scripted answers here.
-pub(crate) trait Talk {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer>;
+pub(crate) trait WorkerChannel {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError>;
 
     /// Waits for the one reply to the last request.
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer>;
+    fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError>;
 
-    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn ask(&mut self, request: &Request, limit: Duration) -> Result<Reply, ChannelError> {
         self.send(request)?;
         self.receive(limit)
     }
@@ -187,14 +187,14 @@ impl Worker {
                 .any(|path| files::is_larger_than(path.as_ref(), MOST_PRINTED))
     }
 
-    fn wait_for_end(&mut self) -> NoAnswer {
+    fn wait_for_end(&mut self) -> ChannelError {
         let until = Instant::now() + GRACE;
         loop {
             match self.process.ended() {
-                Ok(Some(status)) => return NoAnswer::Died { status },
+                Ok(Some(status)) => return ChannelError::Died { status },
                 Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
                 _ => {
-                    return NoAnswer::Died {
+                    return ChannelError::Died {
                         status: "it closed its line to deadheat".to_owned(),
                     };
                 }
@@ -203,13 +203,13 @@ impl Worker {
     }
 }
 
-impl Talk for Worker {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for Worker {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         // Not every time: there should be little but the request between two samples.
         if self.looked.elapsed() > LOOK {
             self.looked = Instant::now();
             if self.has_flooded() {
-                return Err(NoAnswer::Flooded);
+                return Err(ChannelError::OutputTooLarge);
             }
         }
         match &mut self.requests {
@@ -220,25 +220,25 @@ impl Talk for Worker {
         }
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
         let until = Instant::now() + limit;
         let mut searched = 0;
         loop {
             if let Some(end) = self.buffer[searched..].iter().position(|&byte| byte == b'\n') {
                 let rest = self.buffer.split_off(searched + end + 1);
                 let line = std::mem::replace(&mut self.buffer, rest);
-                return decode_reply(&line).map_err(|error| NoAnswer::Garbled(error.to_string()));
+                return decode_reply(&line).map_err(|error| ChannelError::InvalidReply(error.to_string()));
             }
             searched = self.buffer.len();
             if searched > LONGEST_REPLY {
-                return Err(NoAnswer::Garbled("the line does not end".to_owned()));
+                return Err(ChannelError::InvalidReply("the line does not end".to_owned()));
             }
             if self.interrupt.is_asked() {
-                return Err(NoAnswer::Interrupted);
+                return Err(ChannelError::Interrupted);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(NoAnswer::Deadline(limit));
+                return Err(ChannelError::Deadline(limit));
             }
             if self.wait_for_data(left.min(LOOK)) {
                 let mut chunk = [0; 64 << 10];
@@ -246,13 +246,13 @@ impl Talk for Worker {
                     Ok(0) => return Err(self.wait_for_end()),
                     Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(NoAnswer::Garbled(error.to_string())),
+                    Err(error) => return Err(ChannelError::InvalidReply(error.to_string())),
                 }
             } else if !matches!(self.process.ended(), Ok(None)) && !self.wait_for_data(Duration::ZERO) {
                 // A child of the project's code may hold the pipe open after the worker has ended.
                 return Err(self.wait_for_end());
             } else if self.has_flooded() {
-                return Err(NoAnswer::Flooded);
+                return Err(ChannelError::OutputTooLarge);
             }
         }
     }

@@ -10,11 +10,11 @@ use deadheat_core::output::Output;
 use deadheat_core::protocol::{ForeignModule, FunctionSample, HelloRequest, Reply, Request, TraceRequest};
 
 use crate::passes::walk::Schedule;
-use crate::worker::process::{NoAnswer, Talk};
-use crate::worker::session::{Briefing, Launch, ToCollect};
+use crate::worker::process::{ChannelError, WorkerChannel};
+use crate::worker::session::{CollectSpec, Launch, WorkerSpec};
 
 /// Returns the briefing for scripted workers, which need no more.
-pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
+pub(crate) fn briefing(trace: Option<TraceRequest>) -> WorkerSpec {
     let hello = HelloRequest {
         protocol: deadheat_core::protocol::VERSION,
         worktree: String::new(),
@@ -25,10 +25,10 @@ pub(crate) fn briefing(trace: Option<TraceRequest>) -> Briefing {
         test_packages: Vec::new(),
         loose_names: Vec::new(),
     };
-    Briefing {
+    WorkerSpec {
         hello: PerSide::new(hello.clone(), hello),
         trace: trace.map(|trace| PerSide::new(trace.clone(), trace)),
-        collect: ToCollect::default(),
+        collect: CollectSpec::default(),
         micro: None,
         keyword: None,
         pytest_args: Vec::new(),
@@ -175,7 +175,7 @@ impl ScriptedWorker {
         verb: &str,
         iterations: u64,
         limit: Duration,
-    ) -> Result<(u64, u64), Result<Reply, NoAnswer>> {
+    ) -> Result<(u64, u64), Result<Reply, ChannelError>> {
         let inside = self.inside.clone().expect("a sample outside a benchmark");
         self.samples += 1;
         let taken = match &self.script[&inside] {
@@ -210,11 +210,11 @@ impl ScriptedWorker {
                 return Err(Ok(failed("call", "target broke")));
             }
             Act::Dies => {
-                return Err(Err(NoAnswer::Died {
+                return Err(Err(ChannelError::Died {
                     status: "signal: 11 (SIGSEGV)".to_owned(),
                 }));
             }
-            Act::Hangs => return Err(Err(NoAnswer::Deadline(limit))),
+            Act::Hangs => return Err(Err(ChannelError::Deadline(limit))),
             _ => (1_000, iterations),
         };
         self.log
@@ -224,14 +224,14 @@ impl ScriptedWorker {
     }
 }
 
-impl Talk for ScriptedWorker {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for ScriptedWorker {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         let unanswered = self.asked.replace(request.clone());
         assert_eq!(unanswered, None, "a request before the reply to the last one");
         Ok(())
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
         let side = self.side;
         Ok(match &self.asked.take().expect("a reply to no request") {
             Request::Hello(_) => hello(),
@@ -263,7 +263,7 @@ impl Talk for ScriptedWorker {
                     Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } if is_held => {
                         return Ok(failed("setup", "OSError: Address already in use"));
                     }
-                    Act::HoldsALock(_) if is_held => return Err(NoAnswer::Deadline(limit)),
+                    Act::HoldsALock(_) if is_held => return Err(ChannelError::Deadline(limit)),
                     Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } | Act::HoldsALock(_) => {
                         *self.held.borrow_mut() = Some(side)
                     }
@@ -415,7 +415,7 @@ impl Launch for Script {
         self.log.borrow_mut().push(format!("from now on {cores}"));
     }
 
-    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
         let process = self.seeds.iter().filter(|(other, _)| *other == side).count();
         self.seeds.push((side, seed));
         Ok(Box::new(ScriptedWorker {

@@ -12,7 +12,7 @@ use deadheat_core::report::Python;
 
 use crate::error::{ErrorKind, Failure};
 use crate::system::processes;
-use crate::worker::process::{NoAnswer, Talk};
+use crate::worker::process::{ChannelError, WorkerChannel};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
@@ -23,7 +23,7 @@ pub(crate) trait Launch {
     /// Sets where processes launched later run: on several cores, or on the one where processes are measured.
     fn give_cores(&mut self, _several: bool) {}
 
-    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>>;
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>>;
 
     /// Whether the folder that a side's processes start in is gone because project code has removed it.
     fn is_lost(&self, _side: Side) -> bool {
@@ -36,11 +36,11 @@ pub(crate) trait Launch {
 
 /// The information that every worker of a run gets.
 #[derive(Clone, Debug)]
-pub(crate) struct Briefing {
+pub(crate) struct WorkerSpec {
     pub(crate) hello: PerSide<HelloRequest>,
     /// The functions to watch, if any: never in a process that is timed.
     pub(crate) trace: Option<PerSide<TraceRequest>>,
-    pub(crate) collect: ToCollect,
+    pub(crate) collect: CollectSpec,
     /// The replacement for a collection, where the workers have no pytest.
     pub(crate) micro: Option<PerSide<MicroRequest>>,
     pub(crate) keyword: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Briefing {
 
 pub(crate) struct Session {
     side: Side,
-    talk: Box<dyn Talk>,
+    talk: Box<dyn WorkerChannel>,
     collected: BTreeSet<String>,
     /// The processes that the worker had started when they were last looked for.
     children: Vec<u32>,
@@ -77,7 +77,7 @@ pub(crate) struct Waited {
 
 /// The paths for pytest to collect, relative to the project's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ToCollect {
+pub(crate) struct CollectSpec {
     /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
     pub(crate) tests: Vec<String>,
     /// Otherwise the root of the benchmarks, or those of its files that matter.
@@ -86,7 +86,7 @@ pub(crate) struct ToCollect {
     pub(crate) files: Vec<String>,
 }
 
-impl ToCollect {
+impl CollectSpec {
     /// Leaves out the files that hold none of these benchmarks, because importing them in every process takes time.
     pub(crate) fn narrow_to(&mut self, benchmarks: &[String], projects: PerSide<PathBuf>) {
         let files = benchmarks.iter().map(|benchmark| benchmark.split("::").next());
@@ -127,13 +127,13 @@ pub(crate) const PACKAGE_MISSING: &str =
 
 /// The reason why a worker did not become ready to enter benchmarks.
 #[derive(Debug)]
-pub(crate) enum NotReady {
+pub(crate) enum StartError {
     /// pytest ended before anything could be run; `words` is what it printed.
     CollectionFailed {
         words: String,
     },
-    NoAnswer {
-        problem: NoAnswer,
+    ChannelError {
+        problem: ChannelError,
         words: String,
     },
     /// The folder to start it in is gone.
@@ -141,21 +141,21 @@ pub(crate) enum NotReady {
     Other(anyhow::Error),
 }
 
-impl From<anyhow::Error> for NotReady {
+impl From<anyhow::Error> for StartError {
     fn from(error: anyhow::Error) -> Self {
-        NotReady::Other(error)
+        StartError::Other(error)
     }
 }
 
-impl NotReady {
+impl StartError {
     /// Returns the error that ends a run that cannot go on without this worker.
     pub(crate) fn into_error(self, side: Side) -> anyhow::Error {
         match self {
-            NotReady::NoAnswer {
-                problem: NoAnswer::Interrupted,
+            StartError::ChannelError {
+                problem: ChannelError::Interrupted,
                 ..
             } => Failure::stopped().into(),
-            NotReady::CollectionFailed { words } => {
+            StartError::CollectionFailed { words } => {
                 let lacks_package = words.contains("ModuleNotFoundError");
                 let failure = Failure::nothing_measured(format!(
                     "pytest could not start on {side}. Its own words:\n\n{words}"
@@ -166,12 +166,12 @@ impl NotReady {
                 }
                 .into()
             }
-            NotReady::NoAnswer { problem, words } => Failure::nothing_measured(format!(
+            StartError::ChannelError { problem, words } => Failure::nothing_measured(format!(
                 "the worker on {side} failed: {problem}. Its last words:\n\n{words}"
             ))
             .into(),
-            NotReady::Lost => Failure::nothing_measured(lost(side)).into(),
-            NotReady::Other(error) => error,
+            StartError::Lost => Failure::nothing_measured(lost(side)).into(),
+            StartError::Other(error) => error,
         }
     }
 }
@@ -184,20 +184,20 @@ pub(crate) fn lost(side: Side) -> String {
 /// A worker that is becoming ready to enter benchmarks.
 struct Opening<'a> {
     side: Side,
-    talk: Box<dyn Talk>,
-    briefing: &'a Briefing,
+    talk: Box<dyn WorkerChannel>,
+    briefing: &'a WorkerSpec,
     python: Python,
 }
 
 impl<'a> Opening<'a> {
     fn start(
         launch: &mut dyn Launch,
-        briefing: &'a Briefing,
+        briefing: &'a WorkerSpec,
         side: Side,
         seed: u32,
-    ) -> Result<Self, NotReady> {
+    ) -> Result<Self, StartError> {
         if launch.is_lost(side) {
-            return Err(NotReady::Lost);
+            return Err(StartError::Lost);
         }
         let talk = launch.launch(side, seed)?;
         let python = Python::default();
@@ -211,28 +211,28 @@ impl<'a> Opening<'a> {
         Ok(opening)
     }
 
-    fn send(&mut self, request: &Request) -> Result<(), NotReady> {
+    fn send(&mut self, request: &Request) -> Result<(), StartError> {
         self.talk.send(request).map_err(|problem| self.no_answer(problem))
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NotReady> {
+    fn receive(&mut self, limit: Duration) -> Result<Reply, StartError> {
         self.talk
             .receive(limit)
             .map_err(|problem| self.no_answer(problem))
     }
 
-    fn no_answer(&self, problem: NoAnswer) -> NotReady {
-        NotReady::NoAnswer {
+    fn no_answer(&self, problem: ChannelError) -> StartError {
+        StartError::ChannelError {
             problem,
             words: self.talk.log_tail(),
         }
     }
 
-    fn greet(&mut self) -> Result<(), NotReady> {
+    fn greet(&mut self) -> Result<(), StartError> {
         self.send(&Request::Hello(self.briefing.hello.get(self.side).clone()))
     }
 
-    fn greeted(&mut self, limit: Duration) -> Result<(), NotReady> {
+    fn greeted(&mut self, limit: Duration) -> Result<(), StartError> {
         let hello = self.receive(limit)?;
         let Reply::Hello {
             protocol,
@@ -244,7 +244,7 @@ impl<'a> Opening<'a> {
             return Err(out_of_order(&hello));
         };
         if protocol != protocol::VERSION {
-            return Err(NotReady::Other(
+            return Err(StartError::Other(
                 Failure::tool(format!(
                     "the worker speaks version {protocol} of the protocol, not {}",
                     protocol::VERSION
@@ -267,12 +267,12 @@ impl<'a> Opening<'a> {
             Reply::Tracing { problem: None } => Ok(()),
             Reply::Tracing {
                 problem: Some(problem),
-            } => Err(NotReady::Other(CannotTrace(problem).into())),
+            } => Err(StartError::Other(CannotTrace(problem).into())),
             other => Err(out_of_order(&other)),
         }
     }
 
-    fn collect(&mut self) -> Result<(), NotReady> {
+    fn collect(&mut self) -> Result<(), StartError> {
         if let Some(micro) = &self.briefing.micro {
             return self.send(&Request::Micro(micro.get(self.side).clone()));
         }
@@ -288,7 +288,7 @@ impl<'a> Opening<'a> {
         })
     }
 
-    fn collected(mut self, limit: Duration) -> Result<(Session, Collection), NotReady> {
+    fn collected(mut self, limit: Duration) -> Result<(Session, Collection), StartError> {
         match self.receive(limit)? {
             Reply::Collected {
                 benchmarks,
@@ -317,7 +317,7 @@ impl<'a> Opening<'a> {
                 };
                 Ok((session, collection))
             }
-            Reply::CollectionFailed { .. } => Err(NotReady::CollectionFailed {
+            Reply::CollectionFailed { .. } => Err(StartError::CollectionFailed {
                 words: self.talk.log_tail(),
             }),
             other => Err(out_of_order(&other)),
@@ -328,11 +328,11 @@ impl<'a> Opening<'a> {
 /// Starts a worker by itself and greets it; the caller asks it to run something later.
 pub(crate) fn start(
     launch: &mut dyn Launch,
-    briefing: &Briefing,
+    briefing: &WorkerSpec,
     side: Side,
     seed: u32,
     limit: Duration,
-) -> Result<(Box<dyn Talk>, Python), NotReady> {
+) -> Result<(Box<dyn WorkerChannel>, Python), StartError> {
     let mut opening = Opening::start(launch, briefing, side, seed)?;
     opening.greeted(limit)?;
     launch.all_are_ready();
@@ -344,11 +344,11 @@ impl Session {
     /// results are in the order of `sides`.
     pub(crate) fn open(
         launch: &mut dyn Launch,
-        briefing: &Briefing,
+        briefing: &WorkerSpec,
         sides: &[Side],
         seed: u32,
         limit: Duration,
-    ) -> Vec<Result<(Self, Collection), NotReady>> {
+    ) -> Vec<Result<(Self, Collection), StartError>> {
         let started: Vec<_> = sides
             .iter()
             .map(|&side| Opening::start(launch, briefing, side, seed))
@@ -379,18 +379,18 @@ impl Session {
         &mut self,
         request: &Request,
         limit: Duration,
-    ) -> anyhow::Result<Result<Reply, NoAnswer>> {
+    ) -> anyhow::Result<Result<Reply, ChannelError>> {
         if let Err(problem) = self.send(request) {
             return Ok(Err(problem));
         }
         self.receive(limit)
     }
 
-    pub(crate) fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         self.talk.send(request)
     }
 
-    pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, NoAnswer>> {
+    pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, ChannelError>> {
         let reply = self.talk.receive(limit);
         self.answered = Standing {
             at: Instant::now(),
@@ -427,8 +427,8 @@ impl Session {
     }
 }
 
-fn out_of_order(reply: &Reply) -> NotReady {
-    NotReady::Other(Failure::tool(format!("the worker answered out of order: {reply:?}")).into())
+fn out_of_order(reply: &Reply) -> StartError {
+    StartError::Other(Failure::tool(format!("the worker answered out of order: {reply:?}")).into())
 }
 
 /// Checks the import proof: a module of the project from anywhere but its side's worktree is an error, never a number.

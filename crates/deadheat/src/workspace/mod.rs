@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 use crate::git::Git;
-use crate::git::worktrees::{Hold, admin_folder};
+use crate::git::worktrees::{WorktreeLock, admin_folder};
 use crate::system::cache::cache_folder;
 use crate::system::files::remove_tree;
 use crate::system::terminal;
@@ -52,7 +52,7 @@ pub(crate) struct Worktree {
     git: Git,
     path: PathBuf,
     kept: bool,
-    hold: Option<Hold>,
+    hold: Option<WorktreeLock>,
 }
 
 impl Worktree {

@@ -7,8 +7,8 @@ use deadheat_core::model::{PerSide, Side};
 use crate::error::Failure;
 use crate::git::Git;
 use crate::git::queries::Untracked;
-use crate::project::file_set::Files;
-use crate::project::layout::Project;
+use crate::project::file_set::FileSet;
+use crate::project::layout::ProjectLayout;
 use crate::project::version_files::version_files;
 use crate::system::files;
 use crate::system::paths::{file_name, is_inside};
@@ -60,7 +60,7 @@ pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) ->
 /// lack them, because the package often cannot be imported without them. Returns their paths.
 pub(crate) fn copy_generated(
     git: &Git,
-    project: &Project,
+    project: &ProjectLayout,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
@@ -89,8 +89,8 @@ pub(crate) fn copy_generated(
 pub(crate) fn inject(
     git: &Git,
     injected: &[String],
-    project: &Project,
-    files: &Files,
+    project: &ProjectLayout,
+    files: &FileSet,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<()> {
     for path in injected {

@@ -12,10 +12,10 @@ use deadheat_core::thresholds::Thresholds;
 
 use crate::commands::common::origin::{Origin, missing_after};
 use crate::commands::common::row_warnings::warnings_of_row;
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::events::Events;
-use crate::passes::measure::{Measured, Rounds};
-use crate::passes::walk::{Setback, StoppedBy};
+use crate::passes::measure::{Measured, ReplicateSet};
+use crate::passes::walk::{BenchmarkFailure, StoppedBy};
 use crate::prepare::hints::how_not_to_skip;
 
 /// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
@@ -44,7 +44,7 @@ pub(crate) struct Conclusion {
     pub(crate) summary: Summary,
     pub(crate) missing: Vec<Missing>,
     pub(crate) is_partial: bool,
-    pub(crate) exit: Exit,
+    pub(crate) exit: ExitCode,
 }
 
 impl Judging<'_> {
@@ -120,9 +120,9 @@ impl Judging<'_> {
             profile: None,
         };
         let exit = match (&stopped, measured_any) {
-            (Some(_), _) => Exit::StoppedEarly,
-            (None, true) => Exit::Done,
-            (None, false) => Exit::NothingMeasured,
+            (Some(_), _) => ExitCode::StoppedEarly,
+            (None, true) => ExitCode::Done,
+            (None, false) => ExitCode::NothingMeasured,
         };
         if let Some(by) = &stopped {
             let mut message = format!("stopped {by} before all replicates were done");
@@ -144,7 +144,7 @@ impl Judging<'_> {
 /// The sources of the rows' doubts.
 struct Rows<'a> {
     controls: &'a BTreeSet<String>,
-    failed_later: &'a [Setback],
+    failed_later: &'a [BenchmarkFailure],
     one_at_a_time: &'a BTreeMap<String, String>,
     several_cores: &'a BTreeSet<String>,
 }
@@ -155,7 +155,7 @@ impl Rows<'_> {
     fn of(
         &self,
         runnable: Vec<String>,
-        mut benchmarks: BTreeMap<String, Rounds>,
+        mut benchmarks: BTreeMap<String, ReplicateSet>,
         missing: &[Missing],
     ) -> (Vec<(MeasuredBenchmark, bool)>, Vec<Missing>) {
         let known: BTreeSet<&String> = missing.iter().map(|row| &row.benchmark).collect();
@@ -177,7 +177,7 @@ impl Rows<'_> {
         (measured, unfinished)
     }
 
-    fn row(&self, benchmark: String, rounds: Rounds) -> MeasuredBenchmark {
+    fn row(&self, benchmark: String, rounds: ReplicateSet) -> MeasuredBenchmark {
         let output = output::check(&rounds.outputs.base, &rounds.outputs.head);
         let failure = self
             .failed_later
@@ -212,7 +212,7 @@ impl Rows<'_> {
 }
 
 /// Whether a benchmark prescribes its number of calls, and all of its samples are so short that they say little.
-fn is_prescribed_and_short(rounds: &Rounds) -> bool {
+fn is_prescribed_and_short(rounds: &ReplicateSet) -> bool {
     let shortest = |pair: &Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
     let mut pairs = rounds.replicates.iter().flat_map(|replicate| &replicate.pairs);
     rounds.is_prescribed && pairs.all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
@@ -253,11 +253,11 @@ mod tests {
 
     use super::*;
     use crate::events::Heard;
-    use crate::passes::walk::SetbackKind;
+    use crate::passes::walk::FailureKind;
 
     /// Returns five replicates in which base takes 1 ms and head 2 ms.
-    fn twice_as_slow() -> Rounds {
-        let mut rounds = Rounds::default();
+    fn twice_as_slow() -> ReplicateSet {
+        let mut rounds = ReplicateSet::default();
         let sample = |elapsed_ns| Sample {
             elapsed_ns,
             iterations: 1,
@@ -277,7 +277,7 @@ mod tests {
         rounds
     }
 
-    fn measured(rounds: Rounds) -> Measured {
+    fn measured(rounds: ReplicateSet) -> Measured {
         Measured {
             benchmarks: [("a.py::a".to_owned(), rounds)].into(),
             newly: 5,
@@ -306,10 +306,10 @@ mod tests {
 
     #[test]
     fn a_benchmark_that_fails_later_keeps_its_numbers_and_says_so() {
-        let failed = Setback {
+        let failed = BenchmarkFailure {
             benchmark: "a.py::a".to_owned(),
             side: Some(Side::Head),
-            kind: SetbackKind::Failed,
+            kind: FailureKind::Failed,
             message: "E   OSError: no more".to_owned(),
         };
         let (conclusion, _) = concluded(Measured {

@@ -9,13 +9,13 @@ use deadheat_core::report::{self, Gate, Report};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::thresholds::Thresholds;
 
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::events::Events;
-use crate::passes::measure::{Aim, Measured, Stopping};
+use crate::passes::measure::{Goal, Measured, Stopping};
 use crate::system::terminal;
 
 /// The benchmarks to be measured again.
-pub(crate) struct Again {
+pub(crate) struct Remeasure {
     pub(crate) benchmarks: Vec<String>,
     pub(crate) stopping: Stopping,
     /// The number of replicates that decided the first time.
@@ -28,13 +28,13 @@ pub(crate) struct Again {
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
 
 /// Prints what failed the gates, and turns the exit of a run that went well into a failure.
-pub(crate) fn apply_gates(report: &Report, exit: Exit) -> Exit {
+pub(crate) fn apply_gates(report: &Report, exit: ExitCode) -> ExitCode {
     let Some(line) = gate::failure(report) else {
         return exit;
     };
     terminal::print_note(&line);
     match exit {
-        Exit::Done => Exit::GateFailed,
+        ExitCode::Done => ExitCode::GateFailed,
         exit => exit,
     }
 }
@@ -60,23 +60,23 @@ pub(crate) fn confirm(
     comparisons: &mut [Comparison],
     rules: &Rules<'_>,
     events: &dyn Events,
-    measure: &mut dyn FnMut(&Again) -> anyhow::Result<Measured>,
-) -> anyhow::Result<Exit> {
+    measure: &mut dyn FnMut(&Remeasure) -> anyhow::Result<Measured>,
+) -> anyhow::Result<ExitCode> {
     let mut rows: Vec<&mut Comparison> = comparisons
         .iter_mut()
         .filter(|row| is_to_be_confirmed(row, rules.fail_on))
         .collect();
     let Some(count) = rows.iter().map(|row| row.replicates.len()).max() else {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     };
     let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
     events.step("measuring again what became slower");
-    let again = Again {
+    let again = Remeasure {
         benchmarks,
         stopping: Stopping {
             call_times: BTreeMap::new(),
             sampling: Sampling::Exactly(count),
-            aim: Aim::Verdict,
+            aim: Goal::Verdict,
             thresholds: rules.thresholds.clone(),
             budget_ends: Instant::now(),
         },
@@ -119,12 +119,12 @@ pub(crate) fn confirm(
         events.warn(warning.of(&row.benchmark));
     }
     let Some(by) = again.stopped else {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     };
     events.doubt(
         WarningCode::StoppedEarly,
         &format!("stopped {by} while what became slower was measured again"),
         None,
     );
-    Ok(Exit::StoppedEarly)
+    Ok(ExitCode::StoppedEarly)
 }

@@ -13,23 +13,23 @@ use crate::config::settings::{CompareSettings, SideSettings};
 use crate::error::Failure;
 use crate::events::Events;
 use crate::git::{Git, pull_request};
-use crate::passes::measure::{Aim, Stopping};
+use crate::passes::measure::{Goal, Stopping};
 use crate::passes::walk::Schedule;
-use crate::passes::workers::Stage;
+use crate::passes::workers::WorkerPool;
 use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
 use crate::prepare::{Preparation, Prepared, variables};
-use crate::project::changes::{self, Differences};
-use crate::project::compiled::Compiled;
-use crate::project::layout::Project;
+use crate::project::changes::{self, Changes};
+use crate::project::compiled::ExtensionModules;
+use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
-use crate::system::command::Limits;
-use crate::system::conditions::Conditions;
-use crate::system::cores::{Cores, Pinning};
-use crate::worker::launcher::{Forks, Launcher, Workers};
+use crate::system::command::Deadline;
+use crate::system::conditions::DisturbanceMonitor;
+use crate::system::cores::{CpuPinning, Pinning};
+use crate::worker::launcher::{Forks, ProcessLauncher, WorkerKind};
 use crate::worker::process::WorkerCommand;
-use crate::worker::session::{Briefing, ToCollect};
+use crate::worker::session::{CollectSpec, WorkerSpec};
 use crate::workspace::checkout::Checkouts;
 
 /// The number of replicates that most verdicts take, for the estimate of `--dry-run`.
@@ -43,7 +43,7 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) revisions: &'a PerSide<Revision>,
     pub(crate) listener: &'a Listener,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Deadline,
     /// The seed of the hash seeds.
     pub(crate) seed: u64,
 }
@@ -57,7 +57,7 @@ pub(crate) struct CompareContext<'a> {
 impl Context<'_> {
     pub(crate) fn choose_interpreter(
         &self,
-        project: &Project,
+        project: &ProjectLayout,
         pytest: Pytest,
     ) -> Result<Interpreter, Failure> {
         let top = self.git.top();
@@ -87,8 +87,8 @@ impl Context<'_> {
         checkouts: &Checkouts,
         sources: &ProjectSources,
         interpreter: &Interpreter,
-        compiled: Option<&Compiled>,
-    ) -> anyhow::Result<Differences> {
+        compiled: Option<&ExtensionModules>,
+    ) -> anyhow::Result<Changes> {
         let installed = interpreter.folders_in(self.git.top());
         let worktrees = checkouts.worktrees();
         let mut differences = changes::find(
@@ -111,7 +111,7 @@ impl Context<'_> {
     pub(crate) fn hints<'b>(
         &'b self,
         sources: &'b ProjectSources,
-        compiled: Option<&Compiled>,
+        compiled: Option<&ExtensionModules>,
         checkouts: &Checkouts,
     ) -> Hints<'b> {
         Hints::new(
@@ -130,8 +130,8 @@ impl Context<'_> {
         checkouts: &Checkouts,
         sources: &ProjectSources,
         interpreter: &Interpreter,
-        differences: &Differences,
-        compiled: Option<&Compiled>,
+        differences: &Changes,
+        compiled: Option<&ExtensionModules>,
         variables: BTreeMap<OsString, OsString>,
     ) -> anyhow::Result<Prepared> {
         let preparation = Preparation {
@@ -164,25 +164,25 @@ impl Context<'_> {
     pub(crate) fn workers(
         &self,
         checkouts: &Checkouts,
-        project: &Project,
+        project: &ProjectLayout,
         prepared: &Prepared,
-        workers: Workers,
-    ) -> Stage {
+        workers: WorkerKind,
+    ) -> WorkerPool {
         let worktrees = checkouts.worktrees();
         let sides = PerSide::new(Side::Base, Side::Head);
         let hello = sides.map(|side| project.hello(worktrees.get(side), self.git.top()));
         // The installation of a test may lack it.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
         let forks = Forks::new(can_fork.then(|| hello.clone()), workers, self.limits.until);
-        let briefing = Briefing {
+        let briefing = WorkerSpec {
             trace: None,
             micro: None,
             hello,
-            collect: ToCollect::default(),
+            collect: CollectSpec::default(),
             keyword: None,
             pytest_args: Vec::new(),
         };
-        let launcher = Launcher {
+        let launcher = ProcessLauncher {
             commands: sides.map(|side| WorkerCommand {
                 interpreter: prepared.interpreters.get(side).path.clone(),
                 script: self.installation.worker_file(workers.script()),
@@ -190,18 +190,18 @@ impl Context<'_> {
                 environment: prepared.variables.get(side).clone(),
                 memory_limit: self.settings.memory_limit(),
             }),
-            cores: Cores::not_pinned(),
+            cores: CpuPinning::not_pinned(),
             pinning: self.settings.pinning,
             on_several_cores: false,
             logs: checkouts.workspace.logs(),
             started: 0,
             next_seed: 0,
             starting: Vec::new(),
-            conditions: Conditions::default(),
+            conditions: DisturbanceMonitor::default(),
             interrupt: self.limits.interrupt.clone(),
             forks,
         };
-        Stage::new(
+        WorkerPool::new(
             briefing,
             launcher,
             self.installation.extension.display().to_string(),
@@ -210,8 +210,8 @@ impl Context<'_> {
     }
 
     /// Reserves a core for measuring, and reports what that lacks.
-    pub(crate) fn choose_cores(&self) -> anyhow::Result<Cores> {
-        let cores = Cores::choose(self.settings.pinning)?;
+    pub(crate) fn choose_cores(&self) -> anyhow::Result<CpuPinning> {
+        let cores = CpuPinning::choose(self.settings.pinning)?;
         if cores.measuring.is_none() {
             let message = match self.settings.pinning {
                 Pinning::Off => "not pinned to a core, as asked: no error rate is claimed for the verdicts",
@@ -232,7 +232,7 @@ impl Context<'_> {
     }
 
     /// Returns the core that everything was measured on; none where a process could not be put there.
-    pub(crate) fn core_of(&self, cores: &Cores) -> Option<usize> {
+    pub(crate) fn core_of(&self, cores: &CpuPinning) -> Option<usize> {
         if cores.has_failed() {
             self.listener.doubt(
                 WarningCode::NotPinned,
@@ -258,7 +258,7 @@ impl CompareContext<'_> {
     /// Returns the functions whose effect is looked for: those that differ, or those that are named.
     pub(crate) fn targets(
         &self,
-        differences: &mut Differences,
+        differences: &mut Changes,
         sources: &ProjectSources,
         checkouts: &Checkouts,
     ) -> anyhow::Result<Vec<TargetFunction>> {
@@ -272,11 +272,11 @@ impl CompareContext<'_> {
     }
 
     /// Whether the values in the project's modules are compared.
-    pub(crate) fn observes(&self, differences: &Differences) -> bool {
+    pub(crate) fn observes(&self, differences: &Changes) -> bool {
         self.settings.functions.is_none() && !differences.changed.is_empty()
     }
 
-    pub(crate) fn schedule(&self, replicates: Option<usize>, workers: &Stage) -> Schedule {
+    pub(crate) fn schedule(&self, replicates: Option<usize>, workers: &WorkerPool) -> Schedule {
         Schedule {
             replicates,
             earlier: 0,
@@ -308,7 +308,7 @@ impl CompareContext<'_> {
     pub(crate) fn stopping(&self, budget: Duration) -> Stopping {
         Stopping {
             sampling: self.settings.sampling,
-            aim: Aim::Verdict,
+            aim: Goal::Verdict,
             call_times: BTreeMap::new(),
             thresholds: self.settings.thresholds(),
             budget_ends: Instant::now() + budget,

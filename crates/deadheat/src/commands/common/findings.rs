@@ -9,7 +9,7 @@ use deadheat_core::report::{
 use deadheat_core::resource::ResourceComparison;
 
 use crate::commands::common::conclude::Conclusion;
-use crate::project::layout::Project;
+use crate::project::layout::ProjectLayout;
 use crate::workspace::without_checkouts;
 
 /// The results of the steps so far. The steps themselves do not see it.
@@ -45,7 +45,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn of(project: &Project) -> Self {
+    pub(crate) fn of(project: &ProjectLayout) -> Self {
         Layout {
             module_roots: project.module_roots.clone(),
             tests_root: project.tests_root.clone(),

@@ -4,7 +4,7 @@ use deadheat_core::model::{PerSide, Side};
 use deadheat_core::report::{Python, quoted};
 
 use crate::git::Git;
-use crate::project::layout::Project;
+use crate::project::layout::ProjectLayout;
 use crate::report::listener::Listener;
 use crate::system::terminal::print_note;
 use crate::workspace::checkout::Checkouts;
@@ -13,7 +13,7 @@ use crate::workspace::checkout::Checkouts;
 pub(crate) fn pytest_by_hand(
     checkouts: &mut Checkouts,
     git: &Git,
-    project: &Project,
+    project: &ProjectLayout,
     pythons: &PerSide<Python>,
     root: &str,
     listener: &Listener,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deadheat_core::model::{Missing, MissingReason, Side};
 use deadheat_core::report::BenchmarksFrom;
 
-use crate::passes::walk::{Setback, SetbackKind};
+use crate::passes::walk::{BenchmarkFailure, FailureKind};
 
 /// The origin of the benchmarks that the sides run.
 pub(crate) struct Origin {
@@ -45,9 +45,9 @@ pub(crate) fn only(side: Side) -> MissingReason {
 }
 
 /// Returns the row of a benchmark that was started but gave no numbers.
-pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
+pub(crate) fn missing_after(setback: BenchmarkFailure, origin: &Origin) -> Missing {
     match (setback.kind, setback.side) {
-        (SetbackKind::Failed | SetbackKind::WorktreeGone, Some(side)) => {
+        (FailureKind::Failed | FailureKind::WorktreeGone, Some(side)) => {
             origin.not_on(side, &setback.benchmark, setback.message)
         }
         (kind, side) => Missing {
@@ -55,10 +55,10 @@ pub(crate) fn missing_after(setback: Setback, origin: &Origin) -> Missing {
             side,
             reason: match kind {
                 // Nobody waited to see whether the other side could run an endless one.
-                SetbackKind::Failed | SetbackKind::Endless | SetbackKind::WorktreeGone => {
+                FailureKind::Failed | FailureKind::Endless | FailureKind::WorktreeGone => {
                     MissingReason::Failed
                 }
-                SetbackKind::Skipped => MissingReason::Skipped,
+                FailureKind::Skipped => MissingReason::Skipped,
             },
             message: setback.message,
         },
@@ -70,12 +70,12 @@ mod tests {
     use super::*;
 
     /// Returns the reason and the side of the row of a benchmark that base cannot run.
-    fn row(from: BenchmarksFrom, kind: SetbackKind) -> (MissingReason, Option<Side>) {
+    fn row(from: BenchmarksFrom, kind: FailureKind) -> (MissingReason, Option<Side>) {
         let origin = Origin {
             from,
             replaced: BTreeSet::new(),
         };
-        let setback = Setback {
+        let setback = BenchmarkFailure {
             benchmark: "a.py::x".to_owned(),
             side: Some(Side::Base),
             kind,
@@ -89,18 +89,18 @@ mod tests {
     #[test]
     fn a_benchmark_of_head_that_fails_on_base_is_new() {
         let new = (MissingReason::OnlyHead, Some(Side::Head));
-        assert_eq!(row(BenchmarksFrom::Head, SetbackKind::Failed), new);
+        assert_eq!(row(BenchmarksFrom::Head, FailureKind::Failed), new);
     }
 
     #[test]
     fn a_benchmark_that_is_too_slow_on_base_is_not_new() {
         let failed = (MissingReason::Failed, Some(Side::Base));
-        assert_eq!(row(BenchmarksFrom::Head, SetbackKind::Endless), failed);
+        assert_eq!(row(BenchmarksFrom::Head, FailureKind::Endless), failed);
     }
 
     #[test]
     fn where_each_side_runs_its_own_benchmarks_a_failure_is_one() {
         let failed = (MissingReason::Failed, Some(Side::Base));
-        assert_eq!(row(BenchmarksFrom::Own, SetbackKind::Failed), failed);
+        assert_eq!(row(BenchmarksFrom::Own, FailureKind::Failed), failed);
     }
 }

@@ -5,8 +5,8 @@ use deadheat_core::output::{self, Difference, Outputs};
 use deadheat_core::report;
 use deadheat_core::stats;
 
-use crate::passes::measure::{Rounds, UsedUp};
-use crate::passes::walk::Setback;
+use crate::passes::measure::{ReplicateSet, UsedUp};
+use crate::passes::walk::BenchmarkFailure;
 
 /// A side that is this busy while it should wait slows the other one down.
 const BUSY_SHARE: f64 = 0.1;
@@ -18,8 +18,8 @@ const BELOW_RESOLUTION_NS: f64 = 1.0;
 /// benchmark, where both cannot be at once.
 pub(crate) fn warnings_of_row(
     benchmark: &str,
-    rounds: &Rounds,
-    failure: Option<&Setback>,
+    rounds: &ReplicateSet,
+    failure: Option<&BenchmarkFailure>,
     beside: Option<&str>,
     difference: Option<&Difference>,
 ) -> Vec<Warning> {
@@ -46,7 +46,7 @@ impl RowWarnings<'_> {
             .push(Warning::new(code, message, Some(hint)).of(self.benchmark));
     }
 
-    fn of_failures(&mut self, failure: Option<&Setback>, beside: Option<&str>) {
+    fn of_failures(&mut self, failure: Option<&BenchmarkFailure>, beside: Option<&str>) {
         if let Some(setback) = failure {
             self.warn(
                 WarningCode::FailedLater,
@@ -67,7 +67,7 @@ impl RowWarnings<'_> {
         }
     }
 
-    fn of_calls(&mut self, rounds: &Rounds) {
+    fn of_calls(&mut self, rounds: &ReplicateSet) {
         let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
         if medians.base.min(medians.head) <= BELOW_RESOLUTION_NS {
             self.warn(
@@ -100,7 +100,7 @@ impl RowWarnings<'_> {
         }
     }
 
-    fn of_first_calls(&mut self, rounds: &Rounds) {
+    fn of_first_calls(&mut self, rounds: &ReplicateSet) {
         let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
         if let Some(first) = rounds.first_calls_apart() {
             let [base, head] = [first.base, first.head].map(report::duration);
@@ -117,7 +117,7 @@ impl RowWarnings<'_> {
         }
     }
 
-    fn of_processes(&mut self, rounds: &Rounds) {
+    fn of_processes(&mut self, rounds: &ReplicateSet) {
         let strays = stats::strays(&stats::log_ratios(&rounds.replicates));
         if strays > 0 {
             self.warn(
@@ -145,7 +145,7 @@ impl RowWarnings<'_> {
         }
     }
 
-    fn of_outputs(&mut self, rounds: &Rounds, difference: Option<&Difference>) {
+    fn of_outputs(&mut self, rounds: &ReplicateSet, difference: Option<&Difference>) {
         let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
         if let Some(what) = unconsumed.base.or(unconsumed.head) {
             let sides: Vec<String> = Side::BOTH

@@ -13,24 +13,24 @@ use deadheat_core::source;
 use toml::Table;
 
 use crate::commands::common::origin::{Origin, only};
-use crate::project::file_set::Files;
+use crate::project::file_set::FileSet;
 use crate::project::layout::is_test_module;
 use crate::project::node_ids::{FIXED_IDS, is_in_node};
 use crate::system::files;
 use crate::system::paths::{file_name, join, parent, seen_from};
-use crate::worker::session::{Collection, ToCollect};
+use crate::worker::session::{CollectSpec, Collection};
 
 /// Returns the paths, files and tests that pytest is to collect in one checkout.
 pub(crate) fn to_collect(
     root: &str,
     tests: &[String],
     project_folder: &str,
-    files: &Files,
+    files: &FileSet,
     checkout: &Path,
-) -> ToCollect {
+) -> CollectSpec {
     let relative = |path: &str| seen_from(project_folder, path);
     if checkout.join(root).is_file() || !tests.is_empty() {
-        return ToCollect {
+        return CollectSpec {
             paths: vec![relative(root)],
             files: Vec::new(),
             tests: tests.to_vec(),
@@ -44,7 +44,7 @@ pub(crate) fn to_collect(
         })
         .map(|path| join(root, path))
         .filter(|path| std::fs::read(checkout.join(path)).is_ok_and(|text| source::holds_benchmarks(&text)));
-    ToCollect {
+    CollectSpec {
         paths: vec![relative(root)],
         tests: Vec::new(),
         files: unusual.map(|path| relative(&path)).collect(),

@@ -10,20 +10,20 @@ use deadheat_core::report::{self, Summary};
 use deadheat_core::resource::ResourceComparison;
 
 use crate::commands::common::context::CompareContext;
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::memory::{self, MemorySample};
 use crate::passes::profile::{self, Affordable, Recorded, Recordings, SurveySample};
 use crate::passes::survey;
-use crate::passes::workers::Stage;
-use crate::worker::session::Briefing;
+use crate::passes::workers::WorkerPool;
+use crate::worker::session::WorkerSpec;
 
 /// A pass that is asked for by an option should not take much longer than this.
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
 
 pub(crate) struct Breakdown<'a> {
     pub(crate) run: &'a CompareContext<'a>,
-    pub(crate) workers: &'a mut Stage,
+    pub(crate) workers: &'a mut WorkerPool,
     pub(crate) worktrees: PerSide<&'a Path>,
     /// The time that a replicate's processes need before they can measure.
     pub(crate) startup: Duration,
@@ -36,7 +36,7 @@ impl Breakdown<'_> {
         targets: &[TargetFunction],
         comparisons: &mut [Comparison],
         summary: &mut Summary,
-    ) -> anyhow::Result<(Vec<ResourceComparison>, Exit)> {
+    ) -> anyhow::Result<(Vec<ResourceComparison>, ExitCode)> {
         let most = comparisons.iter().map(|row| row.replicates.len()).max();
         let most = profile::most_pairs(most.unwrap_or_default());
         let asked = profile::affordable(
@@ -46,10 +46,10 @@ impl Breakdown<'_> {
             most,
         );
         let mut exit = self.changed_functions(targets, most, comparisons, summary)?;
-        if self.run.settings.profile && exit == Exit::Done {
+        if self.run.settings.profile && exit == ExitCode::Done {
             exit = self.every_function(targets, &asked, comparisons, summary)?;
         }
-        if self.run.settings.memory && exit == Exit::Done {
+        if self.run.settings.memory && exit == ExitCode::Done {
             return self.memory(&asked, comparisons);
         }
         Ok((Vec::new(), exit))
@@ -62,10 +62,10 @@ impl Breakdown<'_> {
         most: usize,
         comparisons: &mut [Comparison],
         summary: &mut Summary,
-    ) -> anyhow::Result<Exit> {
+    ) -> anyhow::Result<ExitCode> {
         let changed = calls(&mut comparisons.iter().filter(|row| !row.is_control));
         if targets.is_empty() || changed.is_empty() {
-            return Ok(Exit::Done);
+            return Ok(ExitCode::Done);
         }
         let listener = self.run.context.listener;
         listener.step("profiling the changed functions");
@@ -97,7 +97,7 @@ impl Breakdown<'_> {
         asked: &Affordable,
         comparisons: &mut [Comparison],
         summary: &mut Summary,
-    ) -> anyhow::Result<Exit> {
+    ) -> anyhow::Result<ExitCode> {
         self.run.context.listener.step("profiling every function");
         let briefing = self.workers.tracing(TracePurpose::Survey, &[]);
         let (recorded, exit) =
@@ -112,7 +112,7 @@ impl Breakdown<'_> {
         &mut self,
         asked: &Affordable,
         comparisons: &[Comparison],
-    ) -> anyhow::Result<(Vec<ResourceComparison>, Exit)> {
+    ) -> anyhow::Result<(Vec<ResourceComparison>, ExitCode)> {
         self.run.context.listener.step("looking at the memory");
         let briefing = self.workers.tracing(TracePurpose::Memory, &[]);
         let mut weighed = self.workers.launcher.commands.clone();
@@ -132,8 +132,8 @@ impl Breakdown<'_> {
         &mut self,
         what: &str,
         affordable: &Affordable,
-        briefing: &Briefing,
-    ) -> anyhow::Result<(Recordings<S>, Exit)> {
+        briefing: &WorkerSpec,
+    ) -> anyhow::Result<(Recordings<S>, ExitCode)> {
         let listener = self.run.context.listener;
         let profiles = profile::record::<S>(
             &self.run.schedule(Some(affordable.pairs), self.workers),
@@ -150,14 +150,14 @@ impl Breakdown<'_> {
             );
         }
         let Some(by) = profiles.stopped else {
-            return Ok((profiles.replicates, Exit::Done));
+            return Ok((profiles.replicates, ExitCode::Done));
         };
         listener.doubt(
             WarningCode::NotProfiled,
             &format!("{what} was stopped {by}; the verdicts were complete by then"),
             None,
         );
-        Ok((profiles.replicates, Exit::StoppedEarly))
+        Ok((profiles.replicates, ExitCode::StoppedEarly))
     }
 }
 

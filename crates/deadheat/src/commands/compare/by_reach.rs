@@ -13,15 +13,15 @@ use crate::commands::compare::select::{self, Candidates, Selected};
 use crate::error::Failure;
 use crate::events::Events;
 use crate::passes::reach::{self, Reach};
-use crate::passes::workers::Stage;
+use crate::passes::workers::WorkerPool;
 use crate::prepare::hints::Hints;
-use crate::project::changes::Differences;
+use crate::project::changes::Changes;
 use crate::system::cores::Pinning;
 
 /// The context of the selection.
 pub(crate) struct Selector<'a> {
     pub(crate) run: &'a CompareContext<'a>,
-    pub(crate) differences: &'a Differences,
+    pub(crate) differences: &'a Changes,
     pub(crate) origin: &'a Origin,
     pub(crate) hints: &'a Hints<'a>,
     /// Whether pytest deselected benchmarks of the suite.
@@ -58,7 +58,7 @@ impl Selector<'_> {
         mut runnable: Vec<String>,
         targets: &mut Vec<TargetFunction>,
         missing: &mut Vec<Missing>,
-        workers: &mut Stage,
+        workers: &mut WorkerPool,
     ) -> anyhow::Result<Chosen> {
         let reach = self.look(&runnable, targets, workers)?;
         let mut endless: Vec<Missing> = Vec::new();
@@ -116,7 +116,7 @@ impl Selector<'_> {
         &self,
         runnable: &[String],
         targets: &mut Vec<TargetFunction>,
-        workers: &mut Stage,
+        workers: &mut WorkerPool,
     ) -> anyhow::Result<Option<Reach>> {
         let watched = self.differences.watched(targets);
         if watched.is_empty() {
@@ -165,7 +165,7 @@ impl Selector<'_> {
     }
 
     /// Gives benchmarks that use several cores at once all of them, unless a core was named.
-    fn give_cores(&self, reach: &Reach, benchmarks: &[String], workers: &mut Stage) {
+    fn give_cores(&self, reach: &Reach, benchmarks: &[String], workers: &mut WorkerPool) {
         let parallel = reach.parallel.iter();
         let parallel = parallel.filter(|benchmark| benchmarks.contains(benchmark));
         match self.run.settings.sides.pinning {

@@ -13,17 +13,17 @@ use crate::commands::compare::benchmarks;
 use crate::error::Failure;
 use crate::events::Events;
 use crate::passes::observed;
-use crate::passes::workers::Stage;
+use crate::passes::workers::WorkerPool;
 use crate::prepare::hints::{Hints, how_not_to_skip};
 use crate::prepare::interpreter::Interpreter;
-use crate::project::changes::{self, Differences};
+use crate::project::changes::{self, Changes};
 use crate::project::classify;
 use crate::project::layout::WITHOUT_BENCHMARKS;
 use crate::project::node_ids;
 use crate::project::sources::ProjectSources;
 use crate::system::files;
 use crate::system::paths::shown;
-use crate::worker::session::{Collection, NotReady, PACKAGE_MISSING, ToCollect};
+use crate::worker::session::{CollectSpec, Collection, PACKAGE_MISSING, StartError};
 use crate::workspace::checkout::Checkouts;
 
 /// The benchmarks that both sides can run.
@@ -59,10 +59,10 @@ impl Collector<'_> {
     pub(crate) fn collect(
         &self,
         checkouts: &mut Checkouts,
-        differences: &mut Differences,
+        differences: &mut Changes,
         targets: &[TargetFunction],
         interpreters: &PerSide<Interpreter>,
-        workers: &mut Stage,
+        workers: &mut WorkerPool,
     ) -> anyhow::Result<Suite> {
         let from = self.run.settings.benchmarks_from;
         check_root(self.root, from, checkouts.worktrees())?;
@@ -131,7 +131,7 @@ impl Collector<'_> {
     }
 
     /// Returns the benchmarks of a side's own files, which the other side's replace.
-    fn replaced(&self, origin: &Origin, checkouts: &Checkouts, workers: &mut Stage) -> BTreeSet<String> {
+    fn replaced(&self, origin: &Origin, checkouts: &Checkouts, workers: &mut WorkerPool) -> BTreeSet<String> {
         let Some(taker) = origin.taker() else {
             return BTreeSet::new();
         };
@@ -144,7 +144,7 @@ impl Collector<'_> {
         own.unwrap_or_default().into_iter().collect()
     }
 
-    fn to_collect(&self, checkouts: &Checkouts, side: Side) -> ToCollect {
+    fn to_collect(&self, checkouts: &Checkouts, side: Side) -> CollectSpec {
         let (project, files) = (&self.sources.project, &self.sources.files);
         let worktree = checkouts.workspace.worktree(side);
         benchmarks::to_collect(
@@ -162,8 +162,8 @@ impl Collector<'_> {
         &self,
         shares_files: bool,
         checkouts: &mut Checkouts,
-        differences: &mut Differences,
-        workers: &mut Stage,
+        differences: &mut Changes,
+        workers: &mut WorkerPool,
     ) -> anyhow::Result<Vec<TargetFunction>> {
         let from = self.run.settings.benchmarks_from;
         let project = &self.sources.project;
@@ -200,11 +200,11 @@ impl Collector<'_> {
     /// not help.
     fn with_settings_of_giver(
         &self,
-        collected: Result<PerSide<Collection>, (Side, NotReady)>,
+        collected: Result<PerSide<Collection>, (Side, StartError)>,
         taker: Side,
         checkouts: &Checkouts,
-        collect: &mut dyn FnMut() -> Result<PerSide<Collection>, (Side, NotReady)>,
-    ) -> anyhow::Result<Result<PerSide<Collection>, (Side, NotReady)>> {
+        collect: &mut dyn FnMut() -> Result<PerSide<Collection>, (Side, StartError)>,
+    ) -> anyhow::Result<Result<PerSide<Collection>, (Side, StartError)>> {
         let (worktrees, kept) = (
             checkouts.worktrees(),
             checkouts.workspace.folder().join("settings"),
@@ -235,7 +235,7 @@ impl Collector<'_> {
     }
 
     /// Turns a failed collection into an error.
-    fn explain(&self, (side, problem): (Side, NotReady), checkouts: &Checkouts) -> anyhow::Error {
+    fn explain(&self, (side, problem): (Side, StartError), checkouts: &Checkouts) -> anyhow::Error {
         if let Err(ended) = self.run.context.limits.check() {
             return ended.into();
         }
@@ -271,9 +271,9 @@ impl Collector<'_> {
     pub(crate) fn observe(
         &self,
         checkouts: &Checkouts,
-        differences: &mut Differences,
+        differences: &mut Changes,
         targets: &mut Vec<TargetFunction>,
-        workers: &mut Stage,
+        workers: &mut WorkerPool,
     ) -> anyhow::Result<()> {
         if !self.run.observes(differences) {
             return Ok(());
@@ -305,8 +305,8 @@ impl Collector<'_> {
 }
 
 /// Returns the error for a test of --tests that pytest does not find. The tests are relative to `folder`.
-fn not_found(tests: &[String], problem: &NotReady, folder: &Path) -> Option<Failure> {
-    let NotReady::CollectionFailed { words } = problem else {
+fn not_found(tests: &[String], problem: &StartError, folder: &Path) -> Option<Failure> {
+    let StartError::CollectionFailed { words } = problem else {
         return None;
     };
     let test = tests
@@ -353,7 +353,7 @@ fn tests_in(text: &str) -> Vec<String> {
 }
 
 /// Whether this side fails to collect any of the other's benchmarks that the other collects.
-fn lacks_settings(collected: &Result<PerSide<Collection>, (Side, NotReady)>, taker: Side) -> bool {
+fn lacks_settings(collected: &Result<PerSide<Collection>, (Side, StartError)>, taker: Side) -> bool {
     match collected {
         Ok(collected) => {
             let works = |node: &str| {
@@ -365,7 +365,7 @@ fn lacks_settings(collected: &Result<PerSide<Collection>, (Side, NotReady)>, tak
             };
             collected.get(taker).errors.iter().any(|error| works(&error.node))
         }
-        Err((side, NotReady::CollectionFailed { .. })) => *side == taker,
+        Err((side, StartError::CollectionFailed { .. })) => *side == taker,
         Err(_) => false,
     }
 }

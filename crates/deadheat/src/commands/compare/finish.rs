@@ -3,14 +3,14 @@
 use deadheat_core::model::WarningCode;
 use deadheat_core::report::Report;
 
-use crate::cli::options::{CompareOptions, ToRecord};
+use crate::cli::options::{CompareOptions, RecordRequest};
 use crate::commands::common::confirm;
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
-use crate::error::{ErrorKind, Exit, Failure};
+use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::experiments::record;
-use crate::experiments::state::State;
+use crate::experiments::state::ExperimentStore;
 use crate::report::output;
 use crate::system::terminal::print_note;
 
@@ -19,9 +19,9 @@ pub(super) fn finish(
     run: &CompareContext<'_>,
     options: &CompareOptions,
     findings: Findings,
-    outcome: anyhow::Result<Exit>,
-    recording: Option<(&State, &ToRecord)>,
-) -> anyhow::Result<Exit> {
+    outcome: anyhow::Result<ExitCode>,
+    recording: Option<(&ExperimentStore, &RecordRequest)>,
+) -> anyhow::Result<ExitCode> {
     let exit = match outcome {
         Ok(exit) => exit,
         Err(error) => {

@@ -18,7 +18,7 @@ use deadheat_core::model::{PerSide, Revision, WarningCode};
 use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan};
 
 use crate::Installation;
-use crate::cli::options::{Afterwards, CompareOptions, RecordedBase, Task};
+use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
@@ -30,35 +30,35 @@ use crate::commands::compare::collect::{Collector, Suite};
 use crate::commands::script;
 use crate::config::Config;
 use crate::config::settings::CompareSettings;
-use crate::error::{Exit, Failure};
+use crate::error::{ExitCode, Failure};
 use crate::events::Events;
 use crate::experiments::record;
-use crate::experiments::state::State;
+use crate::experiments::state::ExperimentStore;
 use crate::git::{Git, pull_request, revisions};
 use crate::passes::memory;
 use crate::passes::walk::hash_seed;
-use crate::passes::workers::Stage;
+use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
 use crate::prepare::hints::Hints;
 use crate::prepare::interpreter::{Interpreter, Pytest};
-use crate::project::changes::Differences;
-use crate::project::compiled::Compiled;
-use crate::project::layout::Project;
+use crate::project::changes::Changes;
+use crate::project::compiled::ExtensionModules;
+use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::cores::Pinning;
 use crate::system::interrupt::Interrupt;
-use crate::worker::launcher::Workers;
+use crate::worker::launcher::WorkerKind;
 use crate::workspace::checkout::Checkouts;
 
 pub(crate) fn run(
     options: &CompareOptions,
     installation: &Installation,
     interrupt: &Interrupt,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let limits = Limits {
+    let limits = Deadline {
         until: Instant::now() + options.sides.timeout,
         interrupt: interrupt.clone(),
     };
@@ -73,7 +73,7 @@ pub(crate) fn run(
     let listener = Listener::new(options.outputs.verbosity);
     let state = match (&options.to_record, settings.refs.recorded) {
         (None, None) => None,
-        _ => Some(State::find(&config, git.top())?),
+        _ => Some(ExperimentStore::find(&config, git.top())?),
     };
     let revisions = resolve(&git, &settings, state.as_ref(), &limits, &listener)?;
     let recording = state.as_ref().zip(options.to_record.as_ref());
@@ -110,8 +110,8 @@ pub(crate) fn run(
 fn resolve(
     git: &Git,
     settings: &CompareSettings,
-    state: Option<&State>,
-    limits: &Limits,
+    state: Option<&ExperimentStore>,
+    limits: &Deadline,
     events: &dyn Events,
 ) -> anyhow::Result<PerSide<Revision>> {
     match (state, settings.refs.recorded, settings.pull_request) {
@@ -151,7 +151,7 @@ fn warn_of_another_history(
 }
 
 /// Compares the benchmarks: checks both revisions out, and removes them at the end.
-fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<Exit> {
+fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<ExitCode> {
     let Context {
         git,
         listener,
@@ -161,7 +161,7 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
     listener.step("reading the two revisions");
     let revisions = run.context.revisions;
     let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |files| {
-        Project::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
+        ProjectLayout::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
     })?;
     let project = &sources.project;
     notes::note_uncommitted(git, &revisions.head, project, listener);
@@ -177,8 +177,8 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
     let mut checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
     let outcome = compare_checkouts(run, &sources, &interpreter, &root, &mut checkouts, findings);
     let kept = match run.settings.worktrees {
-        Afterwards::Remove => Ok(()),
-        Afterwards::Keep => {
+        WorktreeCleanup::Remove => Ok(()),
+        WorktreeCleanup::Keep => {
             let own = || reported_python(&PerSide::new(interpreter.clone(), interpreter.clone()));
             let pythons = findings.python.clone().unwrap_or_else(own);
             keep::pytest_by_hand(&mut checkouts, git, project, &pythons, &root, listener)
@@ -197,12 +197,12 @@ fn compare_checkouts(
     root: &str,
     checkouts: &mut Checkouts,
     findings: &mut Findings,
-) -> anyhow::Result<Exit> {
-    let compiled = Compiled::find(&sources.project, &sources.files, checkouts.worktrees());
+) -> anyhow::Result<ExitCode> {
+    let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
     let compiled = compiled.as_ref();
     let mut differences = find_changes(run, sources, interpreter, compiled, checkouts, findings)?;
     if is_nothing_changed(run, checkouts, &differences, findings) {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
     run.context
         .listener
@@ -239,7 +239,7 @@ fn compare_checkouts(
     collector.check_any(&suite)?;
     collector.observe(checkouts, &mut differences, &mut findings.targets, &mut workers)?;
     if is_nothing_changed(run, checkouts, &differences, findings) {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
     notes::warn_of_unused_thresholds(run, &suite.benchmarks, findings);
     let benchmarks = take_part(run, &suite.benchmarks, findings);
@@ -267,13 +267,13 @@ fn compare_checkouts(
         .worktrees()
         .map(|worktree| worktree.join(&sources.project.folder));
     workers.briefing.collect.narrow_to(&chosen.benchmarks, folders);
-    if run.settings.task == Task::Plan {
+    if run.settings.task == RunMode::Plan {
         let before = suite.collecting + looking.elapsed();
         return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
     }
     if chosen.benchmarks.is_empty() {
         findings.count();
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
     let measurement = Measurement {
         run,
@@ -290,10 +290,10 @@ fn find_changes(
     run: &CompareContext<'_>,
     sources: &ProjectSources,
     interpreter: &Interpreter,
-    compiled: Option<&Compiled>,
+    compiled: Option<&ExtensionModules>,
     checkouts: &Checkouts,
     findings: &mut Findings,
-) -> anyhow::Result<Differences> {
+) -> anyhow::Result<Changes> {
     run.context.listener.step("comparing the code");
     let mut differences = run
         .context
@@ -307,8 +307,8 @@ fn prepare(
     run: &CompareContext<'_>,
     sources: &ProjectSources,
     interpreter: &Interpreter,
-    differences: &Differences,
-    compiled: Option<&Compiled>,
+    differences: &Changes,
+    compiled: Option<&ExtensionModules>,
     checkouts: &mut Checkouts,
     findings: &mut Findings,
 ) -> anyhow::Result<Prepared> {
@@ -332,10 +332,10 @@ fn workers(
     sources: &ProjectSources,
     prepared: &Prepared,
     checkouts: &Checkouts,
-) -> Stage {
+) -> WorkerPool {
     let mut workers = run
         .context
-        .workers(checkouts, &sources.project, prepared, Workers::Benchmarks);
+        .workers(checkouts, &sources.project, prepared, WorkerKind::Benchmarks);
     workers.first_seed = hash_seed(run.context.seed, 0);
     workers.briefing.keyword.clone_from(&run.settings.keyword);
     workers.briefing.pytest_args.clone_from(&run.settings.pytest_args);
@@ -348,14 +348,14 @@ fn plan(
     chosen: &Chosen,
     before: Duration,
     origin: &Origin,
-    workers: &mut Stage,
+    workers: &mut WorkerPool,
     findings: &mut Findings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let has_targets = !findings.targets.is_empty();
     let (plan, missing) = timing::plan(run, &chosen.benchmarks, before, origin, has_targets, workers)?;
     findings.plan = Some(plan);
     findings.missing.extend(missing);
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// The context of the measurement, once the suite is known.
@@ -370,7 +370,12 @@ struct Measurement<'a> {
 
 impl Measurement<'_> {
     /// Measures the chosen benchmarks, judges them, and explains the verdicts.
-    fn measure(&self, chosen: Chosen, workers: &mut Stage, findings: &mut Findings) -> anyhow::Result<Exit> {
+    fn measure(
+        &self,
+        chosen: Chosen,
+        workers: &mut WorkerPool,
+        findings: &mut Findings,
+    ) -> anyhow::Result<ExitCode> {
         let listener = self.run.context.listener;
         let preparing = self.run.context.started().elapsed();
         let timed = timing::measure(self.run, &chosen.benchmarks, workers)?;
@@ -399,16 +404,16 @@ impl Measurement<'_> {
             resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
             findings.count();
         }
-        if self.run.settings.task == Task::Noise {
+        if self.run.settings.task == RunMode::Noise {
             findings.noise = Some(verdicts::noise(self.run, findings, replicate_time));
             findings.leave_checkouts_out(self.worktrees);
             return Ok(exit);
         }
-        if exit == Exit::Done {
+        if exit == ExitCode::Done {
             exit = verdicts::confirm_regressions(self.run, workers, findings)?;
         }
         findings.leave_checkouts_out(self.worktrees);
-        if exit == Exit::Done {
+        if exit == ExitCode::Done {
             let breakdown = Breakdown {
                 run: self.run,
                 workers,
@@ -421,7 +426,7 @@ impl Measurement<'_> {
                 &mut findings.summary,
             )?;
             findings.resources = resources;
-            findings.is_partial |= end == Exit::StoppedEarly;
+            findings.is_partial |= end == ExitCode::StoppedEarly;
             exit = end;
         }
         if let Some(budget) = findings.budget_seconds
@@ -437,7 +442,7 @@ impl Measurement<'_> {
 /// Chooses the project's interpreter, which need not have pytest where the sides get environments.
 fn choose_interpreter(
     run: &CompareContext<'_>,
-    project: &Project,
+    project: &ProjectLayout,
     findings: &mut Findings,
 ) -> anyhow::Result<Interpreter> {
     let pytest = match run.context.settings.environment {
@@ -477,7 +482,7 @@ fn note_interpreters(
 fn is_nothing_changed(
     run: &CompareContext<'_>,
     checkouts: &Checkouts,
-    differences: &Differences,
+    differences: &Changes,
     findings: &mut Findings,
 ) -> bool {
     // A file's content can change memory use without any change to a function.
@@ -513,11 +518,11 @@ fn take_part(run: &CompareContext<'_>, benchmarks: &[String], findings: &mut Fin
 }
 
 /// Ends a run whose part of the suite is empty.
-fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: &mut Findings) -> Exit {
+fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: &mut Findings) -> ExitCode {
     findings.count();
-    findings.plan = (run.settings.task == Task::Plan).then(|| Plan {
+    findings.plan = (run.settings.task == RunMode::Plan).then(|| Plan {
         benchmarks: Vec::new(),
         estimated_seconds: collecting.as_secs_f64(),
     });
-    Exit::Done
+    ExitCode::Done
 }

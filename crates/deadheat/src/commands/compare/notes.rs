@@ -8,11 +8,11 @@ use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::events::Events;
 use crate::git::Git;
-use crate::project::changes::Differences;
-use crate::project::layout::Project;
+use crate::project::changes::Changes;
+use crate::project::layout::ProjectLayout;
 
 /// Mentions uncommitted changes where head is the commit that is checked out.
-pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &Project, events: &dyn Events) {
+pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &ProjectLayout, events: &dyn Events) {
     let is_checked_out = || {
         git.commit("HEAD")
             .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
@@ -52,7 +52,7 @@ pub(super) fn warn_of_unused_thresholds(
     }
 }
 
-pub(super) fn found(targets: &[TargetFunction], differences: &Differences) -> String {
+pub(super) fn found(targets: &[TargetFunction], differences: &Changes) -> String {
     match (targets.len(), differences.first_unattributed()) {
         (0, None) => "no function changed".to_owned(),
         (0, Some(other)) => format!("no function changed, but {other}"),

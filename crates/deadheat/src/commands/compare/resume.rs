@@ -9,7 +9,7 @@ use deadheat_core::report::{Python, Report, SCHEMA_VERSION};
 use deadheat_core::sequential::Sampling;
 
 use crate::error::Failure;
-use crate::passes::measure::Rounds;
+use crate::passes::measure::ReplicateSet;
 use crate::passes::walk::hash_seed;
 use crate::report::stored;
 
@@ -83,7 +83,7 @@ const MOST_BEGUN: usize = 100_000;
 
 /// Returns the number of replicates that the earlier run had begun when it began the last one in the report. A
 /// benchmark may have sat some of them out, so that the number may exceed its own replicates; no seed is drawn again.
-pub(crate) fn replicates_begun(earlier: &BTreeMap<String, Rounds>, seed: u64) -> usize {
+pub(crate) fn replicates_begun(earlier: &BTreeMap<String, ReplicateSet>, seed: u64) -> usize {
     let replicates = earlier.values().flat_map(|rounds| &rounds.replicates);
     let mut to_find: BTreeSet<u32> = replicates.map(|replicate| replicate.seed).collect();
     let mut begun = 0;
@@ -140,9 +140,9 @@ pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> 
 }
 
 /// Returns the earlier measurements, by benchmark.
-pub(crate) fn rounds(earlier: Option<&Report>, sampling: Sampling) -> BTreeMap<String, Rounds> {
+pub(crate) fn rounds(earlier: Option<&Report>, sampling: Sampling) -> BTreeMap<String, ReplicateSet> {
     let rows = earlier.into_iter().flat_map(|report| &report.comparisons);
-    rows.map(|row| (row.benchmark.clone(), Rounds::earlier(row, sampling)))
+    rows.map(|row| (row.benchmark.clone(), ReplicateSet::earlier(row, sampling)))
         .collect()
 }
 

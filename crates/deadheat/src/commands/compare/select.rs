@@ -7,7 +7,7 @@ use deadheat_core::report::{Selection, SelectionRule};
 
 use crate::config::settings::CompareSettings;
 use crate::passes::reach::Reach;
-use crate::project::changes::Differences;
+use crate::project::changes::Changes;
 
 /// The largest number of names that a warning lists.
 const MOST_NAMES: usize = 5;
@@ -27,7 +27,7 @@ pub(crate) struct Selected {
 /// Whether there is no reason to run anything.
 pub(crate) fn is_nothing_changed(
     settings: &CompareSettings,
-    differences: &Differences,
+    differences: &Changes,
     targets: &[TargetFunction],
 ) -> bool {
     let is_equal = differences.unattributed.is_empty()
@@ -60,7 +60,7 @@ impl Candidates {
 /// nothing to look for.
 pub(crate) fn select(
     settings: &CompareSettings,
-    differences: &Differences,
+    differences: &Changes,
     targets: &[TargetFunction],
     reach: Option<&Reach>,
     candidates: Candidates,
@@ -228,13 +228,13 @@ mod tests {
     }
 
     /// Returns a change with unknown consequences.
-    fn unattributed() -> Differences {
-        Differences {
+    fn unattributed() -> Changes {
+        Changes {
             unattributed: vec![Unattributed {
                 path: "data.txt".to_owned(),
                 what: "differs".to_owned(),
             }],
-            ..Differences::default()
+            ..Changes::default()
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    fn selected(arguments: &[&str], differences: &Differences, reach: Option<&Reach>) -> Selected {
+    fn selected(arguments: &[&str], differences: &Changes, reach: Option<&Reach>) -> Selected {
         let targets = [target("f", &["a", "b"])];
         select(
             &settings(arguments),
@@ -267,10 +267,10 @@ mod tests {
 
     #[test]
     fn nothing_runs_where_nothing_changed_and_nobody_asked_for_all() {
-        let (function, nothing) = ([target("f", &[])], Differences::default());
-        let in_benchmarks = Differences {
+        let (function, nothing) = ([target("f", &[])], Changes::default());
+        let in_benchmarks = Changes {
             in_benchmarks: function.to_vec(),
-            ..Differences::default()
+            ..Changes::default()
         };
         for (arguments, differences, targets, is_nothing) in [
             (&[][..], &nothing, &[][..], true),
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_runs_a_changed_function_is_measured_and_the_rest_is_missing() {
-        let found = selected(&[], &Differences::default(), Some(&reach()));
+        let found = selected(&[], &Changes::default(), Some(&reach()));
         assert_eq!(
             found,
             Selected {
@@ -315,7 +315,7 @@ mod tests {
         let mut everywhere = reach();
         everywhere.not_reached.clear();
         everywhere.start_processes = names(&["c"]);
-        let found = selected(&[], &Differences::default(), Some(&everywhere));
+        let found = selected(&[], &Changes::default(), Some(&everywhere));
         assert_eq!(found.selection.rule, SelectionRule::Reached);
         assert_eq!(
             found.selection.reason,
@@ -330,7 +330,7 @@ mod tests {
     fn what_cannot_be_told_of_a_change_is_measured_everywhere() {
         let mut blind = reach();
         blind.problem = Some("no monitoring".to_owned());
-        let (unknown, known, reach) = (unattributed(), Differences::default(), reach());
+        let (unknown, known, reach) = (unattributed(), Changes::default(), reach());
         for (arguments, differences, reach, reason) in [
             (
                 &["--all"][..],
@@ -362,11 +362,11 @@ mod tests {
 
     #[test]
     fn controls_are_only_where_every_change_is_known() {
-        let controls = |arguments: &[&str], differences: &Differences, reach: &Reach| {
+        let controls = |arguments: &[&str], differences: &Changes, reach: &Reach| {
             let found = selected(arguments, differences, Some(reach));
             found.controls.into_iter().collect::<Vec<_>>()
         };
-        let (known, unknown) = (Differences::default(), unattributed());
+        let (known, unknown) = (Changes::default(), unattributed());
         assert_eq!(controls(&["--all"], &known, &reach()), ["b", "c"]);
         assert_eq!(controls(&["--all"], &unknown, &reach()), [""; 0]);
         // Other changes may affect the benchmarks that do not run the named functions.
@@ -385,7 +385,7 @@ mod tests {
         let mut nowhere = reach();
         nowhere.not_reached = names(&["a"]);
         let targets = [target("f", &[])];
-        let known = Differences::default();
+        let known = Changes::default();
         let found = select(&settings(&[]), &known, &targets, Some(&nowhere), some.clone());
         assert_eq!(found.warnings[0].message, "no selected benchmark runs `f` (a.py)");
         assert_eq!(
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn what_no_benchmark_runs_is_said() {
         let said = |targets: &[TargetFunction], reach: &Reach| -> Vec<String> {
-            let known = Differences::default();
+            let known = Changes::default();
             let found = select(&settings(&[]), &known, targets, Some(reach), candidates(&["a"]));
             found
                 .warnings

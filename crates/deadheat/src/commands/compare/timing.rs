@@ -14,9 +14,9 @@ use crate::commands::compare::resume;
 use crate::events::Events;
 use crate::passes::measure::{self, Measured, Stopping};
 use crate::passes::profile;
-use crate::passes::walk::{Schedule, SetbackKind};
-use crate::passes::workers::Stage;
-use crate::system::conditions::Conditions;
+use crate::passes::walk::{FailureKind, Schedule};
+use crate::passes::workers::WorkerPool;
+use crate::system::conditions::DisturbanceMonitor;
 
 /// The measurements, and where they were made.
 pub(crate) struct Timed {
@@ -31,7 +31,7 @@ pub(crate) struct Timed {
 pub(crate) fn measure(
     run: &CompareContext<'_>,
     runnable: &[String],
-    workers: &mut Stage,
+    workers: &mut WorkerPool,
 ) -> anyhow::Result<Timed> {
     let listener = run.context.listener;
     let cores = run.context.choose_cores()?;
@@ -69,7 +69,7 @@ pub(crate) fn measure(
         earlier: resume::replicates_begun(&earlier, run.context.seed),
         ..run.schedule(exactly, workers)
     };
-    workers.launcher.conditions = Conditions::begin(&workers.launcher.cores);
+    workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
     let briefing = workers.briefing.clone();
     let mut measured = workers.launcher.timed(|launcher| {
         measure::measure(
@@ -104,9 +104,9 @@ pub(crate) fn measure(
 }
 
 /// Adds the likely reason to the message of a benchmark that skips itself on one core.
-fn explain_skips(measured: &mut Measured, workers: &Stage) {
+fn explain_skips(measured: &mut Measured, workers: &WorkerPool) {
     let skips = measured.setbacks.iter_mut();
-    let skips = skips.filter(|setback| setback.kind == SetbackKind::Skipped);
+    let skips = skips.filter(|setback| setback.kind == FailureKind::Skipped);
     for setback in skips.filter(|setback| workers.ran.contains(&setback.benchmark)) {
         setback
             .message
@@ -122,7 +122,7 @@ pub(crate) fn plan(
     before: Duration,
     origin: &Origin,
     has_targets: bool,
-    workers: &mut Stage,
+    workers: &mut WorkerPool,
 ) -> anyhow::Result<(Plan, Vec<Missing>)> {
     let listener = run.context.listener;
     listener.step("trying every benchmark once");

@@ -6,15 +6,15 @@ use std::time::Duration;
 use deadheat_core::report;
 
 use crate::commands::common::conclude::Judging;
-use crate::commands::common::confirm::{self, Again};
+use crate::commands::common::confirm::{self, Remeasure};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::timing::Timed;
-use crate::error::Exit;
+use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure;
 use crate::passes::walk::Schedule;
-use crate::passes::workers::Stage;
+use crate::passes::workers::WorkerPool;
 
 /// Judges what was measured.
 pub(super) fn conclude(
@@ -22,7 +22,7 @@ pub(super) fn conclude(
     timed: Timed,
     events: &dyn Events,
     findings: &mut Findings,
-) -> Exit {
+) -> ExitCode {
     findings.budget_seconds = timed.budget_seconds;
     findings.pinned_core = timed.pinned_core;
     findings.later_cores = timed.later_cores;
@@ -45,9 +45,9 @@ pub(super) fn noise(
 /// Measures regressions that would fail a gate once more.
 pub(super) fn confirm_regressions(
     run: &CompareContext<'_>,
-    workers: &mut Stage,
+    workers: &mut WorkerPool,
     findings: &mut Findings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let listener = run.context.listener;
     let schedule = run.schedule(None, workers);
     let rules = confirm::Rules {
@@ -55,7 +55,7 @@ pub(super) fn confirm_regressions(
         thresholds: run.settings.thresholds(),
         seed: run.context.seed,
     };
-    let mut measure_again = |again: &Again| {
+    let mut measure_again = |again: &Remeasure| {
         let schedule = Schedule {
             replicates: Some(again.replicates),
             seed: again.seed,
@@ -77,6 +77,6 @@ pub(super) fn confirm_regressions(
     };
     let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;
     findings.count();
-    findings.is_partial |= exit == Exit::StoppedEarly;
+    findings.is_partial |= exit == ExitCode::StoppedEarly;
     Ok(exit)
 }

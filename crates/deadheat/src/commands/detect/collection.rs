@@ -12,17 +12,19 @@ use crate::commands::detect::checks::Found;
 use crate::commands::detect::checks::PATIENCE;
 use crate::commands::detect::probes::Detection;
 use crate::prepare::interpreter::Interpreter;
-use crate::project::file_set::Files;
-use crate::project::layout::{Project, is_test_module};
+use crate::project::file_set::FileSet;
+use crate::project::layout::{ProjectLayout, is_test_module};
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::{parent, shown};
 use crate::system::terminal;
-use crate::worker::process::{NoAnswer, Talk, Worker, WorkerCommand};
-use crate::worker::session::{Briefing, Collection, Launch, NotReady, PACKAGE_MISSING, Session, ToCollect};
+use crate::worker::process::{ChannelError, Worker, WorkerChannel, WorkerCommand};
+use crate::worker::session::{
+    CollectSpec, Collection, Launch, PACKAGE_MISSING, Session, StartError, WorkerSpec,
+};
 
 impl Detection<'_> {
     /// Returns the benchmarks root, relative to the repository.
-    pub(super) fn root(&self, project: &Project, files: &Files, found: &mut Found) -> Option<String> {
+    pub(super) fn root(&self, project: &ProjectLayout, files: &FileSet, found: &mut Found) -> Option<String> {
         let reason = "no benchmarks-root";
         let Some(root) = &project.benchmarks_root else {
             let elsewhere = self.folders_with_benchmarks(project, files);
@@ -82,7 +84,7 @@ impl Detection<'_> {
     }
 
     /// Returns the folders of tests that hold benchmarks, relative to the configuration's folder.
-    pub(super) fn folders_with_benchmarks(&self, project: &Project, files: &Files) -> Vec<String> {
+    pub(super) fn folders_with_benchmarks(&self, project: &ProjectLayout, files: &FileSet) -> Vec<String> {
         const MOST: usize = 5;
         let holds = |path: &&str| {
             is_test_module(path)
@@ -98,8 +100,8 @@ impl Detection<'_> {
     pub(super) fn benchmarks(
         &self,
         interpreter: &Interpreter,
-        project: &Project,
-        files: &Files,
+        project: &ProjectLayout,
+        files: &FileSet,
         root: &str,
         found: &mut Found,
     ) -> bool {
@@ -133,14 +135,14 @@ impl Detection<'_> {
     }
 
     /// Collects the ordinary tests, which `compare --tests` could time.
-    pub(super) fn tests(&self, interpreter: &Interpreter, project: &Project, found: &mut Found) {
+    pub(super) fn tests(&self, interpreter: &Interpreter, project: &ProjectLayout, found: &mut Found) {
         let root = project.tests_root.as_deref().unwrap_or(&project.folder);
         let path = root
             .strip_prefix(&project.folder)
             .unwrap_or(root)
             .trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
-        let collect = ToCollect {
+        let collect = CollectSpec {
             tests: vec![path.to_owned()],
             paths: vec![path.to_owned()],
             files: Vec::new(),
@@ -164,8 +166,8 @@ impl Detection<'_> {
     pub(super) fn collect(
         &self,
         interpreter: &Interpreter,
-        project: &Project,
-        collect: ToCollect,
+        project: &ProjectLayout,
+        collect: CollectSpec,
     ) -> Result<Collection, Uncollectable> {
         let other = |words: String| Uncollectable {
             words,
@@ -173,7 +175,7 @@ impl Detection<'_> {
         };
         let scratch = tempfile::tempdir().map_err(|error| other(error.to_string()))?;
         let hello = project.hello(self.top, self.top);
-        let briefing = Briefing {
+        let briefing = WorkerSpec {
             hello: PerSide::new(hello.clone(), hello),
             trace: None,
             micro: None,
@@ -202,15 +204,15 @@ impl Detection<'_> {
                 session.stop();
                 Ok(collection)
             }
-            Some(Err(NotReady::CollectionFailed { words: log })) => match exits_itself(&log) {
+            Some(Err(StartError::CollectionFailed { words: log })) => match exits_itself(&log) {
                 Some(line) => Err(Uncollectable {
                     words: format!("a file of the suite ends the process while it is collected ({line})"),
                     kind: Problem::Exits,
                 }),
                 None => Err(other(words(&log, "pytest could not start"))),
             },
-            Some(Err(NotReady::NoAnswer {
-                problem: NoAnswer::Deadline(_),
+            Some(Err(StartError::ChannelError {
+                problem: ChannelError::Deadline(_),
                 ..
             })) => Err(Uncollectable {
                 words: format!(
@@ -219,11 +221,11 @@ impl Detection<'_> {
                 ),
                 kind: Problem::Hangs,
             }),
-            Some(Err(NotReady::NoAnswer { problem, words: log })) => {
+            Some(Err(StartError::ChannelError { problem, words: log })) => {
                 Err(other(words(&log, &problem.to_string())))
             }
-            Some(Err(NotReady::Lost)) => Err(other("the folder is gone".to_owned())),
-            Some(Err(NotReady::Other(error))) => {
+            Some(Err(StartError::Lost)) => Err(other("the folder is gone".to_owned())),
+            Some(Err(StartError::Other(error))) => {
                 Err(other(in_working_tree(&terminal::whole_message(&error))))
             }
             None => Err(other("no process was started".to_owned())),
@@ -293,7 +295,7 @@ pub(super) struct InPlace {
 }
 
 impl Launch for InPlace {
-    fn launch(&mut self, _side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
+    fn launch(&mut self, _side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
         let worker = Worker::start(&self.command, seed, self.log.clone(), self.interrupt.clone())?;
         Ok(Box::new(worker))
     }

@@ -16,12 +16,12 @@ use crate::cli::options::{Verbosity, verbosity};
 use crate::commands::detect::checks::{Fallback, Found};
 use crate::commands::detect::probes::Detection;
 use crate::config::Config;
-use crate::error::{ErrorKind, Exit, Failure, is_stopped};
-use crate::experiments::state::State;
+use crate::error::{ErrorKind, ExitCode, Failure, is_stopped};
+use crate::experiments::state::ExperimentStore;
 use crate::git::Git;
 use crate::report::output;
 use crate::report::progress::Progress;
-use crate::system::command::Limits;
+use crate::system::command::Deadline;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(
     folder: &Path,
     installation: &Installation,
     interrupt: &Interrupt,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     if let Some(file) = args
         .place
         .config_file
@@ -70,11 +70,11 @@ pub(crate) fn run(
         false => None,
     };
     print(args, &found, &fallbacks, written.as_ref())?;
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn repository(folder: &Path, interrupt: &Interrupt, found: &mut Found) -> anyhow::Result<Option<Git>> {
-    let git = match Git::discover(folder, &Limits::without_end(interrupt)) {
+    let git = match Git::discover(folder, &Deadline::never(interrupt)) {
         Ok(git) => git,
         Err(error) if is_stopped(&error) => return Err(error),
         Err(error) => {
@@ -197,7 +197,7 @@ fn write(config: &Config, top: &Path, found: &Found) -> Result<PathBuf, String> 
         (Some(reason), _) => Err(reason.as_str()),
         (None, None) => Err("no benchmarks-root"),
     };
-    State::find(config, top)
+    ExperimentStore::find(config, top)
         .and_then(|state| state.write_setup(section))
         .map_err(|error| terminal::whole_message(&error))
 }

@@ -17,10 +17,10 @@ use crate::config::settings;
 use crate::git::Git;
 use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
 use crate::prepare::variables;
-use crate::project::file_set::Files;
-use crate::project::layout::Project;
+use crate::project::file_set::FileSet;
+use crate::project::layout::ProjectLayout;
 use crate::report::progress::Progress;
-use crate::system::command::{self, Limits};
+use crate::system::command::{self, Deadline};
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::{join, shown};
 use crate::system::terminal;
@@ -111,10 +111,10 @@ impl Detection<'_> {
     }
 
     /// Finds the code, tests and benchmarks of the working tree.
-    pub(super) fn layout(&self, found: &mut Found) -> Option<(Project, Files)> {
+    pub(super) fn layout(&self, found: &mut Found) -> Option<(ProjectLayout, FileSet)> {
         let listing = self.git?.working_tree_paths();
         let files = match listing {
-            Ok(paths) => Files::new(paths),
+            Ok(paths) => FileSet::new(paths),
             Err(error) => {
                 found.in_the_way("layout", terminal::whole_message(&error), None, "git failed");
                 return None;
@@ -122,7 +122,8 @@ impl Detection<'_> {
         };
         let asked = self.args.benchmarks_root.as_deref();
         let root = settings::benchmarks_root(asked, self.config, self.top);
-        let project = root.and_then(|root| Project::lay_out(self.config, self.top, &files, root.as_deref()));
+        let project =
+            root.and_then(|root| ProjectLayout::lay_out(self.config, self.top, &files, root.as_deref()));
         match project {
             Ok(project) => {
                 let code: Vec<&str> = project.module_roots.iter().map(|root| shown(root)).collect();
@@ -151,8 +152,8 @@ impl Detection<'_> {
     pub(super) fn package(
         &self,
         interpreter: &Interpreter,
-        project: &Project,
-        files: &Files,
+        project: &ProjectLayout,
+        files: &FileSet,
         found: &mut Found,
     ) {
         let is_package = |name: &&String| {
@@ -203,7 +204,7 @@ impl Detection<'_> {
     pub(super) fn import(
         &self,
         interpreter: &Interpreter,
-        project: &Project,
+        project: &ProjectLayout,
         names: &[String],
     ) -> anyhow::Result<BTreeMap<String, Option<String>>> {
         let scratch = tempfile::tempdir()?;
@@ -222,7 +223,7 @@ impl Detection<'_> {
             .current_dir(self.top.join(&project.folder))
             .env_clear()
             .envs(self.variables(scratch.path()));
-        let limits = Limits {
+        let limits = Deadline {
             until: Instant::now() + PATIENCE,
             interrupt: self.interrupt.clone(),
         };

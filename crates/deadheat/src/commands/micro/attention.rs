@@ -7,19 +7,19 @@ use std::time::Duration;
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::{Reply, Request};
 
-use crate::worker::process::{NoAnswer, Talk};
+use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::Launch;
 
 /// The last request to each side that was not answered.
-pub(crate) type Unanswered = Rc<RefCell<PerSide<Option<Request>>>>;
+pub(crate) type PendingRequests = Rc<RefCell<PerSide<Option<Request>>>>;
 
 /// A launcher that wraps another one, and notes unanswered requests.
-pub(crate) struct Attentive<'a> {
+pub(crate) struct TrackingLauncher<'a> {
     pub(crate) inner: &'a mut dyn Launch,
-    pub(crate) unanswered: Unanswered,
+    pub(crate) unanswered: PendingRequests,
 }
 
-impl Launch for Attentive<'_> {
+impl Launch for TrackingLauncher<'_> {
     fn replicate_begins(&mut self, following: Option<usize>, next_seed: u32) {
         self.inner.replicate_begins(following, next_seed);
     }
@@ -32,8 +32,8 @@ impl Launch for Attentive<'_> {
         self.inner.is_lost(side)
     }
 
-    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn Talk>> {
-        Ok(Box::new(Noting {
+    fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
+        Ok(Box::new(TrackingChannel {
             side,
             talk: self.inner.launch(side, seed)?,
             unanswered: Rc::clone(&self.unanswered),
@@ -45,19 +45,19 @@ impl Launch for Attentive<'_> {
     }
 }
 
-struct Noting {
+struct TrackingChannel {
     side: Side,
-    talk: Box<dyn Talk>,
-    unanswered: Unanswered,
+    talk: Box<dyn WorkerChannel>,
+    unanswered: PendingRequests,
 }
 
-impl Talk for Noting {
-    fn send(&mut self, request: &Request) -> Result<(), NoAnswer> {
+impl WorkerChannel for TrackingChannel {
+    fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         *self.unanswered.borrow_mut().get_mut(self.side) = Some(request.clone());
         self.talk.send(request)
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, NoAnswer> {
+    fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
         let reply = self.talk.receive(limit)?;
         *self.unanswered.borrow_mut().get_mut(self.side) = None;
         Ok(reply)
@@ -100,7 +100,7 @@ mod tests {
             self.several = several;
         }
 
-        fn launch(&mut self, _: Side, _: u32) -> anyhow::Result<Box<dyn Talk>> {
+        fn launch(&mut self, _: Side, _: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
             anyhow::bail!("it is gone")
         }
 
@@ -112,9 +112,9 @@ mod tests {
     #[test]
     fn everything_that_is_asked_of_it_reaches_the_launcher_inside() {
         let mut inner = Lost::default();
-        let mut outer = Attentive {
+        let mut outer = TrackingLauncher {
             inner: &mut inner,
-            unanswered: Unanswered::default(),
+            unanswered: PendingRequests::default(),
         };
         assert!(outer.is_lost(Side::Head) && !outer.is_lost(Side::Base));
         outer.give_cores(true);

@@ -10,18 +10,18 @@ use deadheat_core::report::{self, MeasuredBenchmark};
 use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::commands::common::row_warnings::warnings_of_row;
-use crate::commands::micro::attention::{Unanswered, doing};
+use crate::commands::micro::attention::{PendingRequests, doing};
 use crate::commands::micro::doubts;
 use crate::commands::micro::screening::{RESERVE, Screening};
-use crate::commands::micro::subject::Subject;
-use crate::passes::measure::{Measured, Rounds, Stopping};
+use crate::commands::micro::subject::Variants;
+use crate::passes::measure::{Measured, ReplicateSet, Stopping};
 
 /// The number of process pairs that the first look takes.
 const FEWEST_LOOKED_AT: f64 = 5.0;
 
 /// The measurements, and the rules for deciding.
 pub(super) struct Screened {
-    pub(super) rounds: Rounds,
+    pub(super) rounds: ReplicateSet,
     /// The time of one replicate.
     pub(super) replicate: Duration,
     /// The time until the first process pair.
@@ -32,7 +32,7 @@ pub(super) struct Screened {
 
 impl Screened {
     pub(super) fn new(
-        subject: &Subject,
+        subject: &Variants,
         mut measured: Measured,
         before: Duration,
         stopping: Stopping,
@@ -62,9 +62,9 @@ impl Screening<'_> {
     /// Adds the decision to the report, or what it lacks.
     pub(super) fn decide(
         &self,
-        subject: &Subject,
+        subject: &Variants,
         screened: Screened,
-        unanswered: &Unanswered,
+        unanswered: &PendingRequests,
         report: &mut MicroReport,
     ) {
         let rounds = &screened.rounds;
@@ -96,9 +96,9 @@ impl Screening<'_> {
 
     fn explain_too_few(
         &self,
-        subject: &Subject,
+        subject: &Variants,
         screened: &Screened,
-        unanswered: &Unanswered,
+        unanswered: &PendingRequests,
         report: &mut MicroReport,
     ) {
         let waiting = unanswered.borrow();
@@ -125,7 +125,7 @@ impl Screening<'_> {
 }
 
 /// Judges the measurements, which are enough for an interval.
-fn judge(subject: &Subject, screened: Screened, report: &mut MicroReport) {
+fn judge(subject: &Variants, screened: Screened, report: &mut MicroReport) {
     let log_ratios = stats::log_ratios(&screened.rounds.replicates);
     let looks = screened.rounds.looks;
     let estimate = screened.stopping.sampling.estimate(&log_ratios, looks);

@@ -8,8 +8,8 @@ use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
 use deadheat_core::report::quoted;
 
-use crate::cli::micro::Asked;
-use crate::passes::measure::Rounds;
+use crate::cli::micro::MicroTarget;
+use crate::passes::measure::ReplicateSet;
 
 /// The longest timed code, in bytes, that a hint repeats.
 const LONGEST_REPEATED: usize = 80;
@@ -17,8 +17,8 @@ const LONGEST_REPEATED: usize = 80;
 /// Gives a row's warnings the hints that fit the user's options, and adds the warning that only a pre-screen can give.
 pub(crate) fn complete(
     mut warnings: Vec<Warning>,
-    rounds: &Rounds,
-    asked: &Asked,
+    rounds: &ReplicateSet,
+    asked: &MicroTarget,
     names: &PerSide<String>,
 ) -> Vec<Warning> {
     let unconsumed = PerSide::new(&rounds.outputs.base, &rounds.outputs.head).map(Outputs::unconsumed);
@@ -47,7 +47,7 @@ pub(crate) fn caveats(report: &MicroReport) -> Vec<&'static str> {
     caveats
 }
 
-fn consuming(asked: &Asked, unconsumed: &PerSide<Option<&str>>) -> String {
+fn consuming(asked: &MicroTarget, unconsumed: &PerSide<Option<&str>>) -> String {
     let what = unconsumed.base.or(unconsumed.head).unwrap_or_default();
     let is_async = what.starts_with("async");
     let consumed = |text: &str| {
@@ -62,8 +62,8 @@ fn consuming(asked: &Asked, unconsumed: &PerSide<Option<&str>>) -> String {
         format!("{name} {}", quoted(&consumed(text)))
     };
     match asked {
-        Asked::Function { call, .. } => format!("consume it in the call: {}", option("--call", call)),
-        Asked::Statements { a, b, .. } => {
+        MicroTarget::Function { call, .. } => format!("consume it in the call: {}", option("--call", call)),
+        MicroTarget::Statements { a, b, .. } => {
             let options: Vec<String> = [(unconsumed.base, "-a", a), (unconsumed.head, "-b", b)]
                 .into_iter()
                 .filter(|(what, _, _)| what.is_some())
@@ -71,13 +71,13 @@ fn consuming(asked: &Asked, unconsumed: &PerSide<Option<&str>>) -> String {
                 .collect();
             format!("consume it in the statement: {}", options.join(" "))
         }
-        Asked::Script { .. } => format!("consume it in the function: return {}", consumed("...")),
+        MicroTarget::Script { .. } => format!("consume it in the function: return {}", consumed("...")),
     }
 }
 
 fn of_setup(
     changed: &PerSide<BTreeSet<ChangedValue>>,
-    asked: &Asked,
+    asked: &MicroTarget,
     names: &PerSide<String>,
 ) -> Option<Warning> {
     let all: BTreeSet<&ChangedValue> = changed.base.union(&changed.head).collect();
@@ -90,8 +90,8 @@ fn of_setup(
         .map(|side| names.get(side).as_str())
         .collect();
     let setup = match asked {
-        Asked::Script { .. } => "a script's module level",
-        Asked::Function { .. } | Asked::Statements { .. } => "--setup",
+        MicroTarget::Script { .. } => "a script's module level",
+        MicroTarget::Function { .. } | MicroTarget::Statements { .. } => "--setup",
     };
     let message = format!(
         "the calls of {} change {}, which {setup} made: {setup} runs once in each process, so that every call but the first \
@@ -106,7 +106,7 @@ fn of_setup(
     ))
 }
 
-fn copying(value: &ChangedValue, asked: &Asked) -> String {
+fn copying(value: &ChangedValue, asked: &MicroTarget) -> String {
     let name = &value.name;
     let copy = match value.type_name.as_str() {
         "list" | "dict" | "set" | "bytearray" => format!("{}({name})", value.type_name),
@@ -122,18 +122,18 @@ fn copying(value: &ChangedValue, asked: &Asked) -> String {
         }
     };
     match asked {
-        Asked::Function { call, .. } => {
+        MicroTarget::Function { call, .. } => {
             format!(
                 "give each call a copy of its own: {}; {on_both}",
                 option("--call", call)
             )
         }
-        Asked::Statements { a, b, .. } => format!(
+        MicroTarget::Statements { a, b, .. } => format!(
             "give each call a copy of its own: {} {}; {on_both}",
             option("-a", a),
             option("-b", b)
         ),
-        Asked::Script { .. } => {
+        MicroTarget::Script { .. } => {
             format!("give each call a copy of its own, {copy} in both functions; {on_both}")
         }
     }
@@ -170,8 +170,8 @@ fn with_word(text: &str, word: &str, replacement: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn function(call: &str) -> Asked {
-        Asked::Function {
+    fn function(call: &str) -> MicroTarget {
+        MicroTarget::Function {
             file: "a.py".to_owned(),
             qualname: "f".to_owned(),
             call: call.to_owned(),
@@ -194,7 +194,7 @@ mod tests {
             consuming(&function("g(10000)"), &generator),
             "consume it in the call: --call 'list(g(10000))'"
         );
-        let statements = Asked::Statements {
+        let statements = MicroTarget::Statements {
             a: "f('x')".to_owned(),
             b: "g('x')".to_owned(),
             setup: None,

@@ -4,17 +4,17 @@ use deadheat_core::model::Side;
 
 use crate::cli::options::Verbosity;
 use crate::commands::micro::screening::Screening;
-use crate::commands::micro::subject::Subject;
+use crate::commands::micro::subject::Variants;
 use crate::error::Failure;
 use crate::passes::measure::Measured;
-use crate::passes::walk::{Setback, SetbackKind, StoppedBy};
+use crate::passes::walk::{BenchmarkFailure, FailureKind, StoppedBy};
 
 /// The most lines of a traceback that are shown without `-v`.
 const MOST_LINES: usize = 30;
 
 impl Screening<'_> {
     /// Returns the error of measurements that a variant ended, if one did.
-    pub(super) fn failure_of(&self, subject: &Subject, measured: &Measured) -> Option<Failure> {
+    pub(super) fn failure_of(&self, subject: &Variants, measured: &Measured) -> Option<Failure> {
         if measured.stopped == Some(StoppedBy::User) {
             return Some(Failure::stopped());
         }
@@ -31,13 +31,13 @@ impl Screening<'_> {
         )))
     }
 
-    fn failure_of_variant(&self, subject: &Subject, setback: &Setback) -> Failure {
+    fn failure_of_variant(&self, subject: &Variants, setback: &BenchmarkFailure) -> Failure {
         let variants = match setback.side {
             Some(side) => format!("{} ({side})", subject.names.get(side)),
             None => "both variants".to_owned(),
         };
         let what = match (setback.kind, setback.side) {
-            (SetbackKind::Skipped, _) => "cannot be run",
+            (FailureKind::Skipped, _) => "cannot be run",
             (_, Some(_)) => "fails",
             (_, None) => "fail",
         };

@@ -8,8 +8,10 @@ use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparis
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{FEWEST_REPLICATES, Threshold};
 
-use crate::passes::walk::{Both, Entered, Left, Schedule, SetUp, Trouble, Visit, out_of_order, walk};
-use crate::worker::session::{Briefing, Launch};
+use crate::passes::walk::{
+    Entered, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, out_of_order, walk,
+};
+use crate::worker::session::{Launch, WorkerSpec};
 
 const REPLICATES: usize = 3;
 
@@ -17,7 +19,7 @@ const REPLICATES: usize = 3;
 /// call failed only when it was watched.
 pub(crate) fn compare(
     schedule: &Schedule,
-    briefing: &Briefing,
+    briefing: &WorkerSpec,
     benchmark: &str,
     threshold: Threshold,
     launch: &mut dyn Launch,
@@ -65,9 +67,9 @@ struct Peaks {
     last: Option<Instant>,
 }
 
-impl Visit for Peaks {
-    type Finding = PerSide<f64>;
-    type Half = f64;
+impl Pass for Peaks {
+    type PairResult = PerSide<f64>;
+    type SideResult = f64;
 
     /// Chooses nothing where no time is left for another replicate as long as the last one.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
@@ -81,10 +83,10 @@ impl Visit for Peaks {
 
     fn inside(
         &mut self,
-        both: &mut Both<'_>,
+        both: &mut ProcessPair<'_>,
         _: &str,
         entered: PerSide<Entered>,
-    ) -> Result<PerSide<f64>, Trouble> {
+    ) -> Result<PerSide<f64>, PairFailure> {
         Ok(PerSide::new(
             peak(both, Side::Base, entered.base)?,
             peak(both, Side::Head, entered.head)?,
@@ -93,12 +95,12 @@ impl Visit for Peaks {
 
     fn inside_alone(
         &mut self,
-        alone: &mut Both<'_>,
+        alone: &mut ProcessPair<'_>,
         side: Side,
         _: &str,
         entered: Entered,
         _: Option<&f64>,
-    ) -> Result<f64, Trouble> {
+    ) -> Result<f64, PairFailure> {
         peak(alone, side, entered)
     }
 
@@ -112,7 +114,7 @@ impl Visit for Peaks {
     }
 }
 
-fn peak(both: &mut Both<'_>, side: Side, entered: Entered) -> Result<f64, Trouble> {
+fn peak(both: &mut ProcessPair<'_>, side: Side, entered: Entered) -> Result<f64, PairFailure> {
     let request = Request::Profile {
         // Where the suite counts the calls, there may be only one in a process, which cannot be warm.
         warmup: u64::from(entered.samples.is_none()),
@@ -120,7 +122,7 @@ fn peak(both: &mut Both<'_>, side: Side, entered: Entered) -> Result<f64, Troubl
     };
     match both.ask(side, &request)? {
         Reply::Peaked { peak_bytes, .. } => Ok(peak_bytes as f64),
-        Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+        Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
         other => Err(out_of_order(side, &other)),
     }
 }

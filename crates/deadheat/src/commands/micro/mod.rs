@@ -22,32 +22,32 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
 
 use crate::Installation;
-use crate::cli::micro::Asked;
+use crate::cli::micro::MicroTarget;
 use crate::commands::common::context::drawn_seed;
-use crate::commands::micro::attention::{Attentive, Unanswered};
+use crate::commands::micro::attention::{PendingRequests, TrackingLauncher};
 use crate::commands::micro::decide::Screened;
 use crate::commands::micro::screening::{RESERVE, Screening};
-use crate::commands::micro::subject::{Subject, Surroundings};
+use crate::commands::micro::subject::{VariantContext, Variants};
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
-use crate::error::{Exit, Failure};
-use crate::experiments::state::State;
+use crate::error::{ExitCode, Failure};
+use crate::experiments::state::ExperimentStore;
 use crate::git::Git;
-use crate::passes::measure::{self, Aim, Stopping};
+use crate::passes::measure::{self, Goal, Stopping};
 use crate::passes::walk::Schedule;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
 use crate::prepare::variables;
 use crate::report::progress::Progress;
 use crate::system::clock;
-use crate::system::command::Limits;
-use crate::system::conditions::Conditions;
-use crate::system::cores::Cores;
+use crate::system::command::Deadline;
+use crate::system::conditions::DisturbanceMonitor;
+use crate::system::cores::CpuPinning;
 use crate::system::interrupt::Interrupt;
 use crate::system::limit::MemoryLimit;
 use crate::system::terminal;
-use crate::worker::launcher::{Forks, Launcher};
+use crate::worker::launcher::{Forks, ProcessLauncher};
 use crate::worker::process::WorkerCommand;
-use crate::worker::session::{Briefing, ToCollect};
+use crate::worker::session::{CollectSpec, WorkerSpec};
 
 pub(crate) use crate::cli::micro::MicroOptions;
 
@@ -58,24 +58,24 @@ pub(crate) fn run(
     options: &MicroOptions,
     installation: &Installation,
     interrupt: &Interrupt,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let limits = Limits {
+    let limits = Deadline {
         until: started + options.timeout,
         interrupt: interrupt.clone(),
     };
     let git = match Git::discover(&options.folder, &limits) {
         Ok(git) => Some(git),
         // Only a function has a base in git.
-        Err(_) if !matches!(options.asked, Asked::Function { .. }) => None,
+        Err(_) if !matches!(options.asked, MicroTarget::Function { .. }) => None,
         Err(error) => return Err(error),
     };
     let top = git.as_ref().map_or(options.folder.as_path(), Git::top);
     let config = Config::load(&options.folder, top, options.config_file.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("deadheat-micro-").tempdir()?;
-    let subject = Subject::find(
+    let subject = Variants::find(
         &options.asked,
-        &Surroundings {
+        &VariantContext {
             folder: &options.folder,
             git: git.as_ref(),
             config: &config,
@@ -130,8 +130,8 @@ pub(crate) fn run(
 
 /// Adds the run to the loop's records, where a comparison looks for its functions. Other forms are of no use outside a
 /// loop, and do not make its folder.
-fn write_down(report: &MicroReport, subject: &Subject, config: &Config, git: &Git) -> anyhow::Result<()> {
-    let state = State::find(config, git.top())?;
+fn write_down(report: &MicroReport, subject: &Variants, config: &Config, git: &Git) -> anyhow::Result<()> {
+    let state = ExperimentStore::find(config, git.top())?;
     let git = git.afterwards();
     if report.form == Form::Function || state.folder().is_dir() {
         let blob = match (&report.path, &subject.code.head) {
@@ -158,11 +158,11 @@ fn is_about_machine(code: WarningCode) -> bool {
     )
 }
 
-fn exit(decision: Decision, gate: bool) -> Exit {
+fn exit(decision: Decision, gate: bool) -> ExitCode {
     match decision {
-        Decision::Stop if gate => Exit::GateFailed,
-        Decision::Go | Decision::Stop => Exit::Done,
-        Decision::NoAnswer => Exit::NothingMeasured,
+        Decision::Stop if gate => ExitCode::GateFailed,
+        Decision::Go | Decision::Stop => ExitCode::Done,
+        Decision::NoAnswer => ExitCode::NothingMeasured,
     }
 }
 
@@ -176,7 +176,7 @@ fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
 }
 
 /// Returns the report as far as it is known before anything is measured.
-fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
+fn draft(subject: &Variants, options: &MicroOptions) -> MicroReport {
     let variant = |side: Side| Variant {
         name: subject.names.get(side).clone(),
         median_ns: None,
@@ -212,7 +212,7 @@ fn draft(subject: &Subject, options: &MicroOptions) -> MicroReport {
 impl Screening<'_> {
     fn fill(
         &self,
-        subject: &Subject,
+        subject: &Variants,
         report: &mut MicroReport,
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
@@ -223,7 +223,7 @@ impl Screening<'_> {
             implementation: interpreter.implementation.clone(),
             pytest: String::new(),
         });
-        let cores = Cores::choose(self.options.pinning)?;
+        let cores = CpuPinning::choose(self.options.pinning)?;
         report.pinned_core = cores.measuring;
         if cores.measuring.is_none() {
             report.warnings.push(Warning::new(
@@ -233,10 +233,10 @@ impl Screening<'_> {
             ));
         }
         let mut launcher = self.launcher(&interpreter, cores);
-        let mut briefing = Briefing {
+        let mut briefing = WorkerSpec {
             trace: None,
             hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
-            collect: ToCollect::default(),
+            collect: CollectSpec::default(),
             micro: Some(requests(subject, false)),
             keyword: None,
             pytest_args: Vec::new(),
@@ -262,12 +262,12 @@ impl Screening<'_> {
         let stopping = Stopping {
             call_times: BTreeMap::new(),
             sampling: Sampling::UntilSettled,
-            aim: Aim::Decision(worth),
+            aim: Goal::Decision(worth),
             thresholds: threshold.into(),
             budget_ends: self.until - for_memory,
         };
         progress.step("measuring");
-        let unanswered = Unanswered::default();
+        let unanswered = PendingRequests::default();
         let measuring = Instant::now();
         let measured = measure::measure(
             &schedule,
@@ -275,7 +275,7 @@ impl Screening<'_> {
             BTreeMap::new(),
             &briefing,
             std::slice::from_ref(&subject.target),
-            &mut Attentive {
+            &mut TrackingLauncher {
                 inner: &mut launcher,
                 unanswered: Rc::clone(&unanswered),
             },
@@ -314,10 +314,10 @@ impl Screening<'_> {
         .choose(&self.installation.worker_file("probe.py"), Pytest::NotNeeded)
     }
 
-    fn launcher(&self, interpreter: &Interpreter, cores: Cores) -> Launcher {
+    fn launcher(&self, interpreter: &Interpreter, cores: CpuPinning) -> ProcessLauncher {
         let local_to_git = self.git.map_or(&[][..], Git::local_variables);
         let environment = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
-        Launcher {
+        ProcessLauncher {
             commands: PerSide::new((), ()).map(|()| WorkerCommand {
                 interpreter: interpreter.path.clone(),
                 script: self.installation.worker_file("micro.py"),
@@ -325,7 +325,7 @@ impl Screening<'_> {
                 environment: environment.clone(),
                 memory_limit: self.config.memory_limit_mib.map(MemoryLimit::of_mib),
             }),
-            conditions: Conditions::begin(&cores),
+            conditions: DisturbanceMonitor::begin(&cores),
             cores,
             pinning: self.options.pinning,
             on_several_cores: false,
@@ -339,7 +339,7 @@ impl Screening<'_> {
     }
 }
 
-fn requests(subject: &Subject, memory: bool) -> PerSide<MicroRequest> {
+fn requests(subject: &Variants, memory: bool) -> PerSide<MicroRequest> {
     subject.code.as_ref().map(|code| MicroRequest {
         benchmark: subject.target.clone(),
         memory,
@@ -353,9 +353,9 @@ mod tests {
 
     #[test]
     fn only_a_gate_makes_a_stop_an_error() {
-        assert_eq!(exit(Decision::Stop, false), Exit::Done);
-        assert_eq!(exit(Decision::Stop, true), Exit::GateFailed);
-        assert_eq!(exit(Decision::Go, true), Exit::Done);
-        assert_eq!(exit(Decision::NoAnswer, true), Exit::NothingMeasured);
+        assert_eq!(exit(Decision::Stop, false), ExitCode::Done);
+        assert_eq!(exit(Decision::Stop, true), ExitCode::GateFailed);
+        assert_eq!(exit(Decision::Go, true), ExitCode::Done);
+        assert_eq!(exit(Decision::NoAnswer, true), ExitCode::NothingMeasured);
     }
 }

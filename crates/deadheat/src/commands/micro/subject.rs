@@ -10,17 +10,17 @@ use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::protocol::{self, GivenModule, HelloRequest, MicroCode};
 use deadheat_core::source;
 
-use crate::cli::micro::Asked;
+use crate::cli::micro::MicroTarget;
 use crate::config::Config;
 use crate::config::settings;
 use crate::error::Failure;
 use crate::git::Git;
-use crate::project::file_set::Files;
-use crate::project::layout::Project;
+use crate::project::file_set::FileSet;
+use crate::project::layout::ProjectLayout;
 use crate::system::paths::{file_name, join, parent};
 
 /// The folder that deadheat was started in, with its repository and configuration.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct VariantContext<'a> {
     pub(crate) folder: &'a Path,
     /// `None` outside a repository.
     pub(crate) git: Option<&'a Git>,
@@ -31,7 +31,7 @@ pub(crate) struct Surroundings<'a> {
 
 /// The two variants of a piece of code.
 #[derive(Debug)]
-pub(crate) struct Subject {
+pub(crate) struct Variants {
     pub(crate) form: Form,
     pub(crate) target: String,
     pub(crate) base_commit: Option<String>,
@@ -46,34 +46,34 @@ pub(crate) struct Subject {
     pub(crate) lacking: Option<Side>,
 }
 
-impl Subject {
-    pub(crate) fn find(asked: &Asked, around: &Surroundings<'_>) -> anyhow::Result<Self> {
+impl Variants {
+    pub(crate) fn find(asked: &MicroTarget, around: &VariantContext<'_>) -> anyhow::Result<Self> {
         match asked {
-            Asked::Script { script } => of_script(script, around),
-            Asked::Function {
+            MicroTarget::Script { script } => of_script(script, around),
+            MicroTarget::Function {
                 file,
                 qualname,
                 call,
                 setup,
                 base,
             } => of_function(file, qualname, call, setup.as_ref(), base, around),
-            Asked::Statements { a, b, setup } => of_statements(a, b, setup.as_ref(), around),
+            MicroTarget::Statements { a, b, setup } => of_statements(a, b, setup.as_ref(), around),
         }
     }
 }
 
-impl Surroundings<'_> {
+impl VariantContext<'_> {
     fn top(&self) -> &Path {
         self.git.map_or(self.folder, Git::top)
     }
 
-    fn working_files(&self) -> anyhow::Result<Files> {
+    fn working_files(&self) -> anyhow::Result<FileSet> {
         let paths = match self.git {
             // The listing of the whole repository, wherever deadheat was started.
             Some(git) => git.working_paths()?,
             None => Vec::new(),
         };
-        Ok(Files::new(paths))
+        Ok(FileSet::new(paths))
     }
 
     /// Returns the Python files that could have been meant: those of the working tree, and those in the folder that
@@ -111,7 +111,7 @@ impl Surroundings<'_> {
     }
 
     /// Returns the hello request for the workers; `first` goes on the path before the project's folders.
-    fn hello(&self, project: Option<Project>, first: &[PathBuf]) -> HelloRequest {
+    fn hello(&self, project: Option<ProjectLayout>, first: &[PathBuf]) -> HelloRequest {
         let top = self.top().display().to_string();
         let mut hello = HelloRequest {
             protocol: protocol::VERSION,
@@ -133,7 +133,7 @@ impl Surroundings<'_> {
     }
 
     /// Returns the project's layout, if there is one; a script needs none.
-    fn project_if_any(&self) -> anyhow::Result<Option<Project>> {
+    fn project_if_any(&self) -> anyhow::Result<Option<ProjectLayout>> {
         let files = self.working_files()?;
         Ok(lay_out(self.config, self.top(), &files).ok())
     }
@@ -151,7 +151,7 @@ const VARIANTS: PerSide<&str> = PerSide {
     head: "bench_b",
 };
 
-fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject> {
+fn of_script(script: &str, around: &VariantContext<'_>) -> anyhow::Result<Variants> {
     let path = existing(script, around)?;
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let functions = source::functions_of(&text)
@@ -207,7 +207,7 @@ fn of_script(script: &str, around: &Surroundings<'_>) -> anyhow::Result<Subject>
             );
         }
     };
-    Ok(Subject {
+    Ok(Variants {
         form: Form::Script,
         target: script.to_owned(),
         base_commit: around.head_commit()?,
@@ -270,13 +270,13 @@ fn of_statements(
     a: &str,
     b: &str,
     setup: Option<&String>,
-    around: &Surroundings<'_>,
-) -> anyhow::Result<Subject> {
+    around: &VariantContext<'_>,
+) -> anyhow::Result<Variants> {
     let code = PerSide::new(a, b).map(|statement| MicroCode::Statement {
         setup: setup.cloned(),
         statement: statement.to_owned(),
     });
-    Ok(Subject {
+    Ok(Variants {
         form: Form::Statements,
         target: format!("-a {a} -b {b}"),
         base_commit: around.head_commit()?,
@@ -296,8 +296,8 @@ fn of_function(
     call: &str,
     setup: Option<&String>,
     base: &str,
-    around: &Surroundings<'_>,
-) -> anyhow::Result<Subject> {
+    around: &VariantContext<'_>,
+) -> anyhow::Result<Variants> {
     let git = around
         .git
         .ok_or_else(|| Failure::tool("a function is compared inside a repository"))?;
@@ -368,7 +368,7 @@ fn of_function(
         statement: call.to_owned(),
     });
     let first: Vec<PathBuf> = own_folder.iter().map(|folder| git.top().join(folder)).collect();
-    Ok(Subject {
+    Ok(Variants {
         form: Form::Function,
         target: format!("{path}::{qualname}"),
         base_commit: Some(commit),
@@ -383,7 +383,7 @@ fn of_function(
 }
 
 /// Finds a file as typed, relative to the folder that deadheat was started in, and resolves symlinks.
-fn existing(typed: &str, around: &Surroundings<'_>) -> Result<PathBuf, Failure> {
+fn existing(typed: &str, around: &VariantContext<'_>) -> Result<PathBuf, Failure> {
     let path = around.folder.join(typed);
     match fs::canonicalize(&path) {
         Ok(path) if path.is_file() => Ok(path),
@@ -472,7 +472,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
 }
 
 /// Returns the name of a module outside the project's import folders, and the folder that goes on the path for it.
-fn name_outside(path: &str, files: &Files) -> (String, Option<String>) {
+fn name_outside(path: &str, files: &FileSet) -> (String, Option<String>) {
     let mut folder = parent(path);
     while !folder.is_empty() && files.is_file(&join(folder, "__init__.py")) {
         folder = parent(folder);
@@ -489,9 +489,9 @@ fn is_importable(name: &str) -> bool {
         && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-fn lay_out(config: &Config, top: &Path, files: &Files) -> Result<Project, Failure> {
+fn lay_out(config: &Config, top: &Path, files: &FileSet) -> Result<ProjectLayout, Failure> {
     let root = settings::benchmarks_root(None, config, top)?;
-    Project::lay_out(config, top, files, root.as_deref())
+    ProjectLayout::lay_out(config, top, files, root.as_deref())
 }
 
 #[cfg(test)]
@@ -500,7 +500,7 @@ mod tests {
 
     #[test]
     fn a_module_outside_the_import_folders_is_named_from_its_package() {
-        let files = Files::new(["tools/kit/__init__.py", "tools/kit/a.py", "b.py"].map(str::to_owned));
+        let files = FileSet::new(["tools/kit/__init__.py", "tools/kit/a.py", "b.py"].map(str::to_owned));
         let named = |path| name_outside(path, &files);
         assert_eq!(
             named("tools/kit/a.py"),

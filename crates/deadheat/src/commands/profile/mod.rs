@@ -22,32 +22,32 @@ use crate::commands::profile::found::Found;
 use crate::commands::profile::replicates::Passes;
 use crate::config::Config;
 use crate::config::settings::{self, SideSettings};
-use crate::error::{ErrorKind, Exit, Failure};
+use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::git::Git;
 use crate::git::revisions;
 use crate::passes::profile::Recordings;
 use crate::passes::survey;
 use crate::prepare::interpreter::{Interpreter, Pytest};
-use crate::project::compiled::Compiled;
-use crate::project::layout::Project;
+use crate::project::compiled::ExtensionModules;
+use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
 use crate::report::output;
-use crate::system::command::Limits;
-use crate::system::conditions::Conditions;
+use crate::system::command::Deadline;
+use crate::system::conditions::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::relative;
-use crate::worker::launcher::Workers;
+use crate::worker::launcher::WorkerKind;
 use crate::workspace::checkout::Checkouts;
 
 pub(crate) fn run(
     options: &ProfileOptions,
     installation: &Installation,
     interrupt: &Interrupt,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let limits = Limits {
+    let limits = Deadline {
         until: Instant::now() + options.sides.timeout,
         interrupt: interrupt.clone(),
     };
@@ -103,11 +103,11 @@ pub(crate) fn run(
 }
 
 /// Profiles the tests: checks both revisions out, and removes them at the end.
-fn profile(run: &Context<'_>, replicates: Replicates, found: &mut Found) -> anyhow::Result<Exit> {
+fn profile(run: &Context<'_>, replicates: Replicates, found: &mut Found) -> anyhow::Result<ExitCode> {
     run.listener.step("reading the two revisions");
     let root = settings::benchmarks_root(None, run.config, run.git.top())?;
     let sources = ProjectSources::read(run.git, run.revisions, run.settings.fetch, |files| {
-        Project::lay_out(run.config, run.git.top(), files, root.as_deref())
+        ProjectLayout::lay_out(run.config, run.git.top(), files, root.as_deref())
     })?;
     let project = &sources.project;
     let pytest = match run.settings.environment {
@@ -141,10 +141,10 @@ fn profile_checkouts(
     interpreter: &Interpreter,
     checkouts: &mut Checkouts,
     found: &mut Found,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let project = &sources.project;
     run.listener.step("comparing the code");
-    let compiled = Compiled::find(project, &sources.files, checkouts.worktrees());
+    let compiled = ExtensionModules::find(project, &sources.files, checkouts.worktrees());
     let differences = run.find_changes(checkouts, sources, interpreter, compiled.as_ref())?;
     found.targets.clone_from(&differences.targets);
     let hints = run.hints(sources, compiled.as_ref(), checkouts);
@@ -161,11 +161,11 @@ fn profile_checkouts(
     if run.settings.environment == Environments::PerRef {
         found.python = Some(reported_python(&prepared.interpreters));
     }
-    let mut stage = run.workers(checkouts, project, &prepared, Workers::Tests);
+    let mut stage = run.workers(checkouts, project, &prepared, WorkerKind::Tests);
     let cores = run.choose_cores()?;
     let first_core = cores.measuring;
     stage.launcher.cores = cores;
-    stage.launcher.conditions = Conditions::begin(&stage.launcher.cores);
+    stage.launcher.conditions = DisturbanceMonitor::begin(&stage.launcher.cores);
 
     let mut passes = Passes {
         run,
@@ -205,11 +205,11 @@ fn profile_checkouts(
         );
     }
     let Some(message) = stopped else {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     };
     found.is_partial = true;
     run.listener.doubt(WarningCode::StoppedEarly, &message, None);
-    Ok(Exit::StoppedEarly)
+    Ok(ExitCode::StoppedEarly)
 }
 
 fn compare_functions(
@@ -224,7 +224,7 @@ fn compare_functions(
 
 /// Returns the arguments for pytest where the user gives none: the tests root, or else nothing, so that pytest's own
 /// configuration decides.
-fn usual_tests(project: &Project) -> Vec<String> {
+fn usual_tests(project: &ProjectLayout) -> Vec<String> {
     let root = project.tests_root.iter();
     root.map(|root| relative(root, &project.folder).to_owned())
         .collect()

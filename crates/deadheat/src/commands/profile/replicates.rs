@@ -16,12 +16,12 @@ use crate::error::{ErrorKind, Failure};
 use crate::events::Events;
 use crate::passes::profile::SurveySample;
 use crate::passes::walk::{StoppedBy, hash_seed};
-use crate::passes::workers::Stage;
-use crate::project::layout::Project;
+use crate::passes::workers::WorkerPool;
+use crate::project::layout::ProjectLayout;
 use crate::project::layout::is_test_module;
-use crate::worker::launcher::Launcher;
-use crate::worker::process::NoAnswer;
-use crate::worker::session::{self, Launch, NotReady};
+use crate::worker::launcher::ProcessLauncher;
+use crate::worker::process::ChannelError;
+use crate::worker::session::{self, Launch, StartError};
 
 /// The bounds where the number of replicates is not fixed.
 pub(super) const FEWEST: usize = 3;
@@ -64,8 +64,8 @@ impl From<anyhow::Error> for Trouble {
 /// The replicates: in each, one process per side without the profiler, then one per side with it.
 pub(super) struct Passes<'a, 'b> {
     pub(super) run: &'a Context<'b>,
-    pub(super) stage: &'a mut Stage,
-    pub(super) project: &'a Project,
+    pub(super) stage: &'a mut WorkerPool,
+    pub(super) project: &'a ProjectLayout,
     pub(super) found: &'a mut Found,
     pub(super) recorded: Vec<PerSide<Vec<SurveySample>>>,
     /// The reason why the profiler saw nothing, or not everything.
@@ -218,18 +218,18 @@ impl Passes<'_, '_> {
         let left = || until.saturating_duration_since(Instant::now());
         let stage = &mut *self.stage;
         let briefing = &stage.briefing;
-        let start = |launcher: &mut Launcher| session::start(launcher, briefing, side, seed, left());
+        let start = |launcher: &mut ProcessLauncher| session::start(launcher, briefing, side, seed, left());
         let started = match profiled {
             None => stage.launcher.timed(start),
             Some(_) => start(&mut stage.launcher),
         };
         let (mut talk, python) = started.map_err(|problem| match problem {
-            NotReady::NoAnswer {
-                problem: NoAnswer::Interrupted,
+            StartError::ChannelError {
+                problem: ChannelError::Interrupted,
                 ..
             } => Trouble::Stopped(StoppedBy::User),
-            NotReady::NoAnswer {
-                problem: NoAnswer::Deadline(_),
+            StartError::ChannelError {
+                problem: ChannelError::Deadline(_),
                 ..
             } => Trouble::Stopped(StoppedBy::Timeout),
             other => other.into_error(side).into(),
@@ -239,8 +239,8 @@ impl Passes<'_, '_> {
             profiled: profiled.map(<[String]>::to_vec),
         };
         let reply = talk.ask(&request, left()).map_err(|problem| match problem {
-            NoAnswer::Interrupted => Trouble::Stopped(StoppedBy::User),
-            NoAnswer::Deadline(_) => Trouble::Stopped(StoppedBy::Timeout),
+            ChannelError::Interrupted => Trouble::Stopped(StoppedBy::User),
+            ChannelError::Deadline(_) => Trouble::Stopped(StoppedBy::Timeout),
             problem => Trouble::Lost(
                 Failure::nothing_measured(format!(
                     "the tests did not come to their end on {side}: {problem}. The end of what was printed:\n\n{}",

@@ -16,7 +16,7 @@ use deadheat_core::resource::{self};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::FEWEST_REPLICATES;
 
-use crate::cli::options::{Afterwards, Script, Task};
+use crate::cli::options::{RunMode, Script, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, USUAL_REPLICATES};
 use crate::commands::common::findings::Findings;
@@ -24,13 +24,13 @@ use crate::commands::common::origin::Origin;
 use crate::commands::common::{confirm, keep, nothing_changed};
 use crate::commands::script::resources::resources;
 use crate::commands::script::rows::Rows;
-use crate::commands::script::runner::{Bench, Series, Taken};
-use crate::error::Exit;
+use crate::commands::script::runner::{CommandSeries, ScriptMeasurement, ScriptRunner};
+use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure::Stopping;
-use crate::project::layout::Project;
+use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
-use crate::system::conditions::Conditions;
+use crate::system::conditions::DisturbanceMonitor;
 use crate::workspace::checkout::Checkouts;
 
 /// Compares the command on both sides, from the revisions to the findings.
@@ -38,7 +38,7 @@ pub(crate) fn compare(
     run: &CompareContext<'_>,
     script: &Script,
     findings: &mut Findings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let Context {
         git,
         listener,
@@ -48,7 +48,7 @@ pub(crate) fn compare(
     listener.step("reading the two revisions");
     let revisions = run.context.revisions;
     let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |_| {
-        Ok(Project::of_any_language(config, git.top()))
+        Ok(ProjectLayout::of_any_language(config, git.top()))
     })?;
     // A command may use any file.
     let untracked_in = [String::new()];
@@ -56,8 +56,8 @@ pub(crate) fn compare(
     run.context.limits.check()?;
     let outcome = compare_checkouts(run, &sources, script, &mut checkouts, findings);
     let kept = match run.settings.worktrees {
-        Afterwards::Remove => Ok(()),
-        Afterwards::Keep => {
+        WorktreeCleanup::Remove => Ok(()),
+        WorktreeCleanup::Keep => {
             let commands = PerSide::new(script.command.clone(), script.command.clone());
             keep::keep(&mut checkouts, git, &sources.project.folder, &commands, listener)
         }
@@ -73,11 +73,11 @@ fn compare_checkouts(
     script: &Script,
     checkouts: &mut Checkouts,
     findings: &mut Findings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let listener = run.context.listener;
     if checkouts.changed.is_empty() && !run.settings.all {
         findings.selection = nothing_changed("no file differs", listener);
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
     findings.selection = Selection {
         rule: SelectionRule::All,
@@ -85,7 +85,7 @@ fn compare_checkouts(
     };
     checkouts.inject(run.context.git, &run.context.settings.injected, sources)?;
     let started = Instant::now();
-    let mut bench = Bench::new(run, script, checkouts, &sources.project.folder)?;
+    let mut bench = ScriptRunner::new(run, script, checkouts, &sources.project.folder)?;
     if let Some(build) = &run.context.settings.build {
         bench.build(build)?;
     }
@@ -97,9 +97,9 @@ fn compare_checkouts(
     let rows = Rows::of(script, &tried, &mut findings.missing)?;
     let budget = run.affordable_budget(rows.all.len());
     let stopping = run.stopping(budget);
-    if run.settings.task == Task::Plan {
+    if run.settings.task == RunMode::Plan {
         findings.plan = Some(plan(rows.listed(), started.elapsed(), pair_time, stopping));
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
 
     bench.choose_core(&tried)?;
@@ -116,13 +116,13 @@ fn compare_checkouts(
             None
         }
     };
-    let series = Series {
+    let series = CommandSeries {
         rows: &rows.all,
         stopping,
         seed: run.context.seed,
         earlier: 0,
     };
-    bench.conditions = Conditions::begin(&bench.cores);
+    bench.conditions = DisturbanceMonitor::begin(&bench.cores);
     let mut taken = bench.measure(&series, &mut |event| listener.timing(event.of(exactly)))?;
     bench
         .conditions
@@ -133,7 +133,7 @@ fn compare_checkouts(
     findings.later_cores.clone_from(&bench.cores.later);
     findings.missing.append(&mut taken.missing);
     let exit = conclude(run, &rows, taken, findings);
-    if exit != Exit::Done {
+    if exit != ExitCode::Done {
         return Ok(exit);
     }
     let rules = confirm::Rules {
@@ -142,7 +142,7 @@ fn compare_checkouts(
         seed: run.context.seed,
     };
     let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut |again| {
-        let series = Series {
+        let series = CommandSeries {
             rows: &again.benchmarks,
             stopping: again.stopping.clone(),
             seed: again.seed,
@@ -154,13 +154,18 @@ fn compare_checkouts(
         Ok(taken.measured)
     })?;
     findings.count();
-    findings.is_partial |= exit == Exit::StoppedEarly;
+    findings.is_partial |= exit == ExitCode::StoppedEarly;
     Ok(exit)
 }
 
 /// Judges the measurements: the command's total is judged by itself, everything else as for benchmarks.
-fn conclude(run: &CompareContext<'_>, rows: &Rows, taken: Taken, findings: &mut Findings) -> Exit {
-    let Taken {
+fn conclude(
+    run: &CompareContext<'_>,
+    rows: &Rows,
+    taken: ScriptMeasurement,
+    findings: &mut Findings,
+) -> ExitCode {
+    let ScriptMeasurement {
         mut measured, usages, ..
     } = taken;
     let (sampling, thresholds) = (run.settings.sampling, run.settings.thresholds());

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use deadheat_core::model::Side;
 use deadheat_core::script_output::{self};
 
-use crate::commands::script::runner::Bench;
+use crate::commands::script::runner::ScriptRunner;
 use crate::error::Failure;
 
-impl Bench<'_> {
+impl ScriptRunner<'_> {
     /// Returns the path of this side's output file.
     pub(super) fn output_file(&self, side: Side) -> anyhow::Result<Option<PathBuf>> {
         let Some(name) = &self.script.output else {

@@ -8,7 +8,7 @@ use crate::commands::script::stopwatch::Usage;
 use crate::error::Failure;
 
 /// One run of the command that ended well.
-pub(super) struct Ran {
+pub(super) struct CommandRun {
     pub(super) usage: Usage,
     /// The nanoseconds of each row, in the command's order.
     pub(super) times: Vec<(String, u64)>,
@@ -27,7 +27,7 @@ impl Rows {
     /// Finds the rows; adds the keys that only one side has to `missing`.
     pub(super) fn of(
         script: &Script,
-        tried: &PerSide<Ran>,
+        tried: &PerSide<CommandRun>,
         missing: &mut Vec<Missing>,
     ) -> Result<Self, Failure> {
         let Some(file) = &script.output else {

@@ -14,16 +14,16 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::cli::options::Script;
 use crate::commands::common::context::CompareContext;
-use crate::commands::script::rows::Ran;
+use crate::commands::script::rows::CommandRun;
 use crate::commands::script::rows::without_time;
-use crate::commands::script::stopwatch::{Ended, Place, Stopwatch, Usage};
+use crate::commands::script::stopwatch::{CommandEnvironment, CommandExecutor, CommandOutcome, Usage};
 use crate::error::Failure;
 use crate::events::Events;
-use crate::passes::measure::{self, Measured, Rounds, Stopping};
+use crate::passes::measure::{self, Measured, ReplicateSet, Stopping};
 use crate::passes::walk::{Event, StoppedBy, hash_seed};
 use crate::system::command;
-use crate::system::conditions::Conditions;
-use crate::system::cores::{Cores, Pinning};
+use crate::system::conditions::DisturbanceMonitor;
+use crate::system::cores::{CpuPinning, Pinning};
 use crate::system::files;
 use crate::system::limit::MOST_PRINTED;
 use crate::workspace::checkout::Checkouts;
@@ -36,7 +36,7 @@ pub(super) const HANGS: u32 = 3;
 
 pub(super) const SHORTEST_HANG: Duration = Duration::from_secs(1);
 
-/// The reason why there is no [`Ran`].
+/// The reason why there is no [`CommandRun`].
 pub(super) enum NotRun {
     Stopped(StoppedBy),
     Failed(anyhow::Error),
@@ -49,7 +49,7 @@ impl From<anyhow::Error> for NotRun {
 }
 
 /// A series of runs, the sides in turn.
-pub(super) struct Series<'a> {
+pub(super) struct CommandSeries<'a> {
     pub(super) rows: &'a [String],
     pub(super) stopping: Stopping,
     pub(super) seed: u64,
@@ -58,7 +58,7 @@ pub(super) struct Series<'a> {
 }
 
 /// The results of a series.
-pub(super) struct Taken {
+pub(super) struct ScriptMeasurement {
     pub(super) measured: Measured,
     /// The usages in each replicate.
     pub(super) usages: Vec<PerSide<Usage>>,
@@ -67,13 +67,13 @@ pub(super) struct Taken {
 }
 
 /// The position in a series.
-pub(super) struct Standing<'a> {
+pub(super) struct ScheduleProgress<'a> {
     pub(super) replicate: usize,
     pub(super) open: usize,
     pub(super) row: Option<&'a str>,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> ScheduleProgress<'a> {
     pub(super) fn of(self, replicates: Option<usize>) -> Event<'a> {
         match self.row {
             None => Event::ReplicateStarted {
@@ -90,21 +90,21 @@ impl<'a> Standing<'a> {
 }
 
 /// The places where the command is run repeatedly, and its conditions there.
-pub(super) struct Bench<'a> {
+pub(super) struct ScriptRunner<'a> {
     pub(super) run: &'a CompareContext<'a>,
     pub(super) script: &'a Script,
-    pub(super) stopwatch: Stopwatch,
+    pub(super) stopwatch: CommandExecutor,
     pub(super) worktrees: PerSide<PathBuf>,
-    pub(super) places: PerSide<Place>,
-    pub(super) cores: Cores,
-    pub(super) conditions: Conditions,
+    pub(super) places: PerSide<CommandEnvironment>,
+    pub(super) cores: CpuPinning,
+    pub(super) conditions: DisturbanceMonitor,
     /// Whether the command has run once on both sides.
     pub(super) is_tried: bool,
     /// The longest run so far.
     pub(super) longest: Option<Duration>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> ScriptRunner<'a> {
     pub(super) fn new(
         run: &'a CompareContext<'a>,
         script: &'a Script,
@@ -122,16 +122,16 @@ impl<'a> Bench<'a> {
                 ))
                 .hint("--config-file with a file of another folder, or none in this one, moves it"));
             }
-            Ok(Place {
+            Ok(CommandEnvironment {
                 folder: inside,
                 variables: in_worktree(run.variables(), run.context.git.top(), worktree),
                 log: checkouts.workspace.logs().join(format!("script-{side}.log")),
             })
         })?;
-        Ok(Bench {
+        Ok(ScriptRunner {
             run,
             script,
-            stopwatch: Stopwatch {
+            stopwatch: CommandExecutor {
                 interpreter: run.context.installation.interpreter.clone(),
                 script: run.context.installation.worker_file("stopwatch.py"),
                 command: script.command.clone(),
@@ -139,8 +139,8 @@ impl<'a> Bench<'a> {
             },
             worktrees,
             places,
-            cores: Cores::not_pinned(),
-            conditions: Conditions::default(),
+            cores: CpuPinning::not_pinned(),
+            conditions: DisturbanceMonitor::default(),
             is_tried: false,
             longest: None,
         })
@@ -174,7 +174,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs the command once on each side, which warms what is warm from then on, and shows what can be expected.
-    pub(super) fn try_once(&mut self) -> anyhow::Result<PerSide<Ran>> {
+    pub(super) fn try_once(&mut self) -> anyhow::Result<PerSide<CommandRun>> {
         let tried = PerSide::try_from_fn(|side| match self.run(side, 0) {
             Ok(ran) => Ok(ran),
             Err(NotRun::Failed(error)) => Err(error),
@@ -185,7 +185,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Chooses one core for both sides, unless the command uses several.
-    pub(super) fn choose_core(&mut self, tried: &PerSide<Ran>) -> anyhow::Result<()> {
+    pub(super) fn choose_core(&mut self, tried: &PerSide<CommandRun>) -> anyhow::Result<()> {
         let used = tried.base.usage.cores().max(tried.head.usage.cores());
         if self.run.context.settings.pinning == Pinning::Quietest && used > SEVERAL_CORES {
             self.run.context.listener.doubt(
@@ -204,16 +204,16 @@ impl<'a> Bench<'a> {
 
     pub(super) fn measure(
         &mut self,
-        series: &Series<'_>,
-        listen: &mut dyn FnMut(Standing<'_>),
-    ) -> anyhow::Result<Taken> {
+        series: &CommandSeries<'_>,
+        listen: &mut dyn FnMut(ScheduleProgress<'_>),
+    ) -> anyhow::Result<ScriptMeasurement> {
         let Stopping {
             sampling,
             budget_ends,
             ..
         } = series.stopping;
         let started = Instant::now();
-        let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
+        let mut rounds: BTreeMap<String, ReplicateSet> = BTreeMap::new();
         let mut usages = Vec::new();
         let mut lost: BTreeMap<String, Missing> = BTreeMap::new();
         let mut stopped = None;
@@ -238,7 +238,7 @@ impl<'a> Bench<'a> {
             self.conditions.follow(&self.cores);
             let shown = first.replace('\n', " ");
             for row in [None, Some(shown.as_str())] {
-                listen(Standing {
+                listen(ScheduleProgress {
                     replicate,
                     open: open.len(),
                     row,
@@ -296,7 +296,7 @@ impl<'a> Bench<'a> {
         for rounds in rounds.values_mut() {
             rounds.replicate_seconds = replicate_time.as_secs_f64();
         }
-        Ok(Taken {
+        Ok(ScriptMeasurement {
             measured: Measured {
                 benchmarks: rounds,
                 replicate_time,
@@ -309,7 +309,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    pub(super) fn run_both(&mut self, order: Order, seed: u32) -> Result<PerSide<Ran>, NotRun> {
+    pub(super) fn run_both(&mut self, order: Order, seed: u32) -> Result<PerSide<CommandRun>, NotRun> {
         let [first, second] = order.sides();
         let (one, other) = (self.run(first, seed)?, self.run(second, seed)?);
         Ok(match first {
@@ -318,7 +318,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    pub(super) fn run(&mut self, side: Side, seed: u32) -> Result<Ran, NotRun> {
+    pub(super) fn run(&mut self, side: Side, seed: u32) -> Result<CommandRun, NotRun> {
         let output = self.output_file(side)?;
         if let Some(file) = &output {
             self.remove(side, file)?;
@@ -333,22 +333,22 @@ impl<'a> Bench<'a> {
         }
         let limits = &self.run.context.limits;
         let usage = match self.stopwatch.run(place, seed, &self.cores, limits)? {
-            Ended::Well(usage) => usage,
-            Ended::Badly(status) => {
+            CommandOutcome::Well(usage) => usage,
+            CommandOutcome::Badly(status) => {
                 return Err(NotRun::Failed(
                     self.failed(side, &format!("failed on {side} ({status})")),
                 ));
             }
-            Ended::Lost(status) => {
+            CommandOutcome::Lost(status) => {
                 let what = format!("ended on {side} with the process that watches it ({status})");
                 return Err(NotRun::Failed(self.failed(side, &what)));
             }
-            Ended::Flooded => {
+            CommandOutcome::OutputTooLarge => {
                 let what = format!("printed more than {} MiB on {side}", MOST_PRINTED >> 20);
                 return Err(NotRun::Failed(self.failed(side, &what)));
             }
-            Ended::Interrupted => return Err(NotRun::Stopped(StoppedBy::User)),
-            Ended::Late(ran) => {
+            CommandOutcome::Interrupted => return Err(NotRun::Stopped(StoppedBy::User)),
+            CommandOutcome::Late(ran) => {
                 let is_usual = |longest| ran < longest * HANGS + SHORTEST_HANG;
                 if self.is_tried && self.longest.is_some_and(is_usual) {
                     return Err(NotRun::Stopped(StoppedBy::Timeout));
@@ -366,7 +366,7 @@ impl<'a> Bench<'a> {
             None => vec![(self.script.command.clone(), usage.elapsed_ns)],
             Some(file) => self.read(side, file)?,
         };
-        Ok(Ran { usage, times })
+        Ok(CommandRun { usage, times })
     }
 
     pub(super) fn failed(&self, side: Side, what: &str) -> anyhow::Error {

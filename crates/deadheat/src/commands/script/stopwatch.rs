@@ -14,8 +14,8 @@ use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
-use crate::system::command::{Group, Limits};
-use crate::system::cores::Cores;
+use crate::system::command::{Deadline, Group};
+use crate::system::cores::CpuPinning;
 use crate::system::files;
 use crate::system::limit::{MOST_PRINTED, MemoryLimit};
 
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs commands, each through a separate small interpreter, which can ask the system for the peak memory of its child
 /// alone.
-pub(crate) struct Stopwatch {
+pub(crate) struct CommandExecutor {
     /// The Python that runs deadheat, because the project need not have one.
     pub(crate) interpreter: PathBuf,
     pub(crate) script: PathBuf,
@@ -35,7 +35,7 @@ pub(crate) struct Stopwatch {
 }
 
 /// The folder of a side's runs, their variables and their log.
-pub(crate) struct Place {
+pub(crate) struct CommandEnvironment {
     pub(crate) folder: PathBuf,
     pub(crate) variables: BTreeMap<OsString, OsString>,
     /// The output of the last run.
@@ -60,7 +60,7 @@ impl Usage {
 }
 
 /// The end of a run.
-pub(crate) enum Ended {
+pub(crate) enum CommandOutcome {
     Well(Usage),
     Badly(ExitStatus),
     /// It ended together with the process that watched it.
@@ -68,7 +68,7 @@ pub(crate) enum Ended {
     /// It had run for this long when the run of deadheat had to end.
     Late(Duration),
     /// It printed more than [`MOST_PRINTED`].
-    Flooded,
+    OutputTooLarge,
     Interrupted,
 }
 
@@ -80,14 +80,14 @@ struct Facts {
     usage: Usage,
 }
 
-impl Stopwatch {
+impl CommandExecutor {
     pub(crate) fn run(
         &self,
-        place: &Place,
+        place: &CommandEnvironment,
         seed: u32,
-        cores: &Cores,
-        limits: &Limits,
-    ) -> anyhow::Result<Ended> {
+        cores: &CpuPinning,
+        limits: &Deadline,
+    ) -> anyhow::Result<CommandOutcome> {
         let log =
             File::create(&place.log).with_context(|| format!("cannot create {}", place.log.display()))?;
         let mut command = Command::new(&self.interpreter);
@@ -113,25 +113,25 @@ impl Stopwatch {
         let mut stdout = group.child.stdout.take().context("stdout is piped")?;
         while !is_readable(&stdout) {
             if limits.interrupt.is_asked() {
-                return Ok(Ended::Interrupted);
+                return Ok(CommandOutcome::Interrupted);
             }
             if Instant::now() >= limits.until {
-                return Ok(Ended::Late(started.elapsed()));
+                return Ok(CommandOutcome::Late(started.elapsed()));
             }
             if files::is_larger_than(&place.log, MOST_PRINTED) {
-                return Ok(Ended::Flooded);
+                return Ok(CommandOutcome::OutputTooLarge);
             }
         }
         let mut reply = Vec::new();
         stdout.read_to_end(&mut reply)?;
         let Ok(facts) = serde_json::from_slice::<Facts>(&reply) else {
-            return Ok(Ended::Lost(group.child.wait()?));
+            return Ok(CommandOutcome::Lost(group.child.wait()?));
         };
         let status = ExitStatus::from_raw(facts.status);
         Ok(if status.success() {
-            Ended::Well(facts.usage)
+            CommandOutcome::Well(facts.usage)
         } else {
-            Ended::Badly(status)
+            CommandOutcome::Badly(status)
         })
     }
 }
@@ -146,7 +146,7 @@ fn is_readable(stdout: &impl std::os::fd::AsFd) -> bool {
 }
 
 /// Returns `NAME=VALUE`, with NUL after each, and with one hash seed for both sides.
-fn variables_for(place: &Place, seed: u32) -> Vec<u8> {
+fn variables_for(place: &CommandEnvironment, seed: u32) -> Vec<u8> {
     let seed = (OsString::from("PYTHONHASHSEED"), OsString::from(seed.to_string()));
     let own = place.variables.iter().filter(|(name, _)| **name != seed.0);
     let mut bytes = Vec::new();

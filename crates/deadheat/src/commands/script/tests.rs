@@ -11,15 +11,15 @@ use deadheat_core::stats::Threshold;
 
 use super::*;
 use crate::commands::script::resources::resources;
-use crate::commands::script::rows::Ran;
+use crate::commands::script::rows::CommandRun;
 use crate::commands::script::rows::Rows;
 use crate::commands::script::runner::in_worktree;
 use crate::commands::script::stopwatch::Usage;
 use crate::error::Failure;
-use crate::passes::measure::Aim;
+use crate::passes::measure::Goal;
 
-fn ran(times: &[(&str, u64)]) -> Ran {
-    Ran {
+fn ran(times: &[(&str, u64)]) -> CommandRun {
+    CommandRun {
         usage: Usage {
             elapsed_ns: 100,
             user_ns: 150,
@@ -104,7 +104,7 @@ fn a_plan_has_two_pairs_at_least_and_ends_with_the_budget() {
         let stopping = Stopping {
             call_times: BTreeMap::new(),
             sampling,
-            aim: Aim::Verdict,
+            aim: Goal::Verdict,
             thresholds: Threshold::from_percent(2.0).into(),
             budget_ends: Instant::now() + Duration::from_secs_f64(budget),
         };

@@ -9,7 +9,7 @@ use deadheat_core::thresholds::Thresholds;
 
 /// The aim of measuring a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Aim {
+pub(crate) enum Goal {
     /// Its verdict, and the size of the change.
     Verdict,
     /// A quick decision: whether the change is worth this much.
@@ -22,7 +22,7 @@ pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
     /// The time of one call of a benchmark, where an earlier pass has found it.
     pub(crate) call_times: BTreeMap<String, Duration>,
-    pub(crate) aim: Aim,
+    pub(crate) aim: Goal,
     /// The smallest changes that matter.
     pub(crate) thresholds: Thresholds,
     /// The time when the measuring should be over, with or without verdicts.

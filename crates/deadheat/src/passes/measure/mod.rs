@@ -9,9 +9,9 @@ mod timing;
 
 use crate::passes::measure::rounds::RoundsTime;
 use crate::passes::measure::timing::{SHORTEST_STARTUP, Timing};
-pub(crate) use goal::{Aim, Stopping};
+pub(crate) use goal::{Goal, Stopping};
 pub(crate) use replicates::{
-    Measured, Rounds, UsedUp, look_at_the_rest, look_where_it_is_due, set_up_each_call, settled,
+    Measured, ReplicateSet, UsedUp, look_at_the_rest, look_where_it_is_due, set_up_each_call, settled,
 };
 
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ use std::time::Instant;
 use deadheat_core::model::PerSide;
 
 use crate::passes::walk::{Event, Schedule, walk};
-use crate::worker::session::{Briefing, Launch};
+use crate::worker::session::{Launch, WorkerSpec};
 
 /// Measures benchmarks. `earlier` holds an earlier run's measurements of the same revisions, to which this one adds.
 pub(crate) fn measure(
     schedule: &Schedule,
     stopping: Stopping,
-    earlier: BTreeMap<String, Rounds>,
-    briefing: &Briefing,
+    earlier: BTreeMap<String, ReplicateSet>,
+    briefing: &WorkerSpec,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),

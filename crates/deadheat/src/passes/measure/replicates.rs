@@ -9,8 +9,8 @@ use deadheat_core::protocol::ChangedValue;
 use deadheat_core::sequential::{Sampling, is_settled, may_settle};
 use deadheat_core::stats::{self, LogEstimate};
 
-use crate::passes::measure::goal::{Aim, Stopping};
-use crate::passes::walk::{OneAtATime, Setback, StoppedBy};
+use crate::passes::measure::goal::{Goal, Stopping};
+use crate::passes::walk::{BenchmarkFailure, OneAtATime, StoppedBy};
 
 /// First calls are apart where their change differs from that of the later ones by at least this factor...
 pub(super) const APART: f64 = 1.5;
@@ -30,7 +30,7 @@ pub(super) const FAR_APART_NS: f64 = 5_000.0;
 
 /// The measurements of one benchmark.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rounds {
+pub(crate) struct ReplicateSet {
     pub(crate) replicates: Vec<Replicate>,
     /// The number of looks at them, including the last one.
     pub(crate) looks: u32,
@@ -67,10 +67,10 @@ pub(crate) struct Rounds {
     pub(super) startup: Duration,
 }
 
-impl Rounds {
+impl ReplicateSet {
     /// Returns an earlier run's measurements, as they were at its last look.
     pub(crate) fn earlier(comparison: &Comparison, sampling: Sampling) -> Self {
-        let mut rounds = Rounds {
+        let mut rounds = ReplicateSet {
             replicates: comparison.replicates.clone(),
             looks: comparison.looks.saturating_sub(1),
             of_earlier_run: true,
@@ -80,7 +80,7 @@ impl Rounds {
             replicate_seconds: comparison
                 .to_settle
                 .map_or(0.0, |needed| needed.seconds / needed.replicates.max(1) as f64),
-            ..Rounds::default()
+            ..ReplicateSet::default()
         };
         rounds.look(sampling);
         rounds
@@ -217,8 +217,8 @@ impl IdleUse {
 /// The result of a measurement.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    pub(crate) benchmarks: BTreeMap<String, Rounds>,
-    pub(crate) setbacks: Vec<Setback>,
+    pub(crate) benchmarks: BTreeMap<String, ReplicateSet>,
+    pub(crate) setbacks: Vec<BenchmarkFailure>,
     /// The number of replicates, of any benchmark, that this run added.
     pub(crate) newly: u32,
     /// The average time of a replicate.
@@ -237,13 +237,13 @@ pub(crate) struct Measured {
 }
 
 /// Returns the benchmarks whose calls use up their fixtures.
-pub(crate) fn set_up_each_call(benchmarks: &BTreeMap<String, Rounds>) -> BTreeSet<String> {
+pub(crate) fn set_up_each_call(benchmarks: &BTreeMap<String, ReplicateSet>) -> BTreeSet<String> {
     let chosen = benchmarks.iter().filter(|(_, rounds)| rounds.set_up_each_call);
     chosen.map(|(benchmark, _)| benchmark.clone()).collect()
 }
 
 /// Looks at the benchmarks that have enough replicates for their next look.
-pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, ReplicateSet>, sampling: Sampling) {
     for rounds in benchmarks.values_mut() {
         if rounds.replicates.len() >= sampling.replicates_at(rounds.looks + 1) {
             rounds.look(sampling);
@@ -252,7 +252,7 @@ pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, Rounds>, sa
 }
 
 /// Looks at the benchmarks that have more replicates since their last look: the end of a run is a look, too.
-pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampling: Sampling) {
+pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, ReplicateSet>, sampling: Sampling) {
     for rounds in benchmarks.values_mut() {
         if rounds.replicates.len() > rounds.looked_at {
             rounds.look(sampling);
@@ -261,8 +261,8 @@ pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, Rounds>, sampli
 }
 
 /// Returns the benchmarks that have their verdicts, with a correction over all benchmarks.
-pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping) -> BTreeSet<String> {
-    let estimates: Vec<(&String, &Rounds, LogEstimate)> = benchmarks
+pub(crate) fn settled(benchmarks: &BTreeMap<String, ReplicateSet>, stopping: &Stopping) -> BTreeSet<String> {
+    let estimates: Vec<(&String, &ReplicateSet, LogEstimate)> = benchmarks
         .iter()
         .filter_map(|(benchmark, rounds)| Some((benchmark, rounds, rounds.estimate?)))
         .collect();
@@ -278,8 +278,8 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, Rounds>, stopping: &Stopping
         .zip(survives)
         .filter(|((_, rounds, estimate), _)| may_settle(estimate, rounds.looked_at))
         .filter(|((benchmark, _, estimate), survives)| match stopping.aim {
-            Aim::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
-            Aim::Decision(worth) => worth.decide(estimate).is_some(),
+            Goal::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
+            Goal::Decision(worth) => worth.decide(estimate).is_some(),
         });
     decided
         .map(|((benchmark, _, _), _)| (*benchmark).clone())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::passes::measure::goal::Aim;
+use crate::passes::measure::goal::Goal;
 
 /// The length of a sample, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
 /// shorter the two samples of a round, the more often both fall into the same one.
@@ -44,17 +44,17 @@ pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 /// The time for the rounds of one benchmark in one replicate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RoundsTime {
-    pub(super) aim: Aim,
+    pub(super) aim: Goal,
     pub(super) ns: f64,
 }
 
 impl RoundsTime {
     /// Returns the time for the rounds. `startup` is the time to start the processes, which `benchmarks` share.
-    pub(super) fn new(aim: Aim, startup: Duration, benchmarks: usize) -> Self {
+    pub(super) fn new(aim: Goal, startup: Duration, benchmarks: usize) -> Self {
         let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
         let ns = match aim {
-            Aim::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
-            Aim::Decision(_) => BRIEF_ROUNDS_NS,
+            Goal::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
+            Goal::Decision(_) => BRIEF_ROUNDS_NS,
         };
         RoundsTime { aim, ns }
     }
@@ -67,10 +67,10 @@ impl RoundsTime {
         }
         let round_ns = samples_ns * (1.0 + 1.0 / WARMUP_SHARE as f64) + 2.0 * SAMPLE_COST_NS;
         let fewest = match self.aim {
-            Aim::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
+            Goal::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
             // The order alternates between the replicates.
-            Aim::Decision(_) if samples_ns > self.ns => return 1,
-            Aim::Decision(_) => FEW_ROUNDS / 2,
+            Goal::Decision(_) if samples_ns > self.ns => return 1,
+            Goal::Decision(_) => FEW_ROUNDS / 2,
         };
         ((self.ns / round_ns) as usize).clamp(fewest, MOST_ROUNDS) / 2 * 2
     }

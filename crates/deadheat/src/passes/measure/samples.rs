@@ -5,10 +5,10 @@ use std::time::Instant;
 use deadheat_core::model::{Clock, Order, Pair, PerSide, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
 
-use crate::passes::measure::goal::Aim;
+use crate::passes::measure::goal::Goal;
 use crate::passes::measure::replicates::IdleUse;
 use crate::passes::measure::rounds::*;
-use crate::passes::walk::{Both, Entered, Trouble, out_of_order};
+use crate::passes::walk::{Entered, PairFailure, ProcessPair, out_of_order};
 use crate::worker::session::Waited;
 
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this in
@@ -35,7 +35,7 @@ pub(super) const AT_ONCE_NS: f64 = 20e6;
 pub(super) const CLEAR_RATIO: f64 = 1.5;
 
 /// The measurements of one side alone in one replicate.
-pub(super) struct Alone {
+pub(super) struct OneSidedSamples {
     /// `None` where the suite counts the calls.
     pub(super) cost: Option<Cost>,
     pub(super) iterations: u64,
@@ -44,12 +44,12 @@ pub(super) struct Alone {
 
 /// Takes as many samples as of both sides in turn, but no more than there already are of the other side.
 pub(super) fn samples_alone(
-    alone: &mut Turns<'_, '_>,
+    alone: &mut AlternatingSampler<'_, '_>,
     side: Side,
     entered: Entered,
-    other: Option<&Alone>,
+    other: Option<&OneSidedSamples>,
     time: RoundsTime,
-) -> Result<Alone, Trouble> {
+) -> Result<OneSidedSamples, PairFailure> {
     let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
     let mut cost = None;
     let mut iterations = entered.iterations_per_sample.unwrap_or(1);
@@ -73,7 +73,7 @@ pub(super) fn samples_alone(
             rounds = rounds.min(time.count(2.0 * taken.wall_ns as f64));
         }
     }
-    Ok(Alone {
+    Ok(OneSidedSamples {
         cost,
         iterations,
         samples,
@@ -89,26 +89,26 @@ pub(super) struct Found {
 }
 
 /// The sampling of one benchmark in one process pair, and the processor use of each side during the other's turns.
-pub(super) struct Turns<'a, 'b> {
-    pub(super) both: &'a mut Both<'b>,
+pub(super) struct AlternatingSampler<'a, 'b> {
+    pub(super) both: &'a mut ProcessPair<'b>,
     pub(super) idle: PerSide<IdleUse>,
     /// The side that had the last turn.
     pub(super) last: Option<Side>,
 }
 
-impl<'a, 'b> Turns<'a, 'b> {
-    pub(super) fn new(both: &'a mut Both<'b>) -> Self {
+impl<'a, 'b> AlternatingSampler<'a, 'b> {
+    pub(super) fn new(both: &'a mut ProcessPair<'b>) -> Self {
         for side in Side::BOTH {
             both.look_for_children(side);
         }
-        Turns {
+        AlternatingSampler {
             both,
             idle: PerSide::default(),
             last: None,
         }
     }
 
-    pub(super) fn sample(&mut self, side: Side, iterations: u64) -> Result<Taken, Trouble> {
+    pub(super) fn sample(&mut self, side: Side, iterations: u64) -> Result<TimedSample, PairFailure> {
         let waited = self.waited(side);
         let asked = Instant::now();
         let request = Request::Run {
@@ -125,7 +125,7 @@ impl<'a, 'b> Turns<'a, 'b> {
 
     /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
     /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
-    pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Pair, Trouble> {
+    pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Pair, PairFailure> {
         let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
         let asked = Instant::now();
         let request = Request::Run {
@@ -155,7 +155,7 @@ impl<'a, 'b> Turns<'a, 'b> {
         (self.last == Some(side.other())).then(|| self.both.waited(side))
     }
 
-    pub(super) fn note_idle(&mut self, side: Side, waited: Option<Waited>, taken: &Taken) {
+    pub(super) fn note_idle(&mut self, side: Side, waited: Option<Waited>, taken: &TimedSample) {
         if let Some(waited) = waited {
             self.idle.get_mut(side).add(IdleUse {
                 waits: 1,
@@ -166,14 +166,14 @@ impl<'a, 'b> Turns<'a, 'b> {
     }
 }
 
-pub(super) fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, Trouble> {
+pub(super) fn taken(side: Side, reply: Reply, asked: Instant) -> Result<TimedSample, PairFailure> {
     match reply {
         Reply::Sample {
             elapsed_ns,
             iterations,
             idle_cpu_ns,
             waits,
-        } => Ok(Taken {
+        } => Ok(TimedSample {
             sample: Sample {
                 elapsed_ns,
                 iterations,
@@ -182,16 +182,16 @@ pub(super) fn taken(side: Side, reply: Reply, asked: Instant) -> Result<Taken, T
             waits,
             wall_ns: (asked.elapsed().as_nanos() as u64).max(elapsed_ns),
         }),
-        Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+        Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
         other => Err(out_of_order(side, &other)),
     }
 }
 
 pub(super) fn rounds(
-    turns: &mut Turns<'_, '_>,
+    turns: &mut AlternatingSampler<'_, '_>,
     entered: PerSide<Entered>,
     time: RoundsTime,
-) -> Result<Found, Trouble> {
+) -> Result<Found, PairFailure> {
     let most = Entered::most_rounds(entered);
     let mut iterations = Entered::iterations(entered);
     let mut rounds = MOST_ROUNDS;
@@ -207,7 +207,7 @@ pub(super) fn rounds(
             *costs.get_mut(side) = calibrate(turns, side)?;
         }
         first_calls = Some(costs.map(|cost| cost.first_ns));
-        if time.aim != Aim::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+        if time.aim != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
             let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
             return Ok(Found {
                 clock: Clock::Wall,
@@ -246,7 +246,7 @@ pub(super) fn rounds(
     while pairs.len() < rounds {
         let order = turns.both.order_of_round(pairs.len());
         let mut round_wall_ns = 0;
-        let mut turn = |side: Side| -> Result<Sample, Trouble> {
+        let mut turn = |side: Side| -> Result<Sample, PairFailure> {
             let taken = turns.sample(side, *iterations.get(side))?;
             round_wall_ns += taken.wall_ns;
             Ok(taken.sample)
@@ -270,7 +270,7 @@ pub(super) fn rounds(
 }
 
 /// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.
-pub(super) fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, Trouble> {
+pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> Result<Cost, PairFailure> {
     let mut iterations = 1;
     let mut first_ns = None;
     loop {
@@ -318,7 +318,7 @@ pub(super) fn calibrate(turns: &mut Turns<'_, '_>, side: Side) -> Result<Cost, T
 }
 
 /// The result of one request for a sample.
-pub(super) struct Taken {
+pub(super) struct TimedSample {
     pub(super) sample: Sample,
     pub(super) idle_cpu_ns: u64,
     pub(super) waits: u64,

@@ -24,11 +24,11 @@ fn run(script: &mut Script, replicates: usize) -> anyhow::Result<Measured> {
 }
 
 fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> anyhow::Result<Measured> {
-    run_for(Aim::Verdict, script, sampling, budget_ends)
+    run_for(Goal::Verdict, script, sampling, budget_ends)
 }
 
 fn run_for(
-    aim: Aim,
+    aim: Goal,
     script: &mut Script,
     sampling: Sampling,
     budget_ends: Instant,
@@ -330,7 +330,7 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling: Sampling::Exactly(2),
-        aim: Aim::Verdict,
+        aim: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: schedule.until,
     };
@@ -480,24 +480,24 @@ fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_shor
 #[test]
 fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
     // Five replicates whose p-value is 0.00065 after all looks.
-    let mut clear = Rounds {
+    let mut clear = ReplicateSet {
         replicates: [-0.01, -0.005, 0.0, 0.005, 0.01]
             .map(|spread: f64| replicate((1e9 * (0.0743 + spread).exp()) as u64))
             .to_vec(),
         looks: 1,
-        ..Rounds::default()
+        ..ReplicateSet::default()
     };
     clear.look(Sampling::UntilSettled);
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling: Sampling::UntilSettled,
-        aim: Aim::Verdict,
+        aim: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: Instant::now(),
     };
     let beside = |others: usize| {
-        let mut benchmarks: BTreeMap<String, Rounds> = (0..others)
-            .map(|number| (format!("b{number}"), Rounds::default()))
+        let mut benchmarks: BTreeMap<String, ReplicateSet> = (0..others)
+            .map(|number| (format!("b{number}"), ReplicateSet::default()))
             .collect();
         benchmarks.insert("a".to_owned(), clear.clone());
         settled(&benchmarks, &stopping).len()
@@ -576,7 +576,7 @@ fn a_slow_benchmark_delays_itself_only() {
     let stopping = Stopping {
         call_times: BTreeMap::from([("slow".to_owned(), Duration::from_millis(600))]),
         sampling: Sampling::UntilSettled,
-        aim: Aim::Verdict,
+        aim: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: schedule.until,
     };
@@ -613,7 +613,7 @@ fn the_budget_ends_what_stays_open() {
 #[test]
 fn a_decision_is_there_before_the_verdict() {
     let far = Instant::now() + Duration::from_secs(3_600);
-    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let worth = Goal::Decision(Worth::from_percent(20.0));
     let (base, head) = varying(&[-3, 3]);
     let mut script = Script::new(&[
         ("noisy", base, head),
@@ -627,7 +627,7 @@ fn a_decision_is_there_before_the_verdict() {
 
 #[test]
 fn the_first_calls_are_all_that_a_decision_asks_of_slow_code() {
-    let worth = Aim::Decision(Worth::from_percent(20.0));
+    let worth = Goal::Decision(Worth::from_percent(20.0));
     let mut script = Script::new(&[
         ("slow", Act::Takes(50_000_000), Act::Takes(40_000_000)),
         ("slower", Act::Takes(700_000_000), Act::Takes(600_000_000)),

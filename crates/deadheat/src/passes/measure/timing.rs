@@ -8,18 +8,18 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::passes::measure::goal::Stopping;
-use crate::passes::measure::replicates::{APART, Rounds, USED_UP, UsedUp, is_apart, median_ns};
+use crate::passes::measure::replicates::{APART, ReplicateSet, USED_UP, UsedUp, is_apart, median_ns};
 use crate::passes::measure::replicates::{look_where_it_is_due, settled};
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Found;
-use crate::passes::measure::samples::{Alone, Turns, rounds, samples_alone};
-use crate::passes::walk::{Both, Entered, Left, SetUp, Trouble, Visit};
+use crate::passes::measure::samples::{AlternatingSampler, OneSidedSamples, rounds, samples_alone};
+use crate::passes::walk::{Entered, Left, PairFailure, Pass, ProcessPair, SetUp};
 
 pub(super) struct Timing {
     pub(super) stopping: Stopping,
     /// The time for the rounds of this replicate.
     pub(super) rounds: RoundsTime,
-    pub(super) benchmarks: BTreeMap<String, Rounds>,
+    pub(super) benchmarks: BTreeMap<String, ReplicateSet>,
     pub(super) started: Instant,
     /// The number of replicates that were begun.
     pub(super) replicates: u32,
@@ -91,9 +91,9 @@ impl Timing {
 /// The least time that is assumed for starting processes, also before any has been started.
 pub(super) const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
-impl Visit for Timing {
-    type Finding = Found;
-    type Half = Alone;
+impl Pass for Timing {
+    type PairResult = Found;
+    type SideResult = OneSidedSamples;
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         if self.stopping.sampling == Sampling::UntilSettled {
@@ -117,12 +117,12 @@ impl Visit for Timing {
 
     fn inside(
         &mut self,
-        both: &mut Both<'_>,
+        both: &mut ProcessPair<'_>,
         benchmark: &str,
         entered: PerSide<Entered>,
-    ) -> Result<Found, Trouble> {
+    ) -> Result<Found, PairFailure> {
         let started = Instant::now();
-        let mut turns = Turns::new(both);
+        let mut turns = AlternatingSampler::new(both);
         let measured = rounds(&mut turns, entered, self.rounds)?;
         let idle = turns.idle;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
@@ -139,14 +139,20 @@ impl Visit for Timing {
 
     fn inside_alone(
         &mut self,
-        alone: &mut Both<'_>,
+        alone: &mut ProcessPair<'_>,
         side: Side,
         benchmark: &str,
         entered: Entered,
-        other: Option<&Alone>,
-    ) -> Result<Alone, Trouble> {
+        other: Option<&OneSidedSamples>,
+    ) -> Result<OneSidedSamples, PairFailure> {
         let started = Instant::now();
-        let half = samples_alone(&mut Turns::new(alone), side, entered, other, self.rounds)?;
+        let half = samples_alone(
+            &mut AlternatingSampler::new(alone),
+            side,
+            entered,
+            other,
+            self.rounds,
+        )?;
         let rounds = self.benchmarks.entry(benchmark.to_owned()).or_default();
         rounds.inside += started.elapsed();
         // Both halves are one visit.
@@ -154,7 +160,7 @@ impl Visit for Timing {
         Ok(half)
     }
 
-    fn join(&mut self, order: Order, halves: PerSide<Alone>) -> Found {
+    fn join(&mut self, order: Order, halves: PerSide<OneSidedSamples>) -> Found {
         let first_calls = halves.base.cost.zip(halves.head.cost);
         let samples = halves.base.samples.into_iter().zip(halves.head.samples);
         let pairs = samples.map(|(base, head)| Pair { order, base, head });

@@ -5,19 +5,19 @@ use std::fmt;
 use deadheat_core::model::Side;
 use deadheat_core::report;
 
-use crate::worker::process::NoAnswer;
+use crate::worker::process::ChannelError;
 
 /// The reason why a benchmark has no numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Setback {
+pub(crate) struct BenchmarkFailure {
     pub(crate) benchmark: String,
     /// `None`: on both.
     pub(crate) side: Option<Side>,
-    pub(crate) kind: SetbackKind,
+    pub(crate) kind: FailureKind,
     pub(crate) message: String,
 }
 
-impl Setback {
+impl BenchmarkFailure {
     /// Returns the line of pytest's words that states the reason.
     pub(crate) fn main_line(&self) -> &str {
         report::main_line(&self.message)
@@ -25,7 +25,7 @@ impl Setback {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SetbackKind {
+pub(crate) enum FailureKind {
     Failed,
     /// Cut off: it did not answer in time, or its output did not end.
     Endless,
@@ -72,21 +72,21 @@ impl From<anyhow::Error> for End {
 }
 
 /// The reason why one benchmark's visit ends.
-pub(crate) enum Trouble {
-    Side(SideTrouble),
+pub(crate) enum PairFailure {
+    Side(SideFailure),
     End(End),
 }
 
 /// The failure of one benchmark on one side.
-pub(crate) struct SideTrouble {
+pub(crate) struct SideFailure {
     pub(super) side: Side,
     pub(super) message: String,
-    pub(super) kind: SideFailure,
+    pub(super) kind: SideFailureKind,
 }
 
 /// The kinds of failures of a benchmark on one side.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum SideFailure {
+pub(super) enum SideFailureKind {
     /// The test failed; its worker has left the benchmark and is ready for the next.
     Test,
     /// The worker is gone.
@@ -97,53 +97,53 @@ pub(super) enum SideFailure {
     Worktree,
 }
 
-impl SideFailure {
+impl SideFailureKind {
     pub(super) fn is_endless(self) -> bool {
-        matches!(self, SideFailure::CutOff { .. })
+        matches!(self, SideFailureKind::CutOff { .. })
     }
 }
 
 /// The addition to the message of a deadline where nothing is tried after it.
 pub(super) const TOO_SLOW: &str = ": it is too slow, or has no end";
 
-impl Trouble {
+impl PairFailure {
     pub(crate) fn failed(side: Side, message: String) -> Self {
-        Trouble::Side(SideTrouble {
+        PairFailure::Side(SideFailure {
             side,
             message,
-            kind: SideFailure::Test,
+            kind: SideFailureKind::Test,
         })
     }
 
     /// Returns the trouble of a lost worker; `problem` is `None` where its answers make no sense.
-    pub(super) fn lost(side: Side, message: String, problem: Option<&NoAnswer>) -> Self {
-        Trouble::Side(SideTrouble {
+    pub(super) fn lost(side: Side, message: String, problem: Option<&ChannelError>) -> Self {
+        PairFailure::Side(SideFailure {
             side,
             message,
             kind: match problem {
-                Some(NoAnswer::Deadline(_)) => SideFailure::CutOff { late: true },
-                Some(NoAnswer::Flooded) => SideFailure::CutOff { late: false },
-                _ => SideFailure::Worker,
+                Some(ChannelError::Deadline(_)) => SideFailureKind::CutOff { late: true },
+                Some(ChannelError::OutputTooLarge) => SideFailureKind::CutOff { late: false },
+                _ => SideFailureKind::Worker,
             },
         })
     }
 
-    pub(super) fn unless_end(self) -> Result<SideTrouble, End> {
+    pub(super) fn unless_end(self) -> Result<SideFailure, End> {
         match self {
-            Trouble::Side(trouble) => Ok(trouble),
-            Trouble::End(end) => Err(end),
+            PairFailure::Side(trouble) => Ok(trouble),
+            PairFailure::End(end) => Err(end),
         }
     }
 }
 
-impl From<End> for Trouble {
+impl From<End> for PairFailure {
     fn from(end: End) -> Self {
-        Trouble::End(end)
+        PairFailure::End(end)
     }
 }
 
-impl From<anyhow::Error> for Trouble {
+impl From<anyhow::Error> for PairFailure {
     fn from(error: anyhow::Error) -> Self {
-        Trouble::End(End::Error(error))
+        PairFailure::End(End::Error(error))
     }
 }

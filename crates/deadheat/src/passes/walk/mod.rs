@@ -1,31 +1,31 @@
 //! Process pairs that go through the benchmarks together: both sides enter a benchmark, something is done while they
-//! are inside, both leave. A [`Visit`] decides what is done: timing, profiling, or looking at what is reached.
+//! are inside, both leave. A [`Pass`] decides what is done: timing, profiling, or looking at what is reached.
 //!
 //! Some fixtures cannot exist twice on one machine: they take a port, a lock, a database. A benchmark that fails on one
 //! side while the other is inside is tried again at the end of the replicate, in separate processes, one side after the
 //! other; where that works, it is visited in this way from then on.
 //!
-//! It talks to workers through [`Launch`] and [`crate::worker::process::Talk`] only, so that tests can script them.
+//! It talks to workers through [`Launch`] and [`crate::worker::process::WorkerChannel`] only, so that tests can script them.
 
 mod failures;
 mod one_sided;
 
-pub(crate) use failures::{End, Setback, SetbackKind, StoppedBy, Trouble};
+pub(crate) use failures::{BenchmarkFailure, End, FailureKind, PairFailure, StoppedBy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{ChangedValue, Reply, Request};
-use failures::{SideFailure, SideTrouble, TOO_SLOW};
+use failures::{SideFailure, SideFailureKind, TOO_SLOW};
 
-use crate::worker::process::NoAnswer;
-use crate::worker::session::{self, Briefing, Launch, NotReady, Opened, Session, Waited};
+use crate::worker::process::ChannelError;
+use crate::worker::session::{self, Launch, Opened, Session, StartError, Waited, WorkerSpec};
 
 /// The number of replicates, each with a fresh process pair, and what is known about the benchmarks.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    /// `None`: until the [`Visit`] has enough.
+    /// `None`: until the [`Pass`] has enough.
     pub(crate) replicates: Option<usize>,
     /// The number of replicates in an earlier run that this one continues.
     pub(crate) earlier: usize,
@@ -53,11 +53,11 @@ const LONGEST_LIMIT: Duration = Duration::from_secs(300);
 const SET_UP_SHARE: u32 = 4;
 
 /// The work on a benchmark that both sides can run.
-pub(crate) trait Visit {
+pub(crate) trait Pass {
     /// The result of one benchmark in one process pair.
-    type Finding;
+    type PairResult;
     /// The result on one side, where the sides are not there at once.
-    type Half;
+    type SideResult;
 
     /// Chooses the benchmarks that the next replicate visits, of those that it can; none ends the replicates.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
@@ -67,32 +67,32 @@ pub(crate) trait Visit {
     /// Works while both sides are inside the benchmark.
     fn inside(
         &mut self,
-        both: &mut Both<'_>,
+        both: &mut ProcessPair<'_>,
         benchmark: &str,
         entered: PerSide<Entered>,
-    ) -> Result<Self::Finding, Trouble>;
+    ) -> Result<Self::PairResult, PairFailure>;
 
     /// Works while one side is inside the benchmark, and the other is not there; `other` is the other side's result,
     /// once it has one.
     fn inside_alone(
         &mut self,
-        alone: &mut Both<'_>,
+        alone: &mut ProcessPair<'_>,
         side: Side,
         benchmark: &str,
         entered: Entered,
-        other: Option<&Self::Half>,
-    ) -> Result<Self::Half, Trouble>;
+        other: Option<&Self::SideResult>,
+    ) -> Result<Self::SideResult, PairFailure>;
 
     /// Joins the halves of a replicate; `order` names the side that came first.
-    fn join(&mut self, order: Order, halves: PerSide<Self::Half>) -> Self::Finding;
+    fn join(&mut self, order: Order, halves: PerSide<Self::SideResult>) -> Self::PairResult;
 
     /// Called when this side has left the benchmark, and has not failed.
-    fn left_by(&mut self, _: &mut Both<'_>, _: Side) -> Result<(), Trouble> {
+    fn left_by(&mut self, _: &mut ProcessPair<'_>, _: Side) -> Result<(), PairFailure> {
         Ok(())
     }
 
     /// Takes the finding when both sides have left the benchmark, and neither failed.
-    fn left(&mut self, benchmark: &str, left: Left, finding: Self::Finding) -> SetUp;
+    fn left(&mut self, benchmark: &str, left: Left, finding: Self::PairResult) -> SetUp;
 
     /// Called when set-ups for each call went wrong. Returns whether there is an earlier finding, which remains valid.
     fn cannot_set_up_each_call(&mut self, _benchmark: &str) -> bool {
@@ -141,10 +141,10 @@ pub(crate) enum Event<'a> {
     },
 }
 
-/// The results of [`walk`], whatever the [`Visit`] did.
+/// The results of [`walk`], whatever the [`Pass`] did.
 #[derive(Debug, Default)]
-pub(crate) struct Walked {
-    pub(crate) setbacks: Vec<Setback>,
+pub(crate) struct PassOutcome {
+    pub(crate) setbacks: Vec<BenchmarkFailure>,
     /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
@@ -161,23 +161,23 @@ pub(crate) struct Walked {
 }
 
 /// Visits the benchmarks in each replicate. `opened` are workers that are already open, for the first one.
-pub(crate) fn walk<V: Visit>(
+pub(crate) fn walk<V: Pass>(
     schedule: &Schedule,
-    briefing: &Briefing,
+    briefing: &WorkerSpec,
     opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     visit: &mut V,
     listen: &mut dyn FnMut(Event<'_>),
-) -> anyhow::Result<Walked> {
-    let mut walk = Walk {
+) -> anyhow::Result<PassOutcome> {
+    let mut walk = PassRunner {
         schedule,
         briefing,
         launch,
-        walked: Walked {
+        walked: PassOutcome {
             one_at_a_time: schedule.one_at_a_time.clone(),
             set_up_each_call: schedule.set_up_each_call.clone(),
-            ..Walked::default()
+            ..PassOutcome::default()
         },
         replicate: 0,
         on_several_cores: false,
@@ -192,11 +192,11 @@ pub(crate) fn walk<V: Visit>(
     Ok(walk.walked)
 }
 
-struct Walk<'a> {
+struct PassRunner<'a> {
     schedule: &'a Schedule,
-    briefing: &'a Briefing,
+    briefing: &'a WorkerSpec,
     launch: &'a mut dyn Launch,
-    walked: Walked,
+    walked: PassOutcome,
     replicate: usize,
     /// Whether the current processes have all cores.
     on_several_cores: bool,
@@ -225,16 +225,16 @@ struct SaidAtTheEnd {
     changed: Vec<ChangedValue>,
 }
 
-/// The two sides of one process pair, as a [`Visit`] talks to them.
-pub(crate) struct Both<'a> {
+/// The two sides of one process pair, as a [`Pass`] talks to them.
+pub(crate) struct ProcessPair<'a> {
     schedule: &'a Schedule,
     sessions: &'a mut PerSide<Option<Session>>,
     replicate: usize,
     share_a_core: bool,
 }
 
-impl Both<'_> {
-    pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, Trouble> {
+impl ProcessPair<'_> {
+    pub(crate) fn ask(&mut self, side: Side, request: &Request) -> Result<Reply, PairFailure> {
         ask(self.schedule, open_session(self.sessions, side), side, request)
     }
 
@@ -260,13 +260,17 @@ impl Both<'_> {
     }
 
     /// Asks both sides before either has answered; both have answered at the end, whatever they said.
-    pub(crate) fn ask_at_once(&mut self, order: Order, request: &Request) -> Result<PerSide<Reply>, Trouble> {
+    pub(crate) fn ask_at_once(
+        &mut self,
+        order: Order,
+        request: &Request,
+    ) -> Result<PerSide<Reply>, PairFailure> {
         let limit = limit(self.schedule)?;
         let sent = order.sides().map(|side| {
             let session = open_session(self.sessions, side);
             (side, session.send(request))
         });
-        let mut replies = PerSide::<Option<Result<Reply, Trouble>>>::default();
+        let mut replies = PerSide::<Option<Result<Reply, PairFailure>>>::default();
         for (side, sent) in sent {
             let session = open_session(self.sessions, side);
             let reply = match sent {
@@ -327,8 +331,8 @@ impl Entered {
     }
 }
 
-impl<'a> Walk<'a> {
-    fn replicates<V: Visit>(
+impl<'a> PassRunner<'a> {
+    fn replicates<V: Pass>(
         &mut self,
         mut opened: Opened,
         benchmarks: &[String],
@@ -393,7 +397,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Visits benchmarks with one process pair, as long as none of them ends it.
-    fn visit_each<V: Visit>(
+    fn visit_each<V: Pass>(
         &mut self,
         mut sessions: PerSide<Option<Session>>,
         benchmarks: &[&String],
@@ -411,7 +415,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Visits benchmarks whose fixtures are now set up for each call; if that fails, they are set up once, as before.
-    fn visit_again<V: Visit>(&mut self, visit: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
+    fn visit_again<V: Pass>(&mut self, visit: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
         let again = std::mem::take(&mut self.again);
         let mut sessions = PerSide::default();
         for (position, benchmark) in again.iter().enumerate() {
@@ -450,11 +454,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn both<'b>(&self, sessions: &'b mut PerSide<Option<Session>>) -> Both<'b>
+    fn both<'b>(&self, sessions: &'b mut PerSide<Option<Session>>) -> ProcessPair<'b>
     where
         'a: 'b,
     {
-        Both {
+        ProcessPair {
             schedule: self.schedule,
             sessions,
             replicate: self.replicate,
@@ -495,15 +499,17 @@ impl<'a> Walk<'a> {
 
     /// Handles a worker that did not open. One that opened before is tried again, and then given up: what is measured
     /// stays measured.
-    fn not_opened(&mut self, side: Side, problem: NotReady, tries: u32) -> Result<(), End> {
-        if let NotReady::NoAnswer { problem, .. } = &problem
+    fn not_opened(&mut self, side: Side, problem: StartError, tries: u32) -> Result<(), End> {
+        if let StartError::ChannelError { problem, .. } = &problem
             && let Some(by) = stop_of(self.schedule, problem)
         {
             return Err(End::Stopped(by));
         }
         match problem {
-            NotReady::Lost => Err(End::Stopped(StoppedBy::Lost(side))),
-            NotReady::CollectionFailed { words } | NotReady::NoAnswer { words, .. } if self.replicate > 0 => {
+            StartError::Lost => Err(End::Stopped(StoppedBy::Lost(side))),
+            StartError::CollectionFailed { words } | StartError::ChannelError { words, .. }
+                if self.replicate > 0 =>
+            {
                 if tries < 2 {
                     return Ok(());
                 }
@@ -515,7 +521,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Visits one benchmark in one replicate, and notes what goes wrong.
-    fn visit<V: Visit>(
+    fn visit<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         visit: &mut V,
@@ -537,15 +543,15 @@ impl<'a> Walk<'a> {
                 Ok(Entry::Inside(entered)) => *inside.get_mut(side) = Some(entered),
                 // A fixture may skip the test if it finds something taken.
                 Ok(Entry::Skipped(message)) if is_beside_the_other => {
-                    troubles.push(SideTrouble {
+                    troubles.push(SideFailure {
                         side,
                         message,
-                        kind: SideFailure::Test,
+                        kind: SideFailureKind::Test,
                     });
                     fails_beside_the_other = true;
                 }
                 Ok(Entry::Skipped(reason)) => {
-                    self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                    self.setback(benchmark, Some(side), FailureKind::Skipped, reason);
                 }
                 Err(trouble) => {
                     troubles.push(trouble.unless_end()?);
@@ -570,9 +576,9 @@ impl<'a> Walk<'a> {
                 Err(trouble) => {
                     let trouble = trouble.unless_end()?;
                     *inside.get_mut(trouble.side) = None;
-                    fails_with_shared_fixtures = is_set_up_once && trouble.kind == SideFailure::Test;
+                    fails_with_shared_fixtures = is_set_up_once && trouble.kind == SideFailureKind::Test;
                     // The calls themselves may take something that exists only once.
-                    fails_beside_the_other = trouble.kind == SideFailure::Test;
+                    fails_beside_the_other = trouble.kind == SideFailureKind::Test;
                     troubles.push(trouble);
                 }
             }
@@ -601,10 +607,10 @@ impl<'a> Walk<'a> {
         }
         for side in Side::BOTH {
             if sessions.get(side).is_some() && self.launch.is_lost(side) {
-                troubles.push(SideTrouble {
+                troubles.push(SideFailure {
                     side,
                     message: session::lost(side),
-                    kind: SideFailure::Worktree,
+                    kind: SideFailureKind::Worktree,
                 });
                 fails_beside_the_other = false;
             }
@@ -639,10 +645,10 @@ impl<'a> Walk<'a> {
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         benchmark: &str,
-        troubles: Vec<SideTrouble>,
+        troubles: Vec<SideFailure>,
     ) {
         for trouble in troubles {
-            if trouble.kind != SideFailure::Test {
+            if trouble.kind != SideFailureKind::Test {
                 *sessions.get_mut(trouble.side) = None;
             }
             self.suspects.push(Suspect {
@@ -654,22 +660,22 @@ impl<'a> Walk<'a> {
     }
 
     /// Records what went wrong, once for both sides, and gives up workers that are gone.
-    fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideTrouble>) {
-        let mut failed: Vec<(Side, SetbackKind, String)> = Vec::new();
+    fn note(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, troubles: Vec<SideFailure>) {
+        let mut failed: Vec<(Side, FailureKind, String)> = Vec::new();
         for trouble in troubles {
-            if trouble.kind != SideFailure::Test {
+            if trouble.kind != SideFailureKind::Test {
                 *sessions.get_mut(trouble.side) = None;
             }
             let mut message = trouble.message;
             let kind = match trouble.kind {
-                SideFailure::Test | SideFailure::Worker => SetbackKind::Failed,
-                SideFailure::CutOff { .. } => SetbackKind::Endless,
-                SideFailure::Worktree => SetbackKind::WorktreeGone,
+                SideFailureKind::Test | SideFailureKind::Worker => FailureKind::Failed,
+                SideFailureKind::CutOff { .. } => FailureKind::Endless,
+                SideFailureKind::Worktree => FailureKind::WorktreeGone,
             };
             if trouble.kind.is_endless() {
                 self.walked.endless.insert(benchmark.to_owned());
             }
-            if trouble.kind == (SideFailure::CutOff { late: true }) {
+            if trouble.kind == (SideFailureKind::CutOff { late: true }) {
                 let line = message.find('\n').unwrap_or(message.len());
                 message.insert_str(line, TOO_SLOW);
             }
@@ -681,7 +687,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn setback(&mut self, benchmark: &str, side: Option<Side>, kind: SetbackKind, message: String) {
+    fn setback(&mut self, benchmark: &str, side: Option<Side>, kind: FailureKind, message: String) {
         self.walked.lost.insert(benchmark.to_owned());
         // A benchmark that both sides skip has one row.
         if let Some(earlier) = self
@@ -692,12 +698,12 @@ impl<'a> Walk<'a> {
         {
             if earlier.kind == kind {
                 earlier.side = None;
-            } else if kind != SetbackKind::Skipped {
+            } else if kind != FailureKind::Skipped {
                 (earlier.side, earlier.kind, earlier.message) = (side, kind, message);
             }
             return;
         }
-        self.walked.setbacks.push(Setback {
+        self.walked.setbacks.push(BenchmarkFailure {
             benchmark: benchmark.to_owned(),
             side,
             kind,
@@ -712,10 +718,10 @@ impl<'a> Walk<'a> {
         benchmark: &str,
         next: Option<&str>,
         limit: Duration,
-    ) -> Result<Entry, Trouble> {
+    ) -> Result<Entry, PairFailure> {
         let session = open_session(sessions, side);
         if !session.has(benchmark) {
-            return Err(Trouble::failed(
+            return Err(PairFailure::failed(
                 side,
                 format!(
                     "pytest collected it at first, and did not collect it again in a later process: if its id comes from a set, \
@@ -742,7 +748,7 @@ impl<'a> Walk<'a> {
                 can_set_up_each_call,
             })),
             Reply::Skipped { reason } => Ok(Entry::Skipped(reason)),
-            Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+            Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
             other => Err(out_of_order(side, &other)),
         }
     }
@@ -751,7 +757,7 @@ impl<'a> Walk<'a> {
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         side: Side,
-    ) -> Result<SaidAtTheEnd, Trouble> {
+    ) -> Result<SaidAtTheEnd, PairFailure> {
         match ask(self.schedule, open_session(sessions, side), side, &Request::Leave)? {
             Reply::Left {
                 project_modules,
@@ -765,7 +771,7 @@ impl<'a> Walk<'a> {
                     changed,
                 })
             }
-            Reply::Failed { message, .. } => Err(Trouble::failed(side, message)),
+            Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
             // A test may skip itself after its benchmark, which has run.
             Reply::Skipped { .. } => Ok(SaidAtTheEnd::default()),
             other => Err(out_of_order(side, &other)),
@@ -783,15 +789,20 @@ fn limit(schedule: &Schedule) -> Result<Duration, End> {
 }
 
 /// Returns what stopped the whole run, if a missing answer means that it is over.
-fn stop_of(schedule: &Schedule, problem: &NoAnswer) -> Option<StoppedBy> {
+fn stop_of(schedule: &Schedule, problem: &ChannelError) -> Option<StoppedBy> {
     match problem {
-        NoAnswer::Interrupted => Some(StoppedBy::User),
-        NoAnswer::Deadline(_) if Instant::now() >= schedule.until => Some(StoppedBy::Timeout),
+        ChannelError::Interrupted => Some(StoppedBy::User),
+        ChannelError::Deadline(_) if Instant::now() >= schedule.until => Some(StoppedBy::Timeout),
         _ => None,
     }
 }
 
-fn ask(schedule: &Schedule, session: &mut Session, side: Side, request: &Request) -> Result<Reply, Trouble> {
+fn ask(
+    schedule: &Schedule,
+    session: &mut Session,
+    side: Side,
+    request: &Request,
+) -> Result<Reply, PairFailure> {
     ask_within(schedule, session, side, request, limit(schedule)?)
 }
 
@@ -801,16 +812,16 @@ fn ask_within(
     side: Side,
     request: &Request,
     limit: Duration,
-) -> Result<Reply, Trouble> {
+) -> Result<Reply, PairFailure> {
     session
         .ask(request, limit)?
         .map_err(|problem| trouble(schedule, session, side, &problem))
 }
 
-fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &NoAnswer) -> Trouble {
+fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &ChannelError) -> PairFailure {
     match stop_of(schedule, problem) {
-        Some(by) => Trouble::End(End::Stopped(by)),
-        None => Trouble::lost(
+        Some(by) => PairFailure::End(End::Stopped(by)),
+        None => PairFailure::lost(
             side,
             format!("{problem}\n{}", session.log_tail()).trim_end().to_owned(),
             Some(problem),
@@ -831,6 +842,6 @@ fn open_session(sessions: &mut PerSide<Option<Session>>, side: Side) -> &mut Ses
         .expect("both sessions are opened before a visit")
 }
 
-pub(crate) fn out_of_order(side: Side, reply: &Reply) -> Trouble {
-    Trouble::lost(side, format!("the worker answered out of order: {reply:?}"), None)
+pub(crate) fn out_of_order(side: Side, reply: &Reply) -> PairFailure {
+    PairFailure::lost(side, format!("the worker answered out of order: {reply:?}"), None)
 }

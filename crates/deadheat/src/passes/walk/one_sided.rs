@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use deadheat_core::model::{Order, PerSide, Side};
 
-use crate::passes::walk::failures::{End, SetbackKind, Trouble};
-use crate::passes::walk::{Entry, Event, Left, Ran, Suspect, Visit, Walk, limit, stop};
+use crate::passes::walk::failures::{End, FailureKind, PairFailure};
+use crate::passes::walk::{Entry, Event, Left, Pass, PassRunner, Ran, Suspect, limit, stop};
 use crate::worker::session::Session;
 
-impl Walk<'_> {
+impl PassRunner<'_> {
     /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
-    pub(super) fn one_side_after_the_other<V: Visit>(
+    pub(super) fn one_side_after_the_other<V: Pass>(
         &mut self,
         benchmarks: &[&String],
         suspects: &[Suspect],
@@ -25,7 +25,7 @@ impl Walk<'_> {
         {
             order = order.reversed();
         }
-        let mut ran: BTreeMap<&str, PerSide<Option<Ran<V::Half>>>> = BTreeMap::new();
+        let mut ran: BTreeMap<&str, PerSide<Option<Ran<V::SideResult>>>> = BTreeMap::new();
         for side in order.sides() {
             let mut sessions = PerSide::default();
             let todo: Vec<&String> = benchmarks
@@ -76,19 +76,19 @@ impl Walk<'_> {
     }
 
     /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
-    fn visit_alone<V: Visit>(
+    fn visit_alone<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         visit: &mut V,
         side: Side,
         benchmark: &str,
         next: Option<&str>,
-        other: Option<&V::Half>,
-    ) -> Result<Option<Ran<V::Half>>, Trouble> {
+        other: Option<&V::SideResult>,
+    ) -> Result<Option<Ran<V::SideResult>>, PairFailure> {
         let entered = match self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? {
             Entry::Inside(entered) => entered,
             Entry::Skipped(reason) => {
-                self.setback(benchmark, Some(side), SetbackKind::Skipped, reason);
+                self.setback(benchmark, Some(side), FailureKind::Skipped, reason);
                 return Ok(None);
             }
         };
