@@ -33,7 +33,7 @@ use crate::commands::{clean, compare, demo, detect, log, merge, micro, profile, 
 use crate::error::{ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
-use crate::system::{guard, limit};
+use crate::system::{guard, limits};
 
 /// The locations of the installation's other parts.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
 fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode> {
     let (interrupt, _guard) = Interrupt::listen(installation.ignores_hangup)?;
     if args.command.runs_code() {
-        limit::check_descriptors()?;
+        limits::check_descriptors()?;
     }
     match args.command {
         CommandArgs::Compare(args) => {

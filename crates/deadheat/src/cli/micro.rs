@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::MicroArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::Failure;
-use crate::system::cores::Pinning;
+use crate::system::cpu_pinning::Pinning;
 
 /// The options of one `deadheat micro`.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use crate::cli::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
 use crate::error::Failure;
-use crate::system::cores::Pinning;
+use crate::system::cpu_pinning::Pinning;
 use crate::system::files;
 use crate::system::paths;
 

@@ -8,8 +8,8 @@ use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;
 use crate::commands::common::confirm;
 use crate::error::{ExitCode, Failure};
+use crate::report::load;
 use crate::report::output;
-use crate::report::stored;
 use crate::system::terminal::harmless;
 
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
@@ -36,6 +36,6 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
 fn read(path: &Path) -> Result<Part, Failure> {
     Ok(Part {
         name: harmless(&path.display().to_string()),
-        report: stored::read(path, "merge")?,
+        report: load::read(path, "merge")?,
     })
 }

@@ -4,12 +4,12 @@ use deadheat_core::report::judge_again;
 
 use crate::cli::options::ReportOptions;
 use crate::error::{ExitCode, Failure};
+use crate::report::load;
 use crate::report::output;
-use crate::report::stored;
 
 pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let report = stored::read(&options.file, "report")?;
+    let report = load::read(&options.file, "report")?;
     let report = judge_again(report, options.threshold_percent).map_err(|unsound| {
         let file = options.file.display();
         Failure::usage(format!("report: `{file}` is damaged: {unsound}"))

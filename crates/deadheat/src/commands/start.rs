@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::StartArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::{ExitCode, Failure};
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::clock;
 use crate::system::interrupt::Interrupt;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::RecordsArgs;
 use crate::cli::options::verbosity;
 use crate::error::ExitCode;
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;

@@ -14,8 +14,8 @@ use deadheat_core::thresholds::Thresholds;
 use crate::cli::options::{CompareOptions, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup};
 use crate::config::Config;
 use crate::error::Failure;
-use crate::system::cores::Pinning;
-use crate::system::limit::MemoryLimit;
+use crate::system::cpu_pinning::Pinning;
+use crate::system::limits::MemoryLimit;
 use crate::system::paths::{join, normalize};
 
 pub(crate) const DEFAULT_THRESHOLD_PERCENT: f64 = 2.0;

@@ -1,4 +1,4 @@
 //! The records of an optimisation loop.
 
 pub(crate) mod record;
-pub(crate) mod state;
+pub(crate) mod store;

@@ -8,7 +8,7 @@ use deadheat_core::report::{Recorded, Report};
 
 use crate::cli::options::RecordRequest;
 use crate::error::{ErrorKind, Failure};
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::git::Git;
 use crate::system::clock;
 
@@ -133,7 +133,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::experiments::state::tests::state;
+    use crate::experiments::store::tests::state;
 
     pub(crate) fn report(head: &str, verdict: &str) -> Report {
         let ratio = if verdict == "improved" { 0.5 } else { 2.0 };

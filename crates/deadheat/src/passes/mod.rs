@@ -5,6 +5,6 @@ pub(crate) mod memory;
 pub(crate) mod observed;
 pub(crate) mod profile;
 pub(crate) mod reach;
+pub(crate) mod runner;
 pub(crate) mod survey;
-pub(crate) mod walk;
 pub(crate) mod workers;

@@ -10,7 +10,7 @@ use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
 use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::error::{ErrorKind, Failure};
-use crate::passes::walk::{
+use crate::passes::runner::{
     Entered, Event, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, StoppedBy, out_of_order, walk,
 };
 use crate::worker::session::{CannotTrace, Launch, WorkerSpec};

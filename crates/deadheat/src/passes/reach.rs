@@ -12,7 +12,7 @@ use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::error::Failure;
-use crate::passes::walk::{
+use crate::passes::runner::{
     BenchmarkFailure, Entered, Event, FailureKind, Left, OneAtATime, PairFailure, Pass, ProcessPair,
     Schedule, SetUp, StoppedBy, out_of_order, walk,
 };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Side, TargetFunction};
 use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
-use crate::passes::walk::OneAtATime;
+use crate::passes::runner::OneAtATime;
 use crate::worker::launcher::ProcessLauncher;
 use crate::worker::session::{CannotTrace, Collection, Opened, Session, StartError, WorkerSpec};
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::git::Git;
 use crate::git::queries::Untracked;
 use crate::prepare::interpreter::Interpreter;
-use crate::project::compiled::{ExtensionModules, bytes, is_binary};
+use crate::project::extension_modules::{ExtensionModules, bytes, is_binary};
 use crate::project::layout::ProjectLayout;
 use crate::system::paths::{file_name, is_inside, join, parent};
 

@@ -14,8 +14,8 @@ use deadheat_core::model::Side;
 
 use crate::error::Failure;
 use crate::git::Git;
+use crate::prepare::env_vars;
 use crate::prepare::interpreter::Interpreter;
-use crate::prepare::variables;
 use crate::system::cache::{self, Entry, Kind};
 use crate::system::command::{self, Deadline};
 use crate::system::files;
@@ -210,7 +210,7 @@ impl Build<'_> {
         }
         let mut path = vec![self.layer.join("bin")];
         path.extend(python.parent().map(Path::to_owned));
-        path.extend(variables::search_path(self.variables));
+        path.extend(env_vars::search_path(self.variables));
         let mut command = Command::new("sh");
         command
             .args(["-c", self.command])

@@ -3,10 +3,10 @@
 
 pub(crate) mod binaries;
 pub(crate) mod builds;
-pub(crate) mod environments;
-pub(crate) mod hints;
+pub(crate) mod env_vars;
+pub(crate) mod import_hints;
 pub(crate) mod interpreter;
-pub(crate) mod variables;
+pub(crate) mod venvs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -23,10 +23,10 @@ use crate::events::Events;
 use crate::git::Git;
 use crate::git::submodules::Present;
 use crate::prepare::builds::{Build, Made, content_of};
-use crate::prepare::environments::{Installer, Venv, VenvSpec};
 use crate::prepare::interpreter::Interpreter;
+use crate::prepare::venvs::{Installer, Venv, VenvSpec};
 use crate::project::changes::Changes;
-use crate::project::compiled::ExtensionModules;
+use crate::project::extension_modules::ExtensionModules;
 use crate::project::layout::ProjectLayout;
 use crate::system::command::Deadline;
 use crate::system::files;
@@ -215,7 +215,7 @@ impl Preparation<'_> {
             // Its packages would come before those of the environment.
             variables.remove(&OsString::from("PYTHONPATH"));
         }
-        let inherited = variables::search_path(&variables);
+        let inherited = env_vars::search_path(&variables);
         let folders = std::iter::once(environment.join("bin")).chain(inherited);
         if let Ok(path) = std::env::join_paths(folders) {
             variables.insert("PATH".into(), path);

@@ -10,7 +10,7 @@ use deadheat_core::source::{self, ChangedFile, Unattributed};
 
 use crate::error::Failure;
 use crate::project::classify::{ChangedPath, Evidence};
-use crate::project::compiled::is_near_code;
+use crate::project::extension_modules::is_near_code;
 use crate::project::file_set::FileSet;
 use crate::project::layout::ProjectLayout;
 use crate::system::files::read_if_any;

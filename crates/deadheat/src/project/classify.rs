@@ -8,8 +8,8 @@ use std::path::Path;
 use deadheat_core::dependencies::Declaration;
 use deadheat_core::model::{PerSide, Side};
 
-use crate::project::compiled::{is_near_code, is_source};
 use crate::project::dependency_files::{declaring_files, local_requirements};
+use crate::project::extension_modules::{is_near_code, is_source};
 use crate::project::file_set::FileSet;
 use crate::project::layout::{ProjectLayout, is_test_module};
 use crate::system::paths::{file_name, is_inside, join, normalize, parent, relative};

@@ -2,8 +2,8 @@
 
 pub(crate) mod changes;
 pub(crate) mod classify;
-pub(crate) mod compiled;
 pub(crate) mod dependency_files;
+pub(crate) mod extension_modules;
 pub(crate) mod file_set;
 pub(crate) mod layout;
 pub(crate) mod node_ids;

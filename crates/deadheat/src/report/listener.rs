@@ -7,7 +7,7 @@ use deadheat_core::model::Warning;
 
 use crate::cli::options::Verbosity;
 use crate::events::Events;
-use crate::passes::walk::Event;
+use crate::passes::runner::Event;
 use crate::report::progress::Progress;
 
 pub(crate) struct Listener {

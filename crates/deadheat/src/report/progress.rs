@@ -9,7 +9,7 @@ use deadheat_core::report::plain;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::options::Verbosity;
-use crate::passes::walk::Event;
+use crate::passes::runner::Event;
 use crate::system::terminal::harmless;
 
 /// The shortest interval between lines where stderr is not a terminal.

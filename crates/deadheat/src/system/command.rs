@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::system::files;
 use crate::system::guard::{self, Ending};
 use crate::system::interrupt::Interrupt;
-use crate::system::limit::MOST_PRINTED;
+use crate::system::limits::MOST_PRINTED;
 
 /// The interval at which a wait checks whether the command has ended and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(20);

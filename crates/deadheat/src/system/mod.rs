@@ -3,13 +3,13 @@
 pub(crate) mod cache;
 pub(crate) mod clock;
 pub(crate) mod command;
-pub(crate) mod conditions;
-pub(crate) mod core_use;
-pub(crate) mod cores;
+pub(crate) mod core_lock;
+pub(crate) mod cpu_pinning;
+pub(crate) mod disturbances;
 pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod interrupt;
-pub(crate) mod limit;
+pub(crate) mod limits;
 pub(crate) mod paths;
 pub(crate) mod processes;
 pub(crate) mod terminal;

@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::system::command::Group;
 use crate::system::guard::{self, Ending};
 use crate::system::interrupt::Interrupt;
-use crate::system::limit::MemoryLimit;
+use crate::system::limits::MemoryLimit;
 use crate::system::processes;
 use crate::worker::process::{ChannelError, Process, Worker, WorkerChannel, WorkerCommand};
 

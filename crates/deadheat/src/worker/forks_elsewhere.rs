@@ -10,7 +10,7 @@ use deadheat_core::model::Side;
 use deadheat_core::protocol::{HelloRequest, Reply, Request};
 
 use crate::system::interrupt::Interrupt;
-use crate::system::limit::MemoryLimit;
+use crate::system::limits::MemoryLimit;
 use crate::worker::process::{ChannelError, WorkerChannel, WorkerCommand};
 
 pub(crate) struct ForkServer(Infallible);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::protocol::HelloRequest;
 
-use crate::system::conditions::DisturbanceMonitor;
-use crate::system::cores::{CpuPinning, Pinning};
+use crate::system::cpu_pinning::{CpuPinning, Pinning};
+use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
 use crate::worker::forks::{ForkServer, ForkedWorker};
 use crate::worker::process::{Worker, WorkerChannel, WorkerCommand};

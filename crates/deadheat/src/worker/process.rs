@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::system::command::Group;
 use crate::system::files;
 use crate::system::interrupt::Interrupt;
-use crate::system::limit::{MOST_PRINTED, MemoryLimit};
+use crate::system::limits::{MOST_PRINTED, MemoryLimit};
 use crate::system::processes;
 
 /// A line longer than this is not a reply.

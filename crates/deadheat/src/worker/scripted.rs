@@ -9,7 +9,7 @@ use deadheat_core::model::{PerSide, Side};
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{ForeignModule, FunctionSample, HelloRequest, Reply, Request, TraceRequest};
 
-use crate::passes::walk::Schedule;
+use crate::passes::runner::Schedule;
 use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::{CollectSpec, Launch, WorkerSpec};
 

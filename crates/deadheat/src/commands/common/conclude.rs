@@ -15,8 +15,8 @@ use crate::commands::common::row_warnings::warnings_of_row;
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure::{Measured, ReplicateSet};
-use crate::passes::walk::{BenchmarkFailure, StoppedBy};
-use crate::prepare::hints::how_not_to_skip;
+use crate::passes::runner::{BenchmarkFailure, StoppedBy};
+use crate::prepare::import_hints::how_not_to_skip;
 
 /// Replicates that take longer than this, and spend more than this share on starting up and on fixtures, are worth a
 /// warning.
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::events::Heard;
-    use crate::passes::walk::FailureKind;
+    use crate::passes::runner::FailureKind;
 
     /// Returns five replicates in which base takes 1 ms and head 2 ms.
     fn twice_as_slow() -> ReplicateSet {

@@ -14,19 +14,19 @@ use crate::error::Failure;
 use crate::events::Events;
 use crate::git::{Git, pull_request};
 use crate::passes::measure::{Goal, Stopping};
-use crate::passes::walk::Schedule;
+use crate::passes::runner::Schedule;
 use crate::passes::workers::WorkerPool;
-use crate::prepare::hints::Hints;
+use crate::prepare::import_hints::Hints;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
-use crate::prepare::{Preparation, Prepared, variables};
+use crate::prepare::{Preparation, Prepared, env_vars};
 use crate::project::changes::{self, Changes};
-use crate::project::compiled::ExtensionModules;
+use crate::project::extension_modules::ExtensionModules;
 use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
 use crate::system::command::Deadline;
-use crate::system::conditions::DisturbanceMonitor;
-use crate::system::cores::{CpuPinning, Pinning};
+use crate::system::cpu_pinning::{CpuPinning, Pinning};
+use crate::system::disturbances::DisturbanceMonitor;
 use crate::worker::launcher::{Forks, ProcessLauncher, WorkerKind};
 use crate::worker::process::WorkerCommand;
 use crate::worker::session::{CollectSpec, WorkerSpec};
@@ -73,7 +73,7 @@ impl Context<'_> {
     /// Returns the environment variables of the project's processes.
     pub(crate) fn variables(&self, hides_tokens: bool) -> BTreeMap<OsString, OsString> {
         let passed = &self.settings.passed_variables;
-        let mut variables = variables::for_workers(std::env::vars_os(), passed, self.git.local_variables());
+        let mut variables = env_vars::for_workers(std::env::vars_os(), passed, self.git.local_variables());
         if hides_tokens {
             let is_token = |name: &OsString| pull_request::TOKENS.iter().any(|token| name == token);
             variables.retain(|name, _| !is_token(name) || passed.iter().any(|kept| name == kept.as_str()));

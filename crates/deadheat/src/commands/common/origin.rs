@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deadheat_core::model::{Missing, MissingReason, Side};
 use deadheat_core::report::BenchmarksFrom;
 
-use crate::passes::walk::{BenchmarkFailure, FailureKind};
+use crate::passes::runner::{BenchmarkFailure, FailureKind};
 
 /// The origin of the benchmarks that the sides run.
 pub(crate) struct Origin {

@@ -6,7 +6,7 @@ use deadheat_core::report;
 use deadheat_core::stats;
 
 use crate::passes::measure::{ReplicateSet, UsedUp};
-use crate::passes::walk::BenchmarkFailure;
+use crate::passes::runner::BenchmarkFailure;
 
 /// A side that is this busy while it should wait slows the other one down.
 const BUSY_SHARE: f64 = 0.1;

@@ -14,9 +14,9 @@ use crate::error::Failure;
 use crate::events::Events;
 use crate::passes::reach::{self, Reach};
 use crate::passes::workers::WorkerPool;
-use crate::prepare::hints::Hints;
+use crate::prepare::import_hints::Hints;
 use crate::project::changes::Changes;
-use crate::system::cores::Pinning;
+use crate::system::cpu_pinning::Pinning;
 
 /// The context of the selection.
 pub(crate) struct Selector<'a> {

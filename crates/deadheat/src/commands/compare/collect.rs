@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::events::Events;
 use crate::passes::observed;
 use crate::passes::workers::WorkerPool;
-use crate::prepare::hints::{Hints, how_not_to_skip};
+use crate::prepare::import_hints::{Hints, how_not_to_skip};
 use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::{self, Changes};
 use crate::project::classify;

@@ -10,7 +10,7 @@ use crate::commands::common::findings::Findings;
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::experiments::record;
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::terminal::print_note;
 

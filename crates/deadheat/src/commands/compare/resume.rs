@@ -10,13 +10,13 @@ use deadheat_core::sequential::Sampling;
 
 use crate::error::Failure;
 use crate::passes::measure::ReplicateSet;
-use crate::passes::walk::hash_seed;
-use crate::report::stored;
+use crate::passes::runner::hash_seed;
+use crate::report::load;
 
 /// Loads a report that replicates can be added to.
 pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
     let shown = path.display();
-    let report = stored::read(path, "--continue")?;
+    let report = load::read(path, "--continue")?;
     match objection(&report) {
         Some((why, hint)) => Err(Failure::usage(format!("--continue: `{shown}` {why}")).hint(hint)),
         None => Ok(report),

@@ -14,9 +14,9 @@ use crate::commands::compare::resume;
 use crate::events::Events;
 use crate::passes::measure::{self, Measured, Stopping};
 use crate::passes::profile;
-use crate::passes::walk::{FailureKind, Schedule};
+use crate::passes::runner::{FailureKind, Schedule};
 use crate::passes::workers::WorkerPool;
-use crate::system::conditions::DisturbanceMonitor;
+use crate::system::disturbances::DisturbanceMonitor;
 
 /// The measurements, and where they were made.
 pub(crate) struct Timed {

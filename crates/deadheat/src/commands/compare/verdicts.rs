@@ -13,7 +13,7 @@ use crate::commands::compare::timing::Timed;
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure;
-use crate::passes::walk::Schedule;
+use crate::passes::runner::Schedule;
 use crate::passes::workers::WorkerPool;
 
 /// Judges what was measured.

@@ -17,7 +17,7 @@ use crate::commands::detect::checks::{Fallback, Found};
 use crate::commands::detect::probes::Detection;
 use crate::config::Config;
 use crate::error::{ErrorKind, ExitCode, Failure, is_stopped};
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::git::Git;
 use crate::report::output;
 use crate::report::progress::Progress;

@@ -15,8 +15,8 @@ use crate::commands::detect::checks::PATIENCE;
 use crate::config::Config;
 use crate::config::settings;
 use crate::git::Git;
+use crate::prepare::env_vars;
 use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
-use crate::prepare::variables;
 use crate::project::file_set::FileSet;
 use crate::project::layout::ProjectLayout;
 use crate::report::progress::Progress;
@@ -236,7 +236,7 @@ impl Detection<'_> {
     /// Returns the workers' variables, which leave nothing in the user's tree: no bytecode, no pytest cache.
     pub(super) fn variables(&self, scratch: &Path) -> BTreeMap<OsString, OsString> {
         let local: &[String] = self.git.map_or(&[], Git::local_variables);
-        let mut variables = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local);
+        let mut variables = env_vars::for_workers(std::env::vars_os(), &self.config.pass_env, local);
         let cache = scratch.join("pytest-cache").display().to_string();
         let cache = cache.replace('\'', "'\\''");
         variables.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());

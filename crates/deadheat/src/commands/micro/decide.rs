@@ -10,10 +10,10 @@ use deadheat_core::report::{self, MeasuredBenchmark};
 use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::commands::common::row_warnings::warnings_of_row;
-use crate::commands::micro::attention::{PendingRequests, doing};
-use crate::commands::micro::doubts;
+use crate::commands::micro::caveats;
+use crate::commands::micro::pending::{PendingRequests, doing};
 use crate::commands::micro::screening::{RESERVE, Screening};
-use crate::commands::micro::subject::Variants;
+use crate::commands::micro::variants::Variants;
 use crate::passes::measure::{Measured, ReplicateSet, Stopping};
 
 /// The number of process pairs that the first look takes.
@@ -77,7 +77,7 @@ impl Screening<'_> {
         let difference = report.output_difference.as_ref();
         let of_row = warnings_of_row(&subject.target, rounds, None, None, difference);
         // These come before the warnings about the machine.
-        let doubts = doubts::complete(of_row, rounds, &self.options.asked, &subject.names);
+        let doubts = caveats::complete(of_row, rounds, &self.options.asked, &subject.names);
         report.warnings.splice(0..0, doubts);
         report.replicates.clone_from(&rounds.replicates);
         if rounds.replicates.len() < FEWEST_REPLICATES {
@@ -156,7 +156,7 @@ fn judge(subject: &Variants, screened: Screened, report: &mut MicroReport) {
     report.decision_reason = worth.reason(report.decision, &comparison.estimate);
     report.estimate = Some(comparison.estimate);
     if report.decision != Decision::NoAnswer {
-        for (index, caveat) in doubts::caveats(report).into_iter().enumerate() {
+        for (index, caveat) in caveats::caveats(report).into_iter().enumerate() {
             let joint = if index == 0 { "; but" } else { ", and" };
             report.decision_reason.push_str(&format!("{joint} {caveat}"));
         }

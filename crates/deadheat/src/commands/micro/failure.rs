@@ -4,10 +4,10 @@ use deadheat_core::model::Side;
 
 use crate::cli::options::Verbosity;
 use crate::commands::micro::screening::Screening;
-use crate::commands::micro::subject::Variants;
+use crate::commands::micro::variants::Variants;
 use crate::error::Failure;
 use crate::passes::measure::Measured;
-use crate::passes::walk::{BenchmarkFailure, FailureKind, StoppedBy};
+use crate::passes::runner::{BenchmarkFailure, FailureKind, StoppedBy};
 
 /// The most lines of a traceback that are shown without `-v`.
 const MOST_LINES: usize = 30;

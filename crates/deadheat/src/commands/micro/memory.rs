@@ -8,7 +8,7 @@ use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparis
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::{FEWEST_REPLICATES, Threshold};
 
-use crate::passes::walk::{
+use crate::passes::runner::{
     Entered, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, out_of_order, walk,
 };
 use crate::worker::session::{Launch, WorkerSpec};

@@ -1,12 +1,12 @@
 //! `deadheat micro`: whether a change is worth a commit, in less than ten seconds, on uncommitted code.
 
-mod attention;
+mod caveats;
 mod decide;
-mod doubts;
 mod failure;
 mod memory;
+mod pending;
 mod screening;
-mod subject;
+mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,26 +24,26 @@ use deadheat_core::stats::Threshold;
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
 use crate::commands::common::context::drawn_seed;
-use crate::commands::micro::attention::{PendingRequests, TrackingLauncher};
 use crate::commands::micro::decide::Screened;
+use crate::commands::micro::pending::{PendingRequests, TrackingLauncher};
 use crate::commands::micro::screening::{RESERVE, Screening};
-use crate::commands::micro::subject::{VariantContext, Variants};
+use crate::commands::micro::variants::{VariantContext, Variants};
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
 use crate::error::{ExitCode, Failure};
-use crate::experiments::state::ExperimentStore;
+use crate::experiments::store::ExperimentStore;
 use crate::git::Git;
 use crate::passes::measure::{self, Goal, Stopping};
-use crate::passes::walk::Schedule;
+use crate::passes::runner::Schedule;
+use crate::prepare::env_vars;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
-use crate::prepare::variables;
 use crate::report::progress::Progress;
 use crate::system::clock;
 use crate::system::command::Deadline;
-use crate::system::conditions::DisturbanceMonitor;
-use crate::system::cores::CpuPinning;
+use crate::system::cpu_pinning::CpuPinning;
+use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
-use crate::system::limit::MemoryLimit;
+use crate::system::limits::MemoryLimit;
 use crate::system::terminal;
 use crate::worker::launcher::{Forks, ProcessLauncher};
 use crate::worker::process::WorkerCommand;
@@ -316,7 +316,7 @@ impl Screening<'_> {
 
     fn launcher(&self, interpreter: &Interpreter, cores: CpuPinning) -> ProcessLauncher {
         let local_to_git = self.git.map_or(&[][..], Git::local_variables);
-        let environment = variables::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
+        let environment = env_vars::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
         ProcessLauncher {
             commands: PerSide::new((), ()).map(|()| WorkerCommand {
                 interpreter: interpreter.path.clone(),

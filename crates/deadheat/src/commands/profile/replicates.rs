@@ -15,7 +15,7 @@ use crate::commands::profile::found::Found;
 use crate::error::{ErrorKind, Failure};
 use crate::events::Events;
 use crate::passes::profile::SurveySample;
-use crate::passes::walk::{StoppedBy, hash_seed};
+use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::passes::workers::WorkerPool;
 use crate::project::layout::ProjectLayout;
 use crate::project::layout::is_test_module;

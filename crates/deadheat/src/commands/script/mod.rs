@@ -1,11 +1,11 @@
 //! `compare --script`: any command is the benchmark. Each of its runs is a fresh process, and one run on each side is a
 //! replicate; the order changes from one to the next. Nothing of the project is read, so it may be in any language.
 
+mod executor;
 mod output_file;
 mod resources;
 mod rows;
 mod runner;
-mod stopwatch;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ use crate::events::Events;
 use crate::passes::measure::Stopping;
 use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
-use crate::system::conditions::DisturbanceMonitor;
+use crate::system::disturbances::DisturbanceMonitor;
 use crate::workspace::checkout::Checkouts;
 
 /// Compares the command on both sides, from the revisions to the findings.

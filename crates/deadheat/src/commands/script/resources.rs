@@ -4,7 +4,7 @@ use deadheat_core::model::{PerSide, Side};
 use deadheat_core::resource::{MeasuredResource, Resource};
 use deadheat_core::stats::{self};
 
-use crate::commands::script::stopwatch::Usage;
+use crate::commands::script::executor::Usage;
 
 /// The longest tick of a usual kernel.
 pub(super) const TICK_NS: f64 = 10e6;

@@ -4,7 +4,7 @@ use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
 use deadheat_core::script_output::TOTAL;
 
 use crate::cli::options::Script;
-use crate::commands::script::stopwatch::Usage;
+use crate::commands::script::executor::Usage;
 use crate::error::Failure;
 
 /// One run of the command that ended well.

@@ -14,18 +14,18 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::cli::options::Script;
 use crate::commands::common::context::CompareContext;
+use crate::commands::script::executor::{CommandEnvironment, CommandExecutor, CommandOutcome, Usage};
 use crate::commands::script::rows::CommandRun;
 use crate::commands::script::rows::without_time;
-use crate::commands::script::stopwatch::{CommandEnvironment, CommandExecutor, CommandOutcome, Usage};
 use crate::error::Failure;
 use crate::events::Events;
 use crate::passes::measure::{self, Measured, ReplicateSet, Stopping};
-use crate::passes::walk::{Event, StoppedBy, hash_seed};
+use crate::passes::runner::{Event, StoppedBy, hash_seed};
 use crate::system::command;
-use crate::system::conditions::DisturbanceMonitor;
-use crate::system::cores::{CpuPinning, Pinning};
+use crate::system::cpu_pinning::{CpuPinning, Pinning};
+use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::files;
-use crate::system::limit::MOST_PRINTED;
+use crate::system::limits::MOST_PRINTED;
 use crate::workspace::checkout::Checkouts;
 
 /// A command that keeps more cores busy than this is not measured on one.

@@ -10,11 +10,11 @@ use deadheat_core::script_output::TOTAL;
 use deadheat_core::stats::Threshold;
 
 use super::*;
+use crate::commands::script::executor::Usage;
 use crate::commands::script::resources::resources;
 use crate::commands::script::rows::CommandRun;
 use crate::commands::script::rows::Rows;
 use crate::commands::script::runner::in_worktree;
-use crate::commands::script::stopwatch::Usage;
 use crate::error::Failure;
 use crate::passes::measure::Goal;
 

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use deadheat_core::model::PerSide;
 
-use crate::passes::walk::{Event, Schedule, walk};
+use crate::passes::runner::{Event, Schedule, walk};
 use crate::worker::session::{Launch, WorkerSpec};
 
 /// Measures benchmarks. `earlier` holds an earlier run's measurements of the same revisions, to which this one adds.

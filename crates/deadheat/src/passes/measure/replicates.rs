@@ -10,7 +10,7 @@ use deadheat_core::sequential::{Sampling, is_settled, may_settle};
 use deadheat_core::stats::{self, LogEstimate};
 
 use crate::passes::measure::goal::{Goal, Stopping};
-use crate::passes::walk::{BenchmarkFailure, OneAtATime, StoppedBy};
+use crate::passes::runner::{BenchmarkFailure, OneAtATime, StoppedBy};
 
 /// First calls are apart where their change differs from that of the later ones by at least this factor...
 pub(super) const APART: f64 = 1.5;

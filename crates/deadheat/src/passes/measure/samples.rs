@@ -8,7 +8,7 @@ use deadheat_core::protocol::{Reply, Request};
 use crate::passes::measure::goal::Goal;
 use crate::passes::measure::replicates::IdleUse;
 use crate::passes::measure::rounds::*;
-use crate::passes::walk::{Entered, PairFailure, ProcessPair, out_of_order};
+use crate::passes::runner::{Entered, PairFailure, ProcessPair, out_of_order};
 use crate::worker::session::Waited;
 
 /// A sample whose calls have to be set up one by one (`benchmark.pedantic` with a `setup`) takes no longer than this in

@@ -14,7 +14,7 @@ use super::*;
 use crate::error::Failure;
 use crate::passes::measure::replicates::*;
 use crate::passes::measure::rounds::*;
-use crate::passes::walk::hash_seed;
+use crate::passes::runner::hash_seed;
 use crate::worker::scripted::{Act, Script, briefing, schedule};
 
 const TWO_PERCENT: f64 = 2.0;

@@ -13,7 +13,7 @@ use crate::passes::measure::replicates::{look_where_it_is_due, settled};
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Found;
 use crate::passes::measure::samples::{AlternatingSampler, OneSidedSamples, rounds, samples_alone};
-use crate::passes::walk::{Entered, Left, PairFailure, Pass, ProcessPair, SetUp};
+use crate::passes::runner::{Entered, Left, PairFailure, Pass, ProcessPair, SetUp};
 
 pub(super) struct Timing {
     pub(super) stopping: Stopping,

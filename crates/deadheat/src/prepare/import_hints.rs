@@ -8,7 +8,7 @@ use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode
 
 use crate::error::Failure;
 use crate::git::Git;
-use crate::project::compiled::{ExtensionModules, is_binary};
+use crate::project::extension_modules::{ExtensionModules, is_binary};
 use crate::project::layout::ProjectLayout;
 use crate::project::version_files::version_files;
 use crate::system::paths::{file_name, join, parent, seen_from};

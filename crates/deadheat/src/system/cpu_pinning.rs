@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use crate::error::Failure;
-use crate::system::core_use::CoreLock;
+use crate::system::core_lock::CoreLock;
 
 /// The pinning that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

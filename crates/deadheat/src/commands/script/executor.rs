@@ -15,9 +15,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
 use crate::system::command::{Deadline, Group};
-use crate::system::cores::CpuPinning;
+use crate::system::cpu_pinning::CpuPinning;
 use crate::system::files;
-use crate::system::limit::{MOST_PRINTED, MemoryLimit};
+use crate::system::limits::{MOST_PRINTED, MemoryLimit};
 
 /// The interval at which a wait checks whether the user stopped the run or its time is over. The command's time is
 /// taken elsewhere meanwhile.

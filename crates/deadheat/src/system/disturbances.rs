@@ -4,8 +4,8 @@ use std::fs;
 
 use deadheat_core::model::{Warning, WarningCode};
 
-use crate::system::core_use::CoreLock;
-use crate::system::cores::{CoreTicks, CpuPinning, OwnTicks, core_ticks};
+use crate::system::core_lock::CoreLock;
+use crate::system::cpu_pinning::{CoreTicks, CpuPinning, OwnTicks, core_ticks};
 use crate::system::processes;
 
 /// The share of the core's time from which its use by something else is reported.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use deadheat_core::model::{Order, PerSide, Side};
 
-use crate::passes::walk::failures::{End, FailureKind, PairFailure};
-use crate::passes::walk::{Entry, Event, Left, Pass, PassRunner, Ran, Suspect, limit, stop};
+use crate::passes::runner::failures::{End, FailureKind, PairFailure};
+use crate::passes::runner::{Entry, Event, Left, Pass, PassRunner, Ran, Suspect, limit, stop};
 use crate::worker::session::Session;
 
 impl PassRunner<'_> {

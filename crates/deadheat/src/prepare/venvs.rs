@@ -13,8 +13,8 @@ use toml::Table;
 
 use crate::error::{ErrorKind, Failure};
 use crate::git::Git;
+use crate::prepare::env_vars;
 use crate::prepare::interpreter::{self, Interpreter, python_of};
-use crate::prepare::variables;
 use crate::project::dependency_files::{Local, declaring_files, local_requirements};
 use crate::system::cache::{self, Entry, Kind};
 use crate::system::command::{self, Deadline};
@@ -52,7 +52,7 @@ impl Installer {
     /// Finds uv next to the interpreter or on the PATH; otherwise takes pip.
     pub(crate) fn find(variables: &BTreeMap<OsString, OsString>, python: &Path) -> Self {
         let beside = python.parent().map(Path::to_owned);
-        let folders = beside.into_iter().chain(variables::search_path(variables));
+        let folders = beside.into_iter().chain(env_vars::search_path(variables));
         // Some are shims that only report that there is no uv.
         let runs = |program: &PathBuf| {
             let mut command = Command::new(program);
