@@ -455,6 +455,15 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
     }
 
 
+def test_the_log_names_commands_and_steps(two_commits, deadheat_command):
+    asked = ("compare", "HEAD^", "HEAD", "--dry-run", "--quiet")
+    logged = deadheat_command(*asked, environment={"DEADHEAT_LOG": "debug"})
+    assert logged.code == 0, logged.err
+    for part in ('"git" ["worktree", "add"', 'step: "collecting the benchmarks"'):
+        assert part in logged.err
+    assert deadheat_command(*asked).err == ""
+
+
 def test_a_worker_that_dies_costs_one_row(two_commits, compare):
     two_commits.commit(
         {

@@ -82,7 +82,7 @@ def test_every_promise_has_a_test(page, file, least):
 @pytest.mark.quick
 def test_every_exit_code_is_explained_and_has_a_test_that_expects_it():
     source = (ROOT / "crates" / "deadheat" / "src" / "error.rs").read_text()
-    enumeration = re.search(r"enum Exit \{(.*?)\n\}", source, re.DOTALL)[1]
+    enumeration = re.search(r"enum ExitCode \{(.*?)\n\}", source, re.DOTALL)[1]
     codes = set(re.findall(r"= (\d),", enumeration))
     assert codes == set("012345")
 
@@ -114,3 +114,23 @@ def test_every_code_of_a_report_has_an_entry_in_troubleshooting():
         codes |= found
     assert codes - cells.keys() == set()
     assert [code for code in codes if not all(cells[code])] == []
+
+
+@pytest.mark.quick
+def test_the_types_of_the_glossary_are_where_it_says():
+    crates = ROOT / "crates"
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    rows = [row.split("|")[2] for row in text.splitlines() if row.startswith("| ") and "`" in row.split("|")[2]]
+    assert len(rows) > 30
+    for row in rows:
+        place = re.search(r"\(`([\w:]+)`\)", row)
+        crate, *parts = place[1].split("::") if place else ("deadheat_core", "model")
+        if crate not in ("deadheat", "deadheat_core"):
+            continue
+        source = crates / crate.replace("_", "-") / "src" / "/".join(parts)
+        files = list(source.rglob("*.rs")) if source.is_dir() else []
+        files += [source.with_suffix(".rs")] if parts and source.with_suffix(".rs").exists() else []
+        assert files, place[1]
+        code = "".join(file.read_text() for file in files)
+        for name in re.findall(r"`([A-Z]\w*)", row.partition("(")[0]):
+            assert re.search(rf"\b(struct|enum|trait|type) {name}\b", code), (name, place and place[1])

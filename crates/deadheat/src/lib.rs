@@ -64,6 +64,8 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
         );
         return ExitCode::ToolFailed as i32;
     }
+    // A second call in the same process finds the logger in place.
+    let _ = env_logger::Builder::from_env("DEADHEAT_LOG").try_init();
     guard::set_up(installation);
     let outcome = std::panic::catch_unwind(|| run(arguments, installation));
     guard::dismiss();

@@ -48,12 +48,12 @@ fn an_import_from_a_higher_room_is_found_and_names_both_rooms() {
         "git/revisions uses commands/compare/resume: `commands` is a higher room than `git`"
     );
     let mut sources = self::sources();
-    let planted = "fn f() { crate::passes::walk::walk() }";
+    let planted = "fn f() { crate::passes::runner::walk() }";
     sources.get_mut("system/files").unwrap().push_str(planted);
     let [found] = upward_imports(&sources).try_into().unwrap();
     assert_eq!(
         found,
-        "system/files uses passes/walk: `passes` is a higher room than `system`"
+        "system/files uses passes/runner: `passes` is a higher room than `system`"
     );
 }
 

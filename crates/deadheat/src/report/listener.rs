@@ -51,6 +51,7 @@ impl Listener {
 
 impl Events for Listener {
     fn step(&self, text: &str) {
+        log::debug!("step: {text:?}");
         self.progress.borrow_mut().step(text);
     }
 

@@ -98,6 +98,7 @@ impl Entry {
         loop {
             let entry = Self::find(kind, key)?;
             if flock(&entry.lock, FlockOperation::NonBlockingLockShared).is_ok() && entry.is_ready() {
+                log::debug!("{} {key}: made by an earlier run", kind.folder());
                 return Ok(entry);
             }
             // Another run may make it ready, or remove its folder, between the two locks.
@@ -106,6 +107,7 @@ impl Entry {
                     continue;
                 }
                 entry.make_folder()?;
+                log::debug!("{} {key}: to be made", kind.folder());
                 return Ok(entry);
             }
             limits.check()?;

@@ -184,6 +184,13 @@ impl Group {
     }
 
     fn start_with(command: &mut Command, ending: Ending) -> anyhow::Result<Self> {
+        let folder = command.get_current_dir().map(Path::display);
+        log::debug!(
+            "{:?} {:?} in {}",
+            command.get_program(),
+            command.get_args().collect::<Vec<_>>(),
+            folder.map_or_else(String::new, |folder| folder.to_string())
+        );
         let child = command
             .process_group(0)
             .spawn()

@@ -237,6 +237,7 @@ impl Launch for ProcessLauncher {
             if let Some(core) = core {
                 self.cores.move_to(process, core);
             }
+            log::debug!("a worker of {side}, forked: process {process}, hash seed {seed}, core {core:?}");
             self.starting.push((process, core));
             return Ok(Box::new(worker));
         }
