@@ -18,7 +18,7 @@ use crate::cli::values::{parse_environments, parse_memory_limit, parse_percent, 
 macro_rules! exit_codes {
     () => {
         "\
-ExitCode codes:
+Exit codes:
   0  done (also when nothing changed)
   1  a gate failed
   2  wrong arguments, configuration or refs

@@ -82,7 +82,7 @@ fn ask(
     differing.unloaded.extend(late);
     let mut readers = ask_for_readers(stage, &differing)?;
     if readers.as_ref().is_ok_and(|readers| is_felt(&differing, readers)) {
-        let [again] = stage.open(&stage.briefing.clone(), [Side::Base]);
+        let [again] = stage.open(&stage.spec.clone(), [Side::Base]);
         if let Ok((mut session, _)) = again {
             let limit = stage.until.saturating_duration_since(Instant::now());
             if let Ok(Reply::Observed(again)) = session.ask(&request, limit)?

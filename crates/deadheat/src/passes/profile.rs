@@ -172,10 +172,10 @@ pub(crate) struct Profiles<S> {
     pub(crate) stopped: Option<StoppedBy>,
 }
 
-/// Runs a pass and records its samples. `briefing` must ask for the purpose whose samples are wanted.
+/// Runs a pass and records its samples. `spec` must ask for the purpose whose samples are wanted.
 pub(crate) fn record<S: Recorded>(
     schedule: &Schedule,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     affordable: &Affordable,
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
@@ -187,7 +187,7 @@ pub(crate) fn record<S: Recorded>(
     };
     let (problem, stopped) = match walk(
         schedule,
-        briefing,
+        spec,
         PerSide::default(),
         &affordable.benchmarks,
         launch,
@@ -381,7 +381,7 @@ mod tests {
     use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
     use super::*;
-    use crate::worker::scripted::{Act, Script, briefing, schedule};
+    use crate::worker::scripted::{Act, Script, schedule, spec};
 
     #[test]
     fn the_cheapest_are_profiled_and_a_slow_start_leaves_nobody_out() {
@@ -416,7 +416,7 @@ mod tests {
         };
         record(
             &schedule(replicates),
-            &briefing(Some(trace)),
+            &spec(Some(trace)),
             &affordable,
             script,
             &mut |_| {},

@@ -61,11 +61,11 @@ impl Reach {
     }
 }
 
-/// Runs the passes. `briefing` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the `opened`
+/// Runs the passes. `spec` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the `opened`
 /// workers did.
 pub(crate) fn look(
     schedule: &Schedule,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     mut opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
@@ -77,7 +77,7 @@ pub(crate) fn look(
     for _ in 0..MOST_PASSES {
         let mut looking = Looking::default();
         let opened = std::mem::take(&mut opened);
-        let walked = match walk(&schedule, briefing, opened, &open, launch, &mut looking, listen) {
+        let walked = match walk(&schedule, spec, opened, &open, launch, &mut looking, listen) {
             Ok(walked) => walked,
             Err(error) => match error.downcast::<CannotTrace>() {
                 Ok(CannotTrace(reason)) => {

@@ -8,7 +8,7 @@ use deadheat_core::protocol::{TracePurpose, TraceRequest};
 
 use super::*;
 use crate::worker::process::{ChannelError, WorkerChannel};
-use crate::worker::scripted::{briefing, collected, failed, hello, none, schedule};
+use crate::worker::scripted::{collected, failed, hello, none, schedule, spec};
 use crate::worker::session::Session;
 
 /// The actions of a benchmark, in any process.
@@ -180,7 +180,7 @@ fn runs(node: &'static str, function: usize) -> Does {
 }
 
 fn watching() -> WorkerSpec {
-    briefing(Some(TraceRequest {
+    spec(Some(TraceRequest {
         purpose: TracePurpose::Reach,
         extension: String::new(),
         functions: vec![None; 3],

@@ -12,7 +12,7 @@ use crate::worker::session::{CannotTrace, Collection, Opened, Session, StartErro
 
 /// The state that every pass of a run works with.
 pub(crate) struct WorkerPool {
-    pub(crate) briefing: WorkerSpec,
+    pub(crate) spec: WorkerSpec,
     pub(crate) launcher: ProcessLauncher,
     /// The native part, which watching workers load.
     pub(crate) extension: String,
@@ -38,13 +38,13 @@ pub(crate) struct WorkerPool {
 
 impl WorkerPool {
     pub(crate) fn new(
-        briefing: WorkerSpec,
+        spec: WorkerSpec,
         launcher: ProcessLauncher,
         extension: String,
         until: Instant,
     ) -> Self {
         WorkerPool {
-            briefing,
+            spec,
             launcher,
             extension,
             until,
@@ -72,13 +72,13 @@ impl WorkerPool {
                         .collect(),
                 }
             })),
-            ..self.briefing.clone()
+            ..self.spec.clone()
         }
     }
 
     /// Collects the benchmarks on this side, in a separate process.
     pub(crate) fn collect(&mut self, side: Side) -> Result<Collection, StartError> {
-        let [opened] = self.open(&self.briefing.clone(), [side]);
+        let [opened] = self.open(&self.spec.clone(), [side]);
         let (session, collection) = opened?;
         session.stop();
         Ok(collection)
@@ -95,7 +95,7 @@ impl WorkerPool {
         let mut watch = !watched.is_empty();
         let mut opened = match watch {
             true => self.open(&self.tracing(TracePurpose::Reach, watched), Side::BOTH),
-            false => self.open(&self.briefing.clone(), Side::BOTH),
+            false => self.open(&self.spec.clone(), Side::BOTH),
         };
         let cannot_trace = opened.iter().any(|opened| match opened {
             Err(StartError::Other(error)) => error.is::<CannotTrace>(),
@@ -103,7 +103,7 @@ impl WorkerPool {
         });
         if cannot_trace {
             watch = false;
-            opened = self.open(&self.briefing.clone(), Side::BOTH);
+            opened = self.open(&self.spec.clone(), Side::BOTH);
         }
         let [base, head] = opened;
         let (base, of_base) = base.map_err(|problem| (Side::Base, problem))?;
@@ -128,11 +128,11 @@ impl WorkerPool {
 
     pub(crate) fn open<const N: usize>(
         &mut self,
-        briefing: &WorkerSpec,
+        spec: &WorkerSpec,
         sides: [Side; N],
     ) -> [Result<(Session, Collection), StartError>; N] {
         let left = self.until.saturating_duration_since(Instant::now());
-        let opened = Session::open(&mut self.launcher, briefing, &sides, self.first_seed, left);
+        let opened = Session::open(&mut self.launcher, spec, &sides, self.first_seed, left);
         opened
             .try_into()
             .unwrap_or_else(|_| unreachable!("one for each side"))

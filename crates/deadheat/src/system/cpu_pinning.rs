@@ -26,7 +26,7 @@ impl Pinning {
     }
 }
 
-/// The share of its time by which another core has to be quieter for a change of cores.
+/// Another core is taken if it is quieter by this share of its time.
 const CLEARLY_QUIETER: f64 = 0.25;
 
 /// The cores of this run.

@@ -14,7 +14,7 @@ use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::{CollectSpec, Launch, WorkerSpec};
 
 /// Returns the briefing for scripted workers, which need no more.
-pub(crate) fn briefing(trace: Option<TraceRequest>) -> WorkerSpec {
+pub(crate) fn spec(trace: Option<TraceRequest>) -> WorkerSpec {
     let hello = HelloRequest {
         protocol: deadheat_core::protocol::VERSION,
         worktree: String::new(),

@@ -50,7 +50,7 @@ pub(crate) struct WorkerSpec {
 
 pub(crate) struct Session {
     side: Side,
-    talk: Box<dyn WorkerChannel>,
+    channel: Box<dyn WorkerChannel>,
     collected: BTreeSet<String>,
     /// The processes that the worker had started when they were last looked for.
     children: Vec<u32>,
@@ -184,27 +184,27 @@ pub(crate) fn lost(side: Side) -> String {
 /// A worker that is becoming ready to enter benchmarks.
 struct Opening<'a> {
     side: Side,
-    talk: Box<dyn WorkerChannel>,
-    briefing: &'a WorkerSpec,
+    channel: Box<dyn WorkerChannel>,
+    spec: &'a WorkerSpec,
     python: Python,
 }
 
 impl<'a> Opening<'a> {
     fn start(
         launch: &mut dyn Launch,
-        briefing: &'a WorkerSpec,
+        spec: &'a WorkerSpec,
         side: Side,
         seed: u32,
     ) -> Result<Self, StartError> {
         if launch.is_lost(side) {
             return Err(StartError::Lost);
         }
-        let talk = launch.launch(side, seed)?;
+        let channel = launch.launch(side, seed)?;
         let python = Python::default();
         let mut opening = Opening {
             side,
-            talk,
-            briefing,
+            channel,
+            spec,
             python,
         };
         opening.greet()?;
@@ -212,11 +212,13 @@ impl<'a> Opening<'a> {
     }
 
     fn send(&mut self, request: &Request) -> Result<(), StartError> {
-        self.talk.send(request).map_err(|problem| self.no_answer(problem))
+        self.channel
+            .send(request)
+            .map_err(|problem| self.no_answer(problem))
     }
 
     fn receive(&mut self, limit: Duration) -> Result<Reply, StartError> {
-        self.talk
+        self.channel
             .receive(limit)
             .map_err(|problem| self.no_answer(problem))
     }
@@ -224,12 +226,12 @@ impl<'a> Opening<'a> {
     fn no_answer(&self, problem: ChannelError) -> StartError {
         StartError::ChannelError {
             problem,
-            words: self.talk.log_tail(),
+            words: self.channel.log_tail(),
         }
     }
 
     fn greet(&mut self) -> Result<(), StartError> {
-        self.send(&Request::Hello(self.briefing.hello.get(self.side).clone()))
+        self.send(&Request::Hello(self.spec.hello.get(self.side).clone()))
     }
 
     fn greeted(&mut self, limit: Duration) -> Result<(), StartError> {
@@ -259,7 +261,7 @@ impl<'a> Opening<'a> {
             implementation,
             pytest,
         };
-        let Some(trace) = &self.briefing.trace else {
+        let Some(trace) = &self.spec.trace else {
             return Ok(());
         };
         self.send(&Request::Trace(trace.get(self.side).clone()))?;
@@ -273,18 +275,18 @@ impl<'a> Opening<'a> {
     }
 
     fn collect(&mut self) -> Result<(), StartError> {
-        if let Some(micro) = &self.briefing.micro {
+        if let Some(micro) = &self.spec.micro {
             return self.send(&Request::Micro(micro.get(self.side).clone()));
         }
         self.send(&Request::Collect {
-            paths: match self.briefing.collect.tests.as_slice() {
-                [] => self.briefing.collect.paths.clone(),
+            paths: match self.spec.collect.tests.as_slice() {
+                [] => self.spec.collect.paths.clone(),
                 tests => tests.to_vec(),
             },
-            tests: !self.briefing.collect.tests.is_empty(),
-            files: self.briefing.collect.files.clone(),
-            keyword: self.briefing.keyword.clone(),
-            arguments: self.briefing.pytest_args.clone(),
+            tests: !self.spec.collect.tests.is_empty(),
+            files: self.spec.collect.files.clone(),
+            keyword: self.spec.keyword.clone(),
+            arguments: self.spec.pytest_args.clone(),
         })
     }
 
@@ -300,7 +302,7 @@ impl<'a> Opening<'a> {
                 check_imports(self.side, &foreign)?;
                 let session = Session {
                     side: self.side,
-                    talk: self.talk,
+                    channel: self.channel,
                     collected: benchmarks.iter().cloned().collect(),
                     children: Vec::new(),
                     answered: Standing {
@@ -318,7 +320,7 @@ impl<'a> Opening<'a> {
                 Ok((session, collection))
             }
             Reply::CollectionFailed { .. } => Err(StartError::CollectionFailed {
-                words: self.talk.log_tail(),
+                words: self.channel.log_tail(),
             }),
             other => Err(out_of_order(&other)),
         }
@@ -328,15 +330,15 @@ impl<'a> Opening<'a> {
 /// Starts a worker by itself and greets it; the caller asks it to run something later.
 pub(crate) fn start(
     launch: &mut dyn Launch,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     side: Side,
     seed: u32,
     limit: Duration,
 ) -> Result<(Box<dyn WorkerChannel>, Python), StartError> {
-    let mut opening = Opening::start(launch, briefing, side, seed)?;
+    let mut opening = Opening::start(launch, spec, side, seed)?;
     opening.greeted(limit)?;
     launch.all_are_ready();
-    Ok((opening.talk, opening.python))
+    Ok((opening.channel, opening.python))
 }
 
 impl Session {
@@ -344,14 +346,14 @@ impl Session {
     /// results are in the order of `sides`.
     pub(crate) fn open(
         launch: &mut dyn Launch,
-        briefing: &WorkerSpec,
+        spec: &WorkerSpec,
         sides: &[Side],
         seed: u32,
         limit: Duration,
     ) -> Vec<Result<(Self, Collection), StartError>> {
         let started: Vec<_> = sides
             .iter()
-            .map(|&side| Opening::start(launch, briefing, side, seed))
+            .map(|&side| Opening::start(launch, spec, side, seed))
             .collect();
         let collecting: Vec<_> = started
             .into_iter()
@@ -387,11 +389,11 @@ impl Session {
     }
 
     pub(crate) fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
-        self.talk.send(request)
+        self.channel.send(request)
     }
 
     pub(crate) fn receive(&mut self, limit: Duration) -> anyhow::Result<Result<Reply, ChannelError>> {
-        let reply = self.talk.receive(limit);
+        let reply = self.channel.receive(limit);
         self.answered = Standing {
             at: Instant::now(),
             children_cpu_ns: processes::cpu_ns(&self.children),
@@ -406,7 +408,7 @@ impl Session {
     pub(crate) fn look_for_children(&mut self) {
         // The time that the known ones have used since the last answer still counts.
         let since = self.waited().children_cpu_ns;
-        self.children = self.talk.children();
+        self.children = self.channel.children();
         self.answered.children_cpu_ns = processes::cpu_ns(&self.children).saturating_sub(since);
     }
 
@@ -419,11 +421,11 @@ impl Session {
     }
 
     pub(crate) fn log_tail(&self) -> String {
-        self.talk.log_tail()
+        self.channel.log_tail()
     }
 
     pub(crate) fn stop(self) {
-        self.talk.stop();
+        self.channel.stop();
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn confirm(
         stopping: Stopping {
             call_times: BTreeMap::new(),
             sampling: Sampling::Exactly(count),
-            aim: Goal::Verdict,
+            goal: Goal::Verdict,
             thresholds: rules.thresholds.clone(),
             budget_ends: Instant::now(),
         },

@@ -174,7 +174,7 @@ impl Context<'_> {
         // The installation of a test may lack it.
         let can_fork = self.installation.worker_file("fork_server.py").is_file();
         let forks = Forks::new(can_fork.then(|| hello.clone()), workers, self.limits.until);
-        let briefing = WorkerSpec {
+        let spec = WorkerSpec {
             trace: None,
             micro: None,
             hello,
@@ -202,7 +202,7 @@ impl Context<'_> {
             forks,
         };
         WorkerPool::new(
-            briefing,
+            spec,
             launcher,
             self.installation.extension.display().to_string(),
             self.limits.until,
@@ -308,7 +308,7 @@ impl CompareContext<'_> {
     pub(crate) fn stopping(&self, budget: Duration) -> Stopping {
         Stopping {
             sampling: self.settings.sampling,
-            aim: Goal::Verdict,
+            goal: Goal::Verdict,
             call_times: BTreeMap::new(),
             thresholds: self.settings.thresholds(),
             budget_ends: Instant::now() + budget,

@@ -142,113 +142,147 @@ fn is_changed(benchmark: &str, project_folder: &str, changed: &[TargetFunction])
 /// Returns the benchmarks that both sides can run, in head's order, and rows for the others. `collected` comes from the
 /// files that `origin` names.
 pub(crate) fn match_sides(collected: &PerSide<Collection>, origin: &Origin) -> (Vec<String>, Vec<Missing>) {
-    let ids = collected
-        .as_ref()
-        .map(|collection| collection.benchmarks.iter().collect::<BTreeSet<_>>());
-    let error_for = |side: Side, id: &str| {
-        let errors = &collected.get(side).errors;
-        errors
-            .iter()
-            .find(|error| is_in_node(id, &error.node))
-            .map(|error| error.message.clone())
+    let matching = Matching {
+        collected,
+        origin,
+        ids: collected
+            .as_ref()
+            .map(|collection| collection.benchmarks.iter().collect()),
     };
-    let skip_of = |side: Side, id: &str| {
-        let mut skipped = collected.get(side).skipped.iter();
+    let in_both = collected.head.benchmarks.iter();
+    let in_both = in_both.filter(|id| matching.is_in_both(id)).cloned().collect();
+    let mut missing = matching.on_one_side();
+    missing.extend(matching.replaced());
+    missing.extend(matching.uncollected());
+    (in_both, missing)
+}
+
+struct Matching<'a> {
+    collected: &'a PerSide<Collection>,
+    origin: &'a Origin,
+    /// The benchmarks that each side collects.
+    ids: PerSide<BTreeSet<&'a String>>,
+}
+
+impl Matching<'_> {
+    fn is_in_both(&self, id: &String) -> bool {
+        self.ids.base.contains(id) && self.ids.head.contains(id)
+    }
+
+    fn error_for(&self, side: Side, id: &str) -> Option<String> {
+        let mut errors = self.collected.get(side).errors.iter();
+        let error = errors.find(|error| is_in_node(id, &error.node))?;
+        Some(error.message.clone())
+    }
+
+    fn skip_of(&self, side: Side, id: &str) -> Option<String> {
+        let mut skipped = self.collected.get(side).skipped.iter();
         let skip = skipped.find(|skip| is_in_node(id, &skip.node))?;
         Some(skip.message.clone())
-    };
-    let in_both = |id: &&String| ids.base.contains(id) && ids.head.contains(id);
-    let both = collected
-        .head
-        .benchmarks
-        .iter()
-        .filter(in_both)
-        .cloned()
-        .collect();
-    let mut missing = Vec::new();
-    for side in [Side::Head, Side::Base] {
-        let other = side.other();
-        for id in collected.get(side).benchmarks.iter().filter(|id| !in_both(id)) {
-            if let Some(message) = skip_of(other, id) {
-                missing.push(Missing {
-                    benchmark: id.clone(),
-                    side: Some(other),
-                    reason: MissingReason::Skipped,
-                    message,
-                });
-                continue;
-            }
-            let error = error_for(other, id);
-            let row = match (origin.from, error) {
-                (BenchmarksFrom::Own, None) => Missing {
-                    benchmark: id.clone(),
-                    side: Some(side),
-                    reason: only(side),
-                    message: format!("{other}'s benchmarks do not have it"),
-                },
-                (_, error) => {
-                    let message = error.unwrap_or_else(|| format!("pytest does not collect it on {other}"));
-                    origin.not_on(other, id, message)
+    }
+
+    /// Returns the rows of benchmarks that one side collects and the other does not.
+    fn on_one_side(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for side in [Side::Head, Side::Base] {
+            let other = side.other();
+            for id in self
+                .collected
+                .get(side)
+                .benchmarks
+                .iter()
+                .filter(|id| !self.is_in_both(id))
+            {
+                if let Some(message) = self.skip_of(other, id) {
+                    missing.push(Missing {
+                        benchmark: id.clone(),
+                        side: Some(other),
+                        reason: MissingReason::Skipped,
+                        message,
+                    });
+                    continue;
                 }
-            };
-            missing.push(row);
-        }
-    }
-    if let Some(taker) = origin.taker() {
-        let giver = taker.other();
-        for id in &origin.replaced {
-            if ids.head.contains(id) || ids.base.contains(id) {
-                continue;
-            }
-            missing.push(match error_for(giver, id) {
-                None => Missing {
-                    benchmark: id.clone(),
-                    side: Some(taker),
-                    reason: only(taker),
-                    message: format!("{giver}'s benchmarks do not have it"),
-                },
-                // The giver's file is broken; the taker's own worked.
-                Some(message) => Missing {
-                    benchmark: id.clone(),
-                    side: Some(giver),
-                    reason: MissingReason::Failed,
-                    message,
-                },
-            });
-        }
-    }
-    // Files about which nothing is known, because neither side collected them.
-    let mut uncollected: BTreeMap<&str, (Option<Side>, MissingReason, &str)> = BTreeMap::new();
-    for side in Side::BOTH {
-        let Collection { errors, skipped, .. } = collected.get(side);
-        let errors = errors.iter().map(|error| (MissingReason::Failed, error));
-        let skipped = skipped.iter().map(|skip| (MissingReason::Skipped, skip));
-        for (reason, Uncollected { node, message }) in errors.chain(skipped) {
-            let others = &collected.get(side.other()).benchmarks;
-            // Already reported above, benchmark by benchmark.
-            let is_told = origin.taker().is_some_and(|taker| {
-                let mut replaced = origin.replaced.iter().filter(|id| is_in_node(id, node));
-                replaced.any(|id| error_for(taker.other(), id).is_some())
-            });
-            if !is_told && !others.iter().any(|id| is_in_node(id, node)) {
-                uncollected
-                    .entry(node)
-                    .and_modify(|row| *row = (None, reason, message))
-                    .or_insert((Some(side), reason, message));
+                let error = self.error_for(other, id);
+                let row = match (self.origin.from, error) {
+                    (BenchmarksFrom::Own, None) => Missing {
+                        benchmark: id.clone(),
+                        side: Some(side),
+                        reason: only(side),
+                        message: format!("{other}'s benchmarks do not have it"),
+                    },
+                    (_, error) => {
+                        let message =
+                            error.unwrap_or_else(|| format!("pytest does not collect it on {other}"));
+                        self.origin.not_on(other, id, message)
+                    }
+                };
+                missing.push(row);
             }
         }
+        missing
     }
-    missing.extend(
-        uncollected
+
+    /// Returns the rows of the benchmarks of a side's own files that the other side's replace.
+    fn replaced(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        if let Some(taker) = self.origin.taker() {
+            let giver = taker.other();
+            for id in &self.origin.replaced {
+                if self.ids.head.contains(id) || self.ids.base.contains(id) {
+                    continue;
+                }
+                missing.push(match self.error_for(giver, id) {
+                    None => Missing {
+                        benchmark: id.clone(),
+                        side: Some(taker),
+                        reason: only(taker),
+                        message: format!("{giver}'s benchmarks do not have it"),
+                    },
+                    // The giver's file is broken; the taker's own worked.
+                    Some(message) => Missing {
+                        benchmark: id.clone(),
+                        side: Some(giver),
+                        reason: MissingReason::Failed,
+                        message,
+                    },
+                });
+            }
+        }
+        missing
+    }
+
+    /// Returns the rows of files about which nothing is known, because neither side collected them.
+    fn uncollected(&self) -> Vec<Missing> {
+        let mut uncollected: BTreeMap<&str, (Option<Side>, MissingReason, &str)> = BTreeMap::new();
+        for side in Side::BOTH {
+            let Collection { errors, skipped, .. } = self.collected.get(side);
+            let errors = errors.iter().map(|error| (MissingReason::Failed, error));
+            let skipped = skipped.iter().map(|skip| (MissingReason::Skipped, skip));
+            for (reason, Uncollected { node, message }) in errors.chain(skipped) {
+                let others = &self.collected.get(side.other()).benchmarks;
+                // Already reported above, benchmark by benchmark.
+                let is_told = self.origin.taker().is_some_and(|taker| {
+                    let mut replaced = self.origin.replaced.iter().filter(|id| is_in_node(id, node));
+                    replaced.any(|id| self.error_for(taker.other(), id).is_some())
+                });
+                if !is_told && !others.iter().any(|id| is_in_node(id, node)) {
+                    uncollected
+                        .entry(node)
+                        .and_modify(|row| *row = (None, reason, message))
+                        .or_insert((Some(side), reason, message));
+                }
+            }
+        }
+        let rows = uncollected
             .into_iter()
             .map(|(node, (side, reason, message))| Missing {
                 benchmark: node.to_owned(),
                 side,
                 reason,
                 message: message.to_owned(),
-            }),
-    );
-    (both, missing)
+            });
+        rows.collect()
+    }
 }
 
 /// Returns the test's id without that of its parameters.

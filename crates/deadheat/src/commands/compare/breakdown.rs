@@ -83,9 +83,9 @@ impl Breakdown<'_> {
             );
         }
         let watched: Vec<&TargetFunction> = targets.iter().collect();
-        let briefing = self.workers.tracing(TracePurpose::Profile, &watched);
+        let spec = self.workers.tracing(TracePurpose::Profile, &watched);
         let (replicates, exit) =
-            self.record::<ProfileSample>("the breakdown by function", &affordable, &briefing)?;
+            self.record::<ProfileSample>("the breakdown by function", &affordable, &spec)?;
         report::explain(targets, &replicates, comparisons, summary);
         Ok(exit)
     }
@@ -99,9 +99,8 @@ impl Breakdown<'_> {
         summary: &mut Summary,
     ) -> anyhow::Result<ExitCode> {
         self.run.context.listener.step("profiling every function");
-        let briefing = self.workers.tracing(TracePurpose::Survey, &[]);
-        let (recorded, exit) =
-            self.record::<SurveySample>("the profile of every function", asked, &briefing)?;
+        let spec = self.workers.tracing(TracePurpose::Survey, &[]);
+        let (recorded, exit) = self.record::<SurveySample>("the profile of every function", asked, &spec)?;
         let survey = survey::name_functions(recorded, targets, self.worktrees);
         report::survey(&survey.functions, &survey.replicates, comparisons, summary);
         Ok(exit)
@@ -114,13 +113,13 @@ impl Breakdown<'_> {
         comparisons: &[Comparison],
     ) -> anyhow::Result<(Vec<ResourceComparison>, ExitCode)> {
         self.run.context.listener.step("looking at the memory");
-        let briefing = self.workers.tracing(TracePurpose::Memory, &[]);
+        let spec = self.workers.tracing(TracePurpose::Memory, &[]);
         let mut weighed = self.workers.launcher.commands.clone();
         for side in Side::BOTH {
             weighed.get_mut(side).environment.extend(memory::variables());
         }
         let timed = self.workers.launcher.replace_commands(weighed);
-        let recorded = self.record::<MemorySample>("what is said of memory", asked, &briefing);
+        let recorded = self.record::<MemorySample>("what is said of memory", asked, &spec);
         self.workers.launcher.replace_commands(timed);
         let (replicates, exit) = recorded?;
         let resources = memory::judge(&replicates, comparisons, &self.run.settings.thresholds());
@@ -132,12 +131,12 @@ impl Breakdown<'_> {
         &mut self,
         what: &str,
         affordable: &Affordable,
-        briefing: &WorkerSpec,
+        spec: &WorkerSpec,
     ) -> anyhow::Result<(Recordings<S>, ExitCode)> {
         let listener = self.run.context.listener;
         let profiles = profile::record::<S>(
             &self.run.schedule(Some(affordable.pairs), self.workers),
-            briefing,
+            spec,
             affordable,
             &mut self.workers.launcher,
             &mut |event| listener.passing("profiling", event),

@@ -34,7 +34,7 @@ pub(crate) struct Chosen {
     pub(crate) benchmarks: Vec<String>,
     /// Those of them in whose timed part nothing differs.
     pub(crate) controls: BTreeSet<String>,
-    /// Whether there would be some if they came to their end.
+    /// Whether every benchmark that runs a change was cut off.
     is_all_endless: bool,
 }
 
@@ -124,10 +124,10 @@ impl Selector<'_> {
         }
         let listener = self.run.context.listener;
         listener.step("looking which benchmarks run what changed");
-        let briefing = workers.tracing(TracePurpose::Reach, &watched);
+        let spec = workers.tracing(TracePurpose::Reach, &watched);
         let reach = reach::look(
             &self.run.schedule(Some(1), workers),
-            &briefing,
+            &spec,
             std::mem::take(&mut workers.opened),
             runnable,
             &mut workers.launcher,

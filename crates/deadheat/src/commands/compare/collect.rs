@@ -138,7 +138,7 @@ impl Collector<'_> {
         if !checkouts.workspace.worktree(taker).join(self.root).exists() {
             return BTreeSet::new();
         }
-        workers.briefing.collect = self.to_collect(checkouts, taker);
+        workers.spec.collect = self.to_collect(checkouts, taker);
         // A failed collection of its own files counts as none.
         let own = workers.collect(taker).map(|own| own.benchmarks);
         own.unwrap_or_default().into_iter().collect()
@@ -180,10 +180,10 @@ impl Collector<'_> {
             &self.run.settings.sides.injected,
             self.sources,
         )?;
-        workers.briefing.collect = self.to_collect(checkouts, Side::Head);
+        workers.spec.collect = self.to_collect(checkouts, Side::Head);
         if from == BenchmarksFrom::Own {
             let of_base = self.to_collect(checkouts, Side::Base).files;
-            workers.briefing.collect.files.extend(of_base);
+            workers.spec.collect.files.extend(of_base);
             if !differences.changed.is_empty() {
                 // In files of the suite that differ, lines tell nothing, either.
                 let own = checkouts.changed.iter();

@@ -40,7 +40,7 @@ pub(super) fn finish(
     }
 }
 
-/// Writes the report files of a run that gave no numbers. The results of a report that it continues are not lost.
+/// Writes the report files of a run that failed. A continued report is not lost with a run that added nothing to it.
 fn write_failed(
     run: &CompareContext<'_>,
     options: &CompareOptions,
@@ -61,12 +61,12 @@ fn write_failed(
     );
     let warnings = listener.take_warnings();
     let mut report = match &run.settings.continued {
-        Some(earlier) => {
+        Some(earlier) if findings.comparisons.is_empty() => {
             let mut report: Report = earlier.clone();
             report.warnings.extend(warnings);
             report
         }
-        None => findings.into_report(run.settings.reported(), warnings),
+        _ => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {

@@ -266,7 +266,7 @@ fn compare_checkouts(
     let folders = checkouts
         .worktrees()
         .map(|worktree| worktree.join(&sources.project.folder));
-    workers.briefing.collect.narrow_to(&chosen.benchmarks, folders);
+    workers.spec.collect.narrow_to(&chosen.benchmarks, folders);
     if run.settings.task == RunMode::Plan {
         let before = suite.collecting + looking.elapsed();
         return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
@@ -337,8 +337,8 @@ fn workers(
         .context
         .workers(checkouts, &sources.project, prepared, WorkerKind::Benchmarks);
     workers.first_seed = hash_seed(run.context.seed, 0);
-    workers.briefing.keyword.clone_from(&run.settings.keyword);
-    workers.briefing.pytest_args.clone_from(&run.settings.pytest_args);
+    workers.spec.keyword.clone_from(&run.settings.keyword);
+    workers.spec.pytest_args.clone_from(&run.settings.pytest_args);
     workers
 }
 

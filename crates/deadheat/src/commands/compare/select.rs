@@ -17,8 +17,8 @@ const MOST_NAMES: usize = 5;
 pub(crate) struct Selected {
     pub(crate) selection: Selection,
     pub(crate) benchmarks: Vec<String>,
-    /// Those of them in whose timed part nothing differs, as far as is known: the change is not the cause of what their
-    /// numbers do.
+    /// Those of them in whose timed part nothing differs, as far as is known, so that a move of their numbers has another
+    /// cause than the change.
     pub(crate) controls: BTreeSet<String>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) warnings: Vec<Warning>,

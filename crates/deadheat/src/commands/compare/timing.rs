@@ -70,13 +70,13 @@ pub(crate) fn measure(
         ..run.schedule(exactly, workers)
     };
     workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
-    let briefing = workers.briefing.clone();
+    let spec = workers.spec.clone();
     let mut measured = workers.launcher.timed(|launcher| {
         measure::measure(
             &schedule,
             stopping,
             earlier,
-            &briefing,
+            &spec,
             runnable,
             launcher,
             &mut |event| {
@@ -136,7 +136,7 @@ pub(crate) fn plan(
         &schedule,
         once.clone(),
         BTreeMap::new(),
-        &workers.briefing,
+        &workers.spec,
         runnable,
         &mut workers.launcher,
         &mut |event| listener.timing(event),

@@ -62,13 +62,13 @@ pub(super) fn confirm_regressions(
             earlier: again.replicates,
             ..schedule.clone()
         };
-        let (briefing, launcher) = (&workers.briefing, &mut workers.launcher);
+        let (spec, launcher) = (&workers.spec, &mut workers.launcher);
         launcher.timed(|launcher| {
             measure::measure(
                 &schedule,
                 again.stopping.clone(),
                 BTreeMap::new(),
-                briefing,
+                spec,
                 &again.benchmarks,
                 launcher,
                 &mut |event| listener.passing("measuring again", event),

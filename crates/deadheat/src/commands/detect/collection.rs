@@ -175,7 +175,7 @@ impl Detection<'_> {
         };
         let scratch = tempfile::tempdir().map_err(|error| other(error.to_string()))?;
         let hello = project.hello(self.top, self.top);
-        let briefing = WorkerSpec {
+        let spec = WorkerSpec {
             hello: PerSide::new(hello.clone(), hello),
             trace: None,
             micro: None,
@@ -194,7 +194,7 @@ impl Detection<'_> {
             log: scratch.path().join("log"),
             interrupt: self.interrupt.clone(),
         };
-        let opened = Session::open(&mut launch, &briefing, &[Side::Head], 0, PATIENCE).pop();
+        let opened = Session::open(&mut launch, &spec, &[Side::Head], 0, PATIENCE).pop();
         let words = |log: &str, problem: &str| match main_line(log) {
             "" => problem.to_owned(),
             line => format!("{problem}: {line}"),

@@ -19,7 +19,7 @@ const REPLICATES: usize = 3;
 /// call failed only when it was watched.
 pub(crate) fn compare(
     schedule: &Schedule,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     benchmark: &str,
     threshold: Threshold,
     launch: &mut dyn Launch,
@@ -35,7 +35,7 @@ pub(crate) fn compare(
     };
     let walked = walk(
         &schedule,
-        briefing,
+        spec,
         PerSide::default(),
         &[benchmark.to_owned()],
         launch,

@@ -233,7 +233,7 @@ impl Screening<'_> {
             ));
         }
         let mut launcher = self.launcher(&interpreter, cores);
-        let mut briefing = WorkerSpec {
+        let mut spec = WorkerSpec {
             trace: None,
             hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
             collect: CollectSpec::default(),
@@ -262,7 +262,7 @@ impl Screening<'_> {
         let stopping = Stopping {
             call_times: BTreeMap::new(),
             sampling: Sampling::UntilSettled,
-            aim: Goal::Decision(worth),
+            goal: Goal::Decision(worth),
             thresholds: threshold.into(),
             budget_ends: self.until - for_memory,
         };
@@ -273,7 +273,7 @@ impl Screening<'_> {
             &schedule,
             stopping.clone(),
             BTreeMap::new(),
-            &briefing,
+            &spec,
             std::slice::from_ref(&subject.target),
             &mut TrackingLauncher {
                 inner: &mut launcher,
@@ -290,8 +290,8 @@ impl Screening<'_> {
         self.decide(subject, screened, &unanswered, report);
         if self.options.memory {
             progress.step("measuring the memory");
-            briefing.micro = Some(requests(subject, true));
-            match memory::compare(&schedule, &briefing, &subject.target, threshold, &mut launcher)? {
+            spec.micro = Some(requests(subject, true));
+            match memory::compare(&schedule, &spec, &subject.target, threshold, &mut launcher)? {
                 Ok(comparison) => report.memory = Some(comparison),
                 Err(problem) => report.warnings.push(Warning::new(
                     WarningCode::NotProfiled,

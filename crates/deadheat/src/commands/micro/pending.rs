@@ -35,7 +35,7 @@ impl Launch for TrackingLauncher<'_> {
     fn launch(&mut self, side: Side, seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
         Ok(Box::new(TrackingChannel {
             side,
-            talk: self.inner.launch(side, seed)?,
+            channel: self.inner.launch(side, seed)?,
             unanswered: Rc::clone(&self.unanswered),
         }))
     }
@@ -47,32 +47,32 @@ impl Launch for TrackingLauncher<'_> {
 
 struct TrackingChannel {
     side: Side,
-    talk: Box<dyn WorkerChannel>,
+    channel: Box<dyn WorkerChannel>,
     unanswered: PendingRequests,
 }
 
 impl WorkerChannel for TrackingChannel {
     fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         *self.unanswered.borrow_mut().get_mut(self.side) = Some(request.clone());
-        self.talk.send(request)
+        self.channel.send(request)
     }
 
     fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
-        let reply = self.talk.receive(limit)?;
+        let reply = self.channel.receive(limit)?;
         *self.unanswered.borrow_mut().get_mut(self.side) = None;
         Ok(reply)
     }
 
     fn log_tail(&self) -> String {
-        self.talk.log_tail()
+        self.channel.log_tail()
     }
 
     fn children(&self) -> Vec<u32> {
-        self.talk.children()
+        self.channel.children()
     }
 
     fn stop(self: Box<Self>) {
-        self.talk.stop();
+        self.channel.stop();
     }
 }
 

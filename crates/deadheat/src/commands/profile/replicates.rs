@@ -217,13 +217,13 @@ impl Passes<'_, '_> {
         let until = self.run.limits.until;
         let left = || until.saturating_duration_since(Instant::now());
         let stage = &mut *self.stage;
-        let briefing = &stage.briefing;
-        let start = |launcher: &mut ProcessLauncher| session::start(launcher, briefing, side, seed, left());
+        let spec = &stage.spec;
+        let start = |launcher: &mut ProcessLauncher| session::start(launcher, spec, side, seed, left());
         let started = match profiled {
             None => stage.launcher.timed(start),
             Some(_) => start(&mut stage.launcher),
         };
-        let (mut talk, python) = started.map_err(|problem| match problem {
+        let (mut channel, python) = started.map_err(|problem| match problem {
             StartError::ChannelError {
                 problem: ChannelError::Interrupted,
                 ..
@@ -238,13 +238,13 @@ impl Passes<'_, '_> {
             arguments: self.arguments_on(side),
             profiled: profiled.map(<[String]>::to_vec),
         };
-        let reply = talk.ask(&request, left()).map_err(|problem| match problem {
+        let reply = channel.ask(&request, left()).map_err(|problem| match problem {
             ChannelError::Interrupted => Trouble::Stopped(StoppedBy::User),
             ChannelError::Deadline(_) => Trouble::Stopped(StoppedBy::Timeout),
             problem => Trouble::Lost(
                 Failure::nothing_measured(format!(
                     "the tests did not come to their end on {side}: {problem}. The end of what was printed:\n\n{}",
-                    talk.log_tail()
+                    channel.log_tail()
                 ))
                 .hint("the last line with `running` names the test: `-- --deselect NODE` leaves it out"),
             ),
@@ -266,7 +266,7 @@ impl Passes<'_, '_> {
         if !RAN_TO_THE_END.contains(&exit_code) {
             return Err(Trouble::Lost(Failure::nothing_measured(format!(
                 "pytest could not run the tests on {side} (its exit code is {exit_code}). Its own words:\n\n{}",
-                talk.log_tail()
+                channel.log_tail()
             ))
             .hint(if exit_code == PYTEST_USAGE {
                 "what follows `--` is given to pytest in the project's folder of each checkout: the files have to be there on both \
@@ -275,7 +275,7 @@ impl Passes<'_, '_> {
                 "do the tests run in your checkout? python -m pytest, with the same arguments"
             })));
         }
-        talk.stop();
+        channel.stop();
         if let Some(watched) = profiled {
             self.see_whether_they_passed(side, watched, &tests);
         }
@@ -298,7 +298,7 @@ impl Passes<'_, '_> {
     /// Returns the arguments, with paths into the user's checkout changed to paths into this side's worktree.
     pub(super) fn arguments_on(&self, side: Side) -> Vec<String> {
         let checkout = format!("{}/", self.run.git.top().display());
-        let worktree = &self.stage.briefing.hello.get(side).worktree;
+        let worktree = &self.stage.spec.hello.get(side).worktree;
         let arguments = self.found.arguments.iter();
         arguments
             .map(|argument| match argument.strip_prefix(&checkout) {

@@ -213,9 +213,8 @@ impl<'a> ScriptRunner<'a> {
             ..
         } = series.stopping;
         let started = Instant::now();
-        let mut rounds: BTreeMap<String, ReplicateSet> = BTreeMap::new();
+        let mut measured = MeasuredRows::default();
         let mut usages = Vec::new();
-        let mut lost: BTreeMap<String, Missing> = BTreeMap::new();
         let mut stopped = None;
         let mut last = Duration::ZERO;
         for replicate in 0.. {
@@ -223,14 +222,14 @@ impl<'a> ScriptRunner<'a> {
                 Sampling::Exactly(count) if replicate >= count => break,
                 Sampling::Exactly(_) => BTreeSet::new(),
                 Sampling::UntilSettled => {
-                    measure::look_where_it_is_due(&mut rounds, sampling);
+                    measure::look_where_it_is_due(&mut measured.rows, sampling);
                     if replicate >= FEWEST_REPLICATES && Instant::now() + last > budget_ends {
                         break;
                     }
-                    measure::settled(&rounds, &series.stopping)
+                    measure::settled(&measured.rows, &series.stopping)
                 }
             };
-            let is_open = |row: &&String| !settled.contains(*row) && !lost.contains_key(*row);
+            let is_open = |row: &&String| !settled.contains(*row) && !measured.lost.contains_key(*row);
             let open: Vec<&String> = series.rows.iter().filter(is_open).collect();
             let Some(first) = open.first() else { break };
             self.cores
@@ -258,54 +257,24 @@ impl<'a> ScriptRunner<'a> {
             last = pair_started.elapsed();
             usages.push(ran.as_ref().map(|ran| ran.usage));
             for row in open {
-                let sample = |side: Side| {
-                    let times = &ran.get(side).times;
-                    let time = times.iter().find(|(key, _)| key == row);
-                    let lacking = || Missing {
-                        benchmark: row.clone(),
-                        side: Some(side),
-                        reason: MissingReason::Failed,
-                        message: format!("a later run on {side} did not write this key any more"),
-                    };
-                    match time {
-                        Some((_, 0)) => Err(without_time(row, side)),
-                        Some(&(_, elapsed_ns)) => Ok(Sample {
-                            elapsed_ns,
-                            iterations: 1,
-                        }),
-                        None => Err(lacking()),
-                    }
-                };
-                match PerSide::try_from_fn(sample) {
-                    Ok(PerSide { base, head }) => {
-                        rounds.entry(row.clone()).or_default().replicates.push(Replicate {
-                            seed,
-                            clock: Clock::Wall,
-                            pairs: vec![Pair { order, base, head }],
-                        });
-                    }
-                    Err(missing) => {
-                        rounds.remove(row);
-                        lost.insert(row.clone(), missing);
-                    }
-                }
+                measured.add(row, &ran, order, seed);
             }
         }
-        measure::look_at_the_rest(&mut rounds, sampling);
+        measure::look_at_the_rest(&mut measured.rows, sampling);
         let replicate_time = started.elapsed() / u32::try_from(usages.len().max(1)).unwrap_or(u32::MAX);
-        for rounds in rounds.values_mut() {
-            rounds.replicate_seconds = replicate_time.as_secs_f64();
+        for row in measured.rows.values_mut() {
+            row.replicate_seconds = replicate_time.as_secs_f64();
         }
         Ok(ScriptMeasurement {
             measured: Measured {
-                benchmarks: rounds,
+                benchmarks: measured.rows,
                 replicate_time,
                 inside: replicate_time,
                 stopped,
                 ..Measured::default()
             },
             usages,
-            missing: lost.into_values().collect(),
+            missing: measured.lost.into_values().collect(),
         })
     }
 
@@ -422,4 +391,53 @@ pub(super) fn in_worktree(
         }
     }
     variables
+}
+
+/// The measurements of each row so far.
+#[derive(Default)]
+struct MeasuredRows {
+    rows: BTreeMap<String, ReplicateSet>,
+    /// The rows that a later run did not have any more.
+    lost: BTreeMap<String, Missing>,
+}
+
+impl MeasuredRows {
+    /// Adds one replicate of a row, or gives the row up.
+    fn add(&mut self, row: &str, ran: &PerSide<CommandRun>, order: Order, seed: u32) {
+        let sample = |side: Side| {
+            let times = &ran.get(side).times;
+            let time = times.iter().find(|(key, _)| key == row);
+            let lacking = || Missing {
+                benchmark: row.to_owned(),
+                side: Some(side),
+                reason: MissingReason::Failed,
+                message: format!("a later run on {side} did not write this key any more"),
+            };
+            match time {
+                Some((_, 0)) => Err(without_time(row, side)),
+                Some(&(_, elapsed_ns)) => Ok(Sample {
+                    elapsed_ns,
+                    iterations: 1,
+                }),
+                None => Err(lacking()),
+            }
+        };
+        match PerSide::try_from_fn(sample) {
+            Ok(PerSide { base, head }) => {
+                self.rows
+                    .entry(row.to_owned())
+                    .or_default()
+                    .replicates
+                    .push(Replicate {
+                        seed,
+                        clock: Clock::Wall,
+                        pairs: vec![Pair { order, base, head }],
+                    });
+            }
+            Err(missing) => {
+                self.rows.remove(row);
+                self.lost.insert(row.to_owned(), missing);
+            }
+        }
+    }
 }

@@ -104,7 +104,7 @@ fn a_plan_has_two_pairs_at_least_and_ends_with_the_budget() {
         let stopping = Stopping {
             call_times: BTreeMap::new(),
             sampling,
-            aim: Goal::Verdict,
+            goal: Goal::Verdict,
             thresholds: Threshold::from_percent(2.0).into(),
             budget_ends: Instant::now() + Duration::from_secs_f64(budget),
         };

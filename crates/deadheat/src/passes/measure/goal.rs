@@ -22,7 +22,7 @@ pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
     /// The time of one call of a benchmark, where an earlier pass has found it.
     pub(crate) call_times: BTreeMap<String, Duration>,
-    pub(crate) aim: Goal,
+    pub(crate) goal: Goal,
     /// The smallest changes that matter.
     pub(crate) thresholds: Thresholds,
     /// The time when the measuring should be over, with or without verdicts.

@@ -27,14 +27,14 @@ pub(crate) fn measure(
     schedule: &Schedule,
     stopping: Stopping,
     earlier: BTreeMap<String, ReplicateSet>,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     benchmarks: &[String],
     launch: &mut dyn Launch,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Measured> {
     let sampling = stopping.sampling;
     let mut timing = Timing {
-        rounds: RoundsTime::new(stopping.aim, SHORTEST_STARTUP, benchmarks.len()),
+        rounds: RoundsTime::new(stopping.goal, SHORTEST_STARTUP, benchmarks.len()),
         stopping,
         benchmarks: earlier,
         started: Instant::now(),
@@ -42,7 +42,7 @@ pub(crate) fn measure(
     };
     let walked = walk(
         schedule,
-        briefing,
+        spec,
         PerSide::default(),
         benchmarks,
         launch,

@@ -277,7 +277,7 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, ReplicateSet>, stopping: &St
         .iter()
         .zip(survives)
         .filter(|((_, rounds, estimate), _)| may_settle(estimate, rounds.looked_at))
-        .filter(|((benchmark, _, estimate), survives)| match stopping.aim {
+        .filter(|((benchmark, _, estimate), survives)| match stopping.goal {
             Goal::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
             Goal::Decision(worth) => worth.decide(estimate).is_some(),
         });

@@ -44,19 +44,19 @@ pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 /// The time for the rounds of one benchmark in one replicate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RoundsTime {
-    pub(super) aim: Goal,
+    pub(super) goal: Goal,
     pub(super) ns: f64,
 }
 
 impl RoundsTime {
     /// Returns the time for the rounds. `startup` is the time to start the processes, which `benchmarks` share.
-    pub(super) fn new(aim: Goal, startup: Duration, benchmarks: usize) -> Self {
+    pub(super) fn new(goal: Goal, startup: Duration, benchmarks: usize) -> Self {
         let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
-        let ns = match aim {
+        let ns = match goal {
             Goal::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
             Goal::Decision(_) => BRIEF_ROUNDS_NS,
         };
-        RoundsTime { aim, ns }
+        RoundsTime { goal, ns }
     }
 
     /// Returns the number of rounds, for samples of both sides that take `samples_ns` together; it is even if above
@@ -66,7 +66,7 @@ impl RoundsTime {
             return 1;
         }
         let round_ns = samples_ns * (1.0 + 1.0 / WARMUP_SHARE as f64) + 2.0 * SAMPLE_COST_NS;
-        let fewest = match self.aim {
+        let fewest = match self.goal {
             Goal::Verdict => ((ROUNDS_NS / round_ns) as usize).clamp(FEWEST_ROUNDS, FEW_ROUNDS),
             // The order alternates between the replicates.
             Goal::Decision(_) if samples_ns > self.ns => return 1,

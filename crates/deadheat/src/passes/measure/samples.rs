@@ -207,7 +207,7 @@ pub(super) fn rounds(
             *costs.get_mut(side) = calibrate(turns, side)?;
         }
         first_calls = Some(costs.map(|cost| cost.first_ns));
-        if time.aim != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+        if time.goal != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
             let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
             return Ok(Found {
                 clock: Clock::Wall,

@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::passes::measure::replicates::*;
 use crate::passes::measure::rounds::*;
 use crate::passes::runner::hash_seed;
-use crate::worker::scripted::{Act, Script, briefing, schedule};
+use crate::worker::scripted::{Act, Script, schedule, spec};
 
 const TWO_PERCENT: f64 = 2.0;
 
@@ -28,7 +28,7 @@ fn run_until(script: &mut Script, sampling: Sampling, budget_ends: Instant) -> a
 }
 
 fn run_for(
-    aim: Goal,
+    goal: Goal,
     script: &mut Script,
     sampling: Sampling,
     budget_ends: Instant,
@@ -42,7 +42,7 @@ fn run_for(
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling,
-        aim,
+        goal,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends,
     };
@@ -50,7 +50,7 @@ fn run_for(
         &schedule,
         stopping,
         BTreeMap::new(),
-        &briefing(None),
+        &spec(None),
         &benchmarks,
         script,
         &mut |_| {},
@@ -330,18 +330,18 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling: Sampling::Exactly(2),
-        aim: Goal::Verdict,
+        goal: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: schedule.until,
     };
     let benchmarks = script.benchmarks();
-    let briefing = briefing(None);
+    let spec = spec(None);
     let earlier = BTreeMap::new();
     let measured = measure(
         &schedule,
         stopping,
         earlier,
-        &briefing,
+        &spec,
         &benchmarks,
         &mut script,
         &mut |_| {},
@@ -491,7 +491,7 @@ fn benchmarks_that_nobody_has_looked_at_count_in_the_correction() {
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling: Sampling::UntilSettled,
-        aim: Goal::Verdict,
+        goal: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: Instant::now(),
     };
@@ -576,7 +576,7 @@ fn a_slow_benchmark_delays_itself_only() {
     let stopping = Stopping {
         call_times: BTreeMap::from([("slow".to_owned(), Duration::from_millis(600))]),
         sampling: Sampling::UntilSettled,
-        aim: Goal::Verdict,
+        goal: Goal::Verdict,
         thresholds: Threshold::from_percent(TWO_PERCENT).into(),
         budget_ends: schedule.until,
     };
@@ -584,7 +584,7 @@ fn a_slow_benchmark_delays_itself_only() {
         &schedule,
         stopping,
         BTreeMap::new(),
-        &briefing(None),
+        &spec(None),
         &benchmarks,
         &mut script,
         &mut |_| {},

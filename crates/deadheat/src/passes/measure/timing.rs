@@ -104,7 +104,11 @@ impl Pass for Timing {
         }
         if !benchmarks.is_empty() {
             let startup = self.startup();
-            self.rounds = RoundsTime::new(self.stopping.aim, startup.max(SHORTEST_STARTUP), benchmarks.len());
+            self.rounds = RoundsTime::new(
+                self.stopping.goal,
+                startup.max(SHORTEST_STARTUP),
+                benchmarks.len(),
+            );
             let startup = startup / benchmarks.len() as u32;
             for benchmark in &benchmarks {
                 let rounds = self.benchmarks.entry((*benchmark).clone()).or_default();

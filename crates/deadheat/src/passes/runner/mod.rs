@@ -163,7 +163,7 @@ pub(crate) struct PassOutcome {
 /// Visits the benchmarks in each replicate. `opened` are workers that are already open, for the first one.
 pub(crate) fn walk<V: Pass>(
     schedule: &Schedule,
-    briefing: &WorkerSpec,
+    spec: &WorkerSpec,
     opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
@@ -172,7 +172,7 @@ pub(crate) fn walk<V: Pass>(
 ) -> anyhow::Result<PassOutcome> {
     let mut walk = PassRunner {
         schedule,
-        briefing,
+        spec,
         launch,
         walked: PassOutcome {
             one_at_a_time: schedule.one_at_a_time.clone(),
@@ -194,7 +194,7 @@ pub(crate) fn walk<V: Pass>(
 
 struct PassRunner<'a> {
     schedule: &'a Schedule,
-    briefing: &'a WorkerSpec,
+    spec: &'a WorkerSpec,
     launch: &'a mut dyn Launch,
     walked: PassOutcome,
     replicate: usize,
@@ -328,6 +328,23 @@ impl Entered {
     /// Returns the iterations of a sample on each side, as the suite prescribes them; otherwise one.
     pub(crate) fn iterations(both: PerSide<Entered>) -> PerSide<u64> {
         both.map(|entered| entered.iterations_per_sample.unwrap_or(1))
+    }
+}
+
+/// The failures of one benchmark in one process pair.
+#[derive(Default)]
+struct Failures {
+    sides: Vec<SideFailure>,
+    /// Whether it may work without the other side.
+    beside_the_other: bool,
+    /// Whether it may work with fixtures that are set up for each call.
+    with_shared_fixtures: bool,
+}
+
+impl Failures {
+    /// Whether a side did not end by itself: then the other one is not waited for, because it usually does not, either.
+    fn are_endless(&self) -> bool {
+        !self.beside_the_other && self.sides.iter().any(|failure| failure.kind.is_endless())
     }
 }
 
@@ -487,7 +504,7 @@ impl<'a> PassRunner<'a> {
             }
             tries += 1;
             let limit = limit(self.schedule)?;
-            let opened = Session::open(self.launch, self.briefing, &missing, seed, limit);
+            let opened = Session::open(self.launch, self.spec, &missing, seed, limit);
             for (side, opened) in missing.into_iter().zip(opened) {
                 match opened {
                     Ok((session, _)) => *sessions.get_mut(side) = Some(session),
@@ -528,11 +545,63 @@ impl<'a> PassRunner<'a> {
         benchmark: &str,
         next: Option<&str>,
     ) -> Result<(), End> {
+        let mut failures = Failures::default();
+        let mut inside = self.enter_both(sessions, benchmark, next, &mut failures)?;
+        let can = |entered: Option<Entered>| entered.is_some_and(|entered| entered.can_set_up_each_call);
+        let is_set_up_once = can(inside.base) && can(inside.head);
+        let mut finding = None;
+        if let PerSide {
+            base: Some(base),
+            head: Some(head),
+        } = inside
+        {
+            match visit.inside(&mut self.both(sessions), benchmark, PerSide::new(base, head)) {
+                Ok(found) => finding = Some(found),
+                Err(failure) => {
+                    let failure = failure.unless_end()?;
+                    *inside.get_mut(failure.side) = None;
+                    failures.with_shared_fixtures = is_set_up_once && failure.kind == SideFailureKind::Test;
+                    // The calls themselves may take something that exists only once.
+                    failures.beside_the_other = failure.kind == SideFailureKind::Test;
+                    failures.sides.push(failure);
+                }
+            }
+        }
+        let mut left = Left {
+            seed: self.seed(),
+            can_set_up_each_call: is_set_up_once,
+            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
+            ..Left::default()
+        };
+        self.leave_both(sessions, inside, &mut left, &mut failures)?;
+        for side in Side::BOTH {
+            if finding.is_some()
+                && failures.sides.is_empty()
+                && let Err(failure) = visit.left_by(&mut self.both(sessions), side)
+            {
+                failures.sides.push(failure.unless_end()?);
+            }
+        }
+        if let Some(finding) = finding
+            && failures.sides.is_empty()
+        {
+            let set_up = visit.left(benchmark, left, finding);
+            self.set_up(benchmark, set_up);
+        }
+        self.settle(sessions, benchmark, failures);
+        Ok(())
+    }
+
+    /// Enters the benchmark on both sides, one after the other. The side that sets up first alternates, too.
+    fn enter_both(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        benchmark: &str,
+        next: Option<&str>,
+        failures: &mut Failures,
+    ) -> Result<PerSide<Option<Entered>>, End> {
         let mut inside = PerSide::<Option<Entered>>::default();
-        let mut troubles = Vec::new();
-        let mut fails_beside_the_other = false;
         let began = Instant::now();
-        // The side that sets up first alternates, too.
         for side in Order::of_round(self.replicate).sides() {
             let is_beside_the_other = inside.get(side.other()).is_some();
             let mut limit = limit(self.schedule)?;
@@ -543,101 +612,73 @@ impl<'a> PassRunner<'a> {
                 Ok(Entry::Inside(entered)) => *inside.get_mut(side) = Some(entered),
                 // A fixture may skip the test if it finds something taken.
                 Ok(Entry::Skipped(message)) if is_beside_the_other => {
-                    troubles.push(SideFailure {
+                    failures.sides.push(SideFailure {
                         side,
                         message,
                         kind: SideFailureKind::Test,
                     });
-                    fails_beside_the_other = true;
+                    failures.beside_the_other = true;
                 }
                 Ok(Entry::Skipped(reason)) => {
                     self.setback(benchmark, Some(side), FailureKind::Skipped, reason);
                 }
-                Err(trouble) => {
-                    troubles.push(trouble.unless_end()?);
-                    fails_beside_the_other = is_beside_the_other;
+                Err(failure) => {
+                    failures.sides.push(failure.unless_end()?);
+                    failures.beside_the_other = is_beside_the_other;
                 }
             }
-            if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.kind.is_endless()) {
+            if failures.are_endless() {
                 break;
             }
         }
-        let mut finding = None;
-        let can = |entered: Option<Entered>| entered.is_some_and(|entered| entered.can_set_up_each_call);
-        let is_set_up_once = can(inside.base) && can(inside.head);
-        let mut fails_with_shared_fixtures = false;
-        if let PerSide {
-            base: Some(base),
-            head: Some(head),
-        } = inside
-        {
-            match visit.inside(&mut self.both(sessions), benchmark, PerSide::new(base, head)) {
-                Ok(found) => finding = Some(found),
-                Err(trouble) => {
-                    let trouble = trouble.unless_end()?;
-                    *inside.get_mut(trouble.side) = None;
-                    fails_with_shared_fixtures = is_set_up_once && trouble.kind == SideFailureKind::Test;
-                    // The calls themselves may take something that exists only once.
-                    fails_beside_the_other = trouble.kind == SideFailureKind::Test;
-                    troubles.push(trouble);
-                }
+        Ok(inside)
+    }
+
+    /// Leaves the benchmark on the sides that are inside, and looks whether it has removed a worktree.
+    fn leave_both(
+        &mut self,
+        sessions: &mut PerSide<Option<Session>>,
+        inside: PerSide<Option<Entered>>,
+        left: &mut Left,
+        failures: &mut Failures,
+    ) -> Result<(), End> {
+        for side in Side::BOTH.into_iter().filter(|&side| inside.get(side).is_some()) {
+            if failures.are_endless() {
+                *sessions.get_mut(side) = None;
+                continue;
             }
-        }
-        let mut left = Left {
-            seed: self.seed(),
-            can_set_up_each_call: is_set_up_once,
-            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
-            ..Left::default()
-        };
-        for side in Side::BOTH {
-            if inside.get(side).is_some() {
-                // A benchmark that does not end on one side usually does not on the other: it is not waited for again.
-                if !fails_beside_the_other && troubles.iter().any(|trouble| trouble.kind.is_endless()) {
-                    *sessions.get_mut(side) = None;
-                    continue;
+            match self.leave(sessions, side) {
+                Ok(said) => {
+                    *left.outputs.get_mut(side) = said.output;
+                    *left.changed.get_mut(side) = said.changed;
                 }
-                match self.leave(sessions, side) {
-                    Ok(said) => {
-                        *left.outputs.get_mut(side) = said.output;
-                        *left.changed.get_mut(side) = said.changed;
-                    }
-                    Err(trouble) => troubles.push(trouble.unless_end()?),
-                }
+                Err(failure) => failures.sides.push(failure.unless_end()?),
             }
         }
         for side in Side::BOTH {
             if sessions.get(side).is_some() && self.launch.is_lost(side) {
-                troubles.push(SideFailure {
+                failures.sides.push(SideFailure {
                     side,
                     message: session::lost(side),
                     kind: SideFailureKind::Worktree,
                 });
-                fails_beside_the_other = false;
+                failures.beside_the_other = false;
             }
-        }
-        for side in Side::BOTH {
-            if finding.is_some()
-                && troubles.is_empty()
-                && let Err(trouble) = visit.left_by(&mut self.both(sessions), side)
-            {
-                troubles.push(trouble.unless_end()?);
-            }
-        }
-        if let Some(finding) = finding
-            && troubles.is_empty()
-        {
-            let set_up = visit.left(benchmark, left, finding);
-            self.set_up(benchmark, set_up);
-        }
-        if fails_with_shared_fixtures && troubles.len() == 1 {
-            // A second call may find what the first one left, such as the rows of a table.
-            self.set_up(benchmark, SetUp::TryEachCall);
-        } else if fails_beside_the_other && troubles.len() == 1 {
-            self.suspect(sessions, benchmark, troubles);
-        } else {
-            self.note(sessions, benchmark, troubles);
         }
         Ok(())
+    }
+
+    /// Tries a failed benchmark in another way where that may help, or records the failure.
+    fn settle(&mut self, sessions: &mut PerSide<Option<Session>>, benchmark: &str, failures: Failures) {
+        let is_one = failures.sides.len() == 1;
+        if failures.with_shared_fixtures && is_one {
+            // A second call may find what the first one left, such as the rows of a table.
+            self.set_up(benchmark, SetUp::TryEachCall);
+        } else if failures.beside_the_other && is_one {
+            self.suspect(sessions, benchmark, failures.sides);
+        } else {
+            self.note(sessions, benchmark, failures.sides);
+        }
     }
 
     /// Sets aside a benchmark that may work when the other side is not there.
