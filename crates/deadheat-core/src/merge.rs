@@ -121,7 +121,7 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
     }
     if report::check(report).is_err() {
         return refuse(
-            format!("{name} is damaged: it holds what cannot be measured"),
+            format!("{name} is damaged: it contains impossible measurements"),
             "measure this part again",
         );
     }
@@ -462,7 +462,7 @@ fn functions_not_reached(report: &Report, parts: &[(Partition, Part)]) -> Option
         Warning::new(
             WarningCode::FunctionNotReached,
             format!("no benchmark is seen to run {names}{more}"),
-            Some("what these functions take is not in the numbers"),
+            Some("the numbers say nothing about these functions"),
         )
     })
 }

@@ -600,7 +600,7 @@ fn only_parts_of_one_whole_are_put_together() {
         ),
         (
             |report| report.comparisons[0].replicates[0].pairs.clear(),
-            "2.json is damaged: it holds what cannot be measured",
+            "2.json is damaged: it contains impossible measurements",
         ),
     ];
     for (change, words) in changes {

@@ -79,6 +79,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             all: false,
             profile: false,
             memory: false,
+            folder: String::new(),
             module_roots: Vec::new(),
             tests_root: None,
             injected: Vec::new(),

@@ -139,6 +139,10 @@ pub struct Settings {
     pub profile: bool,
     #[serde(default)]
     pub memory: bool,
+    /// The project's folder in the repository; empty where it is the repository itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
+    /// Paths are relative to the repository.
     pub module_roots: Vec<String>,
     pub tests_root: Option<String>,
     pub injected: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::{BenchmarksFrom, Environments, Report};
 
-/// Returns the command for a POSIX shell, in a checkout of the project.
+/// Returns the command for a POSIX shell, in the project's folder of a checkout.
 pub(super) fn command(report: &Report) -> String {
     let settings = &report.settings;
     let (base, head) = (&report.revisions.base, &report.revisions.head);
@@ -25,7 +25,7 @@ pub(super) fn command(report: &Report) -> String {
     }
     // With tests, it is their folder.
     if let (Some(root), []) = (&settings.benchmarks_root, settings.tests.as_slice()) {
-        add(&["--benchmarks-root", root]);
+        add(&["--benchmarks-root", &from_folder(&settings.folder, root)]);
     }
     if let Some(keyword) = &settings.keyword {
         add(&["-k", keyword]);
@@ -56,7 +56,7 @@ pub(super) fn command(report: &Report) -> String {
         }
     }
     for path in &settings.injected {
-        add(&["--inject", path]);
+        add(&["--inject", &from_folder(&settings.folder, path)]);
     }
     if settings.environment == Environments::PerRef {
         add(&["--env", "per-ref"]);
@@ -88,6 +88,17 @@ pub(super) fn command(report: &Report) -> String {
     words.join(" ")
 }
 
+/// Returns a path of the repository as the project's folder sees it.
+fn from_folder(folder: &str, path: &str) -> String {
+    if folder.is_empty() {
+        return path.to_owned();
+    }
+    match path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+        Some(inside) => inside.to_owned(),
+        None => format!("{}{path}", "../".repeat(folder.split('/').count())),
+    }
+}
+
 /// Quotes one word for a shell.
 pub fn quoted(word: &str) -> String {
     // No shell can be given a NUL.
@@ -97,7 +108,20 @@ pub fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{from_folder, quoted};
+
+    #[test]
+    fn paths_are_relative_to_the_projects_folder() {
+        for (folder, path, expected) in [
+            ("", "bench", "bench"),
+            ("sub", "sub/bench", "bench"),
+            ("a/b", "a/b/bench/x.py", "bench/x.py"),
+            ("a/b", "a/data", "../../a/data"),
+            ("sub", "subway", "../subway"),
+        ] {
+            assert_eq!(from_folder(folder, path), expected);
+        }
+    }
 
     #[test]
     fn words_are_quoted_for_a_shell() {

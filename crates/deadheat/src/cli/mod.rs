@@ -42,7 +42,7 @@ Examples:
     exit_codes!()
 );
 
-/// Did this change make the Python project faster, and can I believe the answer?
+/// Benchmark two git refs of a Python project against each other, with error bounds
 #[derive(Debug, Parser)]
 #[command(name = "deadheat", version, after_help = exit_codes!(), propagate_version = true)]
 pub(crate) struct Args {
@@ -54,29 +54,29 @@ pub(crate) struct Args {
 pub(crate) enum CommandArgs {
     /// Measure the project's own pytest benchmarks on two git refs and say which became faster or slower
     Compare(Box<CompareArgs>),
-    /// Is this change worth a commit? Two variants of a piece of code in less than 10 s, without a worktree
+    /// Compare two variants of a piece of code in less than 10 s, without a worktree: is the change worth a commit?
     Micro(Box<MicroArgs>),
-    /// One report of the parts that several machines measured with --partition
+    /// Merge reports that were measured in parts (--partition) into one
     Merge(MergeArgs),
-    /// Compare a ref with itself: what this machine does to a measurement, and which changes it can find
+    /// Compare a ref with itself, to see how noisy this machine is and which changes it can detect
     Noise(Box<NoiseArgs>),
-    /// Run ordinary tests on two git refs under cProfile: which functions and which tests became slower. For projects
-    /// without benchmarks
+    /// Run ordinary tests on two git refs under cProfile, and show which functions and tests became slower; for
+    /// projects without benchmarks
     Profile(Box<ProfileArgs>),
-    /// Is deadheat usable in this project, and if not, what is in its way? Runs nothing of yours but imports and the
-    /// collection of tests
+    /// Check whether deadheat works in this project, and what is missing. Only imports the project and collects its
+    /// tests
     Detect(DetectArgs),
     /// Make the current commit the baseline of an optimisation loop
     Start(StartArgs),
-    /// The baseline, the experiments that were kept, mixed and discarded, and what they add up to
+    /// Show the baseline, the experiments by status, and the cumulative speedup
     Status(RecordsArgs),
-    /// Every recorded experiment, with the running total
+    /// List every recorded experiment, with the cumulative speedup
     Log(RecordsArgs),
     /// Show a stored report again, or write it in another format, or judge it with another threshold
     Report(StoredArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
-    /// Empty the cache folder: what killed runs and runs with --keep left, environments, builds, fetched submodules
+    /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
     Clean(CleanArgs),
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct OutputArgs {
     /// Print the result as one JSON value on stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say nothing but the result and errors
+    /// Print only the result and errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Show everything in full: all functions, whole messages, reasons
@@ -109,8 +109,8 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html, csv, or
-    /// pytest-benchmark:NAME for NAME.base.json and NAME.head.json; without it the suffix tells
+    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
+    /// csv, or pytest-benchmark:NAME for NAME.base.json and NAME.head.json [default: by the file's extension]
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
 }
@@ -118,13 +118,13 @@ pub(crate) struct ReportArgs {
 /// The options that every command that measures has for its processes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProcessArgs {
-    /// Makes the hash seeds of the run repeatable [default: drawn]
+    /// Seed the run's hash seeds, to reproduce it [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Measure on this core [default: the quietest]
     #[arg(long, value_name = "N", conflicts_with = "no_pin")]
     pub(crate) cpu: Option<usize>,
-    /// Do not reserve a core: for systems where that is impossible. No error rate is claimed then
+    /// Do not pin to a core, where pinning is not allowed; verdicts then carry no error rate
     #[arg(long)]
     pub(crate) no_pin: bool,
 }
@@ -132,7 +132,8 @@ pub(crate) struct ProcessArgs {
 /// The locations of the interpreter and the configuration.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlaceArgs {
-    /// The project's Python [default: the active virtual environment, .venv, the one that runs deadheat, python3]
+    /// Use this Python for the project [default: the active virtual environment, .venv, the one that runs deadheat,
+    /// python3]
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<String>,
     /// Read the configuration from this file instead of the nearest pyproject.toml
@@ -143,7 +144,7 @@ pub(crate) struct PlaceArgs {
 /// The options of every run on two checkouts.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SidesArgs {
-    /// Hard stop of the whole run; what is finished is reported
+    /// Stop the whole run after this time, and report what is finished
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
     #[command(flatten)]
@@ -156,20 +157,21 @@ pub(crate) struct SidesArgs {
     /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) pass_env: Vec<String>,
-    /// What the sides run with: the project's interpreter for both, or an environment for each of what its revision
-    /// declares, made by uv or pip [default: shared]
+    /// Choose the sides' environments. shared: the project's interpreter for both sides; per-ref: an environment for
+    /// each side with the dependencies that its revision declares, made by uv or pip [default: shared]
     #[arg(long = "env", value_name = "shared|per-ref", value_parser = parse_environments)]
     pub(crate) environments: Option<Environments>,
-    /// With --env per-ref: a requirements file to install from, as each revision has it (repeatable)
+    /// Install from this requirements file, as each revision has it; with --env per-ref (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) requirements: Vec<String>,
-    /// Run in each worktree before measuring, for projects with compiled parts; kept for the next run
+    /// Run this command in each worktree before measuring, for projects with compiled parts; the result is kept for the
+    /// next run
     #[arg(long, value_name = "CMD")]
     pub(crate) build: Option<String>,
-    /// The most memory that each process of the suite may use, in MiB (Linux): what asks for more fails
+    /// Limit the memory of each process of the suite, in MiB (Linux)
     #[arg(long, value_name = "MIB", value_parser = parse_memory_limit)]
     pub(crate) memory_limit: Option<u64>,
-    /// Submodules whose commits are not on this machine may be fetched
+    /// Fetch commits of submodules that are missing here
     #[arg(long)]
     pub(crate) fetch: bool,
     #[command(flatten)]
@@ -181,20 +183,20 @@ pub(crate) struct SidesArgs {
 /// The options of every run that measures benchmarks.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
+    /// Find the benchmarks in this folder or file, relative to pyproject.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
     /// Time this ordinary test, or all tests of a file, instead of benchmarks (repeatable): FILE, FILE::NAME. Its own
     /// fixtures are set up again for each call, and only the call is timed
     #[arg(long, value_name = "NODE", conflicts_with = "benchmarks_root")]
     pub(crate) tests: Vec<String>,
-    /// Only benchmarks that match this pytest expression
+    /// Measure only benchmarks that match this pytest expression
     #[arg(short = 'k', value_name = "EXPR")]
     pub(crate) keyword: Option<String>,
-    /// Give this argument to pytest, too, on both sides (repeatable): --pytest-arg=--run-slow
+    /// Pass this argument to pytest on both sides (repeatable): --pytest-arg=--run-slow
     #[arg(long = "pytest-arg", value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) pytest_args: Vec<String>,
-    /// The smallest change that matters, in percent [default: 2]
+    /// Set the smallest change that matters, in percent [default: 2]
     #[arg(long, value_name = "PCT", value_parser = parse_percent)]
     pub(crate) threshold: Option<f64>,
     #[command(flatten)]
@@ -208,26 +210,25 @@ pub(crate) struct CompareArgs {
     /// default branch, or the commit before HEAD on the default branch itself
     #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
     pub(crate) refs: Vec<String>,
-    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
+    /// Compare the working tree, with its uncommitted changes, as head
     #[arg(long)]
     pub(crate) working_tree: bool,
-    /// Base is the loop's baseline (see `deadheat start`)
+    /// Use the baseline of the loop as base (see `deadheat start`)
     #[arg(long, conflicts_with = "continued")]
     pub(crate) baseline: bool,
-    /// Base is the last experiment that was kept, or the loop's baseline
+    /// Use the last experiment that was kept as base, or else the baseline
     #[arg(long, conflicts_with_all = ["baseline", "continued"])]
     pub(crate) last_kept: bool,
     /// Write the result into the loop's records, with this description; without refs, base is the last kept
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["working_tree", "dry_run"])]
     pub(crate) record: Option<String>,
-    /// With --record: what became of the experiment: keep, discard or mixed [default: by the verdicts]
+    /// Set the status of the recorded experiment: keep, discard or mixed [default: by the verdicts]
     #[arg(long, value_name = "STATUS", value_parser = parse_status, requires = "record")]
     pub(crate) status: Option<Status>,
-    /// With --record: record also a run that was stopped early
+    /// Record a run that was stopped early, too
     #[arg(long, requires = "record")]
     pub(crate) allow_partial: bool,
-    /// A pull request on GitHub against where it left its target, by the command `gh`; fetches the two commits where they
-    /// are not here
+    /// Compare GitHub pull request N with its merge base, by the command `gh`; fetches commits that are missing here
     #[arg(
         long = "pr",
         value_name = "N",
@@ -235,23 +236,24 @@ pub(crate) struct CompareArgs {
         conflicts_with_all = ["refs", "working_tree", "baseline", "last_kept", "record", "continued"]
     )]
     pub(crate) pull_request: Option<u64>,
-    /// The functions to look at instead of those that the diff changed: "a.py::f,g;b.py::C.m"
+    /// Look at these functions instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
-    /// Whose benchmarks both sides run: base's, head's, or each its own
+    /// Run the benchmarks of base, of head, or each side's own
     #[arg(long, value_name = "SIDE", value_parser = benchmarks_from_parser(), default_value = "head")]
     pub(crate) benchmarks_from: BenchmarksFrom,
-    /// Measure even when nothing changed that a benchmark could feel
+    /// Measure all benchmarks, even if nothing relevant changed
     #[arg(long)]
     pub(crate) all: bool,
-    /// Exactly so many fresh pairs of processes for each benchmark [default: as many as its verdict takes]
+    /// Run exactly N replicates (fresh pairs of processes) of each benchmark [default: until its verdict is settled]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
     pub(crate) replicates: Option<u16>,
-    /// Time for measuring; verdicts that are open by then stay open [default: 5 for each benchmark, at least 20]
+    /// Limit the time for measuring, in seconds; verdicts that are open by then stay open [default: 5 for each
+    /// benchmark, at least 20]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) budget: Option<f64>,
-    /// End with 1 when a benchmark became slower (regression, or regression:PCT for PCT percent at least; measured again
-    /// first), returns something else (output-change) or has no verdict (inconclusive), and with any of these when one
+    /// Exit with 1 if a benchmark became slower (regression, or regression:PCT for at least PCT percent; measured again
+    /// first), returns a different value (output-change) or has no verdict (inconclusive), and with any of these if one
     /// that ran on base fails on head (failed); repeatable
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
@@ -278,7 +280,8 @@ pub(crate) struct CompareArgs {
         ]
     )]
     pub(crate) script: Option<String>,
-    /// With --script: a JSON file that the command writes, its keys with their seconds (`__total__` is the total)
+    /// Read the times from this JSON file, which the command of --script writes: its keys with their seconds
+    /// (`__total__` is the total)
     #[arg(long, value_name = "FILE.json", requires = "script")]
     pub(crate) script_output: Option<String>,
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
@@ -304,10 +307,10 @@ pub(crate) struct CompareArgs {
     args_override_self = true
 )]
 pub(crate) struct NoiseArgs {
-    /// What is compared with itself
+    /// The ref that is compared with itself
     #[arg(value_name = "REF", default_value = "HEAD")]
     pub(crate) reference: String,
-    /// How many fresh pairs of processes measure each benchmark
+    /// Run this number of replicates (fresh pairs of processes) of each benchmark
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     pub(crate) replicates: u16,
     #[command(flatten)]
@@ -356,25 +359,26 @@ pub(crate) struct MicroArgs {
         allow_hyphen_values = true
     )]
     pub(crate) statement_b: Option<String>,
-    /// What is timed, in the function's module: `f(x)`, `C().m()`; a result that can be awaited is awaited
+    /// The call to time, in the function's module: `f(x)`, `C().m()`; a result that can be awaited is awaited
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) call: Option<String>,
-    /// Run before, once in each process, and not timed: what the calls change in what it made carries over to the next call
+    /// Run this set-up code once in each process, not timed. It is not run again between calls: mutated values stay
+    /// mutated
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub(crate) setup: Option<String>,
     /// The ref that the function's module is taken from [default: HEAD]
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
-    /// The speedup that is worth a commit, in percent
+    /// Set the smallest speedup that counts as `go`, in percent
     #[arg(long, value_name = "PCT", default_value = "20", value_parser = parse_percent)]
     pub(crate) worth: f64,
     /// Also compare the peak of the memory that one call needs (by the standard library's tracemalloc)
     #[arg(long)]
     pub(crate) memory: bool,
-    /// End with 0 for `go` and with 1 for `stop`
+    /// Exit with 0 for `go` and with 1 for `stop`
     #[arg(long)]
     pub(crate) gate: bool,
-    /// The end of the whole command
+    /// Limit the time of the whole command
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_seconds)]
     pub(crate) timeout: f64,
     #[command(flatten)]
@@ -391,10 +395,10 @@ pub(crate) struct MicroArgs {
     args_override_self = true
 )]
 pub(crate) struct DetectArgs {
-    /// Also write what was found into setup.md in the state folder
+    /// Write the findings into setup.md in the state folder, too
     #[arg(long)]
     pub(crate) write: bool,
-    /// Where the benchmarks are: a folder or a file, relative to pyproject.toml
+    /// Find the benchmarks in this folder or file, relative to pyproject.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) benchmarks_root: Option<String>,
     #[command(flatten)]
@@ -409,7 +413,7 @@ pub(crate) struct DetectArgs {
     args_override_self = true
 )]
 pub(crate) struct StartArgs {
-    /// Also where there is a baseline already
+    /// Replace an existing baseline
     #[arg(long)]
     pub(crate) replace: bool,
     /// Read the configuration from this file instead of the nearest pyproject.toml
@@ -445,17 +449,17 @@ pub(crate) struct ProfileArgs {
     /// default branch
     #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
     pub(crate) refs: Vec<String>,
-    /// What pytest is given on each side, in the project's folder [default: the tests root]
+    /// The arguments for pytest on each side, in the project's folder [default: the tests root]
     #[arg(value_name = "PYTEST_ARGS", last = true, allow_hyphen_values = true)]
     pub(crate) pytest_args: Vec<String>,
-    /// Head is the uncommitted state: HEAD with the working tree's changes laid over it
+    /// Compare the working tree, with its uncommitted changes, as head
     #[arg(long)]
     pub(crate) working_tree: bool,
-    /// Time for running the tests: at least 3 replicates and at most 10, as many as fit; each runs the tests twice on
-    /// each side, without the profiler and with it
+    /// Limit the time for running the tests, in seconds: at least 3 replicates and at most 10, as many as fit; each
+    /// runs the tests twice on each side, without the profiler and with it
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = parse_seconds)]
     pub(crate) budget: f64,
-    /// Exactly so many replicates
+    /// Run exactly N replicates
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
     pub(crate) replicates: Option<u16>,
     #[command(flatten)]
@@ -469,10 +473,10 @@ pub(crate) struct ProfileArgs {
     args_override_self = true
 )]
 pub(crate) struct StoredArgs {
-    /// What `-o R.json` wrote
+    /// A report that `-o R.json` wrote
     #[arg(value_name = "R.json")]
     pub(crate) file: PathBuf,
-    /// Judge by this smallest change that matters, in percent [default: the one that it was measured with]
+    /// Judge again with this threshold, in percent [default: the one that it was measured with]
     #[arg(long, value_name = "PCT", value_parser = parse_percent)]
     pub(crate) threshold: Option<f64>,
     #[command(flatten)]
@@ -502,7 +506,7 @@ pub(crate) struct MergeArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  deadheat demo -o demo.html")]
 pub(crate) struct DemoArgs {
-    /// The Python to use; it needs pytest [default: the one that runs deadheat]
+    /// Use this Python, which needs pytest [default: the one that runs deadheat]
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<String>,
     #[command(flatten)]

@@ -236,6 +236,7 @@ impl CompareSettings {
             all: self.all,
             profile: self.profile,
             memory: self.memory,
+            folder: String::new(),
             module_roots: Vec::new(),
             tests_root: None,
             injected: self.sides.injected.clone(),

@@ -456,7 +456,7 @@ impl VenvInstaller<'_> {
             files::tail_of(self.log)
         ))
         .hint(format!(
-            "is the network there, and do the revision's dependencies install by hand? --requirements FILE names other \
+            "is the network available, and do the revision's dependencies install by hand? --requirements FILE names other \
              files to install from; all of the output: {}",
             self.log.display()
         ))

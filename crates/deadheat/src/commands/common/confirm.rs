@@ -106,7 +106,7 @@ pub(crate) fn confirm(
             match report::confirm(row, fresh.replicates) {
                 Some(true) => continue,
                 Some(false) => (
-                    "it looked slower, and not again in fresh replicates".to_owned(),
+                    "it looked slower, which fresh replicates did not confirm".to_owned(),
                     "something disturbed one of the two measurements: run it once more",
                 ),
                 None => (

@@ -39,6 +39,7 @@ pub(crate) struct Findings {
 /// The part of the project's layout that the report shows.
 #[derive(Default)]
 pub(crate) struct Layout {
+    folder: String,
     module_roots: Vec<String>,
     tests_root: Option<String>,
     benchmarks_root: Option<String>,
@@ -47,6 +48,7 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn of(project: &ProjectLayout) -> Self {
         Layout {
+            folder: project.folder.clone(),
             module_roots: project.module_roots.clone(),
             tests_root: project.tests_root.clone(),
             benchmarks_root: project.benchmarks_root.clone(),
@@ -117,6 +119,7 @@ impl Findings {
             revisions: self.revisions,
             settings: Settings {
                 budget_seconds: self.budget_seconds,
+                folder: self.layout.folder,
                 module_roots: self.layout.module_roots,
                 tests_root: self.layout.tests_root,
                 benchmarks_root: self.layout.benchmarks_root,

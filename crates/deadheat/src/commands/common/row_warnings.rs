@@ -51,7 +51,7 @@ impl RowWarnings<'_> {
             self.warn(
                 WarningCode::FailedLater,
                 format!("it failed while replicates were added: {}", setback.main_line()),
-                "what had been measured of it stands",
+                "its earlier measurements are kept",
             );
         }
         if let Some(words) = beside {
@@ -170,8 +170,8 @@ impl RowWarnings<'_> {
             };
             self.warn(
                 WarningCode::OutputDiffers,
-                format!("it returns something else on head: {at}{base} on base, {head} on head"),
-                "a faster version that returns something else is none, unless this is what the change is for",
+                format!("it returns another value on head: {at}{base} on base, {head} on head"),
+                "a version that returns something else is not a faster one, unless the change is meant to",
             );
         }
     }

@@ -43,10 +43,10 @@ impl Chosen {
         if !self.is_all_endless {
             return Ok(());
         }
-        Err(Failure::nothing_measured(
-            "no benchmark that runs what changed came to its end: every one was cut off",
+        Err(
+            Failure::nothing_measured("every benchmark that runs a change was cut off before its end")
+                .hint("the report says what each did; a larger --timeout gives each more time"),
         )
-        .hint("the report says what each did; a larger --timeout gives each more time"))
     }
 }
 
@@ -174,7 +174,7 @@ impl Selector<'_> {
             Pinning::Core(_) => parallel.for_each(|benchmark| {
                 let warning = Warning::new(
                     WarningCode::OneOfSeveralCores,
-                    "it uses more than one core at once, and both sides run on one: what that gains is not in its time",
+                    "it uses more than one core at once, and both sides run on one: its gain from them is not in the times",
                     Some("without --cpu it is measured on all cores; no error rate is claimed for it then"),
                 );
                 self.run.context.listener.warn(warning.of(benchmark));

@@ -511,7 +511,7 @@ fn take_part(run: &CompareContext<'_>, benchmarks: &[String], findings: &mut Fin
                 "none of the {} benchmarks falls into part {partition} of the suite",
                 benchmarks.len()
             ),
-            Some("there is nothing to do here; fewer parts have more each"),
+            Some("there is nothing to measure on this machine: use fewer parts"),
         );
     }
     ours

@@ -39,7 +39,7 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     }
     if report.settings.script.is_some() {
         return Some((
-            "compares a command, and only benchmarks can be gone on with".to_owned(),
+            "compares a command (--script): only benchmarks can be continued".to_owned(),
             "measure it again with --script, and a larger --budget",
         ));
     }
@@ -55,7 +55,10 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     let mut thresholds = report.settings.thresholds.values().chain([&threshold]);
     let is_measurable = thresholds.all(|percent| percent.is_finite() && *percent > 0.0);
     if !(is_measurable && report.comparisons.iter().all(is_sound)) {
-        return Some(("is damaged: it holds what cannot be measured".to_owned(), again));
+        return Some((
+            "is damaged: it contains impossible measurements".to_owned(),
+            again,
+        ));
     }
     if report.revisions.head.dirty {
         return Some((
@@ -65,7 +68,7 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     }
     if let Sampling::Exactly(count) = report.settings.sampling() {
         return Some((
-            format!("has exactly {count} replicates, and its one look has spent the whole error rate"),
+            format!("has exactly {count} replicates, and more would invalidate its error rate"),
             "measure again, without --replicates or with more of them",
         ));
     }

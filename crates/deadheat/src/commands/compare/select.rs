@@ -185,7 +185,7 @@ fn functions_not_reached(targets: &[TargetFunction], nobody_runs: &str) -> Optio
     Some(Warning::new(
         WarningCode::FunctionNotReached,
         format!("{nobody_runs} {}{more}", names.join(", ")),
-        Some("what these functions take is not in the numbers"),
+        Some("the numbers say nothing about these functions"),
     ))
 }
 

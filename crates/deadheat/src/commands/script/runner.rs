@@ -358,7 +358,7 @@ impl<'a> ScriptRunner<'a> {
             &self.script.command,
             self.words(side)
         ))
-        .hint("does it wait for something? its standard input is empty; if it takes so long, --timeout gives it more time")
+        .hint("does it wait for input? its standard input is empty; if it is only slow, --timeout gives it more time")
         .into()
     }
 
