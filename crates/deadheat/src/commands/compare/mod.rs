@@ -226,22 +226,18 @@ fn compare_checkouts(
         hints: &hints,
     };
     let interpreters = &prepared.interpreters;
-    let suite = collector.collect(
+    let Some(suite) = collect(
+        run,
+        &collector,
         checkouts,
         &mut differences,
-        &findings.targets,
         interpreters,
         &mut workers,
-    )?;
-    findings.python = Some(suite.python.clone());
-    findings.missing.clone_from(&suite.missing);
-    findings.leave_checkouts_out(checkouts.worktrees());
-    collector.check_any(&suite)?;
-    collector.observe(checkouts, &mut differences, &mut findings.targets, &mut workers)?;
-    if is_nothing_changed(run, checkouts, &differences, findings) {
+        findings,
+    )?
+    else {
         return Ok(ExitCode::Done);
-    }
-    notes::warn_of_unused_thresholds(run, &suite.benchmarks, findings);
+    };
     let benchmarks = take_part(run, &suite.benchmarks, findings);
     if benchmarks.is_empty() {
         return Ok(nothing_to_measure(run, suite.collecting, findings));
@@ -324,6 +320,29 @@ fn prepare(
         memory::check(&prepared, checkouts.workspace.folder(), &run.context.limits)?;
     }
     Ok(prepared)
+}
+
+/// Collects the suite, and compares what both sides hold then. `None`: nothing differs that a benchmark could run.
+fn collect(
+    run: &CompareContext<'_>,
+    collector: &Collector<'_>,
+    checkouts: &mut Checkouts,
+    differences: &mut Changes,
+    interpreters: &PerSide<Interpreter>,
+    workers: &mut WorkerPool,
+    findings: &mut Findings,
+) -> anyhow::Result<Option<Suite>> {
+    let suite = collector.collect(checkouts, differences, &findings.targets, interpreters, workers)?;
+    findings.python = Some(suite.python.clone());
+    findings.missing.clone_from(&suite.missing);
+    findings.leave_checkouts_out(checkouts.worktrees());
+    collector.check_any(&suite)?;
+    collector.observe(checkouts, differences, &mut findings.targets, workers)?;
+    if is_nothing_changed(run, checkouts, differences, findings) {
+        return Ok(None);
+    }
+    notes::warn_of_unused_thresholds(run, &suite.benchmarks, findings);
+    Ok(Some(suite))
 }
 
 /// Returns the workers of the run's benchmarks.

@@ -86,33 +86,56 @@ pub(crate) fn select(
             .collect(),
         _ => BTreeSet::new(),
     };
-    let everything = |reason: String, warnings| Selected {
+    let reason = match (watched, reason_for_all(settings, differences, reach, noun)) {
+        (Some(reach), None) => return of_reached(reach, benchmarks, &controls, warnings, noun),
+        (_, reason) => reason.unwrap_or_default(),
+    };
+    Selected {
         selection: Selection {
             rule: SelectionRule::All,
             reason,
         },
-        benchmarks: benchmarks.clone(),
-        controls: controls.clone(),
+        benchmarks,
+        controls,
         missing: Vec::new(),
         warnings,
-    };
+    }
+}
+
+/// Returns the reason for measuring every benchmark, if there is one.
+fn reason_for_all(
+    settings: &CompareSettings,
+    differences: &Changes,
+    reach: Option<&Reach>,
+    noun: &str,
+) -> Option<String> {
     if settings.all {
-        return everything(format!("every {noun}, as asked (--all)"), warnings);
+        return Some(format!("every {noun}, as asked (--all)"));
     }
     if settings.functions.is_none()
         && let Some(first) = differences.first_unattributed()
     {
-        return everything(format!("every {noun}: {first}"), warnings);
+        return Some(format!("every {noun}: {first}"));
     }
-    let Some(reach) = watched else {
-        let reason = match reach.and_then(|reach| reach.problem.as_deref()) {
-            Some(why) => {
-                format!("every {noun}: which of them run what changed cannot be seen ({why})")
-            }
-            None => format!("every {noun}: no function changed, which says nothing of memory"),
-        };
-        return everything(reason, warnings);
+    let Some(reach) = reach else {
+        return Some(format!(
+            "every {noun}: no function changed, which says nothing of memory"
+        ));
     };
+    let why = reach.problem.as_deref()?;
+    Some(format!(
+        "every {noun}: which of them run what changed cannot be seen ({why})"
+    ))
+}
+
+/// Selects the benchmarks that may run a changed function.
+fn of_reached(
+    reach: &Reach,
+    benchmarks: Vec<String>,
+    controls: &BTreeSet<String>,
+    mut warnings: Vec<Warning>,
+    noun: &str,
+) -> Selected {
     let (not_reached, reached): (Vec<String>, Vec<String>) = benchmarks
         .into_iter()
         .partition(|benchmark| reach.not_reached.contains(benchmark));

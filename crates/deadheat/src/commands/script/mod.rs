@@ -136,6 +136,16 @@ fn compare_checkouts(
     if exit != ExitCode::Done {
         return Ok(exit);
     }
+    confirm_regressions(run, &mut bench, findings)
+}
+
+/// Measures a regression that would fail a gate once more.
+fn confirm_regressions(
+    run: &CompareContext<'_>,
+    bench: &mut ScriptRunner<'_>,
+    findings: &mut Findings,
+) -> anyhow::Result<ExitCode> {
+    let listener = run.context.listener;
     let rules = confirm::Rules {
         fail_on: &run.settings.fail_on,
         thresholds: run.settings.thresholds(),
