@@ -98,17 +98,10 @@ impl Judging<'_> {
         }
         warn_of_setup(replicate_time, inside, events);
         if newly > 0 && measured_any && (project_modules.base == 0 || project_modules.head == 0) {
-            events.doubt(
-                WarningCode::ProjectNotImported,
-                "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
-                 the benchmarks run it in other processes",
-                Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
-            );
+            warn_of_imports(events);
         }
-        if !measured_any && let Some(skip) = only_skips(&missing) {
-            let message = format!("`{}` skips itself: {}", skip.benchmark, skip.message);
-            let hint = how_not_to_skip(&skip.message);
-            events.doubt(WarningCode::NothingMeasured, &message, Some(&hint));
+        if !measured_any {
+            warn_of_skips(&missing, events);
         }
         let summary = Summary {
             counts: report::count(&comparisons, &missing),
@@ -216,6 +209,24 @@ fn is_prescribed_and_short(rounds: &ReplicateSet) -> bool {
     let shortest = |pair: &Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
     let mut pairs = rounds.replicates.iter().flat_map(|replicate| &replicate.pairs);
     rounds.is_prescribed && pairs.all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
+}
+
+fn warn_of_imports(events: &dyn Events) {
+    events.doubt(
+        WarningCode::ProjectNotImported,
+        "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
+         the benchmarks run it in other processes",
+        Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+    );
+}
+
+/// Names the first benchmark that skips itself, where that is why nothing was measured.
+fn warn_of_skips(missing: &[Missing], events: &dyn Events) {
+    if let Some(skip) = only_skips(missing) {
+        let message = format!("`{}` skips itself: {}", skip.benchmark, skip.message);
+        let hint = how_not_to_skip(&skip.message);
+        events.doubt(WarningCode::NothingMeasured, &message, Some(&hint));
+    }
 }
 
 fn warn_of_setup(replicate_time: Duration, inside: Duration, events: &dyn Events) {

@@ -241,31 +241,10 @@ impl Screening<'_> {
             keyword: None,
             pytest_args: Vec::new(),
         };
-        let schedule = Schedule {
-            replicates: None,
-            earlier: 0,
-            seed: self.options.seed.unwrap_or_else(drawn_seed),
-            one_core: report.pinned_core.is_some(),
-            until: self.until,
-            one_at_a_time: BTreeMap::new(),
-            set_up_each_call: BTreeSet::new(),
-            several_cores: BTreeSet::new(),
-        };
+        let schedule = self.schedule(report.pinned_core.is_some());
         let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
         let worth = Worth::from_percent(self.options.worth_percent);
-        let left = self.until.saturating_duration_since(Instant::now());
-        let for_memory = if self.options.memory {
-            left.mul_f64(MEMORY_SHARE)
-        } else {
-            Duration::ZERO
-        };
-        let stopping = Stopping {
-            call_times: BTreeMap::new(),
-            sampling: Sampling::UntilSettled,
-            goal: Goal::Decision(worth),
-            thresholds: threshold.into(),
-            budget_ends: self.until - for_memory,
-        };
+        let stopping = self.stopping(worth, threshold);
         progress.step("measuring");
         let unanswered = PendingRequests::default();
         let measuring = Instant::now();
@@ -301,6 +280,35 @@ impl Screening<'_> {
             }
         }
         Ok(())
+    }
+
+    fn schedule(&self, one_core: bool) -> Schedule {
+        Schedule {
+            replicates: None,
+            earlier: 0,
+            seed: self.options.seed.unwrap_or_else(drawn_seed),
+            one_core,
+            until: self.until,
+            one_at_a_time: BTreeMap::new(),
+            set_up_each_call: BTreeSet::new(),
+            several_cores: BTreeSet::new(),
+        }
+    }
+
+    fn stopping(&self, worth: Worth, threshold: Threshold) -> Stopping {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let for_memory = if self.options.memory {
+            left.mul_f64(MEMORY_SHARE)
+        } else {
+            Duration::ZERO
+        };
+        Stopping {
+            call_times: BTreeMap::new(),
+            sampling: Sampling::UntilSettled,
+            goal: Goal::Decision(worth),
+            thresholds: threshold.into(),
+            budget_ends: self.until - for_memory,
+        }
     }
 
     fn choose_interpreter(&self) -> Result<Interpreter, Failure> {
