@@ -121,6 +121,7 @@ PROJECTS = {
     "meltano/sdk": {
         "commits": "15dbfc56^..15dbfc56",
         "needs": [
+            "importlib-metadata",
             "pytest-codspeed",
             "pytest-benchmark",
             "pytest-snapshot",
