@@ -12,7 +12,7 @@ use deadheat_core::stats;
 use deadheat_core::thresholds::Thresholds;
 
 use crate::error::Failure;
-use crate::passes::profile::{Recorded, Recordings};
+use crate::passes::function_profile::{Recorded, Recordings};
 use crate::prepare::Prepared;
 use crate::system::command::{self, Deadline};
 

@@ -10,8 +10,8 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::FEWEST_REPLICATES;
 use deadheat_core::thresholds::Thresholds;
 
-use crate::commands::common::origin::{Origin, missing_after};
 use crate::commands::common::row_warnings::warnings_of_row;
+use crate::commands::common::suite_origin::{Origin, missing_after};
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure::{Measured, ReplicateSet};

@@ -4,9 +4,9 @@ pub(crate) mod conclude;
 pub(crate) mod confirm;
 pub(crate) mod context;
 pub(crate) mod findings;
-pub(crate) mod keep;
-pub(crate) mod origin;
+pub(crate) mod keep_worktrees;
 pub(crate) mod row_warnings;
+pub(crate) mod suite_origin;
 
 use deadheat_core::model::WarningCode;
 use deadheat_core::report::{Selection, SelectionRule};

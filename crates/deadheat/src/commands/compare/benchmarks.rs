@@ -12,7 +12,7 @@ use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
 use toml::Table;
 
-use crate::commands::common::origin::{Origin, only};
+use crate::commands::common::suite_origin::{Origin, only};
 use crate::project::file_set::FileSet;
 use crate::project::layout::is_test_module;
 use crate::project::node_ids::{FIXED_IDS, is_in_node};

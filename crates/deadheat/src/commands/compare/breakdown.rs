@@ -12,9 +12,9 @@ use deadheat_core::resource::ResourceComparison;
 use crate::commands::common::context::CompareContext;
 use crate::error::ExitCode;
 use crate::events::Events;
+use crate::passes::function_profile::{self, Affordable, Recorded, Recordings, SurveySample};
 use crate::passes::memory::{self, MemorySample};
-use crate::passes::profile::{self, Affordable, Recorded, Recordings, SurveySample};
-use crate::passes::survey;
+use crate::passes::project_profile;
 use crate::passes::workers::WorkerPool;
 use crate::worker::session::WorkerSpec;
 
@@ -38,8 +38,8 @@ impl Breakdown<'_> {
         summary: &mut Summary,
     ) -> anyhow::Result<(Vec<ResourceComparison>, ExitCode)> {
         let most = comparisons.iter().map(|row| row.replicates.len()).max();
-        let most = profile::most_pairs(most.unwrap_or_default());
-        let asked = profile::affordable(
+        let most = function_profile::most_pairs(most.unwrap_or_default());
+        let asked = function_profile::affordable(
             &calls(&mut comparisons.iter()),
             self.startup,
             LONGEST_ASKED_FOR,
@@ -70,7 +70,7 @@ impl Breakdown<'_> {
         let listener = self.run.context.listener;
         listener.step("profiling the changed functions");
         let limit = self.run.context.started().elapsed() / 3;
-        let affordable = profile::affordable(&changed, self.startup, limit, most);
+        let affordable = function_profile::affordable(&changed, self.startup, limit, most);
         if let [first, others @ ..] = affordable.left_out.as_slice() {
             let more = match others.len() {
                 0 => String::new(),
@@ -101,7 +101,7 @@ impl Breakdown<'_> {
         self.run.context.listener.step("profiling every function");
         let spec = self.workers.tracing(TracePurpose::Survey, &[]);
         let (recorded, exit) = self.record::<SurveySample>("the profile of every function", asked, &spec)?;
-        let survey = survey::name_functions(recorded, targets, self.worktrees);
+        let survey = project_profile::name_functions(recorded, targets, self.worktrees);
         report::survey(&survey.functions, &survey.replicates, comparisons, summary);
         Ok(exit)
     }
@@ -134,7 +134,7 @@ impl Breakdown<'_> {
         spec: &WorkerSpec,
     ) -> anyhow::Result<(Recordings<S>, ExitCode)> {
         let listener = self.run.context.listener;
-        let profiles = profile::record::<S>(
+        let profiles = function_profile::record::<S>(
             &self.run.schedule(Some(affordable.pairs), self.workers),
             spec,
             affordable,

@@ -8,7 +8,7 @@ use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, WarningCode};
 use deadheat_core::report::{BenchmarksFrom, Python};
 
 use crate::commands::common::context::CompareContext;
-use crate::commands::common::origin::Origin;
+use crate::commands::common::suite_origin::Origin;
 use crate::commands::compare::benchmarks;
 use crate::error::Failure;
 use crate::events::Events;

@@ -2,13 +2,13 @@
 
 pub(crate) mod benchmarks;
 mod breakdown;
-mod by_reach;
 mod collect;
 mod finish;
+mod measuring;
 mod notes;
+mod reach_selection;
 pub(crate) mod resume;
 mod select;
-mod timing;
 mod verdicts;
 
 use std::path::Path;
@@ -22,11 +22,11 @@ use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
-use crate::commands::common::origin::Origin;
-use crate::commands::common::{keep, nothing_changed};
+use crate::commands::common::suite_origin::Origin;
+use crate::commands::common::{keep_worktrees, nothing_changed};
 use crate::commands::compare::breakdown::Breakdown;
-use crate::commands::compare::by_reach::{Chosen, Selector};
 use crate::commands::compare::collect::{Collector, Suite};
+use crate::commands::compare::reach_selection::{Chosen, Selector};
 use crate::commands::script;
 use crate::config::Config;
 use crate::config::settings::CompareSettings;
@@ -181,7 +181,7 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
         WorktreeCleanup::Keep => {
             let own = || reported_python(&PerSide::new(interpreter.clone(), interpreter.clone()));
             let pythons = findings.python.clone().unwrap_or_else(own);
-            keep::pytest_by_hand(&mut checkouts, git, project, &pythons, &root, listener)
+            keep_worktrees::pytest_by_hand(&mut checkouts, git, project, &pythons, &root, listener)
         }
     };
     checkouts.close(git, listener);
@@ -371,7 +371,7 @@ fn plan(
     findings: &mut Findings,
 ) -> anyhow::Result<ExitCode> {
     let has_targets = !findings.targets.is_empty();
-    let (plan, missing) = timing::plan(run, &chosen.benchmarks, before, origin, has_targets, workers)?;
+    let (plan, missing) = measuring::plan(run, &chosen.benchmarks, before, origin, has_targets, workers)?;
     findings.plan = Some(plan);
     findings.missing.extend(missing);
     Ok(ExitCode::Done)
@@ -397,7 +397,7 @@ impl Measurement<'_> {
     ) -> anyhow::Result<ExitCode> {
         let listener = self.run.context.listener;
         let preparing = self.run.context.started().elapsed();
-        let timed = timing::measure(self.run, &chosen.benchmarks, workers)?;
+        let timed = measuring::measure(self.run, &chosen.benchmarks, workers)?;
         let measuring = self.run.context.started().elapsed() - preparing;
         let replicate_time = timed.measured.replicate_time;
         let startup = replicate_time.saturating_sub(timed.measured.inside);

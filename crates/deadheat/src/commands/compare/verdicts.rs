@@ -9,7 +9,7 @@ use crate::commands::common::conclude::Judging;
 use crate::commands::common::confirm::{self, Remeasure};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
-use crate::commands::compare::timing::Timed;
+use crate::commands::compare::measuring::Timed;
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure;

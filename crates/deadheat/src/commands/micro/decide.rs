@@ -11,7 +11,7 @@ use deadheat_core::stats::{self, FEWEST_REPLICATES};
 
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::micro::caveats;
-use crate::commands::micro::pending::{PendingRequests, doing};
+use crate::commands::micro::pending_requests::{PendingRequests, doing};
 use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::variants::Variants;
 use crate::passes::measure::{Measured, ReplicateSet, Stopping};

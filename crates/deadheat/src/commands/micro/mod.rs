@@ -4,7 +4,7 @@ mod caveats;
 mod decide;
 mod failure;
 mod memory;
-mod pending;
+mod pending_requests;
 mod screening;
 mod variants;
 
@@ -25,7 +25,7 @@ use crate::Installation;
 use crate::cli::micro::MicroTarget;
 use crate::commands::common::context::drawn_seed;
 use crate::commands::micro::decide::Screened;
-use crate::commands::micro::pending::{PendingRequests, TrackingLauncher};
+use crate::commands::micro::pending_requests::{PendingRequests, TrackingLauncher};
 use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::variants::{VariantContext, Variants};
 use crate::config::Config;

@@ -3,7 +3,7 @@
 //!
 //! Each side runs its own tests, because tests belong to the code that they test; those that both have are compared.
 
-mod found;
+mod findings;
 mod replicates;
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use deadheat_core::test_profile::{self, TestReplicate};
 use crate::Installation;
 use crate::cli::options::{ProfileOptions, Replicates};
 use crate::commands::common::context::{Context, drawn_seed, reported_python};
-use crate::commands::profile::found::Found;
+use crate::commands::profile::findings::Found;
 use crate::commands::profile::replicates::Passes;
 use crate::config::Config;
 use crate::config::settings::{self, SideSettings};
@@ -26,8 +26,8 @@ use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::git::Git;
 use crate::git::revisions;
-use crate::passes::profile::Recordings;
-use crate::passes::survey;
+use crate::passes::function_profile::Recordings;
+use crate::passes::project_profile;
 use crate::prepare::interpreter::{Interpreter, Pytest};
 use crate::project::extension_modules::ExtensionModules;
 use crate::project::layout::ProjectLayout;
@@ -193,7 +193,7 @@ fn profile_checkouts(
         );
     }
     let of_all = Recordings::from([(String::new(), recorded)]);
-    let survey = survey::name_functions(of_all, &found.targets, checkouts.worktrees());
+    let survey = project_profile::name_functions(of_all, &found.targets, checkouts.worktrees());
     let replicates = survey.replicates.into_values().next().unwrap_or_default();
     found.functions = compare_functions(&survey.functions, &replicates);
     if found.project_modules.base == 0 || found.project_modules.head == 0 {

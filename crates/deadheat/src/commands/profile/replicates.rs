@@ -11,10 +11,10 @@ use deadheat_core::test_profile::{self, TestReplicate};
 
 use crate::cli::options::Replicates;
 use crate::commands::common::context::Context;
-use crate::commands::profile::found::Found;
+use crate::commands::profile::findings::Found;
 use crate::error::{ErrorKind, Failure};
 use crate::events::Events;
-use crate::passes::profile::SurveySample;
+use crate::passes::function_profile::SurveySample;
 use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::passes::workers::WorkerPool;
 use crate::project::layout::ProjectLayout;

@@ -20,8 +20,8 @@ use crate::cli::options::{RunMode, Script, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, USUAL_REPLICATES};
 use crate::commands::common::findings::Findings;
-use crate::commands::common::origin::Origin;
-use crate::commands::common::{confirm, keep, nothing_changed};
+use crate::commands::common::suite_origin::Origin;
+use crate::commands::common::{confirm, keep_worktrees, nothing_changed};
 use crate::commands::script::resources::resources;
 use crate::commands::script::rows::Rows;
 use crate::commands::script::runner::{CommandSeries, ScriptMeasurement, ScriptRunner};
@@ -59,7 +59,7 @@ pub(crate) fn compare(
         WorktreeCleanup::Remove => Ok(()),
         WorktreeCleanup::Keep => {
             let commands = PerSide::new(script.command.clone(), script.command.clone());
-            keep::keep(&mut checkouts, git, &sources.project.folder, &commands, listener)
+            keep_worktrees::keep(&mut checkouts, git, &sources.project.folder, &commands, listener)
         }
     };
     checkouts.close(git, listener);

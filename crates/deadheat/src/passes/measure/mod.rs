@@ -2,17 +2,17 @@
 //! millisecond. Nothing is traced here; these times decide.
 
 mod goal;
+mod looks;
 mod replicates;
 mod rounds;
 mod samples;
-mod timing;
+mod timed_pass;
 
 use crate::passes::measure::rounds::RoundsTime;
-use crate::passes::measure::timing::{SHORTEST_STARTUP, Timing};
+use crate::passes::measure::timed_pass::{SHORTEST_STARTUP, Timing};
 pub(crate) use goal::{Goal, Stopping};
-pub(crate) use replicates::{
-    Measured, ReplicateSet, UsedUp, look_at_the_rest, look_where_it_is_due, set_up_each_call, settled,
-};
+pub(crate) use looks::{look_at_the_rest, look_where_it_is_due, settled};
+pub(crate) use replicates::{Measured, ReplicateSet, UsedUp, set_up_each_call};
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -9,7 +9,7 @@ use deadheat_core::profile::{ProfileReplicate, ProfileSample};
 use deadheat_core::protocol::{FunctionSample, SurveyedFunction};
 use deadheat_core::source::{self, NamedLines};
 
-use crate::passes::profile::{Recordings, SurveySample};
+use crate::passes::function_profile::{Recordings, SurveySample};
 
 /// The functions that either side ran, numbered, and their samples by benchmark.
 pub(crate) struct Survey {

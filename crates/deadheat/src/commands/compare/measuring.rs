@@ -8,12 +8,12 @@ use deadheat_core::report::Plan;
 use deadheat_core::sequential::Sampling;
 
 use crate::commands::common::context::{CompareContext, USUAL_REPLICATES};
-use crate::commands::common::origin::{Origin, missing_after};
-use crate::commands::compare::by_reach::not_imported;
+use crate::commands::common::suite_origin::{Origin, missing_after};
+use crate::commands::compare::reach_selection::not_imported;
 use crate::commands::compare::resume;
 use crate::events::Events;
+use crate::passes::function_profile;
 use crate::passes::measure::{self, Measured, Stopping};
-use crate::passes::profile;
 use crate::passes::runner::{FailureKind, Schedule};
 use crate::passes::workers::WorkerPool;
 use crate::system::disturbances::DisturbanceMonitor;
@@ -152,7 +152,7 @@ pub(crate) fn plan(
         }
     };
     let profiled = if has_targets {
-        profile::most_pairs(replicates)
+        function_profile::most_pairs(replicates)
     } else {
         0
     };

@@ -8,8 +8,8 @@ use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::passes::measure::goal::Stopping;
+use crate::passes::measure::looks::{look_where_it_is_due, settled};
 use crate::passes::measure::replicates::{APART, ReplicateSet, USED_UP, UsedUp, is_apart, median_ns};
-use crate::passes::measure::replicates::{look_where_it_is_due, settled};
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Found;
 use crate::passes::measure::samples::{AlternatingSampler, OneSidedSamples, rounds, samples_alone};

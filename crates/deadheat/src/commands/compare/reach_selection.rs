@@ -7,7 +7,7 @@ use deadheat_core::protocol::TracePurpose;
 use deadheat_core::report::Selection;
 
 use crate::commands::common::context::CompareContext;
-use crate::commands::common::origin::{Origin, missing_after};
+use crate::commands::common::suite_origin::{Origin, missing_after};
 use crate::commands::compare::resume;
 use crate::commands::compare::select::{self, Candidates, Selected};
 use crate::error::Failure;
