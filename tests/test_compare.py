@@ -455,6 +455,44 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
     }
 
 
+def test_kept_worktrees_come_with_commands_that_run(repository, deadheat_command):
+    code = "def work():\n    return {}\n"
+    test = "from pkg.core import work\n\n\ndef test_work(benchmark):\n    benchmark(work)\n"
+    files = {"pkg/__init__.py": "", "pkg/core.py": code.format(1), "benchmarks/test_b.py": test}
+    repository.commit({f"it's here/{name}": text for name, text in files.items()})
+    repository.commit({"it's here/pkg/core.py": code.format(2)})
+    folder = repository.folder / "it's here"
+    kept = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run", "--keep", folder=folder)
+    assert kept.code == 0, kept.err
+    lines = [line for line in kept.err.splitlines() if line.startswith("  cd ")]
+    assert len(lines) == 2
+    for line in lines:
+        collecting = line + " --collect-only -q"
+        by_hand = subprocess.run(["sh", "-c", collecting], capture_output=True, text=True, check=False)
+        assert by_hand.returncode == 0, by_hand.stdout + by_hand.stderr
+
+
+def test_a_repository_that_git_cannot_read_is_not_called_empty(two_commits, deadheat_command):
+    head = two_commits.git("rev-parse", "HEAD").strip()
+    (two_commits.folder / ".git" / "objects" / head[:2] / head[2:]).unlink()
+    outcome = deadheat_command("compare", "HEAD^", "HEAD")
+    assert outcome.code == 5
+    assert f"git cannot read {head}" in outcome.err
+    (two_commits.folder / ".git" / "config").write_text("[core\n")
+    outcome = deadheat_command("compare", "HEAD^", "HEAD")
+    assert outcome.code == 5
+    assert "bad config" in outcome.err
+
+
+def test_a_configuration_that_cannot_be_read_is_an_error(two_commits, deadheat_command):
+    (two_commits.folder / "pyproject.toml").unlink(missing_ok=True)
+    (two_commits.folder / "pyproject.toml").symlink_to("pyproject.toml")
+    outcome = deadheat_command("compare", "HEAD^", "HEAD")
+    assert outcome.code == 5
+    assert "cannot read" in outcome.err
+    assert "pyproject.toml" in outcome.err
+
+
 def test_the_log_names_commands_and_steps(two_commits, deadheat_command):
     asked = ("compare", "HEAD^", "HEAD", "--dry-run", "--quiet")
     logged = deadheat_command(*asked, environment={"DEADHEAT_LOG": "debug"})

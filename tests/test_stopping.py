@@ -98,6 +98,10 @@ def test_a_project_in_a_subfolder_goes_on_from_its_report(repository, run, tmp_p
         settings = outcome.report["settings"]
         assert settings["benchmarks_root"] == "sub/benchmarks"
         assert settings["injected"] == ["sub/data"]
+        assert outcome.report["revisions"]["base"]["name"] == "HEAD^"
+    elsewhere = run("--continue", stored, folder=repository.folder)
+    assert elsewhere.code == 2
+    assert "the project in `sub`" in elsewhere.err
 
 
 def test_replicates_are_added_to_a_stored_report(alike, run, tmp_path):

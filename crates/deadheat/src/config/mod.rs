@@ -91,7 +91,8 @@ impl Config {
                 .ancestors()
                 .take_while(|folder| folder.starts_with(repository))
                 .map(|folder| folder.join("pyproject.toml"))
-                .find(|path| path.is_file()),
+                // One that cannot be read is an error, and not the same as none.
+                .find(|path| path.symlink_metadata().is_ok() && !path.is_dir()),
         };
         let Some(path) = path else {
             // Without a `pyproject.toml`, the project's folder is the nearest with another project file.

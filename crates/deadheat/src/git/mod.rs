@@ -122,6 +122,14 @@ impl Git {
                 .hint(advice)
                 .into());
             }
+            if !answer.stderr.contains("not a git repository") {
+                return Err(Failure::tool(format!(
+                    "git cannot read the repository of {}: {}",
+                    folder.display(),
+                    answer.stderr.trim()
+                ))
+                .into());
+            }
             return Err(Failure::usage(format!(
                 "{} is not inside a git repository: {}",
                 folder.display(),

@@ -34,15 +34,22 @@ impl Git {
         tree.ok_or_else(|| Failure::tool(format!("git does not find the files of {commit}")).into())
     }
 
-    /// Returns the full hash of the commit that a ref names.
+    /// Returns the full hash of the commit that a ref names. A ref whose object git cannot read is an error.
     pub(crate) fn commit(&self, name: &str) -> anyhow::Result<Option<String>> {
-        self.line([
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            &format!("{name}^{{commit}}"),
-        ])
+        let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options"];
+        let [rev_parse, verify, quiet, end] = verify;
+        let commit = self.line([rev_parse, verify, quiet, end, &format!("{name}^{{commit}}")])?;
+        if commit.is_some() {
+            return Ok(commit);
+        }
+        match self.line([rev_parse, verify, quiet, end, name])? {
+            Some(object) if object != name && self.line(["cat-file", "-t", &object]).is_err() => Err(
+                Failure::tool(format!("git cannot read {object}, which `{name}` names"))
+                    .hint("`git fsck` shows what is damaged; `git fetch` brings what is missing")
+                    .into(),
+            ),
+            _ => Ok(None),
+        }
     }
 
     /// Returns the names of branches, remote branches and tags, for "did you mean".

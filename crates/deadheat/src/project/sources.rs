@@ -11,7 +11,7 @@ use crate::git::queries::Untracked;
 use crate::git::submodules::Tree;
 use crate::project::file_set::FileSet;
 use crate::project::layout::{ProjectLayout, USUAL_BENCHMARK_FOLDERS, WITHOUT_BENCHMARKS, is_test_module};
-use crate::system::paths::{join, normalize, parent, shown};
+use crate::system::paths::{join, normalize, parent, seen_from, shown};
 
 /// The trees of both revisions, and the project in them.
 pub(crate) struct ProjectSources {
@@ -50,10 +50,11 @@ impl ProjectSources {
             // A file that is only in the working tree may be injected.
             if !self.files.exists(&path) && !top.join(&path).exists() {
                 let tests = self.files.below("").filter(|path| is_test_module(path));
+                let tests: Vec<String> = tests.map(|path| seen_from(&self.project.folder, path)).collect();
                 return Err(
                     Failure::usage(format!("--tests {test}: neither ref has `{path}`"))
                         .hint("it is relative to pyproject.toml: FILE, or FILE::TEST")
-                        .near(&path, tests)
+                        .near(file, tests.iter().map(String::as_str))
                         .into(),
                 );
             }
@@ -81,15 +82,17 @@ impl ProjectSources {
                 "it is in your working tree, but not committed: commit it, or compare with --working-tree",
             )
         } else {
-            let folders: BTreeSet<&str> = self
-                .files
-                .below("")
-                .filter(|path| path.ends_with(".py"))
-                .map(parent)
+            let python = self.files.below("").filter(|path| path.ends_with(".py"));
+            let folders = python.filter(|path| !self.project.is_code(path)).map(parent);
+            let folders: BTreeSet<String> = folders
+                .map(|folder| seen_from(&self.project.folder, folder))
                 .collect();
             let mut failure = failure
                 .hint("it is relative to pyproject.toml: --benchmarks-root DIR")
-                .near(root, folders);
+                .near(
+                    &seen_from(&self.project.folder, root),
+                    folders.iter().map(String::as_str),
+                );
             if let Some(hint) = &mut failure.hint {
                 hint.push_str(&format!(" ({WITHOUT_BENCHMARKS})"));
             }

@@ -9,15 +9,17 @@ use crate::report::listener::Listener;
 use crate::system::terminal::print_note;
 use crate::workspace::checkout::Checkouts;
 
-/// Keeps the worktrees of a comparison of benchmarks.
+/// Keeps the worktrees of a comparison of benchmarks. `nodes` are the files or tests for pytest, relative to the
+/// project's folder.
 pub(crate) fn pytest_by_hand(
     checkouts: &mut Checkouts,
     git: &Git,
     project: &ProjectLayout,
     pythons: &PerSide<Python>,
-    root: &str,
+    nodes: &[String],
     listener: &Listener,
 ) -> anyhow::Result<()> {
+    let nodes: Vec<String> = nodes.iter().map(|node| quoted(node)).collect();
     let worktrees = checkouts.worktrees();
     let command = |side: Side| {
         let worktree = worktrees.get(side);
@@ -29,7 +31,7 @@ pub(crate) fn pytest_by_hand(
             "PYTHONPATH={} {} -m pytest {}",
             quoted(&path.join(":")),
             quoted(&pythons.get(side).path),
-            quoted(root)
+            nodes.join(" ")
         )
     };
     let commands = PerSide::new(Side::Base, Side::Head).map(command);

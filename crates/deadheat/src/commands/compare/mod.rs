@@ -49,6 +49,7 @@ use crate::report::listener::Listener;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::interrupt::Interrupt;
+use crate::system::paths::seen_from;
 use crate::worker::launcher::WorkerKind;
 use crate::workspace::checkout::Checkouts;
 
@@ -75,7 +76,11 @@ pub(crate) fn run(
         (None, None) => None,
         _ => Some(ExperimentStore::find(&config, git.top())?),
     };
-    let revisions = resolve(&git, &settings, state.as_ref(), &limits, &listener)?;
+    let mut revisions = resolve(&git, &settings, state.as_ref(), &limits, &listener)?;
+    if let Some(earlier) = &settings.continued {
+        // The commits are the same; what was typed for them is kept.
+        revisions.clone_from(&earlier.revisions);
+    }
     let recording = state.as_ref().zip(options.to_record.as_ref());
     if let Some((state, _)) = recording {
         record::check(state, &revisions)?;
@@ -167,6 +172,9 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
     notes::note_uncommitted(git, &revisions.head, project, listener);
     let interpreter = choose_interpreter(run, project, findings)?;
     findings.layout = Layout::of(project);
+    if let Some(earlier) = &run.settings.continued {
+        resume::check_project(earlier, &project.folder, &project.module_roots)?;
+    }
     let root = sources.benchmarks_root(&run.settings.tests, git.top())?;
     listener.detail(&format!(
         "code: {}; tests: {}; benchmarks: {root}",
@@ -181,7 +189,11 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
         WorktreeCleanup::Keep => {
             let own = || reported_python(&PerSide::new(interpreter.clone(), interpreter.clone()));
             let pythons = findings.python.clone().unwrap_or_else(own);
-            keep_worktrees::pytest_by_hand(&mut checkouts, git, project, &pythons, &root, listener)
+            let nodes = match run.settings.tests.as_slice() {
+                [] => vec![seen_from(&project.folder, &root)],
+                tests => tests.to_vec(),
+            };
+            keep_worktrees::pytest_by_hand(&mut checkouts, git, project, &pythons, &nodes, listener)
         }
     };
     checkouts.close(git, listener);

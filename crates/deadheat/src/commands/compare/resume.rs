@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::passes::measure::ReplicateSet;
 use crate::passes::runner::hash_seed;
 use crate::report::load;
+use crate::system::paths::shown;
 
 /// Loads a report that replicates can be added to.
 pub(crate) fn load(path: &Path) -> Result<Report, Failure> {
@@ -105,6 +106,20 @@ fn is_sound(comparison: &Comparison) -> bool {
     seeds.len() == replicates.len()
         && replicates.iter().all(|replicate| !replicate.pairs.is_empty())
         && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
+}
+
+/// Refuses to add the measurements of another project of the repository.
+pub(crate) fn check_project(earlier: &Report, folder: &str, module_roots: &[String]) -> Result<(), Failure> {
+    let settings = &earlier.settings;
+    if settings.folder == folder && settings.module_roots == module_roots {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "--continue: the report is about the project in `{}`, with the code in {}, and not about the one here",
+        shown(&settings.folder),
+        settings.module_roots.join(", ")
+    ))
+    .hint("start deadheat in that folder, with the --config-file that was used"))
 }
 
 /// Refuses to mix the measurements of two interpreters, or pinned and unpinned ones.
