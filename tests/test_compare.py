@@ -458,7 +458,7 @@ def test_a_suite_full_of_traps_runs_unchanged(two_commits, compare):
 def test_kept_worktrees_come_with_commands_that_run(repository, deadheat_command):
     code = "def work():\n    return {}\n"
     test = "from pkg.core import work\n\n\ndef test_work(benchmark):\n    benchmark(work)\n"
-    files = {"pkg/__init__.py": "", "pkg/core.py": code.format(1), "benchmarks/test_b.py": test}
+    files = {"pkg/__init__.py": "", "pkg/core.py": code.format(1), "benchmarks/test_b.py": test, "pytest.ini": ""}
     repository.commit({f"it's here/{name}": text for name, text in files.items()})
     repository.commit({"it's here/pkg/core.py": code.format(2)})
     folder = repository.folder / "it's here"
