@@ -12,19 +12,16 @@ HERE = Path(__file__).resolve().parent
 
 
 def newest_python():
-    """Returns the version and the path of the newest CPython that has pip, with which the packages are downloaded."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for minor in range(20, 11, -1):
         candidates = [*sorted(pyenv.glob(f"3.{minor}.*/bin/python")), shutil.which(f"python3.{minor}")]
         for candidate in filter(None, candidates):
-            has_pip = [str(candidate), "-c", "import pip"]
-            if subprocess.run(has_pip, stderr=subprocess.DEVNULL, check=False).returncode == 0:
-                return (3, minor), str(candidate)
+            return (3, minor), str(candidate)
     return (0, 0), None
 
 
 def go_on_in_newest_python(script):
-    """Runs the script again in this machine's newest CPython with pip, if that is not the running one."""
+    """Runs the script again in this machine's newest CPython, if that is not the running one."""
     version, program = newest_python()
     if version > sys.version_info[:2]:
         os.execv(program, [program, str(script), *sys.argv[1:]])
