@@ -23,7 +23,7 @@ import projects  # noqa: E402
 
 ENOUGH_ROWS = 300
 ENOUGH_PROJECTS = 8
-COMMITS = 2
+COMMITS = 3
 # The number of newest commits that are tried at most.
 MOST_TRIED = 12
 FEWEST_LEFT_ALONE = 3
