@@ -74,7 +74,7 @@ def publish():
     if not pull_request:
         return summarise(text)
     try:
-        # Without a report there is no first comment to write, but an earlier run's comment no longer holds.
+        # Without a report, only the comment of an earlier run is replaced: it no longer holds.
         write_comment(pull_request, text, begins=REPORT.exists())
     except Refused as refused:
         # The job of a pull request from a fork may read but not write.

@@ -164,7 +164,7 @@ fn hostile(mut report: Report) -> Report {
 fn no_text_leaves_its_place() {
     let plain = html(&report());
     let page = html(&hostile(report()));
-    // All tags are ours: there is no kind of tag that a report without such names lacks.
+    // Hostile names add no kind of tag that a report with ordinary names does not have.
     assert_eq!(page.matches("<script").count(), 1);
     assert_eq!(page.matches("</script").count(), 1);
     assert_eq!(page.matches("<!").count(), plain.matches("<!").count());

@@ -16,6 +16,12 @@ pub(crate) trait Events {
     /// A doubt about the results, for the report.
     fn warn(&self, warning: Warning);
 
+    fn warn_all(&self, warnings: Vec<Warning>) {
+        for warning in warnings {
+            self.warn(warning);
+        }
+    }
+
     fn doubt(&self, code: WarningCode, message: &str, hint: Option<&str>) {
         self.warn(Warning::new(code, message, hint));
     }

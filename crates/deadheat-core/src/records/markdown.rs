@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tidy;
 
-/// Returns the body of a section; `None` where there is no such section.
+/// Returns the body of a section; `None` if the text has no such section.
 pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     find(text, title).map(|section| &text[section.body])
 }
@@ -77,7 +77,7 @@ struct Heading<'a> {
     end: usize,
 }
 
-/// The construct that lines are inside of, in which there are no headings.
+/// The construct that encloses the lines; its lines are never headings.
 enum Inside<'a> {
     Nothing,
     Fence(&'a str),

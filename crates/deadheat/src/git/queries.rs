@@ -1,4 +1,4 @@
-//! What git knows of commits, trees and files.
+//! Queries about commits, trees and files.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -36,13 +36,13 @@ impl Git {
 
     /// Returns the full hash of the commit that a ref names. A ref whose object git cannot read is an error.
     pub(crate) fn commit(&self, name: &str) -> anyhow::Result<Option<String>> {
-        let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options"];
-        let [rev_parse, verify, quiet, end] = verify;
-        let commit = self.line([rev_parse, verify, quiet, end, &format!("{name}^{{commit}}")])?;
+        let verify =
+            |object: &str| self.line(["rev-parse", "--verify", "--quiet", "--end-of-options", object]);
+        let commit = verify(&format!("{name}^{{commit}}"))?;
         if commit.is_some() {
             return Ok(commit);
         }
-        match self.line([rev_parse, verify, quiet, end, name])? {
+        match verify(name)? {
             Some(object) if object != name && self.line(["cat-file", "-t", &object]).is_err() => Err(
                 Failure::tool(format!("git cannot read {object}, which `{name}` names"))
                     .hint("`git fsck` shows what is damaged; `git fetch` brings what is missing")

@@ -85,9 +85,7 @@ impl Judging<'_> {
         };
         let measured = measured.into_iter().map(|(row, _)| row).collect();
         let (comparisons, total, geometric_mean) = report::judge(measured, self.sampling, &self.thresholds);
-        report::controls_moved(&comparisons)
-            .into_iter()
-            .for_each(|warning| events.warn(warning));
+        events.warn_all(report::controls_moved(&comparisons));
         let measured_any = !comparisons.is_empty();
         if short > 0 {
             events.doubt(

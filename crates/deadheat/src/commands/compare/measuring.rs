@@ -87,8 +87,7 @@ pub(crate) fn measure(
     if workers.launcher.cores.measuring.is_some() {
         explain_skips(&mut measured, workers);
     }
-    let warnings = workers.launcher.conditions.warnings().into_iter();
-    warnings.for_each(|warning| listener.warn(warning));
+    listener.warn_all(workers.launcher.conditions.warnings());
     workers.one_at_a_time.clone_from(&measured.one_at_a_time);
     workers.set_up_each_call = measure::set_up_each_call(&measured.benchmarks);
     let none_imported = measured.project_modules.base == 0 || measured.project_modules.head == 0;

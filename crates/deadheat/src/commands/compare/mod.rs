@@ -423,10 +423,7 @@ impl Measurement<'_> {
             is_script: false,
         };
         let mut exit = verdicts::conclude(judging, timed, listener, findings);
-        self.hints
-            .of_missing(&findings.missing)
-            .into_iter()
-            .for_each(|warning| listener.warn(warning));
+        listener.warn_all(self.hints.of_missing(&findings.missing));
         if self.run.settings.benchmarks_from == BenchmarksFrom::Own {
             benchmarks::mark_changed(&mut findings.comparisons, self.folder, &self.suite.changed);
         }
@@ -509,7 +506,7 @@ fn note_interpreters(
     Ok(())
 }
 
-/// Whether there is no reason to run anything, which the findings then say.
+/// Whether nothing needs to run; if so, the findings say it.
 fn is_nothing_changed(
     run: &CompareContext<'_>,
     checkouts: &Checkouts,

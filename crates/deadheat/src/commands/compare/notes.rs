@@ -1,4 +1,4 @@
-//! The notes and doubts of a comparison that are no step's result.
+//! The notes and doubts of a comparison that belong to no single step.
 
 use std::time::Duration;
 

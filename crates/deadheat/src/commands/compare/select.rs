@@ -24,7 +24,7 @@ pub(crate) struct Selected {
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Whether there is no reason to run anything.
+/// Whether the change leaves nothing to measure.
 pub(crate) fn is_nothing_changed(
     settings: &CompareSettings,
     differences: &Changes,

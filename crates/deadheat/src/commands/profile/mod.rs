@@ -181,8 +181,7 @@ fn profile_checkouts(
     let Passes {
         recorded, problem, ..
     } = passes;
-    let warnings = stage.launcher.conditions.warnings().into_iter();
-    warnings.for_each(|warning| run.listener.warn(warning));
+    run.listener.warn_all(stage.launcher.conditions.warnings());
     found.pinned_core = run.core_of(&stage.launcher.cores).and(first_core);
     found.later_cores.clone_from(&stage.launcher.cores.later);
     if let Some(problem) = problem {

@@ -124,11 +124,7 @@ fn compare_checkouts(
     };
     bench.conditions = DisturbanceMonitor::begin(&bench.cores);
     let mut taken = bench.measure(&series, &mut |event| listener.timing(event.of(exactly)))?;
-    bench
-        .conditions
-        .warnings()
-        .into_iter()
-        .for_each(|warning| listener.warn(warning));
+    listener.warn_all(bench.conditions.warnings());
     findings.pinned_core = run.context.core_of(&bench.cores).and(first_core);
     findings.later_cores.clone_from(&bench.cores.later);
     findings.missing.append(&mut taken.missing);
