@@ -1,5 +1,6 @@
 """When a run stops, goes on and measures again: the whole program, with changes that no noise can hide."""
 
+import functools
 import json
 
 import pytest
@@ -45,11 +46,9 @@ def alike(repository):
 
 
 @pytest.fixture
-def run(deadheat_command):
-    def run(*arguments, **keywords):
-        return deadheat_command("compare", "--json", *arguments, **keywords)
-
-    return run
+def run(compare):
+    """Runs a comparison that decides by itself how many replicates it takes."""
+    return functools.partial(compare, replicates=None)
 
 
 def row(outcome):
