@@ -624,7 +624,7 @@ fn the_python_may_differ_in_its_last_number_only() {
             implementation: "CPython".to_owned(),
             ..Python::default()
         };
-        Some(PerSide::new(python.clone(), python))
+        Some(PerSide::same(python))
     };
     let mut all = parts();
     all[0].report.python = python("3.12.1");

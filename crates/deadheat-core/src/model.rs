@@ -47,6 +47,14 @@ impl<T> PerSide<T> {
         PerSide { base, head }
     }
 
+    /// Gives both sides the same value.
+    pub fn same(value: T) -> Self
+    where
+        T: Clone,
+    {
+        PerSide::new(value.clone(), value)
+    }
+
     pub fn get(&self, side: Side) -> &T {
         match side {
             Side::Base => &self.base,

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
-use deadheat_core::report::Python;
+use deadheat_core::report::{Environments, Python};
 
 use crate::Installation;
+use crate::cli::options::SideOptions;
 use crate::config::Config;
 use crate::config::settings::{CompareSettings, SideSettings};
 use crate::error::Failure;
@@ -27,6 +28,7 @@ use crate::report::listener::Listener;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::{CpuPinning, Pinning};
 use crate::system::disturbances::DisturbanceMonitor;
+use crate::system::interrupt::Interrupt;
 use crate::worker::launcher::{Forks, ProcessLauncher, WorkerKind};
 use crate::worker::process::WorkerCommand;
 use crate::worker::session::{CollectSpec, WorkerSpec};
@@ -34,6 +36,25 @@ use crate::workspace::checkout::Checkouts;
 
 /// The number of replicates that most verdicts take, for the estimate of `--dry-run`.
 pub(crate) const USUAL_REPLICATES: u32 = 10;
+
+/// The repository and the configuration that a command starts from.
+pub(crate) struct Opened {
+    pub(crate) limits: Deadline,
+    pub(crate) git: Git,
+    pub(crate) config: Config,
+}
+
+impl Opened {
+    pub(crate) fn open(options: &SideOptions, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let limits = Deadline {
+            until: Instant::now() + options.timeout,
+            interrupt: interrupt.clone(),
+        };
+        let git = Git::discover(&options.folder, &limits)?;
+        let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
+        Ok(Opened { limits, git, config })
+    }
+}
 
 /// The context of one command.
 pub(crate) struct Context<'a> {
@@ -55,11 +76,12 @@ pub(crate) struct CompareContext<'a> {
 }
 
 impl Context<'_> {
-    pub(crate) fn choose_interpreter(
-        &self,
-        project: &ProjectLayout,
-        pytest: Pytest,
-    ) -> Result<Interpreter, Failure> {
+    /// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+    pub(crate) fn choose_interpreter(&self, project: &ProjectLayout) -> Result<Interpreter, Failure> {
+        let pytest = match self.settings.environment {
+            Environments::Shared => Pytest::Needed,
+            Environments::PerRef => Pytest::NotNeeded,
+        };
         let top = self.git.top();
         Candidates::new(
             self.settings.python.as_deref(),
@@ -101,9 +123,7 @@ impl Context<'_> {
         if let Some(compiled) = compiled {
             compiled.add_differing_to(&mut differences.unattributed);
         }
-        for warning in &differences.warnings {
-            self.listener.warn(warning.clone());
-        }
+        self.listener.warn_all(differences.warnings.clone());
         Ok(differences)
     }
 

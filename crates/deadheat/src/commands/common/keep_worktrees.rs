@@ -1,27 +1,25 @@
-//! `--keep`: leaves the worktrees, and says how to run one side by hand.
+//! The end of a comparison's worktrees: removed, or kept (`--keep`) with the commands that run one side by hand.
 
 use deadheat_core::model::{PerSide, Side};
 use deadheat_core::report::{Python, quoted};
 
-use crate::git::Git;
+use crate::commands::common::context::Context;
+use crate::error::ExitCode;
 use crate::project::layout::ProjectLayout;
-use crate::report::listener::Listener;
 use crate::system::terminal::print_note;
 use crate::workspace::checkout::Checkouts;
 
-/// Keeps the worktrees of a comparison of benchmarks. `nodes` are the files or tests for pytest, relative to the
+/// Returns the commands that run benchmarks in the worktrees. `nodes` are the files or tests for pytest, relative to the
 /// project's folder.
 pub(crate) fn pytest_by_hand(
-    checkouts: &mut Checkouts,
-    git: &Git,
+    checkouts: &Checkouts,
     project: &ProjectLayout,
     pythons: &PerSide<Python>,
     nodes: &[String],
-    listener: &Listener,
-) -> anyhow::Result<()> {
+) -> PerSide<String> {
     let nodes: Vec<String> = nodes.iter().map(|node| quoted(node)).collect();
     let worktrees = checkouts.worktrees();
-    let command = |side: Side| {
+    PerSide::new(Side::Base, Side::Head).map(|side| {
         let worktree = worktrees.get(side);
         let folders = project.import_folders.iter();
         let path: Vec<String> = folders
@@ -33,33 +31,40 @@ pub(crate) fn pytest_by_hand(
             quoted(&pythons.get(side).path),
             nodes.join(" ")
         )
-    };
-    let commands = PerSide::new(Side::Base, Side::Head).map(command);
-    keep(checkouts, git, &project.folder, &commands, listener)
+    })
 }
 
-/// Keeps the worktrees; `commands` are for a shell in the project's folder.
-pub(crate) fn keep(
+/// Ends a run with its outcome: keeps the worktrees where there are commands for a shell in the project's `folder`, and
+/// removes them otherwise. An error of the run comes before one of keeping them.
+pub(crate) fn close(
+    mut checkouts: Checkouts,
+    context: &Context<'_>,
+    folder: &str,
+    by_hand: Option<&PerSide<String>>,
+    outcome: anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let kept = by_hand.map_or(Ok(()), |commands| keep(&mut checkouts, context, folder, commands));
+    checkouts.close(context.git, context.listener);
+    let exit = outcome?;
+    kept.map(|()| exit)
+}
+
+fn keep(
     checkouts: &mut Checkouts,
-    git: &Git,
+    context: &Context<'_>,
     folder: &str,
     commands: &PerSide<String>,
-    listener: &Listener,
 ) -> anyhow::Result<()> {
-    checkouts.workspace.keep(git)?;
-    listener.finish();
+    checkouts.workspace.keep(context.git)?;
+    context.listener.finish();
     let mut text = format!(
         "kept {}; to run one side by hand:\n",
         checkouts.workspace.folder().display()
     );
     for side in Side::BOTH {
-        let folder = checkouts
-            .workspace
-            .worktree(side)
-            .join(folder)
-            .display()
-            .to_string();
-        text.push_str(&format!("  cd {} && {}\n", quoted(&folder), commands.get(side)));
+        let folder = checkouts.workspace.worktree(side).join(folder);
+        let folder = quoted(&folder.display().to_string());
+        text.push_str(&format!("  cd {folder} && {}\n", commands.get(side)));
     }
     text.push_str("`deadheat clean` removes both worktrees");
     print_note(&text);

@@ -52,6 +52,7 @@ pub(crate) struct Collector<'a> {
     /// The benchmarks root.
     pub(crate) root: &'a str,
     pub(crate) hints: &'a Hints<'a>,
+    pub(crate) interpreters: &'a PerSide<Interpreter>,
 }
 
 impl Collector<'_> {
@@ -61,14 +62,13 @@ impl Collector<'_> {
         checkouts: &mut Checkouts,
         differences: &mut Changes,
         targets: &[TargetFunction],
-        interpreters: &PerSide<Interpreter>,
         workers: &mut WorkerPool,
     ) -> anyhow::Result<Suite> {
         let from = self.run.settings.benchmarks_from;
         check_root(self.root, from, checkouts.worktrees())?;
         self.run.context.listener.step("collecting the benchmarks");
-        let project = &self.sources.project;
-        let shares_files = !checkouts.changed.iter().any(|path| project.is_shared(path));
+        let mut changed_paths = checkouts.changed.iter();
+        let shares_files = !changed_paths.any(|path| self.sources.project.is_shared(path));
         let mut origin = Origin {
             from,
             replaced: BTreeSet::new(),
@@ -102,32 +102,28 @@ impl Collector<'_> {
             let first = benchmarks::explain_changing_ids(&mut missing, &shared.head, &again);
             changing = first.map(|row| row.benchmark.clone());
         }
-        if shared.head.deselected > 0 {
-            self.run.context.listener.doubt(
-                WarningCode::Deselected,
-                &format!(
-                    "pytest deselected {} benchmarks by -k or by the project's own options",
-                    shared.head.deselected
-                ),
-                None,
-            );
+        let deselected = shared.head.deselected;
+        if deselected > 0 {
+            let words =
+                format!("pytest deselected {deselected} benchmarks by -k or by the project's own options");
+            let listener = self.run.context.listener;
+            listener.doubt(WarningCode::Deselected, &words, None);
         }
         let python = PerSide::new(Side::Base, Side::Head).map(|side| Python {
-            path: interpreters.get(side).path.display().to_string(),
+            path: self.interpreters.get(side).path.display().to_string(),
             ..shared.get(side).python.clone()
         });
-        let suite = Suite {
+        Ok(Suite {
             origin,
             benchmarks,
             missing,
-            deselected: shared.head.deselected,
+            deselected,
             changed,
             collecting,
             python,
             changing,
             collected: shared,
-        };
-        Ok(suite)
+        })
     }
 
     /// Returns the benchmarks of a side's own files, which the other side's replace.

@@ -20,7 +20,7 @@ use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan};
 use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
-use crate::commands::common::context::{CompareContext, Context, reported_python, seed_of};
+use crate::commands::common::context::{CompareContext, Context, Opened, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{keep_worktrees, nothing_changed};
@@ -28,7 +28,6 @@ use crate::commands::compare::breakdown::Breakdown;
 use crate::commands::compare::collect::{Collector, Suite};
 use crate::commands::compare::reach_selection::{Chosen, Selector};
 use crate::commands::script;
-use crate::config::Config;
 use crate::config::settings::CompareSettings;
 use crate::error::{ExitCode, Failure};
 use crate::events::Events;
@@ -40,7 +39,7 @@ use crate::passes::runner::hash_seed;
 use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
 use crate::prepare::import_hints::Hints;
-use crate::prepare::interpreter::{Interpreter, Pytest};
+use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::Changes;
 use crate::project::extension_modules::ExtensionModules;
 use crate::project::layout::ProjectLayout;
@@ -59,16 +58,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let limits = Deadline {
-        until: Instant::now() + options.sides.timeout,
-        interrupt: interrupt.clone(),
-    };
-    let git = Git::discover(&options.sides.folder, &limits)?;
-    let config = Config::load(
-        &options.sides.folder,
-        git.top(),
-        options.sides.config_file.as_deref(),
-    )?;
+    let Opened { limits, git, config } = Opened::open(&options.sides, interrupt)?;
     let continued = options.continued.as_deref().map(resume::load).transpose()?;
     let settings = CompareSettings::merge(options, continued, &config, git.top())?;
     let listener = Listener::new(options.outputs.verbosity);
@@ -183,194 +173,176 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
     ));
     run.context.limits.check()?;
     let mut checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
-    let outcome = compare_checkouts(run, &sources, &interpreter, &root, &mut checkouts, findings);
-    let kept = match run.settings.worktrees {
-        WorktreeCleanup::Remove => Ok(()),
-        WorktreeCleanup::Keep => {
-            let own = || reported_python(&PerSide::new(interpreter.clone(), interpreter.clone()));
-            let pythons = findings.python.clone().unwrap_or_else(own);
-            let nodes = match run.settings.tests.as_slice() {
-                [] => vec![seen_from(&project.folder, &root)],
-                tests => tests.to_vec(),
-            };
-            keep_worktrees::pytest_by_hand(&mut checkouts, git, project, &pythons, &nodes, listener)
-        }
+    let steps = Steps {
+        run,
+        sources: &sources,
+        interpreter: &interpreter,
+        root: &root,
     };
-    checkouts.close(git, listener);
-    let exit = outcome?;
-    kept.map(|()| exit)
+    let outcome = steps.take(&mut checkouts, findings);
+    let is_kept = run.settings.worktrees == WorktreeCleanup::Keep;
+    let by_hand = is_kept.then(|| {
+        let own = || reported_python(&PerSide::same(interpreter.clone()));
+        let pythons = findings.python.clone().unwrap_or_else(own);
+        let nodes = match run.settings.tests.as_slice() {
+            [] => vec![seen_from(&project.folder, &root)],
+            tests => tests.to_vec(),
+        };
+        keep_worktrees::pytest_by_hand(&checkouts, project, &pythons, &nodes)
+    });
+    keep_worktrees::close(
+        checkouts,
+        &run.context,
+        &project.folder,
+        by_hand.as_ref(),
+        outcome,
+    )
 }
 
 /// The steps of a comparison in its worktrees.
-fn compare_checkouts(
-    run: &CompareContext<'_>,
-    sources: &ProjectSources,
-    interpreter: &Interpreter,
-    root: &str,
-    checkouts: &mut Checkouts,
-    findings: &mut Findings,
-) -> anyhow::Result<ExitCode> {
-    let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
-    let compiled = compiled.as_ref();
-    let mut differences = find_changes(run, sources, interpreter, compiled, checkouts, findings)?;
-    if is_nothing_changed(run, checkouts, &differences, findings) {
-        return Ok(ExitCode::Done);
-    }
-    run.context
-        .listener
-        .note(&notes::found(&findings.targets, &differences));
-    let hints = run.context.hints(sources, compiled, checkouts);
-    let prepared = prepare(
-        run,
-        sources,
-        interpreter,
-        &differences,
-        compiled,
-        checkouts,
-        findings,
-    )?;
-    let mut workers = workers(run, sources, &prepared, checkouts);
-
-    let collector = Collector {
-        run,
-        sources,
-        root,
-        hints: &hints,
-    };
-    let interpreters = &prepared.interpreters;
-    let Some(suite) = collect(
-        run,
-        &collector,
-        checkouts,
-        &mut differences,
-        interpreters,
-        &mut workers,
-        findings,
-    )?
-    else {
-        return Ok(ExitCode::Done);
-    };
-    let benchmarks = take_part(run, &suite.benchmarks, findings);
-    if benchmarks.is_empty() {
-        return Ok(nothing_to_measure(run, suite.collecting, findings));
-    }
-
-    let looking = Instant::now();
-    let selector = Selector {
-        run,
-        differences: &differences,
-        origin: &suite.origin,
-        hints: &hints,
-        some_deselected: suite.deselected > 0,
-    };
-    let chosen = selector.select(
-        benchmarks,
-        &mut findings.targets,
-        &mut findings.missing,
-        &mut workers,
-    )?;
-    findings.selection = chosen.selection.clone();
-    chosen.check()?;
-    let folders = checkouts
-        .worktrees()
-        .map(|worktree| worktree.join(&sources.project.folder));
-    workers.spec.collect.narrow_to(&chosen.benchmarks, folders);
-    if run.settings.task == RunMode::Plan {
-        let before = suite.collecting + looking.elapsed();
-        return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
-    }
-    if chosen.benchmarks.is_empty() {
-        findings.count();
-        return Ok(ExitCode::Done);
-    }
-    let measurement = Measurement {
-        run,
-        suite: &suite,
-        hints: &hints,
-        folder: &sources.project.folder,
-        worktrees: checkouts.worktrees(),
-    };
-    measurement.measure(chosen, &mut workers, findings)
+struct Steps<'a> {
+    run: &'a CompareContext<'a>,
+    sources: &'a ProjectSources,
+    interpreter: &'a Interpreter,
+    /// The benchmarks' folder or file.
+    root: &'a str,
 }
 
-/// Finds the differences in the code, and the functions whose effect is looked for.
-fn find_changes(
-    run: &CompareContext<'_>,
-    sources: &ProjectSources,
-    interpreter: &Interpreter,
-    compiled: Option<&ExtensionModules>,
-    checkouts: &Checkouts,
-    findings: &mut Findings,
-) -> anyhow::Result<Changes> {
-    run.context.listener.step("comparing the code");
-    let mut differences = run
-        .context
-        .find_changes(checkouts, sources, interpreter, compiled)?;
-    findings.targets = run.targets(&mut differences, sources, checkouts)?;
-    Ok(differences)
-}
+impl Steps<'_> {
+    fn take(&self, checkouts: &mut Checkouts, findings: &mut Findings) -> anyhow::Result<ExitCode> {
+        let Steps {
+            run, sources, root, ..
+        } = *self;
+        let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
+        let compiled = compiled.as_ref();
+        let mut differences = self.find_changes(compiled, checkouts, findings)?;
+        if is_nothing_changed(run, checkouts, &differences, findings) {
+            return Ok(ExitCode::Done);
+        }
+        let found = notes::found(&findings.targets, &differences);
+        run.context.listener.note(&found);
+        let hints = run.context.hints(sources, compiled, checkouts);
+        let prepared = self.prepare(&differences, compiled, checkouts, findings)?;
+        let mut workers = self.workers(&prepared, checkouts);
+        let collector = Collector {
+            run,
+            sources,
+            root,
+            hints: &hints,
+            interpreters: &prepared.interpreters,
+        };
+        let Some(suite) = collect(&collector, checkouts, &mut differences, &mut workers, findings)? else {
+            return Ok(ExitCode::Done);
+        };
+        let benchmarks = take_part(run, &suite.benchmarks, findings);
+        if benchmarks.is_empty() {
+            return Ok(nothing_to_measure(run, suite.collecting, findings));
+        }
 
-/// Gives the worktrees what their code needs before it can run.
-fn prepare(
-    run: &CompareContext<'_>,
-    sources: &ProjectSources,
-    interpreter: &Interpreter,
-    differences: &Changes,
-    compiled: Option<&ExtensionModules>,
-    checkouts: &mut Checkouts,
-    findings: &mut Findings,
-) -> anyhow::Result<Prepared> {
-    checkouts.inject(run.context.git, &run.context.settings.injected, sources)?;
-    let variables = run.variables();
-    let prepared = run
-        .context
-        .prepare(checkouts, sources, interpreter, differences, compiled, variables)?;
-    if run.context.settings.environment == Environments::PerRef {
-        note_interpreters(run, &prepared.interpreters, findings)?;
+        let looking = Instant::now();
+        let selector = Selector {
+            run,
+            differences: &differences,
+            origin: &suite.origin,
+            hints: &hints,
+            some_deselected: suite.deselected > 0,
+        };
+        let (targets, missing) = (&mut findings.targets, &mut findings.missing);
+        let chosen = selector.select(benchmarks, targets, missing, &mut workers)?;
+        findings.selection = chosen.selection.clone();
+        chosen.check()?;
+        let worktrees = checkouts.worktrees();
+        let folders = worktrees.map(|worktree| worktree.join(&sources.project.folder));
+        workers.spec.collect.narrow_to(&chosen.benchmarks, folders);
+        if run.settings.task == RunMode::Plan {
+            let before = suite.collecting + looking.elapsed();
+            return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
+        }
+        if chosen.benchmarks.is_empty() {
+            findings.count();
+            return Ok(ExitCode::Done);
+        }
+        let measurement = Measurement {
+            run,
+            suite: &suite,
+            hints: &hints,
+            folder: &sources.project.folder,
+            worktrees,
+        };
+        measurement.measure(chosen, &mut workers, findings)
     }
-    if run.settings.memory {
-        memory::check(&prepared, checkouts.workspace.folder(), &run.context.limits)?;
+
+    /// Finds the differences in the code, and the functions whose effect is looked for.
+    fn find_changes(
+        &self,
+        compiled: Option<&ExtensionModules>,
+        checkouts: &Checkouts,
+        findings: &mut Findings,
+    ) -> anyhow::Result<Changes> {
+        let context = &self.run.context;
+        context.listener.step("comparing the code");
+        let mut differences = context.find_changes(checkouts, self.sources, self.interpreter, compiled)?;
+        findings.targets = self.run.targets(&mut differences, self.sources, checkouts)?;
+        Ok(differences)
     }
-    Ok(prepared)
+
+    /// Gives the worktrees what their code needs before it can run.
+    fn prepare(
+        &self,
+        differences: &Changes,
+        compiled: Option<&ExtensionModules>,
+        checkouts: &mut Checkouts,
+        findings: &mut Findings,
+    ) -> anyhow::Result<Prepared> {
+        let Steps {
+            run,
+            sources,
+            interpreter,
+            ..
+        } = *self;
+        let context = &run.context;
+        checkouts.inject(context.git, &context.settings.injected, sources)?;
+        let variables = run.variables();
+        let prepared = context.prepare(checkouts, sources, interpreter, differences, compiled, variables)?;
+        if context.settings.environment == Environments::PerRef {
+            note_interpreters(run, &prepared.interpreters, findings)?;
+        }
+        if run.settings.memory {
+            memory::check(&prepared, checkouts.workspace.folder(), &context.limits)?;
+        }
+        Ok(prepared)
+    }
+
+    /// Returns the workers of the run's benchmarks.
+    fn workers(&self, prepared: &Prepared, checkouts: &Checkouts) -> WorkerPool {
+        let CompareContext { context, settings } = self.run;
+        let mut workers = context.workers(checkouts, &self.sources.project, prepared, WorkerKind::Benchmarks);
+        workers.first_seed = hash_seed(context.seed, 0);
+        workers.spec.keyword.clone_from(&settings.keyword);
+        workers.spec.pytest_args.clone_from(&settings.pytest_args);
+        workers
+    }
 }
 
 /// Collects the suite, and compares what both sides hold then. `None`: nothing differs that a benchmark could run.
 fn collect(
-    run: &CompareContext<'_>,
     collector: &Collector<'_>,
     checkouts: &mut Checkouts,
     differences: &mut Changes,
-    interpreters: &PerSide<Interpreter>,
     workers: &mut WorkerPool,
     findings: &mut Findings,
 ) -> anyhow::Result<Option<Suite>> {
-    let suite = collector.collect(checkouts, differences, &findings.targets, interpreters, workers)?;
+    let suite = collector.collect(checkouts, differences, &findings.targets, workers)?;
     findings.python = Some(suite.python.clone());
     findings.missing.clone_from(&suite.missing);
     findings.leave_checkouts_out(checkouts.worktrees());
     collector.check_any(&suite)?;
     collector.observe(checkouts, differences, &mut findings.targets, workers)?;
-    if is_nothing_changed(run, checkouts, differences, findings) {
+    if is_nothing_changed(collector.run, checkouts, differences, findings) {
         return Ok(None);
     }
-    notes::warn_of_unused_thresholds(run, &suite.benchmarks, findings);
+    notes::warn_of_unused_thresholds(collector.run, &suite.benchmarks, findings);
     Ok(Some(suite))
-}
-
-/// Returns the workers of the run's benchmarks.
-fn workers(
-    run: &CompareContext<'_>,
-    sources: &ProjectSources,
-    prepared: &Prepared,
-    checkouts: &Checkouts,
-) -> WorkerPool {
-    let mut workers = run
-        .context
-        .workers(checkouts, &sources.project, prepared, WorkerKind::Benchmarks);
-    workers.first_seed = hash_seed(run.context.seed, 0);
-    workers.spec.keyword.clone_from(&run.settings.keyword);
-    workers.spec.pytest_args.clone_from(&run.settings.pytest_args);
-    workers
 }
 
 /// Estimates how long the run would take.
@@ -473,17 +445,9 @@ fn choose_interpreter(
     project: &ProjectLayout,
     findings: &mut Findings,
 ) -> anyhow::Result<Interpreter> {
-    let pytest = match run.context.settings.environment {
-        Environments::Shared => Pytest::Needed,
-        Environments::PerRef => Pytest::NotNeeded,
-    };
-    let interpreter = run.context.choose_interpreter(project, pytest)?;
-    if pytest == Pytest::Needed {
-        note_interpreters(
-            run,
-            &PerSide::new(interpreter.clone(), interpreter.clone()),
-            findings,
-        )?;
+    let interpreter = run.context.choose_interpreter(project)?;
+    if run.context.settings.environment == Environments::Shared {
+        note_interpreters(run, &PerSide::same(interpreter.clone()), findings)?;
     }
     Ok(interpreter)
 }

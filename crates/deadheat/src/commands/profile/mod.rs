@@ -7,7 +7,6 @@ mod findings;
 mod replicates;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use deadheat_core::model::{PerSide, Side, WarningCode};
 use deadheat_core::profile::ProfileReplicate;
@@ -17,24 +16,22 @@ use deadheat_core::test_profile::{self, TestReplicate};
 
 use crate::Installation;
 use crate::cli::options::{ProfileOptions, Replicates};
-use crate::commands::common::context::{Context, drawn_seed, reported_python};
+use crate::commands::common::context::{Context, Opened, drawn_seed, reported_python};
+use crate::commands::common::keep_worktrees;
 use crate::commands::profile::findings::Found;
 use crate::commands::profile::replicates::Passes;
-use crate::config::Config;
 use crate::config::settings::{self, SideSettings};
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
-use crate::git::Git;
 use crate::git::revisions;
 use crate::passes::function_profile::Recordings;
 use crate::passes::project_profile;
-use crate::prepare::interpreter::{Interpreter, Pytest};
+use crate::prepare::interpreter::Interpreter;
 use crate::project::extension_modules::ExtensionModules;
 use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
 use crate::report::output;
-use crate::system::command::Deadline;
 use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::relative;
@@ -47,16 +44,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let limits = Deadline {
-        until: Instant::now() + options.sides.timeout,
-        interrupt: interrupt.clone(),
-    };
-    let git = Git::discover(&options.sides.folder, &limits)?;
-    let config = Config::load(
-        &options.sides.folder,
-        git.top(),
-        options.sides.config_file.as_deref(),
-    )?;
+    let Opened { limits, git, config } = Opened::open(&options.sides, interrupt)?;
     let settings = SideSettings::merge(&options.sides, &config, git.top())?;
     settings.check_injected(git.top())?;
     let revisions = revisions::resolve(&git, &options.refs)?;
@@ -110,18 +98,11 @@ fn profile(run: &Context<'_>, replicates: Replicates, found: &mut Found) -> anyh
         ProjectLayout::lay_out(run.config, run.git.top(), files, root.as_deref())
     })?;
     let project = &sources.project;
-    let pytest = match run.settings.environment {
-        Environments::Shared => Pytest::Needed,
-        Environments::PerRef => Pytest::NotNeeded,
-    };
-    let interpreter = run.choose_interpreter(project, pytest)?;
+    let interpreter = run.choose_interpreter(project)?;
     found.module_roots.clone_from(&project.module_roots);
     found.tests_root.clone_from(&project.tests_root);
-    if pytest == Pytest::Needed {
-        found.python = Some(reported_python(&PerSide::new(
-            interpreter.clone(),
-            interpreter.clone(),
-        )));
+    if run.settings.environment == Environments::Shared {
+        found.python = Some(reported_python(&PerSide::same(interpreter.clone())));
     }
     if found.arguments.is_empty() {
         found.arguments = usual_tests(project);
@@ -130,8 +111,7 @@ fn profile(run: &Context<'_>, replicates: Replicates, found: &mut Found) -> anyh
     let mut checkouts = Checkouts::create(run.git, &sources, run.revisions, &project.roots(), run.listener)?;
     let outcome = profile_checkouts(run, replicates, &sources, &interpreter, &mut checkouts, found);
     leave_checkouts_out(&mut found.timed, &checkouts);
-    checkouts.close(run.git, run.listener);
-    outcome
+    keep_worktrees::close(checkouts, run, &project.folder, None, outcome)
 }
 
 fn profile_checkouts(

@@ -55,16 +55,10 @@ pub(crate) fn compare(
     let mut checkouts = Checkouts::create(git, &sources, revisions, &untracked_in, listener)?;
     run.context.limits.check()?;
     let outcome = compare_checkouts(run, &sources, script, &mut checkouts, findings);
-    let kept = match run.settings.worktrees {
-        WorktreeCleanup::Remove => Ok(()),
-        WorktreeCleanup::Keep => {
-            let commands = PerSide::new(script.command.clone(), script.command.clone());
-            keep_worktrees::keep(&mut checkouts, git, &sources.project.folder, &commands, listener)
-        }
-    };
-    checkouts.close(git, listener);
-    let exit = outcome?;
-    kept.map(|()| exit)
+    let is_kept = run.settings.worktrees == WorktreeCleanup::Keep;
+    let by_hand = is_kept.then(|| PerSide::same(script.command.clone()));
+    let folder = &sources.project.folder;
+    keep_worktrees::close(checkouts, &run.context, folder, by_hand.as_ref(), outcome)
 }
 
 fn compare_checkouts(
