@@ -27,12 +27,12 @@ pub(crate) struct Affected {
 
 /// Asks the open workers. `paths` are all Python files of the project.
 pub(crate) fn look(
-    stage: &mut WorkerPool,
+    workers: &mut WorkerPool,
     differences: &Changes,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Affected> {
-    match ask(stage, differences, paths, checkouts)? {
+    match ask(workers, differences, paths, checkouts)? {
         Ok(seen) => Ok(seen.affected(differences, paths, checkouts)),
         Err(problem) => Ok(Affected {
             functions: Vec::new(),
@@ -60,7 +60,7 @@ struct Seen {
 }
 
 fn ask(
-    stage: &mut WorkerPool,
+    workers: &mut WorkerPool,
     differences: &Changes,
     paths: &BTreeSet<String>,
     checkouts: PerSide<&Path>,
@@ -68,7 +68,7 @@ fn ask(
     let request = Request::Observe {
         changed: differences.changed.clone(),
     };
-    let observed = match ask_both(stage, &request, |reply| match reply {
+    let observed = match ask_both(workers, &request, |reply| match reply {
         Reply::Observed(observed) => Some(observed),
         _ => None,
     })? {
@@ -80,15 +80,15 @@ fn ask(
     let late = paths.iter().filter(|path| !is_loaded(&observed, path));
     let late = naming(late, &differing, checkouts);
     differing.unloaded.extend(late);
-    let mut readers = ask_for_readers(stage, &differing)?;
+    let mut readers = ask_for_readers(workers, &differing)?;
     if readers.as_ref().is_ok_and(|readers| is_felt(&differing, readers)) {
-        let [again] = stage.open(&stage.spec.clone(), [Side::Base]);
+        let [again] = workers.open(&workers.spec.clone(), [Side::Base]);
         if let Ok((mut session, _)) = again {
-            let limit = stage.until.saturating_duration_since(Instant::now());
+            let limit = workers.until.saturating_duration_since(Instant::now());
             if let Ok(Reply::Observed(again)) = session.ask(&request, limit)?
                 && differing.leave_out_unstable(&observed.base, &again, outside)
             {
-                readers = ask_for_readers(stage, &differing)?;
+                readers = ask_for_readers(workers, &differing)?;
             }
             session.stop();
         }
@@ -127,7 +127,10 @@ fn naming<'a>(
     paths.filter(is_named).cloned().collect()
 }
 
-fn ask_for_readers(stage: &mut WorkerPool, differing: &Differing) -> anyhow::Result<Asked<PerSide<Readers>>> {
+fn ask_for_readers(
+    workers: &mut WorkerPool,
+    differing: &Differing,
+) -> anyhow::Result<Asked<PerSide<Readers>>> {
     if differing.names.is_empty() && differing.unloaded.is_empty() {
         return Ok(Ok(PerSide::default()));
     }
@@ -135,7 +138,7 @@ fn ask_for_readers(stage: &mut WorkerPool, differing: &Differing) -> anyhow::Res
         differing: differing.names.clone(),
         unloaded: differing.unloaded.iter().cloned().collect(),
     };
-    ask_both(stage, &request, |reply| match reply {
+    ask_both(workers, &request, |reply| match reply {
         Reply::Readers { functions, unread } => Some(Readers { functions, unread }),
         _ => None,
     })
@@ -148,14 +151,14 @@ fn is_felt(differing: &Differing, readers: &PerSide<Readers>) -> bool {
 }
 
 fn ask_both<T>(
-    stage: &mut WorkerPool,
+    workers: &mut WorkerPool,
     request: &Request,
     expected: impl Fn(Reply) -> Option<T>,
 ) -> anyhow::Result<Asked<PerSide<T>>> {
-    let limit = stage.until.saturating_duration_since(Instant::now());
+    let limit = workers.until.saturating_duration_since(Instant::now());
     let mut answers = PerSide::<Option<T>>::default();
     let mut sides: Vec<(Side, &mut Session)> = Vec::new();
-    let PerSide { base, head } = &mut stage.opened;
+    let PerSide { base, head } = &mut workers.opened;
     sides.extend(base.as_mut().map(|session| (Side::Base, session)));
     sides.extend(head.as_mut().map(|session| (Side::Head, session)));
     for (_, session) in &mut sides {

@@ -63,14 +63,11 @@ impl Judging<'_> {
             several_cores,
         } = measured;
         let mut missing = self.missing;
-        let mut failed_later = Vec::new();
-        for setback in setbacks {
-            if benchmarks.contains_key(&setback.benchmark) {
-                failed_later.push(setback);
-            } else {
-                missing.push(missing_after(setback, self.origin));
-            }
-        }
+        let (failed_later, never_measured): (Vec<_>, Vec<_>) = setbacks
+            .into_iter()
+            .partition(|setback| benchmarks.contains_key(&setback.benchmark));
+        let never_measured = never_measured.into_iter();
+        missing.extend(never_measured.map(|setback| missing_after(setback, self.origin)));
         let rows = Rows {
             controls: self.controls,
             failed_later: &failed_later,
@@ -79,21 +76,13 @@ impl Judging<'_> {
         };
         let (measured, unfinished) = rows.of(self.runnable, benchmarks, &missing);
         missing.extend(unfinished);
-        let short = match self.is_script {
-            true => 0,
-            false => measured.iter().filter(|(_, is_short)| *is_short).count(),
-        };
+        if !self.is_script {
+            warn_of_short_samples(measured.iter().filter(|(_, is_short)| *is_short).count(), events);
+        }
         let measured = measured.into_iter().map(|(row, _)| row).collect();
         let (comparisons, total, geometric_mean) = report::judge(measured, self.sampling, &self.thresholds);
         events.warn_all(report::controls_moved(&comparisons));
         let measured_any = !comparisons.is_empty();
-        if short > 0 {
-            events.doubt(
-                WarningCode::FewSamples,
-                &format!("{short} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"),
-                Some("such times are mostly noise: give them more iterations, or raise --replicates"),
-            );
-        }
         warn_of_setup(replicate_time, inside, events);
         if newly > 0 && measured_any && (project_modules.base == 0 || project_modules.head == 0) {
             warn_of_imports(events);
@@ -110,18 +99,14 @@ impl Judging<'_> {
             unexplained_ns: None,
             profile: None,
         };
+        if let Some(by) = &stopped {
+            warn_of_end(by, &last_words, events);
+        }
         let exit = match (&stopped, measured_any) {
             (Some(_), _) => ExitCode::StoppedEarly,
             (None, true) => ExitCode::Done,
             (None, false) => ExitCode::NothingMeasured,
         };
-        if let Some(by) = &stopped {
-            let mut message = format!("stopped {by} before all replicates were done");
-            if let StoppedBy::Worker(_) = by {
-                message.push_str(&format!("; its last words:\n{last_words}"));
-            }
-            events.doubt(WarningCode::StoppedEarly, &message, None);
-        }
         Conclusion {
             comparisons,
             summary,
@@ -207,6 +192,24 @@ fn is_prescribed_and_short(rounds: &ReplicateSet) -> bool {
     let shortest = |pair: &Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
     let mut pairs = rounds.replicates.iter().flat_map(|replicate| &replicate.pairs);
     rounds.is_prescribed && pairs.all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
+}
+
+fn warn_of_short_samples(benchmarks: usize, events: &dyn Events) {
+    if benchmarks > 0 {
+        let words = format!(
+            "{benchmarks} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"
+        );
+        let hint = "such times are mostly noise: give them more iterations, or raise --replicates";
+        events.doubt(WarningCode::FewSamples, &words, Some(hint));
+    }
+}
+
+fn warn_of_end(by: &StoppedBy, last_words: &str, events: &dyn Events) {
+    let mut message = format!("stopped {by} before all replicates were done");
+    if let StoppedBy::Worker(_) = by {
+        message.push_str(&format!("; its last words:\n{last_words}"));
+    }
+    events.doubt(WarningCode::StoppedEarly, &message, None);
 }
 
 fn warn_of_imports(events: &dyn Events) {

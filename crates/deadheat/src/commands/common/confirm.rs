@@ -85,38 +85,10 @@ pub(crate) fn confirm(
     };
     let mut again = measure(&again)?;
     for row in &mut rows {
-        let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
-        let mut setbacks = again.setbacks.iter();
-        let failed = setbacks.find(|setback| setback.benchmark == row.benchmark);
-        let is_cut_short = again.stopped.is_some() && fresh.replicates.len() < count;
-        let (message, hint) = if let Some(setback) = failed {
-            (
-                format!(
-                    "it became slower, and could not be measured again: {}",
-                    setback.main_line()
-                ),
-                "the verdict stands, unconfirmed: fix the benchmark and run it once more",
-            )
-        } else if is_cut_short {
-            (
-                "it became slower, and there was no time to measure it again".to_owned(),
-                "the verdict stands, unconfirmed: give the run more time with --timeout",
-            )
-        } else {
-            match report::confirm(row, fresh.replicates) {
-                Some(true) => continue,
-                Some(false) => (
-                    "it looked slower, which fresh replicates did not confirm".to_owned(),
-                    "something disturbed one of the two measurements: run it once more",
-                ),
-                None => (
-                    "it became slower, and could not be measured again".to_owned(),
-                    "the verdict stands, unconfirmed: run it once more",
-                ),
-            }
-        };
-        let warning = Warning::new(WarningCode::NotConfirmed, message, Some(hint));
-        events.warn(warning.of(&row.benchmark));
+        if let Some((message, hint)) = confirm_row(row, &mut again, count) {
+            let warning = Warning::new(WarningCode::NotConfirmed, message, Some(hint));
+            events.warn(warning.of(&row.benchmark));
+        }
     }
     let Some(by) = again.stopped else {
         return Ok(ExitCode::Done);
@@ -127,4 +99,34 @@ pub(crate) fn confirm(
         None,
     );
     Ok(ExitCode::StoppedEarly)
+}
+
+/// Judges one row by its fresh replicates; returns a message and a hint where they do not confirm its verdict.
+fn confirm_row(row: &mut Comparison, again: &mut Measured, count: usize) -> Option<(String, &'static str)> {
+    let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
+    let mut setbacks = again.setbacks.iter();
+    if let Some(setback) = setbacks.find(|setback| setback.benchmark == row.benchmark) {
+        let why = setback.main_line();
+        return Some((
+            format!("it became slower, and could not be measured again: {why}"),
+            "the verdict stands, unconfirmed: fix the benchmark and run it once more",
+        ));
+    }
+    if again.stopped.is_some() && fresh.replicates.len() < count {
+        return Some((
+            "it became slower, and there was no time to measure it again".to_owned(),
+            "the verdict stands, unconfirmed: give the run more time with --timeout",
+        ));
+    }
+    match report::confirm(row, fresh.replicates) {
+        Some(true) => None,
+        Some(false) => Some((
+            "it looked slower, which fresh replicates did not confirm".to_owned(),
+            "something disturbed one of the two measurements: run it once more",
+        )),
+        None => Some((
+            "it became slower, and could not be measured again".to_owned(),
+            "the verdict stands, unconfirmed: run it once more",
+        )),
+    }
 }

@@ -9,7 +9,6 @@ mod replicates;
 use std::collections::BTreeSet;
 
 use deadheat_core::model::{PerSide, Side, WarningCode};
-use deadheat_core::profile::ProfileReplicate;
 use deadheat_core::report::{self, Environments};
 use deadheat_core::stats::FEWEST_REPLICATES;
 use deadheat_core::test_profile::{self, TestReplicate};
@@ -141,15 +140,15 @@ fn profile_checkouts(
     if run.settings.environment == Environments::PerRef {
         found.python = Some(reported_python(&prepared.interpreters));
     }
-    let mut stage = run.workers(checkouts, project, &prepared, WorkerKind::Tests);
+    let mut workers = run.workers(checkouts, project, &prepared, WorkerKind::Tests);
     let cores = run.choose_cores()?;
     let first_core = cores.measuring;
-    stage.launcher.cores = cores;
-    stage.launcher.conditions = DisturbanceMonitor::begin(&stage.launcher.cores);
+    workers.launcher.cores = cores;
+    workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
 
     let mut passes = Passes {
         run,
-        stage: &mut stage,
+        stage: &mut workers,
         project,
         found,
         recorded: Vec::new(),
@@ -161,9 +160,9 @@ fn profile_checkouts(
     let Passes {
         recorded, problem, ..
     } = passes;
-    run.listener.warn_all(stage.launcher.conditions.warnings());
-    found.pinned_core = run.core_of(&stage.launcher.cores).and(first_core);
-    found.later_cores.clone_from(&stage.launcher.cores.later);
+    run.listener.warn_all(workers.launcher.conditions.warnings());
+    found.pinned_core = run.core_of(&workers.launcher.cores).and(first_core);
+    found.later_cores.clone_from(&workers.launcher.cores.later);
     if let Some(problem) = problem {
         run.listener.doubt(
             WarningCode::NotProfiled,
@@ -171,17 +170,14 @@ fn profile_checkouts(
             Some("the durations of the tests do not depend on them"),
         );
     }
+    if found.project_modules.base == 0 || found.project_modules.head == 0 {
+        warn_of_imports(run.listener);
+    }
     let of_all = Recordings::from([(String::new(), recorded)]);
     let survey = project_profile::name_functions(of_all, &found.targets, checkouts.worktrees());
     let replicates = survey.replicates.into_values().next().unwrap_or_default();
-    found.functions = compare_functions(&survey.functions, &replicates);
-    if found.project_modules.base == 0 || found.project_modules.head == 0 {
-        run.listener.doubt(
-            WarningCode::ProjectNotImported,
-            "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
-             unless the tests run it in other processes",
-            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
-        );
+    if replicates.len() >= FEWEST_REPLICATES {
+        found.functions = test_profile::compare_functions(&survey.functions, &replicates);
     }
     let Some(message) = stopped else {
         return Ok(ExitCode::Done);
@@ -191,14 +187,13 @@ fn profile_checkouts(
     Ok(ExitCode::StoppedEarly)
 }
 
-fn compare_functions(
-    functions: &[deadheat_core::model::TargetFunction],
-    replicates: &[ProfileReplicate],
-) -> Vec<test_profile::FunctionTimes> {
-    if replicates.len() < FEWEST_REPLICATES {
-        return Vec::new();
-    }
-    test_profile::compare_functions(functions, replicates)
+fn warn_of_imports(events: &dyn Events) {
+    events.doubt(
+        WarningCode::ProjectNotImported,
+        "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
+         unless the tests run it in other processes",
+        Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+    );
 }
 
 /// Returns the arguments for pytest where the user gives none: the tests root, or else nothing, so that pytest's own

@@ -236,10 +236,11 @@ impl<'a> ScriptRunner<'a> {
                 .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
             self.conditions.follow(&self.cores);
             let shown = first.replace('\n', " ");
+            let open_rows = open.len();
             for row in [None, Some(shown.as_str())] {
                 listen(ScheduleProgress {
                     replicate,
-                    open: open.len(),
+                    open: open_rows,
                     row,
                 });
             }
