@@ -48,22 +48,7 @@ pub(crate) fn add(
     git: Option<&Git>,
     asked: &RecordRequest,
 ) -> anyhow::Result<()> {
-    if report.partial && !asked.allow_partial {
-        let failure = Failure {
-            kind: ErrorKind::Stopped,
-            ..Failure::usage("the report is partial: nothing was recorded")
-        };
-        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
-        return Err(failure.hint(hint).into());
-    }
-    check_commits(&report.revisions)?;
-    if report.comparisons.is_empty() {
-        return Err(
-            Failure::nothing_measured("nothing was measured, so that nothing was recorded")
-                .hint("--all measures also what no change reaches")
-                .into(),
-        );
-    }
+    check_report(report, asked)?;
     let is_tracked = match git {
         Some(git) => state.is_tracked(git)?,
         None => false,
@@ -96,27 +81,47 @@ pub(crate) fn add(
     state.write_handoff(&lock, &write_measurements(&handoff, &rows))?;
     let total = rows.last().and_then(|row| row.speedup);
     let disagreement = found.and_then(|(record, _)| disagreement(&record, by_rule, total));
-    if let Some(words) = disagreement {
-        report
-            .warnings
-            .push(Warning::new(WarningCode::MicroDisagrees, words, None));
-    }
-    if is_tracked {
-        report.warnings.push(Warning::new(
-            WarningCode::RecordsTracked,
-            "git tracks the loop's records: `git reset --hard` takes them back with the code",
-            Some(&format!(
-                "git rm -r --cached '{0}', and a line for it in .gitignore",
-                state.folder().display()
-            )),
-        ));
-    }
+    let disagrees = disagreement.map(|words| Warning::new(WarningCode::MicroDisagrees, words, None));
+    report.warnings.extend(disagrees);
+    report.warnings.extend(is_tracked.then(|| of_tracked(state)));
     report.recorded = Some(Recorded {
         status,
         status_by_rule: by_rule,
         file: path.display().to_string(),
     });
     Ok(())
+}
+
+/// Refuses a report that is no result to record.
+fn check_report(report: &Report, asked: &RecordRequest) -> Result<(), Failure> {
+    if report.partial && !asked.allow_partial {
+        let failure = Failure {
+            kind: ErrorKind::Stopped,
+            ..Failure::usage("the report is partial: nothing was recorded")
+        };
+        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
+        return Err(failure.hint(hint));
+    }
+    check_commits(&report.revisions)?;
+    if report.comparisons.is_empty() {
+        return Err(
+            Failure::nothing_measured("nothing was measured, so that nothing was recorded")
+                .hint("--all measures also what no change reaches"),
+        );
+    }
+    Ok(())
+}
+
+/// Returns the warning about records that git would take back together with the code.
+fn of_tracked(state: &ExperimentStore) -> Warning {
+    Warning::new(
+        WarningCode::RecordsTracked,
+        "git tracks the loop's records: `git reset --hard` takes them back with the code",
+        Some(&format!(
+            "git rm -r --cached '{0}', and a line for it in .gitignore",
+            state.folder().display()
+        )),
+    )
 }
 
 fn is_kept(rows: &[Row], commit: &str) -> bool {

@@ -62,34 +62,8 @@ pub(crate) fn resolve(
     limits: &Deadline,
     events: &dyn Events,
 ) -> anyhow::Result<PerSide<Revision>> {
-    let request: PullRequest = ask(
-        git,
-        limits,
-        number,
-        &format!("repos/{{owner}}/{{repo}}/pulls/{number}"),
-    )?;
-    let PullRequest { head, base } = &request;
-    let full_name = &base.repo.full_name;
-    let is_name = |text: &str| {
-        let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/".contains(character);
-        text.chars().all(is_plain) && !text.contains("..")
-    };
-    if !(is_hash(&head.sha) && is_hash(&base.sha) && is_name(full_name)) {
-        return Err(not_understood(number).into());
-    }
-    // GitHub knows the merge base, however little history there is here.
-    let range = format!("{}...{}", base.sha, head.sha);
-    let comparison: Comparison = ask(
-        git,
-        limits,
-        number,
-        &format!("repos/{full_name}/compare/{range}?per_page=1"),
-    )?;
-    let merge_base = comparison.merge_base_commit.sha;
-    if !is_hash(&merge_base) {
-        return Err(not_understood(number).into());
-    }
-
+    let PullRequest { head, base } = asked_for(git, number, limits)?;
+    let merge_base = merge_base(git, number, limits, &head, &base)?;
     let mut lacking = Vec::new();
     for commit in [merge_base.as_str(), head.sha.as_str()] {
         if !git.has_commit(commit)? {
@@ -97,25 +71,14 @@ pub(crate) fn resolve(
         }
     }
     if !lacking.is_empty() {
-        let url = git
-            .url_of(full_name)?
-            .unwrap_or_else(|| base.repo.clone_url.clone());
+        let url = git.url_of(&base.repo.full_name)?.unwrap_or(base.repo.clone_url);
         let count = lacking.len();
         let commits = if count == 1 { "commit" } else { "commits" };
         events.note(&format!(
             "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
         ));
-        git.fetch_commits(&url, &lacking).map_err(|error| {
-            if is_stopped(&error) {
-                return error;
-            }
-            Failure::tool(format!(
-                "the commits of pull request {number} cannot be fetched: {}",
-                error
-            ))
-            .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
-            .into()
-        })?;
+        git.fetch_commits(&url, &lacking)
+            .map_err(|error| not_fetched(number, error))?;
     }
     let revision = |name: String, commit: String| Revision {
         name,
@@ -127,8 +90,31 @@ pub(crate) fn resolve(
             format!("merge base of {} and pull request {number}", base.branch),
             merge_base,
         ),
-        revision(format!("pull request {number}"), head.sha.clone()),
+        revision(format!("pull request {number}"), head.sha),
     ))
+}
+
+/// Returns the pull request, whose hashes and names are safe in a command line.
+fn asked_for(git: &Git, number: u64, limits: &Deadline) -> anyhow::Result<PullRequest> {
+    let path = format!("repos/{{owner}}/{{repo}}/pulls/{number}");
+    let request: PullRequest = ask(git, limits, number, &path)?;
+    let PullRequest { head, base } = &request;
+    if !(is_hash(&head.sha) && is_hash(&base.sha) && is_name(&base.repo.full_name)) {
+        return Err(not_understood(number).into());
+    }
+    Ok(request)
+}
+
+/// Returns the commit at which a pull request left its target. GitHub knows it, however little history there is here.
+fn merge_base(git: &Git, number: u64, limits: &Deadline, head: &Head, base: &Base) -> anyhow::Result<String> {
+    let range = format!("{}...{}", base.sha, head.sha);
+    let path = format!("repos/{}/compare/{range}?per_page=1", base.repo.full_name);
+    let comparison: Comparison = ask(git, limits, number, &path)?;
+    let merge_base = comparison.merge_base_commit.sha;
+    if !is_hash(&merge_base) {
+        return Err(not_understood(number).into());
+    }
+    Ok(merge_base)
 }
 
 fn ask<T: DeserializeOwned>(git: &Git, limits: &Deadline, number: u64, path: &str) -> anyhow::Result<T> {
@@ -171,6 +157,22 @@ fn ask<T: DeserializeOwned>(git: &Git, limits: &Deadline, number: u64, path: &st
 fn not_understood(number: u64) -> Failure {
     Failure::tool(format!("--pr {number}: what gh says of it cannot be understood"))
         .hint("does `gh --version` say 2 or later?")
+}
+
+fn not_fetched(number: u64, error: anyhow::Error) -> anyhow::Error {
+    if is_stopped(&error) {
+        return error;
+    }
+    Failure::tool(format!(
+        "the commits of pull request {number} cannot be fetched: {error}"
+    ))
+    .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
+    .into()
+}
+
+fn is_name(text: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/".contains(character);
+    text.chars().all(is_plain) && !text.contains("..")
 }
 
 fn is_hash(text: &str) -> bool {

@@ -59,6 +59,40 @@ impl Reach {
         };
         benchmarks.iter().filter(runs).cloned().collect()
     }
+
+    /// Adds what one pass saw of the benchmarks that were still open.
+    fn add(&mut self, looking: &Looking, open: &[String]) {
+        self.ran.extend(looking.seen.iter().cloned());
+        for benchmark in &looking.seen {
+            if looking.any(benchmark, |by| by.parallel) {
+                self.parallel.insert(benchmark.clone());
+            }
+            // A benchmark not seen to do so in an earlier pass may have found there what another benchmark left.
+            match looking.any(benchmark, |by| by.timed) {
+                true => self.untouched.remove(benchmark),
+                false => self.untouched.insert(benchmark.clone()),
+            };
+        }
+        for benchmark in open {
+            let (functions, starts_processes) = looking.of(benchmark);
+            if starts_processes {
+                self.start_processes.insert(benchmark.clone());
+            }
+            self.functions
+                .entry(benchmark.clone())
+                .or_default()
+                .extend(functions);
+        }
+    }
+
+    /// Whether a benchmark was seen to run a watched function, or starts processes in which it may.
+    fn reaches(&self, benchmark: &str) -> bool {
+        self.start_processes.contains(benchmark)
+            || self
+                .functions
+                .get(benchmark)
+                .is_some_and(|functions| !functions.is_empty())
+    }
 }
 
 /// Runs the passes. `spec` must ask for [`deadheat_core::protocol::TracePurpose::Reach`], as that of the `opened`
@@ -79,23 +113,21 @@ pub(crate) fn look(
         let opened = std::mem::take(&mut opened);
         let walked = match walk(&schedule, spec, opened, &open, launch, &mut looking, listen) {
             Ok(walked) => walked,
-            Err(error) => match error.downcast::<CannotTrace>() {
-                Ok(CannotTrace(reason)) => {
-                    reach.problem = Some(reason);
-                    return Ok(reach);
-                }
-                Err(error) => return Err(error),
-            },
+            Err(error) => {
+                let CannotTrace(reason) = error.downcast()?;
+                reach.problem = Some(reason);
+                return Ok(reach);
+            }
         };
+        if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
+            return Err(removed_by(side, &walked.setbacks).into());
+        }
         for side in Side::BOTH {
             *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
         }
         reach.call_times.append(&mut looking.call_times);
         reach.one_at_a_time.clone_from(&walked.one_at_a_time);
         schedule.one_at_a_time = walked.one_at_a_time;
-        if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
-            return Err(removed_by(side, &walked.setbacks).into());
-        }
         reach.stopped = walked.stopped;
         if reach.stopped.is_some() {
             return Ok(reach);
@@ -104,33 +136,10 @@ pub(crate) fn look(
         reach
             .endless
             .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
-        let is_quiet = looking.found.is_empty();
-        reach.ran.extend(looking.seen.iter().cloned());
-        for benchmark in &looking.seen {
-            if looking.any(benchmark, |by| by.parallel) {
-                reach.parallel.insert(benchmark.clone());
-            }
-            // A benchmark not seen to do so in an earlier pass may have found there what another benchmark left.
-            match looking.any(benchmark, |by| by.timed) {
-                true => reach.untouched.remove(benchmark),
-                false => reach.untouched.insert(benchmark.clone()),
-            };
-        }
-        open.retain(|benchmark| {
-            let (functions, starts_processes) = looking.of(benchmark);
-            let is_reached = !functions.is_empty() || starts_processes;
-            if starts_processes {
-                reach.start_processes.insert(benchmark.clone());
-            }
-            reach
-                .functions
-                .entry(benchmark.clone())
-                .or_default()
-                .extend(functions);
-            // A benchmark that failed or was skipped is measured, which reports the reason.
-            !is_reached && looking.seen.contains(benchmark)
-        });
-        if is_quiet || open.is_empty() {
+        reach.add(&looking, &open);
+        // A benchmark that failed or was skipped is measured, which reports the reason.
+        open.retain(|benchmark| !reach.reaches(benchmark) && looking.seen.contains(benchmark));
+        if looking.found.is_empty() || open.is_empty() {
             reach.not_reached.extend(open);
             break;
         }

@@ -23,68 +23,89 @@ pub(crate) fn of_working_tree(
     changed: &BTreeSet<String>,
 ) -> anyhow::Result<Binaries> {
     let top = git.top();
+    let paths = not_in_checkout(git, project, checkout)?;
+    if paths.is_empty() {
+        return Ok(Binaries::default());
+    }
+    if let Some(why) = built_from_others(compiled, project, top, checkout, changed) {
+        return Ok(Binaries {
+            refused: Some(why),
+            ..Binaries::default()
+        });
+    }
+    let sources = compiled.sources.iter();
+    let newest = sources
+        .filter_map(|path| Some((modified(&top.join(path))?, path)))
+        .max();
+    let mut binaries = Binaries::default();
+    for path in paths {
+        let built = modified(&top.join(&path));
+        match why_unusable(&path, interpreter, checkout, built.zip(newest)) {
+            Some(why) => binaries.refused = Some(format!("`{path}` of your working tree is {why}")),
+            None => binaries.usable.push(path),
+        }
+    }
+    Ok(binaries)
+}
+
+/// Returns the extension modules of the working tree that a checkout does not have.
+fn not_in_checkout(git: &Git, project: &ProjectLayout, checkout: &Path) -> anyhow::Result<BTreeSet<String>> {
     let mut paths = BTreeSet::new();
     for kind in [Untracked::Ignored, Untracked::NotIgnored] {
         paths.extend(git.untracked_paths(kind, &project.module_roots)?);
     }
     // Single modules, next to the packages.
     for folder in &project.import_folders {
-        for entry in fs::read_dir(top.join(folder)).into_iter().flatten().flatten() {
-            paths.insert(join(folder, &entry.file_name().to_string_lossy()));
-        }
+        let entries = fs::read_dir(git.top().join(folder)).into_iter().flatten();
+        paths.extend(
+            entries
+                .flatten()
+                .map(|entry| join(folder, &entry.file_name().to_string_lossy())),
+        );
     }
     paths.retain(|path| is_binary(path) && !checkout.join(path).exists());
-    let mut binaries = Binaries::default();
-    if paths.is_empty() {
-        return Ok(binaries);
-    }
+    Ok(paths)
+}
+
+/// Returns the reason why the working tree's extension modules may be built from other files than those of the refs.
+fn built_from_others(
+    compiled: &ExtensionModules,
+    project: &ProjectLayout,
+    top: &Path,
+    checkout: &Path,
+    changed: &BTreeSet<String>,
+) -> Option<String> {
     if let Some(path) = changed.iter().find(|path| may_be_built_from(project, path)) {
-        binaries.refused = Some(format!(
+        return Some(format!(
             "`{path}` differs between the refs, and those of your working tree may be built from it"
         ));
-        return Ok(binaries);
     }
-    let other = compiled
-        .sources
-        .iter()
-        .find(|path| bytes(top, path) != bytes(checkout, path));
-    if let Some(source) = other {
-        binaries.refused = Some(format!(
-            "those of your working tree were not built from these sources: `{source}` is another there"
-        ));
-        return Ok(binaries);
+    let mut sources = compiled.sources.iter();
+    let source = sources.find(|path| bytes(top, path) != bytes(checkout, path))?;
+    Some(format!(
+        "those of your working tree were not built from these sources: `{source}` is another there"
+    ))
+}
+
+/// Returns the reason why an extension module is not what a build would give. `times`: when it was built, and the
+/// newest of the sources was changed.
+fn why_unusable(
+    path: &str,
+    interpreter: &Interpreter,
+    checkout: &Path,
+    times: Option<(SystemTime, (SystemTime, &String))>,
+) -> Option<String> {
+    let name = file_name(path);
+    let (stem, suffix) = name.split_at(name.find('.').unwrap_or(name.len()));
+    let module = join(parent(path), &format!("{stem}.py"));
+    if !interpreter.extension_suffixes.iter().any(|known| known == suffix) {
+        return Some(format!("for another Python than {}", interpreter.version));
     }
-    let newest = compiled
-        .sources
-        .iter()
-        .filter_map(|path| Some((modified(&top.join(path))?, path)))
-        .max();
-    for path in paths {
-        let stem = file_name(&path).split('.').next().unwrap_or_default();
-        let module = join(parent(&path), &format!("{stem}.py"));
-        let suffix = &file_name(&path)[stem.len()..];
-        let refused = if !interpreter.extension_suffixes.iter().any(|known| known == suffix) {
-            Some(format!(
-                "`{path}` of your working tree is for another Python than {}",
-                interpreter.version
-            ))
-        } else if checkout.join(module).exists() || stem.ends_with("__mypyc") {
-            Some(format!(
-                "`{path}` of your working tree is compiled from Python code"
-            ))
-        } else if let (Some(built), Some((changed, source))) = (modified(&top.join(&path)), newest)
-            && built < changed
-        {
-            Some(format!("`{path}` of your working tree is older than `{source}`"))
-        } else {
-            None
-        };
-        match refused {
-            Some(why) => binaries.refused = Some(why),
-            None => binaries.usable.push(path),
-        }
+    if checkout.join(module).exists() || stem.ends_with("__mypyc") {
+        return Some("compiled from Python code".to_owned());
     }
-    Ok(binaries)
+    let (built, (changed, source)) = times?;
+    (built < changed).then(|| format!("older than `{source}`"))
 }
 
 /// The extension modules of the working tree.

@@ -109,67 +109,64 @@ impl Preparation<'_> {
             variables: &self.variables,
             probe: self.installation.worker_file("probe.py"),
         });
-        for (side, name) in Side::BOTH
-            .into_iter()
-            .flat_map(|side| requirements.iter().map(move |name| (side, name)))
-        {
-            if !recipes.get(side).folder.join(name).is_file() {
+        self.check_requirements(&recipes)?;
+        let environments = if recipes.base.key()? == recipes.head.key()? {
+            vec![self.environment(&recipes.base, "both sides")?]
+        } else {
+            let PerSide { base, head } = &recipes;
+            vec![self.environment(base, "base")?, self.environment(head, "head")?]
+        };
+        let of_side = match environments.as_slice() {
+            [base, head] => {
+                self.compare_installed(base, head, differences)?;
+                PerSide::new(base, head)
+            }
+            _ => {
+                self.events
+                    .note("both revisions declare the same dependencies: one environment serves both");
+                PerSide::new(&environments[0], &environments[0])
+            }
+        };
+        Ok(Prepared {
+            interpreters: of_side.map(|environment| environment.interpreter.clone()),
+            // The keys in their paths have equal length, and so have the variables of both sides.
+            variables: of_side.map(|environment| self.variables_within(&environment.folder)),
+            _environments: environments,
+        })
+    }
+
+    fn check_requirements(&self, recipes: &PerSide<VenvSpec<'_>>) -> Result<(), Failure> {
+        for side in Side::BOTH {
+            let lacks = |name: &&String| !recipes.get(side).folder.join(name).is_file();
+            if let Some(name) = self.settings.requirements.iter().find(lacks) {
                 return Err(Failure::usage(format!(
                     "--requirements {name}: there is no such file on {side}"
                 ))
-                .hint("it is relative to pyproject.toml, and has to be there at both refs")
-                .into());
+                .hint("it is relative to pyproject.toml, and has to be there at both refs"));
             }
         }
-        let is_one = recipes.base.key()? == recipes.head.key()?;
-        let mut environments = Vec::new();
-        for side in Side::BOTH {
-            if is_one && side == Side::Head {
-                continue;
-            }
-            let environment = recipes
-                .get(side)
-                .make(self.git, &self.limits, &mut |text| self.events.step(text))?;
-            let of = if is_one {
-                "both sides".to_owned()
-            } else {
-                side.to_string()
-            };
-            self.events.detail(&format!(
-                "the environment of {of}: {}, {}",
-                environment.folder.display(),
-                environment.made_from
-            ));
-            if let Some(words) = &environment.without_project {
-                self.events.doubt(
-                    WarningCode::ProjectNotInstalled,
-                    &format!(
-                        "in the environment of {of} the project itself could not be installed: {}",
-                        telling(words)
-                    ),
-                    Some("its code comes from the worktree in any case; a package that asks for its own version may fail"),
-                );
-            }
-            environments.push(environment);
+        Ok(())
+    }
+
+    /// Returns the environment of `of`, and says what it lacks.
+    fn environment(&self, recipe: &VenvSpec<'_>, of: &str) -> anyhow::Result<Venv> {
+        let environment = recipe.make(self.git, &self.limits, &mut |text| self.events.step(text))?;
+        self.events.detail(&format!(
+            "the environment of {of}: {}, {}",
+            environment.folder.display(),
+            environment.made_from
+        ));
+        if let Some(words) = &environment.without_project {
+            self.events.doubt(
+                WarningCode::ProjectNotInstalled,
+                &format!(
+                    "in the environment of {of} the project itself could not be installed: {}",
+                    telling(words)
+                ),
+                Some("its code comes from the worktree in any case; a package that asks for its own version may fail"),
+            );
         }
-        if let [base, head] = environments.as_slice() {
-            self.compare_installed(base, head, differences)?;
-        }
-        if is_one {
-            self.events
-                .note("both revisions declare the same dependencies: one environment serves both");
-        }
-        let of_side = |side: Side| match side {
-            Side::Base => &environments[0],
-            Side::Head => &environments[environments.len() - 1],
-        };
-        let sides = PerSide::new(Side::Base, Side::Head);
-        Ok(Prepared {
-            interpreters: sides.map(|side| of_side(side).interpreter.clone()),
-            // The keys in their paths have equal length, and so have the variables of both sides.
-            variables: sides.map(|side| self.variables_within(&of_side(side).folder)),
-            _environments: environments,
-        })
+        Ok(environment)
     }
 
     /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
@@ -284,30 +281,11 @@ impl Preparation<'_> {
         interpreters: &PerSide<Interpreter>,
     ) -> anyhow::Result<()> {
         let suggested = compiled.command(self.project);
-        let hint = format!("build it on both sides: --build '{suggested}'");
         if self.settings.build.is_some() {
-            let made = self
-                .checkouts
-                .map(|checkout| binaries::in_checkout(self.project, checkout));
-            let both: BTreeSet<&String> = made.base.union(&made.head).collect();
-            let lack = |side: Side| both.iter().find(|module| !made.get(side).contains(**module));
-            let warning = match (lack(Side::Base), lack(Side::Head)) {
-                _ if both.is_empty() => Some("--build left no extension module on both sides".to_owned()),
-                (Some(module), _) => Some(format!("--build left no `{module}` on base, and one on head")),
-                (_, Some(module)) => Some(format!("--build left no `{module}` on head, and one on base")),
-                (None, None) => None,
-            };
-            if let Some(warning) = warning {
-                self.events.doubt(
-                    WarningCode::CompiledPartMissing,
-                    &format!(
-                        "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
-                    ),
-                    Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
-                );
-            }
+            self.check_build(&suggested);
             return Ok(());
         }
+        let hint = format!("build it on both sides: --build '{suggested}'");
         if let Some(differing) = first_of(&compiled.differing) {
             return Err(Failure::usage(format!(
                 "the compiled part of the project differs between the refs ({differing}), and nothing says how to build it"
@@ -323,21 +301,7 @@ impl Preparation<'_> {
             self.checkouts.head,
             self.changed,
         )?;
-        for path in &binaries.usable {
-            for side in Side::BOTH {
-                files::replace(self.git.top(), self.checkouts.get(side), path)?;
-            }
-        }
-        if let Some(usable) = first_of(&binaries.usable) {
-            self.events.doubt(
-                WarningCode::ExtensionModulesCopied,
-                &format!(
-                    "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
-                     sources, serves both sides"
-                ),
-                Some("--build CMD builds it again"),
-            );
-        }
+        self.copy_binaries(&binaries.usable)?;
         let why = binaries.refused.as_deref();
         if why.is_some() || binaries::in_checkout(self.project, self.checkouts.head).is_empty() {
             let why = why.unwrap_or("your working tree has none, either");
@@ -348,6 +312,49 @@ impl Preparation<'_> {
                      them, if anything does, is what is measured"
                 ),
                 Some(&hint),
+            );
+        }
+        Ok(())
+    }
+
+    /// Warns where a build has not left the same extension modules on both sides.
+    fn check_build(&self, suggested: &str) {
+        let made = self
+            .checkouts
+            .map(|checkout| binaries::in_checkout(self.project, checkout));
+        let lack = |side: Side| made.get(side.other()).difference(made.get(side)).next();
+        let warning = match (lack(Side::Base), lack(Side::Head)) {
+            (Some(module), _) => format!("--build left no `{module}` on base, and one on head"),
+            (_, Some(module)) => format!("--build left no `{module}` on head, and one on base"),
+            (None, None) if made.base.is_empty() => {
+                "--build left no extension module on both sides".to_owned()
+            }
+            (None, None) => return,
+        };
+        self.events.doubt(
+            WarningCode::CompiledPartMissing,
+            &format!(
+                "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
+            ),
+            Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+        );
+    }
+
+    /// Gives both sides extension modules of the working tree.
+    fn copy_binaries(&self, usable: &[String]) -> anyhow::Result<()> {
+        for path in usable {
+            for side in Side::BOTH {
+                files::replace(self.git.top(), self.checkouts.get(side), path)?;
+            }
+        }
+        if let Some(usable) = first_of(usable) {
+            self.events.doubt(
+                WarningCode::ExtensionModulesCopied,
+                &format!(
+                    "the compiled part is the same at both refs: {usable} of the working tree, which is newer than its \
+                     sources, serves both sides"
+                ),
+                Some("--build CMD builds it again"),
             );
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! that it is made once and then used without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -185,6 +185,14 @@ impl VenvSpec<'_> {
             || !local_requirements(&self.folder, self.requirements).is_empty()
     }
 
+    /// Whether there is something to install, rather than a folder of files.
+    fn is_package(&self) -> bool {
+        let pyproject = self.pyproject();
+        self.folder.join("setup.py").is_file()
+            || pyproject.contains_key("project")
+            || pyproject.contains_key("build-system")
+    }
+
     /// Returns the environment, and makes it if it does not exist.
     pub(crate) fn make(
         &self,
@@ -281,97 +289,109 @@ struct VenvInstaller<'a> {
 
 impl VenvInstaller<'_> {
     fn all(&self, git: &Git, declared: &Declared, scratch: &Path) -> anyhow::Result<()> {
-        let recipe = self.recipe;
         self.environment()?;
-        let lock = recipe.lock();
-        let is_of_uv = lock.as_ref().is_some_and(|name| name.ends_with("uv.lock"));
-        if let (Installer::Uv(uv), true) = (recipe.installer, is_of_uv) {
-            let mut sync = self.command(uv);
-            // The interpreter is named, because `.python-version` may select another one.
-            sync.args([
-                "sync",
-                "--frozen",
-                "--no-install-project",
-                "--no-editable",
-                "--python",
-            ])
-            .arg(python_of(self.folder))
-            .env("UV_PROJECT_ENVIRONMENT", self.folder);
-            for group in &declared.groups {
-                sync.args(["--group", group]);
-            }
-            for extra in &declared.extras {
-                sync.args(["--extra", extra]);
-            }
-            self.step(&mut sync)?;
-        } else {
-            let mut arguments = declared.requirements.clone();
-            for file in recipe.requirements_files(declared) {
-                let is_hashed = recipe.read(&file).is_some_and(|text| text.contains("--hash="));
-                let file = ["-r".to_owned(), file];
-                // Where one requirement has hashes, pip wants hashes for everything.
-                if is_hashed {
-                    self.install(&file)?;
-                } else {
-                    arguments.extend(file);
-                }
-            }
-            let names_any = !arguments.is_empty();
-            let pins = lock.as_ref().and_then(|name| {
-                dependencies::constraints(Declaration::of_file(file_name(name))?, &recipe.read(name)?)
-            });
-            if let Some(pins) = pins.filter(|pins| !pins.is_empty()) {
-                let file = scratch.join("constraints.txt");
-                fs::write(&file, pins)?;
-                // Where nothing else declares what is needed, everything that is locked is needed.
-                let how = if names_any { "-c" } else { "-r" };
-                arguments.extend([how.to_owned(), file.display().to_string()]);
-            }
-            if !arguments.is_empty() {
-                self.install(&arguments)?;
-            }
+        let lock = self.recipe.lock();
+        self.dependencies(declared, lock.as_deref(), scratch)?;
+        let worktree = Git::at(self.recipe.worktree, git);
+        let before = worktree.all_but_committed()?;
+        self.project(declared, lock.as_deref(), scratch)?;
+        self.undo_changes(&worktree, &before.into_iter().collect())?;
+        if interpreter::of_environment(self.folder, &self.recipe.probe).is_err() {
+            self.install(&["pytest>=7"])?;
         }
-        // The project's metadata, from which packages read their own version, but not its code: that is the worktree's.
-        let before: BTreeSet<String> = Git::at(recipe.worktree, git)
-            .all_but_committed()?
-            .into_iter()
-            .collect();
-        let pyproject = recipe.pyproject();
-        let is_package = recipe.folder.join("setup.py").is_file()
-            || pyproject.contains_key("project")
-            || pyproject.contains_key("build-system");
-        if is_package {
-            let needs_its_own = !declared.is_static && lock.is_none();
-            let mut arguments = vec!["--editable".to_owned(), ".".to_owned()];
-            if !needs_its_own {
-                arguments.insert(0, "--no-deps".to_owned());
-            }
-            let installed = self.install(&arguments);
-            if needs_its_own {
-                installed?;
-            } else if let Err(error) = installed {
-                let failure = error.downcast::<Failure>()?;
-                if failure.kind != ErrorKind::CommandFailed {
-                    return Err(failure.into());
-                }
-                fs::write(scratch.join(WITHOUT_PROJECT), files::tail_of(self.log))?;
-            }
+        Ok(())
+    }
+
+    fn dependencies(&self, declared: &Declared, lock: Option<&str>, scratch: &Path) -> anyhow::Result<()> {
+        match (self.recipe.installer, lock) {
+            (Installer::Uv(uv), Some(lock)) if lock.ends_with("uv.lock") => self.sync(uv, declared),
+            _ => self.requirements(declared, lock, scratch),
         }
-        let here = Git::at(recipe.worktree, git);
-        let changed: BTreeSet<String> = here.uncommitted_paths()?.into_iter().collect();
-        for path in here
-            .all_but_committed()?
-            .into_iter()
-            .filter(|path| !before.contains(path))
-        {
+    }
+
+    /// Has uv install what its lock file names.
+    fn sync(&self, uv: &Path, declared: &Declared) -> anyhow::Result<()> {
+        let mut sync = self.command(uv);
+        // The interpreter is named, because `.python-version` may select another one.
+        sync.args([
+            "sync",
+            "--frozen",
+            "--no-install-project",
+            "--no-editable",
+            "--python",
+        ])
+        .arg(python_of(self.folder))
+        .env("UV_PROJECT_ENVIRONMENT", self.folder);
+        for group in &declared.groups {
+            sync.args(["--group", group]);
+        }
+        for extra in &declared.extras {
+            sync.args(["--extra", extra]);
+        }
+        self.step(&mut sync)
+    }
+
+    /// Installs what the project and its requirements files declare, in the versions of the lock file.
+    fn requirements(&self, declared: &Declared, lock: Option<&str>, scratch: &Path) -> anyhow::Result<()> {
+        let recipe = self.recipe;
+        let has_hashes = |file: &String| recipe.read(file).is_some_and(|text| text.contains("--hash="));
+        let files = recipe.requirements_files(declared).into_iter();
+        let (hashed, others): (Vec<String>, Vec<String>) = files.partition(has_hashes);
+        // Where one requirement has hashes, pip wants hashes for everything.
+        for file in &hashed {
+            self.install(&["-r", file])?;
+        }
+        let mut arguments = declared.requirements.clone();
+        arguments.extend(others.into_iter().flat_map(|file| ["-r".to_owned(), file]));
+        let pins = lock.and_then(|name| {
+            dependencies::constraints(Declaration::of_file(file_name(name))?, &recipe.read(name)?)
+        });
+        if let Some(pins) = pins.filter(|pins| !pins.is_empty()) {
+            let file = scratch.join("constraints.txt");
+            fs::write(&file, pins)?;
+            // Where nothing else declares what is needed, everything that is locked is needed.
+            let how = if arguments.is_empty() { "-r" } else { "-c" };
+            arguments.extend([how.to_owned(), file.display().to_string()]);
+        }
+        if arguments.is_empty() {
+            return Ok(());
+        }
+        self.install(&arguments)
+    }
+
+    /// Installs the project's metadata, from which packages read their own version, but not its code: that is the
+    /// worktree's.
+    fn project(&self, declared: &Declared, lock: Option<&str>, scratch: &Path) -> anyhow::Result<()> {
+        if !self.recipe.is_package() {
+            return Ok(());
+        }
+        let needs_its_own = !declared.is_static && lock.is_none();
+        if needs_its_own {
+            return self.install(&["--editable", "."]);
+        }
+        let Err(error) = self.install(&["--no-deps", "--editable", "."]) else {
+            return Ok(());
+        };
+        let failure = error.downcast::<Failure>()?;
+        if failure.kind != ErrorKind::CommandFailed {
+            return Err(failure.into());
+        }
+        Ok(fs::write(
+            scratch.join(WITHOUT_PROJECT),
+            files::tail_of(self.log),
+        )?)
+    }
+
+    /// Takes back what an installation did to the worktree; `before` are the paths that were not committed before it.
+    fn undo_changes(&self, worktree: &Git, before: &BTreeSet<String>) -> anyhow::Result<()> {
+        let changed: BTreeSet<String> = worktree.uncommitted_paths()?.into_iter().collect();
+        let now = worktree.all_but_committed()?.into_iter();
+        for path in now.filter(|path| !before.contains(path)) {
             if changed.contains(&path) {
-                here.restore(&path)?;
+                worktree.restore(&path)?;
             } else {
-                files::remove_with_empty_folders(recipe.worktree, &path);
+                files::remove_with_empty_folders(self.recipe.worktree, &path);
             }
-        }
-        if interpreter::of_environment(self.folder, &recipe.probe).is_err() {
-            self.install(&["pytest>=7".to_owned()])?;
         }
         Ok(())
     }
@@ -406,7 +426,7 @@ impl VenvInstaller<'_> {
         }
     }
 
-    fn install(&self, arguments: &[String]) -> anyhow::Result<()> {
+    fn install(&self, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<()> {
         let mut command = match self.recipe.installer {
             Installer::Uv(uv) => {
                 let mut command = self.command(uv);

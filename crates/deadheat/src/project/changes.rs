@@ -198,80 +198,95 @@ pub(crate) fn name_targets(
     checkouts: PerSide<&Path>,
 ) -> anyhow::Result<Vec<TargetFunction>> {
     let mut targets = Vec::new();
-    for entry in asked.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
-        let Some((path, names)) = entry.split_once("::") else {
-            return Err(anyhow::Error::from(
-                Failure::usage(format!("--functions: `{entry}` has no `::`")).hint(
-                    "write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`",
-                ),
-            ));
-        };
-        let known: PerSide<Option<BTreeMap<String, (u32, u32)>>> = PerSide::try_from_fn(|side| {
-            let Some(source) = read_if_any(&checkouts.get(side).join(path))? else {
-                return anyhow::Ok(None);
-            };
-            let functions = source::functions_of(&source).map_err(|error| {
-                Failure::usage(format!(
-                    "--functions: on {side}, `{path}` cannot be parsed: {error}"
-                ))
-            })?;
-            Ok(Some(functions))
+    for entry in parts(asked, ';') {
+        let (path, names) = entry.split_once("::").ok_or_else(|| {
+            Failure::usage(format!("--functions: `{entry}` has no `::`")).hint(
+                "write FILE.py::function or FILE.py::Class.method, several with `,`; more files with `;`",
+            )
         })?;
+        let known = PerSide::try_from_fn(|side| known_functions(path, side, checkouts))?;
         if known == PerSide::default() {
             let python: Vec<&str> = files.below("").filter(|path| path.ends_with(".py")).collect();
-            return Err(anyhow::Error::from(
+            return Err(
                 Failure::usage(format!("--functions: there is no file `{path}` at either ref"))
-                    .near(path, python),
-            ));
+                    .near(path, python)
+                    .into(),
+            );
         }
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let matching: Vec<&TargetFunction> = found
-                .iter()
-                .filter(|target| target.path == path && is_called(&target.qualname, name))
-                .collect();
-            if !matching.is_empty() {
-                targets.extend(matching.into_iter().cloned());
-                continue;
+        for name in parts(names, ',') {
+            let is_meant =
+                |target: &&TargetFunction| target.path == path && is_called(&target.qualname, name);
+            let matching: Vec<TargetFunction> = found.iter().filter(is_meant).cloned().collect();
+            if matching.is_empty() {
+                targets.push(named_target(path, name, &known)?);
             }
-            let found_on = |side: Side| {
-                let functions = known.get(side).iter().flatten();
-                functions
-                    .filter(|(qualname, _)| is_called(qualname, name))
-                    .map(|(qualname, lines)| (qualname.clone(), *lines))
-                    .next()
-            };
-            let Some((qualname, lines)) = found_on(Side::Head).or_else(|| found_on(Side::Base)) else {
-                let all: BTreeSet<&str> = Side::BOTH
-                    .into_iter()
-                    .flat_map(|side| known.get(side).iter().flatten())
-                    .map(|(qualname, _)| qualname.as_str())
-                    .collect();
-                return Err(anyhow::Error::from(
-                    Failure::usage(format!(
-                        "--functions: `{path}` has no function `{name}` at either ref"
-                    ))
-                    .near(name, all),
-                ));
-            };
-            let place_on = |side: Side| {
-                found_on(side).map(|(qualname, lines)| FunctionPlace {
-                    path: path.to_owned(),
-                    qualname,
-                    line: lines.0,
-                })
-            };
-            targets.push(TargetFunction {
-                path: path.to_owned(),
-                qualname,
-                change: None,
-                lines,
-                detail: Some("named by --functions".to_owned()),
-                places: PerSide::new(place_on(Side::Base), place_on(Side::Head)),
-                reached_by: Vec::new(),
-            });
+            targets.extend(matching);
         }
     }
     Ok(targets)
+}
+
+fn parts(list: &str, separator: char) -> impl Iterator<Item = &str> {
+    let parts = list.split(separator).map(str::trim);
+    parts.filter(|part| !part.is_empty())
+}
+
+/// The lines of the functions in a file, by their qualified names.
+type KnownFunctions = BTreeMap<String, (u32, u32)>;
+
+/// Returns the functions of a file; `None` where this side does not have it.
+fn known_functions(
+    path: &str,
+    side: Side,
+    checkouts: PerSide<&Path>,
+) -> anyhow::Result<Option<KnownFunctions>> {
+    let Some(source) = read_if_any(&checkouts.get(side).join(path))? else {
+        return Ok(None);
+    };
+    let functions = source::functions_of(&source).map_err(|error| {
+        Failure::usage(format!(
+            "--functions: on {side}, `{path}` cannot be parsed: {error}"
+        ))
+    })?;
+    Ok(Some(functions))
+}
+
+/// Returns a function that did not change, and is named all the same.
+fn named_target(
+    path: &str,
+    name: &str,
+    known: &PerSide<Option<KnownFunctions>>,
+) -> Result<TargetFunction, Failure> {
+    let found = known.as_ref().map(|functions| {
+        let mut functions = functions.iter().flatten();
+        functions.find(|(qualname, _)| is_called(qualname, name))
+    });
+    let Some((qualname, lines)) = found.head.or(found.base) else {
+        let all: BTreeSet<&str> = [&known.base, &known.head]
+            .into_iter()
+            .flat_map(|functions| functions.iter().flatten())
+            .map(|(qualname, _)| qualname.as_str())
+            .collect();
+        return Err(Failure::usage(format!(
+            "--functions: `{path}` has no function `{name}` at either ref"
+        ))
+        .near(name, all));
+    };
+    Ok(TargetFunction {
+        path: path.to_owned(),
+        qualname: qualname.clone(),
+        change: None,
+        lines: *lines,
+        detail: Some("named by --functions".to_owned()),
+        places: found.map(|found| {
+            found.map(|(qualname, lines)| FunctionPlace {
+                path: path.to_owned(),
+                qualname: qualname.clone(),
+                line: lines.0,
+            })
+        }),
+        reached_by: Vec::new(),
+    })
 }
 
 /// Whether a function has this name, where `outer.inner` also means `outer.<locals>.inner`.

@@ -146,6 +146,19 @@ pub(crate) enum Act {
     FailsWithAModuleFromElsewhere,
 }
 
+impl Act {
+    fn can_set_up_each_call(&self) -> bool {
+        matches!(
+            self,
+            Act::UsesUp { .. }
+                | Act::UsesUpWhatThereIsOnce { .. }
+                | Act::FailsTheSecondTime(_)
+                | Act::FailsInSample
+                | Act::IsColdAtFirst { .. }
+        )
+    }
+}
+
 pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 
 /// The side whose process holds what only one process can.
@@ -224,6 +237,135 @@ impl ScriptedWorker {
     }
 }
 
+impl ScriptedWorker {
+    fn enter(
+        &mut self,
+        benchmark: &str,
+        next: Option<String>,
+        limit: Duration,
+    ) -> Result<Reply, ChannelError> {
+        let side = self.side;
+        assert_eq!(self.inside, None, "entered twice on {side}");
+        if let Some(Some(announced)) = &self.announced {
+            assert_eq!(
+                announced, benchmark,
+                "another benchmark than was announced on {side}"
+            );
+        }
+        self.announced = Some(next);
+        self.samples = 0;
+        let how = if self.set_up_each_call {
+            "enter with set-ups"
+        } else {
+            "enter"
+        };
+        self.log.borrow_mut().push(format!("{side} {how} {benchmark}"));
+        if let Some(refused) = self.refuse(benchmark, limit) {
+            return refused;
+        }
+        self.inside = Some(benchmark.to_owned());
+        let act = &self.script[benchmark];
+        let (iterations_per_sample, samples) = match act {
+            Act::Prescribed {
+                iterations, samples, ..
+            } => (Some(*iterations), Some(*samples)),
+            _ => (None, None),
+        };
+        Ok(Reply::Entered {
+            iterations_per_sample,
+            samples,
+            own_clock: false,
+            can_set_up_each_call: !self.set_up_each_call && act.can_set_up_each_call(),
+        })
+    }
+
+    /// Returns the answer of a benchmark that cannot be entered now; otherwise it holds what it needs.
+    fn refuse(&mut self, benchmark: &str, limit: Duration) -> Option<Result<Reply, ChannelError>> {
+        let is_held = self.held.borrow().is_some_and(|by| by != self.side);
+        let reply = match self.script[benchmark] {
+            Act::HoldsAPortIn { process, .. } if process != self.process => return None,
+            Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } if is_held => {
+                failed("setup", "OSError: Address already in use")
+            }
+            Act::HoldsALock(_) if is_held => return Some(Err(ChannelError::Deadline(limit))),
+            Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } | Act::HoldsALock(_) => {
+                *self.held.borrow_mut() = Some(self.side);
+                return None;
+            }
+            Act::UsesUpWhatThereIsOnce { .. } if self.set_up_each_call => {
+                failed("setup", "it is there already")
+            }
+            Act::FailsInSetup => failed("setup", "fixture broke"),
+            Act::Skips => Reply::Skipped {
+                reason: "not here".to_owned(),
+            },
+            _ => return None,
+        };
+        Some(Ok(reply))
+    }
+
+    fn run(&mut self, iterations: u64, limit: Duration) -> Result<Reply, ChannelError> {
+        match self.sample("run", iterations, limit) {
+            Ok((ns, iterations)) => Ok(Reply::Sample {
+                elapsed_ns: ns * iterations,
+                iterations,
+                idle_cpu_ns: 1_000,
+                waits: 0,
+            }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Watching takes as long as the benchmark itself, and a function a quarter of that.
+    fn profile(&mut self, iterations: u64, limit: Duration) -> Result<Reply, ChannelError> {
+        let (ns, iterations) = match self.sample("profile", iterations, limit) {
+            Ok(taken) => taken,
+            Err(outcome) => return outcome,
+        };
+        let length_ns = (ns * iterations) as f64;
+        Ok(Reply::Profiled {
+            elapsed_ns: 2 * ns * iterations,
+            iterations,
+            length_ns,
+            probe_ns: length_ns,
+            unbalanced: 0,
+            functions: vec![FunctionSample {
+                function: 0,
+                calls: iterations,
+                total_ns: Some(length_ns / 4.0),
+                total_probe_ns: 0.0,
+                self_ns: Some(length_ns / 4.0),
+                self_probe_ns: 0.0,
+            }],
+        })
+    }
+
+    fn leave(&mut self) -> Reply {
+        let inside = self.inside.take().expect("left outside a benchmark");
+        self.log
+            .borrow_mut()
+            .push(format!("{} leave {inside}", self.side));
+        let (foreign, project_modules) = match self.script[&inside] {
+            Act::FailsAtTheEnd => return failed("call", "assertion broke"),
+            Act::FailsWithAModuleFromElsewhere => {
+                return Reply::Failed {
+                    phase: "call".to_owned(),
+                    message: "assertion broke".to_owned(),
+                    foreign: vec![from_elsewhere()],
+                };
+            }
+            Act::ImportsFromElsewhere => (vec![from_elsewhere()], 0),
+            _ => (Vec::new(), 3),
+        };
+        Reply::Left {
+            foreign,
+            project_modules,
+            output: none(),
+            changed: Vec::new(),
+        }
+    }
+}
+
 impl WorkerChannel for ScriptedWorker {
     fn send(&mut self, request: &Request) -> Result<(), ChannelError> {
         let unanswered = self.asked.replace(request.clone());
@@ -232,146 +374,29 @@ impl WorkerChannel for ScriptedWorker {
     }
 
     fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
-        let side = self.side;
-        Ok(match &self.asked.take().expect("a reply to no request") {
-            Request::Hello(_) => hello(),
-            Request::Collect { .. } => collected(self.script.keys()),
+        match &self.asked.take().expect("a reply to no request") {
+            Request::Hello(_) => Ok(hello()),
+            Request::Collect { .. } => Ok(collected(self.script.keys())),
             Request::Enter {
                 benchmark,
                 next,
                 set_up_each_call,
             } => {
-                assert_eq!(self.inside, None, "entered twice on {side}");
-                if let Some(Some(announced)) = &self.announced {
-                    assert_eq!(
-                        announced, benchmark,
-                        "another benchmark than was announced on {side}"
-                    );
-                }
-                self.announced = Some(next.clone());
-                self.samples = 0;
                 self.set_up_each_call = *set_up_each_call;
-                let how = if *set_up_each_call {
-                    "enter with set-ups"
-                } else {
-                    "enter"
-                };
-                self.log.borrow_mut().push(format!("{side} {how} {benchmark}"));
-                let is_held = self.held.borrow().is_some_and(|by| by != side);
-                match self.script[benchmark] {
-                    Act::HoldsAPortIn { process, .. } if process != self.process => {}
-                    Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } if is_held => {
-                        return Ok(failed("setup", "OSError: Address already in use"));
-                    }
-                    Act::HoldsALock(_) if is_held => return Err(ChannelError::Deadline(limit)),
-                    Act::HoldsAPort(_) | Act::HoldsAPortIn { .. } | Act::HoldsALock(_) => {
-                        *self.held.borrow_mut() = Some(side)
-                    }
-                    Act::UsesUpWhatThereIsOnce { .. } if *set_up_each_call => {
-                        return Ok(failed("setup", "it is there already"));
-                    }
-                    Act::FailsInSetup => return Ok(failed("setup", "fixture broke")),
-                    Act::Skips => {
-                        return Ok(Reply::Skipped {
-                            reason: "not here".to_owned(),
-                        });
-                    }
-                    _ => {}
-                }
-                self.inside = Some(benchmark.clone());
-                match self.script[benchmark] {
-                    Act::Prescribed {
-                        iterations, samples, ..
-                    } => Reply::Entered {
-                        iterations_per_sample: Some(iterations),
-                        samples: Some(samples),
-                        own_clock: false,
-                        can_set_up_each_call: false,
-                    },
-                    ref act => Reply::Entered {
-                        iterations_per_sample: None,
-                        samples: None,
-                        own_clock: false,
-                        can_set_up_each_call: !*set_up_each_call
-                            && matches!(
-                                act,
-                                Act::UsesUp { .. }
-                                    | Act::UsesUpWhatThereIsOnce { .. }
-                                    | Act::FailsTheSecondTime(_)
-                                    | Act::FailsInSample
-                                    | Act::IsColdAtFirst { .. }
-                            ),
-                    },
-                }
+                self.enter(benchmark, next.clone(), limit)
             }
-            Request::Run { iterations, .. } => {
-                let (ns, iterations) = match self.sample("run", *iterations, limit) {
-                    Ok(taken) => taken,
-                    Err(outcome) => return outcome,
-                };
-                Reply::Sample {
-                    elapsed_ns: ns * iterations,
-                    iterations,
-                    idle_cpu_ns: 1_000,
-                    waits: 0,
-                }
-            }
-            Request::Trace(_) => Reply::Tracing { problem: None },
-            Request::Profile { iterations, .. } => {
-                let (ns, iterations) = match self.sample("profile", *iterations, limit) {
-                    Ok(taken) => taken,
-                    Err(outcome) => return outcome,
-                };
-                // Watching takes as long as the benchmark itself, and a function a quarter of that.
-                let length_ns = (ns * iterations) as f64;
-                Reply::Profiled {
-                    elapsed_ns: 2 * ns * iterations,
-                    iterations,
-                    length_ns,
-                    probe_ns: length_ns,
-                    unbalanced: 0,
-                    functions: vec![FunctionSample {
-                        function: 0,
-                        calls: iterations,
-                        total_ns: Some(length_ns / 4.0),
-                        total_probe_ns: 0.0,
-                        self_ns: Some(length_ns / 4.0),
-                        self_probe_ns: 0.0,
-                    }],
-                }
-            }
+            Request::Run { iterations, .. } => self.run(*iterations, limit),
+            Request::Trace(_) => Ok(Reply::Tracing { problem: None }),
+            Request::Profile { iterations, .. } => self.profile(*iterations, limit),
             Request::Micro(_) => panic!("these workers have pytest"),
             Request::Reach => panic!("these workers do not say what they reach"),
-            Request::Leave => {
-                let inside = self.inside.take().expect("left outside a benchmark");
-                self.log.borrow_mut().push(format!("{side} leave {inside}"));
-                match self.script[&inside] {
-                    Act::FailsAtTheEnd => failed("call", "assertion broke"),
-                    Act::FailsWithAModuleFromElsewhere => Reply::Failed {
-                        phase: "call".to_owned(),
-                        message: "assertion broke".to_owned(),
-                        foreign: vec![from_elsewhere()],
-                    },
-                    Act::ImportsFromElsewhere => Reply::Left {
-                        foreign: vec![from_elsewhere()],
-                        project_modules: 0,
-                        output: none(),
-                        changed: Vec::new(),
-                    },
-                    _ => Reply::Left {
-                        foreign: Vec::new(),
-                        project_modules: 3,
-                        output: none(),
-                        changed: Vec::new(),
-                    },
-                }
-            }
+            Request::Leave => Ok(self.leave()),
             Request::Test { .. } => panic!("these workers run benchmarks"),
             Request::Observe { .. } | Request::Readers { .. } => {
                 panic!("the look at what modules hold comes before")
             }
-            Request::Stop => Reply::Stopped,
-        })
+            Request::Stop => Ok(Reply::Stopped),
+        }
     }
 
     fn log_tail(&self) -> String {

@@ -169,11 +169,7 @@ impl Detection<'_> {
         project: &ProjectLayout,
         collect: CollectSpec,
     ) -> Result<Collection, Uncollectable> {
-        let other = |words: String| Uncollectable {
-            words,
-            kind: Problem::Other,
-        };
-        let scratch = tempfile::tempdir().map_err(|error| other(error.to_string()))?;
+        let scratch = tempfile::tempdir().map_err(|error| Uncollectable::other(error.to_string()))?;
         let hello = project.hello(self.top, self.top);
         let spec = WorkerSpec {
             hello: PerSide::new(hello.clone(), hello),
@@ -195,41 +191,10 @@ impl Detection<'_> {
             interrupt: self.interrupt.clone(),
         };
         let opened = Session::open(&mut launch, &spec, &[Side::Head], 0, PATIENCE).pop();
-        let words = |log: &str, problem: &str| match main_line(log) {
-            "" => problem.to_owned(),
-            line => format!("{problem}: {line}"),
-        };
-        match opened {
-            Some(Ok((session, collection))) => {
-                session.stop();
-                Ok(collection)
-            }
-            Some(Err(StartError::CollectionFailed { words: log })) => match exits_itself(&log) {
-                Some(line) => Err(Uncollectable {
-                    words: format!("a file of the suite ends the process while it is collected ({line})"),
-                    kind: Problem::Exits,
-                }),
-                None => Err(other(words(&log, "pytest could not start"))),
-            },
-            Some(Err(StartError::ChannelError {
-                problem: ChannelError::Deadline(_),
-                ..
-            })) => Err(Uncollectable {
-                words: format!(
-                    "collecting it did not end within {} s: a file of the suite hangs when it is imported",
-                    PATIENCE.as_secs()
-                ),
-                kind: Problem::Hangs,
-            }),
-            Some(Err(StartError::ChannelError { problem, words: log })) => {
-                Err(other(words(&log, &problem.to_string())))
-            }
-            Some(Err(StartError::Lost)) => Err(other("the folder is gone".to_owned())),
-            Some(Err(StartError::Other(error))) => {
-                Err(other(in_working_tree(&terminal::whole_message(&error))))
-            }
-            None => Err(other("no process was started".to_owned())),
-        }
+        let opened = opened.ok_or_else(|| Uncollectable::other("no process was started".to_owned()))?;
+        let (session, collection) = opened.map_err(Uncollectable::from)?;
+        session.stop();
+        Ok(collection)
     }
 }
 
@@ -237,6 +202,48 @@ impl Detection<'_> {
 pub(super) struct Uncollectable {
     pub(super) words: String,
     pub(super) kind: Problem,
+}
+
+impl Uncollectable {
+    fn other(words: String) -> Self {
+        Uncollectable {
+            words,
+            kind: Problem::Other,
+        }
+    }
+}
+
+impl From<StartError> for Uncollectable {
+    fn from(error: StartError) -> Self {
+        let with_log = |problem: &str, log: &str| match main_line(log) {
+            "" => Uncollectable::other(problem.to_owned()),
+            line => Uncollectable::other(format!("{problem}: {line}")),
+        };
+        match error {
+            StartError::CollectionFailed { words: log } => match exits_itself(&log) {
+                Some(line) => Uncollectable {
+                    words: format!("a file of the suite ends the process while it is collected ({line})"),
+                    kind: Problem::Exits,
+                },
+                None => with_log("pytest could not start", &log),
+            },
+            StartError::ChannelError {
+                problem: ChannelError::Deadline(_),
+                ..
+            } => Uncollectable {
+                words: format!(
+                    "collecting it did not end within {} s: a file of the suite hangs when it is imported",
+                    PATIENCE.as_secs()
+                ),
+                kind: Problem::Hangs,
+            },
+            StartError::ChannelError { problem, words: log } => with_log(&problem.to_string(), &log),
+            StartError::Lost => Uncollectable::other("the folder is gone".to_owned()),
+            StartError::Other(error) => {
+                Uncollectable::other(in_working_tree(&terminal::whole_message(&error)))
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -156,26 +156,23 @@ fn of_script(script: &str, around: &VariantContext<'_>) -> anyhow::Result<Varian
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let functions = source::functions_of(&text)
         .map_err(|error| Failure::usage(format!("{script} cannot be parsed: {error}")))?;
+    let functions = functions.keys().map(String::as_str).collect();
     let file = path.display().to_string();
     let source = around.keep("script.py", &text)?;
-    let folder = path.parent().unwrap_or(around.folder).to_owned();
-    let has = VARIANTS.map(|name| functions.contains_key(name));
-    let (names, code) = match (has.base, has.head) {
-        (true, true) => {
+    let (names, code) = match form_of_script(script, &text, &functions)? {
+        ScriptForm::Functions => {
+            let module = GivenModule {
+                name: name_of_script(&path),
+                file,
+                source,
+            };
             let code = VARIANTS.map(|name| MicroCode::Script {
-                module: GivenModule {
-                    name: name_of_script(&path),
-                    file: file.clone(),
-                    source: source.clone(),
-                },
+                module: module.clone(),
                 function: name.to_owned(),
             });
             (VARIANTS.map(str::to_owned), code)
         }
-        (false, false) => {
-            if !looks_at_arguments(&String::from_utf8_lossy(&text)) {
-                return Err(without_variants(script, functions.keys().map(String::as_str)).into());
-            }
+        ScriptForm::Program => {
             let code = PerSide::new("a", "b").map(|argument| MicroCode::Program {
                 script: script.to_owned(),
                 argument: argument.to_owned(),
@@ -185,28 +182,8 @@ fn of_script(script: &str, around: &VariantContext<'_>) -> anyhow::Result<Varian
             let name = file_name(script);
             (PerSide::new(format!("{name} a"), format!("{name} b")), code)
         }
-        (has_a, _) => {
-            let (present, absent) = if has_a {
-                (VARIANTS.base, VARIANTS.head)
-            } else {
-                (VARIANTS.head, VARIANTS.base)
-            };
-            return Err(
-                Failure::usage(format!("{script} has a function {present} and no {absent}"))
-                    .hint(format!(
-                        "{present} and {absent} are the two variants, each called without arguments: write {absent}, too"
-                    ))
-                    .near(
-                        absent,
-                        functions
-                            .keys()
-                            .map(String::as_str)
-                            .filter(|name| *name != present && !name.contains('.')),
-                    )
-                    .into(),
-            );
-        }
     };
+    let folder = path.parent().unwrap_or(around.folder).to_owned();
     Ok(Variants {
         form: Form::Script,
         target: script.to_owned(),
@@ -219,6 +196,38 @@ fn of_script(script: &str, around: &VariantContext<'_>) -> anyhow::Result<Varian
         warnings: Vec::new(),
         lacking: None,
     })
+}
+
+/// How a script holds its two variants.
+enum ScriptForm {
+    /// As functions of the names in [`VARIANTS`].
+    Functions,
+    /// It looks at its argument.
+    Program,
+}
+
+fn form_of_script(script: &str, text: &[u8], functions: &BTreeSet<&str>) -> Result<ScriptForm, Failure> {
+    let has = VARIANTS.map(|name| functions.contains(name));
+    let (present, absent) = match (has.base, has.head) {
+        (true, true) => return Ok(ScriptForm::Functions),
+        (false, false) if looks_at_arguments(&String::from_utf8_lossy(text)) => {
+            return Ok(ScriptForm::Program);
+        }
+        (false, false) => return Err(without_variants(script, functions.iter().copied())),
+        (true, false) => (VARIANTS.base, VARIANTS.head),
+        (false, true) => (VARIANTS.head, VARIANTS.base),
+    };
+    let others = functions
+        .iter()
+        .copied()
+        .filter(|name| *name != present && !name.contains('.'));
+    Err(
+        Failure::usage(format!("{script} has a function {present} and no {absent}"))
+            .hint(format!(
+                "{present} and {absent} are the two variants, each called without arguments: write {absent}, too"
+            ))
+            .near(absent, others),
+    )
 }
 
 /// The words that show in a script's text that it looks at its argument: the list itself, or a library that reads it.
@@ -303,57 +312,18 @@ fn of_function(
         .ok_or_else(|| Failure::tool("a function is compared inside a repository"))?;
     let files = around.working_files()?;
     let file_path = existing(file, around)?;
-    let path = file_path
-        .strip_prefix(git.top())
-        .map_err(|_| {
-            Failure::usage(format!(
-                "{file} lies outside the repository {}",
-                git.top().display()
-            ))
-            .hint(
-                "a script outside is compared by its functions bench_a and bench_b: deadheat micro SCRIPT.py",
-            )
-        })?
-        .to_string_lossy()
-        .into_owned();
-    let Some(commit) = git.commit(base)? else {
-        let names = git.ref_names()?;
-        return Err(
-            Failure::usage(format!("`{base}` is not a commit of this repository"))
-                .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
-                .near(base, names.iter().map(String::as_str))
-                .into(),
-        );
-    };
-    let Some(base_text) = git.file(&commit, &path)? else {
-        return Err(Failure::usage(format!(
+    let path = path_in_repository(file, &file_path, git)?;
+    let commit = commit_of(base, git)?;
+    let base_text = git.file(&commit, &path)?.ok_or_else(|| {
+        Failure::usage(format!(
             "{base} has no file `{path}`: there is nothing to compare it with"
         ))
         .hint("name a commit that has it: --base REF; or compare two variants: -a STMT -b STMT")
-        .into());
-    };
+    })?;
     let head_text = fs::read(&file_path).with_context(|| format!("cannot read {}", file_path.display()))?;
     let lacking = check_function(qualname, &path, &PerSide::new(&base_text, &head_text), base)?;
-
     let project = lay_out(around.config, git.top(), &files)?;
-    let (name, own_folder) = match project.dotted_name(&path) {
-        Some(name) => (name, None),
-        None => name_outside(&path, &files),
-    };
-    if !name.split('.').all(is_importable) {
-        return Err(Failure::usage(format!(
-            "`{path}` cannot be imported: `{name}` is not a name of a module"
-        ))
-        .into());
-    }
-    let mut warnings = Vec::new();
-    if base_text == head_text {
-        warnings.push(Warning::new(
-            WarningCode::NothingChanged,
-            format!("`{path}` is the same in {base} and in the working tree"),
-            Some("is the change saved? --base REF compares with another commit"),
-        ));
-    }
+    let (name, own_folder) = importable_name(&path, &project, &files)?;
     let sources = PerSide::new(
         around.keep("base.py", &base_text)?,
         around.keep("head.py", &head_text)?,
@@ -368,6 +338,13 @@ fn of_function(
         statement: call.to_owned(),
     });
     let first: Vec<PathBuf> = own_folder.iter().map(|folder| git.top().join(folder)).collect();
+    let unchanged = (base_text == head_text).then(|| {
+        Warning::new(
+            WarningCode::NothingChanged,
+            format!("`{path}` is the same in {base} and in the working tree"),
+            Some("is the change saved? --base REF compares with another commit"),
+        )
+    });
     Ok(Variants {
         form: Form::Function,
         target: format!("{path}::{qualname}"),
@@ -377,9 +354,52 @@ fn of_function(
         names: PerSide::new(base.to_owned(), "working tree".to_owned()),
         code,
         hello: around.hello(Some(project), &first),
-        warnings,
+        warnings: unchanged.into_iter().collect(),
         lacking,
     })
+}
+
+fn path_in_repository(typed: &str, file: &Path, git: &Git) -> Result<String, Failure> {
+    match file.strip_prefix(git.top()) {
+        Ok(path) => Ok(path.to_string_lossy().into_owned()),
+        Err(_) => Err(Failure::usage(format!(
+            "{typed} lies outside the repository {}",
+            git.top().display()
+        ))
+        .hint("a script outside is compared by its functions bench_a and bench_b: deadheat micro SCRIPT.py")),
+    }
+}
+
+fn commit_of(base: &str, git: &Git) -> anyhow::Result<String> {
+    if let Some(commit) = git.commit(base)? {
+        return Ok(commit);
+    }
+    let names = git.ref_names()?;
+    Err(
+        Failure::usage(format!("`{base}` is not a commit of this repository"))
+            .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
+            .near(base, names.iter().map(String::as_str))
+            .into(),
+    )
+}
+
+/// Returns the name that a file is imported by, and the folder that has to be on the path where the project's are not
+/// enough.
+fn importable_name(
+    path: &str,
+    project: &ProjectLayout,
+    files: &FileSet,
+) -> Result<(String, Option<String>), Failure> {
+    let (name, own_folder) = match project.dotted_name(path) {
+        Some(name) => (name, None),
+        None => name_outside(path, files),
+    };
+    if !name.split('.').all(is_importable) {
+        return Err(Failure::usage(format!(
+            "`{path}` cannot be imported: `{name}` is not a name of a module"
+        )));
+    }
+    Ok((name, own_folder))
 }
 
 /// Finds a file as typed, relative to the folder that deadheat was started in, and resolves symlinks.

@@ -20,7 +20,7 @@ use crate::passes::workers::WorkerPool;
 use crate::project::layout::ProjectLayout;
 use crate::project::layout::is_test_module;
 use crate::worker::launcher::ProcessLauncher;
-use crate::worker::process::ChannelError;
+use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::{self, Launch, StartError};
 
 /// The bounds where the number of replicates is not fixed.
@@ -214,41 +214,13 @@ impl Passes<'_, '_> {
         seed: u32,
         profiled: Option<&[String]>,
     ) -> Result<Tested, Trouble> {
-        let until = self.run.limits.until;
-        let left = || until.saturating_duration_since(Instant::now());
-        let stage = &mut *self.stage;
-        let spec = &stage.spec;
-        let start = |launcher: &mut ProcessLauncher| session::start(launcher, spec, side, seed, left());
-        let started = match profiled {
-            None => stage.launcher.timed(start),
-            Some(_) => start(&mut stage.launcher),
-        };
-        let (mut channel, python) = started.map_err(|problem| match problem {
-            StartError::ChannelError {
-                problem: ChannelError::Interrupted,
-                ..
-            } => Trouble::Stopped(StoppedBy::User),
-            StartError::ChannelError {
-                problem: ChannelError::Deadline(_),
-                ..
-            } => Trouble::Stopped(StoppedBy::Timeout),
-            other => other.into_error(side).into(),
-        })?;
+        let (mut channel, python) = self.start(side, seed, profiled)?;
         let request = Request::Test {
             arguments: self.arguments_on(side),
             profiled: profiled.map(<[String]>::to_vec),
         };
-        let reply = channel.ask(&request, left()).map_err(|problem| match problem {
-            ChannelError::Interrupted => Trouble::Stopped(StoppedBy::User),
-            ChannelError::Deadline(_) => Trouble::Stopped(StoppedBy::Timeout),
-            problem => Trouble::Lost(
-                Failure::nothing_measured(format!(
-                    "the tests did not come to their end on {side}: {problem}. The end of what was printed:\n\n{}",
-                    channel.log_tail()
-                ))
-                .hint("the last line with `running` names the test: `-- --deselect NODE` leaves it out"),
-            ),
-        })?;
+        let reply = channel.ask(&request, self.time_left());
+        let reply = reply.map_err(|problem| did_not_end(side, &problem, &channel.log_tail()))?;
         let Reply::Tested {
             exit_code,
             tests,
@@ -264,16 +236,7 @@ impl Passes<'_, '_> {
         };
         session::check_imports(side, &foreign).map_err(Trouble::Other)?;
         if !RAN_TO_THE_END.contains(&exit_code) {
-            return Err(Trouble::Lost(Failure::nothing_measured(format!(
-                "pytest could not run the tests on {side} (its exit code is {exit_code}). Its own words:\n\n{}",
-                channel.log_tail()
-            ))
-            .hint(if exit_code == PYTEST_USAGE {
-                "what follows `--` is given to pytest in the project's folder of each checkout: the files have to be there on both \
-                 sides, and the options pytest's"
-            } else {
-                "do the tests run in your checkout? python -m pytest, with the same arguments"
-            })));
+            return Err(could_not_run(side, exit_code, &channel.log_tail()));
         }
         channel.stop();
         if let Some(watched) = profiled {
@@ -293,6 +256,33 @@ impl Passes<'_, '_> {
             },
             project_modules,
         })
+    }
+
+    /// Starts a process for the tests. Only one without the profiler counts for the time that starting takes.
+    fn start(
+        &mut self,
+        side: Side,
+        seed: u32,
+        profiled: Option<&[String]>,
+    ) -> Result<(Box<dyn WorkerChannel>, Python), Trouble> {
+        let left = self.time_left();
+        let WorkerPool { launcher, spec, .. } = &mut *self.stage;
+        let start = |launcher: &mut ProcessLauncher| session::start(launcher, spec, side, seed, left);
+        let started = match profiled {
+            None => launcher.timed(start),
+            Some(_) => start(launcher),
+        };
+        started.map_err(|error| {
+            let by = match &error {
+                StartError::ChannelError { problem, .. } => stop_of(problem),
+                _ => None,
+            };
+            by.map_or_else(|| error.into_error(side).into(), Trouble::Stopped)
+        })
+    }
+
+    fn time_left(&self) -> Duration {
+        self.run.limits.until.saturating_duration_since(Instant::now())
     }
 
     /// Returns the arguments, with paths into the user's checkout changed to paths into this side's worktree.
@@ -323,6 +313,39 @@ impl Passes<'_, '_> {
             ));
         }
     }
+}
+
+/// Returns what stopped the run, where a missing answer means that it is over.
+fn stop_of(problem: &ChannelError) -> Option<StoppedBy> {
+    match problem {
+        ChannelError::Interrupted => Some(StoppedBy::User),
+        ChannelError::Deadline(_) => Some(StoppedBy::Timeout),
+        _ => None,
+    }
+}
+
+fn did_not_end(side: Side, problem: &ChannelError, log_tail: &str) -> Trouble {
+    match stop_of(problem) {
+        Some(by) => Trouble::Stopped(by),
+        None => Trouble::Lost(
+            Failure::nothing_measured(format!(
+                "the tests did not come to their end on {side}: {problem}. The end of what was printed:\n\n{log_tail}"
+            ))
+            .hint("the last line with `running` names the test: `-- --deselect NODE` leaves it out"),
+        ),
+    }
+}
+
+fn could_not_run(side: Side, exit_code: i32, log_tail: &str) -> Trouble {
+    let failure = Failure::nothing_measured(format!(
+        "pytest could not run the tests on {side} (its exit code is {exit_code}). Its own words:\n\n{log_tail}"
+    ));
+    Trouble::Lost(failure.hint(if exit_code == PYTEST_USAGE {
+        "what follows `--` is given to pytest in the project's folder of each checkout: the files have to be there on both \
+         sides, and the options pytest's"
+    } else {
+        "do the tests run in your checkout? python -m pytest, with the same arguments"
+    }))
 }
 
 pub(super) fn in_order<T>(order: Order, (first, second): (T, T)) -> PerSide<T> {

@@ -192,81 +192,110 @@ pub(super) fn rounds(
     entered: PerSide<Entered>,
     time: RoundsTime,
 ) -> Result<Found, PairFailure> {
-    let most = Entered::most_rounds(entered);
-    let mut iterations = Entered::iterations(entered);
-    let mut rounds = MOST_ROUNDS;
-    let mut first_calls = None;
-    if let Some(most) = most {
-        // The suite counts the calls: none of them can be spent on warming up or on calibration.
-        rounds = rounds.min(most);
-    } else {
-        let mut costs = PerSide::<Cost>::default();
-        // Which process makes its first call first affects all of its times, so that this alternates, too.
-        let order = turns.both.order_of_round(0);
-        for side in order.sides() {
-            *costs.get_mut(side) = calibrate(turns, side)?;
-        }
-        first_calls = Some(costs.map(|cost| cost.first_ns));
-        if time.goal != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
-            let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
-            return Ok(Found {
-                clock: Clock::Wall,
-                pairs: vec![Pair { order, base, head }],
-                first_calls,
-            });
-        }
-        iterations = iterations_for(costs);
-        for side in Side::BOTH {
-            // The first calls may have started children.
-            turns.both.look_for_children(side);
-            if *iterations.get(side) > 1 {
-                // Warm again after the other side's calibration; this sample does not count.
-                turns.sample(side, *iterations.get(side))?;
-            }
-        }
-        let round_ns = |side: Side| costs.get(side).of_sample_ns(*iterations.get(side));
-        rounds = time.count(round_ns(Side::Base) + round_ns(Side::Head));
-        let ratio = costs.base.ns / costs.head.ns;
-        if ratio.max(1.0 / ratio) > CLEAR_RATIO {
-            rounds = rounds.min(ROUNDS_OF_CLEAR);
-        }
-        if turns.both.share_a_core()
-            && !(entered.base.own_clock || entered.head.own_clock)
-            && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once())
-        {
-            let pairs = (0..rounds).map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
-            return Ok(Found {
-                clock: Clock::Processor,
-                pairs: pairs.collect::<Result<_, _>>()?,
-                first_calls,
-            });
-        }
+    if let Some(most) = Entered::most_rounds(entered) {
+        return prescribed_rounds(turns, Entered::iterations(entered), most, time);
     }
+    let costs = calibrate_both(turns)?;
+    let found = |clock: Clock, pairs: Vec<Pair>| Found {
+        clock,
+        pairs,
+        first_calls: Some(costs.map(|cost| cost.first_ns)),
+    };
+    if time.goal != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
+        let order = turns.both.order_of_round(0);
+        let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
+        return Ok(found(Clock::Wall, vec![Pair { order, base, head }]));
+    }
+    let iterations = iterations_for(costs);
+    warm_again(turns, iterations)?;
+    let rounds = 0..rounds_for(costs, iterations, time);
+    let can_be_at_once = turns.both.share_a_core()
+        && !(entered.base.own_clock || entered.head.own_clock)
+        && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once());
+    if can_be_at_once {
+        let pairs = rounds.map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
+        return Ok(found(Clock::Processor, pairs.collect::<Result<_, _>>()?));
+    }
+    let pairs = rounds.map(|round| Ok(alternate(turns, round, iterations)?.pair));
+    Ok(found(Clock::Wall, pairs.collect::<Result<_, PairFailure>>()?))
+}
+
+/// Takes rounds where the suite counts the calls: none of them can be spent on warming up or on calibration.
+fn prescribed_rounds(
+    turns: &mut AlternatingSampler<'_, '_>,
+    iterations: PerSide<u64>,
+    most: usize,
+    time: RoundsTime,
+) -> Result<Found, PairFailure> {
+    let mut rounds = MOST_ROUNDS.min(most);
     let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
     while pairs.len() < rounds {
-        let order = turns.both.order_of_round(pairs.len());
-        let mut round_wall_ns = 0;
-        let mut turn = |side: Side| -> Result<Sample, PairFailure> {
-            let taken = turns.sample(side, *iterations.get(side))?;
-            round_wall_ns += taken.wall_ns;
-            Ok(taken.sample)
-        };
-        let [first, second] = order.sides();
-        let (first_sample, second_sample) = (turn(first)?, turn(second)?);
-        let (base, head) = match first {
-            Side::Base => (first_sample, second_sample),
-            Side::Head => (second_sample, first_sample),
-        };
-        pairs.push(Pair { order, base, head });
-        if most.is_some() && pairs.len() == 1 {
-            rounds = rounds.min(time.count(round_wall_ns as f64));
+        let round = alternate(turns, pairs.len(), iterations)?;
+        if pairs.is_empty() {
+            rounds = rounds.min(time.count(round.wall_ns as f64));
         }
+        pairs.push(round.pair);
     }
     Ok(Found {
         clock: Clock::Wall,
         pairs,
-        first_calls,
+        first_calls: None,
     })
+}
+
+/// Which process makes its first call first affects all of its times, so that this alternates, too.
+fn calibrate_both(turns: &mut AlternatingSampler<'_, '_>) -> Result<PerSide<Cost>, PairFailure> {
+    let mut costs = PerSide::<Cost>::default();
+    for side in turns.both.order_of_round(0).sides() {
+        *costs.get_mut(side) = calibrate(turns, side)?;
+    }
+    Ok(costs)
+}
+
+/// Warms each side again after the other's calibration, with a sample that does not count.
+fn warm_again(turns: &mut AlternatingSampler<'_, '_>, iterations: PerSide<u64>) -> Result<(), PairFailure> {
+    for side in Side::BOTH {
+        // The first calls may have started children.
+        turns.both.look_for_children(side);
+        if *iterations.get(side) > 1 {
+            turns.sample(side, *iterations.get(side))?;
+        }
+    }
+    Ok(())
+}
+
+fn rounds_for(costs: PerSide<Cost>, iterations: PerSide<u64>, time: RoundsTime) -> usize {
+    let samples_ns = costs.base.of_sample_ns(iterations.base) + costs.head.of_sample_ns(iterations.head);
+    let rounds = time.count(samples_ns);
+    let ratio = costs.base.ns / costs.head.ns;
+    if ratio.max(1.0 / ratio) > CLEAR_RATIO {
+        return rounds.min(ROUNDS_OF_CLEAR);
+    }
+    rounds
+}
+
+/// A sample of each side, one after the other.
+struct Round {
+    pair: Pair,
+    wall_ns: u64,
+}
+
+fn alternate(
+    turns: &mut AlternatingSampler<'_, '_>,
+    round: usize,
+    iterations: PerSide<u64>,
+) -> Result<Round, PairFailure> {
+    let order = turns.both.order_of_round(round);
+    let [first, second] = order.sides();
+    let first_sample = turns.sample(first, *iterations.get(first))?;
+    let second_sample = turns.sample(second, *iterations.get(second))?;
+    let wall_ns = first_sample.wall_ns + second_sample.wall_ns;
+    let (base, head) = match first {
+        Side::Base => (first_sample.sample, second_sample.sample),
+        Side::Head => (second_sample.sample, first_sample.sample),
+    };
+    let pair = Pair { order, base, head };
+    Ok(Round { pair, wall_ns })
 }
 
 /// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.
