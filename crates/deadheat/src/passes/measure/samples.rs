@@ -50,33 +50,38 @@ pub(super) fn samples_alone(
     other: Option<&OneSidedSamples>,
     time: RoundsTime,
 ) -> Result<OneSidedSamples, PairFailure> {
-    let mut rounds = other.map_or(MOST_ROUNDS, |other| other.samples.len());
-    let mut cost = None;
-    let mut iterations = entered.iterations_per_sample.unwrap_or(1);
-    let most = Entered::most_rounds(PerSide::new(entered, entered));
-    if let Some(most) = most {
-        rounds = rounds.min(most);
-    } else {
-        let cost = *cost.insert(calibrate(alone, side)?);
-        let other = other.and_then(|other| Some((other.cost?, other.iterations)));
-        iterations = match other {
-            Some((its_cost, its_iterations)) if is_alike(cost.ns / its_cost.ns) => its_iterations,
-            _ => cost.iterations(),
+    let most_of_other = other.map_or(MOST_ROUNDS, |other| other.samples.len());
+    if let Some(most) = Entered::most_rounds(PerSide::same(entered)) {
+        let iterations = entered.iterations_per_sample.unwrap_or(1);
+        let first = alone.sample(side, iterations)?;
+        let rounds = most_of_other
+            .min(most)
+            .min(time.count(2.0 * first.wall_ns as f64));
+        return Ok(OneSidedSamples {
+            cost: None,
+            iterations,
+            samples: alone.further_samples(side, iterations, vec![first.sample], rounds)?,
+        });
+    }
+    let iterations_for = |cost: Cost| match other.and_then(|other| Some((other.cost?, other.iterations))) {
+        Some((its_cost, its_iterations)) if is_alike(cost.ns / its_cost.ns) => its_iterations,
+        _ => cost.iterations(),
+    };
+    let mut cost = calibrate(alone, side)?;
+    let mut samples = vec![alone.sample(side, iterations_for(cost))?.sample];
+    if cost.is_refuted_by(samples[0]) {
+        cost = Cost {
+            first_ns: cost.first_ns,
+            ..calibrate(alone, side)?
         };
-        rounds = rounds.min(time.count(2.0 * cost.of_sample_ns(iterations)));
+        samples.clear();
     }
-    let mut samples = Vec::with_capacity(rounds);
-    while samples.len() < rounds {
-        let taken = alone.sample(side, iterations)?;
-        samples.push(taken.sample);
-        if most.is_some() && samples.len() == 1 {
-            rounds = rounds.min(time.count(2.0 * taken.wall_ns as f64));
-        }
-    }
+    let iterations = iterations_for(cost);
+    let rounds = most_of_other.min(time.count(2.0 * cost.of_sample_ns(iterations)));
     Ok(OneSidedSamples {
-        cost,
+        cost: Some(cost),
         iterations,
-        samples,
+        samples: alone.further_samples(side, iterations, samples, rounds)?,
     })
 }
 
@@ -121,6 +126,20 @@ impl<'a, 'b> AlternatingSampler<'a, 'b> {
         self.note_idle(side, waited, &taken);
         self.last = Some(side);
         Ok(taken)
+    }
+
+    /// Takes samples of one side until there are as many as wanted.
+    fn further_samples(
+        &mut self,
+        side: Side,
+        iterations: u64,
+        mut samples: Vec<Sample>,
+        wanted: usize,
+    ) -> Result<Vec<Sample>, PairFailure> {
+        while samples.len() < wanted {
+            samples.push(self.sample(side, iterations)?.sample);
+        }
+        Ok(samples)
     }
 
     /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
@@ -196,28 +215,88 @@ pub(super) fn rounds(
         return prescribed_rounds(turns, Entered::iterations(entered), most, time);
     }
     let costs = calibrate_both(turns)?;
-    let found = |clock: Clock, pairs: Vec<Pair>| Found {
-        clock,
-        pairs,
-        first_calls: Some(costs.map(|cost| cost.first_ns)),
-    };
+    let first_calls = Some(costs.map(|cost| cost.first_ns));
     if time.goal != Goal::Verdict && costs.base.ns + costs.head.ns >= BRIEF_FIRST_CALLS_NS {
         let order = turns.both.order_of_round(0);
         let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
-        return Ok(found(Clock::Wall, vec![Pair { order, base, head }]));
+        return Ok(Found {
+            clock: Clock::Wall,
+            pairs: vec![Pair { order, base, head }],
+            first_calls,
+        });
     }
-    let iterations = iterations_for(costs);
-    warm_again(turns, iterations)?;
-    let rounds = 0..rounds_for(costs, iterations, time);
-    let can_be_at_once = turns.both.share_a_core()
-        && !(entered.base.own_clock || entered.head.own_clock)
-        && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once());
-    if can_be_at_once {
-        let pairs = rounds.map(|round| turns.sample_at_once(turns.both.order_of_round(round)));
-        return Ok(found(Clock::Processor, pairs.collect::<Result<_, _>>()?));
+    let mut plan = RoundPlan::of(costs, entered, turns);
+    plan.warm_again(turns)?;
+    let first = plan.take(turns, 0)?;
+    let mut pairs = vec![first];
+    if costs.base.is_refuted_by(first.base) || costs.head.is_refuted_by(first.head) {
+        plan = RoundPlan::of(calibrate_both(turns)?, entered, turns);
+        plan.warm_again(turns)?;
+        pairs.clear();
     }
-    let pairs = rounds.map(|round| Ok(alternate(turns, round, iterations)?.pair));
-    Ok(found(Clock::Wall, pairs.collect::<Result<_, PairFailure>>()?))
+    for round in pairs.len()..plan.rounds(time) {
+        pairs.push(plan.take(turns, round)?);
+    }
+    Ok(Found {
+        clock: plan.clock,
+        pairs,
+        first_calls,
+    })
+}
+
+/// The samples of a benchmark whose calls the suite does not count.
+struct RoundPlan {
+    costs: PerSide<Cost>,
+    iterations: PerSide<u64>,
+    /// Processor time where both sides run at once.
+    clock: Clock,
+}
+
+impl RoundPlan {
+    fn of(costs: PerSide<Cost>, entered: PerSide<Entered>, turns: &AlternatingSampler<'_, '_>) -> Self {
+        let can_be_at_once = turns.both.share_a_core()
+            && !(entered.base.own_clock || entered.head.own_clock)
+            && Side::BOTH.iter().all(|side| costs.get(*side).suits_at_once());
+        RoundPlan {
+            costs,
+            iterations: iterations_for(costs),
+            clock: if can_be_at_once {
+                Clock::Processor
+            } else {
+                Clock::Wall
+            },
+        }
+    }
+
+    /// Warms each side again after the other's calibration, with a sample that does not count.
+    fn warm_again(&self, turns: &mut AlternatingSampler<'_, '_>) -> Result<(), PairFailure> {
+        for side in Side::BOTH {
+            // The first calls may have started children.
+            turns.both.look_for_children(side);
+            let iterations = *self.iterations.get(side);
+            if iterations > 1 {
+                turns.sample(side, iterations)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, turns: &mut AlternatingSampler<'_, '_>, round: usize) -> Result<Pair, PairFailure> {
+        match self.clock {
+            Clock::Processor => turns.sample_at_once(turns.both.order_of_round(round)),
+            Clock::Wall => Ok(alternate(turns, round, self.iterations)?.pair),
+        }
+    }
+
+    fn rounds(&self, time: RoundsTime) -> usize {
+        let sample_ns = |side: Side| self.costs.get(side).of_sample_ns(*self.iterations.get(side));
+        let rounds = time.count(sample_ns(Side::Base) + sample_ns(Side::Head));
+        let ratio = self.costs.base.ns / self.costs.head.ns;
+        if ratio.max(1.0 / ratio) > CLEAR_RATIO {
+            return rounds.min(ROUNDS_OF_CLEAR);
+        }
+        rounds
+    }
 }
 
 /// Takes rounds where the suite counts the calls: none of them can be spent on warming up or on calibration.
@@ -252,28 +331,6 @@ fn calibrate_both(turns: &mut AlternatingSampler<'_, '_>) -> Result<PerSide<Cost
     Ok(costs)
 }
 
-/// Warms each side again after the other's calibration, with a sample that does not count.
-fn warm_again(turns: &mut AlternatingSampler<'_, '_>, iterations: PerSide<u64>) -> Result<(), PairFailure> {
-    for side in Side::BOTH {
-        // The first calls may have started children.
-        turns.both.look_for_children(side);
-        if *iterations.get(side) > 1 {
-            turns.sample(side, *iterations.get(side))?;
-        }
-    }
-    Ok(())
-}
-
-fn rounds_for(costs: PerSide<Cost>, iterations: PerSide<u64>, time: RoundsTime) -> usize {
-    let samples_ns = costs.base.of_sample_ns(iterations.base) + costs.head.of_sample_ns(iterations.head);
-    let rounds = time.count(samples_ns);
-    let ratio = costs.base.ns / costs.head.ns;
-    if ratio.max(1.0 / ratio) > CLEAR_RATIO {
-        return rounds.min(ROUNDS_OF_CLEAR);
-    }
-    rounds
-}
-
 /// A sample of each side, one after the other.
 struct Round {
     pair: Pair,
@@ -302,6 +359,7 @@ fn alternate(
 pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> Result<Cost, PairFailure> {
     let mut iterations = 1;
     let mut first_ns = None;
+    let mut least_wall_ns = f64::INFINITY;
     loop {
         // The first call of all pays for caches and imports; it tells only whether a second one is affordable.
         let enough = if iterations == 1 { SAMPLE_NS } else { SAMPLE_NS / 2 };
@@ -333,15 +391,16 @@ pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> R
         };
         let is_other_count = taken.sample.iterations != iterations;
         let is_clock_still = iterations > MOST_ITERATIONS;
-        // Where the calls are short and the request is long, either set-ups take the time or something else has the
-        // core: more calls tell which, because only set-ups make them longer.
+        let is_setting_up = taken.wall_ns >= AFFORDABLE_AGAIN_NS && cost.is_set_up(least_wall_ns);
         if taken.sample.elapsed_ns >= enough
-            || taken.wall_ns >= AFFORDABLE_AGAIN_NS
+            || taken.wall_ns >= AFFORDABLE_ONCE_MORE_NS
+            || is_setting_up
             || is_other_count
             || is_clock_still
         {
             return Ok(cost);
         }
+        least_wall_ns = least_wall_ns.min(cost.wall_ns);
         iterations = cost.iterations().clamp(iterations * 2, iterations * 16);
     }
 }
@@ -372,6 +431,18 @@ impl Cost {
         let wanted = SAMPLE_NS as f64 / self.ns;
         let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
         (wanted.min(affordable).round() as u64).max(1)
+    }
+
+    /// Whether each call is set up for long, if a call took at least this long in smaller requests. Where the calls are
+    /// short and the request is long, either set-ups take the time or something else has the core: more calls tell which,
+    /// because only set-ups make the request longer.
+    pub(super) fn is_set_up(self, least_wall_ns: f64) -> bool {
+        self.wall_ns > 0.75 * least_wall_ns
+    }
+
+    /// Whether the calls take less than half of what was expected after a first call that was too slow to be made again.
+    fn is_refuted_by(self, sample: Sample) -> bool {
+        sample.per_iteration_ns() < self.ns / 2.0
     }
 
     /// Whether processor time agrees with the wall clock, and a call lasts for many of the kernel's time slices.

@@ -14,6 +14,7 @@ use super::*;
 use crate::error::Failure;
 use crate::passes::measure::replicates::*;
 use crate::passes::measure::rounds::*;
+use crate::passes::measure::samples::Cost;
 use crate::passes::runner::hash_seed;
 use crate::worker::scripted::{Act, Script, schedule, spec};
 
@@ -33,12 +34,22 @@ fn run_for(
     sampling: Sampling,
     budget_ends: Instant,
 ) -> anyhow::Result<Measured> {
-    let benchmarks = script.benchmarks();
     let mut schedule = schedule(0);
     schedule.replicates = match sampling {
         Sampling::Exactly(count) => Some(count),
         Sampling::UntilSettled => None,
     };
+    run_by(&schedule, goal, script, sampling, budget_ends)
+}
+
+fn run_by(
+    schedule: &Schedule,
+    goal: Goal,
+    script: &mut Script,
+    sampling: Sampling,
+    budget_ends: Instant,
+) -> anyhow::Result<Measured> {
+    let benchmarks = script.benchmarks();
     let stopping = Stopping {
         call_times: BTreeMap::new(),
         sampling,
@@ -47,7 +58,7 @@ fn run_for(
         budget_ends,
     };
     measure(
-        &schedule,
+        schedule,
         stopping,
         BTreeMap::new(),
         &spec(None),
@@ -160,6 +171,45 @@ fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
             );
         }
     }
+}
+
+#[test]
+fn a_first_call_that_is_too_slow_to_be_made_twice_does_not_make_samples_short() {
+    let fills_a_cache = || Act::IsColdAtFirst {
+        first_ns: 800_000_000,
+        later_ns: 30,
+    };
+    for base in [Act::Takes(30), fills_a_cache()] {
+        for one_core in [false, true] {
+            let mut script = Script::new(&[("a", base.clone(), fills_a_cache())]);
+            let schedule = Schedule {
+                one_core,
+                ..schedule(2)
+            };
+            let sampling = Sampling::Exactly(2);
+            let measured = run_by(&schedule, Goal::Verdict, &mut script, sampling, schedule.until).unwrap();
+            let found = &measured.benchmarks["a"];
+            assert!(found.first_calls.iter().all(|(first, _)| first.head == 800e6));
+            let replicates = &found.replicates;
+            for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+                assert_eq!((pair.base.iterations, pair.head.iterations), (10_000, 10_000));
+            }
+            assert!(replicates.iter().all(|replicate| replicate.clock == Clock::Wall));
+        }
+    }
+}
+
+#[test]
+fn only_set_ups_grow_with_the_calls() {
+    let cost = |wall_ns: f64, calls: f64| Cost {
+        wall_ns: wall_ns / calls,
+        ..Cost::default()
+    };
+    // The first request tells nothing.
+    assert!(!cost(25e6, 1.0).is_set_up(f64::INFINITY));
+    // Something else had the core for as long as before.
+    assert!(!cost(25e6, 2.0).is_set_up(25e6));
+    assert!(cost(49e6, 2.0).is_set_up(25e6));
 }
 
 #[test]
