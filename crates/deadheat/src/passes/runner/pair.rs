@@ -10,7 +10,7 @@ use crate::passes::runner::schedule::{Schedule, limit};
 use crate::worker::process::ChannelError;
 use crate::worker::session::{Session, Waited};
 
-/// The two sides of one process pair, as a [`Pass`] talks to them.
+/// The two sides of one process pair, as a [`Pass`](super::Pass) talks to them.
 pub(crate) struct ProcessPair<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) sessions: &'a mut PerSide<Option<Session>>,
