@@ -136,6 +136,7 @@ pub(crate) enum StartError {
         problem: ChannelError,
         words: String,
     },
+    ForeignImport(ForeignImport),
     /// The folder to start it in is gone.
     Lost,
     Other(anyhow::Error),
@@ -170,6 +171,7 @@ impl StartError {
                 "the worker on {side} failed: {problem}. Its last words:\n\n{words}"
             ))
             .into(),
+            StartError::ForeignImport(import) => import.failure(side).into(),
             StartError::Lost => Failure::nothing_measured(lost(side)).into(),
             StartError::Other(error) => error,
         }
@@ -299,7 +301,9 @@ impl<'a> Opening<'a> {
                 deselected,
                 foreign,
             } => {
-                check_imports(self.side, &foreign)?;
+                if let Some(import) = ForeignImport::first_of(&foreign) {
+                    return Err(StartError::ForeignImport(import));
+                }
                 let session = Session {
                     side: self.side,
                     channel: self.channel,
@@ -435,28 +439,55 @@ fn out_of_order(reply: &Reply) -> StartError {
 
 /// Checks the import proof: a module of the project from anywhere but its side's worktree is an error, never a number.
 pub(crate) fn check_imports(side: Side, foreign: &[ForeignModule]) -> anyhow::Result<()> {
-    let Some(first) = foreign.first() else {
-        return Ok(());
-    };
-    let more = match foreign.len() {
-        1 => String::new(),
-        count => format!(" (and {} more modules)", count - 1),
-    };
-    let hint = if first.file.contains("site-packages") || first.file.contains("dist-packages") {
+    match ForeignImport::first_of(foreign) {
+        Some(import) => Err(import.failure(side).into()),
+        None => Ok(()),
+    }
+}
+
+/// A module of the project that a process imported from another checkout than its own.
+#[derive(Debug)]
+pub(crate) struct ForeignImport {
+    first: ForeignModule,
+    /// The number of other modules like it.
+    more: usize,
+}
+
+impl ForeignImport {
+    fn first_of(foreign: &[ForeignModule]) -> Option<Self> {
+        let (first, more) = foreign.split_first()?;
+        Some(ForeignImport {
+            first: first.clone(),
+            more: more.len(),
+        })
+    }
+
+    /// Says where the module came from, and that it was not `checkout`.
+    pub(crate) fn message(&self, checkout: &str) -> String {
+        let ForeignModule { module, file } = &self.first;
+        let more = match self.more {
+            0 => String::new(),
+            count => format!(" (and {count} more modules)"),
+        };
         format!(
-            "a copy of the project is installed in this interpreter and is found first; uninstall it there, or correct \
-             module-root in pyproject.toml so that `{}` is found in the worktree",
-            first.module.split('.').next().unwrap_or(&first.module)
+            "`{module}` was imported from {file}, not from {checkout}{more}: what was timed is not that revision"
         )
-    } else {
-        "something puts another checkout on the import path (PYTHONPATH, a path file, sys.path in a conftest.py); \
-         remove it, or correct module-root in pyproject.toml"
-            .to_owned()
-    };
-    Err(Failure::new(ErrorKind::ForeignImport, format!(
-        "on {side}, `{}` was imported from {}, not from the worktree of {side}{more}: what was timed is not that revision",
-        first.module, first.file
-    ))
-    .hint(hint)
-    .into())
+    }
+
+    fn failure(&self, side: Side) -> Failure {
+        let ForeignModule { module, file } = &self.first;
+        let hint = if file.contains("site-packages") || file.contains("dist-packages") {
+            format!(
+                "a copy of the project is installed in this interpreter and is found first; uninstall it there, or correct \
+                 module-root in pyproject.toml so that `{}` is found in the worktree",
+                module.split('.').next().unwrap_or(module)
+            )
+        } else {
+            "something puts another checkout on the import path (PYTHONPATH, a path file, sys.path in a conftest.py); \
+             remove it, or correct module-root in pyproject.toml"
+                .to_owned()
+        };
+        let message = self.message(&format!("the worktree of {side}"));
+        Failure::new(ErrorKind::ForeignImport, format!("on {side}, {message}")).hint(hint)
+    }
 }

@@ -238,10 +238,9 @@ impl From<StartError> for Uncollectable {
                 kind: Problem::Hangs,
             },
             StartError::ChannelError { problem, words: log } => with_log(&problem.to_string(), &log),
+            StartError::ForeignImport(import) => Uncollectable::other(import.message("the working tree")),
             StartError::Lost => Uncollectable::other("the folder is gone".to_owned()),
-            StartError::Other(error) => {
-                Uncollectable::other(in_working_tree(&terminal::whole_message(&error)))
-            }
+            StartError::Other(error) => Uncollectable::other(terminal::whole_message(&error)),
         }
     }
 }
@@ -272,13 +271,6 @@ pub(super) fn exits_itself(log: &str) -> Option<&str> {
         .map(|line| line.trim_start_matches("INTERNALERROR>").trim());
     let mut last = lines.filter(|line| *line == "SystemExit" || line.starts_with("SystemExit:"));
     last.next_back()
-}
-
-/// Adapts a message of the import proof, which mentions a worktree, to the working tree.
-pub(super) fn in_working_tree(message: &str) -> String {
-    message
-        .replace("the worktree of head", "the working tree")
-        .replace("on head, ", "")
 }
 
 pub(super) fn errors_of(collection: &Collection) -> String {

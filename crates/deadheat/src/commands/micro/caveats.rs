@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use deadheat_core::micro::MicroReport;
 use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
@@ -32,8 +31,8 @@ pub(crate) fn complete(
 }
 
 /// Returns the caveats without which a decision must not be read.
-pub(crate) fn caveats(report: &MicroReport) -> Vec<&'static str> {
-    let has = |code| report.warnings.iter().any(|warning| warning.code == code);
+pub(crate) fn caveats(warnings: &[Warning]) -> Vec<&'static str> {
+    let has = |code| warnings.iter().any(|warning| warning.code == code);
     let mut caveats = Vec::new();
     if has(WarningCode::OutputDiffers) {
         caveats.push("the two return different values");

@@ -6,8 +6,9 @@ use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::protocol::{Reply, Request};
 use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
 use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{FEWEST_REPLICATES, Threshold};
+use deadheat_core::stats::FEWEST_REPLICATES;
 
+use crate::commands::micro::decide::Rules;
 use crate::passes::runner::{
     Entered, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, out_of_order, walk,
 };
@@ -18,20 +19,19 @@ const REPLICATES: usize = 3;
 /// Compares the peaks of both sides. The inner error is the reason why there is no comparison: no time was left, or a
 /// call failed only when it was watched.
 pub(crate) fn compare(
-    schedule: &Schedule,
+    rules: &Rules,
     spec: &WorkerSpec,
     benchmark: &str,
-    threshold: Threshold,
     launch: &mut dyn Launch,
 ) -> anyhow::Result<Result<ResourceComparison, String>> {
     let mut peaks = Peaks {
         replicates: Vec::new(),
-        ends: schedule.until,
+        ends: rules.schedule.until,
         last: None,
     };
     let schedule = Schedule {
         replicates: Some(REPLICATES),
-        ..schedule.clone()
+        ..rules.schedule.clone()
     };
     let walked = walk(
         &schedule,
@@ -55,7 +55,7 @@ pub(crate) fn compare(
         replicates: peaks.replicates,
     };
     let sampling = Sampling::Exactly(measured.replicates.len());
-    let mut judged = resource::judge(vec![measured], sampling, &threshold.into());
+    let mut judged = resource::judge(vec![measured], sampling, &rules.threshold.into());
     Ok(judged
         .pop()
         .ok_or_else(|| "there are too few replicates".to_owned()))

@@ -5,6 +5,7 @@ mod decide;
 mod failure;
 mod memory;
 mod pending_requests;
+mod results;
 mod screening;
 mod variants;
 
@@ -13,19 +14,19 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use deadheat_core::micro::{self, Decision, Form, MicroReport, Variant, Worth, render};
-use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
-use deadheat_core::output::OutputCheck;
+use deadheat_core::micro::{self, Decision, Form, MicroReport, Worth, render};
+use deadheat_core::model::{PerSide, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest};
-use deadheat_core::report::{Python, SCHEMA_VERSION, main_line};
+use deadheat_core::report::Python;
 use deadheat_core::sequential::Sampling;
 use deadheat_core::stats::Threshold;
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
 use crate::commands::common::context::drawn_seed;
-use crate::commands::micro::decide::Screened;
+use crate::commands::micro::decide::Rules;
 use crate::commands::micro::pending_requests::{PendingRequests, TrackingLauncher};
+use crate::commands::micro::results::Results;
 use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::variants::{VariantContext, Variants};
 use crate::config::Config;
@@ -82,8 +83,6 @@ pub(crate) fn run(
             scratch: scratch.path(),
         },
     )?;
-    let mut report = draft(&subject, options);
-    let mut progress = Progress::new(options.verbosity);
     let screening = Screening {
         options,
         installation,
@@ -94,38 +93,33 @@ pub(crate) fn run(
         started,
         until: started + options.timeout.saturating_sub(RESERVE),
     };
-    let outcome = screening.fill(&subject, &mut report, &mut progress);
+    let mut progress = Progress::new(options.verbosity);
+    let results = screening
+        .screen(&subject, &mut progress)
+        .unwrap_or_else(Results::of_error);
     progress.finish();
-    if report.replicates.is_empty() {
-        // There are no numbers that the machine could have disturbed.
-        report.warnings.retain(|warning| !is_about_machine(warning.code));
-    }
-    report.seconds = started.elapsed().as_secs_f64();
-    match outcome {
-        Ok(()) => {
+    let (report, outcome) = results.into_report(&subject, options, started.elapsed());
+    if let Err(error) = outcome {
+        // A run that gave no numbers still says so where its answer is expected.
+        if is_worth_a_report(&error) {
             write(&report, options)?;
-            if let Some(git) = &git
-                && let Err(error) = write_down(&report, &subject, &config, git)
-            {
-                // The answer is valid, recorded or not.
-                terminal::print_note(&format!("not written to the loop's records: {error:#}"));
-            }
-            Ok(exit(report.decision, options.gate))
         }
-        Err(error) => {
-            // A run that gave no numbers still says so where its answer is expected.
-            if let Some(failure) = error.downcast_ref::<Failure>()
-                && failure.kind.is_worth_a_report()
-            {
-                report.decision_reason = main_line(&failure.message).to_owned();
-                let hint = failure.hint.as_deref();
-                let code = WarningCode::NothingMeasured;
-                report.warnings.push(Warning::new(code, &failure.message, hint));
-                write(&report, options)?;
-            }
-            Err(error)
-        }
+        return Err(error);
     }
+    write(&report, options)?;
+    if let Some(git) = &git
+        && let Err(error) = write_down(&report, &subject, &config, git)
+    {
+        // The answer is valid, recorded or not.
+        terminal::print_note(&format!("not written to the loop's records: {error:#}"));
+    }
+    Ok(exit(report.decision, options.gate))
+}
+
+fn is_worth_a_report(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.kind.is_worth_a_report())
 }
 
 /// Adds the run to the loop's records, where a comparison looks for its functions. Other forms are of no use outside a
@@ -146,18 +140,6 @@ fn write_down(report: &MicroReport, subject: &Variants, config: &Config, git: &G
     Ok(())
 }
 
-fn is_about_machine(code: WarningCode) -> bool {
-    matches!(
-        code,
-        WarningCode::NotPinned
-            | WarningCode::SharedCore
-            | WarningCode::MachineBusy
-            | WarningCode::StolenTime
-            | WarningCode::ThermalThrottling
-            | WarningCode::FrequencyScaling
-    )
-}
-
 fn exit(decision: Decision, gate: bool) -> ExitCode {
     match decision {
         Decision::Stop if gate => ExitCode::GateFailed,
@@ -175,119 +157,76 @@ fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
     terminal::print(render(report).as_bytes())
 }
 
-/// Returns the report as far as it is known before anything is measured.
-fn draft(subject: &Variants, options: &MicroOptions) -> MicroReport {
-    let variant = |side: Side| Variant {
-        name: subject.names.get(side).clone(),
-        median_ns: None,
-    };
-    MicroReport {
-        schema_version: SCHEMA_VERSION,
-        form: subject.form,
-        target: subject.target.clone(),
-        base_commit: subject.base_commit.clone(),
-        path: subject.path.clone(),
-        function: subject.function.clone(),
-        base: variant(Side::Base),
-        head: variant(Side::Head),
-        estimate: None,
-        verdict: None,
-        reason: None,
-        worth_percent: options.worth_percent,
-        decision: Decision::NoAnswer,
-        decision_reason: String::new(),
-        seconds_needed: None,
-        seconds: 0.0,
-        output: OutputCheck::NotChecked,
-        output_difference: None,
-        output_reason: None,
-        memory: None,
-        replicates: Vec::new(),
-        python: None,
-        pinned_core: None,
-        warnings: subject.warnings.clone(),
-    }
-}
-
 impl Screening<'_> {
-    fn fill(
-        &self,
-        subject: &Variants,
-        report: &mut MicroReport,
-        progress: &mut Progress,
-    ) -> anyhow::Result<()> {
+    /// Measures and decides. It is an error only if nothing could be started.
+    fn screen(&self, subject: &Variants, progress: &mut Progress) -> anyhow::Result<Results> {
         let interpreter = self.choose_interpreter()?;
-        report.python = Some(Python {
-            path: interpreter.path.display().to_string(),
-            version: interpreter.version.clone(),
-            implementation: interpreter.implementation.clone(),
-            pytest: String::new(),
-        });
         let cores = CpuPinning::choose(self.options.pinning)?;
-        report.pinned_core = cores.measuring;
-        if cores.measuring.is_none() {
-            report.warnings.push(Warning::new(
-                WarningCode::NotPinned,
-                "not pinned to a core: no error rate is claimed",
-                Some("run it again, and trust what both runs say"),
-            ));
-        }
+        let pinned_core = cores.measuring;
         let mut launcher = self.launcher(&interpreter, cores);
-        let mut spec = WorkerSpec {
-            trace: None,
-            hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
-            collect: CollectSpec::default(),
-            micro: Some(requests(subject, false)),
-            keyword: None,
-            pytest_args: Vec::new(),
-        };
-        let schedule = self.schedule(report.pinned_core.is_some());
-        let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
-        let worth = Worth::from_percent(self.options.worth_percent);
-        let stopping = self.stopping(worth, threshold);
-        progress.step("measuring");
+        let rules = self.rules(pinned_core);
         let unanswered = PendingRequests::default();
-        let measuring = Instant::now();
+        progress.step("measuring");
         let measured = measure::measure(
-            &schedule,
-            stopping.clone(),
+            &rules.schedule,
+            rules.stopping.clone(),
             BTreeMap::new(),
-            &spec,
+            &spec(subject, Quantity::Time),
             std::slice::from_ref(&subject.target),
             &mut TrackingLauncher {
                 inner: &mut launcher,
                 unanswered: Rc::clone(&unanswered),
             },
             &mut |_| {},
-        )?;
-        report.warnings.extend(launcher.conditions.warnings());
-        let before = measuring - self.started;
-        if let Some(failure) = self.failure_of(subject, &measured) {
-            return Err(failure.into());
+        );
+        let mut of_machine: Vec<Warning> = pinned_core.is_none().then(not_pinned).into_iter().collect();
+        if measured.is_ok() {
+            of_machine.extend(launcher.conditions.warnings());
         }
-        let screened = Screened::new(subject, measured, before, stopping, worth);
-        self.decide(subject, screened, &unanswered, report);
-        if self.options.memory {
-            progress.step("measuring the memory");
-            spec.micro = Some(requests(subject, true));
-            match memory::compare(&schedule, &spec, &subject.target, threshold, &mut launcher)? {
-                Ok(comparison) => report.memory = Some(comparison),
-                Err(problem) => report.warnings.push(Warning::new(
-                    WarningCode::NotProfiled,
-                    format!("the memory was not measured: {problem}"),
-                    Some("--timeout gives more time"),
-                )),
+        let answer = measured.and_then(|measured| match self.failure_of(subject, &measured) {
+            Some(failure) => Err(failure.into()),
+            None => Ok(self.decide(subject, measured, &rules, &unanswered)),
+        });
+        let memory = match &answer {
+            Ok(_) if self.options.memory => {
+                progress.step("measuring the memory");
+                let spec = spec(subject, Quantity::Memory);
+                memory::compare(&rules, &spec, &subject.target, &mut launcher).map(Some)
             }
-        }
-        Ok(())
+            _ => Ok(None),
+        };
+        Ok(Results {
+            python: Some(Python {
+                path: interpreter.path.display().to_string(),
+                version: interpreter.version,
+                implementation: interpreter.implementation,
+                pytest: String::new(),
+            }),
+            pinned_core,
+            of_machine,
+            answer,
+            memory,
+        })
     }
 
-    fn schedule(&self, one_core: bool) -> Schedule {
+    fn rules(&self, pinned_core: Option<usize>) -> Rules {
+        let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
+        let worth = Worth::from_percent(self.options.worth_percent);
+        Rules {
+            schedule: self.schedule(pinned_core),
+            stopping: self.stopping(worth, threshold),
+            worth,
+            threshold,
+            before: self.started.elapsed(),
+        }
+    }
+
+    fn schedule(&self, pinned_core: Option<usize>) -> Schedule {
         Schedule {
             replicates: None,
             earlier: 0,
             seed: self.options.seed.unwrap_or_else(drawn_seed),
-            one_core,
+            one_core: pinned_core.is_some(),
             until: self.until,
             one_at_a_time: BTreeMap::new(),
             set_up_each_call: BTreeSet::new(),
@@ -347,12 +286,33 @@ impl Screening<'_> {
     }
 }
 
-fn requests(subject: &Variants, memory: bool) -> PerSide<MicroRequest> {
-    subject.code.as_ref().map(|code| MicroRequest {
-        benchmark: subject.target.clone(),
-        memory,
-        code: code.clone(),
-    })
+fn not_pinned() -> Warning {
+    Warning::new(
+        WarningCode::NotPinned,
+        "not pinned to a core: no error rate is claimed",
+        Some("run it again, and trust what both runs say"),
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quantity {
+    Time,
+    Memory,
+}
+
+fn spec(subject: &Variants, quantity: Quantity) -> WorkerSpec {
+    WorkerSpec {
+        trace: None,
+        hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
+        collect: CollectSpec::default(),
+        micro: Some(subject.code.as_ref().map(|code| MicroRequest {
+            benchmark: subject.target.clone(),
+            memory: quantity == Quantity::Memory,
+            code: code.clone(),
+        })),
+        keyword: None,
+        pytest_args: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -147,3 +147,20 @@ impl From<anyhow::Error> for PairFailure {
         PairFailure::End(End::Error(error))
     }
 }
+
+/// The failures of one benchmark in one process pair.
+#[derive(Default)]
+pub(super) struct Failures {
+    pub(super) sides: Vec<SideFailure>,
+    /// Whether it may work without the other side.
+    pub(super) beside_the_other: bool,
+    /// Whether it may work with fixtures that are set up for each call.
+    pub(super) with_shared_fixtures: bool,
+}
+
+impl Failures {
+    /// Whether a side did not end by itself: then the other one is not waited for, because it usually does not, either.
+    pub(super) fn are_endless(&self) -> bool {
+        !self.beside_the_other && self.sides.iter().any(|failure| failure.kind.is_endless())
+    }
+}

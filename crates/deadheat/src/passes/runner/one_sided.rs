@@ -5,8 +5,18 @@ use std::collections::BTreeMap;
 use deadheat_core::model::{Order, PerSide, Side};
 
 use crate::passes::runner::failures::{End, FailureKind, PairFailure};
-use crate::passes::runner::{Entry, Event, Left, Pass, PassRunner, Ran, Suspect, limit, stop};
+use crate::passes::runner::pair::stop;
+use crate::passes::runner::pass::{Event, Pass};
+use crate::passes::runner::schedule::limit;
+use crate::passes::runner::visits::{Entry, SaidAtTheEnd};
+use crate::passes::runner::{PassRunner, Suspect};
 use crate::worker::session::Session;
+
+/// The result of a benchmark on one side by itself.
+struct Ran<H> {
+    half: H,
+    said: SaidAtTheEnd,
+}
 
 impl PassRunner<'_> {
     /// Visits, one side after the other, benchmarks that cannot run on both sides at once, and those suspected of it.
@@ -57,14 +67,8 @@ impl PassRunner<'_> {
             else {
                 continue;
             };
-            let left = Left {
-                seed: self.seed(),
-                outputs: PerSide::new(base.said.output, head.said.output),
-                changed: PerSide::new(base.said.changed, head.said.changed),
-                // It is not tried where the sides cannot run at once.
-                can_set_up_each_call: false,
-                set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
-            };
+            // Set-ups for each call are not tried where the sides cannot run at once.
+            let left = self.left(benchmark, PerSide::new(base.said, head.said));
             let finding = visit.join(order, PerSide::new(base.half, head.half));
             visit.left(benchmark, left, finding);
             if let Some(suspect) = suspects.iter().find(|suspect| suspect.benchmark == *benchmark) {
