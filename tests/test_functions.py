@@ -441,6 +441,25 @@ def test_a_link_that_leads_elsewhere_may_change_everything(repository, compare):
     assert outcome.report["selection"]["reason"].startswith("every benchmark: `pkg/core.py` is a link")
 
 
+@pytest.mark.counted
+def test_a_link_beside_the_code_is_read_like_a_file_and_may_be_a_folder(repository, compare):
+    files = {"pkg/__init__.py": "", "pkg/core.py": "def work():\n    return 1\n", "benchmarks/test_usual.py": BENCHMARK}
+    repository.commit({**files, "changes/1.rst": "first", "changes/2.rst": "second", "v1/a.txt": "", "v2/a.txt": ""})
+    for name, target in (("changes/latest.rst", "1.rst"), ("data", "v1")):
+        (repository.folder / name).symlink_to(target)
+    base = repository.commit({})
+
+    def reason_after(name, target):
+        link = repository.folder / name
+        link.unlink()
+        link.symlink_to(target)
+        head = repository.commit({})
+        return compare(base, head, "--dry-run").report["selection"]["reason"]
+
+    assert reason_after("changes/latest.rst", "2.rst") == "no code that a benchmark could run differs"
+    assert reason_after("data", "v2").startswith("every benchmark: `data` is a link")
+
+
 REGISTERED = """\
     from dataclasses import dataclass, field
 

@@ -131,7 +131,13 @@ pub(crate) fn find(
             continue;
         }
         let links = checkouts.map(|checkout| fs::read_link(checkout.join(path)).ok());
-        if links.base != links.head && (project.is_code(path) || is_near_code(project, path)) {
+        // A link to a file that is not code is read like any file.
+        let is_folder = || {
+            Side::BOTH
+                .iter()
+                .any(|side| checkouts.get(*side).join(path).is_dir())
+        };
+        if links.base != links.head && (project.is_code(path) || is_near_code(project, path) && is_folder()) {
             found.may_affect_all(path, "is a link that leads elsewhere");
             continue;
         }

@@ -148,7 +148,7 @@ fn profile_checkouts(
 
     let mut passes = Passes {
         run,
-        stage: &mut workers,
+        workers: &mut workers,
         project,
         found,
         recorded: Vec::new(),

@@ -64,7 +64,7 @@ impl From<anyhow::Error> for Trouble {
 /// The replicates: in each, one process per side without the profiler, then one per side with it.
 pub(super) struct Passes<'a, 'b> {
     pub(super) run: &'a Context<'b>,
-    pub(super) stage: &'a mut WorkerPool,
+    pub(super) workers: &'a mut WorkerPool,
     pub(super) project: &'a ProjectLayout,
     pub(super) found: &'a mut Found,
     pub(super) recorded: Vec<PerSide<Vec<SurveySample>>>,
@@ -125,7 +125,7 @@ impl Passes<'_, '_> {
 
     pub(super) fn replicate(&mut self, index: usize) -> Result<(), Trouble> {
         // Announced as the last: the next servers would start while one side runs its tests and the other does not.
-        self.stage.launcher.replicate_begins(Some(0), 0);
+        self.workers.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
         let seed = hash_seed(self.run.seed, index);
         let [first, second] = order.sides();
@@ -266,7 +266,7 @@ impl Passes<'_, '_> {
         profiled: Option<&[String]>,
     ) -> Result<(Box<dyn WorkerChannel>, Python), Trouble> {
         let left = self.time_left();
-        let WorkerPool { launcher, spec, .. } = &mut *self.stage;
+        let WorkerPool { launcher, spec, .. } = &mut *self.workers;
         let start = |launcher: &mut ProcessLauncher| session::start(launcher, spec, side, seed, left);
         let started = match profiled {
             None => launcher.timed(start),
@@ -288,7 +288,7 @@ impl Passes<'_, '_> {
     /// Returns the arguments, with paths into the user's checkout changed to paths into this side's worktree.
     pub(super) fn arguments_on(&self, side: Side) -> Vec<String> {
         let checkout = format!("{}/", self.run.git.top().display());
-        let worktree = &self.stage.spec.hello.get(side).worktree;
+        let worktree = &self.workers.spec.hello.get(side).worktree;
         let arguments = self.found.arguments.iter();
         arguments
             .map(|argument| match argument.strip_prefix(&checkout) {
