@@ -30,6 +30,14 @@ pub enum Sampling {
 }
 
 impl Sampling {
+    /// Returns the number of replicates where it is known beforehand.
+    pub fn exact_count(self) -> Option<usize> {
+        match self {
+            Sampling::Exactly(count) => Some(count),
+            Sampling::UntilSettled => None,
+        }
+    }
+
     /// Returns the number of replicates at which a look is due; looks are counted from 1.
     pub fn replicates_at(self, look: u32) -> usize {
         match self {

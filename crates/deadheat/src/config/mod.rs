@@ -193,27 +193,11 @@ impl Config {
             }
             "thresholds" => {
                 let table = value.as_table();
-                let table = table.ok_or_else(|| wrong("a table of globs and percentages"))?;
-                for (glob, value) in table {
-                    let percent = percentage(value).ok_or_else(|| {
-                        Failure::usage(format!(
-                            "`{key}`: \"{glob}\" must have a percentage above 0, not {} ({value})",
-                            value.type_str()
-                        ))
-                        .hint(
-                            "\"benchmarks/test_io.py::*\" = 5: a key with dots, colons or stars needs quotes",
-                        )
-                    })?;
-                    self.thresholds.insert(glob.clone(), percent);
-                }
+                self.thresholds =
+                    own_thresholds(table.ok_or_else(|| wrong("a table of globs and percentages"))?)?;
             }
             "budget" => {
-                let seconds = match value {
-                    Value::Integer(number) => Some(*number as f64),
-                    Value::Float(number) => Some(*number),
-                    _ => None,
-                };
-                let seconds = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECONDS);
+                let seconds = number(value).filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECONDS);
                 self.budget = Some(seconds.ok_or_else(|| wrong("a number of seconds above 0"))?);
             }
             "pytest-args" => self.pytest_args = texts()?,
@@ -254,12 +238,33 @@ fn not_valid(text: &str, error: &toml::de::Error) -> Failure {
         .hint("correct the file, or read another one: --config-file FILE")
 }
 
-fn percentage(value: &Value) -> Option<f64> {
-    let percent = match value {
+/// Reads the percentages of the benchmarks that have their own threshold, by their globs.
+fn own_thresholds(table: &Table) -> Result<BTreeMap<String, f64>, Failure> {
+    let percent_of = |(glob, value): (&String, &Value)| {
+        let percent = percentage(value).ok_or_else(|| {
+            Failure::usage(format!(
+                "`thresholds`: \"{glob}\" must have a percentage above 0, not {} ({value})",
+                value.type_str()
+            ))
+            .hint("\"benchmarks/test_io.py::*\" = 5: a key with dots, colons or stars needs quotes")
+        })?;
+        Ok((glob.clone(), percent))
+    };
+    table.iter().map(percent_of).collect()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
         Value::Integer(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),
-        Value::String(text) => parse_percent(text).ok(),
         _ => None,
+    }
+}
+
+fn percentage(value: &Value) -> Option<f64> {
+    let percent = match value {
+        Value::String(text) => parse_percent(text).ok(),
+        _ => number(value),
     };
     percent.filter(|percent| percent.is_finite() && *percent > 0.0)
 }

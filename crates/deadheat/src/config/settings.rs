@@ -220,10 +220,7 @@ impl CompareSettings {
             threshold_percent: self.threshold_percent,
             thresholds: self.thresholds.clone(),
             confidence_level: CONFIDENCE_LEVEL,
-            replicates: match self.sampling {
-                Sampling::Exactly(count) => Some(count),
-                Sampling::UntilSettled => None,
-            },
+            replicates: self.sampling.exact_count(),
             budget_seconds: None,
             fail_on: self.fail_on.clone(),
             timeout_seconds: self.sides.timeout.as_secs_f64(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
 use deadheat_core::report::{Environments, Python};
+use deadheat_core::sequential::Sampling;
 
 use crate::Installation;
 use crate::cli::options::SideOptions;
@@ -323,6 +324,18 @@ impl CompareContext<'_> {
         // Rounded down for the report.
         let affordable = Duration::from_secs_f64((affordable.as_secs_f64() * 100.0).floor() / 100.0);
         self.settings.budget(benchmarks).min(affordable)
+    }
+
+    /// Says how long the measuring may take, where the number of replicates is open; returns that number of seconds.
+    pub(crate) fn announce(&self, subject: &str, stopping: &Stopping, budget: Duration) -> Option<f64> {
+        if stopping.sampling != Sampling::UntilSettled {
+            return None;
+        }
+        let seconds = budget.as_secs_f64();
+        self.context.listener.until(stopping.budget_ends);
+        let words = format!("measuring {subject} for at most {seconds:.0} s");
+        self.context.listener.note(&words);
+        Some(seconds)
     }
 
     pub(crate) fn stopping(&self, budget: Duration) -> Stopping {

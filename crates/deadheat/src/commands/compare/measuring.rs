@@ -46,19 +46,9 @@ pub(crate) fn measure(
         call_times: workers.call_times.clone(),
         ..run.stopping(budget)
     };
-    let (exactly, budget_seconds) = match stopping.sampling {
-        Sampling::Exactly(count) => (Some(count), None),
-        Sampling::UntilSettled => {
-            listener.until(stopping.budget_ends);
-            listener.note(&format!(
-                "measuring {} benchmark{} for at most {:.0} s",
-                runnable.len(),
-                if runnable.len() == 1 { "" } else { "s" },
-                budget.as_secs_f64()
-            ));
-            (None, Some(budget.as_secs_f64()))
-        }
-    };
+    let plural = if runnable.len() == 1 { "" } else { "s" };
+    let subject = format!("{} benchmark{plural}", runnable.len());
+    let budget_seconds = run.announce(&subject, &stopping, budget);
     let continued = run.settings.continued.as_ref();
     let earlier = resume::rounds(continued, stopping.sampling);
     workers.set_up_each_call = measure::set_up_each_call(&earlier);
@@ -67,7 +57,7 @@ pub(crate) fn measure(
     }
     let schedule = Schedule {
         earlier: resume::replicates_begun(&earlier, run.context.seed),
-        ..run.schedule(exactly, workers)
+        ..run.schedule(stopping.sampling.exact_count(), workers)
     };
     workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
     let spec = workers.spec.clone();

@@ -164,11 +164,9 @@ fn profile_checkouts(
     found.pinned_core = run.core_of(&workers.launcher.cores).and(first_core);
     found.later_cores.clone_from(&workers.launcher.cores.later);
     if let Some(problem) = problem {
-        run.listener.doubt(
-            WarningCode::NotProfiled,
-            &format!("the times of the functions are missing or not complete: {problem}"),
-            Some("the durations of the tests do not depend on them"),
-        );
+        let words = format!("the times of the functions are missing or not complete: {problem}");
+        let hint = "the durations of the tests do not depend on them";
+        run.listener.doubt(WarningCode::NotProfiled, &words, Some(hint));
     }
     if found.project_modules.base == 0 || found.project_modules.head == 0 {
         warn_of_imports(run.listener);

@@ -98,18 +98,8 @@ fn compare_checkouts(
 
     bench.choose_core(&tried)?;
     let first_core = bench.cores.measuring;
-    let exactly = match stopping.sampling {
-        Sampling::Exactly(count) => Some(count),
-        Sampling::UntilSettled => {
-            findings.budget_seconds = Some(budget.as_secs_f64());
-            listener.until(stopping.budget_ends);
-            listener.note(&format!(
-                "measuring the command for at most {:.0} s",
-                budget.as_secs_f64()
-            ));
-            None
-        }
-    };
+    let exactly = stopping.sampling.exact_count();
+    findings.budget_seconds = run.announce("the command", &stopping, budget);
     let series = CommandSeries {
         rows: &rows.all,
         stopping,

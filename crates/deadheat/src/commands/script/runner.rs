@@ -217,18 +217,19 @@ impl<'a> ScriptRunner<'a> {
         let mut usages = Vec::new();
         let mut stopped = None;
         let mut last = Duration::ZERO;
+        let is_over = |replicate: usize, last: Duration| match sampling {
+            Sampling::Exactly(count) => replicate >= count,
+            Sampling::UntilSettled => replicate >= FEWEST_REPLICATES && Instant::now() + last > budget_ends,
+        };
         for replicate in 0.. {
-            let settled = match sampling {
-                Sampling::Exactly(count) if replicate >= count => break,
-                Sampling::Exactly(_) => BTreeSet::new(),
-                Sampling::UntilSettled => {
-                    measure::look_where_it_is_due(&mut measured.rows, sampling);
-                    if replicate >= FEWEST_REPLICATES && Instant::now() + last > budget_ends {
-                        break;
-                    }
-                    measure::settled(&measured.rows, &series.stopping)
-                }
-            };
+            let mut settled = BTreeSet::new();
+            if sampling == Sampling::UntilSettled {
+                measure::look_where_it_is_due(&mut measured.rows, sampling);
+                settled = measure::settled(&measured.rows, &series.stopping);
+            }
+            if is_over(replicate, last) {
+                break;
+            }
             let is_open = |row: &&String| !settled.contains(*row) && !measured.lost.contains_key(*row);
             let open: Vec<&String> = series.rows.iter().filter(is_open).collect();
             let Some(first) = open.first() else { break };

@@ -35,10 +35,7 @@ fn run_for(
     budget_ends: Instant,
 ) -> anyhow::Result<Measured> {
     let mut schedule = schedule(0);
-    schedule.replicates = match sampling {
-        Sampling::Exactly(count) => Some(count),
-        Sampling::UntilSettled => None,
-    };
+    schedule.replicates = sampling.exact_count();
     run_by(&schedule, goal, script, sampling, budget_ends)
 }
 
