@@ -445,6 +445,32 @@ def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_co
     assert len(left - {"report.json"}) <= times(0, 1)
 
 
+def test_an_entry_that_git_had_half_removed_is_removed_later(repository, tmp_path, deadheat_command):
+    two_commits(repository)
+    before = repository.state()
+    stand_in = tmp_path / "bin" / "git"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f"""\
+#!/bin/sh
+case " $* " in *" worktree remove "*)
+    for worktree; do :; done
+    entry=$(sed 's/^gitdir: //' "$worktree/.git")
+    rm -r "$worktree" "$entry/gitdir" "$entry/locked"
+    kill -9 $PPID
+    exit 1
+esac
+exec {shutil.which("git")} "$@"
+""")
+    stand_in.chmod(0o755)
+    path = f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 2, environment={"PATH": path})
+    assert outcome.code == -signal.SIGKILL
+    assert (repository.folder / ".git" / "worktrees").exists()
+    assert deadheat_command("clean").code == 0
+    assert repository.state() == before
+    check_sound(repository)
+
+
 CALLS = ["rename,renameat,renameat2", "unlink,unlinkat", "rmdir"]
 
 

@@ -21,7 +21,10 @@ use crate::system::limits::MOST_PRINTED;
 
 /// The interval at which a wait checks whether the command has ended and the user still wants the run.
 const LOOK: Duration = Duration::from_millis(20);
-/// The time that a command with something to tidy up has to end after it is asked to. The guard gives as much.
+/// The time that a command with something to tidy up has to end by itself before it is asked to: at SIGTERM, git removes
+/// its locks, but not one that it is just making. The guard gives as much.
+const BY_ITSELF: Duration = Duration::from_millis(500);
+/// The time that it has after it is asked to. The guard gives as much.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The limits that end a command.
@@ -209,13 +212,23 @@ impl Group {
         }
     }
 
-    /// Asks the process to end, and waits at most `GRACE` for that.
+    /// Lets the process end by itself, and then asks it to.
     fn ask_to_end(&mut self) {
-        self.signal(Signal::TERM);
-        let until = Instant::now() + GRACE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+        if !self.ends_within(BY_ITSELF) {
+            self.signal(Signal::TERM);
+            self.ends_within(GRACE);
+        }
+    }
+
+    fn ends_within(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > until {
+                return false;
+            }
             std::thread::sleep(LOOK);
         }
+        true
     }
 
     /// Returns the id of the process, and of its group.

@@ -4,8 +4,10 @@
 pub(crate) mod checkout;
 pub(crate) mod overlay;
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -73,12 +75,23 @@ impl Drop for Worktree {
 /// Removes a worktree by name, never by `git worktree prune`, which would also drop the user's entries on a disk that
 /// is not mounted.
 fn remove_worktree(git: &Git, path: &Path) {
+    // A note for the next one: git removes the worktree first, and a kill may leave an entry without the file that names it.
+    let note = path.with_extension("entry");
     let entry = admin_folder(path).or_else(|| {
         // The code that ran in the worktree may have removed the `.git` file that names its entry.
         let all = git.common_directory().ok()?.join("worktrees");
         let entries = fs::read_dir(all).ok()?.flatten().map(|entry| entry.path());
         entries.into_iter().find(|entry| stands_for(entry, path))
     });
+    let entry = match entry {
+        Some(entry) => {
+            let _ = fs::write(&note, entry.as_os_str().as_bytes());
+            Some(entry)
+        }
+        None => fs::read(&note)
+            .ok()
+            .map(|bytes| PathBuf::from(OsStr::from_bytes(&bytes))),
+    };
     if git.remove_worktree(path).is_err() {
         let _ = remove_tree(path);
         // When git itself undoes a failed checkout, it leaves the folder of the entries, which it would not miss.
@@ -87,12 +100,18 @@ fn remove_worktree(git: &Git, path: &Path) {
             .map(|common| fs::remove_dir(common.join("worktrees")));
         // git refuses where the checkout was never finished; its entry names its worktree.
         if let Some(entry) = entry
-            && stands_for(&entry, path)
+            && (stands_for(&entry, path) || is_half_removed(&entry))
         {
             let _ = fs::remove_dir_all(&entry);
             let _ = entry.parent().map(fs::remove_dir);
         }
     }
+}
+
+/// Whether git was stopped while it removed an entry: one that is being made has the reason for its lock at once.
+fn is_half_removed(entry: &Path) -> bool {
+    let lacks = |name: &str| fs::symlink_metadata(entry.join(name)).is_err();
+    entry.is_dir() && lacks("gitdir") && lacks("locked")
 }
 
 fn stands_for(entry: &Path, worktree: &Path) -> bool {

@@ -1,8 +1,8 @@
 """Kills the driver's process groups when the driver is gone.
 
-Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that must get SIGTERM before it is
-killed, so that it can remove its locks (git does), `-NUMBER` for one that has ended. It ends when the driver does, and
-a driver that ends normally leaves no group.
+Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that gets time and SIGTERM
+before it is killed, so that it can remove its locks (git does), `-NUMBER` for one that has ended. It ends when the
+driver does, and a driver that ends normally leaves no group.
 """
 
 import contextlib
@@ -11,7 +11,9 @@ import signal
 import sys
 import time
 
-# The seconds that a group has after SIGTERM; the driver gives as many.
+# The seconds that a group has to end by itself before it gets SIGTERM, and to end after that; the driver gives as many.
+# git removes its locks at SIGTERM, but not one that it is just making.
+BY_ITSELF = 0.5
 GRACE = 2
 
 
@@ -29,11 +31,12 @@ def main():
     asked = [group for group, sign in groups.items() if sign == "~"]
     for group in groups.keys() - asked:
         send(group, signal.SIGKILL)
-    for group in asked:
-        send(group, signal.SIGTERM)
-    until = time.monotonic() + GRACE
-    while any(send(group, 0) for group in asked) and time.monotonic() < until:
-        time.sleep(0.02)
+    for number, seconds in ((0, BY_ITSELF), (signal.SIGTERM, GRACE)):
+        for group in asked:
+            send(group, number)
+        until = time.monotonic() + seconds
+        while any(send(group, 0) for group in asked) and time.monotonic() < until:
+            time.sleep(0.02)
     for group in asked:
         send(group, signal.SIGKILL)
 
