@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode};
 
+use crate::config::settings::SideSettings;
 use crate::error::Failure;
 use crate::git::Git;
 use crate::project::extension_modules::{ExtensionModules, is_binary};
@@ -13,6 +14,14 @@ use crate::project::layout::ProjectLayout;
 use crate::project::version_files::version_files;
 use crate::system::paths::{file_name, join, parent, seen_from};
 use crate::workspace::without_checkouts;
+
+/// The words of Python, of the dynamic linker and of the system for a process that gets no more memory.
+const OUT_OF_MEMORY: [&str; 4] = [
+    "MemoryError",
+    "cannot map zero-fill pages",
+    "failed to map segment",
+    "Cannot allocate memory",
+];
 
 pub(crate) struct Hints<'a> {
     git: &'a Git,
@@ -24,6 +33,7 @@ pub(crate) struct Hints<'a> {
     build: Option<String>,
     /// Whether --build ran.
     is_built: bool,
+    memory_limit_mib: Option<u64>,
     /// Files that a build writes the version into.
     version_files: Vec<String>,
 }
@@ -34,11 +44,10 @@ impl<'a> Hints<'a> {
         git: &'a Git,
         project: &'a ProjectLayout,
         compiled: Option<&ExtensionModules>,
-        is_built: bool,
+        settings: &SideSettings,
         checkouts: PerSide<&Path>,
-        started_in: &Path,
     ) -> Self {
-        let started_in = started_in.canonicalize().ok();
+        let started_in = settings.started_in.canonicalize().ok();
         let started_in = started_in
             .as_deref()
             .and_then(|folder| folder.strip_prefix(git.top()).ok());
@@ -48,7 +57,8 @@ impl<'a> Hints<'a> {
             checkouts: checkouts.map(Path::to_path_buf),
             started_in: started_in.and_then(Path::to_str).unwrap_or_default().to_owned(),
             build: compiled.map(|compiled| compiled.command(project)),
-            is_built,
+            is_built: settings.build.is_some(),
+            memory_limit_mib: settings.memory_limit_mib,
             version_files: version_files(project, checkouts.head),
         }
     }
@@ -87,6 +97,12 @@ impl<'a> Hints<'a> {
     }
 
     fn hint(&self, message: &str) -> Option<String> {
+        let is_out_of_memory = || OUT_OF_MEMORY.iter().any(|words| message.contains(words));
+        if let Some(mib) = self.memory_limit_mib.filter(|_| is_out_of_memory()) {
+            return Some(format!(
+                "each process may use {mib} MiB, by --memory-limit or the configuration's memory-limit: allow it more"
+            ));
+        }
         if let Some(path) = self.ignored_file(message) {
             return Some(self.lacks_ignored(&path));
         }

@@ -204,13 +204,13 @@ impl Progress {
     }
 
     fn time_left(&self, position: usize) -> Option<String> {
+        if self.replicate.of.is_none() {
+            let left = self.end?.saturating_duration_since(Instant::now());
+            return Some(format!("at most {:.0} s left", left.as_secs_f64()));
+        }
         let done = self.done(position).filter(|done| *done > 0.0)?;
         let elapsed = self.started?.elapsed().as_secs_f64();
-        let left = elapsed / done - elapsed;
-        Some(match self.replicate.of {
-            Some(_) => format!("{left:.0} s left"),
-            None => format!("at most {left:.0} s left"),
-        })
+        Some(format!("{:.0} s left", elapsed / done - elapsed))
     }
 
     pub(crate) fn finish(&mut self) {

@@ -80,7 +80,7 @@ pub(in crate::report) fn judgement(report: &Report, noise: &[Noise]) -> Vec<Stri
         0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
         _ => format!(
             "{coarse} of {} benchmarks are too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
-             A longer --budget helps, a quieter machine more",
+             More --replicates help, a quieter machine more",
             noise.len()
         ),
     });

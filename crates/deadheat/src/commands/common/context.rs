@@ -139,9 +139,8 @@ impl Context<'_> {
             self.git,
             &sources.project,
             compiled,
-            self.settings.build.is_some(),
+            self.settings,
             checkouts.worktrees(),
-            &self.settings.started_in,
         )
     }
 
