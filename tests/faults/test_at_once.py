@@ -7,9 +7,9 @@ import os
 import subprocess
 
 import pytest
-from causes import IS_LINUX, check_sound, start, times, two_commits
+from causes import IS_LINUX, check_sound, times, two_commits
 
-from conftest import command
+from conftest import command, start
 
 pytestmark = pytest.mark.counted
 
