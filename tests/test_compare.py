@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -98,12 +99,31 @@ def test_ctrl_c_ends_with_a_partial_report_and_leaves_nothing(two_commits, tmp_p
     assert two_commits.state() == before
 
 
-def test_the_timeout_reports_what_is_finished(two_commits, compare):
-    outcome = compare("HEAD^", "HEAD", "--timeout", 5, replicates=1000)
+def test_a_run_that_is_cut_short_reports_what_is_finished(two_commits, standstill):
+    two_commits.commit({"pkg/still.py": standstill.module, "pkg/core.py": "from pkg import still\n\n\n" + dedent(FAST)})
+    # Two processes of head show what runs the change, and two are measured.
+    standstill.let_pass(4)
+    arguments = ("HEAD~2", "HEAD", "--json", "--seed", 1, "--replicates", 1000)
+    outcome = standstill.interrupt(two_commits, "compare", *arguments)
     assert outcome.code == 4
     assert outcome.report["partial"]
     assert outcome.verdicts()["test_work"] == "improved"
+    (row,) = outcome.report["comparisons"]
+    assert len(row["replicates"]) == 2
     assert "stopped_early" in outcome.warnings()
+
+
+def test_the_timeout_reports_what_is_finished(two_commits, compare, standstill, tmp_path):
+    """It was finished before, so that it does not matter how far this run gets."""
+    two_commits.commit({"pkg/still.py": standstill.module, "pkg/core.py": "from pkg import still\n\n\n" + dedent(FAST)})
+    standstill.let_pass(1000)
+    stored = tmp_path / "r.json"
+    assert compare("HEAD~2", "HEAD", "-o", stored, "--budget", 0.1, replicates=None).code == 0
+    standstill.let_pass(0)
+    outcome = compare("--continue", stored, "--timeout", 5, replicates=None)
+    assert outcome.code == 4
+    assert outcome.report["partial"]
+    assert outcome.verdicts()["test_work"] == "improved"
 
 
 def test_comments_alone_are_not_measured_unless_asked(repository, compare):
