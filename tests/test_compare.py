@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from conftest import ROOT, WORK_FROM_FILE, command
+from conftest import ROOT, WORK_FROM_FILE, command, short
 
 pytestmark = pytest.mark.counted
 SIDES = ("base", "head")
@@ -57,11 +57,10 @@ def test_the_example_of_the_demo(repository, compare):
         files = {str(path.relative_to(tree)): path.read_text() for path in tree.rglob("*.*") if path.is_file()}
         repository.commit(files)
     outcome = compare("HEAD^", "HEAD", "--all", replicates=5)
-    verdicts = outcome.verdicts()
-    assert verdicts["test_total"] == "improved"
-    assert verdicts["test_post"] == "improved"
-    assert verdicts["test_render"] == "regressed"
-    assert verdicts["test_balance"] in ("unchanged", "inconclusive")
+    estimates = {short(row["benchmark"]): row["estimate"]["point_estimate"] for row in outcome.report["comparisons"]}
+    assert estimates.keys() == {"test_total", "test_post", "test_render", "test_balance"}
+    # Some 0.25, 0.35 and 2.2 on a quiet machine.
+    assert max(estimates["test_total"], estimates["test_post"]) < estimates["test_balance"] < estimates["test_render"]
     assert outcome.missing() == {"test_monthly": ("only_head", "head")}
     assert outcome.targets() == {
         "Account.__init__": "modified",
@@ -268,9 +267,12 @@ def test_the_processes_of_a_replicate_share_its_seed_a_core_and_a_parent(reposit
     seeds = [str(replicate["seed"]) for replicate in row["replicates"]]
     assert len(set(seeds)) == 4
     assert sorted((side, seed) for side, seed, *_ in lines) == sorted((side, seed) for seed in seeds for side in SIDES)
-    core = report["machine"]["pinned_core"]
-    if core is not None:
-        assert {tuple(cores) for _, _, _, *cores in lines} == {(str(core),)}
+    machine = report["machine"]
+    if machine["pinned_core"] is not None:
+        # A run goes to a quieter core, but not in the middle of a replicate.
+        allowed = {(str(core),) for core in (machine["pinned_core"], *machine["later_cores"])}
+        assert {tuple(cores) for _, _, _, *cores in lines} <= allowed
+        assert len({(seed, *cores) for _, seed, _, *cores in lines}) == 4
     if sys.platform == "linux":
         # Each replicate's processes are forked from a process of its own.
         assert len({(seed, parent) for _, seed, parent, *_ in lines}) == 4
