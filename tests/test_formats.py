@@ -6,6 +6,7 @@ import re
 import statistics
 import subprocess
 import sys
+from textwrap import dedent
 
 import jsonschema
 import pytest
@@ -243,11 +244,16 @@ def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show)
     assert again(show, "r.json", "--threshold", 400)["summary"]["total"]["verdict"] == "unchanged"
 
 
-def test_a_partial_report(changed, deadheat_command, show):
-    run = ("compare", "HEAD^", "HEAD", "--all", "--replicates", 10_000, "--timeout", 5, "-o", "r.json")
-    assert deadheat_command(*run).code == 4
+def test_a_partial_report(changed, standstill, show):
+    head = "from pkg import still\n\n\n" + dedent(CODE.format(times=9))
+    changed.commit({"pkg/still.py": standstill.module, "pkg/core.py": head})
+    # Two processes of head are there before measuring, and two are measured.
+    standstill.let_pass(4)
+    run = ("HEAD^", "HEAD", "--all", "--replicates", 10_000, "--seed", 1, "-o", "r.json")
+    assert standstill.interrupt(changed, "compare", *run).code == 4
     report = validate(json.loads((changed.folder / "r.json").read_text()))
     assert report["partial"]
+    assert {len(row["replicates"]) for row in report["comparisons"]} == {2}
     assert again(show, "r.json") == report
     assert "(stopped early: partial)" in show("r.json", "-o", "md:-").out.splitlines()[0]
 

@@ -215,7 +215,7 @@ BASE = """\
     def work(n):
         total = 0
         for i in range(n):
-            for _ in range(2000):
+            for _ in range(20_000):
                 total += i
         return total + sum(untouched(5))
 
@@ -232,7 +232,7 @@ BASE = """\
         return work(n) + sum(generator(3))
     """
 HEAD = (
-    BASE.replace("range(2000)", "range(400)")
+    BASE.replace("range(20_000)", "range(200)")
     .replace("yield leaf(i)", "yield added(i)")
     .replace("def top", "def added(n):\n        return leaf(n)\n\n\n    def top")
 )
@@ -241,6 +241,10 @@ PROJECT = {
     "pkg/core.py": BASE,
     "benchmarks/test_b.py": "from pkg.core import top\n\n\ndef test_top(benchmark):\n    benchmark(top, 10)\n",
 }
+
+
+# The clock of counted workers.
+NS_PER_LINE = 30_000
 
 
 def length_ns(comparison, side):
@@ -264,8 +268,8 @@ def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, 
     assert report["revisions"]["head"]["commit"] == repository.git("rev-parse", "HEAD")
     (comparison,) = report["comparisons"]
     assert comparison["verdict"] == "improved"
-    # Head's loops run 40 to 50 % of base's rounds, and other code runs, too.
-    assert 0.3 < comparison["estimate"]["point_estimate"] < 0.6
+    # Head's loops run less than 5 % of base's rounds.
+    assert comparison["estimate"]["point_estimate"] < 0.5
     rows = {row["name"]: row for row in comparison["functions"]}
     assert set(rows) == {"work", "generator", "added"}
     assert (rows["work"]["base"]["calls"], rows["work"]["head"]["calls"]) == (1, 1)
@@ -276,14 +280,12 @@ def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, 
     for side in ("base", "head"):
         whole = length_ns(comparison, side)
         work = rows["work"][side]
-        assert 0.3 < work["share"] < 1.02
+        assert 0.3 < work["share"] < 1.1
         assert work["total_ns"] == pytest.approx(work["share"] * whole)
         assert work["self_ns"] == pytest.approx(work["total_ns"])
-    # All of the change is in these functions; without a generator's time, what head moved out of it is missing.
     change = length_ns(comparison, "head") - length_ns(comparison, "base")
-    assert change < 0
+    assert abs(comparison["unexplained_ns"]) < 0.5 * abs(change)
     version = tuple(map(int, outcome.report["python"]["head"]["version"].split(".")[:2]))
-    assert abs(comparison["unexplained_ns"]) < (0.15 if version >= (3, 12) else 0.3) * abs(change)
     if version >= (3, 12):
         assert rows["generator"]["base"]["total_ns"] > 0
         assert rows["generator"]["note"] is None
@@ -292,7 +294,32 @@ def test_a_planted_speedup_and_its_cause_are_found_on_every_version(repository, 
         assert rows["generator"]["note"] == "calls_only"
     summary = {row["name"]: row for row in outcome.report["summary"]["functions"]}
     assert summary.keys() == rows.keys()
-    assert outcome.warnings() == []
+    # Processes start slowly on a busy machine.
+    assert set(outcome.warnings()) <= {"expensive_setup"}
+
+
+@pytest.mark.counted
+def test_all_of_a_change_is_explained_by_what_changed(repository, compare):
+    def shorter(code):
+        for loop, rounds in {"range(20_000)": 50, "range(200)": 20, "range(1000)": 10}.items():
+            code = code.replace(loop, f"range({rounds})")
+        return code
+
+    repository.commit({**PROJECT, "pkg/core.py": shorter(BASE)})
+    repository.commit({"pkg/core.py": shorter(HEAD)})
+    outcome = compare("HEAD^", "HEAD")
+    (comparison,) = outcome.report["comparisons"]
+    rows = {row["name"]: row for row in comparison["functions"]}
+    # Two lines for each round.
+    fewer = 10 * 2 * (50 - 20)
+    work = {side: rows["work"][side]["total_ns"] / NS_PER_LINE for side in ("base", "head")}
+    assert work["base"] - work["head"] == pytest.approx(fewer, rel=0.02)
+    assert rows["work"]["estimate"]["point_estimate"] == pytest.approx(work["head"] / work["base"], rel=0.02)
+    # `added` has a line of its own, in three calls.
+    change = (length_ns(comparison, "head") - length_ns(comparison, "base")) / NS_PER_LINE
+    assert change == pytest.approx(3 - fewer, rel=0.02)
+    # Without a generator's time, what head moved out of it would be missing: some 70 lines.
+    assert abs(comparison["unexplained_ns"]) / NS_PER_LINE < 0.02 * fewer
 
 
 def test_every_function_is_profiled_when_asked(repository, deadheat_command, oldest_and_newest):

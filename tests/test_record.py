@@ -1,6 +1,7 @@
 """Experiments that `compare --record` records, and the bases that are taken from the records."""
 
 import json
+from textwrap import dedent
 
 import pytest
 
@@ -184,14 +185,21 @@ def test_a_table_that_is_none_is_said_before_anything_is_measured(loop, record):
     assert path(loop, "results.tsv").read_text() == "my notes\n"
 
 
-def test_a_run_that_was_cut_short_is_recorded_only_where_that_is_allowed(loop, record):
-    cut = ["--replicates", 9999, "--timeout", 3]
-    refused = record("x", *cut)
+def test_a_run_that_was_cut_short_is_recorded_only_where_that_is_allowed(loop, standstill):
+    loop.commit({"pkg/still.py": standstill.module, "pkg/core.py": "from pkg import still\n\n\n" + dedent(FASTER)})
+
+    def record(*arguments):
+        # One process shows what runs the change, and two are measured.
+        standstill.let_pass(3)
+        arguments = ("--replicates", 9999, "--seed", 1, "--json", *arguments)
+        return standstill.interrupt(loop, "compare", "HEAD^", "HEAD", "--record", "x", *arguments)
+
+    refused = record()
     assert refused.code == 4
     assert refused.report["partial"] is True
     assert "recorded" not in refused.report
     assert "--allow-partial" in refused.err
     assert not path(loop, "results.tsv").exists()
-    allowed = record("x", *cut, "--allow-partial")
+    allowed = record("--allow-partial")
     assert allowed.code == 4
     assert read(loop)[-1]["description"] == "x"

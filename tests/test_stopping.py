@@ -2,6 +2,7 @@
 
 import functools
 import json
+from textwrap import dedent
 
 import pytest
 
@@ -10,6 +11,8 @@ from conftest import WORK, short
 pytestmark = pytest.mark.counted
 
 SLOW, FAST = WORK.format(times=20), WORK.format(times=1)
+# Takes more than two replicates to tell from `FAST`.
+ALIKE = FAST.replace("total += i", "total = total + i")
 BENCHMARK = """\
     from pkg.core import work
 
@@ -39,9 +42,8 @@ def slower(repository):
 
 @pytest.fixture
 def alike(repository):
-    """Two commits whose difference takes more than two replicates to see."""
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
-    repository.commit({"pkg/core.py": FAST.replace("total += i", "total = total + i")})
+    repository.commit({"pkg/core.py": ALIKE})
     return repository
 
 
@@ -71,12 +73,12 @@ def test_the_budget_comes_from_the_configuration_and_leaves_time_to_measure_agai
     alike.write({"pyproject.toml": "[tool.deadheat]\nbudget = 0.25\n"})
     budget = run("HEAD^", "HEAD").report["settings"]["budget_seconds"]
     assert budget == 0.25
-    asked = ("HEAD^", "HEAD", "--budget", "1000", "--timeout", "8")
+    asked = ("HEAD^", "HEAD", "--budget", "1000", "--timeout", "80")
     most = run(*asked).report["settings"]["budget_seconds"]
     with_a_gate = run(*asked, "--fail-on", "regression").report["settings"]["budget_seconds"]
     # Three quarters of the time left when measuring begins, or three eighths.
-    assert 3 < most <= 6
-    assert with_a_gate <= 3
+    assert 30 < most <= 60
+    assert 15 < with_a_gate <= 30
 
 
 def test_a_spent_budget_leaves_the_verdict_open(alike, run):
@@ -137,16 +139,30 @@ def test_no_benchmark_gets_the_seed_of_an_earlier_replicate_again(alike, run, tm
         assert len(set(seeds)) == len(seeds) > len(old["replicates"])
 
 
-@pytest.mark.real
-def test_a_run_that_is_cut_short_keeps_what_it_was_to_continue(slower, run, tmp_path):
+def standing(repository, standstill, head):
+    """Makes a project whose head gets no further than the standstill allows."""
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
+    core = "from pkg import still\n\n\n" + dedent(head)
+    repository.commit({"pkg/still.py": standstill.module, "pkg/core.py": core})
+
+
+@pytest.mark.parametrize("processes", [0, BEFORE], ids=["while it prepares", "while it measures"])
+def test_a_run_that_is_cut_short_keeps_what_it_was_to_continue(repository, run, standstill, tmp_path, processes):
+    standing(repository, standstill, ALIKE)
+    standstill.let_pass(1000)
     stored = tmp_path / "r.json"
     run("HEAD^", "HEAD", "--budget", 0.1, "-o", stored)
     before = json.loads(stored.read_text())
-    outcome = run("--continue", stored, "-o", stored, "--timeout", 0.05)
+    standstill.let_pass(processes)
+    outcome = standstill.interrupt(repository, "compare", "--continue", stored, "-o", stored)
     assert outcome.code == 4, outcome.err
     after = json.loads(stored.read_text())
-    assert after["comparisons"] == before["comparisons"]
     assert after["partial"] is True
+    if processes == 0:
+        assert after["comparisons"] == before["comparisons"]
+    (old,), (new,) = before["comparisons"], after["comparisons"]
+    for key in ("replicates", "looks", "estimate", "verdict", "reason"):
+        assert new[key] == old[key]
 
 
 def damaged(report):
@@ -245,10 +261,11 @@ def test_a_gate_does_not_open_because_nothing_could_be_measured_again(repository
     assert row(outcome)["verdict"] == "regressed"
 
 
-def test_a_run_that_is_cut_short_while_it_measures_again_is_not_whole(repository, run, tmp_path):
-    head = f"import time\nfrom pkg.counter import PROCESSES\n\nif PROCESSES > {BEFORE + 3}:\n    time.sleep(60)\n\n\n"
-    counting(repository, tmp_path, head + WORK.replace("    def", "def").format(times=20).replace("\n    ", "\n"))
-    outcome = run("HEAD^", "HEAD", "--replicates", 3, "--timeout", 6, "--fail-on", "regression")
+def test_a_run_that_is_cut_short_while_it_measures_again_is_not_whole(repository, standstill):
+    standing(repository, standstill, SLOW)
+    standstill.let_pass(BEFORE + 3)
+    arguments = ("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression", "--seed", 1, "--json")
+    outcome = standstill.interrupt(repository, "compare", *arguments)
     assert outcome.code == 4, outcome.err
     assert outcome.report["partial"]
     assert row(outcome)["verdict"] == "regressed"
@@ -292,11 +309,11 @@ def test_calls_that_wait_are_timed_by_the_wall_clock(repository, run):
     sleeping = "import time\n\n\ndef work(n):\n    time.sleep({seconds})\n"
     repository.commit({"pkg/__init__.py": "", "benchmarks/test_b.py": BENCHMARK})
     repository.commit({"pkg/core.py": sleeping.format(seconds=0.022)})
-    repository.commit({"pkg/core.py": sleeping.format(seconds=0.066)})
+    repository.commit({"pkg/core.py": sleeping.format(seconds=0.44)})
     comparison = row(run("HEAD^", "HEAD", "--replicates", 3))
     assert {replicate["clock"] for replicate in comparison["replicates"]} == {"wall"}
     assert comparison["verdict"] == "regressed"
-    assert comparison["estimate"]["point_estimate"] == pytest.approx(3, rel=0.2)
+    assert comparison["estimate"]["point_estimate"] > 3
 
 
 def test_a_ref_is_compared_with_itself(slower, deadheat_command):

@@ -1,12 +1,10 @@
-"""Ways to cause faults: for real, and at known moments."""
+"""Ways to cause faults for real."""
 
 import os
-import select
 import shutil
-import subprocess
 import sys
 
-from conftest import LONG, command
+from conftest import LONG
 
 IS_LINUX = sys.platform == "linux"
 CAN_MOUNT = IS_LINUX and os.geteuid() == 0 and shutil.which("unshare") is not None
@@ -26,32 +24,6 @@ def two_commits(repository, files=None):
     repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_usual.py": USUAL, **(files or {})})
     repository.commit({"pkg/core.py": FAST})
     return repository
-
-
-class Moment:
-    """A pipe that reports an event in another process, which writes a byte into it."""
-
-    def __init__(self, path):
-        os.mkfifo(path)
-        self.path = path
-        # Both ends are open here, so that opening the pipe elsewhere does not block.
-        self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-
-    def wait(self):
-        assert select.select([self.descriptor], [], [], 60)[0], "it never happened"
-        return os.read(self.descriptor, 4096)
-
-
-def start(repository, *arguments, **keywords):
-    """Starts deadheat in the repository without waiting for it."""
-    return subprocess.Popen(
-        command(*arguments),
-        cwd=repository.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **keywords,
-    )
 
 
 def check_sound(repository):

@@ -7,9 +7,9 @@ import os
 import subprocess
 
 import pytest
-from causes import IS_LINUX, check_sound, start, times, two_commits
+from causes import IS_LINUX, check_sound, times, two_commits
 
-from conftest import command
+from conftest import command, start
 
 pytestmark = pytest.mark.counted
 
@@ -17,29 +17,35 @@ pytestmark = pytest.mark.counted
 def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, own_cores):
     two_commits(repository)
     before = repository.state()
-    arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
+    arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2, "--seed", 1)
     if IS_LINUX:
         # All on one core, not each on the quietest one.
         arguments = (*arguments, "--cpu", min(os.sched_getaffinity(0)))
     processes = [start(repository, *arguments) for _ in range(times(3, 10))]
-    reports = []
     for process in processes:
         out, words = process.communicate(timeout=600)
         assert process.returncode == 0, words
-        reports.append(json.loads(out))
-    for report in reports:
-        (row,) = report["comparisons"]
+        (row,) = json.loads(out)["comparisons"]
         assert row["benchmark"] == "benchmarks/test_usual.py::test_usual"
         assert row["estimate"]["point_estimate"] < 0.6
-        if IS_LINUX:
-            assert "measuring_core_shared" in {warning["code"] for warning in report["warnings"]}
     assert repository.state() == before
     check_sound(repository)
-    # A run alone has no such warning.
-    alone = subprocess.run(
-        command(*arguments), cwd=repository.folder, capture_output=True, text=True, timeout=120, check=True
-    )
-    assert "measuring_core_shared" not in {warning["code"] for warning in json.loads(alone.stdout)["warnings"]}
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="no process is pinned to a core here")
+def test_a_core_that_another_run_measures_on_too_is_said(repository, own_cores, compare):
+    two_commits(repository)
+    core = min(os.sched_getaffinity(0))
+
+    def is_said():
+        report = compare("HEAD^", "HEAD", "--cpu", core).report
+        return "measuring_core_shared" in {warning["code"] for warning in report["warnings"]}
+
+    # Another run holds the lock like this.
+    with (own_cores / f"{core}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert is_said()
+    assert not is_said()
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="no process is pinned to a core here")

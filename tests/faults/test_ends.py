@@ -12,9 +12,9 @@ import termios
 from pathlib import Path
 
 import pytest
-from causes import CAN_MOUNT, IS_LINUX, Moment, check_sound, start, times, two_commits
+from causes import CAN_MOUNT, IS_LINUX, check_sound, times, two_commits
 
-from conftest import Witness, command
+from conftest import Moment, Witness, command, start
 
 pytestmark = pytest.mark.counted
 
@@ -47,13 +47,6 @@ AT_EVERY_STAGE = pytest.mark.parametrize(
     "stage",
     [pytest.param(stage, marks=pytest.mark.real if stage in ("collection", "set-up") else ()) for stage in STAGES],
 )
-
-
-@pytest.fixture
-def moment(tmp_path):
-    moment = Moment(tmp_path / "moment")
-    yield moment
-    os.close(moment.descriptor)
 
 
 @pytest.fixture
@@ -273,7 +266,7 @@ def test_a_hook_or_a_filter_that_hangs_holds_nobody_up(repository, witness, mome
     refs = ["HEAD^", "--working-tree"] if filter_name == "clean" else ["HEAD^", "HEAD"]
     arguments = ["compare", *refs, "--all"]
     # The timeout starts first, so everything that the machine does until git hangs counts.
-    process = start(repository, *arguments, *(["--timeout", 5] if end == "timeout" else []))
+    process = start(repository, *arguments, *(["--timeout", 10] if end == "timeout" else []))
     moment.wait()
     if end == "kill":
         process.kill()

@@ -62,7 +62,7 @@ HANGS = ["lock = threading.Lock(); lock.acquire(); lock.acquire()", "while True:
 def test_what_never_ends_is_cut_off_and_the_rest_goes_on(repository, compare, hang):
     bad = f"import threading\n\n\ndef hang():\n    {hang}\n\n\ndef test_hangs(benchmark):\n    benchmark(hang)\n"
     two_commits(repository, {"benchmarks/test_hangs.py": bad})
-    outcome = compare("HEAD^", "HEAD", "--all", "--timeout", 20)
+    outcome = compare("HEAD^", "HEAD", "--all", "--timeout", 40)
     assert outcome.code == 0, outcome.err
     assert outcome.verdicts().keys() == {"test_usual"}
     assert outcome.missing()["test_hangs"][0] == "failed"

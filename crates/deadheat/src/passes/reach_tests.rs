@@ -19,6 +19,8 @@ struct Does {
     /// Functions that only the first benchmark of a process runs: a cache keeps what they made.
     once: Vec<usize>,
     starts_process: bool,
+    /// Whether its timed part uses several cores at once.
+    is_parallel: bool,
     fails: bool,
 }
 
@@ -88,6 +90,15 @@ impl WorkerChannel for SuiteWorker {
                     }
                 }
                 self.find(benchmark, Vec::new(), does.starts_process);
+                if does.is_parallel {
+                    self.found.push(ReachedBy {
+                        node: benchmark.clone(),
+                        functions: Vec::new(),
+                        processes: false,
+                        timed: false,
+                        parallel: true,
+                    });
+                }
                 if does.fails {
                     return Ok(failed("setup", "broke"));
                 }
@@ -304,4 +315,22 @@ fn an_interpreter_that_cannot_watch_is_said() {
     let mut suite = suite(&[("x", Does::default())]);
     suite.cannot_trace = true;
     assert_eq!(looked(&mut suite).problem.as_deref(), Some("no reason"));
+}
+
+#[test]
+fn only_what_uses_several_cores_is_said_to_and_on_one_side_is_enough() {
+    let parallel = Does {
+        is_parallel: true,
+        ..runs("itself", 0)
+    };
+    // A benchmark whose name goes on after another one's is another benchmark.
+    let mut suite = suite(&[
+        ("a.py::pool", parallel),
+        ("a.py::pool_of_one", runs("itself", 0)),
+        ("b.py::quiet", Does::default()),
+    ]);
+    assert_eq!(
+        looked(&mut suite).parallel,
+        BTreeSet::from(["a.py::pool".to_owned()])
+    );
 }

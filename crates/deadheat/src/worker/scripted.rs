@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side};
@@ -134,6 +135,16 @@ pub(crate) enum Act {
         first_ns: u64,
         later_ns: u64,
     },
+    /// Takes this many nanoseconds, and uses the processor for `idle_ns` whenever it waits for its turn.
+    IsBusyWhileItWaits {
+        ns: u64,
+        idle_ns: u64,
+    },
+    /// Takes this many nanoseconds, and in the process of this number and later ones never ends.
+    HangsFromProcess {
+        process: usize,
+        ns: u64,
+    },
     /// The second call fails where it shares its set-up with the first.
     FailsTheSecondTime(u64),
     FailsInSetup,
@@ -228,6 +239,11 @@ impl ScriptedWorker {
                 }));
             }
             Act::Hangs => return Err(Err(ChannelError::Deadline(limit))),
+            Act::HangsFromProcess { process, .. } if self.process >= *process => {
+                thread::sleep(limit);
+                return Err(Err(ChannelError::Deadline(limit)));
+            }
+            Act::HangsFromProcess { ns, .. } | Act::IsBusyWhileItWaits { ns, .. } => (*ns, iterations),
             _ => (1_000, iterations),
         };
         self.log
@@ -305,15 +321,21 @@ impl ScriptedWorker {
     }
 
     fn run(&mut self, iterations: u64, limit: Duration) -> Result<Reply, ChannelError> {
-        match self.sample("run", iterations, limit) {
-            Ok((ns, iterations)) => Ok(Reply::Sample {
-                elapsed_ns: ns * iterations,
-                iterations,
-                idle_cpu_ns: 1_000,
-                waits: 0,
-            }),
-            Err(outcome) => outcome,
-        }
+        let (ns, iterations) = match self.sample("run", iterations, limit) {
+            Ok(taken) => taken,
+            Err(outcome) => return outcome,
+        };
+        let inside = self.inside.as_ref().map(|inside| &self.script[inside]);
+        let idle_cpu_ns = match inside {
+            Some(Act::IsBusyWhileItWaits { idle_ns, .. }) => *idle_ns,
+            _ => 1_000,
+        };
+        Ok(Reply::Sample {
+            elapsed_ns: ns * iterations,
+            iterations,
+            idle_cpu_ns,
+            waits: 0,
+        })
     }
 
     /// Watching takes as long as the benchmark itself, and a function a quarter of that.

@@ -176,3 +176,39 @@ impl RowWarnings<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the warnings of a benchmark whose sides used the processor for this part of their waits.
+    fn of_idle(base: f64, head: f64) -> Vec<String> {
+        let mut rounds = ReplicateSet::default();
+        for (side, share) in [(Side::Base, base), (Side::Head, head)] {
+            let idle = rounds.idle.get_mut(side);
+            (idle.cpu_ns, idle.waited_ns) = ((share * 1e9) as u64, 1_000_000_000);
+        }
+        let warnings = warnings_of_row("b.py::test_a", &rounds, None, None, None);
+        assert!(
+            warnings
+                .iter()
+                .all(|warning| warning.code == WarningCode::IdleSideBusy)
+        );
+        warnings.into_iter().map(|warning| warning.message).collect()
+    }
+
+    #[test]
+    fn each_side_that_is_busy_while_it_waits_is_said() {
+        let [base, head] = [("base", "head"), ("head", "base")].map(|(side, other)| {
+            move |percent: u32| {
+                format!(
+                    "{side} used the processor for {percent} % of the time in which only {other} should have run"
+                )
+            }
+        });
+        assert_eq!(of_idle(0.1, 0.1), [""; 0]);
+        assert_eq!(of_idle(0.0, 0.11), [head(11)]);
+        assert_eq!(of_idle(0.5, 0.02), [base(50)]);
+        assert_eq!(of_idle(0.25, 3.0), [base(25), head(100)]);
+    }
+}

@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::passes::measure::replicates::*;
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Cost;
-use crate::passes::runner::hash_seed;
+use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::worker::scripted::{Act, Script, schedule, spec};
 
 const TWO_PERCENT: f64 = 2.0;
@@ -522,6 +522,78 @@ fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_shor
     // Both sides are slow at first, as everything is; one of them was made faster.
     assert_eq!(said(reads(12_000, 500), reads(8_000, 60)), None);
     assert_eq!(said(reads(12_000, 500), reads(9_000, 400)), None);
+    // A loop that became a formula: cold caches matter only where a call is this short.
+    assert_eq!(said(reads(110_000, 100_000), reads(2_000, 60)), None);
+    // Head sorts in place what base sorts anew each time.
+    assert!(said(reads(130_000, 120_000), reads(9_000_000, 40_000)).is_some());
+}
+
+#[test]
+fn the_timeout_keeps_the_replicates_that_are_finished() {
+    let mut script = Script::new(&[(
+        "a",
+        Act::Takes(20_000),
+        Act::HangsFromProcess {
+            process: 2,
+            ns: 10_000,
+        },
+    )]);
+    let mut ends_soon = schedule(1_000);
+    ends_soon.until = Instant::now() + Duration::from_secs(2);
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::Exactly(1_000),
+        goal: Goal::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: ends_soon.until,
+    };
+    let benchmarks = script.benchmarks();
+    let earlier = BTreeMap::new();
+    let measured = measure(
+        &ends_soon,
+        stopping,
+        earlier,
+        &spec(None),
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    )
+    .unwrap();
+    assert_eq!(measured.stopped, Some(StoppedBy::Timeout));
+    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.benchmarks["a"].replicates.len(), 2);
+}
+
+#[test]
+fn the_share_of_a_wait_in_which_a_side_was_busy_is_known() {
+    let idle = |base_ns: u64, head_ns: u64| {
+        let act = |idle_ns| Act::IsBusyWhileItWaits {
+            ns: 50_000_000,
+            idle_ns,
+        };
+        let mut script = Script::new(&[("a", act(base_ns), act(head_ns))]);
+        run(&mut script, 2).unwrap().benchmarks["a"].idle
+    };
+    // The cost of waiting itself, which does not count.
+    for quiet in [0, WAIT_COST_NS] {
+        assert_eq!(idle(quiet, quiet).map(IdleUse::share), PerSide::new(0.0, 0.0));
+    }
+    let head_only = idle(0, 3 * WAIT_COST_NS).head;
+    assert!(head_only.waits > 2);
+    assert_eq!(head_only.cpu_ns, head_only.waits * 3 * WAIT_COST_NS);
+    let share = |waited_ns| {
+        IdleUse {
+            waits: 10,
+            cpu_ns: 3_000_000,
+            waited_ns,
+        }
+        .share()
+    };
+    assert_eq!(share(10_000_000), 0.1);
+    assert_eq!(share(2_000_000), 0.5);
+    // However late it saw that its turn had come.
+    assert_eq!(share(1_000), 1.0);
+    assert_eq!(share(0), 1.0);
 }
 
 #[test]
