@@ -48,7 +48,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the run was meant well and gave no numbers: its report files are written all the same.
+    /// Whether the request was valid but gave no numbers; its report files are still written.
     pub(crate) fn is_worth_a_report(self) -> bool {
         matches!(self.exit(), ExitCode::NothingMeasured | ExitCode::StoppedEarly)
     }

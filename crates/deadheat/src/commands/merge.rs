@@ -6,7 +6,7 @@ use deadheat_core::merge::{self, Part};
 
 use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;
-use crate::commands::common::confirm;
+use crate::commands::common::gates;
 use crate::error::{ExitCode, Failure};
 use crate::report::load;
 use crate::report::output;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::Done
     };
-    Ok(confirm::apply_gates(&report, exit))
+    Ok(gates::apply(&report, exit))
 }
 
 fn read(path: &Path) -> Result<Part, Failure> {

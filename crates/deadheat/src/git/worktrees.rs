@@ -1,4 +1,4 @@
-//! Worktrees: made, held while they are in use, and removed, also after a kill.
+//! Worktrees: made, held while they are in use, removed; and their entries in git, where a killed run left them.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -144,7 +144,7 @@ impl Git {
         if abandoned().is_empty() {
             return Ok(Vec::new());
         }
-        // With this lock, nobody is between making an entry and holding it.
+        // While we have this lock, every entry that a run has made is also held by it.
         let _alone = self.alone_with_worktrees()?;
         let entries = abandoned();
         for entry in &entries {

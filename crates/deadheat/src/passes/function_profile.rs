@@ -11,7 +11,7 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::error::{ErrorKind, Failure};
 use crate::passes::runner::{
-    Entered, Event, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, StoppedBy, out_of_order, walk,
+    Entered, Event, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, StoppedBy, out_of_order, run_pass,
 };
 use crate::worker::session::{CannotTrace, Launch, WorkerSpec};
 
@@ -185,7 +185,7 @@ pub(crate) fn record<S: Recorded>(
         pairs: 0,
         ends: affordable.ends,
     };
-    let (problem, stopped) = match walk(
+    let (problem, stopped) = match run_pass(
         schedule,
         spec,
         PerSide::default(),
@@ -194,18 +194,18 @@ pub(crate) fn record<S: Recorded>(
         &mut recording,
         listen,
     ) {
-        Ok(walked) => {
+        Ok(outcome) => {
             recording
                 .replicates
-                .retain(|benchmark, _| !walked.lost.contains(benchmark));
-            let problem = walked.setbacks.first().map(|setback| {
+                .retain(|benchmark, _| !outcome.lost.contains(benchmark));
+            let problem = outcome.failures.first().map(|failure| {
                 format!(
                     "`{}` ran when it was timed, and not when it was watched: {}",
-                    setback.benchmark,
-                    setback.main_line()
+                    failure.benchmark,
+                    failure.main_line()
                 )
             });
-            (problem, walked.stopped)
+            (problem, outcome.stopped)
         }
         // A failure here does not take any verdict away.
         Err(error) => match error.downcast::<CannotTrace>() {

@@ -1,4 +1,4 @@
-//! The passes over the benchmarks: timing, reach, profiles, memory; and the walk that all of them take.
+//! The passes over the benchmarks: timing, reach, profiles, memory; and the runner that takes process pairs through them.
 
 pub(crate) mod function_profile;
 pub(crate) mod measure;

@@ -14,7 +14,7 @@ use deadheat_core::protocol::{ReachedBy, Reply, Request};
 use crate::error::Failure;
 use crate::passes::runner::{
     BenchmarkFailure, Entered, Event, FailureKind, Left, OneAtATime, PairFailure, Pass, ProcessPair,
-    Schedule, SetUp, StoppedBy, out_of_order, walk,
+    Schedule, SetUp, StoppedBy, out_of_order, run_pass,
 };
 use crate::project::node_ids::is_in_node;
 use crate::worker::session::{self, CannotTrace, Launch, Opened, WorkerSpec};
@@ -111,8 +111,8 @@ pub(crate) fn look(
     for _ in 0..MOST_PASSES {
         let mut looking = Looking::default();
         let opened = std::mem::take(&mut opened);
-        let walked = match walk(&schedule, spec, opened, &open, launch, &mut looking, listen) {
-            Ok(walked) => walked,
+        let outcome = match run_pass(&schedule, spec, opened, &open, launch, &mut looking, listen) {
+            Ok(outcome) => outcome,
             Err(error) => {
                 let CannotTrace(reason) = error.downcast()?;
                 reach.problem = Some(reason);
@@ -120,22 +120,22 @@ pub(crate) fn look(
             }
         };
         if let Some(side) = Side::BOTH.into_iter().find(|side| launch.is_lost(*side)) {
-            return Err(removed_by(side, &walked.setbacks).into());
+            return Err(removed_by(side, &outcome.failures).into());
         }
         for side in Side::BOTH {
-            *reach.project_modules.get_mut(side) += *walked.project_modules.get(side);
+            *reach.project_modules.get_mut(side) += *outcome.project_modules.get(side);
         }
         reach.call_times.append(&mut looking.call_times);
-        reach.one_at_a_time.clone_from(&walked.one_at_a_time);
-        schedule.one_at_a_time = walked.one_at_a_time;
-        reach.stopped = walked.stopped;
+        reach.one_at_a_time.clone_from(&outcome.one_at_a_time);
+        schedule.one_at_a_time = outcome.one_at_a_time;
+        reach.stopped = outcome.stopped;
         if reach.stopped.is_some() {
             return Ok(reach);
         }
-        let setbacks = walked.setbacks.into_iter();
+        let failures = outcome.failures.into_iter();
         reach
             .endless
-            .extend(setbacks.filter(|setback| walked.endless.contains(&setback.benchmark)));
+            .extend(failures.filter(|failure| outcome.endless.contains(&failure.benchmark)));
         reach.add(&looking, &open);
         // A benchmark that failed or was skipped is measured, which reports the reason.
         open.retain(|benchmark| !reach.reaches(benchmark) && looking.seen.contains(benchmark));
@@ -148,11 +148,11 @@ pub(crate) fn look(
 }
 
 /// Returns the error for a benchmark that removed the worktree that all of them run in.
-fn removed_by(side: Side, setbacks: &[BenchmarkFailure]) -> Failure {
+fn removed_by(side: Side, failures: &[BenchmarkFailure]) -> Failure {
     let words = session::lost(side);
-    let mut setbacks = setbacks.iter();
-    let cause = setbacks.find(|setback| setback.kind == FailureKind::WorktreeGone);
-    let benchmark = cause.map(|setback| format!("; `{}` ran last", setback.benchmark));
+    let mut failures = failures.iter();
+    let cause = failures.find(|failure| failure.kind == FailureKind::WorktreeGone);
+    let benchmark = cause.map(|failure| format!("; `{}` ran last", failure.benchmark));
     Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
         .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")
 }

@@ -1,4 +1,4 @@
-//! The workers that the passes of a run share, and their briefing.
+//! Starts the workers of a run: on which core, and forked or not.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The folder of one run in the user's cache: two worktrees and the workers' logs. Removed when the run ends, however
-//! it ends; what a killed run left is removed by the next one.
+//! The folder of one run in the user's cache: two worktrees and the workers' logs. Removed when the run ends, also after
+//! an error; after a kill, the next run or `deadheat clean` removes it.
 
 pub(crate) mod checkout;
 pub(crate) mod overlay;
@@ -66,7 +66,7 @@ impl Worktree {
 impl Drop for Worktree {
     fn drop(&mut self) {
         if !self.kept {
-            remove_worktree(&self.git, &self.path);
+            remove_checkout(&self.git, &self.path);
         }
         drop(self.hold.take());
     }
@@ -74,8 +74,8 @@ impl Drop for Worktree {
 
 /// Removes a worktree by name, never by `git worktree prune`, which would also drop the user's entries on a disk that
 /// is not mounted.
-fn remove_worktree(git: &Git, path: &Path) {
-    // A note for the next one: git removes the worktree first, and a kill may leave an entry without the file that names it.
+fn remove_checkout(git: &Git, path: &Path) {
+    // A note for the next sweep: git removes the worktree first, and a kill may leave an entry without the file that names it.
     let note = path.with_extension("entry");
     let entry = admin_folder(path).or_else(|| {
         // The code that ran in the worktree may have removed the `.git` file that names its entry.
@@ -339,7 +339,7 @@ fn sweep_runs(like: &Git, kept: Kept) -> anyhow::Result<Vec<PathBuf>> {
         {
             let git = Git::at(&owner.repository, like);
             for side in Side::BOTH {
-                remove_worktree(&git, &folder.join(side.to_string()));
+                remove_checkout(&git, &folder.join(side.to_string()));
             }
         }
         remove_run(&folder).with_context(problem)?;

@@ -52,7 +52,7 @@ impl Judging<'_> {
     pub(crate) fn conclude(self, measured: Measured, events: &dyn Events) -> Conclusion {
         let Measured {
             benchmarks,
-            setbacks,
+            failures,
             newly,
             replicate_time,
             inside,
@@ -63,11 +63,11 @@ impl Judging<'_> {
             several_cores,
         } = measured;
         let mut missing = self.missing;
-        let (failed_later, never_measured): (Vec<_>, Vec<_>) = setbacks
+        let (failed_later, never_measured): (Vec<_>, Vec<_>) = failures
             .into_iter()
-            .partition(|setback| benchmarks.contains_key(&setback.benchmark));
+            .partition(|failure| benchmarks.contains_key(&failure.benchmark));
         let never_measured = never_measured.into_iter();
-        missing.extend(never_measured.map(|setback| missing_after(setback, self.origin)));
+        missing.extend(never_measured.map(|failure| missing_after(failure, self.origin)));
         let rows = Rows {
             controls: self.controls,
             failed_later: &failed_later,
@@ -127,7 +127,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// Returns the rows of measured benchmarks, each with whether its prescribed samples are too short, and the rows of
-    /// those that the run did not come to.
+    /// those that the run did not get to.
     fn of(
         &self,
         runnable: Vec<String>,
@@ -158,7 +158,7 @@ impl Rows<'_> {
         let failure = self
             .failed_later
             .iter()
-            .find(|setback| setback.benchmark == benchmark);
+            .find(|failure| failure.benchmark == benchmark);
         let beside = self.one_at_a_time.get(&benchmark).map(String::as_str);
         let mut warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
         let several_cores = self.several_cores.contains(&benchmark);
@@ -325,7 +325,7 @@ mod tests {
             message: "E   OSError: no more".to_owned(),
         };
         let (conclusion, _) = concluded(Measured {
-            setbacks: vec![failed],
+            failures: vec![failed],
             ..measured(twice_as_slow())
         });
         assert_eq!(conclusion.missing, []);

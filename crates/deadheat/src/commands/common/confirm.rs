@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use deadheat_core::gate;
 use deadheat_core::model::{Comparison, Warning, WarningCode};
-use deadheat_core::report::{self, Gate, Report};
+use deadheat_core::report::{self, Gate};
 use deadheat_core::sequential::Sampling;
 use deadheat_core::thresholds::Thresholds;
 
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::measure::{Goal, Measured, Stopping};
-use crate::system::terminal;
 
 /// The benchmarks to be measured again.
 pub(crate) struct Remeasure {
@@ -26,18 +24,6 @@ pub(crate) struct Remeasure {
 
 /// The mask that turns a seed into another one.
 const ANOTHER_SEED: u64 = 0x636f_6e66_6972_6d21;
-
-/// Prints what failed the gates, and turns the exit of a run that went well into a failure.
-pub(crate) fn apply_gates(report: &Report, exit: ExitCode) -> ExitCode {
-    let Some(line) = gate::failure(report) else {
-        return exit;
-    };
-    terminal::print_note(&line);
-    match exit {
-        ExitCode::Done => ExitCode::GateFailed,
-        exit => exit,
-    }
-}
 
 /// The rules of the comparison whose verdicts are confirmed.
 pub(crate) struct Rules<'a> {
@@ -104,9 +90,9 @@ pub(crate) fn confirm(
 /// Judges one row by its fresh replicates; returns a message and a hint where they do not confirm its verdict.
 fn confirm_row(row: &mut Comparison, again: &mut Measured, count: usize) -> Option<(String, &'static str)> {
     let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
-    let mut setbacks = again.setbacks.iter();
-    if let Some(setback) = setbacks.find(|setback| setback.benchmark == row.benchmark) {
-        let why = setback.main_line();
+    let mut failures = again.failures.iter();
+    if let Some(failure) = failures.find(|failure| failure.benchmark == row.benchmark) {
+        let why = failure.main_line();
         return Some((
             format!("it became slower, and could not be measured again: {why}"),
             "the verdict stands, unconfirmed: fix the benchmark and run it once more",

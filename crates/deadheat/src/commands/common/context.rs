@@ -39,13 +39,13 @@ use crate::workspace::checkout::Checkouts;
 pub(crate) const USUAL_REPLICATES: u32 = 10;
 
 /// The repository and the configuration that a command starts from.
-pub(crate) struct Opened {
+pub(crate) struct StartingPoint {
     pub(crate) limits: Deadline,
     pub(crate) git: Git,
     pub(crate) config: Config,
 }
 
-impl Opened {
+impl StartingPoint {
     pub(crate) fn open(options: &SideOptions, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let limits = Deadline {
             until: Instant::now() + options.timeout,
@@ -53,7 +53,7 @@ impl Opened {
         };
         let git = Git::discover(&options.folder, &limits)?;
         let config = Config::load(&options.folder, git.top(), options.config_file.as_deref())?;
-        Ok(Opened { limits, git, config })
+        Ok(StartingPoint { limits, git, config })
     }
 }
 

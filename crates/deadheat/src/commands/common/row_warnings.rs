@@ -47,10 +47,10 @@ impl RowWarnings<'_> {
     }
 
     fn of_failures(&mut self, failure: Option<&BenchmarkFailure>, beside: Option<&str>) {
-        if let Some(setback) = failure {
+        if let Some(failure) = failure {
             self.warn(
                 WarningCode::FailedLater,
-                format!("it failed while replicates were added: {}", setback.main_line()),
+                format!("it failed while replicates were added: {}", failure.main_line()),
                 "its earlier measurements are kept",
             );
         }

@@ -45,13 +45,13 @@ pub(crate) fn only(side: Side) -> MissingReason {
 }
 
 /// Returns the row of a benchmark that was started but gave no numbers.
-pub(crate) fn missing_after(setback: BenchmarkFailure, origin: &Origin) -> Missing {
-    match (setback.kind, setback.side) {
+pub(crate) fn missing_after(failure: BenchmarkFailure, origin: &Origin) -> Missing {
+    match (failure.kind, failure.side) {
         (FailureKind::Failed | FailureKind::WorktreeGone, Some(side)) => {
-            origin.not_on(side, &setback.benchmark, setback.message)
+            origin.not_on(side, &failure.benchmark, failure.message)
         }
         (kind, side) => Missing {
-            benchmark: setback.benchmark,
+            benchmark: failure.benchmark,
             side,
             reason: match kind {
                 // Nobody waited to see whether the other side could run an endless one.
@@ -60,7 +60,7 @@ pub(crate) fn missing_after(setback: BenchmarkFailure, origin: &Origin) -> Missi
                 }
                 FailureKind::Skipped => MissingReason::Skipped,
             },
-            message: setback.message,
+            message: failure.message,
         },
     }
 }
@@ -75,13 +75,13 @@ mod tests {
             from,
             replaced: BTreeSet::new(),
         };
-        let setback = BenchmarkFailure {
+        let failure = BenchmarkFailure {
             benchmark: "a.py::x".to_owned(),
             side: Some(Side::Base),
             kind,
             message: "why".to_owned(),
         };
-        let row = missing_after(setback, &origin);
+        let row = missing_after(failure, &origin);
         assert_eq!(row.message, "why");
         (row.reason, row.side)
     }

@@ -4,9 +4,9 @@ use deadheat_core::model::WarningCode;
 use deadheat_core::report::Report;
 
 use crate::cli::options::{CompareOptions, RecordRequest};
-use crate::commands::common::confirm;
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
+use crate::commands::common::gates;
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::experiments::record;
@@ -36,7 +36,7 @@ pub(super) fn finish(
     output::write_report(&report, &options.outputs)?;
     match refused {
         Some(error) => Err(error),
-        None => Ok(confirm::apply_gates(&report, exit)),
+        None => Ok(gates::apply(&report, exit)),
     }
 }
 

@@ -94,10 +94,10 @@ pub(crate) fn measure(
 
 /// Adds the likely reason to the message of a benchmark that skips itself on one core.
 fn explain_skips(measured: &mut Measured, workers: &WorkerPool) {
-    let skips = measured.setbacks.iter_mut();
-    let skips = skips.filter(|setback| setback.kind == FailureKind::Skipped);
-    for setback in skips.filter(|setback| workers.ran.contains(&setback.benchmark)) {
-        setback
+    let skips = measured.failures.iter_mut();
+    let skips = skips.filter(|failure| failure.kind == FailureKind::Skipped);
+    for failure in skips.filter(|failure| workers.ran.contains(&failure.benchmark)) {
+        failure
             .message
             .push_str("; it ran before it was put on one core: --no-pin leaves it all of them");
     }
@@ -149,8 +149,8 @@ pub(crate) fn plan(
         true => before,
         false => before + measuring + times(profiled),
     };
-    let setbacks = measured.setbacks.into_iter();
-    let missing: Vec<Missing> = setbacks.map(|setback| missing_after(setback, origin)).collect();
+    let failures = measured.failures.into_iter();
+    let missing: Vec<Missing> = failures.map(|failure| missing_after(failure, origin)).collect();
     let is_missing = |id: &String| missing.iter().any(|row| row.benchmark == *id);
     let plan = Plan {
         benchmarks: runnable.iter().filter(|id| !is_missing(id)).cloned().collect(),

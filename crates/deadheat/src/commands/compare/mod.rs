@@ -20,7 +20,7 @@ use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan};
 use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
-use crate::commands::common::context::{CompareContext, Context, Opened, reported_python, seed_of};
+use crate::commands::common::context::{CompareContext, Context, StartingPoint, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{keep_worktrees, nothing_changed};
@@ -58,7 +58,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let Opened { limits, git, config } = Opened::open(&options.sides, interrupt)?;
+    let StartingPoint { limits, git, config } = StartingPoint::open(&options.sides, interrupt)?;
     let continued = options.continued.as_deref().map(resume::load).transpose()?;
     let settings = CompareSettings::merge(options, continued, &config, git.top())?;
     let listener = Listener::new(options.outputs.verbosity);
@@ -179,7 +179,7 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
         interpreter: &interpreter,
         root: &root,
     };
-    let outcome = steps.take(&mut checkouts, findings);
+    let outcome = steps.run(&mut checkouts, findings);
     let is_kept = run.settings.worktrees == WorktreeCleanup::Keep;
     let by_hand = is_kept.then(|| {
         let own = || reported_python(&PerSide::same(interpreter.clone()));
@@ -209,7 +209,7 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn take(&self, checkouts: &mut Checkouts, findings: &mut Findings) -> anyhow::Result<ExitCode> {
+    fn run(&self, checkouts: &mut Checkouts, findings: &mut Findings) -> anyhow::Result<ExitCode> {
         let Steps {
             run, sources, root, ..
         } = *self;
@@ -234,7 +234,7 @@ impl Steps<'_> {
         let Some(suite) = collect(&collector, checkouts, &mut differences, &mut workers, findings)? else {
             return Ok(ExitCode::Done);
         };
-        let benchmarks = take_part(run, &suite.benchmarks, findings);
+        let benchmarks = benchmarks_of_part(run, &suite.benchmarks, findings);
         if benchmarks.is_empty() {
             return Ok(nothing_to_measure(run, suite.collecting, findings));
         }
@@ -488,7 +488,11 @@ fn is_nothing_changed(
 }
 
 /// Returns the benchmarks of this part of the suite, and leaves the rows of others to the parts that have them.
-fn take_part(run: &CompareContext<'_>, benchmarks: &[String], findings: &mut Findings) -> Vec<String> {
+fn benchmarks_of_part(
+    run: &CompareContext<'_>,
+    benchmarks: &[String],
+    findings: &mut Findings,
+) -> Vec<String> {
     let Some(partition) = run.settings.partition else {
         return benchmarks.to_vec();
     };

@@ -65,12 +65,12 @@ impl Selector<'_> {
         if let Some(reach) = &reach {
             self.check(reach, runnable.len())?;
             let is_endless = |benchmark: &String| {
-                let mut setbacks = reach.endless.iter();
-                setbacks.any(|setback| setback.benchmark == *benchmark)
+                let mut failures = reach.endless.iter();
+                failures.any(|failure| failure.benchmark == *benchmark)
             };
             runnable.retain(|benchmark| !is_endless(benchmark));
-            let setbacks = reach.endless.iter().cloned();
-            endless.extend(setbacks.map(|setback| missing_after(setback, self.origin)));
+            let failures = reach.endless.iter().cloned();
+            endless.extend(failures.map(|failure| missing_after(failure, self.origin)));
         }
         let candidates = Candidates {
             ids: runnable,

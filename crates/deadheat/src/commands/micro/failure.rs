@@ -18,8 +18,8 @@ impl Screening<'_> {
         if measured.stopped == Some(StoppedBy::User) {
             return Some(Failure::stopped());
         }
-        if let Some(setback) = measured.setbacks.last() {
-            return Some(self.failure_of_variant(subject, setback));
+        if let Some(failure) = measured.failures.last() {
+            return Some(self.failure_of_variant(subject, failure));
         }
         let Some(StoppedBy::Worker(side)) = measured.stopped else {
             return None;
@@ -31,19 +31,19 @@ impl Screening<'_> {
         )))
     }
 
-    fn failure_of_variant(&self, subject: &Variants, setback: &BenchmarkFailure) -> Failure {
-        let variants = match setback.side {
+    fn failure_of_variant(&self, subject: &Variants, failure: &BenchmarkFailure) -> Failure {
+        let variants = match failure.side {
             Some(side) => format!("{} ({side})", subject.names.get(side)),
             None => "both variants".to_owned(),
         };
-        let what = match (setback.kind, setback.side) {
+        let what = match (failure.kind, failure.side) {
             (FailureKind::Skipped, _) => "cannot be run",
             (_, Some(_)) => "fails",
             (_, None) => "fail",
         };
-        let message = setback.message.trim();
+        let message = failure.message.trim();
         if let Some((option, error)) = mistyped(message) {
-            let option = match (option, setback.side) {
+            let option = match (option, failure.side) {
                 ("<statement>", Some(Side::Head)) => "-b",
                 ("<statement>", _) => "-a",
                 (option, _) => option,
@@ -58,7 +58,7 @@ impl Screening<'_> {
             traceback => format!("\n\n{traceback}"),
         };
         if let (Some(lacking), Some(function)) = (subject.lacking, &subject.function)
-            && setback.side == Some(lacking)
+            && failure.side == Some(lacking)
             && is_about_a_name(error)
         {
             let only = subject.names.get(lacking.other());

@@ -10,7 +10,7 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::commands::micro::decide::Rules;
 use crate::passes::runner::{
-    Entered, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, out_of_order, walk,
+    Entered, Left, PairFailure, Pass, ProcessPair, Schedule, SetUp, out_of_order, run_pass,
 };
 use crate::worker::session::{Launch, WorkerSpec};
 
@@ -33,7 +33,7 @@ pub(crate) fn compare(
         replicates: Some(REPLICATES),
         ..rules.schedule.clone()
     };
-    let walked = walk(
+    let outcome = run_pass(
         &schedule,
         spec,
         PerSide::default(),
@@ -42,8 +42,8 @@ pub(crate) fn compare(
         &mut peaks,
         &mut |_| {},
     )?;
-    if let Some(setback) = walked.setbacks.first() {
-        return Ok(Err(setback.main_line().to_owned()));
+    if let Some(failure) = outcome.failures.first() {
+        return Ok(Err(failure.main_line().to_owned()));
     }
     if peaks.replicates.len() < FEWEST_REPLICATES {
         return Ok(Err("there was not enough time left".to_owned()));

@@ -15,7 +15,7 @@ use deadheat_core::test_profile::{self, TestReplicate};
 
 use crate::Installation;
 use crate::cli::options::{ProfileOptions, Replicates};
-use crate::commands::common::context::{Context, Opened, drawn_seed, reported_python};
+use crate::commands::common::context::{Context, StartingPoint, drawn_seed, reported_python};
 use crate::commands::common::keep_worktrees;
 use crate::commands::profile::findings::Found;
 use crate::commands::profile::replicates::Passes;
@@ -43,7 +43,7 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let Opened { limits, git, config } = Opened::open(&options.sides, interrupt)?;
+    let StartingPoint { limits, git, config } = StartingPoint::open(&options.sides, interrupt)?;
     let settings = SideSettings::merge(&options.sides, &config, git.top())?;
     settings.check_injected(git.top())?;
     let revisions = revisions::resolve(&git, &options.refs)?;

@@ -6,7 +6,7 @@ use deadheat_core::sequential::{Sampling, is_settled, may_settle};
 use deadheat_core::stats::{self, LogEstimate};
 
 use crate::passes::measure::goal::{Goal, Stopping};
-use crate::passes::measure::replicates::ReplicateSet;
+use crate::passes::measure::replicate_set::ReplicateSet;
 
 /// Looks at the benchmarks that have enough replicates for their next look.
 pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, ReplicateSet>, sampling: Sampling) {

@@ -3,7 +3,7 @@
 
 mod goal;
 mod looks;
-mod replicates;
+mod replicate_set;
 mod rounds;
 mod samples;
 mod timed_pass;
@@ -12,14 +12,14 @@ use crate::passes::measure::rounds::RoundsTime;
 use crate::passes::measure::timed_pass::{SHORTEST_STARTUP, Timing};
 pub(crate) use goal::{Goal, Stopping};
 pub(crate) use looks::{look_at_the_rest, look_where_it_is_due, settled};
-pub(crate) use replicates::{Measured, ReplicateSet, UsedUp, set_up_each_call};
+pub(crate) use replicate_set::{Measured, ReplicateSet, UsedUp, set_up_each_call};
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deadheat_core::model::PerSide;
 
-use crate::passes::runner::{Event, Schedule, walk};
+use crate::passes::runner::{Event, Schedule, run_pass};
 use crate::worker::session::{Launch, WorkerSpec};
 
 /// Measures benchmarks. `earlier` holds an earlier run's measurements of the same revisions, to which this one adds.
@@ -40,7 +40,7 @@ pub(crate) fn measure(
         started: Instant::now(),
         replicates: 0,
     };
-    let walked = walk(
+    let outcome = run_pass(
         schedule,
         spec,
         PerSide::default(),
@@ -54,7 +54,7 @@ pub(crate) fn measure(
     let inside = timing.inside() / timing.replicates.max(1);
     let mut benchmarks = timing.benchmarks;
     // An earlier run's measurements are not lost with this run's.
-    benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !walked.lost.contains(benchmark));
+    benchmarks.retain(|benchmark, rounds| rounds.of_earlier_run || !outcome.lost.contains(benchmark));
     look_at_the_rest(&mut benchmarks, sampling);
     for rounds in benchmarks.values_mut() {
         if rounds.visits > 0 {
@@ -62,15 +62,15 @@ pub(crate) fn measure(
         }
     }
     Ok(Measured {
-        setbacks: walked.setbacks,
+        failures: outcome.failures,
         newly: benchmarks.values().map(|rounds| rounds.visits).sum(),
         benchmarks,
         replicate_time,
         inside,
-        project_modules: walked.project_modules,
-        stopped: walked.stopped,
-        last_words: walked.last_words,
-        one_at_a_time: walked.one_at_a_time,
+        project_modules: outcome.project_modules,
+        stopped: outcome.stopped,
+        last_words: outcome.last_words,
+        one_at_a_time: outcome.one_at_a_time,
         several_cores: schedule.several_cores.clone(),
     })
 }

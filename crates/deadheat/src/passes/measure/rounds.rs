@@ -35,10 +35,10 @@ pub(super) const FEWEST_ROUNDS: usize = 2;
 /// A round that takes longer than this is the only one of its replicate; the next replicate has the other order.
 pub(super) const LONG_ROUND_NS: u64 = 900_000_000;
 
-/// The time for a pre-screen's rounds, and the time of both sides' first calls together from which these are the only
-/// ones.
+/// The time for a pre-screen's rounds.
 pub(super) const BRIEF_ROUNDS_NS: f64 = 60e6;
 
+/// Where both first calls of a pre-screen together take at least this long, they are its only samples.
 pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 
 /// The time for the rounds of one benchmark in one replicate.

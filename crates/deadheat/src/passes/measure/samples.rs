@@ -6,7 +6,7 @@ use deadheat_core::model::{Clock, Order, Pair, PerSide, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
 
 use crate::passes::measure::goal::Goal;
-use crate::passes::measure::replicates::IdleUse;
+use crate::passes::measure::replicate_set::IdleUse;
 use crate::passes::measure::rounds::*;
 use crate::passes::runner::{Entered, PairFailure, ProcessPair, out_of_order};
 use crate::worker::session::Waited;
@@ -15,8 +15,7 @@ use crate::worker::session::Waited;
 /// total, unless a single call does.
 pub(super) const MOST_WALL_NS: u64 = 5_000_000;
 
-/// The number of times that a sample that seems long enough is taken, to be sure that it is, unless it is too long for
-/// that.
+/// How often a sample that seems long enough is repeated to make sure; expensive ones are not repeated.
 pub(super) const TRIES: u32 = 4;
 
 pub(super) const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
@@ -42,7 +41,7 @@ pub(super) struct OneSidedSamples {
     pub(super) samples: Vec<Sample>,
 }
 
-/// Takes as many samples as of both sides in turn, but no more than there already are of the other side.
+/// Takes as many samples as when the sides alternate, but no more than the other side has.
 pub(super) fn samples_alone(
     alone: &mut AlternatingSampler<'_, '_>,
     side: Side,

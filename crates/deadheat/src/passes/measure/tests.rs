@@ -12,7 +12,7 @@ use deadheat_core::stats::Threshold;
 
 use super::*;
 use crate::error::Failure;
-use crate::passes::measure::replicates::*;
+use crate::passes::measure::replicate_set::*;
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Cost;
 use crate::passes::runner::{StoppedBy, hash_seed};
@@ -67,7 +67,7 @@ fn run_by(
 
 fn rows(measured: &Measured) -> Vec<String> {
     measured
-        .setbacks
+        .failures
         .iter()
         .map(|row| {
             let side = row.side.map_or("both".to_owned(), |side| side.to_string());
@@ -88,7 +88,7 @@ fn exact_times_give_exact_verdicts() {
         12,
     )
     .unwrap();
-    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.failures, []);
     assert_eq!(measured.project_modules, PerSide::new(4 * 12 * 3, 4 * 12 * 3));
     let rows = measured
         .benchmarks
@@ -350,7 +350,7 @@ fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
     let clash = |ns| Act::HoldsAPortIn { process: 2, ns };
     let mut script = Script::new(&[("port", clash(10_000), clash(20_000))]);
     let measured = run(&mut script, 5).unwrap();
-    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.failures, []);
     assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
     let replicates = &measured.benchmarks["port"].replicates;
     assert_eq!(replicates.len(), 5);
@@ -433,7 +433,7 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
         ("usual", Act::Takes(1_000), Act::Takes(1_000)),
     ]);
     let measured = run(&mut script, 4).unwrap();
-    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.failures, []);
     assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
     // The limit is the first side's set-up time and ten seconds, not the minutes that a benchmark may take.
     assert!(measured.one_at_a_time["lock"].starts_with("no answer within 10"));
@@ -560,7 +560,7 @@ fn the_timeout_keeps_the_replicates_that_are_finished() {
     )
     .unwrap();
     assert_eq!(measured.stopped, Some(StoppedBy::Timeout));
-    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.failures, []);
     assert_eq!(measured.benchmarks["a"].replicates.len(), 2);
 }
 
@@ -873,7 +873,7 @@ fn fixtures_that_cannot_be_set_up_again_lose_nothing() {
     };
     let mut script = Script::new(&[("once", once(9_000_000), once(900_000))]);
     let measured = run(&mut script, 3).unwrap();
-    assert_eq!(measured.setbacks, []);
+    assert_eq!(measured.failures, []);
     let once = &measured.benchmarks["once"];
     assert!(!once.set_up_each_call);
     assert_eq!(once.replicates.len(), 3);

@@ -9,7 +9,7 @@ use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::passes::measure::goal::Stopping;
 use crate::passes::measure::looks::{look_where_it_is_due, settled};
-use crate::passes::measure::replicates::{APART, ReplicateSet, USED_UP, UsedUp, is_apart, median_ns};
+use crate::passes::measure::replicate_set::{APART, ReplicateSet, USED_UP, UsedUp, is_apart, median_ns};
 use crate::passes::measure::rounds::*;
 use crate::passes::measure::samples::Found;
 use crate::passes::measure::samples::{AlternatingSampler, OneSidedSamples, rounds, samples_alone};
@@ -88,7 +88,7 @@ impl Timing {
     }
 }
 
-/// The least time that is assumed for starting processes, also before any has been started.
+/// The least time that is assumed for starting processes, even before any has been started.
 pub(super) const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
 impl Pass for Timing {

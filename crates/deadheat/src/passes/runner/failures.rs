@@ -1,4 +1,4 @@
-//! The failures of a walk: of one benchmark, of one side, and of the whole.
+//! The failures of a pass: of one benchmark, of one side, and of the whole.
 
 use std::fmt;
 
@@ -115,7 +115,7 @@ impl PairFailure {
         })
     }
 
-    /// Returns the trouble of a lost worker; `problem` is `None` where its answers make no sense.
+    /// Returns the side_failure of a lost worker; `problem` is `None` where its answers make no sense.
     pub(super) fn lost(side: Side, message: String, problem: Option<&ChannelError>) -> Self {
         PairFailure::Side(SideFailure {
             side,
@@ -130,7 +130,7 @@ impl PairFailure {
 
     pub(super) fn unless_end(self) -> Result<SideFailure, End> {
         match self {
-            PairFailure::Side(trouble) => Ok(trouble),
+            PairFailure::Side(side_failure) => Ok(side_failure),
             PairFailure::End(end) => Err(end),
         }
     }

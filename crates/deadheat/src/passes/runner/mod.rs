@@ -12,7 +12,7 @@ mod one_sided;
 mod pair;
 mod pass;
 mod schedule;
-mod setbacks;
+mod side_failures;
 mod visits;
 
 use std::collections::BTreeSet;
@@ -28,10 +28,10 @@ pub(crate) use pair::{ProcessPair, out_of_order};
 pub(crate) use pass::{Entered, Event, Left, Pass, SetUp};
 pub(crate) use schedule::{OneAtATime, Schedule, hash_seed};
 
-/// The results of [`walk`], whatever the [`Pass`] did.
+/// The results of [`run_pass`], whatever the [`Pass`] did.
 #[derive(Debug, Default)]
 pub(crate) struct PassOutcome {
-    pub(crate) setbacks: Vec<BenchmarkFailure>,
+    pub(crate) failures: Vec<BenchmarkFailure>,
     /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
@@ -48,20 +48,20 @@ pub(crate) struct PassOutcome {
 }
 
 /// Visits the benchmarks in each replicate. `opened` are workers that are already open, for the first one.
-pub(crate) fn walk<V: Pass>(
+pub(crate) fn run_pass<V: Pass>(
     schedule: &Schedule,
     spec: &WorkerSpec,
     opened: Opened,
     benchmarks: &[String],
     launch: &mut dyn Launch,
-    visit: &mut V,
+    pass: &mut V,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<PassOutcome> {
-    let mut walk = PassRunner {
+    let mut runner = PassRunner {
         schedule,
         spec,
         launch,
-        walked: PassOutcome {
+        outcome: PassOutcome {
             one_at_a_time: schedule.one_at_a_time.clone(),
             set_up_each_call: schedule.set_up_each_call.clone(),
             ..PassOutcome::default()
@@ -71,19 +71,19 @@ pub(crate) fn walk<V: Pass>(
         suspects: Vec::new(),
         again: Vec::new(),
     };
-    match walk.replicates(opened, benchmarks, visit, listen) {
+    match runner.replicates(opened, benchmarks, pass, listen) {
         Ok(()) => {}
-        Err(End::Stopped(by)) => walk.walked.stopped = Some(by),
+        Err(End::Stopped(by)) => runner.outcome.stopped = Some(by),
         Err(End::Error(error)) => return Err(error),
     }
-    Ok(walk.walked)
+    Ok(runner.outcome)
 }
 
 struct PassRunner<'a> {
     schedule: &'a Schedule,
     spec: &'a WorkerSpec,
     launch: &'a mut dyn Launch,
-    walked: PassOutcome,
+    outcome: PassOutcome,
     replicate: usize,
     /// Whether the current processes have all cores.
     on_several_cores: bool,
@@ -104,13 +104,13 @@ impl<'a> PassRunner<'a> {
         &mut self,
         mut opened: Opened,
         benchmarks: &[String],
-        visit: &mut V,
+        pass: &mut V,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         let of = self.schedule.replicates;
         for index in 0..of.unwrap_or(usize::MAX) {
-            let left = benchmarks.iter().filter(|id| !self.walked.lost.contains(*id));
-            let chosen = visit.choose(left.collect());
+            let left = benchmarks.iter().filter(|id| !self.outcome.lost.contains(*id));
+            let chosen = pass.choose(left.collect());
             if chosen.is_empty() {
                 break;
             }
@@ -123,12 +123,12 @@ impl<'a> PassRunner<'a> {
             let next_seed = hash_seed(self.schedule.seed, self.schedule.earlier + index + 1);
             self.launch
                 .replicate_begins(of.map(|of| of - index - 1), next_seed);
-            let is_apart = |benchmark: &String| self.walked.one_at_a_time.contains_key(benchmark);
+            let is_apart = |benchmark: &String| self.outcome.one_at_a_time.contains_key(benchmark);
             let (mut apart, together): (Vec<&String>, Vec<&String>) =
                 chosen.iter().copied().partition(|benchmark| is_apart(benchmark));
             for (several, together) in self.by_cores(&together) {
                 self.give_cores(several);
-                self.visit_each(std::mem::take(&mut opened), &together, visit, listen)?;
+                self.visit_each(std::mem::take(&mut opened), &together, pass, listen)?;
             }
             let suspects = std::mem::take(&mut self.suspects);
             let is_suspect =
@@ -136,7 +136,7 @@ impl<'a> PassRunner<'a> {
             apart.extend(together.iter().filter(is_suspect));
             for (several, apart) in self.by_cores(&apart) {
                 self.give_cores(several);
-                self.one_side_after_the_other(&apart, &suspects, visit, listen)?;
+                self.one_side_after_the_other(&apart, &suspects, pass, listen)?;
             }
             self.give_cores(false);
         }
@@ -169,21 +169,21 @@ impl<'a> PassRunner<'a> {
         &mut self,
         mut sessions: PerSide<Option<Session>>,
         benchmarks: &[&String],
-        visit: &mut V,
+        pass: &mut V,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         for (position, benchmark) in benchmarks.iter().enumerate() {
             listen(Event::BenchmarkStarted { benchmark, position });
             self.open_missing(&mut sessions, &Side::BOTH)?;
             let next = benchmarks.get(position + 1).map(|next| next.as_str());
-            self.visit(&mut sessions, visit, benchmark, next)?;
+            self.visit(&mut sessions, pass, benchmark, next)?;
         }
         stop(sessions);
-        self.visit_again(visit, listen)
+        self.visit_again(pass, listen)
     }
 
     /// Visits benchmarks whose fixtures are now set up for each call; if that fails, they are set up once, as before.
-    fn visit_again<V: Pass>(&mut self, visit: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
+    fn visit_again<V: Pass>(&mut self, pass: &mut V, listen: &mut dyn FnMut(Event<'_>)) -> Result<(), End> {
         let again = std::mem::take(&mut self.again);
         let mut sessions = PerSide::default();
         for (position, benchmark) in again.iter().enumerate() {
@@ -191,16 +191,16 @@ impl<'a> PassRunner<'a> {
             self.open_missing(&mut sessions, &Side::BOTH)?;
             let next = again.get(position + 1).map(String::as_str);
             let suspects = self.suspects.len();
-            self.visit(&mut sessions, visit, benchmark, next)?;
-            let went_wrong = self.suspects.len() > suspects || self.walked.lost.contains(benchmark);
+            self.visit(&mut sessions, pass, benchmark, next)?;
+            let went_wrong = self.suspects.len() > suspects || self.outcome.lost.contains(benchmark);
             if went_wrong {
-                self.walked.set_up_each_call.remove(benchmark);
-                if visit.cannot_set_up_each_call(benchmark) {
+                self.outcome.set_up_each_call.remove(benchmark);
+                if pass.cannot_set_up_each_call(benchmark) {
                     self.suspects.truncate(suspects);
-                    self.walked.lost.remove(benchmark);
-                    self.walked.endless.remove(benchmark);
-                    let setbacks = &mut self.walked.setbacks;
-                    setbacks.retain(|setback| setback.benchmark != *benchmark);
+                    self.outcome.lost.remove(benchmark);
+                    self.outcome.endless.remove(benchmark);
+                    let failures = &mut self.outcome.failures;
+                    failures.retain(|failure| failure.benchmark != *benchmark);
                 }
             }
         }
@@ -213,11 +213,11 @@ impl<'a> PassRunner<'a> {
         match set_up {
             SetUp::AsItIs => {}
             SetUp::TryEachCall => {
-                self.walked.set_up_each_call.insert(benchmark.to_owned());
+                self.outcome.set_up_each_call.insert(benchmark.to_owned());
                 self.again.push(benchmark.to_owned());
             }
             SetUp::OnceAfterAll => {
-                self.walked.set_up_each_call.remove(benchmark);
+                self.outcome.set_up_each_call.remove(benchmark);
             }
         }
     }
@@ -281,7 +281,7 @@ impl<'a> PassRunner<'a> {
                 if tries < 2 {
                     return Ok(());
                 }
-                self.walked.last_words = words;
+                self.outcome.last_words = words;
                 Err(End::Stopped(StoppedBy::Worker(side)))
             }
             problem => Err(End::Error(problem.into_error(side))),

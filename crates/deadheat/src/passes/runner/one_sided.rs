@@ -24,7 +24,7 @@ impl PassRunner<'_> {
         &mut self,
         benchmarks: &[&String],
         suspects: &[Suspect],
-        visit: &mut V,
+        pass: &mut V,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         let mut order = Order::of_round(self.schedule.earlier + self.replicate);
@@ -41,7 +41,7 @@ impl PassRunner<'_> {
             let todo: Vec<&String> = benchmarks
                 .iter()
                 .copied()
-                .filter(|id| !self.walked.lost.contains(*id))
+                .filter(|id| !self.outcome.lost.contains(*id))
                 .collect();
             for (position, benchmark) in todo.iter().enumerate() {
                 listen(Event::BenchmarkStarted { benchmark, position });
@@ -49,11 +49,11 @@ impl PassRunner<'_> {
                 let next = todo.get(position + 1).map(|next| next.as_str());
                 let ran = ran.entry(benchmark).or_default();
                 let other = ran.get(side.other()).as_ref().map(|other| &other.half);
-                match self.visit_alone(&mut sessions, visit, side, benchmark, next, other) {
+                match self.visit_alone(&mut sessions, pass, side, benchmark, next, other) {
                     Ok(half) => *ran.get_mut(side) = half,
-                    Err(trouble) => {
-                        let trouble = trouble.unless_end()?;
-                        self.note(&mut sessions, benchmark, vec![trouble]);
+                    Err(side_failure) => {
+                        let side_failure = side_failure.unless_end()?;
+                        self.note(&mut sessions, benchmark, vec![side_failure]);
                     }
                 }
             }
@@ -69,11 +69,11 @@ impl PassRunner<'_> {
             };
             // Set-ups for each call are not tried where the sides cannot run at once.
             let left = self.left(benchmark, PerSide::new(base.said, head.said));
-            let finding = visit.join(order, PerSide::new(base.half, head.half));
-            visit.left(benchmark, left, finding);
+            let finding = pass.join(order, PerSide::new(base.half, head.half));
+            pass.left(benchmark, left, finding);
             if let Some(suspect) = suspects.iter().find(|suspect| suspect.benchmark == *benchmark) {
                 let message = suspect.message.clone();
-                self.walked.one_at_a_time.insert(benchmark.to_owned(), message);
+                self.outcome.one_at_a_time.insert(benchmark.to_owned(), message);
             }
         }
         Ok(())
@@ -83,7 +83,7 @@ impl PassRunner<'_> {
     fn visit_alone<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
-        visit: &mut V,
+        pass: &mut V,
         side: Side,
         benchmark: &str,
         next: Option<&str>,
@@ -92,13 +92,13 @@ impl PassRunner<'_> {
         let entered = match self.enter(sessions, side, benchmark, next, limit(self.schedule)?)? {
             Entry::Inside(entered) => entered,
             Entry::Skipped(reason) => {
-                self.setback(benchmark, Some(side), FailureKind::Skipped, reason);
+                self.failure(benchmark, Some(side), FailureKind::Skipped, reason);
                 return Ok(None);
             }
         };
-        let half = visit.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
+        let half = pass.inside_alone(&mut self.both(sessions), side, benchmark, entered, other)?;
         let said = self.leave(sessions, side)?;
-        visit.left_by(&mut self.both(sessions), side)?;
+        pass.left_by(&mut self.both(sessions), side)?;
         Ok(Some(Ran { half, said }))
     }
 }

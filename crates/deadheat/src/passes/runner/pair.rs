@@ -44,7 +44,7 @@ impl ProcessPair<'_> {
         self.share_a_core
     }
 
-    /// Asks both sides before either has answered; both have answered at the end, whatever they said.
+    /// Asks both sides before either has answered; returns only after both have answered, even if one reports an error.
     pub(crate) fn ask_at_once(
         &mut self,
         order: Order,
@@ -62,7 +62,7 @@ impl ProcessPair<'_> {
                 Ok(()) => session.receive(limit)?,
                 Err(problem) => Err(problem),
             };
-            let reply = reply.map_err(|problem| trouble(self.schedule, session, side, &problem));
+            let reply = reply.map_err(|problem| side_failure(self.schedule, session, side, &problem));
             *replies.get_mut(side) = Some(reply);
         }
         PerSide::try_from_fn(|side| replies.get_mut(side).take().expect("each side was asked"))
@@ -96,10 +96,10 @@ pub(super) fn ask_within(
 ) -> Result<Reply, PairFailure> {
     session
         .ask(request, limit)?
-        .map_err(|problem| trouble(schedule, session, side, &problem))
+        .map_err(|problem| side_failure(schedule, session, side, &problem))
 }
 
-fn trouble(schedule: &Schedule, session: &Session, side: Side, problem: &ChannelError) -> PairFailure {
+fn side_failure(schedule: &Schedule, session: &Session, side: Side, problem: &ChannelError) -> PairFailure {
     match stop_of(schedule, problem) {
         Some(by) => PairFailure::End(End::Stopped(by)),
         None => PairFailure::lost(

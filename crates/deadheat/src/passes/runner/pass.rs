@@ -1,4 +1,4 @@
-//! What is done with the benchmarks of a walk, and what it is told.
+//! [`Pass`]: the work done on each benchmark, and the facts that it is given.
 
 use deadheat_core::model::{Order, PerSide, Side};
 use deadheat_core::output::Output;

@@ -1,4 +1,4 @@
-//! The schedule of a walk, and the time that it leaves for a request.
+//! The schedule of a pass, and the time that it leaves for a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

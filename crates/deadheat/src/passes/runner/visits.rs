@@ -39,7 +39,7 @@ impl PassRunner<'_> {
     pub(super) fn visit<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
-        visit: &mut V,
+        pass: &mut V,
         benchmark: &str,
         next: Option<&str>,
     ) -> Result<(), End> {
@@ -52,7 +52,7 @@ impl PassRunner<'_> {
             head: Some(head),
         } = inside
         {
-            match visit.inside(&mut self.both(sessions), benchmark, PerSide::new(base, head)) {
+            match pass.inside(&mut self.both(sessions), benchmark, PerSide::new(base, head)) {
                 Ok(found) => finding = Some(found),
                 Err(failure) => {
                     let failure = failure.unless_end()?;
@@ -68,7 +68,7 @@ impl PassRunner<'_> {
         for side in Side::BOTH {
             if finding.is_some()
                 && failures.sides.is_empty()
-                && let Err(failure) = visit.left_by(&mut self.both(sessions), side)
+                && let Err(failure) = pass.left_by(&mut self.both(sessions), side)
             {
                 failures.sides.push(failure.unless_end()?);
             }
@@ -80,7 +80,7 @@ impl PassRunner<'_> {
                 can_set_up_each_call: is_set_up_once,
                 ..self.left(benchmark, said)
             };
-            let set_up = visit.left(benchmark, left, finding);
+            let set_up = pass.left(benchmark, left, finding);
             self.set_up(benchmark, set_up);
         }
         self.settle(sessions, benchmark, failures);
@@ -94,7 +94,7 @@ impl PassRunner<'_> {
             outputs: PerSide::new(said.base.output, said.head.output),
             changed: PerSide::new(said.base.changed, said.head.changed),
             can_set_up_each_call: false,
-            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
+            set_up_each_call: self.outcome.set_up_each_call.contains(benchmark),
         }
     }
 
@@ -126,7 +126,7 @@ impl PassRunner<'_> {
                     failures.beside_the_other = true;
                 }
                 Ok(Entry::Skipped(reason)) => {
-                    self.setback(benchmark, Some(side), FailureKind::Skipped, reason);
+                    self.failure(benchmark, Some(side), FailureKind::Skipped, reason);
                 }
                 Err(failure) => {
                     failures.sides.push(failure.unless_end()?);
@@ -192,7 +192,7 @@ impl PassRunner<'_> {
         let request = Request::Enter {
             benchmark: benchmark.to_owned(),
             next: next.filter(|next| session.has(next)).map(str::to_owned),
-            set_up_each_call: self.walked.set_up_each_call.contains(benchmark),
+            set_up_each_call: self.outcome.set_up_each_call.contains(benchmark),
         };
         match ask_within(self.schedule, session, side, &request, limit)? {
             Reply::Entered {
@@ -224,7 +224,7 @@ impl PassRunner<'_> {
                 changed,
                 ..
             } => {
-                *self.walked.project_modules.get_mut(side) += project_modules;
+                *self.outcome.project_modules.get_mut(side) += project_modules;
                 Ok(SaidAtTheEnd {
                     output: Some(output),
                     changed,

@@ -1,4 +1,4 @@
-//! What becomes of a benchmark that fails: it is tried in another way, or given up.
+//! The treatment of a benchmark that fails on a side: it is tried in another way, or given up.
 
 use deadheat_core::model::{PerSide, Side};
 
@@ -33,16 +33,16 @@ impl PassRunner<'_> {
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         benchmark: &str,
-        troubles: Vec<SideFailure>,
+        side_failures: Vec<SideFailure>,
     ) {
-        for trouble in troubles {
-            if trouble.kind != SideFailureKind::Test {
-                *sessions.get_mut(trouble.side) = None;
+        for side_failure in side_failures {
+            if side_failure.kind != SideFailureKind::Test {
+                *sessions.get_mut(side_failure.side) = None;
             }
             self.suspects.push(Suspect {
                 benchmark: benchmark.to_owned(),
-                side: trouble.side,
-                message: trouble.message,
+                side: side_failure.side,
+                message: side_failure.message,
             });
         }
     }
@@ -52,48 +52,48 @@ impl PassRunner<'_> {
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
         benchmark: &str,
-        troubles: Vec<SideFailure>,
+        side_failures: Vec<SideFailure>,
     ) {
         let mut failed: Vec<(Side, FailureKind, String)> = Vec::new();
-        for trouble in troubles {
-            if trouble.kind != SideFailureKind::Test {
-                *sessions.get_mut(trouble.side) = None;
+        for side_failure in side_failures {
+            if side_failure.kind != SideFailureKind::Test {
+                *sessions.get_mut(side_failure.side) = None;
             }
-            let mut message = trouble.message;
-            let kind = match trouble.kind {
+            let mut message = side_failure.message;
+            let kind = match side_failure.kind {
                 SideFailureKind::Test | SideFailureKind::Worker => FailureKind::Failed,
                 SideFailureKind::CutOff { .. } => FailureKind::Endless,
                 SideFailureKind::Worktree => FailureKind::WorktreeGone,
             };
-            if trouble.kind.is_endless() {
-                self.walked.endless.insert(benchmark.to_owned());
+            if side_failure.kind.is_endless() {
+                self.outcome.endless.insert(benchmark.to_owned());
             }
-            if trouble.kind == (SideFailureKind::CutOff { late: true }) {
+            if side_failure.kind == (SideFailureKind::CutOff { late: true }) {
                 let line = message.find('\n').unwrap_or(message.len());
                 message.insert_str(line, TOO_SLOW);
             }
-            failed.push((trouble.side, kind, message));
+            failed.push((side_failure.side, kind, message));
         }
         failed.sort_by_key(|(side, ..)| *side);
         if let Some((side, kind, message)) = failed.pop() {
-            self.setback(benchmark, failed.is_empty().then_some(side), kind, message);
+            self.failure(benchmark, failed.is_empty().then_some(side), kind, message);
         }
     }
 
-    pub(super) fn setback(
+    pub(super) fn failure(
         &mut self,
         benchmark: &str,
         side: Option<Side>,
         kind: FailureKind,
         message: String,
     ) {
-        self.walked.lost.insert(benchmark.to_owned());
+        self.outcome.lost.insert(benchmark.to_owned());
         // A benchmark that both sides skip has one row.
         if let Some(earlier) = self
-            .walked
-            .setbacks
+            .outcome
+            .failures
             .iter_mut()
-            .find(|setback| setback.benchmark == benchmark)
+            .find(|failure| failure.benchmark == benchmark)
         {
             if earlier.kind == kind {
                 earlier.side = None;
@@ -102,7 +102,7 @@ impl PassRunner<'_> {
             }
             return;
         }
-        self.walked.setbacks.push(BenchmarkFailure {
+        self.outcome.failures.push(BenchmarkFailure {
             benchmark: benchmark.to_owned(),
             side,
             kind,

@@ -11,7 +11,7 @@ use deadheat_core::stats::{self, LogEstimate};
 
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, StoppedBy};
 
-/// First calls are apart where their change differs from that of the later ones by at least this factor...
+/// First calls count as different where their ratio of head to base differs from that of the later calls by this factor...
 pub(super) const APART: f64 = 1.5;
 
 /// ...and one of them takes this much more or less than a later one, which is more than cold caches explain.
@@ -21,8 +21,8 @@ pub(super) const COLD_NS: f64 = 50_000.0;
 /// too.
 pub(super) const USED_UP: f64 = 2.0;
 
-/// A call that is this many times longer, and by this much, did other work: a reader that had something left to read.
-/// Cold caches do not explain it.
+/// A call that is this many times longer, and by at least `FAR_APART_NS`, did different work, such as a reader that still
+/// had input. Cold caches do not explain it.
 pub(super) const FAR_APART: f64 = 20.0;
 
 pub(super) const FAR_APART_NS: f64 = 5_000.0;
@@ -217,7 +217,7 @@ impl IdleUse {
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) benchmarks: BTreeMap<String, ReplicateSet>,
-    pub(crate) setbacks: Vec<BenchmarkFailure>,
+    pub(crate) failures: Vec<BenchmarkFailure>,
     /// The number of replicates, of any benchmark, that this run added.
     pub(crate) newly: u32,
     /// The average time of a replicate.
