@@ -86,9 +86,9 @@ pub(crate) fn select(
             .collect(),
         _ => BTreeSet::new(),
     };
-    let reason = match (watched, reason_for_all(settings, differences, reach, noun)) {
-        (Some(reach), None) => return of_reached(reach, benchmarks, &controls, warnings, noun),
-        (_, reason) => reason.unwrap_or_default(),
+    let reason = match deciding_reach(settings, differences, reach, noun) {
+        Ok(reach) => return of_reached(reach, benchmarks, &controls, warnings, noun),
+        Err(reason) => reason,
     };
     Selected {
         selection: Selection {
@@ -102,30 +102,29 @@ pub(crate) fn select(
     }
 }
 
-/// Returns the reason for measuring every benchmark, if there is one.
-fn reason_for_all(
+/// Returns the reach that the selection goes by, or else the reason for measuring every benchmark.
+fn deciding_reach<'a>(
     settings: &CompareSettings,
     differences: &Changes,
-    reach: Option<&Reach>,
+    reach: Option<&'a Reach>,
     noun: &str,
-) -> Option<String> {
+) -> Result<&'a Reach, String> {
     if settings.all {
-        return Some(format!("every {noun}, as asked (--all)"));
+        return Err(format!("every {noun}, as asked (--all)"));
     }
     if settings.functions.is_none()
         && let Some(first) = differences.first_unattributed()
     {
-        return Some(format!("every {noun}: {first}"));
+        return Err(format!("every {noun}: {first}"));
     }
-    let Some(reach) = reach else {
-        return Some(format!(
-            "every {noun}: no function changed, which says nothing of memory"
-        ));
-    };
-    let why = reach.problem.as_deref()?;
-    Some(format!(
-        "every {noun}: which of them run what changed cannot be seen ({why})"
-    ))
+    let unchanged = || format!("every {noun}: no function changed, which says nothing of memory");
+    let reach = reach.ok_or_else(unchanged)?;
+    match &reach.problem {
+        None => Ok(reach),
+        Some(why) => Err(format!(
+            "every {noun}: which of them run what changed cannot be seen ({why})"
+        )),
+    }
 }
 
 /// Selects the benchmarks that may run a changed function.
