@@ -220,7 +220,7 @@ def test_what_nobody_consumes_is_no_faster_version(micro, lazy, what, hint):
     statements = ["-a", "list(g(900))", "-b", lazy, "--setup", setup]
     report = micro(*statements).report
     warning = next(warning for warning in report["warnings"] if warning["code"] == "output_not_consumed")
-    assert warning["message"] == f"the call returns {what} that nobody consumes: its body is not timed (on head)"
+    assert warning["message"] == f"the call returns {what} that nothing consumes: its body is not timed (on head)"
     assert warning["hint"].endswith(hint)
     assert report["output"] == "not_comparable"
     assert report["output_reason"] == f"the call returns {what}"

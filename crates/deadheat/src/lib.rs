@@ -60,7 +60,7 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     if !terminal::stand_in_for_closed_streams() {
         terminal::print_failure(
             "stdout is closed: the answer would be lost",
-            Some("send it to /dev/null where nobody wants it: >/dev/null"),
+            Some("to discard it, redirect it: >/dev/null"),
         );
         return ExitCode::ToolFailed as i32;
     }

@@ -115,7 +115,7 @@ impl Git {
             }
             if let Some(advice) = advice_on_trust(&answer.stderr) {
                 return Err(Failure::usage(format!(
-                    "{} belongs to somebody else, and git reads nothing of theirs without your word: {}",
+                    "{} belongs to another user, and git does not read it without your permission: {}",
                     folder.display(),
                     answer.stderr.trim()
                 ))

@@ -156,7 +156,7 @@ impl RowWarnings<'_> {
             self.warn(
                 WarningCode::OutputNotConsumed,
                 format!(
-                    "the call returns {} {what} that nobody consumes: its body is not timed ({})",
+                    "the call returns {} {what} that nothing consumes: its body is not timed ({})",
                     output::article(what),
                     sides.join(" and ")
                 ),
