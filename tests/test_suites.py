@@ -294,24 +294,28 @@ def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare
 
 
 BUSY = """\
+    import hashlib
     import multiprocessing
     import threading
     import time
     import pytest
     from pkg.core import TIMES, work
 
+    # So many that their share is large whatever else wants the core.
+    MANY = 8
+
 
     def spin(until):
         while not until.is_set():
-            sum(range(1000))
+            # Without the interpreter's lock.
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000)
 
 
     @pytest.fixture
     def server():
-        # Several, so that their share is large whatever else wants the core.
         context = multiprocessing.get_context("fork")
         stop = context.Event()
-        processes = [context.Process(target=spin, args=(stop,)) for _ in range(2)]
+        processes = [context.Process(target=spin, args=(stop,)) for _ in range(MANY)]
         for process in processes:
             process.start()
         yield
@@ -321,36 +325,30 @@ BUSY = """\
 
 
     @pytest.fixture
-    def thread():
-        # On head only.
+    def threads():
         stop = threading.Event()
-        thread = threading.Thread(target=spin, args=(stop,))
-        if TIMES == 29:
+        # On head only.
+        threads = [threading.Thread(target=spin, args=(stop,)) for _ in range(MANY if TIMES == 29 else 0)]
+        for thread in threads:
             thread.start()
         yield
         stop.set()
-        if TIMES == 29:
+        for thread in threads:
             thread.join()
 
 
+    def call():
+        work(10)
+        # Leaves the core to others for many of the kernel's time slices.
+        time.sleep(0.03)
+
+
     def test_beside_a_server(benchmark, server):
-        benchmark(work, 500)
+        benchmark(call)
 
 
-    def test_long_beside_a_server(benchmark, server):
-        benchmark(work, 25_000)
-
-
-    def test_beside_a_thread(benchmark, thread):
-        benchmark(work, 500)
-
-
-    def test_alone(benchmark):
-        benchmark(work, 500)
-
-
-    def test_long_alone(benchmark):
-        benchmark(work, 25_000)
+    def test_beside_threads(benchmark, threads):
+        benchmark(call)
     """
 
 
@@ -362,11 +360,9 @@ def test_a_side_that_is_busy_while_it_waits_is_said(repository, compare):
     busy = {}
     for row in outcome.report["comparisons"]:
         words = [warning["message"] for warning in row["warnings"] if warning["code"] == "idle_side_busy"]
-        busy[short(row["benchmark"])] = words
-    sides = {"test_beside_a_server": {"base", "head"}, "test_long_beside_a_server": {"base", "head"}}
-    sides["test_beside_a_thread"] = {"head"}
-    for name, expected in sides.items():
-        assert {words.split()[0] for words in busy[name]} >= expected, name
+        busy[short(row["benchmark"])] = {message.split()[0] for message in words}
+    assert busy["test_beside_a_server"] == {"base", "head"}
+    assert "head" in busy["test_beside_threads"]
 
 
 HASHES = """\
@@ -437,7 +433,7 @@ def test_what_uses_several_cores_gets_them(repository, compare):
         before, found, after = parallel.partition(head)
         parallel = before + found + after.replace(call, f"return list({mapped}(digest, NUMBERS))", 1)
     repository.commit({"pkg/core.py": parallel})
-    report = compare("HEAD^", "HEAD", "--replicates", "2").report
+    report = compare("HEAD^", "HEAD", timeout=600).report
     assert report["missing"] == []
     rows = {short(row["benchmark"]): row for row in report["comparisons"]}
     assert {name for name, row in rows.items() if row.get("several_cores")} == {"test_in_threads", "test_in_processes"}

@@ -591,6 +591,39 @@ fn the_share_of_a_wait_in_which_a_side_was_busy_is_known() {
     };
     assert_eq!(share(10_000_000), 0.1);
     assert_eq!(share(2_000_000), 0.5);
+    // Where both run at once, neither waits after the first calls.
+    let busy = Act::IsBusyWhileItWaits {
+        ns: 50_000_000,
+        idle_ns: 3 * WAIT_COST_NS,
+    };
+    let mut script = Script::new(&[("a", busy.clone(), busy)]);
+    let at_once = Schedule {
+        one_core: true,
+        ..schedule(2)
+    };
+    let stopping = Stopping {
+        call_times: BTreeMap::new(),
+        sampling: Sampling::Exactly(2),
+        goal: Goal::Verdict,
+        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
+        budget_ends: at_once.until,
+    };
+    let benchmarks = script.benchmarks();
+    let earlier = BTreeMap::new();
+    let measured = measure(
+        &at_once,
+        stopping,
+        earlier,
+        &spec(None),
+        &benchmarks,
+        &mut script,
+        &mut |_| {},
+    );
+    let idle = measured.unwrap().benchmarks["a"].idle;
+    for idle in [idle.base, idle.head] {
+        assert!(idle.waits > 0);
+        assert_eq!(idle.cpu_ns, idle.waits * 3 * WAIT_COST_NS);
+    }
     // However late it saw that its turn had come.
     assert_eq!(share(1_000), 1.0);
     assert_eq!(share(0), 1.0);
