@@ -183,12 +183,18 @@ pub(crate) fn lost(side: Side) -> String {
     format!("the worktree of {side} is gone: the project's code removed or moved the folder that it ran in")
 }
 
+/// The time to read an answer that has arrived.
+const ARRIVAL: Duration = Duration::from_millis(50);
+
 /// A worker that is becoming ready to enter benchmarks.
 struct Opening<'a> {
     side: Side,
     channel: Box<dyn WorkerChannel>,
     spec: &'a WorkerSpec,
     python: Python,
+    limit: Duration,
+    /// The end of that time, for all answers together.
+    until: Instant,
 }
 
 impl<'a> Opening<'a> {
@@ -197,6 +203,7 @@ impl<'a> Opening<'a> {
         spec: &'a WorkerSpec,
         side: Side,
         seed: u32,
+        limit: Duration,
     ) -> Result<Self, StartError> {
         if launch.is_lost(side) {
             return Err(StartError::Lost);
@@ -208,6 +215,8 @@ impl<'a> Opening<'a> {
             channel,
             spec,
             python,
+            limit,
+            until: Instant::now() + limit,
         };
         opening.greet()?;
         Ok(opening)
@@ -219,10 +228,15 @@ impl<'a> Opening<'a> {
             .map_err(|problem| self.no_answer(problem))
     }
 
-    fn receive(&mut self, limit: Duration) -> Result<Reply, StartError> {
-        self.channel
-            .receive(limit)
-            .map_err(|problem| self.no_answer(problem))
+    /// Receives an answer, which may have arrived while the other side was waited for.
+    fn receive(&mut self) -> Result<Reply, StartError> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        self.channel.receive(left.max(ARRIVAL)).map_err(|problem| {
+            self.no_answer(match problem {
+                ChannelError::Deadline(_) => ChannelError::Deadline(self.limit),
+                problem => problem,
+            })
+        })
     }
 
     fn no_answer(&self, problem: ChannelError) -> StartError {
@@ -236,8 +250,8 @@ impl<'a> Opening<'a> {
         self.send(&Request::Hello(self.spec.hello.get(self.side).clone()))
     }
 
-    fn greeted(&mut self, limit: Duration) -> Result<(), StartError> {
-        let hello = self.receive(limit)?;
+    fn greeted(&mut self) -> Result<(), StartError> {
+        let hello = self.receive()?;
         let Reply::Hello {
             protocol,
             python,
@@ -267,7 +281,7 @@ impl<'a> Opening<'a> {
             return Ok(());
         };
         self.send(&Request::Trace(trace.get(self.side).clone()))?;
-        match self.receive(limit)? {
+        match self.receive()? {
             Reply::Tracing { problem: None } => Ok(()),
             Reply::Tracing {
                 problem: Some(problem),
@@ -292,8 +306,8 @@ impl<'a> Opening<'a> {
         })
     }
 
-    fn collected(mut self, limit: Duration) -> Result<(Session, Collection), StartError> {
-        match self.receive(limit)? {
+    fn collected(mut self) -> Result<(Session, Collection), StartError> {
+        match self.receive()? {
             Reply::Collected {
                 benchmarks,
                 errors,
@@ -339,15 +353,15 @@ pub(crate) fn start(
     seed: u32,
     limit: Duration,
 ) -> Result<(Box<dyn WorkerChannel>, Python), StartError> {
-    let mut opening = Opening::start(launch, spec, side, seed)?;
-    opening.greeted(limit)?;
+    let mut opening = Opening::start(launch, spec, side, seed, limit)?;
+    opening.greeted()?;
     launch.all_are_ready();
     Ok((opening.channel, opening.python))
 }
 
 impl Session {
-    /// Starts a worker on each of `sides`, all at the same time, because nothing is measured until they are ready. The
-    /// results are in the order of `sides`.
+    /// Starts a worker on each of `sides`, all at the same time, because nothing is measured until they are ready; `limit`
+    /// is for all of them together. The results are in the order of `sides`.
     pub(crate) fn open(
         launch: &mut dyn Launch,
         spec: &WorkerSpec,
@@ -357,20 +371,20 @@ impl Session {
     ) -> Vec<Result<(Self, Collection), StartError>> {
         let started: Vec<_> = sides
             .iter()
-            .map(|&side| Opening::start(launch, spec, side, seed))
+            .map(|&side| Opening::start(launch, spec, side, seed, limit))
             .collect();
         let collecting: Vec<_> = started
             .into_iter()
             .map(|started| {
                 let mut opening = started?;
-                opening.greeted(limit)?;
+                opening.greeted()?;
                 opening.collect()?;
                 Ok(opening)
             })
             .collect();
         let ready = collecting
             .into_iter()
-            .map(|collecting| collecting.and_then(|opening: Opening<'_>| opening.collected(limit)))
+            .map(|collecting| collecting.and_then(Opening::collected))
             .collect();
         launch.all_are_ready();
         ready
@@ -489,5 +503,63 @@ impl ForeignImport {
         };
         let message = self.message(&format!("the worktree of {side}"));
         Failure::new(ErrorKind::ForeignImport, format!("on {side}, {message}")).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::worker::scripted;
+
+    /// Workers that never answer, and use up the time that they get.
+    struct Silent(Rc<RefCell<Vec<Duration>>>);
+
+    impl WorkerChannel for Silent {
+        fn send(&mut self, _request: &Request) -> Result<(), ChannelError> {
+            Ok(())
+        }
+
+        fn receive(&mut self, limit: Duration) -> Result<Reply, ChannelError> {
+            self.0.borrow_mut().push(limit);
+            let end = Instant::now() + limit;
+            while Instant::now() < end {}
+            Err(ChannelError::Deadline(limit))
+        }
+
+        fn log_tail(&self) -> String {
+            String::new()
+        }
+
+        fn stop(self: Box<Self>) {}
+    }
+
+    impl Launch for Silent {
+        fn launch(&mut self, _side: Side, _seed: u32) -> anyhow::Result<Box<dyn WorkerChannel>> {
+            Ok(Box::new(Silent(Rc::clone(&self.0))))
+        }
+    }
+
+    #[test]
+    fn the_limit_is_for_both_sides_together() {
+        let limits = Rc::default();
+        let limit = 2 * ARRIVAL;
+        let opened = Session::open(
+            &mut Silent(Rc::clone(&limits)),
+            &scripted::spec(None),
+            &Side::BOTH,
+            1,
+            limit,
+        );
+        for session in opened {
+            let Err(StartError::ChannelError { problem, .. }) = session else {
+                panic!("a silent worker is ready");
+            };
+            assert!(matches!(problem, ChannelError::Deadline(shown) if shown == limit));
+        }
+        // What is left for the second is only enough to read an answer that has arrived.
+        assert_eq!(limits.borrow()[1], ARRIVAL);
     }
 }
