@@ -158,11 +158,8 @@ def test_a_run_that_is_cut_short_keeps_what_it_was_to_continue(repository, run, 
     assert outcome.code == 4, outcome.err
     after = json.loads(stored.read_text())
     assert after["partial"] is True
-    if processes == 0:
-        assert after["comparisons"] == before["comparisons"]
-    (old,), (new,) = before["comparisons"], after["comparisons"]
-    for key in ("replicates", "looks", "estimate", "verdict", "reason"):
-        assert new[key] == old[key]
+    assert after["comparisons"] == before["comparisons"]
+    assert after["summary"] == before["summary"]
 
 
 def damaged(report):

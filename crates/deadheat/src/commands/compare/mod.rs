@@ -402,6 +402,9 @@ impl Measurement<'_> {
         if let Some(earlier) = &self.run.settings.continued {
             let is_gated = !self.run.settings.fail_on.is_empty();
             resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
+            if exit == ExitCode::StoppedEarly {
+                resume::keep_untouched_rows(earlier, &mut findings.comparisons, &mut findings.summary);
+            }
             findings.count();
         }
         if self.run.settings.task == RunMode::Noise {

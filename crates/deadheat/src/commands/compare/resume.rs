@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use deadheat_core::model::{Comparison, MissingReason, Reason, Sample, Verdict};
-use deadheat_core::report::{Python, Report, SCHEMA_VERSION};
+use deadheat_core::report::{Python, Report, SCHEMA_VERSION, Summary};
 use deadheat_core::sequential::Sampling;
 
 use crate::error::Failure;
@@ -172,6 +172,22 @@ pub(crate) fn selection(earlier: &Report) -> Vec<String> {
         .filter(|row| row.reason == MissingReason::Unfinished)
         .map(|row| &row.benchmark);
     measured.chain(unfinished).cloned().collect()
+}
+
+/// Takes the rows that a stopped run added nothing to as they were, with the breakdown and the output that it did not come
+/// to.
+pub(crate) fn keep_untouched_rows(earlier: &Report, comparisons: &mut [Comparison], summary: &mut Summary) {
+    let mut are_all_untouched = true;
+    for row in comparisons {
+        let mut rows = earlier.comparisons.iter();
+        match rows.find(|then| then.benchmark == row.benchmark) {
+            Some(then) if then.replicates.len() == row.replicates.len() => *row = then.clone(),
+            _ => are_all_untouched = false,
+        }
+    }
+    if are_all_untouched {
+        *summary = earlier.summary.clone();
+    }
 }
 
 /// Carries earlier confirmations over: a regression that fresh replicates did not show does not come back because the
