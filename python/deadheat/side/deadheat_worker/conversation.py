@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from deadheat_worker import protocol
+from deadheat_worker import protocol, pytest_internals
 from deadheat_worker.channel import sayable
 from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.settings import has_own_fixtures, is_marker_only, uses_fixture
@@ -135,7 +135,7 @@ class Conversation(Holding):
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         except (KeyboardInterrupt, pytest.exit.Exception) as error:
             # For pytest they end the whole session; here they end this test alone.
-            item.session._setupstate.teardown_exact(following)
+            pytest_internals.tear_down_before(item, following)
             if self._unanswered is not None:
                 self._reply_failed("call", self.words_of(error))
         if self._unanswered is None:
@@ -173,7 +173,7 @@ class Conversation(Holding):
         finally:
             self.plain_test = None
         try:
-            item.session._setupstate.teardown_exact(following)
+            pytest_internals.tear_down_before(item, following)
         except BaseException as error:
             if self._unanswered is not None:
                 self._reply_failed("teardown", self.words_of(error))

@@ -2,9 +2,7 @@
 
 import copy
 
-from _pytest.runner import runtestprotocol
-
-from deadheat_worker import layout
+from deadheat_worker import layout, pytest_internals
 from deadheat_worker.timing import WallClock, calls_of
 from deadheat_worker.words import words_of_failure
 
@@ -70,7 +68,7 @@ class PlainTest:
 
     def _run(self, clock):
         self._clock, self._elapsed = clock, None
-        for report in runtestprotocol(self.item, log=False, nextitem=self._next):
+        for report in pytest_internals.run_phases(self.item, self._next):
             if report.failed:
                 raise TestFailed(report)
             if report.skipped:

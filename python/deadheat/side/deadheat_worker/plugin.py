@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from deadheat_worker import hookspecs
+from deadheat_worker import hookspecs, pytest_internals
 from deadheat_worker.fixture import BenchmarkFixture
 from deadheat_worker.gates import Gates
 from deadheat_worker.neutral import NeutralPlugin
@@ -84,7 +84,7 @@ class DeadheatPlugin(NeutralPlugin):
         # pytest's order, so that an expensive parameter of the session is set up once.
         places = {item: place for place, item in enumerate(self._order)}
         items = sorted(session.items, key=lambda item: places.get(item, len(places)))
-        session._fixturemanager.pytest_collection_modifyitems(items)
+        pytest_internals.sort_by_parameters(session, items)
         wanted = [item for item in items if self._is_wanted(item)]
         self._conversation.run_loop(wanted, self._as_tests)
         return True
@@ -111,7 +111,7 @@ class DeadheatPlugin(NeutralPlugin):
         plain_test = self._conversation.plain_test
         if is_unittest(pyfuncitem) or (plain_test is None and not is_marker_only(pyfuncitem)):
             return None
-        function, names = pyfuncitem.obj, pyfuncitem._fixtureinfo.argnames
+        function, names = pyfuncitem.obj, pytest_internals.argument_names(pyfuncitem)
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
         if inspect.iscoroutinefunction(function):
             return None

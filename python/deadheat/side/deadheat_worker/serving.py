@@ -10,16 +10,13 @@ from deadheat_worker import layout, protocol
 from deadheat_worker.conversation import Conversation
 from deadheat_worker.neutral import last_arguments
 from deadheat_worker.plugin import DeadheatPlugin
+from deadheat_worker.pytest_internals import default_plugins
 
 
 def preload():
     """Import what a worker needs before the project's code, in a process that forks workers."""
-    from _pytest import config
-
-    for name in getattr(config, "default_plugins", ()):
-        importlib.import_module(f"_pytest.{name}")
     # `_pytest.debugging` imports pdb when pytest is configured.
-    for name in ("pdb", "deadheat_worker.outputs"):
+    for name in (*default_plugins(), "pdb", "deadheat_worker.outputs"):
         importlib.import_module(name)
 
 

@@ -9,6 +9,7 @@ import inspect
 import types
 import unittest
 
+from deadheat_worker import pytest_internals
 from deadheat_worker.timing import WallClock
 
 FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
@@ -86,14 +87,14 @@ def has_own_fixtures(item):
     """Whether pytest sets anything up for this test alone; a `unittest.TestCase` does it within the call."""
     if is_unittest(item):
         return False
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    return any(of_name and of_name[-1].scope == "function" for of_name in definitions.values())
+    fixtures = pytest_internals.fixtures_of(item)
+    return any(definitions and definitions[-1].scope == "function" for definitions in fixtures)
 
 
 def _asks_for_fixture(item):
     """Whether the code of a test or of a fixture that it takes says `request.getfixturevalue("benchmark")`."""
     functions = [getattr(item, "function", None)]
-    for definitions in getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).values():
+    for definitions in pytest_internals.fixtures_of(item):
         functions += [definition.func for definition in definitions]
     return any(
         _names_fixture(getattr(inspect.unwrap(function), "__code__", None)) for function in functions if function
