@@ -6,7 +6,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def main():
+def main() -> None:
     # Replace the script's folder, first on the path, by the folder that holds only this package, last on it.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))

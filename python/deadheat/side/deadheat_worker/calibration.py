@@ -6,18 +6,18 @@ Programs make calls in rows and in trees, and a processor predicts a row better,
 import itertools
 
 
-def leaf(value):
+def leaf(value: object) -> object:
     return value
 
 
-def tree(depth):
+def tree(depth: int) -> None:
     if depth:
         tree(depth - 1)
         leaf(depth)
         tree(depth - 1)
 
 
-def program():
+def program() -> None:
     for _ in itertools.repeat(None, 300):
         leaf(None)
     tree(7)

@@ -3,6 +3,8 @@
 The worker waits in two places: the run loop (outside any benchmark) and `holding` (in a test's call of the fixture).
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import os
@@ -15,23 +17,36 @@ from deadheat_worker.holding import NOT_RUN, Holding
 from deadheat_worker.settings import has_own_fixtures, is_marker_only, uses_fixture
 from deadheat_worker.words import words_of_failure, words_of_skip
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.imports import ProjectImports
+    from deadheat_worker.interfaces import AwaitedBody, Body
+    from deadheat_worker.messages import Told, Trace
+    from deadheat_worker.plain_test import PlainTest
+    from deadheat_worker.tracing import Reach
+
 RETURNS_NOTHING = {"kind": "not_comparable", "reason": "a test returns nothing"}
 
 
 class Conversation(Holding):
     """One worker's side of the protocol, from the collection to the end."""
 
-    def __init__(self, channel, imports):
+    def __init__(self, channel: Channel, imports: ProjectImports) -> None:
         super().__init__(channel, imports)
-        self._reports = []
-        self.collection_errors = []
-        self.collection_skips = []
+        self._reports: list[pytest.TestReport] = []
+        self.collection_errors: list[Told] = []
+        self.collection_skips: list[Told] = []
         self.deselected = 0
         self.reached_run_loop = False
-        self.plain_test = None
-        self._reach = None
+        self.plain_test: PlainTest | None = None
+        self._reach: Reach | None = None
 
-    def start_tracing(self, request):
+    def start_tracing(self, request: Trace) -> None:
         """Watch functions from now on, before any of the project's code is imported."""
         # Imported only here: a process that is timed loads none of this.
         from deadheat_worker.memory import Memory
@@ -54,44 +69,46 @@ class Conversation(Holding):
             return
         self.reply(protocol.tracing(None))
 
-    def on_account_of(self, node):
+    def on_account_of(self, node: str) -> AbstractContextManager[None]:
         """Attribute what runs inside to the tests of this node, if the driver asked for that."""
         return self._reach.on_account_of(node) if self._reach is not None else contextlib.nullcontext()
 
-    def hold(self, body):
+    def hold(self, body: Body) -> Any:
         self._watch_samples(body)
         return super().hold(body)
 
-    async def hold_awaiting(self, body):
+    async def hold_awaiting(self, body: AwaitedBody) -> Any:
         self._watch_samples(body)
         return await super().hold_awaiting(body)
 
-    def _watch_samples(self, body):
+    def _watch_samples(self, body: Body | AwaitedBody) -> None:
         """Separate what samples run from what the test runs before and after, if the driver asked for that."""
-        if self._reach is None:
+        reach = self._reach
+        if reach is None:
             return
-        sample = body.sample
+        sample: Any = body.sample
 
-        def watched(*request, **keywords):
-            with self._reach.in_sample():
+        def watched(*request: Any, **keywords: Any) -> Any:
+            with reach.in_sample():
                 return sample(*request, **keywords)
 
-        async def watched_awaiting(*request, **keywords):
-            with self._reach.in_sample():
+        async def watched_awaiting(*request: Any, **keywords: Any) -> Any:
+            with reach.in_sample():
                 return await sample(*request, **keywords)
 
-        body.sample = watched_awaiting if inspect.iscoroutinefunction(sample) else watched
+        own: Any = watched_awaiting if inspect.iscoroutinefunction(sample) else watched
+        body.sample = own  # type: ignore[method-assign]
 
-    def add_report(self, report):
+    def add_report(self, report: pytest.TestReport) -> None:
         """Keep pytest's report of one phase of the test that is running."""
         self._reports.append(report)
 
-    def run_loop(self, items, as_tests=False):
+    def run_loop(self, items: Sequence[pytest.Item], as_tests: bool = False) -> None:
         """Serve requests after the collection until the driver says stop; `as_tests`: time every test as it is."""
         self.reached_run_loop = True
         if self._reach is not None:
             self._reach.is_collecting = False
-        by_id = {}
+        by_id: dict[str, pytest.Item] = {}
         for item in items:
             by_id.setdefault(self._id_of(item), item)
         foreign, _ = self._imports.foreign_modules()
@@ -124,11 +141,11 @@ class Conversation(Holding):
                 else:
                     self._run_plain_test(item, following, has_run_before=not is_plain)
 
-    def _id_of(self, item):
+    def _id_of(self, item: pytest.Item) -> str:
         """Return a test's id for the driver: the same on both sides, also if a parameter is a path in the worktree."""
         return sayable(self._imports.without_worktree(item.nodeid))
 
-    def _run_test(self, item, following):
+    def _run_test(self, item: pytest.Item, following: pytest.Item | None) -> None:
         self._reports = []
         self._output = NOT_RUN
         try:
@@ -155,7 +172,7 @@ class Conversation(Holding):
         else:
             self.reply(protocol.skipped("the test ended without calling the benchmark fixture"))
 
-    def _run_plain_test(self, item, following, has_run_before):
+    def _run_plain_test(self, item: pytest.Item, following: pytest.Item | None, has_run_before: bool) -> None:
         from deadheat_worker.plain_test import PlainTest, TestFailed, TestSkipped
 
         # A benchmark by its marker may return something.
@@ -181,5 +198,5 @@ class Conversation(Holding):
             foreign, own = self._imports.foreign_modules()
             self.reply(protocol.left(foreign, own, self._output))
 
-    def _reply_skipped(self, reason):
+    def _reply_skipped(self, reason: object) -> None:
         self.reply(protocol.skipped(words_of_skip(reason)))

@@ -1,5 +1,7 @@
 """The `benchmark` fixture: pytest-benchmark's call forms, timed when the driver asks for it."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import functools
@@ -10,7 +12,7 @@ import warnings
 
 import pytest
 
-from deadheat_worker.body import AsyncBody, Body
+from deadheat_worker.body import AsyncBody, Body, Prescription
 from deadheat_worker.settings import Settings
 from deadheat_worker.stats import Metadata
 from deadheat_worker.timing import (
@@ -21,6 +23,14 @@ from deadheat_worker.timing import (
     time_prepared_awaits,
     time_prepared_calls,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+    from typing import Any
+
+    from deadheat_worker.body import Timed
+    from deadheat_worker.interfaces import Clock, Holder, Measure, MeasureAwaits, Measured
 
 
 class FixtureAlreadyUsed(RuntimeError):
@@ -35,7 +45,7 @@ class BenchmarkFixture:
     awaited instead.
     """
 
-    def __init__(self, node, conversation):
+    def __init__(self, node: pytest.Item, conversation: Holder) -> None:
         settings = Settings(node)
         self.name = node.name
         self.fullname = node.nodeid
@@ -43,7 +53,7 @@ class BenchmarkFixture:
         self.params = dict(callspec.params) if callspec is not None else None
         self.param = callspec.id if callspec is not None else None
         self.group = settings.group
-        self.extra_info = {}
+        self.extra_info: dict[str, Any] = {}
         self.enabled = True
         self.disabled = False
         self.has_error = False
@@ -51,8 +61,8 @@ class BenchmarkFixture:
         self.cprofile = None
         self.cprofile_stats = None
         self.cprofile_loops = 1
-        self.stats = None
-        self.used = None
+        self.stats: Metadata | None = None
+        self.used: str | None = None
         # pytest-benchmark's names: suites read and set them.
         self._timer = settings.timer
         self._disable_gc = settings.disable_gc
@@ -61,30 +71,39 @@ class BenchmarkFixture:
         self._max_time = settings.max_time
         self._calibration_precision = settings.calibration_precision
         self._warmup = settings.warmup_iterations if settings.is_warmed_up else 0
-        self._cleanup_callbacks = []
+        self._cleanup_callbacks: list[Callable[[], object]] = []
         self._is_codspeed = settings.is_codspeed
         self._conversation = conversation
 
-    @property
-    def __class__(self):
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """Also the type of a loaded plugin, so that checks hold: suites annotate the fixture and check at run time."""
         modules = (sys.modules.get(module) for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"))
         theirs = [getattr(module, "BenchmarkFixture", None) for module in modules]
         return _one_class(*dict.fromkeys(kind for kind in theirs if kind is not None)) or BenchmarkFixture
 
-    def __call__(self, function_to_benchmark, /, *args, **kwargs):
+    def __call__(self, function_to_benchmark: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Time `function_to_benchmark(*args, **kwargs)` and return its last result."""
         self._use("call")
 
-        def measure_awaits(count, warmup, clock):
+        def measure_awaits(count: int, warmup: int, clock: Clock) -> Awaitable[Measured]:
             return time_awaits(function_to_benchmark, args, kwargs, count, warmup, clock)
 
         calls = calls_of(function_to_benchmark, args, kwargs)
-        return self._hold(function_to_benchmark, calls, measure_awaits, warmup=self._warmup, warmup_seconds=0.1)
+        prescription = Prescription(warmup_rounds=self._warmup, warmup_seconds=0.1)
+        return self._hold(function_to_benchmark, calls, measure_awaits, prescription)
 
     def pedantic(
-        self, target, args=(), kwargs=None, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1
-    ):
+        self,
+        target: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        setup: Callable[..., Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        warmup_rounds: int = 0,
+        iterations: int = 1,
+    ) -> Any:
         """Time `target` with the counts that the suite prescribes, with pytest-benchmark's signature and errors."""
         self._use("pedantic")
         args, kwargs = tuple(args), dict(kwargs or {})
@@ -101,7 +120,7 @@ class BenchmarkFixture:
             # pytest-codspeed passes the arguments to the setup, pytest-benchmark does not.
             takes_arguments = self._is_codspeed or _needs(setup, args, kwargs)
 
-            def prepare():
+            def prepare() -> Any:
                 prepared = setup(*args, **kwargs) if takes_arguments else setup()
                 if not prepared:
                     return args, kwargs
@@ -110,7 +129,7 @@ class BenchmarkFixture:
                     raise ValueError(problem) if takes_arguments else TypeError(problem)
                 return prepared
 
-            def measure(times):
+            def measure(times: Callable[..., Any]) -> Callable[[int, int, Clock], Any]:
                 return lambda count, _, clock: times(target, prepare, teardown, count, clock)
 
             # A suite with a setup is prepared for any number of rounds, but expects at least its own number.
@@ -118,45 +137,42 @@ class BenchmarkFixture:
                 target,
                 measure(time_prepared_calls),
                 measure(time_prepared_awaits),
-                warmup=warmup_rounds,
-                at_least=rounds,
+                Prescription(warmup_rounds=warmup_rounds, least_rounds=rounds),
             )
 
         calls = calls_of(target, args, kwargs)
 
-        def measure_rounds(count, _warmup, clock):
+        def measure_rounds(count: int, _warmup: int, clock: Clock) -> Measured:
             elapsed, result = calls(count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
             return elapsed, result
 
-        async def await_rounds(count, _warmup, clock):
+        async def await_rounds(count: int, _warmup: int, clock: Clock) -> Measured:
             elapsed, result = await time_awaits(target, args, kwargs, count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
             return elapsed, result
 
         # Without a setup the target may only work a few times: never more calls than the suite prescribes.
-        return self._hold(
-            target,
-            measure_rounds,
-            await_rounds,
-            warmup=warmup_rounds,
-            at_least=rounds,
+        prescription = Prescription(
+            warmup_rounds=warmup_rounds,
+            least_rounds=rounds,
             rest_seconds=1.0,
-            at_most=rounds,
+            most_rounds=rounds,
             iterations=iterations,
         )
+        return self._hold(target, measure_rounds, await_rounds, prescription)
 
-    def weave(self, target, **kwargs):
+    def weave(self, target: Any, **kwargs: Any) -> None:
         """Time a function where it is called in the test, with aspectlib, as pytest-benchmark does."""
         try:
             import aspectlib
         except ImportError:
             pytest.skip("benchmark.weave needs aspectlib")
 
-        def aspect(function):
-            def timed(*args, **kwargs):
+        def aspect(function: Callable[..., Any]) -> Callable[..., Any]:
+            def timed(*args: Any, **kwargs: Any) -> Any:
                 return self(function, *args, **kwargs)
 
             return timed
@@ -165,11 +181,11 @@ class BenchmarkFixture:
 
     patch = weave
 
-    def _cleanup(self):
+    def _cleanup(self) -> None:
         while self._cleanup_callbacks:
             self._cleanup_callbacks.pop()()
 
-    def _use(self, form):
+    def _use(self, form: str) -> None:
         if self.used:
             self.has_error = True
             earlier = "benchmark(...)" if self.used == "call" else "benchmark.pedantic(...)"
@@ -178,29 +194,31 @@ class BenchmarkFixture:
             raise kind(f"Fixture can only be used once. Previously it was used in {earlier} mode.")
         self.used = form
 
-    def _refused(self, problem):
+    def _refused(self, problem: str) -> ValueError:
         self.has_error = True
         return ValueError(problem)
 
-    def _hold(self, target, measure, measure_awaits, **counts):
-        counts["disable_gc"] = self._disable_gc
+    def _hold(
+        self, target: Callable[..., Any], measure: Measure, measure_awaits: MeasureAwaits, prescription: Prescription
+    ) -> Any:
+        prescription.disable_gc = self._disable_gc
         if self._is_codspeed:
             # As pytest-codspeed does, in every process.
             random.seed(0)
         if self._timer is not WallClock.seconds:
-            counts["own_clock"] = SuiteClock(self._timer)
+            prescription.own_clock = SuiteClock(self._timer)
         if not _is_async(target):
-            return self._record(Body(measure, **counts))
+            return self._record(Body(measure, prescription))
         if _is_loop_running():
-            return self._record_awaits(AsyncBody(measure_awaits, **counts))
+            return self._record_awaits(AsyncBody(measure_awaits, prescription))
         loop = self._loop_of_the_suite()
 
-        def measure_in_loop(*request):
-            return loop.run_until_complete(measure_awaits(*request))
+        def measure_in_loop(iterations: int, warmup: int, clock: Clock) -> Measured:
+            return loop.run_until_complete(measure_awaits(iterations, warmup, clock))
 
-        return self._record(Body(measure_in_loop, **counts))
+        return self._record(Body(measure_in_loop, prescription))
 
-    def _loop_of_the_suite(self):
+    def _loop_of_the_suite(self) -> asyncio.AbstractEventLoop:
         """Return the current event loop, which plugins set for the test's fixtures, or a new one for this test."""
         with warnings.catch_warnings():
             # Asking for the current loop when there is none is deprecated, and an error from Python 3.14 on.
@@ -217,16 +235,16 @@ class BenchmarkFixture:
         self._cleanup_callbacks.append(loop.close)
         return loop
 
-    def _record(self, body):
+    def _record(self, body: Body) -> Any:
         with self._recording(body):
             return self._conversation.hold(body)
 
-    async def _record_awaits(self, body):
+    async def _record_awaits(self, body: AsyncBody) -> Any:
         with self._recording(body):
             return await self._conversation.hold_awaiting(body)
 
     @contextlib.contextmanager
-    def _recording(self, body):
+    def _recording(self, body: Timed) -> Generator[None]:
         """Set the attributes that the suite reads afterwards."""
         try:
             yield
@@ -236,12 +254,12 @@ class BenchmarkFixture:
         self.stats = Metadata(self, body)
 
 
-def _is_async(target):
+def _is_async(target: Callable[..., Any]) -> bool:
     """Whether calling it only makes a coroutine and runs none of it."""
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
 
 
-def _is_loop_running():
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
         return True
@@ -257,7 +275,7 @@ def _is_loop_running():
         return False
 
 
-def _needs(setup, args, kwargs):
+def _needs(setup: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether a setup can be called with the target's arguments, and not without any."""
     try:
         signature = inspect.signature(setup)
@@ -266,7 +284,7 @@ def _needs(setup, args, kwargs):
     return not _can_bind(signature, (), {}) and _can_bind(signature, args, kwargs)
 
 
-def _can_bind(signature, args, kwargs):
+def _can_bind(signature: inspect.Signature, args: Iterable[Any], kwargs: Mapping[str, Any]) -> bool:
     try:
         signature.bind(*args, **kwargs)
     except TypeError:
@@ -275,6 +293,6 @@ def _can_bind(signature, args, kwargs):
 
 
 @functools.cache
-def _one_class(*kinds):
+def _one_class(*kinds: Any) -> Any:
     """Return a class that passes for all of them; None for none."""
     return type(kinds[0].__name__, kinds, {}) if len(kinds) > 1 else next(iter(kinds), None)

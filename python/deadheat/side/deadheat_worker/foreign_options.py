@@ -5,6 +5,14 @@ here, with the same arity, or pytest would refuse the project's configuration.
 Source: `plugin.py` of pytest-benchmark 5 and of pytest-codspeed 4.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pytest
+
 WITH_NUMBER = {
     "--benchmark-min-time": 0.000005,
     "--benchmark-max-time": 1.0,
@@ -65,26 +73,26 @@ PLUGINS = (
 """Names of other plugins that define a `benchmark` fixture."""
 
 
-def arguments_against():
+def arguments_against() -> list[str]:
     """Return arguments that keep pytest from loading `PLUGINS` by itself."""
     return [argument for name in PLUGINS for argument in ("-p", f"no:{name}")]
 
 
-def keep_out(manager):
+def keep_out(manager: pytest.PytestPluginManager) -> None:
     """Keep pytest's plugin manager from loading any of `PLUGINS`, however a project asks for it.
 
     `-p no:NAME` alone is overridden by a `-p NAME` in the project's own options.
     """
     load = manager.import_plugin
 
-    def import_plugin(name, *arguments, **keywords):
+    def import_plugin(name: str, *arguments: Any, **keywords: Any) -> None:
         if name not in PLUGINS:
             load(name, *arguments, **keywords)
 
-    manager.import_plugin = import_plugin
+    manager.import_plugin = import_plugin  # type: ignore[method-assign, assignment]
 
 
-def declare(parser):
+def declare(parser: pytest.Parser) -> None:
     """Add every option to pytest's parser, in a separate group."""
     group = parser.getgroup("other benchmark plugins (accepted, without effect)")
     for name, default in WITH_NUMBER.items():

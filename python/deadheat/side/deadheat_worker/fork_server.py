@@ -7,6 +7,8 @@ is wanted, and comes with the descriptors of the worker's channel. A forked work
 after the greeting.
 """
 
+from __future__ import annotations
+
 import array
 import gc
 import importlib
@@ -15,21 +17,27 @@ import os
 import socket
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from deadheat_worker.messages import Hello
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Line:
     """The driver's socket; `descriptors` came with the last request."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._socket = socket.socket(fileno=os.dup(0))
         self._rest = b""
-        self.descriptors = []
+        self.descriptors: list[int] = []
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
 
-    def receive(self):
+    def receive(self) -> Any:
         """Return the next request; raise EOFError when the driver is gone."""
         self.descriptors = []
         while b"\n" not in self._rest:
@@ -42,14 +50,14 @@ class Line:
         request, _, self._rest = self._rest.partition(b"\n")
         return json.loads(request)
 
-    def send(self, message):
+    def send(self, message: dict[str, Any]) -> None:
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
-    def close(self):
+    def close(self) -> None:
         self._socket.close()
 
 
-def main():
+def main() -> None:
     # Replace the script's folder, first on the path, by the folder that holds only this package, last on it.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))
@@ -87,7 +95,7 @@ def main():
         return
 
 
-def why_not(hello):
+def why_not(hello: Hello) -> str | None:
     """Return why a forked worker would differ from one that is started; None if it would not."""
     from deadheat_worker.greeting import imports_of
 
@@ -97,7 +105,7 @@ def why_not(hello):
     return name and f"importing pytest has imported `{name}`, which may be the project's own"
 
 
-def become_worker(hello, requests, replies, log):
+def become_worker(hello: Hello, requests: int, replies: int, log: int) -> None:
     from deadheat_worker.channel import Channel
     from deadheat_worker.greeting import check_version, end_with_driver, go_to_project
 
@@ -111,7 +119,7 @@ def become_worker(hello, requests, replies, log):
     importlib.import_module(f"deadheat_worker.{sys.argv[1]}").serve(Channel.of_own(requests, replies), imports)
 
 
-def rebase_path(start, worktree):
+def rebase_path(start: str, worktree: str) -> None:
     """Move entries of `sys.path` that come from relative ones in PYTHONPATH to the folder that they are meant for."""
     for place, entry in enumerate(sys.path):
         below = os.path.relpath(entry, start)
@@ -119,7 +127,7 @@ def rebase_path(start, worktree):
             sys.path[place] = os.path.normpath(os.path.join(worktree, below))
 
 
-def preload():
+def preload() -> None:
     """Import what a worker needs before the project's code, and exclude it from garbage collections."""
     from deadheat_worker.serving import preload
 

@@ -1,5 +1,7 @@
 """The start of every worker: it dies with the driver, is greeted, and imports the project from the worktree."""
 
+from __future__ import annotations
+
 import os
 import platform
 import sys
@@ -7,8 +9,13 @@ import sys
 from deadheat_worker import protocol
 from deadheat_worker.imports import ProjectImports
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.messages import Hello, Reply
 
-def end_with_driver():
+
+def end_with_driver() -> None:
     """Have the kernel end this process when the driver is killed; an endless loop would notice nothing else."""
     if sys.platform != "linux":
         return
@@ -22,19 +29,19 @@ def end_with_driver():
         pass
 
 
-def expect_greeting(channel):
+def expect_greeting(channel: Channel) -> Hello:
     """Wait for the driver's `hello` and return it; raise ProtocolError if it speaks another version."""
     return check_version(protocol.expect(channel.receive(), protocol.HELLO))
 
 
-def check_version(request):
+def check_version(request: Hello) -> Hello:
     """Return the `hello`; raise ProtocolError if the driver speaks another version."""
     if request["protocol"] != protocol.VERSION:
         raise protocol.ProtocolError(f"the driver speaks version {request['protocol']}, not {protocol.VERSION}")
     return request
 
 
-def imports_of(request):
+def imports_of(request: Hello) -> ProjectImports:
     """Return the imports that a `hello` describes."""
     return ProjectImports(
         request["worktree"],
@@ -46,7 +53,7 @@ def imports_of(request):
     )
 
 
-def greet(channel):
+def greet(channel: Channel) -> ProjectImports:
     """Answer the driver's greeting from the project's folder; return the side's `ProjectImports`."""
     end_with_driver()
     imports = go_to_project(expect_greeting(channel))
@@ -55,7 +62,7 @@ def greet(channel):
     return imports
 
 
-def go_to_project(request):
+def go_to_project(request: Hello) -> ProjectImports:
     """Go to the project's folder that a `hello` names, and give its imports precedence; return its `ProjectImports`."""
     project_folder = os.path.join(request["worktree"], request["project"])
     os.chdir(project_folder)
@@ -64,7 +71,7 @@ def go_to_project(request):
     return imports
 
 
-def hello_after_pytest():
+def hello_after_pytest() -> Reply:
     """Import pytest, and return the reply to a greeting."""
     import pytest
 
@@ -74,6 +81,6 @@ def hello_after_pytest():
     return hello_with(pytest.__version__)
 
 
-def hello_with(pytest_version):
+def hello_with(pytest_version: str) -> Reply:
     """Return the reply to a greeting; the version is empty if pytest is not used."""
     return protocol.hello(platform.python_version(), pytest_version, platform.python_implementation())

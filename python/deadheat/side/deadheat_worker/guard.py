@@ -17,11 +17,11 @@ BY_ITSELF = 0.5
 GRACE = 2
 
 
-def main():
+def main() -> None:
     # Only the end of its input ends it.
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    groups = {}
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    groups: dict[int, str] = {}
     for line in sys.stdin:
         number = int(line[1:])
         if line[0] == "-":
@@ -41,7 +41,7 @@ def main():
         send(group, signal.SIGKILL)
 
 
-def send(group, number):
+def send(group: int, number: int) -> bool:
     """Send a signal to a group; return whether the group was there, as one that has ended by itself is not."""
     with contextlib.suppress(OSError):
         os.killpg(group, number)

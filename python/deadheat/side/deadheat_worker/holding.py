@@ -4,6 +4,8 @@ what the modules hold.
 Every request gets exactly one reply. Nothing here knows where the benchmark comes from.
 """
 
+from __future__ import annotations
+
 import gc
 import resource
 import sys
@@ -11,9 +13,22 @@ import sys
 from deadheat_worker import protocol
 from deadheat_worker.timing import ProcessorClock, WallClock
 
-NOT_RUN = {"kind": "not_comparable", "reason": "it was not run"}
-LATER = {"kind": "not_comparable", "reason": "the benchmark was not left as it should be"}
-CLOCKS = {"wall": WallClock, "processor": ProcessorClock}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, TypeAlias
+
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.imports import ProjectImports
+    from deadheat_worker.interfaces import AwaitedBody, Body, Clock, Prescribed, Watch
+    from deadheat_worker.messages import Output, Reply, Request
+    from deadheat_worker.namespaces import Namespaces
+
+    Requests: TypeAlias = Generator[tuple[int, int, Clock], tuple[int, int], None]
+
+NOT_RUN: Output = {"kind": "not_comparable", "reason": "it was not run"}
+LATER: Output = {"kind": "not_comparable", "reason": "the benchmark was not left as it should be"}
+CLOCKS: dict[str, Clock] = {"wall": WallClock, "processor": ProcessorClock}
 
 
 class Holding:
@@ -23,20 +38,20 @@ class Holding:
     was set up once for all calls of this benchmark could be set up for each.
     """
 
-    def __init__(self, channel, imports):
+    def __init__(self, channel: Channel, imports: ProjectImports) -> None:
         self._channel = channel
         self._imports = imports
-        self._unanswered = None
+        self._unanswered: str | None = None
         self._cpu_at_reply = 0
         self._output = NOT_RUN
-        self._large_result = None
-        self.watch = None
+        self._large_result: object = None
+        self.watch: Watch | None = None
         self.can_set_up_each_call = False
-        self._namespaces = None
+        self._namespaces: Namespaces | None = None
         # Before the project's code can seed it.
         self._random_state = sys.modules["random"].getstate() if "random" in sys.modules else None
 
-    def look_at_namespaces(self, request):
+    def look_at_namespaces(self, request: Request) -> Reply:
         """Return the reply to a request about what the project's modules hold."""
         # Imported only here: a process that is timed loads none of this.
         from deadheat_worker.namespaces import Namespaces
@@ -45,35 +60,37 @@ class Holding:
             if protocol.kind_of(request) == protocol.OBSERVE:
                 self._namespaces = Namespaces(self._imports, request["changed"], self._random_state)
                 return protocol.observed(*self._namespaces.observed())
+            if self._namespaces is None:
+                raise protocol.ProtocolError("nothing was observed before")
             return protocol.readers(*self._namespaces.readers(request["differing"], request["unloaded"]))
         except Exception as error:
             # Values may be of any kind: without an answer, everything is measured.
             return protocol.not_observed(f"{type(error).__name__}: {error}")
 
-    def receive(self):
+    def receive(self) -> Any:
         request = self._channel.receive()
         self._unanswered = protocol.kind_of(request)
         return request
 
-    def reply(self, message):
+    def reply(self, message: Reply) -> None:
         self._unanswered = None
         self._channel.send(message)
         self._cpu_at_reply = ProcessorClock.start()
 
-    def is_asked_to_stop(self):
+    def is_asked_to_stop(self) -> bool:
         """Whether the last request was to stop."""
         return self._unanswered == protocol.STOP
 
-    def set_up_for_good(self):
+    def set_up_for_good(self) -> None:
         """Freeze what the imports made: garbage collections inside a sample need not look through it."""
         gc.collect()
         gc.freeze()
 
-    def words_of(self, error):
+    def words_of(self, error: BaseException) -> str:
         """Return the message to the driver about an error that the benchmark raised."""
         return f"{type(error).__name__}: {error}"
 
-    def hold(self, body):
+    def hold(self, body: Body) -> Any:
         """Answer requests inside a benchmark until the driver leaves; return the target's result."""
         self._check_entered()
         # An exception from the start is the test's own failure, answered when the test has ended.
@@ -89,7 +106,7 @@ class Holding:
             request = _next_after(requests, taken)
         return body.finish()
 
-    async def hold_awaiting(self, body):
+    async def hold_awaiting(self, body: AwaitedBody) -> Any:
         """`hold` inside a running event loop, which is blocked except during the samples."""
         self._check_entered()
         await body.start()
@@ -104,23 +121,27 @@ class Holding:
             request = _next_after(requests, taken)
         return await body.finish()
 
-    def _check_entered(self):
+    def _check_entered(self) -> None:
         if self._unanswered != protocol.ENTER:
             raise protocol.ProtocolError("a benchmark was started outside the driver's control")
 
-    def _requests_for_samples(self, body):
+    def _requests_for_samples(self, body: Prescribed) -> Requests:
         """Yield the arguments of `body.sample`, one request after another; the result of each is sent back in."""
         can_set_up_each_call = self.can_set_up_each_call and not body.is_prescribed
-        self.reply(protocol.entered(body.iterations, body.at_most, body.own_clock is not None, can_set_up_each_call))
+        self.reply(
+            protocol.entered(body.iterations, body.most_rounds, body.own_clock is not None, can_set_up_each_call)
+        )
         while True:
             request = self.receive()
             idle_cpu = ProcessorClock.start() - self._cpu_at_reply
             if protocol.kind_of(request) == protocol.LEAVE:
                 self._carry_over_the_rest()
                 return
-            if protocol.kind_of(request) == protocol.PROFILE and self.watch is not None:
-                clock = self.watch
-                clock.prepare()
+            watch = self.watch if protocol.kind_of(request) == protocol.PROFILE else None
+            clock: Clock
+            if watch is not None:
+                watch.prepare()
+                clock = watch
             else:
                 protocol.expect(request, protocol.RUN)
                 clock = body.own_clock or CLOCKS[request["clock"]]
@@ -128,12 +149,12 @@ class Holding:
             elapsed, iterations = yield request["iterations"], request["warmup"], clock
             if self._output is NOT_RUN:
                 self._carry_over(body.result)
-            if clock is self.watch:
-                self.reply(clock.reply(elapsed, iterations))
+            if watch is not None:
+                self.reply(watch.reply(elapsed, iterations))
             else:
                 self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
 
-    def _carry_over(self, result):
+    def _carry_over(self, result: object) -> None:
         """Carry a result over at once if that takes no time, because later samples may change the very same value."""
         # Imported only here: its own imports take a while.
         from deadheat_worker.outputs import AT_ONCE, TooLarge, carry_over
@@ -145,7 +166,7 @@ class Holding:
             self._output = LATER
             self._large_result = result
 
-    def _carry_over_the_rest(self):
+    def _carry_over_the_rest(self) -> None:
         """Carry a large result over, when nothing is timed any more."""
         if self._output is LATER:
             from deadheat_worker.outputs import carry_over
@@ -153,17 +174,17 @@ class Holding:
             self._output = carry_over(self._large_result, self._imports.worktree)
         self._large_result = None
 
-    def _reply_failed(self, phase, message):
+    def _reply_failed(self, phase: str, message: str) -> None:
         foreign, _ = self._imports.foreign_modules()
         self.reply(protocol.failed(phase, message, foreign))
 
 
-def _next_after(requests, taken):
+def _next_after(requests: Requests, taken: tuple[int, int]) -> tuple[int, int, Clock] | None:
     try:
         return requests.send(taken)
     except StopIteration:
         return None
 
 
-def _waits():
+def _waits() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

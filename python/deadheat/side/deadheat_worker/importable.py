@@ -16,7 +16,7 @@ sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir
 sys.path.append(os.path.dirname(HERE))
 
 
-def main():
+def main() -> None:
     from deadheat_worker.imports import ProjectImports
 
     answer, repository, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
@@ -24,7 +24,7 @@ def main():
     names = request["names"]
     imports = ProjectImports(repository, repository, request["import_folders"], names, [], [])
     imports.take_precedence(project_folder)
-    outcome = {}
+    outcome: dict[str, str | None] = {}
     for name in names:
         try:
             importlib.import_module(name)

@@ -7,7 +7,7 @@ import sys
 
 # The script's folder comes first on the path; nothing must be imported from it.
 del sys.path[0]
-versions = {}
+versions: dict[str, str] = {}
 for distribution in importlib.metadata.distributions():
     name = distribution.metadata["Name"]
     # The first one on the path is the one that is imported.

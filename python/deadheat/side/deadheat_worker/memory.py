@@ -1,11 +1,19 @@
 """The memory allocations of one call, as memray records them."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 
 from deadheat_worker import protocol
 from deadheat_worker.timing import WallClock
 from deadheat_worker.tracing import CannotTrace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from deadheat_worker.messages import Reply
 
 
 class Memory:
@@ -15,7 +23,7 @@ class Memory:
     (PYTHONMALLOC=malloc): the interpreter's memory pools for small objects would hide most of them.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         try:
             import memray
         except ImportError as error:
@@ -24,9 +32,9 @@ class Memory:
         # Calls that give memory back; none of the interpreter's own is among them.
         self._returns = {memray.AllocatorType.FREE, memray.AllocatorType.MUNMAP}
         self._path = os.path.join(folder, f"memray-{os.getpid()}")
-        self._tracker = None
+        self._tracker: Any = None
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Prepare a sample's record, and drop that of earlier ones."""
         # A tracker that a failing call left open ends with its last reference, and may write until then.
         self._tracker = None
@@ -34,19 +42,19 @@ class Memory:
             os.unlink(self._path)
         self._tracker = self._memray.Tracker(self._path)
 
-    def take_precedence(self):
+    def take_precedence(self) -> None:
         """Do nothing: none of it depends on how modules are imported."""
 
-    def start(self):
+    def start(self) -> int:
         self._tracker.__enter__()
         return WallClock.start()
 
-    def stop(self):
+    def stop(self) -> int:
         stopped = WallClock.stop()
         self._tracker.__exit__(None, None, None)
         return stopped
 
-    def reply(self, elapsed_ns, iterations):
+    def reply(self, elapsed_ns: int, iterations: int) -> Reply:
         """Return the peak beyond the memory in use before, and the number of allocations, as a reply to the driver."""
         with self._memray.FileReader(self._path) as reader:
             allocations = sum(

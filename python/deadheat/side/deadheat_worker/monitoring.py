@@ -5,7 +5,19 @@ target gets local events. Two events cannot be local to a code object, an except
 that leaves a function: they are on for all code, in watched processes only.
 """
 
+from __future__ import annotations
+
 import sys
+
+assert sys.version_info >= (3, 12)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import CodeType
+    from typing import Any
+
+    from deadheat_worker.interfaces import PathOf, Target, Tracer
 
 
 class Monitoring:
@@ -15,16 +27,18 @@ class Monitoring:
     """
 
     # Functions that can only be counted: none here.
-    untimed = frozenset()
+    untimed: frozenset[int] = frozenset()
 
-    def __init__(self, make_tracer, count, targets, path_of):
+    def __init__(
+        self, make_tracer: Callable[..., Tracer], count: int, targets: Mapping[Target, int], path_of: PathOf
+    ) -> None:
         self._targets = targets
         # The qualified name of a function that is declared `global` in another one does not show where it is.
         self._by_line = {
             (path, line, name.rpartition(".")[2]): number for (path, name, line), number in targets.items()
         }
         self._path_of = path_of
-        self._paths = {}
+        self._paths: dict[str, str | None] = {}
         self._tool = _free_tool()
         events = sys.monitoring.events
         self._local = events.PY_START | events.PY_RETURN | events.PY_YIELD | events.PY_RESUME
@@ -40,20 +54,20 @@ class Monitoring:
             sys.monitoring.register_callback(self._tool, event, callback)
         sys.monitoring.set_events(self._tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
 
-    def run(self, source, file):
+    def run(self, source: str, file: str) -> dict[str, Any]:
         """Run a module's source with its targets watched, and return its namespace."""
-        namespace = {}
+        namespace: dict[str, Any] = {}
         exec(compile(source, file, "exec"), namespace)
         return namespace
 
-    def take_precedence(self):
+    def take_precedence(self) -> None:
         """Do nothing: nothing precedes events."""
 
-    def is_unseen(self, code):
+    def is_unseen(self, code: object) -> bool:
         """Return False: events see all code."""
         return False
 
-    def _find(self, code):
+    def _find(self, code: CodeType) -> int | None:
         """Return the number of a code object that starts for the first time; None if it is not a target."""
         try:
             path = self._paths[code.co_filename]
@@ -69,7 +83,7 @@ class Monitoring:
         return number
 
 
-def _free_tool():
+def _free_tool() -> int:
     # 3 and 4 have no predefined meaning; profilers and coverage use their own numbers.
     for tool in (4, 3, sys.monitoring.OPTIMIZER_ID, sys.monitoring.PROFILER_ID):
         if sys.monitoring.get_tool(tool) is None:

@@ -3,6 +3,8 @@
 `docs/protocol.md` lists the tags. Values that fields, `repr` and `tolist` do not show in full are not comparable.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import enum
 import hashlib
@@ -13,6 +15,15 @@ import os
 import re
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypeAlias
+
+    from deadheat_worker.messages import Output
+
+    Node: TypeAlias = list[Any]
 
 MOST_NODES = 50_000
 """A larger value is carried over as a digest."""
@@ -37,7 +48,7 @@ class TooLarge(Exception):
     """Raised for a value that is too large for the available time."""
 
 
-def carry_over(value, worktree, most=MOST_READ):
+def carry_over(value: object, worktree: str, most: int = MOST_READ) -> Output:
     """Encode a value as the message for the driver. `worktree` is this side's, whose path may occur in texts.
 
     Raise `TooLarge` for a value of more than `most` nodes, unless that is the most that is ever read.
@@ -63,13 +74,13 @@ def carry_over(value, worktree, most=MOST_READ):
 
 
 class Encoder:
-    def __init__(self, worktree, most):
+    def __init__(self, worktree: str, most: int) -> None:
         self._worktree = worktree
         self._most = most
         self.nodes = 0
         self.has_floats = False
 
-    def node(self, value, depth):
+    def node(self, value: Any, depth: int) -> Node:
         self._count(1)
         if depth > MOST_DEPTH:
             raise NotComparable("it is nested too deeply, or holds itself")
@@ -96,7 +107,7 @@ class Encoder:
             return [kind.__name__, _sorted(self._nodes(value, depth))]
         return self._instance(value, kind, depth)
 
-    def _instance(self, value, kind, depth):
+    def _instance(self, value: Any, kind: Any, depth: int) -> Node:
         # Without the module: a class that moved is the same value.
         name = kind.__qualname__
         if isinstance(value, enum.Enum):
@@ -129,20 +140,20 @@ class Encoder:
         # A long text is replaced by its digest.
         return ["text", name, self._text(text)[-1]]
 
-    def _count(self, nodes):
+    def _count(self, nodes: int) -> None:
         self.nodes += nodes
         if self.nodes > self._most:
             raise TooLarge
 
-    def _nodes(self, values, depth):
+    def _nodes(self, values: Any, depth: int) -> list[Node]:
         if self.nodes + len(values) > self._most:
             raise TooLarge
         return [self.node(value, depth + 1) for value in values]
 
-    def _items(self, items, depth):
+    def _items(self, items: Iterable[tuple[object, object]], depth: int) -> list[list[Node]]:
         return _sorted([[self.node(key, depth + 1), self.node(value, depth + 1)] for key, value in items])
 
-    def _array(self, value, name, depth):
+    def _array(self, value: Any, name: str, depth: int) -> Node:
         if "object" in str(value.dtype):
             raise NotComparable("an array of objects")
         about = [["dtype", ["str", str(value.dtype)]], ["shape", ["str", str(tuple(value.shape))]]]
@@ -154,11 +165,11 @@ class Encoder:
             raise TooLarge
         return ["object", name, [*about, ["data", self.node(value.tolist(), depth + 1)]]]
 
-    def _float(self, value):
+    def _float(self, value: float) -> Node:
         self.has_floats = True
         return ["float", value if math.isfinite(value) else str(value)]
 
-    def _text(self, value):
+    def _text(self, value: str) -> Node:
         self._count(len(value) // CHARACTERS_OF_A_NODE)
         # Each side has its own checkout. A line of JSON cannot hold lone surrogates.
         value = value.replace(self._worktree, "{worktree}").encode("utf-8", "backslashreplace").decode()
@@ -166,13 +177,13 @@ class Encoder:
             return ["long_str", len(value), hashlib.sha256(value.encode()).hexdigest()]
         return ["str", value]
 
-    def _bytes(self, value):
+    def _bytes(self, value: bytes) -> str:
         self._count(len(value) // CHARACTERS_OF_A_NODE)
         value = value.replace(os.fsencode(self._worktree), b"{worktree}")
         return value.hex() if len(value) <= 50_000 else hashlib.sha256(value).hexdigest()
 
 
-def _unconsumed(value):
+def _unconsumed(value: object) -> str | None:
     """Return the kind of a value that does its work only when it is consumed; None for others."""
     if isinstance(value, types.CoroutineType):
         return "coroutine"
@@ -191,11 +202,11 @@ def _unconsumed(value):
     return None
 
 
-def _sorted(nodes):
+def _sorted(nodes: list[Any]) -> list[Any]:
     return sorted(nodes, key=_ENCODE_SORTED)
 
 
-def _fields(value, kind):
+def _fields(value: object, kind: Any) -> list[str] | None:
     if dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind) if field.compare]
     of_attrs = getattr(kind, "__attrs_attrs__", None)
@@ -205,11 +216,11 @@ def _fields(value, kind):
     return list(of_pydantic) if of_pydantic is not None else None
 
 
-def _plain(value, plain):
+def _plain(value: Any, plain: Any) -> Any:
     if plain is dict:
         return dict(value.items())
     return plain.__new__(plain, value) if plain in (bool, int, float, str, bytes) else plain(value)
 
 
-def _is_function(value):
+def _is_function(value: object) -> bool:
     return type(value).__name__ in ("function", "builtin_function_or_method") and hasattr(value, "__qualname__")

@@ -9,6 +9,13 @@ import sys
 
 # The script's folder comes first on the path; our modules must not be found there by their short names.
 del sys.path[0]
+# Where modules come from, including those of editable installs, whose finders know the packages' folders.
+paths = [path for path in sys.path if path]
+for finder in sys.meta_path:
+    kind = finder if isinstance(finder, type) else type(finder)
+    mapping = getattr(sys.modules.get(kind.__module__), "MAPPING", None)
+    if isinstance(mapping, dict):
+        paths += [str(path) for path in mapping.values()]
 facts = {
     "executable": sys.executable,
     "version": platform.python_version(),
@@ -16,16 +23,10 @@ facts = {
     "implementation": platform.python_implementation(),
     "prefix": sys.prefix,
     "extension_suffixes": [],
-    # Where modules come from, including those of editable installs, whose finders know the packages' folders.
-    "paths": [path for path in sys.path if path],
+    "paths": paths,
     "pytest": None,
     "error": None,
 }
-for finder in sys.meta_path:
-    kind = finder if isinstance(finder, type) else type(finder)
-    mapping = getattr(sys.modules.get(kind.__module__), "MAPPING", None)
-    if isinstance(mapping, dict):
-        facts["paths"] += [str(path) for path in mapping.values()]
 try:
     from importlib.machinery import EXTENSION_SUFFIXES
 

@@ -3,13 +3,21 @@
 With the profiler, it also reports which functions ran meanwhile, and for how long.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.imports import ProjectImports
+    from deadheat_worker.messages import Test
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def main():
+def main() -> None:
     # As in `__main__.py`.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
     sys.path.append(os.path.dirname(HERE))
@@ -21,7 +29,7 @@ def main():
     serve(channel, greet(channel))
 
 
-def serve(channel, imports):
+def serve(channel: Channel, imports: ProjectImports) -> None:
     """Run the tests that the driver asks for, once."""
     import pytest
 
@@ -30,7 +38,7 @@ def serve(channel, imports):
     from deadheat_worker.neutral import last_arguments
     from deadheat_worker.survey import Survey
 
-    request = protocol.expect(channel.receive(), protocol.TEST)
+    request: Test = protocol.expect(channel.receive(), protocol.TEST)
     survey = Survey(imports.path_in_worktree) if request["profiled"] is not None else None
     plugin = DurationsPlugin(survey, frozenset(request["profiled"] or ()))
     # Neither the project's own `-x` nor a collection error must skip other tests.

@@ -1,5 +1,7 @@
 """The worker after the greeting: lets pytest collect, and the driver steer."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys
@@ -12,22 +14,28 @@ from deadheat_worker.neutral import last_arguments
 from deadheat_worker.plugin import DeadheatPlugin
 from deadheat_worker.pytest_internals import default_plugins
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deadheat_worker.channel import Channel
+    from deadheat_worker.imports import ProjectImports
+    from deadheat_worker.messages import Collect
 
-def preload():
+
+def preload() -> None:
     """Import what a worker needs before the project's code, in a process that forks workers."""
     # `_pytest.debugging` imports pdb when pytest is configured.
     for name in (*default_plugins(), "pdb", "deadheat_worker.outputs"):
         importlib.import_module(name)
 
 
-def serve(channel, imports):
+def serve(channel: Channel, imports: ProjectImports) -> None:
     """Answer the driver until it says stop, or until pytest ends by itself."""
     conversation = Conversation(channel, imports)
-    request = conversation.receive()
-    if protocol.kind_of(request) == protocol.TRACE:
-        conversation.start_tracing(request)
-        request = conversation.receive()
-    protocol.expect(request, protocol.COLLECT)
+    first = conversation.receive()
+    if protocol.kind_of(first) == protocol.TRACE:
+        conversation.start_tracing(first)
+        first = conversation.receive()
+    request: Collect = protocol.expect(first, protocol.COLLECT)
     layout.of_process().draw_for_imports()
     arguments = ["-q", "--rootdir", os.curdir, *request["arguments"], *last_arguments(), "-o", "faulthandler_timeout=0"]
     if request["keyword"] is not None:

@@ -3,6 +3,8 @@
 The names are those of pytest-benchmark 5 and pytest-codspeed 4 together (`plugin.py` of each).
 """
 
+from __future__ import annotations
+
 import functools
 import importlib
 import inspect
@@ -11,6 +13,13 @@ import unittest
 
 from deadheat_worker import pytest_internals
 from deadheat_worker.timing import WallClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import pytest
 
 FIXTURES = ("benchmark", "codspeed_benchmark", "benchmark_weave")
 MARKERS = ("benchmark", "codspeed_benchmark")
@@ -34,7 +43,14 @@ KEYWORDS = {
 class Settings:
     """The settings of one benchmark. `docs/compatibility.md` lists those that have an effect."""
 
-    def __init__(self, node):
+    timer: Callable[[], float]
+    warmup_iterations: Any
+    min_rounds: Any
+    min_time: Any
+    max_time: Any
+    calibration_precision: Any
+
+    def __init__(self, node: pytest.Item) -> None:
         keywords = _keywords(node)
         option = node.config.getoption
         self.group = keywords.get("group")
@@ -46,17 +62,17 @@ class Settings:
         self.is_codspeed = bool(option("deadheat_codspeed", option("codspeed", False)))
 
     @property
-    def is_warmed_up(self):
+    def is_warmed_up(self) -> bool:
         """Whether `warmup` is on; pytest-benchmark's values are off, on, and auto, which is off on CPython."""
         return self.warmup in (True, "on", "true", "yes", "1")
 
 
-def _keywords(node):
+def _keywords(node: pytest.Item) -> dict[str, Any]:
     """Return the keywords of all markers on the function, its class and its module.
 
     The nearest wins, and codspeed's over the other.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in MARKERS:
         for marker in reversed(list(node.iter_markers(name))):
             if marker.args:
@@ -68,22 +84,22 @@ def _keywords(node):
     return found
 
 
-def uses_fixture(item):
+def uses_fixture(item: pytest.Item) -> bool:
     """Whether a test takes the fixture under any of its names, itself or through other fixtures."""
     return any(name in getattr(item, "fixturenames", ()) for name in FIXTURES) or _asks_for_fixture(item)
 
 
-def is_marker_only(item):
+def is_marker_only(item: pytest.Item) -> bool:
     """Whether a whole test is a benchmark by its marker, without the fixture."""
     return any(item.get_closest_marker(marker) is not None for marker in MARKERS) and not uses_fixture(item)
 
 
-def is_unittest(item):
+def is_unittest(item: pytest.Item) -> bool:
     """Whether a test is a method of a `unittest.TestCase`."""
     return issubclass(getattr(item, "cls", None) or object, unittest.TestCase)
 
 
-def has_own_fixtures(item):
+def has_own_fixtures(item: pytest.Item) -> bool:
     """Whether pytest sets anything up for this test alone; a `unittest.TestCase` does it within the call."""
     if is_unittest(item):
         return False
@@ -91,7 +107,7 @@ def has_own_fixtures(item):
     return any(definitions and definitions[-1].scope == "function" for definitions in fixtures)
 
 
-def _asks_for_fixture(item):
+def _asks_for_fixture(item: pytest.Item) -> bool:
     """Whether the code of a test or of a fixture that it takes says `request.getfixturevalue("benchmark")`."""
     functions = [getattr(item, "function", None)]
     for definitions in pytest_internals.fixtures_of(item):
@@ -102,7 +118,7 @@ def _asks_for_fixture(item):
 
 
 @functools.cache
-def _names_fixture(code):
+def _names_fixture(code: types.CodeType | None) -> bool:
     if code is None:
         return False
     if "getfixturevalue" in code.co_names and any(name in code.co_consts for name in FIXTURES):
@@ -110,7 +126,7 @@ def _names_fixture(code):
     return any(_names_fixture(inner) for inner in code.co_consts if isinstance(inner, types.CodeType))
 
 
-def _timer_of(name):
+def _timer_of(name: Any) -> Any:
     """Return the timer that `--benchmark-timer` names, such as `time.process_time`."""
     if name is None:
         return WallClock.seconds

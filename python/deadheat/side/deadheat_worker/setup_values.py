@@ -3,11 +3,22 @@
 Nothing is run except to carry values over; a value that can neither be carried over nor is a container is skipped.
 """
 
+from __future__ import annotations
+
 import io
 import operator
 import types
 
 from deadheat_worker.outputs import TooLarge, carry_over
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, TypeAlias
+
+    from deadheat_worker.messages import Changed
+
+    State: TypeAlias = tuple[str, Any, Callable[[Any, Any], bool]]
 
 MOST_NODES = 5_000
 """Of larger containers, only the identities of the elements are compared, not their contents."""
@@ -20,10 +31,10 @@ _PASSED_OVER = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
 class SetupValues:
     """The current values of these names in a namespace."""
 
-    def __init__(self, namespace, names, worktree):
+    def __init__(self, namespace: Mapping[str, Any], names: Iterable[str], worktree: str) -> None:
         self._namespace = namespace
         self._worktree = worktree
-        self._before = {}
+        self._before: dict[str, tuple[type, State]] = {}
         for name in names:
             value = namespace.get(name)
             if isinstance(value, _PASSED_OVER) or name.startswith("__"):
@@ -32,7 +43,7 @@ class SetupValues:
             if state is not None:
                 self._before[name] = type(value), state
 
-    def changed(self):
+    def changed(self) -> list[Changed]:
         """Return `name` and `type` of each value that changed."""
         return [
             {"name": name, "type": kind.__name__}
@@ -40,14 +51,14 @@ class SetupValues:
             if not self._is_still(self._namespace.get(name), kind, state)
         ]
 
-    def _is_still(self, value, kind, state):
+    def _is_still(self, value: object, kind: type, state: State) -> bool:
         if type(value) is not kind:
             return False
         now = self._state(value)
         # Its form differs if it has become too large to be read as before.
         return now is not None and now[0] == state[0] and state[2](now[1], state[1])
 
-    def _state(self, value):
+    def _state(self, value: object) -> State | None:
         """Return the form of the state, the state, and a function that compares two; None if it shows none."""
         used = _how_far(value)
         if used is not None:
@@ -59,7 +70,7 @@ class SetupValues:
         return None if tree["kind"] != "value" else ("tree", tree["value"], operator.eq)
 
 
-def _how_far(value):
+def _how_far(value: Any) -> int | str | None:
     """Return how far an iterator or file has been consumed; None if that cannot be seen."""
     if isinstance(value, types.GeneratorType):
         frame = value.gi_frame
@@ -76,7 +87,7 @@ def _how_far(value):
     return None
 
 
-def _at_a_glance(value):
+def _at_a_glance(value: Any) -> State | None:
     """Return the state of a value that takes long to read: its elements by identity, or its bytes."""
     kind = type(value)
     if kind in _COPIED_BY and len(value) <= MOST_ELEMENTS:
@@ -89,5 +100,5 @@ def _at_a_glance(value):
     return None
 
 
-def _same_elements(now, before):
+def _same_elements(now: list[Any], before: list[Any]) -> bool:
     return len(now) == len(before) and all(map(operator.is_, now, before))

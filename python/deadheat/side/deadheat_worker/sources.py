@@ -1,5 +1,7 @@
 """The code of the project's modules as in their files: functions by name, and the references of each."""
 
+from __future__ import annotations
+
 import dis
 import importlib.machinery
 import re
@@ -8,6 +10,13 @@ import types
 
 from deadheat_worker.imports import is_among
 from deadheat_worker.values import is_module, module_of, namespace_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from deadheat_worker.imports import ProjectImports
 
 OPTIMIZED = 0x1  # The flag of functions; the bodies of modules and classes lack it.
 HAS_DOCSTRING = 0x4000000  # From CPython 3.13 on.
@@ -28,46 +37,46 @@ class Codes:
     functions in it that share a qualified name.
     """
 
-    def __init__(self, imports, changed):
+    def __init__(self, imports: ProjectImports, changed: Mapping[str, list[str]]) -> None:
         self._imports = imports
         self._changed = changed
-        self._paths = {}
-        self._modules = {}
-        self._qualnames = {}
+        self._paths: dict[str, str | None] = {}
+        self._modules: dict[str, types.CodeType | None] = {}
+        self._qualnames: dict[str, dict[tuple[str, int], str]] = {}
 
-    def path(self, file):
+    def path(self, file: str) -> str | None:
         try:
             return self._paths[file]
         except KeyError:
             path = self._paths[file] = self._imports.path_in_worktree(file) if not file.startswith("<") else None
             return path
 
-    def path_of_module(self, module):
+    def path_of_module(self, module: object) -> str | None:
         """Return the path of one of the project's modules; None for others."""
         file = namespace_of(module).get("__file__") if is_module(module) else None
         return self.path(file) if type(file) is str else None
 
-    def loaded(self):
+    def loaded(self) -> dict[str, types.ModuleType]:
         """Return the project's loaded modules by path."""
-        found = {}
+        found: dict[str, types.ModuleType] = {}
         for module in list(sys.modules.values()):
             path = self.path_of_module(module)
             if path is not None and path.endswith(".py"):
                 found.setdefault(path, module)
         return found
 
-    def is_of_others(self, code):
+    def is_of_others(self, code: types.CodeType) -> bool:
         """Whether a function's code comes from a file that is not the project's."""
         return not code.co_filename.startswith("<") and self.path(code.co_filename) is None
 
-    def is_own_class(self, kind):
+    def is_own_class(self, kind: type) -> bool:
         return self.path_of_module(sys.modules.get(module_of(kind))) is not None
 
-    def is_own_name(self, name):
+    def is_own_name(self, name: str) -> bool:
         """Whether a module by this name would be the project's."""
         return is_among(name, self._imports.strict_names | self._imports.loose_names)
 
-    def place_of(self, code):
+    def place_of(self, code: types.CodeType) -> tuple[str, ...] | None:
         """Return what identifies one of the project's functions on both sides; None if only its code does.
 
         This is the path and the qualified name, and the line if the file is the same on both sides.
@@ -80,7 +89,7 @@ class Codes:
             return path, qualname, str(code.co_firstlineno)
         return (path, qualname) if qualname not in self._changed[path] else None
 
-    def _qualname_of(self, code, path):
+    def _qualname_of(self, code: types.CodeType, path: str) -> str:
         if sys.version_info >= (3, 11):
             return code.co_qualname
         if path not in self._qualnames:
@@ -89,7 +98,7 @@ class Codes:
             self._qualnames[path] = {(inner.co_name, inner.co_firstlineno): name for name, inner, _ in scopes}
         return self._qualnames[path].get((code.co_name, code.co_firstlineno), code.co_name)
 
-    def module_code(self, path, file):
+    def module_code(self, path: str, file: str) -> types.CodeType | None:
         """Return the code of a module's file without a loader's changes; None if it has none."""
         if path not in self._modules:
             try:
@@ -99,7 +108,7 @@ class Codes:
         return self._modules[path]
 
 
-def scopes_in(code, prefix=""):
+def scopes_in(code: types.CodeType, prefix: str = "") -> Iterator[tuple[str, types.CodeType, bool]]:
     """Yield every function and class body below a code object: (qualified name, code, whether it is a function)."""
     for inner in code.co_consts:
         if not isinstance(inner, types.CodeType):
@@ -117,7 +126,7 @@ def scopes_in(code, prefix=""):
             yield from scopes_in(inner, f"{qualname}.<locals>." if is_function else f"{qualname}.")
 
 
-def parts_of(code):
+def parts_of(code: types.CodeType) -> Iterator[types.CodeType]:
     """Yield a code object and its parts: lambdas and comprehensions, and for a function the classes in it."""
     yield code
     for inner in code.co_consts:
@@ -133,8 +142,11 @@ class References:
     `imports` are (level, module, names), as in `import` statements; `words` are those in strings that may be names.
     """
 
-    def __init__(self, code):
-        self.names, self.attributes, self.imports, self.words = set(), set(), [], set()
+    def __init__(self, code: types.CodeType) -> None:
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.imports: list[tuple[int, str, tuple[str, ...]]] = []
+        self.words: set[str] = set()
         parts = list(parts_of(code))
         for part in parts:
             self._add(part)
@@ -143,7 +155,7 @@ class References:
             self.names |= self.words
             self.attributes |= self.words
 
-    def _add(self, code):
+    def _add(self, code: types.CodeType) -> None:
         # The constants that were loaded last, which `import` and `case` take from the stack.
         last, constant = None, None
         for instruction in dis.get_instructions(code):
@@ -160,7 +172,7 @@ class References:
                 self.attributes.update(constant or ())
 
 
-def words_in(code):
+def words_in(code: types.CodeType) -> Iterator[str]:
     """Yield words in a code object's strings that could be names, also in tuples, but not in its docstring."""
     constants = code.co_consts[1:] if has_docstring(code) else code.co_consts
     for constant in constants:
@@ -169,7 +181,7 @@ def words_in(code):
                 yield from WORD.findall(text)
 
 
-def has_docstring(code):
+def has_docstring(code: types.CodeType) -> bool:
     if sys.version_info >= (3, 13):
         return bool(code.co_flags & HAS_DOCSTRING)
     # The first constant of a named function is its docstring, or None.
@@ -177,7 +189,7 @@ def has_docstring(code):
     return is_named and bool(code.co_consts) and isinstance(code.co_consts[0], str)
 
 
-def may_refer(code, names):
+def may_refer(code: types.CodeType, names: AbstractSet[str]) -> bool:
     """Whether a code object's own parts contain one of the names at all: a quick check before `References`."""
     parts = list(parts_of(code))
     if any(not names.isdisjoint(part.co_names) or not names.isdisjoint(texts_in_tuples(part)) for part in parts):
@@ -186,12 +198,12 @@ def may_refer(code, names):
     return looks_up and any(not names.isdisjoint(words_in(part)) for part in parts)
 
 
-def texts_in_tuples(code):
+def texts_in_tuples(code: types.CodeType) -> list[str]:
     """Return the strings in a code object's tuples, among them the attributes that a class pattern reads."""
     tuples = (constant for constant in code.co_consts if isinstance(constant, tuple))
     return [text for constants in tuples for text in constants if isinstance(text, str)]
 
 
-def imports(code):
+def imports(code: types.CodeType) -> bool:
     """Whether a code object's own parts import anything."""
     return any(dis.opmap["IMPORT_NAME"] in part.co_code[::2] for part in parts_of(code))

@@ -4,6 +4,8 @@ pytest-benchmark and pytest-codspeed are kept out of a worker, installed or not;
 annotations, and conftest files look up what they register.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib.abc
 import importlib.machinery
@@ -14,6 +16,13 @@ import pytest
 from deadheat_worker.fixture import BenchmarkFixture, FixtureAlreadyUsed
 from deadheat_worker.stats import Metadata, Stats
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
 
 class BenchmarkSession:
     """`config._benchmarksession`, for conftest files that look at it."""
@@ -22,17 +31,17 @@ class BenchmarkSession:
     skip = False
     only = False
 
-    def __init__(self):
-        self.benchmarks = []
-        self.groups = []
-        self.performance_regressions = []
+    def __init__(self) -> None:
+        self.benchmarks: list[Any] = []
+        self.groups: list[Any] = []
+        self.performance_regressions: list[Any] = []
 
 
 class PytestBenchmarkWarning(pytest.PytestWarning):
     """A category that warning filters name."""
 
 
-CONTENTS = {
+CONTENTS: dict[str, dict[str, Any]] = {
     "pytest_benchmark": {"__version__": "5.3.1"},
     "pytest_benchmark.fixture": {
         "BenchmarkFixture": BenchmarkFixture,
@@ -47,7 +56,7 @@ CONTENTS = {
 }
 
 
-def import_parts(package):
+def import_parts(package: ModuleType) -> None:
     """Import the parts of a plugin's package: with the plugin loaded, importing the package alone is enough."""
     for name in CONTENTS:
         if name.startswith(package.__name__ + "."):
@@ -56,7 +65,7 @@ def import_parts(package):
                 importlib.import_module(name)
 
 
-def complete_packages():
+def complete_packages() -> None:
     """Have packages of other plugins import their parts, even if imported already (a warning filter may name one)."""
     sys.meta_path.insert(0, WholePackages())
     for name in CONTENTS:
@@ -67,7 +76,9 @@ def complete_packages():
 class WholePackages(importlib.abc.MetaPathFinder):
     """The first finder: has installed packages of other plugins import their parts, as when they are loaded."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if "." in fullname or fullname not in CONTENTS:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -75,18 +86,20 @@ class WholePackages(importlib.abc.MetaPathFinder):
             return None
         run = spec.loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: ModuleType) -> None:
             run(module)
             import_parts(module)
 
-        spec.loader.exec_module = exec_module
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """The last finder, so that installed packages come first."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname not in CONTENTS:
             return None
         # A part that an installed package lacks must not be invented.
@@ -95,18 +108,18 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package="." not in fullname)
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         vars(module).update(CONTENTS[module.__name__])
         import_parts(module)
 
 
-def register(config):
+def register(config: pytest.Config) -> None:
     """Register the stand-in plugins. Call once for pytest's configuration."""
     if not hasattr(config, "_benchmarksession"):
-        config._benchmarksession = BenchmarkSession()
+        config._benchmarksession = BenchmarkSession()  # type: ignore[attr-defined]
     manager = config.pluginmanager
     named = {"benchmark": BenchmarkPlugin(), "codspeed": BenchmarkPlugin(), "codspeed_plugin": CodspeedPlugin()}
     for name, plugin in named.items():

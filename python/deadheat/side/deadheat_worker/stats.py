@@ -1,6 +1,16 @@
 """`benchmark.stats`, which suites read after the run."""
 
+from __future__ import annotations
+
 import statistics
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from deadheat_worker.body import Timed
+    from deadheat_worker.fixture import BenchmarkFixture
 
 
 class Stats:
@@ -25,91 +35,91 @@ class Stats:
         "total",
     )
 
-    def __init__(self, data):
+    def __init__(self, data: Sequence[float]) -> None:
         self.data = list(data)
         self.sorted_data = sorted(data)
         self.rounds = len(data)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.fields}
 
     @property
-    def total(self):
+    def total(self) -> float:
         return sum(self.data)
 
     @property
-    def min(self):
+    def min(self) -> float:
         return self.sorted_data[0]
 
     @property
-    def max(self):
+    def max(self) -> float:
         return self.sorted_data[-1]
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         # Not `fmean`: for equal samples it may differ from them, and they would all be outliers.
         return statistics.mean(self.data)
 
     @property
-    def median(self):
+    def median(self) -> float:
         return statistics.median(self.data)
 
     @property
-    def stddev(self):
+    def stddev(self) -> float:
         return statistics.stdev(self.data) if self.rounds > 1 else 0
 
     @property
-    def q1(self):
+    def q1(self) -> float:
         return self._quartiles()[0]
 
     @property
-    def q3(self):
+    def q3(self) -> float:
         return self._quartiles()[1]
 
     @property
-    def iqr(self):
+    def iqr(self) -> float:
         q1, q3 = self._quartiles()
         return q3 - q1
 
     @property
-    def ops(self):
+    def ops(self) -> float:
         return self.rounds / self.total if self.total else 0
 
     @property
-    def stddev_outliers(self):
+    def stddev_outliers(self) -> int:
         """The number of samples more than a standard deviation from the mean."""
         mean, stddev = self.mean, self.stddev
         return sum(value < mean - stddev or value > mean + stddev for value in self.data)
 
     @property
-    def iqr_outliers(self):
+    def iqr_outliers(self) -> int:
         """The number of samples outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles."""
         return self.rounds - len(self._inside_fences())
 
     @property
-    def outliers(self):
+    def outliers(self) -> str:
         return f"{self.stddev_outliers};{self.iqr_outliers}"
 
     @property
-    def ld15iqr(self):
+    def ld15iqr(self) -> float:
         """The lowest value inside the fences."""
         return self._inside_fences()[0]
 
     @property
-    def hd15iqr(self):
+    def hd15iqr(self) -> float:
         """The highest value inside the fences."""
         return self._inside_fences()[-1]
 
-    def _inside_fences(self):
+    def _inside_fences(self) -> list[float]:
         q1, q3 = self._quartiles()
         reach = 1.5 * (q3 - q1)
         return [value for value in self.sorted_data if q1 - reach <= value <= q3 + reach]
 
-    def _quartiles(self):
+    def _quartiles(self) -> tuple[float, float]:
         """Return the medians of the two halves; for an odd number of samples, between the two ways to halve it."""
         values, quarter = self.sorted_data, self.rounds // 4
 
-        def between(first, weight):
+        def between(first: int, weight: float) -> float:
             return weight * values[first] + (1 - weight) * values[first + 1]
 
         if self.rounds == 1:
@@ -125,7 +135,7 @@ class Stats:
 class Metadata:
     """`benchmark.stats`: the figures as items (`stats["mean"]`) and as attributes (`stats.stats.mean`)."""
 
-    def __init__(self, fixture, body):
+    def __init__(self, fixture: BenchmarkFixture, body: Timed) -> None:
         self.name = fixture.name
         self.fullname = fixture.fullname
         self.group = fixture.group
@@ -144,7 +154,7 @@ class Metadata:
         }
         self.stats = Stats(body.samples)
 
-    def as_dict(self, stats=True, flat=False, **_):
+    def as_dict(self, stats: bool = True, flat: bool = False, **_: object) -> dict[str, Any]:
         """Return what pytest-benchmark passes to its hooks, as far as it is known here."""
         about = {name: getattr(self, name) for name in ("group", "name", "fullname", "params", "param", "extra_info")}
         about["options"] = dict(self.options)
@@ -153,16 +163,16 @@ class Metadata:
         figures = {**self.stats.as_dict(), "iterations": self.iterations}
         return {**about, **figures} if flat else {**about, "stats": figures}
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.stats.data)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> Any:
         try:
             return getattr(self.stats, key)
         except AttributeError:
             return getattr(self, key)
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: Any = None) -> Any:
         try:
             return self[key]
         except AttributeError:

@@ -11,7 +11,7 @@ import sys
 import time
 
 
-def main():
+def main() -> None:
     # The command's environment variables, each followed by NUL: an interpreter may change its own when it starts.
     entries = [entry.partition(b"=") for entry in sys.stdin.buffer.read().split(b"\0") if entry]
     environment = {name: value for name, _, value in entries}

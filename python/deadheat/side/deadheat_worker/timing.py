@@ -3,11 +3,20 @@
 The clocks are bound when this module is imported: libraries that freeze the time for a test replace them by name later.
 """
 
+from __future__ import annotations
+
 import ast
 import itertools
 import keyword
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from deadheat_worker.interfaces import Clock, Measured, TimedCalls
 
 
 class WallClock:
@@ -21,7 +30,7 @@ class WallClock:
     seconds = staticmethod(time.perf_counter)
 
 
-def within(seconds):
+def within(seconds: float | None) -> Callable[..., bool]:
     """Return a function that is true for this many seconds from now on, or forever with None."""
     end = float("inf") if seconds is None else WallClock.start() + seconds * 1e9
     return lambda *_: WallClock.start() <= end
@@ -36,11 +45,11 @@ class ProcessorClock:
 class SuiteClock:
     """A timer of the suite's choice, which returns seconds."""
 
-    def __init__(self, timer):
+    def __init__(self, timer: Callable[[], float]) -> None:
         self.start = self.stop = lambda: int(timer() * 1e9)
 
 
-def calls_of(function, args, kwargs):
+def calls_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TimedCalls:
     """Return `time(iterations, warmup, clock)`, which times calls of `function(*args, **kwargs)`.
 
     It returns the nanoseconds of all iterations, and the last result.
@@ -61,7 +70,7 @@ def calls_of(function, args, kwargs):
     statement = ast.parse(f"function({call})").body
     loop = compile_loop(statement, ["function", *parameters], {}, "<calls>")
 
-    def time(iterations, warmup=0, clock=WallClock):
+    def time(iterations: int, warmup: int = 0, clock: Clock = WallClock) -> Measured:
         # Results are dropped at once, as they would be by a caller; only the last one is kept.
         elapsed, result = time_loop(loop, (function, *parameters.values()), iterations, warmup, clock)
         return elapsed, result[0]
@@ -80,7 +89,9 @@ _EMPTY_TRIES = 3
 _READINGS = 100
 
 
-def compile_loop(body, parameters, namespace, file, kept=()):
+def compile_loop(
+    body: list[ast.stmt], parameters: Iterable[str], namespace: dict[str, Any], file: str, kept: Iterable[str] = ()
+) -> Callable[..., Any]:
     """Compile a function that repeats statements, with these names as its parameters and the others from `namespace`.
 
     It takes an iterator that counts the runs before the last one, the two readings of the clock, and the parameters; it
@@ -102,16 +113,20 @@ def __deadheat_loop(__deadheat_earlier, __deadheat_start, __deadheat_stop, {", "
 """
     tree = ast.parse(template, file)
     function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
     loop = next(node for node in function.body if isinstance(node, ast.For))
     loop.body = list(body)
     place = function.body.index(loop) + 1
     function.body[place : place + 1] = last
-    made = {}
+    made: dict[str, Any] = {}
     exec(compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True), namespace, made)
-    return made["__deadheat_loop"]
+    made_loop: Callable[..., Any] = made["__deadheat_loop"]
+    return made_loop
 
 
-def time_loop(loop, arguments, iterations, warmup, clock):
+def time_loop(
+    loop: Callable[..., Any], arguments: Sequence[Any], iterations: int, warmup: int, clock: Clock
+) -> tuple[int, list[Any]]:
     """Return the nanoseconds of the runs, without the loop around them, and the loop's other results."""
     with instrumentation_paused():
         if warmup:
@@ -122,19 +137,19 @@ def time_loop(loop, arguments, iterations, warmup, clock):
     return elapsed, results
 
 
-def _without(own_ns, times, elapsed, iterations, clock):
+def _without(own_ns: Callable[[], float], times: int, elapsed: int, iterations: int, clock: Clock) -> int:
     """Return the nanoseconds of the calls alone, without `own_ns()`, which was timed with them `times` times."""
     if clock is not WallClock or times == 0 or elapsed >= _SHORT_NS * iterations:
         return elapsed
     return round(max(elapsed - times * own_ns(), iterations * RESOLUTION_NS))
 
 
-def _reading_ns():
+def _reading_ns() -> int:
     """Measure the time between two readings of the clock at this moment."""
     return min(-WallClock.start() + WallClock.stop() for _ in range(_READINGS))
 
 
-def _empty_iteration_ns():
+def _empty_iteration_ns() -> float:
     """Measure the time of one iteration of an empty loop at this moment."""
     readings = []
     for _ in range(_EMPTY_TRIES):
@@ -145,7 +160,13 @@ def _empty_iteration_ns():
     return min(readings) / _EMPTY_ITERATIONS
 
 
-def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock):
+def time_prepared_calls(
+    function: Callable[..., Any],
+    prepare: Callable[[], Any],
+    teardown: Callable[..., Any] | None,
+    iterations: int,
+    clock: Clock = WallClock,
+) -> Measured:
     """Time calls with the arguments that `prepare()` returns for each; preparing and tearing down are not timed."""
     elapsed, result = 0, None
     start, stop = clock.start, clock.stop
@@ -160,7 +181,14 @@ def time_prepared_calls(function, prepare, teardown, iterations, clock=WallClock
     return _without(_reading_ns, iterations, elapsed, iterations, clock), result
 
 
-async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallClock):
+async def time_awaits(
+    function: Callable[..., Awaitable[Any]],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    iterations: int,
+    warmup: int = 0,
+    clock: Clock = WallClock,
+) -> Measured:
     """`calls_of` for an `async def` function, awaited where this is awaited."""
     result = None
     start, stop = clock.start, clock.stop
@@ -177,7 +205,13 @@ async def time_awaits(function, args, kwargs, iterations, warmup=0, clock=WallCl
     return elapsed, result
 
 
-async def time_prepared_awaits(function, prepare, teardown, iterations, clock=WallClock):
+async def time_prepared_awaits(
+    function: Callable[..., Awaitable[Any]],
+    prepare: Callable[[], Any],
+    teardown: Callable[..., Any] | None,
+    iterations: int,
+    clock: Clock = WallClock,
+) -> Measured:
     """`time_prepared_calls` for an `async def` function."""
     elapsed, result = 0, None
     start, stop = clock.start, clock.stop
@@ -195,14 +229,14 @@ async def time_prepared_awaits(function, prepare, teardown, iterations, clock=Wa
 class instrumentation_paused:
     """Turns tracers and profilers off while something is timed, and on again afterwards."""
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._tracer, self._profiler = sys.gettrace(), sys.getprofile()
         if self._tracer is not None:
             sys.settrace(None)
         if self._profiler is not None:
             sys.setprofile(None)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._tracer is not None:
             sys.settrace(self._tracer)
         if self._profiler is not None:

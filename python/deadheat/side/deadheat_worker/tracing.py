@@ -1,5 +1,7 @@
 """Watches the functions that the driver names: which ran, how often, for how long."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -10,6 +12,15 @@ import sysconfig
 from deadheat_worker import calibration, protocol
 from deadheat_worker.processes import RunnableTime
 from deadheat_worker.timing import WallClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from types import ModuleType
+    from typing import Any
+
+    from deadheat_worker.interfaces import PathOf, Target
+    from deadheat_worker.messages import Function, FunctionRecord, Reached, Reply
 
 # A file name that no project has.
 _CALIBRATION = "<deadheat's calibration>"
@@ -27,9 +38,9 @@ class Tracing:
     `path_of` returns a file's path relative to the worktree, or None if it is elsewhere.
     """
 
-    def __init__(self, extension, functions, path_of):
+    def __init__(self, extension: str, functions: Sequence[Function | None], path_of: PathOf) -> None:
         native = load_extension(extension)
-        targets = {
+        targets: dict[Target, int] = {
             (function["path"], function["qualname"], function["line"]): number
             for number, function in enumerate(functions)
             if function is not None
@@ -41,7 +52,7 @@ class Tracing:
             targets[_CALIBRATION, part.__name__, part.__code__.co_firstlineno] = number
         count = len(functions) + len(parts)
 
-        def place_of(file):
+        def place_of(file: str) -> str | None:
             return file if file == _CALIBRATION else path_of(file)
 
         if sys.version_info >= (3, 12):
@@ -59,29 +70,29 @@ class Tracing:
 
     # A clock for `timing`: between the two readings, calls are recorded.
 
-    def start(self):
+    def start(self) -> int:
         return self.tracer.begin()
 
-    def stop(self):
+    def stop(self) -> int:
         return self.tracer.end()
 
-    def take_precedence(self):
+    def take_precedence(self) -> None:
         """Move ahead of the finders that pytest has put first meanwhile."""
         self._road.take_precedence()
 
-    def is_unseen(self, code):
+    def is_unseen(self, code: object) -> bool:
         """Whether `code`, about to run, is from a target's file but its functions are not watched."""
         return self._road.is_unseen(code)
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Measure the current cost of watching before a sample, and drop the record of earlier ones."""
         self._calibrate()
         self.tracer.take_record()
 
-    def reply(self, elapsed_ns, iterations):
+    def reply(self, elapsed_ns: int, iterations: int) -> Reply:
         """Return the record since `prepare` as a reply to the driver."""
         length, probes, unbalanced, rows = self.tracer.take_record()
-        functions = []
+        functions: list[FunctionRecord] = []
         for number, calls, total, total_probes, own, own_probes in rows:
             if number >= self._known:
                 continue
@@ -99,15 +110,15 @@ class Tracing:
         record = {"length_ns": length, "probe_ns": probes, "unbalanced": unbalanced, "functions": functions}
         return protocol.profiled(elapsed_ns, iterations, record)
 
-    def take_reached(self):
+    def take_reached(self) -> list[int]:
         """Return the numbers of the functions that ran since the last call."""
         return [number for number in self.tracer.take_reached() if number < self._known]
 
-    def _calibrate(self):
+    def _calibrate(self) -> None:
         self.tracer.calibrate(self._watched, calibration.program, self._known)
 
 
-def load_extension(path):
+def load_extension(path: str) -> ModuleType:
     """Load the native part of deadheat, which belongs to another environment than the project's."""
     if sys.implementation.name != "cpython":
         raise CannotTrace(f"it takes CPython, and this is {sys.implementation.name}")
@@ -116,8 +127,10 @@ def load_extension(path):
         raise CannotTrace("this Python is a free-threaded build")
     name = "_native"
     try:
-        loader = importlib.machinery.ExtensionFileLoader(name, path)
-        module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+        loader: Any = importlib.machinery.ExtensionFileLoader(name, path)
+        spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
     except (ImportError, OSError, AttributeError, SystemError) as error:
         raise CannotTrace(f"this Python cannot load deadheat's native part ({error})") from error
@@ -136,19 +149,19 @@ class Reach:
     A node is the id of a test, or of a module or class whose fixture ran them; the empty one means all tests.
     """
 
-    def __init__(self, tracing):
+    def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
         self._owner = ""
-        self._functions = {}
-        self._processes = set()
-        self._timed = set()
-        self._parallel = set()
+        self._functions: dict[str, set[int]] = {}
+        self._processes: set[str] = set()
+        self._timed: set[str] = set()
+        self._parallel: set[str] = set()
         self.is_collecting = True
         sys.addaudithook(self._hear)
         _tell_of_spawning(self._note_process)
 
     @contextlib.contextmanager
-    def on_account_of(self, node):
+    def on_account_of(self, node: str) -> Generator[None]:
         self._settle()
         before, self._owner = self._owner, node
         try:
@@ -158,7 +171,7 @@ class Reach:
             self._owner = before
 
     @contextlib.contextmanager
-    def in_sample(self):
+    def in_sample(self) -> Generator[None]:
         """Note what runs inside as timed."""
         self._settle()
         processes, self._processes = self._processes, set()
@@ -173,7 +186,7 @@ class Reach:
                 self._timed.add(self._owner)
             self._processes |= processes
 
-    def take(self):
+    def take(self) -> list[Reached]:
         """Return everything since the last call, sorted by node.
 
         `processes`: the node started other processes. `timed`: it did so, or ran functions, in a sample. `parallel`:
@@ -181,7 +194,7 @@ class Reach:
         """
         self._settle()
         nodes = sorted(self._functions.keys() | self._processes)
-        found = [
+        found: list[Reached] = [
             {
                 "node": node,
                 "functions": sorted(self._functions.get(node, ())),
@@ -194,13 +207,13 @@ class Reach:
         self._functions, self._processes, self._timed, self._parallel = {}, set(), set(), set()
         return found
 
-    def _settle(self):
+    def _settle(self) -> list[int]:
         reached = self._tracing.take_reached()
         if reached:
             self._functions.setdefault(self._owner, set()).update(reached)
         return reached
 
-    def _hear(self, event, arguments):
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _STARTS:
             # Many imports run `git` or `uname`; a fixture's script may be anything.
             if not self.is_collecting or _may_run_python(event, arguments):
@@ -208,11 +221,11 @@ class Reach:
         elif event == "exec" and self._tracing.is_unseen(arguments[0]):
             self._note_process()
 
-    def _note_process(self):
+    def _note_process(self) -> None:
         self._processes.add(self._owner)
 
 
-def _tell_of_spawning(note):
+def _tell_of_spawning(note: Callable[[], None]) -> None:
     """Note the processes that `multiprocessing` spawns, too: it starts them below every audit event."""
     try:
         import _posixsubprocess
@@ -220,7 +233,7 @@ def _tell_of_spawning(note):
         return
     fork_exec = _posixsubprocess.fork_exec
 
-    def noted(*arguments):
+    def noted(*arguments: Any) -> Any:
         note()
         return fork_exec(*arguments)
 
@@ -242,7 +255,7 @@ _STARTS = {
 }
 
 
-def _may_run_python(event, arguments):
+def _may_run_python(event: str, arguments: tuple[Any, ...]) -> bool:
     """Whether a program that an import starts may run the project."""
     if event not in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
         return True

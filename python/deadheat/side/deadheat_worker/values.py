@@ -4,6 +4,8 @@ None of the project's code is run: fields are read from where the interpreter ke
 `__getattr__`, `__repr__` and properties. An object that shows nothing that way counts by its type alone.
 """
 
+from __future__ import annotations
+
 import _abc
 import collections
 import contextvars
@@ -21,6 +23,13 @@ import struct
 import sys
 import types
 import weakref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, TypeGuard
+
+    from deadheat_worker.sources import Codes
 
 MOST_PARTS = 20_000
 """The most parts of one name's value that are read."""
@@ -40,24 +49,24 @@ INCOMPLETE = "~"
 _namespace_of = type.__dict__["__dict__"].__get__
 _module_of = type.__dict__["__module__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
-_module_namespace_of = types.ModuleType.__dict__["__dict__"].__get__
+_module_namespace_of = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 
-def is_class(value):
+def is_class(value: object) -> TypeGuard[type]:
     """Whether it is a class, past a proxy's `__class__`."""
     return issubclass(type(value), type)
 
 
-def is_module(value):
+def is_module(value: object) -> TypeGuard[types.ModuleType]:
     return issubclass(type(value), types.ModuleType)
 
 
-def namespace_of(holder):
+def namespace_of(holder: Any) -> Any:
     """Return a class's own namespace, or a module's, past a metaclass's or lazy module's version of it."""
     return _namespace_of(holder) if is_class(holder) else _module_namespace_of(holder)
 
 
-def module_of(kind):
+def module_of(kind: type) -> str:
     """Return the name of the module that a class says it is from; empty if it says none."""
     try:
         name = _module_of(kind)
@@ -66,12 +75,12 @@ def module_of(kind):
     return name if type(name) is str else ""
 
 
-def name_of(kind):
+def name_of(kind: Any) -> str:
     """Return where a class says that it was defined: `module.qualname`."""
     return f"{module_of(kind)}.{_qualname_of(kind)}"
 
 
-def reference_to(value):
+def reference_to(value: Any) -> str | None:
     """Return the place of a class or function by its own name, `module.qualname`; None if it is not found there."""
     if is_class(value):
         module_name, qualname = module_of(value), _qualname_of(value)
@@ -94,25 +103,27 @@ class Digests:
     and getters in the value, and `classes` are the project's classes that it holds, or holds objects of.
     """
 
-    def __init__(self, codes, worktree):
+    def __init__(self, codes: Codes, worktree: str) -> None:
         self._codes = codes
         self._worktree = worktree
         self._left = MOST_PARTS_OF_ALL
-        self.codes, self.attributes, self.classes = [], [], set()
+        self.codes: list[types.CodeType] = []
+        self.attributes: list[str] = []
+        self.classes: set[type] = set()
 
-    def of(self, value):
+    def of(self, value: object) -> str:
         """Return the digest of a name's value."""
         return self._digest(lambda reading: reading.value(value))
 
-    def of_definition(self, value):
+    def of_definition(self, value: object) -> str:
         """Return the digest of a function or wrapper that has this name itself: never just a reference to it."""
         return self._digest(lambda reading: reading.definition(value))
 
-    def of_class(self, kind, namespace):
+    def of_class(self, kind: type, namespace: dict[str, Any]) -> str:
         """Return the digest of a class as a whole: all but the attributes that get their own digests."""
         return self._digest(lambda reading: reading.make_of_class(kind, namespace))
 
-    def _digest(self, read):
+    def _digest(self, read: Callable[[Reading], None]) -> str:
         reading = Reading(self._codes, self._worktree, min(MOST_PARTS, self._left))
         try:
             read(reading)
@@ -127,20 +138,21 @@ class Digests:
 class Reading:
     """Writes one value, part by part."""
 
-    def __init__(self, codes, worktree, most):
+    def __init__(self, codes: Codes, worktree: str, most: int) -> None:
         self._codes = codes
         self._worktree = worktree
         self._most = most
         self.is_complete = True
-        self.out = []
+        self.out: list[str] = []
         # Parts that refer to names and have none themselves: lambdas, generators, getters.
-        self.codes, self.attributes = [], []
+        self.codes: list[types.CodeType] = []
+        self.attributes: list[str] = []
         # The project's classes in the value, and those of objects in it.
-        self.classes = set()
+        self.classes: set[type] = set()
         # By identity, and kept alive so that no other value gets the same one.
-        self._seen = {}
+        self._seen: dict[int, tuple[int, object]] = {}
 
-    def value(self, value):
+    def value(self, value: Any) -> None:
         kind = type(value)
         if len(self.out) > self._most:
             self.is_complete = False
@@ -156,7 +168,7 @@ class Reading:
         else:
             self.definition(value)
 
-    def definition(self, value):
+    def definition(self, value: Any) -> None:
         if id(value) in self._seen:
             self.out += ("again", str(self._seen[id(value)][0]))
             return
@@ -182,7 +194,7 @@ class Reading:
         else:
             self._object(value, kind)
 
-    def _plain(self, value, kind):
+    def _plain(self, value: Any, kind: type) -> None:
         if kind is str:
             text = value.replace(self._worktree, "{worktree}")
         elif kind is int and abs(value) >> 4096:
@@ -191,7 +203,7 @@ class Reading:
             text = repr(value)
         self.out += (kind.__name__, text)
 
-    def _module(self, module):
+    def _module(self, module: types.ModuleType) -> None:
         """Write a module by its name, and by its contents if it is not in `sys.modules`."""
         name = str(namespace_of(module).get("__name__"))
         self.out += ("module", name)
@@ -200,7 +212,7 @@ class Reading:
             held = [item for item in namespace_of(module).items() if not item[0].startswith("__")]
             self._items("names", held)
 
-    def _at_once(self, values):
+    def _at_once(self, values: Any) -> bool:
         """Write a large container of plain values as a whole; return whether that was possible."""
         if len(values) < MANY_PARTS:
             return False
@@ -214,14 +226,14 @@ class Reading:
         self.out += ("whole", str(len(values)), hashlib.blake2b(whole).hexdigest())
         return True
 
-    def _all(self, name, values):
+    def _all(self, name: str, values: Sequence[object]) -> None:
         if self._at_once(values):
             return
         self.out += (name, str(len(values)))
         for value in values:
             self.value(value)
 
-    def _items(self, name, items):
+    def _items(self, name: str, items: Sequence[tuple[object, object]]) -> None:
         if self._at_once(items):
             return
         self.out += (name, str(len(items)))
@@ -230,8 +242,8 @@ class Reading:
             self.value(key)
             self.value(value)
 
-    def _unordered(self, name, values):
-        whole = []
+    def _unordered(self, name: str, values: Iterable[object]) -> None:
+        whole: list[str] = []
         for value in values:
             part = Reading(self._codes, self._worktree, self._most)
             part.value(value)
@@ -242,7 +254,7 @@ class Reading:
             whole.append("\0".join(part.out))
         self.out += (name, *sorted(whole))
 
-    def function(self, function):
+    def function(self, function: types.FunctionType) -> None:
         """Write all of a function but its code if it is named, which the driver compares as source."""
         code = function.__code__
         if self._codes.is_of_others(code):
@@ -261,14 +273,14 @@ class Reading:
         self.value(function.__kwdefaults__)
         self._items("fields", list(function.__dict__.items()))
 
-    def _wrapped(self, function):
+    def _wrapped(self, function: object) -> None:
         """Write a wrapped function, which has the name of its wrapper: it is never a reference to itself."""
         if type(function) is types.FunctionType:
             self.function(function)
         else:
             self.value(function)
 
-    def _class(self, kind):
+    def _class(self, kind: type) -> None:
         namespace = dict(_namespace_of(kind))
         self.out += ("class", _qualname_of(kind))
         self.make_of_class(kind, namespace)
@@ -277,7 +289,7 @@ class Reading:
                 self.out.append(name)
                 self._wrapped(value)
 
-    def make_of_class(self, kind, namespace):
+    def make_of_class(self, kind: type, namespace: dict[str, Any]) -> None:
         self._all("bases", kind.__bases__)
         self.value(type(kind))
         for name in sorted(namespace):
@@ -289,7 +301,7 @@ class Reading:
             registry = (reference() for reference in _abc._get_dump(kind)[0])
             self.out += sorted(name_of(registered) for registered in registry if registered is not None)
 
-    def _object(self, value, kind):
+    def _object(self, value: Any, kind: type) -> None:
         self.out += ("object", name_of(kind))
         if kind.__flags__ & HEAP_TYPE:
             if self._codes.is_own_class(kind):
@@ -307,11 +319,11 @@ class Reading:
             self.out.append(name)
             self.value(field)
         if issubclass(kind, BaseException):
-            self.value(BaseException.args.__get__(value))
+            self.value(BaseException.args.__get__(value))  # type: ignore[attr-defined]
         elif home == "numpy" and hasattr(kind, "tobytes") and not value.dtype.hasobject:
             self.out += (str(value.dtype), str(value.shape), hashlib.blake2b(value.tobytes()).hexdigest())
 
-    def _contents(self, value, plain):
+    def _contents(self, value: Any, plain: Any) -> None:
         if plain is dict:
             ordered = collections.OrderedDict if issubclass(type(value), collections.OrderedDict) else dict
             self._items("items", list(ordered.items(value)))
@@ -332,7 +344,7 @@ _OF_EVERY_CLASS = (
 OF_EVERY_CLASS = frozenset(_OF_EVERY_CLASS.split())
 
 
-def is_method(kind, name, value, codes):
+def is_method(kind: type, name: str, value: Any, codes: Codes) -> bool:
     """Whether it is one of the project's functions under its own name, which is seen when it runs."""
     function = value.__func__ if type(value) in (staticmethod, classmethod) else value
     if type(function) is not types.FunctionType:
@@ -341,7 +353,7 @@ def is_method(kind, name, value, codes):
     return place is not None and place[1] == f"{_qualname_of(kind)}.{name}"
 
 
-def makes(kind, name, value, codes):
+def makes(kind: type, name: str, value: Any, codes: Codes) -> bool:
     """Whether an entry of a class's namespace shapes it as a whole: Python or another project's base class reads it."""
     if is_method(kind, name, value, codes):
         return False
@@ -353,7 +365,7 @@ def makes(kind, name, value, codes):
     return any(name in _namespace_of(base) for base in foreign)
 
 
-def fields_of(value, kind):
+def fields_of(value: object, kind: type) -> Iterator[tuple[str, Any]]:
     """Yield an object's fields as they are stored: those of `__dict__`, then those of slots."""
     fields = next(
         (namespace["__dict__"] for namespace in map(_namespace_of, kind.__mro__) if "__dict__" in namespace), None
@@ -370,7 +382,7 @@ def fields_of(value, kind):
                     yield name, "unset"
 
 
-def code_digest(code):
+def code_digest(code: types.CodeType) -> str:
     """Return the digest of what a code object does, regardless of its line numbers."""
     text = repr(
         (
@@ -385,18 +397,18 @@ def code_digest(code):
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _constant(value):
+def _constant(value: object) -> str | list[str]:
     # The order of a set's parts depends on the process.
     return sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)
 
 
-def _read_builtin(reading, value):
+def _read_builtin(reading: Reading, value: Any) -> None:
     reading.out += ("builtin", value.__qualname__)
     if value.__self__ is not None and not is_module(value.__self__):
         reading.value(value.__self__)
 
 
-def _read_generator(reading, value):
+def _read_generator(reading: Reading, value: types.GeneratorType[Any, Any, Any]) -> None:
     reading.out += ("generator", value.__qualname__)
     if value.gi_frame is not None:
         reading._items("variables", list(value.gi_frame.f_locals.items()))
@@ -405,28 +417,28 @@ def _read_generator(reading, value):
         reading.out.append(code_digest(value.gi_code))
 
 
-def _read_random(reading, value):
+def _read_random(reading: Reading, value: random.Random) -> None:
     reading.out.append("random")
     reading.value(random.Random.getstate(value))
 
 
-def _read_content(reading, value):
+def _read_content(reading: Reading, value: Any) -> None:
     reading.out.append(type(value).__name__)
     reading.value(value.getvalue())
 
 
-def _read_getter(reading, value):
+def _read_getter(reading: Reading, value: Any) -> None:
     reading.out.append(repr(value))
     _, names = value.__reduce__()[:2]
     reading.attributes += (part for name in names if type(name) is str for part in name.split("."))
 
 
-def _read_defaultdict(reading, value):
+def _read_defaultdict(reading: Reading, value: collections.defaultdict[Any, Any]) -> None:
     reading._items("defaultdict", list(dict.items(value)))
     reading.value(value.default_factory)
 
 
-def _read_variable(reading, value):
+def _read_variable(reading: Reading, value: contextvars.ContextVar[Any]) -> None:
     reading.out += ("variable", value.name)
     # In an empty context, only a default is found.
     try:
@@ -435,10 +447,15 @@ def _read_variable(reading, value):
         reading.out.append("without default")
 
 
-def _read_named(*names):
+def _read_cache(reading: Reading, value: Any) -> None:
+    reading._wrapped(value.__wrapped__)
+    reading.value(value.cache_parameters())
+
+
+def _read_named(*names: str) -> Callable[[Reading, Any], None]:
     """Return a reader for types whose state is in these attributes."""
 
-    def read(reading, value):
+    def read(reading: Reading, value: Any) -> None:
         reading.out.append(type(value).__name__)
         for name in names:
             reading._wrapped(getattr(value, name))
@@ -446,7 +463,7 @@ def _read_named(*names):
     return read
 
 
-_READERS = {
+_READERS: dict[type, Callable[[Reading, Any], object]] = {
     list: lambda reading, value: reading._all("list", value),
     tuple: lambda reading, value: reading._all("tuple", value),
     dict: lambda reading, value: reading._items("dict", list(value.items())),
@@ -466,10 +483,7 @@ _READERS = {
     functools.cached_property: _read_named("func"),
     functools.partial: _read_named("func", "args", "keywords"),
     functools.partialmethod: _read_named("func", "args", "keywords"),
-    functools._lru_cache_wrapper: lambda reading, value: (
-        reading._wrapped(value.__wrapped__),
-        reading.value(value.cache_parameters()),
-    ),
+    functools._lru_cache_wrapper: _read_cache,
     operator.attrgetter: _read_getter,
     operator.itemgetter: lambda reading, value: reading.value(value.__reduce__()[1]),
     itertools.count: lambda reading, value: reading.out.append(repr(value)),
