@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
     from typing import Any
 
-    from deadheat_worker.messages import Foreign
+    from deadheat_worker.wire.messages import Foreign
 
 # Import finders that build back ends install for editable packages. Those of setuptools come last and lose to the
 # path; those of meson-python and scikit-build-core come first and would win over it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from deadheat_worker.messages import Reply
+from deadheat_worker.wire.messages import Reply
 
 PathOf: TypeAlias = Callable[[str], "str | None"]
 """Returns a file's path relative to the worktree, or None if it is elsewhere."""
