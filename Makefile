@@ -39,11 +39,14 @@ faults: $(DEVELOP)/built ## run the fault tests in their long version: 100 kills
 mutants: ## change what decides in every way that cargo-mutants knows, and see that a test fails (cargo install cargo-mutants)
 	cargo mutants --jobs 2
 
-check: $(DEVELOP)/tools ## formatting and lints
+check: $(DEVELOP)/built ## formatting, lints and types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	$(DEVELOP)/bin/ruff format --check python tests bench action
 	$(DEVELOP)/bin/ruff check python tests bench action
+	$(DEVELOP)/bin/mypy
+	$(DEVELOP)/bin/mypy --python-version 3.15
+	$(DEVELOP)/bin/stubtest deadheat._native
 
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)

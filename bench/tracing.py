@@ -22,8 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "workloads.py")
 PACKAGE = sys.argv[1]
 sys.path.insert(0, os.path.join(PACKAGE, "side"))
-from deadheat_worker.rewriting import functions_in  # noqa: E402
-from deadheat_worker.tracing import Tracing  # noqa: E402
+from deadheat_worker.watching.rewriting import functions_in  # noqa: E402
+from deadheat_worker.watching.tracing import Tracing  # noqa: E402
 
 REPETITIONS = 201
 CALLS = 2000

@@ -302,20 +302,20 @@ class WORKERS:
 def counted_package(tmp_path_factory):
     """A package folder whose workers count lines: the real files, some replaced by those of `tests/counted`."""
     package = tmp_path_factory.mktemp("counted")
-    folder = package / "side" / "deadheat_worker"
-    folder.mkdir(parents=True)
-    scripts = ("__main__", "fork_server", "micro", "probe")
-    own = {"counter", "serving", "stand_ins"}
-    for file in (PACKAGE / "side" / "deadheat_worker").glob("*.py"):
-        if file.stem in scripts:
-            folder.joinpath(f"real_{file.name}").symlink_to(file)
-        elif file.stem not in own:
-            folder.joinpath(file.name).symlink_to(file)
-    for name in own:
-        folder.joinpath(f"{name}.py").symlink_to(COUNTED / f"{name}.py")
-    for name in scripts:
-        # Each script has to find its own name and folder.
-        folder.joinpath(f"{name}.py").symlink_to(COUNTED / "script.py")
+    real, folder = PACKAGE / "side" / "deadheat_worker", package / "side" / "deadheat_worker"
+    replaced = {Path("counter.py"), Path("suite/serving.py"), Path("suite/stand_ins.py")}
+    # Each script has to find its own name and folder.
+    scripts = {Path("scripts") / name for name in ("worker.py", "fork_server.py", "micro.py", "probe.py")}
+    for file in replaced | scripts | {path.relative_to(real) for path in real.rglob("*.py")}:
+        place = folder / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file in replaced:
+            place.symlink_to(COUNTED / file.name)
+        elif file in scripts:
+            place.symlink_to(COUNTED / "script.py")
+            place.with_name(f"real_{file.name}").symlink_to(real / file)
+        else:
+            place.symlink_to(real / file)
     return package
 
 

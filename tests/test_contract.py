@@ -629,7 +629,7 @@ def test_what_suites_reach_for_by_other_names(suite):
 
 
 def test_figures_are_those_of_pytest_benchmark():
-    ours = runpy.run_path(str(PACKAGE / "side" / "deadheat_worker" / "stats.py"))["Stats"]
+    ours = runpy.run_path(str(PACKAGE / "side" / "deadheat_worker" / "suite" / "stats.py"))["Stats"]
     chance = random.Random(1)
     samples = [[1, 4, 9, 16, 25], [0.1], [0.1, 0.1], [0.1] * 7, [3.3e-7] * 49, [0.0, 0.0, 0.0], [1e-9, 1e-9, 5.0]]
     for size in [*range(1, 9), *range(9, 200, 7)]:

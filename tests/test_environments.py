@@ -96,7 +96,9 @@ def builder(offline):
 @pytest.fixture
 def layer(builder, tmp_path):
     """A new environment on top of the builder's, to install into."""
-    subprocess.run([builder, PACKAGE / "side" / "deadheat_worker" / "layer.py", tmp_path / "layer"], check=True)
+    subprocess.run(
+        [builder, PACKAGE / "side" / "deadheat_worker" / "scripts" / "layer.py", tmp_path / "layer"], check=True
+    )
     return tmp_path / "layer" / "bin" / "python"
 
 

@@ -5,7 +5,7 @@ import sys
 from conftest import PACKAGE
 
 sys.path.append(str(PACKAGE / "side"))
-from deadheat_worker import layout
+from deadheat_worker.timing import layout
 
 
 def test_blocks_stay_for_what_the_imports_allocate():

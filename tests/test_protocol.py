@@ -14,7 +14,7 @@ import pytest
 from conftest import EXTENSION, PACKAGE
 
 HERE = Path(__file__).parent
-SCRIPTS = PACKAGE / "side" / "deadheat_worker"
+SCRIPTS = PACKAGE / "side" / "deadheat_worker" / "scripts"
 # Fields that differ from run to run.
 MEASURED = {
     "elapsed_ns",
@@ -39,7 +39,7 @@ MEASURED = {
 CONVERSATIONS = {
     **dict.fromkeys(
         ["measuring", "failures", "no_collection", "reaching", "observing", "profiling", "surveying", "no_tracing"],
-        "__main__.py",
+        "worker.py",
     ),
     **dict.fromkeys(["micro", "micro_memory", "micro_failures"], "micro.py"),
     "testing": "profile_tests.py",
@@ -48,7 +48,7 @@ CONVERSATIONS = {
 
 
 class Worker:
-    def __init__(self, interpreter, folder, script="__main__.py"):
+    def __init__(self, interpreter, folder, script="worker.py"):
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
             [interpreter, SCRIPTS / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=folder
@@ -116,7 +116,7 @@ def test_golden_conversation_of_a_worker_that_memray_watches(memray_python, work
 
 
 def hold_to(name, interpreter, worktree):
-    worker = Worker(interpreter, worktree, CONVERSATIONS.get(name, "__main__.py"))
+    worker = Worker(interpreter, worktree, CONVERSATIONS.get(name, "worker.py"))
     entries = [json.loads(line) for line in (HERE / "protocol" / f"{name}.jsonl").read_text().splitlines()]
     for asked, golden in zip(entries[::2], entries[1::2], strict=True):
         request = asked["message"]

@@ -9,7 +9,7 @@ import pytest
 from conftest import PACKAGE
 
 sys.path.append(str(PACKAGE / "side"))
-from deadheat_worker import processes, tracing
+from deadheat_worker.watching import processes, tracing
 
 
 class Nothing:

@@ -39,7 +39,7 @@ class Clock:
 @pytest.fixture
 def timing(monkeypatch):
     monkeypatch.syspath_prepend(PACKAGE / "side")
-    timing = importlib.import_module("deadheat_worker.timing")
+    timing = importlib.import_module("deadheat_worker.timing.loops")
     timing.measured = {"turn of a loop": timing._empty_iteration_ns, "reading": timing._reading_ns}
     monkeypatch.setattr(timing, "_empty_iteration_ns", lambda: LOOP_NS)
     monkeypatch.setattr(timing, "_reading_ns", lambda: READING_NS)

@@ -14,8 +14,8 @@ PROGRAM = """\
 import ast, json, os, sys
 side, extension, folder, names = sys.argv[1:]
 sys.path[:0] = [side]
-from deadheat_worker.rewriting import functions_in
-from deadheat_worker.tracing import Tracing
+from deadheat_worker.watching.rewriting import functions_in
+from deadheat_worker.watching.tracing import Tracing
 
 names = json.loads(names)
 tree = ast.parse(open(os.path.join(folder, "module.py")).read())

@@ -18,9 +18,9 @@ from conftest import PACKAGE
 
 sys.path.append(str(PACKAGE / "side"))
 from deadheat_worker.imports import ProjectImports
-from deadheat_worker.namespaces import Namespaces
-from deadheat_worker.sources import Codes
-from deadheat_worker.values import INCOMPLETE, MOST_PARTS, Digests
+from deadheat_worker.outputs.namespaces import Namespaces
+from deadheat_worker.outputs.sources import Codes
+from deadheat_worker.outputs.values import INCOMPLETE, MOST_PARTS, Digests
 
 WORKTREE = "/worktree"
 

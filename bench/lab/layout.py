@@ -1,7 +1,7 @@
 """Measures which part of the drawn memory layout matters, by Python: `python bench/lab/layout.py BANK [--quick]`.
 
 The workloads of `neutral.py`, with a neutral edit on head, are compared with parts of the draw switched off
-(`deadheat_worker/layout.py`). Any deviation of an estimate from 1 beyond the spread of its replicates is a bias of the
+(`deadheat_worker/timing/layout.py`). Any deviation of an estimate from 1 beyond the spread of its replicates is a bias of the
 layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; existing runs are not repeated.
 """
 
@@ -34,7 +34,7 @@ draw_for_sample = Layout.draw_for_sample
 same_frame = _call_with_stack(0)
 Layout.draw_for_sample = lambda self: (draw_for_sample(self), same_frame)[1]
 """
-# Code that is appended to `deadheat_worker/layout.py`.
+# Code that is appended to `deadheat_worker/timing/layout.py`.
 VARIANTS = {
     "nothing": NO_BLOCKS_BEFORE_IMPORTS + NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
     "blocks before the imports": NO_BLOCKS_BEFORE_SAMPLES + NO_FRAMES,
@@ -74,7 +74,7 @@ def package(installed, folder, code):
     """Makes a package folder like the installed one: the workers' files, the layout's with `code` at its end."""
     own = os.path.join(folder, "side", "deadheat_worker")
     shutil.copytree(os.path.join(installed, "side", "deadheat_worker"), own)
-    with open(os.path.join(own, "layout.py"), "a") as file:
+    with open(os.path.join(own, "timing", "layout.py"), "a") as file:
         file.write("\n\n" + code)
     return folder
 

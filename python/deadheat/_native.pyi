@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from types import CodeType
-from typing import Any
+from typing import Any, final
+
+__all__ = ["Probe", "Tracer", "main"]
 
 def main(arguments: list[str], package_folder: str, interpreter: str, extension: str, ignores_hangup: bool) -> int:
     """Run one command and return its exit code.
@@ -13,6 +15,7 @@ def main(arguments: list[str], package_folder: str, interpreter: str, extension:
     runs. A panic is printed and returned as 5.
     """
 
+@final
 class Tracer:
     """The call records of one process, for functions numbered from 0. There is one tracer per process.
 
@@ -20,7 +23,7 @@ class Tracer:
     is then returned to `sys.monitoring`. The `on_...` methods are its callbacks.
     """
 
-    def __init__(self, functions: int, find: Callable[[CodeType], int | None] | None, disable: object) -> None: ...
+    def __new__(cls, functions: int, find: Callable[[CodeType], int | None] | None, disable: object) -> Tracer: ...
     def on_start(self, code: CodeType, offset: int, /) -> Any: ...
     def on_resume(self, code: CodeType, offset: int, /) -> None: ...
     def on_throw(self, code: CodeType, offset: int, exception: BaseException, /) -> None: ...
@@ -53,10 +56,11 @@ class Tracer:
         number of one that does nothing and calls none.
         """
 
+@final
 class Probe:
     """Watches the function with this number from inside its body, where the interpreter has no events for it."""
 
-    def __init__(self, tracer: Tracer, function: int) -> None: ...
+    def __new__(cls, tracer: Tracer, function: int) -> Probe: ...
     def enter(self) -> None: ...
     def leave(self) -> None: ...
     def count(self) -> None:

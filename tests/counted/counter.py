@@ -8,7 +8,8 @@ import os
 import random
 import sys
 
-from deadheat_worker import body, holding, protocol
+from deadheat_worker.timing import body
+from deadheat_worker.wire import holding, protocol
 
 NS_PER_LINE = 30_000
 SPREAD = 0.001

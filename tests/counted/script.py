@@ -16,7 +16,7 @@ def main():
     pytest.__version__ = inner.version = "9.0.0"
     sys.modules.update({"pytest": pytest, "_pytest": types.ModuleType("_pytest"), "_pytest._version": inner})
     if NAME == "micro.py":
-        sys.path.append(os.path.dirname(HERE))
+        sys.path.append(os.path.dirname(os.path.dirname(HERE)))
         from deadheat_worker.counter import LineClock
 
         LineClock().take_its_place()

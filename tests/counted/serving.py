@@ -12,11 +12,11 @@ import sys
 import traceback
 import types
 
-from deadheat_worker import protocol
-from deadheat_worker.body import Body
 from deadheat_worker.counter import LineClock
-from deadheat_worker.holding import NOT_RUN, Holding
-from deadheat_worker.timing import calls_of
+from deadheat_worker.timing.body import Body
+from deadheat_worker.timing.loops import calls_of
+from deadheat_worker.wire import protocol
+from deadheat_worker.wire.holding import NOT_RUN, Holding
 
 
 class Skipped(Exception):

@@ -313,9 +313,9 @@ def test_a_worker_that_does_not_keep_to_the_protocol_is_refused(repository, dead
     (site / "answer_instead.py").write_text(
         "import os, sys\n"
         # If no worker can be forked, each is started on its own.
-        "if any(part.endswith('deadheat_worker/fork_server.py') for part in sys.orig_argv):\n"
+        "if any(part.endswith('scripts/fork_server.py') for part in sys.orig_argv):\n"
         "    os._exit(1)\n"
-        "if any(part.endswith('deadheat_worker/__main__.py') for part in sys.orig_argv):\n"
+        "if any(part.endswith('scripts/worker.py') for part in sys.orig_argv):\n"
         "    sys.stdin.readline()\n"
         f"    data = open({str(answers)!r}, 'rb').read() + b'\\n'\n"
         "    while data:\n"

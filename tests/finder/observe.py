@@ -19,7 +19,7 @@ for name in SHARED.split():
     importlib.import_module(name)
 
 from deadheat_worker.imports import ProjectImports  # noqa: E402
-from deadheat_worker.namespaces import Namespaces  # noqa: E402
+from deadheat_worker.outputs.namespaces import Namespaces  # noqa: E402
 
 
 def observe(folder, changed, differing=None, unloaded=()):

@@ -50,7 +50,9 @@ pub struct Installation {
 
 impl Installation {
     fn worker_file(&self, name: &str) -> PathBuf {
-        self.package_folder.join("side/deadheat_worker").join(name)
+        self.package_folder
+            .join("side/deadheat_worker/scripts")
+            .join(name)
     }
 }
 

@@ -31,7 +31,7 @@ impl WorkerKind {
     /// Returns the script that starts one.
     pub(crate) fn script(self) -> &'static str {
         match self {
-            WorkerKind::Benchmarks => "__main__.py",
+            WorkerKind::Benchmarks => "worker.py",
             WorkerKind::Tests => "profile_tests.py",
         }
     }

@@ -1,8 +1,17 @@
 """Makes the project be imported from the worktree, and verifies it."""
 
+from __future__ import annotations
+
 import os
 import sys
 from importlib.machinery import all_suffixes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+    from typing import Any
+
+    from deadheat_worker.wire.messages import Foreign
 
 # Import finders that build back ends install for editable packages. Those of setuptools come last and lose to the
 # path; those of meson-python and scikit-build-core come first and would win over it.
@@ -19,12 +28,12 @@ EDITABLE_FINDERS = {
 OWN_PACKAGE = __name__.partition(".")[0]
 
 
-def inside(path, folder):
+def inside(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or below it; both must be absolute and resolved."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def is_among(name, names):
+def is_among(name: str, names: Container[str]) -> bool:
     """Whether a module is one of `names` or below one; those in a namespace shared with others are dotted."""
     while name:
         if name in names:
@@ -42,7 +51,15 @@ class ProjectImports:
     those of test files outside any package, which may also be names of other projects' packages.
     """
 
-    def __init__(self, worktree, repository, import_folders, code_names, test_packages, loose_names):
+    def __init__(
+        self,
+        worktree: str,
+        repository: str,
+        import_folders: list[str],
+        code_names: Iterable[str],
+        test_packages: Iterable[str],
+        loose_names: Iterable[str],
+    ) -> None:
         self.worktree = os.path.realpath(worktree)
         self.repository = os.path.realpath(repository)
         self.import_folders = [os.path.normpath(os.path.join(self.worktree, folder)) for folder in import_folders]
@@ -52,14 +69,15 @@ class ProjectImports:
         self.loose_names = frozenset(loose_names) - self.strict_names - sys.stdlib_module_names
         self._environment = tuple({os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)})
 
-    def take_precedence(self, project_folder):
+    def take_precedence(self, project_folder: str) -> None:
         """Arrange `sys.path` and `sys.meta_path`: standard library, worktree, everything else, the project's folder.
 
         The standard library stays first, so that a project's `select.py` cannot replace it. Entries that point into
         the user's own checkout (a path-file of an editable install, PYTHONPATH) are redirected into the worktree.
         """
         standard = os.path.realpath(os.path.dirname(os.__file__))
-        first, others = [], []
+        first: list[str] = []
+        others: list[str] = []
         for entry in sys.path:
             resolved = os.path.realpath(entry or os.curdir)
             packages = "site-packages" in resolved or "dist-packages" in resolved
@@ -76,14 +94,14 @@ class ProjectImports:
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(self.import_folders + kept))
         sys.meta_path[:] = [finder for finder, folders in finders if not folders and not self._serves_project(finder)]
 
-    def _in_worktree(self, resolved, entry):
+    def _in_worktree(self, resolved: str, entry: str) -> list[str]:
         """Return the worktree's folder for an entry in the user's checkout, none if it has none; others unchanged."""
         if not inside(resolved, self.repository) or self._is_environment(resolved):
             return [entry]
         mapped = os.path.join(self.worktree, os.path.relpath(resolved, self.repository))
         return [os.path.normpath(mapped)] if os.path.isdir(mapped) else []
 
-    def _is_environment(self, path):
+    def _is_environment(self, path: str) -> bool:
         """Whether a path belongs to an interpreter or its packages; a `.venv` is often inside the repository."""
         return (
             any(inside(path, prefix) and not inside(self.repository, prefix) for prefix in self._environment)
@@ -91,18 +109,18 @@ class ProjectImports:
             or "dist-packages" in path
         )
 
-    def _mapped_by(self, finder):
+    def _mapped_by(self, finder: object) -> list[str]:
         """Return the worktree's folders for packages, of any owner, that a finder finds in the user's own checkout."""
         kind = _kind_of_editable(finder)
-        mapping = getattr(sys.modules.get(getattr(kind, "__module__", None)), "MAPPING", None)
-        found = [self._in_worktree(os.path.realpath(path), None) for path in (mapping or {}).values()]
-        return [os.path.dirname(folder) for folders in found for folder in folders if folder is not None]
+        mapping = getattr(sys.modules.get(getattr(kind, "__module__", "")), "MAPPING", None)
+        found = [self._in_worktree(os.path.realpath(path), "") for path in (mapping or {}).values()]
+        return [os.path.dirname(folder) for folders in found for folder in folders if folder]
 
-    def _serves_project(self, finder):
+    def _serves_project(self, finder: object) -> bool:
         kind = _kind_of_editable(finder)
         if kind is None:
             return False
-        known = set()
+        known: set[str] = set()
         module = sys.modules.get(kind.__module__)
         for holder in (finder, module):
             for attribute in (
@@ -120,7 +138,7 @@ class ProjectImports:
         own = {name.partition(".")[0] for name in self.strict_names}
         return not known or bool(known & own)
 
-    def path_in_worktree(self, file):
+    def path_in_worktree(self, file: str) -> str | None:
         """Return a file's path relative to the worktree, with `/`; None if it is elsewhere."""
         if file.startswith("<"):
             # `<string>`, `<frozen os>`: code without a file, which would be looked for in the current folder.
@@ -130,13 +148,14 @@ class ProjectImports:
             return None
         return os.path.relpath(resolved, self.worktree).replace(os.sep, "/")
 
-    def without_worktree(self, text):
+    def without_worktree(self, text: str) -> str:
         """Return the text with paths inside the worktree made relative to it."""
         return text.replace(self.worktree + os.sep, "") if self.worktree in text else text
 
-    def foreign_modules(self):
+    def foreign_modules(self) -> tuple[list[Foreign], int]:
         """Return the project's modules from outside the worktree, and the number of its code modules from inside."""
-        foreign, own = [], 0
+        foreign: list[Foreign] = []
+        own = 0
         for name, module in list(sys.modules.items()):
             # Looked up in the module's own dict: a lazy module's `__getattr__` may import half the world.
             attributes = getattr(module, "__dict__", None)
@@ -159,7 +178,7 @@ class ProjectImports:
                     break
         return foreign, own
 
-    def _is_own(self, name):
+    def _is_own(self, name: str) -> bool:
         """Whether a module from elsewhere has one of the project's names.
 
         A package that other distributions extend (`pkgutil.extend_path`) holds their modules, too: those that the
@@ -174,7 +193,7 @@ class ProjectImports:
             return True
         return any(os.path.isdir(os.path.join(folder, last)) or _is_module_in(folder, last) for folder in own)
 
-    def imported_early(self, project_folder):
+    def imported_early(self, project_folder: str) -> str | None:
         """Return a module that is imported already and that the project may have, too; None if there is none."""
         folders = [folder for folder in (*self.import_folders, project_folder) if os.path.isdir(folder)]
         for folder in folders:
@@ -190,21 +209,21 @@ class ProjectImports:
         foreign, _ = self.foreign_modules()
         return foreign[0]["module"] if foreign else None
 
-    def _belongs(self, top, resolved):
+    def _belongs(self, top: str, resolved: str) -> bool:
         if self._is_environment(resolved) or top == OWN_PACKAGE:
             return False
         return top in self.loose_names or inside(resolved, self.repository)
 
 
-def _kind_of_editable(finder):
+def _kind_of_editable(finder: object) -> type | None:
     kind = finder if isinstance(finder, type) else type(finder)
     return kind if kind.__name__ in EDITABLE_FINDERS else None
 
 
-_resolved = {}
+_resolved: dict[str, str] = {}
 
 
-def _resolve(path):
+def _resolve(path: str) -> str:
     """`os.path.realpath`, cached: the check runs after every benchmark over the same modules."""
     try:
         return _resolved[path]
@@ -213,11 +232,11 @@ def _resolve(path):
         return resolved
 
 
-def _is_module_in(folder, name):
+def _is_module_in(folder: str, name: str) -> bool:
     return any(os.path.isfile(os.path.join(folder, name + suffix)) for suffix in all_suffixes())
 
 
-def _search_folders(attributes):
+def _search_folders(attributes: Mapping[str, Any]) -> list[str]:
     """Return the folders of a package; a namespace package has no file."""
     try:
         return [folder for folder in attributes.get("__path__", ()) if isinstance(folder, str)]

@@ -182,7 +182,7 @@ impl Detection<'_> {
         let mut launch = InPlace {
             command: WorkerCommand {
                 interpreter: interpreter.path.clone(),
-                script: self.installation.worker_file("__main__.py"),
+                script: self.installation.worker_file("worker.py"),
                 folder: self.top.to_owned(),
                 environment: self.variables(scratch.path()),
                 memory_limit: None,

@@ -1,0 +1,1 @@
+"""A single piece of code as a benchmark, without pytest."""

@@ -1,0 +1,1 @@
+"""What benchmarks returned and what modules hold, in forms that another process can compare."""

@@ -1,0 +1,52 @@
+"""Kills the driver's process groups when the driver is gone.
+
+Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that gets time and SIGTERM
+before it is killed, so that it can remove its locks (git does), `-NUMBER` for one that has ended. It ends when the
+driver does, and a driver that ends normally leaves no group.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+# The seconds that a group has to end by itself before it gets SIGTERM, and to end after that; the driver gives as many.
+# git removes its locks at SIGTERM, but not one that it is just making.
+BY_ITSELF = 0.5
+GRACE = 2
+
+
+def main() -> None:
+    # Only the end of its input ends it.
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    groups: dict[int, str] = {}
+    for line in sys.stdin:
+        number = int(line[1:])
+        if line[0] == "-":
+            groups.pop(number, None)
+        else:
+            groups[number] = line[0]
+    asked = [group for group, sign in groups.items() if sign == "~"]
+    for group in groups.keys() - asked:
+        send(group, signal.SIGKILL)
+    for number, seconds in ((0, BY_ITSELF), (signal.SIGTERM, GRACE)):
+        for group in asked:
+            send(group, number)
+        until = time.monotonic() + seconds
+        while any(send(group, 0) for group in asked) and time.monotonic() < until:
+            time.sleep(0.02)
+    for group in asked:
+        send(group, signal.SIGKILL)
+
+
+def send(group: int, number: int) -> bool:
+    """Send a signal to a group; return whether the group was there, as one that has ended by itself is not."""
+    with contextlib.suppress(OSError):
+        os.killpg(group, number)
+        return True
+    return False
+
+
+main()

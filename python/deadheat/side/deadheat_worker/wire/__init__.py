@@ -1,0 +1,1 @@
+"""What the driver and a worker say to each other, and how."""
