@@ -1,9 +1,8 @@
 //! A pre-screen rendered for people: a few lines, the decision last.
 
 use super::{Form, MicroReport};
-use crate::model::{Estimate, Side, WarningCode};
-use crate::report::{change_percent, duration, plain, short_commit, signed_percent, speedup};
-use crate::resource::ResourceComparison;
+use crate::model::{Estimate, ResourceComparison, Side, WarningCode};
+use crate::text::{change_percent, duration, plain, short_commit, signed_percent, speedup};
 
 pub fn render(report: &MicroReport) -> String {
     let mut lines = vec![plain(&report.target)];

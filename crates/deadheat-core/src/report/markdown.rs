@@ -9,23 +9,21 @@ use std::cmp::Reverse;
 use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
-use super::parts;
 use super::terminal::{
     Section as Breakdown, core_of, function_cells, function_headings, notes, of_controls, place_of,
     prefix_of, reconciliation, replicates_of, says_the_same, what_would_settle,
 };
-use super::text::sentence;
-use super::units::{amount, bounds, signed_percent};
 use super::warnings::grouped as grouped_warnings;
-use super::{
-    Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
-};
-use crate::gate;
+use super::{parts, reproduce};
+use crate::judge::gate;
 use crate::model::{
-    Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, WarningCode,
+    Comparison, Environments, Estimate, FunctionComparison, Judged, Missing, MissingReason, Report,
+    ResourceComparison, Revision, Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
-use crate::resource::ResourceComparison;
+use crate::text::{
+    amount, bounds, change_percent, duration, main_line, sentence, short_commit, signed_percent, speedup,
+};
 
 pub fn markdown(report: &Report) -> String {
     let page = Page {

@@ -7,23 +7,19 @@ mod tests_run;
 
 use std::fmt::Write as _;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::parts;
-use super::units::{amount, bounds, is_too_wide, short_percent, signed_percent};
 use super::warnings::grouped;
-use super::{
-    Controls, Environments, Judged, Machine, Python, Report, SelectionRule, change_percent, duration,
-    main_line, speedup,
-};
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, PerSide, Reason, Revision, TargetFunction, ToSettle,
-    Verdict, Warning,
+    Comparison, Controls, Environments, Estimate, Judged, Machine, Missing, MissingReason, PerSide, Python,
+    Reason, Report, Revision, SelectionRule, Status, TargetFunction, ToSettle, Verdict, Warning,
 };
 use crate::output::OutputCheck;
-use crate::records::Status;
+use crate::text::{
+    amount, bounds, change_percent, cut, duration, is_too_wide, main_line, plain, short_commit,
+    short_percent, shorten, signed_percent, speedup, width,
+};
 
 pub(super) use functions::{
     Section, both, cells as function_cells, count, headings as function_headings, notes, reconciliation,
@@ -790,73 +786,6 @@ pub(crate) fn bare_table() -> Table {
     table
 }
 
-/// Shortens a commit for people. A stored report may name anything as one.
-pub fn short_commit(commit: &str) -> String {
-    plain(&commit.chars().take(10).collect::<String>())
-}
-
-/// Escapes the characters of a text from elsewhere that would steer a terminal.
-pub fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_control() {
-            true => shown.push_str(&escaped(character)),
-            false => shown.push(character),
-        }
-    }
-    shown
-}
-
-/// Escapes a character as Python does, and pytest in its ids: `\n`, `\x1b`, `\u202e`.
-pub fn escaped(character: char) -> String {
-    match character {
-        '\n' => "\\n".to_owned(),
-        '\r' => "\\r".to_owned(),
-        '\t' => "\\t".to_owned(),
-        _ => match u32::from(character) {
-            code @ ..0x100 => format!("\\x{code:02x}"),
-            code @ ..0x1_0000 => format!("\\u{code:04x}"),
-            code => format!("\\U{code:08x}"),
-        },
-    }
-}
-
-/// Returns the width in columns of the terminal.
-fn width(text: &str) -> usize {
-    text.width()
-}
-
-/// Shortens a name that is too long, but keeps both ends: the file says where, the end says which.
-pub(super) fn shorten(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    let head = room.saturating_sub(1) / 3;
-    let tail = room.saturating_sub(1) - head;
-    let start = fitting(text.chars(), head);
-    let end: Vec<char> = fitting(text.chars().rev(), tail).chars().collect();
-    format!("{start}…{}", end.into_iter().rev().collect::<String>())
-}
-
-/// Cuts a text that is too long.
-pub(crate) fn cut(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    format!("{}…", fitting(text.chars(), room.saturating_sub(1)))
-}
-
-/// Returns as many characters as fit.
-fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
-    let mut used = 0;
-    characters
-        .take_while(|character| {
-            used += character.width().unwrap_or(0);
-            used <= room
-        })
-        .collect()
-}
-
 /// Returns the common prefix of the names of a report.
 pub(super) fn prefix_of<'a>(report: &Report, names: &[&'a str]) -> &'a str {
     match &report.settings.script {
@@ -911,12 +840,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_both_ends() {
-        assert_eq!(shorten("test_short", 20), "test_short");
-        assert_eq!(shorten("abcdefghijklmnopqrstuvwxyz", 10), "abc…uvwxyz");
-    }
-
-    #[test]
     fn the_common_part_of_node_ids_ends_at_a_separator() {
         assert_eq!(common_prefix(&["a/b.py::test_x", "a/b.py::test_y"]), "a/b.py::");
         assert_eq!(common_prefix(&["a/b.py::test_x", "a/c.py::test_y"]), "a/");
@@ -926,13 +849,5 @@ mod tests {
         );
         assert_eq!(common_prefix(&["a.py::C::test_x"]), "a.py::C::");
         assert_eq!(common_prefix(&["a.py::test_é", "a.py::test_è"]), "a.py::");
-    }
-
-    #[test]
-    fn control_characters_are_shown_not_sent() {
-        assert_eq!(plain("a\x1b[31mb\tc"), "a\\x1b[31mb\\tc");
-        assert_eq!(plain("\0\u{9b}"), "\\x00\\x9b");
-        assert_eq!(escaped('\u{202e}'), "\\u202e");
-        assert_eq!(escaped('\u{e0001}'), "\\U000e0001");
     }
 }

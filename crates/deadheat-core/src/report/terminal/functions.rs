@@ -2,10 +2,11 @@
 
 use comfy_table::Cell;
 
-use super::{Column, MOST_FUNCTIONS, Page, plain, within};
-use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileNote, Side};
-use crate::report::units::{bounds, count_of, signed_duration, signed_percent};
-use crate::report::{Report, change_percent, duration, speedup};
+use super::{Column, MOST_FUNCTIONS, Page, within};
+use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileNote, Report, Side};
+use crate::text::{
+    bounds, change_percent, count_of, duration, plain, signed_duration, signed_percent, speedup,
+};
 
 /// The smallest difference, as a part of base's time, that is divided: percentages of a smaller one would be noise.
 const SMALLEST_EXPLAINED: f64 = 0.02;

@@ -2,9 +2,9 @@
 
 use comfy_table::Cell;
 
-use super::{Column, Page, common_prefix, plain};
-use crate::model::Verdict;
-use crate::report::{Noise, Report, duration};
+use super::{Column, Page, common_prefix};
+use crate::model::{Noise, Report, Verdict};
+use crate::text::{duration, plain};
 
 impl Page {
     pub(super) fn noise(&mut self, report: &Report, noise: &[Noise]) {

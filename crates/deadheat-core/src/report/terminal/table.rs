@@ -3,7 +3,8 @@
 
 use comfy_table::{Cell, CellAlignment, Table};
 
-use super::{Page, bare_table, fitting, shorten, width};
+use super::{Page, bare_table};
+use crate::text::{fitting, shorten, width};
 
 /// The space between two columns.
 const GAP: usize = 2;

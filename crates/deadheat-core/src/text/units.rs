@@ -1,7 +1,6 @@
 //! Numbers formatted for people.
 
-use crate::model::ConfidenceInterval;
-use crate::resource::Resource;
+use crate::model::{ConfidenceInterval, Resource};
 
 /// Formats a time with three significant digits and the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
 pub fn duration(nanoseconds: f64) -> String {
@@ -15,7 +14,7 @@ pub fn duration(nanoseconds: f64) -> String {
 }
 
 /// Formats a time with its sign: `+1.20 µs`, `-850 ns`.
-pub(super) fn signed_duration(nanoseconds: f64) -> String {
+pub(crate) fn signed_duration(nanoseconds: f64) -> String {
     let sign = if nanoseconds < 0.0 { '-' } else { '+' };
     format!("{sign}{}", duration(nanoseconds.abs()))
 }
@@ -32,7 +31,7 @@ fn bytes(count: f64) -> String {
 }
 
 /// Formats an amount of a resource.
-pub(super) fn amount(resource: Resource, value: f64) -> String {
+pub(crate) fn amount(resource: Resource, value: f64) -> String {
     match resource {
         Resource::PeakMemory => bytes(value),
         Resource::Allocations => count_of(value),
@@ -41,7 +40,7 @@ pub(super) fn amount(resource: Resource, value: f64) -> String {
 }
 
 /// Formats a whole number with its thousands marked: `12,345`.
-pub(super) fn count_of(count: f64) -> String {
+pub(crate) fn count_of(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -104,7 +103,7 @@ pub(crate) fn signed_percent(ratio: f64) -> String {
 }
 
 /// Formats a change with fewer digits: `-0.4`, `+12`, `>+999`.
-pub(super) fn short_percent(ratio: f64) -> String {
+pub(crate) fn short_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 999.5 {
         return ">+999".to_owned();
