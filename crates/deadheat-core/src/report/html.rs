@@ -12,8 +12,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::terminal::{Section, differs, judgement, of_controls, prefix_of, what_would_settle};
+use super::breakdown::Section;
+use super::names::prefix_of;
 use super::warnings::grouped;
+use super::words::{differs, judgement, of_controls, what_would_settle};
 use super::{parts, reproduce};
 use crate::judge::gate;
 use crate::model::{

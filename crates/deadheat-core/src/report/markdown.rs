@@ -9,11 +9,12 @@ use std::cmp::Reverse;
 use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
-use super::terminal::{
-    Section as Breakdown, core_of, function_cells, function_headings, notes, of_controls, place_of,
-    prefix_of, reconciliation, replicates_of, says_the_same, what_would_settle,
+use super::breakdown::{
+    Section as Breakdown, cells as function_cells, headings as function_headings, notes, reconciliation,
 };
+use super::names::prefix_of;
 use super::warnings::grouped as grouped_warnings;
+use super::words::{change, core_of, of_controls, place_of, replicates_of, says_the_same, what_would_settle};
 use super::{parts, reproduce};
 use crate::judge::gate;
 use crate::model::{
@@ -21,9 +22,7 @@ use crate::model::{
     ResourceComparison, Revision, Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
-use crate::text::{
-    amount, bounds, change_percent, duration, main_line, sentence, short_commit, signed_percent, speedup,
-};
+use crate::text::{amount, change_percent, duration, main_line, sentence, short_commit, speedup};
 
 pub fn markdown(report: &Report) -> String {
     let page = Page {
@@ -694,14 +693,6 @@ fn together(name: &str, judged: &Judged) -> String {
 fn change_heading(estimate: &Estimate) -> String {
     let level = estimate.confidence_interval.confidence_level * 100.0;
     format!("change [{level:.0} % interval] ")
-}
-
-fn change(estimate: &Estimate) -> String {
-    format!(
-        "{} {}",
-        change_percent(estimate.point_estimate),
-        bounds(&estimate.confidence_interval, signed_percent)
-    )
 }
 
 /// Keeps a number with its unit, however narrow the table.

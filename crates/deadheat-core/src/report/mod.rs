@@ -1,14 +1,17 @@
 //! The forms of a report, one file each.
 
+mod breakdown;
 mod csv;
 mod html;
 mod markdown;
+mod names;
 mod parts;
 mod pytest_benchmark;
 mod reproduce;
 mod schema;
 mod terminal;
 mod warnings;
+mod words;
 
 pub use csv::csv;
 pub use html::html;

@@ -10,6 +10,6 @@ pub use plain::{escaped, plain, short_commit};
 pub(crate) use plain::{one_line, sentence};
 pub(crate) use shorten::{cut, fitting, shorten, width};
 pub(crate) use units::{
-    amount, bounds, count_of, is_too_wide, short_percent, signed_duration, signed_percent,
+    Digits, amount, bounds, bytes, count_of, is_too_wide, short_percent, signed_duration, signed_percent,
 };
 pub use units::{change_percent, duration, speedup};

@@ -8,7 +8,7 @@ use super::{change_text, functions, warning};
 use crate::judge::stats::Threshold;
 use crate::model::{Comparison, PerSide, Side, ToSettle};
 use crate::output::OutputCheck;
-use crate::report::terminal::Section;
+use crate::report::breakdown::Section;
 use crate::text::{duration, speedup};
 
 pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> String {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::markup::{sentences, text};
 use crate::model::{Machine, Python, Report, Revision, Settings, Side};
 use crate::report::parts;
-use crate::report::terminal::{core_of, replicates_of};
+use crate::report::words::{core_of, replicates_of};
 use crate::text::sentence;
 
 /// Renders revisions, machine and settings as one list of terms.

@@ -2,9 +2,14 @@
 
 use comfy_table::Cell;
 
-use super::functions::{both, count, short_if};
-use super::{Column, Page, Style, change, change_title, common_prefix, core_of};
+use super::functions::short_if;
+use super::page::{Page, Style};
+use super::rows::{change, change_title};
+use super::table::Column;
 use crate::model::Verdict;
+use crate::report::breakdown::{both, count};
+use crate::report::names::common_prefix;
+use crate::report::words::core_of;
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
 use crate::text::{duration, plain, signed_duration, speedup};
 
