@@ -5,9 +5,9 @@
 
 use std::io::Read;
 
+use deadheat_core::judge::sequential::{Sampling, is_settled, may_settle};
+use deadheat_core::judge::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use deadheat_core::model::Verdict;
-use deadheat_core::sequential::{Sampling, is_settled, may_settle};
-use deadheat_core::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use serde::{Deserialize, Serialize};
 
 /// One benchmark's replicates in the order in which they were recorded.

@@ -5,21 +5,17 @@
 #![forbid(unsafe_code)]
 
 pub mod dependencies;
-pub mod gate;
-pub mod merge;
+pub mod judge;
 pub mod micro;
 pub mod model;
 pub mod observed;
 pub mod output;
-pub mod partition;
-pub mod profile;
 pub mod protocol;
 pub mod records;
 pub mod report;
-pub mod resource;
 pub mod script_output;
-pub mod sequential;
 pub mod source;
-pub mod stats;
 pub mod test_profile;
-pub mod thresholds;
+#[cfg(test)]
+mod testing;
+pub mod text;

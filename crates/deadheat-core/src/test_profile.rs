@@ -5,15 +5,16 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge;
+use crate::judge::MeasuredBenchmark;
+use crate::judge::profile::{self, ProfileReplicate};
+use crate::judge::sequential::Sampling;
+use crate::judge::stats::{self, LogEstimate, Threshold};
 use crate::model::{
-    Change, Clock, Estimate, Missing, MissingReason, Order, Pair, PerSide, Reason, Replicate, Revision,
-    Sample, Side, SideTime, TargetFunction, Verdict, Warning,
+    Change, Clock, Environments, Estimate, Judged, Machine, Missing, MissingReason, Order, Pair, PerSide,
+    Python, Reason, Replicate, Revision, Sample, Side, SideTime, TargetFunction, Verdict, Warning,
 };
-use crate::profile::{self, ProfileReplicate};
 use crate::protocol::{TestOutcome, TestRun, Uncollected};
-use crate::report::{self, Environments, Judged, Machine, MeasuredBenchmark, Python};
-use crate::sequential::Sampling;
-use crate::stats::{self, LogEstimate, Threshold};
 
 pub const SCHEMA_VERSION: u32 = 1;
 /// The shortest judged duration: pytest's own work is a large part of a shorter test, and chance of the rest.
@@ -268,7 +269,7 @@ pub fn compare_tests(
         ..MeasuredBenchmark::default()
     });
     let sampling = Sampling::Exactly(replicates.len());
-    let (judged, total, _) = report::judge(measured.collect(), sampling, &threshold.into());
+    let (judged, total, _) = judge::judge(measured.collect(), sampling, &threshold.into());
     let mut judged = judged.into_iter().peekable();
     for test in &mut compared {
         if let Some(row) = judged.next_if(|row| row.benchmark == test.test) {
@@ -396,7 +397,7 @@ pub fn count(tests: &[TestComparison], missing: &[Missing]) -> TestCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::ProfileSample;
+    use crate::judge::profile::ProfileSample;
     use crate::protocol::FunctionSample;
 
     fn run(node: &str, outcome: TestOutcome, milliseconds: f64) -> TestRun {

@@ -2,9 +2,8 @@
 
 mod fixture;
 
-use deadheat_core::model::Side;
-use deadheat_core::partition::Partition;
-use deadheat_core::report::{Gate, Machine, Report, Shard, csv, html, markdown, pytest_benchmark, schema};
+use deadheat_core::model::{Gate, Machine, Partition, Report, Shard, Side};
+use deadheat_core::report::{csv, html, markdown, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
 

@@ -4,8 +4,9 @@
 
 mod fixture;
 
-use deadheat_core::model::Side;
-use deadheat_core::report::{Report, Style, csv, html, judge_again, markdown, pytest_benchmark, render};
+use deadheat_core::judge::judge_again;
+use deadheat_core::model::{Report, Side};
+use deadheat_core::report::{Style, csv, html, markdown, pytest_benchmark, render};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
@@ -34,7 +35,7 @@ fn a_commit_need_not_be_letters_and_digits() {
         revision.commit = "\u{1b}ääääääääääää".to_owned();
         revision
     });
-    report.recorded.as_mut().unwrap().status = deadheat_core::records::Status::Discard;
+    report.recorded.as_mut().unwrap().status = deadheat_core::model::Status::Discard;
     let text = rendered(&report, 100, false);
     assert!(text.contains("äääääääää"));
     assert!(!text.contains('\u{1b}'));

@@ -2,10 +2,13 @@
 
 mod fixture;
 
-use deadheat_core::gate::failure;
-use deadheat_core::model::{Confirmation, MissingReason, Verdict, Warning, WarningCode};
+use deadheat_core::judge::count;
+use deadheat_core::judge::gate::failure;
+use deadheat_core::model::{
+    Confirmation, Gate, MissingReason, Noise, Plan, Report, Verdict, Warning, WarningCode,
+};
 use deadheat_core::output::{Difference, OutputCheck};
-use deadheat_core::report::{Gate, Noise, Plan, Report, count, html};
+use deadheat_core::report::html;
 
 use fixture::report;
 

@@ -4,12 +4,12 @@ mod fixture;
 
 use std::collections::BTreeMap;
 
-use deadheat_core::model::{Clock, Order, Pair, Reason, Replicate, Sample, ToSettle, Verdict};
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::Threshold;
+use deadheat_core::judge::thresholds::Thresholds;
+use deadheat_core::judge::{MeasuredBenchmark, Unsound, judge, judge_again, noise};
+use deadheat_core::model::{Clock, Order, Pair, Reason, Replicate, Report, Sample, ToSettle, Verdict};
 use deadheat_core::output::OutputCheck;
-use deadheat_core::report::{MeasuredBenchmark, Report, Unsound, judge, judge_again, noise};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::Threshold;
-use deadheat_core::thresholds::Thresholds;
 
 use fixture::report;
 

@@ -2,7 +2,8 @@
 
 mod fixture;
 
-use deadheat_core::report::{Report, Style, render};
+use deadheat_core::model::Report;
+use deadheat_core::report::{Style, render};
 
 use fixture::report;
 

@@ -6,12 +6,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Estimate, PerSide, Reason, Replicate, Verdict, Warning};
+use crate::judge::sequential::replicates_to_reach;
+use crate::judge::stats::LogEstimate;
+use crate::model::{Estimate, PerSide, Python, Reason, Replicate, ResourceComparison, Verdict, Warning};
 use crate::output::{Difference, OutputCheck};
-use crate::report::{Python, is_too_wide, speedup};
-use crate::resource::ResourceComparison;
-use crate::sequential::replicates_to_reach;
-use crate::stats::LogEstimate;
+use crate::text::{is_too_wide, speedup};
 
 pub use terminal::render;
 
@@ -46,7 +45,7 @@ impl Worth {
     /// Returns the number of further replicates that would probably decide, if their spread stays the same; `None`
     /// where it is more than anybody would wait for.
     pub fn replicates_to_decide(self, log_ratios: &[f64], look: u32) -> Option<usize> {
-        let center = crate::stats::estimate(log_ratios)?.center;
+        let center = crate::judge::stats::estimate(log_ratios)?.center;
         let distance = if center <= -self.log {
             -center
         } else {
@@ -209,8 +208,8 @@ pub fn record(report: &MicroReport, time: String, blob: Option<String>) -> Micro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::sequential::Sampling;
     use crate::model::ConfidenceInterval;
-    use crate::sequential::Sampling;
 
     fn decided(speedup: f64, half_width: f64) -> Option<Decision> {
         Worth::from_percent(20.0).decide(&LogEstimate {

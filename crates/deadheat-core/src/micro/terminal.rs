@@ -1,9 +1,8 @@
 //! A pre-screen rendered for people: a few lines, the decision last.
 
 use super::{Form, MicroReport};
-use crate::model::{Estimate, Side, WarningCode};
-use crate::report::{change_percent, duration, plain, short_commit, signed_percent, speedup};
-use crate::resource::ResourceComparison;
+use crate::model::{Estimate, ResourceComparison, Side, WarningCode};
+use crate::text::{Digits, bytes, change_percent, duration, plain, short_commit, signed_percent, speedup};
 
 pub fn render(report: &MicroReport) -> String {
     let mut lines = vec![plain(&report.target)];
@@ -21,7 +20,11 @@ pub fn render(report: &MicroReport) -> String {
         let reason = report
             .reason
             .map_or(String::new(), |reason| format!(" ({reason})"));
-        lines.push(format!("time    {}  {verdict}{reason}", change(estimate)));
+        let speedup = speedup(estimate.point_estimate);
+        lines.push(format!(
+            "time    {}  {speedup}  {verdict}{reason}",
+            change(estimate)
+        ));
     }
     if let Some(memory) = &report.memory {
         lines.push(memory_line(memory));
@@ -79,34 +82,21 @@ pub fn render(report: &MicroReport) -> String {
 }
 
 fn change(estimate: &Estimate) -> String {
-    let ratio = estimate.point_estimate;
     let interval = estimate.confidence_interval;
     format!(
-        "{} ({} to {})  {}",
-        change_percent(ratio),
+        "{} ({} to {})",
+        change_percent(estimate.point_estimate),
         signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound),
-        speedup(ratio)
+        signed_percent(interval.upper_bound)
     )
 }
 
 fn memory_line(memory: &ResourceComparison) -> String {
-    let interval = memory.estimate.confidence_interval;
     format!(
-        "memory  {} ({} to {})  {}  {} to {} at the peak",
-        change_percent(memory.estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound),
+        "memory  {}  {}  {} to {} at the peak",
+        change(&memory.estimate),
         memory.verdict,
-        bytes(memory.median.base),
-        bytes(memory.median.head)
+        bytes(memory.median.base, Digits::OneDecimal),
+        bytes(memory.median.head, Digits::OneDecimal)
     )
-}
-
-fn bytes(amount: f64) -> String {
-    match amount {
-        amount if amount < 1024.0 => format!("{amount:.0} B"),
-        amount if amount < 1_048_576.0 => format!("{:.1} KiB", amount / 1024.0),
-        amount => format!("{:.1} MiB", amount / 1_048_576.0),
-    }
 }

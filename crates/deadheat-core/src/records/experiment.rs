@@ -1,46 +1,8 @@
 //! One experiment: a report as rows of `results.tsv`.
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::prescreen::Prescreen;
 use super::results::{Row, TOTAL};
-use crate::model::{Estimate, Verdict};
-use crate::report::Report;
-
-/// The outcome of an experiment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Something improved, and nothing regressed.
-    Keep,
-    /// Nothing improved.
-    Discard,
-    /// Both: the user decides.
-    Mixed,
-}
-
-impl Status {
-    pub const ALL: [Status; 3] = [Status::Keep, Status::Discard, Status::Mixed];
-
-    /// Parses a status as files and users write it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is = |status: &Status| text.trim().eq_ignore_ascii_case(&status.to_string());
-        Status::ALL.into_iter().find(is)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Status::Keep => "keep",
-            Status::Discard => "discard",
-            Status::Mixed => "mixed",
-        })
-    }
-}
+use crate::model::{Estimate, Report, Status, Verdict};
 
 /// Applies the rule to all verdicts of a report: those on times and on other resources.
 pub fn status_by_rule(report: &Report) -> Status {
@@ -131,9 +93,9 @@ fn judged(row: Row, estimate: &Estimate, verdict: Verdict) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{report, target};
     use super::super::{disagreement, newest_for};
     use super::*;
+    use crate::testing::{report, target};
 
     #[test]
     fn the_rule() {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::Status;
 use super::handoff::Baseline;
 use super::results::Row;
+use crate::model::Status;
 
 /// The experiments of a file, in file order.
 #[derive(Clone, Debug)]

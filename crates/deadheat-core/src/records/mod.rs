@@ -9,11 +9,9 @@ mod prescreen;
 mod results;
 mod screen;
 mod setup;
-#[cfg(test)]
-pub(crate) mod testing;
 mod time;
 
-pub use experiment::{Experiment, Status, has_any, status_by_rule};
+pub use experiment::{Experiment, has_any, status_by_rule};
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};
 pub use history::{Cumulative, History, Source};
 pub use markdown::{read_section, replace_section};

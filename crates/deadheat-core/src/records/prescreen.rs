@@ -1,9 +1,7 @@
 //! The result of `deadheat micro` for a function, before the authoritative measurement.
 
-use super::Status;
 use crate::micro::MicroRecord;
-use crate::model::{TargetFunction, Verdict};
-use crate::report::Report;
+use crate::model::{Report, Status, TargetFunction, Verdict};
 
 /// A record of a measured function.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Table};
 
-use super::Status;
 use super::handoff::Baseline;
 use super::history::{Cumulative, History, Source};
 use super::results::{Results, Row};
-use crate::report::{Style, bare_table, cut, plain, short_commit, speedup};
+use crate::model::Status;
+use crate::report::{Style, bare_table};
+use crate::text::{cut, plain, short_commit, speedup};
 
 const SHORTEST_TEXT: usize = 20;
 /// The width from which there is room for intervals and the time of day.

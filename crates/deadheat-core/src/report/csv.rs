@@ -1,8 +1,7 @@
 //! The report as CSV: a row for each comparison and for each benchmark that was not measured.
 
-use super::text::one_line;
-use super::{Report, main_line};
-use crate::model::{ConfidenceInterval, Estimate};
+use crate::model::{ConfidenceInterval, Estimate, Report};
+use crate::text::{main_line, one_line};
 
 const COLUMNS: [&str; 19] = [
     "benchmark",

@@ -12,19 +12,21 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::parts;
-use super::terminal::{Section, differs, judgement, of_controls, prefix_of, shorten, what_would_settle};
-use super::text::sentence;
-use super::units::{amount, bounds, count_of};
+use super::breakdown::Section;
+use super::names::prefix_of;
 use super::warnings::grouped;
-use super::{
-    Counts, Judged, Report, change_percent, cut, duration, main_line, reproduce, signed_percent, speedup,
-};
-use crate::gate;
+use super::words::{differs, judgement, of_controls, what_would_settle};
+use super::{parts, reproduce};
+use crate::judge::gate;
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, Revision, TargetFunction, Verdict, Warning,
+    Comparison, Counts, Estimate, Judged, Missing, MissingReason, Report, Revision, TargetFunction, Verdict,
+    Warning,
 };
 use crate::output::OutputCheck;
+use crate::text::{
+    amount, bounds, change_percent, count_of, cut, duration, main_line, sentence, shorten, signed_percent,
+    speedup,
+};
 
 use axis::Axis;
 use markup::{lines, name, number, sentences, text};

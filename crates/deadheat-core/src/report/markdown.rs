@@ -9,23 +9,20 @@ use std::cmp::Reverse;
 use comment::{MOST_BYTES, Section, fit};
 use escape::{block, code, html_code, prose};
 
-use super::parts;
-use super::terminal::{
-    Section as Breakdown, core_of, function_cells, function_headings, notes, of_controls, place_of,
-    prefix_of, reconciliation, replicates_of, says_the_same, what_would_settle,
+use super::breakdown::{
+    Section as Breakdown, cells as function_cells, headings as function_headings, notes, reconciliation,
 };
-use super::text::sentence;
-use super::units::{amount, bounds, signed_percent};
+use super::names::prefix_of;
 use super::warnings::grouped as grouped_warnings;
-use super::{
-    Environments, Judged, Report, change_percent, duration, main_line, reproduce, short_commit, speedup,
-};
-use crate::gate;
+use super::words::{change, core_of, of_controls, place_of, replicates_of, says_the_same, what_would_settle};
+use super::{parts, reproduce};
+use crate::judge::gate;
 use crate::model::{
-    Comparison, Estimate, FunctionComparison, Missing, MissingReason, Revision, Verdict, WarningCode,
+    Comparison, Environments, Estimate, FunctionComparison, Judged, Missing, MissingReason, Report,
+    ResourceComparison, Revision, Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
-use crate::resource::ResourceComparison;
+use crate::text::{amount, change_percent, duration, main_line, sentence, short_commit, speedup};
 
 pub fn markdown(report: &Report) -> String {
     let page = Page {
@@ -696,14 +693,6 @@ fn together(name: &str, judged: &Judged) -> String {
 fn change_heading(estimate: &Estimate) -> String {
     let level = estimate.confidence_interval.confidence_level * 100.0;
     format!("change [{level:.0} % interval] ")
-}
-
-fn change(estimate: &Estimate) -> String {
-    format!(
-        "{} {}",
-        change_percent(estimate.point_estimate),
-        bounds(&estimate.confidence_interval, signed_percent)
-    )
 }
 
 /// Keeps a number with its unit, however narrow the table.

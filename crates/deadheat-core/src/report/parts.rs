@@ -1,8 +1,7 @@
 //! The part of a suite that a report is about, the machines of a merged report, and the number of functions of each
 //! kind, in words for every format.
 
-use super::{Machine, Report};
-use crate::model::{Change, TargetFunction};
+use crate::model::{Change, Machine, Report, TargetFunction};
 
 /// Counts the functions whose own code changed, and those that only read what did: `2, and 3 affected`.
 pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
@@ -77,9 +76,8 @@ pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partition::Partition;
-    use crate::records::testing;
-    use crate::report::Shard;
+    use crate::model::{Partition, Shard};
+    use crate::testing;
 
     fn merged(shards: &[(u32, bool, usize)]) -> Report {
         let mut report = testing::report(&[]);

@@ -5,9 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Report;
-use crate::model::{Comparison, Replicate, Side};
-use crate::stats;
+use crate::judge::stats;
+use crate::model::{Comparison, Replicate, Report, Side};
 
 /// The version of pytest-benchmark whose format is used.
 const LIKE_VERSION: &str = "5.3.1";

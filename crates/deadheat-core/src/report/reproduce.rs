@@ -1,6 +1,6 @@
 //! The command that measures the same again.
 
-use super::{BenchmarksFrom, Environments, Report};
+use crate::model::{BenchmarksFrom, Environments, Report};
 
 /// Returns the command for a POSIX shell, in the project's folder of a checkout.
 pub(super) fn command(report: &Report) -> String {

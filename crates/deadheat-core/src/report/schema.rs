@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::Report;
+use crate::model::Report;
 
 /// Returns the schema of the reports that this version writes. Later ones may have more fields.
 pub fn schema() -> Value {

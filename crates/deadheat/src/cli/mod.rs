@@ -9,9 +9,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use deadheat_core::partition::Partition;
-use deadheat_core::records::Status;
-use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
 
 use crate::cli::values::{parse_environments, parse_memory_limit, parse_percent, parse_seconds};
 

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deadheat_core::partition::Partition;
-use deadheat_core::records::Status;
-use deadheat_core::report::{BenchmarksFrom, Environments, Gate};
-use deadheat_core::sequential::Sampling;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::{

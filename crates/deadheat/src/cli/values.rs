@@ -1,6 +1,6 @@
 //! Parsers of single values, for options and for the configuration.
 
-use deadheat_core::report::Environments;
+use deadheat_core::model::Environments;
 
 /// A month: longer times are refused, because clocks or arithmetic may not represent them.
 pub(crate) const LONGEST_SECONDS: f64 = 2_592_000.0;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::Parser;
-use deadheat_core::report::Environments;
+use deadheat_core::model::Environments;
 
 use crate::Installation;
 use crate::cli::options::{CompareOptions, Outputs, Verbosity};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use deadheat_core::merge::{self, Part};
+use deadheat_core::judge::merge::{self, Part};
 
 use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;

@@ -1,6 +1,6 @@
 //! `deadheat report`: writes a stored report again, in any format, with another threshold if one is given.
 
-use deadheat_core::report::judge_again;
+use deadheat_core::judge::judge_again;
 
 use crate::cli::options::ReportOptions;
 use crate::error::{ExitCode, Failure};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::records::{Baseline, read_baseline, write_baseline};
-use deadheat_core::report::plain;
+use deadheat_core::text::plain;
 use serde_json::json;
 
 use crate::cli::StartArgs;

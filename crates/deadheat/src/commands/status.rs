@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use deadheat_core::records::{self, History, Row, Status};
+use deadheat_core::model::Status;
+use deadheat_core::records::{self, History, Row};
 use serde_json::json;
 
 use crate::cli::RecordsArgs;

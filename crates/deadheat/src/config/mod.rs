@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use deadheat_core::report::Environments;
+use deadheat_core::model::Environments;
 use toml::{Table, Value};
 
 use crate::cli::values::{LONGEST_SECONDS, parse_environments, parse_memory_limit, parse_percent};

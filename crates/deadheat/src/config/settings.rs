@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deadheat_core::partition::Partition;
-use deadheat_core::report::{self, BenchmarksFrom, Environments, Gate, Report};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{CONFIDENCE_LEVEL, Threshold};
-use deadheat_core::thresholds::Thresholds;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, Threshold};
+use deadheat_core::judge::thresholds::Thresholds;
+use deadheat_core::model;
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Report};
 
 use crate::cli::options::{CompareOptions, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup};
 use crate::config::Config;
@@ -215,8 +215,8 @@ impl CompareSettings {
     }
 
     /// Returns the settings as the report shows them; the rest depends on what was found.
-    pub(crate) fn reported(&self) -> report::Settings {
-        report::Settings {
+    pub(crate) fn reported(&self) -> model::Settings {
+        model::Settings {
             threshold_percent: self.threshold_percent,
             thresholds: self.thresholds.clone(),
             confidence_level: CONFIDENCE_LEVEL,
@@ -347,7 +347,7 @@ mod tests {
         let reported = again.reported();
         assert_eq!(
             reported,
-            report::Settings {
+            model::Settings {
                 benchmarks_root: None,
                 replicates: None,
                 budget_seconds: None,
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(first.benchmarks_root.as_deref(), Some("python/bench"));
         assert_eq!(first.sides.injected, ["python/data", "python/more"]);
         let mut report = record::tests::report("head", "improved");
-        report.settings = report::Settings {
+        report.settings = model::Settings {
             benchmarks_root: first.benchmarks_root.clone(),
             ..first.reported()
         };

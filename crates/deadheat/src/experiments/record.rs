@@ -1,10 +1,9 @@
 //! `--record`: writes an experiment into `results.tsv` and `HANDOFF.md`.
 
-use deadheat_core::model::{PerSide, Revision, Verdict, Warning, WarningCode};
+use deadheat_core::model::{PerSide, Recorded, Report, Revision, Status, Verdict, Warning, WarningCode};
 use deadheat_core::records::{
-    Experiment, Row, Status, disagreement, has_any, newest_for, status_by_rule, write_measurements,
+    Experiment, Row, disagreement, has_any, newest_for, status_by_rule, write_measurements,
 };
-use deadheat_core::report::{Recorded, Report};
 
 use crate::cli::options::RecordRequest;
 use crate::error::{ErrorKind, Failure};

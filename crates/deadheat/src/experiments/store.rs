@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use deadheat_core::records::{self, Baseline, History, Results};
-use deadheat_core::report::plain;
+use deadheat_core::text::plain;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::config::Config;

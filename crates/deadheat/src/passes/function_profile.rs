@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use deadheat_core::judge::profile::ProfileSample;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::model::{Order, PerSide, Side};
-use deadheat_core::profile::ProfileSample;
 use deadheat_core::protocol::{Reply, Request, SurveyedFunction};
-use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::error::{ErrorKind, Failure};
 use crate::passes::runner::{

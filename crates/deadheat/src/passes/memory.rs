@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use deadheat_core::model::{Comparison, PerSide, Side};
+use deadheat_core::judge::resource::{self, MeasuredResource};
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats;
+use deadheat_core::judge::thresholds::Thresholds;
+use deadheat_core::model::{Comparison, PerSide, Resource, ResourceComparison, Side};
 use deadheat_core::protocol::Reply;
-use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats;
-use deadheat_core::thresholds::Thresholds;
 
 use crate::error::Failure;
 use crate::passes::function_profile::{Recorded, Recordings};

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use deadheat_core::judge::profile::{ProfileReplicate, ProfileSample};
 use deadheat_core::model::{PerSide, Side, TargetFunction};
-use deadheat_core::profile::{ProfileReplicate, ProfileSample};
 use deadheat_core::protocol::{FunctionSample, SurveyedFunction};
 use deadheat_core::source::{self, NamedLines};
 

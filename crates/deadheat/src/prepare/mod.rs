@@ -13,8 +13,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use deadheat_core::dependencies::DependencyChange;
-use deadheat_core::model::{PerSide, Revision, Side, WarningCode};
-use deadheat_core::report::Environments;
+use deadheat_core::model::{Environments, PerSide, Revision, Side, WarningCode};
 
 use crate::Installation;
 use crate::config::settings::SideSettings;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use deadheat_core::report::{Report, SCHEMA_VERSION};
+use deadheat_core::model::{Report, SCHEMA_VERSION};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 
 use anyhow::Context;
-use deadheat_core::model::Side;
-use deadheat_core::report::{self, Report, Style, render};
+use deadheat_core::model::{Report, Side};
+use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
 
 use crate::cli::format::{Destination, Format, Output};

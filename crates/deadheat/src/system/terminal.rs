@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
 use anyhow::Context;
-use deadheat_core::report::escaped;
+use deadheat_core::text::escaped;
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 

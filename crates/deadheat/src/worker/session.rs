@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Side};
+use deadheat_core::model::{PerSide, Python, Side};
 use deadheat_core::protocol::{
     self, ForeignModule, HelloRequest, MicroRequest, Reply, Request, TraceRequest, Uncollected,
 };
-use deadheat_core::report::Python;
 
 use crate::error::{ErrorKind, Failure};
 use crate::system::processes;

@@ -1,10 +1,9 @@
 //! Axes: the place of a value in a plot, in percent of its width or height, and the values that are marked.
 
-use crate::model::Estimate;
-use crate::report::duration;
-use crate::stats::Threshold;
-
 use super::markup::number;
+use crate::judge::stats::Threshold;
+use crate::model::Estimate;
+use crate::text::duration;
 
 /// The reach of the shared axis, in usual distances from "no change"; values beyond it are at its edge.
 const FARTHEST: f64 = 5.0;

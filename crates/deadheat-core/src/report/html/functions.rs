@@ -2,13 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{FunctionComparison, ProfileNote, Side};
-use crate::report::terminal::{Section, both, count, notes, reconciliation};
-use crate::report::units::signed_duration;
-use crate::report::{duration, speedup};
-
 use super::markup::{name, number};
 use super::{change_cell, plots};
+use crate::model::{FunctionComparison, ProfileNote, Side};
+use crate::report::breakdown::{Section, both, count, notes, reconciliation};
+use crate::text::{duration, signed_duration, speedup};
 
 /// Renders the changed functions, with the part of the difference that they explain; empty without any.
 pub(super) fn breakdown(section: &Section<'_>) -> String {

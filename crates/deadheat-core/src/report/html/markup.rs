@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::terminal::{escaped, shorten};
+use crate::text::{escaped, shorten};
 
 /// The longest name in a list: longer ones are cut in the middle, and each is shown in full somewhere.
 pub(super) const NAME_ROOM: usize = 120;

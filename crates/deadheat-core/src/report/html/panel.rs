@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Comparison, PerSide, Side, ToSettle};
-use crate::output::OutputCheck;
-use crate::report::terminal::Section;
-use crate::report::{duration, speedup};
-use crate::stats::Threshold;
-
 use super::markup::{lines, number, text};
 use super::plots::{self, Plot, Quartiles};
 use super::{change_text, functions, warning};
+use crate::judge::stats::Threshold;
+use crate::model::{Comparison, PerSide, Side, ToSettle};
+use crate::output::OutputCheck;
+use crate::report::breakdown::Section;
+use crate::text::{duration, speedup};
 
 pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> String {
     let threshold = row.threshold_percent.map_or(threshold, Threshold::from_percent);

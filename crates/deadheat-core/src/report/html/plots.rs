@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Comparison, Estimate, PerSide, Replicate, Side, Verdict};
-use crate::report::{Counts, duration, signed_percent};
-use crate::stats::{self, Threshold};
-
 use super::axis::Axis;
 use super::markup::number;
+use crate::judge::stats::{self, Threshold};
+use crate::model::{Comparison, Counts, Estimate, PerSide, Replicate, Side, Verdict};
+use crate::text::{duration, signed_percent};
 
 /// The largest number of points; more replicates are drawn in groups.
 const MOST_POINTS: usize = 300;

@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::model::{Revision, Side};
-use crate::report::terminal::{core_of, replicates_of};
-use crate::report::text::sentence;
-use crate::report::{Machine, Python, Report, Settings, parts};
-
 use super::markup::{sentences, text};
+use crate::model::{Machine, Python, Report, Revision, Settings, Side};
+use crate::report::parts;
+use crate::report::words::{core_of, replicates_of};
+use crate::text::sentence;
 
 /// Renders revisions, machine and settings as one list of terms.
 pub(super) fn facts(report: &Report) -> String {

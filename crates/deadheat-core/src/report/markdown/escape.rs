@@ -3,8 +3,7 @@
 //! GitHub looks for mentions and references in rendered Markdown, but not inside code, so whatever could be one is made
 //! code.
 
-use crate::report::terminal::{cut, shorten};
-use crate::report::text::one_line;
+use crate::text::{cut, one_line, shorten};
 
 /// The longest name; longer ones are shortened in the middle.
 const LONGEST_NAME: usize = 150;

@@ -2,9 +2,12 @@
 
 use comfy_table::Cell;
 
-use super::{Column, Page, common_prefix, plain};
-use crate::model::Verdict;
-use crate::report::{Noise, Report, duration};
+use super::page::Page;
+use super::table::Column;
+use crate::model::{Noise, Report};
+use crate::report::names::common_prefix;
+use crate::report::words::judgement;
+use crate::text::{duration, plain};
 
 impl Page {
     pub(super) fn noise(&mut self, report: &Report, noise: &[Noise]) {
@@ -49,40 +52,4 @@ impl Page {
             self.prose("", &line);
         }
     }
-}
-
-/// Judges whether this machine will do, in sentences.
-pub(in crate::report) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
-    if noise.is_empty() {
-        return vec!["Nothing was measured.".to_owned()];
-    }
-    let mut sentences = Vec::new();
-    let false_alarms = report
-        .comparisons
-        .iter()
-        .filter(|row| matches!(row.verdict, Verdict::Improved | Verdict::Regressed))
-        .count();
-    if false_alarms > 0 {
-        sentences.push(format!(
-            "{false_alarms} of {} were called changed, and nothing is: do not trust this machine as it is now",
-            noise.len()
-        ));
-    }
-    // A little above the threshold is as good as the threshold.
-    let good = report.settings.threshold_percent * 1.5;
-    let is_good = |row: &&Noise| row.smallest_change_percent.is_some_and(|percent| percent <= good);
-    let coarse = noise.len() - noise.iter().filter(is_good).count();
-    let worst = noise
-        .iter()
-        .filter_map(|row| row.smallest_change_percent)
-        .fold(0.0, f64::max);
-    sentences.push(match coarse {
-        0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
-        _ => format!(
-            "{coarse} of {} benchmarks are too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
-             More --replicates help, a quieter machine more",
-            noise.len()
-        ),
-    });
-    sentences
 }

@@ -2,12 +2,16 @@
 
 use comfy_table::Cell;
 
-use super::functions::{both, count, short_if};
-use super::{Column, Page, Style, change, change_title, common_prefix, core_of, plain};
+use super::functions::short_if;
+use super::page::{Page, Style};
+use super::rows::{change, change_title};
+use super::table::Column;
 use crate::model::Verdict;
-use crate::report::units::signed_duration;
-use crate::report::{duration, speedup};
+use crate::report::breakdown::{both, count};
+use crate::report::names::common_prefix;
+use crate::report::words::core_of;
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
+use crate::text::{duration, plain, signed_duration, speedup};
 
 /// The largest number of rows of each table.
 const MOST_ROWS: usize = 20;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use deadheat_core::model::{Comparison, Missing, MissingReason, Pair, Warning, WarningCode};
+use deadheat_core::judge;
+use deadheat_core::judge::MeasuredBenchmark;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::judge::thresholds::Thresholds;
+use deadheat_core::model::{Comparison, Missing, MissingReason, Pair, Summary, Warning, WarningCode};
 use deadheat_core::output::{self, OutputCheck};
-use deadheat_core::report::{self, MeasuredBenchmark, Summary};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
-use deadheat_core::thresholds::Thresholds;
 
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::common::suite_origin::{Origin, missing_after};
@@ -80,8 +81,8 @@ impl Judging<'_> {
             warn_of_short_samples(measured.iter().filter(|(_, is_short)| *is_short).count(), events);
         }
         let measured = measured.into_iter().map(|(row, _)| row).collect();
-        let (comparisons, total, geometric_mean) = report::judge(measured, self.sampling, &self.thresholds);
-        events.warn_all(report::controls_moved(&comparisons));
+        let (comparisons, total, geometric_mean) = judge::judge(measured, self.sampling, &self.thresholds);
+        events.warn_all(judge::controls_moved(&comparisons));
         let measured_any = !comparisons.is_empty();
         warn_of_setup(replicate_time, inside, events);
         if newly > 0 && measured_any && (project_modules.base == 0 || project_modules.head == 0) {
@@ -91,8 +92,8 @@ impl Judging<'_> {
             warn_of_skips(&missing, events);
         }
         let summary = Summary {
-            counts: report::count(&comparisons, &missing),
-            controls: report::controls(&comparisons),
+            counts: judge::count(&comparisons, &missing),
+            controls: judge::controls(&comparisons),
             total,
             geometric_mean,
             functions: Vec::new(),
@@ -258,10 +259,9 @@ fn only_skips(missing: &[Missing]) -> Option<&Missing> {
 
 #[cfg(test)]
 mod tests {
-    use deadheat_core::model::{Clock, Order, PerSide, Replicate, Sample, Side};
+    use deadheat_core::judge::stats::Threshold;
+    use deadheat_core::model::{BenchmarksFrom, Clock, Order, PerSide, Replicate, Sample, Side};
     use deadheat_core::output::Output;
-    use deadheat_core::report::BenchmarksFrom;
-    use deadheat_core::stats::Threshold;
 
     use super::*;
     use crate::events::Heard;

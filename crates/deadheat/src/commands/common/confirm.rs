@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use deadheat_core::model::{Comparison, Warning, WarningCode};
-use deadheat_core::report::{self, Gate};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::thresholds::Thresholds;
+use deadheat_core::judge;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::thresholds::Thresholds;
+use deadheat_core::model::{Comparison, Gate, Warning, WarningCode};
 
 use crate::error::ExitCode;
 use crate::events::Events;
@@ -104,7 +104,7 @@ fn confirm_row(row: &mut Comparison, again: &mut Measured, count: usize) -> Opti
             "the verdict stands, unconfirmed: give the run more time with --timeout",
         ));
     }
-    match report::confirm(row, fresh.replicates) {
+    match judge::confirm(row, fresh.replicates) {
         Some(true) => None,
         Some(false) => Some((
             "it looked slower, which fresh replicates did not confirm".to_owned(),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Revision, Side, TargetFunction, WarningCode};
-use deadheat_core::report::{Environments, Python};
-use deadheat_core::sequential::Sampling;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::model::{Environments, PerSide, Python, Revision, Side, TargetFunction, WarningCode};
 
 use crate::Installation;
 use crate::cli::options::SideOptions;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use deadheat_core::model::{Comparison, Missing, PerSide, Revision, TargetFunction, Warning};
-use deadheat_core::report::{
-    self, Machine, Noise, Plan, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
+use deadheat_core::judge;
+use deadheat_core::model::{
+    Comparison, Machine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison, Revision,
+    SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
 };
-use deadheat_core::resource::ResourceComparison;
 
 use crate::commands::common::conclude::Conclusion;
 use crate::project::layout::ProjectLayout;
@@ -74,7 +74,7 @@ impl Findings {
             pinned_core: None,
             later_cores: Vec::new(),
             summary: Summary {
-                counts: report::count(&[], &[]),
+                counts: judge::count(&[], &[]),
                 controls: None,
                 total: None,
                 geometric_mean: None,
@@ -99,7 +99,7 @@ impl Findings {
 
     /// Counts the rows again.
     pub(crate) fn count(&mut self) {
-        self.summary.counts = report::count(&self.comparisons, &self.missing);
+        self.summary.counts = judge::count(&self.comparisons, &self.missing);
     }
 
     /// Changes the paths in pytest's messages to those that the project knows, because the checkouts are gone when the

@@ -1,7 +1,7 @@
 //! The gates (`--fail-on`): a failed one becomes the exit code.
 
-use deadheat_core::gate;
-use deadheat_core::report::Report;
+use deadheat_core::judge::gate;
+use deadheat_core::model::Report;
 
 use crate::error::ExitCode;
 use crate::system::terminal;

@@ -1,7 +1,7 @@
 //! The end of a comparison's worktrees: removed, or kept (`--keep`) with the commands that run one side by hand.
 
-use deadheat_core::model::{PerSide, Side};
-use deadheat_core::report::{Python, quoted};
+use deadheat_core::model::{PerSide, Python, Side};
+use deadheat_core::report::quoted;
 
 use crate::commands::common::context::Context;
 use crate::error::ExitCode;

@@ -9,8 +9,7 @@ pub(crate) mod keep_worktrees;
 pub(crate) mod row_warnings;
 pub(crate) mod suite_origin;
 
-use deadheat_core::model::WarningCode;
-use deadheat_core::report::{Selection, SelectionRule};
+use deadheat_core::model::{Selection, SelectionRule, WarningCode};
 
 use crate::events::Events;
 

@@ -1,9 +1,9 @@
 //! The doubts about a single benchmark's row.
 
+use deadheat_core::judge::stats;
 use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::output::{self, Difference, Outputs};
-use deadheat_core::report;
-use deadheat_core::stats;
+use deadheat_core::text;
 
 use crate::passes::measure::{ReplicateSet, UsedUp};
 use crate::passes::runner::BenchmarkFailure;
@@ -59,7 +59,7 @@ impl RowWarnings<'_> {
             WarningCode::OneSideAtATime,
             format!(
                 "its sides cannot be set up at once ({}): they were measured one after the other",
-                report::main_line(words)
+                text::main_line(words)
             ),
             "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
              the system chooses, or files in `tmp_path`, let both be measured in turn",
@@ -81,7 +81,7 @@ impl RowWarnings<'_> {
         if rounds.set_up_each_call {
             let times = rounds.used_up.map(|used_up| {
             let words = |calls: UsedUp| {
-                let [first, later] = [calls.first_ns, calls.later_ns].map(report::duration);
+                let [first, later] = [calls.first_ns, calls.later_ns].map(text::duration);
                 format!("{first} and {later}")
             };
             let [base, head] = [used_up.base, used_up.head].map(words);
@@ -103,8 +103,8 @@ impl RowWarnings<'_> {
     fn of_first_calls(&mut self, rounds: &ReplicateSet) {
         let medians = PerSide::new(Side::Base, Side::Head).map(|side| rounds.median_ns(side));
         if let Some(first) = rounds.first_calls_apart() {
-            let [base, head] = [first.base, first.head].map(report::duration);
-            let [later_on_base, later_on_head] = [medians.base, medians.head].map(report::duration);
+            let [base, head] = [first.base, first.head].map(text::duration);
+            let [later_on_base, later_on_head] = [medians.base, medians.head].map(text::duration);
             self.warn(
             WarningCode::FirstCallDiffers,
             format!(

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deadheat_core::model::{Missing, MissingReason, Side};
-use deadheat_core::report::BenchmarksFrom;
+use deadheat_core::model::{BenchmarksFrom, Missing, MissingReason, Side};
 
 use crate::passes::runner::{BenchmarkFailure, FailureKind};
 

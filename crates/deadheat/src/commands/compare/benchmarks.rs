@@ -5,10 +5,9 @@ use std::path::Path;
 
 use deadheat_core::dependencies::value_at;
 use deadheat_core::model::{
-    Comparison, Missing, MissingReason, PerSide, Side, TargetFunction, Warning, WarningCode,
+    BenchmarksFrom, Comparison, Missing, MissingReason, PerSide, Side, TargetFunction, Warning, WarningCode,
 };
 use deadheat_core::protocol::Uncollected;
-use deadheat_core::report::BenchmarksFrom;
 use deadheat_core::source;
 use toml::Table;
 

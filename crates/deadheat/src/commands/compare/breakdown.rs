@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadheat_core::model::{Comparison, PerSide, Side, TargetFunction, WarningCode};
-use deadheat_core::profile::ProfileSample;
+use deadheat_core::judge;
+use deadheat_core::judge::profile::ProfileSample;
+use deadheat_core::model::{
+    Comparison, PerSide, ResourceComparison, Side, Summary, TargetFunction, WarningCode,
+};
 use deadheat_core::protocol::TracePurpose;
-use deadheat_core::report::{self, Summary};
-use deadheat_core::resource::ResourceComparison;
 
 use crate::commands::common::context::CompareContext;
 use crate::error::ExitCode;
@@ -86,7 +87,7 @@ impl Breakdown<'_> {
         let spec = self.workers.tracing(TracePurpose::Profile, &watched);
         let (replicates, exit) =
             self.record::<ProfileSample>("the breakdown by function", &affordable, &spec)?;
-        report::explain(targets, &replicates, comparisons, summary);
+        judge::explain(targets, &replicates, comparisons, summary);
         Ok(exit)
     }
 
@@ -102,7 +103,7 @@ impl Breakdown<'_> {
         let spec = self.workers.tracing(TracePurpose::Survey, &[]);
         let (recorded, exit) = self.record::<SurveySample>("the profile of every function", asked, &spec)?;
         let survey = project_profile::name_functions(recorded, targets, self.worktrees);
-        report::survey(&survey.functions, &survey.replicates, comparisons, summary);
+        judge::survey(&survey.functions, &survey.replicates, comparisons, summary);
         Ok(exit)
     }
 

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Missing, PerSide, Side, TargetFunction, WarningCode};
-use deadheat_core::report::{BenchmarksFrom, Python};
+use deadheat_core::model::{BenchmarksFrom, Missing, PerSide, Python, Side, TargetFunction, WarningCode};
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::suite_origin::Origin;

@@ -1,7 +1,6 @@
 //! The end of a comparison: its report, however the run ended.
 
-use deadheat_core::model::WarningCode;
-use deadheat_core::report::Report;
+use deadheat_core::model::{Report, WarningCode};
 
 use crate::cli::options::{CompareOptions, RecordRequest};
 use crate::commands::common::context::CompareContext;

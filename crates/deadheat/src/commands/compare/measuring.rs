@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::Missing;
-use deadheat_core::report::Plan;
-use deadheat_core::sequential::Sampling;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::model::{Missing, Plan};
 
 use crate::commands::common::context::{CompareContext, USUAL_REPLICATES};
 use crate::commands::common::suite_origin::{Origin, missing_after};

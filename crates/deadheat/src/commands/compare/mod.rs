@@ -14,8 +14,8 @@ mod verdicts;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{PerSide, Revision, WarningCode};
-use deadheat_core::report::{self, BenchmarksFrom, Environments, Plan};
+use deadheat_core::model::{BenchmarksFrom, Environments, PerSide, Plan, Revision, WarningCode};
+use deadheat_core::text;
 
 use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
@@ -129,7 +129,7 @@ fn warn_of_another_history(
     events: &dyn Events,
 ) -> anyhow::Result<()> {
     if !git.is_ancestor(&base.commit, &head.commit)? {
-        let short = report::short_commit(&base.commit);
+        let short = text::short_commit(&base.commit);
         let words = format!(
             "the last kept commit, {short}, is not in the history of {}",
             head.name

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use deadheat_core::model::{Change, Missing, TargetFunction, Warning, WarningCode};
+use deadheat_core::model::{Change, Missing, Selection, TargetFunction, Warning, WarningCode};
 use deadheat_core::protocol::TracePurpose;
-use deadheat_core::report::Selection;
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::suite_origin::{Origin, missing_after};

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deadheat_core::model::{Comparison, MissingReason, Reason, Sample, Verdict};
-use deadheat_core::report::{Python, Report, SCHEMA_VERSION, Summary};
-use deadheat_core::sequential::Sampling;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::model::{
+    Comparison, MissingReason, Python, Reason, Report, SCHEMA_VERSION, Sample, Summary, Verdict,
+};
 
 use crate::error::Failure;
 use crate::passes::measure::ReplicateSet;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use deadheat_core::model::{Missing, MissingReason, TargetFunction, Warning, WarningCode};
-use deadheat_core::report::{Selection, SelectionRule};
+use deadheat_core::model::{
+    Missing, MissingReason, Selection, SelectionRule, TargetFunction, Warning, WarningCode,
+};
 
 use crate::config::settings::CompareSettings;
 use crate::passes::reach::Reach;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadheat_core::report;
+use deadheat_core::judge;
+use deadheat_core::model;
 
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::confirm::{self, Remeasure};
@@ -36,10 +37,10 @@ pub(super) fn noise(
     run: &CompareContext<'_>,
     findings: &Findings,
     replicate_time: Duration,
-) -> Vec<report::Noise> {
+) -> Vec<model::Noise> {
     let budget = run.settings.budget(findings.comparisons.len());
     let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
-    report::noise(&findings.comparisons, replicates, &run.settings.thresholds())
+    judge::noise(&findings.comparisons, replicates, &run.settings.thresholds())
 }
 
 /// Measures regressions that would fail a gate once more.

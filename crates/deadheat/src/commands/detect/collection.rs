@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use deadheat_core::model::{PerSide, Side};
-use deadheat_core::report::main_line;
 use deadheat_core::source;
+use deadheat_core::text::main_line;
 
 use crate::commands::compare::benchmarks;
 use crate::commands::detect::checks::Found;

@@ -7,7 +7,7 @@ mod probes;
 
 use std::path::{Path, PathBuf};
 
-use deadheat_core::report::{plain, short_commit};
+use deadheat_core::text::{plain, short_commit};
 use serde_json::json;
 
 use crate::Installation;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use deadheat_core::judge;
+use deadheat_core::judge::MeasuredBenchmark;
+use deadheat_core::judge::stats::{self, FEWEST_REPLICATES, Threshold};
 use deadheat_core::micro::{Decision, Worth};
 use deadheat_core::model::{Comparison, Replicate, Side, Warning};
 use deadheat_core::output as outputs;
 use deadheat_core::output::{Difference, OutputCheck};
-use deadheat_core::report::{self, MeasuredBenchmark};
-use deadheat_core::stats::{self, FEWEST_REPLICATES, Threshold};
 
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::micro::caveats;
@@ -106,7 +107,7 @@ impl<'a> Screened<'a> {
             output: (output, None),
             ..MeasuredBenchmark::default()
         };
-        let (mut comparisons, _, _) = report::judge(vec![row], stopping.sampling, &stopping.thresholds);
+        let (mut comparisons, _, _) = judge::judge(vec![row], stopping.sampling, &stopping.thresholds);
         let comparison = comparisons.pop().expect("there are enough replicates");
         let estimate = stopping.sampling.estimate(&log_ratios, looks);
         let (decision, caveats, seconds_needed) = match estimate.and_then(|estimate| worth.decide(&estimate))

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::judge::resource::{self, MeasuredResource};
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::model::{Order, PerSide, Resource, ResourceComparison, Side};
 use deadheat_core::protocol::{Reply, Request};
-use deadheat_core::resource::{self, MeasuredResource, Resource, ResourceComparison};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::commands::micro::decide::Rules;
 use crate::passes::runner::{

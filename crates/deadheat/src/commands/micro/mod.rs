@@ -14,12 +14,11 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, Form, MicroReport, Worth, render};
-use deadheat_core::model::{PerSide, Warning, WarningCode};
+use deadheat_core::model::{PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest};
-use deadheat_core::report::Python;
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::Threshold;
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use deadheat_core::micro::{MicroReport, Variant};
-use deadheat_core::model::{Comparison, SideTime, Warning, WarningCode};
-use deadheat_core::report::{Python, SCHEMA_VERSION, main_line};
-use deadheat_core::resource::ResourceComparison;
+use deadheat_core::model::{
+    Comparison, Python, ResourceComparison, SCHEMA_VERSION, SideTime, Warning, WarningCode,
+};
+use deadheat_core::text::main_line;
 
 use crate::cli::micro::MicroOptions;
 use crate::commands::micro::decide::Answer;

@@ -1,10 +1,7 @@
 //! The findings of the passes, and the report that is made from them.
 
-use deadheat_core::model::PerSide;
-use deadheat_core::model::TargetFunction;
-use deadheat_core::report::Python;
-use deadheat_core::stats::FEWEST_REPLICATES;
-use deadheat_core::stats::{CONFIDENCE_LEVEL, Threshold};
+use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, FEWEST_REPLICATES, Threshold};
+use deadheat_core::model::{PerSide, Python, TargetFunction};
 use deadheat_core::test_profile::{self, TestProfile, TestReplicate, TestSettings};
 
 use crate::cli::options::{ProfileOptions, Replicates};

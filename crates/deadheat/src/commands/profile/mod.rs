@@ -8,9 +8,9 @@ mod replicates;
 
 use std::collections::BTreeSet;
 
-use deadheat_core::model::{PerSide, Side, WarningCode};
-use deadheat_core::report::{self, Environments};
-use deadheat_core::stats::FEWEST_REPLICATES;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::model::{Environments, PerSide, Side, WarningCode};
+use deadheat_core::report;
 use deadheat_core::test_profile::{self, TestReplicate};
 
 use crate::Installation;

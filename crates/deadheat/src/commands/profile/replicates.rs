@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::model::{Order, PerSide, Python, Side};
 use deadheat_core::protocol::{Reply, Request, TestOutcome, TestRun};
-use deadheat_core::report::{self, Python};
-use deadheat_core::stats::FEWEST_REPLICATES;
 use deadheat_core::test_profile::{self, TestReplicate};
+use deadheat_core::text;
 
 use crate::cli::options::Replicates;
 use crate::commands::common::context::Context;
@@ -309,7 +309,7 @@ impl Passes<'_, '_> {
             self.problem = Some(format!(
                 "`{}` passed, and fails under the profiler on {side}: {}",
                 run.node,
-                report::main_line(&run.message)
+                text::main_line(&run.message)
             ));
         }
     }

@@ -10,11 +10,12 @@ mod runner;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::PerSide;
-use deadheat_core::report::{self, BenchmarksFrom, MeasuredBenchmark, Plan, Selection, SelectionRule};
-use deadheat_core::resource::{self};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
+use deadheat_core::judge;
+use deadheat_core::judge::MeasuredBenchmark;
+use deadheat_core::judge::resource;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::model::{BenchmarksFrom, PerSide, Plan, Selection, SelectionRule};
 
 use crate::cli::options::{RunMode, Script, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
@@ -167,7 +168,7 @@ fn conclude(
             looks: rounds.looks,
             ..MeasuredBenchmark::default()
         };
-        report::judge_total(&total, sampling, thresholds.general())
+        judge::judge_total(&total, sampling, thresholds.general())
     });
     if run
         .settings

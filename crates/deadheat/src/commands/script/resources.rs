@@ -1,8 +1,8 @@
 //! The resources that a command uses in addition to time.
 
-use deadheat_core::model::{PerSide, Side};
-use deadheat_core::resource::{MeasuredResource, Resource};
-use deadheat_core::stats::{self};
+use deadheat_core::judge::resource::MeasuredResource;
+use deadheat_core::judge::stats;
+use deadheat_core::model::{PerSide, Resource, Side};
 
 use crate::commands::script::executor::Usage;
 

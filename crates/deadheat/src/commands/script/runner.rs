@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::model::{
     Clock, Missing, MissingReason, Order, Pair, PerSide, Replicate, Sample, Side, WarningCode,
 };
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::cli::options::Script;
 use crate::commands::common::context::CompareContext;

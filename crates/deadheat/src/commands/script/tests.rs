@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
-use deadheat_core::resource::Resource;
-use deadheat_core::script_output::TOTAL;
-use deadheat_core::stats::Threshold;
-
 use super::*;
+use deadheat_core::judge::stats::Threshold;
+use deadheat_core::model::{Missing, MissingReason, PerSide, Resource, Side};
+use deadheat_core::script_output::TOTAL;
+
 use crate::commands::script::executor::Usage;
 use crate::commands::script::resources::resources;
 use crate::commands::script::rows::CommandRun;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::micro::Worth;
-use deadheat_core::sequential::Sampling;
-use deadheat_core::thresholds::Thresholds;
 
 /// The aim of measuring a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deadheat_core::sequential::{Sampling, is_settled, may_settle};
-use deadheat_core::stats::{self, LogEstimate};
+use deadheat_core::judge::sequential::{Sampling, is_settled, may_settle};
+use deadheat_core::judge::stats::{self, LogEstimate};
 
 use crate::passes::measure::goal::{Goal, Stopping};
 use crate::passes::measure::replicate_set::ReplicateSet;

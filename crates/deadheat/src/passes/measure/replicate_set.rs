@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::{self, LogEstimate};
 use deadheat_core::model::{Comparison, PerSide, Replicate, Side};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::{self, LogEstimate};
 
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, StoppedBy};
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deadheat_core::micro::Worth;
-use deadheat_core::model::Verdict;
-use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side};
-use deadheat_core::report::{self, MeasuredBenchmark};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::Threshold;
-
 use super::*;
+use deadheat_core::judge;
+use deadheat_core::judge::MeasuredBenchmark;
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::Threshold;
+use deadheat_core::micro::Worth;
+use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side, Verdict};
+
 use crate::error::Failure;
 use crate::passes::measure::replicate_set::*;
 use crate::passes::measure::rounds::*;
@@ -100,7 +100,7 @@ fn exact_times_give_exact_verdicts() {
             looks: rounds.looks,
             ..MeasuredBenchmark::default()
         });
-    let (comparisons, total, _) = report::judge(
+    let (comparisons, total, _) = judge::judge(
         rows.collect(),
         Sampling::Exactly(12),
         &Threshold::from_percent(TWO_PERCENT).into(),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Side};
-use deadheat_core::sequential::Sampling;
-use deadheat_core::stats::FEWEST_REPLICATES;
 
 use crate::passes::measure::goal::Stopping;
 use crate::passes::measure::looks::{look_where_it_is_due, settled};

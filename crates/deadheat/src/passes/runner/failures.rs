@@ -3,7 +3,7 @@
 use std::fmt;
 
 use deadheat_core::model::Side;
-use deadheat_core::report;
+use deadheat_core::text;
 
 use crate::worker::process::ChannelError;
 
@@ -20,7 +20,7 @@ pub(crate) struct BenchmarkFailure {
 impl BenchmarkFailure {
     /// Returns the line of pytest's words that states the reason.
     pub(crate) fn main_line(&self) -> &str {
-        report::main_line(&self.message)
+        text::main_line(&self.message)
     }
 }
 

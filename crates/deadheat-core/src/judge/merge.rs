@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{Comparison, Missing, MissingReason, PerSide, Warning, WarningCode};
-use crate::partition::{Partition, shard_of};
-use crate::profile;
-use crate::report::{
-    self, NOTICEABLE_SHARE, Python, Report, SCHEMA_VERSION, Selection, SelectionRule, Settings, Shard, plain,
+use super::breakdown::NOTICEABLE_SHARE;
+use super::profile;
+use super::stored::{check, judge_again};
+use super::summary::{controls, count};
+use crate::model::{
+    Comparison, Missing, MissingReason, Partition, PerSide, Python, Report, SCHEMA_VERSION, Selection,
+    SelectionRule, Settings, Shard, Warning, WarningCode, shard_of,
 };
+use crate::text::plain;
 
 /// The largest number of names in a warning.
 const MOST_NAMES: usize = 5;
@@ -119,7 +122,7 @@ fn check_alone(part: &Part, tool_version: &str) -> Result<(), Refusal> {
             "commit it, and compare the commits",
         );
     }
-    if report::check(report).is_err() {
+    if check(report).is_err() {
         return refuse(
             format!("{name} is damaged: it contains impossible measurements"),
             "measure this part again",
@@ -353,14 +356,14 @@ fn shard(partition: Partition, report: &Report) -> Shard {
 
 /// Computes the verdicts and sums of the report's rows, with the functions of a live run.
 fn judge(report: Report) -> Result<Report, Refusal> {
-    let mut report = report::judge_again(report, None).map_err(|unsound| Refusal {
+    let mut report = judge_again(report, None).map_err(|unsound| Refusal {
         message: format!("the parts cannot be judged together: {unsound}"),
         hint: "measure that part again",
     })?;
     let rows = &report.comparisons;
     let summary = &mut report.summary;
-    summary.counts = report::count(rows, &report.missing);
-    summary.controls = report::controls(rows);
+    summary.counts = count(rows, &report.missing);
+    summary.controls = controls(rows);
     let lengths = |row: &Comparison| {
         let base = row.base.median_ns;
         PerSide::new(base, base * row.estimate.point_estimate)

@@ -1,39 +1,8 @@
 //! Gates: the rows of a report that end a run with exit code 1, and the message about them.
 
-use std::fmt;
-
-use crate::model::{Comparison, Missing, MissingReason, Side, Verdict};
+use crate::model::{Comparison, Gate, Missing, MissingReason, Report, Side, Verdict};
 use crate::output::OutputCheck;
-use crate::report::{Gate, Report, change_percent, plain};
-
-impl Gate {
-    /// Whether this row fails the gate.
-    pub fn is_failed_by(self, comparison: &Comparison) -> bool {
-        match self {
-            Gate::Regression { percent } => {
-                let least = 1.0 + percent.unwrap_or(0.0) / 100.0;
-                comparison.verdict == Verdict::Regressed && comparison.estimate.point_estimate >= least
-            }
-            Gate::OutputChange => comparison.output == OutputCheck::Different,
-            Gate::Inconclusive => comparison.verdict == Verdict::Inconclusive,
-            Gate::Failed => false,
-        }
-    }
-}
-
-impl fmt::Display for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Gate::Regression { percent: None } => f.write_str("regression"),
-            Gate::Regression {
-                percent: Some(percent),
-            } => write!(f, "regression:{percent}"),
-            Gate::Failed => f.write_str("failed"),
-            Gate::OutputChange => f.write_str("output-change"),
-            Gate::Inconclusive => f.write_str("inconclusive"),
-        }
-    }
-}
+use crate::text::{change_percent, plain};
 
 /// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the number of
 /// other failures. `None` where every gate holds.
@@ -109,8 +78,8 @@ fn is_broken_by_head(row: &Missing, is_script: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::testing;
-    use crate::report::Plan;
+    use crate::model::Plan;
+    use crate::testing;
 
     fn report(gates: &[Gate]) -> Report {
         let mut report = testing::report(&[

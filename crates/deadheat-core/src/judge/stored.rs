@@ -3,14 +3,15 @@
 //!
 //! Everything that replicates do not hold stays as stored: the breakdown by function, the outputs, the warnings.
 
-use super::{
-    MeasuredBenchmark, Noise, Report, confirm, controls, count, judge, judge_alone_by_interval, noise,
+use super::resource::{self, MeasuredResource};
+use super::sequential::Sampling;
+use super::stats::{self, FEWEST_REPLICATES};
+use super::summary::{controls, count, noise};
+use super::thresholds::Thresholds;
+use super::verdicts::{MeasuredBenchmark, confirm, judge, judge_alone_by_interval};
+use crate::model::{
+    Comparison, Confirmation, Noise, Replicate, Report, ResourceComparison, ToSettle, Verdict,
 };
-use crate::model::{Comparison, Confirmation, Replicate, ToSettle, Verdict};
-use crate::resource::{self, MeasuredResource};
-use crate::sequential::Sampling;
-use crate::stats::{self, FEWEST_REPLICATES};
-use crate::thresholds::Thresholds;
 
 /// The largest number of looks, far more than any run takes.
 const MOST_LOOKS: u32 = 40;
@@ -167,11 +168,7 @@ fn confirm_again(row: &mut Comparison, confirmation: Confirmation) {
     }
 }
 
-fn judge_resources(
-    report: &Report,
-    sampling: Sampling,
-    thresholds: &Thresholds,
-) -> Vec<resource::ResourceComparison> {
+fn judge_resources(report: &Report, sampling: Sampling, thresholds: &Thresholds) -> Vec<ResourceComparison> {
     let rows = report.resources.iter().map(|row| MeasuredResource {
         benchmark: row.benchmark.clone(),
         resource: row.resource,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::stats::Threshold;
+use super::stats::Threshold;
 
 /// The values of `threshold` and `[tool.deadheat.thresholds]`.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Comparison, ConfidenceInterval, Estimate, PerSide, Revision, SideTime, TargetFunction, Verdict,
+    BenchmarksFrom, Comparison, ConfidenceInterval, Counts, Environments, Estimate, Judged, Machine, PerSide,
+    Report, Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, SideTime, Summary, TargetFunction,
+    Verdict,
 };
 use crate::output::OutputCheck;
-use crate::report::{
-    BenchmarksFrom, Counts, Environments, Judged, Machine, Report, SCHEMA_VERSION, Selection, SelectionRule,
-    Settings, Summary,
-};
 
 /// Returns a report in which a benchmark takes 1 ms on base, and that times the given ratio on head.
 pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {

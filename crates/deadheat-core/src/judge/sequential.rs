@@ -1,8 +1,8 @@
 //! The times of looks at the replicates, and what a look may cost: stopping at the first clear answer, however early,
 //! must not make wrong answers likelier than one look at the end would.
 
+use super::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use crate::model::Verdict;
-use crate::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 
 /// The number of replicates at each look; after the last, each look is at half as many more.
 ///

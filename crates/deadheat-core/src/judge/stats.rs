@@ -334,11 +334,9 @@ fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) 
 
 #[cfg(test)]
 mod tests {
-    use crate::model::Clock;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::model::{Order, Pair, Sample};
+    use crate::model::{Clock, Order, Pair, Sample};
+    use proptest::prelude::*;
 
     fn judge(values: &[f64], threshold_percent: f64) -> (Verdict, Option<Reason>) {
         let estimate = estimate(values).unwrap();

@@ -1,7 +1,6 @@
 //! Numbers formatted for people.
 
-use crate::model::ConfidenceInterval;
-use crate::resource::Resource;
+use crate::model::{ConfidenceInterval, Resource};
 
 /// Formats a time with three significant digits and the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
 pub fn duration(nanoseconds: f64) -> String {
@@ -15,33 +14,49 @@ pub fn duration(nanoseconds: f64) -> String {
 }
 
 /// Formats a time with its sign: `+1.20 µs`, `-850 ns`.
-pub(super) fn signed_duration(nanoseconds: f64) -> String {
+pub(crate) fn signed_duration(nanoseconds: f64) -> String {
     let sign = if nanoseconds < 0.0 { '-' } else { '+' };
     format!("{sign}{}", duration(nanoseconds.abs()))
 }
 
-/// Formats bytes with three significant digits and the unit that fits: `850 B`, `12.3 KiB`, `1.20 GiB`.
-fn bytes(count: f64) -> String {
-    let (value, unit) = match count {
-        count if count < 1023.5 => return format!("{count:.0} B"),
-        count if count < 1023.5 * 1024.0 => (count / 1024.0, "KiB"),
-        count if count < 1023.5 * 1_048_576.0 => (count / 1_048_576.0, "MiB"),
-        count => (count / 1_073_741_824.0, "GiB"),
+/// The digits that an amount of bytes is written with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Digits {
+    /// `850 B`, `12.3 KiB`, `1.20 GiB`.
+    Three,
+    /// `850 B`, `12.3 KiB`, `1228.8 MiB`: the lines of `deadheat micro`, which have no larger unit.
+    OneDecimal,
+}
+
+/// Formats bytes with the unit that fits.
+pub(crate) fn bytes(count: f64, digits: Digits) -> String {
+    let (limit, units): (f64, &[&str]) = match digits {
+        Digits::Three => (1023.5, &["B", "KiB", "MiB", "GiB"]),
+        Digits::OneDecimal => (1024.0, &["B", "KiB", "MiB"]),
     };
-    format!("{} {unit}", significant(value))
+    let (mut value, mut unit) = (count, 0);
+    while value >= limit && unit + 1 < units.len() {
+        (value, unit) = (value / 1024.0, unit + 1);
+    }
+    let number = match digits {
+        _ if unit == 0 => format!("{value:.0}"),
+        Digits::Three => significant(value),
+        Digits::OneDecimal => format!("{value:.1}"),
+    };
+    format!("{number} {}", units[unit])
 }
 
 /// Formats an amount of a resource.
-pub(super) fn amount(resource: Resource, value: f64) -> String {
+pub(crate) fn amount(resource: Resource, value: f64) -> String {
     match resource {
-        Resource::PeakMemory => bytes(value),
+        Resource::PeakMemory => bytes(value, Digits::Three),
         Resource::Allocations => count_of(value),
         Resource::UserTime | Resource::SystemTime => duration(value),
     }
 }
 
 /// Formats a whole number with its thousands marked: `12,345`.
-pub(super) fn count_of(count: f64) -> String {
+pub(crate) fn count_of(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -104,7 +119,7 @@ pub(crate) fn signed_percent(ratio: f64) -> String {
 }
 
 /// Formats a change with fewer digits: `-0.4`, `+12`, `>+999`.
-pub(super) fn short_percent(ratio: f64) -> String {
+pub(crate) fn short_percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 999.5 {
         return ">+999".to_owned();
@@ -136,12 +151,15 @@ mod tests {
 
     #[test]
     fn amounts_of_memory_and_counts() {
-        assert_eq!(bytes(0.0), "0 B");
-        assert_eq!(bytes(1023.0), "1023 B");
-        assert_eq!(bytes(1024.0), "1.00 KiB");
-        assert_eq!(bytes(1023.4 * 1024.0), "1023 KiB");
-        assert_eq!(bytes(12.5 * 1_048_576.0), "12.5 MiB");
-        assert_eq!(bytes(3.0 * 1_073_741_824.0), "3.00 GiB");
+        assert_eq!(bytes(0.0, Digits::Three), "0 B");
+        assert_eq!(bytes(1023.0, Digits::Three), "1023 B");
+        assert_eq!(bytes(1024.0, Digits::Three), "1.00 KiB");
+        assert_eq!(bytes(1023.4 * 1024.0, Digits::Three), "1023 KiB");
+        assert_eq!(bytes(12.5 * 1_048_576.0, Digits::Three), "12.5 MiB");
+        assert_eq!(bytes(3.0 * 1_073_741_824.0, Digits::Three), "3.00 GiB");
+        assert_eq!(bytes(1023.6, Digits::OneDecimal), "1024 B");
+        assert_eq!(bytes(1024.0, Digits::OneDecimal), "1.0 KiB");
+        assert_eq!(bytes(3.0 * 1_073_741_824.0, Digits::OneDecimal), "3072.0 MiB");
         assert_eq!(count_of(7.0), "7");
         assert_eq!(count_of(123.4), "123");
         assert_eq!(count_of(1_234_567.0), "1,234,567");

@@ -5,9 +5,9 @@
 //! one of the passes has no effect. Head's length is base's times the estimate of their ratio, because the medians of
 //! the two sides carry the drift between them.
 
+use super::stats::{self, LogEstimate};
 use crate::model::{CallProfile, Estimate, FunctionComparison, PerSide, ProfileNote, Side, TargetFunction};
 use crate::protocol::FunctionSample;
-use crate::stats::{self, LogEstimate};
 
 /// The largest cost of the probes, as a multiple of a reported time: an error of a tenth in their calibrated cost would
 /// be an error of a quarter in the time.

@@ -1,39 +1,9 @@
 //! The resources that a benchmark uses in addition to wall time, compared between the sides by the same rule.
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Estimate, PerSide, Reason, Verdict};
-use crate::sequential::Sampling;
-use crate::stats::{self, LogEstimate};
-use crate::thresholds::Thresholds;
-
-/// The kind of a resource, with its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resource {
-    /// Bytes.
-    PeakMemory,
-    /// The number of allocations.
-    Allocations,
-    /// Nanoseconds of processor time outside of the kernel.
-    UserTime,
-    /// Nanoseconds of processor time in the kernel.
-    SystemTime,
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Resource::PeakMemory => "peak memory",
-            Resource::Allocations => "allocations",
-            Resource::UserTime => "user time",
-            Resource::SystemTime => "system time",
-        })
-    }
-}
+use super::sequential::Sampling;
+use super::stats::{self, LogEstimate};
+use super::thresholds::Thresholds;
+use crate::model::{PerSide, Resource, ResourceComparison};
 
 /// The measurements of one resource in one benchmark: an amount per side for each replicate.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,21 +13,6 @@ pub struct MeasuredResource {
     pub replicates: Vec<PerSide<f64>>,
     /// The number of looks at the replicates.
     pub looks: u32,
-}
-
-/// One resource of one benchmark, with the verdict: `Improved` means less of it.
-#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct ResourceComparison {
-    pub benchmark: String,
-    pub resource: Resource,
-    /// The median over the replicates.
-    pub median: PerSide<f64>,
-    /// The estimate of the ratio head/base.
-    pub estimate: Estimate,
-    pub verdict: Verdict,
-    pub reason: Option<Reason>,
-    pub looks: u32,
-    pub replicates: Vec<PerSide<f64>>,
 }
 
 /// Turns amounts into verdicts, in the given order, corrected for their number.
@@ -109,7 +64,8 @@ pub fn estimate(replicates: &[PerSide<f64>], sampling: Sampling, look: u32) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Threshold;
+    use crate::judge::stats::Threshold;
+    use crate::model::Verdict;
 
     fn row(resource: Resource, amounts: &[(f64, f64)]) -> MeasuredResource {
         MeasuredResource {

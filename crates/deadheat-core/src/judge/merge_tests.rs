@@ -1,16 +1,16 @@
 //! One fixed report, split into four parts and merged again.
 
 use super::*;
+use crate::judge::resource::{self, MeasuredResource};
+use crate::judge::sequential::Sampling;
+use crate::judge::stats::FEWEST_REPLICATES;
+use crate::judge::{MeasuredBenchmark, judge};
 use crate::model::{
-    CallProfile, Change, Clock, Confirmation, FunctionComparison, Order, Pair, Reason, Replicate, Sample,
-    Side, Verdict,
+    CallProfile, Change, Clock, Confirmation, FunctionComparison, Gate, Order, Pair, Plan, Reason, Replicate,
+    Resource, Sample, Side, Summary, Verdict,
 };
 use crate::output::OutputCheck;
-use crate::records::testing;
-use crate::report::{Gate, MeasuredBenchmark, Plan, Summary};
-use crate::resource::{self, MeasuredResource, Resource};
-use crate::sequential::Sampling;
-use crate::stats::FEWEST_REPLICATES;
+use crate::testing;
 
 const BENCHMARKS: u32 = 12;
 const OF: u32 = 4;
@@ -89,7 +89,7 @@ fn report(numbers: &[u32]) -> Report {
         output: (OutputCheck::Same, None),
         warnings: Vec::new(),
     });
-    let (mut comparisons, total, geometric_mean) = report::judge(
+    let (mut comparisons, total, geometric_mean) = judge(
         measured.collect(),
         report.settings.sampling(),
         &report.settings.thresholds(),
@@ -132,7 +132,7 @@ fn report(numbers: &[u32]) -> Report {
     )];
     report.summary = Summary {
         controls: None,
-        counts: report::count(&comparisons, &report.missing),
+        counts: count(&comparisons, &report.missing),
         total,
         geometric_mean,
         ..report.summary
@@ -152,7 +152,7 @@ fn part(shard: u32) -> Part {
         .collect();
     let mut report = report(&ours);
     report.missing.retain(|row| partition.has(&row.benchmark));
-    report.summary.counts = report::count(&report.comparisons, &report.missing);
+    report.summary.counts = count(&report.comparisons, &report.missing);
     report.settings.partition = Some(partition);
     report.settings.budget_seconds = Some(f64::from(shard));
     report.settings.timeout_seconds = 600.0 + f64::from(shard);
@@ -224,7 +224,7 @@ fn a_row_that_is_clear_in_its_part_may_be_open_in_the_suite() {
         (Verdict::Inconclusive, Some(Reason::NotAfterCorrection))
     );
     report.settings.fail_on = vec![Gate::Regression { percent: None }];
-    assert_eq!(crate::gate::failure(&report), None);
+    assert_eq!(crate::judge::gate::failure(&report), None);
 }
 
 #[test]

@@ -1,0 +1,19 @@
+//! From samples to verdicts: values in, values out, and no form of output.
+
+mod breakdown;
+pub mod gate;
+pub mod merge;
+pub mod profile;
+pub mod resource;
+pub mod sequential;
+mod settings;
+pub mod stats;
+mod stored;
+mod summary;
+pub mod thresholds;
+mod verdicts;
+
+pub use breakdown::{ProfileReplicates, explain, survey};
+pub use stored::{Unsound, judge_again};
+pub use summary::{controls, controls_moved, count, noise};
+pub use verdicts::{MeasuredBenchmark, confirm, judge, judge_total};

@@ -1,0 +1,34 @@
+//! The domain's terms, each a type; `docs/glossary.md` has a line for each of them.
+
+mod comparison;
+mod function;
+mod gate;
+mod missing;
+mod partition;
+mod report;
+mod resource;
+mod sample;
+mod settings;
+mod side;
+mod status;
+mod target;
+mod verdict;
+mod warning;
+
+pub use comparison::{Comparison, Confirmation, SideTime, ToSettle};
+pub use function::{CallProfile, FunctionComparison, ProfileNote};
+pub use gate::Gate;
+pub use missing::{Missing, MissingReason};
+pub use partition::{Partition, shard_of};
+pub use report::{
+    Controls, Counts, Machine, Noise, Plan, Python, Recorded, Report, SCHEMA_VERSION, Selection,
+    SelectionRule, Shard, Summary,
+};
+pub use resource::{Resource, ResourceComparison};
+pub use sample::{Clock, Order, Pair, Replicate, Sample};
+pub use settings::{BenchmarksFrom, Environments, Settings};
+pub use side::{PerSide, Revision, Side};
+pub use status::Status;
+pub use target::{Change, FunctionPlace, TargetFunction};
+pub use verdict::{ConfidenceInterval, Estimate, Judged, Reason, Verdict};
+pub use warning::{Warning, WarningCode};

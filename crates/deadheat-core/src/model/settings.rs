@@ -1,0 +1,104 @@
+//! The settings of a run, as its report holds them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::gate::Gate;
+use super::partition::Partition;
+use super::side::Side;
+
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct Settings {
+    pub threshold_percent: f64,
+    /// The thresholds of the benchmarks that match a glob, in place of the common one.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, f64>,
+    pub confidence_level: f64,
+    /// The requested number; `None` for as many as a verdict takes.
+    pub replicates: Option<usize>,
+    /// The budget for measuring, where the number of replicates is open.
+    pub budget_seconds: Option<f64>,
+    pub timeout_seconds: f64,
+    /// The gates of `--fail-on`.
+    #[serde(default)]
+    pub fail_on: Vec<Gate>,
+    pub benchmarks_root: Option<String>,
+    pub benchmarks_from: BenchmarksFrom,
+    /// Ordinary tests that were timed instead of benchmarks.
+    #[serde(default)]
+    pub tests: Vec<String>,
+    pub keyword: Option<String>,
+    /// More arguments for pytest, those of the configuration first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pytest_args: Vec<String>,
+    /// The requested functions, instead of the changed ones.
+    #[serde(default)]
+    pub functions: Option<String>,
+    pub all: bool,
+    #[serde(default)]
+    pub profile: bool,
+    #[serde(default)]
+    pub memory: bool,
+    /// The project's folder in the repository; empty where it is the repository itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
+    /// Paths are relative to the repository.
+    pub module_roots: Vec<String>,
+    pub tests_root: Option<String>,
+    pub injected: Vec<String>,
+    #[serde(default)]
+    pub environment: Environments,
+    /// The requirements files that the sides' environments were made from, where they were given.
+    #[serde(default)]
+    pub requirements: Vec<String>,
+    /// The command that built each side.
+    #[serde(default)]
+    pub build: Option<String>,
+    /// The command that was measured instead of benchmarks.
+    #[serde(default)]
+    pub script: Option<String>,
+    /// The file to which it writes its timings, relative to the folder that it runs in.
+    #[serde(default)]
+    pub script_output: Option<String>,
+    /// The memory limit of each worker, in MiB.
+    #[serde(default)]
+    pub memory_limit_mib: Option<u64>,
+    /// The part of the suite that was measured, where it is not the whole.
+    #[serde(default)]
+    pub partition: Option<Partition>,
+}
+
+/// The environments that the sides run in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environments {
+    /// Both sides run in the project's environment.
+    #[default]
+    Shared,
+    /// Each side has an environment of what its revision declares.
+    PerRef,
+}
+
+/// The side whose benchmarks both sides run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BenchmarksFrom {
+    #[default]
+    Head,
+    Base,
+    /// Each side runs its own.
+    Own,
+}
+
+impl BenchmarksFrom {
+    /// Returns the side whose files both use.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            BenchmarksFrom::Head => Some(Side::Head),
+            BenchmarksFrom::Base => Some(Side::Base),
+            BenchmarksFrom::Own => None,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The sentences and phrases that several forms of a report share.
+
+use crate::model::{Controls, Estimate, Judged, Machine, Missing, Noise, Reason, Report, ToSettle, Verdict};
+use crate::text::{bounds, change_percent, duration, is_too_wide, main_line, plain, signed_percent};
+
+pub(super) fn core_of(machine: &Machine) -> String {
+    let Some(core) = machine.pinned_core else {
+        return "not pinned".to_owned();
+    };
+    let later = machine.later_cores.iter();
+    let later: String = later.map(|core| format!(", later {core}")).collect();
+    format!("both sides on core {core}{later}")
+}
+
+/// Describes a machine: `AMD EPYC, 4 cores`.
+pub(super) fn place_of(machine: &Machine) -> String {
+    let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
+    format!("{}, {} cores", plain(processor), machine.cores)
+}
+
+/// Describes the replicates: `5 to 14 replicates`; `None` where nothing was measured.
+pub(super) fn replicates_of(report: &Report) -> Option<String> {
+    let counts = || report.comparisons.iter().map(|row| row.replicates.len());
+    match (counts().min()?, counts().max()?) {
+        (fewest, most) if fewest < most => Some(format!("{fewest} to {most} replicates")),
+        (count, _) => Some(format!("{count} replicates")),
+    }
+}
+
+/// Describes how far the benchmarks moved that run nothing that changed.
+pub(super) fn of_controls(controls: Controls) -> String {
+    let farthest = change_percent(controls.farthest);
+    match controls.benchmarks {
+        1 => format!("1 control, which runs nothing that changed, moved by {farthest}"),
+        count => format!("{count} controls, which run nothing that changed, moved by at most {farthest}"),
+    }
+}
+
+/// Describes the needs of the inconclusive verdicts, in a line.
+pub(super) fn what_would_settle(report: &Report) -> String {
+    let open = || {
+        let rows = report.comparisons.iter();
+        rows.filter(|row| {
+            let is_told_apart = matches!(row.reason, Some(Reason::NotConfirmed | Reason::FirstCallChanged));
+            row.verdict == Verdict::Inconclusive && !is_told_apart
+        })
+    };
+    let count = |reason| {
+        let rows = report.comparisons.iter();
+        rows.filter(|row| row.reason == Some(reason)).count()
+    };
+    let (unconfirmed, first_calls) = (count(Reason::NotConfirmed), count(Reason::FirstCallChanged));
+    let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
+    let hopeless = open().count() - needs.len();
+    let seconds: f64 = needs.iter().map(|needed| needed.seconds).sum();
+    let more = needs.iter().map(|needed| needed.replicates).max();
+    let settles = more.map(|replicates| {
+        let time = if seconds > 0.0 {
+            format!(" ({})", duration(seconds * 1e9))
+        } else {
+            String::new()
+        };
+        let what = if hopeless == 0 {
+            "it".to_owned()
+        } else {
+            format!("{} of them", needs.len())
+        };
+        format!("about {replicates} more replicates{time} would settle {what}")
+    });
+    let first_calls =
+        (first_calls > 0).then(|| format!("{first_calls} changed in the first call of a process only"));
+    let unconfirmed =
+        (unconfirmed > 0).then(|| format!("{unconfirmed} looked slower, and not again in fresh replicates"));
+    let stays = (hopeless > 0).then(|| {
+        format!(
+            "{hopeless} too near to the threshold, or too noisy here, for any reasonable number of replicates"
+        )
+    });
+    let parts: Vec<String> = settles
+        .into_iter()
+        .chain(stays)
+        .chain(unconfirmed)
+        .chain(first_calls)
+        .collect();
+    format!("inconclusive: too early to say; {}", parts.join("; "))
+}
+
+/// Judges whether this machine will do, in sentences.
+pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
+    if noise.is_empty() {
+        return vec!["Nothing was measured.".to_owned()];
+    }
+    let mut sentences = Vec::new();
+    let false_alarms = report
+        .comparisons
+        .iter()
+        .filter(|row| matches!(row.verdict, Verdict::Improved | Verdict::Regressed))
+        .count();
+    if false_alarms > 0 {
+        sentences.push(format!(
+            "{false_alarms} of {} were called changed, and nothing is: do not trust this machine as it is now",
+            noise.len()
+        ));
+    }
+    // A little above the threshold is as good as the threshold.
+    let good = report.settings.threshold_percent * 1.5;
+    let is_good = |row: &&Noise| row.smallest_change_percent.is_some_and(|percent| percent <= good);
+    let coarse = noise.len() - noise.iter().filter(is_good).count();
+    let worst = noise
+        .iter()
+        .filter_map(|row| row.smallest_change_percent)
+        .fold(0.0, f64::max);
+    sentences.push(match coarse {
+        0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
+        _ => format!(
+            "{coarse} of {} benchmarks are too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
+             More --replicates help, a quieter machine more",
+            noise.len()
+        ),
+    });
+    sentences
+}
+
+/// Formats a change with its interval: `-26.7 % [-27.6, -25.9]`.
+pub(super) fn change(estimate: &Estimate) -> String {
+    change_bounded(estimate, signed_percent)
+}
+
+/// Formats a change as [`change`] does, with each bound formatted by `bound`.
+pub(super) fn change_bounded(estimate: &Estimate, bound: fn(f64) -> String) -> String {
+    format!(
+        "{} {}",
+        change_percent(estimate.point_estimate),
+        bounds(&estimate.confidence_interval, bound)
+    )
+}
+
+/// Formats the limit of a change that may be none: `< 3.1 %`.
+pub(super) fn within(estimate: &Estimate) -> String {
+    let interval = estimate.confidence_interval;
+    let farthest = interval.upper_bound.max(1.0 / interval.lower_bound);
+    match is_too_wide(&interval) {
+        true => "unknown".to_owned(),
+        false => format!("< {} %", signed_percent(farthest).trim_start_matches('+')),
+    }
+}
+
+/// Whether a total differs from the only row.
+pub(super) fn differs(total: &Judged, row: &Estimate) -> bool {
+    (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
+}
+
+pub(super) fn says_the_same(one: &Missing, other: &Missing) -> bool {
+    one.reason == other.reason
+        && one.side == other.side
+        && main_line(&one.message) == main_line(&other.message)
+}
