@@ -1,4 +1,4 @@
-//! Python source as far as deadheat looks into it. The only module that knows the parser's crates.
+//! Python source as far as deadheat looks into it. With `literals`, the only module that knows the parser's crates.
 //!
 //! A file is split into the *own code* of its functions and the rest. A function's own code is its decorators,
 //! signature and body; a nested function leaves only its name behind, so that a change inside it is a change of that
@@ -125,7 +125,7 @@ impl ModuleCode {
     clippy::disallowed_methods,
     reason = "the thread ends in here; only its stack matters"
 )]
-fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
+pub(super) fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
     const ORDINARY: usize = 100;
     const BYTES_PER_LEVEL: usize = 32 << 10;
     if depth <= ORDINARY {
