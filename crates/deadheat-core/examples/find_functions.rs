@@ -3,8 +3,12 @@
 //! Standard input: a [`Question`] as JSON on every line. Standard output: an [`Answer`] to each. Sources are bytes,
 //! written as text whose every character is one byte (Latin-1), because JSON has no bytes.
 
+#![expect(clippy::disallowed_methods, reason = "a program, which the core is not")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
+use std::num::NonZero;
+use std::thread;
 
 use deadheat_core::model::{FunctionPlace, TargetFunction};
 use deadheat_core::observed::Differing;
@@ -94,11 +98,12 @@ fn answer(question: Question) -> Answer {
             },
         },
         Question::Compare(files) => {
-            let changes = source::compare(files.into_iter().map(|file| ChangedFile {
+            let files = files.into_iter().map(|file| ChangedFile {
                 path: file.path,
                 base: file.base.as_deref().map(bytes),
                 head: file.head.as_deref().map(bytes),
-            }));
+            });
+            let changes = source::compare(files, thread::available_parallelism().map_or(1, NonZero::get));
             Answer::Changes {
                 targets: changes.targets.into_iter().map(target).collect(),
                 outside: changes.outside,

@@ -3,6 +3,8 @@
 //! Standard input: a JSON list of [`Sequence`]s. Standard output: a JSON list of [`Outcome`]s. `bench/lab/evidence.py`
 //! makes the input and reads the output.
 
+#![expect(clippy::disallowed_methods, reason = "a program, which the core is not")]
+
 use std::io::Read;
 
 use deadheat_core::judge::sequential::{Sampling, is_settled, may_settle};

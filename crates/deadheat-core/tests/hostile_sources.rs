@@ -232,11 +232,12 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>) -> Changes {
-    compare([ChangedFile {
+    let file = ChangedFile {
         path: "a.py".to_owned(),
         base,
         head,
-    }])
+    };
+    compare([file], 1)
 }
 
 proptest! {

@@ -36,7 +36,7 @@ fn main() -> Result<()> {
             base,
             head,
         });
-    let changes = source::compare(files);
+    let changes = source::compare(files, std::thread::available_parallelism()?.get());
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for target in &changes.targets {
         let kind = target

@@ -1,155 +1,161 @@
 //! The report as CSV: a row for each comparison and for each benchmark that was not measured.
+use csv::{QuoteStyle, WriterBuilder};
+use serde::{Serialize, Serializer};
 
-use crate::model::{ConfidenceInterval, Estimate, Report};
+use crate::model::{
+    Comparison, Estimate, Missing, MissingReason, Reason, Report, Resource, ResourceComparison, Side, Verdict,
+};
+use crate::output::OutputCheck;
 use crate::text::{main_line, one_line};
 
-const COLUMNS: [&str; 19] = [
-    "benchmark",
-    "measure",
-    "base",
-    "head",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
-    "standard_error",
-    "verdict",
-    "reason",
-    "replicates",
-    "looks",
-    "output",
-    "confirmed",
-    "missing",
-    "side",
-    "message",
-    "base_commit",
-    "head_commit",
-];
+/// The columns, in their order. What a row does not have stays empty.
+#[derive(Default, Serialize)]
+struct Row {
+    benchmark: Text,
+    measure: Option<Measure>,
+    base: Option<Number>,
+    head: Option<Number>,
+    ratio: Option<Number>,
+    ratio_low: Option<Number>,
+    ratio_high: Option<Number>,
+    standard_error: Option<Number>,
+    verdict: Option<Verdict>,
+    reason: Option<Reason>,
+    replicates: Option<usize>,
+    looks: Option<u32>,
+    output: Option<OutputCheck>,
+    confirmed: Option<bool>,
+    missing: Option<MissingReason>,
+    side: Option<Side>,
+    message: Text,
+    base_commit: Text,
+    head_commit: Text,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Measure {
+    Time,
+    #[serde(untagged)]
+    Resource(Resource),
+}
+
+/// A number as Rust writes it: `csv` would write `1500000.0` for `1500000`.
+struct Number(f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A text of others, quoted.
+#[derive(Default, Serialize)]
+struct Text(String);
+
+impl Text {
+    /// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an apostrophe in front.
+    /// Quoted is more than has to be for a comma, because spreadsheets of some countries look for semicolons.
+    fn quoted(text: &str) -> Self {
+        let mut text = one_line(text);
+        let begins_a_formula = |character: char| "=+-@＝＋－＠".contains(character);
+        if text.trim_start().starts_with(begins_a_formula) {
+            text.insert(0, '\'');
+        }
+        if text.contains([',', '"', ' ', ';', '\'']) {
+            text = format!("\"{}\"", text.replace('"', "\"\""));
+        }
+        Text(text)
+    }
+}
 
 /// Renders the report as RFC 4180 CSV, but with the line ends of the system's other text files.
 pub fn csv(report: &Report) -> String {
-    let mut text = COLUMNS.join(",") + "\n";
-    let mut add = |row: Row| {
-        let commits = [&report.revisions.base.commit, &report.revisions.head.commit];
-        let cells = row.cells.into_iter().chain(commits.map(|commit| quoted(commit)));
-        text.push_str(&cells.collect::<Vec<_>>().join(","));
-        text.push('\n');
-    };
-    for row in &report.comparisons {
-        let cells = Row::named(&row.benchmark)
-            .word("time")
-            .amounts(row.base.median_ns, row.head.median_ns)
-            .estimate(&row.estimate)
-            .word(&word(&row.verdict))
-            .word(&row.reason.map_or(String::new(), |reason| word(&reason)))
-            .number(row.replicates.len())
-            .number(row.looks)
-            .word(&word(&row.output))
-            .word(match &row.confirmation {
-                None => "",
-                Some(confirmation) if confirmation.confirmed => "true",
-                Some(_) => "false",
-            })
-            .empty(3);
-        add(cells);
+    let mut rows: Vec<Row> = report.comparisons.iter().map(of_comparison).collect();
+    rows.extend(report.resources.iter().map(of_resource));
+    rows.extend(report.missing.iter().map(of_missing));
+    for row in &mut rows {
+        row.base_commit = Text::quoted(&report.revisions.base.commit);
+        row.head_commit = Text::quoted(&report.revisions.head.commit);
     }
-    for row in &report.resources {
-        let cells = Row::named(&row.benchmark)
-            .word(&word(&row.resource))
-            .amounts(row.median.base, row.median.head)
-            .estimate(&row.estimate)
-            .word(&word(&row.verdict))
-            .word(&row.reason.map_or(String::new(), |reason| word(&reason)))
-            .number(row.replicates.len())
-            .number(row.looks)
-            .empty(5);
-        add(cells);
-    }
-    for row in &report.missing {
-        let cells = Row::named(&row.benchmark)
-            .empty(13)
-            .word(&word(&row.reason))
-            .word(&row.side.map_or(String::new(), |side| word(&side)))
-            .text(main_line(&row.message));
-        add(cells);
+    written(&rows)
+}
+
+fn written(rows: &[Row]) -> String {
+    let mut writer = WriterBuilder::new()
+        .quote_style(QuoteStyle::Never)
+        .from_writer(Vec::new());
+    // The writer knows the columns from the first row only.
+    let empty = [Row::default()];
+    let all = if rows.is_empty() { &empty } else { rows };
+    let written = all.iter().try_for_each(|row| writer.serialize(row));
+    written.expect("a row is made of plain cells");
+    let bytes = writer.into_inner().expect("memory takes whatever is written");
+    let mut text = String::from_utf8(bytes).expect("cells are text");
+    if rows.is_empty() {
+        text.truncate(text.find('\n').map_or(0, |end| end + 1));
     }
     text
 }
 
-struct Row {
-    cells: Vec<String>,
-}
-
-impl Row {
-    fn named(benchmark: &str) -> Self {
-        Row { cells: Vec::new() }.text(benchmark)
-    }
-
-    /// Adds a text of others, quoted.
-    fn text(mut self, text: &str) -> Self {
-        self.cells.push(quoted(text));
-        self
-    }
-
-    /// Adds a word of ours, as it is.
-    fn word(mut self, word: &str) -> Self {
-        self.cells.push(word.to_owned());
-        self
-    }
-
-    fn number(mut self, number: impl ToString) -> Self {
-        self.cells.push(number.to_string());
-        self
-    }
-
-    fn amounts(self, base: f64, head: f64) -> Self {
-        self.number(base).number(head)
-    }
-
-    fn estimate(self, estimate: &Estimate) -> Self {
-        let ConfidenceInterval {
-            lower_bound,
-            upper_bound,
-            ..
-        } = estimate.confidence_interval;
-        self.number(estimate.point_estimate)
-            .number(lower_bound)
-            .number(upper_bound)
-            .number(estimate.standard_error)
-    }
-
-    fn empty(mut self, count: usize) -> Self {
-        self.cells.extend(std::iter::repeat_n(String::new(), count));
-        self
+fn of_comparison(row: &Comparison) -> Row {
+    Row {
+        benchmark: Text::quoted(&row.benchmark),
+        measure: Some(Measure::Time),
+        base: Some(Number(row.base.median_ns)),
+        head: Some(Number(row.head.median_ns)),
+        verdict: Some(row.verdict),
+        reason: row.reason,
+        replicates: Some(row.replicates.len()),
+        looks: Some(row.looks),
+        output: Some(row.output),
+        confirmed: row.confirmation.as_ref().map(|again| again.confirmed),
+        ..estimated(&row.estimate)
     }
 }
 
-/// Returns the word of a value in the JSON report.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
+fn of_resource(row: &ResourceComparison) -> Row {
+    Row {
+        benchmark: Text::quoted(&row.benchmark),
+        measure: Some(Measure::Resource(row.resource)),
+        base: Some(Number(row.median.base)),
+        head: Some(Number(row.median.head)),
+        verdict: Some(row.verdict),
+        reason: row.reason,
+        replicates: Some(row.replicates.len()),
+        looks: Some(row.looks),
+        ..estimated(&row.estimate)
     }
 }
 
-/// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an apostrophe in front.
-fn quoted(text: &str) -> String {
-    let mut text = one_line(text);
-    let begins_a_formula = |character: char| "=+-@＝＋－＠".contains(character);
-    if text.trim_start().starts_with(begins_a_formula) {
-        text.insert(0, '\'');
+fn of_missing(row: &Missing) -> Row {
+    Row {
+        benchmark: Text::quoted(&row.benchmark),
+        missing: Some(row.reason),
+        side: row.side,
+        message: Text::quoted(main_line(&row.message)),
+        ..Row::default()
     }
-    if text.contains([',', '"', ' ', ';', '\'']) {
-        text = format!("\"{}\"", text.replace('"', "\"\""));
+}
+
+fn estimated(estimate: &Estimate) -> Row {
+    let interval = estimate.confidence_interval;
+    Row {
+        ratio: Some(Number(estimate.point_estimate)),
+        ratio_low: Some(Number(interval.lower_bound)),
+        ratio_high: Some(Number(interval.upper_bound)),
+        standard_error: Some(Number(estimate.standard_error)),
+        ..Row::default()
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::*;
 
     #[test]
     fn no_cell_is_a_formula_or_ends_early() {
+        let quoted = |text: &str| Text::quoted(text).0;
         assert_eq!(quoted("=1+1"), "\"'=1+1\"");
         assert_eq!(quoted("-k"), "\"'-k\"");
         assert_eq!(quoted(" @SUM(A1)"), "\"' @SUM(A1)\"");
@@ -157,5 +163,12 @@ mod tests {
         assert_eq!(quoted("\t=1"), "\\t=1");
         assert_eq!(quoted("a.py::f[-1]"), "a.py::f[-1]");
         assert_eq!(quoted("a,\"b\"\nc"), "\"a,\"\"b\"\"\\nc\"");
+    }
+
+    #[test]
+    fn columns_stand_there_without_rows() {
+        let text = written(&[]);
+        assert!(text.starts_with("benchmark,measure,base,head,ratio,"), "{text}");
+        assert!(text.ends_with(",message,base_commit,head_commit\n"), "{text}");
     }
 }

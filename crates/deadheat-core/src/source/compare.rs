@@ -59,14 +59,14 @@ pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxErro
         .collect())
 }
 
-/// Compares the two versions of every changed file.
+/// Compares the two versions of every changed file, on that many threads.
 ///
 /// Files are taken one by one, so that not all of them are in memory at once.
-pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Changes {
+pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>, threads: usize) -> Changes {
     let mut changes = Changes::default();
     let mut removed = Vec::new();
     let mut added = Vec::new();
-    for of_file in in_parallel(files.into_iter(), compare_file) {
+    for of_file in in_parallel(files.into_iter(), threads, compare_file) {
         changes.add(of_file.changes);
         removed.extend(of_file.removed);
         added.extend(of_file.added);

@@ -5,6 +5,7 @@
 
 mod compare;
 mod decode;
+mod literals;
 mod nesting;
 mod parallel;
 mod parse;
@@ -12,4 +13,5 @@ mod parse;
 pub use compare::{
     ChangedFile, Changes, FileSyntaxError, Unattributed, compare, functions_of, functions_with_lines,
 };
+pub(crate) use literals::literals_of;
 pub use parse::{NamedLines, SyntaxError, holds_benchmarks};

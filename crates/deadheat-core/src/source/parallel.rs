@@ -1,6 +1,5 @@
-//! Many files at once, on all cores.
+//! Many files at once, on as many threads as the caller says.
 
-use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -8,8 +7,13 @@ use std::thread;
 const STACK: usize = 8 << 20;
 
 /// Returns the results of `work` in the order of the items. Each thread takes the next item when it is free.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the threads end in here, and no result depends on their number"
+)]
 pub(super) fn in_parallel<T, R: Send>(
     items: impl Iterator<Item = T> + Send,
+    threads: usize,
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
     let items = Mutex::new(items.enumerate());
@@ -21,7 +25,6 @@ pub(super) fn in_parallel<T, R: Send>(
         }
         done
     };
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let mut done = thread::scope(|scope| {
         let start = || {
             thread::Builder::new()
@@ -29,7 +32,7 @@ pub(super) fn in_parallel<T, R: Send>(
                 .spawn_scoped(scope, work_through)
         };
         // Where the system has no room for another thread, the existing ones do the work.
-        let others: Vec<_> = (0..cores).map_while(|_| start().ok()).collect();
+        let others: Vec<_> = (0..threads).map_while(|_| start().ok()).collect();
         let mut done = match others.is_empty() {
             true => work_through(),
             false => Vec::new(),
@@ -53,12 +56,14 @@ mod tests {
 
     #[test]
     fn results_come_in_the_order_of_the_items() {
-        let results = in_parallel(0..1000, |item| item * 2);
-        assert_eq!(results, (0..1000).map(|item| item * 2).collect::<Vec<_>>());
+        for threads in [0, 1, 7] {
+            let results = in_parallel(0..1000, threads, |item| item * 2);
+            assert_eq!(results, (0..1000).map(|item| item * 2).collect::<Vec<_>>());
+        }
     }
 
     #[test]
     fn nothing_is_made_of_nothing() {
-        assert!(in_parallel(std::iter::empty::<u8>(), |item| item).is_empty());
+        assert!(in_parallel(std::iter::empty::<u8>(), 2, |item| item).is_empty());
     }
 }

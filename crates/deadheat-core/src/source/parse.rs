@@ -1,4 +1,4 @@
-//! Python source as far as deadheat looks into it. The only module that knows the parser's crates.
+//! Python source as far as deadheat looks into it. With `literals`, the only module that knows the parser's crates.
 //!
 //! A file is split into the *own code* of its functions and the rest. A function's own code is its decorators,
 //! signature and body; a nested function leaves only its name behind, so that a change inside it is a change of that
@@ -79,7 +79,12 @@ impl ModuleCode {
         let text = decode(source)?;
         let outline = nesting::outline(&text)?;
         let text = without_surrogates(text, &outline.numbered_characters);
-        with_stack_for(outline.depth, || Self::of(&text))
+        with_stack_for(outline.depth, || Self::of(&text)).unwrap_or_else(|| {
+            Err(SyntaxError {
+                line: 1,
+                message: "the system has no memory for code that is nested so deeply".to_owned(),
+            })
+        })
     }
 
     fn of(text: &str) -> Result<Self, SyntaxError> {
@@ -114,20 +119,28 @@ impl ModuleCode {
     }
 }
 
-/// Does work that traverses, compares and drops trees by recursion. For ordinary depths, the current stack is enough.
-fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> T {
+/// Does work that traverses, compares and drops trees by recursion. For ordinary depths, the current stack is enough;
+/// `None` where the system has no room for a larger one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread ends in here; only its stack matters"
+)]
+pub(super) fn with_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
     const ORDINARY: usize = 100;
     const BYTES_PER_LEVEL: usize = 32 << 10;
     if depth <= ORDINARY {
-        return work();
+        return Some(work());
     }
     std::thread::scope(|scope| {
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .stack_size(depth * BYTES_PER_LEVEL)
             .spawn_scoped(scope, work)
-            .expect("the system has room for a thread")
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .ok()?;
+        Some(
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
     })
 }
 
@@ -151,6 +164,7 @@ pub fn holds_benchmarks(source: &[u8]) -> bool {
             suite_holds_benchmarks(&parsed.into_suite(), &text)
         })
     })
+    .unwrap_or(if_broken)
 }
 
 fn suite_holds_benchmarks(body: &[Stmt], text: &str) -> bool {

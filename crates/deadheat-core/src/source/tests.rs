@@ -10,6 +10,10 @@ fn changed(path: &str, base: Option<&str>, head: Option<&str>) -> ChangedFile {
     }
 }
 
+fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Changes {
+    super::compare(files, 2)
+}
+
 /// Returns `qualname change` for every target of one file whose two versions are given.
 fn targets(base: &str, head: &str) -> Vec<String> {
     let changes = compare([changed("pkg/a.py", Some(base), Some(head))]);

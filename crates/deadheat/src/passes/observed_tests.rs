@@ -32,11 +32,12 @@ impl Checkouts {
 }
 
 fn differences() -> Changes {
-    let changes = source::compare([source::ChangedFile {
+    let file = source::ChangedFile {
         path: "a.py".to_owned(),
         base: Some(OLD.into()),
         head: Some(NEW.into()),
-    }]);
+    };
+    let changes = source::compare([file], 1);
     Changes {
         targets: changes.targets,
         changed: BTreeMap::from([("a.py".to_owned(), BTreeSet::new())]),

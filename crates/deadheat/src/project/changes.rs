@@ -160,7 +160,7 @@ pub(crate) fn find(
         }
     }
     let sources = python.iter().map(|path| changed_file(path, checkouts));
-    let changes = source::compare(sources.collect::<anyhow::Result<Vec<_>>>()?);
+    let changes = source::compare(sources.collect::<anyhow::Result<Vec<_>>>()?, cores());
     found.add_functions(changes, python, project);
     Ok(found)
 }
@@ -170,7 +170,7 @@ fn broken_suite_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<Ve
     if !path.ends_with(".py") {
         return Ok(Vec::new());
     }
-    let suite = source::compare([changed_file(path, checkouts)?]);
+    let suite = source::compare([changed_file(path, checkouts)?], 1);
     let broken = suite.unattributed.into_iter().take(suite.syntax_errors.len());
     Ok(broken.collect())
 }
@@ -185,7 +185,11 @@ pub(crate) fn in_suite(
         .iter()
         .filter(|path| path.ends_with(".py") && project.is_shared(path));
     let files = files.map(|path| changed_file(path, checkouts));
-    Ok(source::compare(files.collect::<anyhow::Result<Vec<_>>>()?).targets)
+    Ok(source::compare(files.collect::<anyhow::Result<Vec<_>>>()?, cores()).targets)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn changed_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<ChangedFile> {

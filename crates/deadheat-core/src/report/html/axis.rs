@@ -1,5 +1,4 @@
 //! Axes: the place of a value in a plot, in percent of its width or height, and the values that are marked.
-
 use super::markup::number;
 use crate::judge::stats::Threshold;
 use crate::model::Estimate;

@@ -1,44 +1,73 @@
 //! The facts of a report: what was compared, where and how.
-
-use std::fmt::Write as _;
-
+use maud::{Markup, html};
 use serde_json::Value;
 
-use super::markup::{sentences, text};
+use super::markup::{sentences, shown};
 use crate::model::{Machine, Python, Report, Revision, Settings, Side};
 use crate::report::parts;
 use crate::report::words::{core_of, replicates_of};
 use crate::text::sentence;
 
+/// A term and what it stands for in this report.
+type Fact = (String, Markup);
+
 /// Renders revisions, machine and settings as one list of terms.
-pub(super) fn facts(report: &Report) -> String {
-    let mut rows: Vec<(String, String)> = Vec::new();
-    let mut add = |term: &str, words: String| rows.push((term.to_owned(), words));
+pub(super) fn facts(report: &Report) -> Markup {
+    let mut facts: Vec<Fact> = Vec::new();
     for side in Side::BOTH {
-        add(&side.to_string(), revision(report.revisions.get(side)));
+        facts.push((side.to_string(), revision(report.revisions.get(side))));
     }
-    if let Some(python) = &report.python {
-        let words = |python: &Python| {
-            let Python {
-                path,
-                version,
-                implementation,
-                pytest,
-            } = python;
-            let pytest = if pytest.is_empty() {
-                String::new()
-            } else {
-                format!(", pytest {pytest}")
-            };
-            text(&format!("{implementation} {version}{pytest} ({path})"))
-        };
-        if python.base == python.head {
-            add("Python", words(&python.head));
-        } else {
-            add("Python of base", words(&python.base));
-            add("Python of head", words(&python.head));
+    facts.extend(pythons(report));
+    facts.extend(machines(report));
+    if let Some(replicates) = replicates_of(report) {
+        facts.push(fact("Measured", &replicates));
+    }
+    facts.push(("Selection".to_owned(), sentences(&report.selection.reason)));
+    facts.push(fact("Seed", &report.seed.to_string()));
+    facts.extend(settings(&report.settings));
+    html! {
+        dl.facts {
+            @for (term, words) in facts {
+                div { dt { (term) } dd { (words) } }
+            }
         }
     }
+}
+
+fn fact(term: &str, words: &str) -> Fact {
+    (term.to_owned(), html! { (shown(words)) })
+}
+
+fn pythons(report: &Report) -> Vec<Fact> {
+    let Some(python) = &report.python else {
+        return Vec::new();
+    };
+    let words = |python: &Python| {
+        let Python {
+            path,
+            version,
+            implementation,
+            pytest,
+        } = python;
+        let pytest = if pytest.is_empty() {
+            String::new()
+        } else {
+            format!(", pytest {pytest}")
+        };
+        format!("{implementation} {version}{pytest} ({path})")
+    };
+    if python.base == python.head {
+        vec![fact("Python", &words(&python.head))]
+    } else {
+        vec![
+            fact("Python of base", &words(&python.base)),
+            fact("Python of head", &words(&python.head)),
+        ]
+    }
+}
+
+/// The machine, or those of the parts that a report was merged from.
+fn machines(report: &Report) -> Vec<Fact> {
     let words = |machine: &Machine| {
         let processor = machine.processor.as_deref();
         let processor = processor.map_or(String::new(), |name| format!(", {name}"));
@@ -46,59 +75,45 @@ pub(super) fn facts(report: &Report) -> String {
             true => String::new(),
             false => format!(", {}", core_of(machine)),
         };
-        text(&format!(
+        format!(
             "{} {}{processor}, {} cores{core}",
             machine.system, machine.architecture, machine.cores
-        ))
+        )
     };
     if report.shards.is_empty() {
-        add("Machine", words(&report.machine));
+        return vec![fact("Machine", &words(&report.machine))];
     }
-    for (shards, machine) in parts::machines(report, words) {
-        add(&format!("Machine of {shards}"), machine);
-    }
-    if let Some(replicates) = replicates_of(report) {
-        add("Measured", replicates);
-    }
-    add("Selection", sentences(&report.selection.reason));
-    add("Seed", report.seed.to_string());
-    // Every setting that is set, also those that later versions add.
-    if let Ok(Value::Object(settings)) = serde_json::to_value(&report.settings) {
-        for (key, value) in &settings {
-            let (term, words) = match key.as_str() {
-                "all" => ("All benchmarks".to_owned(), setting(value)),
-                "partition" => (
-                    "Part".to_owned(),
-                    report.settings.partition.map(|part| part.to_string()),
-                ),
-                "thresholds" => ("Thresholds by glob".to_owned(), thresholds(&report.settings)),
-                key => (sentence(&key.replace('_', " ")), setting(value)),
-            };
-            if let Some(words) = words {
-                add(&term, text(&words));
-            }
-        }
-    }
-    let mut html = "<dl class=\"facts\">\n".to_owned();
-    for (term, words) in rows {
-        let _ = writeln!(html, "<div><dt>{term}</dt><dd>{words}</dd></div>");
-    }
-    html.push_str("</dl>\n");
-    html
+    parts::machines(report, words)
+        .into_iter()
+        .map(|(shards, machine)| fact(&format!("Machine of {shards}"), &machine))
+        .collect()
+}
+
+/// Every setting that is set, also those that later versions add.
+fn settings(settings: &Settings) -> Vec<Fact> {
+    let Ok(Value::Object(values)) = serde_json::to_value(settings) else {
+        return Vec::new();
+    };
+    let of = |(key, value): (&String, &Value)| {
+        let (term, words) = match key.as_str() {
+            "all" => ("All benchmarks".to_owned(), setting(value)),
+            "partition" => ("Part".to_owned(), settings.partition.map(|part| part.to_string())),
+            "thresholds" => ("Thresholds by glob".to_owned(), thresholds(settings)),
+            key => (sentence(&key.replace('_', " ")), setting(value)),
+        };
+        words.map(|words| fact(&term, &words))
+    };
+    values.iter().filter_map(of).collect()
 }
 
 /// Renders a revision as typed, and its commit.
-pub(super) fn revision(revision: &Revision) -> String {
-    let commit = text(&revision.commit);
-    let dirty = if revision.dirty {
-        " with uncommitted changes"
-    } else {
-        ""
-    };
-    if revision.name.is_empty() || revision.commit.starts_with(&revision.name) {
-        return format!("<code>{commit}</code>{dirty}");
+fn revision(revision: &Revision) -> Markup {
+    let is_named = !revision.name.is_empty() && !revision.commit.starts_with(&revision.name);
+    html! {
+        @if is_named { bdi { (shown(&revision.name)) } " " }
+        code { (shown(&revision.commit)) }
+        @if revision.dirty { " with uncommitted changes" }
     }
-    format!("<bdi>{}</bdi> <code>{commit}</code>{dirty}", text(&revision.name))
 }
 
 fn thresholds(settings: &Settings) -> Option<String> {
