@@ -1,8 +1,9 @@
 """Measures which part of the drawn memory layout matters, by Python: `python bench/lab/layout.py BANK [--quick]`.
 
 The workloads of `neutral.py`, with a neutral edit on head, are compared with parts of the draw switched off
-(`deadheat_worker/timing/layout.py`). Any deviation of an estimate from 1 beyond the spread of its replicates is a bias of the
-layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; existing runs are not repeated.
+(`timing/layout.py` of the worker). Any deviation of an estimate from 1 beyond the spread of its replicates is a bias of
+the layout, since nothing else differs. `BANK/layout/VERSION.VARIANT.SEED.json` is one run; existing runs are not
+repeated.
 """
 
 import json

@@ -77,9 +77,9 @@ class Calls:
 
     def _measure(self, iterations: int, warmup: int, clock: Clock) -> Measured:
         if not self._is_known:
-            elapsed, result = self._call_first(clock)
+            elapsed_ns, result = self._call_first(clock)
             if (iterations, warmup) == (1, 0):
-                return elapsed, result
+                return elapsed_ns, result
         if self._loop is not None:
             return self._await(self._loop, self._function, iterations, warmup, clock)
         return self._calls(iterations, warmup, clock)
@@ -89,7 +89,7 @@ class Calls:
         with instrumentation_paused():
             started = clock.start()
             result = self._function()
-            elapsed = clock.stop() - started
+            elapsed_ns = clock.stop() - started
         self._is_known = True
         if isinstance(result, Awaitable):
             import asyncio
@@ -97,9 +97,9 @@ class Calls:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
             awaitable = result
-            awaited, result = self._await(self._loop, lambda: awaitable, 1, 0, clock)
-            elapsed += awaited
-        return elapsed, result
+            awaited_ns, result = self._await(self._loop, lambda: awaitable, 1, 0, clock)
+            elapsed_ns += awaited_ns
+        return elapsed_ns, result
 
     def _await(
         self,
@@ -139,8 +139,8 @@ class Program:
             except SystemExit as end:
                 if end.code not in (None, 0):
                     raise
-            elapsed = clock.stop() - started
-        return elapsed, None
+            elapsed_ns = clock.stop() - started
+        return elapsed_ns, None
 
 
 class GivenText(importlib.abc.MetaPathFinder):
@@ -261,10 +261,10 @@ def _inlined(text: str, namespace: dict[str, Any], name: str, made: Iterable[str
         if warmup:
             time(warmup)
         values = [namespace[key] for key in local]
-        elapsed, results = time_loop(loop, values, iterations, 0, clock)
+        elapsed_ns, results = time_loop(loop, values, iterations, 0, clock)
         # Names that the statement rebinds keep their new values in the next sample.
         namespace.update(zip(kept, results[1:], strict=True))
-        return elapsed, results[0]
+        return elapsed_ns, results[0]
 
     return time
 

@@ -25,10 +25,10 @@ def main() -> None:
     started = time.perf_counter_ns()
     process = os.posix_spawnp("sh", arguments, environment, file_actions=actions, setsigdef=ignored)
     _, status, usage = os.wait4(process, 0)
-    elapsed = time.perf_counter_ns() - started
+    elapsed_ns = time.perf_counter_ns() - started
     facts = {
         "status": status,
-        "elapsed_ns": elapsed,
+        "elapsed_ns": elapsed_ns,
         "user_ns": round(usage.ru_utime * 1e9),
         "system_ns": round(usage.ru_stime * 1e9),
         "peak_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),

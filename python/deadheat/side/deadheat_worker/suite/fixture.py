@@ -143,16 +143,16 @@ class BenchmarkFixture:
         calls = calls_of(target, args, kwargs)
 
         def measure_rounds(count: int, _warmup: int, clock: Clock) -> Measured:
-            elapsed, result = calls(count, clock=clock)
+            elapsed_ns, result = calls(count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
-            return elapsed, result
+            return elapsed_ns, result
 
         async def await_rounds(count: int, _warmup: int, clock: Clock) -> Measured:
-            elapsed, result = await time_awaits(target, args, kwargs, count, clock=clock)
+            elapsed_ns, result = await time_awaits(target, args, kwargs, count, clock=clock)
             if teardown is not None:
                 teardown(*args, **kwargs)
-            return elapsed, result
+            return elapsed_ns, result
 
         # Without a setup the target may only work a few times: never more calls than the suite prescribes.
         prescription = Prescription(

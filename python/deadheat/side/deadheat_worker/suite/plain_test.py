@@ -51,7 +51,7 @@ class PlainTest:
         self.item = item
         self._has_run_before = has_run_before
         self._clock: Clock = WallClock
-        self._elapsed: int | None = None
+        self._elapsed_ns: int | None = None
         self.result: Any = None
         self._has_run = False
         # pytest tears down what the next test does not share. A copy shares all but the test's own set-up.
@@ -76,16 +76,16 @@ class PlainTest:
     def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """Time the test's function; called in its place."""
         call = layout.of_process().draw_for_sample()
-        self._elapsed, self.result = call(calls_of(function, (), arguments), 1, 0, self._clock)
+        self._elapsed_ns, self.result = call(calls_of(function, (), arguments), 1, 0, self._clock)
         return self.result
 
     def _run(self, clock: Clock) -> int:
-        self._clock, self._elapsed = clock, None
+        self._clock, self._elapsed_ns = clock, None
         for report in pytest_internals.run_phases(self.item, self._next):
             if report.failed:
                 raise TestFailed(report)
             if report.skipped:
                 raise TestSkipped(report.longrepr)
-        if self._elapsed is None:
+        if self._elapsed_ns is None:
             raise TestSkipped("a plugin runs this test in a way that cannot be timed")
-        return self._elapsed
+        return self._elapsed_ns

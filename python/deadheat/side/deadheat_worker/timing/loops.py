@@ -72,8 +72,8 @@ def calls_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
 
     def time(iterations: int, warmup: int = 0, clock: Clock = WallClock) -> Measured:
         # Results are dropped at once, as they would be by a caller; only the last one is kept.
-        elapsed, result = time_loop(loop, (function, *parameters.values()), iterations, warmup, clock)
-        return elapsed, result[0]
+        elapsed_ns, result = time_loop(loop, (function, *parameters.values()), iterations, warmup, clock)
+        return elapsed_ns, result[0]
 
     return time
 
@@ -132,16 +132,16 @@ def time_loop(
         if warmup:
             # Not with the clock of the sample, which may record what runs.
             loop(itertools.repeat(None, warmup - 1), WallClock.start, WallClock.stop, *arguments)
-        elapsed, *results = loop(itertools.repeat(None, iterations - 1), clock.start, clock.stop, *arguments)
-        elapsed = _without(_empty_iteration_ns, iterations - 1, elapsed, iterations, clock)
-    return elapsed, results
+        elapsed_ns, *results = loop(itertools.repeat(None, iterations - 1), clock.start, clock.stop, *arguments)
+        elapsed_ns = _without(_empty_iteration_ns, iterations - 1, elapsed_ns, iterations, clock)
+    return elapsed_ns, results
 
 
-def _without(own_ns: Callable[[], float], times: int, elapsed: int, iterations: int, clock: Clock) -> int:
+def _without(own_ns: Callable[[], float], times: int, elapsed_ns: int, iterations: int, clock: Clock) -> int:
     """Return the nanoseconds of the calls alone, without `own_ns()`, which was timed with them `times` times."""
-    if clock is not WallClock or times == 0 or elapsed >= _SHORT_NS * iterations:
-        return elapsed
-    return round(max(elapsed - times * own_ns(), iterations * RESOLUTION_NS))
+    if clock is not WallClock or times == 0 or elapsed_ns >= _SHORT_NS * iterations:
+        return elapsed_ns
+    return round(max(elapsed_ns - times * own_ns(), iterations * RESOLUTION_NS))
 
 
 def _reading_ns() -> int:
@@ -168,17 +168,17 @@ def time_prepared_calls(
     clock: Clock = WallClock,
 ) -> Measured:
     """Time calls with the arguments that `prepare()` returns for each; preparing and tearing down are not timed."""
-    elapsed, result = 0, None
+    elapsed_ns, result = 0, None
     start, stop = clock.start, clock.stop
     for _ in range(iterations):
         args, kwargs = prepare()
         with instrumentation_paused():
             started = start()
             result = function(*args, **kwargs)
-            elapsed += stop() - started
+            elapsed_ns += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)
-    return _without(_reading_ns, iterations, elapsed, iterations, clock), result
+    return _without(_reading_ns, iterations, elapsed_ns, iterations, clock), result
 
 
 async def time_awaits(
@@ -200,9 +200,9 @@ async def time_awaits(
         for _ in earlier:
             await function(*args, **kwargs)
         result = await function(*args, **kwargs)
-        elapsed = stop() - started
-        elapsed = _without(_empty_iteration_ns, iterations - 1, elapsed, iterations, clock)
-    return elapsed, result
+        elapsed_ns = stop() - started
+        elapsed_ns = _without(_empty_iteration_ns, iterations - 1, elapsed_ns, iterations, clock)
+    return elapsed_ns, result
 
 
 async def time_prepared_awaits(
@@ -213,17 +213,17 @@ async def time_prepared_awaits(
     clock: Clock = WallClock,
 ) -> Measured:
     """`time_prepared_calls` for an `async def` function."""
-    elapsed, result = 0, None
+    elapsed_ns, result = 0, None
     start, stop = clock.start, clock.stop
     for _ in range(iterations):
         args, kwargs = prepare()
         with instrumentation_paused():
             started = start()
             result = await function(*args, **kwargs)
-            elapsed += stop() - started
+            elapsed_ns += stop() - started
         if teardown is not None:
             teardown(*args, **kwargs)
-    return _without(_reading_ns, iterations, elapsed, iterations, clock), result
+    return _without(_reading_ns, iterations, elapsed_ns, iterations, clock), result
 
 
 class instrumentation_paused:

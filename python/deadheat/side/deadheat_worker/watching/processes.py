@@ -23,7 +23,7 @@ class RunnableTime:
     def __init__(self) -> None:
         ended = getrusage(RUSAGE_CHILDREN)
         # Without the waits of threads and processes that have ended, which the system does not report.
-        self._used = time.process_time_ns() + int((ended.ru_utime + ended.ru_stime) * 1e9)
+        self._used_ns = time.process_time_ns() + int((ended.ru_utime + ended.ru_stime) * 1e9)
         self._by_thread: dict[str, int] = {}
         # There may be no /proc, and a listed process may have ended.
         with suppress(OSError):
@@ -35,7 +35,7 @@ class RunnableTime:
         """Return the time added since `before`, which was taken earlier."""
         known = before._by_thread
         of_threads = sum(time - known.get(thread, 0) for thread, time in self._by_thread.items())
-        return self._used - before._used + of_threads
+        return self._used_ns - before._used_ns + of_threads
 
     def _add_children(self, process: str) -> None:
         for parent in listdir(f"{PROC}/{process}/task"):

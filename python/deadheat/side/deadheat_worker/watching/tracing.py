@@ -180,8 +180,8 @@ class Reach:
         try:
             yield
         finally:
-            elapsed = WallClock.start() - started
-            if elapsed >= SHORTEST_TOLD_NS and RunnableTime().since(could_run) > PARALLEL_SHARE * elapsed:
+            elapsed_ns = WallClock.start() - started
+            if elapsed_ns >= SHORTEST_TOLD_NS and RunnableTime().since(could_run) > PARALLEL_SHARE * elapsed_ns:
                 self._parallel.add(self._owner)
             if self._processes or self._settle():
                 self._timed.add(self._owner)

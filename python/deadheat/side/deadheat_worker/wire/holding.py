@@ -42,7 +42,7 @@ class Holding:
         self._channel = channel
         self._imports = imports
         self._unanswered: str | None = None
-        self._cpu_at_reply = 0
+        self._cpu_ns_at_reply = 0
         self._output = NOT_RUN
         self._large_result: object = None
         self.watch: Watch | None = None
@@ -75,7 +75,7 @@ class Holding:
     def reply(self, message: Reply) -> None:
         self._unanswered = None
         self._channel.send(message)
-        self._cpu_at_reply = ProcessorClock.start()
+        self._cpu_ns_at_reply = ProcessorClock.start()
 
     def is_asked_to_stop(self) -> bool:
         """Whether the last request was to stop."""
@@ -133,7 +133,7 @@ class Holding:
         )
         while True:
             request = self.receive()
-            idle_cpu = ProcessorClock.start() - self._cpu_at_reply
+            idle_cpu_ns = ProcessorClock.start() - self._cpu_ns_at_reply
             if protocol.kind_of(request) == protocol.LEAVE:
                 self._carry_over_the_rest()
                 return
@@ -146,13 +146,13 @@ class Holding:
                 protocol.expect(request, protocol.RUN)
                 clock = body.own_clock or CLOCKS[request["clock"]]
             waits = _waits()
-            elapsed, iterations = yield request["iterations"], request["warmup"], clock
+            elapsed_ns, iterations = yield request["iterations"], request["warmup"], clock
             if self._output is NOT_RUN:
                 self._carry_over(body.result)
             if watch is not None:
-                self.reply(watch.reply(elapsed, iterations))
+                self.reply(watch.reply(elapsed_ns, iterations))
             else:
-                self.reply(protocol.sample(elapsed, iterations, idle_cpu, _waits() - waits))
+                self.reply(protocol.sample(elapsed_ns, iterations, idle_cpu_ns, _waits() - waits))
 
     def _carry_over(self, result: object) -> None:
         """Carry a result over at once if that takes no time, because later samples may change the very same value."""
