@@ -215,12 +215,8 @@ pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
     (both, missing)
 }
 
-/// Compares these tests, which ran in all replicates, the slowest first, and returns the total of those judged, too.
-pub fn compare_tests(
-    tests: &[String],
-    replicates: &[TestReplicate],
-    threshold: Threshold,
-) -> (Vec<TestComparison>, Option<Judged>) {
+/// Returns the durations of these tests in each replicate.
+fn durations<'a>(tests: &'a [String], replicates: &[TestReplicate]) -> HashMap<&'a str, Vec<PerSide<u64>>> {
     let mut durations: HashMap<&str, Vec<PerSide<u64>>> =
         tests.iter().map(|test| (test.as_str(), Vec::new())).collect();
     for replicate in replicates {
@@ -239,6 +235,16 @@ pub fn compare_tests(
             }
         }
     }
+    durations
+}
+
+/// Compares these tests, which ran in all replicates, the slowest first, and returns the total of those judged, too.
+pub fn compare_tests(
+    tests: &[String],
+    replicates: &[TestReplicate],
+    threshold: Threshold,
+) -> (Vec<TestComparison>, Option<Judged>) {
+    let mut durations = durations(tests, replicates);
     let median = |rows: &[PerSide<u64>], side| SideTime {
         median_ns: stats::median(rows.iter().map(|row| *row.get(side) as f64)).unwrap_or(0.0),
     };

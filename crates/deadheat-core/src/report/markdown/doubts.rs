@@ -2,9 +2,10 @@
 
 use super::comment::{MOST_BYTES, Section};
 use super::escape::prose;
-use super::page::{Page, and_more, closing, grouped, line, opening, table};
+use super::page::{Page, and_more, closing, line, opening, table};
 use crate::model::{Missing, MissingReason, WarningCode};
 use crate::report::warnings::grouped as grouped_warnings;
+use crate::report::words::grouped_missing;
 use crate::text::main_line;
 
 impl Page<'_> {
@@ -17,7 +18,7 @@ impl Page<'_> {
         (!rows.is_empty()).then(|| Section {
             rank: 2,
             opening: format!("\n**{} failed:**\n\n", rows.len()),
-            blocks: grouped(&rows)
+            blocks: grouped_missing(&rows)
                 .iter()
                 .map(|(row, more)| {
                     let side = row.side.map_or(String::new(), |side| format!(" on {side}"));

@@ -1,9 +1,8 @@
 //! The report of a page, its rows, and how tables and folded parts look.
 
 use super::escape::code;
-use crate::model::{Comparison, Estimate, Missing, Report, Verdict};
+use crate::model::{Comparison, Estimate, Report, Verdict};
 use crate::output::OutputCheck;
-use crate::report::words::says_the_same;
 
 pub(super) struct Page<'a> {
     pub(super) report: &'a Report,
@@ -51,18 +50,6 @@ pub(super) fn verdict_in_words(verdict: Verdict) -> String {
         Verdict::Regressed => "🔴 regressed".to_owned(),
         Verdict::Unchanged | Verdict::Inconclusive | Verdict::Unexplained => verdict.to_string(),
     }
-}
-
-/// Groups rows that report the same: the first of them, and the number of others.
-pub(super) fn grouped<'a>(rows: &[&'a Missing]) -> Vec<(&'a Missing, usize)> {
-    let mut groups: Vec<(&Missing, usize)> = Vec::new();
-    for &row in rows {
-        match groups.iter_mut().find(|(first, _)| says_the_same(first, row)) {
-            Some((_, more)) => *more += 1,
-            None => groups.push((row, 0)),
-        }
-    }
-    groups
 }
 
 pub(super) fn and_more(count: usize) -> String {
