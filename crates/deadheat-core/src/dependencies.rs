@@ -5,18 +5,20 @@ mod declared;
 mod poetry;
 mod requirement;
 mod said;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::model::PerSide;
 use said::Said;
 
 pub use declared::{Declared, declared, declared_in_pipfile, declared_in_setup_cfg};
 pub use requirement::normalize;
+pub use tables::value_at;
 
 /// A package that the two revisions declare differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,13 +131,6 @@ pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Op
         all.filter(|change| change.said.base != change.said.head)
             .collect(),
     )
-}
-
-/// Returns the value at a path of keys.
-pub fn value_at<'a>(table: &'a Table, keys: &[&str]) -> Option<&'a Value> {
-    let (first, rest) = keys.split_first()?;
-    rest.iter()
-        .try_fold(table.get(*first)?, |value, key| value.get(*key))
 }
 
 /// Returns the exact versions of all packages of a lock file that come from a package index, as a constraints file for

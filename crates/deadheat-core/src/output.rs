@@ -169,15 +169,17 @@ fn whole(base: &str, head: &str) -> Difference {
     }
 }
 
+fn here(base: &Value, head: &Value, place: String) -> Option<Difference> {
+    Some(Difference {
+        place,
+        base: shown(base),
+        head: shown(head),
+    })
+}
+
 /// Returns the first place where two nodes differ.
 fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
-    let here = |place: String| {
-        Some(Difference {
-            place,
-            base: shown(base),
-            head: shown(head),
-        })
-    };
+    let here = |place: String| here(base, head, place);
     let (tag, other_tag) = (tag_of(base), tag_of(head));
     if tag != other_tag {
         // In Python, 1 == 1.0 == True.
@@ -200,20 +202,7 @@ fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
             let mut pairs = parts.iter().zip(others).enumerate();
             pairs.find_map(|(index, (part, other))| difference(part, other, format!("{place}[{index}]")))
         }
-        "dict" => {
-            let (items, others) = (parts_of(base, 1), parts_of(head, 1));
-            if items.len() != others.len() {
-                return here(place);
-            }
-            let mut pairs = items.iter().zip(others);
-            pairs.find_map(|(item, other)| {
-                // Items are sorted by their keys: another key is another dict.
-                match difference(&item[0], &other[0], String::new()) {
-                    Some(_) => here(place.clone()),
-                    None => difference(&item[1], &other[1], format!("{place}[{}]", shown(&item[0]))),
-                }
-            })
-        }
+        "dict" => difference_of_dicts(base, head, place),
         "set" | "frozenset" => {
             let (parts, others) = (parts_of(base, 1), parts_of(head, 1));
             let same = parts.len() == others.len()
@@ -223,25 +212,42 @@ fn difference(base: &Value, head: &Value, place: String) -> Option<Difference> {
                     .all(|(part, other)| difference(part, other, String::new()).is_none());
             (!same).then(|| here(place)).flatten()
         }
-        "object" => {
-            let (fields, others) = (parts_of(base, 2), parts_of(head, 2));
-            if base[1] != head[1] || fields.len() != others.len() {
-                return here(place);
-            }
-            let mut pairs = fields.iter().zip(others);
-            pairs.find_map(|(field, other)| {
-                if field[0] != other[0] {
-                    return here(place.clone());
-                }
-                let inner = match field[0].as_str() {
-                    Some("") | None => place.clone(),
-                    Some(name) => format!("{place}.{name}"),
-                };
-                difference(&field[1], &other[1], inner)
-            })
-        }
+        "object" => difference_of_objects(base, head, place),
         _ => (base != head).then(|| here(place)).flatten(),
     }
+}
+
+fn difference_of_dicts(base: &Value, head: &Value, place: String) -> Option<Difference> {
+    let (items, others) = (parts_of(base, 1), parts_of(head, 1));
+    if items.len() != others.len() {
+        return here(base, head, place);
+    }
+    let mut pairs = items.iter().zip(others);
+    pairs.find_map(|(item, other)| {
+        // Items are sorted by their keys: another key is another dict.
+        match difference(&item[0], &other[0], String::new()) {
+            Some(_) => here(base, head, place.clone()),
+            None => difference(&item[1], &other[1], format!("{place}[{}]", shown(&item[0]))),
+        }
+    })
+}
+
+fn difference_of_objects(base: &Value, head: &Value, place: String) -> Option<Difference> {
+    let (fields, others) = (parts_of(base, 2), parts_of(head, 2));
+    if base[1] != head[1] || fields.len() != others.len() {
+        return here(base, head, place);
+    }
+    let mut pairs = fields.iter().zip(others);
+    pairs.find_map(|(field, other)| {
+        if field[0] != other[0] {
+            return here(base, head, place.clone());
+        }
+        let inner = match field[0].as_str() {
+            Some("") | None => place.clone(),
+            Some(name) => format!("{place}.{name}"),
+        };
+        difference(&field[1], &other[1], inner)
+    })
 }
 
 fn number(node: &Value) -> Option<f64> {

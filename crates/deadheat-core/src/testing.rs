@@ -13,33 +13,7 @@ use crate::output::OutputCheck;
 pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
     let comparisons: Vec<Comparison> = rows
         .iter()
-        .map(|(benchmark, ratio, verdict)| Comparison {
-            benchmark: (*benchmark).to_owned(),
-            base: SideTime { median_ns: 1e6 },
-            head: SideTime {
-                median_ns: 1e6 * ratio,
-            },
-            estimate: estimate(*ratio),
-            verdict: *verdict,
-            reason: None,
-            is_control: false,
-            set_up_each_call: false,
-            several_cores: false,
-            first_call_ns: None,
-            threshold_percent: None,
-            looks: 1,
-            replicate_seconds: None,
-            to_settle: None,
-            output: OutputCheck::Same,
-            output_difference: None,
-            confirmation: None,
-            shard: None,
-            replicates: Vec::new(),
-            functions: Vec::new(),
-            unexplained_ns: None,
-            profile: None,
-            warnings: Vec::new(),
-        })
+        .map(|&(benchmark, ratio, verdict)| comparison(benchmark, ratio, verdict))
         .collect();
     let sum = |time: fn(&Comparison) -> f64| comparisons.iter().map(time).sum::<f64>();
     let (base_ns, head_ns) = (sum(|row| row.base.median_ns), sum(|row| row.head.median_ns));
@@ -60,35 +34,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         tool_version: "0".to_owned(),
         partial: false,
         revisions: PerSide::new(revision("base"), revision("head")),
-        settings: Settings {
-            threshold_percent: 2.0,
-            thresholds: BTreeMap::new(),
-            confidence_level: 0.99,
-            replicates: None,
-            budget_seconds: None,
-            timeout_seconds: 600.0,
-            fail_on: Vec::new(),
-            benchmarks_root: None,
-            benchmarks_from: BenchmarksFrom::Head,
-            tests: Vec::new(),
-            keyword: None,
-            pytest_args: Vec::new(),
-            functions: None,
-            all: false,
-            profile: false,
-            memory: false,
-            folder: String::new(),
-            module_roots: Vec::new(),
-            tests_root: None,
-            injected: Vec::new(),
-            environment: Environments::Shared,
-            requirements: Vec::new(),
-            build: None,
-            script: None,
-            script_output: None,
-            memory_limit_mib: None,
-            partition: None,
-        },
+        settings: settings(),
         seed: 1,
         machine: Machine {
             system: "linux".to_owned(),
@@ -122,6 +68,68 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         missing: Vec::new(),
         warnings: Vec::new(),
         recorded: None,
+    }
+}
+
+fn comparison(benchmark: &str, ratio: f64, verdict: Verdict) -> Comparison {
+    Comparison {
+        benchmark: benchmark.to_owned(),
+        base: SideTime { median_ns: 1e6 },
+        head: SideTime {
+            median_ns: 1e6 * ratio,
+        },
+        estimate: estimate(ratio),
+        verdict,
+        reason: None,
+        is_control: false,
+        set_up_each_call: false,
+        several_cores: false,
+        first_call_ns: None,
+        threshold_percent: None,
+        looks: 1,
+        replicate_seconds: None,
+        to_settle: None,
+        output: OutputCheck::Same,
+        output_difference: None,
+        confirmation: None,
+        shard: None,
+        replicates: Vec::new(),
+        functions: Vec::new(),
+        unexplained_ns: None,
+        profile: None,
+        warnings: Vec::new(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        threshold_percent: 2.0,
+        thresholds: BTreeMap::new(),
+        confidence_level: 0.99,
+        replicates: None,
+        budget_seconds: None,
+        timeout_seconds: 600.0,
+        fail_on: Vec::new(),
+        benchmarks_root: None,
+        benchmarks_from: BenchmarksFrom::Head,
+        tests: Vec::new(),
+        keyword: None,
+        pytest_args: Vec::new(),
+        functions: None,
+        all: false,
+        profile: false,
+        memory: false,
+        folder: String::new(),
+        module_roots: Vec::new(),
+        tests_root: None,
+        injected: Vec::new(),
+        environment: Environments::Shared,
+        requirements: Vec::new(),
+        build: None,
+        script: None,
+        script_output: None,
+        memory_limit_mib: None,
+        partition: None,
     }
 }
 

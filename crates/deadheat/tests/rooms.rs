@@ -1,12 +1,12 @@
-//! Keeps the order of the driver's rooms: a file uses its own room and the rooms below it, and no files use each other
-//! in a circle. `docs/design.md` lists the rooms.
+//! Keeps the order of the rooms of the driver and of the core: a file uses its own room and the rooms below it, and no
+//! files use each other in a circle. `docs/design.md` lists the rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The folders and files of `src`, the lowest first.
-const ROOMS: [&str; 15] = [
+/// The folders and files of the driver's `src`, the lowest first: a room knows all rooms below it.
+const DRIVER: [&str; 15] = [
     "error",
     "events",
     "system",
@@ -24,59 +24,137 @@ const ROOMS: [&str; 15] = [
     "lib",
 ];
 
+/// Those of the core's `src`, each with the rooms that it knows: many stand beside each other.
+const CORE: [(&str, &[&str]); 14] = [
+    ("output", &[]),
+    ("script_output", &[]),
+    ("model", &["output"]),
+    ("protocol", &["output", "model"]),
+    ("source", &["model"]),
+    ("dependencies", &["model", "source"]),
+    ("observed", &["model", "protocol"]),
+    ("text", &["model"]),
+    ("judge", &["output", "model", "protocol", "text"]),
+    ("test_profile", &["model", "protocol", "judge"]),
+    ("report", &["output", "model", "text", "judge", "test_profile"]),
+    ("micro", &["output", "model", "text", "judge"]),
+    ("records", &["model", "text", "report", "micro"]),
+    ("lib", &[]),
+];
+
+/// The rooms of a crate, the lowest first, each with those that it knows.
+type Rooms = Vec<(&'static str, Vec<&'static str>)>;
+
+fn driver() -> (Rooms, Sources) {
+    let known = |index: usize| DRIVER[..index].to_vec();
+    let rooms = DRIVER.iter().enumerate();
+    let rooms = rooms.map(|(index, room)| (*room, known(index))).collect();
+    (rooms, sources("src"))
+}
+
+fn core() -> (Rooms, Sources) {
+    let rooms = CORE.iter().map(|(room, known)| (*room, known.to_vec()));
+    (rooms.collect(), sources("../deadheat-core/src"))
+}
+
 /// The module path of each file, such as `git/revisions`, with its code but not its tests.
 type Sources = BTreeMap<String, String>;
 
 #[test]
-fn no_file_uses_a_higher_room() {
-    assert_eq!(upward_imports(&sources()), Vec::<String>::new());
+fn no_file_uses_a_room_that_its_own_does_not_know() {
+    for (rooms, sources) in [driver(), core()] {
+        assert_eq!(unknown_imports(&rooms, &sources), Vec::<String>::new());
+    }
 }
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    assert_eq!(circle(&imports(&sources())), None);
+    for (_, mut sources) in [driver(), core()] {
+        // The parser and what it is made of share its error.
+        sources.retain(|file, _| !file.starts_with("source"));
+        assert_eq!(circle(&imports(&sources)), None);
+    }
 }
 
 #[test]
 fn an_import_from_a_higher_room_is_found_and_names_both_rooms() {
-    let mut sources = sources();
+    let (rooms, sources) = driver();
     let planted = "use crate::{\n    git::revisions,\n    commands::compare::resume::{self, load},\n};\n";
-    sources.get_mut("git/revisions").unwrap().push_str(planted);
-    let [found] = upward_imports(&sources).try_into().unwrap();
     assert_eq!(
-        found,
-        "git/revisions uses commands/compare/resume: `commands` is a higher room than `git`"
+        found_with(&rooms, &sources, "git/revisions", planted),
+        "git/revisions uses commands/compare/resume: `git` does not know `commands`"
     );
-    let mut sources = self::sources();
     let planted = "fn f() { crate::passes::runner::walk() }";
-    sources.get_mut("system/files").unwrap().push_str(planted);
-    let [found] = upward_imports(&sources).try_into().unwrap();
     assert_eq!(
-        found,
-        "system/files uses passes/runner: `passes` is a higher room than `system`"
+        found_with(&rooms, &sources, "system/files", planted),
+        "system/files uses passes/runner: `system` does not know `passes`"
+    );
+    let (rooms, sources) = core();
+    let planted = "use crate::report::terminal::page::Style;";
+    assert_eq!(
+        found_with(&rooms, &sources, "judge/gate", planted),
+        "judge/gate uses report/terminal/page: `judge` does not know `report`"
+    );
+    // Neither is above the other.
+    assert_eq!(
+        found_with(&rooms, &sources, "judge/merge", "use crate::source;"),
+        "judge/merge uses source: `judge` does not know `source`"
+    );
+    assert_eq!(
+        found_with(
+            &rooms,
+            &sources,
+            "model/report",
+            "use super::super::judge::stats::Threshold;"
+        ),
+        "model/report uses judge/stats: `model` does not know `judge`"
     );
 }
 
 #[test]
 fn a_circle_of_files_is_found() {
-    let mut sources = sources();
-    sources
-        .get_mut("git")
-        .unwrap()
-        .push_str("use crate::git::submodules;");
-    sources
-        .get_mut("git/submodules")
-        .unwrap()
-        .push_str("use crate::git::revisions;");
-    let circle = circle(&imports(&sources)).unwrap();
+    let circle_with = |sources: &Sources, planted: [(&str, &str); 2]| {
+        let mut sources = sources.clone();
+        for (file, code) in planted {
+            sources.get_mut(file).unwrap().push_str(code);
+        }
+        sources.retain(|file, _| !file.starts_with("source"));
+        circle(&imports(&sources)).unwrap()
+    };
+    let files = circle_with(
+        &driver().1,
+        [
+            ("git", "use crate::git::submodules;"),
+            ("git/submodules", "use crate::git::revisions;"),
+        ],
+    );
     assert!(
-        circle.contains(&"git".to_owned()) && circle.contains(&"git/submodules".to_owned()),
-        "{circle:?}"
+        files.contains(&"git".to_owned()) && files.contains(&"git/submodules".to_owned()),
+        "{files:?}"
+    );
+    let files = circle_with(
+        &core().1,
+        [
+            ("judge/stats", "use super::sequential::Sampling;"),
+            ("judge/sequential", "use crate::judge::stats;"),
+        ],
+    );
+    assert!(
+        files.contains(&"judge/stats".to_owned()) && files.contains(&"judge/sequential".to_owned()),
+        "{files:?}"
     );
 }
 
-fn sources() -> Sources {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// Returns the only finding after `planted` was added to a file.
+fn found_with(rooms: &Rooms, sources: &Sources, file: &str, planted: &str) -> String {
+    let mut sources = sources.clone();
+    sources.get_mut(file).unwrap().push_str(planted);
+    let [found] = unknown_imports(rooms, &sources).try_into().unwrap();
+    found
+}
+
+fn sources(folder: &str) -> Sources {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut sources = Sources::new();
     let mut folders = vec![top.clone()];
     while let Some(folder) = folders.pop() {
@@ -86,10 +164,13 @@ fn sources() -> Sources {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let relative = path.strip_prefix(&top).unwrap().with_extension("");
             let module = relative.to_str().unwrap().trim_end_matches("/mod").to_owned();
             // Tests may use anything.
-            if !["_tests", "/tests", "/scripted"]
+            if !["_tests", "/tests", "/scripted", "testing"]
                 .iter()
                 .any(|end| module.ends_with(end))
             {
@@ -102,8 +183,8 @@ fn sources() -> Sources {
     sources
 }
 
-/// Returns the files that each file uses, by the paths in it that begin with `crate::`, or with the name of a file
-/// below it after `use`.
+/// Returns the files that each file uses, by the paths in it that begin with `crate::` or `super::`, or with the name of
+/// a file below it after `use`.
 fn imports(sources: &Sources) -> BTreeMap<&str, BTreeSet<&str>> {
     let of = |(module, code): (&'_ String, &String)| -> BTreeSet<String> {
         let code: String = code
@@ -117,6 +198,7 @@ fn imports(sources: &Sources) -> BTreeMap<&str, BTreeSet<&str>> {
         let paths = code
             .match_indices("crate::")
             .flat_map(|(at, name)| paths(&code[at + name.len()..]))
+            .chain(from_above(module, &code))
             .chain(below);
         paths
             .filter_map(|path| file_of(sources, &path))
@@ -130,6 +212,25 @@ fn imports(sources: &Sources) -> BTreeMap<&str, BTreeSet<&str>> {
             .iter()
             .map(|file| sources.get_key_value(file).unwrap().0.as_str());
         found.insert(source.0.as_str(), files.collect());
+    }
+    found
+}
+
+/// Returns the paths that begin with `super::`, from the top of the crate.
+fn from_above(module: &str, code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, name) in code.match_indices("super::") {
+        // Of `super::super::`, the first one stands for both.
+        if code[..at].ends_with("super::") {
+            continue;
+        }
+        let (mut above, mut rest) = (module, &code[at..]);
+        while let Some(inner) = rest.strip_prefix(name) {
+            (above, rest) = (above.rsplit_once('/').map_or("", |(above, _)| above), inner);
+        }
+        let above = above.replace('/', "::");
+        let from_top = |path: String| format!("{above}::{path}").trim_start_matches(':').to_owned();
+        found.extend(paths(rest).into_iter().map(from_top));
     }
     found
 }
@@ -170,20 +271,24 @@ fn file_of(sources: &Sources, path: &str) -> Option<String> {
     candidates.find(|candidate| sources.contains_key(candidate))
 }
 
-fn upward_imports(sources: &Sources) -> Vec<String> {
-    let room = |module: &str| module.split('/').next().unwrap_or_default().to_owned();
-    let rank = |module: &str| {
-        let room = room(module);
-        let rank = ROOMS.iter().position(|name| *name == room);
-        rank.unwrap_or_else(|| panic!("`{room}` is not in the list of rooms"))
+fn unknown_imports(rooms: &Rooms, sources: &Sources) -> Vec<String> {
+    let room_of = |module: &str| module.split('/').next().unwrap_or_default().to_owned();
+    let known_to = |name: &str| {
+        let room = rooms.iter().find(|(room, _)| *room == name);
+        let (_, known) = room.unwrap_or_else(|| panic!("`{name}` is not in the list of rooms"));
+        known
     };
     let mut found = Vec::new();
     for (file, used) in imports(sources) {
-        let higher = used.into_iter().filter(|used| rank(used) > rank(file));
-        found.extend(higher.map(|used| {
-            let (above, below) = (room(used), room(file));
-            format!("{file} uses {used}: `{above}` is a higher room than `{below}`")
-        }));
+        let room = room_of(file);
+        let known = known_to(&room);
+        for used in used {
+            let other = room_of(used);
+            known_to(&other);
+            if other != room && !known.contains(&other.as_str()) {
+                found.push(format!("{file} uses {used}: `{room}` does not know `{other}`"));
+            }
+        }
     }
     found
 }

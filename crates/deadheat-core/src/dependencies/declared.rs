@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use super::poetry::of_poetry;
 use super::requirement::{normalize, requirement};
 use super::said::{Said, of_setup_cfg};
+use super::tables::table_of;
 
 /// The packages to install for working on a project: its dependencies, and the groups and extras with the usual names
 /// of such groups.
@@ -149,10 +150,6 @@ fn requirements_of(said: Said) -> Vec<String> {
         words.into_iter().map(move |said| format!("{name}{said}"))
     };
     said.0.into_iter().flat_map(each).collect()
-}
-
-pub(super) fn table_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    value.and_then(Value::as_table).into_iter().flatten()
 }
 
 /// Adds a PEP 735 group and the groups that it includes.

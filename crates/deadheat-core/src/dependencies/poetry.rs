@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::declared::table_of;
+use super::tables::table_of;
 
 /// Converts Poetry's dependencies to PEP 508. `^1.2` and `~1.2` become ranges; path dependencies are left out.
 pub(super) fn of_poetry(table: Option<&Value>) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 use super::requirement::{alternatives, normalize, reformatted, reformatted_marker, requirement};
-use super::value_at;
+use super::tables::value_at;
 use crate::source::literals_of;
 
 /// The declared texts of each package.

@@ -11,7 +11,7 @@ use super::stored::{check, judge_again};
 use super::summary::{controls, count};
 use crate::model::{
     Comparison, Missing, MissingReason, Partition, PerSide, Python, Report, SCHEMA_VERSION, Selection,
-    SelectionRule, Settings, Shard, Warning, WarningCode, shard_of,
+    SelectionRule, Settings, Shard, TargetFunction, Warning, WarningCode, shard_of,
 };
 use crate::text::plain;
 
@@ -274,16 +274,8 @@ fn put_together(parts: Vec<(Partition, Part)>, suite: &[String]) -> Result<Repor
     report.selection = selection(&parts);
     report.warnings = warnings(&parts);
     for target in &mut report.target_functions {
-        let same = reports()
-            .flat_map(|other| &other.target_functions)
-            .filter(|other| {
-                (&other.path, &other.qualname, &other.places)
-                    == (&target.path, &target.qualname, &target.places)
-            });
-        let reached: BTreeSet<&String> = same.flat_map(|other| &other.reached_by).collect();
-        let mut reached: Vec<String> = reached.into_iter().cloned().collect();
-        reached.sort_by_key(|benchmark| position(benchmark));
-        target.reached_by = reached;
+        target.reached_by = reached_by(target, &parts);
+        target.reached_by.sort_by_key(|benchmark| position(benchmark));
     }
     report.warnings.extend(functions_not_reached(&report, &parts));
 
@@ -308,12 +300,40 @@ fn put_together(parts: Vec<(Partition, Part)>, suite: &[String]) -> Result<Repor
             report.missing.push(row.clone());
         }
     }
+    let present: BTreeSet<u32> = parts.iter().map(|(partition, _)| partition.shard).collect();
+    let unfinished = unfinished(&report, suite, of, &present);
+    let absent: Vec<u32> = (1..=of).filter(|shard| !present.contains(shard)).collect();
+    report.partial = reports().any(|other| other.partial) || !absent.is_empty() || !unfinished.is_empty();
+    report.missing.extend(unfinished);
+    report.missing.sort_by_key(|row| position(&row.benchmark));
+    if !absent.is_empty() {
+        report.warnings.push(missing_shards(&absent, of, suite));
+    }
+
+    report.settings.partition = None;
+    report.settings.budget_seconds = None;
+    report.suite = Vec::new();
+    judge(report)
+}
+
+/// Returns the benchmarks that run a function in any part.
+fn reached_by(target: &TargetFunction, parts: &[(Partition, Part)]) -> Vec<String> {
+    let others = parts.iter().flat_map(|(_, part)| &part.report.target_functions);
+    let same = others.filter(|other| {
+        (&other.path, &other.qualname, &other.places) == (&target.path, &target.qualname, &target.places)
+    });
+    let reached: BTreeSet<&String> = same.flat_map(|other| &other.reached_by).collect();
+    reached.into_iter().cloned().collect()
+}
+
+/// Returns rows for the benchmarks of the suite that no part says anything about; `present` has the shards that are
+/// there, of `of`.
+fn unfinished(report: &Report, suite: &[String], of: u32, present: &BTreeSet<u32>) -> Vec<Missing> {
     let measured = report.comparisons.iter().map(|row| &row.benchmark);
     let known: BTreeSet<&String> = measured
         .chain(report.missing.iter().map(|row| &row.benchmark))
         .collect();
-    let present: BTreeSet<u32> = parts.iter().map(|(partition, _)| partition.shard).collect();
-    let unfinished: Vec<Missing> = suite
+    suite
         .iter()
         .filter(|benchmark| !known.contains(benchmark))
         .map(|benchmark| {
@@ -329,19 +349,7 @@ fn put_together(parts: Vec<(Partition, Part)>, suite: &[String]) -> Result<Repor
                 message: format!("part {shard}/{of} {why}"),
             }
         })
-        .collect();
-    let absent: Vec<u32> = (1..=of).filter(|shard| !present.contains(shard)).collect();
-    report.partial = reports().any(|other| other.partial) || !absent.is_empty() || !unfinished.is_empty();
-    report.missing.extend(unfinished);
-    report.missing.sort_by_key(|row| position(&row.benchmark));
-    if !absent.is_empty() {
-        report.warnings.push(missing_shards(&absent, of, suite));
-    }
-
-    report.settings.partition = None;
-    report.settings.budget_seconds = None;
-    report.suite = Vec::new();
-    judge(report)
+        .collect()
 }
 
 fn shard(partition: Partition, report: &Report) -> Shard {
@@ -503,5 +511,4 @@ fn missing_shards(absent: &[u32], of: u32, suite: &[String]) -> Warning {
 }
 
 #[cfg(test)]
-#[path = "merge_tests.rs"]
 mod tests;

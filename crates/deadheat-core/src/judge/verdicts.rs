@@ -25,6 +25,9 @@ pub struct MeasuredBenchmark {
     pub warnings: Vec<Warning>,
 }
 
+/// A benchmark with the logarithms of its ratios and their estimate.
+type Estimated = (MeasuredBenchmark, Vec<f64>, LogEstimate);
+
 /// Turns measurements into comparisons with verdicts, in the given order of benchmarks.
 ///
 /// A benchmark with fewer than [`stats::FEWEST_REPLICATES`] replicates has no comparison.
@@ -33,7 +36,7 @@ pub fn judge(
     sampling: Sampling,
     thresholds: &Thresholds,
 ) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
-    let estimated: Vec<(MeasuredBenchmark, Vec<f64>, LogEstimate)> = measured
+    let estimated: Vec<Estimated> = measured
         .into_iter()
         .filter_map(|measured| {
             let ratios = stats::log_ratios(&measured.replicates);
@@ -65,52 +68,7 @@ pub fn judge(
     let comparisons: Vec<Comparison> = estimated
         .into_iter()
         .zip(survivors)
-        .map(|((measured, ratios, estimate), survives)| {
-            let threshold = thresholds.of(&measured.benchmark);
-            let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
-            let (verdict, reason) = match verdict {
-                Verdict::Improved | Verdict::Regressed if measured.is_control => {
-                    (Verdict::Unexplained, reason)
-                }
-                Verdict::Unchanged if measured.first_call_ns.is_some() => {
-                    (Verdict::Inconclusive, Some(Reason::FirstCallChanged))
-                }
-                verdict => (verdict, reason),
-            };
-            let is_open = verdict == Verdict::Inconclusive && reason != Some(Reason::FirstCallChanged);
-            let more = is_open.then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
-            let replicates = measured.replicates;
-            let estimate = estimate.to_estimate();
-            let base = side_time(&replicates, |pair| pair.base.per_iteration_ns());
-            Comparison {
-                threshold_percent: thresholds.own_percent(&measured.benchmark),
-                benchmark: measured.benchmark,
-                base,
-                head: base.times(estimate.point_estimate),
-                estimate,
-                verdict,
-                reason,
-                is_control: measured.is_control,
-                set_up_each_call: measured.set_up_each_call,
-                several_cores: measured.several_cores,
-                first_call_ns: measured.first_call_ns,
-                looks: measured.looks,
-                replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
-                to_settle: more.flatten().map(|replicates| ToSettle {
-                    replicates,
-                    seconds: replicates as f64 * measured.replicate_seconds,
-                }),
-                output: measured.output.0,
-                output_difference: measured.output.1,
-                confirmation: None,
-                shard: None,
-                replicates,
-                functions: Vec::new(),
-                unexplained_ns: None,
-                profile: None,
-                warnings: measured.warnings,
-            }
-        })
+        .map(|(row, survives)| judge_row(row, survives, thresholds))
         .collect();
     let base_ns: f64 = comparisons
         .iter()
@@ -122,6 +80,52 @@ pub fn judge(
         ..total
     });
     (comparisons, total, geometric_mean)
+}
+
+/// Returns the comparison of one benchmark; `survives` says whether it is a change among all of them.
+fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds: &Thresholds) -> Comparison {
+    let threshold = thresholds.of(&measured.benchmark);
+    let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+    let (verdict, reason) = match verdict {
+        Verdict::Improved | Verdict::Regressed if measured.is_control => (Verdict::Unexplained, reason),
+        Verdict::Unchanged if measured.first_call_ns.is_some() => {
+            (Verdict::Inconclusive, Some(Reason::FirstCallChanged))
+        }
+        verdict => (verdict, reason),
+    };
+    let is_open = verdict == Verdict::Inconclusive && reason != Some(Reason::FirstCallChanged);
+    let more = is_open.then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
+    let replicates = measured.replicates;
+    let estimate = estimate.to_estimate();
+    let base = side_time(&replicates, |pair| pair.base.per_iteration_ns());
+    Comparison {
+        threshold_percent: thresholds.own_percent(&measured.benchmark),
+        benchmark: measured.benchmark,
+        base,
+        head: base.times(estimate.point_estimate),
+        estimate,
+        verdict,
+        reason,
+        is_control: measured.is_control,
+        set_up_each_call: measured.set_up_each_call,
+        several_cores: measured.several_cores,
+        first_call_ns: measured.first_call_ns,
+        looks: measured.looks,
+        replicate_seconds: (measured.replicate_seconds > 0.0).then_some(measured.replicate_seconds),
+        to_settle: more.flatten().map(|replicates| ToSettle {
+            replicates,
+            seconds: replicates as f64 * measured.replicate_seconds,
+        }),
+        output: measured.output.0,
+        output_difference: measured.output.1,
+        confirmation: None,
+        shard: None,
+        replicates,
+        functions: Vec::new(),
+        unexplained_ns: None,
+        profile: None,
+        warnings: measured.warnings,
+    }
 }
 
 /// Adds the check of a regression by fresh replicates, and withdraws the verdict where they do not show it. Returns

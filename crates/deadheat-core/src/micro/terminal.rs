@@ -1,6 +1,6 @@
 //! A pre-screen rendered for people: a few lines, the decision last.
 
-use super::{Form, MicroReport};
+use super::report::{Form, MicroReport};
 use crate::model::{Estimate, ResourceComparison, Side, WarningCode};
 use crate::text::{Digits, bytes, change_percent, duration, plain, short_commit, signed_percent, speedup};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tidy;
+use super::tidy::tidy;
 
 /// Returns the body of a section; `None` if the text has no such section.
 pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {

@@ -9,6 +9,7 @@ mod prescreen;
 mod results;
 mod screen;
 mod setup;
+mod tidy;
 mod time;
 
 pub use experiment::{Experiment, has_any, status_by_rule};
@@ -20,12 +21,3 @@ pub use results::{NotResults, Results, Row, TOTAL};
 pub use screen::{log, status};
 pub use setup::write_setup;
 pub use time::iso_8601;
-
-/// Turns a text into one line of a file: characters that would end a field or a line become spaces.
-///
-/// U+2028 and U+2029 are not control characters, but end lines where texts are split by Unicode's rules.
-fn tidy(text: &str) -> String {
-    let ends_a_line =
-        |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-    text.replace(ends_a_line, " ").trim().to_owned()
-}

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::tidy;
+use super::tidy::tidy;
 
 /// The `benchmark` of the row of the whole run.
 pub const TOTAL: &str = "__total__";

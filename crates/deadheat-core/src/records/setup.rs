@@ -1,7 +1,7 @@
 //! `setup.md`: whether the benchmarks of the project can be compared.
 
 use super::markdown::replace_section;
-use super::tidy;
+use super::tidy::tidy;
 
 const END_TO_END: &str = "E2E Benchmarks";
 

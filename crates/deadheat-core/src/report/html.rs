@@ -14,30 +14,20 @@ mod notices;
 mod panel;
 mod plots;
 mod setup;
+mod words;
 use axis::Axis;
-use markup::{number, shown};
+use markup::shown;
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Estimate, Report, Revision, Verdict};
+use crate::model::{Estimate, Report, Revision};
 use crate::report::reproduce;
-use crate::text::{bounds, change_percent, count_of, shorten, signed_percent};
+use crate::text::shorten;
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 /// The style that takes the place of the script.
 const STYLE_WITHOUT_SCRIPT: &str = ".panel[hidden]{display:table-row}.theme,.chevron{display:none}";
-
-/// The longest list that is open from the start.
-const SHORT_LIST: usize = 5;
-/// Verdicts, the most urgent first.
-const VERDICTS: [Verdict; 5] = [
-    Verdict::Regressed,
-    Verdict::Improved,
-    Verdict::Inconclusive,
-    Verdict::Unexplained,
-    Verdict::Unchanged,
-];
 
 pub fn html(report: &Report) -> String {
     let estimates: Vec<&Estimate> = report.comparisons.iter().map(|row| &row.estimate).collect();
@@ -138,48 +128,6 @@ fn typed(revision: &Revision) -> String {
     match revision.name.as_str() {
         "" => shown(&revision.commit),
         name => shown(&shorten(name, 60)),
-    }
-}
-
-/// Formats a change: `−27.0 % [−27.6, −26.4]`.
-fn change_text(estimate: &Estimate) -> String {
-    number(&format!(
-        "{} {}",
-        change_percent(estimate.point_estimate),
-        bounds(&estimate.confidence_interval, signed_percent)
-    ))
-}
-
-/// Renders a change for a column.
-fn change_cell(estimate: &Estimate) -> Markup {
-    let bounds = bounds(&estimate.confidence_interval, signed_percent);
-    markup! {
-        b { (number(&change_percent(estimate.point_estimate))) }
-        " "
-        span.bounds { (number(&bounds)) }
-    }
-}
-
-fn verdict_words(verdict: Verdict) -> Markup {
-    markup! { span class={ "verdict " (verdict) } { (plots::mark(verdict)) (verdict) } }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    format!(
-        "{} {word}{}",
-        count_of(count as f64),
-        if count == 1 { "" } else { "s" }
-    )
-}
-
-fn count_with(report: &Report, verdict: Verdict) -> usize {
-    let counts = report.summary.counts;
-    match verdict {
-        Verdict::Improved => counts.improved,
-        Verdict::Regressed => counts.regressed,
-        Verdict::Unchanged => counts.unchanged,
-        Verdict::Inconclusive => counts.inconclusive,
-        Verdict::Unexplained => counts.unexplained,
     }
 }
 

@@ -1,45 +1,21 @@
 //! The command that measures the same again.
 
-use crate::model::{BenchmarksFrom, Environments, Report};
+use crate::model::{BenchmarksFrom, Environments, Report, Settings};
 
 /// Returns the command for a POSIX shell, in the project's folder of a checkout.
 pub(super) fn command(report: &Report) -> String {
     let settings = &report.settings;
     let (base, head) = (&report.revisions.base, &report.revisions.head);
-    let mut words: Vec<String> = vec!["deadheat".to_owned()];
-    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| quoted(part)));
+    let mut words = vec!["deadheat".to_owned()];
     let is_noise = report.noise.is_some();
     match (is_noise, head.dirty) {
-        (true, _) => add(&["noise", &head.commit]),
-        (false, true) => add(&["compare", &base.commit, "--working-tree"]),
-        (false, false) => add(&["compare", &base.commit, &head.commit]),
+        (true, _) => add(&mut words, &["noise", &head.commit]),
+        (false, true) => add(&mut words, &["compare", &base.commit, "--working-tree"]),
+        (false, false) => add(&mut words, &["compare", &base.commit, &head.commit]),
     }
-    if let Some(script) = &settings.script {
-        add(&["--script", script]);
-    }
-    if let Some(file) = &settings.script_output {
-        add(&["--script-output", file]);
-    }
-    for test in &settings.tests {
-        add(&["--tests", test]);
-    }
-    // With tests, it is their folder.
-    if let (Some(root), []) = (&settings.benchmarks_root, settings.tests.as_slice()) {
-        add(&["--benchmarks-root", &from_folder(&settings.folder, root)]);
-    }
-    if let Some(keyword) = &settings.keyword {
-        add(&["-k", keyword]);
-    }
-    for argument in &settings.pytest_args {
-        add(&[&format!("--pytest-arg={argument}")]);
-    }
-    match settings.benchmarks_from {
-        BenchmarksFrom::Head => {}
-        BenchmarksFrom::Base => add(&["--benchmarks-from", "base"]),
-        BenchmarksFrom::Own => add(&["--benchmarks-from", "own"]),
-    }
+    what_is_measured(settings, &mut words);
     if let Some(functions) = &settings.functions {
-        add(&["--functions", functions]);
+        add(&mut words, &["--functions", functions]);
     }
     let switches = [
         (settings.all && !is_noise, "--all"),
@@ -52,40 +28,85 @@ pub(super) fn command(report: &Report) -> String {
     ];
     for (is_on, switch) in switches {
         if is_on {
-            add(&[switch]);
+            add(&mut words, &[switch]);
         }
     }
+    environment(settings, &mut words);
+    effort(settings, &mut words);
+    add(&mut words, &["--timeout", &settings.timeout_seconds.to_string()]);
+    add(&mut words, &["--seed", &report.seed.to_string()]);
+    words.join(" ")
+}
+
+fn add(words: &mut Vec<String>, parts: &[&str]) {
+    words.extend(parts.iter().map(|part| quoted(part)));
+}
+
+/// Adds the benchmarks, or what is measured instead of them.
+fn what_is_measured(settings: &Settings, words: &mut Vec<String>) {
+    if let Some(script) = &settings.script {
+        add(words, &["--script", script]);
+    }
+    if let Some(file) = &settings.script_output {
+        add(words, &["--script-output", file]);
+    }
+    for test in &settings.tests {
+        add(words, &["--tests", test]);
+    }
+    // With tests, it is their folder.
+    if let (Some(root), []) = (&settings.benchmarks_root, settings.tests.as_slice()) {
+        add(
+            words,
+            &["--benchmarks-root", &from_folder(&settings.folder, root)],
+        );
+    }
+    if let Some(keyword) = &settings.keyword {
+        add(words, &["-k", keyword]);
+    }
+    for argument in &settings.pytest_args {
+        add(words, &[&format!("--pytest-arg={argument}")]);
+    }
+    match settings.benchmarks_from {
+        BenchmarksFrom::Head => {}
+        BenchmarksFrom::Base => add(words, &["--benchmarks-from", "base"]),
+        BenchmarksFrom::Own => add(words, &["--benchmarks-from", "own"]),
+    }
+}
+
+/// Adds what the sides run in.
+fn environment(settings: &Settings, words: &mut Vec<String>) {
     for path in &settings.injected {
-        add(&["--inject", &from_folder(&settings.folder, path)]);
+        add(words, &["--inject", &from_folder(&settings.folder, path)]);
     }
     if settings.environment == Environments::PerRef {
-        add(&["--env", "per-ref"]);
+        add(words, &["--env", "per-ref"]);
     }
     for file in &settings.requirements {
-        add(&["--requirements", file]);
+        add(words, &["--requirements", file]);
     }
     if let Some(build) = &settings.build {
-        add(&["--build", build]);
+        add(words, &["--build", build]);
     }
     if let Some(mib) = settings.memory_limit_mib {
-        add(&["--memory-limit", &mib.to_string()]);
+        add(words, &["--memory-limit", &mib.to_string()]);
     }
+}
+
+/// Adds the threshold, and how much is measured for it.
+fn effort(settings: &Settings, words: &mut Vec<String>) {
     // On the command line it would also hold for the benchmarks of every glob. Where there are globs, both are from the
     // configuration, which applies again.
     if settings.thresholds.is_empty() {
-        add(&["--threshold", &settings.threshold_percent.to_string()]);
+        add(words, &["--threshold", &settings.threshold_percent.to_string()]);
     }
     match (settings.replicates, settings.budget_seconds) {
-        (Some(count), _) => add(&["--replicates", &count.to_string()]),
-        (None, Some(seconds)) if seconds > 0.0 => add(&["--budget", &seconds.to_string()]),
+        (Some(count), _) => add(words, &["--replicates", &count.to_string()]),
+        (None, Some(seconds)) if seconds > 0.0 => add(words, &["--budget", &seconds.to_string()]),
         (None, _) => {}
     }
     if let Some(partition) = settings.partition {
-        add(&["--partition", &partition.to_string()]);
+        add(words, &["--partition", &partition.to_string()]);
     }
-    add(&["--timeout", &settings.timeout_seconds.to_string()]);
-    add(&["--seed", &report.seed.to_string()]);
-    words.join(" ")
 }
 
 /// Returns a path of the repository as the project's folder sees it.

@@ -150,7 +150,19 @@ pub(super) fn differs(total: &Judged, row: &Estimate) -> bool {
     (total.estimate.point_estimate / row.point_estimate - 1.0).abs() > 1e-9
 }
 
-pub(super) fn says_the_same(one: &Missing, other: &Missing) -> bool {
+/// Groups rows that report the same: the first of them, and the number of others.
+pub(super) fn grouped_missing<'a>(rows: &[&'a Missing]) -> Vec<(&'a Missing, usize)> {
+    let mut groups: Vec<(&Missing, usize)> = Vec::new();
+    for &row in rows {
+        match groups.iter_mut().find(|(first, _)| says_the_same(first, row)) {
+            Some((_, more)) => *more += 1,
+            None => groups.push((row, 0)),
+        }
+    }
+    groups
+}
+
+fn says_the_same(one: &Missing, other: &Missing) -> bool {
     one.reason == other.reason
         && one.side == other.side
         && main_line(&one.message) == main_line(&other.message)

@@ -2,7 +2,8 @@
 use maud::{Markup, html};
 
 use super::markup::{number, shown};
-use super::{VERDICTS, count_with, plots, plural, verdict_words};
+use super::plots;
+use super::words::{VERDICTS, count_with, plural, verdict_words};
 use crate::model::{Counts, Estimate, Report, Verdict};
 use crate::report::words::{differs, judgement, of_controls, what_would_settle};
 use crate::text::{bounds, change_percent, count_of, duration, sentence, signed_percent, speedup};
@@ -137,17 +138,23 @@ fn verdicts_in_words(counts: Counts) -> Markup {
             }
         };
     }
-    let unchanged = count_of(counts.unchanged as f64);
-    let words = match counts.inconclusive {
-        0 if counts.unchanged == 1 => "Unchanged".to_owned(),
-        0 if counts.failed > 0 => format!("{unchanged} unchanged"),
-        0 => format!("All {unchanged} unchanged"),
-        _ if counts.unchanged == 0 => "Too early to say".to_owned(),
-        open => format!(
-            "{} unchanged, {} inconclusive",
-            counts.unchanged,
-            count_of(open as f64)
-        ),
-    };
-    html! { (words) }
+    let some = [
+        (counts.unchanged, "unchanged"),
+        (counts.unexplained, "unexplained"),
+        (counts.inconclusive, "inconclusive"),
+    ];
+    let some: Vec<(usize, &str)> = some.into_iter().filter(|(count, _)| *count > 0).collect();
+    match some[..] {
+        [(1, "unchanged")] => html! { "Unchanged" },
+        [(count, "unchanged")] if counts.failed == 0 => {
+            html! { "All " (count_of(count as f64)) " unchanged" }
+        }
+        [(_, "inconclusive")] => html! { "Too early to say" },
+        _ => html! {
+            @for (index, (count, word)) in some.iter().enumerate() {
+                @if index > 0 { ", " }
+                (count_of(*count as f64)) " " (word)
+            }
+        },
+    }
 }

@@ -2,7 +2,8 @@
 use maud::{Markup, html};
 
 use super::markup::{name, number};
-use super::{change_cell, plots};
+use super::plots;
+use super::words::change_cell;
 use crate::model::{FunctionComparison, ProfileNote, Side};
 use crate::report::breakdown::{Section, both, count, notes, reconciliation};
 use crate::text::{duration, signed_duration, speedup};

@@ -1,8 +1,9 @@
 //! The sections beside the table of benchmarks: a list or a table each, absent where it would be empty.
 use maud::{Markup, html};
 
+use super::functions;
 use super::markup::{lines, name, shown};
-use super::{SHORT_LIST, change_cell, functions, plural, verdict_words};
+use super::words::{SHORT_LIST, change_cell, plural, verdict_words};
 use crate::model::{Missing, MissingReason, Report, TargetFunction};
 use crate::report::breakdown::Section;
 use crate::report::names::prefix_of;

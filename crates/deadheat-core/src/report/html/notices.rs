@@ -2,7 +2,7 @@
 use maud::{Markup, html};
 
 use super::markup::{name, sentences, shown};
-use super::{SHORT_LIST, plural};
+use super::words::{SHORT_LIST, plural};
 use crate::judge::gate;
 use crate::model::{Report, Warning};
 use crate::report::parts;

@@ -1,9 +1,11 @@
 //! The panel that opens under a benchmark: the grounds of its verdict, as far as the report has them.
 use maud::{Markup, html};
 
+use super::functions;
 use super::markup::{lines, number, shown};
+use super::notices::warning;
 use super::plots::{self, Plot, Quartiles};
-use super::{change_text, functions, notices::warning};
+use super::words::change_text;
 use crate::judge::stats::Threshold;
 use crate::model::{Comparison, PerSide, Side, ToSettle};
 use crate::output::OutputCheck;

@@ -1,30 +1,25 @@
 //! Plots as inline SVG. Places are percentages, so that a plot fills whatever width it is given and its letters keep
 //! their size; paths are in an inner picture that is stretched. Samples are thinned to what can be seen.
 
+mod canvas;
 mod replicates;
 mod samples;
+
 use maud::{Markup, html};
 
 use super::axis::Axis;
 use crate::judge::stats::Threshold;
 use crate::model::{Counts, Estimate, Side, Verdict};
 
+use canvas::at;
+
+pub(super) use canvas::Plot;
 pub(super) use replicates::replicates;
 pub(super) use samples::{Quartiles, samples, sorted_samples};
 
 /// The least distance of labels on the shared axis, and the width of their letters, in percent of its width.
 const LABEL_GAP: f64 = 16.0;
 const LETTER: f64 = 3.0;
-/// The inner pictures' width and height.
-const INNER: f64 = 1000.0;
-
-/// A drawing and the words about it.
-pub(super) struct Plot {
-    pub(super) svg: Markup,
-    /// The explanation that a reader needs.
-    pub(super) caption: String,
-}
-
 /// Draws the marks of the verdicts, for `<use>`: they differ in shape, and point to where head is on the axis.
 pub(super) fn marks() -> Markup {
     html! {
@@ -34,6 +29,7 @@ pub(super) fn marks() -> Markup {
                 path id="regressed" d="M-4-5.5 6 0-4 5.5Z" {}
                 circle id="unchanged" r="4.5" {}
                 circle id="inconclusive" r="4" class="hollow" {}
+                path id="unexplained" d="M0-5 5 0 0 5-5 0Z" class="hollow" {}
                 path id="lower" d="M8-5 2 0 8 5" class="arrow" {}
                 path id="higher" d="M-8-5-2 0-8 5" class="arrow" {}
             }
@@ -140,24 +136,5 @@ pub(super) fn shares(counts: Counts) -> Markup {
                 rect class=(verdict) x=(at(from)) width=(at(width)) height="100%" {}
             }
         }
-    }
-}
-
-/// Formats a coordinate in percent, without digits that nobody sees.
-fn at(value: f64) -> String {
-    let text = format!("{value:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text}%")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn coordinates_are_short() {
-        assert_eq!(at(50.0), "50%");
-        assert_eq!(at(12.345), "12.35%");
-        assert_eq!(at(0.1), "0.1%");
     }
 }

@@ -20,7 +20,7 @@
 {
   const table = document.getElementById("benchmarks");
   if (table) {
-    const rank = ["regressed", "improved", "inconclusive", "unchanged"];
+    const rank = ["regressed", "improved", "inconclusive", "unexplained", "unchanged"];
     const rows = Array.from(table.tBodies, body => ({
       body,
       panel: body.rows[1],

@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::model::{Missing, MissingReason, Report, Warning};
 use crate::report::warnings::grouped;
-use crate::report::words::says_the_same;
+use crate::report::words::grouped_missing;
 use crate::text::{cut, main_line, plain};
 
 const MOST_MISSING: usize = 30;
@@ -33,17 +33,10 @@ impl Page {
         } else {
             MOST_MISSING
         };
-        // Rows that report the same are grouped: the first of them, and the number of others.
-        let mut groups: Vec<(&Missing, usize)> = Vec::new();
-        for row in missing {
-            let same = groups
-                .iter_mut()
-                .find(|(first, _)| !self.style.verbose && says_the_same(first, row));
-            match same {
-                Some((_, more)) => *more += 1,
-                None => groups.push((row, 0)),
-            }
-        }
+        let groups: Vec<(&Missing, usize)> = match self.style.verbose {
+            true => missing.iter().map(|row| (*row, 0)).collect(),
+            false => grouped_missing(&missing),
+        };
         for &(row, more) in groups.iter().take(most) {
             let side = match (row.reason, row.side) {
                 (MissingReason::Failed | MissingReason::Skipped, Some(side)) => format!(" on {side}"),

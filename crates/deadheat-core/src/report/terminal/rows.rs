@@ -21,11 +21,6 @@ impl Page {
             .map(|row| row.benchmark.as_str())
             .collect();
         let prefix = prefix_of(report, &names);
-        let level = report.comparisons[0]
-            .estimate
-            .confidence_interval
-            .confidence_level;
-        let level = format!("{:.0} %", level * 100.0);
         let is_one = report.comparisons.len() == 1;
         // A command may give a total that is not the sum of its rows.
         let total = report.summary.total.as_ref();
@@ -44,47 +39,7 @@ impl Page {
         names.extend(std::iter::repeat_n(String::new(), gap));
         names.extend(sums.iter().map(|(name, _)| (*name).to_owned()));
 
-        let columns = |form: usize| {
-            let of_rows = |cell: &dyn Fn(&Comparison) -> Cell, of_sum: &dyn Fn(&Judged) -> Cell| {
-                let rows = report.comparisons.iter().map(cell);
-                let gap = std::iter::repeat_n(Cell::new(""), gap);
-                let sums = sums.iter().map(|(_, judged)| of_sum(judged));
-                rows.chain(gap).chain(sums).collect::<Vec<Cell>>()
-            };
-            let time = |nanoseconds: f64| {
-                let time = duration(nanoseconds);
-                Cell::new(if form < 2 { time } else { time.replace(' ', "") })
-            };
-            let sum = |nanoseconds: Option<f64>| nanoseconds.map_or(Cell::new(""), time);
-            let change = |estimate: &Estimate| Cell::new(change(estimate, form.saturating_sub(2)));
-            let mut columns = vec![
-                Column::of_numbers(
-                    "base",
-                    of_rows(&|row| time(row.base.median_ns), &|all| sum(all.base_ns)),
-                ),
-                Column::of_numbers(
-                    "head",
-                    of_rows(&|row| time(row.head.median_ns), &|all| sum(all.head_ns)),
-                ),
-                Column::of_numbers(
-                    change_title(&level, form.saturating_sub(2)),
-                    of_rows(&|row| change(&row.estimate), &|all| change(&all.estimate)),
-                ),
-            ];
-            if form == 0 {
-                let speedup = |estimate: &Estimate| Cell::new(speedup(estimate.point_estimate));
-                columns.push(Column::of_numbers(
-                    "speedup",
-                    of_rows(&|row| speedup(&row.estimate), &|all| speedup(&all.estimate)),
-                ));
-            }
-            // The verdicts are the benchmarks': scripts count the lines that end with one.
-            columns.push(Column::of_words(
-                "verdict",
-                of_rows(&|row| self.judged_row(row, form), &|_| Cell::new("")),
-            ));
-            columns
-        };
+        let columns = |form: usize| self.time_columns(report, &sums, form);
         let table = self.fitted("benchmark", &names, &[28, 24, 20, 12], columns);
         if !prefix.is_empty() {
             self.heading(&format!("Benchmarks in {}", plain(prefix.trim_end_matches(':'))));
@@ -92,6 +47,49 @@ impl Page {
             self.heading("Benchmarks");
         }
         self.table(table);
+    }
+
+    fn time_columns(&self, report: &Report, sums: &[(&str, &Judged)], form: usize) -> Vec<Column> {
+        let gap = usize::from(!sums.is_empty());
+        let of_rows = |cell: &dyn Fn(&Comparison) -> Cell, of_sum: &dyn Fn(&Judged) -> Cell| {
+            let rows = report.comparisons.iter().map(cell);
+            let gap = std::iter::repeat_n(Cell::new(""), gap);
+            let sums = sums.iter().map(|(_, judged)| of_sum(judged));
+            rows.chain(gap).chain(sums).collect::<Vec<Cell>>()
+        };
+        let time = |nanoseconds: f64| {
+            let time = duration(nanoseconds);
+            Cell::new(if form < 2 { time } else { time.replace(' ', "") })
+        };
+        let sum = |nanoseconds: Option<f64>| nanoseconds.map_or(Cell::new(""), time);
+        let change = |estimate: &Estimate| Cell::new(change(estimate, form.saturating_sub(2)));
+        let mut columns = vec![
+            Column::of_numbers(
+                "base",
+                of_rows(&|row| time(row.base.median_ns), &|all| sum(all.base_ns)),
+            ),
+            Column::of_numbers(
+                "head",
+                of_rows(&|row| time(row.head.median_ns), &|all| sum(all.head_ns)),
+            ),
+            Column::of_numbers(
+                change_title(&level_of(&report.comparisons[0].estimate), form.saturating_sub(2)),
+                of_rows(&|row| change(&row.estimate), &|all| change(&all.estimate)),
+            ),
+        ];
+        if form == 0 {
+            let speedup = |estimate: &Estimate| Cell::new(speedup(estimate.point_estimate));
+            columns.push(Column::of_numbers(
+                "speedup",
+                of_rows(&|row| speedup(&row.estimate), &|all| speedup(&all.estimate)),
+            ));
+        }
+        // The verdicts are the benchmarks': scripts count the lines that end with one.
+        columns.push(Column::of_words(
+            "verdict",
+            of_rows(&|row| self.judged_row(row, form), &|_| Cell::new("")),
+        ));
+        columns
     }
 
     /// Formats the verdict on a row, with its threshold and its output: below it where there is little room.
@@ -118,7 +116,6 @@ impl Page {
         let Some(first) = report.resources.first() else {
             return;
         };
-        let level = first.estimate.confidence_interval.confidence_level;
         self.heading("Resources");
         let names: Vec<&str> = report
             .resources
@@ -126,7 +123,7 @@ impl Page {
             .map(|row| row.benchmark.as_str())
             .collect();
         let prefix = prefix_of(report, &names);
-        let level = format!("{:.0} %", level * 100.0);
+        let level = level_of(&first.estimate);
         // The rows of one benchmark are grouped under its name.
         let mut last = None;
         let names: Vec<String> = report
@@ -177,6 +174,11 @@ impl Page {
         let table = self.fitted("benchmark", &names, &[20, 16, 12, 12], columns);
         self.table(table);
     }
+}
+
+/// Formats the confidence level of an interval: `99 %`.
+fn level_of(estimate: &Estimate) -> String {
+    format!("{:.0} %", estimate.confidence_interval.confidence_level * 100.0)
 }
 
 /// Formats a change: `-26.7 % [-27.6, -25.9]`; in narrower forms with shorter bounds, and then without them.

@@ -3,9 +3,10 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{Axis, INNER, Plot, at};
+use super::canvas::{INNER, Plot, at};
 use crate::judge::stats::{self, Threshold};
 use crate::model::Comparison;
+use crate::report::html::axis::Axis;
 use crate::report::html::markup::number;
 use crate::text::signed_percent;
 

@@ -3,8 +3,9 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{Axis, INNER, Plot, at};
+use super::canvas::{INNER, Plot, at};
 use crate::model::{PerSide, Replicate, Side};
+use crate::report::html::axis::Axis;
 use crate::text::duration;
 
 /// The largest number of bars in one side's distribution.
