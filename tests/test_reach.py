@@ -12,29 +12,33 @@ sys.path.append(str(PACKAGE / "side"))
 from deadheat_worker.watching import processes, tracing
 
 
-class Nothing:
-    """A watch over functions, one of which has always run."""
+class Watch:
+    """A watch over functions, of which these have always run."""
+
+    def __init__(self, *functions):
+        self._functions = set(functions)
 
     def take_reached(self):
-        return {0}
+        return self._functions
 
 
 @pytest.mark.parametrize(
     ("wall_ms", "runnable_ms", "is_parallel"), [(20, 20, False), (20, 38, True), (20, 25, False), (2, 4, False)]
 )
-def test_a_sample_that_uses_more_than_one_core_is_noticed(monkeypatch, wall_ms, runnable_ms, is_parallel):
+@pytest.mark.parametrize("functions", [(0,), ()], ids=["changed", "the same"])
+def test_a_sample_that_uses_more_than_one_core_is_noticed(monkeypatch, functions, wall_ms, runnable_ms, is_parallel):
     # An audit hook would stay in this process for good.
     monkeypatch.setattr(sys, "addaudithook", lambda hook: None)
     monkeypatch.setattr(tracing, "_tell_of_spawning", lambda note: None)
     readings = iter([1_000, 1_000 + wall_ms * 1_000_000])
     monkeypatch.setattr(tracing.WallClock, "start", lambda: next(readings))
     monkeypatch.setattr(tracing.RunnableTime, "since", lambda self, before: runnable_ms * 1_000_000)
-    reach = tracing.Reach(Nothing())
+    reach = tracing.Reach(Watch(*functions))
     with reach.on_account_of("test_a.py::test_a"), reach.in_sample():
         pass
-    assert [(row["node"], row["parallel"]) for row in reach.take() if row["node"]] == [
-        ("test_a.py::test_a", is_parallel)
-    ]
+    rows = {row["node"]: row for row in reach.take() if row["node"]}
+    assert [node for node, row in rows.items() if row["parallel"]] == ["test_a.py::test_a"] * is_parallel
+    assert {tuple(row["functions"]) for row in rows.values()} <= {functions}
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ class Reach:
         one of its samples used more than one core at once.
         """
         self._settle()
-        nodes = sorted(self._functions.keys() | self._processes)
+        nodes = sorted(self._functions.keys() | self._processes | self._parallel)
         found: list[Reached] = [
             {
                 "node": node,
