@@ -12,4 +12,4 @@ pub(crate) use shorten::{cut, fitting, shorten, width};
 pub(crate) use units::{
     Digits, amount, bounds, bytes, count_of, is_too_wide, short_percent, signed_duration, signed_percent,
 };
-pub use units::{change_percent, duration, speedup};
+pub use units::{change_percent, counted, duration, speedup};

@@ -56,6 +56,12 @@ pub(crate) fn amount(resource: Resource, value: f64) -> String {
 }
 
 /// Formats a whole number with its thousands marked: `12,345`.
+/// Formats a count with its noun, such as `1 benchmark` and `12,000 benchmarks`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count_of(count as f64))
+}
+
 pub(crate) fn count_of(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();

@@ -3,10 +3,10 @@ use maud::{Markup, html};
 
 use super::markup::{number, shown};
 use super::plots;
-use super::words::{VERDICTS, count_with, plural, verdict_words};
+use super::words::{VERDICTS, count_with, verdict_words};
 use crate::model::{Counts, Estimate, Report, Verdict};
 use crate::report::words::{differs, judgement, of_controls, what_would_settle};
-use crate::text::{bounds, change_percent, count_of, duration, sentence, signed_percent, speedup};
+use crate::text::{bounds, change_percent, count_of, counted, duration, sentence, signed_percent, speedup};
 
 pub(super) fn answer(report: &Report, title: &str) -> Markup {
     let short = |commit: &str| shown(&commit.chars().take(10).collect::<String>());
@@ -28,7 +28,7 @@ pub(super) fn answer(report: &Report, title: &str) -> Markup {
                 @if let Some(controls) = report.summary.controls {
                     p.lead { (shown(&sentence(&of_controls(controls)))) "." }
                 }
-                div.cards { (judged(report)) (counted(report)) }
+                div.cards { (judged(report)) (counts(report)) }
             }
         }
     }
@@ -76,12 +76,12 @@ fn card(title: &str, estimate: &Estimate, verdict: Verdict, times: Option<(f64, 
 }
 
 /// Renders how many benchmarks have which verdict, and how many have none.
-fn counted(report: &Report) -> Markup {
+fn counts(report: &Report) -> Markup {
     let counts = report.summary.counts;
     let verdicts = VERDICTS.map(|verdict| (verdict, count_with(report, verdict)));
     html! {
         div.card {
-            h2 { (plural(report.comparisons.len(), "benchmark")) " measured" }
+            h2 { (counted(report.comparisons.len(), "benchmark")) " measured" }
             (plots::shares(counts))
             ul {
                 @for (verdict, count) in verdicts.into_iter().filter(|(_, count)| *count > 0) {
@@ -109,7 +109,7 @@ fn absent(absent: usize, failed: usize) -> String {
 fn headline(report: &Report) -> Markup {
     if let Some(plan) = &report.plan {
         return html! {
-            (plural(plan.benchmarks.len(), "benchmark")) " would be measured, in about "
+            (counted(plan.benchmarks.len(), "benchmark")) " would be measured, in about "
             (duration(plan.estimated_seconds * 1e9))
         };
     }

@@ -5,11 +5,11 @@ use super::axis::Axis;
 use super::markup::name;
 use super::panel::panel;
 use super::plots;
-use super::words::{VERDICTS, change_cell, count_with, plural, verdict_words};
+use super::words::{VERDICTS, change_cell, count_with, verdict_words};
 use crate::model::{Comparison, Estimate, Judged, Report, Verdict};
 use crate::output::OutputCheck;
 use crate::report::names::prefix_of;
-use crate::text::{count_of, duration, speedup};
+use crate::text::{count_of, counted, duration, speedup};
 
 pub(super) fn benchmarks(report: &Report, axis: Axis) -> Markup {
     if report.comparisons.is_empty() {
@@ -144,7 +144,7 @@ fn benchmark(report: &Report, axis: Axis, index: usize, row: &Comparison, prefix
                         span { (name(&row.benchmark[prefix.len()..])) }
                     }
                     @if is_other { span.flag { "other output" } }
-                    @if !row.warnings.is_empty() { span.flag { (plural(row.warnings.len(), "warning")) } }
+                    @if !row.warnings.is_empty() { span.flag { (counted(row.warnings.len(), "warning")) } }
                 }
                 (numbers(axis, &row.estimate, row.verdict, times))
                 td.said {

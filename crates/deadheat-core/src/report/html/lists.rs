@@ -3,12 +3,12 @@ use maud::{Markup, html};
 
 use super::functions;
 use super::markup::{lines, name, shown};
-use super::words::{SHORT_LIST, change_cell, plural, verdict_words};
+use super::words::{SHORT_LIST, change_cell, verdict_words};
 use crate::model::{Missing, MissingReason, Report, TargetFunction};
 use crate::report::breakdown::Section;
 use crate::report::names::prefix_of;
 use crate::report::parts;
-use crate::text::{amount, count_of, cut, main_line, sentence};
+use crate::text::{amount, count_of, counted, cut, main_line, sentence};
 
 /// The heading of a column, and whether there are numbers in it.
 type Heading = (&'static str, bool);
@@ -229,7 +229,7 @@ fn target(target: &TargetFunction) -> Markup {
             }
             td.n {
                 @if target.reached_by.is_empty() { "–" }
-                @else { (plural(target.reached_by.len(), "benchmark")) }
+                @else { (counted(target.reached_by.len(), "benchmark")) }
             }
         }
     }

@@ -2,12 +2,12 @@
 use maud::{Markup, html};
 
 use super::markup::{name, sentences, shown};
-use super::words::{SHORT_LIST, plural};
+use super::words::SHORT_LIST;
 use crate::judge::gate;
 use crate::model::{Report, Warning};
 use crate::report::parts;
 use crate::report::warnings::grouped;
-use crate::text::sentence;
+use crate::text::{counted, sentence};
 
 pub(super) fn notices(report: &Report) -> Markup {
     let part = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
@@ -39,11 +39,11 @@ fn warnings(report: &Report) -> Markup {
     }
     html! {
         details.warnings open[groups.len() <= SHORT_LIST] {
-            summary { (plural(groups.len(), "warning")) }
+            summary { (counted(groups.len(), "warning")) }
             // The panel of each benchmark has its warnings in full.
             @for (one, more) in groups {
                 (warning(one, true))
-                @if more > 0 { p.note { "The same of " (plural(more, "more benchmark")) "." } }
+                @if more > 0 { p.note { "The same of " (counted(more, "more benchmark")) "." } }
             }
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::markup::number;
 use super::plots;
 use crate::model::{Estimate, Report, Verdict};
-use crate::text::{bounds, change_percent, count_of, signed_percent};
+use crate::text::{bounds, change_percent, signed_percent};
 
 /// The longest list that is open from the start.
 pub(super) const SHORT_LIST: usize = 5;
@@ -39,14 +39,6 @@ pub(super) fn change_cell(estimate: &Estimate) -> Markup {
 
 pub(super) fn verdict_words(verdict: Verdict) -> Markup {
     html! { span class={ "verdict " (verdict) } { (plots::mark(verdict)) (verdict) } }
-}
-
-pub(super) fn plural(count: usize, word: &str) -> String {
-    format!(
-        "{} {word}{}",
-        count_of(count as f64),
-        if count == 1 { "" } else { "s" }
-    )
 }
 
 pub(super) fn count_with(report: &Report, verdict: Verdict) -> usize {

@@ -2,12 +2,12 @@
 
 use super::comment::Section;
 use super::escape::{code, prose};
-use super::page::{Page, benchmarks, closing, line, opening, table, unbroken};
+use super::page::{Page, closing, line, opening, table, unbroken};
 use crate::judge::gate;
 use crate::model::{Judged, Revision, WarningCode};
 use crate::report::parts;
 use crate::report::words::{change, of_controls};
-use crate::text::{duration, sentence, short_commit, speedup};
+use crate::text::{counted, duration, sentence, short_commit, speedup};
 
 impl Page<'_> {
     /// Renders the answer, and what was compared.
@@ -67,12 +67,18 @@ impl Page<'_> {
         let report = self.report;
         if let Some(plan) = &report.plan {
             let time = duration(plan.estimated_seconds * 1e9);
-            return format!("{} would take about {time}", benchmarks(plan.benchmarks.len()));
+            return format!(
+                "{} would take about {time}",
+                counted(plan.benchmarks.len(), "benchmark")
+            );
         }
         if report.comparisons.is_empty() {
             return match report.missing.len() {
                 0 => "Nothing was measured".to_owned(),
-                count => format!("Nothing was measured: {} could not be", benchmarks(count)),
+                count => format!(
+                    "Nothing was measured: {} could not be",
+                    counted(count, "benchmark")
+                ),
             };
         }
         let mut answer = report.summary.counts.to_string();

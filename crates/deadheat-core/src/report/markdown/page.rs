@@ -27,13 +27,6 @@ impl Page<'_> {
     }
 }
 
-pub(super) fn benchmarks(count: usize) -> String {
-    match count {
-        1 => "1 benchmark".to_owned(),
-        count => format!("{count} benchmarks"),
-    }
-}
-
 pub(super) fn change_heading(estimate: &Estimate) -> String {
     let level = estimate.confidence_interval.confidence_level * 100.0;
     format!("change [{level:.0} % interval] ")

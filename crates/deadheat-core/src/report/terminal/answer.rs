@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::page::Page;
 use crate::model::{Report, Status};
 use crate::report::words::{of_controls, what_would_settle};
-use crate::text::{duration, plain, short_commit, speedup};
+use crate::text::{counted, duration, plain, short_commit, speedup};
 
 impl Page {
     pub(super) fn answer(&mut self, report: &Report) {
@@ -13,8 +13,8 @@ impl Page {
         self.text.push('\n');
         if let Some(plan) = &report.plan {
             self.line(&format!(
-                "{} benchmarks: about {}",
-                plan.benchmarks.len(),
+                "{}: about {}",
+                counted(plan.benchmarks.len(), "benchmark"),
                 duration(plan.estimated_seconds * 1e9)
             ));
             return;

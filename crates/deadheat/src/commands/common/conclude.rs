@@ -10,6 +10,7 @@ use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::model::{Comparison, Missing, MissingReason, Pair, Summary, Warning, WarningCode};
 use deadheat_core::output::{self, OutputCheck};
+use deadheat_core::text::counted;
 
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::common::suite_origin::{Origin, missing_after};
@@ -197,8 +198,14 @@ fn is_prescribed_and_short(rounds: &ReplicateSet) -> bool {
 
 fn warn_of_short_samples(benchmarks: usize, events: &dyn Events) {
     if benchmarks > 0 {
+        let verb = if benchmarks == 1 {
+            "prescribes"
+        } else {
+            "prescribe"
+        };
         let words = format!(
-            "{benchmarks} benchmarks prescribe so few calls (benchmark.pedantic) that each sample is shorter than 20 µs"
+            "{} {verb} so few calls (benchmark.pedantic) that each sample is shorter than 20 µs",
+            counted(benchmarks, "benchmark")
         );
         let hint = "such times are mostly noise: give them more iterations, or raise --replicates";
         events.doubt(WarningCode::FewSamples, &words, Some(hint));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{Missing, Plan};
+use deadheat_core::text::counted;
 
 use crate::commands::common::context::{CompareContext, USUAL_REPLICATES};
 use crate::commands::common::suite_origin::{Origin, missing_after};
@@ -45,8 +46,7 @@ pub(crate) fn measure(
         call_times: workers.call_times.clone(),
         ..run.stopping(budget)
     };
-    let plural = if runnable.len() == 1 { "" } else { "s" };
-    let subject = format!("{} benchmark{plural}", runnable.len());
+    let subject = counted(runnable.len(), "benchmark");
     let budget_seconds = run.announce(&subject, &stopping, budget);
     let continued = run.settings.continued.as_ref();
     let earlier = resume::rounds(continued, stopping.sampling);
