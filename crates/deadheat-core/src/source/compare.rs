@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
-use super::SyntaxError;
 use super::parallel::in_parallel;
 use super::parse::{FunctionCode, ModuleCode, NamedLines};
+use super::syntax_error::SyntaxError;
 use crate::model::{Change, FunctionPlace, PerSide, Side, TargetFunction};
 
 /// A Python file that differs between the revisions, with the content on each side.

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::SyntaxError;
+use super::syntax_error::SyntaxError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -9,9 +9,11 @@ mod literals;
 mod nesting;
 mod parallel;
 mod parse;
+mod syntax_error;
 
 pub use compare::{
     ChangedFile, Changes, FileSyntaxError, Unattributed, compare, functions_of, functions_with_lines,
 };
 pub(crate) use literals::literals_of;
-pub use parse::{NamedLines, SyntaxError, holds_benchmarks};
+pub use parse::{NamedLines, holds_benchmarks};
+pub use syntax_error::SyntaxError;

@@ -4,7 +4,7 @@
 //! The limits are those of CPython or above them, so that no file that it runs is refused here. A source that cannot be
 //! split into strings and brackets is refused as well: the parser would see another nesting there than this scan.
 
-use super::SyntaxError;
+use super::syntax_error::SyntaxError;
 
 /// CPython's own limits for brackets and indentation.
 const MOST_BRACKETS: usize = 200;

@@ -17,6 +17,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::decode::{decode, without_surrogates};
 use super::nesting;
+use super::syntax_error::SyntaxError;
 
 /// A hash of a syntax tree, wide enough that two different trees of a project do not share one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,13 +67,6 @@ pub(super) struct ModuleCode {
 
 /// First and last line of a function, decorators included, and its qualified name.
 pub type NamedLines = ((u32, u32), String);
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
-pub struct SyntaxError {
-    pub line: u32,
-    pub message: String,
-}
 
 impl ModuleCode {
     pub(super) fn parse(source: &[u8]) -> Result<Self, SyntaxError> {
