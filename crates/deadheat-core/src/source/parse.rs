@@ -99,10 +99,10 @@ impl ModuleCode {
         for statement in &mut body {
             harvest.visit_stmt(statement);
         }
-        if let Some(place) = harvest.refused.get() {
+        if let Some((place, message)) = harvest.refused.get() {
             return Err(SyntaxError {
                 line: lines.line_of(place.to_usize()),
-                message: "cannot use assignment expressions with a name in parentheses".to_owned(),
+                message: message.to_owned(),
             });
         }
         let statements: Vec<ComparableStmt> = body.iter().map(Into::into).collect();
@@ -231,7 +231,7 @@ struct Harvest<'a> {
     /// Names that are global in the innermost function or class: their definitions have no path.
     declared_global: RefCell<BTreeSet<String>>,
     /// The place of code that the parser accepts and Python does not.
-    refused: Cell<Option<TextSize>>,
+    refused: Cell<Option<(TextSize, &'static str)>>,
     functions: RefCell<Vec<FunctionCode>>,
 }
 
@@ -312,6 +312,12 @@ impl Transformer for Harvest<'_> {
         if let Stmt::If(branches) = statement {
             join_else_if(branches);
         }
+        if let Stmt::AnnAssign(assignment) = statement
+            && is_illegal_for_annotation(assignment)
+        {
+            let message = "illegal target for annotation";
+            self.refused.set(Some((assignment.start(), message)));
+        }
     }
 
     fn visit_expr(&self, expression: &mut Expr) {
@@ -324,7 +330,8 @@ impl Transformer for Harvest<'_> {
         if let Expr::Named(named) = expression
             && named.target.start() != named.start()
         {
-            self.refused.set(Some(named.start()));
+            let message = "cannot use assignment expressions with a name in parentheses";
+            self.refused.set(Some((named.start(), message)));
         }
         transformer::walk_expr(self, expression);
     }
@@ -332,6 +339,29 @@ impl Transformer for Harvest<'_> {
     fn visit_f_string(&self, f_string: &mut ast::FString) {
         transformer::walk_f_string(self, f_string);
         write_out_debug_texts(&mut f_string.elements);
+    }
+}
+
+/// Whether an annotated target begins with parentheses around something that could be a target by itself, as in
+/// `(a).b: int`, which Python refuses and the parser does not.
+fn is_illegal_for_annotation(assignment: &ast::StmtAnnAssign) -> bool {
+    let start = assignment.start();
+    let mut part = &*assignment.target;
+    if part.start() != start {
+        // All of it is in parentheses.
+        return false;
+    }
+    loop {
+        let inner = match part {
+            Expr::Attribute(attribute) => &attribute.value,
+            Expr::Subscript(subscript) => &subscript.value,
+            Expr::Call(call) => &call.func,
+            _ => return false,
+        };
+        if inner.start() != start {
+            return matches!(**inner, Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_));
+        }
+        part = inner;
     }
 }
 

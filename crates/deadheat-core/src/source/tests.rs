@@ -256,6 +256,27 @@ fn other_words_for_the_same_code_are_no_change() {
 fn what_python_refuses_is_refused() {
     assert_eq!(refused_line("x = 1\ny = (\n((z) := 2))\n"), 3);
     assert_eq!(refused_line("if x:\n    y\n\tz\n"), 3);
+    for target in [
+        "(a).b",
+        "((a)).b",
+        "(a[0]).b",
+        "(a().b).c",
+        "((a).b).c",
+        "(a).b().c",
+        "(a)[0].c",
+    ] {
+        assert_eq!(
+            refused_line(&format!("x = 1\n{target}: int = 1\n")),
+            2,
+            "{target}"
+        );
+    }
+    for target in ["(a.b()).c", "((a).b)", "(a, b).c", "f((a)).b", "a[(b).c]"] {
+        assert!(
+            ModuleCode::parse(format!("{target}: int = 1\n").as_bytes()).is_ok(),
+            "{target}"
+        );
+    }
     assert_eq!(refused_line(&format!("\nx = {}1\n", "f(".repeat(300))), 2);
     assert_eq!(functions_with_lines(b"x = 1\ny = '\xe9'\n").unwrap_err().line, 2);
 }
