@@ -40,13 +40,14 @@ fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Adds the report's rows to `results.tsv`, replaces the last verdicts in `HANDOFF.md`, and says so in the report.
+/// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`. Returns what the report says of
+/// that, with its warnings.
 pub(crate) fn add(
-    report: &mut Report,
+    report: &Report,
     state: &ExperimentStore,
     git: Option<&Git>,
     asked: &RecordRequest,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Recorded, Vec<Warning>)> {
     check_report(report, asked)?;
     let is_tracked = match git {
         Some(git) => state.is_tracked(git)?,
@@ -81,14 +82,13 @@ pub(crate) fn add(
     let total = rows.last().and_then(|row| row.speedup);
     let disagreement = found.and_then(|(record, _)| disagreement(&record, by_rule, total));
     let disagrees = disagreement.map(|words| Warning::new(WarningCode::MicroDisagrees, words, None));
-    report.warnings.extend(disagrees);
-    report.warnings.extend(is_tracked.then(|| of_tracked(state)));
-    report.recorded = Some(Recorded {
+    let warnings = disagrees.into_iter().chain(is_tracked.then(|| of_tracked(state)));
+    let recorded = Recorded {
         status,
         status_by_rule: by_rule,
         file: path.display().to_string(),
-    });
-    Ok(())
+    };
+    Ok((recorded, warnings.collect()))
 }
 
 /// Refuses a report that is no result to record.
@@ -179,13 +179,8 @@ pub(crate) mod tests {
         serde_json::from_value(report).unwrap()
     }
 
-    fn add_to(
-        state: &ExperimentStore,
-        mut report: Report,
-        asked: &RecordRequest,
-    ) -> (Recorded, Vec<Warning>) {
-        add(&mut report, state, None, asked).unwrap();
-        (report.recorded.unwrap(), report.warnings)
+    fn add_to(state: &ExperimentStore, report: Report, asked: &RecordRequest) -> (Recorded, Vec<Warning>) {
+        add(&report, state, None, asked).unwrap()
     }
 
     fn asked(description: &str) -> RecordRequest {
@@ -271,24 +266,24 @@ pub(crate) mod tests {
         let state = state(folder.path(), None).unwrap();
         let mut partial = report("one", "improved");
         partial.partial = true;
-        let refused = add(&mut partial, &state, None, &asked("x")).unwrap_err();
+        let refused = add(&partial, &state, None, &asked("x")).unwrap_err();
         assert_eq!(
             refused.downcast_ref::<Failure>().unwrap().kind,
             ErrorKind::Stopped
         );
         let mut dirty = report("one", "improved");
         dirty.revisions.head.dirty = true;
-        assert!(add(&mut dirty, &state, None, &asked("x")).is_err());
+        assert!(add(&dirty, &state, None, &asked("x")).is_err());
         assert!(!state.folder().exists());
         let mut empty = report("one", "improved");
         empty.comparisons.clear();
-        let refused = add(&mut empty, &state, None, &asked("x")).unwrap_err();
+        let refused = add(&empty, &state, None, &asked("x")).unwrap_err();
         assert!(refused.to_string().contains("nothing was measured"));
         let allowed = RecordRequest {
             allow_partial: true,
             ..asked("x")
         };
-        assert!(add(&mut partial, &state, None, &allowed).is_ok());
+        assert!(add(&partial, &state, None, &allowed).is_ok());
     }
 
     #[test]
@@ -297,7 +292,7 @@ pub(crate) mod tests {
         let state = state(folder.path(), None).unwrap();
         let revisions = report("one", "improved").revisions;
         check(&state, &revisions).unwrap();
-        let same = PerSide::new(revisions.base.clone(), revisions.base.clone());
+        let same = PerSide::same(revisions.base.clone());
         assert!(
             check(&state, &same)
                 .unwrap_err()
@@ -314,7 +309,7 @@ pub(crate) mod tests {
         let state = state(folder.path(), None).unwrap();
         std::fs::create_dir_all(state.folder()).unwrap();
         std::fs::write(state.folder().join("HANDOFF.md"), b"\xff").unwrap();
-        assert!(add(&mut report("one", "improved"), &state, None, &asked("x")).is_err());
+        assert!(add(&report("one", "improved"), &state, None, &asked("x")).is_err());
         assert!(!state.folder().join("results.tsv").exists());
     }
 
@@ -328,7 +323,7 @@ pub(crate) mod tests {
                 scope.spawn(move || {
                     for _ in 0..5 {
                         let asked = asked(&format!("writer {writer}"));
-                        add(&mut report("one", "improved"), state, None, &asked).unwrap();
+                        add(&report("one", "improved"), state, None, &asked).unwrap();
                     }
                 });
             }

@@ -29,14 +29,19 @@ pub(super) fn finish(
         }
     };
     let mut report = findings.into_report(run.settings.reported(), run.context.listener.take_warnings());
-    let refused = recording.and_then(|(state, asked)| {
-        record::add(&mut report, state, Some(&run.context.git.afterwards()), asked).err()
-    });
-    output::write_report(&report, &options.outputs)?;
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(gates::apply(&report, exit)),
+    let git = run.context.git.afterwards();
+    let added = recording.map(|(state, asked)| record::add(&report, state, Some(&git), asked));
+    let mut refused = Ok(());
+    match added {
+        Some(Ok((recorded, warnings))) => {
+            report.recorded = Some(recorded);
+            report.warnings.extend(warnings);
+        }
+        Some(Err(error)) => refused = Err(error),
+        None => {}
     }
+    output::write_report(&report, &options.outputs)?;
+    refused.map(|()| gates::apply(&report, exit))
 }
 
 /// Writes the report files of a run that failed. A continued report is not lost with a run that added nothing to it.
