@@ -53,6 +53,9 @@ pub struct LogEstimate {
     pub p_value: f64,
 }
 
+/// The largest bound of an interval that says nothing: JSON has no infinity, and the ratio of two bounds stays finite.
+const MOST_LOG: f64 = 300.0;
+
 impl LogEstimate {
     /// Returns the standard deviation between the `count` replicates that the estimate comes from.
     pub fn spread(&self, count: usize) -> f64 {
@@ -75,12 +78,13 @@ impl LogEstimate {
     }
 
     pub fn to_estimate(self) -> Estimate {
+        let bound = |log: f64| log.clamp(-MOST_LOG, MOST_LOG).exp();
         Estimate {
             point_estimate: self.center.exp(),
             standard_error: self.standard_error,
             confidence_interval: ConfidenceInterval {
-                lower_bound: (self.center - self.half_width).exp(),
-                upper_bound: (self.center + self.half_width).exp(),
+                lower_bound: bound(self.center - self.half_width),
+                upper_bound: bound(self.center + self.half_width),
                 confidence_level: CONFIDENCE_LEVEL,
             },
         }

@@ -27,6 +27,23 @@ fn replicate(seed: u32, base_ns: u64, head_ns: u64) -> Replicate {
 }
 
 #[test]
+fn an_interval_that_says_nothing_has_finite_bounds() {
+    let nothing = LogEstimate {
+        center: 1.0,
+        standard_error: 50.0,
+        half_width: 3_000.0,
+        p_value: 1.0,
+    };
+    let interval = nothing.to_estimate().confidence_interval;
+    assert!(interval.lower_bound > 0.0 && interval.upper_bound.is_finite());
+    assert!(
+        LogEstimate::from_estimate(&nothing.to_estimate())
+            .half_width
+            .is_finite()
+    );
+}
+
+#[test]
 fn without_trimming_the_interval_is_students() {
     // Four values with mean 2.5 and standard deviation 1.29099; t(0.995, 3) = 5.84091.
     let estimate = estimate(&[1.0, 2.0, 3.0, 4.0]).unwrap();

@@ -20,6 +20,10 @@ pub(super) const TRIES: u32 = 4;
 
 pub(super) const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 
+/// The time of a request, over that of as many calls in smaller requests, from which and up to which set-ups explain it.
+const IN_PROPORTION: f64 = 0.75;
+const OUT_OF_PROPORTION: f64 = 3.0;
+
 /// The very first call is made once more if it is shorter than this: an import or a disturbance must not pass for its
 /// time.
 pub(super) const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
@@ -309,8 +313,9 @@ fn prescribed_rounds(
     let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
     while pairs.len() < rounds {
         let round = alternate(turns, pairs.len(), iterations)?;
-        if pairs.is_empty() {
-            rounds = rounds.min(time.count(round.wall_ns as f64));
+        // The first round may be a cold one.
+        if pairs.len() < 2 {
+            rounds = MOST_ROUNDS.min(most).min(time.count(round.wall_ns as f64));
         }
         pairs.push(round.pair);
     }
@@ -372,7 +377,9 @@ pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> R
                 (1, 1) => AFFORDABLE_ONCE_MORE_NS,
                 _ => AFFORDABLE_AGAIN_NS,
             };
-            if taken.wall_ns >= affordable {
+            // Longer than smaller requests let expect: something else had the core.
+            let is_unexpected = taken.wall_ns as f64 > OUT_OF_PROPORTION * least_wall_ns * iterations as f64;
+            if taken.wall_ns >= affordable && !is_unexpected {
                 break;
             }
             let again = turns.sample(side, iterations)?;
@@ -385,12 +392,13 @@ pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> R
         let cost = Cost {
             first_ns,
             ns: taken.sample.per_iteration_ns(),
-            wall_ns: taken.wall_ns as f64 / iterations as f64,
+            wall_ns: least_wall_ns.min(taken.wall_ns as f64 / iterations as f64),
             waits: taken.waits,
         };
         let is_other_count = taken.sample.iterations != iterations;
         let is_clock_still = iterations > MOST_ITERATIONS;
-        let is_setting_up = taken.wall_ns >= AFFORDABLE_AGAIN_NS && cost.is_set_up(least_wall_ns);
+        let is_setting_up =
+            taken.wall_ns >= AFFORDABLE_AGAIN_NS && are_set_ups(taken.wall_ns, iterations, least_wall_ns);
         if taken.sample.elapsed_ns >= enough
             || taken.wall_ns >= AFFORDABLE_ONCE_MORE_NS
             || is_setting_up
@@ -399,9 +407,17 @@ pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> R
         {
             return Ok(cost);
         }
-        least_wall_ns = least_wall_ns.min(cost.wall_ns);
+        least_wall_ns = cost.wall_ns;
         iterations = cost.iterations().clamp(iterations * 2, iterations * 16);
     }
+}
+
+/// Whether set-ups take the time of a request, if a call took at least `least_wall_ns` in smaller ones. Where the calls are
+/// short and the request is long, either set-ups take the time or something else has the core: more calls tell which,
+/// because only set-ups make the request longer, and in proportion.
+pub(super) fn are_set_ups(wall_ns: u64, iterations: u64, least_wall_ns: f64) -> bool {
+    let proportion = wall_ns as f64 / iterations as f64 / least_wall_ns;
+    (IN_PROPORTION..OUT_OF_PROPORTION).contains(&proportion)
 }
 
 /// The result of one request for a sample.
@@ -430,13 +446,6 @@ impl Cost {
         let wanted = SAMPLE_NS as f64 / self.ns;
         let affordable = MOST_WALL_NS as f64 / self.wall_ns.max(1.0);
         (wanted.min(affordable).round() as u64).max(1)
-    }
-
-    /// Whether each call is set up for long, if a call took at least this long in smaller requests. Where the calls are
-    /// short and the request is long, either set-ups take the time or something else has the core: more calls tell which,
-    /// because only set-ups make the request longer.
-    pub(super) fn is_set_up(self, least_wall_ns: f64) -> bool {
-        self.wall_ns > 0.75 * least_wall_ns
     }
 
     /// Whether the calls take less than half of what was expected after a first call that was too slow to be made again.

@@ -14,7 +14,7 @@ use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side,
 use crate::error::Failure;
 use crate::passes::measure::replicate_set::*;
 use crate::passes::measure::rounds::*;
-use crate::passes::measure::samples::Cost;
+use crate::passes::measure::samples::are_set_ups;
 use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::worker::scripted::{Act, Script, schedule, spec};
 
@@ -198,15 +198,12 @@ fn a_first_call_that_is_too_slow_to_be_made_twice_does_not_make_samples_short() 
 
 #[test]
 fn only_set_ups_grow_with_the_calls() {
-    let cost = |wall_ns: f64, calls: f64| Cost {
-        wall_ns: wall_ns / calls,
-        ..Cost::default()
-    };
     // The first request tells nothing.
-    assert!(!cost(25e6, 1.0).is_set_up(f64::INFINITY));
-    // Something else had the core for as long as before.
-    assert!(!cost(25e6, 2.0).is_set_up(25e6));
-    assert!(cost(49e6, 2.0).is_set_up(25e6));
+    assert!(!are_set_ups(25_000_000, 1, f64::INFINITY));
+    // Something else had the core for as long as before, or for the first time.
+    assert!(!are_set_ups(25_000_000, 2, 25e6));
+    assert!(!are_set_ups(25_000_000, 400, 1e3));
+    assert!(are_set_ups(49_000_000, 2, 25e6));
 }
 
 #[test]
