@@ -356,9 +356,9 @@ def compare(deadheat_command):
     def run(*arguments, replicates=2, **keywords):
         if not {"--seed", "--continue"} & set(arguments):
             # With a seed of its own for each run, one in hundreds would have two replicates that agree by chance.
-            arguments = (*arguments, "--seed", 1)
+            arguments = ("--seed", 1, *arguments)
         if replicates is not None:
-            arguments = (*arguments, "--replicates", replicates)
+            arguments = ("--replicates", replicates, *arguments)
         return deadheat_command("compare", "--json", *arguments, **keywords)
 
     return run
