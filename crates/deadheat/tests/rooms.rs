@@ -82,7 +82,7 @@ fn an_import_from_a_higher_room_is_found_and_names_both_rooms() {
         found_with(&rooms, &sources, "git/revisions", planted),
         "git/revisions uses commands/compare/resume: `git` does not know `commands`"
     );
-    let planted = "fn f() { crate::passes::runner::walk() }";
+    let planted = "fn f() { crate::passes::runner::run_pass() }";
     assert_eq!(
         found_with(&rooms, &sources, "system/files", planted),
         "system/files uses passes/runner: `system` does not know `passes`"

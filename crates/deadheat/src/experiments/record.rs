@@ -91,7 +91,7 @@ pub(crate) fn add(
     Ok((recorded, warnings.collect()))
 }
 
-/// Refuses a report that is no result to record.
+/// Refuses a report that holds nothing to record.
 fn check_report(report: &Report, asked: &RecordRequest) -> Result<(), Failure> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {

@@ -75,7 +75,8 @@ impl Drop for Worktree {
 /// Removes a worktree by name, never by `git worktree prune`, which would also drop the user's entries on a disk that
 /// is not mounted.
 fn remove_checkout(git: &Git, path: &Path) {
-    // A note for the next sweep: git removes the worktree first, and a kill may leave an entry without the file that names it.
+    // A note for the next sweep: git removes the worktree first, and a kill may leave an entry without the file that
+    // names it.
     let note = path.with_extension("entry");
     let entry = admin_folder(path).or_else(|| {
         // The code that ran in the worktree may have removed the `.git` file that names its entry.

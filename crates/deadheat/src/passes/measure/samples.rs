@@ -56,14 +56,15 @@ pub(super) fn samples_alone(
     let most_of_other = other.map_or(MOST_ROUNDS, |other| other.samples.len());
     if let Some(most) = Entered::most_rounds(PerSide::same(entered)) {
         let iterations = entered.iterations_per_sample.unwrap_or(1);
-        let first = alone.sample(side, iterations)?;
-        let rounds = most_of_other
-            .min(most)
-            .min(time.count(2.0 * first.wall_ns as f64));
+        let most = most_of_other.min(most);
+        let mut take = |_| {
+            let taken = alone.sample(side, iterations)?;
+            Ok((taken.sample, 2 * taken.wall_ns))
+        };
         return Ok(OneSidedSamples {
             cost: None,
             iterations,
-            samples: alone.further_samples(side, iterations, vec![first.sample], rounds)?,
+            samples: as_many_as_fit(most, time, &mut take)?,
         });
     }
     let iterations_for = |cost: Cost| match other.and_then(|other| Some((other.cost?, other.iterations))) {
@@ -309,21 +310,34 @@ fn prescribed_rounds(
     most: usize,
     time: RoundsTime,
 ) -> Result<Found, PairFailure> {
-    let mut rounds = MOST_ROUNDS.min(most);
-    let mut pairs: Vec<Pair> = Vec::with_capacity(rounds);
-    while pairs.len() < rounds {
-        let round = alternate(turns, pairs.len(), iterations)?;
-        // The first round may be a cold one.
-        if pairs.len() < 2 {
-            rounds = MOST_ROUNDS.min(most).min(time.count(round.wall_ns as f64));
-        }
-        pairs.push(round.pair);
-    }
+    let mut take = |round| {
+        let round = alternate(turns, round, iterations)?;
+        Ok((round.pair, round.wall_ns))
+    };
     Ok(Found {
         clock: Clock::Wall,
-        pairs,
+        pairs: as_many_as_fit(MOST_ROUNDS.min(most), time, &mut take)?,
         first_calls: None,
     })
+}
+
+/// Takes rounds of which each says how long it took, as many as fit into the time, but no more than `most`.
+pub(super) fn as_many_as_fit<T>(
+    most: usize,
+    time: RoundsTime,
+    take: &mut dyn FnMut(usize) -> Result<(T, u64), PairFailure>,
+) -> Result<Vec<T>, PairFailure> {
+    let mut rounds = most;
+    let mut taken = Vec::with_capacity(most);
+    while taken.len() < rounds {
+        let (round, wall_ns) = take(taken.len())?;
+        // The first round may be a cold one.
+        if taken.len() < 2 {
+            rounds = most.min(time.count(wall_ns as f64));
+        }
+        taken.push(round);
+    }
+    Ok(taken)
 }
 
 /// Which process makes its first call first affects all of its times, so that this alternates, too.

@@ -14,7 +14,7 @@ use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side,
 use crate::error::Failure;
 use crate::passes::measure::replicate_set::*;
 use crate::passes::measure::rounds::*;
-use crate::passes::measure::samples::are_set_ups;
+use crate::passes::measure::samples::{are_set_ups, as_many_as_fit};
 use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::worker::scripted::{Act, Script, schedule, spec};
 
@@ -197,6 +197,17 @@ fn a_first_call_that_is_too_slow_to_be_made_twice_does_not_make_samples_short() 
 }
 
 #[test]
+fn a_cold_first_round_does_not_decide_how_many_there_are() {
+    let time = RoundsTime::new(Goal::Verdict, Duration::from_millis(300), 1);
+    let count = |first_ns: u64, later_ns: u64| {
+        let mut take = |round| Ok((round, if round == 0 { first_ns } else { later_ns }));
+        as_many_as_fit(50, time, &mut take).ok().unwrap().len()
+    };
+    assert_eq!(count(100_000_000, 10_000), 50);
+    assert!(count(100_000_000, 100_000_000) < 50);
+}
+
+#[test]
 fn only_set_ups_grow_with_the_calls() {
     // The first request tells nothing.
     assert!(!are_set_ups(25_000_000, 1, f64::INFINITY));
@@ -371,25 +382,8 @@ fn benchmarks_on_several_cores_have_processes_of_their_own_and_the_wall_clock() 
         one_at_a_time: [("d".to_owned(), "in use".to_owned())].into(),
         ..schedule(2)
     };
-    let stopping = Stopping {
-        call_times: BTreeMap::new(),
-        sampling: Sampling::Exactly(2),
-        goal: Goal::Verdict,
-        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
-        budget_ends: schedule.until,
-    };
-    let benchmarks = script.benchmarks();
-    let spec = spec(None);
-    let earlier = BTreeMap::new();
-    let measured = measure(
-        &schedule,
-        stopping,
-        earlier,
-        &spec,
-        &benchmarks,
-        &mut script,
-        &mut |_| {},
-    );
+    let sampling = Sampling::Exactly(2);
+    let measured = run_by(&schedule, Goal::Verdict, &mut script, sampling, schedule.until);
     let clocks = measured
         .unwrap()
         .benchmarks
@@ -537,25 +531,8 @@ fn the_timeout_keeps_the_replicates_that_are_finished() {
     )]);
     let mut ends_soon = schedule(1_000);
     ends_soon.until = Instant::now() + Duration::from_secs(2);
-    let stopping = Stopping {
-        call_times: BTreeMap::new(),
-        sampling: Sampling::Exactly(1_000),
-        goal: Goal::Verdict,
-        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
-        budget_ends: ends_soon.until,
-    };
-    let benchmarks = script.benchmarks();
-    let earlier = BTreeMap::new();
-    let measured = measure(
-        &ends_soon,
-        stopping,
-        earlier,
-        &spec(None),
-        &benchmarks,
-        &mut script,
-        &mut |_| {},
-    )
-    .unwrap();
+    let sampling = Sampling::Exactly(1_000);
+    let measured = run_by(&ends_soon, Goal::Verdict, &mut script, sampling, ends_soon.until).unwrap();
     assert_eq!(measured.stopped, Some(StoppedBy::Timeout));
     assert_eq!(measured.failures, []);
     assert_eq!(measured.benchmarks["a"].replicates.len(), 2);
@@ -598,24 +575,8 @@ fn the_share_of_a_wait_in_which_a_side_was_busy_is_known() {
         one_core: true,
         ..schedule(2)
     };
-    let stopping = Stopping {
-        call_times: BTreeMap::new(),
-        sampling: Sampling::Exactly(2),
-        goal: Goal::Verdict,
-        thresholds: Threshold::from_percent(TWO_PERCENT).into(),
-        budget_ends: at_once.until,
-    };
-    let benchmarks = script.benchmarks();
-    let earlier = BTreeMap::new();
-    let measured = measure(
-        &at_once,
-        stopping,
-        earlier,
-        &spec(None),
-        &benchmarks,
-        &mut script,
-        &mut |_| {},
-    );
+    let sampling = Sampling::Exactly(2);
+    let measured = run_by(&at_once, Goal::Verdict, &mut script, sampling, at_once.until);
     let idle = measured.unwrap().benchmarks["a"].idle;
     for idle in [idle.base, idle.head] {
         assert!(idle.waits > 0);

@@ -33,7 +33,7 @@ pub(in crate::report::html) fn replicates(row: &Comparison, threshold: Threshold
     })
 }
 
-/// What is drawn: logarithms of ratios, and the axis that has room for them.
+/// The points: logarithms of ratios, and the axis that has room for them.
 struct Drawing {
     axis: Axis,
     /// Half of the band in which a change is too small to matter.
