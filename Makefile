@@ -42,8 +42,8 @@ mutants: ## change what decides in every way that cargo-mutants knows, and see t
 check: $(DEVELOP)/built ## formatting, lints and types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
-	$(DEVELOP)/bin/ruff format --check python tests bench action
-	$(DEVELOP)/bin/ruff check python tests bench action
+	$(DEVELOP)/bin/ruff format --check python tests bench tools action
+	$(DEVELOP)/bin/ruff check python tests bench tools action
 	$(DEVELOP)/bin/mypy
 	$(DEVELOP)/bin/mypy --python-version 3.15
 	$(DEVELOP)/bin/stubtest deadheat._native

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import deadheat
+import pythons
 from deadheat import _native
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,6 @@ COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
 # Makes environments in a fraction of pip's time.
 UV = Path(sys.executable).with_name("uv")
-VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # Set by `make test-long`.
 LONG = os.environ.get("DEADHEAT_TESTS") == "long"
 
@@ -50,29 +50,12 @@ WORK_FROM_FILE = """\
 """ + WORK.format(times="TIMES")
 
 
-def find_interpreters():
-    """Returns the newest interpreter of each supported version on the PATH or under pyenv, by version."""
-    found = {}
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in VERSIONS:
-        candidates = sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)
-        on_path = shutil.which(f"python{version}")
-        for candidate in [*map(str, candidates), *([on_path] if on_path else [])]:
-            answer = subprocess.run([candidate, "-c", "import venv"], capture_output=True, check=False)
-            if answer.returncode == 0:
-                found[version] = candidate
-                break
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    found.setdefault(own, sys.executable)
-    return found
-
-
-INTERPRETERS = find_interpreters()
+INTERPRETERS = pythons.find()
 
 
 def versions_to_test(*chosen):
     """Returns the versions found, in the ordinary tests only the oldest, the newest and those in `chosen`."""
-    found = sorted(INTERPRETERS, key=VERSIONS.index)
+    found = sorted(INTERPRETERS, key=pythons.VERSIONS.index)
     return [version for version in found if LONG or version in {found[0], found[-1], *chosen}]
 
 
@@ -159,7 +142,7 @@ def finder_program():
 @pytest.fixture(scope="session")
 def plain_environment():
     """The newest version, which starts quickest, with pytest and none of these tests' plugins."""
-    version = max(INTERPRETERS, key=VERSIONS.index)
+    version = max(INTERPRETERS, key=pythons.VERSIONS.index)
     return Path(environment(version, version, "pytest")).parent.parent
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.stats import Stats
 
-from conftest import INTERPRETERS, PACKAGE, VERSIONS, WORK, WORK_FROM_FILE, environment, is_clearly_faster, short
+import pythons
+from conftest import INTERPRETERS, PACKAGE, WORK, WORK_FROM_FILE, environment, is_clearly_faster, short
 
 CORE = (
     WORK_FROM_FILE.replace("return total", "return total * (30 // TIMES)")
@@ -22,7 +23,7 @@ CORE = (
 
 
 # The newest Python on this machine.
-VERSION = max(INTERPRETERS, key=VERSIONS.index)
+VERSION = max(INTERPRETERS, key=pythons.VERSIONS.index)
 ASYNC = ["pytest-asyncio", "anyio", "trio", "aspectlib"]
 
 

@@ -2,27 +2,21 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-
-
-def newest_python():
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for minor in range(20, 11, -1):
-        candidates = [*sorted(pyenv.glob(f"3.{minor}.*/bin/python")), shutil.which(f"python3.{minor}")]
-        for candidate in filter(None, candidates):
-            return (3, minor), str(candidate)
-    return (0, 0), None
+sys.path.append(str(HERE.parent.parent / "tools"))
+import pythons  # noqa: E402
 
 
 def go_on_in_newest_python(script):
     """Runs the script again in this machine's newest CPython, if that is not the running one."""
-    version, program = newest_python()
+    version, program = max(
+        (tuple(map(int, version.split("."))), program) for version, program in pythons.find().items()
+    )
     if version > sys.version_info[:2]:
         os.execv(program, [program, str(script), *sys.argv[1:]])
     if sys.version_info < (3, 12):
@@ -31,10 +25,9 @@ def go_on_in_newest_python(script):
 
 def standard_libraries():
     """Returns the standard library of every Python under pyenv, or of the running one, as {version: folder}."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = {
         folder.name: library
-        for folder in sorted(versions.glob("*"))
+        for folder in sorted(pythons.pyenv_versions().glob("*"))
         for library in sorted(folder.glob("lib/python*"))
         if (library / "os.py").exists()
     }

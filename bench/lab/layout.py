@@ -18,13 +18,14 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tests")
-sys.path[:0] = [HERE, TESTS]
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(os.path.dirname(HERE)), "tools")]
 import bank  # noqa: E402
 import neutral  # noqa: E402
 import peers  # noqa: E402
 import project  # noqa: E402
 from record import log_ratio  # noqa: E402
+
+import pythons  # noqa: E402
 
 EDITS = (501,)
 REPLICATES = 10
@@ -52,18 +53,22 @@ def runs(folder):
 
 def main():
     # Not imported above, because the evidence page is made without deadheat.
-    from conftest import INTERPRETERS, PACKAGE
+    import deadheat
+
+    package_folder = os.path.dirname(os.path.abspath(deadheat.__file__))
 
     arguments, folder = bank.asked_for("layout")
     environments = f"{os.path.abspath(arguments.bank)}-python"
     with tempfile.TemporaryDirectory(prefix="deadheat-lab-") as place:
-        packages = {variant: package(PACKAGE, os.path.join(place, variant), code) for variant, code in VARIANTS.items()}
+        packages = {
+            variant: package(package_folder, os.path.join(place, variant), code) for variant, code in VARIANTS.items()
+        }
         for seed in EDITS[:1] if arguments.quick else EDITS:
             repository = os.path.join(place, str(seed))
             _, text = neutral.edits(random.Random(seed))
             project.commit(repository, *neutral.trees(text, neutral.WORKLOADS, neutral.WORKLOADS))
             # All variants of a Python in a row, because the machine drifts.
-            for version, interpreter in INTERPRETERS.items():
+            for version, interpreter in pythons.find().items():
                 for variant in VARIANTS:
                     file = os.path.join(folder, f"{version}.{variant}.{seed}.json")
                     if not os.path.exists(file):
@@ -81,7 +86,16 @@ def package(installed, folder, code):
 
 
 def record(repository, package, python, version, variant):
-    command = [sys.executable, os.path.join(TESTS, "counted"), package, "compare", "HEAD^", "HEAD", "--python", python]
+    command = [
+        sys.executable,
+        os.path.join(os.path.dirname(HERE), os.pardir, "tests", "counted"),
+        package,
+        "compare",
+        "HEAD^",
+        "HEAD",
+        "--python",
+        python,
+    ]
     command += ["--all", "--replicates", str(REPLICATES), "--json", "--quiet"]
     started = time.monotonic()
     ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=True)

@@ -80,67 +80,63 @@ impl MicroTarget {
         setup: Option<String>,
         base: Option<String>,
     ) -> Result<Self, Failure> {
-        let only_for_functions = || match (&call, &base) {
+        let for_functions = match (&call, &base) {
             (Some(_), _) => Some("--call"),
             (_, Some(_)) => Some("--base"),
             _ => None,
         };
-        let refuse = |option: &str| {
-            Err(Failure::usage(format!(
+        let function = target.as_deref().and_then(|target| target.split_once("::"));
+        if let (Some(option), None) = (for_functions, function)
+            && (target.is_some() || statements.is_some())
+        {
+            return Err(Failure::usage(format!(
                 "{option} belongs to a function of a file: FILE.py::FUNCTION"
             ))
-            .hint("for example: deadheat micro pkg/core.py::parse --call \"parse('a,b')\""))
-        };
-        match (target, statements) {
-            (None, Some((a, b))) => {
-                if let Some(option) = only_for_functions() {
-                    return refuse(option);
-                }
-                for (option, statement) in [("-a", &a), ("-b", &b)] {
-                    if statement.trim().is_empty() {
-                        return Err(Failure::usage(format!("{option}: there is nothing to run")).hint(
-                            "for example: -a \"','.join(x)\" -b \"'%s,%s' % x\" --setup \"x = ('a', 'b')\"",
-                        ));
-                    }
-                }
+            .hint("for example: deadheat micro pkg/core.py::parse --call \"parse('a,b')\""));
+        }
+        match (function, target.as_deref(), statements) {
+            (Some((file, qualname)), _, _) => {
+                let Some(call) = call.filter(|call| !call.trim().is_empty()) else {
+                    return Err(
+                        Failure::usage(format!("{file}::{qualname}: how is it called? --call is missing"))
+                            .hint(format!("for example: --call \"{qualname}(1000)\"")),
+                    );
+                };
+                Ok(MicroTarget::Function {
+                    file: file.to_owned(),
+                    qualname: qualname.to_owned(),
+                    call,
+                    setup,
+                    base: base.unwrap_or_else(|| "HEAD".to_owned()),
+                })
+            }
+            (None, Some(_), _) if setup.is_some() => Err(Failure::usage(
+                "--setup: a script sets itself up, at its module level",
+            )
+            .hint(
+                "write it into the script, above bench_a and bench_b; --setup goes with FILE.py::FUNCTION and with -a STMT \
+                 -b STMT",
+            )),
+            (None, Some(script), _) => Ok(MicroTarget::Script {
+                script: script.to_owned(),
+            }),
+            (None, None, Some((a, b))) => {
+                not_empty("-a", &a)?;
+                not_empty("-b", &b)?;
                 Ok(MicroTarget::Statements { a, b, setup })
             }
-            (Some(target), _) => match target.split_once("::") {
-                Some((file, qualname)) => {
-                    let Some(call) = call.filter(|call| !call.trim().is_empty()) else {
-                        return Err(
-                            Failure::usage(format!("{target}: how is it called? --call is missing"))
-                                .hint(format!("for example: --call \"{qualname}(1000)\"")),
-                        );
-                    };
-                    Ok(MicroTarget::Function {
-                        file: file.to_owned(),
-                        qualname: qualname.to_owned(),
-                        call,
-                        setup,
-                        base: base.unwrap_or_else(|| "HEAD".to_owned()),
-                    })
-                }
-                None => {
-                    if let Some(option) = only_for_functions() {
-                        return refuse(option);
-                    }
-                    if setup.is_some() {
-                        return Err(Failure::usage(
-                            "--setup: a script sets itself up, at its module level",
-                        )
-                        .hint(
-                            "write it into the script, above bench_a and bench_b; --setup goes with FILE.py::FUNCTION and with -a \
-                             STMT -b STMT",
-                        ));
-                    }
-                    Ok(MicroTarget::Script { script: target })
-                }
-            },
-            (None, None) => Err(Failure::usage("nothing to compare")
+            (None, None, None) => Err(Failure::usage("nothing to compare")
                 .hint("name a script or FILE.py::FUNCTION, or give two statements: -a STMT -b STMT")),
         }
     }
+}
+
+fn not_empty(option: &str, statement: &str) -> Result<(), Failure> {
+    if statement.trim().is_empty() {
+        return Err(Failure::usage(format!("{option}: there is nothing to run"))
+            .hint("for example: -a \"','.join(x)\" -b \"'%s,%s' % x\" --setup \"x = ('a', 'b')\""));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(target_os = "linux"), path = "forks_elsewhere.rs")]
 pub(crate) mod forks;
+pub(crate) mod import_proof;
 pub(crate) mod launcher;
 pub(crate) mod process;
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{BenchmarksFrom, Missing, PerSide, Python, Side, TargetFunction, WarningCode};
+use deadheat_core::protocol::Uncollected;
+use deadheat_core::text;
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::suite_origin::Origin;
@@ -102,12 +104,7 @@ impl Collector<'_> {
             changing = first.map(|row| row.benchmark.clone());
         }
         let deselected = shared.head.deselected;
-        if deselected > 0 {
-            let words =
-                format!("pytest deselected {deselected} benchmarks by -k or by the project's own options");
-            let listener = self.run.context.listener;
-            listener.doubt(WarningCode::Deselected, &words, None);
-        }
+        self.warn_of_deselected(deselected);
         let python = PerSide::new(Side::Base, Side::Head).map(|side| Python {
             path: self.interpreters.get(side).path.display().to_string(),
             ..shared.get(side).python.clone()
@@ -123,6 +120,15 @@ impl Collector<'_> {
             changing,
             collected: shared,
         })
+    }
+
+    fn warn_of_deselected(&self, deselected: u64) {
+        if deselected > 0 {
+            let benchmarks = text::counted(usize::try_from(deselected).unwrap_or(usize::MAX), "benchmark");
+            let words = format!("pytest deselected {benchmarks} by -k or by the project's own options");
+            let listener = self.run.context.listener;
+            listener.doubt(WarningCode::Deselected, &words, None);
+        }
     }
 
     /// Returns the benchmarks of a side's own files, which the other side's replace.
@@ -393,30 +399,7 @@ fn no_benchmarks(
         .rev()
         .find_map(|side| shared.get(side).errors.first().map(|error| (side, error)));
     if let Some((side, error)) = error {
-        let failure = Failure::nothing_measured(format!(
-            "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
-            error.node, error.message
-        ));
-        // Where the other side collects it, the interpreter is not to blame.
-        let lacks_package = |side: Side| {
-            let mut errors = shared.get(side).errors.iter();
-            errors.any(|error| error.message.contains("ModuleNotFoundError"))
-        };
-        let lacks_name = |message: &str| {
-            let words = ["cannot import name", "No module named", "has no attribute"];
-            words.iter().any(|words| message.contains(words))
-        };
-        let is_collected = |side: Side| shared.get(side).errors.is_empty();
-        return match origin.taker() {
-            _ if Side::BOTH.into_iter().all(lacks_package) => failure.hint(PACKAGE_MISSING),
-            Some(taker) if taker == side && is_collected(taker.other()) && lacks_name(&error.message) => failure.hint(format!(
-                "{giver}'s benchmarks run on both sides, and need something that {taker} lacks: --benchmarks-from {taker} \
-                 runs {taker}'s, and --benchmarks-from own each side's",
-                giver = taker.other()
-            )),
-            _ => failure,
-        }
-        .into();
+        return not_collected(side, error, shared, origin).into();
     }
     if let Some(skip) = Side::BOTH
         .into_iter()
@@ -449,6 +432,33 @@ fn no_benchmarks(
         }
     };
     failure.into()
+}
+
+/// Returns the failure of a suite of which a file could not be collected.
+fn not_collected(side: Side, error: &Uncollected, shared: &PerSide<Collection>, origin: &Origin) -> Failure {
+    let failure = Failure::nothing_measured(format!(
+        "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
+        error.node, error.message
+    ));
+    // Where the other side collects it, the interpreter is not to blame.
+    let lacks_package = |side: Side| {
+        let mut errors = shared.get(side).errors.iter();
+        errors.any(|error| error.message.contains("ModuleNotFoundError"))
+    };
+    let lacks_name = |message: &str| {
+        let words = ["cannot import name", "No module named", "has no attribute"];
+        words.iter().any(|words| message.contains(words))
+    };
+    let is_collected = |side: Side| shared.get(side).errors.is_empty();
+    match origin.taker() {
+        _ if Side::BOTH.into_iter().all(lacks_package) => failure.hint(PACKAGE_MISSING),
+        Some(taker) if taker == side && is_collected(taker.other()) && lacks_name(&error.message) => failure.hint(format!(
+            "{giver}'s benchmarks run on both sides, and need something that {taker} lacks: --benchmarks-from {taker} \
+             runs {taker}'s, and --benchmarks-from own each side's",
+            giver = taker.other()
+        )),
+        _ => failure,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod benchmarks;
 mod breakdown;
 mod collect;
 mod finish;
+mod measurement;
 mod measuring;
 mod notes;
 mod reach_selection;
@@ -11,21 +12,19 @@ pub(crate) mod resume;
 mod select;
 mod verdicts;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{BenchmarksFrom, Environments, PerSide, Plan, Revision, WarningCode};
+use deadheat_core::model::{Environments, PerSide, Plan, Revision, WarningCode};
 use deadheat_core::text;
 
 use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
-use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, StartingPoint, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{keep_worktrees, nothing_changed};
-use crate::commands::compare::breakdown::Breakdown;
 use crate::commands::compare::collect::{Collector, Suite};
+use crate::commands::compare::measurement::Measurement;
 use crate::commands::compare::reach_selection::{Chosen, Selector};
 use crate::commands::script;
 use crate::config::settings::CompareSettings;
@@ -38,7 +37,6 @@ use crate::passes::memory;
 use crate::passes::runner::hash_seed;
 use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
-use crate::prepare::import_hints::Hints;
 use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::Changes;
 use crate::project::extension_modules::ExtensionModules;
@@ -359,87 +357,6 @@ fn plan(
     findings.plan = Some(plan);
     findings.missing.extend(missing);
     Ok(ExitCode::Done)
-}
-
-/// The context of the measurement, once the suite is known.
-struct Measurement<'a> {
-    run: &'a CompareContext<'a>,
-    suite: &'a Suite,
-    hints: &'a Hints<'a>,
-    /// The project's folder.
-    folder: &'a str,
-    worktrees: PerSide<&'a Path>,
-}
-
-impl Measurement<'_> {
-    /// Measures the chosen benchmarks, judges them, and explains the verdicts.
-    fn measure(
-        &self,
-        chosen: Chosen,
-        workers: &mut WorkerPool,
-        findings: &mut Findings,
-    ) -> anyhow::Result<ExitCode> {
-        let listener = self.run.context.listener;
-        let preparing = self.run.context.started().elapsed();
-        let timed = measuring::measure(self.run, &chosen.benchmarks, workers)?;
-        let measuring = self.run.context.started().elapsed() - preparing;
-        let replicate_time = timed.measured.replicate_time;
-        let startup = replicate_time.saturating_sub(timed.measured.inside);
-        let judging = Judging {
-            runnable: chosen.benchmarks,
-            missing: std::mem::take(&mut findings.missing),
-            controls: &chosen.controls,
-            origin: &self.suite.origin,
-            sampling: self.run.settings.sampling,
-            thresholds: self.run.settings.thresholds(),
-            is_script: false,
-        };
-        let mut exit = verdicts::conclude(judging, timed, listener, findings);
-        listener.warn_all(self.hints.of_missing(&findings.missing));
-        if self.run.settings.benchmarks_from == BenchmarksFrom::Own {
-            benchmarks::mark_changed(&mut findings.comparisons, self.folder, &self.suite.changed);
-        }
-        if let Some(earlier) = &self.run.settings.continued {
-            let is_gated = !self.run.settings.fail_on.is_empty();
-            resume::carry_confirmations(earlier, &mut findings.comparisons, is_gated);
-            if exit == ExitCode::StoppedEarly {
-                resume::keep_untouched_rows(earlier, &mut findings.comparisons, &mut findings.summary);
-            }
-            findings.count();
-        }
-        if self.run.settings.task == RunMode::Noise {
-            findings.noise = Some(verdicts::noise(self.run, findings, replicate_time));
-            findings.leave_checkouts_out(self.worktrees);
-            return Ok(exit);
-        }
-        if exit == ExitCode::Done {
-            exit = verdicts::confirm_regressions(self.run, workers, findings)?;
-        }
-        findings.leave_checkouts_out(self.worktrees);
-        if exit == ExitCode::Done {
-            let breakdown = Breakdown {
-                run: self.run,
-                workers,
-                worktrees: self.worktrees,
-                startup,
-            };
-            let (resources, end) = breakdown.explain(
-                &findings.targets,
-                &mut findings.comparisons,
-                &mut findings.summary,
-            )?;
-            findings.resources = resources;
-            findings.is_partial |= end == ExitCode::StoppedEarly;
-            exit = end;
-        }
-        if let Some(budget) = findings.budget_seconds
-            && let Some(took) =
-                notes::took(budget, preparing, measuring, self.run.context.started().elapsed())
-        {
-            listener.note(&took);
-        }
-        Ok(exit)
-    }
 }
 
 /// Chooses the project's interpreter, which need not have pytest where the sides get environments.

@@ -7,6 +7,7 @@ mod memory;
 mod pending_requests;
 mod results;
 mod screening;
+mod script;
 mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +74,7 @@ pub(crate) fn run(
     let top = git.as_ref().map_or(options.folder.as_path(), Git::top);
     let config = Config::load(&options.folder, top, options.config_file.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("deadheat-micro-").tempdir()?;
-    let subject = Variants::find(
+    let subject = find_variants(
         &options.asked,
         &VariantContext {
             folder: &options.folder,
@@ -311,6 +312,20 @@ fn spec(subject: &Variants, quantity: Quantity) -> WorkerSpec {
         })),
         keyword: None,
         pytest_args: Vec::new(),
+    }
+}
+
+fn find_variants(asked: &MicroTarget, around: &VariantContext<'_>) -> anyhow::Result<Variants> {
+    match asked {
+        MicroTarget::Script { script } => script::variants(script, around),
+        MicroTarget::Function {
+            file,
+            qualname,
+            call,
+            setup,
+            base,
+        } => variants::of_function(file, qualname, call, setup.as_ref(), base, around),
+        MicroTarget::Statements { a, b, setup } => variants::of_statements(a, b, setup.as_ref(), around),
     }
 }
 

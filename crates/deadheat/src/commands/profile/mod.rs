@@ -163,14 +163,7 @@ fn profile_checkouts(
     run.listener.warn_all(workers.launcher.conditions.warnings());
     found.pinned_core = run.core_of(&workers.launcher.cores).and(first_core);
     found.later_cores.clone_from(&workers.launcher.cores.later);
-    if let Some(problem) = problem {
-        let words = format!("the times of the functions are missing or not complete: {problem}");
-        let hint = "the durations of the tests do not depend on them";
-        run.listener.doubt(WarningCode::NotProfiled, &words, Some(hint));
-    }
-    if found.project_modules.base == 0 || found.project_modules.head == 0 {
-        warn_of_imports(run.listener);
-    }
+    warn_of_gaps(problem.as_deref(), &found.project_modules, run.listener);
     let of_all = Recordings::from([(String::new(), recorded)]);
     let survey = project_profile::name_functions(of_all, &found.targets, checkouts.worktrees());
     let replicates = survey.replicates.into_values().next().unwrap_or_default();
@@ -185,13 +178,21 @@ fn profile_checkouts(
     Ok(ExitCode::StoppedEarly)
 }
 
-fn warn_of_imports(events: &dyn Events) {
-    events.doubt(
-        WarningCode::ProjectNotImported,
-        "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
-         unless the tests run it in other processes",
-        Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
-    );
+/// Warns where the numbers of the functions, or of the project, are not what they seem.
+fn warn_of_gaps(problem: Option<&str>, project_modules: &PerSide<u64>, events: &dyn Events) {
+    if let Some(problem) = problem {
+        let words = format!("the times of the functions are missing or not complete: {problem}");
+        let hint = "the durations of the tests do not depend on them";
+        events.doubt(WarningCode::NotProfiled, &words, Some(hint));
+    }
+    if project_modules.base == 0 || project_modules.head == 0 {
+        events.doubt(
+            WarningCode::ProjectNotImported,
+            "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
+             unless the tests run it in other processes",
+            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+        );
+    }
 }
 
 /// Returns the arguments for pytest where the user gives none: the tests root, or else nothing, so that pytest's own

@@ -19,6 +19,7 @@ use crate::passes::runner::{StoppedBy, hash_seed};
 use crate::passes::workers::WorkerPool;
 use crate::project::layout::ProjectLayout;
 use crate::project::layout::is_test_module;
+use crate::worker::import_proof;
 use crate::worker::launcher::ProcessLauncher;
 use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::{self, Launch, StartError};
@@ -234,7 +235,7 @@ impl Passes<'_, '_> {
                 Failure::tool(format!("the worker answered out of order: {reply:?}")).into(),
             ));
         };
-        session::check_imports(side, &foreign).map_err(Trouble::Other)?;
+        import_proof::check_imports(side, &foreign).map_err(Trouble::Other)?;
         if !RAN_TO_THE_END.contains(&exit_code) {
             return Err(could_not_run(side, exit_code, &channel.log_tail()));
         }

@@ -63,27 +63,8 @@ impl Rows {
                 }
             }
         }
-        if let (true, Some(first)) = (
-            all.is_empty(),
-            missing.iter().find(|row| row.reason == MissingReason::Failed),
-        ) {
-            return Err(Failure::nothing_measured(format!(
-                "--script-output {file}: no key has a time on both sides: `{}` {}",
-                &first.benchmark, first.message
-            ))
-            .hint("it has to hold what each part took, in seconds"));
-        }
         if all.is_empty() {
-            let keys = |side: Side| {
-                let names = tried.get(side).times.iter().map(|(key, _)| format!("`{}`", key));
-                names.collect::<Vec<_>>().join(", ")
-            };
-            return Err(Failure::nothing_measured(format!(
-                "--script-output {file}: the sides have no key in common; base: {}; head: {}",
-                keys(Side::Base),
-                keys(Side::Head)
-            ))
-            .hint("give what is compared the same name on both sides"));
+            return Err(nothing_in_common(file, tried, missing));
         }
         // A total without other keys is compared itself.
         let position = all.iter().position(|key| key == TOTAL).filter(|_| all.len() > 1);
@@ -96,6 +77,26 @@ impl Rows {
     pub(super) fn listed(&self) -> &[String] {
         &self.all[..self.all.len() - usize::from(self.total.is_some())]
     }
+}
+
+fn nothing_in_common(file: &str, tried: &PerSide<CommandRun>, missing: &[Missing]) -> Failure {
+    if let Some(first) = missing.iter().find(|row| row.reason == MissingReason::Failed) {
+        return Failure::nothing_measured(format!(
+            "--script-output {file}: no key has a time on both sides: `{}` {}",
+            &first.benchmark, first.message
+        ))
+        .hint("it has to hold what each part took, in seconds");
+    }
+    let keys = |side: Side| {
+        let names = tried.get(side).times.iter().map(|(key, _)| format!("`{key}`"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    Failure::nothing_measured(format!(
+        "--script-output {file}: the sides have no key in common; base: {}; head: {}",
+        keys(Side::Base),
+        keys(Side::Head)
+    ))
+    .hint("give what is compared the same name on both sides")
 }
 
 /// Returns the missing row for a key for which a side reports no time.

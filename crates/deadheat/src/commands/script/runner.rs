@@ -233,18 +233,7 @@ impl<'a> ScriptRunner<'a> {
             let is_open = |row: &&String| !settled.contains(*row) && !measured.lost.contains_key(*row);
             let open: Vec<&String> = series.rows.iter().filter(is_open).collect();
             let Some(first) = open.first() else { break };
-            self.cores
-                .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
-            self.conditions.follow(&self.cores);
-            let shown = first.replace('\n', " ");
-            let open_rows = open.len();
-            for row in [None, Some(shown.as_str())] {
-                listen(ScheduleProgress {
-                    replicate,
-                    open: open_rows,
-                    row,
-                });
-            }
+            self.begin_replicate(replicate, first, open.len(), listen);
             let seed = hash_seed(series.seed, series.earlier + replicate);
             let order = Order::of_round(replicate);
             let pair_started = Instant::now();
@@ -278,6 +267,23 @@ impl<'a> ScriptRunner<'a> {
             usages,
             missing: measured.lost.into_values().collect(),
         })
+    }
+
+    /// Moves to a quieter core where there is one, and reports the replicate.
+    fn begin_replicate(
+        &mut self,
+        replicate: usize,
+        first_row: &str,
+        open: usize,
+        listen: &mut dyn FnMut(ScheduleProgress<'_>),
+    ) {
+        self.cores
+            .look_again(self.run.context.settings.pinning, self.conditions.own_ticks());
+        self.conditions.follow(&self.cores);
+        let shown = first_row.replace('\n', " ");
+        for row in [None, Some(shown.as_str())] {
+            listen(ScheduleProgress { replicate, open, row });
+        }
     }
 
     pub(super) fn run_both(&mut self, order: Order, seed: u32) -> Result<PerSide<CommandRun>, NotRun> {
