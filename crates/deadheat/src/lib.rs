@@ -26,9 +26,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
-use crate::cli::{Args, CommandArgs};
 use crate::commands::{clean, compare, demo, detect, log, merge, micro, profile, start, status};
 use crate::error::{ExitCode, Failure};
 use crate::system::interrupt::Interrupt;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::MicroArgs;
+use crate::cli::args::MicroArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
 
-use crate::cli::format::{Destination, Format, Output};
-use crate::cli::{
+use crate::cli::args::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
+use crate::cli::format::{Destination, Format, Output};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::files;

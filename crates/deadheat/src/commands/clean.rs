@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::CleanArgs;
+use crate::cli::args::CleanArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::ExitCode;
 use crate::git::Git;

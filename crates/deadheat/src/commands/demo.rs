@@ -8,8 +8,8 @@ use clap::Parser;
 use deadheat_core::model::Environments;
 
 use crate::Installation;
+use crate::cli::args::{Args, CommandArgs, DemoArgs};
 use crate::cli::options::{CompareOptions, Outputs, Verbosity};
-use crate::cli::{Args, CommandArgs, DemoArgs};
 use crate::commands::compare;
 use crate::error::ExitCode;
 use crate::git::Git;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use deadheat_core::judge::merge::{self, Part};
 
-use crate::cli::MergeArgs;
+use crate::cli::args::MergeArgs;
 use crate::cli::options::Outputs;
 use crate::commands::common::gates;
 use crate::error::{ExitCode, Failure};

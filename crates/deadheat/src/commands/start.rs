@@ -6,7 +6,7 @@ use deadheat_core::records::{Baseline, read_baseline, write_baseline};
 use deadheat_core::text::plain;
 use serde_json::json;
 
-use crate::cli::StartArgs;
+use crate::cli::args::StartArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::{ExitCode, Failure};
 use crate::experiments::store::ExperimentStore;

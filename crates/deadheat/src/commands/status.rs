@@ -6,7 +6,7 @@ use deadheat_core::model::Status;
 use deadheat_core::records::{self, History, Row};
 use serde_json::json;
 
-use crate::cli::RecordsArgs;
+use crate::cli::args::RecordsArgs;
 use crate::cli::options::verbosity;
 use crate::error::ExitCode;
 use crate::experiments::store::ExperimentStore;

@@ -288,7 +288,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Args, CommandArgs};
+    use crate::cli::args::{Args, CommandArgs};
     use crate::experiments::record;
 
     /// Returns the settings of a run that was started in `folder` of a repository.

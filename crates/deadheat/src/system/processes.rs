@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn grandchildren_are_found_and_their_time_is_read() {
         // It uses a tenth of a second, says so, and waits until its input ends.
-        let busy = "import time\nwhile time.process_time() < 0.1: pass\nprint(1, flush=True)\ninput()";
+        let busy =
+            "import sys, time\nwhile time.process_time() < 0.1: pass\nprint(1, flush=True)\nsys.stdin.read()";
         let mut shell = Command::new("sh")
             .args(["-c", "python3 -c \"$1\"; true", "sh", busy])
             .stdin(Stdio::piped())

@@ -221,8 +221,8 @@ mod tests {
     use deadheat_core::source::Unattributed;
 
     use super::*;
+    use crate::cli::args::{Args, CommandArgs};
     use crate::cli::options::CompareOptions;
-    use crate::cli::{Args, CommandArgs};
     use crate::config::Config;
 
     fn settings(arguments: &[&str]) -> CompareSettings {

@@ -11,7 +11,7 @@ use deadheat_core::text::{plain, short_commit};
 use serde_json::json;
 
 use crate::Installation;
-use crate::cli::DetectArgs;
+use crate::cli::args::DetectArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::commands::detect::checks::{Fallback, Found};
 use crate::commands::detect::probes::Detection;

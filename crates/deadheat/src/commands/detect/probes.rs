@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::Installation;
-use crate::cli::DetectArgs;
+use crate::cli::args::DetectArgs;
 use crate::commands::detect::checks::Found;
 use crate::commands::detect::checks::PATIENCE;
 use crate::config::Config;
