@@ -290,6 +290,68 @@ def test_what_is_no_python_is_a_usage_error(micro, package, arguments, words):
     assert "hint: " in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("call", "decision"),
+    [
+        ("other(50)", "no_answer"),
+        ("work(9)", "go"),
+        # Lines of other threads are not counted.
+        ("cached(9)", "stop"),
+        ("Thing().method(9)", "go"),
+        ("Thing.made(9)", "go"),
+        ("consumed(9)", "go"),
+    ],
+)
+def test_a_call_that_does_not_run_the_function_gets_no_answer(micro, repository, call, decision):
+    code = """\
+        import functools, threading
+
+        def other(n):
+            total = 0
+            for i in range(n):
+                total += i
+            return total * 0
+
+        def work(n):
+            return other(n * {times})
+
+        @functools.lru_cache(maxsize=None)
+        def inner(n):
+            return other(n * {times})
+
+        def cached(n):
+            inner.cache_clear()
+            thread = threading.Thread(target=inner, args=(n,))
+            thread.start()
+            thread.join()
+            return inner(n)
+
+        class Thing:
+            def method(self, n):
+                return other(n * {times})
+
+            @staticmethod
+            def made(n):
+                return other(n * {times})
+
+        def numbers(n):
+            yield other(n * {times})
+
+        def consumed(n):
+            return list(numbers(n))
+    """
+    repository.commit({"pkg/__init__.py": "", "pkg/m.py": textwrap.dedent(code).format(times=30)})
+    repository.write({"pkg/m.py": textwrap.dedent(code).format(times=3)})
+    functions = {"cached(9)": "inner", "consumed(9)": "numbers", "other(50)": "work"}
+    function = functions.get(call) or call.replace("()", "").partition("(")[0]
+    outcome = micro(f"pkg/m.py::{function}", "--call", call)
+    assert outcome.report["decision"] == decision, outcome.err
+    assert ("function_not_called" in outcome.warnings()) == (decision == "no_answer")
+    if decision == "no_answer":
+        assert outcome.code == 3
+        assert outcome.report["decision_reason"] == "the call `other(50)` never runs `work`"
+
+
 def test_a_function_of_one_side_only_is_named(micro, package):
     package.write({"src/pkg/core.py": CODE.format(times=1) + "\n    def newf():\n        return 1\n"})
     outcome = micro("src/pkg/core.py::newf", "--call", "newf()")

@@ -41,7 +41,7 @@ CONVERSATIONS = {
         ["measuring", "failures", "no_collection", "reaching", "observing", "profiling", "surveying", "no_tracing"],
         "worker.py",
     ),
-    **dict.fromkeys(["micro", "micro_memory", "micro_failures"], "micro.py"),
+    **dict.fromkeys(["micro", "micro_memory", "micro_function", "micro_failures"], "micro.py"),
     "testing": "profile_tests.py",
     "testing_profiled": "profile_tests.py",
 }

@@ -152,9 +152,19 @@ pub enum TracePurpose {
 pub struct MicroRequest {
     /// Its name in later messages.
     pub benchmark: String,
-    /// Whether `Profile` returns the peak memory; such a process is never timed for a verdict.
-    pub memory: bool,
+    /// The answer of `Profile`, if any; such a process is never timed for a verdict.
+    pub watch: Option<MicroWatch>,
     pub code: MicroCode,
+}
+
+/// What is seen of a call, other than its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MicroWatch {
+    /// The peak of its memory.
+    Memory,
+    /// Whether it enters the compared function.
+    Function,
 }
 
 /// The source of the code. Files are absolute paths.
@@ -177,6 +187,8 @@ pub enum MicroCode {
         module: GivenModule,
         setup: Option<String>,
         statement: String,
+        /// The compared function.
+        qualname: String,
     },
     /// A statement in a namespace of its own.
     Statement {
@@ -271,6 +283,12 @@ pub enum Reply {
         iterations: u64,
         /// The peak of the memory that the calls allocated.
         peak_bytes: u64,
+    },
+    EnteredFunction {
+        elapsed_ns: u64,
+        iterations: u64,
+        /// `None` where it cannot be seen, as of compiled functions.
+        function: Option<bool>,
     },
     Reached {
         by: Vec<ReachedBy>,

@@ -202,7 +202,7 @@ fn the_page_of_the_protocol_has_every_field_of_every_message_and_no_other() {
     let everywhere = named(section);
     // Other names that may occur: the messages themselves, the values of fields, and the names of other things.
     let mut others: Names = requests.own.keys().chain(replies.own.keys()).cloned().collect();
-    for definition in ["TracePurpose", "Clock"] {
+    for definition in ["TracePurpose", "Clock", "MicroWatch"] {
         others.extend(values(&requests.definitions[definition]));
     }
     others.extend(values(&replies.definitions["TestOutcome"]));

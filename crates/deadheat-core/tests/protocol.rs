@@ -3,7 +3,7 @@
 use deadheat_core::protocol::{Request, decode_reply, encode_request};
 use serde_json::Value;
 
-const CONVERSATIONS: [(&str, &str); 14] = [
+const CONVERSATIONS: [(&str, &str); 15] = [
     (
         "measuring",
         include_str!("../../../tests/protocol/measuring.jsonl"),
@@ -35,6 +35,10 @@ const CONVERSATIONS: [(&str, &str); 14] = [
     (
         "micro_memory",
         include_str!("../../../tests/protocol/micro_memory.jsonl"),
+    ),
+    (
+        "micro_function",
+        include_str!("../../../tests/protocol/micro_function.jsonl"),
     ),
     (
         "micro_failures",

@@ -122,6 +122,8 @@ pub enum WarningCode {
     OutputNotConsumed,
     /// The calls change what the set-up made; it runs once in each process.
     SetupChanged,
+    /// The call that `deadheat micro` times runs the compared function on neither side.
+    FunctionNotCalled,
     /// Each side runs its own benchmarks, and this one's own code differs between them.
     BenchmarkDiffers,
     /// `deadheat micro` disagrees with this comparison about a changed function.

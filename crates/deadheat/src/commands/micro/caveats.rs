@@ -31,9 +31,13 @@ pub(crate) fn complete(
 }
 
 /// Returns the caveats without which a decision must not be read.
-pub(crate) fn caveats(warnings: &[Warning]) -> Vec<&'static str> {
-    let has = |code| warnings.iter().any(|warning| warning.code == code);
+pub(crate) fn caveats<'a>(warnings: impl Iterator<Item = &'a Warning>) -> Vec<&'static str> {
+    let codes: Vec<WarningCode> = warnings.map(|warning| warning.code).collect();
+    let has = |code| codes.contains(&code);
     let mut caveats = Vec::new();
+    if has(WarningCode::NothingChanged) {
+        caveats.push("both sides are the same code");
+    }
     if has(WarningCode::OutputDiffers) {
         caveats.push("the two return different values");
     }

@@ -112,7 +112,11 @@ impl<'a> Screened<'a> {
         let estimate = stopping.sampling.estimate(&log_ratios, looks);
         let (decision, caveats, seconds_needed) = match estimate.and_then(|estimate| worth.decide(&estimate))
         {
-            Some(decision) => (decision, caveats::caveats(doubts), None),
+            Some(decision) => (
+                decision,
+                caveats::caveats(doubts.iter().chain(&self.subject.warnings)),
+                None,
+            ),
             None => {
                 let more = worth.replicates_to_decide(&log_ratios, looks);
                 let seconds = more.map(|more| self.seconds_of((log_ratios.len() + more) as f64));

@@ -9,6 +9,7 @@ mod results;
 mod screening;
 mod script;
 mod variants;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,16 +20,17 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, Form, MicroReport, Worth, render};
 use deadheat_core::model::{PerSide, Python, Warning, WarningCode};
-use deadheat_core::protocol::{MicroCode, MicroRequest};
+use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
 use crate::commands::common::context::drawn_seed;
-use crate::commands::micro::decide::Rules;
+use crate::commands::micro::decide::{Answer, Rules};
 use crate::commands::micro::pending_requests::{PendingRequests, TrackingLauncher};
 use crate::commands::micro::results::Results;
 use crate::commands::micro::screening::{RESERVE, Screening};
 use crate::commands::micro::variants::{VariantContext, Variants};
+use crate::commands::micro::watched::watch;
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
 use crate::error::{ExitCode, Failure};
@@ -171,7 +173,7 @@ impl Screening<'_> {
             &rules.schedule,
             rules.stopping.clone(),
             BTreeMap::new(),
-            &spec(subject, Quantity::Time),
+            &spec(subject, None),
             std::slice::from_ref(&subject.target),
             &mut TrackingLauncher {
                 inner: &mut launcher,
@@ -187,10 +189,11 @@ impl Screening<'_> {
             Some(failure) => Err(failure.into()),
             None => Ok(self.decide(subject, measured, &rules, &unanswered)),
         });
+        let answer = answer.and_then(|answer| self.check_function(answer, subject, &rules, &mut launcher));
         let memory = match &answer {
             Ok(_) if self.options.memory => {
                 progress.step("measuring the memory");
-                let spec = spec(subject, Quantity::Memory);
+                let spec = spec(subject, Some(MicroWatch::Memory));
                 memory::compare(&rules, &spec, &subject.target, &mut launcher).map(Some)
             }
             _ => Ok(None),
@@ -207,6 +210,44 @@ impl Screening<'_> {
             answer,
             memory,
         })
+    }
+
+    /// Withdraws the answer if the call runs the compared function on neither side.
+    fn check_function(
+        &self,
+        mut answer: Answer,
+        subject: &Variants,
+        rules: &Rules,
+        launcher: &mut ProcessLauncher,
+    ) -> anyhow::Result<Answer> {
+        let (MicroTarget::Function { qualname, call, .. }, None) = (&self.options.asked, subject.lacking)
+        else {
+            return Ok(answer);
+        };
+        let entered = |reply: &Reply| match reply {
+            Reply::EnteredFunction { function, .. } => Some(*function),
+            _ => None,
+        };
+        let spec = spec(subject, Some(MicroWatch::Function));
+        let readings = watch(rules, 1, &spec, &subject.target, launcher, entered)?;
+        if let Ok(
+            [
+                PerSide {
+                    base: Some(false),
+                    head: Some(false),
+                },
+            ],
+        ) = readings.as_deref()
+        {
+            answer.decision = Decision::NoAnswer;
+            answer.reason = format!("the call `{call}` never runs `{qualname}`");
+            answer.doubts.push(Warning::new(
+                WarningCode::FunctionNotCalled,
+                format!("the call `{call}` never runs `{qualname}`, so that the times say nothing about it"),
+                Some("--call has to run the function whose two versions are compared"),
+            ));
+        }
+        Ok(answer)
     }
 
     fn rules(&self, pinned_core: Option<usize>) -> Rules {
@@ -294,20 +335,14 @@ fn not_pinned() -> Warning {
     )
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quantity {
-    Time,
-    Memory,
-}
-
-fn spec(subject: &Variants, quantity: Quantity) -> WorkerSpec {
+fn spec(subject: &Variants, watch: Option<MicroWatch>) -> WorkerSpec {
     WorkerSpec {
         trace: None,
         hello: PerSide::new(subject.hello.clone(), subject.hello.clone()),
         collect: CollectSpec::default(),
         micro: Some(subject.code.as_ref().map(|code| MicroRequest {
             benchmark: subject.target.clone(),
-            memory: quantity == Quantity::Memory,
+            watch,
             code: code.clone(),
         })),
         keyword: None,

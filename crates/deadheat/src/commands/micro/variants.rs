@@ -190,6 +190,7 @@ pub(super) fn of_function(
         },
         setup: setup.cloned(),
         statement: call.to_owned(),
+        qualname: qualname.to_owned(),
     });
     let first: Vec<PathBuf> = own_folder.iter().map(|folder| git.top().join(folder)).collect();
     let unchanged = (base_text == head_text).then(|| {

@@ -33,10 +33,15 @@ class MicroConversation(Holding):
             snippet = prepare(micro["code"], self._imports.worktree)
         except BaseException as error:
             problem = self.words_of(error)
-        if micro["memory"]:
+        if micro["watch"] == "memory":
             from deadheat_worker.watching.peak_memory import PeakMemory
 
             self.watch = PeakMemory()
+        elif micro["watch"] == "function":
+            from deadheat_worker.watching.function_entry import FunctionEntry
+
+            code = micro["code"]
+            self.watch = FunctionEntry(code["module"]["name"], code["qualname"])
         foreign, _ = self._imports.foreign_modules()
         self.set_up_for_good()
         self.reply(protocol.collected([micro["benchmark"]], [], [], 0, foreign))

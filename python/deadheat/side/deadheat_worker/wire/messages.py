@@ -64,11 +64,12 @@ class Code(TypedDict):
     source: str
     setup: str | None
     statement: str
+    qualname: str
 
 
 class Micro(TypedDict):
     benchmark: str
-    memory: bool
+    watch: Literal["memory", "function"] | None
     code: Code
 
 

@@ -157,6 +157,11 @@ def peaked(elapsed_ns: int, iterations: int, peak_bytes: int) -> Reply:
     return {"reply": "peaked", "elapsed_ns": elapsed_ns, "iterations": iterations, "peak_bytes": peak_bytes}
 
 
+def entered_function(elapsed_ns: int, iterations: int, function: bool | None) -> Reply:
+    """`function`: whether a call entered the compared function; None if that cannot be seen."""
+    return {"reply": "entered_function", "elapsed_ns": elapsed_ns, "iterations": iterations, "function": function}
+
+
 def reached(by: list[Reached]) -> Reply:
     """`by`: dicts of `node`, the `functions` that ran on its account, and whether it started other `processes`.
 
