@@ -9,6 +9,29 @@ pub fn main_line(message: &str) -> &str {
     longest.map_or(line, |(end, _)| &line[..end])
 }
 
+/// Leaves out the frames of a traceback that are not the project's: those of pytest, of the standard library and of
+/// the interpreter, whose paths are absolute. The project's own are relative.
+pub fn without_foreign_frames(message: &str) -> String {
+    let mut is_kept = true;
+    let lines = message.lines().filter(|line| {
+        if let Some(path) = path_of_frame(line) {
+            is_kept = !path.starts_with(['/', '<', '~']);
+        } else if !line.starts_with("    ") {
+            is_kept = true;
+        }
+        is_kept
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the path of the line `PATH:NUMBER: in NAME`.
+fn path_of_frame(line: &str) -> Option<&str> {
+    let (place, _) = line.split_once(": in ")?;
+    let (path, number) = place.rsplit_once(':')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(path)
+}
+
 /// In characters.
 const LONGEST_MAIN_LINE: usize = 1000;
 
@@ -45,5 +68,20 @@ mod tests {
             main_line(&"\u{20ac}".repeat(5000)).chars().count(),
             LONGEST_MAIN_LINE
         );
+    }
+
+    #[test]
+    fn a_traceback_keeps_the_frames_of_the_project() {
+        let traceback = "/usr/lib/python3/_pytest/python.py:508: in importtestmodule\n    mod = import_path(\n\
+                         <frozen importlib._bootstrap>:1204: in _gcd_import\n    ???\n\
+                         benchmarks/test_a.py:1: in <module>\n    from pkg.a import f\n\
+                         E     File \"pkg/a.py\", line 4\nE       def f(\nE   SyntaxError: '(' was never closed";
+        assert_eq!(
+            without_foreign_frames(traceback),
+            "benchmarks/test_a.py:1: in <module>\n    from pkg.a import f\nE     File \"pkg/a.py\", line 4\n\
+             E       def f(\nE   SyntaxError: '(' was never closed"
+        );
+        let other = "some words: in other words\n    indented";
+        assert_eq!(without_foreign_frames(other), other);
     }
 }

@@ -5,7 +5,7 @@ mod plain;
 mod shorten;
 mod units;
 
-pub use message::main_line;
+pub use message::{main_line, without_foreign_frames};
 pub use plain::{escaped, plain, short_commit};
 pub(crate) use plain::{one_line, sentence};
 pub(crate) use shorten::{cut, fitting, shorten, width};

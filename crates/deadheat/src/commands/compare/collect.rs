@@ -438,7 +438,8 @@ fn no_benchmarks(
 fn not_collected(side: Side, error: &Uncollected, shared: &PerSide<Collection>, origin: &Origin) -> Failure {
     let failure = Failure::nothing_measured(format!(
         "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
-        error.node, error.message
+        error.node,
+        text::without_foreign_frames(&error.message)
     ));
     // Where the other side collects it, the interpreter is not to blame.
     let lacks_package = |side: Side| {
@@ -456,6 +457,9 @@ fn not_collected(side: Side, error: &Uncollected, shared: &PerSide<Collection>, 
             "{giver}'s benchmarks run on both sides, and need something that {taker} lacks: --benchmarks-from {taker} \
              runs {taker}'s, and --benchmarks-from own each side's",
             giver = taker.other()
+        )),
+        _ if error.message.contains("SyntaxError") && is_collected(side.other()) => failure.hint(format!(
+            "the code of {side} cannot be parsed, and that of {} can: mend it, and commit", side.other()
         )),
         _ => failure,
     }
