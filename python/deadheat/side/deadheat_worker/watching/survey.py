@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+import gc
 
 from deadheat_worker.timing.loops import WallClock
 from deadheat_worker.wire import protocol
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
 
 class Survey:
-    """A clock for `timing` that profiles between its two readings.
+    """A clock for `timing` that profiles between its two readings, while the garbage collector is off.
 
+    A collection would count for whichever function happens to set it off, which is another one in every run.
     `path_of` returns a file's path relative to the worktree, or None if it is elsewhere.
     """
 
     def __init__(self, path_of: PathOf) -> None:
         self._path_of = path_of
+        self._collects = False
         self.prepare()
 
     def prepare(self) -> None:
@@ -33,11 +36,15 @@ class Survey:
 
     def start(self) -> int:
         self._profile.enable()
+        self._collects = gc.isenabled()
+        gc.disable()
         return WallClock.start()
 
     def stop(self) -> int:
         stopped = WallClock.stop()
         self._profile.disable()
+        if self._collects:
+            gc.enable()
         return stopped
 
     def reply(self, elapsed_ns: int, iterations: int) -> Reply:
