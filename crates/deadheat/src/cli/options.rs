@@ -6,9 +6,7 @@ use std::time::Duration;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
 
-use crate::cli::args::{
-    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
-};
+use crate::cli::args::{CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RunArgs, SidesArgs, StoredArgs};
 use crate::cli::format::{Destination, Format, Output};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
@@ -32,7 +30,7 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(output: &OutputArgs, report: &ReportArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(output: &OutputArgs, reports: &[String]) -> Result<Self, Failure> {
         let mut written: Vec<Output> = Vec::new();
         if output.json {
             written.push(Output {
@@ -40,7 +38,7 @@ impl Outputs {
                 destination: Destination::Stdout,
             });
         }
-        for text in &report.output {
+        for text in reports {
             let output = Output::parse(text)?;
             if written.contains(&output) {
                 continue;
@@ -330,7 +328,7 @@ impl CompareOptions {
                 "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
             ));
         }
-        let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
+        let outputs = Outputs::new(&args.sides.output, &args.report.output)?;
         Ok(CompareOptions {
             sides: SideOptions::new(args.sides, folder),
             refs: RefArgs::default(),
@@ -379,7 +377,7 @@ pub(crate) enum Replicates {
 
 impl ProfileOptions {
     pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
-        let outputs = Outputs::new(&args.sides.output, &args.sides.report)?;
+        let outputs = Outputs::new(&args.sides.output, &args.output)?;
         Ok(ProfileOptions {
             sides: SideOptions::new(args.sides, folder),
             refs: RefArgs {
@@ -410,7 +408,7 @@ impl ReportOptions {
         Ok(ReportOptions {
             file: args.file,
             threshold_percent: args.threshold,
-            outputs: Outputs::new(&args.output, &args.report)?,
+            outputs: Outputs::new(&args.output, &args.report.output)?,
         })
     }
 }

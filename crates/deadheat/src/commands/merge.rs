@@ -13,7 +13,7 @@ use crate::report::output;
 use crate::system::terminal::harmless;
 
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
-    let outputs = Outputs::new(&args.output, &args.report)?;
+    let outputs = Outputs::new(&args.output, &args.report.output)?;
     outputs.check_writable()?;
     let parts: Vec<Part> = args
         .reports

@@ -59,7 +59,7 @@ pub(crate) struct CompareArgs {
     pub(crate) replicates: Option<u16>,
     /// Limit the time for measuring, in seconds; verdicts that are open by then stay open [default: 5 for each
     /// benchmark, at least 20]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) budget: Option<f64>,
     /// Exit with 1 if a benchmark became slower (regression, or regression:PCT for at least PCT percent; measured again
     /// first), returns a different value (output-change) or has no verdict (inconclusive), and with any of these if one

@@ -56,7 +56,7 @@ pub(crate) struct MicroArgs {
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Set the smallest speedup that counts as `go`, in percent
-    #[arg(long, value_name = "PCT", default_value = "20", value_parser = parse_percent)]
+    #[arg(long, value_name = "PCT", default_value = "20", value_parser = parse_percent, allow_negative_numbers = true)]
     pub(crate) worth: f64,
     /// Also compare the peak of the memory that one call needs (by the standard library's tracemalloc)
     #[arg(long)]
@@ -65,7 +65,7 @@ pub(crate) struct MicroArgs {
     #[arg(long)]
     pub(crate) gate: bool,
     /// Limit the time of the whole command
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) timeout: f64,
     #[command(flatten)]
     pub(crate) process: ProcessArgs,

@@ -146,11 +146,14 @@ pub(crate) struct ProfileArgs {
     pub(crate) working_tree: bool,
     /// Limit the time for running the tests, in seconds: at least 3 replicates and at most 10, as many as fit; each
     /// runs the tests twice on each side, without the profiler and with it
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) budget: f64,
     /// Run exactly N replicates
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
     pub(crate) replicates: Option<u16>,
+    /// Write the report to a file as well, as JSON (repeatable); `-` is stdout
+    #[arg(short, long = "output", value_name = "[json:]FILE")]
+    pub(crate) output: Vec<String>,
     #[command(flatten)]
     pub(crate) sides: SidesArgs,
 }
@@ -166,7 +169,7 @@ pub(crate) struct StoredArgs {
     #[arg(value_name = "R.json")]
     pub(crate) file: PathBuf,
     /// Judge again with this threshold, in percent [default: the one that it was measured with]
-    #[arg(long, value_name = "PCT", value_parser = parse_percent)]
+    #[arg(long, value_name = "PCT", value_parser = parse_percent, allow_negative_numbers = true)]
     pub(crate) threshold: Option<f64>,
     #[command(flatten)]
     pub(crate) report: ReportArgs,

@@ -65,7 +65,7 @@ pub(crate) struct PlaceArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SidesArgs {
     /// Stop the whole run after this time, and report what is finished
-    #[arg(help_heading = STRICTNESS, long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds)]
+    #[arg(help_heading = STRICTNESS, long, value_name = "SECONDS", default_value_t = 600.0, value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) timeout: f64,
     #[command(flatten)]
     pub(crate) process: ProcessArgs,
@@ -95,8 +95,6 @@ pub(crate) struct SidesArgs {
     #[arg(help_heading = ENVIRONMENT, long)]
     pub(crate) fetch: bool,
     #[command(flatten)]
-    pub(crate) report: ReportArgs,
-    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -117,8 +115,10 @@ pub(crate) struct RunArgs {
     #[arg(help_heading = BENCHMARKS, long = "pytest-arg", value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) pytest_args: Vec<String>,
     /// Set the smallest change that matters, in percent [default: 2]
-    #[arg(help_heading = STRICTNESS, long, value_name = "PCT", value_parser = parse_percent)]
+    #[arg(help_heading = STRICTNESS, long, value_name = "PCT", value_parser = parse_percent, allow_negative_numbers = true)]
     pub(crate) threshold: Option<f64>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) sides: SidesArgs,
 }

@@ -424,7 +424,8 @@ fn no_benchmarks(
         (None, Some(keyword)) => Failure::nothing_measured(format!(
             "no benchmark in `{}` matches -k '{keyword}'",
             shown(root)
-        )),
+        ))
+        .hint("`deadheat compare --all --dry-run`, without -k, lists all of them"),
         (None, None) => {
             Failure::nothing_measured(format!("pytest collects no benchmarks in `{}`", shown(root))).hint(format!(
                 "a benchmark is a test that takes the `benchmark` fixture or has the `benchmark` marker; {WITHOUT_BENCHMARKS}"
