@@ -350,6 +350,8 @@ def test_a_call_that_does_not_run_the_function_gets_no_answer(micro, repository,
     if decision == "no_answer":
         assert outcome.code == 3
         assert outcome.report["decision_reason"] == "the call `other(50)` never runs `work`"
+    # Where no loop was started, nothing is recorded.
+    assert repository.git("status", "--short", "--untracked-files=all", "--", ":!*.pyc") == "M pkg/m.py"
 
 
 def test_a_function_of_one_side_only_is_named(micro, package):

@@ -151,7 +151,12 @@ def test_a_kept_commit_that_was_amended_is_said(loop, record):
 
 
 def test_records_that_git_tracks_are_said(loop, record, deadheat_command):
+    # The folder ignores its files by itself, unless it has a file that says something else.
     loop.write({".gitignore": ""})
+    assert "git does not ignore" not in deadheat_command("start", "--replace").err
+    loop.git("add", "--all")
+    assert "codeflash" not in loop.git("status", "--short", "--untracked-files=all")
+    loop.write({".codeflash/.gitignore": ""})
     assert "git does not ignore" in deadheat_command("start", "--replace").err
     loop.commit({})
     assert record("first", loop.baseline, loop.faster).code == 0

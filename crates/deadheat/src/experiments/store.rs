@@ -2,7 +2,7 @@
 //! a lock, to the file's current content, and each file is written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ const RESULTS: &str = "results.tsv";
 const SETUP: &str = "setup.md";
 const MICRO: &str = "micro.jsonl";
 const LOCK: &str = ".lock";
+const GITIGNORE: &str = ".gitignore";
+/// The records outlive `git reset --hard` and are never staged. Whatever else lies in the folder is not ignored.
+const IGNORED: [&str; 6] = [HANDOFF, RESULTS, SETUP, MICRO, LOCK, GITIGNORE];
 
 /// The longest wait for the lock, which others hold for as long as it takes to write two small files.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -135,6 +138,7 @@ impl ExperimentStore {
         };
         fs::create_dir_all(&self.folder).map_err(problem)?;
         self.check_inside(&self.folder)?;
+        self.ignore_itself().map_err(problem)?;
         let path = self.folder.join(LOCK);
         let mut options = OpenOptions::new();
         // A symlink there is not a lock.
@@ -163,6 +167,25 @@ impl ExperimentStore {
                 Err(error) => return Err(problem(error.into()).into()),
             }
         }
+    }
+
+    /// Has git ignore the loop's files, unless the folder says for itself what git ignores.
+    fn ignore_itself(&self) -> std::io::Result<()> {
+        let lines: String = IGNORED.map(|name| format!("/{name}\n")).concat();
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(self.folder.join(GITIGNORE))
+        {
+            Ok(mut file) => file.write_all(lines.as_bytes()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a loop is under way here.
+    pub(crate) fn is_started(&self) -> anyhow::Result<bool> {
+        Ok(self.known_baseline()?.is_some() || !self.results()?.rows.is_empty())
     }
 
     /// Reads a file; a missing one is empty.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
-use deadheat_core::micro::{self, Decision, Form, MicroReport, Worth, render};
+use deadheat_core::micro::{self, Decision, MicroReport, Worth, render};
 use deadheat_core::model::{PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
 
@@ -124,12 +124,11 @@ fn is_worth_a_report(error: &anyhow::Error) -> bool {
         .is_some_and(|failure| failure.kind.is_worth_a_report())
 }
 
-/// Adds the run to the loop's records, where a comparison looks for its functions. Other forms are of no use outside a
-/// loop, and do not make its folder.
+/// Adds the run to the records of the loop, if there is one.
 fn write_down(report: &MicroReport, subject: &Variants, config: &Config, git: &Git) -> anyhow::Result<()> {
     let state = ExperimentStore::find(config, git.top())?;
     let git = git.afterwards();
-    if report.form == Form::Function || state.folder().is_dir() {
+    if state.is_started()? {
         let blob = match (&report.path, &subject.code.head) {
             (Some(path), MicroCode::Function { module, .. }) => {
                 git.blob_of_text(path, Path::new(&module.source))?
