@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::judge::merge::{self, Part};
+use deadheat_core::text::plain;
 
 use crate::cli::MergeArgs;
 use crate::cli::options::Outputs;
@@ -10,7 +11,6 @@ use crate::commands::common::gates;
 use crate::error::{ExitCode, Failure};
 use crate::report::load;
 use crate::report::output;
-use crate::system::terminal::harmless;
 
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::new(&args.output, &args.report)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
 
 fn read(path: &Path) -> Result<Part, Failure> {
     Ok(Part {
-        name: harmless(&path.display().to_string()),
+        name: plain(&path.display().to_string()),
         report: load::read(path, "merge")?,
     })
 }

@@ -2,7 +2,7 @@
 use maud::{Markup, html};
 
 use super::functions;
-use super::markup::{lines, number, shown};
+use super::markup::{lines, number};
 use super::notices::warning;
 use super::plots::{self, Plot, Quartiles};
 use super::words::change_text;
@@ -10,12 +10,12 @@ use crate::judge::stats::Threshold;
 use crate::model::{Comparison, PerSide, Side, ToSettle};
 use crate::output::OutputCheck;
 use crate::report::breakdown::Section;
-use crate::text::{duration, speedup};
+use crate::text::{duration, plain, speedup};
 
 pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> Markup {
     let threshold = row.threshold_percent.map_or(threshold, Threshold::from_percent);
     html! {
-        p.id tabindex="0" { code { (shown(&row.benchmark)) } }
+        p.id tabindex="0" { code { (plain(&row.benchmark)) } }
         p { (verdict(row)) }
         @for one in &row.warnings { (warning(one, false)) }
         (output(row))
@@ -77,7 +77,7 @@ fn output(row: &Comparison) -> Markup {
             div.difference {
                 p {
                     b { "The sides return different values" }
-                    @if !difference.place.is_empty() { " at " code { (shown(&difference.place)) } }
+                    @if !difference.place.is_empty() { " at " code { (plain(&difference.place)) } }
                     ":"
                 }
                 dl {

@@ -2,11 +2,11 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::markup::{sentences, shown};
+use super::markup::sentences;
 use crate::model::{Machine, Python, Report, Revision, Settings, Side};
 use crate::report::parts;
 use crate::report::words::{core_of, replicates_of};
-use crate::text::sentence;
+use crate::text::{plain, sentence};
 
 /// A term and what it stands for in this report.
 type Fact = (String, Markup);
@@ -35,7 +35,7 @@ pub(super) fn facts(report: &Report) -> Markup {
 }
 
 fn fact(term: &str, words: &str) -> Fact {
-    (term.to_owned(), html! { (shown(words)) })
+    (term.to_owned(), html! { (plain(words)) })
 }
 
 fn pythons(report: &Report) -> Vec<Fact> {
@@ -110,8 +110,8 @@ fn settings(settings: &Settings) -> Vec<Fact> {
 fn revision(revision: &Revision) -> Markup {
     let is_named = !revision.name.is_empty() && !revision.commit.starts_with(&revision.name);
     html! {
-        @if is_named { bdi { (shown(&revision.name)) } " " }
-        code { (shown(&revision.commit)) }
+        @if is_named { bdi { (plain(&revision.name)) } " " }
+        code { (plain(&revision.commit)) }
         @if revision.dirty { " with uncommitted changes" }
     }
 }
