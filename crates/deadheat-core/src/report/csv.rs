@@ -3,7 +3,8 @@ use csv::{QuoteStyle, WriterBuilder};
 use serde::{Serialize, Serializer};
 
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, Reason, Report, Resource, ResourceComparison, Side, Verdict,
+    Comparison, Estimate, Missing, MissingReason, OpenReason, Report, Resource, ResourceComparison, Side,
+    Verdict,
 };
 use crate::output::OutputCheck;
 use crate::text::{main_line, plain};
@@ -20,7 +21,7 @@ struct Row {
     ratio_high: Option<Number>,
     standard_error: Option<Number>,
     verdict: Option<Verdict>,
-    reason: Option<Reason>,
+    reason: Option<OpenReason>,
     replicates: Option<usize>,
     looks: Option<u32>,
     output: Option<OutputCheck>,

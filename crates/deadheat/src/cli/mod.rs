@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
 
 use crate::cli::values::{parse_environments, parse_memory_limit, parse_percent, parse_seconds};
 
@@ -267,7 +267,7 @@ pub(crate) struct CompareArgs {
     pub(crate) continued: Option<PathBuf>,
     /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
     #[arg(long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
-    pub(crate) partition: Option<Partition>,
+    pub(crate) partition: Option<Part>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
     #[arg(
         long,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use deadheat_core::judge::merge::{self, Part};
+use deadheat_core::judge::merge::{self, PartReport};
 use deadheat_core::text::plain;
 
 use crate::cli::MergeArgs;
@@ -15,7 +15,7 @@ use crate::report::output;
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::new(&args.output, &args.report)?;
     outputs.check_writable()?;
-    let parts: Vec<Part> = args
+    let parts: Vec<PartReport> = args
         .reports
         .iter()
         .map(|path| read(path))
@@ -33,8 +33,8 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     Ok(gates::apply(&report, exit))
 }
 
-fn read(path: &Path) -> Result<Part, Failure> {
-    Ok(Part {
+fn read(path: &Path) -> Result<PartReport, Failure> {
+    Ok(PartReport {
         name: plain(&path.display().to_string()),
         report: load::read(path, "merge")?,
     })

@@ -8,6 +8,7 @@ use deadheat_core::model::{PerSide, Python, Side};
 use deadheat_core::protocol::{
     self, ForeignModule, HelloRequest, MicroRequest, Reply, Request, TraceRequest, Uncollected,
 };
+use deadheat_core::text::counted;
 
 use crate::error::{ErrorKind, Failure};
 use crate::system::processes;
@@ -480,7 +481,7 @@ impl ForeignImport {
         let ForeignModule { module, file } = &self.first;
         let more = match self.more {
             0 => String::new(),
-            count => format!(" (and {count} more modules)"),
+            count => format!(" (and {})", counted(count, "more module")),
         };
         format!(
             "`{module}` was imported from {file}, not from {checkout}{more}: what was timed is not that revision"

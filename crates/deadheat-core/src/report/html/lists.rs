@@ -5,7 +5,7 @@ use super::functions;
 use super::markup::{lines, name};
 use super::words::{SHORT_LIST, change_cell, verdict_words};
 use crate::model::{Missing, MissingReason, Report, TargetFunction};
-use crate::report::breakdown::Section;
+use crate::report::breakdown::ShownBreakdown;
 use crate::report::names::prefix_of;
 use crate::report::parts;
 use crate::text::{amount, count_of, counted, cut, main_line, plain, sentence};
@@ -74,11 +74,11 @@ pub(super) fn noise(report: &Report) -> Markup {
 
 /// Renders the breakdowns over all measured benchmarks together.
 pub(super) fn breakdowns(report: &Report) -> Markup {
-    let section = Section::of_all(report);
+    let all = ShownBreakdown::of_all(report);
     html! {
-        @if let Some(breakdown) = functions::breakdown(&section) {
+        @if let Some(breakdown) = functions::breakdown(&all) {
             section aria-labelledby="breakdown" {
-                h2 id="breakdown" { (section.title) }
+                h2 id="breakdown" { (all.title) }
                 (breakdown)
             }
         }

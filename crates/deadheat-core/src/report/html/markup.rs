@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use crate::text::{plain, plain_lines, shorten};
+use crate::text::{counted, plain, plain_lines, shorten};
 
 /// The longest name in a list: longer ones are cut in the middle, and each is shown in full somewhere.
 pub(super) const NAME_ROOM: usize = 120;
@@ -17,7 +17,8 @@ pub(super) fn lines(text: &str) -> String {
     let left = text.chars().count() - cut.chars().count();
     let mut shown = plain_lines(&cut);
     if left > 0 {
-        let _ = write!(shown, "\n… and {left} characters more, which the JSON report has");
+        let more = counted(left, "more character");
+        let _ = write!(shown, "\n… and {more}, which the JSON report has");
     }
     shown
 }
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn long_texts_are_cut_and_say_so() {
         let long = lines(&"é".repeat(MESSAGE_ROOM + 5));
-        assert!(long.ends_with("é\n… and 5 characters more, which the JSON report has"));
+        assert!(long.ends_with("é\n… and 5 more characters, which the JSON report has"));
         let cut = name(&format!("a{}z", "-".repeat(1 << 20))).into_string();
         assert_eq!(cut.chars().count(), NAME_ROOM + "<bdi></bdi>".len());
         assert!(cut.starts_with("<bdi>a-") && cut.ends_with("-z</bdi>"));

@@ -2,7 +2,7 @@
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
-use crate::model::{Reason, Verdict};
+use crate::model::{OpenReason, Verdict};
 use crate::text::{plain, shorten, width};
 
 /// The style of the text: colour only where it is wanted, lines no longer than the terminal.
@@ -107,7 +107,7 @@ impl Page {
         }
     }
 
-    pub(super) fn judged(&self, verdict: Verdict, reason: Option<Reason>) -> Cell {
+    pub(super) fn judged(&self, verdict: Verdict, reason: Option<OpenReason>) -> Cell {
         let text = match reason {
             Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
             _ => verdict.to_string(),

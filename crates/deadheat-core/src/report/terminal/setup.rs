@@ -12,7 +12,7 @@ pub(super) const MOST_FUNCTIONS: usize = 15;
 impl Page {
     pub(super) fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            _ if !report.shards.is_empty() => parts::merged_from(report),
+            _ if !report.parts.is_empty() => parts::merged_from(report),
             None if report.comparisons.is_empty() => None,
             _ => Some(core_of(&report.machine)),
         };
@@ -43,8 +43,8 @@ impl Page {
                 false => place,
             }
         });
-        for (shards, machine) in machines {
-            self.prose(&format!("      {shards} on "), &machine);
+        for (parts, machine) in machines {
+            self.prose(&format!("      {parts} on "), &machine);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::report::breakdown::{both, count};
 use crate::report::names::common_prefix;
 use crate::report::words::core_of;
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
-use crate::text::{duration, plain, signed_duration, speedup};
+use crate::text::{counted, duration, plain, signed_duration, speedup};
 
 /// The largest number of rows of each table.
 const MOST_ROWS: usize = 20;
@@ -28,7 +28,7 @@ pub fn render_tests(profile: &TestProfile, style: Style) -> String {
     if profile.python.is_some() {
         let measured = (settings.replicates > 0).then(|| {
             [
-                format!("{} replicates", settings.replicates),
+                counted(settings.replicates, "replicate"),
                 core_of(&profile.machine),
             ]
         });
@@ -195,10 +195,8 @@ fn answer(profile: &TestProfile) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    let mut text = match profile.tests.len() {
-        1 => format!("Of 1 test: {}", parts.join(", ")),
-        all => format!("Of {all} tests: {}", parts.join(", ")),
-    };
+    let tests = counted(profile.tests.len(), "test");
+    let mut text = format!("Of {tests}: {}", parts.join(", "));
     if counts.too_short > 0 {
         text.push_str(&format!(" (less than {})", duration(SHORTEST_NS)));
     }

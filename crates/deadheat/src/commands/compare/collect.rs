@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{BenchmarksFrom, Missing, PerSide, Python, Side, TargetFunction, WarningCode};
+use deadheat_core::text::counted;
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::suite_origin::Origin;
@@ -103,8 +104,10 @@ impl Collector<'_> {
         }
         let deselected = shared.head.deselected;
         if deselected > 0 {
-            let words =
-                format!("pytest deselected {deselected} benchmarks by -k or by the project's own options");
+            let words = format!(
+                "pytest deselected {} by -k or by the project's own options",
+                counted(deselected as usize, "benchmark")
+            );
             let listener = self.run.context.listener;
             listener.doubt(WarningCode::Deselected, &words, None);
         }

@@ -9,7 +9,7 @@ use deadheat_core::judge::MeasuredBenchmark;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::Worth;
-use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side, Verdict};
+use deadheat_core::model::{Clock, Order, PerSide, Replicate, Round, Sample, Side, Verdict};
 
 use crate::error::Failure;
 use crate::passes::measure::replicate_set::*;
@@ -160,9 +160,9 @@ fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
         let mut script = Script::new(&[("a", stumbles, Act::Takes(30))]);
         let measured = run(&mut script, 2).unwrap();
         let replicates = &measured.benchmarks["a"].replicates;
-        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+        for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
             assert_eq!(
-                (pair.base.iterations, pair.head.iterations),
+                (round.base.iterations, round.head.iterations),
                 (10_000, 10_000),
                 "{at}"
             );
@@ -188,8 +188,8 @@ fn a_first_call_that_is_too_slow_to_be_made_twice_does_not_make_samples_short() 
             let found = &measured.benchmarks["a"];
             assert!(found.first_calls.iter().all(|(first, _)| first.head == 800e6));
             let replicates = &found.replicates;
-            for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
-                assert_eq!((pair.base.iterations, pair.head.iterations), (10_000, 10_000));
+            for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
+                assert_eq!((round.base.iterations, round.head.iterations), (10_000, 10_000));
             }
             assert!(replicates.iter().all(|replicate| replicate.clock == Clock::Wall));
         }
@@ -224,18 +224,18 @@ fn rounds_visit_the_sides_in_alternating_order() {
         2,
     )
     .unwrap();
-    let pairs = &measured.benchmarks["a"].replicates[0].pairs;
-    assert_eq!(pairs.len(), MOST_ROUNDS);
-    let orders: Vec<Order> = pairs.iter().take(4).map(|pair| pair.order).collect();
+    let rounds = &measured.benchmarks["a"].replicates[0].rounds;
+    assert_eq!(rounds.len(), MOST_ROUNDS);
+    let orders: Vec<Order> = rounds.iter().take(4).map(|round| round.order).collect();
     assert_eq!(
         orders,
         [Order::BaseHead, Order::HeadBase, Order::BaseHead, Order::HeadBase]
     );
     // The same number of calls on both sides.
     assert!(
-        pairs
+        rounds
             .iter()
-            .all(|pair| pair.base.iterations == 300 && pair.head.iterations == 300)
+            .all(|round| round.base.iterations == 300 && round.head.iterations == 300)
     );
 }
 
@@ -246,8 +246,8 @@ fn sides_of_very_different_speed_get_samples_of_the_same_length() {
         2,
     )
     .unwrap();
-    let pair = measured.benchmarks["a"].replicates[0].pairs[0];
-    assert_eq!((pair.base.iterations, pair.head.iterations), (1, 300));
+    let round = measured.benchmarks["a"].replicates[0].rounds[0];
+    assert_eq!((round.base.iterations, round.head.iterations), (1, 300));
 }
 
 #[test]
@@ -261,19 +261,19 @@ fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.benchmarks["4 ms"].replicates[0].pairs.len(), FEW_ROUNDS);
+    assert_eq!(measured.benchmarks["4 ms"].replicates[0].rounds.len(), FEW_ROUNDS);
     let rounds = |benchmark: &str| {
         measured.benchmarks[benchmark]
             .replicates
             .iter()
-            .map(|one| one.pairs.len())
+            .map(|one| one.rounds.len())
     };
     assert!(rounds("200 ms").all(|count| count == FEWEST_ROUNDS));
     assert!(rounds("2 s").all(|count| count == 1));
     let orders = measured.benchmarks["2 s"]
         .replicates
         .iter()
-        .map(|one| one.pairs[0].order);
+        .map(|one| one.rounds[0].order);
     assert_eq!(orders.collect::<Vec<_>>(), [Order::BaseHead, Order::HeadBase]);
 }
 
@@ -292,10 +292,12 @@ fn a_prescribed_number_of_calls_is_never_exceeded() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.benchmarks["one"].replicates[0].pairs.len(), 1);
-    assert_eq!(measured.benchmarks["five"].replicates[0].pairs.len(), 5);
+    assert_eq!(measured.benchmarks["one"].replicates[0].rounds.len(), 1);
+    assert_eq!(measured.benchmarks["five"].replicates[0].rounds.len(), 5);
     assert_eq!(
-        measured.benchmarks["five"].replicates[0].pairs[0].base.iterations,
+        measured.benchmarks["five"].replicates[0].rounds[0]
+            .base
+            .iterations,
         3
     );
 }
@@ -362,8 +364,8 @@ fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
     assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
     let replicates = &measured.benchmarks["port"].replicates;
     assert_eq!(replicates.len(), 5);
-    for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
-        assert!((pair.head.per_iteration_ns() / pair.base.per_iteration_ns() - 2.0).abs() < 1e-9);
+    for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
+        assert!((round.head.per_iteration_ns() / round.base.per_iteration_ns() - 2.0).abs() < 1e-9);
     }
 }
 
@@ -432,12 +434,12 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
     for (benchmark, ratio) in [("lock", 0.25), ("port", 2.0), ("usual", 1.0)] {
         let replicates = &measured.benchmarks[benchmark].replicates;
         assert_eq!(replicates.len(), 4);
-        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
-            let times = pair.head.per_iteration_ns() / pair.base.per_iteration_ns();
+        for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
+            let times = round.head.per_iteration_ns() / round.base.per_iteration_ns();
             assert!((times / ratio - 1.0).abs() < 1e-9);
         }
         // The side that comes first alternates.
-        let firsts = replicates.iter().map(|replicate| replicate.pairs[0].order);
+        let firsts = replicates.iter().map(|replicate| replicate.rounds[0].order);
         let expected = if benchmark == "usual" {
             Order::BaseHead
         } else {
@@ -625,7 +627,7 @@ fn replicate(head_ns: u64) -> Replicate {
     Replicate {
         seed: 0,
         clock: Clock::Wall,
-        pairs: vec![Pair {
+        rounds: vec![Round {
             order: Order::BaseHead,
             base: sample(1_000_000_000),
             head: sample(head_ns),
@@ -745,14 +747,17 @@ fn the_first_calls_are_all_that_a_decision_asks_of_slow_code() {
     let until = schedule(0).until;
     let measured = run_for(worth, &mut script, Sampling::Exactly(2), until).unwrap();
     for rounds in measured.benchmarks.values() {
-        let pairs: Vec<&[Pair]> = rounds
+        let rounds: Vec<&[Round]> = rounds
             .replicates
             .iter()
-            .map(|replicate| replicate.pairs.as_slice())
+            .map(|replicate| replicate.rounds.as_slice())
             .collect();
-        assert_eq!(pairs.iter().map(|pairs| pairs.len()).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(
-            [pairs[0][0].order, pairs[1][0].order],
+            rounds.iter().map(|rounds| rounds.len()).collect::<Vec<_>>(),
+            [1, 1]
+        );
+        assert_eq!(
+            [rounds[0][0].order, rounds[1][0].order],
             [Order::BaseHead, Order::HeadBase]
         );
     }
