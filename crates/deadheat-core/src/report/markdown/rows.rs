@@ -3,7 +3,7 @@
 use super::comment::{MOST_BYTES, Section};
 use super::escape::prose;
 use super::page::{Page, change_heading, closing, line, opening, table, unbroken, verdict_in_words};
-use crate::model::{Comparison, ResourceComparison, Verdict};
+use crate::model::{Comparison, Counts, ResourceComparison, Verdict};
 use crate::output::OutputCheck;
 use crate::report::words::what_would_settle;
 use crate::text::{amount, change, duration, speedup};
@@ -149,16 +149,12 @@ impl Page<'_> {
             })
             .collect();
         let of = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-        let counts = [
-            (of(Verdict::Unchanged), "unchanged"),
-            (of(Verdict::Inconclusive), "inconclusive"),
-        ];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        let title = format!("Resources: {}", counts.join(", "));
+        let counts = Counts {
+            unchanged: of(Verdict::Unchanged),
+            inconclusive: of(Verdict::Inconclusive),
+            ..Counts::default()
+        };
+        let title = format!("Resources: {counts}");
         Some(Section {
             rank: 7,
             opening: opening(&title) + &self.table_of_resources(&rows)?,

@@ -61,9 +61,7 @@ impl Page {
             }
         }
         let left: usize = groups.iter().skip(most).map(|(_, more)| 1 + more).sum();
-        if left > 0 {
-            self.line(&format!("  … and {left} more (-v shows all)"));
-        }
+        self.left_out("  ", left);
     }
 
     pub(super) fn warnings(&mut self, report: &Report) {

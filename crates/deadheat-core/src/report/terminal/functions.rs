@@ -86,9 +86,7 @@ impl Page {
         };
         let table = self.fitted("function", &names, &[LEAST_NAME; 4], columns);
         self.table(table);
-        if functions.len() > most {
-            self.line(&format!("… and {} more (-v shows all)", functions.len() - most));
-        }
+        self.left_out("", functions.len().saturating_sub(most));
         self.prose(
             "",
             "As cProfile sees them: functions with many short calls seem more expensive than they are.",
@@ -130,12 +128,7 @@ impl Page {
         };
         let table = self.fitted(&titles[0], &names, &[LEAST_NAME; 6], columns);
         self.table(table);
-        if breakdown.functions.len() > most {
-            self.line(&format!(
-                "… and {} more (-v shows all)",
-                breakdown.functions.len() - most
-            ));
-        }
+        self.left_out("", breakdown.functions.len().saturating_sub(most));
         for line in reconciliation(breakdown).into_iter().chain(notes(&shown)) {
             self.prose("", &line);
         }

@@ -68,6 +68,13 @@ impl Page {
         self.line(&format!("{first}{name}{more}"));
     }
 
+    /// Says how many rows are left out, if any are.
+    pub(super) fn left_out(&mut self, indent: &str, rows: usize) {
+        if rows > 0 {
+            self.line(&format!("{indent}… and {rows} more (-v shows all)"));
+        }
+    }
+
     pub(super) fn table(&mut self, mut table: Table) {
         let last = table.column_count().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {

@@ -132,9 +132,7 @@ impl Page {
             table.add_row([format!("  {name}"), place, why]);
         }
         self.table(table);
-        if targets.len() > most {
-            self.line(&format!("  … and {} more (-v shows all)", targets.len() - most));
-        }
+        self.left_out("  ", targets.len().saturating_sub(most));
     }
 
     /// Limits names and places to their part of the line; the rest is for the change, in as many lines as it takes.

@@ -105,7 +105,7 @@ impl Page {
         };
         let table = self.fitted("function", &names, &[24, 24, 16, 16, 16], columns);
         self.table(table);
-        self.say_more(functions.len(), shown.len());
+        self.left_out("", functions.len() - shown.len());
         self.prose(
             "",
             "As cProfile sees them, for orientation: what is called often looks slower than it is.",
@@ -126,14 +126,14 @@ impl Page {
             false => "Tests, not profiled: setup, call and teardown".to_owned(),
         };
         self.test_table(&title, &shown.iter().collect::<Vec<_>>());
-        self.say_more(tests.len(), shown.len());
+        self.left_out("", tests.len() - shown.len());
         let is_changed =
             |test: &&TestComparison| matches!(test.verdict, Some(Verdict::Improved | Verdict::Regressed));
         let changed: Vec<&TestComparison> = tests[shown.len()..].iter().filter(is_changed).collect();
         if !changed.is_empty() {
             let first = &changed[..changed.len().min(MOST_ROWS)];
             self.test_table("Other tests that changed", first);
-            self.say_more(changed.len(), first.len());
+            self.left_out("", changed.len() - first.len());
         }
     }
 
@@ -169,12 +169,6 @@ impl Page {
 
     fn most(&self) -> usize {
         if self.style.verbose { usize::MAX } else { MOST_ROWS }
-    }
-
-    fn say_more(&mut self, all: usize, shown: usize) {
-        if all > shown {
-            self.line(&format!("… and {} more (-v shows all)", all - shown));
-        }
     }
 }
 
