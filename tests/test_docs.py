@@ -107,7 +107,7 @@ def test_every_code_of_a_report_has_an_entry_in_troubleshooting():
         re.findall(r"^\| (\d) \|", REFERENCE.partition("## Exit codes")[2].partition("## Reports")[0], re.MULTILINE)
     )
     assert len(codes) == 6
-    for name in ("WarningCode", "MissingReason", "Reason"):
+    for name in ("WarningCode", "MissingReason", "OpenReason"):
         kinds = schema["$defs"][name]
         found = {kind["const"] for kind in kinds.get("oneOf", [])} | set(kinds.get("enum", []))
         assert found

@@ -96,7 +96,7 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     outcome = deadheat_command("merge", *paths, "-o", stored)
     assert outcome.code == 1, outcome.err
     assert outcome.err.splitlines()[-1].endswith("and 4 more")
-    assert "2 of 2 shards" in outcome.out
+    assert "2 of 2 parts" in outcome.out
     assert outcome.out.splitlines()[-1].startswith("5 regressed, 1 not reached")
     merged = json.loads(stored.read_text())
     assert merged["summary"]["total"]["verdict"] == "regressed"

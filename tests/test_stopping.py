@@ -160,6 +160,9 @@ def test_a_run_that_is_cut_short_keeps_what_it_was_to_continue(repository, run, 
     assert after["partial"] is True
     assert after["comparisons"] == before["comparisons"]
     assert after["summary"] == before["summary"]
+    codes = [row["code"] for row in after["warnings"]]
+    assert "stopped_early" in codes
+    assert "nothing_measured" not in codes
 
 
 def damaged(report):

@@ -11,8 +11,8 @@ use crate::judge::profile::{self, ProfileReplicate};
 use crate::judge::sequential::Sampling;
 use crate::judge::stats::{self, LogEstimate, Threshold};
 use crate::model::{
-    Change, Clock, Environments, Estimate, Judged, Machine, Missing, MissingReason, Order, Pair, PerSide,
-    Python, Reason, Replicate, Revision, Sample, Side, SideTime, TargetFunction, Verdict, Warning,
+    Change, Clock, Environments, Estimate, Judged, Machine, Missing, MissingReason, OpenReason, Order,
+    PerSide, Python, Replicate, Revision, Round, Sample, Side, SideTime, TargetFunction, Verdict, Warning,
 };
 use crate::protocol::{TestOutcome, TestRun, Uncollected};
 
@@ -81,7 +81,7 @@ pub struct TestComparison {
     /// Null, as are the verdict and its reason, where the test is too short to be judged.
     pub estimate: Option<Estimate>,
     pub verdict: Option<Verdict>,
-    pub reason: Option<Reason>,
+    pub reason: Option<OpenReason>,
     /// The durations of each replicate.
     pub replicates: Vec<PerSide<u64>>,
 }
@@ -131,67 +131,74 @@ pub struct TestReplicate {
     pub errors: PerSide<Vec<Uncollected>>,
 }
 
-/// Returns the tests that passed on both sides in all replicates, in base's order, and the rows of the others.
-pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
-    let mut missing: Vec<Missing> = Vec::new();
-    let Some(first) = replicates.first() else {
-        return (Vec::new(), missing);
-    };
-    for side in Side::BOTH {
-        for error in first.errors.get(side) {
-            let of_both = missing.iter_mut().find(|row| row.benchmark == error.node);
-            match of_both {
-                Some(row) => row.side = None,
-                None => missing.push(Missing {
-                    benchmark: error.node.clone(),
-                    side: Some(side),
-                    reason: MissingReason::Failed,
-                    message: error.message.clone(),
-                }),
-            }
+/// The runs of each test, by replicate.
+struct Runs<'a>(Vec<PerSide<HashMap<&'a str, &'a TestRun>>>);
+
+impl<'a> Runs<'a> {
+    fn new(replicates: &'a [TestReplicate]) -> Self {
+        let by_test = |runs: &'a Vec<TestRun>| runs.iter().map(|run| (run.node.as_str(), run)).collect();
+        let replicates = replicates.iter();
+        Runs(replicates.map(|one| one.runs.as_ref().map(by_test)).collect())
+    }
+
+    /// Returns a test's run of each replicate; `None` where it did not run.
+    fn of(&self, test: &str, side: Side) -> impl Iterator<Item = Option<&'a TestRun>> {
+        self.0.iter().map(move |runs| runs.get(side).get(test).copied())
+    }
+
+    /// Returns the first run of a test that ended so, with the side that it happened on, `None` for both.
+    fn with(&self, test: &str, outcome: TestOutcome) -> Option<(Option<Side>, &'a TestRun)> {
+        let of_side = |side| self.of(test, side).flatten().find(|run| run.outcome == outcome);
+        match (of_side(Side::Base), of_side(Side::Head)) {
+            (None, None) => None,
+            (Some(run), None) => Some((Some(Side::Base), run)),
+            (None, Some(run)) => Some((Some(Side::Head), run)),
+            (Some(_), Some(run)) => Some((None, run)),
         }
     }
-    let by_node: Vec<PerSide<HashMap<&str, &TestRun>>> = replicates
-        .iter()
-        .map(|replicate| {
-            let index = |side| {
-                let runs: &Vec<TestRun> = replicate.runs.get(side);
-                runs.iter().map(|run| (run.node.as_str(), run)).collect()
-            };
-            PerSide::new(index(Side::Base), index(Side::Head))
-        })
-        .collect();
+
+    /// Returns the side on which a test did not run in every replicate.
+    fn lacking(&self, test: &str) -> Option<Side> {
+        let lacks = |side: &Side| self.of(test, *side).any(|run| run.is_none());
+        Side::BOTH.into_iter().find(lacks)
+    }
+
+    /// Returns the durations of a test in each replicate that has it on both sides.
+    fn durations(&self, test: &str) -> Vec<PerSide<u64>> {
+        let sides = self.of(test, Side::Base).zip(self.of(test, Side::Head));
+        sides
+            .filter_map(|(base, head)| Some(PerSide::new(base?.duration_ns, head?.duration_ns)))
+            .collect()
+    }
+}
+
+/// Returns the tests that passed on both sides in all replicates, in base's order, and the rows of the others.
+pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
+    let Some(first) = replicates.first() else {
+        return (Vec::new(), Vec::new());
+    };
+    let runs = Runs::new(replicates);
+    let on_base = &runs.0[0].base;
     let only_head = first
         .runs
         .head
         .iter()
-        .filter(|run| !by_node[0].base.contains_key(run.node.as_str()));
+        .filter(|run| !on_base.contains_key(run.node.as_str()));
     let mut both = Vec::new();
+    let mut missing = uncollected(&first.errors);
     for run in first.runs.base.iter().chain(only_head) {
-        let node = run.node.as_str();
-        let found = |side| {
-            by_node
-                .iter()
-                .map(move |index| index.get(side).get(node).copied())
-        };
-        let with = |outcome: TestOutcome| {
-            let of_side = |side| found(side).flatten().find(|run| run.outcome == outcome);
-            match (of_side(Side::Base), of_side(Side::Head)) {
-                (None, None) => None,
-                (Some(run), None) => Some((Some(Side::Base), run)),
-                (None, Some(run)) => Some((Some(Side::Head), run)),
-                (Some(_), Some(run)) => Some((None, run)),
-            }
-        };
-        let absent = Side::BOTH
-            .into_iter()
-            .find(|side| found(*side).any(|run| run.is_none()));
-        let (side, reason, message) = if let Some((side, run)) = with(TestOutcome::Failed) {
-            (side, MissingReason::Failed, run.message.clone())
-        } else if let Some((side, run)) = with(TestOutcome::Skipped) {
-            (side, MissingReason::Skipped, run.message.clone())
-        } else if let Some(side) = absent {
-            let file = node.split("::").next().unwrap_or_default();
+        let test = run.node.as_str();
+        let ended = runs
+            .with(test, TestOutcome::Failed)
+            .or_else(|| runs.with(test, TestOutcome::Skipped));
+        let (side, reason, message) = if let Some((side, run)) = ended {
+            let reason = match run.outcome {
+                TestOutcome::Failed => MissingReason::Failed,
+                _ => MissingReason::Skipped,
+            };
+            (side, reason, run.message.clone())
+        } else if let Some(side) = runs.lacking(test) {
+            let file = test.split("::").next().unwrap_or_default();
             if first.errors.get(side).iter().any(|error| error.node == file) {
                 // The row of the file says why.
                 continue;
@@ -202,11 +209,11 @@ pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
             };
             (Some(side.other()), reason, String::new())
         } else {
-            both.push(node.to_owned());
+            both.push(test.to_owned());
             continue;
         };
         missing.push(Missing {
-            benchmark: node.to_owned(),
+            benchmark: test.to_owned(),
             side,
             reason,
             message,
@@ -215,27 +222,23 @@ pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
     (both, missing)
 }
 
-/// Returns the durations of these tests in each replicate.
-fn durations<'a>(tests: &'a [String], replicates: &[TestReplicate]) -> HashMap<&'a str, Vec<PerSide<u64>>> {
-    let mut durations: HashMap<&str, Vec<PerSide<u64>>> =
-        tests.iter().map(|test| (test.as_str(), Vec::new())).collect();
-    for replicate in replicates {
-        let head: HashMap<&str, u64> = replicate
-            .runs
-            .head
-            .iter()
-            .map(|run| (run.node.as_str(), run.duration_ns))
-            .collect();
-        for base in &replicate.runs.base {
-            if let (Some(rows), Some(&head)) = (
-                durations.get_mut(base.node.as_str()),
-                head.get(base.node.as_str()),
-            ) {
-                rows.push(PerSide::new(base.duration_ns, head));
+/// Returns a row for everything that could not be collected: one where both sides cannot.
+fn uncollected(errors: &PerSide<Vec<Uncollected>>) -> Vec<Missing> {
+    let mut missing: Vec<Missing> = Vec::new();
+    for side in Side::BOTH {
+        for error in errors.get(side) {
+            match missing.iter_mut().find(|row| row.benchmark == error.node) {
+                Some(row) => row.side = None,
+                None => missing.push(Missing {
+                    benchmark: error.node.clone(),
+                    side: Some(side),
+                    reason: MissingReason::Failed,
+                    message: error.message.clone(),
+                }),
             }
         }
     }
-    durations
+    missing
 }
 
 /// Compares these tests, which ran in all replicates, the slowest first, and returns the total of those judged, too.
@@ -244,14 +247,14 @@ pub fn compare_tests(
     replicates: &[TestReplicate],
     threshold: Threshold,
 ) -> (Vec<TestComparison>, Option<Judged>) {
-    let mut durations = durations(tests, replicates);
+    let runs = Runs::new(replicates);
     let median = |rows: &[PerSide<u64>], side| SideTime {
         median_ns: stats::median(rows.iter().map(|row| *row.get(side) as f64)).unwrap_or(0.0),
     };
     let mut compared: Vec<TestComparison> = tests
         .iter()
         .map(|test| {
-            let rows = durations.remove(test.as_str()).unwrap_or_default();
+            let rows = runs.durations(test);
             TestComparison {
                 test: test.clone(),
                 base: median(&rows, Side::Base),
@@ -265,10 +268,6 @@ pub fn compare_tests(
         .collect();
     let long = |test: &&TestComparison| test.base.median_ns.max(test.head.median_ns) >= SHORTEST_NS;
     let measured = compared.iter().filter(long).map(|test| MeasuredBenchmark {
-        is_control: false,
-        set_up_each_call: false,
-        several_cores: false,
-        first_call_ns: None,
         benchmark: test.test.clone(),
         replicates: as_replicates(test, replicates),
         looks: 1,
@@ -296,7 +295,7 @@ fn as_replicates(test: &TestComparison, replicates: &[TestReplicate]) -> Vec<Rep
     rows.map(|(row, replicate)| Replicate {
         seed: replicate.seed,
         clock: Clock::Wall,
-        pairs: vec![Pair {
+        rounds: vec![Round {
             order: replicate.order,
             base: sample(row.base),
             head: sample(row.head),

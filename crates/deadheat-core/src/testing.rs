@@ -1,11 +1,8 @@
 //! A report with given verdicts, for tests.
 
-use std::collections::BTreeMap;
-
 use crate::model::{
-    BenchmarksFrom, Comparison, ConfidenceInterval, Counts, Environments, Estimate, Judged, Machine, PerSide,
-    Report, Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, SideTime, Summary, TargetFunction,
-    Verdict,
+    Comparison, ConfidenceInterval, Estimate, Judged, Machine, PerSide, Report, Revision, SCHEMA_VERSION,
+    Selection, SelectionRule, Settings, SideTime, Summary, TargetFunction, Verdict,
 };
 use crate::output::OutputCheck;
 
@@ -34,7 +31,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         tool_version: "0".to_owned(),
         partial: false,
         revisions: PerSide::new(revision("base"), revision("head")),
-        settings: settings(),
+        settings: Settings::default(),
         seed: 1,
         machine: Machine {
             system: "linux".to_owned(),
@@ -44,7 +41,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             pinned_core: None,
             later_cores: Vec::new(),
         },
-        shards: Vec::new(),
+        parts: Vec::new(),
         python: None,
         target_functions: Vec::new(),
         selection: Selection {
@@ -54,13 +51,8 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         suite: Vec::new(),
         plan: None,
         summary: Summary {
-            controls: None,
-            counts: Counts::default(),
             total,
-            geometric_mean: None,
-            functions: Vec::new(),
-            unexplained_ns: None,
-            profile: None,
+            ..Summary::default()
         },
         noise: None,
         comparisons,
@@ -92,44 +84,12 @@ fn comparison(benchmark: &str, ratio: f64, verdict: Verdict) -> Comparison {
         output: OutputCheck::Same,
         output_difference: None,
         confirmation: None,
-        shard: None,
+        part: None,
         replicates: Vec::new(),
         functions: Vec::new(),
         unexplained_ns: None,
         profile: None,
         warnings: Vec::new(),
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        threshold_percent: 2.0,
-        thresholds: BTreeMap::new(),
-        confidence_level: 0.99,
-        replicates: None,
-        budget_seconds: None,
-        timeout_seconds: 600.0,
-        fail_on: Vec::new(),
-        benchmarks_root: None,
-        benchmarks_from: BenchmarksFrom::Head,
-        tests: Vec::new(),
-        keyword: None,
-        pytest_args: Vec::new(),
-        functions: None,
-        all: false,
-        profile: false,
-        memory: false,
-        folder: String::new(),
-        module_roots: Vec::new(),
-        tests_root: None,
-        injected: Vec::new(),
-        environment: Environments::Shared,
-        requirements: Vec::new(),
-        build: None,
-        script: None,
-        script_output: None,
-        memory_limit_mib: None,
-        partition: None,
     }
 }
 

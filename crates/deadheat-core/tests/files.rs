@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use deadheat_core::model::{Gate, Machine, Partition, Report, Shard, Side};
+use deadheat_core::model::{Gate, Machine, MergedPart, Part, Report, Side};
 use deadheat_core::report::{csv, html, markdown, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
@@ -40,7 +40,7 @@ fn the_command_to_measure_again_asks_for_the_same() {
     );
     report.settings.thresholds.clear();
     report.settings.memory_limit_mib = Some(2048);
-    report.settings.partition = Some("2/3".parse().unwrap());
+    report.settings.part = Some("2/3".parse().unwrap());
     let of_part = command(&report);
     let asked = " --memory-limit 2048 --threshold 2 --budget 25 --partition 2/3 ";
     assert!(of_part.contains(asked), "{of_part}");
@@ -55,14 +55,14 @@ fn the_command_to_measure_again_asks_for_the_same() {
 #[test]
 fn a_merged_report_and_a_part_say_what_they_are() {
     let mut report = report();
-    report.settings.partition = Some("1/3".parse().unwrap());
+    report.settings.part = Some("1/3".parse().unwrap());
     report.suite = vec!["bench/test_parse.py::test_faster".to_owned()];
     for text in [markdown(&report), html(&report)] {
         assert!(text.contains("<b>Part 1/3 of the suite: ") || text.contains("\n**Part 1/3 of the suite: "));
     }
-    report.settings.partition = None;
-    let shard = |shard, partial, cores| Shard {
-        partition: Partition { shard, of: 3 },
+    report.settings.part = None;
+    let part = |number, partial, cores| MergedPart {
+        part: Part { number, of: 3 },
         benchmarks: 3,
         partial,
         machine: Machine {
@@ -72,12 +72,12 @@ fn a_merged_report_and_a_part_say_what_they_are() {
         },
         python: None,
     };
-    report.shards = vec![shard(1, false, 4), shard(3, true, 64)];
-    let said = "Merged from 2 of 3 shards: 2/3 is missing; 3/3 stopped early.";
+    report.parts = vec![part(1, false, 4), part(3, true, 64)];
+    let said = "Merged from 2 of 3 parts: 2/3 is missing; 3/3 stopped early.";
     let text = markdown(&report);
     assert!(text.contains(&format!("\n**{said}**\n")), "{text}");
-    for (shard, cores) in [(1, 4), (3, 64)] {
-        let line = format!("- machine: shard {shard} on Some ");
+    for (number, cores) in [(1, 4), (3, 64)] {
+        let line = format!("- machine: part {number} on Some ");
         let line = text.lines().find(|other| other.starts_with(&line)).unwrap();
         assert!(
             line.ends_with(&format!(", {cores} cores, both sides on core 1")),
@@ -88,8 +88,7 @@ fn a_merged_report_and_a_part_say_what_they_are() {
     let page = html(&report);
     assert!(page.contains(&format!("<b>{said}</b>")));
     assert!(
-        page.contains("<dt>Machine of shard 1</dt>")
-            && page.contains(", 64 cores, both sides on core 1</dd>")
+        page.contains("<dt>Machine of part 1</dt>") && page.contains(", 64 cores, both sides on core 1</dd>")
     );
     assert!(!page.contains("<dt>Machine</dt>"));
 }

@@ -48,12 +48,12 @@ fn an_interpreter_may_call_itself_anything() {
         python.map(|mut python| {
             python.version = "\u{1b}[2J".to_owned();
             python.implementation = "\u{1b}]0;".to_owned();
-            python.pytest = "\u{9b}1m".to_owned();
+            python.pytest = "\u{9b}1m\u{202e}".to_owned();
             python
         })
     });
     let text = rendered(&report, 100, true);
-    assert!(!text.contains(['\u{1b}', '\u{9b}']));
+    assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']));
 }
 
 /// Collects the places of all values that hold no others.

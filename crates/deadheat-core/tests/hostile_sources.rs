@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use deadheat_core::protocol::decode_reply;
-use deadheat_core::source::{ChangedFile, Changes, compare, functions_with_lines, holds_benchmarks};
+use deadheat_core::source::{ChangedFile, Differences, compare, functions_with_lines, holds_benchmarks};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -231,7 +231,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>) -> Changes {
+fn found(base: Option<Vec<u8>>, head: Option<Vec<u8>>) -> Differences {
     let file = ChangedFile {
         path: "a.py".to_owned(),
         base,

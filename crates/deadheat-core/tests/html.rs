@@ -5,7 +5,7 @@ mod fixture;
 use deadheat_core::judge::count;
 use deadheat_core::judge::gate::failure;
 use deadheat_core::model::{
-    Confirmation, Gate, MissingReason, Noise, Plan, Report, Verdict, Warning, WarningCode,
+    Comparison, Confirmation, Gate, MissingReason, Noise, Plan, Report, Verdict, Warning, WarningCode,
 };
 use deadheat_core::output::{Difference, OutputCheck};
 use deadheat_core::report::html;
@@ -157,24 +157,7 @@ fn hostile(mut report: Report) -> Report {
     };
     report.warnings.push(warning.clone());
     for row in &mut report.comparisons {
-        row.benchmark.push_str(HOSTILE);
-        row.output = OutputCheck::Different;
-        row.output_difference = Some(Difference {
-            place: HOSTILE.to_owned(),
-            base: HOSTILE.to_owned(),
-            head: HOSTILE.to_owned(),
-        });
-        row.confirmation = Some(Confirmation {
-            estimate: row.estimate,
-            p_value: 0.5,
-            confirmed: false,
-            replicates: row.replicates.clone(),
-        });
-        row.profile = Some(row.functions.clone());
-        row.warnings.push(warning.clone());
-        for function in &mut row.functions {
-            function.name.push_str(HOSTILE);
-        }
+        spoil(row, &warning);
     }
     for row in &mut report.resources {
         row.benchmark.push_str(HOSTILE);
@@ -190,6 +173,27 @@ fn hostile(mut report: Report) -> Report {
     }
     report.recorded.as_mut().unwrap().file = HOSTILE.to_owned();
     report
+}
+
+fn spoil(row: &mut Comparison, warning: &Warning) {
+    row.benchmark.push_str(HOSTILE);
+    row.output = OutputCheck::Different;
+    row.output_difference = Some(Difference {
+        place: HOSTILE.to_owned(),
+        base: HOSTILE.to_owned(),
+        head: HOSTILE.to_owned(),
+    });
+    row.confirmation = Some(Confirmation {
+        estimate: row.estimate,
+        p_value: 0.5,
+        confirmed: false,
+        replicates: row.replicates.clone(),
+    });
+    row.profile = Some(row.functions.clone());
+    row.warnings.push(warning.clone());
+    for function in &mut row.functions {
+        function.name.push_str(HOSTILE);
+    }
 }
 
 #[test]
@@ -235,11 +239,11 @@ fn a_thousand_benchmarks_make_a_file_that_can_be_opened() {
             let one = row.replicates[0].clone();
             row.replicates = vec![one; 30];
             for (number, replicate) in row.replicates.iter_mut().enumerate() {
-                let mut pair = replicate.pairs[0];
-                replicate.pairs = (0..20)
-                    .map(|round| {
-                        pair.head.elapsed_ns += (number * 7919 + round * 104_729) as u64 % 1_000;
-                        pair
+                let mut round = replicate.rounds[0];
+                replicate.rounds = (0..20)
+                    .map(|index| {
+                        round.head.elapsed_ns += (number * 7919 + index * 104_729) as u64 % 1_000;
+                        round
                     })
                     .collect();
             }

@@ -17,11 +17,15 @@ type Names = BTreeSet<String>;
 const LISTS: [(&str, &str, &str); 12] = [
     ("\nWarning codes:", ".\n", "WarningCode"),
     ("none in particular), `reason` (", ")", "MissingReason"),
-    ("`inconclusive`, with a `reason`:", ". ", "Reason"),
+    ("`inconclusive`, with a `reason`:", ". ", "OpenReason"),
     ("`qualname`, `change` (", ";", "Change"),
     ("`pairs[]`: `order` (", ")", "Order"),
     ("`seed`, `clock` (", ")", "Clock"),
-    ("use beside time: `benchmark`, `resource` (", ")", "Resource"),
+    (
+        "use in addition to time: `benchmark`, `resource` (",
+        ")",
+        "Resource",
+    ),
     ("`output` (", ")", "OutputCheck"),
     ("`note` (", ")", "ProfileNote"),
     ("`environment` (", ")", "Environments"),

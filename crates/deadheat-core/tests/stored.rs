@@ -8,7 +8,7 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::judge::{MeasuredBenchmark, Unsound, judge, judge_again, noise};
-use deadheat_core::model::{Clock, Order, Pair, Reason, Replicate, Report, Sample, ToSettle, Verdict};
+use deadheat_core::model::{Clock, OpenReason, Order, Replicate, Report, Round, Sample, ToSettle, Verdict};
 use deadheat_core::output::OutputCheck;
 
 use fixture::report;
@@ -56,7 +56,7 @@ fn verdicts_follow_another_threshold_and_samples_do_not() {
     }
     // A row that was not confirmed does not become a regression again.
     let again = judge_again(coarse, Some(2.0)).unwrap();
-    assert_eq!(again.comparisons[5].reason, Some(Reason::NotConfirmed));
+    assert_eq!(again.comparisons[5].reason, Some(OpenReason::NotConfirmed));
     assert_eq!(again.summary, report.summary);
 }
 
@@ -72,7 +72,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
             Replicate {
                 seed,
                 clock: Clock::Wall,
-                pairs: vec![Pair {
+                rounds: vec![Round {
                     order: Order::BaseHead,
                     base: sample(1_000_000_000),
                     head: sample((1e9 * log_ratio.exp()).round() as u64),
@@ -88,11 +88,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
             looks: 2,
             replicate_seconds: 1.5,
             output: (OutputCheck::Same, None),
-            warnings: Vec::new(),
-            is_control: false,
-            set_up_each_call: false,
-            several_cores: false,
-            first_call_ns: None,
+            ..MeasuredBenchmark::default()
         };
         let thresholds = Thresholds::new(Threshold::from_percent(2.0), BTreeMap::new());
         let (rows, _, _) = judge(vec![measured], Sampling::UntilSettled, &thresholds);
@@ -175,10 +171,10 @@ fn what_no_run_writes_is_refused() {
         report.comparisons[2].replicates.truncate(1);
     })));
     assert!(samples(refused(|report| {
-        report.comparisons[2].replicates[3].pairs.clear();
+        report.comparisons[2].replicates[3].rounds.clear();
     })));
     assert!(samples(refused(|report| {
-        report.comparisons[2].replicates[3].pairs[0].base.iterations = 0;
+        report.comparisons[2].replicates[3].rounds[0].base.iterations = 0;
     })));
     assert!(samples(refused(
         |report| report.comparisons[2].looks = 4_000_000_000

@@ -68,70 +68,105 @@ struct Figures {
 
 /// Breaks one benchmark down by function, or several together: then times are sums over the benchmarks' iterations.
 pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Breakdown {
-    let names = names(targets);
-    let benchmarks: Vec<&Profiled<'_>> = benchmarks
-        .iter()
-        .filter(|one| !one.replicates.is_empty())
-        .collect();
-    if benchmarks.is_empty() {
+    let Some(divided) = Divided::new(benchmarks) else {
         return Breakdown::default();
-    }
-    let length = PerSide::new(Side::Base, Side::Head)
-        .map(|side| benchmarks.iter().map(|one| one.length_ns(side)).sum::<f64>());
-    let is_unbalanced = benchmarks
-        .iter()
-        .flat_map(|one| one.replicates)
-        .flat_map(|replicate| replicate.base.iter().chain(&replicate.head))
-        .any(|sample| sample.unbalanced > 0);
+    };
     let mut functions = Vec::new();
     let mut explained = 0.0;
-    for (number, target) in targets.iter().enumerate() {
-        let figures = PerSide::new(Side::Base, Side::Head).map(|side| figures(&benchmarks, number, side));
-        let sides = PerSide::new(Side::Base, Side::Head).map(|side| {
-            let figures = figures.get(side);
-            let ran = figures.iter().any(|one| one.calls > 0.0 || one.total > 0.0);
-            ran.then(|| call_profile(figures, *length.get(side)))
-        });
-        if sides.base.is_none() && sides.head.is_none() {
-            continue;
+    for ((number, target), name) in targets.iter().enumerate().zip(names(targets)) {
+        let figures = divided.figures(number);
+        if let Some(function) = divided.function(target, name, number, &figures) {
+            functions.push(function);
+            // Also where a time is too uncertain to be shown: in a sum, its error is small compared with the others.
+            let own = |side| stats::median(figures.get(side).iter().map(|one| one.own)).unwrap_or(0.0);
+            explained += own(Side::Head) - own(Side::Base);
         }
-        // Also where a time is too uncertain to be shown: in a sum, its error is small compared with the others.
-        let own = |side| stats::median(figures.get(side).iter().map(|one| one.own)).unwrap_or(0.0);
-        explained += own(Side::Head) - own(Side::Base);
-        let present = || [&sides.base, &sides.head].into_iter().flatten();
-        let calls_only = Side::BOTH
-            .into_iter()
-            .any(|side| figures.get(side).iter().any(|one| one.is_calls_only));
-        let note = if calls_only {
-            Some(ProfileNote::CallsOnly)
-        } else if present().any(|profile| profile.total_ns.is_none() || profile.self_ns.is_none()) {
-            Some(ProfileNote::MostlyProbe)
-        } else if is_unbalanced {
-            Some(ProfileNote::Unbalanced)
-        } else {
-            None
-        };
-        let has_times = present().all(|profile| profile.total_ns.is_some());
-        let estimate = if has_times {
-            ratio(&benchmarks, number, &figures)
-        } else {
-            None
-        };
-        functions.push(FunctionComparison {
-            name: names[number].clone(),
-            qualname: target.qualname.clone(),
-            path: target.path.clone(),
-            change: target.change,
-            head: agreeing(sides.base.as_ref(), sides.head, estimate.as_ref()),
-            base: sides.base,
-            estimate,
-            note,
-        });
     }
     functions.sort_by(|a, b| b.weight_ns().total_cmp(&a.weight_ns()));
     Breakdown {
         functions,
-        unexplained_ns: Some(length.head - length.base - explained),
+        unexplained_ns: Some(divided.length_ns.head - divided.length_ns.base - explained),
+    }
+}
+
+/// The benchmarks whose time is divided.
+struct Divided<'a> {
+    /// Those that were profiled; at least one.
+    benchmarks: Vec<&'a Profiled<'a>>,
+    length_ns: PerSide<f64>,
+    is_unbalanced: bool,
+}
+
+impl<'a> Divided<'a> {
+    /// Returns `None` where nothing was profiled.
+    fn new(benchmarks: &'a [Profiled<'_>]) -> Option<Self> {
+        let benchmarks: Vec<&Profiled<'_>> = benchmarks
+            .iter()
+            .filter(|one| !one.replicates.is_empty())
+            .collect();
+        let is_unbalanced = benchmarks
+            .iter()
+            .flat_map(|one| one.replicates)
+            .flat_map(|replicate| replicate.base.iter().chain(&replicate.head))
+            .any(|sample| sample.unbalanced > 0);
+        let length_ns = PerSide::new(Side::Base, Side::Head)
+            .map(|side| benchmarks.iter().map(|one| one.length_ns(side)).sum::<f64>());
+        (!benchmarks.is_empty()).then_some(Divided {
+            benchmarks,
+            length_ns,
+            is_unbalanced,
+        })
+    }
+
+    fn figures(&self, number: usize) -> PerSide<Vec<Figures>> {
+        PerSide::new(Side::Base, Side::Head).map(|side| figures(&self.benchmarks, number, side))
+    }
+
+    /// Compares a function's figures; `None` where it ran on no side.
+    fn function(
+        &self,
+        target: &TargetFunction,
+        name: String,
+        number: usize,
+        figures: &PerSide<Vec<Figures>>,
+    ) -> Option<FunctionComparison> {
+        let PerSide { base, head } = PerSide::new(Side::Base, Side::Head).map(|side| {
+            let figures = figures.get(side);
+            let ran = figures.iter().any(|one| one.calls > 0.0 || one.total > 0.0);
+            ran.then(|| call_profile(figures, *self.length_ns.get(side)))
+        });
+        let present: Vec<&CallProfile> = [&base, &head].into_iter().flatten().collect();
+        if present.is_empty() {
+            return None;
+        }
+        let has_times = present.iter().all(|profile| profile.total_ns.is_some());
+        let estimate = match has_times {
+            true => ratio(&self.benchmarks, number, figures),
+            false => None,
+        };
+        Some(FunctionComparison {
+            name,
+            qualname: target.qualname.clone(),
+            path: target.path.clone(),
+            change: target.change,
+            note: self.note(figures, &present),
+            head: agreeing(base.as_ref(), head, estimate.as_ref()),
+            base,
+            estimate,
+        })
+    }
+
+    /// Returns what has to be said of a function's times.
+    fn note(&self, figures: &PerSide<Vec<Figures>>, profiles: &[&CallProfile]) -> Option<ProfileNote> {
+        let mut figures = figures.base.iter().chain(&figures.head);
+        let lacks_times = |profile: &&CallProfile| profile.total_ns.is_none() || profile.self_ns.is_none();
+        if figures.any(|one| one.is_calls_only) {
+            Some(ProfileNote::CallsOnly)
+        } else if profiles.iter().any(lacks_times) {
+            Some(ProfileNote::MostlyProbe)
+        } else {
+            self.is_unbalanced.then_some(ProfileNote::Unbalanced)
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::model::{ConfidenceInterval, Estimate, Reason, Replicate, Verdict};
+use crate::model::{ConfidenceInterval, Estimate, OpenReason, Replicate, Verdict};
 
 /// The probability that an interval misses.
 pub const ERROR_RATE: f64 = 0.01;
@@ -107,9 +107,9 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 pub fn log_ratio(replicate: &Replicate) -> Option<f64> {
     median(
         replicate
-            .pairs
+            .rounds
             .iter()
-            .map(|pair| (pair.head.per_iteration_ns() / pair.base.per_iteration_ns()).ln()),
+            .map(|round| (round.head.per_iteration_ns() / round.base.per_iteration_ns()).ln()),
     )
 }
 
@@ -249,7 +249,11 @@ impl LogEstimate {
 }
 
 /// Returns the verdict on one estimate; `survives` is the answer of [`survives_correction`] for it.
-pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> (Verdict, Option<Reason>) {
+pub fn verdict(
+    estimate: &LogEstimate,
+    threshold: Threshold,
+    survives: bool,
+) -> (Verdict, Option<OpenReason>) {
     let (lower, upper) = (
         estimate.center - estimate.half_width,
         estimate.center + estimate.half_width,
@@ -258,13 +262,13 @@ pub fn verdict(estimate: &LogEstimate, threshold: Threshold, survives: bool) -> 
         return (Verdict::Unchanged, None);
     }
     if lower <= 0.0 && upper >= 0.0 {
-        return (Verdict::Inconclusive, Some(Reason::TooWide));
+        return (Verdict::Inconclusive, Some(OpenReason::TooWide));
     }
     if estimate.center.abs() < threshold.log {
-        return (Verdict::Inconclusive, Some(Reason::SmallerThanThreshold));
+        return (Verdict::Inconclusive, Some(OpenReason::SmallerThanThreshold));
     }
     if !survives {
-        return (Verdict::Inconclusive, Some(Reason::NotAfterCorrection));
+        return (Verdict::Inconclusive, Some(OpenReason::NotAfterCorrection));
     }
     if estimate.center < 0.0 {
         (Verdict::Improved, None)
@@ -281,7 +285,7 @@ pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
         .iter()
         .map(|replicates| {
             let medians = replicates.iter().filter_map(|replicate| {
-                median(replicate.pairs.iter().map(|pair| pair.base.per_iteration_ns()))
+                median(replicate.rounds.iter().map(|round| round.base.per_iteration_ns()))
             });
             median(medians)
         })

@@ -55,7 +55,7 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
         if let Some(confirmation) = stored.confirmation {
             confirm_again(row, confirmation);
         }
-        row.shard = stored.shard;
+        row.part = stored.part;
         row.functions = stored.functions;
         row.unexplained_ns = stored.unexplained_ns;
         row.profile = stored.profile;
@@ -98,8 +98,8 @@ pub(crate) fn check(report: &Report) -> Result<(), Unsound> {
     }
     let is_sampled = |replicates: &[Replicate]| {
         let is_measured = |replicate: &Replicate| {
-            let mut samples = replicate.pairs.iter().flat_map(|pair| [pair.base, pair.head]);
-            !replicate.pairs.is_empty() && samples.all(|sample| sample.iterations > 0)
+            let mut samples = replicate.rounds.iter().flat_map(|round| [round.base, round.head]);
+            !replicate.rounds.is_empty() && samples.all(|sample| sample.iterations > 0)
         };
         replicates.len() >= FEWEST_REPLICATES && replicates.iter().all(is_measured)
     };
@@ -112,7 +112,7 @@ pub(crate) fn check(report: &Report) -> Result<(), Unsound> {
     let amounts = report.resources.iter().map(|row| {
         let mut amounts = row.replicates.iter();
         let is_sound = row.replicates.len() >= FEWEST_REPLICATES
-            && amounts.all(|pair| pair.base.is_finite() && pair.head.is_finite());
+            && amounts.all(|sides| sides.base.is_finite() && sides.head.is_finite());
         (&row.benchmark, row.looks, is_sound)
     });
     let mut unsound = times

@@ -4,7 +4,8 @@ use super::sequential::{self, Sampling};
 use super::stats::{self, LogEstimate, Threshold};
 use super::thresholds::Thresholds;
 use crate::model::{
-    Comparison, Confirmation, Judged, Pair, PerSide, Reason, Replicate, SideTime, ToSettle, Verdict, Warning,
+    Comparison, Confirmation, Judged, OpenReason, PerSide, Replicate, Round, SideTime, ToSettle, Verdict,
+    Warning,
 };
 use crate::output::{Difference, OutputCheck};
 
@@ -89,15 +90,15 @@ fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds
     let (verdict, reason) = match verdict {
         Verdict::Improved | Verdict::Regressed if measured.is_control => (Verdict::Unexplained, reason),
         Verdict::Unchanged if measured.first_call_ns.is_some() => {
-            (Verdict::Inconclusive, Some(Reason::FirstCallChanged))
+            (Verdict::Inconclusive, Some(OpenReason::FirstCallChanged))
         }
         verdict => (verdict, reason),
     };
-    let is_open = verdict == Verdict::Inconclusive && reason != Some(Reason::FirstCallChanged);
+    let is_open = verdict == Verdict::Inconclusive && reason != Some(OpenReason::FirstCallChanged);
     let more = is_open.then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
     let replicates = measured.replicates;
     let estimate = estimate.to_estimate();
-    let base = side_time(&replicates, |pair| pair.base.per_iteration_ns());
+    let base = side_time(&replicates, |round| round.base.per_iteration_ns());
     Comparison {
         threshold_percent: thresholds.own_percent(&measured.benchmark),
         benchmark: measured.benchmark,
@@ -119,7 +120,7 @@ fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds
         output: measured.output.0,
         output_difference: measured.output.1,
         confirmation: None,
-        shard: None,
+        part: None,
         replicates,
         functions: Vec::new(),
         unexplained_ns: None,
@@ -150,7 +151,7 @@ pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Optio
 pub fn judge_total(total: &MeasuredBenchmark, sampling: Sampling, threshold: Threshold) -> Option<Judged> {
     let ratios = stats::log_ratios(&total.replicates);
     let judged = judge_alone(sampling.estimate(&ratios, total.looks)?, threshold)?;
-    let base = side_time(&total.replicates, |pair| pair.base.per_iteration_ns());
+    let base = side_time(&total.replicates, |round| round.base.per_iteration_ns());
     Some(Judged {
         base_ns: Some(base.median_ns),
         head_ns: Some(base.times(judged.estimate.point_estimate).median_ns),
@@ -182,10 +183,10 @@ pub(super) fn judge_alone_by_interval(judged: &Judged, threshold: Threshold) -> 
     }
 }
 
-fn side_time(replicates: &[Replicate], time: impl Fn(&Pair) -> f64) -> SideTime {
+fn side_time(replicates: &[Replicate], time: impl Fn(&Round) -> f64) -> SideTime {
     let medians = replicates
         .iter()
-        .filter_map(|replicate| stats::median(replicate.pairs.iter().map(&time)));
+        .filter_map(|replicate| stats::median(replicate.rounds.iter().map(&time)));
     SideTime {
         median_ns: stats::median(medians).unwrap_or(f64::NAN),
     }
@@ -202,7 +203,7 @@ mod tests {
         let replicate = |seed| Replicate {
             seed,
             clock: Clock::Wall,
-            pairs: vec![Pair {
+            rounds: vec![Round {
                 order: Order::BaseHead,
                 base: Sample {
                     elapsed_ns: 1_000,
@@ -235,7 +236,7 @@ mod tests {
         };
         let first = Some(PerSide::new(1e6, 5e7));
         assert_eq!(judged(1_000, None), (Verdict::Unchanged, None, None));
-        let open = (Verdict::Inconclusive, Some(Reason::FirstCallChanged), None);
+        let open = (Verdict::Inconclusive, Some(OpenReason::FirstCallChanged), None);
         assert_eq!(judged(1_000, first), open);
         // The suite is about the later calls, and these changed.
         assert_eq!(judged(800, first), (Verdict::Improved, None, None));

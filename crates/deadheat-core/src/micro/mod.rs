@@ -95,10 +95,7 @@ mod tests {
         assert_eq!(lines[0], "a.py::f");
         assert!(text.contains("1.30 µs  HEAD"), "{text}");
         assert!(text.contains("1.00 µs  working tree"), "{text}");
-        assert!(
-            text.contains("-20.0 % (-50.0 to +0.0)  1.25x  improved"),
-            "{text}"
-        );
+        assert!(text.contains("-20.0 % [-50.0, +0.0]  1.25x  improved"), "{text}");
         assert!(text.contains("working tree's on both sides"), "{text}");
         assert_eq!(lines.last(), Some(&"go: it is"));
         let script = render(&report(Form::Script));

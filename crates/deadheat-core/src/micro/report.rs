@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
-use crate::model::{Estimate, PerSide, Python, Reason, Replicate, ResourceComparison, Verdict, Warning};
+use crate::model::{Estimate, OpenReason, PerSide, Python, Replicate, ResourceComparison, Verdict, Warning};
 use crate::output::{Difference, OutputCheck};
 
 /// The kind of the target.
@@ -42,7 +42,7 @@ pub struct MicroReport {
     pub estimate: Option<Estimate>,
     pub verdict: Option<Verdict>,
     /// The reason for an inconclusive verdict.
-    pub reason: Option<Reason>,
+    pub reason: Option<OpenReason>,
     pub worth_percent: f64,
     pub decision: Decision,
     pub decision_reason: String,

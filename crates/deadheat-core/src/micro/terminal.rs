@@ -1,97 +1,48 @@
 //! A pre-screen rendered for people: a few lines, the decision last.
 
 use super::report::{Form, MicroReport};
-use crate::model::{Estimate, ResourceComparison, Side, WarningCode};
-use crate::text::{Digits, bytes, change_percent, duration, plain, short_commit, signed_percent, speedup};
+use crate::model::{ResourceComparison, Side, Warning, WarningCode};
+use crate::text::{Digits, bytes, change, counted, duration, plain, short_commit, speedup};
 
 pub fn render(report: &MicroReport) -> String {
     let mut lines = vec![plain(&report.target)];
-    for side in Side::BOTH {
-        let variants = report.variants();
-        let variant = variants.get(side);
-        let time = variant.median_ns.map_or_else(|| "-".to_owned(), duration);
-        let commit = match (side, report.form, &report.base_commit) {
-            (Side::Base, Form::Function, Some(commit)) => format!(" ({})", short_commit(commit)),
-            _ => String::new(),
-        };
-        lines.push(format!("{side}  {time:>8}  {}{commit}", plain(&variant.name)));
-    }
-    if let (Some(estimate), Some(verdict)) = (&report.estimate, report.verdict) {
-        let reason = report
-            .reason
-            .map_or(String::new(), |reason| format!(" ({reason})"));
-        let speedup = speedup(estimate.point_estimate);
-        lines.push(format!(
-            "time    {}  {speedup}  {verdict}{reason}",
-            change(estimate)
-        ));
-    }
-    if let Some(memory) = &report.memory {
-        lines.push(memory_line(memory));
-    }
-    if let Some(python) = &report.python {
-        let replicates = report.replicates.len();
-        let core = match report.pinned_core {
-            Some(core) => format!("on core {core}"),
-            None => "not pinned".to_owned(),
-        };
-        lines.push(format!(
-            "        {} {}, {replicates} process pair{}, {core}, {:.1} s",
-            plain(&python.implementation),
-            plain(&python.version),
-            if replicates == 1 { "" } else { "s" },
-            report.seconds
-        ));
-    }
-    if report.form == Form::Function {
-        lines.push("        everything but this module is the working tree's on both sides".to_owned());
-    }
-    if let Some(difference) = &report.output_difference {
-        let at = match difference.place.as_str() {
-            "" => String::new(),
-            place => format!("at {}, ", plain(place)),
-        };
-        lines.push(format!(
-            "DIFFERENT RESULTS: {at}{} returns {} and {} returns {}",
-            plain(&report.base.name),
-            plain(&difference.base),
-            plain(&report.head.name),
-            plain(&difference.head)
-        ));
-    }
-    let is_warned_of = |code| report.warnings.iter().any(|warning| warning.code == code);
-    if let Some(reason) = &report.output_reason
-        && !is_warned_of(WarningCode::OutputNotConsumed)
-    {
-        lines.push(format!("the results are not compared: {}", plain(reason)));
-    }
+    lines.extend(Side::BOTH.map(|side| variant(report, side)));
+    lines.extend(time(report));
+    lines.extend(report.memory.as_ref().map(memory));
+    lines.extend(conditions(report));
+    lines.extend(results(report));
     // Different results are reported above, and the reason for missing numbers below.
     let is_said = |code| matches!(code, WarningCode::OutputDiffers | WarningCode::NothingMeasured);
-    for warning in report.warnings.iter().filter(|warning| !is_said(warning.code)) {
-        for (index, line) in warning.message.lines().enumerate() {
-            lines.push(format!("{} {}", if index == 0 { "!" } else { " " }, plain(line)));
-        }
-        if let Some(hint) = &warning.hint {
-            lines.push(format!("  {}", plain(hint)));
-        }
-    }
+    let warnings = report.warnings.iter();
+    lines.extend(warnings.filter(|warning| !is_said(warning.code)).flat_map(warned));
     lines.push(format!("{}: {}", report.decision, plain(&report.decision_reason)));
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text
+    lines.join("\n") + "\n"
 }
 
-fn change(estimate: &Estimate) -> String {
-    let interval = estimate.confidence_interval;
-    format!(
-        "{} ({} to {})",
-        change_percent(estimate.point_estimate),
-        signed_percent(interval.lower_bound),
-        signed_percent(interval.upper_bound)
-    )
+fn variant(report: &MicroReport, side: Side) -> String {
+    let variants = report.variants();
+    let variant = variants.get(side);
+    let time = variant.median_ns.map_or_else(|| "-".to_owned(), duration);
+    let commit = match (side, report.form, &report.base_commit) {
+        (Side::Base, Form::Function, Some(commit)) => format!(" ({})", short_commit(commit)),
+        _ => String::new(),
+    };
+    format!("{side}  {time:>8}  {}{commit}", plain(&variant.name))
 }
 
-fn memory_line(memory: &ResourceComparison) -> String {
+fn time(report: &MicroReport) -> Option<String> {
+    let (estimate, verdict) = (report.estimate.as_ref()?, report.verdict?);
+    let reason = report
+        .reason
+        .map_or(String::new(), |reason| format!(" ({reason})"));
+    let speedup = speedup(estimate.point_estimate);
+    Some(format!(
+        "time    {}  {speedup}  {verdict}{reason}",
+        change(estimate)
+    ))
+}
+
+fn memory(memory: &ResourceComparison) -> String {
     format!(
         "memory  {}  {}  {} to {} at the peak",
         change(&memory.estimate),
@@ -99,4 +50,54 @@ fn memory_line(memory: &ResourceComparison) -> String {
         bytes(memory.median.base, Digits::OneDecimal),
         bytes(memory.median.head, Digits::OneDecimal)
     )
+}
+
+/// Renders how it was measured.
+fn conditions(report: &MicroReport) -> Vec<String> {
+    let how = report.python.as_ref().map(|python| {
+        let core = match report.pinned_core {
+            Some(core) => format!("on core {core}"),
+            None => "not pinned".to_owned(),
+        };
+        format!(
+            "        {} {}, {}, {core}, {:.1} s",
+            plain(&python.implementation),
+            plain(&python.version),
+            counted(report.replicates.len(), "process pair"),
+            report.seconds
+        )
+    });
+    let around = (report.form == Form::Function)
+        .then(|| "        everything but this module is the working tree's on both sides".to_owned());
+    how.into_iter().chain(around).collect()
+}
+
+/// Renders a difference of the results, or why they are not compared.
+fn results(report: &MicroReport) -> Vec<String> {
+    let different = report.output_difference.as_ref().map(|difference| {
+        let at = match difference.place.as_str() {
+            "" => String::new(),
+            place => format!("at {}, ", plain(place)),
+        };
+        format!(
+            "DIFFERENT RESULTS: {at}{} returns {} and {} returns {}",
+            plain(&report.base.name),
+            plain(&difference.base),
+            plain(&report.head.name),
+            plain(&difference.head)
+        )
+    });
+    let is_warned_of = |code| report.warnings.iter().any(|warning| warning.code == code);
+    let reason = report.output_reason.as_ref();
+    let reason = reason.filter(|_| !is_warned_of(WarningCode::OutputNotConsumed));
+    let not_compared = reason.map(|reason| format!("the results are not compared: {}", plain(reason)));
+    different.into_iter().chain(not_compared).collect()
+}
+
+fn warned(warning: &Warning) -> Vec<String> {
+    let marks = std::iter::once("!").chain(std::iter::repeat(" "));
+    let message = marks.zip(warning.message.lines());
+    let message = message.map(|(mark, line)| format!("{mark} {}", plain(line)));
+    let hint = warning.hint.as_ref().map(|hint| format!("  {}", plain(hint)));
+    message.chain(hint).collect()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::function::FunctionComparison;
 use super::sample::Replicate;
 use super::side::PerSide;
-use super::verdict::{Estimate, Reason, Verdict};
+use super::verdict::{Estimate, OpenReason, Verdict};
 use super::warning::Warning;
 use crate::output::{Difference, OutputCheck};
 
@@ -35,7 +35,7 @@ pub struct Comparison {
     pub head: SideTime,
     pub estimate: Estimate,
     pub verdict: Verdict,
-    pub reason: Option<Reason>,
+    pub reason: Option<OpenReason>,
     /// Whether it is a control: it runs nothing that changed while it is timed, so that its number should not move.
     #[serde(default)]
     pub is_control: bool,
@@ -69,8 +69,8 @@ pub struct Comparison {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
     /// In a merged report, the number of the part that measured it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shard: Option<u32>,
+    #[serde(default, rename = "shard", skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
@@ -91,7 +91,7 @@ fn one_look() -> u32 {
 impl Comparison {
     /// Withdraws a regression that fresh replicates did not show.
     pub fn take_back(&mut self) {
-        (self.verdict, self.reason) = (Verdict::Inconclusive, Some(Reason::NotConfirmed));
+        (self.verdict, self.reason) = (Verdict::Inconclusive, Some(OpenReason::NotConfirmed));
         // More of the replicates that were not confirmed would settle nothing.
         self.to_settle = None;
     }

@@ -4,7 +4,7 @@ mod comparison;
 mod function;
 mod gate;
 mod missing;
-mod partition;
+mod part;
 mod report;
 mod resource;
 mod sample;
@@ -19,16 +19,16 @@ pub use comparison::{Comparison, Confirmation, SideTime, ToSettle};
 pub use function::{CallProfile, FunctionComparison, ProfileNote};
 pub use gate::Gate;
 pub use missing::{Missing, MissingReason};
-pub use partition::{Partition, shard_of};
+pub use part::{Part, part_of};
 pub use report::{
-    Controls, Counts, Machine, Noise, Plan, Python, Recorded, Report, SCHEMA_VERSION, Selection,
-    SelectionRule, Shard, Summary,
+    Controls, Counts, Machine, MergedPart, Noise, Plan, Python, Recorded, Report, SCHEMA_VERSION, Selection,
+    SelectionRule, Summary,
 };
 pub use resource::{Resource, ResourceComparison};
-pub use sample::{Clock, Order, Pair, Replicate, Sample};
+pub use sample::{Clock, Order, Replicate, Round, Sample};
 pub use settings::{BenchmarksFrom, Environments, Settings};
 pub use side::{PerSide, Revision, Side};
 pub use status::Status;
 pub use target::{Change, FunctionPlace, TargetFunction};
-pub use verdict::{ConfidenceInterval, Estimate, Judged, Reason, Verdict};
+pub use verdict::{ConfidenceInterval, Estimate, Judged, OpenReason, Verdict};
 pub use warning::{Warning, WarningCode};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison::Comparison;
 use super::function::FunctionComparison;
 use super::missing::Missing;
-use super::partition::Partition;
+use super::part::Part;
 use super::resource::ResourceComparison;
 use super::settings::Settings;
 use super::side::{PerSide, Revision};
@@ -28,11 +28,11 @@ pub struct Report {
     pub revisions: PerSide<Revision>,
     pub settings: Settings,
     pub seed: u64,
-    /// The machine; in a merged report, that of its first shard.
+    /// The machine; in a merged report, that of its first part.
     pub machine: Machine,
     /// The parts of a merged report, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shards: Vec<Shard>,
+    #[serde(default, rename = "shards", skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<MergedPart>,
     /// `None` where the run ended before an interpreter was found.
     pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
@@ -93,8 +93,9 @@ pub struct Machine {
 
 /// One part of a merged report, and where it was measured.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct Shard {
-    pub partition: Partition,
+pub struct MergedPart {
+    #[serde(rename = "partition")]
+    pub part: Part,
     /// The number of comparisons in it.
     pub benchmarks: usize,
     /// Whether its run was stopped before it was done.
@@ -136,7 +137,7 @@ pub enum SelectionRule {
     NothingChanged,
 }
 
-#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Summary {
     pub counts: Counts,
     /// The movement of the controls; `None` where there are none.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::side::PerSide;
-use super::verdict::{Estimate, Reason, Verdict};
+use super::verdict::{Estimate, OpenReason, Verdict};
 
 /// The kind of a resource, with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct ResourceComparison {
     /// The estimate of the ratio head/base.
     pub estimate: Estimate,
     pub verdict: Verdict,
-    pub reason: Option<Reason>,
+    pub reason: Option<OpenReason>,
     pub looks: u32,
     pub replicates: Vec<PerSide<f64>>,
 }

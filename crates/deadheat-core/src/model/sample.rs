@@ -55,9 +55,9 @@ impl Order {
     }
 }
 
-/// The two samples of one round.
+/// One visit to both sides: a sample of each.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct Pair {
+pub struct Round {
     pub order: Order,
     pub base: Sample,
     pub head: Sample,
@@ -72,7 +72,8 @@ pub struct Replicate {
     pub seed: u32,
     #[serde(default)]
     pub clock: Clock,
-    pub pairs: Vec<Pair>,
+    #[serde(rename = "pairs")]
+    pub rounds: Vec<Round>,
 }
 
 /// The clock that times samples.

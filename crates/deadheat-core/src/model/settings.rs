@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
-use super::partition::Partition;
+use super::part::Part;
 use super::side::Side;
 
+/// Its default is that of a report without any option.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Settings {
     pub threshold_percent: f64,
@@ -66,8 +67,42 @@ pub struct Settings {
     #[serde(default)]
     pub memory_limit_mib: Option<u64>,
     /// The part of the suite that was measured, where it is not the whole.
-    #[serde(default)]
-    pub partition: Option<Partition>,
+    #[serde(default, rename = "partition")]
+    pub part: Option<Part>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            threshold_percent: 2.0,
+            thresholds: BTreeMap::new(),
+            confidence_level: 0.99,
+            replicates: None,
+            budget_seconds: None,
+            timeout_seconds: 600.0,
+            fail_on: Vec::new(),
+            benchmarks_root: None,
+            benchmarks_from: BenchmarksFrom::default(),
+            tests: Vec::new(),
+            keyword: None,
+            pytest_args: Vec::new(),
+            functions: None,
+            all: false,
+            profile: false,
+            memory: false,
+            folder: String::new(),
+            module_roots: Vec::new(),
+            tests_root: None,
+            injected: Vec::new(),
+            environment: Environments::default(),
+            requirements: Vec::new(),
+            build: None,
+            script: None,
+            script_output: None,
+            memory_limit_mib: None,
+            part: None,
+        }
+    }
 }
 
 /// The environments that the sides run in.

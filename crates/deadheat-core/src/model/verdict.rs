@@ -58,7 +58,7 @@ impl fmt::Display for Verdict {
 /// The reason for an `Inconclusive` verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum OpenReason {
     /// The interval contains both "no change" and a change that matters.
     TooWide,
     /// There is a change, but the estimate is below the threshold while the interval reaches beyond it.
@@ -71,14 +71,14 @@ pub enum Reason {
     FirstCallChanged,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for OpenReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::TooWide => "interval too wide",
-            Reason::SmallerThanThreshold => "smaller than the threshold",
-            Reason::NotAfterCorrection => "not after correction for many benchmarks",
-            Reason::NotConfirmed => "not confirmed by fresh replicates",
-            Reason::FirstCallChanged => "only the first call changed",
+            OpenReason::TooWide => "interval too wide",
+            OpenReason::SmallerThanThreshold => "smaller than the threshold",
+            OpenReason::NotAfterCorrection => "not after correction for many benchmarks",
+            OpenReason::NotConfirmed => "not confirmed by fresh replicates",
+            OpenReason::FirstCallChanged => "only the first call changed",
         })
     }
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Reason {
 pub struct Judged {
     pub estimate: Estimate,
     pub verdict: Verdict,
-    pub reason: Option<Reason>,
+    pub reason: Option<OpenReason>,
     /// The time of each side, where a sum of times is meaningful.
     pub base_ns: Option<f64>,
     pub head_ns: Option<f64>,

@@ -135,7 +135,9 @@ pub enum WarningCode {
     /// A glob of `[tool.deadheat.thresholds]` matches no benchmark.
     ThresholdUnused,
     /// No benchmark falls into this part of the suite.
-    EmptyPartition,
+    #[serde(rename = "empty_partition")]
+    EmptyPart,
     /// Parts of the suite are not among the merged reports.
-    MissingShards,
+    #[serde(rename = "missing_shards")]
+    MissingParts,
 }

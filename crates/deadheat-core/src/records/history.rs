@@ -93,6 +93,12 @@ impl<'a> History<'a> {
             .last()
     }
 
+    /// Whether the last kept experiment ended in the baseline itself.
+    pub fn is_at_baseline(&self) -> bool {
+        let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
+        baseline.is_some_and(|baseline| is_commit(self.last_kept(), baseline))
+    }
+
     pub fn cumulative(&self) -> Option<Cumulative> {
         let head = self.last_kept()?;
         let baseline = self.baseline.map(|baseline| baseline.commit.as_str());

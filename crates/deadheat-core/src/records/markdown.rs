@@ -6,7 +6,7 @@ use super::tidy::tidy;
 
 /// Returns the body of a section; `None` if the text has no such section.
 pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
-    find(text, title).map(|section| &text[section.body])
+    find(text, title).map(|body| &text[body])
 }
 
 /// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a comment that
@@ -14,7 +14,7 @@ pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
 pub fn replace_section(text: &str, title: &str, body: &str) -> String {
     let line_end = line_end_of(text);
     let body: String = body.lines().flat_map(|line| [line, line_end]).collect();
-    let Some(section) = find(text, title) else {
+    let Some(old) = find(text, title) else {
         let newline = if text.ends_with('\n') { "" } else { line_end };
         let gap = match scan(text).unclosed {
             Some(mark) => format!("{newline}{mark}{line_end}{line_end}"),
@@ -25,7 +25,7 @@ pub fn replace_section(text: &str, title: &str, body: &str) -> String {
         };
         return format!("{text}{gap}## {title}{line_end}{line_end}{body}");
     };
-    let (before, after) = (&text[..section.body.start], &text[section.body.end..]);
+    let (before, after) = (&text[..old.start], &text[old.end..]);
     let heading_end = if before.ends_with('\n') { "" } else { line_end };
     let gap = if after.is_empty() { "" } else { line_end };
     format!("{before}{heading_end}{line_end}{body}{gap}{after}")
@@ -43,29 +43,13 @@ fn ends_with_blank_line(text: &str) -> bool {
     without.is_some_and(|text| text.ends_with('\n'))
 }
 
-struct Section {
-    body: Range<usize>,
-}
-
-/// Finds the first section with that title: from the line after its heading to the next heading of its level or above.
-fn find(text: &str, title: &str) -> Option<Section> {
-    let mut start = None;
-    for heading in scan(text).headings {
-        match start {
-            None if heading.level == 2 && heading.title.eq_ignore_ascii_case(title) => {
-                start = Some(heading.end)
-            }
-            Some(start) if heading.level <= 2 => {
-                return Some(Section {
-                    body: start..heading.start,
-                });
-            }
-            _ => {}
-        }
-    }
-    start.map(|start| Section {
-        body: start..text.len(),
-    })
+/// Finds the body of the first section with that title: from the line after its heading to the next heading of its level
+/// or above.
+fn find(text: &str, title: &str) -> Option<Range<usize>> {
+    let mut headings = scan(text).headings.into_iter();
+    let ours = headings.find(|heading| heading.level == 2 && heading.title.eq_ignore_ascii_case(title))?;
+    let next = headings.find(|heading| heading.level <= 2);
+    Some(ours.end..next.map_or(text.len(), |heading| heading.start))
 }
 
 struct Heading<'a> {
@@ -85,89 +69,121 @@ enum Inside<'a> {
 }
 
 /// The structure of a file.
-struct Scan<'a> {
+struct Structure<'a> {
     /// The headings outside code and comments, of both kinds: `## Title`, and a title over `===` or `---`.
     headings: Vec<Heading<'a>>,
     /// The text that would close a code block or a comment that goes on to the end.
     unclosed: Option<&'a str>,
 }
 
-fn scan(text: &str) -> Scan<'_> {
-    let mut found = Vec::new();
-    let mut inside = Inside::Nothing;
+fn scan(text: &str) -> Structure<'_> {
+    let mut scanner = Scanner {
+        text,
+        headings: Vec::new(),
+        inside: Inside::Nothing,
+        paragraph: Paragraph::default(),
+    };
     let mut start = 0;
-    // The number of lines in the paragraph so far, and the start of its last one.
-    let mut paragraph = (0, 0);
-    for whole in text.split_inclusive('\n') {
-        let end = start + whole.len();
-        let line = if start == 0 {
-            whole.trim_start_matches('\u{feff}')
-        } else {
-            whole
-        };
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let content = line.trim();
-        let is_code = indent > 3 || line.starts_with('\t');
-        match inside {
-            Inside::Fence(fence) => {
-                let closes = !is_code && content.len() >= fence.len() && {
-                    let mark = fence.chars().next().unwrap_or('`');
-                    content.chars().all(|character| character == mark)
-                };
-                if closes {
-                    inside = Inside::Nothing;
-                }
-                paragraph = (0, start);
-            }
-            Inside::Comment => {
-                if content.contains("-->") {
-                    inside = Inside::Nothing;
-                }
-                paragraph = (0, start);
-            }
-            Inside::Nothing if content.is_empty() || is_code && paragraph.0 == 0 => paragraph = (0, start),
-            Inside::Nothing if is_code => paragraph = (paragraph.0 + 1, start),
-            Inside::Nothing => {
-                if let Some(fence) = fence_of(content) {
-                    inside = Inside::Fence(fence);
-                    paragraph = (0, start);
-                } else if content.starts_with("<!--") {
-                    if !content.contains("-->") {
-                        inside = Inside::Comment;
-                    }
-                    paragraph = (0, start);
-                } else if let Some((level, title)) = heading_of(content) {
-                    found.push(Heading {
-                        level,
-                        title,
-                        start,
-                        end,
-                    });
-                    paragraph = (0, start);
-                } else if let Some(level) = underline_of(content).filter(|_| paragraph.0 == 1) {
-                    // Under several lines it may be a rule that somebody drew below ours.
-                    found.push(Heading {
-                        level,
-                        title: text[paragraph.1..start].trim(),
-                        start: paragraph.1,
-                        end,
-                    });
-                    paragraph = (0, start);
-                } else {
-                    paragraph = (paragraph.0 + 1, start);
-                }
-            }
-        }
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        scanner.line(start..end);
         start = end;
     }
-    Scan {
-        headings: found,
-        unclosed: match inside {
+    Structure {
+        headings: scanner.headings,
+        unclosed: match scanner.inside {
             Inside::Nothing => None,
             Inside::Fence(fence) => Some(fence),
             Inside::Comment => Some("-->"),
         },
     }
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    headings: Vec<Heading<'a>>,
+    inside: Inside<'a>,
+    paragraph: Paragraph,
+}
+
+/// The paragraph that the last line belongs to.
+#[derive(Default)]
+struct Paragraph {
+    /// The number of its lines so far, 0 where there is none.
+    lines: usize,
+    /// The start of its last line.
+    last: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn line(&mut self, place: Range<usize>) {
+        let start = place.start;
+        let line = match start {
+            0 => self.text[place.clone()].trim_start_matches('\u{feff}'),
+            _ => &self.text[place.clone()],
+        };
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let is_code = indent > 3 || line.starts_with('\t');
+        let content = line.trim();
+        let is_paragraph = match self.inside {
+            Inside::Fence(fence) => {
+                if !is_code && closes(content, fence) {
+                    self.inside = Inside::Nothing;
+                }
+                false
+            }
+            Inside::Comment => {
+                if content.contains("-->") {
+                    self.inside = Inside::Nothing;
+                }
+                false
+            }
+            Inside::Nothing if content.is_empty() => false,
+            // Code cannot interrupt a paragraph.
+            Inside::Nothing if is_code => self.paragraph.lines > 0,
+            Inside::Nothing => !self.is_structure(content, place),
+        };
+        self.paragraph = Paragraph {
+            lines: if is_paragraph { self.paragraph.lines + 1 } else { 0 },
+            last: start,
+        };
+    }
+
+    /// Whether a line outside code and comments opens one of them, or is or underlines a heading, which is noted.
+    fn is_structure(&mut self, content: &'a str, place: Range<usize>) -> bool {
+        if let Some(fence) = fence_of(content) {
+            self.inside = Inside::Fence(fence);
+        } else if content.starts_with("<!--") {
+            if !content.contains("-->") {
+                self.inside = Inside::Comment;
+            }
+        } else if let Some((level, title)) = heading_of(content) {
+            self.headings.push(Heading {
+                level,
+                title,
+                start: place.start,
+                end: place.end,
+            });
+        } else if let Some(level) = underline_of(content).filter(|_| self.paragraph.lines == 1) {
+            // Under several lines it may be a rule that somebody drew below ours.
+            let start = self.paragraph.last;
+            self.headings.push(Heading {
+                level,
+                title: self.text[start..place.start].trim(),
+                start,
+                end: place.end,
+            });
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+/// Whether a line closes the code block that `fence` opened.
+fn closes(content: &str, fence: &str) -> bool {
+    let mark = fence.chars().next().unwrap_or('`');
+    content.len() >= fence.len() && content.chars().all(|character| character == mark)
 }
 
 /// Returns the marks that open a code block.

@@ -9,7 +9,7 @@ use super::history::{Cumulative, History, Source};
 use super::results::{Results, Row};
 use crate::model::Status;
 use crate::report::{Style, bare_table};
-use crate::text::{cut, plain, short_commit, speedup};
+use crate::text::{counted, cut, plain, short_commit, speedup};
 
 const SHORTEST_TEXT: usize = 20;
 /// The width from which there is room for intervals and the time of day.
@@ -131,6 +131,9 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
         None => "over all experiments, because there is no baseline".to_owned(),
     };
     match history.cumulative() {
+        None if history.is_at_baseline() => {
+            format!("cumulative speedup {since}: none, the last kept state is the baseline itself\n")
+        }
         None => format!("cumulative speedup {since}: unknown, nothing with a number was kept\n"),
         Some(Cumulative {
             speedup: total,
@@ -142,10 +145,9 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
                 true => "; what lies between them is not in it",
                 false => "",
             };
-            let how = match (source, steps) {
-                (Source::Measured, _) => "measured".to_owned(),
-                (Source::ProductOfSteps, 1) => "the product of 1 kept step".to_owned(),
-                (Source::ProductOfSteps, steps) => format!("the product of {steps} kept steps"),
+            let how = match source {
+                Source::Measured => "measured".to_owned(),
+                Source::ProductOfSteps => format!("the product of {}", counted(steps, "kept step")),
             };
             format!(
                 "cumulative speedup {since}: {} ({how}{gaps})\n",
@@ -241,6 +243,20 @@ mod tests {
     #[test]
     fn the_status() {
         insta::assert_snapshot!(status(&results(), Some(&baseline()), STYLE));
+    }
+
+    #[test]
+    fn a_kept_state_that_is_the_baseline_itself_has_no_speedup_over_it() {
+        let results = Results::parse(
+            b"time\thead\tbase\tbenchmark\tspeedup\tverdict\tstatus\n\
+              2026-01-02T00:00:00Z\taaaaaaa\t0000000\t__total__\t1.5\timproved\tkeep\n",
+        )
+        .unwrap();
+        let text = status(&results, Some(&baseline()), STYLE);
+        assert!(
+            text.ends_with("aaaaaaa012: none, the last kept state is the baseline itself\n"),
+            "{text}"
+        );
     }
 
     #[test]

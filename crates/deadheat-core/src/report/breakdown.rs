@@ -1,14 +1,14 @@
 //! A breakdown by function as every form shows it: its rows, and what is said below them.
 
-use super::words::{change, within};
+use super::words::within;
 use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileNote, Report, Side};
-use crate::text::{change_percent, count_of, duration, plain, signed_duration, speedup};
+use crate::text::{change, change_percent, count_of, duration, plain, signed_duration, speedup};
 
 /// The smallest difference, as a part of base's time, that is divided: percentages of a smaller one would be noise.
 const SMALLEST_EXPLAINED: f64 = 0.02;
 
 /// A breakdown, with the time that it divides.
-pub(super) struct Section<'a> {
+pub(super) struct ShownBreakdown<'a> {
     pub(super) title: String,
     pub(super) functions: &'a [FunctionComparison],
     pub(super) unexplained_ns: Option<f64>,
@@ -17,10 +17,10 @@ pub(super) struct Section<'a> {
     pub(super) change_ns: f64,
 }
 
-impl<'a> Section<'a> {
-    /// Makes the section of one benchmark.
+impl<'a> ShownBreakdown<'a> {
+    /// Makes the breakdown of one benchmark.
     pub(super) fn of(row: &'a Comparison) -> Self {
-        Section {
+        ShownBreakdown {
             title: format!("Changed functions in {}", plain(&row.benchmark)),
             functions: &row.functions,
             unexplained_ns: row.unexplained_ns,
@@ -29,14 +29,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Makes the section of everything that was measured.
+    /// Makes the breakdown of everything that was measured.
     pub(super) fn of_all(report: &'a Report) -> Self {
         let profiled = report.comparisons.iter();
         let profiled = profiled.filter(|row| row.unexplained_ns.is_some());
         let (base_ns, change_ns) = profiled.fold((0.0, 0.0), |(base, change), row| {
             (base + row.base.median_ns, change + change_ns(row))
         });
-        Section {
+        ShownBreakdown {
             title: "Changed functions, over all measured benchmarks".to_owned(),
             functions: &report.summary.functions,
             unexplained_ns: report.summary.unexplained_ns,
@@ -68,24 +68,24 @@ pub(super) fn notes(functions: &[&FunctionComparison]) -> Vec<String> {
 }
 
 /// Describes how much of the end-to-end difference is the changed functions' own, and the rest.
-pub(super) fn reconciliation(section: &Section<'_>) -> Option<String> {
-    let rest = section.unexplained_ns?;
-    let difference = section.change_ns;
+pub(super) fn reconciliation(breakdown: &ShownBreakdown<'_>) -> Option<String> {
+    let rest = breakdown.unexplained_ns?;
+    let difference = breakdown.change_ns;
     let explained = difference - rest;
-    let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * section.base_ns {
+    let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * breakdown.base_ns {
         format!(" ({:.0} %)", explained / difference * 100.0)
     } else {
         String::new()
     };
     let is_affected = |function: &&FunctionComparison| function.change == Some(Change::Affected);
-    let affected: Vec<&FunctionComparison> = section.functions.iter().filter(is_affected).collect();
+    let affected: Vec<&FunctionComparison> = breakdown.functions.iter().filter(is_affected).collect();
     let theirs: f64 = affected.iter().map(|function| function.own_difference_ns()).sum();
     let who = match affected.len() {
         0 => format!(
             "the changed functions explain {}{percent}",
             signed_duration(explained)
         ),
-        all if all == section.functions.len() => {
+        all if all == breakdown.functions.len() => {
             format!(
                 "the affected functions explain {}{percent}",
                 signed_duration(explained)

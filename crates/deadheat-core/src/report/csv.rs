@@ -3,10 +3,11 @@ use csv::{QuoteStyle, WriterBuilder};
 use serde::{Serialize, Serializer};
 
 use crate::model::{
-    Comparison, Estimate, Missing, MissingReason, Reason, Report, Resource, ResourceComparison, Side, Verdict,
+    Comparison, Estimate, Missing, MissingReason, OpenReason, Report, Resource, ResourceComparison, Side,
+    Verdict,
 };
 use crate::output::OutputCheck;
-use crate::text::{main_line, one_line};
+use crate::text::{main_line, plain};
 
 /// The columns, in their order. What a row does not have stays empty.
 #[derive(Default, Serialize)]
@@ -20,7 +21,7 @@ struct Row {
     ratio_high: Option<Number>,
     standard_error: Option<Number>,
     verdict: Option<Verdict>,
-    reason: Option<Reason>,
+    reason: Option<OpenReason>,
     replicates: Option<usize>,
     looks: Option<u32>,
     output: Option<OutputCheck>,
@@ -57,7 +58,7 @@ impl Text {
     /// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an apostrophe in front.
     /// Quoted is more than has to be for a comma, because spreadsheets of some countries look for semicolons.
     fn quoted(text: &str) -> Self {
-        let mut text = one_line(text);
+        let mut text = plain(text);
         let begins_a_formula = |character: char| "=+-@＝＋－＠".contains(character);
         if text.trim_start().starts_with(begins_a_formula) {
             text.insert(0, '\'');

@@ -16,13 +16,12 @@ mod plots;
 mod setup;
 mod words;
 use axis::Axis;
-use markup::shown;
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use sha2::{Digest, Sha256};
 
 use crate::model::{Estimate, Report, Revision};
 use crate::report::reproduce;
-use crate::text::shorten;
+use crate::text::{plain, shorten};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -59,7 +58,7 @@ pub fn html(report: &Report) -> String {
                     (lists::targets(&report.target_functions))
                     (how(report))
                 }
-                footer { "deadheat " (shown(&report.tool_version)) }
+                footer { "deadheat " (plain(&report.tool_version)) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -95,7 +94,7 @@ fn how(report: &Report) -> Markup {
         section aria-labelledby="how" {
             h2 id="how" { "How it was measured" }
             p { "To measure it again:" }
-            pre.command tabindex="0" { (shown(&reproduce::command(report))) }
+            pre.command tabindex="0" { (plain(&reproduce::command(report))) }
             @if report.revisions.head.dirty {
                 p.note { "Head has uncommitted changes: this works as long as they are there." }
             }
@@ -126,8 +125,8 @@ fn hash(inline: &str) -> String {
 /// Formats a revision as typed, or else its commit.
 fn typed(revision: &Revision) -> String {
     match revision.name.as_str() {
-        "" => shown(&revision.commit),
-        name => shown(&shorten(name, 60)),
+        "" => plain(&revision.commit),
+        name => plain(&shorten(name, 60)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! kind, in words for every format.
 
 use crate::model::{Change, Machine, Report, TargetFunction};
+use crate::text::counted;
 
 /// Counts the functions whose own code changed, and those that only read what did: `2, and 3 affected`.
 pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
@@ -16,30 +17,32 @@ pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
 
 /// Describes the part: `part 1/3 of the suite: 5 of 20 benchmarks`.
 pub(super) fn part_of_suite(report: &Report) -> Option<String> {
-    let partition = report.settings.partition?;
-    let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
-    let (ours, all) = (ours.count(), report.suite.len());
-    Some(format!(
-        "part {partition} of the suite: {ours} of {all} benchmarks"
-    ))
+    let part = report.settings.part?;
+    let ours = report.suite.iter().filter(|benchmark| part.has(benchmark));
+    let all = counted(report.suite.len(), "benchmark");
+    Some(format!("part {part} of the suite: {} of {all}", ours.count()))
 }
 
-/// Describes the shards: `merged from 3 of 4 shards: 2/4 is missing; 3/4 stopped early`.
+/// Describes the parts: `merged from 3 of 4 parts: 2/4 is missing; 3/4 stopped early`.
 pub(super) fn merged_from(report: &Report) -> Option<String> {
-    let of = report.shards.first()?.partition.of;
-    let mut words = format!("merged from {} of {of} shards", report.shards.len());
+    let of = report.parts.first()?.part.of;
+    let mut words = format!(
+        "merged from {} of {}",
+        report.parts.len(),
+        counted(of as usize, "part")
+    );
     let numbers = |numbers: &[u32]| {
         let numbers: Vec<String> = numbers.iter().map(|number| format!("{number}/{of}")).collect();
         numbers.join(", ")
     };
     let missing: Vec<u32> = (1..=of)
-        .filter(|number| report.shards.iter().all(|shard| shard.partition.shard != *number))
+        .filter(|number| report.parts.iter().all(|merged| merged.part.number != *number))
         .collect();
     let stopped: Vec<u32> = report
-        .shards
+        .parts
         .iter()
-        .filter(|shard| shard.partial)
-        .map(|shard| shard.partition.shard)
+        .filter(|merged| merged.partial)
+        .map(|merged| merged.part.number)
         .collect();
     let mut lacks = Vec::new();
     if !missing.is_empty() {
@@ -55,20 +58,20 @@ pub(super) fn merged_from(report: &Report) -> Option<String> {
     Some(words)
 }
 
-/// Returns the machines of a merged report, described by `describe`, after their shards: `shards 1, 3`.
+/// Returns the machines of a merged report, described by `describe`, after their parts: `parts 1, 3`.
 pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -> Vec<(String, String)> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for shard in &report.shards {
-        let machine = describe(&shard.machine);
-        let number = shard.partition.shard.to_string();
+    for merged in &report.parts {
+        let machine = describe(&merged.machine);
+        let number = merged.part.number.to_string();
         match groups.iter_mut().find(|(other, _)| *other == machine) {
             Some((_, numbers)) => numbers.push(number),
             None => groups.push((machine, vec![number])),
         }
     }
     let groups = groups.into_iter().map(|(machine, numbers)| {
-        let shards = if numbers.len() == 1 { "shard" } else { "shards" };
-        (format!("{shards} {}", numbers.join(", ")), machine)
+        let parts = if numbers.len() == 1 { "part" } else { "parts" };
+        (format!("{parts} {}", numbers.join(", ")), machine)
     });
     groups.collect()
 }
@@ -76,13 +79,13 @@ pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Partition, Shard};
+    use crate::model::{MergedPart, Part};
     use crate::testing;
 
-    fn merged(shards: &[(u32, bool, usize)]) -> Report {
+    fn merged(parts: &[(u32, bool, usize)]) -> Report {
         let mut report = testing::report(&[]);
-        let shards = shards.iter().map(|&(shard, partial, cores)| Shard {
-            partition: Partition { shard, of: 4 },
+        let parts = parts.iter().map(|&(number, partial, cores)| MergedPart {
+            part: Part { number, of: 4 },
             benchmarks: 1,
             partial,
             machine: Machine {
@@ -91,40 +94,40 @@ mod tests {
             },
             python: None,
         });
-        report.shards = shards.collect();
+        report.parts = parts.collect();
         report
     }
 
     #[test]
     fn a_merged_report_says_which_shards_it_lacks() {
-        let said = |shards: &[(u32, bool, usize)]| merged_from(&merged(shards));
+        let said = |parts: &[(u32, bool, usize)]| merged_from(&merged(parts));
         assert_eq!(said(&[]), None);
         let all = [(1, false, 2), (2, false, 2), (3, false, 8), (4, false, 2)];
-        assert_eq!(said(&all).unwrap(), "merged from 4 of 4 shards");
+        assert_eq!(said(&all).unwrap(), "merged from 4 of 4 parts");
         assert_eq!(
             said(&[(1, false, 2), (3, true, 2), (4, false, 2)]).unwrap(),
-            "merged from 3 of 4 shards: 2/4 is missing; 3/4 stopped early"
+            "merged from 3 of 4 parts: 2/4 is missing; 3/4 stopped early"
         );
         assert_eq!(
             said(&[(1, false, 2), (4, false, 2)]).unwrap(),
-            "merged from 2 of 4 shards: 2/4, 3/4 are missing"
+            "merged from 2 of 4 parts: 2/4, 3/4 are missing"
         );
-        let machines = machines(&merged(&all), |machine| format!("{} cores", machine.cores));
+        let machines = machines(&merged(&all), |machine| counted(machine.cores, "core"));
         let machines: Vec<(&str, &str)> = machines
             .iter()
-            .map(|(shards, machine)| (shards.as_str(), machine.as_str()))
+            .map(|(parts, machine)| (parts.as_str(), machine.as_str()))
             .collect();
-        assert_eq!(machines, [("shards 1, 2, 4", "2 cores"), ("shard 3", "8 cores")]);
+        assert_eq!(machines, [("parts 1, 2, 4", "2 cores"), ("part 3", "8 cores")]);
     }
 
     #[test]
     fn a_part_says_how_much_of_the_suite_it_has() {
         let mut report = merged(&[]);
         assert_eq!(part_of_suite(&report), None);
-        let partition = Partition { shard: 2, of: 3 };
-        report.settings.partition = Some(partition);
+        let part = Part { number: 2, of: 3 };
+        report.settings.part = Some(part);
         report.suite = (0..9).map(|index| format!("a.py::test_{index}")).collect();
-        let ours = report.suite.iter().filter(|benchmark| partition.has(benchmark));
+        let ours = report.suite.iter().filter(|benchmark| part.has(benchmark));
         let said = format!("part 2/3 of the suite: {} of 9 benchmarks", ours.count());
         assert_eq!(part_of_suite(&report), Some(said));
     }

@@ -80,10 +80,10 @@ fn statistics(replicates: &[Replicate], side: Side) -> Value {
     let mut seconds: Vec<f64> = replicates
         .iter()
         .filter_map(|replicate| {
-            let pairs = replicate.pairs.iter();
-            stats::median(pairs.map(|pair| match side {
-                Side::Base => pair.base.per_iteration_ns(),
-                Side::Head => pair.head.per_iteration_ns(),
+            let rounds = replicate.rounds.iter();
+            stats::median(rounds.map(|round| match side {
+                Side::Base => round.base.per_iteration_ns(),
+                Side::Head => round.head.per_iteration_ns(),
             }))
         })
         .map(|nanoseconds| nanoseconds / 1e9)

@@ -104,8 +104,8 @@ fn effort(settings: &Settings, words: &mut Vec<String>) {
         (None, Some(seconds)) if seconds > 0.0 => add(words, &["--budget", &seconds.to_string()]),
         (None, _) => {}
     }
-    if let Some(partition) = settings.partition {
-        add(words, &["--partition", &partition.to_string()]);
+    if let Some(part) = settings.part {
+        add(words, &["--partition", &part.to_string()]);
     }
 }
 

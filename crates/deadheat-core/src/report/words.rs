@@ -1,7 +1,9 @@
 //! The sentences and phrases that several forms of a report share.
 
-use crate::model::{Controls, Estimate, Judged, Machine, Missing, Noise, Reason, Report, ToSettle, Verdict};
-use crate::text::{bounds, change_percent, duration, is_too_wide, main_line, plain, signed_percent};
+use crate::model::{
+    Controls, Estimate, Judged, Machine, Missing, Noise, OpenReason, Report, ToSettle, Verdict,
+};
+use crate::text::{change_percent, counted, duration, is_too_wide, main_line, plain, signed_percent};
 
 pub(super) fn core_of(machine: &Machine) -> String {
     let Some(core) = machine.pinned_core else {
@@ -15,7 +17,7 @@ pub(super) fn core_of(machine: &Machine) -> String {
 /// Describes a machine: `AMD EPYC, 4 cores`.
 pub(super) fn place_of(machine: &Machine) -> String {
     let processor = machine.processor.as_deref().unwrap_or(&machine.architecture);
-    format!("{}, {} cores", plain(processor), machine.cores)
+    format!("{}, {}", plain(processor), counted(machine.cores, "core"))
 }
 
 /// Describes the replicates: `5 to 14 replicates`; `None` where nothing was measured.
@@ -23,7 +25,7 @@ pub(super) fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
     match (counts().min()?, counts().max()?) {
         (fewest, most) if fewest < most => Some(format!("{fewest} to {most} replicates")),
-        (count, _) => Some(format!("{count} replicates")),
+        (count, _) => Some(counted(count, "replicate")),
     }
 }
 
@@ -41,7 +43,10 @@ pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
         rows.filter(|row| {
-            let is_told_apart = matches!(row.reason, Some(Reason::NotConfirmed | Reason::FirstCallChanged));
+            let is_told_apart = matches!(
+                row.reason,
+                Some(OpenReason::NotConfirmed | OpenReason::FirstCallChanged)
+            );
             row.verdict == Verdict::Inconclusive && !is_told_apart
         })
     };
@@ -49,7 +54,10 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         let rows = report.comparisons.iter();
         rows.filter(|row| row.reason == Some(reason)).count()
     };
-    let (unconfirmed, first_calls) = (count(Reason::NotConfirmed), count(Reason::FirstCallChanged));
+    let (unconfirmed, first_calls) = (
+        count(OpenReason::NotConfirmed),
+        count(OpenReason::FirstCallChanged),
+    );
     let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
     let hopeless = open().count() - needs.len();
     let seconds: f64 = needs.iter().map(|needed| needed.seconds).sum();
@@ -65,7 +73,8 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         } else {
             format!("{} of them", needs.len())
         };
-        format!("about {replicates} more replicates{time} would settle {what}")
+        let more = counted(replicates, "more replicate");
+        format!("about {more}{time} would settle {what}")
     });
     let first_calls =
         (first_calls > 0).then(|| format!("{first_calls} changed in the first call of a process only"));
@@ -113,26 +122,13 @@ pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
     sentences.push(match coarse {
         0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
         _ => format!(
-            "{coarse} of {} benchmarks are too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
+            "{coarse} of {} {} too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
              More --replicates help, a quieter machine more",
-            noise.len()
+            counted(noise.len(), "benchmark"),
+            if coarse == 1 { "is" } else { "are" }
         ),
     });
     sentences
-}
-
-/// Formats a change with its interval: `-26.7 % [-27.6, -25.9]`.
-pub(super) fn change(estimate: &Estimate) -> String {
-    change_bounded(estimate, signed_percent)
-}
-
-/// Formats a change as [`change`] does, with each bound formatted by `bound`.
-pub(super) fn change_bounded(estimate: &Estimate, bound: fn(f64) -> String) -> String {
-    format!(
-        "{} {}",
-        change_percent(estimate.point_estimate),
-        bounds(&estimate.confidence_interval, bound)
-    )
 }
 
 /// Formats the limit of a change that may be none: `< 3.1 %`.

@@ -31,7 +31,7 @@ pub struct FileSyntaxError {
 
 /// The result of [`compare`].
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct Differences {
     /// Functions whose own code differs, sorted by path and line.
     pub targets: Vec<TargetFunction>,
     pub unattributed: Vec<Unattributed>,
@@ -62,24 +62,24 @@ pub fn functions_with_lines(source: &[u8]) -> Result<Vec<NamedLines>, SyntaxErro
 /// Compares the two versions of every changed file, on that many threads.
 ///
 /// Files are taken one by one, so that not all of them are in memory at once.
-pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>, threads: usize) -> Changes {
-    let mut changes = Changes::default();
+pub fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>, threads: usize) -> Differences {
+    let mut differences = Differences::default();
     let mut removed = Vec::new();
     let mut added = Vec::new();
     for of_file in in_parallel(files.into_iter(), threads, compare_file) {
-        changes.add(of_file.changes);
+        differences.add(of_file.differences);
         removed.extend(of_file.removed);
         added.extend(of_file.added);
     }
-    match_moved(&removed, &added, &mut changes.targets);
-    sort(&mut changes.targets);
-    changes
+    match_moved(&removed, &added, &mut differences.targets);
+    sort(&mut differences.targets);
+    differences
 }
 
 /// The findings from one file.
 #[derive(Default)]
 struct FileChanges {
-    changes: Changes,
+    differences: Differences,
     /// Functions that are only on one side: they may have moved to another file.
     removed: Vec<Found>,
     added: Vec<Found>,
@@ -93,7 +93,7 @@ fn compare_file(file: ChangedFile) -> FileChanges {
         None => Some(ModuleCode::default()),
         Some(Ok(module)) => Some(module),
         Some(Err(error)) => {
-            found.changes.syntax_errors.push(FileSyntaxError {
+            found.differences.syntax_errors.push(FileSyntaxError {
                 path: path.clone(),
                 side,
                 error,
@@ -113,7 +113,7 @@ fn compare_file(file: ChangedFile) -> FileChanges {
                 (None, Some(_)) => "base",
                 _ => "either side",
             };
-            found.changes.unattributed.push(Unattributed {
+            found.differences.unattributed.push(Unattributed {
                 path,
                 what: format!("cannot be parsed on {on}"),
             });
@@ -122,13 +122,13 @@ fn compare_file(file: ChangedFile) -> FileChanges {
     };
     compare_functions(&path, &base, &head, &mut found);
     if is_on_one_side || base.outside != head.outside {
-        found.changes.outside.insert(path);
+        found.differences.outside.insert(path);
     }
     found
 }
 
-impl Changes {
-    fn add(&mut self, other: Changes) {
+impl Differences {
+    fn add(&mut self, other: Differences) {
         self.targets.extend(other.targets);
         self.unattributed.extend(other.unattributed);
         self.syntax_errors.extend(other.syntax_errors);
@@ -185,7 +185,7 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
             .into_iter()
             .any(|all| all.iter().filter(|function| !function.is_decorated).count() > 1);
         if is_ambiguous {
-            let names = file.changes.ambiguous.entry(path.to_owned()).or_default();
+            let names = file.differences.ambiguous.entry(path.to_owned()).or_default();
             names.insert(name.to_owned());
         }
         let [before, after] = [before, after].map(|all| all.into_iter().enumerate().collect::<Vec<_>>());
@@ -199,7 +199,7 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
             if crosses || on_base.code != on_head.code {
                 modified.push((on_base, on_head));
             } else {
-                file.changes
+                file.differences
                     .unchanged
                     .insert(place(path, on_head), on_base.lines.0);
             }
@@ -207,7 +207,7 @@ fn compare_functions(path: &str, base: &ModuleCode, head: &ModuleCode, file: &mu
         for (old, new) in modified {
             let places = PerSide::new(Some(place(path, old)), Some(place(path, new)));
             let modified = target(path, new, Change::Modified, None, places);
-            file.changes.targets.push(modified);
+            file.differences.targets.push(modified);
         }
         file.removed
             .extend(before[both..].iter().map(|(_, function)| found(function)));

@@ -64,7 +64,7 @@ const OTHER_SINGLE_BYTE: [&str; 32] = [
     "iso8859-9",
 ];
 
-enum Kind {
+enum Codec {
     Utf8,
     Ascii,
     /// One byte per character.
@@ -84,10 +84,10 @@ pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
     if source.starts_with(BYTE_ORDER_MARK) {
         return Err(refused(source, 0, "a second byte order mark"));
     }
-    let kind = match declared(source) {
-        None => Kind::Utf8,
+    let codec = match declared(source) {
+        None => Codec::Utf8,
         Some((name, offset)) => {
-            let kind = kind_of(&name)
+            let codec = codec_of(&name)
                 .ok_or_else(|| refused(source, offset, &format!("unknown encoding: {name}")))?;
             if marked && name != "utf-8" {
                 return Err(refused(
@@ -96,20 +96,20 @@ pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
                     &format!("encoding problem: {name} with a byte order mark"),
                 ));
             }
-            kind
+            codec
         }
     };
     let malformed = |offset| refused(source, offset, "the bytes are not of the file's encoding");
-    let text = match kind {
-        Kind::Utf8 => std::str::from_utf8(source)
+    let text = match codec {
+        Codec::Utf8 => std::str::from_utf8(source)
             .map_err(|error| malformed(error.valid_up_to()))?
             .to_owned(),
-        Kind::Ascii => match source.iter().position(|byte| !byte.is_ascii()) {
+        Codec::Ascii => match source.iter().position(|byte| !byte.is_ascii()) {
             Some(offset) => return Err(malformed(offset)),
             None => source.iter().copied().map(char::from).collect(),
         },
-        Kind::Bytes => source.iter().copied().map(char::from).collect(),
-        Kind::Other(encoding) => encoding
+        Codec::Bytes => source.iter().copied().map(char::from).collect(),
+        Codec::Other(encoding) => encoding
             .decode_without_bom_handling_and_without_replacement(source)
             .ok_or_else(|| malformed(first_malformed(encoding, source)))?
             .into_owned(),
@@ -187,12 +187,12 @@ fn normalized(name: &str) -> String {
     name
 }
 
-fn kind_of(name: &str) -> Option<Kind> {
+fn codec_of(name: &str) -> Option<Codec> {
     match name {
-        "utf-8" | "utf8" | "u8" | "utf" | "cp65001" | "utf-8-sig" => Some(Kind::Utf8),
-        "ascii" | "us-ascii" | "646" | "ansi-x3.4-1968" => Some(Kind::Ascii),
-        "iso-8859-1" | "latin1" | "latin" | "l1" | "iso8859-1" | "8859" | "cp819" => Some(Kind::Bytes),
-        _ if OTHER_SINGLE_BYTE.contains(&name) => Some(Kind::Bytes),
+        "utf-8" | "utf8" | "u8" | "utf" | "cp65001" | "utf-8-sig" => Some(Codec::Utf8),
+        "ascii" | "us-ascii" | "646" | "ansi-x3.4-1968" => Some(Codec::Ascii),
+        "iso-8859-1" | "latin1" | "latin" | "l1" | "iso8859-1" | "8859" | "cp819" => Some(Codec::Bytes),
+        _ if OTHER_SINGLE_BYTE.contains(&name) => Some(Codec::Bytes),
         _ => {
             let label = OTHER_NAMES
                 .iter()
@@ -201,7 +201,7 @@ fn kind_of(name: &str) -> Option<Kind> {
             let encoding = Encoding::for_label(label.as_bytes())
                 // `latin2`, `iso8859-15`
                 .or_else(|| Encoding::for_label(label.replace('-', "_").as_bytes()))?;
-            encoding.is_ascii_compatible().then_some(Kind::Other(encoding))
+            encoding.is_ascii_compatible().then_some(Codec::Other(encoding))
         }
     }
 }

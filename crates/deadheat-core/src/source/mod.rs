@@ -12,7 +12,7 @@ mod parse;
 mod syntax_error;
 
 pub use compare::{
-    ChangedFile, Changes, FileSyntaxError, Unattributed, compare, functions_of, functions_with_lines,
+    ChangedFile, Differences, FileSyntaxError, Unattributed, compare, functions_of, functions_with_lines,
 };
 pub(crate) use literals::literals_of;
 pub use parse::{NamedLines, holds_benchmarks};

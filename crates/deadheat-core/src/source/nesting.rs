@@ -230,14 +230,7 @@ impl Scanner<'_> {
     fn code(&mut self) -> Result<(), SyntaxError> {
         let byte = self.peek(0);
         match byte {
-            b'\n' => {
-                self.line += 1;
-                self.position += 1;
-                if self.level().kind == Kind::File {
-                    self.forget_operators();
-                    self.indent()?;
-                }
-            }
+            b'\n' => self.end_line()?,
             b'#' => self.skip_while(|byte| byte != b'\n'),
             b'\\' => {
                 self.line += u32::from(self.peek(1) == b'\n');
@@ -247,36 +240,11 @@ impl Scanner<'_> {
                 let quotes = self.quotes(byte, true);
                 self.string(quotes)?;
             }
-            b'(' | b'[' | b'{' => {
-                self.position += 1;
-                // It may call or subscript the expression before it.
-                self.count_operator()?;
-                self.open(Kind::Bracket(match byte {
-                    b'(' => b')',
-                    b'[' => b']',
-                    _ => b'}',
-                }))?;
-            }
-            b')' | b']' | b'}' => {
-                self.position += 1;
-                match self.level().kind {
-                    Kind::Bracket(closing) if closing == byte => self.close(),
-                    Kind::Field if byte == b'}' => self.close(),
-                    _ => return Err(self.refused("unmatched bracket")),
-                }
-            }
-            b':' => {
-                self.position += 1;
-                let level = self.level();
-                if level.lambdas > 0 {
-                    level.lambdas -= 1;
-                } else if level.kind == Kind::Field {
-                    let outer = self.levels.iter().rev().nth(1).map(|level| level.kind);
-                    if let Some(Kind::Text(quotes) | Kind::Format(quotes)) = outer {
-                        self.open(Kind::Format(quotes))?;
-                    }
-                }
-            }
+            b'(' => self.open_bracket(b')')?,
+            b'[' => self.open_bracket(b']')?,
+            b'{' => self.open_bracket(b'}')?,
+            b')' | b']' | b'}' => self.close_bracket(byte)?,
+            b':' => self.colon()?,
             b',' | b';' => {
                 self.position += 1;
                 if self.level().lambdas == 0 {
@@ -289,6 +257,48 @@ impl Scanner<'_> {
             }
             _ if is_word(byte) => self.word()?,
             _ => self.position += 1,
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), SyntaxError> {
+        self.line += 1;
+        self.position += 1;
+        if self.level().kind == Kind::File {
+            self.forget_operators();
+            self.indent()?;
+        }
+        Ok(())
+    }
+
+    fn open_bracket(&mut self, closing: u8) -> Result<(), SyntaxError> {
+        self.position += 1;
+        // It may call or subscript the expression before it.
+        self.count_operator()?;
+        self.open(Kind::Bracket(closing))
+    }
+
+    fn close_bracket(&mut self, byte: u8) -> Result<(), SyntaxError> {
+        self.position += 1;
+        match self.level().kind {
+            Kind::Bracket(closing) if closing == byte => self.close(),
+            Kind::Field if byte == b'}' => self.close(),
+            _ => return Err(self.refused("unmatched bracket")),
+        }
+        Ok(())
+    }
+
+    /// Reads the colon of a lambda, of a field's format, or any other.
+    fn colon(&mut self) -> Result<(), SyntaxError> {
+        self.position += 1;
+        let level = self.level();
+        if level.lambdas > 0 {
+            level.lambdas -= 1;
+        } else if level.kind == Kind::Field {
+            let outer = self.levels.iter().rev().nth(1).map(|level| level.kind);
+            if let Some(Kind::Text(quotes) | Kind::Format(quotes)) = outer {
+                self.open(Kind::Format(quotes))?;
+            }
         }
         Ok(())
     }
@@ -425,86 +435,4 @@ fn is_word(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(text: &str) -> Option<u32> {
-        outline(text).err().map(|error| error.line)
-    }
-
-    #[test]
-    fn what_python_nests_is_let_through() {
-        let brackets = format!("x = {}{}\n", "(".repeat(200), ")".repeat(200));
-        assert_eq!(line(&brackets), None);
-        assert_eq!(line(&format!("x = 1{}\n", " + 1".repeat(9_990))), None);
-        let many = format!("x = [{}]\n", "-1, ".repeat(50_000));
-        assert!(outline(&many).unwrap().depth < 10);
-        let many = format!("x = [{}]\n", "lambda a, b: a + b, ".repeat(50_000));
-        assert!(outline(&many).unwrap().depth < 10);
-        let many = "def f(a):\n    if a:\n        return -1\n".repeat(10_000);
-        assert!(outline(&many).unwrap().depth < 10);
-        let many = r#"x = f"{f"{a:{b}>{c!r}}" + '('}}}" f'\N{LEFT PARENTHESIS}{{' rf"\N{a}" ')'"#;
-        assert!(outline(&format!("{many}\n").repeat(10_000)).unwrap().depth < 20);
-        assert_eq!(line("x = f'''{\n  a  # }\n:\n}'''\n"), None);
-        assert_eq!(line("x = f'{lambda_}' f'{a if (lambda x: 1) else 2:>3}'\n"), None);
-    }
-
-    #[test]
-    fn what_no_python_nests_is_refused_with_its_line() {
-        assert_eq!(line(&format!("\nx = {}", "(".repeat(201))), Some(2));
-        assert_eq!(line(&format!("\nx = {}", "f'{".repeat(201))), Some(2));
-        for operator in [
-            "-",
-            "not ",
-            "1 + ",
-            "a.",
-            "a()",
-            "a[0]",
-            "lambda: ",
-            "lambda a, b: ",
-            "a if a else ",
-            "2 << ",
-        ] {
-            let source = format!("\n\nx = {}a", operator.repeat(10_001));
-            assert_eq!(line(&source), Some(3), "{operator}");
-        }
-        let deep: String = (0..100)
-            .map(|depth| format!("{}if a:\n", " ".repeat(depth)))
-            .collect();
-        assert_eq!(line(&deep), None);
-        let deep: String = (0..102)
-            .map(|depth| format!("{}if a:\n", " ".repeat(depth)))
-            .collect();
-        assert_eq!(line(&deep), Some(101));
-    }
-
-    #[test]
-    fn indentation_that_depends_on_the_width_of_a_tab_is_refused() {
-        assert_eq!(line("if a:\n\tb\n        c\n"), Some(3));
-        assert_eq!(line("if a:\n    b\n  c\n"), Some(3));
-        assert_eq!(line("if a:\n\tif b:\n\t    c\n\td\n\x0cif e:\n\x0c    f\n"), None);
-        assert_eq!(line("if a:\n    b\n\t# comment\n\n  \nc\n"), None);
-    }
-
-    #[test]
-    fn characters_are_numbered_in_text_only() {
-        let places = |text: &str| outline(text).unwrap().numbered_characters;
-        assert_eq!(places(r"'\u' '\uD800' u'\U0000D800'"), [1, 6, 16]);
-        assert_eq!(places(r"f'\uD800{f'\U'}'"), [2, 11]);
-        assert_eq!(places(r"r'\uD800' b'\uD800' rb'\u' rf'\u'"), Vec::<usize>::new());
-        assert_eq!(places(r"# \u"), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn broken_strings_and_brackets_are_refused() {
-        assert_eq!(line("x = 1\ny = 'abc\n"), Some(2));
-        assert_eq!(line("x = 1\ny = '''abc\n\n"), Some(2));
-        assert_eq!(line("x = (\n1\n"), Some(1));
-        assert_eq!(line("x = (\n1]\n"), Some(2));
-        assert_eq!(line("x = f'{a:\n'"), Some(1));
-        assert_eq!(line("x = f'{a:'\n"), Some(1));
-        assert_eq!(line("x = f'{a'\n"), Some(1));
-        assert_eq!(line("x = f'a"), Some(1));
-        assert_eq!(line("\\"), None);
-    }
-}
+mod tests;

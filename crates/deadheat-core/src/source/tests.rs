@@ -10,19 +10,19 @@ fn changed(path: &str, base: Option<&str>, head: Option<&str>) -> ChangedFile {
     }
 }
 
-fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Changes {
+fn compare(files: impl IntoIterator<Item = ChangedFile, IntoIter: Send>) -> Differences {
     super::compare(files, 2)
 }
 
 /// Returns `qualname change` for every target of one file whose two versions are given.
 fn targets(base: &str, head: &str) -> Vec<String> {
-    let changes = compare([changed("pkg/a.py", Some(base), Some(head))]);
-    assert_eq!(changes.syntax_errors, []);
-    describe(&changes)
+    let differences = compare([changed("pkg/a.py", Some(base), Some(head))]);
+    assert_eq!(differences.syntax_errors, []);
+    describe(&differences)
 }
 
-fn describe(changes: &Changes) -> Vec<String> {
-    changes
+fn describe(differences: &Differences) -> Vec<String> {
+    differences
         .targets
         .iter()
         .map(|target| format!("{} {}", target.qualname, target.change.unwrap()))
@@ -92,8 +92,8 @@ fn decorators_signatures_and_defaults_are_the_functions_own() {
 fn lines_include_decorators_and_reach_to_the_last_line() {
     let base = "x = 1\n\ndef f():\n    pass\n";
     let head = "x = 1\n\n@d\n@e(\n    1)\ndef f():\n    return [\n        1,\n    ]\n\ny = 2\n";
-    let changes = compare([changed("a.py", Some(base), Some(head))]);
-    assert_eq!(changes.targets[0].lines, (3, 9));
+    let differences = compare([changed("a.py", Some(base), Some(head))]);
+    assert_eq!(differences.targets[0].lines, (3, 9));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn added_removed_and_moved() {
         ),
         Vec::<String>::new()
     );
-    let changes = compare([
+    let differences = compare([
         changed("a.py", Some("def f(a):\n    return a * 7\n"), None),
         changed(
             "b.py",
@@ -125,8 +125,8 @@ fn added_removed_and_moved() {
             Some("class C:\n    def f(a):\n        return a * 7\n"),
         ),
     ]);
-    assert_eq!(describe(&changes), ["C.f moved"]);
-    assert_eq!(changes.targets[0].detail.as_deref(), Some("was a.py::f"));
+    assert_eq!(describe(&differences), ["C.f moved"]);
+    assert_eq!(differences.targets[0].detail.as_deref(), Some("was a.py::f"));
 }
 
 #[test]
@@ -136,31 +136,31 @@ fn a_getter_and_a_setter_share_a_name_and_are_compared_each() {
             "class C:\n    @property\n    def p(self):\n        return {getter}\n    @p.setter\n    def p(self, v):\n        self.v = {setter}\n"
         )
     };
-    let changes = compare([changed("a.py", Some(&source(1, 1)), Some(&source(1, 2)))]);
-    assert_eq!(changes.targets.len(), 1);
-    assert_eq!(changes.targets[0].lines, (5, 7));
+    let differences = compare([changed("a.py", Some(&source(1, 1)), Some(&source(1, 2)))]);
+    assert_eq!(differences.targets.len(), 1);
+    assert_eq!(differences.targets[0].lines, (5, 7));
 }
 
 #[test]
 fn a_syntax_error_is_named_with_its_side_and_line() {
-    let changes = compare([changed("a.py", Some("x = 1\n"), Some("x = 1\ny = 2\ndef f(:\n"))]);
-    assert_eq!(changes.syntax_errors.len(), 1);
-    assert_eq!(changes.syntax_errors[0].side, Side::Head);
-    assert_eq!(changes.syntax_errors[0].error.line, 3);
-    assert_eq!(changes.unattributed.len(), 1);
+    let differences = compare([changed("a.py", Some("x = 1\n"), Some("x = 1\ny = 2\ndef f(:\n"))]);
+    assert_eq!(differences.syntax_errors.len(), 1);
+    assert_eq!(differences.syntax_errors[0].side, Side::Head);
+    assert_eq!(differences.syntax_errors[0].error.line, 3);
+    assert_eq!(differences.unattributed.len(), 1);
 }
 
 #[test]
 fn other_encodings_and_line_endings_are_read() {
     let base = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe9'\r\n".to_vec();
     let head = b"# -*- coding: latin-1 -*-\r\ndef f():\r\n    return '\xe8'\r\n".to_vec();
-    let changes = compare([ChangedFile {
+    let differences = compare([ChangedFile {
         path: "a.py".to_owned(),
         base: Some(base),
         head: Some(head),
     }]);
-    assert_eq!(describe(&changes), ["f modified"]);
-    assert_eq!(changes.targets[0].lines, (2, 3));
+    assert_eq!(describe(&differences), ["f modified"]);
+    assert_eq!(differences.targets[0].lines, (2, 3));
 }
 
 #[test]
@@ -297,8 +297,12 @@ fn deep_sources_neither_overflow_the_stack_nor_fill_the_memory() {
     ] {
         for times in [150, 9_000, 200_000] {
             let source = format!("def f():\n    return {}a\n", unit.repeat(times));
-            let changes = compare([changed("a.py", Some("x = 1\n"), Some(&source))]);
-            assert_eq!(changes.targets.len() + changes.syntax_errors.len(), 1, "{unit}");
+            let differences = compare([changed("a.py", Some("x = 1\n"), Some(&source))]);
+            assert_eq!(
+                differences.targets.len() + differences.syntax_errors.len(),
+                1,
+                "{unit}"
+            );
         }
     }
     let chain = format!(
@@ -342,7 +346,7 @@ fn definitions_that_trade_places_have_changed() {
 #[test]
 fn a_function_that_moved_within_its_file_is_matched_there_first() {
     let code = |name: &str| format!("def {name}():\n    return 1 + 2\n");
-    let changes = compare([
+    let differences = compare([
         changed("a.py", Some(&code("old")), Some("x = 1\n")),
         changed(
             "b.py",
@@ -353,7 +357,7 @@ fn a_function_that_moved_within_its_file_is_matched_there_first() {
             Some(&code("old")),
         ),
     ]);
-    let moved: Vec<_> = changes
+    let moved: Vec<_> = differences
         .targets
         .iter()
         .filter_map(|target| target.detail.clone())
@@ -364,8 +368,8 @@ fn a_function_that_moved_within_its_file_is_matched_there_first() {
 #[test]
 fn code_outside_functions_is_told_apart_from_theirs() {
     let differs = |base: Option<&str>, head: Option<&str>| {
-        let changes = compare([changed("a.py", base, head)]);
-        !changes.outside.is_empty()
+        let differences = compare([changed("a.py", base, head)]);
+        !differences.outside.is_empty()
     };
     let of = |base, head| differs(Some(base), Some(head));
     assert!(!of("def f(): return 1\n", "def f(a=2): return 2\n"));
@@ -386,8 +390,8 @@ fn code_outside_functions_is_told_apart_from_theirs() {
 #[test]
 fn functions_of_one_name_are_ambiguous_unless_decorators_tell_them_apart() {
     let ambiguous = |source: &str| {
-        let changes = compare([changed("a.py", Some("X = 1\n"), Some(source))]);
-        changes.ambiguous.into_values().flatten().collect::<Vec<_>>()
+        let differences = compare([changed("a.py", Some("X = 1\n"), Some(source))]);
+        differences.ambiguous.into_values().flatten().collect::<Vec<_>>()
     };
     assert_eq!(ambiguous("if X:\n    def f(): 1\nelse:\n    def f(): 2\n"), ["f"]);
     let property = "class C:\n    @property\n    def p(self): 1\n    @p.setter\n    def p(self, value): 2\n";

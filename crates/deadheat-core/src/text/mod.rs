@@ -6,10 +6,11 @@ mod shorten;
 mod units;
 
 pub use message::{main_line, without_foreign_frames};
-pub use plain::{escaped, plain, short_commit};
-pub(crate) use plain::{one_line, sentence};
+pub(crate) use plain::sentence;
+pub use plain::{plain, plain_lines, short_commit};
 pub(crate) use shorten::{cut, fitting, shorten, width};
 pub(crate) use units::{
-    Digits, amount, bounds, bytes, count_of, is_too_wide, short_percent, signed_duration, signed_percent,
+    Digits, amount, bounds, bytes, change, change_bounded, count_of, is_too_wide, short_percent,
+    signed_duration, signed_percent,
 };
 pub use units::{change_percent, counted, duration, speedup};

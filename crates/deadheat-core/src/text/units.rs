@@ -1,6 +1,6 @@
 //! Numbers formatted for people.
 
-use crate::model::{ConfidenceInterval, Resource};
+use crate::model::{ConfidenceInterval, Estimate, Resource};
 
 /// Formats a time with three significant digits and the unit that fits: `850 ns`, `12.3 µs`, `1.20 s`.
 pub fn duration(nanoseconds: f64) -> String {
@@ -55,13 +55,13 @@ pub(crate) fn amount(resource: Resource, value: f64) -> String {
     }
 }
 
-/// Formats a whole number with its thousands marked: `12,345`.
 /// Formats a count with its noun, such as `1 benchmark` and `12,000 benchmarks`.
 pub fn counted(count: usize, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", count_of(count as f64))
 }
 
+/// Formats a whole number with its thousands marked: `12,345`.
 pub(crate) fn count_of(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
@@ -85,6 +85,20 @@ fn significant(value: f64) -> String {
 /// Formats a ratio head/base as a change: `-26.7 %`, `+3.1 %`.
 pub fn change_percent(ratio: f64) -> String {
     format!("{} %", signed_percent(ratio))
+}
+
+/// Formats a change with its interval: `-26.7 % [-27.6, -25.9]`.
+pub(crate) fn change(estimate: &Estimate) -> String {
+    change_bounded(estimate, signed_percent)
+}
+
+/// Formats a change as [`change`] does, with each bound formatted by `bound`.
+pub(crate) fn change_bounded(estimate: &Estimate, bound: fn(f64) -> String) -> String {
+    format!(
+        "{} {}",
+        change_percent(estimate.point_estimate),
+        bounds(&estimate.confidence_interval, bound)
+    )
 }
 
 /// An interval whose bounds are farther apart than this many times says nothing about a change.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::judge::sequential::Sampling;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Status};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
 
 use crate::cli::args::{CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RunArgs, SidesArgs, StoredArgs};
 use crate::cli::format::{Destination, Format, Output};
@@ -215,7 +215,7 @@ pub(crate) struct CompareOptions {
     /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
     /// The part of the suite that is measured, where it is not the whole.
-    pub(crate) partition: Option<Partition>,
+    pub(crate) partition: Option<Part>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,

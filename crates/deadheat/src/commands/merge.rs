@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use deadheat_core::judge::merge::{self, Part};
+use deadheat_core::judge::merge::{self, PartReport};
+use deadheat_core::text::plain;
 
 use crate::cli::args::MergeArgs;
 use crate::cli::options::Outputs;
@@ -10,12 +11,11 @@ use crate::commands::common::gates;
 use crate::error::{ExitCode, Failure};
 use crate::report::load;
 use crate::report::output;
-use crate::system::terminal::harmless;
 
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::new(&args.output, &args.report.output)?;
     outputs.check_writable()?;
-    let parts: Vec<Part> = args
+    let parts: Vec<PartReport> = args
         .reports
         .iter()
         .map(|path| read(path))
@@ -33,9 +33,9 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     Ok(gates::apply(&report, exit))
 }
 
-fn read(path: &Path) -> Result<Part, Failure> {
-    Ok(Part {
-        name: harmless(&path.display().to_string()),
+fn read(path: &Path) -> Result<PartReport, Failure> {
+    Ok(PartReport {
+        name: plain(&path.display().to_string()),
         report: load::read(path, "merge")?,
     })
 }

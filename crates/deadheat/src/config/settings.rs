@@ -9,7 +9,7 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, Threshold};
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::model;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Partition, Report};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Report};
 
 use crate::cli::options::{CompareOptions, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup};
 use crate::config::Config;
@@ -59,7 +59,7 @@ pub(crate) struct CompareSettings {
     pub(crate) pytest_args: Vec<String>,
     pub(crate) functions: Option<String>,
     pub(crate) script: Option<Script>,
-    pub(crate) partition: Option<Partition>,
+    pub(crate) partition: Option<Part>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: f64,
     /// The thresholds of benchmarks that match a glob.
@@ -192,7 +192,7 @@ impl CompareSettings {
         self.tests.clone_from(&settings.tests);
         self.keyword.clone_from(&settings.keyword);
         self.pytest_args.clone_from(&settings.pytest_args);
-        self.partition = settings.partition;
+        self.partition = settings.part;
         if !has_typed_threshold {
             self.threshold_percent = settings.threshold_percent;
             self.thresholds.clone_from(&settings.thresholds);
@@ -243,7 +243,7 @@ impl CompareSettings {
             script: self.script.as_ref().map(|script| script.command.clone()),
             script_output: self.script.as_ref().and_then(|script| script.output.clone()),
             memory_limit_mib: self.sides.memory_limit_mib,
-            partition: self.partition,
+            part: self.partition,
         }
     }
 }

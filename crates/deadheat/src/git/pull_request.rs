@@ -4,6 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 
 use deadheat_core::model::{PerSide, Revision};
+use deadheat_core::text::counted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -72,10 +73,9 @@ pub(crate) fn resolve(
     }
     if !lacking.is_empty() {
         let url = git.url_of(&base.repo.full_name)?.unwrap_or(base.repo.clone_url);
-        let count = lacking.len();
-        let commits = if count == 1 { "commit" } else { "commits" };
+        let commits = counted(lacking.len(), "commit");
         events.note(&format!(
-            "fetching {count} {commits} of pull request {number} from {url}: objects only, no refs"
+            "fetching {commits} of pull request {number} from {url}: objects only, no refs"
         ));
         git.fetch_commits(&url, &lacking)
             .map_err(|error| not_fetched(number, error))?;

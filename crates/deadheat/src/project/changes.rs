@@ -71,7 +71,7 @@ impl Changes {
     }
 
     /// Adds the differences between the functions of Python files.
-    fn add_functions(&mut self, changes: source::Changes, python: Vec<&String>, project: &ProjectLayout) {
+    fn add_functions(&mut self, changes: source::Differences, python: Vec<&String>, project: &ProjectLayout) {
         for problem in &changes.syntax_errors {
             self.warnings.push(Warning::new(
                 WarningCode::SyntaxError,

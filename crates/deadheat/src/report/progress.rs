@@ -5,12 +5,11 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deadheat_core::text::plain;
+use deadheat_core::text::{plain, plain_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::options::Verbosity;
 use crate::passes::runner::Event;
-use crate::system::terminal::harmless;
 
 /// The shortest interval between lines where stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -68,7 +67,7 @@ impl Progress {
                     bar.unset_length();
                     bar.set_style(plain_style());
                 }
-                bar.set_message(harmless(text));
+                bar.set_message(plain_lines(text));
                 bar.tick();
             }
             None => self.line(text),
@@ -78,7 +77,7 @@ impl Progress {
     /// Prints a line that stays.
     pub(crate) fn note(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(harmless(text)),
+            Some(bar) => bar.println(plain_lines(text)),
             None => self.line(text),
         }
     }
@@ -118,7 +117,7 @@ impl Progress {
                     }
                 };
                 match &self.bar {
-                    Some(bar) => bar.set_prefix(harmless(&text)),
+                    Some(bar) => bar.set_prefix(plain_lines(&text)),
                     None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
                         self.last_line = Some(Instant::now());
                         let left = self
@@ -141,7 +140,7 @@ impl Progress {
                     }
                     bar.set_position((done * BAR_LENGTH as f64) as u64);
                     let name = short(benchmark);
-                    bar.set_message(harmless(&format!("{left}{name}")));
+                    bar.set_message(plain_lines(&format!("{left}{name}")));
                 }
             }
         }
@@ -170,12 +169,12 @@ impl Progress {
                 let (done, all) = (index * benchmarks + position, of.unwrap_or(1) * benchmarks);
                 let text = |name: &str| format!("{what} {name} ({} of {all})", done + 1);
                 match &self.bar {
-                    Some(bar) => bar.set_message(harmless(&text(short(benchmark)))),
+                    Some(bar) => bar.set_message(plain_lines(&text(short(benchmark)))),
                     None if self.verbosity == Verbosity::Quiet => {}
                     None => {
                         let watch = self.watch.get_or_insert_with(|| {
                             Watch::start(LINE_EVERY, |line| {
-                                let _ = writeln!(anstream::stderr(), "{}", harmless(line));
+                                let _ = writeln!(anstream::stderr(), "{}", plain_lines(line));
                             })
                         });
                         watch.begun(text(&plain(benchmark)));
@@ -222,7 +221,7 @@ impl Progress {
 
     fn line(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet {
-            let _ = writeln!(anstream::stderr(), "{}", harmless(text));
+            let _ = writeln!(anstream::stderr(), "{}", plain_lines(text));
         }
     }
 }

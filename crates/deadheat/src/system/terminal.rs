@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
 use anyhow::Context;
-use deadheat_core::text::escaped;
+use deadheat_core::text::plain_lines;
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
@@ -53,9 +53,9 @@ pub(crate) fn terminal_width() -> usize {
 pub(crate) fn print_failure(message: &str, hint: Option<&str>) {
     let mut stderr = anstream::stderr();
     let bold = anstyle::Style::new().bold();
-    let _ = writeln!(stderr, "{bold}deadheat:{bold:#} {}", harmless(message));
+    let _ = writeln!(stderr, "{bold}deadheat:{bold:#} {}", plain_lines(message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, "{bold}hint:{bold:#} {}", harmless(hint));
+        let _ = writeln!(stderr, "{bold}hint:{bold:#} {}", plain_lines(hint));
     }
 }
 
@@ -67,15 +67,5 @@ pub(crate) fn whole_message(error: &anyhow::Error) -> String {
 
 /// Prints something that a person needs after the run to stderr.
 pub(crate) fn print_note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
-}
-
-/// Escapes the characters in text from elsewhere that would control a terminal; newlines and tabs stay.
-pub(crate) fn harmless(text: &str) -> String {
-    let shown = |character: char| match character {
-        '\n' | '\t' => character.to_string(),
-        character if character.is_control() => escaped(character),
-        character => character.to_string(),
-    };
-    text.chars().map(shown).collect()
+    let _ = writeln!(anstream::stderr(), "{}", plain_lines(text));
 }

@@ -2,6 +2,7 @@
 
 use deadheat_core::model::Side;
 use deadheat_core::protocol::ForeignModule;
+use deadheat_core::text::counted;
 
 use crate::error::{ErrorKind, Failure};
 
@@ -35,7 +36,7 @@ impl ForeignImport {
         let ForeignModule { module, file } = &self.first;
         let more = match self.more {
             0 => String::new(),
-            count => format!(" (and {count} more modules)"),
+            count => format!(" (and {})", counted(count, "more module")),
         };
         format!(
             "`{module}` was imported from {file}, not from {checkout}{more}: what was timed is not that revision"

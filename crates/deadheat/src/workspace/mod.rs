@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use deadheat_core::model::{PerSide, Side};
+use deadheat_core::text::plain_lines;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -284,7 +285,7 @@ impl Drop for Workspace {
             && let Err(error) = self.remove()
             && self.folder.exists()
         {
-            let folder = terminal::harmless(&self.folder.display().to_string());
+            let folder = plain_lines(&self.folder.display().to_string());
             terminal::print_note(&format!(
                 "warning: {folder} could not be removed: {error}; `deadheat clean` tries again"
             ));

@@ -1,10 +1,10 @@
 //! Known answers of the statistics.
 
 use super::*;
-use crate::model::{Clock, Order, Pair, Sample};
+use crate::model::{Clock, Order, Round, Sample};
 use proptest::prelude::*;
 
-fn judge(values: &[f64], threshold_percent: f64) -> (Verdict, Option<Reason>) {
+fn judge(values: &[f64], threshold_percent: f64) -> (Verdict, Option<OpenReason>) {
     let estimate = estimate(values).unwrap();
     let survives = survives_correction(&[estimate.p_value])[0];
     verdict(&estimate, Threshold::from_percent(threshold_percent), survives)
@@ -18,7 +18,7 @@ fn replicate(seed: u32, base_ns: u64, head_ns: u64) -> Replicate {
     Replicate {
         clock: Clock::Wall,
         seed,
-        pairs: vec![Pair {
+        rounds: vec![Round {
             order: Order::BaseHead,
             base: sample(base_ns),
             head: sample(head_ns),
@@ -78,7 +78,7 @@ fn replicates_without_a_spread_are_certain() {
 #[test]
 fn a_replicate_without_rounds_has_no_ratio() {
     let mut empty = replicate(2, 1_000, 1_000);
-    empty.pairs.clear();
+    empty.rounds.clear();
     assert_eq!(log_ratios(&[empty, replicate(1, 1_000, 2_000)]), [2_f64.ln()]);
 }
 
@@ -157,16 +157,16 @@ fn verdicts_follow_the_rule() {
     assert_eq!(judge(&[0.30, 0.31, 0.29, 0.30], 2.0).0, Verdict::Regressed);
     assert_eq!(
         judge(&[0.3, -0.3, 0.2, -0.1], 2.0),
-        (Verdict::Inconclusive, Some(Reason::TooWide))
+        (Verdict::Inconclusive, Some(OpenReason::TooWide))
     );
     assert_eq!(
         judge(&[0.018, 0.0185, 0.0215, 0.017, 0.0185, 0.0225], 2.0),
-        (Verdict::Inconclusive, Some(Reason::SmallerThanThreshold))
+        (Verdict::Inconclusive, Some(OpenReason::SmallerThanThreshold))
     );
     let clear = estimate(&[0.30, 0.31, 0.29, 0.30]).unwrap();
     assert_eq!(
         verdict(&clear, Threshold::from_percent(2.0), false),
-        (Verdict::Inconclusive, Some(Reason::NotAfterCorrection))
+        (Verdict::Inconclusive, Some(OpenReason::NotAfterCorrection))
     );
 }
 

@@ -1,15 +1,17 @@
 //! The answer: the result in a line, then in a few numbers.
 use maud::{Markup, html};
 
-use super::markup::{number, shown};
+use super::markup::number;
 use super::plots;
 use super::words::{VERDICTS, count_with, verdict_words};
 use crate::model::{Counts, Estimate, Report, Verdict};
 use crate::report::words::{differs, judgement, of_controls, what_would_settle};
-use crate::text::{bounds, change_percent, count_of, counted, duration, sentence, signed_percent, speedup};
+use crate::text::{
+    bounds, change_percent, count_of, counted, duration, plain, sentence, signed_percent, speedup,
+};
 
 pub(super) fn answer(report: &Report, title: &str) -> Markup {
-    let short = |commit: &str| shown(&commit.chars().take(10).collect::<String>());
+    let short = |commit: &str| plain(&commit.chars().take(10).collect::<String>());
     let revisions = &report.revisions;
     html! {
         section.answer aria-labelledby="answer" {
@@ -23,10 +25,10 @@ pub(super) fn answer(report: &Report, title: &str) -> Markup {
             h1 id="answer" { (headline(report)) }
             @if !report.comparisons.is_empty() && report.noise.is_none() {
                 @if report.summary.counts.inconclusive > 0 {
-                    p.lead { (shown(&sentence(&what_would_settle(report)))) "." }
+                    p.lead { (plain(&sentence(&what_would_settle(report)))) "." }
                 }
                 @if let Some(controls) = report.summary.controls {
-                    p.lead { (shown(&sentence(&of_controls(controls)))) "." }
+                    p.lead { (plain(&sentence(&of_controls(controls)))) "." }
                 }
                 div.cards { (judged(report)) (counts(report)) }
             }
@@ -114,7 +116,7 @@ fn headline(report: &Report) -> Markup {
         };
     }
     if let Some(noise) = &report.noise {
-        return html! { (shown(&sentence(&judgement(report, noise).join("; ")))) };
+        return html! { (plain(&sentence(&judgement(report, noise).join("; ")))) };
     }
     let counts = report.summary.counts;
     html! {

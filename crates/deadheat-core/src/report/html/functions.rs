@@ -5,12 +5,12 @@ use super::markup::{name, number};
 use super::plots;
 use super::words::change_cell;
 use crate::model::{FunctionComparison, ProfileNote, Side};
-use crate::report::breakdown::{Section, both, count, notes, reconciliation};
+use crate::report::breakdown::{ShownBreakdown, both, count, notes, reconciliation};
 use crate::text::{duration, signed_duration, speedup};
 
 /// Renders the changed functions, with the part of the difference that they explain; `None` without any.
-pub(super) fn breakdown(section: &Section<'_>) -> Option<Markup> {
-    let functions = section.functions;
+pub(super) fn breakdown(breakdown: &ShownBreakdown<'_>) -> Option<Markup> {
+    let functions = breakdown.functions;
     if functions.is_empty() {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn breakdown(section: &Section<'_>) -> Option<Markup> {
     let shown: Vec<&FunctionComparison> = functions.iter().collect();
     Some(html! {
         (table(&titles, &rows))
-        @for words in reconciliation(section).into_iter().chain(notes(&shown)) {
+        @for words in reconciliation(breakdown).into_iter().chain(notes(&shown)) {
             p.note { (number(&words)) }
         }
     })

@@ -2,13 +2,13 @@
 use maud::{Markup, html};
 
 use super::functions;
-use super::markup::{lines, name, shown};
+use super::markup::{lines, name};
 use super::words::{SHORT_LIST, change_cell, verdict_words};
 use crate::model::{Missing, MissingReason, Report, TargetFunction};
-use crate::report::breakdown::Section;
+use crate::report::breakdown::ShownBreakdown;
 use crate::report::names::prefix_of;
 use crate::report::parts;
-use crate::text::{amount, count_of, counted, cut, main_line, sentence};
+use crate::text::{amount, count_of, counted, cut, main_line, plain, sentence};
 
 /// The heading of a column, and whether there are numbers in it.
 type Heading = (&'static str, bool);
@@ -74,11 +74,11 @@ pub(super) fn noise(report: &Report) -> Markup {
 
 /// Renders the breakdowns over all measured benchmarks together.
 pub(super) fn breakdowns(report: &Report) -> Markup {
-    let section = Section::of_all(report);
+    let all = ShownBreakdown::of_all(report);
     html! {
-        @if let Some(breakdown) = functions::breakdown(&section) {
+        @if let Some(breakdown) = functions::breakdown(&all) {
             section aria-labelledby="breakdown" {
-                h2 id="breakdown" { (section.title) }
+                h2 id="breakdown" { (all.title) }
                 (breakdown)
             }
         }
@@ -187,7 +187,7 @@ fn message(row: &Missing) -> Markup {
     html! {
         p.message {
             @if let Some(side) = side { "on " (side) ": " }
-            (shown(&cut(line, 500)))
+            (plain(&cut(line, 500)))
         }
         @if row.message.trim() != line {
             details { summary { "Whole message" } pre tabindex="0" { (lines(&row.message)) } }
@@ -225,7 +225,7 @@ fn target(target: &TargetFunction) -> Markup {
             td { code { (name(&target.path)) ":" (target.lines.0) "–" (target.lines.1) } }
             td {
                 @if let Some(change) = target.change { (change) } @else { "named by --functions" }
-                @if let Some(detail) = &target.detail { ": " (shown(detail)) }
+                @if let Some(detail) = &target.detail { ": " (plain(detail)) }
             }
             td.n {
                 @if target.reached_by.is_empty() { "–" }

@@ -1,30 +1,30 @@
 //! What to read before believing the numbers.
 use maud::{Markup, html};
 
-use super::markup::{name, sentences, shown};
+use super::markup::{name, sentences};
 use super::words::SHORT_LIST;
 use crate::judge::gate;
 use crate::model::{Report, Warning};
 use crate::report::parts;
 use crate::report::warnings::grouped;
-use crate::text::{counted, sentence};
+use crate::text::{counted, plain, sentence};
 
 pub(super) fn notices(report: &Report) -> Markup {
     let part = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
     html! {
         @if let Some(line) = gate::failure(report) {
-            p class="notice bad" { b { "A gate is failed:" } " " (shown(&line)) }
+            p class="notice bad" { b { "A gate is failed:" } " " (plain(&line)) }
         }
         @if report.partial {
             p.notice { b { "Stopped early." } " The report has what was finished by then." }
         }
         @if let Some(words) = part {
-            p.notice { b { (shown(&sentence(&words))) "." } }
+            p.notice { b { (plain(&sentence(&words))) "." } }
         }
         @if let Some(recorded) = &report.recorded {
             p.notice {
                 "Recorded as " b { (recorded.status) } (recorded.by_rule())
-                " in " code { (shown(&recorded.file)) }
+                " in " code { (plain(&recorded.file)) }
             }
         }
         (warnings(report))

@@ -2,20 +2,20 @@
 use maud::{Markup, html};
 
 use super::functions;
-use super::markup::{lines, number, shown};
+use super::markup::{lines, number};
 use super::notices::warning;
 use super::plots::{self, Plot, Quartiles};
 use super::words::change_text;
 use crate::judge::stats::Threshold;
 use crate::model::{Comparison, PerSide, Side, ToSettle};
 use crate::output::OutputCheck;
-use crate::report::breakdown::Section;
-use crate::text::{duration, speedup};
+use crate::report::breakdown::ShownBreakdown;
+use crate::text::{counted, duration, plain, speedup};
 
 pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> Markup {
     let threshold = row.threshold_percent.map_or(threshold, Threshold::from_percent);
     html! {
-        p.id tabindex="0" { code { (shown(&row.benchmark)) } }
+        p.id tabindex="0" { code { (plain(&row.benchmark)) } }
         p { (verdict(row)) }
         @for one in &row.warnings { (warning(one, false)) }
         (output(row))
@@ -27,7 +27,7 @@ pub(super) fn panel(row: &Comparison, index: usize, threshold: Threshold) -> Mar
                 (figure("Samples of both sides", &plot, Some(&quartiles(row))))
             }
         }
-        @if let Some(breakdown) = functions::breakdown(&Section::of(row)) {
+        @if let Some(breakdown) = functions::breakdown(&ShownBreakdown::of(row)) {
             h3 { "Changed functions that it runs" }
             (breakdown)
         }
@@ -47,17 +47,17 @@ fn verdict(row: &Comparison) -> Markup {
         ": " (duration(row.base.median_ns)) " → " (duration(row.head.median_ns))
         ", which is " (change_text(&row.estimate))
         " (interval at " (format!("{level:.0}")) " %, speedup " (speedup(row.estimate.point_estimate))
-        "), from " (row.replicates.len()) " replicates."
+        "), from " (counted(row.replicates.len(), "replicate")) "."
         @if let Some(reason) = row.reason { " It is inconclusive because: " (reason) "." }
         @if let Some(percent) = row.threshold_percent { " Its own threshold is " (percent) " %." }
         @if let Some(ToSettle { replicates, seconds }) = row.to_settle {
-            " About " (replicates) " more replicates"
+            " About " (counted(replicates, "more replicate"))
             @if seconds > 0.0 { " (" (duration(seconds * 1e9)) ")" }
             " would probably settle it."
         }
         @if let Some(confirmation) = &row.confirmation {
-            " " (confirmation.replicates.len()) " fresh replicates "
-            @if confirmation.confirmed { "show it again" } @else { "do not show it again" }
+            " " (counted(confirmation.replicates.len(), "fresh replicate"))
+            @if confirmation.confirmed { " show it again" } @else { " do not show it again" }
             ": " (change_text(&confirmation.estimate))
             ", p = " (format!("{:.2}", confirmation.p_value)) "."
         }
@@ -77,7 +77,7 @@ fn output(row: &Comparison) -> Markup {
             div.difference {
                 p {
                     b { "The sides return different values" }
-                    @if !difference.place.is_empty() { " at " code { (shown(&difference.place)) } }
+                    @if !difference.place.is_empty() { " at " code { (plain(&difference.place)) } }
                     ":"
                 }
                 dl {

@@ -2,11 +2,11 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::markup::{sentences, shown};
+use super::markup::sentences;
 use crate::model::{Machine, Python, Report, Revision, Settings, Side};
 use crate::report::parts;
 use crate::report::words::{core_of, replicates_of};
-use crate::text::sentence;
+use crate::text::{counted, plain, sentence};
 
 /// A term and what it stands for in this report.
 type Fact = (String, Markup);
@@ -35,7 +35,7 @@ pub(super) fn facts(report: &Report) -> Markup {
 }
 
 fn fact(term: &str, words: &str) -> Fact {
-    (term.to_owned(), html! { (shown(words)) })
+    (term.to_owned(), html! { (plain(words)) })
 }
 
 fn pythons(report: &Report) -> Vec<Fact> {
@@ -76,16 +76,18 @@ fn machines(report: &Report) -> Vec<Fact> {
             false => format!(", {}", core_of(machine)),
         };
         format!(
-            "{} {}{processor}, {} cores{core}",
-            machine.system, machine.architecture, machine.cores
+            "{} {}{processor}, {}{core}",
+            machine.system,
+            machine.architecture,
+            counted(machine.cores, "core")
         )
     };
-    if report.shards.is_empty() {
+    if report.parts.is_empty() {
         return vec![fact("Machine", &words(&report.machine))];
     }
     parts::machines(report, words)
         .into_iter()
-        .map(|(shards, machine)| fact(&format!("Machine of {shards}"), &machine))
+        .map(|(parts, machine)| fact(&format!("Machine of {parts}"), &machine))
         .collect()
 }
 
@@ -97,7 +99,7 @@ fn settings(settings: &Settings) -> Vec<Fact> {
     let of = |(key, value): (&String, &Value)| {
         let (term, words) = match key.as_str() {
             "all" => ("All benchmarks".to_owned(), setting(value)),
-            "partition" => ("Part".to_owned(), settings.partition.map(|part| part.to_string())),
+            "partition" => ("Part".to_owned(), settings.part.map(|part| part.to_string())),
             "thresholds" => ("Thresholds by glob".to_owned(), thresholds(settings)),
             key => (sentence(&key.replace('_', " ")), setting(value)),
         };
@@ -110,8 +112,8 @@ fn settings(settings: &Settings) -> Vec<Fact> {
 fn revision(revision: &Revision) -> Markup {
     let is_named = !revision.name.is_empty() && !revision.commit.starts_with(&revision.name);
     html! {
-        @if is_named { bdi { (shown(&revision.name)) } " " }
-        code { (shown(&revision.commit)) }
+        @if is_named { bdi { (plain(&revision.name)) } " " }
+        code { (plain(&revision.commit)) }
         @if revision.dirty { " with uncommitted changes" }
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::markup::number;
 use super::plots;
 use crate::model::{Estimate, Report, Verdict};
-use crate::text::{bounds, change_percent, signed_percent};
+use crate::text::{bounds, change, change_percent, signed_percent};
 
 /// The longest list that is open from the start.
 pub(super) const SHORT_LIST: usize = 5;
@@ -20,11 +20,7 @@ pub(super) const VERDICTS: [Verdict; 5] = [
 
 /// Formats a change: `−27.0 % [−27.6, −26.4]`.
 pub(super) fn change_text(estimate: &Estimate) -> String {
-    number(&format!(
-        "{} {}",
-        change_percent(estimate.point_estimate),
-        bounds(&estimate.confidence_interval, signed_percent)
-    ))
+    number(&change(estimate))
 }
 
 /// Renders a change for a column.

@@ -6,8 +6,8 @@ use super::page::{Page, closing, line, opening, table, unbroken};
 use crate::judge::gate;
 use crate::model::{Judged, Revision, WarningCode};
 use crate::report::parts;
-use crate::report::words::{change, of_controls};
-use crate::text::{counted, duration, sentence, short_commit, speedup};
+use crate::report::words::of_controls;
+use crate::text::{change, counted, duration, sentence, short_commit, speedup};
 
 impl Page<'_> {
     /// Renders the answer, and what was compared.
@@ -110,7 +110,7 @@ impl Page<'_> {
                 .collect(),
             closing: closing(),
             most_bytes: None,
-            called: ("benchmark", "benchmarks"),
+            called: "benchmark",
         })
     }
 
@@ -137,7 +137,7 @@ impl Page<'_> {
             blocks: rows.collect(),
             closing: String::new(),
             most_bytes: None,
-            called: ("benchmark", "benchmarks"),
+            called: "benchmark",
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The parts of a report that fit into a comment: the most important ones, whole.
 
+use crate::text::counted;
+
 /// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and the
 /// program that posts the comment may add a line.
 pub(super) const MOST_BYTES: usize = 64_000;
@@ -17,8 +19,8 @@ pub(super) struct Section {
     pub(super) closing: String,
     /// The most bytes of its blocks, so that parts of a lower priority have room, too.
     pub(super) most_bytes: Option<usize>,
-    /// The names of one of its blocks and of several.
-    pub(super) called: (&'static str, &'static str),
+    /// The name of one of its blocks.
+    pub(super) called: &'static str,
 }
 
 impl Section {
@@ -64,11 +66,9 @@ pub(super) fn fit(sections: &[Section]) -> String {
             page.extend(section.blocks[..shown].iter().map(String::as_str));
             page.push_str(&section.closing);
         }
-        let (one, many) = section.called;
-        match section.blocks.len() - shown {
-            0 => {}
-            1 => left_out.push(format!("1 {one}")),
-            count => left_out.push(format!("{count} {many}")),
+        let more = section.blocks.len() - shown;
+        if more > 0 {
+            left_out.push(counted(more, section.called));
         }
     }
     if !left_out.is_empty() {
@@ -84,7 +84,7 @@ pub(super) fn fit(sections: &[Section]) -> String {
 mod tests {
     use super::*;
 
-    fn section(rank: u8, blocks: usize, length: usize, called: (&'static str, &'static str)) -> Section {
+    fn section(rank: u8, blocks: usize, length: usize, called: &'static str) -> Section {
         Section {
             rank,
             opening: "<".to_owned(),
@@ -98,16 +98,16 @@ mod tests {
     #[test]
     fn what_matters_least_is_left_out_whole_and_said() {
         let sections = [
-            section(2, 3, 20_000, ("old row", "old rows")),
-            section(1, 2, 20_000, ("row", "rows")),
-            section(0, 1, 1_000, ("head", "heads")),
+            section(2, 3, 20_000, "old row"),
+            section(1, 2, 20_000, "row"),
+            section(0, 1, 1_000, "head"),
         ];
         let page = fit(&sections);
         assert!(page.len() < MOST_BYTES);
         assert_eq!(page.matches("20").count(), 0);
         assert!(page.starts_with(&format!("<{}>\n<{}>\n", "x".repeat(20_000), "x".repeat(40_000))));
         assert!(page.ends_with("holds no more: 2 old rows. The JSON report has everything.\n"));
-        let one = fit(&[section(0, 1, 100_000, ("row", "rows"))]);
+        let one = fit(&[section(0, 1, 100_000, "row")]);
         assert!(one.contains("1 row."), "{one}");
     }
 
@@ -115,9 +115,9 @@ mod tests {
     fn one_part_does_not_take_all_the_room() {
         let greedy = Section {
             most_bytes: Some(25_000),
-            ..section(1, 9, 10_000, ("row", "rows"))
+            ..section(1, 9, 10_000, "row")
         };
-        let page = fit(&[greedy, section(2, 3, 10_000, ("old row", "old rows"))]);
+        let page = fit(&[greedy, section(2, 3, 10_000, "old row")]);
         assert!(
             page.ends_with("holds no more: 7 rows. The JSON report has everything.\n"),
             "{page}"
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_page_that_fits_is_whole() {
-        let page = fit(&[section(1, 2, 10, ("row", "rows"))]);
+        let page = fit(&[section(1, 2, 10, "row")]);
         assert_eq!(page, format!("<{}>\n", "x".repeat(20)));
     }
 }

@@ -6,7 +6,7 @@ use super::page::{Page, and_more, closing, line, opening, table};
 use crate::model::{Missing, MissingReason, WarningCode};
 use crate::report::warnings::grouped as grouped_warnings;
 use crate::report::words::grouped_missing;
-use crate::text::main_line;
+use crate::text::{counted, main_line};
 
 impl Page<'_> {
     /// Renders the benchmarks that broke, which a reviewer must not overlook.
@@ -29,20 +29,21 @@ impl Page<'_> {
                 .collect(),
             closing: String::new(),
             most_bytes: Some(MOST_BYTES / 4),
-            called: ("failed benchmark", "failed benchmarks"),
+            called: "failed benchmark",
         })
     }
 
     /// Renders the warnings; the same doubt about many benchmarks only once.
     pub(super) fn warnings(&self) -> Option<Section> {
         let own = self.report.comparisons.iter().flat_map(|row| &row.warnings);
-        // The first lines have this one already.
         let all = self.report.warnings.iter().chain(own);
-        let groups = grouped_warnings(all.filter(|warning| warning.code != WarningCode::NothingMeasured));
+        // The first lines have this one already, where there are no rows.
+        let is_said = self.report.comparisons.is_empty();
+        let groups =
+            grouped_warnings(all.filter(|warning| !is_said || warning.code != WarningCode::NothingMeasured));
         let title = match groups.len() {
             0 => return None,
-            1 => "1 warning".to_owned(),
-            count => format!("{count} warnings"),
+            count => counted(count, "warning"),
         };
         let blocks = groups.iter().map(|(warning, more)| {
             let benchmark = warning.benchmark.as_ref();
@@ -62,7 +63,7 @@ impl Page<'_> {
             blocks: blocks.collect(),
             closing: closing(),
             most_bytes: None,
-            called: ("warning", "warnings"),
+            called: "warning",
         })
     }
 
@@ -99,10 +100,7 @@ impl Page<'_> {
             blocks: blocks.collect(),
             closing: closing(),
             most_bytes: None,
-            called: (
-                "benchmark that was not measured",
-                "benchmarks that were not measured",
-            ),
+            called: "unmeasured benchmark",
         })
     }
 }

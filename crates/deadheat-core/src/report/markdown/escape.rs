@@ -3,7 +3,7 @@
 //! GitHub looks for mentions and references in rendered Markdown, but not inside code, so whatever could be one is made
 //! code.
 
-use crate::text::{cut, one_line, shorten};
+use crate::text::{cut, plain, shorten};
 
 /// The longest name; longer ones are shortened in the middle.
 const LONGEST_NAME: usize = 150;
@@ -12,7 +12,7 @@ const LONGEST_MESSAGE: usize = 400;
 
 /// Renders a name as code, in a sentence or in a table cell.
 pub(super) fn code(name: &str) -> String {
-    code_span(&shorten(&one_line(name), LONGEST_NAME))
+    code_span(&shorten(&plain(name), LONGEST_NAME))
 }
 
 fn code_span(text: &str) -> String {
@@ -35,7 +35,7 @@ fn code_span(text: &str) -> String {
 
 /// Renders a name as code where only HTML is understood.
 pub(super) fn html_code(name: &str) -> String {
-    let text = shorten(&one_line(name), LONGEST_NAME);
+    let text = shorten(&plain(name), LONGEST_NAME);
     let text = text
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -54,10 +54,10 @@ fn entities(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Renders a code block, unchanged except for control characters.
+/// Renders a code block, unchanged except for characters that cannot be seen.
 pub(super) fn block(text: &str) -> String {
     let fence = "`".repeat((longest_run(text, '`') + 1).max(3));
-    let lines: Vec<String> = text.lines().map(one_line).collect();
+    let lines: Vec<String> = text.lines().map(plain).collect();
     format!("{fence}sh\n{}\n{fence}", lines.join("\n"))
 }
 
@@ -71,7 +71,7 @@ fn longest_run(text: &str, character: char) -> usize {
 /// Renders a message: words that have a meaning in Markdown or on GitHub become code, and so do names that the message
 /// itself has in backticks.
 pub(super) fn prose(message: &str) -> String {
-    let text = cut(&one_line(message), LONGEST_MESSAGE);
+    let text = cut(&plain(message), LONGEST_MESSAGE);
     let mut shown = String::new();
     let mut rest = text.as_str();
     while let Some((before, name, after)) = marked(rest) {

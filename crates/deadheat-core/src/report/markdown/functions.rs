@@ -7,14 +7,14 @@ use super::escape::{code, html_code};
 use super::page::{Page, closing, line, opening, table, unbroken};
 use crate::model::{Comparison, FunctionComparison, Verdict};
 use crate::report::breakdown::{
-    Section as Breakdown, cells as function_cells, headings as function_headings, notes, reconciliation,
+    ShownBreakdown, cells as function_cells, headings as function_headings, notes, reconciliation,
 };
 use crate::text::{change_percent, duration};
 
 impl Page<'_> {
     /// Renders the times of the changed functions, over all benchmarks.
     pub(super) fn functions(&self) -> Option<Section> {
-        let all = Breakdown::of_all(self.report);
+        let all = ShownBreakdown::of_all(self.report);
         let count = all.functions.len();
         (count > 0).then(|| Section {
             rank: 5,
@@ -22,10 +22,7 @@ impl Page<'_> {
             blocks: vec![breakdown(&all)],
             closing: closing(),
             most_bytes: None,
-            called: (
-                "table of the changed functions",
-                "tables of the changed functions",
-            ),
+            called: "overall breakdown",
         })
     }
 
@@ -47,15 +44,12 @@ impl Page<'_> {
                         change_percent(row.estimate.point_estimate),
                         row.verdict
                     );
-                    opening(&title) + &breakdown(&Breakdown::of(row)) + &closing()
+                    opening(&title) + &breakdown(&ShownBreakdown::of(row)) + &closing()
                 })
                 .collect(),
             closing: closing(),
             most_bytes: None,
-            called: (
-                "benchmark's table of functions",
-                "benchmarks' tables of functions",
-            ),
+            called: "benchmark breakdown",
         })
     }
 
@@ -81,14 +75,14 @@ impl Page<'_> {
             blocks: rows.collect(),
             closing: closing(),
             most_bytes: None,
-            called: ("profiled function", "profiled functions"),
+            called: "profiled function",
         })
     }
 }
 
 /// Renders a table of functions, with its reconciliation and notes below.
-fn breakdown(section: &Breakdown<'_>) -> String {
-    let functions: Vec<&FunctionComparison> = section.functions.iter().collect();
+fn breakdown(breakdown: &ShownBreakdown<'_>) -> String {
+    let functions: Vec<&FunctionComparison> = breakdown.functions.iter().collect();
     let headings = function_headings(&functions);
     let headings: Vec<String> = headings
         .iter()
@@ -107,7 +101,7 @@ fn breakdown(section: &Breakdown<'_>) -> String {
         cells[0] = code(&function.name);
         text.push_str(&line(&cells));
     }
-    let below: Vec<String> = reconciliation(section)
+    let below: Vec<String> = reconciliation(breakdown)
         .into_iter()
         .chain(notes(&functions))
         .collect();

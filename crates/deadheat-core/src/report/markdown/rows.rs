@@ -3,10 +3,10 @@
 use super::comment::{MOST_BYTES, Section};
 use super::escape::prose;
 use super::page::{Page, change_heading, closing, line, opening, table, unbroken, verdict_in_words};
-use crate::model::{Comparison, ResourceComparison, Verdict};
+use crate::model::{Comparison, Counts, ResourceComparison, Verdict};
 use crate::output::OutputCheck;
-use crate::report::words::{change, what_would_settle};
-use crate::text::{amount, duration, speedup};
+use crate::report::words::what_would_settle;
+use crate::text::{amount, change, duration, speedup};
 
 impl Page<'_> {
     /// Renders what the pull request changed: slower rows first, then faster ones, the largest change first; then those
@@ -32,7 +32,7 @@ impl Page<'_> {
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: String::new(),
             most_bytes: Some(MOST_BYTES / 2),
-            called: ("changed benchmark", "changed benchmarks"),
+            called: "changed benchmark",
         })
     }
 
@@ -48,7 +48,7 @@ impl Page<'_> {
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: format!("\n{}\n{}", prose(&what_would_settle(self.report)), closing()),
             most_bytes: Some(MOST_BYTES / 4),
-            called: ("inconclusive benchmark", "inconclusive benchmarks"),
+            called: "inconclusive benchmark",
         })
     }
 
@@ -64,7 +64,7 @@ impl Page<'_> {
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: closing(),
             most_bytes: Some(MOST_BYTES / 4),
-            called: ("unexplained benchmark", "unexplained benchmarks"),
+            called: "unexplained benchmark",
         })
     }
 
@@ -85,7 +85,7 @@ impl Page<'_> {
             blocks: rows.iter().map(|row| self.row(row)).collect(),
             closing: closing(),
             most_bytes: None,
-            called: ("unchanged benchmark", "unchanged benchmarks"),
+            called: "unchanged benchmark",
         })
     }
 
@@ -127,14 +127,14 @@ impl Page<'_> {
         let rows: Vec<&ResourceComparison> = resources
             .filter(|row| matches!(row.verdict, Verdict::Improved | Verdict::Regressed))
             .collect();
-        let opening = format!("\n**Beside time:**\n\n{}", self.table_of_resources(&rows)?);
+        let opening = format!("\n**Resources:**\n\n{}", self.table_of_resources(&rows)?);
         Some(Section {
             rank: 2,
             opening,
             blocks: rows.iter().map(|row| self.resource(row)).collect(),
             closing: String::new(),
             most_bytes: Some(MOST_BYTES / 4),
-            called: ("changed amount", "changed amounts"),
+            called: "changed resource",
         })
     }
 
@@ -149,23 +149,19 @@ impl Page<'_> {
             })
             .collect();
         let of = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-        let counts = [
-            (of(Verdict::Unchanged), "unchanged"),
-            (of(Verdict::Inconclusive), "inconclusive"),
-        ];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        let title = format!("Beside time: {}", counts.join(", "));
+        let counts = Counts {
+            unchanged: of(Verdict::Unchanged),
+            inconclusive: of(Verdict::Inconclusive),
+            ..Counts::default()
+        };
+        let title = format!("Resources: {counts}");
         Some(Section {
             rank: 7,
             opening: opening(&title) + &self.table_of_resources(&rows)?,
             blocks: rows.iter().map(|row| self.resource(row)).collect(),
             closing: closing(),
             most_bytes: None,
-            called: ("amount beside time", "amounts beside time"),
+            called: "resource",
         })
     }
 

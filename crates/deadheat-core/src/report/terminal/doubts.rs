@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::model::{Missing, MissingReason, Report, Warning};
 use crate::report::warnings::grouped;
 use crate::report::words::grouped_missing;
-use crate::text::{cut, main_line, plain};
+use crate::text::{counted, cut, main_line, plain};
 
 const MOST_MISSING: usize = 30;
 
@@ -24,7 +24,8 @@ impl Page {
             count => self.prose(
                 "  not reached     ",
                 &format!(
-                    "{count} benchmarks, which run no changed function (-v lists them, --all measures them)"
+                    "{}, which run no changed function (-v lists them, --all measures them)",
+                    counted(count, "benchmark")
                 ),
             ),
         }
@@ -60,9 +61,7 @@ impl Page {
             }
         }
         let left: usize = groups.iter().skip(most).map(|(_, more)| 1 + more).sum();
-        if left > 0 {
-            self.line(&format!("  … and {left} more (-v shows all)"));
-        }
+        self.left_out("  ", left);
     }
 
     pub(super) fn warnings(&mut self, report: &Report) {
@@ -85,7 +84,7 @@ impl Page {
         for (warning, more) in groups {
             let more = match more {
                 0 => String::new(),
-                count => format!(" (and {count} more benchmarks; -v shows all)"),
+                count => format!(" (and {}; -v shows all)", counted(count, "more benchmark")),
             };
             let benchmark = match &warning.benchmark {
                 Some(benchmark) => format!("{}: ", plain(benchmark)),

@@ -6,7 +6,7 @@ use super::page::Page;
 use super::setup::MOST_FUNCTIONS;
 use super::table::Column;
 use crate::model::{CallProfile, FunctionComparison, Report, Side};
-use crate::report::breakdown::{Section, calls, cells, headings, notes, reconciliation};
+use crate::report::breakdown::{ShownBreakdown, calls, cells, headings, notes, reconciliation};
 use crate::text::{duration, plain, signed_duration};
 
 /// Columns are dropped before names get shorter than this.
@@ -17,10 +17,10 @@ impl Page {
         if self.style.verbose {
             let rows = report.comparisons.iter();
             for row in rows.filter(|row| !row.functions.is_empty()) {
-                self.breakdown(&Section::of(row));
+                self.breakdown(&ShownBreakdown::of(row));
             }
         }
-        self.breakdown(&Section::of_all(report));
+        self.breakdown(&ShownBreakdown::of_all(report));
     }
 
     /// Writes every function of the project with a noticeable share, by the difference of its own time.
@@ -86,26 +86,24 @@ impl Page {
         };
         let table = self.fitted("function", &names, &[LEAST_NAME; 4], columns);
         self.table(table);
-        if functions.len() > most {
-            self.line(&format!("… and {} more (-v shows all)", functions.len() - most));
-        }
+        self.left_out("", functions.len().saturating_sub(most));
         self.prose(
             "",
             "As cProfile sees them: functions with many short calls seem more expensive than they are.",
         );
     }
 
-    fn breakdown(&mut self, section: &Section<'_>) {
-        if section.functions.is_empty() {
+    fn breakdown(&mut self, breakdown: &ShownBreakdown<'_>) {
+        if breakdown.functions.is_empty() {
             return;
         }
-        self.heading(&section.title);
+        self.heading(&breakdown.title);
         let most = if self.style.verbose {
             usize::MAX
         } else {
             MOST_FUNCTIONS
         };
-        let shown: Vec<&FunctionComparison> = section.functions.iter().take(most).collect();
+        let shown: Vec<&FunctionComparison> = breakdown.functions.iter().take(most).collect();
         let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
         let titles = headings(&shown);
         let columns = |form: usize| {
@@ -130,13 +128,8 @@ impl Page {
         };
         let table = self.fitted(&titles[0], &names, &[LEAST_NAME; 6], columns);
         self.table(table);
-        if section.functions.len() > most {
-            self.line(&format!(
-                "… and {} more (-v shows all)",
-                section.functions.len() - most
-            ));
-        }
-        for line in reconciliation(section).into_iter().chain(notes(&shown)) {
+        self.left_out("", breakdown.functions.len().saturating_sub(most));
+        for line in reconciliation(breakdown).into_iter().chain(notes(&shown)) {
             self.prose("", &line);
         }
     }

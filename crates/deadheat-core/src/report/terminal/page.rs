@@ -2,7 +2,7 @@
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
-use crate::model::{Reason, Verdict};
+use crate::model::{OpenReason, Verdict};
 use crate::text::{plain, shorten, width};
 
 /// The style of the text: colour only where it is wanted, lines no longer than the terminal.
@@ -68,6 +68,13 @@ impl Page {
         self.line(&format!("{first}{name}{more}"));
     }
 
+    /// Says how many rows are left out, if any are.
+    pub(super) fn left_out(&mut self, indent: &str, rows: usize) {
+        if rows > 0 {
+            self.line(&format!("{indent}… and {rows} more (-v shows all)"));
+        }
+    }
+
     pub(super) fn table(&mut self, mut table: Table) {
         let last = table.column_count().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {
@@ -107,7 +114,7 @@ impl Page {
         }
     }
 
-    pub(super) fn judged(&self, verdict: Verdict, reason: Option<Reason>) -> Cell {
+    pub(super) fn judged(&self, verdict: Verdict, reason: Option<OpenReason>) -> Cell {
         let text = match reason {
             Some(reason) if self.style.verbose => format!("{verdict}: {reason}"),
             _ => verdict.to_string(),

@@ -4,11 +4,13 @@ use comfy_table::{Cell, Color};
 
 use super::page::Page;
 use super::table::Column;
-use crate::model::{Comparison, Estimate, Judged, Report};
+use crate::model::{Comparison, Estimate, Judged, Report, ResourceComparison};
 use crate::output::OutputCheck;
 use crate::report::names::prefix_of;
-use crate::report::words::{change_bounded, differs, within};
-use crate::text::{amount, change_percent, duration, plain, short_percent, signed_percent, speedup};
+use crate::report::words::{differs, within};
+use crate::text::{
+    amount, change_bounded, change_percent, duration, plain, short_percent, signed_percent, speedup,
+};
 
 impl Page {
     pub(super) fn comparisons(&mut self, report: &Report) {
@@ -113,66 +115,65 @@ impl Page {
 
     /// Writes the resources other than time that the benchmarks use.
     pub(super) fn resources(&mut self, report: &Report) {
-        let Some(first) = report.resources.first() else {
+        let rows = &report.resources;
+        let Some(first) = rows.first() else {
             return;
         };
         self.heading("Resources");
-        let names: Vec<&str> = report
-            .resources
-            .iter()
-            .map(|row| row.benchmark.as_str())
-            .collect();
+        let names: Vec<&str> = rows.iter().map(|row| row.benchmark.as_str()).collect();
         let prefix = prefix_of(report, &names);
-        let level = level_of(&first.estimate);
         // The rows of one benchmark are grouped under its name.
         let mut last = None;
-        let names: Vec<String> = report
-            .resources
-            .iter()
-            .map(|row| match last.replace(&row.benchmark) {
-                Some(before) if *before == row.benchmark => String::new(),
-                _ => plain(&row.benchmark[prefix.len()..]),
+        let names: Vec<String> = names
+            .into_iter()
+            .map(|name| match last.replace(name) {
+                Some(before) if before == name => String::new(),
+                _ => plain(&name[prefix.len()..]),
             })
             .collect();
-        let rows = &report.resources;
-        let columns = |form: usize| {
-            let amount = |resource, value| {
-                let amount = amount(resource, value);
-                if form < 1 { amount } else { amount.replace(' ', "") }
-            };
-            let (narrower, cell) = (form.saturating_sub(1), Cell::new::<String>);
-            let mut columns = vec![
-                Column::of_words(
-                    "resource",
-                    rows.iter().map(|row| cell(row.resource.to_string())).collect(),
-                ),
-                Column::of_numbers(
-                    "base",
-                    rows.iter().map(|row| amount(row.resource, row.median.base)),
-                ),
-                Column::of_numbers(
-                    "head",
-                    rows.iter().map(|row| amount(row.resource, row.median.head)),
-                ),
-                Column::of_numbers(
-                    change_title(&level, narrower),
-                    rows.iter().map(|row| change(&row.estimate, narrower)),
-                ),
-                Column::of_words(
-                    "verdict",
-                    rows.iter()
-                        .map(|row| self.judged(row.verdict, row.reason))
-                        .collect(),
-                ),
-            ];
-            if form > 3 {
-                // The base amount follows from the others.
-                columns.remove(1);
-            }
-            columns
-        };
+        let level = level_of(&first.estimate);
+        let columns = |form: usize| self.resource_columns(rows, &level, form);
         let table = self.fitted("benchmark", &names, &[20, 16, 12, 12], columns);
         self.table(table);
+    }
+
+    fn resource_columns(&self, rows: &[ResourceComparison], level: &str, form: usize) -> Vec<Column> {
+        let amount = |resource, value| {
+            let amount = amount(resource, value);
+            if form < 1 { amount } else { amount.replace(' ', "") }
+        };
+        let narrower = form.saturating_sub(1);
+        let mut columns = vec![
+            Column::of_words(
+                "resource",
+                rows.iter()
+                    .map(|row| Cell::new(row.resource.to_string()))
+                    .collect(),
+            ),
+            Column::of_numbers(
+                "base",
+                rows.iter().map(|row| amount(row.resource, row.median.base)),
+            ),
+            Column::of_numbers(
+                "head",
+                rows.iter().map(|row| amount(row.resource, row.median.head)),
+            ),
+            Column::of_numbers(
+                change_title(level, narrower),
+                rows.iter().map(|row| change(&row.estimate, narrower)),
+            ),
+            Column::of_words(
+                "verdict",
+                rows.iter()
+                    .map(|row| self.judged(row.verdict, row.reason))
+                    .collect(),
+            ),
+        ];
+        if form > 3 {
+            // The base amount follows from the others.
+            columns.remove(1);
+        }
+        columns
     }
 }
 

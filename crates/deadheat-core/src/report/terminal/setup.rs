@@ -12,7 +12,7 @@ pub(super) const MOST_FUNCTIONS: usize = 15;
 impl Page {
     pub(super) fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
-            _ if !report.shards.is_empty() => parts::merged_from(report),
+            _ if !report.parts.is_empty() => parts::merged_from(report),
             None if report.comparisons.is_empty() => None,
             _ => Some(core_of(&report.machine)),
         };
@@ -43,8 +43,8 @@ impl Page {
                 false => place,
             }
         });
-        for (shards, machine) in machines {
-            self.prose(&format!("      {shards} on "), &machine);
+        for (parts, machine) in machines {
+            self.prose(&format!("      {parts} on "), &machine);
         }
     }
 
@@ -132,9 +132,7 @@ impl Page {
             table.add_row([format!("  {name}"), place, why]);
         }
         self.table(table);
-        if targets.len() > most {
-            self.line(&format!("  … and {} more (-v shows all)", targets.len() - most));
-        }
+        self.left_out("  ", targets.len().saturating_sub(most));
     }
 
     /// Limits names and places to their part of the line; the rest is for the change, in as many lines as it takes.

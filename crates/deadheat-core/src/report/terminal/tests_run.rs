@@ -11,7 +11,7 @@ use crate::report::breakdown::{both, count};
 use crate::report::names::common_prefix;
 use crate::report::words::core_of;
 use crate::test_profile::{FunctionTimes, SHORTEST_NS, TestComparison, TestProfile, Times};
-use crate::text::{duration, plain, signed_duration, speedup};
+use crate::text::{counted, duration, plain, signed_duration, speedup};
 
 /// The largest number of rows of each table.
 const MOST_ROWS: usize = 20;
@@ -28,7 +28,7 @@ pub fn render_tests(profile: &TestProfile, style: Style) -> String {
     if profile.python.is_some() {
         let measured = (settings.replicates > 0).then(|| {
             [
-                format!("{} replicates", settings.replicates),
+                counted(settings.replicates, "replicate"),
                 core_of(&profile.machine),
             ]
         });
@@ -105,7 +105,7 @@ impl Page {
         };
         let table = self.fitted("function", &names, &[24, 24, 16, 16, 16], columns);
         self.table(table);
-        self.say_more(functions.len(), shown.len());
+        self.left_out("", functions.len() - shown.len());
         self.prose(
             "",
             "As cProfile sees them, for orientation: what is called often looks slower than it is.",
@@ -126,14 +126,14 @@ impl Page {
             false => "Tests, not profiled: setup, call and teardown".to_owned(),
         };
         self.test_table(&title, &shown.iter().collect::<Vec<_>>());
-        self.say_more(tests.len(), shown.len());
+        self.left_out("", tests.len() - shown.len());
         let is_changed =
             |test: &&TestComparison| matches!(test.verdict, Some(Verdict::Improved | Verdict::Regressed));
         let changed: Vec<&TestComparison> = tests[shown.len()..].iter().filter(is_changed).collect();
         if !changed.is_empty() {
             let first = &changed[..changed.len().min(MOST_ROWS)];
             self.test_table("Other tests that changed", first);
-            self.say_more(changed.len(), first.len());
+            self.left_out("", changed.len() - first.len());
         }
     }
 
@@ -170,12 +170,6 @@ impl Page {
     fn most(&self) -> usize {
         if self.style.verbose { usize::MAX } else { MOST_ROWS }
     }
-
-    fn say_more(&mut self, all: usize, shown: usize) {
-        if all > shown {
-            self.line(&format!("… and {} more (-v shows all)", all - shown));
-        }
-    }
 }
 
 /// Returns the answer in one sentence.
@@ -195,10 +189,8 @@ fn answer(profile: &TestProfile) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    let mut text = match profile.tests.len() {
-        1 => format!("Of 1 test: {}", parts.join(", ")),
-        all => format!("Of {all} tests: {}", parts.join(", ")),
-    };
+    let tests = counted(profile.tests.len(), "test");
+    let mut text = format!("Of {tests}: {}", parts.join(", "));
     if counts.too_short > 0 {
         text.push_str(&format!(" (less than {})", duration(SHORTEST_NS)));
     }

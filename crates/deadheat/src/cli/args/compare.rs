@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use deadheat_core::model::{BenchmarksFrom, Gate, Partition, Status};
+use deadheat_core::model::{BenchmarksFrom, Gate, Part, Status};
 
 use crate::cli::args::shared::*;
 use crate::cli::values::{parse_percent, parse_seconds};
@@ -77,7 +77,7 @@ pub(crate) struct CompareArgs {
     pub(crate) continued: Option<PathBuf>,
     /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
     #[arg(help_heading = BENCHMARKS, long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
-    pub(crate) partition: Option<Partition>,
+    pub(crate) partition: Option<Part>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
     #[arg(help_heading = BENCHMARKS, long,
         value_name = "CMD",

@@ -8,7 +8,7 @@ use deadheat_core::judge::MeasuredBenchmark;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::judge::thresholds::Thresholds;
-use deadheat_core::model::{Comparison, Missing, MissingReason, Pair, Summary, Warning, WarningCode};
+use deadheat_core::model::{Comparison, Missing, MissingReason, Round, Summary, Warning, WarningCode};
 use deadheat_core::output::{self, OutputCheck};
 use deadheat_core::text::counted;
 
@@ -191,9 +191,9 @@ impl Rows<'_> {
 
 /// Whether a benchmark prescribes its number of calls, and all of its samples are so short that they say little.
 fn is_prescribed_and_short(rounds: &ReplicateSet) -> bool {
-    let shortest = |pair: &Pair| pair.base.elapsed_ns.min(pair.head.elapsed_ns);
-    let mut pairs = rounds.replicates.iter().flat_map(|replicate| &replicate.pairs);
-    rounds.is_prescribed && pairs.all(|pair| shortest(pair) < SHORT_SAMPLE_NS)
+    let shortest = |round: &Round| round.base.elapsed_ns.min(round.head.elapsed_ns);
+    let mut each = rounds.replicates.iter().flat_map(|replicate| &replicate.rounds);
+    rounds.is_prescribed && each.all(|round| shortest(round) < SHORT_SAMPLE_NS)
 }
 
 fn warn_of_short_samples(benchmarks: usize, events: &dyn Events) {
@@ -285,7 +285,7 @@ mod tests {
             .map(|seed| Replicate {
                 seed,
                 clock: Clock::Wall,
-                pairs: vec![Pair {
+                rounds: vec![Round {
                     order: Order::BaseHead,
                     base: sample(1_000_000),
                     head: sample(2_000_000 + u64::from(seed)),

@@ -127,7 +127,7 @@ impl Findings {
             },
             seed: self.seed,
             machine: machine(self.pinned_core, self.later_cores),
-            shards: Vec::new(),
+            parts: Vec::new(),
             python: self.python,
             target_functions: self.targets,
             selection: self.selection,

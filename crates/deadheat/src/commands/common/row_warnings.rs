@@ -4,6 +4,7 @@ use deadheat_core::judge::stats;
 use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::output::{self, Difference, Outputs};
 use deadheat_core::text;
+use deadheat_core::text::counted;
 
 use crate::passes::measure::{ReplicateSet, UsedUp};
 use crate::passes::runner::BenchmarkFailure;
@@ -123,8 +124,9 @@ impl RowWarnings<'_> {
             self.warn(
             WarningCode::StrayReplicates,
             format!(
-                "{strays} of {} process pairs are far from all others: the verdict is about the usual ones",
-                rounds.replicates.len()
+                "{strays} of {} {} far from all others: the verdict is about the usual ones",
+                counted(rounds.replicates.len(), "process pair"),
+                if strays == 1 { "is" } else { "are" }
             ),
             "a disturbance, or code that is fast in some processes and slow in others: see the replicates in the JSON",
         );

@@ -57,24 +57,39 @@ fn write_failed(
     if !failure.kind.is_worth_a_report() || options.outputs.written.is_empty() {
         return;
     }
+    let earlier = run.settings.continued.as_ref();
+    let earlier = earlier.filter(|_| findings.comparisons.is_empty());
     let listener = run.context.listener;
-    listener.doubt(
-        WarningCode::NothingMeasured,
-        &failure.message,
-        failure.hint.as_deref(),
-    );
+    let (code, message) = end_of(failure, earlier);
+    listener.doubt(code, &message, failure.hint.as_deref());
     let warnings = listener.take_warnings();
-    let mut report = match &run.settings.continued {
-        Some(earlier) if findings.comparisons.is_empty() => {
-            let mut report: Report = earlier.clone();
+    let mut report = match earlier {
+        Some(earlier) => {
+            let mut report = earlier.clone();
             report.warnings.extend(warnings);
             report
         }
-        _ => findings.into_report(run.settings.reported(), warnings),
+        None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));
+    }
+}
+
+/// Says how a run ended whose report has the rows of an earlier one, or none.
+fn end_of(failure: &Failure, earlier: Option<&Report>) -> (WarningCode, String) {
+    let has_rows = earlier.is_some_and(|earlier| !earlier.comparisons.is_empty());
+    match failure.kind {
+        ErrorKind::Stopped if has_rows => (
+            WarningCode::StoppedEarly,
+            "stopped before anything was added: the rows are those of the earlier report".to_owned(),
+        ),
+        _ if has_rows => (
+            WarningCode::NothingMeasured,
+            format!("nothing was added to the earlier report: {}", failure.message),
+        ),
+        _ => (WarningCode::NothingMeasured, failure.message.clone()),
     }
 }

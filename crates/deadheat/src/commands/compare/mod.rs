@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::model::{Environments, PerSide, Plan, Revision, WarningCode};
 use deadheat_core::text;
+use deadheat_core::text::counted;
 
 use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
@@ -422,10 +423,10 @@ fn benchmarks_of_part(
     let ours: Vec<String> = ours.cloned().collect();
     if ours.is_empty() {
         run.context.listener.doubt(
-            WarningCode::EmptyPartition,
+            WarningCode::EmptyPart,
             &format!(
-                "none of the {} benchmarks falls into part {partition} of the suite",
-                benchmarks.len()
+                "part {partition} of the suite has none of its {}",
+                counted(benchmarks.len(), "benchmark")
             ),
             Some("there is nothing to measure on this machine: use fewer parts"),
         );

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deadheat_core::model::{Revision, TargetFunction, WarningCode};
+use deadheat_core::text::counted;
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
@@ -56,8 +57,7 @@ pub(super) fn found(targets: &[TargetFunction], differences: &Changes) -> String
     match (targets.len(), differences.first_unattributed()) {
         (0, None) => "no function changed".to_owned(),
         (0, Some(other)) => format!("no function changed, but {other}"),
-        (1, _) => "1 changed function".to_owned(),
-        (count, _) => format!("{count} changed functions"),
+        (count, _) => counted(count, "changed function"),
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{
-    Comparison, MissingReason, Python, Reason, Report, SCHEMA_VERSION, Sample, Summary, Verdict,
+    Comparison, MissingReason, OpenReason, Python, Report, SCHEMA_VERSION, Sample, Summary, Verdict,
 };
+use deadheat_core::text::counted;
 
 use crate::error::Failure;
 use crate::passes::measure::ReplicateSet;
@@ -45,7 +46,7 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
             "measure it again with --script, and a larger --budget",
         ));
     }
-    if !report.shards.is_empty() {
+    if !report.parts.is_empty() {
         return Some((
             "was merged from what several machines measured".to_owned(),
             "continue one of its parts, and merge them again",
@@ -70,7 +71,10 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     }
     if let Sampling::Exactly(count) = report.settings.sampling() {
         return Some((
-            format!("has exactly {count} replicates, and more would invalidate its error rate"),
+            format!(
+                "has exactly {}, and more would invalidate its error rate",
+                counted(count, "replicate")
+            ),
             "measure again, without --replicates or with more of them",
         ));
     }
@@ -102,11 +106,11 @@ pub(crate) fn replicates_begun(earlier: &BTreeMap<String, ReplicateSet>, seed: u
 fn is_sound(comparison: &Comparison) -> bool {
     let replicates = &comparison.replicates;
     let seeds: BTreeSet<u32> = replicates.iter().map(|replicate| replicate.seed).collect();
-    let mut pairs = replicates.iter().flat_map(|replicate| &replicate.pairs);
+    let mut rounds = replicates.iter().flat_map(|replicate| &replicate.rounds);
     let is_measured = |sample: &Sample| sample.elapsed_ns > 0 && sample.iterations > 0;
     seeds.len() == replicates.len()
-        && replicates.iter().all(|replicate| !replicate.pairs.is_empty())
-        && pairs.all(|pair| is_measured(&pair.base) && is_measured(&pair.head))
+        && replicates.iter().all(|replicate| !replicate.rounds.is_empty())
+        && rounds.all(|round| is_measured(&round.base) && is_measured(&round.head))
 }
 
 /// Refuses to add the measurements of another project of the repository.
@@ -207,7 +211,7 @@ pub(crate) fn carry_confirmations(earlier: &Report, comparisons: &mut [Compariso
             continue;
         }
         row.confirmation = then.confirmation.clone();
-        if then.reason == Some(Reason::NotConfirmed) && row.verdict == Verdict::Regressed {
+        if then.reason == Some(OpenReason::NotConfirmed) && row.verdict == Verdict::Regressed {
             row.take_back();
         }
     }

@@ -1,6 +1,7 @@
 //! Explains why a pre-screen has no times.
 
 use deadheat_core::model::Side;
+use deadheat_core::text::counted;
 
 use crate::cli::options::Verbosity;
 use crate::commands::micro::screening::Screening;
@@ -79,7 +80,8 @@ impl Screening<'_> {
         let lines: Vec<&str> = traceback.lines().collect();
         match lines.len().checked_sub(MOST_LINES) {
             Some(left_out) if left_out > 0 && self.options.verbosity != Verbosity::Verbose => format!(
-                "... ({left_out} lines before; -v shows all)\n{}",
+                "... ({} before; -v shows all)\n{}",
+                counted(left_out, "line"),
                 lines[left_out..].join("\n")
             ),
             _ => traceback.to_owned(),

@@ -8,6 +8,7 @@ use deadheat_core::model::{Order, PerSide, Python, Side};
 use deadheat_core::protocol::{Reply, Request, TestOutcome, TestRun};
 use deadheat_core::test_profile::{self, TestReplicate};
 use deadheat_core::text;
+use deadheat_core::text::counted;
 
 use crate::cli::options::Replicates;
 use crate::commands::common::context::Context;
@@ -150,9 +151,10 @@ impl Passes<'_, '_> {
         });
         if index == 0 {
             self.choose_tests()?;
-            self.run
-                .listener
-                .note(&format!("{} tests pass on both sides", self.tests.len()));
+            self.run.listener.note(&format!(
+                "{} passed on both sides",
+                counted(self.tests.len(), "test")
+            ));
         }
         if !self.can_profile {
             return Ok(());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::model::{
-    Clock, Missing, MissingReason, Order, Pair, PerSide, Replicate, Sample, Side, WarningCode,
+    Clock, Missing, MissingReason, Order, PerSide, Replicate, Round, Sample, Side, WarningCode,
 };
 
 use crate::cli::options::Script;
@@ -439,7 +439,7 @@ impl MeasuredRows {
                     .push(Replicate {
                         seed,
                         clock: Clock::Wall,
-                        pairs: vec![Pair { order, base, head }],
+                        rounds: vec![Round { order, base, head }],
                     });
             }
             Err(missing) => {

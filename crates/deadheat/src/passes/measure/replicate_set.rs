@@ -179,10 +179,10 @@ pub(super) fn ratio_of(one: f64, other: f64) -> f64 {
 
 /// Returns the median time of one iteration, in nanoseconds.
 pub(super) fn median_ns<'a>(replicates: impl IntoIterator<Item = &'a Replicate>, side: Side) -> f64 {
-    let pairs = replicates.into_iter().flat_map(|replicate| &replicate.pairs);
-    let samples = pairs.map(|pair| match side {
-        Side::Base => pair.base.per_iteration_ns(),
-        Side::Head => pair.head.per_iteration_ns(),
+    let rounds = replicates.into_iter().flat_map(|replicate| &replicate.rounds);
+    let samples = rounds.map(|round| match side {
+        Side::Base => round.base.per_iteration_ns(),
+        Side::Head => round.head.per_iteration_ns(),
     });
     stats::median(samples).unwrap_or(f64::INFINITY)
 }

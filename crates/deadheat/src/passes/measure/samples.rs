@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use deadheat_core::model::{Clock, Order, Pair, PerSide, Sample, Side};
+use deadheat_core::model::{Clock, Order, PerSide, Round, Sample, Side};
 use deadheat_core::protocol::{Reply, Request};
 
 use crate::passes::measure::goal::Goal;
@@ -92,7 +92,7 @@ pub(super) fn samples_alone(
 /// The measurements of one process pair.
 pub(super) struct Found {
     pub(super) clock: Clock,
-    pub(super) pairs: Vec<Pair>,
+    pub(super) rounds: Vec<Round>,
     /// The time of the first call on each side; `None` where the suite counts the calls.
     pub(super) first_calls: Option<PerSide<f64>>,
 }
@@ -148,7 +148,7 @@ impl<'a, 'b> AlternatingSampler<'a, 'b> {
 
     /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
     /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
-    pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Pair, PairFailure> {
+    pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Round, PairFailure> {
         let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
         let asked = Instant::now();
         let request = Request::Run {
@@ -166,7 +166,7 @@ impl<'a, 'b> AlternatingSampler<'a, 'b> {
         }
         // From now on neither waits while the other one runs.
         self.last = None;
-        Ok(Pair {
+        Ok(Round {
             order,
             base: samples.base.sample,
             head: samples.head.sample,
@@ -225,25 +225,25 @@ pub(super) fn rounds(
         let [base, head] = [costs.base, costs.head].map(Cost::as_sample);
         return Ok(Found {
             clock: Clock::Wall,
-            pairs: vec![Pair { order, base, head }],
+            rounds: vec![Round { order, base, head }],
             first_calls,
         });
     }
     let mut plan = RoundPlan::of(costs, entered, turns);
     plan.warm_again(turns)?;
     let first = plan.take(turns, 0)?;
-    let mut pairs = vec![first];
+    let mut rounds = vec![first];
     if costs.base.is_refuted_by(first.base) || costs.head.is_refuted_by(first.head) {
         plan = RoundPlan::of(calibrate_both(turns)?, entered, turns);
         plan.warm_again(turns)?;
-        pairs.clear();
+        rounds.clear();
     }
-    for round in pairs.len()..plan.rounds(time) {
-        pairs.push(plan.take(turns, round)?);
+    for round in rounds.len()..plan.rounds(time) {
+        rounds.push(plan.take(turns, round)?);
     }
     Ok(Found {
         clock: plan.clock,
-        pairs,
+        rounds,
         first_calls,
     })
 }
@@ -285,10 +285,10 @@ impl RoundPlan {
         Ok(())
     }
 
-    fn take(&self, turns: &mut AlternatingSampler<'_, '_>, round: usize) -> Result<Pair, PairFailure> {
+    fn take(&self, turns: &mut AlternatingSampler<'_, '_>, round: usize) -> Result<Round, PairFailure> {
         match self.clock {
             Clock::Processor => turns.sample_at_once(turns.both.order_of_round(round)),
-            Clock::Wall => Ok(alternate(turns, round, self.iterations)?.pair),
+            Clock::Wall => Ok(alternate(turns, round, self.iterations)?.round),
         }
     }
 
@@ -311,12 +311,12 @@ fn prescribed_rounds(
     time: RoundsTime,
 ) -> Result<Found, PairFailure> {
     let mut take = |round| {
-        let round = alternate(turns, round, iterations)?;
-        Ok((round.pair, round.wall_ns))
+        let timed = alternate(turns, round, iterations)?;
+        Ok((timed.round, timed.wall_ns))
     };
     Ok(Found {
         clock: Clock::Wall,
-        pairs: as_many_as_fit(MOST_ROUNDS.min(most), time, &mut take)?,
+        rounds: as_many_as_fit(MOST_ROUNDS.min(most), time, &mut take)?,
         first_calls: None,
     })
 }
@@ -350,8 +350,8 @@ fn calibrate_both(turns: &mut AlternatingSampler<'_, '_>) -> Result<PerSide<Cost
 }
 
 /// A sample of each side, one after the other.
-struct Round {
-    pair: Pair,
+struct TimedRound {
+    round: Round,
     wall_ns: u64,
 }
 
@@ -359,7 +359,7 @@ fn alternate(
     turns: &mut AlternatingSampler<'_, '_>,
     round: usize,
     iterations: PerSide<u64>,
-) -> Result<Round, PairFailure> {
+) -> Result<TimedRound, PairFailure> {
     let order = turns.both.order_of_round(round);
     let [first, second] = order.sides();
     let first_sample = turns.sample(first, *iterations.get(first))?;
@@ -369,8 +369,8 @@ fn alternate(
         Side::Base => (first_sample.sample, second_sample.sample),
         Side::Head => (second_sample.sample, first_sample.sample),
     };
-    let pair = Pair { order, base, head };
-    Ok(Round { pair, wall_ns })
+    let round = Round { order, base, head };
+    Ok(TimedRound { round, wall_ns })
 }
 
 /// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.

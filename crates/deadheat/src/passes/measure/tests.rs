@@ -13,7 +13,7 @@ use deadheat_core::judge::MeasuredBenchmark;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::Worth;
-use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Sample, Side, Verdict};
+use deadheat_core::model::{Clock, Order, PerSide, Replicate, Round, Sample, Side, Verdict};
 
 use crate::error::Failure;
 use crate::passes::measure::replicate_set::*;
@@ -164,9 +164,9 @@ fn a_calibration_that_is_disturbed_does_not_make_samples_short() {
         let mut script = Script::new(&[("a", stumbles, Act::Takes(30))]);
         let measured = run(&mut script, 2).unwrap();
         let replicates = &measured.benchmarks["a"].replicates;
-        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+        for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
             assert_eq!(
-                (pair.base.iterations, pair.head.iterations),
+                (round.base.iterations, round.head.iterations),
                 (10_000, 10_000),
                 "{at}"
             );
@@ -192,8 +192,8 @@ fn a_first_call_that_is_too_slow_to_be_made_twice_does_not_make_samples_short() 
             let found = &measured.benchmarks["a"];
             assert!(found.first_calls.iter().all(|(first, _)| first.head == 800e6));
             let replicates = &found.replicates;
-            for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
-                assert_eq!((pair.base.iterations, pair.head.iterations), (10_000, 10_000));
+            for round in replicates.iter().flat_map(|replicate| &replicate.rounds) {
+                assert_eq!((round.base.iterations, round.head.iterations), (10_000, 10_000));
             }
             assert!(replicates.iter().all(|replicate| replicate.clock == Clock::Wall));
         }
@@ -228,18 +228,18 @@ fn rounds_visit_the_sides_in_alternating_order() {
         2,
     )
     .unwrap();
-    let pairs = &measured.benchmarks["a"].replicates[0].pairs;
-    assert_eq!(pairs.len(), MOST_ROUNDS);
-    let orders: Vec<Order> = pairs.iter().take(4).map(|pair| pair.order).collect();
+    let rounds = &measured.benchmarks["a"].replicates[0].rounds;
+    assert_eq!(rounds.len(), MOST_ROUNDS);
+    let orders: Vec<Order> = rounds.iter().take(4).map(|round| round.order).collect();
     assert_eq!(
         orders,
         [Order::BaseHead, Order::HeadBase, Order::BaseHead, Order::HeadBase]
     );
     // The same number of calls on both sides.
     assert!(
-        pairs
+        rounds
             .iter()
-            .all(|pair| pair.base.iterations == 300 && pair.head.iterations == 300)
+            .all(|round| round.base.iterations == 300 && round.head.iterations == 300)
     );
 }
 
@@ -250,8 +250,8 @@ fn sides_of_very_different_speed_get_samples_of_the_same_length() {
         2,
     )
     .unwrap();
-    let pair = measured.benchmarks["a"].replicates[0].pairs[0];
-    assert_eq!((pair.base.iterations, pair.head.iterations), (1, 300));
+    let round = measured.benchmarks["a"].replicates[0].rounds[0];
+    assert_eq!((round.base.iterations, round.head.iterations), (1, 300));
 }
 
 #[test]
@@ -265,19 +265,19 @@ fn slow_benchmarks_get_fewer_rounds_but_both_orders() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.benchmarks["4 ms"].replicates[0].pairs.len(), FEW_ROUNDS);
+    assert_eq!(measured.benchmarks["4 ms"].replicates[0].rounds.len(), FEW_ROUNDS);
     let rounds = |benchmark: &str| {
         measured.benchmarks[benchmark]
             .replicates
             .iter()
-            .map(|one| one.pairs.len())
+            .map(|one| one.rounds.len())
     };
     assert!(rounds("200 ms").all(|count| count == FEWEST_ROUNDS));
     assert!(rounds("2 s").all(|count| count == 1));
     let orders = measured.benchmarks["2 s"]
         .replicates
         .iter()
-        .map(|one| one.pairs[0].order);
+        .map(|one| one.rounds[0].order);
     assert_eq!(orders.collect::<Vec<_>>(), [Order::BaseHead, Order::HeadBase]);
 }
 
@@ -296,10 +296,12 @@ fn a_prescribed_number_of_calls_is_never_exceeded() {
         2,
     )
     .unwrap();
-    assert_eq!(measured.benchmarks["one"].replicates[0].pairs.len(), 1);
-    assert_eq!(measured.benchmarks["five"].replicates[0].pairs.len(), 5);
+    assert_eq!(measured.benchmarks["one"].replicates[0].rounds.len(), 1);
+    assert_eq!(measured.benchmarks["five"].replicates[0].rounds.len(), 5);
     assert_eq!(
-        measured.benchmarks["five"].replicates[0].pairs[0].base.iterations,
+        measured.benchmarks["five"].replicates[0].rounds[0]
+            .base
+            .iterations,
         3
     );
 }

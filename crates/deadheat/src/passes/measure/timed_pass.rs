@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::FEWEST_REPLICATES;
-use deadheat_core::model::{Clock, Order, Pair, PerSide, Replicate, Side};
+use deadheat_core::model::{Clock, Order, PerSide, Replicate, Round, Side};
 
 use crate::passes::measure::goal::Stopping;
 use crate::passes::measure::looks::{look_where_it_is_due, settled};
@@ -167,10 +167,10 @@ impl Pass for Timing {
     fn join(&mut self, order: Order, halves: PerSide<OneSidedSamples>) -> Found {
         let first_calls = halves.base.cost.zip(halves.head.cost);
         let samples = halves.base.samples.into_iter().zip(halves.head.samples);
-        let pairs = samples.map(|(base, head)| Pair { order, base, head });
+        let rounds = samples.map(|(base, head)| Round { order, base, head });
         Found {
             clock: Clock::Wall,
-            pairs: pairs.collect(),
+            rounds: rounds.collect(),
             first_calls: first_calls.map(|(base, head)| PerSide::new(base.first_ns, head.first_ns)),
         }
     }
@@ -181,7 +181,7 @@ impl Pass for Timing {
         let replicate = Replicate {
             seed: left.seed,
             clock: found.clock,
-            pairs: found.pairs,
+            rounds: found.rounds,
         };
         for side in Side::BOTH {
             if let Some(output) = left.outputs.get_mut(side).take() {

@@ -8,7 +8,7 @@ use crate::judge::stats::{self, Threshold};
 use crate::model::Comparison;
 use crate::report::html::axis::Axis;
 use crate::report::html::markup::number;
-use crate::text::signed_percent;
+use crate::text::{counted, signed_percent};
 
 /// The largest number of points; more replicates are drawn in groups.
 const MOST_POINTS: usize = 300;
@@ -20,8 +20,8 @@ pub(in crate::report::html) fn replicates(row: &Comparison, threshold: Threshold
     let lowest = all.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = format!(
-        "Change of head against base in each of {} replicates, in time order: lowest {} %, median {} %, highest {} %",
-        row.replicates.len(),
+        "Change of head against base in each of {}, in time order: lowest {} %, median {} %, highest {} %",
+        counted(row.replicates.len(), "replicate"),
         percent(lowest),
         percent(median),
         percent(highest)

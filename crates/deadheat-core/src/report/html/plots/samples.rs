@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::canvas::{INNER, Plot, at};
 use crate::model::{PerSide, Replicate, Side};
 use crate::report::html::axis::Axis;
-use crate::text::duration;
+use crate::text::{counted, duration};
 
 /// The largest number of bars in one side's distribution.
 const MOST_BARS: usize = 44;
@@ -37,12 +37,13 @@ pub(in crate::report::html) fn samples(replicates: &[Replicate]) -> Option<Plot>
     let mut caption =
         "How often a sample took how long; each side to its own scale. Below it the middle half, and the median."
             .to_owned();
-    match beyond {
-        0 => {}
-        1 => caption.push_str(" 1 sample lies outside of the picture."),
-        count => {
-            let _ = write!(caption, " {count} samples lie outside of the picture.");
-        }
+    if beyond > 0 {
+        let lie = if beyond == 1 { "lies" } else { "lie" };
+        let _ = write!(
+            caption,
+            " {} {lie} outside of the picture.",
+            counted(beyond, "sample")
+        );
     }
     Some(Plot { svg, caption })
 }
@@ -94,14 +95,14 @@ fn distribution(side: Side, top: f64, drawn: &[f64], quartiles: &Quartiles, axis
 
 /// Returns each side's samples as times per iteration, the shortest first.
 pub(in crate::report::html) fn sorted_samples(replicates: &[Replicate]) -> PerSide<Vec<f64>> {
-    let pairs = || replicates.iter().flat_map(|replicate| &replicate.pairs);
+    let rounds = || replicates.iter().flat_map(|replicate| &replicate.rounds);
     let sorted = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
         times
     };
     PerSide {
-        base: sorted(pairs().map(|pair| pair.base.per_iteration_ns()).collect()),
-        head: sorted(pairs().map(|pair| pair.head.per_iteration_ns()).collect()),
+        base: sorted(rounds().map(|round| round.base.per_iteration_ns()).collect()),
+        head: sorted(rounds().map(|round| round.head.per_iteration_ns()).collect()),
     }
 }
 

@@ -64,7 +64,7 @@ fn a_clash_of_the_sides_is_recognised_in_a_later_replicate_too() {
     assert_eq!(measured.one_at_a_time["port"], "OSError: Address already in use");
     let replicates = &measured.benchmarks["port"].replicates;
     assert_eq!(replicates.len(), 5);
-    for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+    for pair in replicates.iter().flat_map(|replicate| &replicate.rounds) {
         assert!((pair.head.per_iteration_ns() / pair.base.per_iteration_ns() - 2.0).abs() < 1e-9);
     }
 }
@@ -85,12 +85,12 @@ fn sides_that_cannot_stand_at_once_are_measured_one_after_the_other() {
     for (benchmark, ratio) in [("lock", 0.25), ("port", 2.0), ("usual", 1.0)] {
         let replicates = &measured.benchmarks[benchmark].replicates;
         assert_eq!(replicates.len(), 4);
-        for pair in replicates.iter().flat_map(|replicate| &replicate.pairs) {
+        for pair in replicates.iter().flat_map(|replicate| &replicate.rounds) {
             let times = pair.head.per_iteration_ns() / pair.base.per_iteration_ns();
             assert!((times / ratio - 1.0).abs() < 1e-9);
         }
         // The side that comes first alternates.
-        let firsts = replicates.iter().map(|replicate| replicate.pairs[0].order);
+        let firsts = replicates.iter().map(|replicate| replicate.rounds[0].order);
         let expected = if benchmark == "usual" {
             Order::BaseHead
         } else {

@@ -40,7 +40,7 @@ fn replicate(head_ns: u64) -> Replicate {
     Replicate {
         seed: 0,
         clock: Clock::Wall,
-        pairs: vec![Pair {
+        rounds: vec![Round {
             order: Order::BaseHead,
             base: sample(1_000_000_000),
             head: sample(head_ns),
@@ -160,14 +160,17 @@ fn the_first_calls_are_all_that_a_decision_asks_of_slow_code() {
     let until = schedule(0).until;
     let measured = run_for(worth, &mut script, Sampling::Exactly(2), until).unwrap();
     for rounds in measured.benchmarks.values() {
-        let pairs: Vec<&[Pair]> = rounds
+        let rounds: Vec<&[Round]> = rounds
             .replicates
             .iter()
-            .map(|replicate| replicate.pairs.as_slice())
+            .map(|replicate| replicate.rounds.as_slice())
             .collect();
-        assert_eq!(pairs.iter().map(|pairs| pairs.len()).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(
-            [pairs[0][0].order, pairs[1][0].order],
+            rounds.iter().map(|rounds| rounds.len()).collect::<Vec<_>>(),
+            [1, 1]
+        );
+        assert_eq!(
+            [rounds[0][0].order, rounds[1][0].order],
             [Order::BaseHead, Order::HeadBase]
         );
     }

@@ -8,30 +8,31 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The largest number of parts: more than anybody has machines for.
-const MOST_SHARDS: u32 = 10_000;
+const MOST_PARTS: u32 = 10_000;
 
-/// Shard `shard`, counted from 1, of `of`.
+/// One part of a suite: its number, counted from 1, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
-pub struct Partition {
-    pub shard: u32,
+pub struct Part {
+    #[serde(rename = "shard")]
+    pub number: u32,
     pub of: u32,
 }
 
-impl Partition {
+impl Part {
     /// Whether this part has the benchmark: every id is in exactly one part, the same on every machine, in every run
     /// and every version, whatever other benchmarks there are.
     pub fn has(self, benchmark: &str) -> bool {
-        shard_of(benchmark, self.of) == self.shard
+        part_of(benchmark, self.of) == self.number
     }
 
     pub fn is_sound(self) -> bool {
-        (1..=MOST_SHARDS).contains(&self.of) && (1..=self.of).contains(&self.shard)
+        (1..=MOST_PARTS).contains(&self.of) && (1..=self.of).contains(&self.number)
     }
 }
 
-/// Returns the shard, counted from 1, of a benchmark: the first eight bytes of the SHA-256 of its id, as a big-endian
-/// number, modulo the number of shards. Stored shards depend on it: it must never change.
-pub fn shard_of(benchmark: &str, of: u32) -> u32 {
+/// Returns the part, counted from 1, of a benchmark: the first eight bytes of the SHA-256 of its id, as a big-endian
+/// number, modulo the number of parts. Stored parts depend on it: it must never change.
+pub fn part_of(benchmark: &str, of: u32) -> u32 {
     let digest = Sha256::digest(benchmark.as_bytes());
     let number = digest
         .iter()
@@ -40,28 +41,28 @@ pub fn shard_of(benchmark: &str, of: u32) -> u32 {
     (number % u64::from(of.max(1))) as u32 + 1
 }
 
-impl fmt::Display for Partition {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.shard, self.of)
+        write!(f, "{}/{}", self.number, self.of)
     }
 }
 
-impl FromStr for Partition {
+impl FromStr for Part {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text
+        let numbers = text
             .split_once('/')
-            .map(|(shard, of)| (shard.parse(), of.parse()));
-        let Some((Ok(shard), Ok(of))) = parts else {
+            .map(|(number, of)| (number.parse(), of.parse()));
+        let Some((Ok(number), Ok(of))) = numbers else {
             return Err(format!("`{text}` is not a part: write I/N, as in 1/4"));
         };
-        let partition = Partition { shard, of };
-        if partition.is_sound() {
-            Ok(partition)
+        let part = Part { number, of };
+        if part.is_sound() {
+            Ok(part)
         } else {
             Err(format!(
-                "`{text}`: the parts of N are 1/N to N/N, and N is at most {MOST_SHARDS}"
+                "`{text}`: the parts of N are 1/N to N/N, and N is at most {MOST_PARTS}"
             ))
         }
     }
@@ -73,10 +74,10 @@ mod tests {
 
     #[test]
     fn parts_are_numbers_from_one() {
-        assert_eq!("2/4".parse(), Ok(Partition { shard: 2, of: 4 }));
-        assert_eq!(Partition { shard: 2, of: 4 }.to_string(), "2/4");
+        assert_eq!("2/4".parse(), Ok(Part { number: 2, of: 4 }));
+        assert_eq!(Part { number: 2, of: 4 }.to_string(), "2/4");
         for wrong in ["", "2", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", "1/10001"] {
-            assert!(wrong.parse::<Partition>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
         }
     }
 
@@ -86,7 +87,7 @@ mod tests {
             let mut sizes = vec![0; of as usize];
             for number in 0..500 {
                 let id = format!("benchmarks/test_é.py::test[{number}]");
-                let having = (1..=of).filter(|&shard| Partition { shard, of }.has(&id));
+                let having = (1..=of).filter(|&number| Part { number, of }.has(&id));
                 let having: Vec<u32> = having.collect();
                 assert_eq!(having.len(), 1, "{id}");
                 sizes[having[0] as usize - 1] += 1;
@@ -98,8 +99,8 @@ mod tests {
     #[test]
     fn the_parts_are_the_same_for_ever() {
         // The first eight bytes of SHA-256, computed elsewhere (sha256sum).
-        let shards = ["benchmarks/test_a.py::test_one", "größe::测试[1/2]", ""]
-            .map(|id| [2, 3, 4, 1_000].map(|of| shard_of(id, of)));
-        assert_eq!(shards, [[1, 1, 1, 757], [1, 3, 1, 49], [1, 2, 1, 653]]);
+        let parts = ["benchmarks/test_a.py::test_one", "größe::测试[1/2]", ""]
+            .map(|id| [2, 3, 4, 1_000].map(|of| part_of(id, of)));
+        assert_eq!(parts, [[1, 1, 1, 757], [1, 3, 1, 49], [1, 2, 1, 653]]);
     }
 }
