@@ -50,6 +50,9 @@ WORK_FROM_FILE = """\
 """ + WORK.format(times="TIMES")
 
 
+# The clock of counted workers.
+NS_PER_LINE = 30_000
+
 INTERPRETERS = pythons.find()
 
 
