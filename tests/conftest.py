@@ -50,6 +50,36 @@ WORK_FROM_FILE = """\
 """ + WORK.format(times="TIMES")
 
 
+# A project with a function, which does a twentieth of the work in FAST, and a method.
+SLOW = """\
+    def work(n):
+        total = 0
+        for _ in range(20):
+            for i in range(n):
+                total += i
+        return total
+
+
+    class Worker:
+        factor = 1
+
+        def run(self, n):
+            return sum(i * self.factor for i in range(n))
+    """
+FAST = SLOW.replace("range(20)", "range(1)")
+BENCHMARKS = """\
+    from pkg.core import Worker, work
+
+
+    def test_work(benchmark):
+        benchmark(work, 200)
+
+
+    def test_worker(benchmark):
+        benchmark(Worker().run, 50)
+    """
+
+
 # The clock of counted workers.
 NS_PER_LINE = 30_000
 
@@ -230,6 +260,14 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path):
     return Repository(tmp_path / "project")
+
+
+@pytest.fixture
+def two_commits(repository):
+    """That project; its head is FAST."""
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
+    repository.commit({"pkg/core.py": FAST})
+    return repository
 
 
 MACHINE_WARNINGS = {"machine_busy", "measuring_core_shared", "stolen_time", "thermal_throttling", "frequency_scaling"}
