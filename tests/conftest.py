@@ -19,6 +19,8 @@ import deadheat
 import pythons
 from deadheat import _native
 
+pytest_plugins = ["installing"]
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
@@ -439,6 +441,14 @@ def moment(tmp_path):
     moment = Moment(tmp_path / "moment")
     yield moment
     os.close(moment.descriptor)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """The same, the other way round: another process waits until a test writes into it."""
+    gate = Moment(tmp_path / "gate")
+    yield gate
+    os.close(gate.descriptor)
 
 
 class Standstill:
