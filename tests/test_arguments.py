@@ -86,8 +86,7 @@ def test_variables_that_workers_do_not_get_are_passed_where_that_is_asked(reposi
             benchmark(work, 200)
             assert os.environ.get("COV_CORE_SOURCE") == "pkg"
         """
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite})
-    repository.commit({"pkg/core.py": FAST})
+    repository.commit_both(SLOW, FAST, suite)
     variables = {"COV_CORE_SOURCE": "pkg"}
     assert set(compare("HEAD^", "HEAD", environment=variables).missing()) == {"test_work"}
     asked = ("HEAD^", "HEAD", "--pass-env", "COV_CORE_SOURCE")

@@ -246,18 +246,13 @@ RUST = """\
         module.add_function(wrap_pyfunction!(times, module)?)
     }}
     """
-MATURIN = """\
-    [build-system]
-    requires = ["maturin>=1.9"]
-    build-backend = "maturin"
 
-    [project]
-    name = "pkg"
-    version = "1"
 
-    [tool.maturin]
-    module-name = "pkg.fast"
-    """
+def pyproject(requires, backend, more=""):
+    build_system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
+    return f'{build_system}\n[project]\nname = "pkg"\nversion = "1"\n{more}'
+
+
 CFFI = """\
     from cffi import FFI
 
@@ -276,15 +271,7 @@ BUILD_SYSTEMS = {
         "pkg/core.py": CORE.replace("import times", "import lib").replace("times()", "lib.times()"),
     },
     "mesonpy": {
-        "pyproject.toml": """\
-            [build-system]
-            requires = ["meson-python"]
-            build-backend = "mesonpy"
-
-            [project]
-            name = "pkg"
-            version = "1"
-            """,
+        "pyproject.toml": pyproject("meson-python", "mesonpy"),
         "meson.build": """\
             project('pkg', 'c', version: '1')
             py = import('python').find_installation(pure: false)
@@ -293,18 +280,9 @@ BUILD_SYSTEMS = {
             """,
     },
     "scikit_build_core": {
-        "pyproject.toml": """\
-            [build-system]
-            requires = ["scikit-build-core"]
-            build-backend = "scikit_build_core.build"
-
-            [project]
-            name = "pkg"
-            version = "1"
-
-            [tool.scikit-build]
-            wheel.packages = ["pkg"]
-            """,
+        "pyproject.toml": pyproject(
+            "scikit-build-core", "scikit_build_core.build", '[tool.scikit-build]\nwheel.packages = ["pkg"]\n'
+        ),
         "CMakeLists.txt": """\
             cmake_minimum_required(VERSION 3.18)
             project(pkg LANGUAGES C)
@@ -313,7 +291,10 @@ BUILD_SYSTEMS = {
             install(TARGETS fast DESTINATION pkg)
             """,
     },
-    "maturin": {"pyproject.toml": MATURIN, "Cargo.toml": CARGO},
+    "maturin": {
+        "pyproject.toml": pyproject("maturin>=1.9", "maturin", '[tool.maturin]\nmodule-name = "pkg.fast"\n'),
+        "Cargo.toml": CARGO,
+    },
 }
 WITH_PIP = "pip install --no-deps --upgrade --target . ."
 SUGGESTIONS = {"mesonpy": WITH_PIP, "scikit_build_core": WITH_PIP, "maturin": "maturin develop --release"}

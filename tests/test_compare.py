@@ -43,8 +43,7 @@ def test_comments_alone_are_not_measured_unless_asked(repository, compare):
 
 
 def test_a_class_attribute_and_a_method_are_found(repository, compare):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": SLOW.replace("factor = 1", "factor = 2")})
+    repository.commit_both(SLOW, SLOW.replace("factor = 1", "factor = 2"), BENCHMARKS)
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert outcome.targets() == {"Worker.run": "affected"}
     assert outcome.report["plan"]["benchmarks"] == ["benchmarks/test_b.py::test_worker"]

@@ -259,8 +259,7 @@ def test_every_pytest_from_7_on(repository, compare, version):
             benchmark.pedantic(work, setup=lambda: ((100,), {}), rounds=3)
         """
     slow, fast = WORK.format(times=30), WORK.format(times=1)
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": slow, "benchmarks/test_b.py": text})
-    repository.commit({"pkg/core.py": fast.replace("return total", "return 30 * total")})
+    repository.commit_both(slow, fast.replace("return total", "return 30 * total"), text)
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 0, outcome.err
     faster(outcome, "b", "test_call", "test_marker", "test_prepared")

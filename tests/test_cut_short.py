@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from conftest import FAST, start
+from conftest import FAST
+from processes import start
 
 pytestmark = pytest.mark.counted
 

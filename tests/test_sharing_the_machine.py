@@ -69,8 +69,7 @@ def test_what_cannot_be_taken_twice_is_measured_one_side_after_the_other(reposit
     with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
         ports = {"port": free.getsockname()[1], "other_port": other.getsockname()[1]}
     benchmarks = ALONE.format(lock=str(tmp_path / "lock"), other_lock=str(tmp_path / "other"), **ports)
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": benchmarks})
-    repository.commit({"pkg/core.py": FAST})
+    repository.commit_both(SLOW, FAST, benchmarks)
     outcome = compare("HEAD^", "HEAD", replicates=5)
     assert outcome.missing() == {}, outcome.report["missing"]
     rows = {short(row["benchmark"]): row for row in outcome.report["comparisons"]}
@@ -120,8 +119,7 @@ SKIPS_ON_ONE_CORE = """\
 def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare):
     if len(os.sched_getaffinity(0)) == 1:
         pytest.skip("there is one core only")
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": SKIPS_ON_ONE_CORE})
-    repository.commit({"pkg/core.py": FAST})
+    repository.commit_both(SLOW, FAST, SKIPS_ON_ONE_CORE)
     outcome = compare("HEAD^", "HEAD")
     assert outcome.clearly_faster() == {"test_work"}
     (skipped,) = outcome.report["missing"]

@@ -66,8 +66,7 @@ def test_fixtures_of_the_session_are_set_up_once_in_each_process(repository, com
     """pytest groups the tests by the parameter of such a fixture."""
     log = tmp_path / "log"
     suite = OF_THE_SESSION.format(log=str(log))
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": suite})
-    repository.commit({"pkg/core.py": FAST})
+    repository.commit_both(SLOW, FAST, suite)
     outcome = compare("HEAD^", "HEAD", replicates=3)
     assert len(outcome.clearly_faster()) == 4
     set_up = log.read_text().splitlines()

@@ -6,7 +6,7 @@ import signal
 import pytest
 from causes import two_commits
 
-from conftest import Witness, start
+from processes import Witness, start
 
 # Each stage is a point where a run can be stopped: it reports this and waits until it is killed or the gate opens.
 WAITING = """\
@@ -72,7 +72,7 @@ class Stopped:
 
     def check_gone(self):
         assert self.witness.saw_all_end()
-        os.close(self.witness.end)
+        self.witness.close()
 
 
 def waiting(moment, gate):

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import termios
@@ -13,7 +14,8 @@ import pytest
 from causes import IS_LINUX, check_sound, two_commits
 from stages import AT_EVERY_STAGE, Stopped, waiting
 
-from conftest import command, start
+from conftest import command
+from processes import start
 
 pytestmark = pytest.mark.counted
 
@@ -193,42 +195,27 @@ def test_a_hook_or_a_filter_that_hangs_holds_nobody_up(repository, witness, mome
     check_sound(repository)
 
 
+def in_shell(repository, line, *arguments, **streams):
+    """Runs a line of bash, in which `%s` is a comparison with these arguments."""
+    compares = shlex.join(command("compare", "HEAD^", "HEAD", "-q", *arguments))
+    return subprocess.run(
+        ["bash", "-c", line % compares], cwd=repository.folder, text=True, timeout=60, check=False, **streams
+    )
+
+
 def test_whoever_stops_reading_stdout_is_no_error(repository):
     two_commits(repository)
-    script = " ".join(f"'{part}'" for part in command("compare", "HEAD^", "HEAD", "--dry-run", "-q"))
-    completed = subprocess.run(
-        ["bash", "-c", f"{script} | true; exit ${{PIPESTATUS[0]}}"],
-        cwd=repository.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    completed = in_shell(repository, "%s | true; exit ${PIPESTATUS[0]}", "--dry-run", capture_output=True)
     assert completed.returncode == 0, completed.stderr
 
 
 def test_a_stdout_that_is_closed_is_said(repository):
     two_commits(repository)
-    script = " ".join(f"'{part}'" for part in command("compare", "HEAD^", "HEAD", "-q"))
-    completed = subprocess.run(
-        ["bash", "-c", f"{script} >&-"],
-        cwd=repository.folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    completed = in_shell(repository, "%s >&-", stderr=subprocess.PIPE)
     assert completed.returncode == 5
     assert "stdout is closed" in completed.stderr
     # The other two streams are not needed, and no file takes their descriptors.
-    completed = subprocess.run(
-        ["bash", "-c", f"{script} --replicates 2 <&- 2>&-"],
-        cwd=repository.folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    completed = in_shell(repository, "%s <&- 2>&-", "--replicates", 2, stdout=subprocess.PIPE)
     assert completed.returncode == 0
     assert "test_usual" in completed.stdout
     check_sound(repository)

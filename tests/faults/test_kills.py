@@ -11,7 +11,8 @@ import pytest
 from causes import CAN_MOUNT, check_sound, times, two_commits
 from stages import AT_EVERY_STAGE, Stopped, waiting
 
-from conftest import Witness, command, start
+from conftest import command
+from processes import Witness, start
 
 pytestmark = pytest.mark.counted
 
@@ -178,7 +179,7 @@ def test_a_driver_that_is_killed_at_any_moment(repository, tmp_path, deadheat_co
             process.kill()
             process.communicate(timeout=60)
         assert witness.saw_all_end()
-        os.close(witness.end)
+        witness.close()
         os.unlink(witness.path)
         json.loads(report.read_text())
     assert deadheat_command("clean").code == 0
