@@ -143,9 +143,7 @@ def decorator(random, text):
         if node.decorator_list and random.random() < 0.5:
             gone = random.choice(node.decorator_list)
             return text.replaced(gone.lineno, gone.end_lineno, [])
-        blank = indentation(text.lines[span(node)[0] - 1])
-        name = random.choice([*named(text), "functools.cache"])
-        return text.replaced(span(node)[0], span(node)[0] - 1, [f"{blank}@{name}\n"])
+        return text.before(node, "@" + random.choice([*named(text), "functools.cache"]))
 
 
 @edit

@@ -27,11 +27,10 @@ def new_constant(random, text):
     holder = pick(random, [text.tree, *text.nodes(ast.ClassDef)])
     node = pick(random, [node for node in holder.body if is_alone(text, node)])
     if node:
-        first = span(node)[0]
         name = random.choice([*named(text), "NEW", "__slots__"])
         value = random.choice(["1", "()", *named(text)])
         new = random.choice([f"{name} = {value}", f"{name}: int = {value}", f"{name} += {value}", f"{name}: int"])
-        return text.replaced(first, first - 1, [f"{indentation(text.lines[first - 1])}{new}\n"])
+        return text.before(node, new)
 
 
 @edit
@@ -39,7 +38,6 @@ def statement(random, text):
     """Inserts something that may have effects, anywhere."""
     node = pick(random, text.alone(ast.stmt))
     if node:
-        first = span(node)[0]
         name = random.choice(named(text))
         new = random.choice(
             [
@@ -54,7 +52,7 @@ def statement(random, text):
                 f"assert {name}",
             ]
         )
-        return text.replaced(first, first - 1, [f"{indentation(text.lines[first - 1])}{new}\n"])
+        return text.before(node, new)
 
 
 @edit
@@ -91,27 +89,22 @@ def remove_function(random, text):
 def add_function(random, text):
     node = pick(random, text.alone(ast.stmt))
     if node:
-        first = span(node)[0]
-        blank = indentation(text.lines[first - 1])
         name, read = random.choice(named(text)), random.choice(named(text))
-        new = [f"{blank}def {random.choice([name, 'added'])}({read}=None):\n", f"{blank}    return {read}, {name}\n"]
-        return text.replaced(first, first - 1, new)
+        return text.before(node, f"def {random.choice([name, 'added'])}({read}=None):", f"    return {read}, {name}")
 
 
 @edit
 def add_class(random, text):
     node = pick(random, text.alone(ast.stmt))
     if node:
-        first = span(node)[0]
-        blank = indentation(text.lines[first - 1])
         name, read = random.choice(named(text)), random.choice(named(text))
-        new = [
-            f"{blank}class {random.choice([name, 'Added'])}({random.choice(['', read])}):\n",
-            f"{blank}    {name} = {read}\n",
-            f"{blank}    def {name}(self, given={read}):\n",
-            f"{blank}        return self.{read}\n",
-        ]
-        return text.replaced(first, first - 1, new)
+        return text.before(
+            node,
+            f"class {random.choice([name, 'Added'])}({random.choice(['', read])}):",
+            f"    {name} = {read}",
+            f"    def {name}(self, given={read}):",
+            f"        return self.{read}",
+        )
 
 
 @edit

@@ -39,6 +39,12 @@ class Text:
         """Returns the text with lines from `first` to `last` replaced; `last` below `first` inserts."""
         return "".join([*self.lines[: first - 1], *new, *self.lines[last:]])
 
+    def before(self, node, *new):
+        """Returns the text with new lines before a node, indented like it."""
+        first = span(node)[0]
+        blank = indentation(self.lines[first - 1])
+        return self.replaced(first, first - 1, [f"{blank}{line}\n" for line in new])
+
     def with_expression(self, node, new):
         """Returns the text with another expression in a node's place."""
         first = self.lines[node.lineno - 1].encode()
