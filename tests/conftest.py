@@ -5,9 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -18,6 +16,8 @@ import pytest
 import deadheat
 import pythons
 from deadheat import _native
+
+pytest_plugins = ["installing", "processes"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent
@@ -49,6 +49,39 @@ WORK_FROM_FILE = """\
 
 """ + WORK.format(times="TIMES")
 
+
+# A project with a function, which does a twentieth of the work in FAST, and a method.
+SLOW = """\
+    def work(n):
+        total = 0
+        for _ in range(20):
+            for i in range(n):
+                total += i
+        return total
+
+
+    class Worker:
+        factor = 1
+
+        def run(self, n):
+            return sum(i * self.factor for i in range(n))
+    """
+FAST = SLOW.replace("range(20)", "range(1)")
+BENCHMARKS = """\
+    from pkg.core import Worker, work
+
+
+    def test_work(benchmark):
+        benchmark(work, 200)
+
+
+    def test_worker(benchmark):
+        benchmark(Worker().run, 50)
+    """
+
+
+# The clock of counted workers.
+NS_PER_LINE = 30_000
 
 INTERPRETERS = pythons.find()
 
@@ -211,6 +244,11 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "--message", "change")
         return self.git("rev-parse", "HEAD")
 
+    def commit_both(self, base, head, suite):
+        """Commits a project whose `pkg/core.py` is `base` and then `head`."""
+        self.commit({"pkg/__init__.py": "", "pkg/core.py": base, "benchmarks/test_b.py": suite})
+        self.commit({"pkg/core.py": head})
+
     def state(self):
         """Returns everything that a comparison must leave as it was."""
         git = self.folder / ".git"
@@ -227,6 +265,13 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path):
     return Repository(tmp_path / "project")
+
+
+@pytest.fixture
+def two_commits(repository):
+    """That project; its head is FAST."""
+    repository.commit_both(SLOW, FAST, BENCHMARKS)
+    return repository
 
 
 MACHINE_WARNINGS = {"machine_busy", "measuring_core_shared", "stolen_time", "thermal_throttling", "frequency_scaling"}
@@ -345,99 +390,3 @@ def compare(deadheat_command):
         return deadheat_command("compare", "--json", *arguments, **keywords)
 
     return run
-
-
-class Witness:
-    """A pipe that processes hold open for as long as they live."""
-
-    def __init__(self, path):
-        os.mkfifo(path)
-        self.path = path
-        self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-
-    def saw_all_end(self):
-        # Readable without any data: no writer is left.
-        return bool(select.select([self.end], [], [], 60)[0]) and os.read(self.end, 1) == b""
-
-
-@pytest.fixture
-def witness(tmp_path):
-    witness = Witness(tmp_path / "witness")
-    yield witness
-    os.close(witness.end)
-
-
-class Moment:
-    """A pipe that reports an event in another process, which writes a byte into it."""
-
-    def __init__(self, path):
-        os.mkfifo(path)
-        self.path = path
-        # Both ends are open here, so that opening the pipe elsewhere does not block.
-        self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-
-    def wait(self):
-        assert select.select([self.descriptor], [], [], 60)[0], "it never happened"
-        return os.read(self.descriptor, 4096)
-
-
-def start(repository, *arguments, **keywords):
-    """Starts deadheat in the repository without waiting for it."""
-    return subprocess.Popen(
-        command(*arguments),
-        cwd=repository.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **keywords,
-    )
-
-
-@pytest.fixture
-def moment(tmp_path):
-    moment = Moment(tmp_path / "moment")
-    yield moment
-    os.close(moment.descriptor)
-
-
-class Standstill:
-    """A module that a given number of processes can import; the next one reports itself and never ends.
-
-    A run that gets there has done a known amount of work, however long that took.
-    """
-
-    MODULE = """\
-        import os
-        import signal
-
-        COUNTER = {counter!r}
-        with open(COUNTER, "a") as file:
-            file.write("x")
-        if os.path.getsize(COUNTER) > int(open({limit!r}).read()):
-            os.write(os.open({moment!r}, os.O_WRONLY), b"x")
-            while True:
-                signal.pause()
-        """
-
-    def __init__(self, folder, moment):
-        self.moment = moment
-        self.counter, self.limit = folder / "imports", folder / "most_imports"
-        self.module = self.MODULE.format(counter=str(self.counter), limit=str(self.limit), moment=str(moment.path))
-
-    def let_pass(self, count):
-        """Sets the number of processes, from now on, that can import the module."""
-        before = self.counter.stat().st_size if self.counter.exists() else 0
-        self.limit.write_text(str(before + count))
-
-    def interrupt(self, repository, *arguments, number=signal.SIGINT):
-        """Runs deadheat until it stands still, and ends it by a signal."""
-        process = start(repository, *arguments)
-        self.moment.wait()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        return Outcome(subprocess.CompletedProcess(process.args, process.returncode, out, err))
-
-
-@pytest.fixture
-def standstill(tmp_path, moment):
-    return Standstill(tmp_path, moment)

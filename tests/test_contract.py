@@ -10,8 +10,10 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 import pythons
-from conftest import INTERPRETERS, PACKAGE, WORK, WORK_FROM_FILE, environment, is_clearly_faster, short
+from conftest import INTERPRETERS, PACKAGE, ROOT, WORK, WORK_FROM_FILE, environment, is_clearly_faster, short
 
+# The suites of these tests, as files.
+SUITES = ROOT / "tests" / "projects" / "plugins"
 CORE = (
     WORK_FROM_FILE.replace("return total", "return total * (30 // TIMES)")
     + """
@@ -45,16 +47,16 @@ def python(request):
 
 @pytest.fixture
 def suite(repository, compare, python):
-    """Runs suites, given by the ends of their file names, on two commits; head is clearly faster."""
+    """Runs suites of that folder, given by name, on two commits; head is clearly faster."""
 
-    def run(suites, conftest="", pyproject="", missing=()):
+    def run(*suites, conftest="", pyproject="", missing=()):
         files = {
             "pkg/__init__.py": "",
             "pkg/core.py": CORE,
             "pkg/times": "30",
             "benchmarks/conftest.py": conftest,
             "pyproject.toml": pyproject,
-            **{f"benchmarks/test_{name}.py": text for name, text in suites.items()},
+            **{f"benchmarks/test_{name}.py": (SUITES / f"{name}.py").read_text() for name in suites},
         }
         repository.commit(files)
         repository.commit({"pkg/times": "1"})
@@ -78,252 +80,7 @@ def faster(outcome, suite, *names):
     assert {row["output"] for row in rows} <= {"same", "not_comparable"}
 
 
-CALL_FORMS = """\
-    import time
-
-    import pytest
-    from pkg.core import work
-
-
-    def test_call(benchmark):
-        assert benchmark(work, 100) == 148500
-
-
-    def test_keywords(benchmark):
-        assert benchmark(lambda times, n: times * work(n), times=2, n=100) == 297000
-
-
-    def test_decorator(benchmark):
-        @benchmark
-        def result():
-            return work(100)
-
-        assert result == 148500
-
-
-    def test_codspeed(codspeed_benchmark):
-        codspeed_benchmark(work, 100)
-
-
-    def test_pedantic(benchmark):
-        assert benchmark.pedantic(work, [100], rounds=10, iterations=5, warmup_rounds=1) == 148500
-
-
-    def test_counted(benchmark):
-        calls = []
-        benchmark.pedantic(lambda: calls.append(work(100)), rounds=10, iterations=5, warmup_rounds=2)
-        assert len(calls) == (10 + 2) * 5
-
-
-    def test_prepared(benchmark):
-        seen = []
-
-        def setup():
-            seen.append("set up")
-            return (100,), {}
-
-        def teardown(n):
-            seen.append("torn down")
-
-        assert benchmark.pedantic(work, setup=setup, teardown=teardown, rounds=3) == 148500
-        assert seen.count("set up") == seen.count("torn down") >= 3
-
-
-    TURNS = []
-
-
-    def timer():
-        TURNS.append("timed")
-        return time.perf_counter()
-
-
-    @pytest.mark.benchmark(timer=timer)
-    def test_prepared_and_warmed_up(benchmark):
-        def setup():
-            TURNS.append("set up")
-            return (100,), {}
-
-        TURNS.clear()
-        benchmark.pedantic(work, setup=setup, rounds=3, warmup_rounds=2)
-        assert TURNS[:4] == ["set up", "set up", "set up", "timed"]
-
-
-    @pytest.mark.benchmark
-    def test_marker():
-        work(100)
-
-
-    @pytest.mark.benchmark(group="one")
-    class TestMarked:
-        def test_method(self):
-            work(100)
-
-
-    def test_woven(benchmark):
-        import pkg.core
-
-        benchmark.weave("pkg.core.work")
-        assert pkg.core.work(100) == 148500
-
-
-    def test_weave_fixture(benchmark_weave):
-        import pkg.core
-
-        benchmark_weave("pkg.core.work")
-        pkg.core.work(100)
-    """
-
-
-ASYNC_FORMS = """\
-    import asyncio
-    import gc
-
-    import pytest
-    from pkg.core import work, work_async
-
-
-    def test_target(benchmark):
-        assert benchmark(work_async, 100) == 148500
-
-
-    def test_pedantic_target(benchmark):
-        assert benchmark.pedantic(work_async, (100,), rounds=5, iterations=3) == 148500
-
-
-    async def use_up(numbers):
-        return await work_async(numbers.pop())
-
-
-    def test_prepared_target(benchmark):
-        torn_down = []
-        asked = {"setup": lambda: (([100],), {}), "teardown": torn_down.append, "rounds": 3}
-        assert benchmark.pedantic(use_up, **asked) == 148500
-        # Each call's own list.
-        assert len(torn_down) >= 3
-        assert len({id(numbers) for numbers in torn_down}) == len(torn_down)
-
-
-    @pytest.mark.asyncio
-    async def test_prepared_and_awaited(benchmark):
-        torn_down = []
-        asked = {"setup": lambda: (([100],), {}), "teardown": torn_down.append, "rounds": 3}
-        assert await benchmark.pedantic(use_up, **asked) == 148500
-        assert len(torn_down) >= 3
-
-
-    @pytest.mark.asyncio
-    @pytest.mark.benchmark(disable_gc=True)
-    async def test_collector_awaited(benchmark):
-        enabled = set()
-
-        async def look():
-            enabled.add(gc.isenabled())
-            return await work_async(100)
-
-        await benchmark(look)
-        assert enabled - {True} == {False}
-        assert gc.isenabled()
-        # The collector passes over everything that pytest and the imports left.
-        assert gc.get_freeze_count() > 0
-
-
-    @pytest.mark.asyncio
-    async def test_awaited(benchmark):
-        async def on_this_loop():
-            assert asyncio.get_running_loop() is loop
-            return await work_async(100)
-
-        loop = asyncio.get_running_loop()
-        assert await benchmark(on_this_loop) == 148500
-
-
-    @pytest.mark.asyncio
-    async def test_plain_in_async(benchmark):
-        assert benchmark(work, 100) == 148500
-
-
-    @pytest.mark.asyncio
-    @pytest.mark.benchmark
-    async def test_marked():
-        await work_async(1000)
-
-
-    @pytest.fixture
-    def anyio_backend():
-        return "asyncio"
-
-
-    @pytest.mark.anyio
-    async def test_anyio(anyio_backend, benchmark):
-        assert await benchmark(work_async, 100) == 148500
-
-
-    @pytest.mark.anyio
-    @pytest.mark.parametrize("anyio_backend", ["trio"])
-    async def test_trio(anyio_backend, benchmark):
-        assert await benchmark(work_async, 100) == 148500
-
-
-    @pytest.mark.anyio
-    @pytest.mark.benchmark
-    async def test_anyio_marked(anyio_backend):
-        await work_async(10000)
-    """
-
-
-RESULTS = """\
-    import pytest
-    from pkg.core import work
-
-    NESTED = None
-    for _ in range(100):
-        NESTED = {"nested": NESTED}
-    SHARED = []
-    for _ in range(40):
-        SHARED = [SHARED, SHARED]
-    RESULTS = {
-        "large": list(range(100_000)),
-        "nested": NESTED,
-        "shared": SHARED,
-        "texts": ["x" * 90_000] * 800,
-    }
-
-
-    class Exits:
-        def __repr__(self):
-            raise SystemExit(3)
-
-
-    RESULTS["exits"] = Exits()
-
-
-    @pytest.mark.parametrize("name", RESULTS)
-    def test_result(benchmark, name):
-        benchmark(lambda: (work(2), RESULTS[name])[1])
-    """
-
-
-UNKNOWN_MARKERS = """\
-    import pytest
-    from pkg.core import work
-
-
-    @pytest.mark.benchmark(loops=3)
-    def test_keyword(benchmark):
-        benchmark(work, 100)
-
-
-    @pytest.mark.benchmark("fast")
-    def test_positional(benchmark):
-        benchmark(work, 100)
-
-
-    def test_other(benchmark):
-        benchmark(work, 100)
-    """
-
-
-# The outcome of comparing all of these, by Python.
+# The outcome of `plain`, by Python.
 OUTCOMES = {}
 
 
@@ -331,10 +88,8 @@ OUTCOMES = {}
 def plain(suite, python):
     """The outcome of the suites without any settings, which are measured once for each Python, in one comparison."""
     if python not in OUTCOMES:
-        OUTCOMES[python] = suite(
-            {"calls": CALL_FORMS, "async": ASYNC_FORMS, "results": RESULTS, "unknown": UNKNOWN_MARKERS},
-            missing=["test_keyword", "test_positional"],
-        )
+        suites = ("calls", "async", "results", "unknown")
+        OUTCOMES[python] = suite(*suites, missing=["test_keyword", "test_positional"])
     return OUTCOMES[python]
 
 
@@ -395,126 +150,9 @@ def test_markers_that_nobody_knows_are_named(plain):
     assert "can't have positional arguments" in messages["test_positional"]
 
 
-OPTIONS = """\
-    import gc
-    import random
-    import time
-
-    import pytest
-    from pkg.core import work
-
-    pytestmark = pytest.mark.benchmark(warmup=True, warmup_iterations=3, max_rounds=100)
-
-
-    def test_attributes(benchmark):
-        assert (benchmark.name, benchmark.group) == ("test_attributes", None)
-        assert benchmark.fullname.endswith("::test_attributes")
-        assert benchmark.enabled and not benchmark.disabled and not benchmark.has_error and not benchmark.skipped
-        assert not benchmark.stats
-        benchmark.extra_info["before"] = 1
-        benchmark.group = "mine"
-        benchmark(work, 100)
-        benchmark.extra_info["after"] = 2
-        assert 0 < benchmark.stats["mean"] == benchmark.stats.stats.mean < 1
-        assert benchmark.stats.get("min") <= benchmark.stats.stats.median <= benchmark.stats.stats.max
-        assert benchmark.stats.stats.rounds > 0 and benchmark.stats.iterations
-
-
-    @pytest.mark.parametrize("n", [100], ids=["hundred"])
-    def test_params(benchmark, n):
-        assert (benchmark.params, benchmark.param) == ({"n": 100}, "hundred")
-        benchmark(work, n)
-
-
-    @pytest.mark.benchmark(disable_gc=True)
-    def test_collector(benchmark):
-        enabled = set()
-
-        def look():
-            enabled.add(gc.isenabled())
-            return work(100)
-
-        benchmark(look)
-        assert enabled - {True} == {False}
-        assert gc.isenabled()
-
-
-    @pytest.mark.benchmark(timer=time.process_time)
-    def test_timer(benchmark):
-        benchmark(work, 100)
-
-
-    def test_own_timer(benchmark):
-        benchmark._timer = time.thread_time
-        benchmark(work, 100)
-
-
-    def freeze(patch):
-        for name in ("time", "monotonic", "perf_counter"):
-            patch.setattr(time, name, lambda: 1000.0)
-            patch.setattr(time, f"{name}_ns", lambda: 10**12)
-
-
-    @pytest.fixture
-    def made_while_frozen(request):
-        with pytest.MonkeyPatch.context() as patch:
-            freeze(patch)
-            return request.getfixturevalue("benchmark")
-
-
-    def test_made_while_frozen(made_while_frozen):
-        made_while_frozen(work, 100)
-
-
-    def test_called_while_frozen(benchmark, monkeypatch):
-        freeze(monkeypatch)
-        benchmark(work, 100)
-
-
-    def test_warmed_up(benchmark):
-        calls, before = [], []
-
-        def timer():
-            before.append(len(calls))
-            return time.perf_counter()
-
-        benchmark._timer = timer
-        benchmark(lambda: calls.append(work(1)))
-        assert before[0] >= 3
-
-
-    def test_seeded(benchmark):
-        random.seed(1)
-        seen = []
-        benchmark(lambda: (work(100), seen.append(random.random()))[0])
-        assert seen[0] == random.Random(0).random()
-
-
-    def test_twice(benchmark):
-        from pytest_benchmark.fixture import FixtureAlreadyUsed
-
-        benchmark(work, 100)
-        with pytest.raises(FixtureAlreadyUsed):
-            benchmark(work, 100)
-        assert benchmark.has_error
-
-
-    def test_types(benchmark):
-        from pytest_benchmark.fixture import BenchmarkFixture
-        from pytest_benchmark.plugin import BenchmarkFixture as TheSame
-
-        assert isinstance(benchmark, BenchmarkFixture)
-        import pytest_codspeed
-        from pytest_codspeed.plugin import BenchmarkFixture as Other
-
-        assert pytest_codspeed.BenchmarkFixture is Other
-        benchmark(work, 100)
-    """
-
-
 def test_attributes_options_and_hooks(suite):
     outcome = suite(
-        {"options": OPTIONS},
+        "options",
         conftest="""\
         def pytest_benchmark_update_json(config, benchmarks, output_json):
             pass
@@ -553,57 +191,9 @@ def test_attributes_options_and_hooks(suite):
     assert rows == [f"test_{name}" for name in names]
 
 
-NAMES = """\
-    import pytest
-    import pytest_benchmark
-    import pytest_codspeed
-    from pkg.core import work
-
-
-    def test_annotated(benchmark: pytest_benchmark.fixture.BenchmarkFixture):
-        from pytest_codspeed.plugin import BenchmarkFixture
-
-        assert isinstance(benchmark, BenchmarkFixture)
-        assert isinstance(benchmark, pytest_benchmark.fixture.BenchmarkFixture)
-        benchmark(work, 100)
-
-
-    def test_figures(benchmark):
-        benchmark(work, 100)
-        stats = benchmark.stats
-        above, outside = stats.stats.outliers.split(";")
-        assert int(above) == stats["stddev_outliers"] and int(outside) == stats["iqr_outliers"]
-        assert stats["min"] <= stats["ld15iqr"] <= stats["median"] <= stats["hd15iqr"] <= stats["max"]
-        assert set(stats.stats.fields) <= set(stats.as_dict()["stats"])
-        assert "min_rounds" in stats.options
-
-
-    def test_second_use(benchmark):
-        benchmark(work, 100)
-        with pytest.raises(RuntimeError):
-            benchmark(work, 100)
-
-
-    def test_setup_that_takes_the_arguments(benchmark):
-        def setup(n):
-            assert n == 100
-
-        assert benchmark.pedantic(work, (100,), setup=setup, rounds=3) == 148500
-
-
-    def test_no_setup(benchmark):
-        benchmark.pedantic(work, (100,), setup=False, rounds=3, iterations=5)
-
-
-    @pytest.mark.benchmark(precision=0.02, confidence=0.9)
-    def test_marked():
-        work(100)
-    """
-
-
 def test_what_suites_reach_for_by_other_names(suite):
     outcome = suite(
-        {"names": NAMES},
+        "names",
         conftest="""\
         def pytest_configure(config):
             assert config.getoption("benchmark_min_rounds") == 3
@@ -669,8 +259,7 @@ def test_every_pytest_from_7_on(repository, compare, version):
             benchmark.pedantic(work, setup=lambda: ((100,), {}), rounds=3)
         """
     slow, fast = WORK.format(times=30), WORK.format(times=1)
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": slow, "benchmarks/test_b.py": text})
-    repository.commit({"pkg/core.py": fast.replace("return total", "return 30 * total")})
+    repository.commit_both(slow, fast.replace("return total", "return 30 * total"), text)
     outcome = compare("HEAD^", "HEAD", "--python", python)
     assert outcome.code == 0, outcome.err
     faster(outcome, "b", "test_call", "test_marker", "test_prepared")

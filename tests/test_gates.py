@@ -25,16 +25,14 @@ BROKEN_FOR_MORE = "def work(n):\n    assert n < 300\n    return sum(range(n))\n"
 
 @pytest.fixture
 def slower(repository):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": SLOW})
+    repository.commit_both(FAST, SLOW, BENCHMARKS)
     return repository
 
 
 @pytest.fixture
 def broken(repository):
     """A project whose head is faster but breaks one of two benchmarks."""
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": BROKEN_FOR_MORE})
+    repository.commit_both(SLOW, BROKEN_FOR_MORE, BENCHMARKS)
     return repository
 
 
@@ -82,8 +80,7 @@ def test_a_file_of_benchmarks_that_head_breaks_fails_the_gate(repository, compar
 
 
 def test_an_open_verdict_fails_the_gate_that_asks_for_one(repository, compare):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": FAST.replace("total += i", "total = total + i")})
+    repository.commit_both(FAST, FAST.replace("total += i", "total = total + i"), BENCHMARKS)
     # Two replicates settle a threshold of 0.001 % only if they agree that closely, which they do not with this seed.
     arguments = ["--seed", 1, "--threshold", 0.001, "--fail-on", "inconclusive"]
     outcome = compare("HEAD^", "HEAD", *arguments)

@@ -32,8 +32,7 @@ def resources(outcome):
 
 
 def test_a_change_in_memory_is_called_by_the_usual_words(repository, compare, deadheat_command, memray_python):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": CODE, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": LAZY})
+    repository.commit_both(CODE, LAZY, BENCHMARKS)
     outcome = compare("HEAD^", "HEAD", "--memory", "--all", "--python", memray_python)
     assert outcome.code == 0, outcome.err
     rows = resources(outcome)
@@ -82,8 +81,7 @@ def test_memory_can_change_without_a_function(repository, compare, memray_python
 
 
 def test_an_interpreter_without_memray_is_said_before_anything_is_measured(repository, compare):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": CODE, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": LAZY})
+    repository.commit_both(CODE, LAZY, BENCHMARKS)
     outcome = compare("HEAD^", "HEAD", "--memory", "--python", sys.executable)
     assert outcome.code == 2
     assert "cannot import memray" in outcome.err

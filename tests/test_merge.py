@@ -29,8 +29,7 @@ BENCHMARKS = """\
 
 @pytest.fixture
 def slower(repository):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARKS})
-    repository.commit({"pkg/core.py": SLOW})
+    repository.commit_both(FAST, SLOW, BENCHMARKS)
     return repository
 
 

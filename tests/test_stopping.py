@@ -35,15 +35,13 @@ BEFORE = 1
 
 @pytest.fixture
 def slower(repository):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
-    repository.commit({"pkg/core.py": SLOW})
+    repository.commit_both(FAST, SLOW, BENCHMARK)
     return repository
 
 
 @pytest.fixture
 def alike(repository):
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": BENCHMARK})
-    repository.commit({"pkg/core.py": ALIKE})
+    repository.commit_both(FAST, ALIKE, BENCHMARK)
     return repository
 
 
@@ -283,8 +281,7 @@ def test_verdicts_stand_without_a_breakdown(repository, run, tmp_path):
 @pytest.mark.real
 def test_a_single_prescribed_call_is_made_first_on_either_side(repository, run):
     benchmark = BENCHMARK.replace("benchmark(work, 200)", "benchmark.pedantic(work, (200,))")
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": benchmark})
-    repository.commit({"pkg/core.py": SLOW})
+    repository.commit_both(FAST, SLOW, benchmark)
     replicates = row(run("HEAD^", "HEAD", "--replicates", 4))["replicates"]
     orders = [[pair["order"] for pair in replicate["pairs"]] for replicate in replicates]
     assert orders == [["base_head"], ["head_base"], ["base_head"], ["head_base"]]
@@ -293,8 +290,7 @@ def test_a_single_prescribed_call_is_made_first_on_either_side(repository, run):
 @pytest.mark.real
 def test_long_calls_are_made_on_both_sides_at_once(repository, run):
     long = BENCHMARK.replace("200", "2_000_000")
-    repository.commit({"pkg/__init__.py": "", "pkg/core.py": FAST, "benchmarks/test_b.py": long})
-    repository.commit({"pkg/core.py": FAST.replace("range(1)", "range(3)")})
+    repository.commit_both(FAST, FAST.replace("range(1)", "range(3)"), long)
     outcome = run("HEAD^", "HEAD", "--replicates", 3)
     comparison = row(outcome)
     if outcome.report["machine"]["pinned_core"] is None:

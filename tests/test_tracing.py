@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import EXTENSION, PACKAGE
+from conftest import EXTENSION, PACKAGE, ROOT
 
 # Runs in the project's interpreter: argv has the worker's folder, the extension, the module's file and the targets.
 PROGRAM = """\
@@ -89,6 +89,11 @@ def trace(interpreter, tmp_path):
     return run
 
 
+def module(name):
+    """Returns the text of a module that is watched."""
+    return (ROOT / "tests" / "projects" / "watched" / f"{name}.py").read_text()
+
+
 @pytest.fixture
 def has_monitoring(interpreter):
     """Whether this Python reports suspensions."""
@@ -98,93 +103,9 @@ def has_monitoring(interpreter):
     return answer.stdout.strip() == "True"
 
 
-FORMS = """\
-    import functools
-
-
-    def plain():
-        return 1
-
-
-    class C:
-        def method(self):
-            return plain()
-
-        @classmethod
-        def class_method(cls):
-            pass
-
-        @staticmethod
-        def static_method():
-            pass
-
-        @property
-        def value(self):
-            "A docstring alone."
-
-        @value.setter
-        def value(self, value):
-            self._value = value
-
-
-    def decorate(function):
-        @functools.wraps(function)
-        def wrapper(*arguments):
-            return function(*arguments)
-
-        return wrapper
-
-
-    @decorate
-    def decorated():
-        pass
-
-
-    @functools.lru_cache(maxsize=None)
-    def cached(n):
-        return n
-
-
-    def outer():
-        def nested():
-            return plain()
-
-        return nested
-
-
-    def not_a_target():
-        return plain()
-
-
-    plain()
-
-
-    def main():
-        c = C()
-        for _ in range(2):
-            c.method()
-        for _ in range(3):
-            C.class_method()
-        for _ in range(4):
-            C.static_method()
-        for _ in range(5):
-            c.value
-        for _ in range(6):
-            c.value = 1
-        for _ in range(7):
-            decorated()
-        for n in range(8):
-            cached(n % 2)
-        for _ in range(9):
-            outer()()
-        not_a_target()
-        exec("def plain(): pass\\nfor _ in range(10): plain()")
-    """
-
-
 def test_every_form_of_a_function_is_found_and_counted(trace):
     record = trace(
-        FORMS,
+        module("forms"),
         "plain",
         "C.method",
         "C.class_method",
@@ -251,87 +172,9 @@ def test_own_time_is_without_other_watched_functions(trace):
     assert record.total_ns("outer") + record.total_ns("recursive") <= record.length_ns
 
 
-SUSPENDED = """\
-    import asyncio
-    import time
-
-
-    def generator(n):
-        for i in range(n):
-            got = yield i
-
-
-    def delegating(n):
-        yield from generator(n)
-        return 3
-
-
-    async def coroutine():
-        await asyncio.sleep(0.001)
-        return await inner()
-
-
-    async def inner():
-        await asyncio.sleep(0.02)
-        return 5
-
-
-    async def asynchronous_generator(n):
-        for i in range(n):
-            await asyncio.sleep(0)
-            yield i
-
-
-    async def cancelled():
-        try:
-            await asyncio.sleep(10)
-        finally:
-            plain()
-
-
-    def plain():
-        pass
-
-
-    async def program():
-        tasks = [asyncio.create_task(coroutine()) for _ in range(100)]
-        results = await asyncio.gather(*tasks)
-        assert results == [5] * 100
-        assert [i async for i in asynchronous_generator(3)] == [0, 1, 2]
-        async for i in asynchronous_generator(3):
-            break
-        task = asyncio.create_task(cancelled())
-        await asyncio.sleep(0.001)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            return 7
-
-
-    def main():
-        assert list(generator(3)) == [0, 1, 2]
-        assert list(delegating(2)) == [0, 1]
-        abandoned = generator(10)
-        next(abandoned)
-        del abandoned
-        closed = generator(10)
-        next(closed)
-        closed.close()
-        thrown = generator(10)
-        next(thrown)
-        try:
-            thrown.throw(KeyError("x"))
-        except KeyError:
-            pass
-        never_started = generator(10)
-        return asyncio.run(program())
-    """
-
-
 def test_what_can_be_suspended_is_counted_and_its_waiting_is_not(trace, has_monitoring):
     names = ["generator", "delegating", "coroutine", "inner", "asynchronous_generator", "cancelled", "plain"]
-    record = trace(SUSPENDED, *names)
+    record = trace(module("suspended"), *names)
     assert record.result == 7
     assert record.calls == {
         "generator": 5,
@@ -351,72 +194,7 @@ def test_what_can_be_suspended_is_counted_and_its_waiting_is_not(trace, has_moni
 
 
 def test_exceptions_leave_the_accounts_balanced(trace):
-    source = """\
-        class Error(Exception):
-            pass
-
-
-        def raising(n):
-            if n == 0:
-                raise Error
-            return raising(n - 1)
-
-
-        def catching():
-            try:
-                raising(3)
-            except Error:
-                return between()
-
-
-        def between():
-            try:
-                raising(0)
-            except Error:
-                pass
-            finally:
-                after()
-
-
-        def after():
-            pass
-
-
-        def not_a_target(n):
-            if n == 0:
-                raising(0)
-            not_a_target(n - 1)
-
-
-        def deep(n):
-            return deep(n + 1)
-
-
-        def main():
-            for _ in range(10):
-                catching()
-                try:
-                    not_a_target(5)
-                except Error:
-                    pass
-            try:
-                deep(0)
-            except RecursionError:
-                pass
-            with_exit()
-
-
-        def with_exit():
-            try:
-                leaves()
-            except SystemExit:
-                pass
-
-
-        def leaves():
-            raise SystemExit(3)
-        """
-    record = trace(source, "raising", "catching", "between", "after", "deep", "leaves")
+    record = trace(module("exceptions"), "raising", "catching", "between", "after", "deep", "leaves")
     deep = record.calls.pop("deep")
     assert deep > 100
     assert record.calls == {"raising": 60, "catching": 10, "between": 10, "after": 10, "leaves": 1}
@@ -455,75 +233,6 @@ def test_threads_are_accounted_on_their_own(trace):
 
 
 def test_watched_functions_are_what_they_were(trace):
-    source = """\
-        import asyncio
-        import inspect
-        import pickle
-        import sys
-
-
-        def function(a, *, b=2):
-            "Its docstring."
-            return locals()
-
-
-        class Base:
-            subclasses = []
-
-            def __init_subclass__(cls, **keywords):
-                Base.subclasses.append(cls.__name__)
-
-            def __class_getitem__(cls, item):
-                return item
-
-            def __new__(cls):
-                return super().__new__(cls)
-
-            def method(self):
-                return __class__
-
-
-        class Derived(Base):
-            __slots__ = ()
-
-
-        def generator():
-            "One."
-            yield sys._getframe().f_code.co_name
-
-
-        async def coroutine():
-            return 1
-
-
-        async def asynchronous_generator():
-            yield 1
-
-
-        def main():
-            assert function(1) == {"a": 1, "b": 2}
-            assert function.__doc__ == "Its docstring."
-            assert str(inspect.signature(function)) == "(a, *, b=2)"
-            assert inspect.isfunction(function)
-            assert inspect.getsource(function).startswith("def function(a, *, b=2):")
-            assert function.__code__.co_varnames == ("a", "b")
-            assert function.__code__.co_filename == __file__
-            assert pickle.loads(pickle.dumps(function)) is function
-            assert pickle.loads(pickle.dumps(Base.method)) is Base.method
-            assert Base.subclasses == ["Derived"]
-            assert Base[int] is int
-            assert Derived().method() is Base
-            assert inspect.isgeneratorfunction(generator) and not inspect.iscoroutinefunction(generator)
-            assert next(generator()) == "generator"
-            assert inspect.iscoroutinefunction(coroutine) and asyncio.iscoroutinefunction(coroutine)
-            assert inspect.isasyncgenfunction(asynchronous_generator)
-            assert asyncio.run(coroutine()) == 1
-            try:
-                function()
-            except TypeError as error:
-                assert "function() missing 1 required positional argument" in str(error)
-            return True
-        """
     names = [
         "function",
         "Base.__init_subclass__",
@@ -534,7 +243,7 @@ def test_watched_functions_are_what_they_were(trace):
         "coroutine",
         "asynchronous_generator",
     ]
-    record = trace(source, *names)
+    record = trace(module("unchanged"), *names)
     assert record.result is True
     assert record.calls == {
         "function": 1,

@@ -27,7 +27,9 @@ import asking  # noqa: E402
 import history  # noqa: E402
 import recording  # noqa: E402
 from changes import REFUSALS  # noqa: E402
-from edits import EDITS, WRITINGS, Text  # noqa: E402
+from edits import EDITS  # noqa: E402
+from edits.text import Text  # noqa: E402
+from edits.writings import WRITINGS  # noqa: E402
 from proof import NEWER_GRAMMAR, Proof, described  # noqa: E402
 from structure import compiled, parse, refusal, structure  # noqa: E402
 

@@ -1,7 +1,7 @@
 """Replays commits of public projects: which benchmarks deadheat spares, and whether it may.
 
 `python bench/finder/replay.py CLONES [--sources FOLDER]` asks `deadheat compare --dry-run` about the newest commits of
-each project up to the one that `bench/projects.py` names, and follows every benchmark through both versions
+each project up to the one that `bench/public_projects.py` names, and follows every benchmark through both versions
 (`followed.py`): one that does the same on both could be spared, one that does not must be measured.
 """
 
@@ -19,6 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "lab")]
 import recording  # noqa: E402
 from commits import commits_of_code  # noqa: E402
 from own_code import Module, read  # noqa: E402
+from public_projects import PROJECTS  # noqa: E402
 
 import projects  # noqa: E402
 
@@ -41,7 +42,7 @@ def main():
     options = parser.parse_args()
     found = {}
     for project in REPLAYED:
-        about = projects.PROJECTS[project]
+        about = PROJECTS[project]
         clone, python = projects.set_up(project, about, os.path.abspath(options.clones), options.sources)
         counts = found[project] = Counter()
         for commit in commits_of_code(clone, about["commits"].split("..")[1])[: options.commits]:

@@ -1,10 +1,10 @@
 """Records what real commits do to benchmarks that run nothing of them: `python bench/lab/commits.py BANK`.
 
-The projects are those of `bench/projects.py`. Of each, the newest commits up to the one that it names are compared
-with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave some
-benchmarks alone. Only those benchmarks are recorded: any change of theirs is layout, machine, or state that the timed
-part finds. It ends when there are enough comparisons of enough projects. `--clones` keeps clones and environments for
-the next time. Existing records stay.
+The projects are those of `bench/public_projects.py`. Of each, the newest commits up to the one that it names are
+compared with their parents by `deadheat compare --all`, as long as they change code and, as `--dry-run` says, leave
+some benchmarks alone. Only those benchmarks are recorded: any change of theirs is layout, machine, or state that the
+timed part finds. It ends when there are enough comparisons of enough projects. `--clones` keeps clones and
+environments for the next time. Existing records stay.
 """
 
 import argparse
@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import bank  # noqa: E402
 from neutral import rows_of  # noqa: E402
+from public_projects import PROJECTS  # noqa: E402
 
 import projects  # noqa: E402
 
@@ -46,7 +47,7 @@ def main():
     arguments = parser.parse_args()
     folder = os.path.join(arguments.bank, "commits")
     os.makedirs(folder, exist_ok=True)
-    for project, about in projects.PROJECTS.items():
+    for project, about in PROJECTS.items():
         if enough(arguments.bank):
             break
         if arguments.only in (None, project.partition("/")[2]):

@@ -27,13 +27,7 @@ PLANTED_EDITS = 24
 PLANTED = (3, -3, 5, -5)
 
 BLOCKS = {
-    "arithmetic": """
-def arithmetic(count):
-    total = 0
-    for index in range(count):
-        total += index * index % 7
-    return total
-""",
+    "arithmetic": project.ARITHMETIC,
     "words": """
 def words(count):
     found = {}
@@ -42,15 +36,7 @@ def words(count):
         found[word] = found.get(word, 0) + len(word)
     return found
 """,
-    "Point": """
-class Point:
-    def __init__(self, x, y):
-        self.x = x
-        self.y = y
-
-    def moved(self, by):
-        return Point(self.x + by, self.y - by)
-""",
+    "Point": project.POINT,
     "objects": """
 def objects(count):
     point = Point(0, 0)
@@ -61,9 +47,7 @@ def objects(count):
             trail.append(point)
     return len(trail)
 """,
-    "RECORD": """
-RECORD = {"name": "deadheat", "values": list(range(20)), "nested": {"a": [1.5, 2.5], "b": None}}
-""",
+    "RECORD": project.RECORD,
     "encoding": """
 def encoding(count):
     size = 0
@@ -120,10 +104,7 @@ def matrix(count):
     rows = [[row * column for column in range(count)] for row in range(count)]
     return sum(sum(row) for row in zip(*rows))
 """,
-    "tiny": """
-def tiny(count):
-    return count
-""",
+    "tiny": project.TINY,
     "other": """
 def other(count):
     return count

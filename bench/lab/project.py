@@ -16,25 +16,15 @@ LENGTHS = {
 COPIES = ["same-1", "same-2", "same-3"]
 PLANTED = [1, 2, 3, 5, 10, -1, -2, -3, -5, -10]
 
-WORK = """
-import json
-
-
+# Parts of other programs of the lab, too.
+ARITHMETIC = """
 def arithmetic(count):
     total = 0
     for index in range(count):
         total += index * index % 7
     return total
-
-
-def dict_and_str(count):
-    words = {}
-    for index in range(count):
-        word = str(index & 63)
-        words[word] = words.get(word, 0) + len(word)
-    return words
-
-
+"""
+POINT = """
 class Point:
     def __init__(self, x, y):
         self.x = x
@@ -42,7 +32,27 @@ class Point:
 
     def moved(self, by):
         return Point(self.x + by, self.y - by)
+"""
+RECORD = """
+RECORD = {"name": "deadheat", "values": list(range(20)), "nested": {"a": [1.5, 2.5], "b": None}}
+"""
+TINY = """
+def tiny(count):
+    return count
+"""
+WORK = f"""
+import json
 
+{ARITHMETIC}
+
+def dict_and_str(count):
+    words = {{}}
+    for index in range(count):
+        word = str(index & 63)
+        words[word] = words.get(word, 0) + len(word)
+    return words
+
+{POINT}
 
 def objects(count):
     point = Point(0, 0)
@@ -53,9 +63,7 @@ def objects(count):
             trail.append(point)
     return trail
 
-
-RECORD = {"name": "deadheat", "values": list(range(20)), "nested": {"a": [1.5, 2.5], "b": None}}
-
+{RECORD}
 
 def c_heavy(count):
     size = 0
@@ -63,10 +71,7 @@ def c_heavy(count):
         size += len(json.dumps(RECORD))
     return size
 
-
-def tiny(count):
-    return count
-
+{TINY}
 
 def long(count):
     return arithmetic(count)

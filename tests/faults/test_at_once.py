@@ -9,7 +9,8 @@ import subprocess
 import pytest
 from causes import IS_LINUX, check_sound, times, two_commits
 
-from conftest import command, start
+from conftest import command
+from processes import start
 
 pytestmark = pytest.mark.counted
 

@@ -187,6 +187,10 @@ class Page(HTMLParser):
             self.scripts.append(data)
 
 
+def last_two(arguments):
+    return arguments[-2].lstrip("-") + " " + ascii(arguments[-1])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -203,7 +207,7 @@ class Page(HTMLParser):
         ["HEAD^", "HEAD", "--\x1b[31m"],
         ["HEAD^", "HEAD", "--tests", "\x1b[31m.py"],
     ],
-    ids=lambda arguments: arguments[-2].lstrip("-") + " " + ascii(arguments[-1]),
+    ids=last_two,
 )
 def test_what_is_typed_wrong_is_shown_harmlessly(repository, deadheat_command, arguments):
     two_commits(repository)
@@ -223,7 +227,7 @@ def test_what_is_typed_wrong_is_shown_harmlessly(repository, deadheat_command, a
         ["HEAD^", "HEAD", "--\x1b[5m"],
         ["HEAD^", "HEAD", "--script", "printf '\x1b[5m'; exit 3"],
     ],
-    ids=lambda arguments: arguments[-2].lstrip("-") + " " + ascii(arguments[-1]),
+    ids=last_two,
 )
 def test_a_terminal_gets_no_escapes_from_elsewhere(repository, arguments):
     """Captured output says nothing of it: escapes are stripped there."""

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from causes import check_sound, two_commits
 
-from conftest import Witness, command
+from conftest import command
+from processes import Witness
 
 # Runs what follows as Python would, and then writes the peak memory of this process into a file. For a process that
 # has ended, the system reports the maximum over the process, its children and the process that started it.
@@ -87,7 +88,7 @@ def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository,
         os.close(held)
         # No process and no file of the run is left.
         assert witness.saw_all_end()
-        os.close(witness.end)
+        witness.close()
         os.unlink(witness.path)
         assert names_in(cache) == {"deadheat", "deadheat/cores", "deadheat/runs", *locks}
         assert {path.name for path in tmp_path.iterdir()} == {"project"}

@@ -107,38 +107,11 @@ class BenchmarkFixture:
         """Time `target` with the counts that the suite prescribes, with pytest-benchmark's signature and errors."""
         self._use("pedantic")
         args, kwargs = tuple(args), dict(kwargs or {})
-        if not isinstance(iterations, int) or iterations < 1:
-            raise self._refused("Must have positive int for `iterations`.")
-        if not isinstance(rounds, int) or rounds < 1:
-            raise self._refused("Must have positive int for `rounds`.")
-        if not isinstance(warmup_rounds, int) or warmup_rounds < 0:
-            raise self._refused("Must have positive int for `warmup_rounds`.")
-        if iterations > 1 and setup:
-            raise self._refused("Can't use more than 1 `iterations` with a `setup` function.")
-
+        self._check_counts(rounds, warmup_rounds, iterations, setup)
         if setup:
-            # pytest-codspeed passes the arguments to the setup, pytest-benchmark does not.
-            takes_arguments = self._is_codspeed or _needs(setup, args, kwargs)
-
-            def prepare() -> Any:
-                prepared = setup(*args, **kwargs) if takes_arguments else setup()
-                if not prepared:
-                    return args, kwargs
-                if args or kwargs:
-                    problem = "Can't use `args` or `kwargs` if `setup` returns the arguments."
-                    raise ValueError(problem) if takes_arguments else TypeError(problem)
-                return prepared
-
-            def measure(times: Callable[..., Any]) -> Callable[[int, int, Clock], Any]:
-                return lambda count, _, clock: times(target, prepare, teardown, count, clock)
-
             # A suite with a setup is prepared for any number of rounds, but expects at least its own number.
-            return self._hold(
-                target,
-                measure(time_prepared_calls),
-                measure(time_prepared_awaits),
-                Prescription(warmup_rounds=warmup_rounds, least_rounds=rounds),
-            )
+            prescription = Prescription(warmup_rounds=warmup_rounds, least_rounds=rounds)
+            return self._hold_prepared(target, args, kwargs, setup, teardown, prescription)
 
         calls = calls_of(target, args, kwargs)
 
@@ -163,6 +136,43 @@ class BenchmarkFixture:
             iterations=iterations,
         )
         return self._hold(target, measure_rounds, await_rounds, prescription)
+
+    def _check_counts(self, rounds: int, warmup_rounds: int, iterations: int, setup: object) -> None:
+        if not isinstance(iterations, int) or iterations < 1:
+            raise self._refused("Must have positive int for `iterations`.")
+        if not isinstance(rounds, int) or rounds < 1:
+            raise self._refused("Must have positive int for `rounds`.")
+        if not isinstance(warmup_rounds, int) or warmup_rounds < 0:
+            raise self._refused("Must have positive int for `warmup_rounds`.")
+        if iterations > 1 and setup:
+            raise self._refused("Can't use more than 1 `iterations` with a `setup` function.")
+
+    def _hold_prepared(
+        self,
+        target: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        setup: Callable[..., Any],
+        teardown: Callable[..., Any] | None,
+        prescription: Prescription,
+    ) -> Any:
+        """Time a target whose arguments a setup makes for each call."""
+        # pytest-codspeed passes the arguments to the setup, pytest-benchmark does not.
+        takes_arguments = self._is_codspeed or _needs(setup, args, kwargs)
+
+        def prepare() -> Any:
+            prepared = setup(*args, **kwargs) if takes_arguments else setup()
+            if not prepared:
+                return args, kwargs
+            if args or kwargs:
+                problem = "Can't use `args` or `kwargs` if `setup` returns the arguments."
+                raise ValueError(problem) if takes_arguments else TypeError(problem)
+            return prepared
+
+        def measure(times: Callable[..., Any]) -> Callable[[int, int, Clock], Any]:
+            return lambda count, _, clock: times(target, prepare, teardown, count, clock)
+
+        return self._hold(target, measure(time_prepared_calls), measure(time_prepared_awaits), prescription)
 
     def weave(self, target: Any, **kwargs: Any) -> None:
         """Time a function where it is called in the test, with aspectlib, as pytest-benchmark does."""
