@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -488,6 +489,18 @@ def test_without_a_wheel_and_without_rust_the_error_says_what_to_do(installs, he
     assert answer.stdout.startswith(
         "::error title=deadheat::This revision is not a release, and deadheat cannot be built here: use a release"
     )
+
+
+@pytest.mark.real
+def test_the_sources_of_a_release_hold_what_is_compiled_into_the_program(tmp_path):
+    maturin = Path(sys.executable).with_name("maturin")
+    subprocess.run([maturin, "sdist", "--out", tmp_path], cwd=ROOT, check=True, capture_output=True)
+    (sources,) = tmp_path.glob("deadheat-*.tar.gz")
+    with tarfile.open(sources) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    included = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "demo").glob("*/**/*.*") if path.is_file()}
+    assert len(included) > 10
+    assert included - held == set()
 
 
 # /bench
