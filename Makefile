@@ -5,11 +5,19 @@ BIN := $(VENV)/bin
 # The tests have an environment of their own, with a build that takes seconds after a change.
 DEVELOP := .venvs/develop
 TESTING := $(DEVELOP)/bin/python
+# Wheels are built by tools of exactly these versions; zig links against an old C library, and for other processors.
+WHEELS := .venvs/wheels
+WHEEL_TOOLS := maturin==1.16.0 ziglang==0.17.1
+ifeq ($(shell uname),Darwin)
+WHEEL_TARGETS := x86_64-apple-darwin aarch64-apple-darwin
+else
+WHEEL_TARGETS := $(foreach cpu,x86_64 aarch64,$(cpu)-unknown-linux-gnu $(cpu)-unknown-linux-musl)
+endif
 PARALLEL := $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
-RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples -type f -not -name '*.snap*')
+RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples/demo -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo develop test test-quick test-times test-long faults mutants check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo develop test test-quick test-times test-long faults mutants check audit wheels pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -39,7 +47,7 @@ faults: $(DEVELOP)/built ## run the fault tests in their long version: 100 kills
 mutants: ## change what decides in every way that cargo-mutants knows, and see that a test fails (cargo install cargo-mutants)
 	cargo mutants --jobs 2
 
-check: $(DEVELOP)/built ## formatting, lints and types
+check: $(DEVELOP)/built ## formatting, lints, types, and the safety of the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	$(DEVELOP)/bin/ruff format --check python tests bench tools action
@@ -47,9 +55,19 @@ check: $(DEVELOP)/built ## formatting, lints and types
 	$(DEVELOP)/bin/mypy
 	$(DEVELOP)/bin/mypy --python-version 3.15
 	$(DEVELOP)/bin/stubtest deadheat._native
+	$(DEVELOP)/bin/zizmor --offline --quiet .github action.yml action examples/github/bench.yml
 
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
+
+wheels: $(WHEELS)/tools ## build what a release publishes from this platform, into target/wheels: wheels for each processor, and the sources
+	rm -rf target/wheels
+	rustup target add $(WHEEL_TARGETS)
+	for target in $(WHEEL_TARGETS); do \
+		case $$target in *-gnu) zig="--zig --compatibility manylinux2014";; *-musl) zig="--zig --compatibility musllinux_1_2";; esac; \
+		PATH="$(abspath $(WHEELS))/bin:$$PATH" maturin build --release --locked --target $$target $$zig || exit 1; \
+	done
+	$(WHEELS)/bin/maturin sdist
 
 pictures: $(DEVELOP)/built ## take the picture of the HTML report that the README shows, in Chromium
 	DEADHEAT_PICTURES=docs $(TESTING) -m pytest --numprocesses=0 tests/test_html.py -k picture
@@ -101,8 +119,12 @@ $(DEVELOP)/tools: tests/requirements.txt | $(TESTING)
 	$(TESTING) -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 
+$(WHEELS)/tools: Makefile | $(WHEELS)/bin/python
+	$(WHEELS)/bin/python -m pip install --quiet $(WHEEL_TOOLS)
+	@touch $@
+
 # Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
-$(BIN)/python $(TESTING):
+$(BIN)/python $(TESTING) $(WHEELS)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "deadheat needs Python 3.10 or later; choose one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(@D)/.. || { $(PYTHON) -m venv --clear --without-pip $(@D)/.. && \

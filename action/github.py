@@ -1,7 +1,8 @@
-"""The steps of `action.yml` on GitHub's machines; it only calls `deadheat` and `gh`. The environment says what to do.
+"""The steps of the actions on GitHub's machines; they call `pip`, `deadheat` and `gh`, as the environment says.
 
-`measure DEADHEAT` writes the reports and notes the exit code, `publish` keeps one comment of the pull request up to
-date, `finish` ends as deadheat did.
+`install FOLDER` makes an environment with deadheat. `measure DEADHEAT` writes the reports and notes the exit code,
+`publish` keeps one comment of the pull request up to date, `finish` ends as deadheat did. `ask` decides about a comment
+that begins with `/bench`, and `answer DEADHEAT` shows the report there.
 """
 
 import glob
@@ -14,24 +15,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench
+from api import Refused, gh, given, link_to_job, values, warn, write_outputs
+from installing import install
+
 REPORT = Path("deadheat.md")
 FILES = (Path("deadheat.json"), Path("deadheat.html"), REPORT)
 
 
 def main(arguments):
+    try:
+        return run(arguments)
+    except Refused as refused:
+        warn(str(refused), level="error")
+        return 1
+
+
+def run(arguments):
     match arguments:
+        case ["install", folder]:
+            return install(folder)
         case ["measure", deadheat]:
             return measure(deadheat)
         case ["publish"]:
             return publish()
         case ["finish"]:
             return finish()
+        case ["ask"]:
+            return bench.ask()
+        case ["answer", deadheat]:
+            return bench.answer(deadheat)
     print(__doc__, file=sys.stderr)
     return 2
-
-
-def given(name):
-    return os.environ.get(name, "").strip()
 
 
 def measure(deadheat):
@@ -59,8 +74,7 @@ def measure(deadheat):
         file.unlink(missing_ok=True)
     print(f"$ {shlex.join(command)}", flush=True)
     code = subprocess.run(command, check=False).returncode
-    with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-        file.write(f"code={code}\nartifact={artifact}\n")
+    write_outputs(code=code, artifact=artifact)
     return 0
 
 
@@ -95,9 +109,7 @@ def why_there_is_none():
         if code
         else "deadheat did not end"
     )
-    repository, run = os.environ.get("GITHUB_REPOSITORY"), given("GITHUB_RUN_ID")
-    job = f"[the job]({given('GITHUB_SERVER_URL')}/{repository}/actions/runs/{run})" if run else "the job"
-    return f"{ended}. The log of {job} says more."
+    return f"{ended}. The log of {link_to_job()} says more."
 
 
 def finish():
@@ -106,26 +118,6 @@ def finish():
         print("A gate failed in this part; the merged report decides.")
         return 0
     return code
-
-
-class Refused(Exception):
-    """The message of a failed `gh`."""
-
-
-def gh(*arguments, body=None):
-    try:
-        answer = subprocess.run(
-            ["gh", "api", *arguments, *(["--input", "-"] if body else [])],
-            input=json.dumps(body) if body else None,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        raise Refused(f"gh cannot be run: {error}") from error
-    if answer.returncode != 0:
-        raise Refused(answer.stderr.strip() or f"gh ended with {answer.returncode}")
-    return answer.stdout
 
 
 def write_comment(pull_request, text, begins):
@@ -155,27 +147,10 @@ def is_ours(comment):
         return False
 
 
-def values(text):
-    """Yields the JSON values of a text, one after the other: `gh` prints one for each page."""
-    decoder = json.JSONDecoder()
-    text = text.strip()
-    while text:
-        value, end = decoder.raw_decode(text)
-        yield value
-        text = text[end:].lstrip()
-
-
 def summarise(text):
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
         file.write(f"{text}\n")
     return 0
-
-
-def warn(message):
-    """Prints a warning of the job, with characters that could end the line escaped as GitHub wants it."""
-    for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        message = message.replace(character, code)
-    print(f"::warning title=deadheat::{message}")
 
 
 if __name__ == "__main__":
