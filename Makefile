@@ -17,7 +17,7 @@ PARALLEL := $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
 RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples/demo -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo develop test test-quick test-times test-long faults mutants check audit wheels pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo develop test test-quick test-times test-long faults mutants check audit wheels example pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -69,8 +69,13 @@ wheels: $(WHEELS)/tools ## build what a release publishes from this platform, in
 	done
 	$(WHEELS)/bin/maturin sdist
 
+example: $(VENV)/installed ## measure the report that the README shows again, and take its picture
+	XDG_CACHE_HOME=$(abspath target/example) $(BIN)/deadheat demo -q -o json:target/example.json
+	gzip --best --no-name --stdout target/example.json >docs/example.json.gz
+	$(MAKE) pictures
+
 pictures: $(DEVELOP)/built ## take the picture of the HTML report that the README shows, in Chromium
-	DEADHEAT_PICTURES=docs $(TESTING) -m pytest --numprocesses=0 tests/test_html.py -k picture
+	DEADHEAT_PICTURES=1 $(TESTING) -m pytest --numprocesses=0 tests/test_readme.py -k take
 
 bench: $(VENV)/installed ## what watching functions costs, on every supported Python that is found; how fast changes are found
 	$(BIN)/python bench

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,6 @@ pytestmark = [
     pytest.mark.xdist_group("one browser, and one report for all"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
 ]
-
-# The folder where `make pictures` wants the picture of the README.
-PICTURES = os.environ.get("DEADHEAT_PICTURES")
 
 CONTRAST = """
 () => {
@@ -92,11 +88,9 @@ def open_page(browser):
 def demo(tmp_path_factory, counted_package):
     """The demo's report as a page, and as JSON."""
     folder = tmp_path_factory.mktemp("demo")
-    # The picture shows real times.
-    package = None if PICTURES else counted_package
     outputs = ("-o", folder / "report.html", "-o", f"json:{folder / 'report'}")
     subprocess.run(
-        command("demo", "-q", *outputs, package=package),
+        command("demo", "-q", *outputs, package=counted_package),
         env={**os.environ, "XDG_CACHE_HOME": str(folder)},
         check=True,
         capture_output=True,
@@ -299,12 +293,3 @@ def test_html_goes_to_stdout_where_that_is_asked_for(deadheat_command, repositor
     assert "stdout cannot hold both" in refused.err
     refused = deadheat_command("profile", "-o", "a.html")
     assert refused.code == 2
-
-
-def test_the_picture_of_the_readme(demo, open_page, tmp_path):
-    page = open_page(demo[0], viewport={"width": 1200, "height": 1240}, device_scale_factor=1.5)
-    page.locator("#benchmarks .open").nth(0).click()
-    page.mouse.move(0, 0)
-    picture = (Path(PICTURES) if PICTURES else tmp_path) / "report.png"
-    page.screenshot(path=picture)
-    assert picture.read_bytes().startswith(b"\x89PNG")
