@@ -387,6 +387,6 @@ def compare(deadheat_command):
             arguments = ("--seed", 1, *arguments)
         if replicates is not None:
             arguments = ("--replicates", replicates, *arguments)
-        return deadheat_command("compare", "--json", *arguments, **keywords)
+        return deadheat_command("compare", "--json", "--samples", *arguments, **keywords)
 
     return run

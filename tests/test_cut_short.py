@@ -43,7 +43,7 @@ def test_a_run_that_is_cut_short_reports_what_is_finished(two_commits, standstil
     two_commits.commit({"pkg/still.py": standstill.module, "pkg/core.py": "from pkg import still\n\n\n" + dedent(FAST)})
     # Two processes of head show what runs the change, and two are measured.
     standstill.let_pass(4)
-    arguments = ("HEAD~2", "HEAD", "--json", "--seed", 1, "--replicates", 1000)
+    arguments = ("HEAD~2", "HEAD", "--json", "--samples", "--seed", 1, "--replicates", 1000)
     outcome = standstill.interrupt(two_commits, "compare", *arguments)
     assert outcome.code == 4
     assert outcome.report["partial"]

@@ -92,7 +92,7 @@ def validate(report):
 
 def again(show, path, *arguments):
     """Returns a stored report as `deadheat report` prints it."""
-    outcome = show(path, "--json", *arguments)
+    outcome = show(path, "--json", "--samples", *arguments)
     assert outcome.code == 0, outcome.err
     return validate(outcome.report)
 
@@ -203,7 +203,7 @@ def test_verdicts_follow_another_threshold(changed, deadheat_command, show):
 
 def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command, show):
     def run(*arguments):
-        outcome = deadheat_command(*arguments, "--json")
+        outcome = deadheat_command(*arguments, "--json", "--samples")
         assert outcome.code == 0, outcome.err
         path = changed.folder / "r.json"
         path.write_text(outcome.out)

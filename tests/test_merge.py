@@ -58,7 +58,7 @@ def test_four_parts_of_a_report_merge_into_the_same_to_the_last_digit(slower, co
     paths = [tmp_path / f"{shard}.json" for shard in (4, 2, 3, 1)]
     for path in paths:
         path.write_text(json.dumps(cut(whole, int(path.stem), 4)))
-    outcome = deadheat_command("merge", *paths, "--json")
+    outcome = deadheat_command("merge", *paths, "--json", "--samples")
     assert outcome.code == 0, outcome.err
     merged = outcome.report
     assert names(merged["comparisons"]) == names(whole["comparisons"])
@@ -104,7 +104,7 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     assert merged["target_functions"][0]["reached_by"] == names(merged["comparisons"])
 
     # With a part missing, the report is partial, whatever the gates say.
-    outcome = deadheat_command("merge", paths[1], "--json")
+    outcome = deadheat_command("merge", paths[1], "--json", "--samples")
     assert outcome.code == 4, outcome.err
     assert outcome.report["partial"] is True
     (warning,) = [row for row in outcome.report["warnings"] if row["code"] == "missing_shards"]

@@ -54,7 +54,7 @@ def micro(repository):
     """Runs a pre-screen; JSON unless `as_text`."""
 
     def run(*arguments, folder=None, as_text=False, python=sys.executable):
-        form = [] if as_text else ["--json"]
+        form = [] if as_text else ["--json", "--samples"]
         if "--timeout" not in arguments:
             # What is measured here is settled far earlier, on machines with nothing else to do.
             form += ["--timeout", "50"]

@@ -262,7 +262,7 @@ def test_a_gate_does_not_open_because_nothing_could_be_measured_again(repository
 def test_a_run_that_is_cut_short_while_it_measures_again_is_not_whole(repository, standstill):
     standing(repository, standstill, SLOW)
     standstill.let_pass(BEFORE + 3)
-    arguments = ("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression", "--seed", 1, "--json")
+    arguments = ("HEAD^", "HEAD", "--replicates", 3, "--fail-on", "regression", "--seed", 1, "--json", "--samples")
     outcome = standstill.interrupt(repository, "compare", *arguments)
     assert outcome.code == 4, outcome.err
     assert outcome.report["partial"]
@@ -313,7 +313,7 @@ def test_calls_that_wait_are_timed_by_the_wall_clock(repository, run):
 
 
 def test_a_ref_is_compared_with_itself(slower, deadheat_command):
-    outcome = deadheat_command("noise", "--json", "--replicates", 5)
+    outcome = deadheat_command("noise", "--json", "--samples", "--replicates", 5)
     assert outcome.code == 0, outcome.err
     (noise,) = outcome.report["noise"]
     assert short(noise["benchmark"]) == "test_work"

@@ -88,7 +88,7 @@ def record(file, project, about, clone, python, head):
     def ran(*arguments):
         """Returns the report; None if a commit does not run in this environment."""
         variables = {**os.environ, **about.get("environment", {})}
-        asked = [*command, *arguments, "--json", "--quiet"]
+        asked = [*command, *arguments, "--json", "--samples", "--quiet"]
         started_in = os.path.join(clone, about.get("folder", ""))
         done = subprocess.run(asked, cwd=started_in, env=variables, capture_output=True, text=True, check=False)
         if done.returncode != 0:

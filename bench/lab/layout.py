@@ -96,7 +96,7 @@ def record(repository, package, python, version, variant):
         "--python",
         python,
     ]
-    command += ["--all", "--replicates", str(REPLICATES), "--json", "--quiet"]
+    command += ["--all", "--replicates", str(REPLICATES), "--json", "--samples", "--quiet"]
     started = time.monotonic()
     ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.monotonic() - started

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.counted
 def test_runs_at_the_same_time_disturb_no_more_than_each_others_intervals(repository, own_cores):
     two_commits(repository)
     before = repository.state()
-    arguments = ("compare", "HEAD^", "HEAD", "--json", "--replicates", 2, "--seed", 1)
+    arguments = ("compare", "HEAD^", "HEAD", "--json", "--samples", "--replicates", 2, "--seed", 1)
     if IS_LINUX:
         # All on one core, not each on the quietest one.
         arguments = (*arguments, "--cpu", min(os.sched_getaffinity(0)))
@@ -67,7 +67,7 @@ def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, own_cores, 
 def test_cleaning_beside_runs_takes_nothing_from_them(repository):
     two_commits(repository)
     before = repository.state()
-    going = start(repository, "compare", "HEAD^", "HEAD", "--json", "--replicates", 2)
+    going = start(repository, "compare", "HEAD^", "HEAD", "--json", "--samples", "--replicates", 2)
     cleaned = 0
     while going.poll() is None:
         assert subprocess.run(command("clean"), cwd=repository.folder, capture_output=True, check=False).returncode == 0

@@ -60,6 +60,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         missing: Vec::new(),
         warnings: Vec::new(),
         recorded: None,
+        next: Vec::new(),
     }
 }
 

@@ -48,6 +48,19 @@ impl ErrorKind {
         }
     }
 
+    /// The stable name for programs.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            ErrorKind::Usage => "usage",
+            ErrorKind::BareRepository => "bare_repository",
+            ErrorKind::NothingMeasured => "nothing_measured",
+            ErrorKind::ForeignImport => "foreign_import",
+            ErrorKind::CommandFailed => "command_failed",
+            ErrorKind::Stopped => "stopped",
+            ErrorKind::Tool => "tool",
+        }
+    }
+
     /// Whether the request was valid but gave no numbers; its report files are still written.
     pub(crate) fn is_worth_a_report(self) -> bool {
         matches!(self.exit(), ExitCode::NothingMeasured | ExitCode::StoppedEarly)

@@ -30,7 +30,7 @@ use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{clean, compare, demo, detect, log, merge, micro, profile, start, status};
-use crate::error::{ExitCode, Failure};
+use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 use crate::system::{guard, limits};
@@ -82,23 +82,37 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
 
 fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let name = std::iter::once(OsString::from("deadheat"));
+    let wants_json = arguments.iter().any(|word| word == "--json" || word == "--brief");
     let args = match Args::try_parse_from(name.chain(arguments)) {
         Ok(args) => args,
         Err(error) => {
             // This includes the help and the version, which are not errors.
             let _ = error.print();
+            if wants_json && error.exit_code() != 0 {
+                let message = error.to_string();
+                let first = message.lines().next().unwrap_or_default();
+                let failure = Failure::usage(first.trim_start_matches("error: "));
+                report::output::print_failure(&failure);
+            }
             return error.exit_code();
         }
     };
     match dispatch(args, installation) {
         Ok(exit) => exit as i32,
         Err(error) => {
-            let (exit, hint) = match error.downcast_ref::<Failure>() {
-                Some(failure) => (failure.kind.exit(), failure.hint.as_deref()),
-                None => (ExitCode::ToolFailed, None),
-            };
-            terminal::print_failure(&terminal::whole_message(&error), hint);
-            exit as i32
+            let kind = error
+                .downcast_ref::<Failure>()
+                .map_or(ErrorKind::Tool, |failure| failure.kind);
+            let hint = error
+                .downcast_ref::<Failure>()
+                .and_then(|failure| failure.hint.clone());
+            let message = terminal::whole_message(&error);
+            terminal::print_failure(&message, hint.as_deref());
+            // The others have a report, with their words in it.
+            if wants_json && !kind.is_worth_a_report() {
+                report::output::print_failure(&Failure { kind, message, hint });
+            }
+            kind.exit() as i32
         }
     }
 }

@@ -54,6 +54,7 @@ mod tests {
             python: None,
             pinned_core: Some(1),
             warnings: Vec::new(),
+            next: Vec::new(),
         }
     }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
-use crate::model::{Estimate, OpenReason, PerSide, Python, Replicate, ResourceComparison, Verdict, Warning};
+use crate::model::{
+    Estimate, NextStep, OpenReason, PerSide, Python, Replicate, ResourceComparison, Verdict, Warning,
+};
 use crate::output::{Difference, OutputCheck};
 
 /// The kind of the target.
@@ -59,6 +61,9 @@ pub struct MicroReport {
     pub python: Option<Python>,
     pub pinned_core: Option<usize>,
     pub warnings: Vec<Warning>,
+    /// The steps that would follow, the most useful one first.
+    #[serde(default)]
+    pub next: Vec<NextStep>,
 }
 
 impl MicroReport {

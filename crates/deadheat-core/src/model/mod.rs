@@ -4,6 +4,7 @@ mod comparison;
 mod function;
 mod gate;
 mod missing;
+mod next;
 mod part;
 mod report;
 mod resource;
@@ -19,6 +20,7 @@ pub use comparison::{Comparison, Confirmation, SideTime, ToSettle};
 pub use function::{CallProfile, FunctionComparison, ProfileNote};
 pub use gate::Gate;
 pub use missing::{Missing, MissingReason};
+pub use next::{Action, NextStep};
 pub use part::{Part, part_of};
 pub use report::{
     Controls, Counts, Machine, MergedPart, Noise, Plan, Python, Recorded, Report, SCHEMA_VERSION, Selection,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison::Comparison;
 use super::function::FunctionComparison;
 use super::missing::Missing;
+use super::next::NextStep;
 use super::part::Part;
 use super::resource::ResourceComparison;
 use super::settings::Settings;
@@ -17,7 +18,8 @@ use super::target::TargetFunction;
 use super::verdict::Judged;
 use super::warning::Warning;
 
-pub const SCHEMA_VERSION: u32 = 1;
+/// Since 2, a report may come without its samples, which it then says.
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Report {
@@ -56,6 +58,9 @@ pub struct Report {
     /// The experiment that `--record` wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// The steps that would follow, the most useful one first.
+    #[serde(default)]
+    pub next: Vec<NextStep>,
 }
 
 /// An experiment that was written into the loop's records.
@@ -64,6 +69,8 @@ pub struct Recorded {
     pub status: Status,
     /// The status by the verdicts alone.
     pub status_by_rule: Status,
+    #[serde(default)]
+    pub description: String,
     /// The `results.tsv` that has its rows.
     pub file: String,
 }

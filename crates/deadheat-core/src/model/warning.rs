@@ -86,6 +86,8 @@ pub enum WarningCode {
     FunctionNotReached,
     /// No benchmark runs anything that changed.
     NoBenchmarkReaches,
+    /// The working tree has changes in the code that are not committed, and are not measured.
+    Uncommitted,
     /// There is no breakdown by function, or only a part of it.
     NotProfiled,
     /// A regression that would have failed a gate did not show again.

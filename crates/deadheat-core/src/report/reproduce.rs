@@ -4,6 +4,17 @@ use crate::model::{BenchmarksFrom, Environments, Report, Settings};
 
 /// Returns the command for a POSIX shell, in the project's folder of a checkout.
 pub(super) fn command(report: &Report) -> String {
+    joined(&words(report))
+}
+
+/// Joins the words of a command for a POSIX shell.
+pub(super) fn joined(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    quoted.join(" ")
+}
+
+/// Returns the command's words.
+pub(super) fn words(report: &Report) -> Vec<String> {
     let settings = &report.settings;
     let (base, head) = (&report.revisions.base, &report.revisions.head);
     let mut words = vec!["deadheat".to_owned()];
@@ -35,11 +46,11 @@ pub(super) fn command(report: &Report) -> String {
     effort(settings, &mut words);
     add(&mut words, &["--timeout", &settings.timeout_seconds.to_string()]);
     add(&mut words, &["--seed", &report.seed.to_string()]);
-    words.join(" ")
+    words
 }
 
 fn add(words: &mut Vec<String>, parts: &[&str]) {
-    words.extend(parts.iter().map(|part| quoted(part)));
+    words.extend(parts.iter().map(|&part| part.to_owned()));
 }
 
 /// Adds the benchmarks, or what is measured instead of them.

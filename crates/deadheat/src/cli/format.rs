@@ -8,6 +8,10 @@ use crate::error::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
+    /// JSON without the samples.
+    Summary,
+    /// The shortest JSON.
+    Brief,
     Markdown,
     Html,
     Csv,
@@ -15,8 +19,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    const ALL: [Format; 5] = [
+    const ALL: [Format; 7] = [
         Format::Json,
+        Format::Summary,
+        Format::Brief,
         Format::Markdown,
         Format::Html,
         Format::Csv,
@@ -27,6 +33,8 @@ impl Format {
     fn names(self) -> &'static [&'static str] {
         match self {
             Format::Json => &["json"],
+            Format::Summary => &["summary"],
+            Format::Brief => &["brief"],
             Format::Markdown => &["md", "markdown"],
             Format::Html => &["html"],
             Format::Csv => &["csv"],
@@ -37,7 +45,7 @@ impl Format {
     /// Returns the suffixes that select it where it is not named.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
-            Format::PytestBenchmark => &[],
+            Format::Summary | Format::Brief | Format::PytestBenchmark => &[],
             other => other.names(),
         }
     }

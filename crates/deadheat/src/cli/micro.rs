@@ -23,6 +23,7 @@ pub(crate) struct MicroOptions {
     pub(crate) python: Option<String>,
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) json: bool,
+    pub(crate) samples: bool,
     pub(crate) verbosity: Verbosity,
 }
 
@@ -67,6 +68,7 @@ impl MicroOptions {
             python: args.place.python,
             config_file: args.place.config_file,
             json: args.output.json,
+            samples: args.samples,
             verbosity: verbosity(&args.output),
         })
     }

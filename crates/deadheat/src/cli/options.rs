@@ -6,7 +6,9 @@ use std::time::Duration;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
 
-use crate::cli::args::{CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RunArgs, SidesArgs, StoredArgs};
+use crate::cli::args::{
+    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
+};
 use crate::cli::format::{Destination, Format, Output};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
@@ -30,15 +32,19 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(output: &OutputArgs, reports: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn new(output: &OutputArgs, report: &ReportArgs) -> Result<Self, Failure> {
         let mut written: Vec<Output> = Vec::new();
-        if output.json {
-            written.push(Output {
-                format: Format::Json,
-                destination: Destination::Stdout,
-            });
-        }
-        for text in reports {
+        let on_stdout = match (output.json, report.samples, report.brief) {
+            (true, true, _) => Some(Format::Json),
+            (true, false, _) => Some(Format::Summary),
+            (false, _, true) => Some(Format::Brief),
+            (false, _, false) => None,
+        };
+        written.extend(on_stdout.map(|format| Output {
+            format,
+            destination: Destination::Stdout,
+        }));
+        for text in &report.output {
             let output = Output::parse(text)?;
             if written.contains(&output) {
                 continue;
@@ -79,9 +85,17 @@ impl Outputs {
             .try_for_each(|path| files::check_writable(&path))
     }
 
+    /// Returns the file that will hold the report with its samples.
+    pub(crate) fn stored(&self) -> Option<String> {
+        let files = self.written.iter().filter(|output| output.format == Format::Json);
+        let paths = files.flat_map(Output::paths);
+        paths.map(|path| path.display().to_string()).next()
+    }
+
     /// Refuses every format but JSON, for a report that has no other.
     fn only_json(self, whose: &str) -> Result<Self, Failure> {
-        match self.written.iter().find(|output| output.format != Format::Json) {
+        let is_json = |output: &&Output| matches!(output.format, Format::Json | Format::Summary);
+        match self.written.iter().find(|output| !is_json(output)) {
             None => Ok(self),
             Some(output) => Err(Failure::usage(format!(
                 "-o: what {whose} finds can be written as json only, not as {}",
@@ -328,7 +342,7 @@ impl CompareOptions {
                 "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
             ));
         }
-        let outputs = Outputs::new(&args.sides.output, &args.report.output)?;
+        let outputs = Outputs::new(&args.sides.output, &args.report)?;
         Ok(CompareOptions {
             sides: SideOptions::new(args.sides, folder),
             refs: RefArgs::default(),
@@ -377,7 +391,11 @@ pub(crate) enum Replicates {
 
 impl ProfileOptions {
     pub(crate) fn new(args: ProfileArgs, folder: PathBuf) -> Result<Self, Failure> {
-        let outputs = Outputs::new(&args.sides.output, &args.output)?;
+        let report = ReportArgs {
+            output: args.output,
+            ..ReportArgs::default()
+        };
+        let outputs = Outputs::new(&args.sides.output, &report)?;
         Ok(ProfileOptions {
             sides: SideOptions::new(args.sides, folder),
             refs: RefArgs {
@@ -408,7 +426,7 @@ impl ReportOptions {
         Ok(ReportOptions {
             file: args.file,
             threshold_percent: args.threshold,
-            outputs: Outputs::new(&args.output, &args.report.output)?,
+            outputs: Outputs::new(&args.output, &args.report)?,
         })
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(
     installation: &Installation,
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
-    let outputs = Outputs::new(&args.output, &args.report.output)?;
+    let outputs = Outputs::new(&args.output, &args.report)?;
     let folder = tempfile::Builder::new().prefix("deadheat-demo-").tempdir()?;
     let git = Git::anywhere(folder.path(), &Deadline::never(interrupt))?;
     git.run(["init", "--quiet", "--initial-branch=main"])?;

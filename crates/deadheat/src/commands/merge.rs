@@ -13,7 +13,7 @@ use crate::report::load;
 use crate::report::output;
 
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
-    let outputs = Outputs::new(&args.output, &args.report.output)?;
+    let outputs = Outputs::new(&args.output, &args.report)?;
     outputs.check_writable()?;
     let parts: Vec<PartReport> = args
         .reports

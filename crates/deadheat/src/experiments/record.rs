@@ -86,6 +86,7 @@ pub(crate) fn add(
     let recorded = Recorded {
         status,
         status_by_rule: by_rule,
+        description: asked.description.clone(),
         file: path.display().to_string(),
     };
     Ok((recorded, warnings.collect()))

@@ -18,6 +18,8 @@ const MOST_BYTES: u64 = 1 << 30;
 struct Header {
     schema_version: Option<u32>,
     tool_version: Option<String>,
+    /// False where the samples were left out.
+    samples: Option<bool>,
     /// A field of reports of `deadheat profile`.
     tests: Option<IgnoredAny>,
     /// A field of reports of `deadheat micro`.
@@ -82,6 +84,10 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
             tool_version,
             ..
         } if schema > SCHEMA_VERSION => newer(fail, schema, tool_version.as_deref()),
+        Header {
+            samples: Some(false), ..
+        } => fail("was printed without its samples".to_owned())
+            .hint("a report that can be used again is written by -o FILE.json, or printed with --samples"),
         Header { tests: Some(_), .. } => {
             fail("is what `deadheat profile` found, which has no other form than JSON".to_owned())
         }

@@ -6,17 +6,20 @@ use anyhow::Context;
 use deadheat_core::model::{Report, Side};
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::options::{Outputs, Verbosity};
+use crate::error::Failure;
 use crate::system::clock;
 use crate::system::files;
 use crate::system::terminal::{print, terminal_width};
 
 /// Writes the report to every place that was asked for, and the table to stdout unless that is taken.
 pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result<()> {
+    let stored = outputs.stored();
     for output in &outputs.written {
-        put(output, documents(report, output.format)?)?;
+        put(output, documents(report, output.format, stored.as_deref())?)?;
     }
     if !outputs.stdout_is_taken() {
         print(render(report, style(outputs.verbosity)).as_bytes())?;
@@ -25,15 +28,17 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
 }
 
 /// Returns the report in a format: several documents where the format takes several files.
-fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
+fn documents(report: &Report, format: Format, stored: Option<&str>) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(match format {
-        Format::Json => vec![json(report)?],
+        Format::Json => vec![pretty(report)?],
+        Format::Summary => vec![summary(report)?],
+        Format::Brief => vec![one_line(report::brief(report, stored)?)],
         Format::Markdown => vec![report::markdown(report).into_bytes()],
         Format::Html => vec![report::html(report).into_bytes()],
         Format::Csv => vec![report::csv(report).into_bytes()],
         Format::PytestBenchmark => {
             let now = clock::now();
-            let files = Side::BOTH.map(|side| json(&report::pytest_benchmark(report, side, &now)));
+            let files = Side::BOTH.map(|side| pretty(&report::pytest_benchmark(report, side, &now)));
             files.into_iter().collect::<anyhow::Result<_>>()?
         }
     })
@@ -47,7 +52,11 @@ pub(crate) fn write(
     outputs: &Outputs,
 ) -> anyhow::Result<()> {
     for output in &outputs.written {
-        put(output, vec![json(value)?])?;
+        let document = match output.format {
+            Format::Summary => summary(value)?,
+            _ => pretty(value)?,
+        };
+        put(output, vec![document])?;
     }
     if !outputs.stdout_is_taken() {
         print(render(style(outputs.verbosity)).as_bytes())?;
@@ -66,7 +75,18 @@ fn put(output: &Output, documents: Vec<Vec<u8>>) -> anyhow::Result<()> {
     }
 }
 
-fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+/// Returns a result as one line of JSON, without its samples.
+pub(crate) fn summary(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let value = report::without_samples(value).context("the result cannot be written as JSON")?;
+    Ok(one_line(value.to_string()))
+}
+
+fn one_line(mut text: String) -> Vec<u8> {
+    text.push('\n');
+    text.into_bytes()
+}
+
+fn pretty(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(value).context("the result cannot be written as JSON")?;
     json.push(b'\n');
     Ok(json)
@@ -84,5 +104,16 @@ pub(crate) fn style(verbosity: Verbosity) -> Style {
 
 /// Prints one JSON value to stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    print(&json(value)?)
+    print(&pretty(value)?)
+}
+
+/// Prints an error as JSON to stdout, where a program expects its answer.
+pub(crate) fn print_failure(failure: &Failure) {
+    let value = json!({
+        "error": {"code": failure.kind.code(), "message": failure.message, "hint": failure.hint},
+        "exit_code": failure.kind.exit() as i32,
+        "next": [],
+    });
+    // The exit code says the same where stdout is closed.
+    let _ = print(&one_line(value.to_string()));
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::page::Page;
-use crate::model::{Report, Status};
+use crate::model::Report;
+use crate::report::next;
 use crate::report::words::{of_controls, what_would_settle};
-use crate::text::{counted, duration, plain, short_commit, speedup};
+use crate::text::{counted, duration, plain, speedup};
 
 impl Page {
     pub(super) fn answer(&mut self, report: &Report) {
@@ -49,9 +50,12 @@ impl Page {
         };
         let (by_rule, file) = (recorded.by_rule(), plain(&recorded.file));
         self.prose("", &format!("recorded as {}{by_rule} in {file}", recorded.status));
-        if recorded.status == Status::Discard {
-            let short = short_commit(&report.revisions.base.commit);
-            self.line(&format!("to go back to base: git reset --hard {short}"));
+    }
+
+    /// Ends with the commands that would follow.
+    pub(super) fn next(&mut self, report: &Report) {
+        for line in next::lines(&report.next) {
+            self.prose("", &plain(&line));
         }
     }
 }

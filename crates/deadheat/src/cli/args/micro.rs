@@ -1,6 +1,6 @@
 //! The arguments of `deadheat micro`.
 
-use crate::cli::args::shared::{OutputArgs, PlaceArgs, ProcessArgs};
+use crate::cli::args::shared::{OUTPUT, OutputArgs, PlaceArgs, ProcessArgs};
 use crate::cli::values::{parse_percent, parse_seconds};
 
 const MICRO_HELP: &str = concat!(
@@ -71,6 +71,9 @@ pub(crate) struct MicroArgs {
     pub(crate) process: ProcessArgs,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    /// Include every sample in the JSON
+    #[arg(help_heading = OUTPUT, long, requires = "json")]
+    pub(crate) samples: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

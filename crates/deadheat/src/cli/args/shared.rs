@@ -16,7 +16,7 @@ pub(crate) const LOOP: &str = "The optimisation loop";
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OutputArgs {
-    /// Print the result as one JSON value on stdout, and nothing else there
+    /// Print the result as one JSON value on stdout, without the samples
     #[arg(help_heading = OUTPUT, long)]
     pub(crate) json: bool,
     /// Print only the result and errors
@@ -27,12 +27,19 @@ pub(crate) struct OutputArgs {
     pub(crate) verbose: bool,
 }
 
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
-    /// csv, or pytest-benchmark:NAME for NAME.base.json and NAME.head.json [default: by the file's extension]
+    /// csv, summary or brief (JSON without samples), or pytest-benchmark:NAME for NAME.base.json and NAME.head.json
+    /// [default: by the file's extension]
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
+    /// Print the answer as one JSON value of at most 1,500 bytes
+    #[arg(help_heading = OUTPUT, long, conflicts_with = "json")]
+    pub(crate) brief: bool,
+    /// Include every sample in the JSON on stdout, as -o does in files
+    #[arg(help_heading = OUTPUT, long, requires = "json")]
+    pub(crate) samples: bool,
 }
 
 /// The options that every command that measures has for its processes.

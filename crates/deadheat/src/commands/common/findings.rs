@@ -140,6 +140,7 @@ impl Findings {
             missing: self.missing,
             warnings,
             recorded: None,
+            next: Vec::new(),
         }
     }
 }

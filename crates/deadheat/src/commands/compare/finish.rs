@@ -1,6 +1,7 @@
 //! The end of a comparison: its report, however the run ended.
 
 use deadheat_core::model::{Report, WarningCode};
+use deadheat_core::report::next_steps;
 
 use crate::cli::options::{CompareOptions, RecordRequest};
 use crate::commands::common::context::CompareContext;
@@ -40,6 +41,7 @@ pub(super) fn finish(
         Some(Err(error)) => refused = Err(error),
         None => {}
     }
+    report.next = next_steps(&report, options.outputs.stored().as_deref());
     output::write_report(&report, &options.outputs)?;
     refused.map(|()| gates::apply(&report, exit))
 }
@@ -72,6 +74,7 @@ fn write_failed(
         None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
+    report.next = next_steps(&report, None);
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));

@@ -23,13 +23,13 @@ pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &ProjectLayo
     }
     let mut changed = git.uncommitted_paths().unwrap_or_default();
     changed.retain(|path| project.is_code(path) || project.is_shared(path));
-    match changed.len() {
-        0 => {}
-        1 => events.note("1 file is changed and not committed: --working-tree measures it"),
-        count => events.note(&format!(
-            "{count} files are changed and not committed: --working-tree measures them"
-        )),
-    }
+    let words = match changed.len() {
+        0 => return,
+        1 => "1 file is changed and not committed, and is not measured".to_owned(),
+        count => format!("{count} files are changed and not committed, and are not measured"),
+    };
+    let hint = "--working-tree measures the uncommitted state";
+    events.doubt(WarningCode::Uncommitted, &words, Some(hint));
 }
 
 /// Warns of globs in the configuration that match none of the suite's benchmarks, where the whole suite is known.

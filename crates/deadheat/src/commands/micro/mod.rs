@@ -4,6 +4,7 @@ mod caveats;
 mod decide;
 mod failure;
 mod memory;
+mod next;
 mod pending_requests;
 mod results;
 mod screening;
@@ -40,6 +41,7 @@ use crate::passes::measure::{self, Goal, Stopping};
 use crate::passes::runner::Schedule;
 use crate::prepare::env_vars;
 use crate::prepare::interpreter::{Candidates, Interpreter, Pytest};
+use crate::report::output;
 use crate::report::progress::Progress;
 use crate::system::clock;
 use crate::system::command::Deadline;
@@ -100,7 +102,8 @@ pub(crate) fn run(
         .screen(&subject, &mut progress)
         .unwrap_or_else(Results::of_error);
     progress.finish();
-    let (report, outcome) = results.into_report(&subject, options, started.elapsed());
+    let (mut report, outcome) = results.into_report(&subject, options, started.elapsed());
+    report.next = next::next_steps(&report, options);
     if let Err(error) = outcome {
         // A run that gave no numbers still says so where its answer is expected.
         if is_worth_a_report(&error) {
@@ -151,9 +154,10 @@ fn exit(decision: Decision, gate: bool) -> ExitCode {
 
 fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
     if options.json {
-        let mut json = serde_json::to_vec_pretty(report)?;
-        json.push(b'\n');
-        return terminal::print(&json);
+        return match options.samples {
+            true => output::print_json(report),
+            false => terminal::print(&output::summary(report)?),
+        };
     }
     terminal::print(render(report).as_bytes())
 }

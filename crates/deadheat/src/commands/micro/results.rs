@@ -91,6 +91,7 @@ impl Results {
             python: self.python,
             pinned_core: self.pinned_core,
             warnings,
+            next: Vec::new(),
         };
         (report, outcome)
     }

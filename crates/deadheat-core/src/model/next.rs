@@ -1,0 +1,50 @@
+//! The steps that would follow a result.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A step that a person or a program would take now.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct NextStep {
+    pub action: Action,
+    /// A command that can be run as it is, in the project's folder; empty for an edit.
+    pub argv: Vec<String>,
+    pub why: String,
+    /// The time that the command takes, where that is known.
+    pub seconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Add replicates to the stored report.
+    Settle,
+    /// Measure again with more time for measuring.
+    RaiseBudget,
+    /// Run again with a later end of the whole command.
+    RaiseTimeout,
+    /// Measure what was planned.
+    Measure,
+    /// Commit the change, so that it can be compared.
+    CommitFirst,
+    /// Compare the commit with the last kept one, and record it.
+    Record,
+    /// Write a benchmark that runs the changed code.
+    WriteBenchmark,
+    /// Write a call that runs the compared function.
+    FixCall,
+    /// Make the change return what it returned before.
+    FixOutput,
+    /// Make the slower benchmarks as fast as they were.
+    FixRegression,
+    /// Take the commit back.
+    Reset,
+    /// Take the uncommitted edit back.
+    RevertEdit,
+    /// Go on with another experiment.
+    NextExperiment,
+    /// Make the current commit the baseline.
+    Start,
+    /// Look at what is missing in this project.
+    Detect,
+}

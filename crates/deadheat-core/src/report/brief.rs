@@ -1,0 +1,158 @@
+//! The shortest report: one JSON value of at most [`MOST_BYTES`] bytes, whatever the suite.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::without_samples::without_samples;
+use crate::model::{Comparison, Counts, Estimate, NextStep, Report, Status, Verdict, WarningCode};
+use crate::text::{cut, shorten};
+
+const MOST_BYTES: usize = 1500;
+/// The number of rows at each end.
+const ROWS: usize = 3;
+
+#[derive(Clone, Debug, Serialize)]
+struct Brief {
+    schema_version: u32,
+    /// The verdict of the suite as a whole.
+    verdict: &'static str,
+    /// Of the recorded experiment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    partial: bool,
+    counts: Counts,
+    total: Option<Change>,
+    geometric_mean: Option<Change>,
+    worst: Vec<Row>,
+    best: Vec<Row>,
+    /// The number of warnings by code.
+    warnings: BTreeMap<String, usize>,
+    next: Vec<NextStep>,
+    /// The file that holds the whole report.
+    report: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Change {
+    speedup: f64,
+    /// The interval of the speedup.
+    interval: [f64; 2],
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    benchmark: String,
+    verdict: Verdict,
+    #[serde(flatten)]
+    change: Change,
+}
+
+/// Returns the brief report. `stored` is a file that holds the whole one.
+pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String> {
+    let mut rows: Vec<&Comparison> = report.comparisons.iter().collect();
+    rows.sort_by(|a, b| b.estimate.point_estimate.total_cmp(&a.estimate.point_estimate));
+    let changed = |verdict: Verdict| rows.iter().filter(move |row| row.verdict == verdict);
+    let slower = changed(Verdict::Regressed).take(ROWS);
+    let faster = changed(Verdict::Improved).rev().take(ROWS);
+    let mut warnings = BTreeMap::new();
+    let of_rows = report.comparisons.iter().flat_map(|row| &row.warnings);
+    for warning in report.warnings.iter().chain(of_rows) {
+        *warnings.entry(code(warning.code)).or_default() += 1;
+    }
+    let of = |judged: &crate::model::Judged| change(&judged.estimate);
+    let whole = Brief {
+        schema_version: report.schema_version,
+        verdict: verdict_of(report),
+        status: report.recorded.as_ref().map(|recorded| recorded.status),
+        partial: report.partial,
+        counts: report.summary.counts,
+        total: report.summary.total.as_ref().map(of),
+        geometric_mean: report.summary.geometric_mean.as_ref().map(of),
+        worst: slower.map(|row| row_of(row)).collect(),
+        best: faster.map(|row| row_of(row)).collect(),
+        warnings,
+        next: report.next.clone(),
+        report: stored.map(str::to_owned),
+    };
+    fitting(whole)
+}
+
+/// Returns the verdict of the suite: a change counts wherever it is.
+fn verdict_of(report: &Report) -> &'static str {
+    let any = |verdict| report.comparisons.iter().any(|row| row.verdict == verdict);
+    match (any(Verdict::Regressed), any(Verdict::Improved)) {
+        _ if report.comparisons.is_empty() => "nothing_measured",
+        (true, true) => "mixed",
+        (true, false) => "regressed",
+        (false, true) => "improved",
+        _ if any(Verdict::Inconclusive) => "inconclusive",
+        _ => "unchanged",
+    }
+}
+
+fn row_of(row: &Comparison) -> Row {
+    Row {
+        benchmark: row.benchmark.clone(),
+        verdict: row.verdict,
+        change: change(&row.estimate),
+    }
+}
+
+fn change(estimate: &Estimate) -> Change {
+    let interval = estimate.confidence_interval;
+    Change {
+        speedup: 1.0 / estimate.point_estimate,
+        interval: [1.0 / interval.upper_bound, 1.0 / interval.lower_bound],
+    }
+}
+
+fn code(code: WarningCode) -> String {
+    match serde_json::to_value(code) {
+        Ok(Value::String(code)) => code,
+        _ => String::new(),
+    }
+}
+
+/// Shortens texts, then leaves out what matters least, until it fits.
+fn fitting(mut brief: Brief) -> serde_json::Result<String> {
+    for length in [usize::MAX, 120, 80, 50, 30] {
+        shorten_texts(&mut brief, length);
+        let text = written(&brief)?;
+        if text.len() <= MOST_BYTES {
+            return Ok(text);
+        }
+    }
+    for kept in (0..ROWS).rev() {
+        brief.worst.truncate(kept.max(1));
+        brief.best.truncate(kept);
+        brief.next.truncate(kept.max(1));
+        let text = written(&brief)?;
+        if text.len() <= MOST_BYTES {
+            return Ok(text);
+        }
+    }
+    // A command of any length may be left; it is in the whole report.
+    brief.next.clear();
+    brief.warnings = BTreeMap::from([("all".to_owned(), brief.warnings.values().sum())]);
+    brief.report = brief.report.filter(|path| path.len() < MOST_BYTES / 2);
+    written(&brief)
+}
+
+fn shorten_texts(brief: &mut Brief, length: usize) {
+    for row in brief.worst.iter_mut().chain(&mut brief.best) {
+        row.benchmark = shorten(&row.benchmark, length);
+    }
+    for step in &mut brief.next {
+        step.why = cut(&step.why, length);
+    }
+}
+
+fn written(brief: &Brief) -> serde_json::Result<String> {
+    let mut value = without_samples(brief)?;
+    if let Value::Object(fields) = &mut value {
+        fields.remove("samples");
+    }
+    serde_json::to_string(&value)
+}

@@ -1,0 +1,247 @@
+//! The steps that would follow a comparison, the most useful one first.
+
+use super::reproduce;
+use crate::model::{
+    Action, Comparison, MissingReason, NextStep, Report, Status, TargetFunction, ToSettle, Verdict,
+    WarningCode,
+};
+use crate::output::OutputCheck;
+use crate::text::counted;
+
+/// A longer wait for a verdict is not proposed.
+const LONGEST_SECONDS: f64 = 1800.0;
+/// The estimate of the time that is missing is rough.
+const RESERVE: f64 = 1.5;
+
+/// Returns the steps. `stored` is a JSON file that holds the report with its samples.
+pub fn next_steps(report: &Report, stored: Option<&str>) -> Vec<NextStep> {
+    let mut steps = Vec::new();
+    steps.extend(more_time(report));
+    steps.extend(measure(report));
+    steps.extend(fix_output(report));
+    steps.extend(settle(report, stored));
+    match report.recorded.as_ref().map(|recorded| recorded.status) {
+        Some(Status::Keep) => steps.push(edit(
+            Action::NextExperiment,
+            "the experiment is kept: go on from this commit".to_owned(),
+        )),
+        Some(Status::Discard) => steps.push(reset(report, "the experiment is discarded")),
+        Some(Status::Mixed) => {
+            steps.extend(fix_regression(report));
+            steps.push(reset(report, "some benchmarks became slower"));
+        }
+        None => steps.extend(fix_regression(report)),
+    }
+    steps.extend(write_benchmark(report));
+    steps.extend(commit_first(report));
+    steps
+}
+
+fn step(action: Action, argv: Vec<String>, why: String, seconds: Option<f64>) -> NextStep {
+    NextStep {
+        action,
+        argv,
+        why,
+        seconds,
+    }
+}
+
+/// Returns the command of the run with other settings, which is recorded again if the run was.
+fn again(report: &Report) -> Vec<String> {
+    let mut words = reproduce::words(report);
+    if let Some(recorded) = &report.recorded {
+        words.extend(["--record".to_owned(), recorded.description.clone()]);
+    }
+    words
+}
+
+fn edit(action: Action, why: String) -> NextStep {
+    step(action, Vec::new(), why, None)
+}
+
+fn reset(report: &Report, why: &str) -> NextStep {
+    let argv = ["git", "reset", "--hard", &report.revisions.base.commit];
+    step(
+        Action::Reset,
+        argv.map(str::to_owned).to_vec(),
+        why.to_owned(),
+        None,
+    )
+}
+
+fn more_time(report: &Report) -> Option<NextStep> {
+    if !report.partial {
+        return None;
+    }
+    let mut longer = report.clone();
+    longer.settings.timeout_seconds *= 3.0;
+    Some(step(
+        Action::RaiseTimeout,
+        again(&longer),
+        "the run was stopped before it was done".to_owned(),
+        None,
+    ))
+}
+
+fn measure(report: &Report) -> Option<NextStep> {
+    let plan = report.plan.as_ref().filter(|plan| !plan.benchmarks.is_empty())?;
+    let why = format!(
+        "{} would be measured",
+        counted(plan.benchmarks.len(), "benchmark")
+    );
+    Some(step(
+        Action::Measure,
+        again(report),
+        why,
+        Some(plan.estimated_seconds),
+    ))
+}
+
+fn fix_output(report: &Report) -> Option<NextStep> {
+    let row = report
+        .comparisons
+        .iter()
+        .find(|row| row.output == OutputCheck::Different)?;
+    let place = row.output_difference.as_ref().map(|difference| {
+        format!(
+            ": {} instead of {}{}",
+            difference.head,
+            difference.base,
+            match difference.place.as_str() {
+                "" => String::new(),
+                place => format!(" at {place}"),
+            }
+        )
+    });
+    let why = format!(
+        "{} returns something else on head{}",
+        row.benchmark,
+        place.unwrap_or_default()
+    );
+    Some(edit(Action::FixOutput, why))
+}
+
+fn settle(report: &Report, stored: Option<&str>) -> Option<NextStep> {
+    let open: Vec<ToSettle> = report
+        .comparisons
+        .iter()
+        .filter_map(|row| row.to_settle)
+        .collect();
+    let seconds: f64 = open.iter().map(|needed| needed.seconds).sum();
+    if open.is_empty() || seconds > LONGEST_SECONDS {
+        return None;
+    }
+    let seconds = (seconds * RESERVE).ceil().max(1.0);
+    let why = format!(
+        "{} still inconclusive, and more replicates would settle {}",
+        match open.len() {
+            1 => "1 benchmark is".to_owned(),
+            count => format!("{count} benchmarks are"),
+        },
+        if open.len() == 1 { "it" } else { "them" },
+    );
+    // A file of another working tree's state cannot be continued.
+    if let (Some(file), false) = (stored, report.revisions.head.dirty) {
+        let seconds_text = seconds.to_string();
+        let mut argv = vec![
+            "deadheat",
+            "compare",
+            "--continue",
+            file,
+            "--budget",
+            &seconds_text,
+            "-o",
+            file,
+        ];
+        if let Some(recorded) = &report.recorded {
+            argv.extend(["--record", &recorded.description]);
+        }
+        let argv = argv.into_iter().map(str::to_owned).collect();
+        return Some(step(Action::Settle, argv, why, Some(seconds)));
+    }
+    let mut longer = report.clone();
+    let most = open
+        .iter()
+        .map(|needed| needed.replicates)
+        .max()
+        .unwrap_or_default();
+    match (longer.settings.replicates, longer.settings.budget_seconds) {
+        (Some(count), _) => longer.settings.replicates = Some(count + most),
+        (None, budget) => longer.settings.budget_seconds = Some(budget.unwrap_or_default().ceil() + seconds),
+    }
+    Some(step(Action::RaiseBudget, again(&longer), why, None))
+}
+
+fn fix_regression(report: &Report) -> Option<NextStep> {
+    let slower: Vec<&Comparison> = report
+        .comparisons
+        .iter()
+        .filter(|row| row.verdict == Verdict::Regressed)
+        .collect();
+    let worst = slower
+        .iter()
+        .max_by(|a, b| a.estimate.point_estimate.total_cmp(&b.estimate.point_estimate))?;
+    let more = match slower.len() {
+        1 => String::new(),
+        count => format!(" (and {})", counted(count - 1, "other")),
+    };
+    let why = format!(
+        "{} became slower, {:.2} times as long{more}",
+        worst.benchmark, worst.estimate.point_estimate
+    );
+    Some(edit(Action::FixRegression, why))
+}
+
+fn write_benchmark(report: &Report) -> Option<NextStep> {
+    if !report.comparisons.is_empty() || report.plan.is_some() {
+        return None;
+    }
+    let has_none = report
+        .warnings
+        .iter()
+        .any(|warning| warning.code == WarningCode::NoBenchmarkReaches);
+    let unreached = report.target_functions.iter().find(|target| is_unreached(target));
+    let is_filtered = report
+        .missing
+        .iter()
+        .any(|row| row.reason == MissingReason::Failed);
+    let target = unreached.filter(|_| has_none && !is_filtered)?;
+    let why = format!("no benchmark runs {} ({})", target.qualname, target.path);
+    Some(edit(Action::WriteBenchmark, why))
+}
+
+fn is_unreached(target: &TargetFunction) -> bool {
+    target.reached_by.is_empty() && target.change.is_some()
+}
+
+fn commit_first(report: &Report) -> Option<NextStep> {
+    let uncommitted = report
+        .warnings
+        .iter()
+        .any(|warning| warning.code == WarningCode::Uncommitted);
+    let argv = ["git", "commit", "--all", "--message", "experiment"];
+    uncommitted.then(|| {
+        step(
+            Action::CommitFirst,
+            argv.map(str::to_owned).to_vec(),
+            "the working tree has changes that are not committed, and were not measured".to_owned(),
+            None,
+        )
+    })
+}
+
+/// Renders the steps that are commands: `next: COMMAND (about 15 s), because WHY`.
+pub(super) fn lines(steps: &[NextStep]) -> Vec<String> {
+    let commands = steps.iter().filter(|step| !step.argv.is_empty());
+    let lines = commands.enumerate().map(|(index, step)| {
+        let label = if index == 0 { "next" } else { "or" };
+        let seconds = step.seconds.map(|seconds| format!(" (about {seconds:.0} s)"));
+        let command = reproduce::joined(&step.argv);
+        format!(
+            "{label}: {command}{}, because {}",
+            seconds.unwrap_or_default(),
+            step.why
+        )
+    });
+    lines.collect()
+}
