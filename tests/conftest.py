@@ -316,7 +316,7 @@ def short(benchmark):
 def command(*arguments, package=None):
     """Returns deadheat's command line, with the workers of a package folder or those that the test is marked for."""
     package = package or WORKERS.package
-    start = ["-m", "deadheat"] if package is None else [COUNTED, package]
+    start = ["-m", "deadheat"] if package is None else [ROOT / "tools" / "with_workers.py", package]
     return [sys.executable, *map(str, start), *map(str, arguments)]
 
 

@@ -18,7 +18,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(os.path.dirname(HERE)), "tools")]
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tools")
+sys.path[:0] = [HERE, TOOLS]
 import bank  # noqa: E402
 import neutral  # noqa: E402
 import peers  # noqa: E402
@@ -86,17 +87,8 @@ def package(installed, folder, code):
 
 
 def record(repository, package, python, version, variant):
-    command = [
-        sys.executable,
-        os.path.join(os.path.dirname(HERE), os.pardir, "tests", "counted"),
-        package,
-        "compare",
-        "HEAD^",
-        "HEAD",
-        "--python",
-        python,
-    ]
-    command += ["--all", "--replicates", str(REPLICATES), "--json", "--samples", "--quiet"]
+    command = [sys.executable, os.path.join(TOOLS, "with_workers.py"), package, "compare", "HEAD^", "HEAD"]
+    command += ["--python", python, "--all", "--replicates", str(REPLICATES), "--json", "--samples", "--quiet"]
     started = time.monotonic()
     ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.monotonic() - started

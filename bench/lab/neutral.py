@@ -267,7 +267,18 @@ def record(folder, cores, condition, load, seed, planted):
         project.commit(repository, *trees(text, lengths, changed))
         with under(load, cores[-1] if load and load[1] else cores[0]):
             started = time.monotonic()
-            command = [sys.executable, "-m", "deadheat", "compare", "HEAD^", "HEAD", "--all", "--json", "--samples", "--quiet"]
+            command = [
+                sys.executable,
+                "-m",
+                "deadheat",
+                "compare",
+                "HEAD^",
+                "HEAD",
+                "--all",
+                "--json",
+                "--samples",
+                "--quiet",
+            ]
             command += ["--cpu", str(cores[-1])] if load else []
             ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True)
             seconds = time.monotonic() - started

@@ -65,7 +65,18 @@ def record(place, folder, cores, part, load, keyword, count):
     measuring, other = cores[-1], cores[0]
     started = time.monotonic()
     with under(load, measuring if load and load[1] else other):
-        command = [sys.executable, "-m", "deadheat", "compare", "HEAD^", "HEAD", "--all", "--json", "--samples", "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "deadheat",
+            "compare",
+            "HEAD^",
+            "HEAD",
+            "--all",
+            "--json",
+            "--samples",
+            "--quiet",
+        ]
         command += ["-k", keyword, "--replicates", str(count), "--cpu", str(measuring), "--timeout", "3600"]
         ran = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     if ran.returncode != 0:

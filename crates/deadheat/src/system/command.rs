@@ -194,7 +194,9 @@ impl Group {
             command.get_args().collect::<Vec<_>>(),
             folder.map_or_else(String::new, |folder| folder.to_string())
         );
+        let (name, value) = guard::mark();
         let child = command
+            .env(name, value)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;

@@ -1,8 +1,8 @@
 //! A small process that outlives this one when it is killed, and then kills the processes that it had started.
 //!
 //! The kernel can end a worker with its parent, but not the worker's own children. So every process group is reported
-//! to the guard before it gets anything to do; when this process ends, in whatever way, the guard reads the end of its
-//! input.
+//! to the guard as soon as it is started; when this process ends, in whatever way, the guard reads the end of its input.
+//! A group that could not be reported any more is known by a variable in its environment (Linux).
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -51,6 +51,11 @@ pub(crate) fn set_up(installation: &Installation) {
     };
 }
 
+/// The variable that marks the processes of one driver, and its value.
+pub(crate) fn mark() -> (&'static str, String) {
+    ("DEADHEAT_DRIVER", std::process::id().to_string())
+}
+
 /// Registers a group that must not outlive this process.
 pub(crate) fn watch(group: u32, ending: Ending) {
     let mut state = state();
@@ -58,6 +63,7 @@ pub(crate) fn watch(group: u32, ending: Ending) {
         let started = Command::new(interpreter)
             .args(["-I", "-S"])
             .arg(script)
+            .arg(format!("{}={}", mark().0, mark().1))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

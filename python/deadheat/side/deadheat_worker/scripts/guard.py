@@ -2,7 +2,8 @@
 
 Its input has a line for each: `+NUMBER` for one that has started, `~NUMBER` for one that gets time and SIGTERM
 before it is killed, so that it can remove its locks (git does), `-NUMBER` for one that has ended. It ends when the
-driver does, and a driver that ends normally leaves no group.
+driver does, and a driver that ends normally leaves no group. Its argument is the variable in the environment of groups
+that the driver started: it was killed before it could write the line of the last one.
 """
 
 import contextlib
@@ -28,6 +29,8 @@ def main() -> None:
             groups.pop(number, None)
         else:
             groups[number] = line[0]
+    for group in marked(sys.argv[1].encode()):
+        groups.setdefault(group, "~")
     asked = [group for group, sign in groups.items() if sign == "~"]
     for group in groups.keys() - asked:
         send(group, signal.SIGKILL)
@@ -39,6 +42,20 @@ def main() -> None:
             time.sleep(0.02)
     for group in asked:
         send(group, signal.SIGKILL)
+
+
+def marked(variable: bytes) -> list[int]:
+    """Return the groups whose leader has this variable in its environment."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/environ", "rb") as file:
+                variables = file.read().split(b"\0")
+            if variable in variables and os.getpgid(int(name)) == int(name):
+                found.append(int(name))
+    return found
 
 
 def send(group: int, number: int) -> bool:

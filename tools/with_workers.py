@@ -1,4 +1,4 @@
-"""`python tests/counted PACKAGE ...`: runs deadheat with the other arguments and the workers of that package folder."""
+"""Runs deadheat with the workers of a package folder: `python tools/with_workers.py PACKAGE ARGUMENT...`."""
 
 import os
 import sys
