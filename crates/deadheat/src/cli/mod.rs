@@ -3,6 +3,8 @@
 pub(crate) mod format;
 pub(crate) mod micro;
 pub(crate) mod options;
+#[cfg(test)]
+mod page;
 pub(crate) mod values;
 
 use std::path::PathBuf;
