@@ -1,8 +1,11 @@
-//! Renders `docs/cli.md` from the definitions, and holds the page against them.
+//! Renders `docs/cli.md` from the definitions, and holds the documentation against them.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory, Parser};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 const HEAD: &str = "\
 # Command line
@@ -132,13 +135,67 @@ fn paragraphs(command: &Command) -> impl Iterator<Item = String> {
 
 #[test]
 fn the_page_of_the_command_line_is_that_of_the_definitions() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let path = Path::new(REPOSITORY).join("docs/cli.md");
     if std::env::var("DEADHEAT_CLI").is_ok_and(|value| value == "rewrite") {
-        std::fs::write(path, page()).unwrap();
+        std::fs::write(&path, page()).unwrap();
     }
-    let documented = std::fs::read_to_string(path).unwrap_or_default();
+    let documented = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         documented == page(),
         "write docs/cli.md again: DEADHEAT_CLI=rewrite cargo test --package deadheat page_of_the_command_line"
     );
+}
+
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let own = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "md"));
+    own.chain(folders.iter().flat_map(|folder| pages(folder)))
+        .collect()
+}
+
+/// The commands of a page's console blocks, with the lines that belong to them.
+fn commands(page: &str) -> Vec<String> {
+    let blocks = page
+        .split("```console\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let mut found: Vec<String> = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        if let Some(command) = line.strip_prefix("$ ") {
+            found.push(command.to_owned());
+        } else if let Some(more) = line.strip_prefix('>') {
+            write!(found.last_mut().unwrap(), "\n{}", more.trim_start()).unwrap();
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_in_the_documentation_can_be_parsed() {
+    let mut checked = 0;
+    let mut paths = pages(&Path::new(REPOSITORY).join("docs"));
+    paths.push(Path::new(REPOSITORY).join("README.md"));
+    for path in paths {
+        for line in commands(&std::fs::read_to_string(&path).unwrap()) {
+            // Documents within a command are files of the example.
+            let line = line.split(" <<").next().unwrap();
+            let words = shlex::split(line).unwrap_or_else(|| panic!("{}: {line}", path.display()));
+            let is_separator = |word: &String| ["&&", "||", "|", ">"].contains(&word.as_str());
+            let parts = words.split(is_separator);
+            for part in parts.filter(|part| part.first().is_some_and(|word| word == "deadheat")) {
+                // A semicolon ends a command without a blank before it.
+                let part: Vec<&str> = part.iter().map(|word| word.trim_end_matches(';')).collect();
+                if let Err(error) = super::Args::try_parse_from(part) {
+                    panic!("{}: {line}\n{error}", path.display());
+                }
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 80, "{checked}");
 }
