@@ -4,13 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The tests have an environment of their own, with a build that takes seconds after a change.
 DEVELOP := .venvs/develop
-SITE := .venvs/docs
 TESTING := $(DEVELOP)/bin/python
 PARALLEL := $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
 RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: demo develop test test-quick test-times test-long faults mutants check docs audit pictures bench evidence evidence-page evidence-quick finder-proof clean
+.PHONY: demo develop test test-quick test-times test-long faults mutants check audit pictures bench evidence evidence-page evidence-quick finder-proof clean
 
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
@@ -40,7 +39,7 @@ faults: $(DEVELOP)/built ## run the fault tests in their long version: 100 kills
 mutants: ## change what decides in every way that cargo-mutants knows, and see that a test fails (cargo install cargo-mutants)
 	cargo mutants --jobs 2
 
-check: $(DEVELOP)/built docs ## formatting, lints and types, and the links of the documentation
+check: $(DEVELOP)/built ## formatting, lints and types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	$(DEVELOP)/bin/ruff format --check python tests bench action
@@ -49,13 +48,19 @@ check: $(DEVELOP)/built docs ## formatting, lints and types, and the links of th
 	$(DEVELOP)/bin/mypy --python-version 3.15
 	$(DEVELOP)/bin/stubtest deadheat._native
 
-docs: $(SITE)/tools ## build the documentation site in target/site, and check every link
+.PHONY: docs
+check: docs
+docs: $(DEVELOP)/site ## build the documentation site in target/site, and check every link
 	rm -rf target/docs target/site && mkdir -p target && cp -r docs target/docs
 	rm target/docs/requirements.txt
 	cp CHANGELOG.md target/docs/changelog.md
 	cp CONTRIBUTING.md target/docs/contributing.md
 	sed -i.bak 's,](docs/,](,g; s,](\(../\)*CHANGELOG.md),](changelog.md),g' target/docs/*.md && rm target/docs/*.bak
-	$(SITE)/bin/zensical build --clean --strict
+	$(DEVELOP)/bin/zensical build --clean --strict
+
+$(DEVELOP)/site: docs/requirements.txt | $(TESTING)
+	$(TESTING) -m pip install --quiet -r docs/requirements.txt
+	@touch $@
 
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
@@ -110,12 +115,8 @@ $(DEVELOP)/tools: tests/requirements.txt | $(TESTING)
 	$(TESTING) -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 
-$(SITE)/tools: docs/requirements.txt | $(SITE)/bin/python
-	$(SITE)/bin/python -m pip install --quiet -r docs/requirements.txt
-	@touch $@
-
 # Some systems ship Python without the part of venv that brings pip; pip itself can stand in.
-$(BIN)/python $(TESTING) $(SITE)/bin/python:
+$(BIN)/python $(TESTING):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "deadheat needs Python 3.10 or later; choose one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(@D)/.. || { $(PYTHON) -m venv --clear --without-pip $(@D)/.. && \
