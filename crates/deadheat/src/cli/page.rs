@@ -15,7 +15,7 @@ says what they mean in detail. `-h`, `--help` and `--version` go with every comm
 ";
 
 fn page() -> String {
-    let mut command = super::Args::command();
+    let mut command = crate::Args::command();
     command.build();
     let mut page = HEAD.to_owned();
     for paragraph in paragraphs(&command) {
@@ -190,12 +190,12 @@ fn every_command_in_the_documentation_can_be_parsed() {
             for part in parts.filter(|part| part.first().is_some_and(|word| word == "deadheat")) {
                 // A semicolon ends a command without a blank before it.
                 let part: Vec<&str> = part.iter().map(|word| word.trim_end_matches(';')).collect();
-                if let Err(error) = super::Args::try_parse_from(part) {
+                if let Err(error) = crate::Args::try_parse_from(part) {
                     panic!("{}: {line}\n{error}", path.display());
                 }
                 checked += 1;
             }
         }
     }
-    assert!(checked > 80, "{checked}");
+    assert!(checked > 50, "{checked}");
 }
