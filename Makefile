@@ -53,9 +53,8 @@ check: docs
 docs: $(DEVELOP)/site ## build the documentation site in target/site, and check every link
 	rm -rf target/docs target/site && mkdir -p target && cp -r docs target/docs
 	rm target/docs/requirements.txt
-	cp CHANGELOG.md target/docs/changelog.md
-	cp CONTRIBUTING.md target/docs/contributing.md
-	sed -i.bak 's,](docs/,](,g; s,](\(../\)*CHANGELOG.md),](changelog.md),g' target/docs/*.md && rm target/docs/*.bak
+	cp $(filter-out README.md,$(wildcard *.md)) target/docs
+	sed -i.bak 's,](docs/,](,g; s,](\.\./\([A-Z]*\.md\),](\1,g' target/docs/*.md && rm target/docs/*.bak
 	$(DEVELOP)/bin/zensical build --clean --strict
 
 $(DEVELOP)/site: docs/requirements.txt | $(TESTING)
