@@ -57,6 +57,19 @@ check: $(DEVELOP)/built ## formatting, lints, types, and the safety of the workf
 	$(DEVELOP)/bin/stubtest deadheat._native
 	$(DEVELOP)/bin/zizmor --offline --quiet .github action.yml action examples/github/bench.yml
 
+.PHONY: docs
+check: docs
+docs: $(DEVELOP)/site ## build the documentation site in target/site, and check every link
+	rm -rf target/docs target/site && mkdir -p target && cp -r docs target/docs
+	rm target/docs/requirements.txt
+	cp $(filter-out README.md,$(wildcard *.md)) target/docs
+	sed -i.bak 's,](docs/,](,g; s,](\.\./\([A-Z]*\.md\),](\1,g' target/docs/*.md && rm target/docs/*.bak
+	$(DEVELOP)/bin/zensical build --clean --strict
+
+$(DEVELOP)/site: docs/requirements.txt | $(TESTING)
+	$(TESTING) -m pip install --quiet -r docs/requirements.txt
+	@touch $@
+
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
 

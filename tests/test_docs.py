@@ -1,4 +1,4 @@
-"""Every promise of the documentation that names a test has that test."""
+"""The documentation holds what it promises: the tests, types, codes and files that it names exist."""
 
 import ast
 import json
@@ -134,3 +134,20 @@ def test_the_types_of_the_glossary_are_where_it_says():
         code = "".join(file.read_text() for file in files)
         for name in re.findall(r"`([A-Z]\w*)", row.partition("(")[0]):
             assert re.search(rf"\b(struct|enum|trait|type) {name}\b", code), (name, place and place[1])
+
+
+@pytest.mark.quick
+def test_links_lead_to_files_and_every_page_is_on_the_site():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    links = [
+        (page, target.partition("#")[0])
+        for page in pages
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if not re.match(r"https?:|#", target)
+    ]
+    assert len(links) > 100
+    # `make docs` checks anchors.
+    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
+    navigation = (ROOT / "zensical.toml").read_text()
+    names = [str(page.relative_to(ROOT / "docs")) for page in pages[2:]]
+    assert [name for name in names if f'"{name}"' not in navigation] == []

@@ -386,6 +386,9 @@ def test_a_call_that_raises_is_shown_with_its_side(micro, package):
     assert outcome.code == 3
     assert "both variants fail: ModuleNotFoundError: No module named 'nothing_like_it'" in outcome.err
     assert outcome.out.splitlines()[-1].startswith("no answer: both variants fail")
+    assert "hint:" not in outcome.err
+    outcome = micro("src/pkg/core.py::work", "--call", "work(size)", as_text=True)
+    assert (outcome.code, "hint: make what the call needs in --setup" in outcome.err) == (3, True)
 
 
 def test_a_variant_that_hangs_has_no_answer_in_time(micro):

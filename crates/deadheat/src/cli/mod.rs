@@ -4,4 +4,6 @@ pub(crate) mod args;
 pub(crate) mod format;
 pub(crate) mod micro;
 pub(crate) mod options;
+#[cfg(test)]
+mod page;
 pub(crate) mod values;

@@ -104,7 +104,7 @@ fn resolve_default(git: &Git) -> anyhow::Result<PerSide<Revision>> {
         let hint = if git.is_shallow()? {
             DEEPEN
         } else {
-            "deadheat compare BASE HEAD"
+            "commit a change and compare again, or measure it as it is: deadheat compare --working-tree"
         };
         return Err(failure.hint(hint).into());
     };

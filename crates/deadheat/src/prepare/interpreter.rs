@@ -61,6 +61,13 @@ pub(crate) struct Candidates {
     pub(crate) own: PathBuf,
 }
 
+/// The chosen interpreter.
+pub(crate) struct Choice {
+    pub(crate) interpreter: Interpreter,
+    /// Those that would have come before it, and why they cannot be used.
+    pub(crate) passed_over: Vec<String>,
+}
+
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 const OLDEST_PYTEST: u32 = 7;
 
@@ -85,7 +92,7 @@ impl Candidates {
     }
 
     /// Chooses the interpreter: a named one must be usable; of the others, the first usable one is taken.
-    pub(crate) fn choose(&self, probe: &Path, pytest: Pytest) -> Result<Interpreter, Failure> {
+    pub(crate) fn choose(&self, probe: &Path, pytest: Pytest) -> Result<Choice, Failure> {
         let named = [
             ("--python", self.option.as_deref().map(PathBuf::from), None),
             (
@@ -106,12 +113,16 @@ impl Candidates {
                 Some(folder) if path.components().count() > 1 => folder.join(path),
                 _ => path,
             };
-            return ask(&path, probe, pytest).map_err(|problem| {
+            let answer = ask(&path, probe, pytest).map_err(|problem| {
                 Failure::usage(format!(
                     "{origin} names {}, which cannot be used: {problem}",
                     path.display()
                 ))
                 .hint(problem.hint(&path))
+            });
+            return answer.map(|interpreter| Choice {
+                interpreter,
+                passed_over: Vec::new(),
             });
         }
         let mut tried = Vec::new();
@@ -122,7 +133,12 @@ impl Candidates {
             .chain([self.own.clone(), PathBuf::from("python3")]);
         for path in fallbacks {
             match ask(&path, probe, pytest) {
-                Ok(interpreter) => return Ok(interpreter),
+                Ok(interpreter) => {
+                    return Ok(Choice {
+                        interpreter,
+                        passed_over: tried,
+                    });
+                }
                 Err(problem) => {
                     let line = format!("{}: {problem}", path.display());
                     if !tried.contains(&line) {

@@ -60,14 +60,25 @@ impl ProjectSources {
             }
         }
         let Some(root) = &self.project.benchmarks_root else {
+            let is_there = |folder: &&&str| {
+                let entries = top.join(join(&self.project.folder, folder)).read_dir();
+                let mut entries = entries.into_iter().flatten().flatten();
+                entries.any(|entry| entry.path().extension().is_some_and(|suffix| suffix == "py"))
+            };
+            let hint = match USUAL_BENCHMARK_FOLDERS.iter().find(is_there) {
+                Some(folder) => format!(
+                    "`{folder}` is in your working tree, but not committed: commit it, or compare with --working-tree"
+                ),
+                None => format!(
+                    "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
+                     {WITHOUT_BENCHMARKS}"
+                ),
+            };
             return Err(Failure::nothing_measured(format!(
                 "no benchmarks were found: neither ref has Python files in {}",
                 USUAL_BENCHMARK_FOLDERS.join(", ")
             ))
-            .hint(format!(
-                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
-                 {WITHOUT_BENCHMARKS}"
-            ))
+            .hint(hint)
             .into());
         };
         if self.files.below(root).next().is_some() || self.files.below("").any(|path| path == root) {

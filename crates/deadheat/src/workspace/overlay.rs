@@ -33,6 +33,8 @@ pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) ->
     let mut untracked = git.untracked_paths(Untracked::NotIgnored, below)?;
     // Another repository inside this one, which git names as a folder.
     untracked.retain(|path| !path.ends_with('/'));
+    // Bytecode, where git does not ignore it: both sides write their own.
+    untracked.retain(|path| !path.ends_with(".pyc"));
     let sizes = files::sizes(top, &untracked);
     let total: u64 = sizes.iter().map(|(size, _)| size).sum();
     if total > MOST_UNTRACKED_BYTES {

@@ -83,13 +83,19 @@ impl Context<'_> {
             Environments::PerRef => Pytest::NotNeeded,
         };
         let top = self.git.top();
-        Candidates::new(
+        let choice = Candidates::new(
             self.settings.python.as_deref(),
             self.config,
             vec![top.join(&project.folder), top.to_owned()],
             self.installation,
         )
-        .choose(&self.installation.worker_file("probe.py"), pytest)
+        .choose(&self.installation.worker_file("probe.py"), pytest)?;
+        for other in choice.passed_over {
+            let path = choice.interpreter.path.display();
+            self.listener
+                .note(&format!("not used: {other}; running with {path}"));
+        }
+        Ok(choice.interpreter)
     }
 
     /// Returns the environment variables of the project's processes.

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::config::settings;
 use crate::git::Git;
 use crate::prepare::env_vars;
-use crate::prepare::interpreter::{self, Candidates, Interpreter, Pytest};
+use crate::prepare::interpreter::{self, Candidates, Choice, Interpreter, Pytest};
 use crate::project::file_set::FileSet;
 use crate::project::layout::ProjectLayout;
 use crate::report::progress::Progress;
@@ -80,15 +80,17 @@ impl Detection<'_> {
         let described =
             |interpreter: &Interpreter| format!("{}, {}", interpreter.path.display(), interpreter.version);
         let without = match candidates.choose(&probe, Pytest::Needed) {
-            Ok(interpreter) => {
-                found.yes("interpreter", described(&interpreter));
-                found.yes("pytest", interpreter.pytest.clone());
-                return Some(interpreter);
+            Ok(choice) => {
+                let others = choice.passed_over.iter().map(|other| format!("; not {other}"));
+                let others: String = others.collect();
+                found.yes("interpreter", described(&choice.interpreter) + &others);
+                found.yes("pytest", choice.interpreter.pytest.clone());
+                return Some(choice.interpreter);
             }
             Err(failure) => failure,
         };
         match candidates.choose(&probe, Pytest::NotNeeded) {
-            Ok(interpreter) => {
+            Ok(Choice { interpreter, .. }) => {
                 found.yes("interpreter", described(&interpreter));
                 found.in_the_way(
                     "pytest",

@@ -72,7 +72,11 @@ impl Screening<'_> {
                  it: -a STMT -b STMT",
             );
         }
-        Failure::nothing_measured(format!("{variants} {what}: {error}{details}"))
+        let failure = Failure::nothing_measured(format!("{variants} {what}: {error}{details}"));
+        if error.starts_with("NameError") && is_of_the_call(message) {
+            return failure.hint("make what the call needs in --setup: --setup 'x = ...' --call 'f(x)'");
+        }
+        failure
     }
 
     /// Shortens a long traceback to its end, which says most.
@@ -124,6 +128,14 @@ fn mistyped(message: &str) -> Option<(&str, &str)> {
         "<statement>" => Some(("<statement>", error)),
         _ => None,
     }
+}
+
+/// Whether what was typed raised the error, and not the code that it calls.
+fn is_of_the_call(message: &str) -> bool {
+    let last = message.lines().rfind(|line| is_frame(line)).map(str::trim_start);
+    last.is_some_and(|frame| {
+        frame.starts_with("File \"<--call>\"") || frame.starts_with("File \"<statement>\"")
+    })
 }
 
 fn is_about_a_name(error: &str) -> bool {

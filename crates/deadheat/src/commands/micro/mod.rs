@@ -296,13 +296,14 @@ impl Screening<'_> {
 
     fn choose_interpreter(&self) -> Result<Interpreter, Failure> {
         let top = self.git.map_or(self.options.folder.as_path(), Git::top);
-        Candidates::new(
+        let choice = Candidates::new(
             self.options.python.as_deref(),
             self.config,
             vec![self.config.folder.clone(), top.to_owned()],
             self.installation,
         )
-        .choose(&self.installation.worker_file("probe.py"), Pytest::NotNeeded)
+        .choose(&self.installation.worker_file("probe.py"), Pytest::NotNeeded)?;
+        Ok(choice.interpreter)
     }
 
     fn launcher(&self, interpreter: &Interpreter, cores: CpuPinning) -> ProcessLauncher {
