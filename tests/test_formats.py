@@ -323,7 +323,7 @@ def test_files_that_cannot_be_read(show, repository):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "r.pdf"], "`pdf` is not a format that deadheat writes; it writes json, md, markdown, html, csv"),
+        (["-o", "r.pdf"], "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv"),
         (["-o", "yaml:r"], "`yaml` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
         (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),

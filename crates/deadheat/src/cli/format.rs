@@ -172,7 +172,10 @@ mod tests {
     fn what_cannot_be_written_is_said_with_what_can() {
         for text in ["a.pdf", "out", "yaml:a", "a.b/c"] {
             let message = Output::parse(text).unwrap_err().message;
-            assert!(message.contains("json, md, markdown, html, csv"), "{message}");
+            assert!(
+                message.contains("json, summary, brief, md, markdown, html, csv"),
+                "{message}"
+            );
         }
         assert!(Output::parse("yaml:a.b").unwrap_err().message.contains("`yaml`"));
         assert!(Output::parse("json:").is_err());
