@@ -28,6 +28,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
     };
     Report {
         schema_version: SCHEMA_VERSION,
+        samples: true,
         tool_version: "0".to_owned(),
         partial: false,
         revisions: PerSide::new(revision("base"), revision("head")),

@@ -71,6 +71,8 @@ pub struct Comparison {
     /// In a merged report, the number of the part that measured it.
     #[serde(default, rename = "shard", skip_serializing_if = "Option::is_none")]
     pub part: Option<u32>,
+    /// Empty in a report without samples.
+    #[serde(default)]
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
@@ -104,6 +106,8 @@ pub struct Confirmation {
     /// The one-sided p-value of the hypothesis that head is not slower.
     pub p_value: f64,
     pub confirmed: bool,
+    /// Empty in a report without samples.
+    #[serde(default)]
     pub replicates: Vec<Replicate>,
 }
 

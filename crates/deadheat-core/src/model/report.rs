@@ -30,6 +30,9 @@ pub struct Report {
     pub revisions: PerSide<Revision>,
     pub settings: Settings,
     pub seed: u64,
+    /// Whether the replicates are in it. Without them it cannot be judged again, continued or merged.
+    #[serde(default = "with_samples", skip_serializing_if = "Clone::clone")]
+    pub samples: bool,
     /// The machine; in a merged report, that of its first part.
     pub machine: Machine,
     /// The parts of a merged report, in order.
@@ -61,6 +64,11 @@ pub struct Report {
     /// The steps that would follow, the most useful one first.
     #[serde(default)]
     pub next: Vec<NextStep>,
+}
+
+/// Returns that a report has its samples, as all did before they could be left out.
+fn with_samples() -> bool {
+    true
 }
 
 /// An experiment that was written into the loop's records.

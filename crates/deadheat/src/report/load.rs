@@ -18,8 +18,6 @@ const MOST_BYTES: u64 = 1 << 30;
 struct Header {
     schema_version: Option<u32>,
     tool_version: Option<String>,
-    /// False where the samples were left out.
-    samples: Option<bool>,
     /// A field of reports of `deadheat profile`.
     tests: Option<IgnoredAny>,
     /// A field of reports of `deadheat micro`.
@@ -32,6 +30,10 @@ pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
     let fail = |why: String| Failure::usage(format!("{asked}: `{shown}` {why}"));
     let bytes = read_bytes(path).map_err(fail)?;
     match serde_json::from_slice::<Report>(&bytes) {
+        Ok(report) if !report.samples => {
+            Err(fail("has no samples, because --json leaves them out".to_owned())
+                .hint("-o FILE.json writes a report that can be used again; --samples prints one"))
+        }
         Ok(report) if report.schema_version <= SCHEMA_VERSION => Ok(report),
         Ok(report) => Err(newer(fail, report.schema_version, Some(&report.tool_version))),
         Err(error) => Err(explain(fail, &bytes, &error)),
@@ -84,10 +86,6 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
             tool_version,
             ..
         } if schema > SCHEMA_VERSION => newer(fail, schema, tool_version.as_deref()),
-        Header {
-            samples: Some(false), ..
-        } => fail("was printed without its samples".to_owned())
-            .hint("a report that can be used again is written by -o FILE.json, or printed with --samples"),
         Header { tests: Some(_), .. } => {
             fail("is what `deadheat profile` found, which has no other form than JSON".to_owned())
         }

@@ -114,6 +114,7 @@ impl Findings {
     pub(crate) fn into_report(self, settings: Settings, warnings: Vec<Warning>) -> Report {
         Report {
             schema_version: SCHEMA_VERSION,
+            samples: true,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             partial: self.is_partial,
             revisions: self.revisions,
