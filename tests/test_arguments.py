@@ -152,4 +152,4 @@ def test_the_report_goes_to_files_and_stdout(two_commits, deadheat_command, tmp_
     assert "test_work" in outcome.out
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b").read_text()
     outcome = deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 2, "-o", "-", "-q")
-    assert outcome.report["schema_version"] == 1
+    assert outcome.report["schema_version"] == 2

@@ -286,7 +286,7 @@ def stored(**changes):
         ("Hello", "is not a report of deadheat"),
         ("[]", "is not a report of deadheat"),
         ('{"benchmarks": [], "version": "5.0"}', "is not a report of deadheat: missing field"),
-        (stored(schema_version=2), "has schema_version 2, written by deadheat 0.1.0"),
+        (stored(schema_version=3), "has schema_version 3, written by deadheat 0.1.0"),
         ('{"schema_version": 7, "rows": 3}', "has schema_version 7, written by deadheat of an unknown version"),
         (stored(schema_version=3, tool_version="\x1b[31m9"), "written by deadheat \\x1b[31m9;"),
         (stored(summary=None), "is damaged, or of another version (it was written by deadheat 0.1.0)"),
@@ -323,7 +323,10 @@ def test_files_that_cannot_be_read(show, repository):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "r.pdf"], "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv"),
+        (
+            ["-o", "r.pdf"],
+            "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv",
+        ),
         (["-o", "yaml:r"], "`yaml` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
         (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),

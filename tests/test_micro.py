@@ -100,7 +100,7 @@ def test_a_faster_variant_of_a_script_is_worth_a_commit(micro, tmp_path):
     assert report["seconds_needed"] is None
     assert len(report["replicates"]) >= 3
     assert report["memory"] is None
-    assert (report["schema_version"], report["worth_percent"]) == (1, 20.0)
+    assert (report["schema_version"], report["worth_percent"]) == (2, 20.0)
     assert not {"pytest", "not_pinned"} & set(outcome.warnings())
 
 

@@ -56,7 +56,8 @@ def test_a_loop_of_two_experiments(loop, record, deadheat_command):
     assert first.code == 0, first.err
     assert bases(first) == (loop.baseline, loop.faster)
     results = path(loop, "results.tsv")
-    assert first.report["recorded"] == {"status": "keep", "status_by_rule": "keep", "file": str(results)}
+    recorded = {"status": "keep", "status_by_rule": "keep", "description": "fewer\ttimes\nover", "file": str(results)}
+    assert first.report["recorded"] == recorded
     results.write_text("\n".join(line + "\tmine" for line in results.read_text().splitlines()) + "\n")
     handoff = path(loop, "HANDOFF.md")
     handoff.write_text("# Notes\n\nby hand\n\n" + handoff.read_text())

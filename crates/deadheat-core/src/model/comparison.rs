@@ -72,7 +72,7 @@ pub struct Comparison {
     #[serde(default, rename = "shard", skip_serializing_if = "Option::is_none")]
     pub part: Option<u32>,
     /// Empty in a report without samples.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
@@ -107,7 +107,7 @@ pub struct Confirmation {
     pub p_value: f64,
     pub confirmed: bool,
     /// Empty in a report without samples.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<Replicate>,
 }
 

@@ -140,8 +140,9 @@ fn settle(report: &Report, stored: Option<&str>) -> Option<NextStep> {
         },
         if open.len() == 1 { "it" } else { "them" },
     );
-    // A file of another working tree's state cannot be continued.
-    if let (Some(file), false) = (stored, report.revisions.head.dirty) {
+    // Neither uncommitted code nor a prescribed number of replicates can be continued.
+    let can_go_on = !report.revisions.head.dirty && report.settings.replicates.is_none();
+    if let (Some(file), true) = (stored, can_go_on) {
         let seconds_text = seconds.to_string();
         let mut argv = vec![
             "deadheat",

@@ -1,0 +1,156 @@
+"""What programs read: the short forms of a report, the steps that would follow, and errors."""
+
+import copy
+import json
+import subprocess
+
+import jsonschema
+import pytest
+
+from conftest import ROOT, WORK
+
+pytestmark = [pytest.mark.counted, pytest.mark.quick]
+
+SLOW, FAST = (WORK.format(times=times).replace("return total", "return n") for times in (40, 6))
+BENCHMARKS = "from pkg.core import work\n\n\n" + "\n\n".join(
+    f"def test_{name}(benchmark):\n    benchmark(work, {n})\n"
+    for name, n in zip("abcde", range(100, 600, 100), strict=True)
+)
+SHORT = ("--replicates", 2, "--seed", 1)
+
+
+@pytest.fixture
+def five(repository):
+    """Five benchmarks of one function, which is faster on head."""
+    repository.commit({"pkg/__init__.py": "", "pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS})
+    repository.commit({"pkg/core.py": FAST})
+    return repository
+
+
+def actions(report):
+    return [step["action"] for step in report["next"]]
+
+
+def test_json_on_stdout_has_no_samples_and_is_short(five, deadheat_command, tmp_path):
+    stored = tmp_path / "r.json"
+    outcome = deadheat_command("compare", "--json", "-o", stored, *SHORT, "HEAD^", "HEAD")
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.out) <= 12_000
+    jsonschema.validate(outcome.report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    assert outcome.report["samples"] is False
+    whole = json.loads(stored.read_text())
+    assert "samples" not in whole
+    assert [row["verdict"] for row in outcome.report["comparisons"]] == ["improved"] * 5
+    assert "replicates" not in outcome.report["comparisons"][0]
+    assert deadheat_command("report", stored, "--json", "--samples").report["comparisons"] == whole["comparisons"]
+    printed = tmp_path / "printed.json"
+    printed.write_text(outcome.out)
+    for arguments in (["report", printed], ["compare", "--continue", printed], ["merge", printed]):
+        refused = deadheat_command(*arguments)
+        assert refused.code == 2
+        assert "has no samples" in refused.err
+
+
+@pytest.mark.parametrize("length", [3, 300])
+def test_a_brief_answer_fits_whatever_the_suite(five, deadheat_command, tmp_path, length):
+    stored = tmp_path / "r.json"
+    deadheat_command("compare", "-o", stored, *SHORT, "HEAD^", "HEAD")
+    report = json.loads(stored.read_text())
+    (row, *_) = report["comparisons"]
+    report["comparisons"] = []
+    for number in range(1000):
+        other = copy.deepcopy(row)
+        other["benchmark"] = f"benchmarks/test_{'x' * length}.py::test_{number}"
+        report["comparisons"].append(other)
+    stored.write_text(json.dumps(report))
+    outcome = deadheat_command("report", stored, "--brief")
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.out.encode()) <= 1500
+    brief = outcome.report
+    assert (brief["verdict"], brief["counts"]["improved"], len(brief["best"])) == ("improved", 1000, 3)
+    assert brief["total"]["interval"][0] <= brief["total"]["speedup"] <= brief["total"]["interval"][1]
+    assert brief["worst"] == []
+
+
+def test_an_open_verdict_is_settled_by_the_command_that_is_named(five, deadheat_command, tmp_path):
+    """A stored report with an open verdict: its replicates differ from each other."""
+    stored = tmp_path / "r.json"
+    deadheat_command("compare", "-k", "test_a", "-o", stored, "--budget", 0.1, "--seed", 1, "HEAD^", "HEAD")
+    report = json.loads(stored.read_text())
+    replicates = report["comparisons"][0]["replicates"]
+    for number, replicate in enumerate(replicates):
+        for pair in replicate["pairs"]:
+            pair["head"]["elapsed_ns"] = pair["base"]["elapsed_ns"] * (100 + number % 2 * 5) // 100
+    stored.write_text(json.dumps(report))
+    (settle,) = deadheat_command("report", stored, "--json").report["next"]
+    assert settle["action"] == "settle"
+    assert settle["argv"][:4] == ["deadheat", "compare", "--continue", str(stored)]
+    outcome = deadheat_command(*settle["argv"][1:])
+    assert outcome.code == 0, outcome.err
+    assert len(json.loads(stored.read_text())["comparisons"][0]["replicates"]) > len(replicates)
+
+
+def test_a_dry_run_is_followed_by_the_run(five, deadheat_command):
+    plan = deadheat_command("compare", "--dry-run", "--json", "HEAD^", "HEAD").report
+    (step,) = plan["next"]
+    assert (step["action"], step["argv"][:2]) == ("measure", ["deadheat", "compare"])
+    assert "--dry-run" not in step["argv"]
+    assert step["seconds"] > 0
+    text = deadheat_command("compare", "--dry-run", "HEAD^", "HEAD").out
+    assert text.splitlines()[-1].startswith("next: deadheat compare ")
+
+
+def test_a_slower_benchmark_and_another_result_are_to_be_mended(five, deadheat_command):
+    five.commit({"pkg/core.py": SLOW.replace("return n", "return n + 1")})
+    report = deadheat_command("compare", "--json", *SHORT, "HEAD^", "HEAD").report
+    assert actions(report) == ["fix_output", "fix_regression"]
+    assert all(step["argv"] == [] for step in report["next"])
+    assert "returns something else on head" in report["next"][0]["why"]
+
+
+def test_a_discarded_experiment_is_reset_and_a_kept_one_is_gone_on_from(five, deadheat_command):
+    base = five.git("rev-parse", "HEAD^")
+    deadheat_command("start")
+    kept = deadheat_command("compare", "--record", "fewer times", "--json", *SHORT, base, "HEAD").report
+    assert (kept["recorded"]["status"], actions(kept)) == ("keep", ["next_experiment"])
+    faster = five.git("rev-parse", "HEAD")
+    five.commit({"pkg/core.py": SLOW})
+    lost = deadheat_command("compare", "--record", "slower", "--json", *SHORT).report
+    assert (lost["recorded"]["status"], actions(lost)) == ("discard", ["reset"])
+    (step,) = lost["next"]
+    subprocess.run(step["argv"], cwd=five.folder, check=True, capture_output=True)
+    assert five.git("rev-parse", "HEAD") == faster
+
+
+def test_uncommitted_changes_are_said_with_their_commit(five, deadheat_command):
+    five.write({"pkg/core.py": SLOW})
+    outcome = deadheat_command("compare", "--json", *SHORT, "HEAD", "HEAD")
+    assert "uncommitted" in outcome.warnings()
+    (step,) = outcome.report["next"]
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *step["argv"][1:]], cwd=five.folder, check=True
+    )
+    assert five.git("status", "--short", "--", "pkg/core.py") == ""
+
+
+def test_code_that_no_benchmark_runs_wants_a_benchmark(five, deadheat_command):
+    five.commit({"pkg/core.py": FAST + "\n    def other():\n        return 1\n"})
+    report = deadheat_command("compare", "--json", *SHORT, "HEAD^", "HEAD").report
+    assert actions(report) == ["write_benchmark"]
+    assert "no benchmark runs other (pkg/core.py)" in report["next"][0]["why"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("compare", "--frob", "--json"), "usage", "unexpected argument '--frob' found"),
+        (("compare", "nowhere", "HEAD", "--brief"), "usage", "nowhere"),
+        (("report", "nothing.json", "--json"), "usage", "cannot be read"),
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(five, deadheat_command, arguments, code, words):
+    outcome = deadheat_command(*arguments)
+    assert outcome.code == outcome.report["exit_code"] == 2
+    assert outcome.report["error"]["code"] == code
+    assert words in outcome.report["error"]["message"]
+    assert outcome.report["next"] == []
