@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deadheat_core::model::WarningCode;
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{MicroCode, Reply, Request};
 use deadheat_core::report::schema;
@@ -9,6 +10,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
 const REFERENCE: &str = include_str!("../../../docs/reference.md");
+const TROUBLESHOOTING: &str = include_str!("../../../docs/troubleshooting.md");
 const PROTOCOL: &str = include_str!("../../../docs/protocol.md");
 
 type Names = BTreeSet<String>;
@@ -99,7 +101,13 @@ fn the_reference_lists_every_value_of_an_enumeration_and_no_other() {
     let schema = schema();
     for (before, after, name) in LISTS {
         let listed = named(between(REFERENCE, before, after));
-        assert_eq!(listed, values(&schema["$defs"][name]), "{name}");
+        let known = values(&schema["$defs"][name]);
+        let missing: Vec<_> = known.difference(&listed).collect();
+        let strange: Vec<_> = listed.difference(&known).collect();
+        assert!(
+            missing.is_empty() && strange.is_empty(),
+            "docs/reference.md, after {before:?}: {missing:?} are missing, {strange:?} are not in {name}"
+        );
     }
     let counts = between(REFERENCE, "| `summary.counts` |", " |\n");
     assert_eq!(named(counts), fields(&schema["$defs"]["Counts"]));
@@ -196,6 +204,22 @@ fn introduced<'a>(text: &'a str, names: &BTreeMap<String, Names>) -> BTreeMap<&'
     let each = starts.iter().zip(ends);
     each.map(|((start, name), end)| (*name, &text[start + name.len() + 2..end]))
         .collect()
+}
+
+#[test]
+fn warnings_about_the_machine_are_under_their_heading() {
+    let codes = values(&schema()["$defs"]["WarningCode"])
+        .into_iter()
+        .filter(|code| {
+            let code: WarningCode = serde_json::from_value(code.as_str().into()).unwrap();
+            code.is_about_machine()
+        });
+    let section = between(TROUBLESHOOTING, "\n## Warnings about the machine\n", "\n## ");
+    let listed: Names = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
+    assert_eq!(listed, codes.collect::<Names>(), "docs/troubleshooting.md");
 }
 
 #[test]

@@ -143,3 +143,19 @@ pub enum WarningCode {
     #[serde(rename = "missing_shards")]
     MissingParts,
 }
+
+impl WarningCode {
+    /// Whether it is about the machine and what else ran on it, not about the code.
+    pub fn is_about_machine(self) -> bool {
+        matches!(
+            self,
+            WarningCode::NotPinned
+                | WarningCode::SharedCore
+                | WarningCode::MachineBusy
+                | WarningCode::MeasuringCoreShared
+                | WarningCode::StolenTime
+                | WarningCode::ThermalThrottling
+                | WarningCode::FrequencyScaling
+        )
+    }
+}

@@ -136,12 +136,15 @@ fn unknown(text: &str) -> Failure {
         "-o {text}: `{meant}` is not a format that deadheat writes; it writes {}",
         known.join(", ")
     ))
-    .hint("write FILE.json, FILE.md, FILE.html, FILE.csv, FORMAT:FILE, pytest-benchmark:NAME, or - for JSON on stdout")
+    .hint("give the file one of these suffixes, or write FORMAT:FILE; - is JSON on stdout")
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::args::Args;
 
     fn parsed(text: &str) -> (Format, Destination) {
         let output = Output::parse(text).unwrap();
@@ -193,5 +196,26 @@ mod tests {
                 PathBuf::from("out/run.1.head.json")
             ]
         );
+    }
+
+    #[test]
+    fn every_format_is_in_the_help_and_in_the_reference() {
+        let reference = include_str!("../../../../docs/reference.md");
+        let command = Args::command();
+        let report = command.find_subcommand("report").unwrap();
+        let output = report
+            .get_arguments()
+            .find(|argument| argument.get_id() == "output")
+            .unwrap();
+        let help = output.get_help().unwrap().to_string();
+        for format in Format::ALL {
+            let name = format.name();
+            assert!(help.contains(name), "the help of -o does not name {name}");
+            let row = format!("\n| `{name}");
+            assert!(
+                reference.contains(&row),
+                "docs/reference.md has no row for {name}"
+            );
+        }
     }
 }

@@ -57,7 +57,7 @@ impl Results {
         warnings.extend(why_no_memory.map(|why| memory_not_measured(&why)));
         if answer.replicates.is_empty() {
             // There are no numbers that the machine could have disturbed.
-            warnings.retain(|warning| !is_about_machine(warning.code));
+            warnings.retain(|warning| !warning.code.is_about_machine());
         }
         warnings.extend(failure.map(nothing_measured));
         let reason = failure.map_or(answer.reason, |failure| main_line(&failure.message).to_owned());
@@ -115,16 +115,4 @@ fn memory_not_measured(why: &str) -> Warning {
 fn nothing_measured(failure: &Failure) -> Warning {
     let hint = failure.hint.as_deref();
     Warning::new(WarningCode::NothingMeasured, &failure.message, hint)
-}
-
-fn is_about_machine(code: WarningCode) -> bool {
-    matches!(
-        code,
-        WarningCode::NotPinned
-            | WarningCode::SharedCore
-            | WarningCode::MachineBusy
-            | WarningCode::StolenTime
-            | WarningCode::ThermalThrottling
-            | WarningCode::FrequencyScaling
-    )
 }
