@@ -329,7 +329,7 @@ def test_files_that_cannot_be_read(show, repository):
         ),
         (["-o", "yaml:r"], "`yaml` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
-        (["-o", "md:-", "--json"], "stdout cannot hold both json and md"),
+        (["-o", "md:-", "-o", "-"], "stdout cannot hold both md and json"),
         (["-o", "r.md", "-o", "csv:r.md"], "r.md cannot hold both md and csv"),
         (["-o", "nowhere/r.md"], "cannot be written"),
     ],

@@ -114,6 +114,6 @@ def test_git_variables_of_a_hook_do_not_mislead(two_commits, compare, tmp_path):
 @pytest.mark.real
 def test_what_is_not_committed_is_mentioned(two_commits, deadheat_command):
     two_commits.write({"pkg/core.py": SLOW, "benchmarks/test_b.py": BENCHMARKS + "\n"})
-    said = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run").err
-    assert "2 files are changed and not committed: --working-tree measures them" in said
-    assert "not committed" not in deadheat_command("compare", "HEAD^", "--working-tree", "--dry-run").err
+    said = deadheat_command("compare", "HEAD^", "HEAD", "--dry-run").out
+    assert "2 files are changed and not committed, and are not measured" in said
+    assert "not committed" not in deadheat_command("compare", "HEAD^", "--working-tree", "--dry-run").out

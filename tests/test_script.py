@@ -95,7 +95,7 @@ def test_processor_time_and_memory_are_compared_too(repository, compare):
 
 def test_the_replicates_are_as_many_as_the_verdict_takes(timing_itself, deadheat_command):
     timing_itself({"a": 1.0}, {"a": 0.5})
-    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--json", *WRITE)
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--json", "--samples", *WRITE)
     assert outcome.code == 0, outcome.err
     (row,) = outcome.report["comparisons"]
     assert (row["verdict"], len(row["replicates"]), row["looks"]) == ("improved", 3, 1)
