@@ -1,4 +1,4 @@
-"""`deadheat micro`: planted changes are found and no others, and whatever cannot be measured says why."""
+"""`deadheat micro`: planted changes are found and no others, and every failure to measure names its reason."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def micro(repository):
     def run(*arguments, folder=None, as_text=False, python=sys.executable):
         form = [] if as_text else ["--json"]
         if "--timeout" not in arguments:
-            # What is measured here is settled far earlier, on machines with nothing else to do.
+            # These measurements are settled far earlier on idle machines.
             form += ["--timeout", "50"]
         completed = subprocess.run(
             command("micro", "--python", python, *form, *arguments),
@@ -167,7 +167,7 @@ def test_a_method_and_another_base(micro, package):
     assert "HEAD^" in lines[1]
     assert "working tree" in lines[2]
     assert any(line.startswith("memory  ") and " at the peak" in line for line in lines)
-    assert "working tree's on both sides" in outcome.out
+    assert "comes from the working tree on both sides" in outcome.out
     assert lines[-1].startswith("go: the speedup is ")
     # Nothing differs from HEAD.
     outcome = micro(*target, "--worth", "100", folder=package.folder / "src")
@@ -224,7 +224,7 @@ def test_what_nobody_consumes_is_no_faster_version(micro, lazy, what, hint):
     assert warning["hint"].endswith(hint)
     assert report["output"] == "not_comparable"
     assert report["output_reason"] == f"the call returns {what}"
-    assert report["decision_reason"].endswith("what a call returns is not consumed, and its work not timed")
+    assert report["decision_reason"].endswith("the value that a call returns is not consumed, so its work is not timed")
 
 
 def test_why_results_are_not_compared_is_said(micro):
@@ -350,7 +350,7 @@ def test_a_call_that_does_not_run_the_function_gets_no_answer(micro, repository,
     if decision == "no_answer":
         assert outcome.code == 3
         assert outcome.report["decision_reason"] == "the call `other(50)` never runs `work`"
-    # Where no loop was started, nothing is recorded.
+    # If no loop was started, nothing is recorded.
     assert repository.git("status", "--short", "--untracked-files=all", "--", ":!*.pyc") == "M pkg/m.py"
 
 
@@ -434,11 +434,11 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro, tmp_path)
         (["pkg.core::work", "--call", "work(1)"], ("there is no file pkg.core", "did you mean `src/pkg/core.py`")),
         (["src/pkg/core.py::zz", "--call", "zz()"], ("has no function `zz`", "it has `Worker.__init__`")),
         (["src/pkg/core.py::work", "--call", "work(1)", "--base", "zz"], ("`zz` is not a commit", "git branch --all")),
-        (["src/pkg/new.py"], ("neither bench_a and bench_b, nor does it look at its", "`src/pkg/new.py::f`")),
-        (["lone.py", "--setup", "x"], ("a script sets itself up", "hint: ")),
+        (["src/pkg/new.py"], ("neither has functions bench_a and bench_b nor reads its", "`src/pkg/new.py::f`")),
+        (["lone.py", "--setup", "x"], ("a script does its set-up itself", "hint: ")),
         (["-a", "", "-b", ""], ("-a: there is nothing to run", "hint: ")),
         (["-a", "1"], ("-b <STMT>", "")),
-        (["-a", "1", "-b", "2", "--call", "3"], ("--call belongs to a function", "")),
+        (["-a", "1", "-b", "2", "--call", "3"], ("--call needs a function", "")),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is_near(deadheat_command, package, arguments, words):

@@ -124,7 +124,7 @@ def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare
     assert outcome.clearly_faster() == {"test_work"}
     (skipped,) = outcome.report["missing"]
     assert skipped["message"].endswith(
-        "needs two cores; it ran before it was put on one core: --no-pin leaves it all of them"
+        "needs two cores; it ran before it was pinned to one core: --no-pin leaves it all cores"
     )
     assert outcome.missing() == {"test_two": ("skipped", None)}
     plan = compare("HEAD^", "HEAD", "--no-pin", "--dry-run").report["plan"]

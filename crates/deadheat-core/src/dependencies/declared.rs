@@ -57,7 +57,7 @@ pub fn declared(pyproject: &Table) -> Declared {
     let uv = tool("uv").and_then(|uv| uv.get("dev-dependencies"));
     declared.requirements.extend(texts(uv));
     if let Some(poetry) = tool("poetry") {
-        // Only where `[project]` does not list the dependencies.
+        // Only if `[project]` does not list the dependencies.
         let lists_all = project.is_none_or(|project| project.get("dependencies").is_none());
         declared.add_poetry(poetry, lists_all);
     }

@@ -72,7 +72,7 @@ pub(super) fn specifiers(text: &str) -> String {
     formatted.into_iter().rev().collect::<Vec<_>>().join(",")
 }
 
-/// Formats a marker with one blank between its parts and one kind of quotes, where its strings allow that.
+/// Formats a marker with one blank between its parts and one kind of quotes, if its strings allow that.
 pub(super) fn reformatted_marker(marker: &str) -> String {
     const OPERATORS: [char; 5] = ['=', '<', '>', '!', '~'];
     let mut parts: Vec<String> = Vec::new();

@@ -4,8 +4,8 @@ use crate::model::{Comparison, Gate, Missing, MissingReason, Report, Side, Verdi
 use crate::output::OutputCheck;
 use crate::text::{change_percent, plain};
 
-/// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the number of
-/// other failures. `None` where every gate holds.
+/// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the
+/// number of other failures. `None` if every gate holds.
 pub fn failure(report: &Report) -> Option<String> {
     let gates = &report.settings.fail_on;
     if gates.is_empty() || report.plan.is_some() {

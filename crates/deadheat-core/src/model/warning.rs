@@ -84,11 +84,11 @@ pub enum WarningCode {
     NothingMeasured,
     /// A changed function that no benchmark runs.
     FunctionNotReached,
-    /// No benchmark runs anything that changed.
+    /// No benchmark runs changed code.
     NoBenchmarkReaches,
     /// There is no breakdown by function, or only a part of it.
     NotProfiled,
-    /// A regression that would have failed a gate did not show again.
+    /// Fresh replicates did not confirm a regression that would have failed a gate.
     NotConfirmed,
     /// The time of a control changed: a benchmark that runs nothing that changed while it is timed.
     ControlMoved,
@@ -116,7 +116,7 @@ pub enum WarningCode {
     SetUpEachCall,
     /// A benchmark failed while replicates were added to those of an earlier run.
     FailedLater,
-    /// The benchmark returns something else on head than on base.
+    /// The benchmark returns a different value on head than on base.
     OutputDiffers,
     /// The timed code returns something that does its work only when consumed: the work is not timed.
     OutputNotConsumed,

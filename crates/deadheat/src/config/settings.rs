@@ -65,7 +65,7 @@ pub(crate) struct CompareSettings {
     /// The thresholds of benchmarks that match a glob.
     pub(crate) thresholds: BTreeMap<String, f64>,
     pub(crate) sampling: Sampling,
-    /// The time for measuring, where the number of replicates is open.
+    /// The time for measuring, if the number of replicates is open.
     budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
     pub(crate) profile: bool,

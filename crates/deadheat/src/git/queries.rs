@@ -110,7 +110,7 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
-    /// Returns a file's bytes in a commit; `None` where it has no such file.
+    /// Returns a file's bytes in a commit; `None` if it has no such file.
     pub(crate) fn file(&self, commit: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(self
             .ask(["cat-file", "blob", &format!("{commit}:{path}")])?

@@ -1,4 +1,4 @@
-//! Looks with scripted workers: it is known which benchmark runs which function, and exactly that must be found.
+//! Reach passes with scripted workers: each benchmark's functions are known, and exactly these must be found.
 
 use std::cell::RefCell;
 use std::rc::Rc;

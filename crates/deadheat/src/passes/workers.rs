@@ -10,7 +10,7 @@ use crate::passes::runner::OneAtATime;
 use crate::worker::launcher::ProcessLauncher;
 use crate::worker::session::{CannotTrace, Collection, Opened, Session, StartError, WorkerSpec};
 
-/// The state that every pass of a run works with.
+/// The state that all passes of a run share.
 pub(crate) struct WorkerPool {
     pub(crate) spec: WorkerSpec,
     pub(crate) launcher: ProcessLauncher,

@@ -83,7 +83,7 @@ fn built_from_others(
     let mut sources = compiled.sources.iter();
     let source = sources.find(|path| bytes(top, path) != bytes(checkout, path))?;
     Some(format!(
-        "those of your working tree were not built from these sources: `{source}` is another there"
+        "those of your working tree were not built from these sources: `{source}` differs there"
     ))
 }
 

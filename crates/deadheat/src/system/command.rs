@@ -45,7 +45,7 @@ impl Deadline {
         }
     }
 
-    /// Fails where the user or the clock has ended the run.
+    /// Fails if the user or the clock has ended the run.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.interrupt.is_asked() {
             return Err(Failure::stopped());

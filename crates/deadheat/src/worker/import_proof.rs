@@ -31,7 +31,7 @@ impl ForeignImport {
         })
     }
 
-    /// Says where the module came from, and that it was not `checkout`.
+    /// Says where the module came from, instead of `checkout`.
     pub(crate) fn message(&self, checkout: &str) -> String {
         let ForeignModule { module, file } = &self.first;
         let more = match self.more {

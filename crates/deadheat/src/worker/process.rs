@@ -195,7 +195,7 @@ impl Worker {
                 Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
                 _ => {
                     return ChannelError::Died {
-                        status: "it closed its line to deadheat".to_owned(),
+                        status: "it closed its connection to deadheat".to_owned(),
                     };
                 }
             }

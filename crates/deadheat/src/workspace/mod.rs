@@ -100,7 +100,7 @@ fn remove_checkout(git: &Git, path: &Path) {
         let _ = git
             .common_directory()
             .map(|common| fs::remove_dir(common.join("worktrees")));
-        // git refuses where the checkout was never finished; its entry names its worktree.
+        // git refuses if the checkout was never finished; its entry names its worktree.
         if let Some(entry) = entry
             && (stands_for(&entry, path) || is_half_removed(&entry))
         {

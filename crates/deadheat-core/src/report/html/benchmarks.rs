@@ -38,7 +38,7 @@ pub(super) fn benchmarks(report: &Report, axis: Axis) -> Markup {
                 @for (index, row) in rows { (benchmark(report, axis, index, row, prefix)) }
                 @if report.comparisons.len() > 1 { (sums(report, axis)) }
             }
-            p.none id="none" hidden { "No measured benchmark is like that." }
+            p.none id="none" hidden { "No measured benchmark matches." }
         }
     }
 }
@@ -52,7 +52,7 @@ fn legend(report: &Report) -> Markup {
             "Time of head against base, on a logarithmic axis: a mark is the estimate, the line its "
             (format!("{level:.0}")) " % interval. Within the grey band (±" (report.settings.threshold_percent)
             " %) a change is too small to matter"
-            @if some_have_their_own { "; a row that says a threshold has its own" }
+            @if some_have_their_own { "; a row that shows a threshold has its own" }
             "."
         }
     }
@@ -116,7 +116,7 @@ fn toolbar(report: &Report) -> Markup {
     }
 }
 
-/// Renders the button that shows only the rows of a kind, where there are any.
+/// Renders the button that shows only the rows of a kind, if there are any.
 fn chip(only: &str, title: &Markup, count: usize) -> Markup {
     html! {
         @if count > 0 {

@@ -17,7 +17,7 @@ pub(super) struct Section {
     pub(super) opening: String,
     pub(super) blocks: Vec<String>,
     pub(super) closing: String,
-    /// The most bytes of its blocks, so that parts of a lower priority have room, too.
+    /// The most bytes of its blocks, so that parts of a lower priority also have room.
     pub(super) most_bytes: Option<usize>,
     /// The name of one of its blocks.
     pub(super) called: &'static str,
@@ -73,7 +73,7 @@ pub(super) fn fit(sections: &[Section]) -> String {
     }
     if !left_out.is_empty() {
         page.push_str(&format!(
-            "\nLeft out, because a comment holds no more: {}. The JSON report has everything.\n",
+            "\nLeft out because comments are limited in size: {}. The JSON report has everything.\n",
             left_out.join("; ")
         ));
     }

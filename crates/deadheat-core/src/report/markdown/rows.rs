@@ -57,7 +57,7 @@ impl Page<'_> {
             .plain_rows()
             .filter(|row| row.verdict == Verdict::Unexplained)
             .collect();
-        let title = format!("{} unexplained: nothing that they run has changed", rows.len());
+        let title = format!("{} unexplained: no code that they run has changed", rows.len());
         Some(Section {
             rank: 4,
             opening: opening(&title) + &self.table_of_times(&rows)?,

@@ -94,7 +94,7 @@ impl Page {
         columns
     }
 
-    /// Formats the verdict on a row, with its threshold and its output: below it where there is little room.
+    /// Formats the verdict on a row, with its threshold and its output: below it if there is little room.
     pub(super) fn judged_row(&self, row: &Comparison, form: usize) -> Cell {
         let verdict = self.judged(row.verdict, row.reason);
         let mut text = verdict.content();

@@ -89,8 +89,8 @@ impl Page {
         if environments == Environments::PerRef {
             let is_one = python.is_some_and(|python| python.base == python.head);
             self.line(match is_one {
-                true => "      both sides in an environment of what they declare",
-                false => "      each side in an environment of what it declares",
+                true => "      both sides in one environment with the dependencies that they declare",
+                false => "      each side in an environment with the dependencies that it declares",
             });
         }
         if let Some(build) = build {

@@ -80,11 +80,11 @@ impl CommandArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  deadheat detect\n  deadheat detect --write\n\nEnds with 0 whatever it finds.",
+    after_help = "Example:\n  deadheat detect\n  deadheat detect --write\n\nExits with 0 whatever it finds.",
     args_override_self = true
 )]
 pub(crate) struct DetectArgs {
-    /// Write the findings into setup.md in the state folder, too
+    /// Also write the findings into setup.md in the state folder
     #[arg(long)]
     pub(crate) write: bool,
     /// Find the benchmarks in this folder or file, relative to pyproject.toml
@@ -180,8 +180,9 @@ pub(crate) struct StoredArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = concat!(
-        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat compare main \
-         HEAD --partition 2/2 -o 2.json    on another one\n  deadheat merge 1.json 2.json -o all.json\n\n",
+        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat \
+         compare main HEAD --partition 2/2 -o 2.json    on another machine\n  deadheat merge 1.json 2.json -o \
+         all.json\n\n",
         exit_codes!()
     )
 )]

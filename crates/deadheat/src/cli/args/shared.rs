@@ -38,13 +38,13 @@ pub(crate) struct ReportArgs {
 /// The options that every command that measures has for its processes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProcessArgs {
-    /// Seed the run's hash seeds, to reproduce it [default: random]
+    /// Set the seed of the run's hash seeds, to reproduce a run [default: random]
     #[arg(help_heading = STRICTNESS, long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Measure on this core [default: the quietest]
     #[arg(help_heading = STRICTNESS, long, value_name = "N", conflicts_with = "no_pin")]
     pub(crate) cpu: Option<usize>,
-    /// Do not pin to a core, where pinning is not allowed; verdicts then carry no error rate
+    /// Do not pin to a core, for systems that do not allow it; verdicts then carry no error rate
     #[arg(help_heading = STRICTNESS, long)]
     pub(crate) no_pin: bool,
 }

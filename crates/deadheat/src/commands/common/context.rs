@@ -76,7 +76,7 @@ pub(crate) struct CompareContext<'a> {
 }
 
 impl Context<'_> {
-    /// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+    /// Chooses the project's interpreter, which need not have pytest if the sides get environments.
     pub(crate) fn choose_interpreter(&self, project: &ProjectLayout) -> Result<Interpreter, Failure> {
         let pytest = match self.settings.environment {
             Environments::Shared => Pytest::Needed,
@@ -238,25 +238,25 @@ impl Context<'_> {
                     "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts"
                 }
             };
-            let hint = "run it again, and trust what both runs say";
+            let hint = "run it again, and trust only results that both runs agree on";
             self.listener.doubt(WarningCode::NotPinned, message, Some(hint));
         } else if cores.is_shared_with_driver() {
             self.listener.doubt(
                 WarningCode::SharedCore,
-                "there is one core only: deadheat itself runs beside what it measures",
+                "there is only one core, which deadheat shares with the processes that it measures",
                 None,
             );
         }
         Ok(cores)
     }
 
-    /// Returns the core that everything was measured on; none where a process could not be put there.
+    /// Returns the core that everything was measured on; none if a process could not be put there.
     pub(crate) fn core_of(&self, cores: &CpuPinning) -> Option<usize> {
         if cores.has_failed() {
             self.listener.doubt(
                 WarningCode::NotPinned,
                 "the system refused to put a process on the measuring core: no error rate is claimed for the verdicts",
-                Some("run it again, and trust what both runs say"),
+                Some("run it again, and trust only results that both runs agree on"),
             );
             return None;
         }
@@ -324,7 +324,8 @@ impl CompareContext<'_> {
         self.settings.budget(benchmarks).min(affordable)
     }
 
-    /// Says how long the measuring may take, where the number of replicates is open; returns that number of seconds.
+    /// Says how long the measuring may take, if the number of replicates is open; returns that number of
+    /// seconds.
     pub(crate) fn announce(&self, subject: &str, stopping: &Stopping, budget: Duration) -> Option<f64> {
         if stopping.sampling != Sampling::UntilSettled {
             return None;

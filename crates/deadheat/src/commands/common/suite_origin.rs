@@ -53,7 +53,7 @@ pub(crate) fn missing_after(failure: BenchmarkFailure, origin: &Origin) -> Missi
             benchmark: failure.benchmark,
             side,
             reason: match kind {
-                // Nobody waited to see whether the other side could run an endless one.
+                // The other side was not tried after an endless one.
                 FailureKind::Failed | FailureKind::Endless | FailureKind::WorktreeGone => {
                     MissingReason::Failed
                 }

@@ -121,7 +121,7 @@ fn resolve(
     }
 }
 
-/// Warns where head does not build on the last kept commit, because it was amended, rebased or reset away.
+/// Warns if head does not build on the last kept commit, because it was amended, rebased or reset away.
 fn warn_of_another_history(
     git: &Git,
     PerSide { base, head }: &PerSide<Revision>,
@@ -360,7 +360,7 @@ fn plan(
     Ok(ExitCode::Done)
 }
 
-/// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+/// Chooses the project's interpreter, which need not have pytest if the sides get environments.
 fn choose_interpreter(
     run: &CompareContext<'_>,
     project: &ProjectLayout,

@@ -43,7 +43,7 @@ pub(super) fn noise(
     judge::noise(&findings.comparisons, replicates, &run.settings.thresholds())
 }
 
-/// Measures regressions that would fail a gate once more.
+/// Measures regressions that would fail a gate again.
 pub(super) fn confirm_regressions(
     run: &CompareContext<'_>,
     workers: &mut WorkerPool,

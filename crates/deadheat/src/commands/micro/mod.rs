@@ -54,7 +54,7 @@ use crate::worker::session::{CollectSpec, WorkerSpec};
 
 pub(crate) use crate::cli::micro::MicroOptions;
 
-/// The share of the time that is kept for the memory, where `--memory` is given.
+/// The share of the time that is kept for the memory, if `--memory` is given.
 const MEMORY_SHARE: f64 = 0.3;
 
 pub(crate) fn run(
@@ -330,7 +330,7 @@ fn not_pinned() -> Warning {
     Warning::new(
         WarningCode::NotPinned,
         "not pinned to a core: no error rate is claimed",
-        Some("run it again, and trust what both runs say"),
+        Some("run it again, and trust only results that both runs agree on"),
     )
 }
 

@@ -56,7 +56,7 @@ struct Watching<T> {
 impl<T> Watching<T> {
     fn read(&self, both: &mut ProcessPair<'_>, side: Side, entered: Entered) -> Result<T, PairFailure> {
         let request = Request::Profile {
-            // Where the suite counts the calls, there may be only one in a process, which cannot be warm.
+            // If the suite counts the calls, there may be only one in a process, which cannot be warm.
             warmup: u64::from(entered.samples.is_none()),
             iterations: 1,
         };
@@ -71,7 +71,7 @@ impl<T> Pass for Watching<T> {
     type PairResult = PerSide<T>;
     type SideResult = T;
 
-    /// Chooses nothing where no time is left for another replicate as long as the last one.
+    /// Chooses nothing if no time is left for another replicate as long as the last one.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         let now = Instant::now();
         let last = self.last.replace(now);

@@ -75,7 +75,7 @@ fn only_sound_parts_are_put_together() {
     let foreign = part(1).report.comparisons.remove(0);
     let mut all = parts();
     all[1].report.comparisons.push(foreign);
-    assert!(refusal(all).contains("which is of part 1/4"));
+    assert!(refusal(all).contains("which belongs to part 1/4"));
     assert!(refusal(Vec::new()).contains("nothing to merge"));
 }
 
@@ -96,15 +96,15 @@ fn only_parts_of_one_whole_are_put_together() {
         ),
         (
             |report| report.settings.keyword = Some("x".to_owned()),
-            "1.json and 2.json were measured with another `keyword`",
+            "1.json and 2.json were measured with different values of `keyword`",
         ),
         (
             |report| report.seed = 2,
-            "1.json and 2.json were measured with another --seed",
+            "1.json and 2.json were measured with different seeds (--seed)",
         ),
         (
             |report| report.suite.swap(0, 1),
-            "1.json and 2.json collected another suite: they have it in another order",
+            "1.json and 2.json collected different suites: the order differs",
         ),
     ]);
 }
