@@ -54,7 +54,8 @@ pub enum Request {
     },
     /// Let the test run to its end.
     Leave,
-    /// Outside a benchmark, after `trace` for that purpose: report what has run since the last such request.
+    /// Outside a benchmark, after `trace` for that purpose: report the functions that have run since the last
+    /// such request.
     Reach,
     /// Outside a benchmark: return digests of everything in the project's modules. `changed` are the files that differ,
     /// with the functions in them that share a qualified name, which are distinguished by their code.
@@ -81,8 +82,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ForkRequest {
-    /// Fork a worker of this side that goes on after the greeting. Three descriptors come with the message: its
-    /// requests, its replies, its log.
+    /// Fork a worker of this side that continues after the greeting. Three descriptors come with the message:
+    /// its requests, its replies, its log.
     Fork { hello: HelloRequest },
     /// Report how a worker ended, once it has.
     Reap { process: u32 },
@@ -158,7 +159,7 @@ pub struct MicroRequest {
     pub code: MicroCode,
 }
 
-/// What is seen of a call, other than its time.
+/// The observation of a call other than its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MicroWatch {

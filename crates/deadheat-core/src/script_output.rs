@@ -151,16 +151,16 @@ mod tests {
             ("{\"a\": -Infinity}", "no Infinity"),
             ("{\"a\": -0.5}", "below zero"),
             ("{\"a\": 1e12}", "in seconds"),
-            ("{\"a\": {\"b\": 1}}", "`a` holds an object"),
+            ("{\"a\": {\"b\": 1}}", "`a` is an object"),
             ("{\"a\": \"1\"}", "a string"),
             ("{\"a\": [1]}", "a list"),
             ("{\"a\": null}", "null"),
             ("{\"a\": true}", "a boolean"),
             ("{\"a\": 1, \"a\": 2}", "twice"),
-            ("[{\"a\": 1}]", "it holds a list"),
-            ("1.5", "it holds a number"),
-            ("\"a\"", "it holds a text"),
-            ("null", "it holds null"),
+            ("[{\"a\": 1}]", "it contains a list"),
+            ("1.5", "it contains a number"),
+            ("\"a\"", "it contains a string"),
+            ("null", "it contains null"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

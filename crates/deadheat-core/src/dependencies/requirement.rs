@@ -24,8 +24,8 @@ pub(super) fn requirement(text: &str) -> Option<(&str, &str)> {
     (is_name && continues).then_some((name, rest))
 }
 
-/// Formats what follows the name of a requirement (extras, specifiers or an address, a marker) the same way for all
-/// spellings with the same meaning.
+/// Formats the rest of a requirement after its name (extras, specifiers or an address, a marker) the same way
+/// for all spellings with the same meaning.
 pub(super) fn reformatted(said: &str) -> String {
     let mut rest = said.trim();
     let mut formatted = String::new();

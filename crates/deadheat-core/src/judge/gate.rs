@@ -50,7 +50,7 @@ pub fn failure(report: &Report) -> Option<String> {
         }
         (None, Some((row, gate))) => {
             let verdict = match gate {
-                Gate::OutputChange => format!("{}, other output", row.verdict),
+                Gate::OutputChange => format!("{}, different output", row.verdict),
                 _ => row.verdict.to_string(),
             };
             format!(
@@ -132,7 +132,7 @@ mod tests {
         report.comparisons[3].output = OutputCheck::Different;
         assert_eq!(
             failure(&report).unwrap(),
-            "--fail-on output-change: a.py::fast improved, other output (-50.0 %)"
+            "--fail-on output-change: a.py::fast improved, different output (-50.0 %)"
         );
     }
 
@@ -159,7 +159,7 @@ mod tests {
         report.comparisons[3].output = OutputCheck::Different;
         assert_eq!(
             failure(&report).unwrap(),
-            "--fail-on output-change: a.py::fast improved, other output (-50.0 %), and 1 more"
+            "--fail-on output-change: a.py::fast improved, different output (-50.0 %), and 1 more"
         );
     }
 

@@ -1,5 +1,5 @@
-//! The times of looks at the replicates, and what a look may cost: stopping at the first clear answer, however early,
-//! must not make wrong answers likelier than one look at the end would.
+//! The times of looks at the replicates, and the error rate that each may spend: stopping at the first clear
+//! answer, however early, must not make wrong answers likelier than one look at the end would.
 
 use super::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use crate::model::Verdict;
@@ -8,7 +8,8 @@ use crate::model::Verdict;
 ///
 /// Three are enough only for a change that [`is_plain`].
 const COUNTS: [usize; 10] = [3, 5, 7, 10, 14, 20, 30, 45, 68, 100];
-/// The share of the error rate that each of these looks may spend. Each later look may spend half of what is left.
+/// The share of the error rate that each of these looks may spend. Each later look may spend half of the
+/// rest.
 const SPENT: [f64; 10] = [0.05, 0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.025, 0.0125];
 /// The largest half width of an interval, as a part of its change, at which no more replicates are wanted.
 const KNOWN_TO: f64 = 0.5;

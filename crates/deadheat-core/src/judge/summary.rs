@@ -66,7 +66,8 @@ pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
     warnings.collect()
 }
 
-/// Returns the noise of a revision compared with itself; `replicates` is what the default budget has room for.
+/// Returns the noise of a revision compared with itself; `replicates` is the number that the default budget
+/// has room for.
 pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresholds) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
         let ratios = stats::log_ratios(&comparison.replicates);

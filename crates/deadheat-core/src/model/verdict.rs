@@ -1,4 +1,4 @@
-//! Estimates, and what they amount to.
+//! Estimates and verdicts.
 
 use std::fmt;
 

@@ -9,8 +9,8 @@ pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     find(text, title).map(|body| &text[body])
 }
 
-/// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a comment that
-/// goes on to the end is closed first, because the section would be part of it.
+/// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a
+/// comment that runs to the end is closed first, because the section would be part of it.
 pub fn replace_section(text: &str, title: &str, body: &str) -> String {
     let line_end = line_end_of(text);
     let body: String = body.lines().flat_map(|line| [line, line_end]).collect();
@@ -72,7 +72,7 @@ enum Inside<'a> {
 struct Structure<'a> {
     /// The headings outside code and comments, of both kinds: `## Title`, and a title over `===` or `---`.
     headings: Vec<Heading<'a>>,
-    /// The text that would close a code block or a comment that goes on to the end.
+    /// The text that would close a code block or a comment that runs to the end.
     unclosed: Option<&'a str>,
 }
 

@@ -13,7 +13,7 @@ pub struct Prescreen {
     /// The ratio base/head.
     pub speedup: f64,
     pub verdict: Verdict,
-    /// The git blob of the measured file; unknown in records of others.
+    /// The git blob of the measured file; unknown in foreign records.
     pub blob: Option<String>,
 }
 

@@ -73,7 +73,7 @@ fn what_is_measured(settings: &Settings, words: &mut Vec<String>) {
     }
 }
 
-/// Adds what the sides run in.
+/// Adds the options for the sides' environments.
 fn environment(settings: &Settings, words: &mut Vec<String>) {
     for path in &settings.injected {
         add(words, &["--inject", &from_folder(&settings.folder, path)]);

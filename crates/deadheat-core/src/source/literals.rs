@@ -21,7 +21,7 @@ pub(crate) fn literals_of(text: &str, is_wanted: impl Fn(&str) -> bool + Send) -
     })
 }
 
-/// Looks for what has a wanted name.
+/// Finds values with a wanted name.
 struct Named<F> {
     is_wanted: F,
     literals: Literals,

@@ -1,4 +1,4 @@
-//! Many files at once, on as many threads as the caller says.
+//! Many files at once, on the given number of threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;

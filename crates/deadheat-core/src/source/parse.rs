@@ -146,7 +146,7 @@ pub fn holds_benchmarks(source: &[u8]) -> bool {
     if !contains(b"benchmark") {
         return false;
     }
-    // Let pytest say what is wrong with it.
+    // pytest reports the error.
     let if_broken = contains(b"def test");
     let Ok((text, depth)) = decode(source).and_then(|text| {
         let outline = nesting::outline(&text)?;

@@ -1,5 +1,5 @@
-//! The settings of a run: what was typed, else the settings of the report that it continues, else the configuration,
-//! else the defaults. They are merged here, once; paths are relative to the repository.
+//! The settings of a run: the command line, else the settings of the report that it continues, else the
+//! configuration, else the defaults. They are merged here, once; paths are relative to the repository.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -214,7 +214,7 @@ impl CompareSettings {
         })
     }
 
-    /// Returns the settings as the report shows them; the rest depends on what was found.
+    /// Returns the settings as the report shows them; the rest depends on the findings.
     pub(crate) fn reported(&self) -> model::Settings {
         model::Settings {
             threshold_percent: self.threshold_percent,

@@ -98,7 +98,7 @@ fn check_report(report: &Report, asked: &RecordRequest) -> Result<(), Failure> {
             kind: ErrorKind::Stopped,
             ..Failure::usage("the report is partial: nothing was recorded")
         };
-        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
+        let hint = "give it more time (--timeout), or record the partial result: --allow-partial";
         return Err(failure.hint(hint));
     }
     check_commits(&report.revisions)?;

@@ -171,7 +171,7 @@ impl ExperimentStore {
         }
     }
 
-    /// Has git ignore the loop's files, unless the folder says for itself what git ignores.
+    /// Has git ignore the loop's files, unless the folder already has a `.gitignore`.
     fn ignore_itself(&self) -> std::io::Result<()> {
         let lines: String = IGNORED.map(|name| format!("/{name}\n")).concat();
         match OpenOptions::new()

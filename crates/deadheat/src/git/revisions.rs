@@ -187,7 +187,7 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     .hint(if is_shallow {
         DEEPEN
     } else {
-        "`git fetch` brings what is on the server"
+        "`git fetch` gets the commits of the server"
     });
     // Relative to the repository or to the folder that deadheat was started in; pytest's node ids begin with the file.
     let file = name.split("::").next().unwrap_or(name);

@@ -1,5 +1,5 @@
-//! Submodules: found in the two trees, and written into the worktrees from what is already on this machine. git's own
-//! `submodule update` would write into the user's configuration and clone again.
+//! Submodules: found in the two trees, and written into the worktrees from repositories that are already on
+//! this machine. git's own `submodule update` would write into the user's configuration and clone again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

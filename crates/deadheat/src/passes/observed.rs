@@ -354,7 +354,7 @@ fn of_late(path: &str) -> String {
 }
 
 impl Changes {
-    /// Returns a change with unknown consequences, named after the first file that can have made it.
+    /// Returns a change with unknown consequences, named after the first file that can have caused it.
     fn because(&self, what: String) -> Unattributed {
         let first = self.outside.iter().chain(self.changed.keys()).next();
         Unattributed {

@@ -60,7 +60,7 @@ impl Reach {
         benchmarks.iter().filter(runs).cloned().collect()
     }
 
-    /// Adds what one pass saw of the benchmarks that were still open.
+    /// Adds the findings of one pass about the benchmarks that were still open.
     fn add(&mut self, looking: &Looking, open: &[String]) {
         self.ran.extend(looking.seen.iter().cloned());
         for benchmark in &looking.seen {

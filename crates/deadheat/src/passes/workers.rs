@@ -22,7 +22,7 @@ pub(crate) struct WorkerPool {
     pub(crate) first_seed: u32,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
-    /// Benchmarks whose calls use up what their fixtures made.
+    /// Benchmarks whose calls use up the values of their fixtures.
     pub(crate) set_up_each_call: BTreeSet<String>,
     /// Benchmarks that use several cores at once, and get them.
     pub(crate) several_cores: BTreeSet<String>,

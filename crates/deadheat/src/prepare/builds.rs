@@ -132,7 +132,7 @@ impl Build<'_> {
         cache::key(parts)
     }
 
-    /// Puts the build's products into the worktree: builds, or restores what an earlier run built.
+    /// Puts the build's products into the worktree: builds, or restores the products of an earlier run.
     pub(crate) fn make(
         &self,
         git: &Git,
@@ -189,8 +189,8 @@ impl Build<'_> {
         Ok(Made::Now)
     }
 
-    /// Returns the command, with its own virtual environment above the project's: what it installs changes nothing of
-    /// the user's.
+    /// Returns the command, with its own virtual environment above the project's: its installations change
+    /// nothing of the user's.
     fn prepared(&self, log: &Path, limits: &Deadline) -> anyhow::Result<Command> {
         let python = &self.interpreter.path;
         let mut layering = Command::new(python);
@@ -320,7 +320,7 @@ fn is_scrap(worktree: &Path, path: &str) -> bool {
         })
 }
 
-/// Returns a key for what was laid over a worktree: paths with their bytes, folders with everything in them.
+/// Returns a key for the files laid over a worktree: paths with their bytes, folders with everything in them.
 pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> anyhow::Result<String> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut left: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();

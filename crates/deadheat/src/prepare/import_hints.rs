@@ -1,5 +1,5 @@
-//! Remedies for an import that failed in a fresh checkout, which lacks what git ignores, above all generated files and
-//! compiled parts.
+//! Remedies for an import that failed in a fresh checkout, which lacks files that git ignores, above all
+//! generated files and compiled parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

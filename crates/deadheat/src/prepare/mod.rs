@@ -1,4 +1,4 @@
-//! Gives the worktrees what they need before their code can run: an interpreter with the right dependencies, and the
+//! Prepares the worktrees so that their code can run: an interpreter with the right dependencies, and the
 //! compiled parts.
 
 pub(crate) mod binaries;
@@ -141,13 +141,13 @@ impl Preparation<'_> {
                 return Err(Failure::usage(format!(
                     "--requirements {name}: there is no such file on {side}"
                 ))
-                .hint("it is relative to pyproject.toml, and has to be there at both refs"));
+                .hint("it is relative to pyproject.toml, and must exist at both refs"));
             }
         }
         Ok(())
     }
 
-    /// Returns the environment of `of`, and says what it lacks.
+    /// Returns the environment of `of`, and warns if the project is not installed in it.
     fn environment(&self, recipe: &VenvSpec<'_>, of: &str) -> anyhow::Result<Venv> {
         let environment = recipe.make(self.git, &self.limits, &mut |text| self.events.step(text))?;
         self.events.detail(&format!(
@@ -290,7 +290,8 @@ impl Preparation<'_> {
             return Err(Failure::usage(format!(
                 "the compiled part of the project differs between the refs ({differing}), and nothing says how to build it"
             ))
-            .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
+            .hint(format!("{hint} (or the command that builds it in your checkout; `--build true` compares \
+                           without it)"))
             .into());
         }
         let binaries = binaries::of_working_tree(
@@ -378,7 +379,10 @@ impl Preparation<'_> {
             };
             self.events.doubt(
                 WarningCode::DependenciesDiffer,
-                &format!("`{path}` declares other dependencies on head: {what}; both sides ran with what is installed"),
+                &format!(
+                    "`{path}` declares other dependencies on head: {what}; both sides ran with the installed \
+                     packages"
+                ),
                 Some("these numbers do not include their effect: --env per-ref gives each side its own"),
             );
         }

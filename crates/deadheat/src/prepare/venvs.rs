@@ -309,7 +309,7 @@ impl VenvInstaller<'_> {
         }
     }
 
-    /// Has uv install what its lock file names.
+    /// Has uv install the packages that its lock file names.
     fn sync(&self, uv: &Path, declared: &Declared) -> anyhow::Result<()> {
         let mut sync = self.command(uv);
         // The interpreter is named, because `.python-version` may select another one.
@@ -331,7 +331,8 @@ impl VenvInstaller<'_> {
         self.step(&mut sync)
     }
 
-    /// Installs what the project and its requirements files declare, in the versions of the lock file.
+    /// Installs the packages that the project and its requirements files declare, in the versions of the lock
+    /// file.
     fn requirements(&self, declared: &Declared, lock: Option<&str>, scratch: &Path) -> anyhow::Result<()> {
         let recipe = self.recipe;
         let has_hashes = |file: &String| recipe.read(file).is_some_and(|text| text.contains("--hash="));
@@ -382,7 +383,8 @@ impl VenvInstaller<'_> {
         )?)
     }
 
-    /// Takes back what an installation did to the worktree; `before` are the paths that were not committed before it.
+    /// Undoes the changes of an installation to the worktree; `before` are the paths that were not committed
+    /// before it.
     fn undo_changes(&self, worktree: &Git, before: &BTreeSet<String>) -> anyhow::Result<()> {
         let changed: BTreeSet<String> = worktree.uncommitted_paths()?.into_iter().collect();
         let now = worktree.all_but_committed()?.into_iter();

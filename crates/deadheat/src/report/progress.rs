@@ -21,7 +21,7 @@ pub(crate) struct Progress {
     last_line: Option<Instant>,
     end: Option<Instant>,
     replicate: Replicate,
-    /// Reports what takes long, if there is no bar to show it.
+    /// Reports steps that take long, if there is no bar to show them.
     watch: Option<Watch>,
     /// The number of all measured benchmarks, including those that have their verdicts and no longer take part.
     measured: usize,
@@ -226,7 +226,7 @@ impl Progress {
     }
 }
 
-/// Reports what takes long, once, for as long as it is held.
+/// Reports steps that take long, once each, for as long as it is held.
 struct Watch {
     begun: Sender<String>,
 }

@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// Returns a name for what is made from `parts`, in this order.
+/// Returns a name for the product of `parts`, in this order.
 pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -151,7 +151,7 @@ impl Entry {
         self.folder.join(READY_FILE).exists()
     }
 
-    /// Removes what an earlier attempt left.
+    /// Removes the leftovers of an earlier attempt.
     pub(crate) fn empty(&self) -> Result<(), Failure> {
         files::remove_tree(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
         self.make_folder()

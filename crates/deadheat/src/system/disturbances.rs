@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "the measuring core's frequency went from 3.4 down to 1.2 GHz at times, as the governor `powersave` lets it"
+                "the frequency of the measuring core dropped from 3.4 to 1.2 GHz at times (allowed by the \
+                 governor `powersave`)"
             ]
         );
     }

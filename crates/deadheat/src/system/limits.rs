@@ -1,4 +1,4 @@
-//! The limits on what the project's processes may use.
+//! The limits on the resources of the project's processes.
 
 use rustix::process::{Resource, getrlimit};
 

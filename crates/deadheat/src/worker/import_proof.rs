@@ -39,7 +39,8 @@ impl ForeignImport {
             count => format!(" (and {})", counted(count, "more module")),
         };
         format!(
-            "`{module}` was imported from {file}, not from {checkout}{more}: what was timed is not that revision"
+            "`{module}` was imported from {file}, not from {checkout}{more}: the timed code is not that of \
+             the revision"
         )
     }
 

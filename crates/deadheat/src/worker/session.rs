@@ -126,7 +126,7 @@ pub(crate) const PACKAGE_MISSING: &str =
 /// The reason why a worker did not become ready to enter benchmarks.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    /// pytest ended before anything could be run; `words` is what it printed.
+    /// pytest ended before anything could be run; `words` is its output.
     CollectionFailed {
         words: String,
     },

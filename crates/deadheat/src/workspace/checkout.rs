@@ -104,7 +104,7 @@ fn remove_leftovers(git: &Git, events: &dyn Events) {
         Ok(removed) => {
             for folder in removed {
                 events.detail(&format!(
-                    "removed what an earlier run left in {}",
+                    "removed leftovers of an earlier run in {}",
                     folder.display()
                 ));
             }
@@ -112,7 +112,7 @@ fn remove_leftovers(git: &Git, events: &dyn Events) {
         Err(error) => events.doubt(
             WarningCode::LeftBehind,
             &format!(
-                "what an earlier run left could not be removed: {}",
+                "leftovers of an earlier run could not be removed: {}",
                 whole_message(&error)
             ),
             Some("`deadheat clean` tries again"),

@@ -158,7 +158,7 @@ impl Workspace {
             if folder.to_str().is_none() {
                 return Err(
                     Failure::usage(format!("the path {} is not valid UTF-8", folder.display()))
-                        .hint("rename the folder, or set XDG_CACHE_HOME where it is the cache folder's")
+                        .hint("rename the folder, or set XDG_CACHE_HOME if it is the cache folder")
                         .into(),
                 );
             }

@@ -1,4 +1,5 @@
-//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and what the user injects.
+//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and injected
+//! files.
 
 use std::path::Path;
 
@@ -101,7 +102,7 @@ pub(crate) fn inject(
                 "--inject {path}: it contains code to be measured (`{code}`), and both sides would run the \
                  same"
             ))
-            .hint("inject what git ignores, file by file where it lies beside tracked code")
+            .hint("inject only files that git ignores, one by one if they lie beside tracked code")
             .into());
         }
         for side in Side::BOTH {

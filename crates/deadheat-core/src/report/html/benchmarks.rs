@@ -101,7 +101,7 @@ fn toolbar(report: &Report) -> Markup {
                 @for verdict in VERDICTS {
                     (chip(&verdict.to_string(), &verdict_words(verdict), count_with(report, verdict)))
                 }
-                (chip("other-output", &html! { "other output" }, different))
+                (chip("other-output", &html! { "different output" }, different))
             }
             label.order {
                 "Sort by "
@@ -143,7 +143,7 @@ fn benchmark(report: &Report, axis: Axis, index: usize, row: &Comparison, prefix
                         span.chevron aria-hidden="true" {}
                         span { (name(&row.benchmark[prefix.len()..])) }
                     }
-                    @if is_other { span.flag { "other output" } }
+                    @if is_other { span.flag { "different output" } }
                     @if !row.warnings.is_empty() { span.flag { (counted(row.warnings.len(), "warning")) } }
                 }
                 (numbers(axis, &row.estimate, row.verdict, times))

@@ -16,7 +16,7 @@ pub(super) fn notices(report: &Report) -> Markup {
             p class="notice bad" { b { "Gate failed:" } " " (plain(&line)) }
         }
         @if report.partial {
-            p.notice { b { "Stopped early." } " The report has what was finished by then." }
+            p.notice { b { "Stopped early." } " The report contains everything that was finished by then." }
         }
         @if let Some(words) = part {
             p.notice { b { (plain(&sentence(&words))) "." } }

@@ -1,4 +1,4 @@
-//! The facts of a report: what was compared, where and how.
+//! The facts of a report: revisions, machine and settings.
 use maud::{Markup, html};
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The answer, and what was compared.
+//! The answer, and the compared revisions.
 
 use super::comment::Section;
 use super::escape::{code, prose};
@@ -10,7 +10,7 @@ use crate::report::words::of_controls;
 use crate::text::{change, counted, duration, sentence, short_commit, speedup};
 
 impl Page<'_> {
-    /// Renders the answer, and what was compared.
+    /// Renders the answer, and the compared revisions.
     pub(super) fn head(&self) -> Section {
         let report = self.report;
         let mut text = format!("### {}\n\n", self.answer());

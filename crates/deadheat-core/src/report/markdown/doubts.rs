@@ -1,4 +1,4 @@
-//! What failed or was not measured, and the warnings.
+//! Failures, unmeasured benchmarks and warnings.
 
 use super::comment::{MOST_BYTES, Section};
 use super::escape::prose;

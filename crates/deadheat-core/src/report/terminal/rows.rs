@@ -106,7 +106,7 @@ impl Page {
             return self.verdict_cell(&text, Some(row.verdict));
         }
         let gap = if form < 1 { ' ' } else { '\n' };
-        let text = Cell::new(format!("{text},{gap}other output"));
+        let text = Cell::new(format!("{text},{gap}different output"));
         match self.style.color {
             true => text.fg(Color::Red),
             false => text,

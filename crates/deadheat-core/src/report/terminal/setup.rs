@@ -1,4 +1,4 @@
-//! What was compared, and how: revisions, machine, changed functions, the choice of benchmarks.
+//! The compared revisions, the machine, the changed functions, and the selection of benchmarks.
 
 use super::page::{Page, bare_table};
 use crate::model::{Environments, PerSide, Python, Report, Revision, SelectionRule, TargetFunction};
@@ -146,7 +146,7 @@ impl Page {
         if (0..3).map(|column| widest(rows, column)).sum::<usize>() <= all {
             return;
         }
-        // A third is for the change, if it needs it; of the rest, names get what places leave them.
+        // A third is for the change, if it needs it; of the rest, names get the room that places leave.
         let why = widest(rows, 2).min(all / 3);
         let place = widest(rows, 1).min((all - why) * 6 / 10);
         let name = widest(rows, 0).min(all - why - place);

@@ -230,7 +230,7 @@ fn warn_of_imports(events: &dyn Events) {
         WarningCode::ProjectNotImported,
         "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
          the benchmarks run it in other processes",
-        Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+        Some("is module-root in pyproject.toml right? is another installed copy of the project found first?"),
     );
 }
 

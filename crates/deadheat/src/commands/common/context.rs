@@ -143,7 +143,7 @@ impl Context<'_> {
         )
     }
 
-    /// Gives the worktrees what their code needs before it can run.
+    /// Prepares the worktrees so that their code can run.
     pub(crate) fn prepare(
         &self,
         checkouts: &Checkouts,
@@ -228,7 +228,7 @@ impl Context<'_> {
         )
     }
 
-    /// Reserves a core for measuring, and reports what that lacks.
+    /// Chooses a core for measuring, and warns if processes cannot be pinned to it, or if deadheat shares it.
     pub(crate) fn choose_cores(&self) -> anyhow::Result<CpuPinning> {
         let cores = CpuPinning::choose(self.settings.pinning)?;
         if cores.measuring.is_none() {
@@ -310,7 +310,8 @@ impl CompareContext<'_> {
 
     /// Returns the part of the budget that the timeout leaves room for.
     pub(crate) fn affordable_budget(&self, benchmarks: usize) -> Duration {
-        // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
+        // The rest is for the breakdown and the report, and for confirming regressions that would fail a
+        // gate.
         let eighths = if self.settings.fail_on.is_empty() { 6 } else { 3 };
         let affordable = self
             .context

@@ -16,7 +16,7 @@ const BUSY_SHARE: f64 = 0.1;
 const BELOW_RESOLUTION_NS: f64 = 1.0;
 
 /// Returns the warnings that make one row doubtful. `beside` is one side's message while the other one was in
-/// the benchmark, if both cannot be at once.
+/// the benchmark, if both cannot run at once.
 pub(crate) fn warnings_of_row(
     benchmark: &str,
     rounds: &ReplicateSet,
@@ -82,15 +82,15 @@ impl RowWarnings<'_> {
         }
         if rounds.set_up_each_call {
             let times = rounds.used_up.map(|used_up| {
-            let words = |calls: UsedUp| {
-                let [first, later] = [calls.first_ns, calls.later_ns].map(text::duration);
-                format!("{first} and {later}")
-            };
-            let [base, head] = [used_up.base, used_up.head].map(words);
-            format!(
-                ": where calls share them, the first and the later ones take {base} on base, {head} on head"
-            )
-        });
+                let words = |calls: UsedUp| {
+                    let [first, later] = [calls.first_ns, calls.later_ns].map(text::duration);
+                    format!("{first} and {later}")
+                };
+                let [base, head] = [used_up.base, used_up.head].map(words);
+                format!(
+                    ": if calls share them, the first and the later ones take {base} on base, {head} on head"
+                )
+            });
             self.warn(
                 WarningCode::SetUpEachCall,
                 format!(

@@ -1,4 +1,4 @@
-//! The origin of the benchmarks, which decides what a benchmark that only one side can run means.
+//! The origin of the benchmarks, which decides the meaning of a benchmark that only one side can run.
 
 use std::collections::BTreeSet;
 

@@ -101,8 +101,8 @@ mod tests {
         assert_eq!(
             took(95).as_deref(),
             Some(
-                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s for what came after, such as the \
-                 breakdown by function"
+                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s afterwards, such as \
+                 for the breakdown by function"
             )
         );
     }

@@ -48,7 +48,7 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     }
     if !report.parts.is_empty() {
         return Some((
-            "was merged from what several machines measured".to_owned(),
+            "was merged from the parts of several machines".to_owned(),
             "continue one of its parts, and merge them again",
         ));
     }

@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    /// Returns findings by which `a` and `b` run what changed, `b` before it is timed, and `c` does not.
+    /// Returns findings by which `a` and `b` run the change, `b` before it is timed, and `c` does not.
     fn reach() -> Reach {
         let mut reach = Reach::default();
         reach.ran = names(&["a", "b", "c"]);
@@ -319,7 +319,7 @@ mod tests {
             Selected {
                 selection: Selection {
                     rule: SelectionRule::Reached,
-                    reason: "2 of 3 benchmarks, those that may run what changed".to_owned(),
+                    reason: "2 of 3 benchmarks, those that may run the change".to_owned(),
                 },
                 benchmarks: names(&["a", "b"]),
                 controls: names(&["b"]),
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(found.selection.rule, SelectionRule::Reached);
         assert_eq!(
             found.selection.reason,
-            "every benchmark, because each may run what changed (1 of them because they start other processes, \
+            "every benchmark, because each may run the change (1 of them because they start other processes, \
              whose calls cannot be seen)"
         );
         assert_eq!(found.benchmarks, ["a", "b", "c"]);
@@ -367,7 +367,7 @@ mod tests {
                 &[],
                 &known,
                 Some(&blind),
-                "every benchmark: which of them run what changed cannot be seen (no monitoring)",
+                "every benchmark: deadheat cannot see which of them run the change (no monitoring)",
             ),
             (
                 &[],

@@ -17,7 +17,7 @@ use crate::passes::measure;
 use crate::passes::runner::Schedule;
 use crate::passes::workers::WorkerPool;
 
-/// Judges what was measured.
+/// Judges the measurements.
 pub(super) fn conclude(
     judging: Judging<'_>,
     timed: Timed,

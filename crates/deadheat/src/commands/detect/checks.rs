@@ -1,4 +1,4 @@
-//! The checks, and what they found.
+//! The checks and their findings.
 
 use std::time::Duration;
 

@@ -162,7 +162,7 @@ impl Detection<'_> {
         }
     }
 
-    /// Returns what pytest collects in the working tree, or its message if it cannot.
+    /// Returns pytest's collection of the working tree, or its message if it fails.
     pub(super) fn collect(
         &self,
         interpreter: &Interpreter,

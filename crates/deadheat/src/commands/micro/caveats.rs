@@ -127,17 +127,17 @@ fn copying(value: &ChangedValue, asked: &MicroTarget) -> String {
     match asked {
         MicroTarget::Function { call, .. } => {
             format!(
-                "give each call a copy of its own: {}; {on_both}",
+                "give each call its own copy: {}; {on_both}",
                 option("--call", call)
             )
         }
         MicroTarget::Statements { a, b, .. } => format!(
-            "give each call a copy of its own: {} {}; {on_both}",
+            "give each call its own copy: {} {}; {on_both}",
             option("-a", a),
             option("-b", b)
         ),
         MicroTarget::Script { .. } => {
-            format!("give each call a copy of its own, {copy} in both functions; {on_both}")
+            format!("give each call its own copy, {copy} in both functions; {on_both}")
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
             copying(&changed("xs", "list"), &function("xs.sort(); g(xs)"))
                 .contains("--call '... list(xs) ...'")
         );
-        assert!(copying(&changed("n", "int"), &function("n")).contains("make `n` afresh"));
+        assert!(copying(&changed("n", "int"), &function("n")).contains("make a new `n`"));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) struct Rules {
     pub(super) before: Duration,
 }
 
-/// The decision, and what it was made from.
+/// The decision and its grounds.
 pub(super) struct Answer {
     pub(super) replicates: Vec<Replicate>,
     pub(super) output: OutputCheck,
@@ -146,7 +146,7 @@ struct Judgement {
 }
 
 impl Screening<'_> {
-    /// Returns the decision, or what it lacks.
+    /// Returns the decision, or the reason why there is none.
     pub(super) fn decide(
         &self,
         subject: &Variants,

@@ -242,8 +242,8 @@ impl Screening<'_> {
             answer.reason = format!("the call `{call}` never runs `{qualname}`");
             answer.doubts.push(Warning::new(
                 WarningCode::FunctionNotCalled,
-                format!("the call `{call}` never runs `{qualname}`, so that the times say nothing about it"),
-                Some("--call has to run the function whose two versions are compared"),
+                format!("the call `{call}` never runs `{qualname}`, so the times say nothing about it"),
+                Some("--call must run the function whose two versions are compared"),
             ));
         }
         Ok(answer)

@@ -18,7 +18,7 @@ pub(super) struct Results {
     /// `None` if there was no interpreter to start.
     pub(super) python: Option<Python>,
     pub(super) pinned_core: Option<usize>,
-    /// The warnings about what disturbs the measurements.
+    /// The warnings about disturbances of the measurements.
     pub(super) of_machine: Vec<Warning>,
     pub(super) answer: anyhow::Result<Answer>,
     /// The comparison of the memory, or why there is none; `None` if it was not measured.

@@ -235,7 +235,10 @@ fn commit_of(base: &str, git: &Git) -> anyhow::Result<String> {
     let names = git.ref_names()?;
     Err(
         Failure::usage(format!("`{base}` is not a commit of this repository"))
-            .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
+            .hint(
+                "`git branch --all` and `git tag` list possible values of --base; `git fetch` gets the \
+                 commits of the server",
+            )
             .near(base, names.iter().map(String::as_str))
             .into(),
     )

@@ -11,8 +11,8 @@ use crate::passes::runner::{
 };
 use crate::worker::session::{Launch, WorkerSpec};
 
-/// Watches a call in up to this number of process pairs, as many as there is time for; `reading` takes what is asked for
-/// from the reply. Returns the readings, or the failure of a call that fails when it is watched.
+/// Watches a call in up to this number of process pairs, as many as there is time for; `reading` extracts the
+/// reading from the reply. Returns the readings, or the failure of a call that fails when it is watched.
 pub(super) fn watch<T>(
     rules: &Rules,
     replicates: usize,

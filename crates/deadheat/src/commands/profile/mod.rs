@@ -190,7 +190,8 @@ fn warn_of_gaps(problem: Option<&str>, project_modules: &PerSide<u64>, events: &
             WarningCode::ProjectNotImported,
             "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
              unless the tests run it in other processes",
-            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+            Some("is module-root in pyproject.toml right? is another installed copy of the project found \
+                  first?"),
         );
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Tested {
 /// The reason why there is no [`Tested`].
 pub(super) enum Trouble {
     Stopped(StoppedBy),
-    /// The process has no result, but another one may have one.
+    /// The process has no result, but a new one may have one.
     Lost(Failure),
     Other(anyhow::Error),
 }
@@ -126,7 +126,8 @@ impl Passes<'_, '_> {
     }
 
     pub(super) fn replicate(&mut self, index: usize) -> Result<(), Trouble> {
-        // Announced as the last: the next servers would start while one side runs its tests and the other does not.
+        // Announced as the last one: the next servers would start while one side runs its tests and the other
+        // does not.
         self.workers.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
         let seed = hash_seed(self.run.seed, index);

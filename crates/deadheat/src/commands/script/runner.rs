@@ -354,8 +354,9 @@ impl<'a> ScriptRunner<'a> {
             self.words(side)
         ))
         .hint(
-            "it ran by `sh -c` in a fresh checkout of that revision: what git ignores is not there (--inject PATH copies it, \
-             --build CMD makes it), and neither is a file that this revision does not have yet",
+            "it ran by `sh -c` in a fresh checkout of that revision: files that git ignores are not there \
+             (--inject PATH copies them, --build CMD makes them), nor are files that this revision does not \
+             have yet",
         )
         .into()
     }
@@ -371,7 +372,7 @@ impl<'a> ScriptRunner<'a> {
         .into()
     }
 
-    /// Returns the end of what the side's last run printed.
+    /// Returns the end of the output of the side's last run.
     pub(super) fn words(&self, side: Side) -> String {
         let words = files::tail_of(&self.places.get(side).log);
         if words.trim().is_empty() {

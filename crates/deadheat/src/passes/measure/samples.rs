@@ -31,7 +31,7 @@ pub(super) const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 /// More calls than fit into a sample: a clock that does not move must not make a sample grow for ever.
 pub(super) const MOST_ITERATIONS: u64 = 10_000_000;
 
-/// Calls that take at least this long, on both sides, are made at once.
+/// Calls that take at least this long, on both sides, are made on both sides at the same time.
 pub(super) const AT_ONCE_NS: f64 = 20e6;
 
 /// If the sides' calibrated times differ by more than this factor, fewer rounds are enough.
@@ -146,8 +146,9 @@ impl<'a, 'b> AlternatingSampler<'a, 'b> {
         Ok(samples)
     }
 
-    /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
-    /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
+    /// Makes a single call on each side, both at the same time: the kernel gives them the core in turn, every
+    /// few milliseconds, so that the machine's slow moments fall on both. Each is timed by the processor time
+    /// that it used.
     pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Round, PairFailure> {
         let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
         let asked = Instant::now();

@@ -414,7 +414,7 @@ fn the_share_of_a_wait_in_which_a_side_was_busy_is_known() {
     };
     assert_eq!(share(10_000_000), 0.1);
     assert_eq!(share(2_000_000), 0.5);
-    // If both run at once, neither waits after the first calls.
+    // If both run at the same time, neither waits after the first calls.
     let busy = Act::IsBusyWhileItWaits {
         ns: 50_000_000,
         idle_ns: 3 * WAIT_COST_NS,

@@ -1,4 +1,4 @@
-//! Benchmarks whose sides cannot run at once: each side runs in processes of its own.
+//! Benchmarks whose sides cannot run at once: each side runs in its own processes.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl PassRunner<'_> {
         Ok(())
     }
 
-    /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
+    /// Visits one benchmark on one side, while the other is absent. `None` if it was skipped.
     fn visit_alone<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,

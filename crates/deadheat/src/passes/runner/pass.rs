@@ -11,7 +11,7 @@ use crate::passes::runner::pair::ProcessPair;
 pub(crate) trait Pass {
     /// The result of one benchmark in one process pair.
     type PairResult;
-    /// The result on one side, if the sides are not there at once.
+    /// The result on one side, if the sides do not run together.
     type SideResult;
 
     /// Chooses the benchmarks that the next replicate visits, of those that it can; none ends the replicates.
@@ -27,8 +27,8 @@ pub(crate) trait Pass {
         entered: PerSide<Entered>,
     ) -> Result<Self::PairResult, PairFailure>;
 
-    /// Works while one side is inside the benchmark, and the other is not there; `other` is the other side's result,
-    /// once it has one.
+    /// Works while one side is inside the benchmark, and the other is absent; `other` is the other side's
+    /// result, once it has one.
     fn inside_alone(
         &mut self,
         alone: &mut ProcessPair<'_>,

@@ -28,7 +28,7 @@ impl PassRunner<'_> {
         }
     }
 
-    /// Sets aside a benchmark that may work when the other side is not there.
+    /// Sets aside a benchmark that may work when the other side is absent.
     fn suspect(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,

@@ -87,7 +87,7 @@ impl PassRunner<'_> {
         Ok(())
     }
 
-    /// Returns what is known of a benchmark when both sides have left it.
+    /// Returns the facts about a benchmark when both sides have left it.
     pub(super) fn left(&self, benchmark: &str, said: PerSide<SaidAtTheEnd>) -> Left {
         Left {
             seed: self.seed(),

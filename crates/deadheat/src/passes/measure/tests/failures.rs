@@ -1,4 +1,4 @@
-//! Benchmarks and workers that fail, and sides that cannot stand at once.
+//! Benchmarks and workers that fail, and sides that cannot run at once.
 
 use super::*;
 
