@@ -373,7 +373,7 @@ mod tests {
                 &[],
                 &known,
                 None,
-                "every benchmark: no function changed, which says nothing of memory",
+                "every benchmark: no function changed, which says nothing about memory",
             ),
         ] {
             let found = selected(arguments, differences, reach);
