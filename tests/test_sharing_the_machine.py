@@ -118,7 +118,7 @@ SKIPS_ON_ONE_CORE = """\
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes cannot be given cores here")
 def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare):
     if len(os.sched_getaffinity(0)) == 1:
-        pytest.skip("there is one core only")
+        pytest.skip("there is only one core")
     repository.commit_both(SLOW, FAST, SKIPS_ON_ONE_CORE)
     outcome = compare("HEAD^", "HEAD")
     assert outcome.clearly_faster() == {"test_work"}
@@ -261,7 +261,7 @@ ON_SEVERAL_CORES = """\
 def test_what_uses_several_cores_gets_them(repository, compare):
     cores = len(os.sched_getaffinity(0))
     if cores == 1:
-        pytest.skip("there is one core only")
+        pytest.skip("there is only one core")
     suite = ON_SEVERAL_CORES.format(cores=cores)
     base = {"pkg/__init__.py": "", "pkg/core.py": HASHES, "benchmarks/test_b.py": suite}
     repository.commit(base)
