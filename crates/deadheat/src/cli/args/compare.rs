@@ -62,8 +62,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) budget: Option<f64>,
     /// Exit with 1 if a benchmark became slower (regression, or regression:PCT for at least PCT percent; measured again
-    /// first), returns a different value (output-change) or has no verdict (inconclusive), and with any of these if one
-    /// that ran on base fails on head (failed); repeatable
+    /// first), returns a different value (output-change), has no verdict (inconclusive), or ran on base and fails on
+    /// head (failed, implied by the others); repeatable
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
     /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
@@ -101,12 +101,12 @@ pub(crate) struct CompareArgs {
     /// Show the changed functions, the benchmarks and the time that a run would take, and measure nothing
     #[arg(help_heading = BENCHMARKS, long)]
     pub(crate) dry_run: bool,
-    /// Keep the worktrees, and say how to run one side by hand; `deadheat clean` removes them
+    /// Keep the worktrees, and print the commands that run one side by hand; `deadheat clean` removes them
     #[arg(help_heading = OUTPUT, long)]
     pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Write the result into the loop's records, with this description; without refs, base is the last kept
+    /// Write the result into the loop's records, with this description; without refs, base is the last kept experiment
     #[arg(help_heading = LOOP, long, value_name = "TEXT", conflicts_with_all = ["working_tree", "dry_run"])]
     pub(crate) record: Option<String>,
     /// Set the status of the recorded experiment: keep, discard or mixed [default: by the verdicts]
