@@ -739,7 +739,7 @@ def test_hostile_words_in_a_report_mean_nothing_in_the_comment(answer):
 def test_what_is_not_a_report_is_not_shown(answer, content):
     answer.file.write_bytes(content)
     said = answer(base=BASE, head=HEAD)
-    assert said == "### No report\n\nThe file that the job left is not a report. The log of the job says more.\n"
+    assert said == "### No report\n\nThe file that the job left is not a report. See the log of the job.\n"
 
 
 @pytest.mark.parametrize("kind", ["none", "folder", "link", "pipe", "large"])

@@ -252,9 +252,9 @@ def test_a_call_that_changes_what_the_setup_made_is_no_silent_go(micro, package)
     [
         ("xs = []", "xs.append(1)", "-a 'list(xs).append(1)'"),
         ("d = {}", "d[len(d)] = 1", "-a 'dict(d)[len(dict(d))] = 1'"),
-        ("g = (i for i in range(99))", "sum(g)", "make `g` afresh"),
-        ("g = iter([1, 2, 3])", "sum(g)", "make `g` afresh"),
-        ("import io\nf = io.StringIO('a b c')", "f.read()", "make `f` afresh"),
+        ("g = (i for i in range(99))", "sum(g)", "make a new `g`"),
+        ("g = iter([1, 2, 3])", "sum(g)", "make a new `g`"),
+        ("import io\nf = io.StringIO('a b c')", "f.read()", "make a new `f`"),
     ],
 )
 def test_state_that_grows_or_is_used_up_is_seen(micro, setup, statement, hint):
@@ -427,8 +427,8 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro, tmp_path)
         (["src/pkg/new.py::f", "--call", "f()"], ("HEAD has no file `src/pkg/new.py`", "--base REF")),
         (["src/pkg/core.py::work"], ("--call is missing", "")),
         (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is not a commit", "`main`")),
-        (["half.py"], ("has a function bench_a and no bench_b", "`bench_c`")),
-        (["lone.py"], ("has a function bench_a and no bench_b", "write bench_b, too")),
+        (["half.py"], ("has a function bench_a but no bench_b", "`bench_c`")),
+        (["lone.py"], ("has a function bench_a but no bench_b", "also write bench_b")),
         (["none.py"], ("there is no file none.py", "hint: ")),
         (["src/pkg/cor.py"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
         (["pkg.core::work", "--call", "work(1)"], ("there is no file pkg.core", "did you mean `src/pkg/core.py`")),

@@ -82,7 +82,7 @@ def test_uncommitted_changes_in_a_submodule_are_refused(with_submodule, compare)
     repository, _ = with_submodule
     (repository.folder / "pkg" / "core.py").write_text("def work(n):\n    return 1\n")
     outcome = compare("--working-tree")
-    assert (outcome.code, "the submodule `pkg` is changed" in outcome.err) == (2, True)
+    assert (outcome.code, "the submodule `pkg` has uncommitted changes" in outcome.err) == (2, True)
 
 
 @pytest.fixture

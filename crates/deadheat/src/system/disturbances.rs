@@ -135,7 +135,7 @@ impl DisturbanceMonitor {
             warn(
                 WarningCode::MachineBusy,
                 format!(
-                    "something else used {:.0} % of the measuring core",
+                    "something else used {:.0} % of the pinned core",
                     foreign * 100.0
                 ),
                 "stop other programs, or choose another core with --cpu; intervals are wider than they could \
