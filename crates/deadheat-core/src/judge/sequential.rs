@@ -124,7 +124,7 @@ pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) 
 }
 
 /// Returns the number of further replicates that would probably settle an inconclusive verdict, if their
-/// spread stays the same; `None` if it is more than [`MOST_PROJECTED`].
+/// spread stays the same; `None` if it would take too many.
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
     let center = stats::estimate(log_ratios)?.center;
     replicates_to_reach(log_ratios, look, threshold.distance_to_verdict(center))

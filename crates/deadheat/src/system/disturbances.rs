@@ -134,10 +134,7 @@ impl DisturbanceMonitor {
         if foreign > FOREIGN_SHARE {
             warn(
                 WarningCode::MachineBusy,
-                format!(
-                    "something else used {:.0} % of the pinned core",
-                    foreign * 100.0
-                ),
+                format!("something else used {:.0} % of the pinned core", foreign * 100.0),
                 "stop other programs, or choose another core with --cpu; intervals are wider than they could \
                  be",
             );

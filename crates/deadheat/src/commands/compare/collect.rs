@@ -225,8 +225,7 @@ impl Collector<'_> {
         self.run.context.listener.doubt(
             WarningCode::SettingsShared,
             &format!(
-                "`{named}` was also copied from {giver} into {taker}'s worktree, where pytest cannot collect \
-                 {giver}'s benchmarks without it",
+                "{taker} uses `{named}` of {giver}: with its own, pytest cannot collect {giver}'s benchmarks there",
                 named = paths.join("`, `"),
                 giver = taker.other()
             ),
