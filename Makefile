@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The tests have an environment of their own, with a build that takes seconds after a change.
+# The tests have their own environment, with a build that takes seconds after a change.
 DEVELOP := .venvs/develop
 TESTING := $(DEVELOP)/bin/python
 # Wheels are built by tools of exactly these versions; zig links against an old C library, and for other processors.
@@ -22,7 +22,7 @@ SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not
 demo: $(VENV)/installed ## compare the two commits of the example project
 	$(BIN)/deadheat demo
 
-develop: $(DEVELOP)/built ## build what the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
+develop: $(DEVELOP)/built ## build the program that the tests run: $(DEVELOP)/bin/deadheat; seconds after a change
 	@echo "$(DEVELOP)/bin/deadheat is up to date"
 
 test: $(DEVELOP)/built ## run the tests: six to nine minutes on two cores
@@ -44,7 +44,7 @@ test-long: $(DEVELOP)/built faults ## run everything on every Python that is fou
 faults: $(DEVELOP)/built ## run the fault tests in their long version: 100 kills, 200 comparisons, 50,000 files
 	DEADHEAT_TESTS=long $(TESTING) -m pytest tests/faults -p no:xdist
 
-mutants: ## change what decides in every way that cargo-mutants knows, and see that a test fails (cargo install cargo-mutants)
+mutants: ## change the deciding code in every way that cargo-mutants knows, and check that a test fails (cargo install cargo-mutants)
 	cargo mutants --jobs 2
 
 check: $(DEVELOP)/built ## formatting, lints, types, and the safety of the workflows
@@ -73,7 +73,7 @@ $(DEVELOP)/site: docs/requirements.txt | $(TESTING)
 audit: ## hold Cargo.lock against the RustSec advisories (cargo install cargo-audit); ADVISORIES=folder of a clone that is there
 	cargo audit --deny warnings $(if $(ADVISORIES),--db $(ADVISORIES) --no-fetch --stale)
 
-wheels: $(WHEELS)/tools ## build what a release publishes from this platform, into target/wheels: wheels for each processor, and the sources
+wheels: $(WHEELS)/tools ## build the files that a release publishes from this platform, into target/wheels: wheels for each processor, and the sources
 	rm -rf target/wheels
 	rustup target add $(WHEEL_TARGETS)
 	for target in $(WHEEL_TARGETS); do \
@@ -90,11 +90,11 @@ example: $(VENV)/installed ## measure the report that the README shows again, an
 pictures: $(DEVELOP)/built ## take the picture of the HTML report that the README shows, in Chromium
 	DEADHEAT_PICTURES=1 $(TESTING) -m pytest --numprocesses=0 tests/test_readme.py -k take
 
-bench: $(VENV)/installed ## what watching functions costs, on every supported Python that is found; how fast changes are found
+bench: $(VENV)/installed ## measure the cost of watching functions on every supported Python that is found, and the speed of finding changes
 	$(BIN)/python bench
 	$(PYTHON) bench/finder/speed.py --record $(if $(HISTORIES),--histories $(HISTORIES))
 
-evidence: $(VENV)/installed ## how often verdicts are wrong: records for about an hour, goes on where it stopped, writes docs/evidence.md; CLONES=folder of clones, NAME
+evidence: $(VENV)/installed ## measure how often verdicts are wrong: record for about an hour, continue where it stopped, write docs/evidence.md; CLONES=folder of clones, NAME
 	$(BIN)/python bench/lab/neutral.py target/lab-bank
 	$(BIN)/python bench/lab/record.py target/lab-bank
 	$(BIN)/python bench/lab/layout.py target/lab-bank
@@ -103,7 +103,7 @@ evidence: $(VENV)/installed ## how often verdicts are wrong: records for about a
 	$(BIN)/python bench/lab/commits.py target/lab-bank $(if $(CLONES),--sources $(CLONES))
 	$(BIN)/python bench/lab/evidence.py target/lab-bank
 
-evidence-page: $(VENV)/installed ## docs/evidence.md once more, of what was recorded: after `make finder-proof` or `make bench`
+evidence-page: $(VENV)/installed ## write docs/evidence.md again from the records: after `make finder-proof` or `make bench`
 	$(BIN)/python bench/lab/evidence.py docs/evidence-bank.json.gz
 
 evidence-quick: $(VENV)/installed ## the same with a tenth of the replicates, into target/

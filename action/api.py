@@ -1,4 +1,4 @@
-"""What every step needs: its variables, GitHub's API by `gh`, and messages in the job's log."""
+"""Shared by all steps: their variables, GitHub's API through `gh`, and messages in the job's log."""
 
 import json
 import os

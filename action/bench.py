@@ -1,7 +1,7 @@
 """`/bench [OPTIONS]` in a comment on a pull request.
 
-`ask` runs where comments can be written, and no code of the pull request: it decides who may start what. `answer` runs
-there, too, and gets nothing from the job that measured but its report, which the code of the pull request may have
+`ask` runs where comments can be written, and no code of the pull request: it decides who may start what. `answer` also
+runs there, and gets nothing from the measuring job except its report, which the code of the pull request may have
 written.
 """
 
@@ -25,7 +25,7 @@ HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class NotStarted(Exception):
-    """What to tell who asked."""
+    """Raised with the message for the author of the comment."""
 
 
 def ask():
@@ -37,7 +37,7 @@ def ask():
         print("The comment does not begin with /bench, is not new, or is not on a pull request")
         return 0
     author = comment["user"]["login"]
-    # Without an answer: else anybody could make this repository write comments.
+    # Not answered, because otherwise anyone could make this repository write comments.
     if comment["author_association"] not in ASSOCIATIONS or not re.fullmatch(r"[A-Za-z0-9_-]+", author):
         print(f"A comment of {comment['author_association']!r} starts nothing")
         return 0
@@ -61,11 +61,11 @@ def check_permission(repository, author):
     """A member of an organisation, or a collaborator, may still have no right to write in this repository."""
     permission = json.loads(gh(f"repos/{repository}/collaborators/{author}/permission")).get("permission")
     if permission not in PERMISSIONS:
-        raise NotStarted("it takes the right to write in this repository.")
+        raise NotStarted("only people with write access to this repository can start it.")
 
 
 def commits(repository, number):
-    """Returns where the pull request left its target, and its head: later pushes are not what was asked for."""
+    """Returns the commit where the pull request left its target, and its head; later pushes are not measured."""
     request = json.loads(gh(f"repos/{repository}/pulls/{number}"))
     if request["state"] != "open":
         raise NotStarted("the pull request is not open.")
@@ -82,7 +82,8 @@ def checked(sha):
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise NotStarted(f"`{message}`.\n\nIt takes options of `deadheat compare`, on one line:\n{self.help()}")
+        allowed = f"These options of `deadheat compare` are allowed, on one line:\n{self.help()}"
+        raise NotStarted(f"`{message}`.\n\n{allowed}")
 
     def help(self):
         lines = [f"{action.option_strings[0]} {action.metavar or ''}".rstrip() for action in self._actions]
@@ -97,13 +98,13 @@ def text(value):
 
 def number(value):
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?%?", value):
-        raise argparse.ArgumentTypeError("that is not a number")
+        raise argparse.ArgumentTypeError("not a number")
     return value
 
 
 def gate(value):
     if not re.fullmatch(r"regression(:[0-9]{1,4}(\.[0-9]{1,3})?%?)?|output-change|failed|inconclusive", value):
-        raise argparse.ArgumentTypeError("there is no such gate")
+        raise argparse.ArgumentTypeError("not a gate")
     return value
 
 
@@ -126,9 +127,9 @@ def parse(line):
     allowed = parser()
     if len(line) > LONGEST_LINE:
         allowed.error("the line is too long")
-    # Nor is what cannot be seen, or would end the code that shows it.
+    # Nor may it contain invisible characters, or one that would end the code that shows it.
     if not line.replace("\t", " ").isprintable() or "`" in line:
-        allowed.error("the line has characters that no option needs")
+        allowed.error("the line contains characters that are not allowed")
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -160,14 +161,14 @@ def answer(deadheat):
     try:
         text = rendered(deadheat, Path(given("REPORT")))
     except Unusable as why:
-        text = f"### No report\n\n{why} The log of {link_to_job()} says more.\n"
+        text = f"### No report\n\n{why} See the log of {link_to_job()}.\n"
     comment = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues/comments/{int(given('COMMENT'))}"
     gh("--method", "PATCH", comment, body={"body": text})
     return 0
 
 
 class Unusable(Exception):
-    """Why there is no report to show."""
+    """Raised with the reason why there is no report to show."""
 
 
 def rendered(deadheat, report):
@@ -176,9 +177,9 @@ def rendered(deadheat, report):
         revisions = json.loads(content)["revisions"]
         found = [revisions[side]["commit"] for side in ("base", "head")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unusable("What the job left is not a report.") from error
+        raise Unusable("The file that the job left is not a report.") from error
     if found != [given("BASE"), given("HEAD")]:
-        raise Unusable("The report that the job left is about other commits.")
+        raise Unusable("The report that the job left is about different commits.")
     # deadheat checks the rest, and writes names and messages so that they mean nothing in a comment.
     page = Path(os.environ["RUNNER_TEMP"], "deadheat.md")
     page.unlink(missing_ok=True)
@@ -188,21 +189,21 @@ def rendered(deadheat, report):
     except subprocess.TimeoutExpired as error:
         raise Unusable("The report that the job left takes too long to read.") from error
     if outcome.returncode != 0:
-        raise Unusable("What the job left is not a report.")
+        raise Unusable("The file that the job left is not a report.")
     return page.read_text(encoding="utf-8")
 
 
 def read(report):
     """Returns the content of a file that is one, and not too large."""
-    # Neither the link of another to a file of ours, nor a pipe that never ends.
+    # Neither a link to one of our files, nor a pipe that never ends.
     flags = os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         with open(report, "rb", opener=lambda path, mode: os.open(path, mode | flags)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unusable("What the job left is not a file.")
+                raise Unusable("The job left something other than a file.")
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Unusable("Nothing was measured.") from error
     if len(content) > MOST_BYTES:
-        raise Unusable(f"What the job left is larger than {MOST_BYTES >> 20} MiB.")
+        raise Unusable(f"The file that the job left is larger than {MOST_BYTES >> 20} MiB.")
     return content

@@ -54,7 +54,7 @@ def measure(deadheat):
     artifact = "deadheat"
     if pattern:
         reports = sorted(glob.glob(pattern, recursive=True))
-        # Without any report, deadheat says what it needs.
+        # Without any report, deadheat's error names the missing argument.
         command = [deadheat, "merge", *reports]
     else:
         command = [deadheat, "compare"]
@@ -109,7 +109,7 @@ def why_there_is_none():
         if code
         else "deadheat did not end"
     )
-    return f"{ended}. The log of {link_to_job()} says more."
+    return f"{ended}. See the log of {link_to_job()}."
 
 
 def finish():
@@ -124,7 +124,7 @@ def write_comment(pull_request, text, begins):
     """Updates the comment that an earlier run wrote, or writes the first one if `begins`."""
     comments = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     marker = f"<!-- deadheat {hashlib.sha256(given('FOLDER').encode()).hexdigest()[:12]} -->"
-    # deadheat writes Markdown that fits into a comment, and leaves out what matters least.
+    # deadheat writes Markdown that fits into a comment, and leaves out the least important parts.
     body = {"body": f"{marker}\n{text}"}
     listing = values(gh("--paginate", f"{comments}/{int(pull_request)}/comments?per_page=100"))
     earlier = [comment for page in listing for comment in page if comment["body"].startswith(marker)]
@@ -136,7 +136,7 @@ def write_comment(pull_request, text, begins):
 
 
 def is_ours(comment):
-    """Whether the comment is ours: others may write the marker, too, and their comments stay as they are."""
+    """Whether the comment is ours: others may also write the marker, and their comments stay as they are."""
     user = comment["user"] or {}
     if user.get("type") == "Bot":
         return True

@@ -1,4 +1,4 @@
-"""Puts deadheat into an environment of its own: a release as its wheel in seconds, anything else built from source."""
+"""Installs deadheat into its own environment: a release from its wheel in seconds, anything else built from source."""
 
 import re
 import shutil
@@ -33,7 +33,7 @@ def installed(environment, *what):
 def released():
     """Returns the version of this revision if it is a release: then it is the changelog's latest, with a date.
 
-    The code between two releases has the version of a wheel that is another code, or that somebody else could publish.
+    Between two releases, the version is that of a wheel with different code, or of one that does not exist yet.
     """
     version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
     latest = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1]

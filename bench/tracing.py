@@ -92,7 +92,7 @@ def under_cprofile(function):
 
 
 def correction(workloads, plain, tracing, name, argument):
-    """Prints a function's corrected total in percent of the time that the same code takes where nothing is watched."""
+    """Prints a function's corrected total in percent of the time that the same code takes if nothing is watched."""
     function, same = getattr(workloads, name), getattr(plain, name)
     corrected, uncorrected, inner = [], [], []
     for _ in range(REPETITIONS):

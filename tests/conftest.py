@@ -383,7 +383,7 @@ def compare(deadheat_command):
 
     def run(*arguments, replicates=2, **keywords):
         if not {"--seed", "--continue"} & set(arguments):
-            # With a seed of its own for each run, one in hundreds would have two replicates that agree by chance.
+            # With a different seed for each run, one in hundreds would have two replicates that agree by chance.
             arguments = ("--seed", 1, *arguments)
         if replicates is not None:
             arguments = ("--replicates", replicates, *arguments)

@@ -108,7 +108,7 @@ class Standstill:
         self.limit.write_text(str(before + count))
 
     def interrupt(self, repository, *arguments, number=signal.SIGINT):
-        """Runs deadheat until it stands still, and ends it by a signal."""
+        """Runs deadheat until it waits, and ends it by a signal."""
         process = start(repository, *arguments)
         self.moment.wait()
         process.send_signal(number)

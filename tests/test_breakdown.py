@@ -118,7 +118,7 @@ def test_all_of_a_change_is_explained_by_what_changed(repository, compare):
     work = {side: rows["work"][side]["total_ns"] / NS_PER_LINE for side in ("base", "head")}
     assert work["base"] - work["head"] == pytest.approx(fewer, rel=0.02)
     assert rows["work"]["estimate"]["point_estimate"] == pytest.approx(work["head"] / work["base"], rel=0.02)
-    # `added` has a line of its own, in three calls.
+    # `added` has its own line, in three calls.
     change = (length_ns(comparison, "head") - length_ns(comparison, "base")) / NS_PER_LINE
     assert change == pytest.approx(3 - fewer, rel=0.02)
     # Without a generator's time, what head moved out of it would be missing: some 70 lines.

@@ -111,7 +111,7 @@ def test_a_build_that_fails_shows_what_it_printed(compiled, compare):
 
 
 def test_a_build_is_made_again_for_other_variables_and_from_the_worktrees_own_code(repository, compare, layer):
-    """The build runs the project's own generator, which an editable install of the checkout provides, too."""
+    """The build runs the project's own generator, which an editable install of the checkout also provides."""
     generator = "import os\nprint('TIMES =', {} * int(os.environ.get('FACTOR', '1')))\n"
     core = "    from pkg.made import TIMES\n\n\n" + WORK.format(times="TIMES")
     files = {".gitignore": "made.py\n", "src/pkg/__init__.py": "", "src/pkg/generate.py": generator.format(30)}
@@ -178,7 +178,7 @@ def test_an_extension_that_only_one_side_has_is_said(compiled, compare):
     outcome = compare("HEAD^", "HEAD", "--build", build, replicates=2)
     assert outcome.code == 0, outcome.err
     (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "compiled_part_missing"]
-    assert "left no `pkg/fast` on head, and one on base" in words
+    assert "left no `pkg/fast` on head, but one on base" in words
 
 
 def test_a_build_that_leaves_nothing_is_no_build(compiled, compare):
@@ -187,7 +187,7 @@ def test_a_build_that_leaves_nothing_is_no_build(compiled, compare):
     outcome = compare("HEAD^", "HEAD", "--build", "true", replicates=2)
     assert outcome.code == 0, outcome.err
     (words,) = [row["message"] for row in outcome.report["warnings"] if row["code"] == "compiled_part_missing"]
-    assert "left no extension module on both sides" in words
+    assert "left no extension module on either side" in words
 
 
 def test_binaries_of_the_working_tree_serve_both_sides_where_their_sources_are_the_same(compiled, compare):

@@ -66,7 +66,7 @@ def test_a_link_that_leads_elsewhere_may_change_everything(repository, compare):
     core.symlink_to("two.py")
     repository.commit({})
     outcome = compare("HEAD^", "HEAD", "--dry-run")
-    assert outcome.report["selection"]["reason"].startswith("every benchmark: `pkg/core.py` is a link")
+    assert outcome.report["selection"]["reason"].startswith("every benchmark: `pkg/core.py` is a symlink")
 
 
 def test_a_link_beside_the_code_is_read_like_a_file_and_may_be_a_folder(repository, compare):
@@ -84,7 +84,7 @@ def test_a_link_beside_the_code_is_read_like_a_file_and_may_be_a_folder(reposito
         return compare(base, head, "--dry-run").report["selection"]["reason"]
 
     assert reason_after("changes/latest.rst", "2.rst") == "no code that a benchmark could run differs"
-    assert reason_after("data", "v2").startswith("every benchmark: `data` is a link")
+    assert reason_after("data", "v2").startswith("every benchmark: `data` is a symlink")
 
 
 REGISTERED = """\

@@ -177,7 +177,7 @@ def test_without_gh_or_a_pull_request_of_that_number_the_error_says_so(
     clone = pull_request["clone"]
     unknown = deadheat_command("compare", "--pr", 8, folder=clone, environment=github.environment())
     assert unknown.code == 2
-    assert "--pr 8: gh cannot tell what it is: gh: Not Found" in unknown.err
+    assert "--pr 8: gh could not look it up: gh: Not Found" in unknown.err
     # A PATH with git alone.
     (tmp_path / "only-git").mkdir()
     git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
@@ -208,7 +208,7 @@ def test_what_is_no_commit_is_not_fetched(pull_request, github, deadheat_command
 
 @pytest.fixture
 def step(tmp_path, github):
-    """Runs a step of the action in a folder of its own."""
+    """Runs a step of the action in its own folder."""
     folder = tmp_path / "checkout"
     folder.mkdir()
 
@@ -557,7 +557,7 @@ def test_every_option_that_a_comment_may_have_is_one_of_compare(ask, deadheat_co
     budget, others = options[at : at + 2], options[:at] + options[at + 2 :]
     for arguments in (others, budget):
         outcome = deadheat_command("compare", *arguments)
-        # What it is told after it has understood its arguments.
+        # The error that comes after it has parsed its arguments.
         assert "this repository has no commits yet" in outcome.err
 
 
@@ -566,7 +566,7 @@ def test_bench_without_options_is_enough(ask, github):
     outputs, said, answer = ask("/bench")
     assert outputs["arguments"] == f"{BASE} {HEAD}"
     assert len(said) == 1
-    # The reaction is not what matters.
+    # The reaction does not matter.
     assert "::warning title=deadheat::no reaction to the comment" in answer.stdout
 
 
@@ -618,7 +618,7 @@ def test_what_a_comment_may_not_ask_for_is_answered_and_starts_nothing(ask, step
     (reply,) = said
     assert reply.startswith("`/bench` did not start: `")
     assert "--threshold PCT\n" in reply
-    # The words of the comment are in code, where nobody is mentioned and nothing is Markdown.
+    # The words of the comment are in code, where no one is mentioned and nothing is Markdown.
     assert reply.partition("\n")[0].count("`") == 4
     assert not (step.folder / "pwned").exists()
 
@@ -654,7 +654,7 @@ def test_other_comments_get_no_answer(ask, github, changes):
 def test_a_member_who_may_not_write_starts_nothing(ask, permission):
     outputs, said, _ = ask("/bench", {"repos/o/n/collaborators/octo-cat/permission": {"permission": permission}})
     assert outputs == {}
-    assert said == ["`/bench` did not start: it takes the right to write in this repository."]
+    assert said == ["`/bench` did not start: only people with write access to this repository can start it."]
 
 
 @pytest.mark.parametrize(
@@ -710,7 +710,7 @@ def test_the_report_becomes_the_answer(answer):
 
 def test_a_report_of_other_commits_is_not_shown(answer):
     answer.file.write_text(json.dumps(answer.stored))
-    assert answer(head=HEAD).startswith("### No report\n\nThe report that the job left is about other commits.")
+    assert answer(head=HEAD).startswith("### No report\n\nThe report that the job left is about different commits.")
 
 
 def test_hostile_words_in_a_report_mean_nothing_in_the_comment(answer):
@@ -739,7 +739,7 @@ def test_hostile_words_in_a_report_mean_nothing_in_the_comment(answer):
 def test_what_is_not_a_report_is_not_shown(answer, content):
     answer.file.write_bytes(content)
     said = answer(base=BASE, head=HEAD)
-    assert said == "### No report\n\nWhat the job left is not a report. The log of the job says more.\n"
+    assert said == "### No report\n\nThe file that the job left is not a report. See the log of the job.\n"
 
 
 @pytest.mark.parametrize("kind", ["none", "folder", "link", "pipe", "large"])

@@ -90,7 +90,7 @@ def test_the_processes_of_a_replicate_share_its_seed_a_core_and_a_parent(reposit
         assert {tuple(cores) for _, _, _, *cores in lines} <= allowed
         assert len({(seed, *cores) for _, seed, _, *cores in lines}) == 4
     if sys.platform == "linux":
-        # Each replicate's processes are forked from a process of its own.
+        # Each replicate's processes are forked from a separate process.
         assert len({(seed, parent) for _, seed, parent, *_ in lines}) == 4
         assert len({parent for _, _, parent, *_ in lines}) == 4
     again = compare("HEAD^", "HEAD", "--seed", "5").report

@@ -81,7 +81,7 @@ def test_what_is_measured_stays_when_a_later_worker_cannot_start(two_commits, co
     assert outcome.code == 4
     assert outcome.report["partial"]
     assert set(outcome.verdicts()) == {"test_work", "test_worker"}
-    assert "no longer does" in outcome.report["warnings"][-1]["message"]
+    assert "no longer starts on head" in outcome.report["warnings"][-1]["message"]
 
 
 def test_kept_worktrees_come_with_commands_that_run(repository, deadheat_command):

@@ -74,7 +74,7 @@ def test_every_promise_has_a_test(page, file, least):
             assert before > 0, f"no test for {promise[0]}"
             rows += 1
     assert rows >= least
-    # Text outside of tables names tests, too.
+    # Text outside tables also names tests.
     for paragraph in re.sub(r"(?m)^\|.*\n", "", page).split("\n\n"):
         check(paragraph, file)
 

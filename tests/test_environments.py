@@ -83,7 +83,7 @@ def test_each_side_in_an_environment_of_what_it_declares(
     assert outcome.code == 0, outcome.err
     assert f"making the environment of head (by {installer} from pyproject.toml)" in outcome.err
     assert outcome.verdicts() == {"test_work": "improved"}
-    # A thirtieth, in time that nobody counts.
+    # A thirtieth, in time that is not counted.
     assert outcome.report["comparisons"][0]["estimate"]["point_estimate"] < 1 / 5
     assert outcome.report["settings"]["environment"] == "per_ref"
     pythons = {row["path"] for row in outcome.report["python"].values()}
@@ -159,7 +159,7 @@ def test_what_a_revision_declares_is_read_wherever_it_says_it(repository, compar
     outcome = compare("HEAD^", "HEAD", "--dry-run", "--python", with_the_old_version)
     assert outcome.code == 0, outcome.err
     assert "tinydep ==1.0 → ==2.0 (installed: 1.0)" in what_differs(outcome)
-    # Where the dependency is not installed, the error names it.
+    # If the dependency is not installed, the error names it.
     outcome = compare("HEAD^", "HEAD", "--dry-run")
     assert (outcome.code, "No module named 'tinydep'" in outcome.err) == (3, True)
     # Packages on PYTHONPATH do not count as dependencies.

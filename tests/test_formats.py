@@ -138,7 +138,7 @@ def check_markdown(text):
         if token.type == "html_block":
             assert "script" not in token.content.replace("&lt;/script&gt;", "").replace("&lt;script&gt;", "")
     outside = " ".join(outside)
-    # Nobody is mentioned, nothing is linked, and every name is there.
+    # No one is mentioned, nothing is linked, and every name is there.
     assert not {"@", "#", "<", "*", "|"} & set(outside), outside
     assert "".join(code).count(HOSTILE) >= 1
     assert rows >= 4
@@ -290,10 +290,10 @@ def stored(**changes):
         ('{"schema_version": 7, "rows": 3}', "has schema_version 7, written by deadheat of an unknown version"),
         (stored(schema_version=3, tool_version="\x1b[31m9"), "written by deadheat \\x1b[31m9;"),
         (stored(summary=None), "is damaged, or of another version (it was written by deadheat 0.1.0)"),
-        ('{"schema_version": 1, "tool_version": "0.1.0", "tests": []}', "what `deadheat profile` found"),
-        ('{"schema_version": 1, "decision": "go"}', "what `deadheat micro` found"),
+        ('{"schema_version": 1, "tool_version": "0.1.0", "tests": []}', "is a result of `deadheat profile`"),
+        ('{"schema_version": 1, "decision": "go"}', "is a result of `deadheat micro`"),
         ("[" * 10_000, "is not a report of deadheat"),
-        (re.sub(r'"iterations": \d+', '"iterations": 0', FIRST.read_text()), "is damaged: the samples of"),
+        (re.sub(r'"iterations": \d+', '"iterations": 0', FIRST.read_text()), "is damaged: some samples of"),
         (FIRST.read_text().replace('"threshold_percent": 2.0', '"threshold_percent": 0'), "is damaged: its threshold"),
     ],
 )
@@ -343,4 +343,4 @@ def test_what_cannot_be_written_is_refused(show, arguments, words):
 def test_tests_under_the_profiler_are_json_only(deadheat_command, changed):
     outcome = deadheat_command("profile", "-o", "r.md")
     assert outcome.code == 2
-    assert "what deadheat profile finds can be written as json only, not as md" in outcome.err
+    assert "the results of deadheat profile can only be written as json, not as md" in outcome.err

@@ -1,4 +1,4 @@
-"""The measured code is the worktree's, whatever the environment has installed."""
+"""The measured code is the worktree's, whatever is installed in the environment."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The evidence page is exactly what its bank gives."""
+"""The evidence page agrees exactly with its bank."""
 
 import subprocess
 import sys

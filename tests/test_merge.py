@@ -116,7 +116,7 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     assert "are both part 1/2" in twice.err
     merged_again = deadheat_command("merge", stored, paths[0])
     assert merged_again.code == 2
-    assert "is merged already" in merged_again.err
+    assert "is already a merged report" in merged_again.err
     assert "without --partition" not in merged_again.err
 
 

@@ -1,4 +1,4 @@
-"""`deadheat micro`: planted changes are found and no others, and whatever cannot be measured says why."""
+"""`deadheat micro`: planted changes are found and no others, and every failure to measure names its reason."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def micro(repository):
     def run(*arguments, folder=None, as_text=False, python=sys.executable):
         form = [] if as_text else ["--json", "--samples"]
         if "--timeout" not in arguments:
-            # What is measured here is settled far earlier, on machines with nothing else to do.
+            # These measurements are settled far earlier on idle machines.
             form += ["--timeout", "50"]
         completed = subprocess.run(
             command("micro", "--python", python, *form, *arguments),
@@ -167,7 +167,7 @@ def test_a_method_and_another_base(micro, package):
     assert "HEAD^" in lines[1]
     assert "working tree" in lines[2]
     assert any(line.startswith("memory  ") and " at the peak" in line for line in lines)
-    assert "working tree's on both sides" in outcome.out
+    assert "comes from the working tree on both sides" in outcome.out
     assert lines[-1].startswith("go: the speedup is ")
     # Nothing differs from HEAD.
     outcome = micro(*target, "--worth", "100", folder=package.folder / "src")
@@ -224,7 +224,7 @@ def test_what_nobody_consumes_is_no_faster_version(micro, lazy, what, hint):
     assert warning["hint"].endswith(hint)
     assert report["output"] == "not_comparable"
     assert report["output_reason"] == f"the call returns {what}"
-    assert report["decision_reason"].endswith("what a call returns is not consumed, and its work not timed")
+    assert report["decision_reason"].endswith("the value that a call returns is not consumed, so its work is not timed")
 
 
 def test_why_results_are_not_compared_is_said(micro):
@@ -252,9 +252,9 @@ def test_a_call_that_changes_what_the_setup_made_is_no_silent_go(micro, package)
     [
         ("xs = []", "xs.append(1)", "-a 'list(xs).append(1)'"),
         ("d = {}", "d[len(d)] = 1", "-a 'dict(d)[len(dict(d))] = 1'"),
-        ("g = (i for i in range(99))", "sum(g)", "make `g` afresh"),
-        ("g = iter([1, 2, 3])", "sum(g)", "make `g` afresh"),
-        ("import io\nf = io.StringIO('a b c')", "f.read()", "make `f` afresh"),
+        ("g = (i for i in range(99))", "sum(g)", "make a new `g`"),
+        ("g = iter([1, 2, 3])", "sum(g)", "make a new `g`"),
+        ("import io\nf = io.StringIO('a b c')", "f.read()", "make a new `f`"),
     ],
 )
 def test_state_that_grows_or_is_used_up_is_seen(micro, setup, statement, hint):
@@ -350,7 +350,7 @@ def test_a_call_that_does_not_run_the_function_gets_no_answer(micro, repository,
     if decision == "no_answer":
         assert outcome.code == 3
         assert outcome.report["decision_reason"] == "the call `other(50)` never runs `work`"
-    # Where no loop was started, nothing is recorded.
+    # If no loop was started, nothing is recorded.
     assert repository.git("status", "--short", "--untracked-files=all", "--", ":!*.pyc") == "M pkg/m.py"
 
 
@@ -430,18 +430,18 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro, tmp_path)
         (["src/pkg/new.py::f", "--call", "f()"], ("HEAD has no file `src/pkg/new.py`", "--base REF")),
         (["src/pkg/core.py::work"], ("--call is missing", "")),
         (["src/pkg/core.py::work", "--call", "work(1)", "--base", "man"], ("`man` is not a commit", "`main`")),
-        (["half.py"], ("has a function bench_a and no bench_b", "`bench_c`")),
-        (["lone.py"], ("has a function bench_a and no bench_b", "write bench_b, too")),
+        (["half.py"], ("has a function bench_a but no bench_b", "`bench_c`")),
+        (["lone.py"], ("has a function bench_a but no bench_b", "also write bench_b")),
         (["none.py"], ("there is no file none.py", "hint: ")),
         (["src/pkg/cor.py"], ("there is no file src/pkg/cor.py", "`src/pkg/core.py`")),
         (["pkg.core::work", "--call", "work(1)"], ("there is no file pkg.core", "did you mean `src/pkg/core.py`")),
         (["src/pkg/core.py::zz", "--call", "zz()"], ("has no function `zz`", "it has `Worker.__init__`")),
         (["src/pkg/core.py::work", "--call", "work(1)", "--base", "zz"], ("`zz` is not a commit", "git branch --all")),
-        (["src/pkg/new.py"], ("neither bench_a and bench_b, nor does it look at its", "`src/pkg/new.py::f`")),
-        (["lone.py", "--setup", "x"], ("a script sets itself up", "hint: ")),
+        (["src/pkg/new.py"], ("neither has functions bench_a and bench_b nor reads its", "`src/pkg/new.py::f`")),
+        (["lone.py", "--setup", "x"], ("a script does its set-up itself", "hint: ")),
         (["-a", "", "-b", ""], ("-a: there is nothing to run", "hint: ")),
         (["-a", "1"], ("-b <STMT>", "")),
-        (["-a", "1", "-b", "2", "--call", "3"], ("--call belongs to a function", "")),
+        (["-a", "1", "-b", "2", "--call", "3"], ("--call needs a function", "")),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is_near(deadheat_command, package, arguments, words):

@@ -94,4 +94,4 @@ def test_a_gate_for_other_outputs(returning):
     outcome = returning("return 1", "return 2", "--fail-on", "output-change")
     assert outcome.code == 1
     assert "--fail-on output-change: benchmarks/test_b.py::test_answer " in outcome.err
-    assert ", other output (" in outcome.err
+    assert ", different output (" in outcome.err

@@ -95,7 +95,7 @@ def test_a_slower_function_is_found_in_both_tables_on_every_version(
     outcome = deadheat_command("profile", "HEAD^", "HEAD", *wanted)
     assert outcome.code == 0, outcome.err
     assert tested.state() == before
-    assert "what is called often looks slower than it is" in outcome.out
+    assert "functions with many calls look slower than they are" in outcome.out
     assert "not profiled" in outcome.out
     answer = outcome.out.splitlines()[-1]
     assert answer.startswith("Of 5 tests: ")
@@ -127,7 +127,7 @@ def test_what_pytest_refuses_and_what_was_meant_for_it_have_hints(tested, deadhe
     for arguments in (["nosuch.py"], ["--badopt"]):
         outcome = deadheat_command("profile", "HEAD", "HEAD", "--", *arguments)
         assert outcome.code == 3
-        assert "hint: what follows `--` is given to pytest" in outcome.err
+        assert "hint: arguments after `--` go to pytest" in outcome.err
     path = "tests/test_core.py"
     for name, words in (("profile", f"deadheat profile -- {path}"), ("compare", f"deadheat compare --tests {path}")):
         outcome = deadheat_command(name, path)
@@ -220,7 +220,7 @@ def test_a_crash_is_told_with_the_side_and_the_test(tested, profile):
     tested.commit({"tests/test_crash.py": "import os\n\n\ndef test_crash():\n    os._exit(7)\n"})
     outcome = profile("HEAD^", "HEAD")
     assert outcome.code == 3
-    assert "did not come to their end on head: the process ended: exit status: 7" in outcome.err
+    assert "did not finish on head: the process ended: exit status: 7" in outcome.err
     assert outcome.err.count("running tests/test_crash.py::test_crash") == 1
     assert "--deselect" in outcome.err
 

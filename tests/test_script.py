@@ -146,14 +146,14 @@ def test_a_total_alone_is_what_is_compared(timing_itself, compare):
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ({"a": {"inner": 1.0}}, "`a` holds an object"),
-        ({"a": "fast"}, "`a` holds a text"),
+        ({"a": {"inner": 1.0}}, "`a` is an object"),
+        ({"a": "fast"}, "`a` is a string"),
         ({"a": -1}, "below zero"),
         ('{"a": NaN}', "no NaN"),
         ({}, "no keys"),
         ("a: 1", "not JSON"),
         ({"b": 1.0}, "no key in common; base: `a`; head: `b`"),
-        ({"\x1b[31m": [1]}, "`\\x1b[31m` holds a list"),
+        ({"\x1b[31m": [1]}, "`\\x1b[31m` is a list"),
     ],
 )
 def test_an_output_that_cannot_be_compared(timing_itself, compare, head, words):

@@ -118,13 +118,13 @@ SKIPS_ON_ONE_CORE = """\
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes cannot be given cores here")
 def test_what_skips_itself_on_one_core_says_how_it_gets_more(repository, compare):
     if len(os.sched_getaffinity(0)) == 1:
-        pytest.skip("there is one core only")
+        pytest.skip("there is only one core")
     repository.commit_both(SLOW, FAST, SKIPS_ON_ONE_CORE)
     outcome = compare("HEAD^", "HEAD")
     assert outcome.clearly_faster() == {"test_work"}
     (skipped,) = outcome.report["missing"]
     assert skipped["message"].endswith(
-        "needs two cores; it ran before it was put on one core: --no-pin leaves it all of them"
+        "needs two cores; it ran before it was pinned to one core: --no-pin leaves it all cores"
     )
     assert outcome.missing() == {"test_two": ("skipped", None)}
     plan = compare("HEAD^", "HEAD", "--no-pin", "--dry-run").report["plan"]
@@ -261,7 +261,7 @@ ON_SEVERAL_CORES = """\
 def test_what_uses_several_cores_gets_them(repository, compare):
     cores = len(os.sched_getaffinity(0))
     if cores == 1:
-        pytest.skip("there is one core only")
+        pytest.skip("there is only one core")
     suite = ON_SEVERAL_CORES.format(cores=cores)
     base = {"pkg/__init__.py": "", "pkg/core.py": HASHES, "benchmarks/test_b.py": suite}
     repository.commit(base)

@@ -135,7 +135,7 @@ def test_calls_that_use_up_their_fixtures_get_fixtures_of_their_own(repository, 
     assert rows["test_parse"]["set_up_each_call"]
     assert len(rows["test_parse"]["replicates"]) == 2
     (said,) = (row for row in rows["test_parse"]["warnings"] if row["code"] == "set_up_each_call")
-    assert "where calls share them" in said["message"]
+    assert "if calls share them" in said["message"]
     # The breakdown covers the same calls.
     (parse,) = rows["test_parse"]["functions"]
     assert parse["base"]["calls"] == 1

@@ -189,7 +189,7 @@ def of_exactly_two(report):
         (damaged, "is damaged"),
         (of_another_interpreter, "was measured with CPython 3.9.0"),
         (of_another_version, "was written by deadheat 0.0.1"),
-        (not_pinned, "without a core of its own"),
+        (not_pinned, "without pinning"),
         (of_exactly_two, "has exactly 2 replicates"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -49,7 +49,7 @@ def test_a_commit_of_a_submodule_that_is_not_here_is_fetched_only_when_asked(wit
     repository.git(*in_clone, "commit", "--quiet", "--message", "moved")
     outcome = compare("HEAD^", "HEAD", folder=clone)
     assert outcome.code == 2
-    assert "your checkout of it does not have that commit" in outcome.err
+    assert "your checkout of it lacks that commit" in outcome.err
     assert "--fetch" in outcome.err
     outcome = compare("HEAD^", "HEAD", "--fetch", folder=clone)
     assert outcome.code == 0, outcome.err
@@ -82,7 +82,7 @@ def test_uncommitted_changes_in_a_submodule_are_refused(with_submodule, compare)
     repository, _ = with_submodule
     (repository.folder / "pkg" / "core.py").write_text("def work(n):\n    return 1\n")
     outcome = compare("--working-tree")
-    assert (outcome.code, "the submodule `pkg` is changed" in outcome.err) == (2, True)
+    assert (outcome.code, "the submodule `pkg` has uncommitted changes" in outcome.err) == (2, True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Suites as people write them: hidden benchmarks, guards, options of their own, ids that change."""
+"""Suites as people write them: hidden benchmarks, guards, their own options, ids that change."""
 
 from conftest import WORK, WORK_FROM_FILE
 
@@ -187,10 +187,10 @@ def test_ids_that_change_from_process_to_process_are_told(repository, compare, d
     assert plan["plan"]["benchmarks"] == ["benchmarks/test_plain.py::test_plain"]
     messages = {row["message"] for row in plan["missing"]}
     assert len(messages) == 1
-    assert messages.pop().startswith("its id is another one in each process")
+    assert messages.pop().startswith("its id changes from process to process")
     plain = compare("HEAD^", "HEAD", "-k", "plain", "--dry-run").report
     assert "deselected" in {row["code"] for row in plain["warnings"]}
-    assert plain["selection"]["reason"] == "every selected benchmark, because each may run what changed"
+    assert plain["selection"]["reason"] == "every selected benchmark, because each may run the change"
     alone = deadheat_command("compare", "HEAD^", "HEAD", "-k", "random", "--replicates", "2")
     assert alone.code == 3
     assert "the ids of parameters change from process to process" in alone.err

@@ -138,7 +138,7 @@ def prove_changes(options, finder, failures):
         if not source.startswith(b"\xef\xbb\xbf"):
             # Without the version or package before it, files can import each other.
             folders.setdefault(name.rpartition("/")[0], []).append((name.partition("/")[2], source))
-    # Folders by name, so that a smaller choice of files does not change what the seeds mean.
+    # Folders by name, so that a smaller choice of files does not change the meaning of the seeds.
     groups = sorted(folders)
     proof = Proof(finder)
     counts, kinds = Counter(), Counter()

@@ -12,11 +12,11 @@ LENGTHS = {
     "tiny": 1,
     "long": 1_800_000,
 }
-# Copies in one process pair save start-ups; suites have many benchmarks in one process, too.
+# Copies in one process pair save start-ups; suites also have many benchmarks in one process.
 COPIES = ["same-1", "same-2", "same-3"]
 PLANTED = [1, 2, 3, 5, 10, -1, -2, -3, -5, -10]
 
-# Parts of other programs of the lab, too.
+# Also parts of other programs of the lab.
 ARITHMETIC = """
 def arithmetic(count):
     total = 0

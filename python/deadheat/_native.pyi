@@ -58,7 +58,7 @@ class Tracer:
 
 @final
 class Probe:
-    """Watches the function with this number from inside its body, where the interpreter has no events for it."""
+    """Watches the function with this number from inside its body, if the interpreter has no events for it."""
 
     def __new__(cls, tracer: Tracer, function: int) -> Probe: ...
     def enter(self) -> None: ...

@@ -23,6 +23,6 @@ def main():
     runpy.run_path(os.path.join(HERE, f"real_{NAME}"), run_name="__main__")
 
 
-# A child that `multiprocessing` spawns runs this file once more, under another name.
+# A child that `multiprocessing` spawns runs this file again, under another name.
 if __name__ == "__main__":
     main()

@@ -23,7 +23,7 @@ def test_a_killed_driver_takes_everything_with_it(repository, tmp_path, stage, m
     run = Stopped(repository, tmp_path, stage, moment, gate, report)
     run.process.kill()
     run.process.communicate(timeout=60)
-    # The gate stays closed: git and its hook end with the driver, too.
+    # The gate stays closed: git and its hook also end with the driver.
     run.check_gone()
     assert not report.exists()
     assert len(deadheat_command("clean", "--json").report["removed"]) >= 1
@@ -69,7 +69,7 @@ def test_children_of_the_projects_code_end_with_a_killed_driver(repository, witn
 
 
 def test_a_group_that_leaves_is_not_followed(repository, witness, moment, deadheat_command):
-    """The exception in the table: deadheat does not look for a process in a session of its own."""
+    """The exception in the table: deadheat does not look for a process in a different session."""
     text = CHILDREN.format(witness=str(witness.path), moment=str(moment.path))
     text = text.replace("spawn(KEEPS)", "print(spawn(LEAVES))").replace("b'x')", "str(os.getpid()).encode())")
     two_commits(repository, {"benchmarks/test_children.py": text})
@@ -127,7 +127,7 @@ def test_entries_of_a_killed_run_are_removed_whatever_was_lost(
     "wrapper", [(), ("unshare", "--pid", "--fork", "--mount-proc")], ids=["here", "in a container"]
 )
 def test_entries_of_a_run_that_goes_on_elsewhere_stay(repository, tmp_path, moment, gate, cache, wrapper):
-    """Its cache cannot be seen from here, and in a container its process cannot be, either."""
+    """Its cache cannot be seen from here, and in a container its process cannot be seen either."""
     if wrapper and not CAN_MOUNT:
         pytest.skip("a namespace of its own needs root on Linux")
     run = Stopped(repository, tmp_path, "round", moment, gate, tmp_path / "report.json")

@@ -1,6 +1,4 @@
-"""Repositories in every state that people have them in: whatever can be compared is compared, the rest is reported, and
-everything is left as it was.
-"""
+"""Repositories in every state that people leave them in: everything comparable is compared, and nothing is changed."""
 
 import os
 import subprocess

@@ -179,7 +179,7 @@ def test_a_repository_that_cannot_be_written(repository):
 
 
 def run_in_namespace(repository, script):
-    """Runs a script in a mount namespace of its own, which ends with it."""
+    """Runs a script in its own mount namespace, which ends with it."""
     completed = subprocess.run(
         [
             "unshare",
@@ -276,7 +276,7 @@ def test_what_cannot_be_removed_is_said(repository, compare, deadheat_command, c
         assert "left_behind" in outcome.warnings()
         assert str(run) in outcome.err
         assert "`deadheat clean` tries again" in outcome.err
-        # `clean` cannot remove it, either, and fails.
+        # `clean` cannot remove it either, and fails.
         failed = deadheat_command("clean")
         assert (failed.code, str(run) in failed.err) == (5, True)
     finally:

@@ -76,7 +76,7 @@ def else_if(random, text):
 
 @edit
 def condition(random, text):
-    """Puts a statement under a condition of its own."""
+    """Puts a statement under its own condition."""
     node = pick(random, text.alone(ast.stmt))
     if node:
         first, last = span(node)

@@ -76,7 +76,7 @@ def move_import(random, text):
 
 @edit
 def bind_again(random, text):
-    """Binds a name that the file has already once more, by an import or an assignment."""
+    """Binds a name that the file already has again, by an import or an assignment."""
     holder = pick(random, text.nodes(ast.Module, ast.ClassDef))
     node = pick(random, [node for node in holder.body if is_alone(text, node)])
     if node:

@@ -37,7 +37,7 @@ RARELY = "1 %, upper 95 % bound 2 %"
 
 
 def rarely(false, of):
-    """Returns what was reached of that aim, and whether it is met."""
+    """Returns the value that was reached for that aim, and whether the aim is met."""
     is_met = upper_bound(false, of) <= 0.02 and false <= 0.01 * of
     return f"{percent(false, of)}, bound {bound_of(false, of)}", is_met
 

@@ -17,7 +17,7 @@ RECORDED = os.path.join(TOP, "docs", "evidence-finder.json")
 
 
 def finder_section():
-    """Returns the section on what `make finder-proof` and `make bench` recorded last."""
+    """Returns the section on the last records of `make finder-proof` and `make bench`."""
     try:
         with open(RECORDED) as text:
             recorded = json.load(text)

@@ -25,7 +25,7 @@ pub use tables::value_at;
 pub struct DependencyChange {
     /// The name, normalized per PEP 503.
     pub name: String,
-    /// The requirement without its name; `None` where the package is not declared.
+    /// The requirement without its name; `None` if the package is not declared.
     pub said: PerSide<Option<String>>,
 }
 
@@ -79,7 +79,7 @@ impl Declaration {
         })
     }
 
-    /// Reads the packages that a file of this kind declares; `None` where it cannot be read.
+    /// Reads the packages that a file of this kind declares; `None` if it cannot be read.
     fn read(self, text: &str) -> Option<Said> {
         match self {
             Declaration::Pyproject => Some(said::of_pyproject(&text.parse().ok()?)),
@@ -111,8 +111,8 @@ impl Declaration {
     }
 }
 
-/// Returns the differences between two versions of one file, by name; `None` where one of them cannot be read, because
-/// anything may differ then.
+/// Returns the differences between two versions of one file, by name; `None` if one of them cannot be read,
+/// because anything may differ then.
 pub fn differences(declaration: Declaration, texts: PerSide<Option<&str>>) -> Option<Vec<DependencyChange>> {
     let said = PerSide {
         base: declaration.read(texts.base.unwrap_or_default())?,

@@ -10,7 +10,7 @@ use crate::protocol::{Name, Observed};
 /// The differences between the two sides' values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differing {
-    /// The names by path, each with whether both sides have it.
+    /// The names by path, and for each whether both sides have it.
     pub names: BTreeMap<String, BTreeMap<String, bool>>,
     /// Files that were not loaded, and may read or hold something that differs.
     pub unloaded: BTreeSet<String>,
@@ -31,7 +31,7 @@ impl Differing {
         let paths: BTreeSet<&String> = base.modules.keys().chain(head.modules.keys()).collect();
         for path in paths {
             let [base, head] = [base, head].map(|side| side.modules.get(path).unwrap_or(&nothing));
-            // A value that could only be read in part may differ in the rest, where its file does.
+            // A value that could only be read in part may differ in the rest, if its file does.
             let is_incomplete = |name: &&String| {
                 outside.contains(path)
                     && base
@@ -58,8 +58,9 @@ impl Differing {
         found
     }
 
-    /// Removes whatever also differs between two processes of one side, because that says nothing about the other.
-    /// Names in a file that changed outside its functions stay all the same. Returns whether anything was removed.
+    /// Removes whatever also differs between two processes of one side, because that says nothing about the
+    /// other. Names in a file that changed outside its functions stay nevertheless. Returns whether anything
+    /// was removed.
     pub fn leave_out_unstable(
         &mut self,
         one: &Observed,

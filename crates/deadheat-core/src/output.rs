@@ -1,4 +1,5 @@
-//! The benchmarks' return values, compared between the sides: a version that returns something else is not faster.
+//! The benchmarks' return values, compared between the sides: a version that returns a different value is not
+//! an optimisation.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,13 +32,13 @@ pub enum Output {
     },
 }
 
-/// Whether both sides return the same.
+/// Whether both sides return the same value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputCheck {
     Same,
     Different,
-    /// It cannot be transferred, or changes by itself from process to process.
+    /// It cannot be transferred, or differs from process to process.
     NotComparable,
     #[default]
     NotChecked,
@@ -69,7 +70,8 @@ impl Outputs {
         }
     }
 
-    /// Returns the value that every process returned; `None` where they do not agree, or there were fewer than two.
+    /// Returns the value that every process returned; `None` if they do not agree, or there were fewer than
+    /// two.
     fn settled(&self) -> Option<&Output> {
         self.first.as_ref().filter(|_| self.count >= 2 && !self.changes)
     }
@@ -92,7 +94,7 @@ pub fn article(noun: &str) -> &'static str {
     }
 }
 
-/// Explains why the sides' return values cannot be compared, where [`check`] says so.
+/// Explains why the sides' return values cannot be compared, if [`check`] says so.
 pub fn why_not_comparable(base: &Outputs, head: &Outputs) -> String {
     let reason_of = |outputs: &Outputs| match &outputs.first {
         Some(Output::NotComparable { reason }) => Some(reason.clone()),
@@ -148,7 +150,7 @@ fn compare(base: &Output, head: &Output) -> Compared {
             (true, _) => Compared::Equal,
             // They may differ by less than the tolerance.
             (false, true) => Compared::Unknown,
-            (false, false) => Compared::Different(whole("a large value", "another one")),
+            (false, false) => Compared::Different(whole("a large value", "a different large value")),
         },
         (Output::NotComparable { .. } | Output::Unconsumed { .. }, _)
         | (_, Output::NotComparable { .. } | Output::Unconsumed { .. }) => Compared::Unknown,

@@ -32,16 +32,16 @@ pub enum Request {
     },
     /// Instead of `Collect`: prepare one piece of code, which is the only benchmark of a worker without pytest.
     Micro(MicroRequest),
-    /// Run a test up to its call of the fixture. `next` is the benchmark to be entered after it: pytest keeps the
-    /// fixtures that both share. `set_up_each_call`, only where the worker has reported that it can: the test's own
-    /// fixtures are set up for each call.
+    /// Run a test up to its call of the fixture. `next` is the benchmark to be entered after it: pytest keeps
+    /// the fixtures that both share. `set_up_each_call`, only if the worker has reported that it can: the
+    /// test's own fixtures are set up for each call.
     Enter {
         benchmark: String,
         next: Option<String>,
         set_up_each_call: bool,
     },
-    /// Time one sample, after calls that are not timed, because the other side has had the core and its caches
-    /// meanwhile. Where the suite prescribes the calls, the worker makes those and no others.
+    /// Time one sample, after calls that are not timed, because the other side has had the core and its
+    /// caches meanwhile. If the suite prescribes the calls, the worker makes those and no others.
     Run {
         warmup: u64,
         iterations: u64,
@@ -54,15 +54,17 @@ pub enum Request {
     },
     /// Let the test run to its end.
     Leave,
-    /// Outside a benchmark, after `trace` for that purpose: report what has run since the last such request.
+    /// Outside a benchmark, after `trace` for that purpose: report the functions that have run since the last
+    /// such request.
     Reach,
     /// Outside a benchmark: return digests of everything in the project's modules. `changed` are the files that differ,
     /// with the functions in them that share a qualified name, which are distinguished by their code.
     Observe {
         changed: BTreeMap<String, BTreeSet<String>>,
     },
-    /// After `Observe`: return the functions that read these names, by path; each name with whether both sides have it.
-    /// `unloaded` are files that were not loaded by then, and changed or have such a name in their text.
+    /// After `Observe`: return the functions that read these names, by path, and for each name whether both
+    /// sides have it. `unloaded` are files that were not loaded by then, and changed or have such a name in
+    /// their text.
     Readers {
         differing: BTreeMap<String, BTreeMap<String, bool>>,
         unloaded: Vec<String>,
@@ -80,8 +82,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ForkRequest {
-    /// Fork a worker of this side that goes on after the greeting. Three descriptors come with the message: its
-    /// requests, its replies, its log.
+    /// Fork a worker of this side that continues after the greeting. Three descriptors come with the message:
+    /// its requests, its replies, its log.
     Fork { hello: HelloRequest },
     /// Report how a worker ended, once it has.
     Reap { process: u32 },
@@ -129,7 +131,7 @@ pub struct TraceRequest {
     pub purpose: TracePurpose,
     /// The absolute path of deadheat's native part, which the project's interpreter loads.
     pub extension: String,
-    /// Numbered in the replies by their index; `None` where this side does not have the function.
+    /// Numbered in the replies by their index; `None` if this side does not have the function.
     pub functions: Vec<Option<FunctionPlace>>,
 }
 
@@ -157,7 +159,7 @@ pub struct MicroRequest {
     pub code: MicroCode,
 }
 
-/// What is seen of a call, other than its time.
+/// The observation of a call other than its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MicroWatch {
@@ -238,9 +240,9 @@ pub enum Reply {
     },
     /// The test is inside its call of the fixture.
     Entered {
-        /// The calls of a sample, where the suite prescribes them.
+        /// The calls of a sample, if the suite prescribes them.
         iterations_per_sample: Option<u64>,
-        /// The largest number of samples in one process, where the suite limits it.
+        /// The largest number of samples in one process, if the suite limits it.
         samples: Option<u64>,
         /// Whether the suite prescribes the clock of samples.
         own_clock: bool,
@@ -287,7 +289,7 @@ pub enum Reply {
     EnteredFunction {
         elapsed_ns: u64,
         iterations: u64,
-        /// `None` where it cannot be seen, as of compiled functions.
+        /// `None` if it cannot be seen, as of compiled functions.
         function: Option<bool>,
     },
     Reached {
@@ -370,7 +372,7 @@ pub struct FunctionSample {
     /// Its index in [`TraceRequest::functions`].
     pub function: usize,
     pub calls: u64,
-    /// `None` where only calls can be seen.
+    /// `None` if only calls can be seen.
     pub total_ns: Option<f64>,
     pub total_probe_ns: f64,
     pub self_ns: Option<f64>,
@@ -404,7 +406,7 @@ pub struct ReachedBy {
     pub parallel: bool,
 }
 
-/// Digests of the values in a process after its imports; they are equal where the values are.
+/// Digests of the values in a process after its imports; they are equal if the values are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Observed {
     /// The project's values, by path and name. Names are those in modules (`LIMIT`), of classes as a whole (`Shape`)
@@ -423,7 +425,7 @@ pub struct Reader {
     pub qualname: String,
     /// The first line, decorators included.
     pub line: u32,
-    /// The name that it reads; an empty one where it may read anything in that file.
+    /// The name that it reads; an empty one if it may read anything in that file.
     pub reads: Name,
 }
 

@@ -1,4 +1,4 @@
-//! The file that a command writes with `--script-output`: its own timings, a key each.
+//! The file that a command writes with `--script-output`: its own timings, one per key.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The key of the total, which is not one of the parts.
 pub const TOTAL: &str = "__total__";
-/// The longest time in seconds: nobody measures thirty years.
+/// The longest accepted time in seconds, about thirty years.
 const MOST_SECONDS: f64 = 1e9;
 
 /// Parses keys with their seconds, in file order. The error says what is wrong with the file, without its name.
@@ -24,7 +24,9 @@ pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
     })?;
     let entries = match document {
         Document::Object(entries) => entries,
-        Document::Other(kind) => return Err(format!("it holds {kind}, not an object of keys and seconds")),
+        Document::Other(kind) => {
+            return Err(format!("it contains {kind}, not an object of keys and seconds"));
+        }
     };
     if entries.is_empty() {
         return Err("it has no keys".to_owned());
@@ -32,16 +34,16 @@ pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
     let mut seconds: Vec<(String, f64)> = Vec::new();
     for (key, value) in entries {
         if seconds.iter().any(|(known, _)| *known == key) {
-            return Err(format!("`{key}` is there twice"));
+            return Err(format!("`{key}` appears twice"));
         }
         let number = match &value {
             Value::Number(number) => number.as_f64().unwrap_or(f64::INFINITY),
             Value::Object(_) => {
                 return Err(format!(
-                    "`{key}` holds an object: every key has to hold a number of seconds itself"
+                    "`{key}` is an object: the value of every key must be a number of seconds"
                 ));
             }
-            other => return Err(format!("`{key}` holds {}, not a number of seconds", kind(other))),
+            other => return Err(format!("`{key}` is {}, not a number of seconds", kind(other))),
         };
         if number < 0.0 {
             return Err(format!("`{key}` is {number}: a time cannot be below zero"));
@@ -57,9 +59,9 @@ pub fn parse(text: &str) -> Result<Vec<(String, f64)>, String> {
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a truth value",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -104,7 +106,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Document, E> {
-        Ok(Document::Other("a truth value"))
+        Ok(Document::Other("a boolean"))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Document, E> {
@@ -120,7 +122,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Document, E> {
-        Ok(Document::Other("a text"))
+        Ok(Document::Other("a string"))
     }
 }
 
@@ -149,16 +151,16 @@ mod tests {
             ("{\"a\": -Infinity}", "no Infinity"),
             ("{\"a\": -0.5}", "below zero"),
             ("{\"a\": 1e12}", "in seconds"),
-            ("{\"a\": {\"b\": 1}}", "`a` holds an object"),
-            ("{\"a\": \"1\"}", "a text"),
+            ("{\"a\": {\"b\": 1}}", "`a` is an object"),
+            ("{\"a\": \"1\"}", "a string"),
             ("{\"a\": [1]}", "a list"),
             ("{\"a\": null}", "null"),
-            ("{\"a\": true}", "a truth value"),
+            ("{\"a\": true}", "a boolean"),
             ("{\"a\": 1, \"a\": 2}", "twice"),
-            ("[{\"a\": 1}]", "it holds a list"),
-            ("1.5", "it holds a number"),
-            ("\"a\"", "it holds a text"),
-            ("null", "it holds null"),
+            ("[{\"a\": 1}]", "it contains a list"),
+            ("1.5", "it contains a number"),
+            ("\"a\"", "it contains a string"),
+            ("null", "it contains null"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

@@ -50,7 +50,7 @@ pub struct TestSettings {
     pub confidence_level: f64,
     /// The finished replicates; each is a process per side without the profiler and one with it.
     pub replicates: usize,
-    /// `None` where the number of replicates was prescribed.
+    /// `None` if the number of replicates was prescribed.
     pub budget_seconds: Option<f64>,
     pub timeout_seconds: f64,
     pub module_roots: Vec<String>,
@@ -78,7 +78,7 @@ pub struct TestComparison {
     pub test: String,
     pub base: SideTime,
     pub head: SideTime,
-    /// Null, as are the verdict and its reason, where the test is too short to be judged.
+    /// Null, as are the verdict and its reason, if the test is too short to be judged.
     pub estimate: Option<Estimate>,
     pub verdict: Option<Verdict>,
     pub reason: Option<OpenReason>,
@@ -94,12 +94,13 @@ pub struct FunctionTimes {
     pub qualname: String,
     pub path: String,
     pub change: Option<Change>,
-    /// Null where it did not run.
+    /// Null if it did not run.
     pub base: Option<Times>,
     pub head: Option<Times>,
-    /// Whether the own time differs by more than chance among that many functions; also true where one side has none.
+    /// Whether the own time differs by more than chance among that many functions; also true if one side has
+    /// none.
     pub is_different: bool,
-    /// The ratio of the own times; null where a side has none.
+    /// The ratio of the own times; null if a side has none.
     pub self_estimate: Option<Estimate>,
     /// The ratio of the cumulative times.
     pub total_estimate: Option<Estimate>,
@@ -141,7 +142,7 @@ impl<'a> Runs<'a> {
         Runs(replicates.map(|one| one.runs.as_ref().map(by_test)).collect())
     }
 
-    /// Returns a test's run of each replicate; `None` where it did not run.
+    /// Returns a test's run of each replicate; `None` if it did not run.
     fn of(&self, test: &str, side: Side) -> impl Iterator<Item = Option<&'a TestRun>> {
         self.0.iter().map(move |runs| runs.get(side).get(test).copied())
     }
@@ -222,7 +223,7 @@ pub fn sort_out(replicates: &[TestReplicate]) -> (Vec<String>, Vec<Missing>) {
     (both, missing)
 }
 
-/// Returns a row for everything that could not be collected: one where both sides cannot.
+/// Returns a row for everything that could not be collected: one if both sides cannot.
 fn uncollected(errors: &PerSide<Vec<Uncollected>>) -> Vec<Missing> {
     let mut missing: Vec<Missing> = Vec::new();
     for side in Side::BOTH {
@@ -241,7 +242,8 @@ fn uncollected(errors: &PerSide<Vec<Uncollected>>) -> Vec<Missing> {
     missing
 }
 
-/// Compares these tests, which ran in all replicates, the slowest first, and returns the total of those judged, too.
+/// Compares these tests, which ran in all replicates, the slowest first, and also returns the total of those
+/// judged.
 pub fn compare_tests(
     tests: &[String],
     replicates: &[TestReplicate],
@@ -374,7 +376,7 @@ fn medians(times: &[Times]) -> Option<Times> {
     })
 }
 
-/// Estimates head/base; `None` where a side has no time in one of the replicates.
+/// Estimates head/base; `None` if a side has no time in one of the replicates.
 fn ratio(times: &PerSide<Vec<Times>>, of: fn(&Times) -> f64) -> Option<LogEstimate> {
     let ratios = times.base.iter().zip(&times.head).map(|(base, head)| {
         let (base, head) = (of(base), of(head));

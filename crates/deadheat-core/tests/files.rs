@@ -124,7 +124,7 @@ fn a_large_report_fits_into_a_comment() {
     assert!(text.contains("deadheat compare 1111111111222222222233333333334444444444 --working-tree"));
     let left_out = text.lines().last().unwrap();
     assert!(
-        left_out.starts_with("Left out, because a comment holds no more: "),
+        left_out.starts_with("Left out because comments are limited in size: "),
         "{left_out}"
     );
     assert!(left_out.contains("unchanged benchmarks"), "{left_out}");
@@ -135,9 +135,10 @@ fn a_large_report_fits_into_a_comment() {
 #[test]
 fn a_failed_gate_stands_at_the_top() {
     let mut report = report();
-    assert!(!markdown(&report).contains("A gate is failed"));
+    assert!(!markdown(&report).contains("Gate failed"));
     report.settings.fail_on = vec![Gate::Failed];
-    let line = "🔴 **A gate is failed:** `--fail-on` failed: `bench/test_more.py::test_2` ran on base and fails on head";
+    let line = "🔴 **Gate failed:** `--fail-on` failed: `bench/test_more.py::test_2` ran on base and fails on \
+                head";
     let has_line = |text: &str| {
         let (summary, _) = text.split_once("\n| ").unwrap_or((text, ""));
         summary.lines().any(|other| other == line)

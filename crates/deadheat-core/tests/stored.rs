@@ -101,7 +101,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
         to_settle(&[0.0, 0.005, 0.01, 0.015, 0.02]),
         (open, needs(9, 13.5))
     );
-    // More than anybody would wait for.
+    // Too many replicates to wait for.
     assert_eq!(to_settle(&[0.0097, 0.0147, 0.0197, 0.0247, 0.0297]), (open, None));
     assert_eq!(
         to_settle(&[0.0, 0.0001, 0.0002, 0.0001, 0.0]),

@@ -1,4 +1,4 @@
-//! A cell that the interpreter's lock protects: a mutex of its own would double what watching a call costs.
+//! A cell that the interpreter's lock protects: a mutex would double the cost of watching a call.
 
 use std::cell::{RefCell, RefMut};
 

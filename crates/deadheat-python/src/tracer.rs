@@ -1,4 +1,4 @@
-//! The callbacks that watch calls in the project's interpreter; what they count is `deadheat-trace`'s business.
+//! The callbacks that watch calls in the project's interpreter; the counting is in `deadheat-trace`.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -273,7 +273,7 @@ impl Tracer {
     }
 }
 
-/// Watches one function from inside its body, where the interpreter has no events for it.
+/// Watches one function from inside its body, if the interpreter has no events for it.
 #[pyclass(frozen)]
 pub(crate) struct Probe {
     tracer: Py<Tracer>,

@@ -12,7 +12,7 @@ pub struct ProbeCost {
     pub unwind: f64,
 }
 
-/// One function's time with what the probes took of it, in ticks.
+/// One function's time, and the probes' part of it, in ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FunctionTime {
     /// The time without the probes; may be negative if nearly all of it was probes.

@@ -39,7 +39,8 @@ pub struct Record {
     pub tallies: Vec<Tally>,
     /// The whole time, with every probe of every thread in it.
     pub whole: Spent,
-    /// The number of exits from functions that were not entered last, as when stacks are switched behind Python's back.
+    /// The number of exits from functions that were not entered last, as when greenlets switch stacks without
+    /// Python's knowledge.
     pub unbalanced: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The events that the steps of a run report on their way; their results they return.
+//! The events that the steps of a run report along the way; they return their results.
 
 use deadheat_core::model::{Warning, WarningCode};
 

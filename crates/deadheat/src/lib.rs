@@ -42,7 +42,7 @@ pub struct Installation {
     pub package_folder: PathBuf,
     /// The Python that runs deadheat.
     pub interpreter: PathBuf,
-    /// The native module that contains this code, which traced workers load, too.
+    /// The native module that contains this code, which traced workers also load.
     pub extension: PathBuf,
     /// Whether deadheat was started to outlive its terminal.
     pub ignores_hangup: bool,
@@ -56,8 +56,8 @@ impl Installation {
     }
 }
 
-/// Runs one command with the arguments after the program's name, and returns its exit code. A panic is printed and
-/// becomes 5, so that nobody takes it for a regression.
+/// Runs one command with the arguments after the program's name, and returns its exit code. A panic is
+/// printed and becomes 5, so that it is not taken for a regression.
 pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     if !terminal::stand_in_for_closed_streams() {
         terminal::print_failure(

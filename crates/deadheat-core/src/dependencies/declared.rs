@@ -22,7 +22,7 @@ pub struct Declared {
     pub extras: Vec<String>,
 }
 
-/// The names of groups and extras that hold what benchmarks need.
+/// The names of groups and extras that contain the dependencies of benchmarks.
 const WORKING_GROUPS: [&str; 12] = [
     "dev",
     "test",
@@ -57,7 +57,7 @@ pub fn declared(pyproject: &Table) -> Declared {
     let uv = tool("uv").and_then(|uv| uv.get("dev-dependencies"));
     declared.requirements.extend(texts(uv));
     if let Some(poetry) = tool("poetry") {
-        // Only where `[project]` does not list the dependencies.
+        // Only if `[project]` does not list the dependencies.
         let lists_all = project.is_none_or(|project| project.get("dependencies").is_none());
         declared.add_poetry(poetry, lists_all);
     }
@@ -67,7 +67,7 @@ pub fn declared(pyproject: &Table) -> Declared {
 }
 
 impl Declared {
-    /// Adds what the standard's table says.
+    /// Adds the entries of the standard's table.
     fn add_project(&mut self, project: &Value) {
         self.requirements = texts(project.get("dependencies"));
         let dynamic = texts(project.get("dynamic"));

@@ -24,8 +24,8 @@ pub(super) fn requirement(text: &str) -> Option<(&str, &str)> {
     (is_name && continues).then_some((name, rest))
 }
 
-/// Formats what follows the name of a requirement (extras, specifiers or an address, a marker) the same way for all
-/// spellings with the same meaning.
+/// Formats the rest of a requirement after its name (extras, specifiers or an address, a marker) the same way
+/// for all spellings with the same meaning.
 pub(super) fn reformatted(said: &str) -> String {
     let mut rest = said.trim();
     let mut formatted = String::new();
@@ -72,7 +72,7 @@ pub(super) fn specifiers(text: &str) -> String {
     formatted.into_iter().rev().collect::<Vec<_>>().join(",")
 }
 
-/// Formats a marker with one blank between its parts and one kind of quotes, where its strings allow that.
+/// Formats a marker with one blank between its parts and one kind of quotes, if its strings allow that.
 pub(super) fn reformatted_marker(marker: &str) -> String {
     const OPERATORS: [char; 5] = ['=', '<', '>', '!', '~'];
     let mut parts: Vec<String> = Vec::new();

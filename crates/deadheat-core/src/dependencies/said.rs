@@ -1,4 +1,4 @@
-//! What a project's files say about each package, in the words that they use.
+//! The declarations of each package in a project's files, in their own words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,8 +148,8 @@ pub(super) fn of_setup_cfg(text: &str) -> Said {
     said
 }
 
-/// Reads the string literals in what is called `…_require` or `…_requires`, such as the arguments of `setup()`; `None`
-/// where the file cannot be read.
+/// Reads the string literals in names that end with `_require` or `_requires`, such as the arguments of
+/// `setup()`; `None` if the file cannot be read.
 pub(super) fn of_setup_py(text: &str) -> Option<Said> {
     let is_list = |name: &str| name.ends_with("_require") || name.ends_with("_requires");
     let literals = literals_of(text, is_list)?;

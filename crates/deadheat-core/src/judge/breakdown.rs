@@ -30,7 +30,7 @@ pub fn explain(
 /// The smallest part of a change, as a share of base's time, that gets a warning when it is not the changed functions'.
 const NOTEWORTHY_REST: f64 = 0.05;
 
-/// Warns where a benchmark changed by more than its changed functions did, beyond what the intervals allow.
+/// Warns if a benchmark changed by more than its changed functions did, beyond what the intervals allow.
 fn unexplained_part(row: &Comparison) -> Option<Warning> {
     let is_change = matches!(row.verdict, Verdict::Improved | Verdict::Regressed);
     let rest = row.unexplained_ns.filter(|_| is_change)?;
@@ -49,13 +49,13 @@ fn unexplained_part(row: &Comparison) -> Option<Warning> {
         Warning::new(
             WarningCode::UnexplainedPart,
             format!(
-                "of its change of {}, {} is not in the changed functions",
+                "of its change of {}, {} lies outside the changed functions",
                 signed_duration(change),
                 signed_duration(rest)
             ),
             Some(
-                "code that they call or that calls them, garbage collection, memory layout, or what the set-up left behind; \
-                 --profile looks at every function",
+                "it may come from code that they call or that calls them, garbage collection, memory layout \
+                 or the set-up's leftovers; --profile covers every function",
             ),
         )
         .of(&row.benchmark)

@@ -4,8 +4,8 @@ use crate::model::{Comparison, Gate, Missing, MissingReason, Report, Side, Verdi
 use crate::output::OutputCheck;
 use crate::text::{change_percent, plain};
 
-/// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the number of
-/// other failures. `None` where every gate holds.
+/// Describes the failed gates in one line: the worst benchmark, its verdict and change, the gate, and the
+/// number of other failures. `None` if every gate holds.
 pub fn failure(report: &Report) -> Option<String> {
     let gates = &report.settings.fail_on;
     if gates.is_empty() || report.plan.is_some() {
@@ -50,7 +50,7 @@ pub fn failure(report: &Report) -> Option<String> {
         }
         (None, Some((row, gate))) => {
             let verdict = match gate {
-                Gate::OutputChange => format!("{}, other output", row.verdict),
+                Gate::OutputChange => format!("{}, different output", row.verdict),
                 _ => row.verdict.to_string(),
             };
             format!(
@@ -132,7 +132,7 @@ mod tests {
         report.comparisons[3].output = OutputCheck::Different;
         assert_eq!(
             failure(&report).unwrap(),
-            "--fail-on output-change: a.py::fast improved, other output (-50.0 %)"
+            "--fail-on output-change: a.py::fast improved, different output (-50.0 %)"
         );
     }
 
@@ -159,7 +159,7 @@ mod tests {
         report.comparisons[3].output = OutputCheck::Different;
         assert_eq!(
             failure(&report).unwrap(),
-            "--fail-on output-change: a.py::fast improved, other output (-50.0 %), and 1 more"
+            "--fail-on output-change: a.py::fast improved, different output (-50.0 %), and 1 more"
         );
     }
 

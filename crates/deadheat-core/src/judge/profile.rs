@@ -51,7 +51,7 @@ impl Profiled<'_> {
 pub struct Breakdown {
     /// The most expensive first.
     pub functions: Vec<FunctionComparison>,
-    /// The change of the benchmarks' time that is not the functions' own; `None` where nothing was profiled.
+    /// The change of the benchmarks' time that is not the functions' own; `None` if nothing was profiled.
     pub unexplained_ns: Option<f64>,
 }
 
@@ -77,7 +77,8 @@ pub fn breakdown(targets: &[TargetFunction], benchmarks: &[Profiled<'_>]) -> Bre
         let figures = divided.figures(number);
         if let Some(function) = divided.function(target, name, number, &figures) {
             functions.push(function);
-            // Also where a time is too uncertain to be shown: in a sum, its error is small compared with the others.
+            // Even if a time is too uncertain to be shown: in a sum, its error is small compared with the
+            // others.
             let own = |side| stats::median(figures.get(side).iter().map(|one| one.own)).unwrap_or(0.0);
             explained += own(Side::Head) - own(Side::Base);
         }
@@ -98,7 +99,7 @@ struct Divided<'a> {
 }
 
 impl<'a> Divided<'a> {
-    /// Returns `None` where nothing was profiled.
+    /// Returns `None` if nothing was profiled.
     fn new(benchmarks: &'a [Profiled<'_>]) -> Option<Self> {
         let benchmarks: Vec<&Profiled<'_>> = benchmarks
             .iter()
@@ -122,7 +123,7 @@ impl<'a> Divided<'a> {
         PerSide::new(Side::Base, Side::Head).map(|side| figures(&self.benchmarks, number, side))
     }
 
-    /// Compares a function's figures; `None` where it ran on no side.
+    /// Compares a function's figures; `None` if it ran on neither side.
     fn function(
         &self,
         target: &TargetFunction,
@@ -156,7 +157,7 @@ impl<'a> Divided<'a> {
         })
     }
 
-    /// Returns what has to be said of a function's times.
+    /// Returns the note on a function's times.
     fn note(&self, figures: &PerSide<Vec<Figures>>, profiles: &[&CallProfile]) -> Option<ProfileNote> {
         let mut figures = figures.base.iter().chain(&figures.head);
         let lacks_times = |profile: &&CallProfile| profile.total_ns.is_none() || profile.self_ns.is_none();
@@ -409,7 +410,7 @@ fn half_width(estimate: &Estimate) -> f64 {
     (interval.upper_bound / interval.lower_bound).ln() / 2.0
 }
 
-/// Returns a short, unique name for each function: the qualified name, with its file where two have the same.
+/// Returns a short, unique name for each function: the qualified name, with its file if two have the same.
 pub fn names(targets: &[TargetFunction]) -> Vec<String> {
     let forms: [fn(&TargetFunction) -> String; 4] = [
         |target| target.qualname.replace(".<locals>.", "."),

@@ -1,5 +1,5 @@
-//! The times of looks at the replicates, and what a look may cost: stopping at the first clear answer, however early,
-//! must not make wrong answers likelier than one look at the end would.
+//! The times of looks at the replicates, and the error rate that each may spend: stopping at the first clear
+//! answer, however early, must not make wrong answers likelier than one look at the end would.
 
 use super::stats::{self, ERROR_RATE, LogEstimate, Threshold};
 use crate::model::Verdict;
@@ -8,13 +8,14 @@ use crate::model::Verdict;
 ///
 /// Three are enough only for a change that [`is_plain`].
 const COUNTS: [usize; 10] = [3, 5, 7, 10, 14, 20, 30, 45, 68, 100];
-/// The share of the error rate that each of these looks may spend. Each later look may spend half of what is left.
+/// The share of the error rate that each of these looks may spend. Each later look may spend half of the
+/// rest.
 const SPENT: [f64; 10] = [0.05, 0.05, 0.10, 0.20, 0.25, 0.15, 0.10, 0.05, 0.025, 0.0125];
 /// The largest half width of an interval, as a part of its change, at which no more replicates are wanted.
 const KNOWN_TO: f64 = 0.5;
 /// The probability that a change of the smallest promised size stays inconclusive.
 const MISSED: f64 = 0.1;
-/// The largest number of replicates that anybody waits for.
+/// The largest number of replicates worth waiting for.
 const MOST_PROJECTED: usize = 2_000;
 
 /// The number of replicates to measure.
@@ -30,7 +31,7 @@ pub enum Sampling {
 }
 
 impl Sampling {
-    /// Returns the number of replicates where it is known beforehand.
+    /// Returns the number of replicates if it is known beforehand.
     pub fn exact_count(self) -> Option<usize> {
         match self {
             Sampling::Exactly(count) => Some(count),
@@ -80,15 +81,17 @@ impl Sampling {
     }
 }
 
-/// With fewer replicates than this, only a plain change is settled: where a process is fast or slow as a whole, two or
-/// three pairs agree by chance too often.
+/// With fewer replicates than this, only a plain change is settled: if a process is fast or slow as a whole,
+/// two or three pairs agree by chance too often.
 const FEWEST_FOR_ANY: usize = 5;
-/// The ratio of a change that a process does not make by itself, by its memory layout or by the order of its hashes.
+/// The ratio from which a change cannot come from a single process, its memory layout or the order of its
+/// hashes.
 const PLAIN: f64 = 1.5;
 
-/// Estimates from few replicates. The spread of two to four of them says little about the next ones, and Student's t
-/// pays for that with intervals that say nothing about a tenfold change. So where the change is plain, the interval may
-/// also be that of [`stats::estimate_with_prior`]; each of the two may miss in half of the cases.
+/// Estimates from few replicates. The spread of two to four of them says little about the next ones, and
+/// Student's t pays for that with intervals that say nothing about a tenfold change. So if the change is
+/// plain, the interval may also be that of [`stats::estimate_with_prior`]; each of the two may miss in half
+/// of the cases.
 fn estimate_of_few(log_ratios: &[f64], error: f64) -> Option<LogEstimate> {
     let alone = stats::estimate_with_error(log_ratios, error / 2.0)?;
     let with_prior = stats::estimate_with_prior(log_ratios, error / 2.0)?;
@@ -120,8 +123,8 @@ pub fn is_settled(estimate: &LogEstimate, threshold: Threshold, survives: bool) 
     }
 }
 
-/// Returns the number of further replicates that would probably settle an inconclusive verdict, if their spread stays
-/// the same; `None` where it is more than anybody would wait for.
+/// Returns the number of further replicates that would probably settle an inconclusive verdict, if their
+/// spread stays the same; `None` if it would take too many.
 pub fn replicates_to_settle(log_ratios: &[f64], look: u32, threshold: Threshold) -> Option<usize> {
     let center = stats::estimate(log_ratios)?.center;
     replicates_to_reach(log_ratios, look, threshold.distance_to_verdict(center))
@@ -265,7 +268,7 @@ mod tests {
         // Processes of two kinds, one twice as slow, may fall on the two sides as a whole.
         let (center, half_width) = interval(&[0.69, 0.70]);
         assert!(half_width > center);
-        // Where the spread is small, the interval of the replicates alone is shorter: t(0.000125, 2) = 63.2337.
+        // If the spread is small, the interval of the replicates alone is shorter: t(0.000125, 2) = 63.2337.
         let (_, half_width) = interval(&[0.0499, 0.0500, 0.0501]);
         assert!(
             (half_width - 63.2337 * 0.0001 / 3_f64.sqrt()).abs() < 1e-6,
@@ -297,8 +300,9 @@ mod tests {
 
     #[test]
     fn how_many_replicates_settle_a_row_is_known_for_planted_ones() {
-        // Around the centre, with a standard deviation of 0.0079; the interval must reach no farther than from the
-        // centre to the threshold (log 1.02 = 0.0198), or to 1 where the centre is beyond the threshold.
+        // Around the centre, with a standard deviation of 0.0079; the interval must reach no farther than
+        // from the centre to the threshold (log 1.02 = 0.0198), or to 1 if the centre is beyond the
+        // threshold.
         let five = [-0.01, -0.005, 0.0, 0.005, 0.01];
         let two = [-0.005, 0.005];
         for (spread, center, look, more) in [

@@ -1,4 +1,4 @@
-//! What a run's settings mean for its verdicts.
+//! The consequences of a run's settings for its verdicts.
 
 use super::sequential::Sampling;
 use super::stats::Threshold;

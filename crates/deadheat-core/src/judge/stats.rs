@@ -35,15 +35,15 @@ impl Threshold {
         self.log.exp()
     }
 
-    /// Returns how far an interval may reach around this estimate for a verdict: where the estimate matters, it must
-    /// not contain "no change"; otherwise it must not contain a change that matters.
+    /// Returns how far an interval may reach around this estimate for a verdict: if the estimate matters, it
+    /// must not contain "no change"; otherwise it must not contain a change that matters.
     pub fn distance_to_verdict(self, center: f64) -> f64 {
         let size = center.abs();
         if size >= self.log { size } else { self.log - size }
     }
 }
 
-/// An estimate with the p-value, which a verdict needs, too.
+/// An estimate with the p-value, which a verdict also needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogEstimate {
     pub center: f64,

@@ -23,7 +23,7 @@ pub enum Unsound {
     Threshold,
     #[error("a commit in it is not a hash")]
     Commit,
-    #[error("the samples of {benchmark} are not all there")]
+    #[error("some samples of {benchmark} are missing")]
     Samples { benchmark: String },
 }
 
@@ -159,7 +159,8 @@ fn seconds_of_one(stored: ToSettle) -> Option<f64> {
     is_known.then(|| stored.seconds / stored.replicates as f64)
 }
 
-/// Confirms a regression again; where another threshold has made it another verdict, fresh replicates leave that alone.
+/// Confirms a regression again; if another threshold has changed the verdict, fresh replicates leave that
+/// alone.
 fn confirm_again(row: &mut Comparison, confirmation: Confirmation) {
     let (verdict, reason, to_settle) = (row.verdict, row.reason, row.to_settle);
     confirm(row, confirmation.replicates);
@@ -175,7 +176,8 @@ fn judge_resources(report: &Report, sampling: Sampling, thresholds: &Thresholds)
         replicates: row.replicates.clone(),
         looks: row.looks,
     });
-    // A command's resources are looked at with its times; those of benchmarks once, in separate passes.
+    // A command's resources have the looks of its times; those of benchmarks have one look, in separate
+    // passes.
     let sampling = match report.settings.script {
         Some(_) => sampling,
         None => Sampling::Exactly(stats::FEWEST_REPLICATES),

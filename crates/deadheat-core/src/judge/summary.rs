@@ -27,7 +27,7 @@ pub fn count(comparisons: &[Comparison], missing: &[Missing]) -> Counts {
     }
 }
 
-/// Summarizes the controls; `None` where there are none.
+/// Summarizes the controls; `None` if there are none.
 pub fn controls(comparisons: &[Comparison]) -> Option<Controls> {
     let ratios: Vec<f64> = comparisons
         .iter()
@@ -52,12 +52,13 @@ pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
         Warning::new(
             WarningCode::ControlMoved,
             format!(
-                "its time changed by {}, and nothing that it runs while it is timed has changed",
+                "its time changed by {}, although no code that it runs while timed has changed",
                 change_percent(row.estimate.point_estimate)
             ),
             Some(
-                "memory layout, what its set-up leaves behind (a cache, other data) or the state of imports can do that; it \
-                 counts as neither better nor worse, and changes of this size elsewhere may have the same cause",
+                "memory layout, state that its set-up leaves behind (a cache, different data) or the state of \
+                 imports can cause this; it counts as neither better nor worse, and changes of this size \
+                 elsewhere may have the same cause",
             ),
         )
         .of(&row.benchmark)
@@ -65,7 +66,8 @@ pub fn controls_moved(comparisons: &[Comparison]) -> Vec<Warning> {
     warnings.collect()
 }
 
-/// Returns the noise of a revision compared with itself; `replicates` is what the default budget has room for.
+/// Returns the noise of a revision compared with itself; `replicates` is the number that the default budget
+/// has room for.
 pub fn noise(comparisons: &[Comparison], replicates: usize, thresholds: &Thresholds) -> Vec<Noise> {
     let rows = comparisons.iter().filter_map(|comparison| {
         let ratios = stats::log_ratios(&comparison.replicates);

@@ -37,7 +37,7 @@ impl Thresholds {
             .map_or(self.general, Threshold::from_percent)
     }
 
-    /// Returns the percentage of a glob, where it is not the general one.
+    /// Returns the percentage of a glob, if it is not the general one.
     ///
     /// Of several globs the most specific one decides: that with the most characters that are not wildcards, then that
     /// with the fewest wildcards, then the smallest threshold. The order in a TOML table means nothing.

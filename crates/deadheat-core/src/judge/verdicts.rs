@@ -129,8 +129,8 @@ fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds
     }
 }
 
-/// Adds the check of a regression by fresh replicates, and withdraws the verdict where they do not show it. Returns
-/// whether it was confirmed; `None` where there are too few replicates to tell, and the verdict stays.
+/// Adds the check of a regression by fresh replicates, and withdraws the verdict if they do not confirm it.
+/// Returns whether it was confirmed; `None` if there are too few replicates to tell, and the verdict stays.
 pub fn confirm(comparison: &mut Comparison, replicates: Vec<Replicate>) -> Option<bool> {
     let estimate = stats::estimate(&stats::log_ratios(&replicates))?;
     let p_value = estimate.p_of_no_regression();

@@ -23,10 +23,10 @@ impl Worth {
         }
     }
 
-    /// Decides after one look; `None` where it is too early.
+    /// Decides after one look; `None` if it is too early.
     ///
-    /// A change is worth it where head is faster beyond chance and the estimate is large enough. It is not where the
-    /// interval contains no speedup of that size.
+    /// A change is worth it if head is faster beyond chance and the estimate is large enough. It is not if
+    /// the interval contains no speedup of that size.
     pub fn decide(self, estimate: &LogEstimate) -> Option<Decision> {
         if estimate.center <= -self.log && estimate.center + estimate.half_width < 0.0 {
             Some(Decision::Go)
@@ -37,8 +37,8 @@ impl Worth {
         }
     }
 
-    /// Returns the number of further replicates that would probably decide, if their spread stays the same; `None`
-    /// where it is more than anybody would wait for.
+    /// Returns the number of further replicates that would probably decide, if their spread stays the same;
+    /// `None` if it would take too many.
     pub fn replicates_to_decide(self, log_ratios: &[f64], look: u32) -> Option<usize> {
         let center = stats::estimate(log_ratios)?.center;
         let distance = if center <= -self.log {

@@ -97,7 +97,7 @@ mod tests {
         assert!(text.contains("1.30 µs  HEAD"), "{text}");
         assert!(text.contains("1.00 µs  working tree"), "{text}");
         assert!(text.contains("-20.0 % [-50.0, +0.0]  1.25x  improved"), "{text}");
-        assert!(text.contains("working tree's on both sides"), "{text}");
+        assert!(text.contains("the working tree on both sides"), "{text}");
         assert_eq!(lines.last(), Some(&"go: it is"));
         let script = render(&report(Form::Script));
         assert!(!script.contains("on both sides"), "{script}");

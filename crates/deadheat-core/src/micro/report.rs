@@ -22,7 +22,7 @@ pub enum Form {
 pub struct Variant {
     /// The name that the user knows.
     pub name: String,
-    /// Nanoseconds per call, the median over the replicates; null where nothing was measured.
+    /// Nanoseconds per call, the median over the replicates; null if nothing was measured.
     pub median_ns: Option<f64>,
 }
 
@@ -48,7 +48,7 @@ pub struct MicroReport {
     pub worth_percent: f64,
     pub decision: Decision,
     pub decision_reason: String,
-    /// The time that the whole command would probably take to decide, where it did not.
+    /// The time that the whole command would probably take to decide, if it did not.
     pub seconds_needed: Option<f64>,
     /// The time that the whole command took.
     pub seconds: f64,

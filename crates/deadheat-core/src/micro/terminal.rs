@@ -67,8 +67,9 @@ fn conditions(report: &MicroReport) -> Vec<String> {
             report.seconds
         )
     });
-    let around = (report.form == Form::Function)
-        .then(|| "        everything but this module is the working tree's on both sides".to_owned());
+    let around = (report.form == Form::Function).then(|| {
+        "        everything except this module comes from the working tree on both sides".to_owned()
+    });
     how.into_iter().chain(around).collect()
 }
 

@@ -39,13 +39,13 @@ pub struct Comparison {
     /// Whether it is a control: it runs nothing that changed while it is timed, so that its number should not move.
     #[serde(default)]
     pub is_control: bool,
-    /// The verdict's threshold, where it is not the common one.
+    /// The verdict's threshold, if it is not the common one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_percent: Option<f64>,
     /// Whether the test's own fixtures were set up for each call, because calls use them up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_up_each_call: bool,
-    /// The median time of the first call in a process, in nanoseconds, where it changed unlike the later ones.
+    /// The median time of the first call in a process, in nanoseconds, if it changed unlike the later ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_call_ns: Option<PerSide<f64>>,
     /// Whether it was measured on all cores, because it uses several at once.
@@ -54,12 +54,12 @@ pub struct Comparison {
     /// The number of looks at the replicates on the way: each look has its share of the error rate.
     #[serde(default = "one_look")]
     pub looks: u32,
-    /// The seconds that one more replicate would take; null where unknown.
+    /// The seconds that one more replicate would take; null if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicate_seconds: Option<f64>,
-    /// The effort that would probably settle it; null where there is a verdict, and where nobody would wait for it.
+    /// The effort that would probably settle it; null if there is a verdict, or if it would take too long.
     pub to_settle: Option<ToSettle>,
-    /// Whether both sides return the same.
+    /// Whether both sides return the same value.
     #[serde(default)]
     pub output: OutputCheck,
     /// The place where they differ.
@@ -77,7 +77,8 @@ pub struct Comparison {
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
     pub functions: Vec<FunctionComparison>,
-    /// The part of the change, in nanoseconds, that is not these functions' own; null where nothing was profiled.
+    /// The part of the change, in nanoseconds, that is not these functions' own; null if nothing was
+    /// profiled.
     pub unexplained_ns: Option<f64>,
     /// With `--profile`: every function of the project that takes a noticeable part of the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,10 +92,10 @@ fn one_look() -> u32 {
 }
 
 impl Comparison {
-    /// Withdraws a regression that fresh replicates did not show.
+    /// Withdraws a regression that fresh replicates did not confirm.
     pub fn take_back(&mut self) {
         (self.verdict, self.reason) = (Verdict::Inconclusive, Some(OpenReason::NotConfirmed));
-        // More of the replicates that were not confirmed would settle nothing.
+        // More replicates like those that were not confirmed would settle nothing.
         self.to_settle = None;
     }
 }

@@ -11,7 +11,7 @@ use super::verdict::Estimate;
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct CallProfile {
     pub calls: f64,
-    /// Time between entering and leaving, outermost activations only; null where it is unknown.
+    /// Time between entering and leaving, outermost activations only; null if it is unknown.
     pub total_ns: Option<f64>,
     /// The same without other functions of this table.
     pub self_ns: Option<f64>,
@@ -25,11 +25,11 @@ pub struct CallProfile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileNote {
-    /// Nearly all of what was measured is the cost of measuring.
+    /// Nearly all of the measured time is the cost of measuring it.
     MostlyProbe,
     /// This Python reports when the function starts, but not when it is suspended.
     CallsOnly,
-    /// Stacks were switched behind Python's back (greenlets): times may have gone to the wrong function.
+    /// Greenlets switched stacks without Python's knowledge: times may have gone to the wrong function.
     Unbalanced,
 }
 
@@ -43,7 +43,7 @@ pub struct FunctionComparison {
     pub change: Option<Change>,
     pub base: Option<CallProfile>,
     pub head: Option<CallProfile>,
-    /// The ratio of the total times; null where one side has none.
+    /// The ratio of the total times; null if one side has none.
     pub estimate: Option<Estimate>,
     pub note: Option<ProfileNote>,
 }

@@ -17,7 +17,7 @@ pub enum Gate {
     Regression { percent: Option<f64> },
     /// A benchmark that ran on base and fails on head.
     Failed,
-    /// A benchmark that returns something else on head than on base.
+    /// A benchmark that returns a different value on head than on base.
     OutputChange,
     /// A benchmark without a verdict.
     Inconclusive,

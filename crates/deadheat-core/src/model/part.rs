@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The largest number of parts: more than anybody has machines for.
+/// The largest number of parts, far more than there are machines.
 const MOST_PARTS: u32 = 10_000;
 
 /// One part of a suite: its number, counted from 1, and how many there are.

@@ -38,7 +38,7 @@ pub struct Report {
     /// The parts of a merged report, in order.
     #[serde(default, rename = "shards", skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<MergedPart>,
-    /// `None` where the run ended before an interpreter was found.
+    /// `None` if the run ended before an interpreter was found.
     pub python: Option<PerSide<Python>>,
     pub target_functions: Vec<TargetFunction>,
     pub selection: Selection,
@@ -53,7 +53,7 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Vec<Noise>>,
     pub comparisons: Vec<Comparison>,
-    /// The benchmarks' use of resources other than time, where requested.
+    /// The benchmarks' use of resources other than time, if requested.
     #[serde(default)]
     pub resources: Vec<ResourceComparison>,
     pub missing: Vec<Missing>,
@@ -155,7 +155,7 @@ pub enum SelectionRule {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Summary {
     pub counts: Counts,
-    /// The movement of the controls; `None` where there are none.
+    /// The movement of the controls; `None` if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<Controls>,
     /// The verdict on the sum of the benchmarks' times.
@@ -213,7 +213,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The noise of a benchmark's replicates, where both sides are the same.
+/// The noise of a benchmark's replicates, if both sides are the same.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Noise {
     pub benchmark: String,

@@ -1,4 +1,4 @@
-//! What a process pair measures.
+//! The measurements of a process pair.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,6 @@ pub enum Clock {
     /// Wall time, while the sides run in turn.
     #[default]
     Wall,
-    /// The process's processor time, while both sides run on the same core at once.
+    /// The process's processor time, while both sides run on the same core at the same time.
     Processor,
 }

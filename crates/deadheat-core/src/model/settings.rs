@@ -1,4 +1,4 @@
-//! The settings of a run, as its report holds them.
+//! The settings of a run, as its report stores them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Settings {
     pub confidence_level: f64,
     /// The requested number; `None` for as many as a verdict takes.
     pub replicates: Option<usize>,
-    /// The budget for measuring, where the number of replicates is open.
+    /// The budget for measuring, if the number of replicates is open.
     pub budget_seconds: Option<f64>,
     pub timeout_seconds: f64,
     /// The gates of `--fail-on`.
@@ -42,7 +42,7 @@ pub struct Settings {
     pub profile: bool,
     #[serde(default)]
     pub memory: bool,
-    /// The project's folder in the repository; empty where it is the repository itself.
+    /// The project's folder in the repository; empty if it is the repository itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub folder: String,
     /// Paths are relative to the repository.
@@ -51,7 +51,7 @@ pub struct Settings {
     pub injected: Vec<String>,
     #[serde(default)]
     pub environment: Environments,
-    /// The requirements files that the sides' environments were made from, where they were given.
+    /// The requirements files that the sides' environments were made from, if they were given.
     #[serde(default)]
     pub requirements: Vec<String>,
     /// The command that built each side.
@@ -66,7 +66,7 @@ pub struct Settings {
     /// The memory limit of each worker, in MiB.
     #[serde(default)]
     pub memory_limit_mib: Option<u64>,
-    /// The part of the suite that was measured, where it is not the whole.
+    /// The part of the suite that was measured, if it is not the whole.
     #[serde(default, rename = "partition")]
     pub part: Option<Part>,
 }
@@ -112,7 +112,7 @@ pub enum Environments {
     /// Both sides run in the project's environment.
     #[default]
     Shared,
-    /// Each side has an environment of what its revision declares.
+    /// Each side has an environment with the dependencies that its revision declares.
     PerRef,
 }
 

@@ -42,13 +42,13 @@ pub struct TargetFunction {
     pub path: String,
     /// Python's `__qualname__`: `Class.method`, `outer.<locals>.inner`.
     pub qualname: String,
-    /// `None` where the user named a function that did not change.
+    /// `None` if the user named a function that did not change.
     pub change: Option<Change>,
     /// First and last line, decorators included, from 1.
     pub lines: (u32, u32),
     /// Detail on `change`: the place that it was moved from, the name that it reads.
     pub detail: Option<String>,
-    /// The function's place on each side; `None` where the side does not have it.
+    /// The function's place on each side; `None` if the side does not have it.
     #[serde(default)]
     pub places: PerSide<Option<FunctionPlace>>,
     /// The benchmarks that are known to run it.

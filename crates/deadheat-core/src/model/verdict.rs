@@ -1,4 +1,4 @@
-//! Estimates, and what they amount to.
+//! Estimates and verdicts.
 
 use std::fmt;
 
@@ -65,7 +65,7 @@ pub enum OpenReason {
     SmallerThanThreshold,
     /// Alone it would be a change; among this many benchmarks it may be chance.
     NotAfterCorrection,
-    /// It looked like a regression that fails a gate, and did not show again in fresh replicates.
+    /// It looked like a regression that fails a gate, but fresh replicates did not confirm it.
     NotConfirmed,
     /// The later calls of a process did not change, and the first one did.
     FirstCallChanged,
@@ -88,7 +88,7 @@ pub struct Judged {
     pub estimate: Estimate,
     pub verdict: Verdict,
     pub reason: Option<OpenReason>,
-    /// The time of each side, where a sum of times is meaningful.
+    /// The time of each side, if a sum of times is meaningful.
     pub base_ns: Option<f64>,
     pub head_ns: Option<f64>,
 }

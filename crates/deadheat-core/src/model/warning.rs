@@ -36,11 +36,12 @@ impl Warning {
 pub enum WarningCode {
     /// Nothing that a benchmark could see differs between the revisions.
     NothingChanged,
-    /// No core could be reserved: the error rate of the verdicts is not claimed.
+    /// The processes could not be pinned to a core: no error rate is claimed for the verdicts.
     NotPinned,
-    /// Only one core: the driver shares it with what it measures.
+    /// Only one core: the driver shares it with the measured processes.
     SharedCore,
-    /// The benchmark's fixtures cannot be set up on both sides at once, so the sides were measured one after the other.
+    /// The benchmark's fixtures cannot be set up on both sides at the same time, so the sides were measured
+    /// one after the other.
     OneSideAtATime,
     /// The other side used the processor while it should have been waiting.
     IdleSideBusy,
@@ -84,13 +85,13 @@ pub enum WarningCode {
     NothingMeasured,
     /// A changed function that no benchmark runs.
     FunctionNotReached,
-    /// No benchmark runs anything that changed.
+    /// No benchmark runs changed code.
     NoBenchmarkReaches,
     /// The working tree has changes in the code that are not committed, and are not measured.
     Uncommitted,
     /// There is no breakdown by function, or only a part of it.
     NotProfiled,
-    /// A regression that would have failed a gate did not show again.
+    /// Fresh replicates did not confirm a regression that would have failed a gate.
     NotConfirmed,
     /// The time of a control changed: a benchmark that runs nothing that changed while it is timed.
     ControlMoved,
@@ -114,15 +115,15 @@ pub enum WarningCode {
     StrayReplicates,
     /// The first call of a process changed unlike the later ones, which the verdict is about.
     FirstCallDiffers,
-    /// Calls use up what the test's own fixtures make, so the fixtures are set up for each call.
+    /// Calls use up the values of the test's own fixtures, so the fixtures are set up for each call.
     SetUpEachCall,
     /// A benchmark failed while replicates were added to those of an earlier run.
     FailedLater,
-    /// The benchmark returns something else on head than on base.
+    /// The benchmark returns a different value on head than on base.
     OutputDiffers,
     /// The timed code returns something that does its work only when consumed: the work is not timed.
     OutputNotConsumed,
-    /// The calls change what the set-up made; it runs once in each process.
+    /// The calls change values of the set-up, which runs once in each process.
     SetupChanged,
     /// The call that `deadheat micro` times runs the compared function on neither side.
     FunctionNotCalled,

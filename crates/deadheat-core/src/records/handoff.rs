@@ -16,11 +16,11 @@ pub struct Baseline {
     pub commit: String,
     /// ISO 8601 in UTC.
     pub date: Option<String>,
-    /// `None` where no branch was checked out.
+    /// `None` if no branch was checked out.
     pub branch: Option<String>,
 }
 
-/// Reads the baseline, also where people wrote it as a list or with markup around it.
+/// Reads the baseline, also if people wrote it as a list or with markup around it.
 pub fn read_baseline(text: &str) -> Option<Baseline> {
     let section = read_section(text, BASELINE)?;
     let value = |key: &str| {

@@ -48,7 +48,7 @@ pub enum Source {
 }
 
 impl<'a> History<'a> {
-    /// Collects the experiments since the baseline; all of them where there is none.
+    /// Collects the experiments since the baseline; all of them if there is none.
     pub fn new(rows: &'a [Row], baseline: Option<&'a Baseline>) -> Self {
         let mut benchmarks: BTreeMap<Run<'a>, Vec<&'a Row>> = BTreeMap::new();
         for row in rows.iter().filter(|row| !row.is_total()) {
@@ -151,7 +151,7 @@ impl<'a> History<'a> {
                 *now /= speedup;
             }
             if !has_benchmarks || steps.len() == 1 {
-                // Written by somebody who knows only totals.
+                // Written by hand, or by a program that knows only totals.
                 return steps.iter().filter_map(|step| speedup_of(step)).product();
             }
         }
@@ -159,8 +159,8 @@ impl<'a> History<'a> {
         sum(|(baseline, _)| *baseline) / sum(|(_, now)| *now)
     }
 
-    /// Returns the kept steps that lead from the baseline to the head, in order, each starting where the one before it
-    /// ended. `None` where there is a gap.
+    /// Returns the kept steps that lead from the baseline to the head, in order, each starting where the one
+    /// before it ended. `None` if there is a gap.
     fn chain(&self, kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
         let mut steps = Vec::new();
         let mut at = head;

@@ -9,8 +9,8 @@ pub fn read_section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     find(text, title).map(|body| &text[body])
 }
 
-/// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a comment that
-/// goes on to the end is closed first, because the section would be part of it.
+/// Replaces the section's body, or adds the section at the end. Every other byte stays; a code block or a
+/// comment that runs to the end is closed first, because the section would be part of it.
 pub fn replace_section(text: &str, title: &str, body: &str) -> String {
     let line_end = line_end_of(text);
     let body: String = body.lines().flat_map(|line| [line, line_end]).collect();
@@ -72,7 +72,7 @@ enum Inside<'a> {
 struct Structure<'a> {
     /// The headings outside code and comments, of both kinds: `## Title`, and a title over `===` or `---`.
     headings: Vec<Heading<'a>>,
-    /// The text that would close a code block or a comment that goes on to the end.
+    /// The text that would close a code block or a comment that runs to the end.
     unclosed: Option<&'a str>,
 }
 
@@ -109,7 +109,7 @@ struct Scanner<'a> {
 /// The paragraph that the last line belongs to.
 #[derive(Default)]
 struct Paragraph {
-    /// The number of its lines so far, 0 where there is none.
+    /// The number of its lines so far, 0 if there is none.
     lines: usize,
     /// The start of its last line.
     last: usize,
@@ -165,7 +165,7 @@ impl<'a> Scanner<'a> {
                 end: place.end,
             });
         } else if let Some(level) = underline_of(content).filter(|_| self.paragraph.lines == 1) {
-            // Under several lines it may be a rule that somebody drew below ours.
+            // Under several lines it may be a rule that a user drew below ours.
             let start = self.paragraph.last;
             self.headings.push(Heading {
                 level,
@@ -221,7 +221,7 @@ fn underline_of(content: &str) -> Option<usize> {
     }
 }
 
-/// Formats a name for a table cell: as code where that is safe, else escaped.
+/// Formats a name for a table cell: as code if that is safe, else escaped.
 pub(super) fn cell_of(name: &str) -> String {
     let name = tidy(name);
     if name.is_empty() {
@@ -355,7 +355,7 @@ mod tests {
                 let inserted = format!("{line_end}{lines}{line_end}");
                 prop_assert_eq!(replaced.len(), head.len() + inserted.len() + tail.len());
             }
-            // Where the heading was in code or in a comment, the section is a new one.
+            // If the heading was in code or in a comment, the section is a new one.
             prop_assert_eq!(read_section(&replaced, "One").map(|body| body.replace('\r', "").trim().to_owned()), Some(new.clone()));
             prop_assert_eq!(replace_section(&replaced, "One", &new), replaced);
         }

@@ -1,5 +1,5 @@
-//! The records of an optimisation loop, in files that people and programs read and write too: experiments, the
-//! baseline, the last verdicts. Texts in, texts out; the rest of a file stays as it is.
+//! The records of an optimisation loop, in files that people and programs also read and write: experiments,
+//! the baseline, the last verdicts. Texts in, texts out; the rest of a file stays as it is.
 
 mod experiment;
 mod handoff;

@@ -13,7 +13,7 @@ pub struct Prescreen {
     /// The ratio base/head.
     pub speedup: f64,
     pub verdict: Verdict,
-    /// The git blob of the measured file; unknown in records of others.
+    /// The git blob of the measured file; unknown in foreign records.
     pub blob: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub fn newest_for<'a>(
     })
 }
 
-/// Describes a disagreement between the two in a sentence with both numbers; `None` where they agree.
+/// Describes a disagreement between the two in a sentence with both numbers; `None` if they agree.
 pub fn disagreement(record: &Prescreen, status: Status, total_speedup: Option<f64>) -> Option<String> {
     let disagree = match record.verdict {
         Verdict::Improved => status != Status::Keep,

@@ -1,6 +1,6 @@
 //! `results.tsv`: a header, then a row for each benchmark of each experiment, and one for the whole run.
 //!
-//! Columns are found by name, in any order; columns and rows of others stay byte for byte as they are.
+//! Columns are found by name, in any order; foreign columns and rows stay byte for byte as they are.
 
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ impl Row {
         }
     }
 
-    /// Returns the cell of a column; empty where it is unknown, and in columns of others.
+    /// Returns the cell of a column; empty if it is unknown, and in foreign columns.
     fn cell(&self, column: &str) -> String {
         let text = |text: &Option<String>| field(text.as_deref().unwrap_or_default());
         match column {
@@ -137,7 +137,7 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
-/// The error for a file whose first line names none of our columns: it belongs to somebody else.
+/// The error for a file whose first line names none of our columns: it is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its first line has none of the columns {}", COLUMNS.join(", "))]
 pub struct NotResults;
@@ -184,7 +184,7 @@ impl Results {
             Row::read(cell, |column, text| {
                 let text = tidy(text);
                 problems.push(format!(
-                    "line {}: `{text}` in the column {column} is not such a number",
+                    "line {}: `{text}` in the column {column} is not a valid number",
                     index + 2
                 ));
             })

@@ -88,7 +88,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
         ("kept", Some(Status::Keep)),
         ("mixed", Some(Status::Mixed)),
         ("discarded", Some(Status::Discard)),
-        ("of another status", None),
+        ("with another status", None),
     ];
     for (name, status) in groups {
         let rows: Vec<&Row> = match status {
@@ -134,7 +134,7 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
         None if history.is_at_baseline() => {
             format!("cumulative speedup {since}: none, the last kept state is the baseline itself\n")
         }
-        None => format!("cumulative speedup {since}: unknown, nothing with a number was kept\n"),
+        None => format!("cumulative speedup {since}: unknown, no kept experiment has a number\n"),
         Some(Cumulative {
             speedup: total,
             source,
@@ -142,7 +142,7 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
             has_gaps,
         }) => {
             let gaps = match has_gaps {
-                true => "; what lies between them is not in it",
+                true => "; changes between them are not included",
                 false => "",
             };
             let how = match source {

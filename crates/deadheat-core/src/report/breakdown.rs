@@ -1,4 +1,4 @@
-//! A breakdown by function as every form shows it: its rows, and what is said below them.
+//! A breakdown by function as every form shows it: its rows, and the sentences below them.
 
 use super::words::within;
 use crate::model::{CallProfile, Change, Comparison, FunctionComparison, ProfileNote, Report, Side};
@@ -51,15 +51,15 @@ pub(super) fn notes(functions: &[&FunctionComparison]) -> Vec<String> {
     let texts = [
         (
             ProfileNote::MostlyProbe,
-            "(probe): nearly all of what was measured is the cost of measuring it",
+            "(probe): nearly all of the measured time is the cost of measuring it",
         ),
         (
             ProfileNote::CallsOnly,
-            "(calls): generators and coroutines are counted and not timed before Python 3.12",
+            "(calls): generators and coroutines are counted but not timed before Python 3.12",
         ),
         (
             ProfileNote::Unbalanced,
-            "stacks were switched behind Python's back (greenlets): these times may be another function's",
+            "greenlets switched stacks without Python's knowledge: these times may belong to other functions",
         ),
     ];
     let has = |note| functions.iter().any(|function| function.note == Some(note));
@@ -165,7 +165,7 @@ pub(super) fn calls(function: &FunctionComparison) -> String {
     both(calls(Side::Base), calls(Side::Head), "")
 }
 
-/// Formats both sides: `12` where they are the same, else `12 → 3`; `-` for a side that has none.
+/// Formats both sides: `12` if they are the same, else `12 → 3`; `-` for a side that has none.
 pub(super) fn both(base: Option<String>, head: Option<String>, unit: &str) -> String {
     let text = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
     if base.is_none() && head.is_none() {
@@ -186,7 +186,7 @@ fn share(profile: Option<&CallProfile>) -> Option<String> {
     })
 }
 
-/// Formats the calls per iteration: `1,000`, or `0.33` where not every iteration calls.
+/// Formats the calls per iteration: `1,000`, or `0.33` if not every iteration calls.
 pub(super) fn count(calls: f64) -> String {
     if (calls - calls.round()).abs() > 0.005 {
         return format!("{calls:.2}");

@@ -50,13 +50,14 @@ impl Serialize for Number {
     }
 }
 
-/// A text of others, quoted.
+/// Foreign text, quoted.
 #[derive(Default, Serialize)]
 struct Text(String);
 
 impl Text {
-    /// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an apostrophe in front.
-    /// Quoted is more than has to be for a comma, because spreadsheets of some countries look for semicolons.
+    /// Quotes a cell so that a spreadsheet takes it as text: one that begins like a formula gets an
+    /// apostrophe in front. More is quoted than a comma requires, because spreadsheets in some countries
+    /// split at semicolons.
     fn quoted(text: &str) -> Self {
         let mut text = plain(text);
         let begins_a_formula = |character: char| "=+-@＝＋－＠".contains(character);

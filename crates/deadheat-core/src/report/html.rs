@@ -96,7 +96,7 @@ fn how(report: &Report) -> Markup {
             p { "To measure it again:" }
             pre.command tabindex="0" { (plain(&reproduce::command(report))) }
             @if report.revisions.head.dirty {
-                p.note { "Head has uncommitted changes: this works as long as they are there." }
+                p.note { "Head has uncommitted changes: this works only while they are in the working tree." }
             }
             (setup::facts(report))
         }

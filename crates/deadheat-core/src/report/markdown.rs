@@ -1,5 +1,5 @@
-//! The report as Markdown for a comment on a pull request: the answer in the first line, then what changed; everything
-//! else is folded.
+//! The report as Markdown for a comment on a pull request: the answer in the first line, then the changes;
+//! everything else is folded.
 
 mod answer;
 mod comment;

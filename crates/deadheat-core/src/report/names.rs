@@ -1,4 +1,4 @@
-//! Names of benchmarks and functions where there is little room: the prefix that they share, and cuts after which
+//! Names of benchmarks and functions for narrow places: the prefix that they share, and cuts after which
 //! different names stay different.
 
 use crate::model::Report;

@@ -4,7 +4,7 @@
 use crate::model::{Change, Machine, Report, TargetFunction};
 use crate::text::counted;
 
-/// Counts the functions whose own code changed, and those that only read what did: `2, and 3 affected`.
+/// Counts the functions whose own code changed, and those that only read changed values: `2, and 3 affected`.
 pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
     let is_affected = |target: &&TargetFunction| target.change == Some(Change::Affected);
     let affected = targets.iter().filter(is_affected).count();

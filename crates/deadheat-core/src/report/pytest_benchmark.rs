@@ -54,7 +54,7 @@ pub fn pytest_benchmark(report: &Report, side: Side, now: &str) -> Value {
 
 fn benchmark(row: &Comparison, side: Side) -> Value {
     let name = row.benchmark.rsplit_once("::").map_or(&*row.benchmark, |_| {
-        // A parameter may hold the separator, too.
+        // A parameter may also contain the separator.
         let scope = row.benchmark.split('[').next().unwrap_or_default();
         scope
             .rfind("::")

@@ -53,7 +53,7 @@ fn add(words: &mut Vec<String>, parts: &[&str]) {
     words.extend(parts.iter().map(|&part| part.to_owned()));
 }
 
-/// Adds the benchmarks, or what is measured instead of them.
+/// Adds the benchmarks, or the command or tests that are measured instead.
 fn what_is_measured(settings: &Settings, words: &mut Vec<String>) {
     if let Some(script) = &settings.script {
         add(words, &["--script", script]);
@@ -84,7 +84,7 @@ fn what_is_measured(settings: &Settings, words: &mut Vec<String>) {
     }
 }
 
-/// Adds what the sides run in.
+/// Adds the options for the sides' environments.
 fn environment(settings: &Settings, words: &mut Vec<String>) {
     for path in &settings.injected {
         add(words, &["--inject", &from_folder(&settings.folder, path)]);
@@ -105,8 +105,8 @@ fn environment(settings: &Settings, words: &mut Vec<String>) {
 
 /// Adds the threshold, and how much is measured for it.
 fn effort(settings: &Settings, words: &mut Vec<String>) {
-    // On the command line it would also hold for the benchmarks of every glob. Where there are globs, both are from the
-    // configuration, which applies again.
+    // On the command line it would also hold for the benchmarks of every glob. If there are globs, both are
+    // from the configuration, which applies again.
     if settings.thresholds.is_empty() {
         add(words, &["--threshold", &settings.threshold_percent.to_string()]);
     }

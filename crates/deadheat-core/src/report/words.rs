@@ -20,7 +20,7 @@ pub(super) fn place_of(machine: &Machine) -> String {
     format!("{}, {}", plain(processor), counted(machine.cores, "core"))
 }
 
-/// Describes the replicates: `5 to 14 replicates`; `None` where nothing was measured.
+/// Describes the replicates: `5 to 14 replicates`; `None` if nothing was measured.
 pub(super) fn replicates_of(report: &Report) -> Option<String> {
     let counts = || report.comparisons.iter().map(|row| row.replicates.len());
     match (counts().min()?, counts().max()?) {
@@ -29,7 +29,7 @@ pub(super) fn replicates_of(report: &Report) -> Option<String> {
     }
 }
 
-/// Describes how far the benchmarks moved that run nothing that changed.
+/// Describes how far the controls moved.
 pub(super) fn of_controls(controls: Controls) -> String {
     let farthest = change_percent(controls.farthest);
     match controls.benchmarks {
@@ -38,7 +38,7 @@ pub(super) fn of_controls(controls: Controls) -> String {
     }
 }
 
-/// Describes the needs of the inconclusive verdicts, in a line.
+/// Describes in one line the effort that would settle the inconclusive verdicts.
 pub(super) fn what_would_settle(report: &Report) -> String {
     let open = || {
         let rows = report.comparisons.iter();
@@ -77,12 +77,13 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         format!("about {more}{time} would settle {what}")
     });
     let first_calls =
-        (first_calls > 0).then(|| format!("{first_calls} changed in the first call of a process only"));
-    let unconfirmed =
-        (unconfirmed > 0).then(|| format!("{unconfirmed} looked slower, and not again in fresh replicates"));
+        (first_calls > 0).then(|| format!("{first_calls} changed only in the first call of a process"));
+    let unconfirmed = (unconfirmed > 0)
+        .then(|| format!("{unconfirmed} looked slower, which fresh replicates did not confirm"));
     let stays = (hopeless > 0).then(|| {
         format!(
-            "{hopeless} too near to the threshold, or too noisy here, for any reasonable number of replicates"
+            "{hopeless} too close to the threshold, or too noisy here, for any reasonable number of \
+             replicates"
         )
     });
     let parts: Vec<String> = settles
@@ -94,7 +95,7 @@ pub(super) fn what_would_settle(report: &Report) -> String {
     format!("inconclusive: too early to say; {}", parts.join("; "))
 }
 
-/// Judges whether this machine will do, in sentences.
+/// Judges in sentences whether this machine is quiet enough.
 pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
     if noise.is_empty() {
         return vec!["Nothing was measured.".to_owned()];
@@ -107,7 +108,8 @@ pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
         .count();
     if false_alarms > 0 {
         sentences.push(format!(
-            "{false_alarms} of {} were called changed, and nothing is: do not trust this machine as it is now",
+            "{false_alarms} of {} were judged changed, although nothing changed: do not trust this machine in \
+             its present state",
             noise.len()
         ));
     }
@@ -120,10 +122,12 @@ pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
         .filter_map(|row| row.smallest_change_percent)
         .fold(0.0, f64::max);
     sentences.push(match coarse {
-        0 => format!("this machine will do: changes of {worst:.1} % and more are found in every benchmark"),
+        0 => format!(
+            "this machine is quiet enough: it detects changes of {worst:.1} % and more in every benchmark"
+        ),
         _ => format!(
-            "{coarse} of {} {} too noisy here for changes of {good:.1} %; the coarsest finds {worst:.0} %. \
-             More --replicates help, a quieter machine more",
+            "{coarse} of {} {} too noisy here for changes of {good:.1} %; the noisiest detects {worst:.0} %. \
+             More --replicates help, and a quieter machine helps more",
             counted(noise.len(), "benchmark"),
             if coarse == 1 { "is" } else { "are" }
         ),

@@ -45,7 +45,7 @@ pub struct Differences {
     pub ambiguous: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Returns every function of a file by its qualified name; the last one where several have the same.
+/// Returns every function of a file by its qualified name; the last one if several have the same.
 pub fn functions_of(source: &[u8]) -> Result<BTreeMap<String, (u32, u32)>, SyntaxError> {
     let functions = functions_with_lines(source)?.into_iter();
     Ok(functions.map(|(lines, qualname)| (qualname, lines)).collect())

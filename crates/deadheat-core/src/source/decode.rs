@@ -99,7 +99,7 @@ pub(super) fn decode(source: &[u8]) -> Result<String, SyntaxError> {
             codec
         }
     };
-    let malformed = |offset| refused(source, offset, "the bytes are not of the file's encoding");
+    let malformed = |offset| refused(source, offset, "the bytes do not fit the file's encoding");
     let text = match codec {
         Codec::Utf8 => std::str::from_utf8(source)
             .map_err(|error| malformed(error.valid_up_to()))?

@@ -6,8 +6,8 @@ use ruff_python_ast::{Expr, PySourceType, Stmt};
 use super::nesting;
 use super::parse::with_stack_for;
 
-/// Returns the string literals in what is assigned, added or passed under a wanted name; `None` where the file cannot be
-/// read at all. Of a file with syntax errors (of Python 2, say), what can be read counts.
+/// Returns the string literals that are assigned, added or passed under a wanted name; `None` if the file
+/// cannot be read at all. Of a file with syntax errors (of Python 2, say), the readable part counts.
 pub(crate) fn literals_of(text: &str, is_wanted: impl Fn(&str) -> bool + Send) -> Option<Vec<String>> {
     let outline = nesting::outline(text).ok()?;
     with_stack_for(outline.depth, || {
@@ -21,7 +21,7 @@ pub(crate) fn literals_of(text: &str, is_wanted: impl Fn(&str) -> bool + Send) -
     })
 }
 
-/// Looks for what has a wanted name.
+/// Finds values with a wanted name.
 struct Named<F> {
     is_wanted: F,
     literals: Literals,

@@ -1,4 +1,4 @@
-//! Many files at once, on as many threads as the caller says.
+//! Many files at once, on the given number of threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -31,7 +31,7 @@ pub(super) fn in_parallel<T, R: Send>(
                 .stack_size(STACK)
                 .spawn_scoped(scope, work_through)
         };
-        // Where the system has no room for another thread, the existing ones do the work.
+        // If the system has no room for another thread, the existing ones do the work.
         let others: Vec<_> = (0..threads).map_while(|_| start().ok()).collect();
         let mut done = match others.is_empty() {
             true => work_through(),

@@ -1,4 +1,5 @@
-//! Python source as far as deadheat looks into it. With `literals`, the only module that knows the parser's crates.
+//! Python source as far as deadheat reads it. Together with `literals`, the only module that uses the
+//! parser's crates.
 //!
 //! A file is split into the *own code* of its functions and the rest. A function's own code is its decorators,
 //! signature and body; a nested function leaves only its name behind, so that a change inside it is a change of that
@@ -76,7 +77,7 @@ impl ModuleCode {
         with_stack_for(outline.depth, || Self::of(&text)).unwrap_or_else(|| {
             Err(SyntaxError {
                 line: 1,
-                message: "the system has no memory for code that is nested so deeply".to_owned(),
+                message: "there is not enough memory for code that is nested this deeply".to_owned(),
             })
         })
     }
@@ -113,8 +114,8 @@ impl ModuleCode {
     }
 }
 
-/// Does work that traverses, compares and drops trees by recursion. For ordinary depths, the current stack is enough;
-/// `None` where the system has no room for a larger one.
+/// Does work that traverses, compares and drops trees by recursion. For ordinary depths, the current stack is
+/// enough; `None` if the system has no room for a larger one.
 #[expect(
     clippy::disallowed_methods,
     reason = "the thread ends in here; only its stack matters"
@@ -145,7 +146,7 @@ pub fn holds_benchmarks(source: &[u8]) -> bool {
     if !contains(b"benchmark") {
         return false;
     }
-    // Let pytest say what is wrong with it.
+    // pytest reports the error.
     let if_broken = contains(b"def test");
     let Ok((text, depth)) = decode(source).and_then(|text| {
         let outline = nesting::outline(&text)?;

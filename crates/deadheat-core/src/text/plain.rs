@@ -1,7 +1,7 @@
-//! Text from elsewhere on its way to a terminal or into a file.
+//! Foreign text on its way to a terminal or into a file.
 
-/// Escapes the characters of a text from elsewhere that would steer a terminal, break the line, hide, or turn the text
-/// around.
+/// Escapes the characters of a foreign text that would steer a terminal, break the line, hide, or turn the
+/// text around.
 pub fn plain(text: &str) -> String {
     escape(text, |_| false)
 }

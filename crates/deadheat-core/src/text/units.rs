@@ -118,7 +118,7 @@ pub(crate) fn bounds(interval: &ConfidenceInterval, bound: fn(f64) -> String) ->
 
 /// Whether the interval of a ratio is too wide to say anything.
 pub(crate) fn is_too_wide(interval: &ConfidenceInterval) -> bool {
-    // The ratio is not a number where nothing is known.
+    // The ratio is not a number if nothing is known.
     let ratio = interval.upper_bound / interval.lower_bound;
     ratio.is_nan() || ratio > TOO_WIDE
 }

@@ -42,7 +42,7 @@ impl Format {
         }
     }
 
-    /// Returns the suffixes that select it where it is not named.
+    /// Returns the suffixes that select it if it is not named.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
             Format::Summary | Format::Brief | Format::PytestBenchmark => &[],

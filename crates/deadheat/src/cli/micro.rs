@@ -91,10 +91,10 @@ impl MicroTarget {
         if let (Some(option), None) = (for_functions, function)
             && (target.is_some() || statements.is_some())
         {
-            return Err(Failure::usage(format!(
-                "{option} belongs to a function of a file: FILE.py::FUNCTION"
-            ))
-            .hint("for example: deadheat micro pkg/core.py::parse --call \"parse('a,b')\""));
+            return Err(
+                Failure::usage(format!("{option} needs a function of a file: FILE.py::FUNCTION"))
+                    .hint("for example: deadheat micro pkg/core.py::parse --call \"parse('a,b')\""),
+            );
         }
         match (function, target.as_deref(), statements) {
             (Some((file, qualname)), _, _) => {
@@ -113,7 +113,7 @@ impl MicroTarget {
                 })
             }
             (None, Some(_), _) if setup.is_some() => Err(Failure::usage(
-                "--setup: a script sets itself up, at its module level",
+                "--setup: a script does its set-up itself, at its module level",
             )
             .hint(
                 "write it into the script, above bench_a and bench_b; --setup goes with FILE.py::FUNCTION and with -a STMT \

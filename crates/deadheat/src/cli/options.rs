@@ -60,7 +60,7 @@ impl Outputs {
                 let (one, two) = (other.format.name(), output.format.name());
                 return Err(
                     Failure::usage(format!("-o {text}: {place} cannot hold both {one} and {two}"))
-                        .hint("give each format a file of its own"),
+                        .hint("give each format its own file"),
                 );
             }
             written.push(output);
@@ -98,7 +98,7 @@ impl Outputs {
         match self.written.iter().find(|output| !is_json(output)) {
             None => Ok(self),
             Some(output) => Err(Failure::usage(format!(
-                "-o: what {whose} finds can be written as json only, not as {}",
+                "-o: the results of {whose} can only be written as json, not as {}",
                 output.format.name()
             ))
             .hint("write -o FILE.json; the other formats are for reports of compare, demo and noise")),
@@ -119,7 +119,7 @@ pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
 pub(crate) struct RefArgs {
     pub(crate) names: Vec<String>,
     pub(crate) working_tree: bool,
-    /// The base, where it comes from the loop's records.
+    /// The base, if it comes from the loop's records.
     pub(crate) recorded: Option<RecordedBase>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) struct RefArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordedBase {
     Baseline,
-    /// The head of the last experiment that was kept; the baseline, where there is none.
+    /// The head of the last experiment that was kept; the baseline, if there is none.
     LastKept,
 }
 
@@ -152,14 +152,20 @@ pub(crate) struct Script {
 impl Script {
     fn new(command: String, output: Option<String>) -> Result<Self, Failure> {
         if command.trim().is_empty() {
-            return Err(Failure::usage("--script: no command is named")
+            return Err(Failure::usage("--script: the command is empty")
                 .hint("deadheat compare --script 'make bench'"));
         }
         let output = output.map(|file| {
-            paths::normalize(&file).filter(|path| !path.is_empty()).ok_or_else(|| {
-                Failure::usage(format!("--script-output {file}: it does not lie in the folder that the command runs in"))
-                    .hint("each side writes a file of its own: name it relative to that folder, as the command does")
-            })
+            paths::normalize(&file)
+                .filter(|path| !path.is_empty())
+                .ok_or_else(|| {
+                    Failure::usage(format!(
+                        "--script-output {file}: the file is not in the folder that the command runs in"
+                    ))
+                    .hint(
+                        "each side writes its own file: name it relative to that folder, as the command does",
+                    )
+                })
         });
         Ok(Script {
             command,
@@ -216,7 +222,7 @@ pub(crate) struct CompareOptions {
     pub(crate) refs: RefArgs,
     /// The number of the pull request that is compared.
     pub(crate) pull_request: Option<u64>,
-    /// Set where the result goes into the loop's records.
+    /// Set if the result goes into the loop's records.
     pub(crate) to_record: Option<RecordRequest>,
     pub(crate) functions: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
@@ -228,12 +234,12 @@ pub(crate) struct CompareOptions {
     pub(crate) pytest_args: Vec<String>,
     /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
-    /// The part of the suite that is measured, where it is not the whole.
+    /// The part of the suite that is measured, if it is not the whole.
     pub(crate) partition: Option<Part>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
-    /// The time for measuring, where the number of replicates is open.
+    /// The time for measuring, if the number of replicates is open.
     pub(crate) budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
     /// The file of the report that replicates are added to.
@@ -283,7 +289,7 @@ impl CompareOptions {
             .transpose()?;
         if script.is_some() && args.fail_on.contains(&Gate::OutputChange) {
             return Err(
-                Failure::usage("--fail-on output-change: what a command prints is not compared")
+                Failure::usage("--fail-on output-change: the output of a command is not compared")
                     .hint("a command that checks its own results can fail: that ends the run with code 3"),
             );
         }
@@ -335,11 +341,12 @@ impl CompareOptions {
         let shared_folder = folder_of(&args.tests);
         if shared_folder.as_deref() == Some("") {
             return Err(Failure::usage(format!(
-                "--tests: the tests lie in files that share no folder but the whole project: {}",
+                "--tests: the files of the tests share no folder except that of the whole project: {}",
                 args.tests.join(", ")
             ))
             .hint(
-                "compare those of one file, or of one folder, at a time: the sides share that folder, whole",
+                "compare the tests of one file, or of one folder, at a time: both sides use that whole \
+                 folder",
             ));
         }
         let outputs = Outputs::new(&args.sides.output, &args.report)?;

@@ -19,7 +19,7 @@ pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
         .filter(|mib| (1..=u64::MAX >> 21).contains(mib))
-        .ok_or_else(|| format!("`{text}` is not a number of MiB, at least 1"))
+        .ok_or_else(|| format!("`{text}` is not a whole number of MiB (at least 1)"))
 }
 
 /// Parses `90` or `0.5`.

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
     let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let commit = git.commit("HEAD")?.ok_or_else(|| {
         Failure::usage("the repository has no commit yet")
-            .hint("commit what the loop is to start from: git add --all && git commit")
+            .hint("commit the state that the loop starts from: git add --all && git commit")
     })?;
     let baseline = Baseline {
         commit,
@@ -33,10 +33,13 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
     let earlier = read_baseline(&text);
     if let Some(earlier) = earlier.as_ref().filter(|_| !args.replace) {
         return Err(Failure::usage(format!(
-            "there is a baseline already, {}: nothing was changed",
+            "there already is a baseline, {}: nothing was changed",
             described(earlier)
         ))
-        .hint("go on with `deadheat status`, or start over from the current commit: deadheat start --replace")
+        .hint(
+            "continue from it (`deadheat status` shows it), or start over from the current commit: deadheat \
+             start --replace",
+        )
         .into());
     }
     let path = state.write_handoff(&lock, &write_baseline(&text, &baseline))?;
@@ -44,15 +47,15 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
 
     if !uncommitted.is_empty() && verbosity(&args.output) != Verbosity::Quiet {
         terminal::print_note(&format!(
-            "warning: what is uncommitted is not in the baseline: {}",
+            "warning: uncommitted changes are not in the baseline: {}",
             listed(&uncommitted)
         ));
     }
     let is_ignored = state.is_ignored(&git)?;
     if !is_ignored && verbosity(&args.output) != Verbosity::Quiet {
         terminal::print_note(&format!(
-            "warning: git does not ignore {}: what is committed with the code goes back with it, too; a line in .gitignore \
-             keeps the records",
+            "warning: git does not ignore {}: records that are committed with the code are reset with it; a \
+             line in .gitignore keeps them",
             state.folder().display()
         ));
     }

@@ -91,7 +91,7 @@ impl Config {
                 .ancestors()
                 .take_while(|folder| folder.starts_with(repository))
                 .map(|folder| folder.join("pyproject.toml"))
-                // One that cannot be read is an error, and not the same as none.
+                // A file that cannot be read is an error, unlike a missing one.
                 .find(|path| path.symlink_metadata().is_ok() && !path.is_dir()),
         };
         let Some(path) = path else {
@@ -122,8 +122,8 @@ impl Config {
         self
     }
 
-    /// Reads the configuration of another project in the repository; returns the default where its file is missing or
-    /// cannot be read.
+    /// Reads the configuration of another project in the repository; returns the default if its file is
+    /// missing or cannot be read.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
         Self::parse(&text, folder.to_owned())

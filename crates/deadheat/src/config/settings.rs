@@ -1,5 +1,5 @@
-//! The settings of a run: what was typed, else the settings of the report that it continues, else the configuration,
-//! else the defaults. They are merged here, once; paths are relative to the repository.
+//! The settings of a run: the command line, else the settings of the report that it continues, else the
+//! configuration, else the defaults. They are merged here, once; paths are relative to the repository.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub(crate) struct CompareSettings {
     /// The thresholds of benchmarks that match a glob.
     pub(crate) thresholds: BTreeMap<String, f64>,
     pub(crate) sampling: Sampling,
-    /// The time for measuring, where the number of replicates is open.
+    /// The time for measuring, if the number of replicates is open.
     budget: Option<Duration>,
     pub(crate) fail_on: Vec<Gate>,
     pub(crate) profile: bool,
@@ -214,7 +214,7 @@ impl CompareSettings {
         })
     }
 
-    /// Returns the settings as the report shows them; the rest depends on what was found.
+    /// Returns the settings as the report shows them; the rest depends on the findings.
     pub(crate) fn reported(&self) -> model::Settings {
         model::Settings {
             threshold_percent: self.threshold_percent,

@@ -40,8 +40,8 @@ fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`. Returns what the report says of
-/// that, with its warnings.
+/// Adds the report's rows to `results.tsv` and replaces the last verdicts in `HANDOFF.md`. Returns the
+/// report's entry about it, with its warnings.
 pub(crate) fn add(
     report: &Report,
     state: &ExperimentStore,
@@ -92,21 +92,21 @@ pub(crate) fn add(
     Ok((recorded, warnings.collect()))
 }
 
-/// Refuses a report that holds nothing to record.
+/// Refuses a report with nothing to record.
 fn check_report(report: &Report, asked: &RecordRequest) -> Result<(), Failure> {
     if report.partial && !asked.allow_partial {
         let failure = Failure {
             kind: ErrorKind::Stopped,
             ..Failure::usage("the report is partial: nothing was recorded")
         };
-        let hint = "give it more time (--timeout), or record what there is: --allow-partial";
+        let hint = "give it more time (--timeout), or record the partial result: --allow-partial";
         return Err(failure.hint(hint));
     }
     check_commits(&report.revisions)?;
     if report.comparisons.is_empty() {
         return Err(
-            Failure::nothing_measured("nothing was measured, so that nothing was recorded")
-                .hint("--all measures also what no change reaches"),
+            Failure::nothing_measured("nothing was measured, so nothing was recorded")
+                .hint("--all also measures benchmarks that run no change"),
         );
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! The state folder: the loop's files, which people and other programs read and write, too. Every change is made under
-//! a lock, to the file's current content, and each file is written whole or not at all.
+//! The state folder: the loop's files, which people and other programs also read and write. Every change is
+//! made under a lock, to the file's current content, and each file is written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -26,7 +26,7 @@ const SETUP: &str = "setup.md";
 const MICRO: &str = "micro.jsonl";
 const LOCK: &str = ".lock";
 const GITIGNORE: &str = ".gitignore";
-/// The records outlive `git reset --hard` and are never staged. Whatever else lies in the folder is not ignored.
+/// The records outlive `git reset --hard` and are never staged. Other files in the folder are not ignored.
 const IGNORED: [&str; 6] = [HANDOFF, RESULTS, SETUP, MICRO, LOCK, GITIGNORE];
 
 /// The longest wait for the lock, which others hold for as long as it takes to write two small files.
@@ -83,7 +83,7 @@ impl ExperimentStore {
         state.check_inside(&state.folder)?;
         if state.folder.exists() && !state.folder.is_dir() {
             return Err(Failure::usage(format!(
-                "{} is a file, and the loop's files need a folder of that name",
+                "{} is a file, but the loop's files need a folder of that name",
                 state.folder.display()
             ))
             .hint("move it away, or name another folder: state-dir under [tool.deadheat]")
@@ -100,12 +100,14 @@ impl ExperimentStore {
     fn check_inside(&self, path: &Path) -> Result<(), Failure> {
         let nearest = path.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
         let refused = |why: String| {
-            Failure::usage(format!("{} is not used: {why}", path.display()))
-                .hint("the loop's files have to lie in the repository; state-dir under [tool.deadheat] names their folder")
+            Failure::usage(format!("{} is not used: {why}", path.display())).hint(
+                "the loop's files must be in the repository; state-dir under [tool.deadheat] names their \
+                 folder",
+            )
         };
         let nearest = nearest.unwrap_or(&self.top);
         let resolved = fs::canonicalize(nearest)
-            .map_err(|error| refused(format!("{} leads nowhere: {error}", nearest.display())))?;
+            .map_err(|error| refused(format!("{} is a broken symlink: {error}", nearest.display())))?;
         if !resolved.starts_with(&self.top) {
             return Err(refused(format!(
                 "it leads out of the repository, to {}",
@@ -130,7 +132,7 @@ impl ExperimentStore {
         git.ignores(&path)
     }
 
-    /// Creates the folder if it is missing, and waits until nobody else writes.
+    /// Creates the folder if it is missing, and waits until no other process writes.
     pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
         let problem = |error: std::io::Error| {
             Failure::tool(format!("cannot write to {}: {error}", self.folder.display()))
@@ -169,7 +171,7 @@ impl ExperimentStore {
         }
     }
 
-    /// Has git ignore the loop's files, unless the folder says for itself what git ignores.
+    /// Has git ignore the loop's files, unless the folder already has a `.gitignore`.
     fn ignore_itself(&self) -> std::io::Result<()> {
         let lines: String = IGNORED.map(|name| format!("/{name}\n")).concat();
         match OpenOptions::new()
@@ -224,12 +226,12 @@ impl ExperimentStore {
         })
     }
 
-    /// Warns of what was passed over in the table of experiments.
+    /// Warns of cells in the table of experiments that were ignored.
     pub(crate) fn warn_of(&self, problems: &[String]) {
         const MOST: usize = 5;
         for problem in problems.iter().take(MOST) {
             terminal::print_note(&format!(
-                "warning: {}: {problem}, and does not count",
+                "warning: {}: {problem}, and is left out",
                 self.folder.join(RESULTS).display()
             ));
         }
@@ -262,7 +264,7 @@ impl ExperimentStore {
         Ok(String::from_utf8_lossy(&self.read(MICRO)?).into_owned())
     }
 
-    /// Returns the baseline that the loop started from; `None` where none is recorded.
+    /// Returns the baseline that the loop started from; `None` if none is recorded.
     pub(crate) fn known_baseline(&self) -> anyhow::Result<Option<Baseline>> {
         Ok(records::read_baseline(&self.handoff()?))
     }
@@ -301,7 +303,7 @@ impl ExperimentStore {
                 self.folder.join(file).display(),
                 plain(name)
             ))
-            .hint("write the hash there that `git rev-parse REF` prints")
+            .hint("replace it with the hash that `git rev-parse REF` prints")
             .into());
         }
         git.commit(name)?.ok_or_else(|| {

@@ -30,7 +30,7 @@ pub(crate) struct Git {
     top: PathBuf,
     cleared: Vec<String>,
     patience: GitTimeout,
-    /// The git directory, where git does not look for it in `top`.
+    /// The git directory, if git does not look for it in `top`.
     git_dir: Option<PathBuf>,
 }
 
@@ -54,10 +54,10 @@ impl GitTimeout {
     }
 }
 
-/// The output of a git command; `stdout` is `None` where it ended with an error.
+/// The output of a git command; `stdout` is `None` if it ended with an error.
 struct Answer {
     stdout: Option<Vec<u8>>,
-    /// `None` where a signal ended it.
+    /// `None` if a signal ended it.
     code: Option<i32>,
     stderr: String,
 }
@@ -79,16 +79,17 @@ impl Git {
         command
             .args(["rev-parse", "--local-env-vars"])
             .stdin(Stdio::null());
-        let variables =
-            command::output(&mut command, limits).map_err(|error| match error.downcast::<std::io::Error>() {
+        let variables = command::output(&mut command, limits).map_err(|error| {
+            match error.downcast::<std::io::Error>() {
                 Ok(error) => Failure::tool(format!("cannot run git: {error}"))
                     .hint(match error.kind() {
                         std::io::ErrorKind::NotFound => "install git, or put it on the PATH",
-                        _ => "what the system refuses, it refuses to other programs, too: does `git --version` work here?",
+                        _ => "does `git --version` work in this shell?",
                     })
                     .into(),
                 Err(error) => error,
-            })?;
+            }
+        })?;
         let cleared = String::from_utf8_lossy(&variables.stdout)
             .lines()
             .filter(|name| !SETTINGS.contains(name))
@@ -215,15 +216,16 @@ impl Git {
         for name in &self.cleared {
             command.env_remove(name);
         }
-        // No lock is taken to refresh the user's index, nobody is asked for a password, no missing object is fetched,
-        // and Ctrl-C in the terminal reaches only deadheat, so that no git command is cut off half-way.
+        // No lock is taken to refresh the user's index, no password is asked for, no missing object is
+        // fetched, and Ctrl-C in the terminal reaches only deadheat, so that no git command is cut off
+        // half-way.
         command
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("LC_ALL", "C");
         if let Some(git_dir) = &self.git_dir {
-            // Even where its configuration names a checkout that does not exist.
+            // Even if its configuration names a checkout that does not exist.
             command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.top);
         }
         command.envs(variables.iter().copied());
@@ -291,8 +293,8 @@ impl Git {
         Ok(promised.stdout.is_some_and(|found| !found.is_empty()))
     }
 
-    /// Returns a command's output, trimmed; `None` where it prints nothing, or ends with 1, by which git answers that
-    /// there is none. Any other end is an error.
+    /// Returns a command's output, trimmed; `None` if it prints nothing, or ends with 1, by which git answers
+    /// that there is none. Any other end is an error.
     pub(crate) fn line<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Option<String>> {
         let answer = self.ask(arguments)?;
         let Some(stdout) = answer.stdout else {
@@ -323,7 +325,7 @@ fn subcommand(arguments: &[OsString]) -> String {
     words.join(" ")
 }
 
-/// Returns the command that git advises where it does not trust a repository.
+/// Returns the command that git advises if it does not trust a repository.
 fn advice_on_trust(words: &str) -> Option<String> {
     let command = words.lines().map(str::trim);
     let mut commands =

@@ -13,7 +13,7 @@ use crate::events::Events;
 use crate::git::Git;
 use crate::system::command::{self, Deadline};
 
-/// The variables that give `gh` its rights; the code of a pull request is somebody else's and must not see them.
+/// The variables that give `gh` its rights; the code of a pull request is not trusted and must not see them.
 pub(crate) const TOKENS: [&str; 4] = [
     "GH_TOKEN",
     "GITHUB_TOKEN",
@@ -145,17 +145,17 @@ fn ask<T: DeserializeOwned>(git: &Git, limits: &Deadline, number: u64, path: &st
     if !answer.status.success() {
         let words = String::from_utf8_lossy(&answer.stderr);
         return Err(Failure::usage(format!(
-            "--pr {number}: gh cannot tell what it is: {}",
+            "--pr {number}: gh could not look it up: {}",
             words.trim()
         ))
-        .hint("`gh auth status` says whether gh knows you here, `gh pr list` which pull requests there are")
+        .hint("`gh auth status` shows whether you are logged in, `gh pr list` lists the open pull requests")
         .into());
     }
     serde_json::from_slice(&answer.stdout).map_err(|_| not_understood(number).into())
 }
 
 fn not_understood(number: u64) -> Failure {
-    Failure::tool(format!("--pr {number}: what gh says of it cannot be understood"))
+    Failure::tool(format!("--pr {number}: the answer of gh cannot be understood"))
         .hint("does `gh --version` say 2 or later?")
 }
 
@@ -166,7 +166,7 @@ fn not_fetched(number: u64, error: anyhow::Error) -> anyhow::Error {
     Failure::tool(format!(
         "the commits of pull request {number} cannot be fetched: {error}"
     ))
-    .hint("may this machine read the repository? `gh auth setup-git` lets git use what gh knows")
+    .hint("may this machine read the repository? `gh auth setup-git` lets git use the login of gh")
     .into()
 }
 

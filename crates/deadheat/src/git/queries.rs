@@ -45,7 +45,7 @@ impl Git {
         match verify(name)? {
             Some(object) if object != name && self.line(["cat-file", "-t", &object]).is_err() => Err(
                 Failure::tool(format!("git cannot read {object}, which `{name}` names"))
-                    .hint("`git fsck` shows what is damaged; `git fetch` brings what is missing")
+                    .hint("`git fsck` lists damaged objects; `git fetch` gets missing ones")
                     .into(),
             ),
             _ => Ok(None),
@@ -110,7 +110,7 @@ impl Git {
         Ok(split_nul(&listing).collect())
     }
 
-    /// Returns a file's bytes in a commit; `None` where it has no such file.
+    /// Returns a file's bytes in a commit; `None` if it has no such file.
     pub(crate) fn file(&self, commit: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(self
             .ask(["cat-file", "blob", &format!("{commit}:{path}")])?
@@ -170,7 +170,7 @@ impl Git {
         Ok(PathBuf::from(OsStr::from_bytes(line)))
     }
 
-    /// Returns the git directory of the checkout in a folder of this one, if that has one of its own.
+    /// Returns the git directory of the checkout in a folder of this one, if that has its own.
     pub(crate) fn directory_of(&self, path: &str) -> anyhow::Result<Option<PathBuf>> {
         let folder = self.top.join(path);
         if !folder.join(".git").exists() {

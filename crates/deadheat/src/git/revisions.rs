@@ -40,7 +40,7 @@ fn resolve_working_tree(git: &Git, asked: &RefArgs) -> anyhow::Result<PerSide<Re
         [base] => revision(git, base)?,
         _ => {
             return Err(
-                Failure::usage("--working-tree is head, so that only a base can be given beside it")
+                Failure::usage("--working-tree is head, so only a base can be given with it")
                     .hint("deadheat compare --working-tree BASE")
                     .into(),
             );
@@ -73,13 +73,13 @@ pub(crate) fn resolve_recorded(
         [] => revision(git, "HEAD")?,
         [head] if !asked.working_tree && !head.contains("..") => revision(git, head)?,
         _ => {
-            return Err(Failure::usage(format!(
-                "{option} is base, so that only a head can be given beside it"
-            ))
-            .hint(format!(
-                "deadheat compare {option} [HEAD]; deadheat compare {option} --working-tree"
-            ))
-            .into());
+            return Err(
+                Failure::usage(format!("{option} is base, so only a head can be given with it"))
+                    .hint(format!(
+                        "deadheat compare {option} [HEAD]; deadheat compare {option} --working-tree"
+                    ))
+                    .into(),
+            );
         }
     };
     Ok(PerSide::new(base, head))
@@ -90,7 +90,7 @@ fn resolve_default(git: &Git) -> anyhow::Result<PerSide<Revision>> {
     let head = revision(git, "HEAD")?;
     let Some(default) = default_branch(git)? else {
         return Err(
-            Failure::usage("no refs were given, and the default branch cannot be told")
+            Failure::usage("no refs were given, and the default branch cannot be determined")
                 .hint("name what to compare: deadheat compare BASE HEAD")
                 .into(),
         );
@@ -154,7 +154,7 @@ fn short_name(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// The hint where history was cut off.
+/// The hint if history was cut off.
 const DEEPEN: &str = "this is a shallow clone, which lacks older commits: `git fetch --unshallow` brings them (in a CI job, \
                       let its checkout have the whole history)";
 
@@ -187,15 +187,15 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
     .hint(if is_shallow {
         DEEPEN
     } else {
-        "`git fetch` brings what is on the server"
+        "`git fetch` gets the commits of the server"
     });
     // Relative to the repository or to the folder that deadheat was started in; pytest's node ids begin with the file.
     let file = name.split("::").next().unwrap_or(name);
     if git.top().join(file).exists() || std::path::Path::new(file).exists() {
         return Err(failure
             .hint(format!(
-                "`{file}` is a path: for deadheat profile, what pytest is given follows `--` (deadheat profile -- {name}); \
-                 deadheat compare --tests {name} times ordinary tests"
+                "`{file}` is a path: for deadheat profile, pytest's arguments follow `--` (deadheat profile \
+                 -- {name}); deadheat compare --tests {name} times ordinary tests"
             ))
             .into());
     }

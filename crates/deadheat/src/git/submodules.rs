@@ -1,5 +1,5 @@
-//! Submodules: found in the two trees, and written into the worktrees from what is already on this machine. git's own
-//! `submodule update` would write into the user's configuration and clone again.
+//! Submodules: found in the two trees, and written into the worktrees from repositories that are already on
+//! this machine. git's own `submodule update` would write into the user's configuration and clone again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -202,7 +202,7 @@ fn absolute_url(url: &str, origin: Option<&str>) -> String {
         } else if let Some(after) = rest.strip_prefix("../") {
             rest = after;
             if let Some(end) = base.rfind(['/', ':']) {
-                // `host:path` is an address, too.
+                // `host:path` is also an address.
                 separator = &base[end..=end];
                 base = &base[..end];
             }
@@ -245,7 +245,7 @@ fn fetched(user: &Git, url: &str, commit: &str, path: &str) -> anyhow::Result<Pa
         }
         if !repository.has_commit(commit)? {
             return Err(Failure::nothing_measured(format!(
-                "--fetch: {url}, where the submodule `{path}` comes from, does not have its commit {commit}"
+                "--fetch: {url}, the source of the submodule `{path}`, does not have its commit {commit}"
             ))
             .into());
         }
@@ -276,11 +276,11 @@ impl Absent<'_> {
     pub(crate) fn message(&self) -> String {
         let Submodule { path, commit, source } = self.submodule;
         let where_it_is = match source {
-            Source::OtherCommits => "your checkout of it does not have that commit",
+            Source::OtherCommits => "your checkout of it lacks that commit",
             _ => "it is not checked out here",
         };
         format!(
-            "the submodule `{path}` is missing on {}: it stands at {:.10}, and {where_it_is}",
+            "the submodule `{path}` is missing on {}: it is at commit {:.10}, and {where_it_is}",
             self.side, commit
         )
     }
@@ -316,7 +316,7 @@ pub(crate) fn populate<'a>(
         let folder = worktree.join(&submodule.path);
         if std::fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
             return Err(Failure::tool(format!(
-                "the submodule `{}` cannot be written on {side}: something else has its place",
+                "the submodule `{}` cannot be written on {side}: something else is in its place",
                 submodule.path
             ))
             .into());

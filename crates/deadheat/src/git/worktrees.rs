@@ -28,7 +28,7 @@ pub(crate) struct WorktreeLock {
 }
 
 impl WorktreeLock {
-    /// Holds a worktree's entry; `None` where the file system has no locks.
+    /// Holds a worktree's entry; `None` if the file system has no locks.
     fn of(worktree: &Path) -> Option<Self> {
         let reason = File::open(admin_folder(worktree)?.join(REASON_FILE)).ok()?;
         // A process that checks whether it is abandoned holds it for a moment.
@@ -38,8 +38,9 @@ impl WorktreeLock {
 }
 
 impl Git {
-    /// Returns a lock. While it lives, no other deadheat makes or removes a worktree of the repository: git, which then
-    /// reads the entries of all worktrees, fails where one is half written. `None` where the file system has no locks.
+    /// Returns a lock. While it lives, no other deadheat makes or removes a worktree of the repository: git,
+    /// which then reads the entries of all worktrees, fails if one is half written. `None` if the file system
+    /// has no locks.
     fn alone_with_worktrees(&self) -> anyhow::Result<Option<File>> {
         let directory = File::open(self.common_directory()?).context("cannot read git's folder")?;
         let limits = self.patience.limits();
@@ -56,8 +57,8 @@ impl Git {
         }
     }
 
-    /// Adds a worktree. `lock` is the run's: git, which continues where deadheat is killed meanwhile, holds it until it
-    /// has ended, so that nobody removes what it is still making.
+    /// Adds a worktree. `lock` is the run's: git, which continues if deadheat is killed meanwhile, holds it
+    /// until it has ended, so that no other run removes a worktree that it is still making.
     pub(crate) fn add_worktree(
         &self,
         path: &Path,
@@ -96,7 +97,8 @@ impl Git {
             match (hook, error.downcast::<Failure>()) {
                 (Some(hook), Ok(failure)) if Path::new(&hook).is_file() => Err(failure
                     .hint(format!(
-                        "git ran your post-checkout hook there ({hook}); it has to end with 0 in a new worktree, too"
+                        "git ran your post-checkout hook there ({hook}); it must also exit with 0 in a new \
+                         worktree"
                     ))
                     .into()),
                 (_, Ok(failure)) if is_read_only(&failure.message) => Err(failure
@@ -172,7 +174,7 @@ pub(crate) fn admin_folder(worktree: &Path) -> Option<PathBuf> {
     (folder.parent()?.file_name()? == "worktrees").then_some(folder)
 }
 
-/// Whether an entry is ours, its process and its worktree are gone, and nobody holds it.
+/// Whether an entry is ours, its process and its worktree are gone, and no process holds it.
 fn is_abandoned(entry: &Path) -> bool {
     let Ok(mut reason) = File::open(entry.join(REASON_FILE)) else {
         return false;

@@ -1,5 +1,5 @@
-//! The profile pass: runs the measured benchmarks once more, in processes that watch, pinned as the timed ones were,
-//! both sides in turn, in several process pairs.
+//! The profile pass: runs the measured benchmarks again, in processes that watch, pinned as the timed ones
+//! were, both sides in turn, in several process pairs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::passes::runner::{
 };
 use crate::worker::session::{CannotTrace, Launch, WorkerSpec};
 
-/// The process pairs of the pass: functions' times come with an interval, too.
+/// The process pairs of the pass: functions' times also have an interval.
 const REPLICATES: usize = 5;
 /// With fewer, an interval says next to nothing.
 const FEWEST_PAIRS: usize = 3;
@@ -47,10 +47,10 @@ pub(crate) struct Affordable {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Chooses from `benchmarks`, each with the time of a call on both sides together, as many as `limit` has room for, the
-/// cheapest first, and at most `most` process pairs. `startup` is the time that a pair takes to start, which leaves no
-/// benchmark out. Where `limit` is below [`SHORTEST_LIMIT`], there are fewer pairs, but room for as many benchmarks as
-/// [`SHORTEST_LIMIT`] has.
+/// Chooses from `benchmarks`, each with the time of a call on both sides together, as many as `limit` has
+/// room for, the cheapest first, and at most `most` process pairs. `startup` is the time that a pair takes to
+/// start, which leaves no benchmark out. If `limit` is below [`SHORTEST_LIMIT`], there are fewer pairs, but
+/// room for as many benchmarks as [`SHORTEST_LIMIT`] has.
 pub(crate) fn affordable(
     benchmarks: &[(String, Duration)],
     startup: Duration,
@@ -88,7 +88,7 @@ pub(crate) fn affordable(
     }
 }
 
-/// The record of one sample, whatever watched it.
+/// The record of one sample, whatever profiler was used.
 pub(crate) trait Recorded: Sized {
     /// Whether a sample is a single call, however short.
     const SINGLE_CALLS: bool = false;
@@ -200,7 +200,7 @@ pub(crate) fn record<S: Recorded>(
                 .retain(|benchmark, _| !outcome.lost.contains(benchmark));
             let problem = outcome.failures.first().map(|failure| {
                 format!(
-                    "`{}` ran when it was timed, and not when it was watched: {}",
+                    "`{}` ran when it was timed, but not when it was watched: {}",
                     failure.benchmark,
                     failure.main_line()
                 )
@@ -334,7 +334,7 @@ fn fitting<S: Recorded>(both: &mut ProcessPair<'_>, side: Side) -> Result<Fittin
     loop {
         let asked = Instant::now();
         let tried: S = sample(both, side, 0, count as u64)?;
-        // The set-up that a suite does for each call takes time, too.
+        // The set-up that a suite does for each call also takes time.
         let wall_ns = asked.elapsed().as_nanos() as f64;
         let calls = tried.iterations().max(1) as f64;
         let one = (tried.length_ns() / calls).max(1.0);

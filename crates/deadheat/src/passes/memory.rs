@@ -112,6 +112,6 @@ pub(crate) fn judge(
             sample.allocations as f64 / sample.iterations.max(1) as f64
         }));
     }
-    // All replicates were looked at once, however many there are.
+    // There was one look at all replicates, however many there are.
     resource::judge(rows, Sampling::Exactly(stats::FEWEST_REPLICATES), thresholds)
 }

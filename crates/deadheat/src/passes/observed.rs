@@ -37,7 +37,7 @@ pub(crate) fn look(
         Err(problem) => Ok(Affected {
             functions: Vec::new(),
             unattributed: vec![differences.because(format!(
-                "differs, and what the modules hold cannot be compared ({problem})"
+                "differs, and the values in the modules cannot be compared ({problem})"
             ))],
         }),
     }
@@ -198,7 +198,7 @@ impl Seen {
             affected.unattributed.push(Unattributed {
                 path: name.path.clone(),
                 what: format!(
-                    "gives `{}` another value, and what reads it cannot be told",
+                    "gives `{}` another value, and the functions that read it cannot be determined",
                     name.name
                 ),
             });
@@ -223,7 +223,7 @@ impl Seen {
     }
 }
 
-/// The affected functions, by head's place, or by base's where head lacks them.
+/// The affected functions, by head's place, or by base's if head lacks them.
 struct Functions<'a> {
     differences: &'a Changes,
     checkouts: PerSide<&'a Path>,
@@ -318,7 +318,7 @@ impl<'a> Functions<'a> {
             .lines_of(of, &key.path)
             .get(&(key.line, key.qualname.clone()))
         else {
-            // The file has no function of this name there, such as where pytest has rewritten it.
+            // The file has no function of this name there, for example because pytest has rewritten it.
             return;
         };
         let target = TargetFunction {
@@ -350,11 +350,11 @@ impl<'a> Functions<'a> {
 
 /// Returns the detail of a function that runs or imports modules that are loaded late.
 fn of_late(path: &str) -> String {
-    format!("may read what `{path}` holds, which is imported while benchmarks run")
+    format!("may read values of `{path}`, which is imported while benchmarks run")
 }
 
 impl Changes {
-    /// Returns a change with unknown consequences, named after the first file that can have made it.
+    /// Returns a change with unknown consequences, named after the first file that can have caused it.
     fn because(&self, what: String) -> Unattributed {
         let first = self.outside.iter().chain(self.changed.keys()).next();
         Unattributed {

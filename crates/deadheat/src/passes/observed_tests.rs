@@ -118,7 +118,8 @@ fn a_value_that_nothing_reads_may_be_felt_by_everything() {
         affected.unattributed,
         [Unattributed {
             path: "a.py".to_owned(),
-            what: "gives `LIMIT` another value, and what reads it cannot be told".to_owned(),
+            what: "gives `LIMIT` another value, and the functions that read it cannot be determined"
+                .to_owned(),
         }]
     );
     let one = seen(PerSide::new(readers(&[], &unread), readers(&[("f", 5)], &[])));

@@ -44,7 +44,7 @@ pub(crate) struct Reach {
     /// Benchmarks that do not end, which are not tried again.
     pub(crate) endless: Vec<BenchmarkFailure>,
     pub(crate) stopped: Option<StoppedBy>,
-    /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
+    /// A count of the project's modules that benchmarks imported, per side: zero if none imported any.
     pub(crate) project_modules: PerSide<u64>,
     /// Benchmarks whose sides were run one after the other.
     pub(crate) one_at_a_time: OneAtATime,
@@ -60,7 +60,7 @@ impl Reach {
         benchmarks.iter().filter(runs).cloned().collect()
     }
 
-    /// Adds what one pass saw of the benchmarks that were still open.
+    /// Adds the findings of one pass about the benchmarks that were still open.
     fn add(&mut self, looking: &Looking, open: &[String]) {
         self.ran.extend(looking.seen.iter().cloned());
         for benchmark in &looking.seen {
@@ -153,8 +153,10 @@ fn removed_by(side: Side, failures: &[BenchmarkFailure]) -> Failure {
     let mut failures = failures.iter();
     let cause = failures.find(|failure| failure.kind == FailureKind::WorktreeGone);
     let benchmark = cause.map(|failure| format!("; `{}` ran last", failure.benchmark));
-    Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default()))
-        .hint("leave that benchmark out with -k, or let it remove what is its own (tmp_path) and not its working directory")
+    Failure::nothing_measured(format!("{words}{}", benchmark.unwrap_or_default())).hint(
+        "leave that benchmark out with -k, or have it remove its own files (tmp_path) instead of its working \
+         directory",
+    )
 }
 
 #[derive(Default)]
@@ -168,7 +170,7 @@ struct Looking {
 }
 
 impl Looking {
-    /// Returns what counts for a benchmark: the functions, and whether other processes were started.
+    /// Returns the functions that count for a benchmark, and whether it started other processes.
     fn of(&self, benchmark: &str) -> (BTreeSet<usize>, bool) {
         let of_it = || {
             self.found

@@ -1,4 +1,4 @@
-//! Looks with scripted workers: it is known which benchmark runs which function, and exactly that must be found.
+//! Reach passes with scripted workers: each benchmark's functions are known, and exactly these must be found.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -323,7 +323,7 @@ fn only_what_uses_several_cores_is_said_to_and_on_one_side_is_enough() {
         is_parallel: true,
         ..runs("itself", 0)
     };
-    // A benchmark whose name goes on after another one's is another benchmark.
+    // A benchmark whose name begins with another one's name is a different benchmark.
     let mut suite = suite(&[
         ("a.py::pool", parallel),
         ("a.py::pool_of_one", runs("itself", 0)),

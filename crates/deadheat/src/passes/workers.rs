@@ -10,7 +10,7 @@ use crate::passes::runner::OneAtATime;
 use crate::worker::launcher::ProcessLauncher;
 use crate::worker::session::{CannotTrace, Collection, Opened, Session, StartError, WorkerSpec};
 
-/// The state that every pass of a run works with.
+/// The state that all passes of a run share.
 pub(crate) struct WorkerPool {
     pub(crate) spec: WorkerSpec,
     pub(crate) launcher: ProcessLauncher,
@@ -22,7 +22,7 @@ pub(crate) struct WorkerPool {
     pub(crate) first_seed: u32,
     /// Benchmarks that an earlier pass could not enter on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
-    /// Benchmarks whose calls use up what their fixtures made.
+    /// Benchmarks whose calls use up the values of their fixtures.
     pub(crate) set_up_each_call: BTreeSet<String>,
     /// Benchmarks that use several cores at once, and get them.
     pub(crate) several_cores: BTreeSet<String>,

@@ -12,8 +12,8 @@ use crate::project::extension_modules::{ExtensionModules, bytes, is_binary};
 use crate::project::layout::ProjectLayout;
 use crate::system::paths::{file_name, is_inside, join, parent};
 
-/// Finds the working tree's extension modules that equal what a build of either side would give, or why there are
-/// none.
+/// Finds the working tree's extension modules that equal the products of a build of either side, or why there
+/// are none.
 pub(crate) fn of_working_tree(
     compiled: &ExtensionModules,
     git: &Git,
@@ -83,12 +83,12 @@ fn built_from_others(
     let mut sources = compiled.sources.iter();
     let source = sources.find(|path| bytes(top, path) != bytes(checkout, path))?;
     Some(format!(
-        "those of your working tree were not built from these sources: `{source}` is another there"
+        "those of your working tree were not built from these sources: `{source}` differs there"
     ))
 }
 
-/// Returns the reason why an extension module is not what a build would give. `times`: when it was built, and the
-/// newest of the sources was changed.
+/// Returns the reason why an extension module is not the product of a build of these sources. `times`: when
+/// it was built, and the newest of the sources was changed.
 fn why_unusable(
     path: &str,
     interpreter: &Interpreter,

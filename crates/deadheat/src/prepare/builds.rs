@@ -132,7 +132,7 @@ impl Build<'_> {
         cache::key(parts)
     }
 
-    /// Puts the build's products into the worktree: builds, or restores what an earlier run built.
+    /// Puts the build's products into the worktree: builds, or restores the products of an earlier run.
     pub(crate) fn make(
         &self,
         git: &Git,
@@ -159,7 +159,7 @@ impl Build<'_> {
         let status = command::run(&mut self.prepared(&log, limits)?, &log, limits)?;
         if !status.success() {
             return Err(Failure::nothing_measured(format!(
-                "--build failed on {} ({status}): {}\nThe end of what it printed:\n\n{}",
+                "--build failed on {} ({status}): {}\nThe end of its output:\n\n{}",
                 self.side,
                 self.command,
                 files::tail_of(&log)
@@ -189,8 +189,8 @@ impl Build<'_> {
         Ok(Made::Now)
     }
 
-    /// Returns the command, with its own virtual environment above the project's: what it installs changes nothing of
-    /// the user's.
+    /// Returns the command, with its own virtual environment above the project's: its installations change
+    /// nothing of the user's.
     fn prepared(&self, log: &Path, limits: &Deadline) -> anyhow::Result<Command> {
         let python = &self.interpreter.path;
         let mut layering = Command::new(python);
@@ -286,7 +286,7 @@ fn touch(folder: &Path, now: SystemTime) -> std::io::Result<()> {
             touch(&entry.path(), now)?;
         } else if kind.is_file() {
             let path = entry.path();
-            // A generated file must be generated again where it is tracked next to its source.
+            // A generated file must be generated again if it is tracked next to its source.
             let is_generated = path
                 .extension()
                 .is_some_and(|extension| extension == "c" || extension == "cpp")
@@ -304,7 +304,7 @@ const LONG_AGO: Duration = Duration::from_secs(3600);
 /// A file's modification time (seconds and nanoseconds), length and inode.
 type Stamp = (i64, i64, u64, u64);
 
-/// Whether a build leaves this file only for the next build, and nobody imports it.
+/// Whether a build leaves this file only for the next build, and nothing imports it.
 fn is_scrap(worktree: &Path, path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let is_object = path.ends_with(".o") || path.ends_with(".obj") || path.ends_with(".pyc");
@@ -320,7 +320,7 @@ fn is_scrap(worktree: &Path, path: &str) -> bool {
         })
 }
 
-/// Returns a key for what was laid over a worktree: paths with their bytes, folders with everything in them.
+/// Returns a key for the files laid over a worktree: paths with their bytes, folders with everything in them.
 pub(crate) fn content_of(worktree: &Path, paths: &BTreeSet<String>) -> anyhow::Result<String> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut left: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The variables that change what Python does at start, trace or profile it, or add options to pytest.
+/// The variables that change Python's start, trace or profile it, or add options to pytest.
 const DROPPED: [&str; 20] = [
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",

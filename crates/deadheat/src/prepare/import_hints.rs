@@ -1,5 +1,5 @@
-//! Remedies for an import that failed in a fresh checkout, which lacks what git ignores, above all generated files and
-//! compiled parts.
+//! Remedies for an import that failed in a fresh checkout, which lacks files that git ignores, above all
+//! generated files and compiled parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl<'a> Hints<'a> {
         }
     }
 
-    /// Adds the remedy to an error, where that is known.
+    /// Adds the remedy to an error, if that is known.
     pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return error;
@@ -76,7 +76,7 @@ impl<'a> Hints<'a> {
         .into()
     }
 
-    /// Names the files that benchmarks did not find, where a fresh checkout lacks them.
+    /// Names the files that benchmarks did not find, if a fresh checkout lacks them.
     pub(crate) fn of_missing(&self, missing: &[Missing]) -> Vec<Warning> {
         let failed = missing.iter().filter(|row| row.reason == MissingReason::Failed);
         let by_file: BTreeMap<String, &Missing> = failed
@@ -84,7 +84,7 @@ impl<'a> Hints<'a> {
             .collect();
         let warnings = by_file.into_iter().map(|(path, row)| {
             let message = format!(
-                "`{}` does not find `{path}`, which git ignores, so that a fresh checkout lacks it",
+                "`{}` does not find `{path}`, which git ignores, so a fresh checkout lacks it",
                 row.benchmark
             );
             Warning::new(
@@ -100,7 +100,8 @@ impl<'a> Hints<'a> {
         let is_out_of_memory = || OUT_OF_MEMORY.iter().any(|words| message.contains(words));
         if let Some(mib) = self.memory_limit_mib.filter(|_| is_out_of_memory()) {
             return Some(format!(
-                "each process may use {mib} MiB, by --memory-limit or the configuration's memory-limit: allow it more"
+                "each process may use {mib} MiB: raise the limit (--memory-limit, or memory-limit in the \
+                 configuration)"
             ));
         }
         if let Some(path) = self.ignored_file(message) {
@@ -130,9 +131,9 @@ impl<'a> Hints<'a> {
         let is_generated = |place: &String| self.version_files.contains(&format!("{place}.py"));
         if let Some(place) = places.iter().find(|place| is_generated(place)) {
             return Some(format!(
-                "`{place}.py` is written by the project's build, and neither git nor your working tree has it: write it on \
-                 both sides with --build 'pip install --no-deps -e .', or install the project in your checkout, from where it \
-                 is copied"
+                "`{place}.py` is written by the project's build, and neither git nor your working tree has \
+                 it: write it on both sides with --build 'pip install --no-deps -e .', or install the project \
+                 in your checkout, from which it is copied"
             ));
         }
         let stem = relative
@@ -148,8 +149,8 @@ impl<'a> Hints<'a> {
         let build = self.build.as_ref().filter(|_| self.is_own(&dotted))?;
         if self.is_built {
             return Some(format!(
-                "--build ran, and left no `{dotted}` where the code is imported from; what it installs elsewhere is not used: \
-                 --build '{build}' puts it there"
+                "--build ran, but left no `{dotted}` in the folder that the code is imported from, and files \
+                 that it installs elsewhere are not used: --build '{build}' puts it there"
             ));
         }
         Some(format!(
@@ -180,7 +181,7 @@ impl<'a> Hints<'a> {
     /// Returns the hint about a path of the working tree that no checkout has.
     fn lacks_ignored(&self, path: &str) -> String {
         format!(
-            "`{path}` is in your working tree, and git ignores it, so that a fresh checkout lacks it: {}",
+            "`{path}` is in your working tree, but git ignores it, so a fresh checkout lacks it: {}",
             self.inject(path)
         )
     }
@@ -228,9 +229,11 @@ pub(crate) fn how_not_to_skip(message: &str) -> String {
     let mut options = named.filter(|(_, name)| !name.is_empty());
     match options.next() {
         Some((option, _)) => format!("--pytest-arg={option} gives pytest that option, on both sides"),
-        None => "where an option of pytest's would run it, --pytest-arg=--OPTION gives it on both sides; a package may have \
-                 to be installed in this interpreter, or --python chooses another"
-            .to_owned(),
+        None => {
+            "if it runs with an option of pytest, give it on both sides with --pytest-arg=--OPTION; if a \
+             package is missing, install it in this interpreter, or choose another with --python"
+                .to_owned()
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Failure;
 pub(crate) struct Interpreter {
     pub(crate) path: PathBuf,
     pub(crate) version: String,
-    /// Its version; empty where none is needed: an interpreter that makes environments need not run benchmarks.
+    /// Its version; empty if none is needed: an interpreter that makes environments need not run benchmarks.
     pub(crate) pytest: String,
     pub(crate) implementation: String,
     /// The suffixes of the extension modules that it can load.
@@ -258,8 +258,8 @@ fn ask(path: &Path, probe: &Path, needed: Pytest) -> Result<Interpreter, Problem
     })
 }
 
-/// Returns the versions of all distributions that are installed for an interpreter, by normalized name; empty where it
-/// cannot report them.
+/// Returns the versions of all distributions that are installed for an interpreter, by normalized name; empty
+/// if it cannot report them.
 pub(crate) fn installed(interpreter: &Path, script: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let unknown = || format!("cannot list the packages that {} has", interpreter.display());
     let output = Command::new(interpreter)

@@ -1,4 +1,4 @@
-//! Gives the worktrees what they need before their code can run: an interpreter with the right dependencies, and the
+//! Prepares the worktrees so that their code can run: an interpreter with the right dependencies, and the
 //! compiled parts.
 
 pub(crate) mod binaries;
@@ -37,7 +37,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) project: &'a ProjectLayout,
     pub(crate) checkouts: PerSide<&'a Path>,
     pub(crate) revisions: &'a PerSide<Revision>,
-    /// The project's interpreter, from which environments are created, too.
+    /// The project's interpreter, from which environments are also created.
     pub(crate) interpreter: &'a Interpreter,
     pub(crate) variables: BTreeMap<OsString, OsString>,
     /// Paths at which the worktrees may differ from their commits.
@@ -46,7 +46,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) changed: &'a BTreeSet<String>,
     /// The submodules in the worktrees.
     pub(crate) submodules: &'a PerSide<Vec<Present>>,
-    /// Whether the user wants to keep PYTHONPATH even where each side has its own environment.
+    /// Whether the user wants to keep PYTHONPATH even if each side has its own environment.
     pub(crate) keeps_python_path: bool,
     /// The run's folder in the cache.
     pub(crate) scratch: &'a Path,
@@ -59,7 +59,7 @@ pub(crate) struct Preparation<'a> {
 pub(crate) struct Prepared {
     pub(crate) interpreters: PerSide<Interpreter>,
     pub(crate) variables: PerSide<BTreeMap<OsString, OsString>>,
-    /// The environments, which nobody removes while they are held.
+    /// The environments, which no other run removes while they are held.
     _environments: Vec<Venv>,
 }
 
@@ -141,13 +141,13 @@ impl Preparation<'_> {
                 return Err(Failure::usage(format!(
                     "--requirements {name}: there is no such file on {side}"
                 ))
-                .hint("it is relative to pyproject.toml, and has to be there at both refs"));
+                .hint("it is relative to pyproject.toml, and must exist at both refs"));
             }
         }
         Ok(())
     }
 
-    /// Returns the environment of `of`, and says what it lacks.
+    /// Returns the environment of `of`, and warns if the project is not installed in it.
     fn environment(&self, recipe: &VenvSpec<'_>, of: &str) -> anyhow::Result<Venv> {
         let environment = recipe.make(self.git, &self.limits, &mut |text| self.events.step(text))?;
         self.events.detail(&format!(
@@ -168,8 +168,8 @@ impl Preparation<'_> {
         Ok(environment)
     }
 
-    /// Warns of packages that differ without being declared differently: without a lock file, the installed versions
-    /// depend on the day, too.
+    /// Warns of packages that differ without being declared differently: without a lock file, the installed
+    /// versions also depend on the day.
     fn compare_installed(&self, base: &Venv, head: &Venv, differences: &Changes) -> anyhow::Result<()> {
         let script = self.installation.worker_file("installed.py");
         let installed = |of: &Venv| interpreter::installed(&of.interpreter.path, &script);
@@ -193,11 +193,12 @@ impl Preparation<'_> {
             self.events.doubt(
                 WarningCode::DependenciesDiffer,
                 &format!(
-                    "the sides' environments also differ in what neither revision declares differently: {}",
+                    "the sides' environments also differ in packages that both revisions declare alike: {}",
                     named(&other, &BTreeMap::new())
                 ),
                 Some(
-                    "a lock file, or exact versions, keep it the same; `deadheat clean` has both made today",
+                    "a lock file or exact versions keep them the same; after `deadheat clean`, both \
+                     environments are made on the same day",
                 ),
             );
         }
@@ -271,9 +272,9 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    /// Checks the build of the compiled part, or takes the part from the working tree where it is the same, or warns
-    /// that it is missing. A part that differs and was not built is an error: nobody wants to know how fast the old
-    /// binary is.
+    /// Checks the build of the compiled part, or takes the part from the working tree if it is the same, or
+    /// warns that it is missing. A part that differs and was not built is an error: the speed of the old
+    /// binary would be misleading.
     fn see_to_compiled_part(
         &self,
         compiled: &ExtensionModules,
@@ -289,7 +290,8 @@ impl Preparation<'_> {
             return Err(Failure::usage(format!(
                 "the compiled part of the project differs between the refs ({differing}), and nothing says how to build it"
             ))
-            .hint(format!("{hint} (or what builds it in your checkout; `--build true` compares without it)"))
+            .hint(format!("{hint} (or the command that builds it in your checkout; `--build true` compares \
+                           without it)"))
             .into());
         }
         let binaries = binaries::of_working_tree(
@@ -303,12 +305,12 @@ impl Preparation<'_> {
         self.copy_binaries(&binaries.usable)?;
         let why = binaries.refused.as_deref();
         if why.is_some() || binaries::in_checkout(self.project, self.checkouts.head).is_empty() {
-            let why = why.unwrap_or("your working tree has none, either");
+            let why = why.unwrap_or("your working tree has none either");
             self.events.doubt(
                 WarningCode::CompiledPartMissing,
                 &format!(
-                    "the project has a compiled part, and the worktrees lack extension modules: {why}; what stands in for \
-                     them, if anything does, is what is measured"
+                    "the project has a compiled part, and the worktrees lack extension modules: {why}; if \
+                     there is a fallback in Python, it is measured instead"
                 ),
                 Some(&hint),
             );
@@ -316,26 +318,29 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    /// Warns where a build has not left the same extension modules on both sides.
+    /// Warns if a build has not left the same extension modules on both sides.
     fn check_build(&self, suggested: &str) {
         let made = self
             .checkouts
             .map(|checkout| binaries::in_checkout(self.project, checkout));
         let lack = |side: Side| made.get(side.other()).difference(made.get(side)).next();
         let warning = match (lack(Side::Base), lack(Side::Head)) {
-            (Some(module), _) => format!("--build left no `{module}` on base, and one on head"),
-            (_, Some(module)) => format!("--build left no `{module}` on head, and one on base"),
+            (Some(module), _) => format!("--build left no `{module}` on base, but one on head"),
+            (_, Some(module)) => format!("--build left no `{module}` on head, but one on base"),
             (None, None) if made.base.is_empty() => {
-                "--build left no extension module on both sides".to_owned()
+                "--build left no extension module on either side".to_owned()
             }
             (None, None) => return,
         };
         self.events.doubt(
             WarningCode::CompiledPartMissing,
             &format!(
-                "{warning} where the code is imported from: what stands in for it, if anything does, is measured there"
+                "{warning} in the folder that the code is imported from: if there is a fallback in Python, it \
+                 is measured instead"
             ),
-            Some(&format!("a build has to put it beside the sources: --build '{suggested}'")),
+            Some(&format!(
+                "the build must put it beside the sources: --build '{suggested}'"
+            )),
         );
     }
 
@@ -374,8 +379,11 @@ impl Preparation<'_> {
             };
             self.events.doubt(
                 WarningCode::DependenciesDiffer,
-                &format!("`{path}` declares other dependencies on head: {what}; both sides ran with what is installed"),
-                Some("a change that comes from them is not in these numbers: --env per-ref gives each side its own"),
+                &format!(
+                    "`{path}` declares other dependencies on head: {what}; both sides ran with the installed \
+                     packages"
+                ),
+                Some("these numbers do not include their effect: --env per-ref gives each side its own"),
             );
         }
         Ok(())
@@ -397,13 +405,13 @@ fn named(changes: &[DependencyChange], installed: &BTreeMap<String, String>) -> 
     words.join(", ")
 }
 
-/// Warns of differences that look like compiled sources where nothing says that the project compiles anything.
+/// Warns of differences that look like compiled sources if nothing says that the project compiles anything.
 fn warn_of_compiled_sources(differences: &Changes, events: &dyn Events) {
     if let Some(sources) = first_of(&differences.compiled) {
         events.doubt(
             WarningCode::CompiledSourcesDiffer,
-            &format!("something compiled differs in its source, and nothing was built: {sources}"),
-            Some("what the compiled part changes is not in these numbers; --build CMD builds both sides"),
+            &format!("the source of a compiled part differs, and nothing was built: {sources}"),
+            Some("these numbers do not include its changes; --build CMD builds both sides"),
         );
     }
 }

@@ -1,5 +1,5 @@
-//! `--env per-ref`: an environment for each side, made from what its revision declares. It is cached by its inputs, so
-//! that it is made once and then used without a network.
+//! `--env per-ref`: an environment for each side, made from the dependencies that its revision declares. It
+//! is cached by its inputs, so that it is made once and then used without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ const LOCKS: [&str; 5] = [
     "pdm.lock",
     "Pipfile.lock",
 ];
-/// Requirements files that are used where a project declares nothing else: all that exist.
+/// Requirements files that are used if a project declares nothing else: all that exist.
 const USUAL_REQUIREMENTS: [&str; 8] = [
     "requirements.txt",
     "requirements-dev.txt",
@@ -89,7 +89,7 @@ pub(crate) struct VenvSpec<'a> {
     pub(crate) probe: PathBuf,
 }
 
-/// An existing environment, which nobody removes as long as this lives.
+/// An existing environment, which no other run removes as long as this lives.
 pub(crate) struct Venv {
     pub(crate) interpreter: Interpreter,
     pub(crate) folder: PathBuf,
@@ -309,7 +309,7 @@ impl VenvInstaller<'_> {
         }
     }
 
-    /// Has uv install what its lock file names.
+    /// Has uv install the packages that its lock file names.
     fn sync(&self, uv: &Path, declared: &Declared) -> anyhow::Result<()> {
         let mut sync = self.command(uv);
         // The interpreter is named, because `.python-version` may select another one.
@@ -331,13 +331,14 @@ impl VenvInstaller<'_> {
         self.step(&mut sync)
     }
 
-    /// Installs what the project and its requirements files declare, in the versions of the lock file.
+    /// Installs the packages that the project and its requirements files declare, in the versions of the lock
+    /// file.
     fn requirements(&self, declared: &Declared, lock: Option<&str>, scratch: &Path) -> anyhow::Result<()> {
         let recipe = self.recipe;
         let has_hashes = |file: &String| recipe.read(file).is_some_and(|text| text.contains("--hash="));
         let files = recipe.requirements_files(declared).into_iter();
         let (hashed, others): (Vec<String>, Vec<String>) = files.partition(has_hashes);
-        // Where one requirement has hashes, pip wants hashes for everything.
+        // If one requirement has hashes, pip wants hashes for everything.
         for file in &hashed {
             self.install(&["-r", file])?;
         }
@@ -349,7 +350,7 @@ impl VenvInstaller<'_> {
         if let Some(pins) = pins.filter(|pins| !pins.is_empty()) {
             let file = scratch.join("constraints.txt");
             fs::write(&file, pins)?;
-            // Where nothing else declares what is needed, everything that is locked is needed.
+            // If nothing else declares dependencies, every locked package is needed.
             let how = if arguments.is_empty() { "-r" } else { "-c" };
             arguments.extend([how.to_owned(), file.display().to_string()]);
         }
@@ -382,7 +383,8 @@ impl VenvInstaller<'_> {
         )?)
     }
 
-    /// Takes back what an installation did to the worktree; `before` are the paths that were not committed before it.
+    /// Undoes the changes of an installation to the worktree; `before` are the paths that were not committed
+    /// before it.
     fn undo_changes(&self, worktree: &Git, before: &BTreeSet<String>) -> anyhow::Result<()> {
         let changed: BTreeSet<String> = worktree.uncommitted_paths()?.into_iter().collect();
         let now = worktree.all_but_committed()?.into_iter();
@@ -470,7 +472,7 @@ impl VenvInstaller<'_> {
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
         Err(Failure::new(ErrorKind::CommandFailed, format!(
-            "the environment of {} cannot be made ({status}): {}\nThe end of what it printed:\n\n{}",
+            "the environment of {} cannot be made ({status}): {}\nThe end of its output:\n\n{}",
             self.recipe.side,
             words.join(" "),
             files::tail_of(self.log)

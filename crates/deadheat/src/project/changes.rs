@@ -23,7 +23,7 @@ pub(crate) struct Changes {
     pub(crate) in_benchmarks: Vec<TargetFunction>,
     /// Changes with unknown consequences: they may affect any benchmark.
     pub(crate) unattributed: Vec<Unattributed>,
-    /// Files that declare other dependencies on head; `None` where one cannot be read.
+    /// Files that declare other dependencies on head; `None` if one cannot be read.
     pub(crate) dependencies: Vec<(String, Option<Vec<DependencyChange>>)>,
     /// Sources of a compiled part that differ.
     pub(crate) compiled: Vec<String>,
@@ -138,7 +138,7 @@ pub(crate) fn find(
                 .any(|side| checkouts.get(*side).join(path).is_dir())
         };
         if links.base != links.head && (project.is_code(path) || is_near_code(project, path) && is_folder()) {
-            found.may_affect_all(path, "is a link that leads elsewhere");
+            found.may_affect_all(path, "is a symlink with another target");
             continue;
         }
         let versions = PerSide {
@@ -175,7 +175,7 @@ fn broken_suite_file(path: &str, checkouts: PerSide<&Path>) -> anyhow::Result<Ve
     Ok(broken.collect())
 }
 
-/// Returns the changed functions of the suite, which count where each side runs its own.
+/// Returns the changed functions of the suite, which count if each side runs its own.
 pub(crate) fn in_suite(
     project: &ProjectLayout,
     paths: &BTreeSet<String>,
@@ -244,7 +244,7 @@ fn parts(list: &str, separator: char) -> impl Iterator<Item = &str> {
 /// The lines of the functions in a file, by their qualified names.
 type KnownFunctions = BTreeMap<String, (u32, u32)>;
 
-/// Returns the functions of a file; `None` where this side does not have it.
+/// Returns the functions of a file; `None` if this side does not have it.
 fn known_functions(
     path: &str,
     side: Side,
@@ -261,7 +261,7 @@ fn known_functions(
     Ok(Some(functions))
 }
 
-/// Returns a function that did not change, and is named all the same.
+/// Returns a function that is named although it did not change.
 fn named_target(
     path: &str,
     name: &str,

@@ -1,4 +1,5 @@
-//! The consequences that the difference of a path may have, by its place and by who has its name.
+//! The consequences that the difference of a path may have, by its place and by the files that mention its
+//! name.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -109,11 +110,11 @@ impl<'a> Evidence<'a> {
         // A folder without an `__init__.py` may be a package, and `sys.path` may lead anywhere.
         match extension {
             "py" if names_module(self.code(), path) => {
-                ChangedPath::MayAffectAll("lies beside the packages, and the code has its name in it")
+                ChangedPath::MayAffectAll("lies beside the packages, and the code contains its name")
             }
             "py" => ChangedPath::WithoutEffect,
             _ if names_file(self.code(), path) => {
-                ChangedPath::MayAffectAll("is data that the code has the name of")
+                ChangedPath::MayAffectAll("is data whose name the code contains")
             }
             _ => ChangedPath::WithoutEffect,
         }
@@ -208,7 +209,7 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// Returns the form in which a file declares dependencies, where it is the project's own.
+/// Returns the form in which a file declares dependencies, if it is the project's own.
 fn declaration_in(project: &ProjectLayout, path: &str) -> Option<Declaration> {
     let folder = parent(path);
     let is_own = folder == project.folder

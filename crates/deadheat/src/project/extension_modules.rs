@@ -73,7 +73,7 @@ pub(crate) struct ExtensionModules {
 }
 
 impl ExtensionModules {
-    /// Finds the compiled part; `None` where nothing in the project is compiled, according to its files.
+    /// Finds the compiled part; `None` if nothing in the project is compiled, according to its files.
     pub(crate) fn find(project: &ProjectLayout, files: &FileSet, checkouts: PerSide<&Path>) -> Option<Self> {
         let read = |side: Side, name: &str| {
             fs::read_to_string(checkouts.get(side).join(join(&project.folder, name))).unwrap_or_default()
@@ -120,7 +120,7 @@ impl ExtensionModules {
         })
     }
 
-    /// Adds the differing files: a different build may affect any benchmark, even where only the recipe changed.
+    /// Adds the differing files: a different build may affect any benchmark, even if only the recipe changed.
     pub(crate) fn add_differing_to(&self, unattributed: &mut Vec<Unattributed>) {
         for path in &self.differing {
             if unattributed.iter().all(|known| known.path != *path) {

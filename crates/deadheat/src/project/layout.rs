@@ -121,7 +121,7 @@ impl ProjectLayout {
         })
     }
 
-    /// Returns a project of which only the folder is known: no code to look at, and no benchmarks.
+    /// Returns a project of which only the folder is known: no code to inspect, and no benchmarks.
     pub(crate) fn of_any_language(config: &Config, repository: &Path) -> Self {
         let folder = relative_folder(&config.folder, repository);
         ProjectLayout {
@@ -208,7 +208,7 @@ fn named(key: &str, folder: &str, path: &str) -> Result<String, Failure> {
     })
 }
 
-/// Finds the roots of the code and the folders that it is imported from, where nothing names them.
+/// Finds the roots of the code and the folders that it is imported from, if nothing names them.
 fn find_code(
     config: &Config,
     folder: &str,
@@ -216,7 +216,7 @@ fn find_code(
     benchmarks_root: Option<&str>,
 ) -> (Vec<String>, Vec<String>) {
     let folders = source_folders(config, files, folder);
-    // Tests do not count as the project's code, even where they lie beside it.
+    // Tests do not count as the project's code, even if they lie beside it.
     let tests_root = config
         .tests_root
         .as_deref()
@@ -329,8 +329,8 @@ fn names_of_tests(roots: &[&String], files: &FileSet) -> (Vec<String>, Vec<Strin
     )
 }
 
-/// Returns the folders that go on the path where the user has named no code: those that pytest puts there, then those
-/// of the build, or a usual one, or the project's own.
+/// Returns the folders that go on the path if the user has named no code: those that pytest puts there, then
+/// those of the build, or a usual one, or the project's own.
 fn source_folders(config: &Config, files: &FileSet, folder: &str) -> Vec<String> {
     let holding_code = |named: &[String]| -> Vec<String> {
         named

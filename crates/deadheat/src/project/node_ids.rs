@@ -2,7 +2,7 @@
 
 /// The remedy for ids that change from process to process.
 pub(crate) const FIXED_IDS: &str =
-    "give the parameters ids that stay, with `ids=[...]` or `pytest.param(..., id=\"...\")`";
+    "give the parameters fixed ids, with `ids=[...]` or `pytest.param(..., id=\"...\")`";
 
 /// Whether a benchmark's id lies in a file, class or folder that pytest names.
 pub(crate) fn is_in_node(id: &str, node: &str) -> bool {

@@ -33,7 +33,7 @@ impl Listener {
         self.progress.borrow_mut().passing(what, event);
     }
 
-    /// Sets the end of the measuring, where the number of replicates is open.
+    /// Sets the end of the measuring, if the number of replicates is open.
     pub(crate) fn until(&self, end: Instant) {
         self.progress.borrow_mut().until(end);
     }

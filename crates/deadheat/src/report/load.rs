@@ -74,7 +74,9 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
         return fail(format!(
             "ends too early ({error}): it is empty, or only a part of a report"
         ))
-        .hint("was it copied while it was written? a report has its end where its first brace closes");
+        .hint(
+            "was it copied while it was being written? a complete report ends where its first brace closes",
+        );
     }
     let header: Header = match serde_json::from_slice(bytes) {
         Ok(header) => header,
@@ -87,11 +89,11 @@ fn explain(fail: impl Fn(String) -> Failure, bytes: &[u8], error: &serde_json::E
             ..
         } if schema > SCHEMA_VERSION => newer(fail, schema, tool_version.as_deref()),
         Header { tests: Some(_), .. } => {
-            fail("is what `deadheat profile` found, which has no other form than JSON".to_owned())
+            fail("is a result of `deadheat profile`, whose only format is JSON".to_owned())
         }
         Header {
             decision: Some(_), ..
-        } => fail("is what `deadheat micro` found, which has no other form than JSON".to_owned()),
+        } => fail("is a result of `deadheat micro`, whose only format is JSON".to_owned()),
         Header {
             schema_version: Some(_),
             tool_version,

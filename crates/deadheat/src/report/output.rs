@@ -27,7 +27,7 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
     Ok(())
 }
 
-/// Returns the report in a format: several documents where the format takes several files.
+/// Returns the report in a format: several documents if the format takes several files.
 fn documents(report: &Report, format: Format, stored: Option<&str>) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(match format {
         Format::Json => vec![pretty(report)?],

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::options::Verbosity;
 use crate::passes::runner::Event;
 
-/// The shortest interval between lines where stderr is not a terminal.
+/// The shortest interval between lines if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
@@ -21,7 +21,7 @@ pub(crate) struct Progress {
     last_line: Option<Instant>,
     end: Option<Instant>,
     replicate: Replicate,
-    /// Reports what takes long, where there is no bar to show it.
+    /// Reports steps that take long, if there is no bar to show them.
     watch: Option<Watch>,
     /// The number of all measured benchmarks, including those that have their verdicts and no longer take part.
     measured: usize,
@@ -89,7 +89,7 @@ impl Progress {
         }
     }
 
-    /// Sets the end of the measuring, where the number of replicates is not fixed.
+    /// Sets the end of the measuring, if the number of replicates is not fixed.
     pub(crate) fn until(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -226,7 +226,7 @@ impl Progress {
     }
 }
 
-/// Reports what takes long, once, for as long as it is held.
+/// Reports steps that take long, once each, for as long as it is held.
 struct Watch {
     begun: Sender<String>,
 }

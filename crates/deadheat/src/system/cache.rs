@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// Returns a name for what is made from `parts`, in this order.
+/// Returns a name for the product of `parts`, in this order.
 pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -64,7 +64,8 @@ pub(crate) fn key<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String 
     digest[..10].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One entry, held for as long as this lives. Nobody else can have it until it is ready; then others can use it, too.
+/// One entry, held for as long as this lives. No other run can have it until it is ready; then others can
+/// also use it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     folder: PathBuf,
@@ -77,7 +78,7 @@ const READY_FILE: &str = "ready";
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Entry {
-    /// Opens an entry that nobody else has, ready or not.
+    /// Opens an entry that no other run has, ready or not.
     pub(crate) fn open(kind: Kind, key: &str) -> Result<Self, Failure> {
         let entry = Self::find(kind, key)?;
         flock(&entry.lock, FlockOperation::LockExclusive)
@@ -86,8 +87,8 @@ impl Entry {
         Ok(entry)
     }
 
-    /// Returns an entry that is ready and stays so for as long as this lives; otherwise one that nobody else has, to be
-    /// made ready. Waits while another run makes it.
+    /// Returns an entry that is ready and stays so for as long as this lives; otherwise one that no other run
+    /// has, to be made ready. Waits while another run makes it.
     pub(crate) fn use_or_make(
         kind: Kind,
         key: &str,
@@ -114,7 +115,7 @@ impl Entry {
             if !is_said {
                 is_said = true;
                 say(&format!(
-                    "waiting for another run that makes the same ({})",
+                    "waiting for another run that is making it ({})",
                     kind.folder()
                 ));
             }
@@ -150,7 +151,7 @@ impl Entry {
         self.folder.join(READY_FILE).exists()
     }
 
-    /// Removes what an earlier attempt left.
+    /// Removes the leftovers of an earlier attempt.
     pub(crate) fn empty(&self) -> Result<(), Failure> {
         files::remove_tree(&self.folder).map_err(|error| cannot_use(&self.folder, error))?;
         self.make_folder()
@@ -193,7 +194,8 @@ pub(crate) fn clear() -> Result<Vec<PathBuf>, Failure> {
                 files::remove_tree(&folder).map_err(|error| cannot_use(&folder, error))?;
                 removed.push(folder);
             }
-            // The lock file stays: a run that waits for it would otherwise hold a lock that nobody else sees.
+            // The lock file stays: a run that waits for it would otherwise hold a lock that no other run
+            // sees.
         }
     }
     Ok(removed)

@@ -45,7 +45,7 @@ impl Deadline {
         }
     }
 
-    /// Fails where the user or the clock has ended the run.
+    /// Fails if the user or the clock has ended the run.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.interrupt.is_asked() {
             return Err(Failure::stopped());
@@ -57,7 +57,7 @@ impl Deadline {
     }
 }
 
-/// Runs a command and adds what it prints to `log`.
+/// Runs a command and adds its output to `log`.
 pub(crate) fn run(command: &mut Command, log: &Path, limits: &Deadline) -> anyhow::Result<ExitStatus> {
     let cannot = || format!("cannot write {}", log.display());
     let file = File::options()
@@ -238,7 +238,7 @@ impl Group {
         self.child.id()
     }
 
-    /// Leaves alone what an ended command left running, such as the server of a compiler cache.
+    /// Leaves alone the processes that an ended command left running, such as the server of a compiler cache.
     fn leave_alone(&mut self) {
         self.is_left_alone = true;
     }

@@ -28,7 +28,7 @@ impl CoreLock {
         let Some(file) = &self.0 else {
             return false;
         };
-        // If it can be locked exclusively, nobody else holds it; then it is shared again.
+        // If it can be locked exclusively, no other run holds it; then it is shared again.
         let is_alone = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
         let is_held = flock(file, FlockOperation::NonBlockingLockShared).is_ok();
         !is_alone || !is_held

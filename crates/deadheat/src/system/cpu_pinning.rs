@@ -121,7 +121,7 @@ impl CpuPinning {
             if let Pinning::Core(core) = pinning {
                 return Err(
                     Failure::usage(format!("--cpu {core}: the system refuses to pin to this core"))
-                        .hint("--no-pin measures without a core of its own, and claims no error rate")
+                        .hint("--no-pin measures without pinning, and claims no error rate")
                         .into(),
                 );
             }
@@ -243,7 +243,7 @@ fn by_quietness(shares: &[(usize, f64)]) -> Vec<usize> {
     shares.into_iter().map(|(core, _)| *core).collect()
 }
 
-/// Returns the quietest core that no other run uses, or the quietest of all where each is used.
+/// Returns the quietest core that no other run uses, or the quietest of all if each is used.
 fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreLock)> {
     let mut quietest = None;
     for core in by_quietness(shares) {
@@ -256,7 +256,7 @@ fn quietest_unused(shares: &[(usize, f64)]) -> Option<(usize, CoreLock)> {
     quietest
 }
 
-/// Returns the core to continue with: another one only where it is clearly quieter than the present one.
+/// Returns the core to continue with: another one only if it is clearly quieter than the present one.
 fn next_core(present: usize, shares: &[(usize, f64)]) -> usize {
     let share = |core| {
         shares

@@ -46,7 +46,7 @@ impl Counters {
 /// A period of measuring, on one core after another.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DisturbanceMonitor {
-    /// The core that is measured on, and its counters when that began; `None` where nothing is pinned.
+    /// The core that is measured on, and its counters when that began; `None` if nothing is pinned.
     present: Option<(usize, Counters)>,
     earlier: Counters,
     /// Processor time that our own processes used on other cores, in clock ticks.
@@ -115,7 +115,7 @@ impl DisturbanceMonitor {
             warnings.push(Warning::new(
                 WarningCode::MeasuringCoreShared,
                 "another run of deadheat measured on the same core at the same time",
-                Some("one run after the other is quicker, or give each a core of its own with --cpu"),
+                Some("run one after the other, or give each its own core with --cpu"),
             ));
         }
         warnings
@@ -124,7 +124,7 @@ impl DisturbanceMonitor {
     fn warnings_of(&self, counters: Counters, governor: &str) -> Vec<Warning> {
         let all = counters.core.all.max(1) as f64;
         let ours = counters.children.saturating_sub(self.ticks_elsewhere);
-        // Stolen time counts as busy, too.
+        // Stolen time also counts as busy.
         let foreign = counters.core.busy.saturating_sub(counters.core.stolen + ours) as f64 / all;
         let stolen = counters.core.stolen as f64 / all;
         let mut warnings = Vec::new();
@@ -134,11 +134,9 @@ impl DisturbanceMonitor {
         if foreign > FOREIGN_SHARE {
             warn(
                 WarningCode::MachineBusy,
-                format!(
-                    "something else used {:.0} % of the core that was measured on",
-                    foreign * 100.0
-                ),
-                "stop what runs beside it, or choose another core with --cpu; intervals are wider than they could be",
+                format!("something else used {:.0} % of the pinned core", foreign * 100.0),
+                "stop other programs, or choose another core with --cpu; intervals are wider than they could \
+                 be",
             );
         }
         if stolen > STOLEN_SHARE {
@@ -148,7 +146,7 @@ impl DisturbanceMonitor {
                     "the hypervisor gave {:.0} % of the measuring core's time to other machines",
                     stolen * 100.0
                 ),
-                "a machine with processors of its own is quieter; intervals are wider than they could be",
+                "a machine with dedicated processors is quieter; intervals are wider than they could be",
             );
         }
         let throttles = counters.throttles;
@@ -156,7 +154,7 @@ impl DisturbanceMonitor {
             warn(
                 WarningCode::ThermalThrottling,
                 format!("the processor was too hot and slowed itself down {throttles} times"),
-                "let it cool, or take its highest frequency away for the time of the measurement",
+                "let it cool down, or cap its frequency while measuring",
             );
         }
         let frequencies = &self.frequencies_khz;
@@ -166,12 +164,12 @@ impl DisturbanceMonitor {
             let ghz = |khz: u64| khz as f64 / 1e6;
             let by = match governor {
                 "" => String::new(),
-                governor => format!(", as the governor `{governor}` lets it"),
+                governor => format!(" (allowed by the governor `{governor}`)"),
             };
             warn(
                 WarningCode::FrequencyScaling,
                 format!(
-                    "the measuring core's frequency went from {:.1} down to {:.1} GHz at times{by}",
+                    "the frequency of the measuring core dropped from {:.1} to {:.1} GHz at times{by}",
                     ghz(highest),
                     ghz(lowest)
                 ),
@@ -246,7 +244,8 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "the measuring core's frequency went from 3.4 down to 1.2 GHz at times, as the governor `powersave` lets it"
+                "the frequency of the measuring core dropped from 3.4 to 1.2 GHz at times (allowed by the \
+                 governor `powersave`)"
             ]
         );
     }

@@ -9,8 +9,8 @@ use rustix::io::Errno;
 
 use crate::error::Failure;
 
-/// Copies `path` (a file, a symlink as a link, or a folder with its content) from one folder into another, one of our
-/// checkouts. What was there before is replaced, or removed where the source lacks it.
+/// Copies `path` (a file, a symlink as a link, or a folder with its content) from one folder into another,
+/// one of our checkouts. What was there before is replaced, or removed if the source lacks it.
 ///
 /// Nothing outside the checkout is touched, wherever symlinks in the path point to.
 pub(crate) fn replace(source: &Path, checkout: &Path, path: &str) -> anyhow::Result<()> {
@@ -169,7 +169,8 @@ fn is_gits_own(path: &Path) -> bool {
     path.components().any(is_named) || path.ancestors().skip(1).any(is_one)
 }
 
-/// Reads a file; `None` where there is none. Any other failure is an error, so that it does not pass for absence.
+/// Reads a file; `None` if there is none. Any other failure is an error, so that it does not pass for
+/// absence.
 pub(crate) fn read_if_any(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
     match fs::read(path) {
@@ -219,7 +220,9 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
     let is_there = "name a file in a folder that exists";
     let resolved = destination(path).map_err(|error| refused(error.to_string()).hint(is_there))?;
     if is_gits_own(&resolved) {
-        return Err(refused("git keeps its own there".to_owned()).hint("name a file outside of git's folder"));
+        return Err(
+            refused("git keeps its own files there".to_owned()).hint("name a file outside of git's folder")
+        );
     }
     if resolved.is_dir() {
         return Err(refused("it is a folder".to_owned()).hint(is_there));

@@ -18,10 +18,10 @@ use crate::Installation;
 /// One guard for the whole process, which ends only once.
 static GUARD: Mutex<State> = Mutex::new(State::None);
 
-/// The time that the guard needs to end when it has nothing to do; it takes longer only where it was stopped.
+/// The time that the guard needs to end when it has nothing to do; it takes longer only if it was stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The way in which a group that outlives this process is ended.
+/// The way to end a group that outlives this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     AtOnce,
@@ -87,7 +87,8 @@ pub(crate) fn forget(group: u32) {
     tell(&mut state(), &format!("-{group}\n"));
 }
 
-/// Makes writing to the guard non-blocking: a guard that somebody has stopped reads nothing, and the run goes on.
+/// Makes writing to the guard non-blocking: a guard that was stopped by a signal reads nothing, and the run
+/// goes on.
 fn never_waits(guard: Child) -> io::Result<Child> {
     if let Some(stdin) = &guard.stdin {
         let flags = fcntl_getfl(stdin)?;

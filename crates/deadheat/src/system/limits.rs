@@ -1,4 +1,4 @@
-//! The limits on what the project's processes may use.
+//! The limits on the resources of the project's processes.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -49,9 +49,9 @@ impl MemoryLimit {
     pub(crate) fn set_for(self, _process: u32) -> anyhow::Result<()> {
         let mib = self.bytes >> 20;
         Err(Failure::usage(format!(
-            "--memory-limit {mib}: this system does not keep such limits"
+            "--memory-limit {mib}: this system does not enforce such limits"
         ))
-        .hint("Linux does; leave it out here")
+        .hint("Linux does; leave the option out here")
         .into())
     }
 }

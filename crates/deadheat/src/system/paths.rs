@@ -48,7 +48,7 @@ pub(crate) fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
     path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/')
 }
 
-/// Returns a path for people, in which the repository's top has a name, too.
+/// Returns a path for people, in which the repository's top also has a name.
 pub(crate) fn shown(path: &str) -> &str {
     if path.is_empty() { "." } else { path }
 }

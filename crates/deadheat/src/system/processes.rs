@@ -1,4 +1,5 @@
-//! Reads the times and the children of processes from the system. The results are empty where there is no `/proc`.
+//! Reads the times and the children of processes from the system. The results are empty if there is no
+//! `/proc`.
 
 use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};

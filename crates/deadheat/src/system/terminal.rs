@@ -1,4 +1,4 @@
-//! What a person sees on stdout and stderr.
+//! Output for people on stdout and stderr.
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -8,7 +8,7 @@ use deadheat_core::text::plain_lines;
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-/// The line width where stdout is not a terminal.
+/// The line width if stdout is not a terminal.
 const WIDTH_ELSEWHERE: usize = 120;
 
 /// Prints to stdout. It is not an error that a pager or `head` closed it early, or that its terminal is gone.

@@ -1,9 +1,9 @@
 //! Processes that have imported pytest but nothing of the project, and fork a worker whenever one is needed: the import
 //! takes most of the time that a worker needs to start.
 //!
-//! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen to be fast
-//! or slow together. So a server's children are timed for a verdict in one replicate only: one child of each side,
-//! where both run in the same interpreter (`docs/statistics.md`).
+//! The children of one server share its hash seed and the addresses of the interpreter's code, and were seen
+//! to be fast or slow together. So a server's children are timed for a verdict in one replicate only: one
+//! child of each side, if both run in the same interpreter (`docs/statistics.md`).
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -254,7 +254,7 @@ impl Process for Forked {
 
     fn ended(&mut self) -> io::Result<Option<String>> {
         if self.status.is_none() && is_readable(&self.life, Duration::ZERO) {
-            // A server that cannot say how it ended has ended, too.
+            // A server that cannot say how it ended has also ended.
             let status = self.server.borrow_mut().reap(self.process);
             self.status =
                 Some(status.map_or_else(|_| "with its fork server".to_owned(), |status| status.to_string()));

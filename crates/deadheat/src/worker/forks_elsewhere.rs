@@ -1,4 +1,5 @@
-//! Replaces `forks.rs` where a process cannot wait for one that is not its child: workers are started one by one.
+//! Replaces `forks.rs` on systems on which a process cannot wait for one that is not its child: workers are
+//! started one by one.
 
 use std::cell::RefCell;
 use std::convert::Infallible;

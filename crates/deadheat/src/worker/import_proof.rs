@@ -31,7 +31,7 @@ impl ForeignImport {
         })
     }
 
-    /// Says where the module came from, and that it was not `checkout`.
+    /// Says where the module came from, instead of `checkout`.
     pub(crate) fn message(&self, checkout: &str) -> String {
         let ForeignModule { module, file } = &self.first;
         let more = match self.more {
@@ -39,7 +39,8 @@ impl ForeignImport {
             count => format!(" (and {})", counted(count, "more module")),
         };
         format!(
-            "`{module}` was imported from {file}, not from {checkout}{more}: what was timed is not that revision"
+            "`{module}` was imported from {file}, not from {checkout}{more}: the timed code is not that of \
+             the revision"
         )
     }
 

@@ -63,7 +63,7 @@ pub(crate) struct ProcessLauncher {
     pub(crate) forks: Forks,
 }
 
-/// The fork servers of a run, where there are any.
+/// The fork servers of a run, if there are any.
 #[derive(Default)]
 pub(crate) struct Forks {
     hello: Option<PerSide<HelloRequest>>,

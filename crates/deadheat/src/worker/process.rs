@@ -53,7 +53,7 @@ pub(crate) trait WorkerChannel {
         self.receive(limit)
     }
 
-    /// Returns the end of what the process and the project's code printed.
+    /// Returns the end of the output of the process and the project's code.
     fn log_tail(&self) -> String;
 
     /// Returns the processes that it has started and that still exist.
@@ -178,7 +178,8 @@ impl Worker {
         matches!(poll(&mut descriptors, Some(&limit)), Ok(count) if count > 0)
     }
 
-    /// Whether it fills the disk. pytest keeps the output of a test in a file that only the process itself has open.
+    /// Whether its output fills the disk. pytest keeps the output of a test in a file that only the process
+    /// itself has open.
     fn has_flooded(&self) -> bool {
         let open = [1, 2].map(|descriptor| format!("/proc/{}/fd/{descriptor}", self.process.id()));
         files::is_larger_than(&self.log, MOST_PRINTED)
@@ -195,7 +196,7 @@ impl Worker {
                 Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
                 _ => {
                     return ChannelError::Died {
-                        status: "it closed its line to deadheat".to_owned(),
+                        status: "it closed its connection to deadheat".to_owned(),
                     };
                 }
             }
@@ -260,7 +261,7 @@ impl WorkerChannel for Worker {
     fn log_tail(&self) -> String {
         let tail = files::tail_of(&self.log);
         if tail.is_empty() && files::is_on_full_disk(&self.log) {
-            return "No space left on device: what it printed could not be written".to_owned();
+            return "No space left on device: its output could not be written".to_owned();
         }
         tail
     }

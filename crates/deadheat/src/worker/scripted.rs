@@ -145,7 +145,7 @@ pub(crate) enum Act {
         process: usize,
         ns: u64,
     },
-    /// The second call fails where it shares its set-up with the first.
+    /// The second call fails if it shares its set-up with the first.
     FailsTheSecondTime(u64),
     FailsInSetup,
     FailsInSample,

@@ -14,8 +14,8 @@ use crate::worker::process::{ChannelError, WorkerChannel};
 
 /// Starts worker processes: the real ones, or scripted ones in tests.
 pub(crate) trait Launch {
-    /// Begins a replicate, when no process of an earlier one is left. `following` is the number of replicates after it,
-    /// where that is known; `next_seed` is the hash seed of the next one.
+    /// Begins a replicate, when no process of an earlier one is left. `following` is the number of replicates
+    /// after it, if that is known; `next_seed` is the hash seed of the next one.
     fn replicate_begins(&mut self, _following: Option<usize>, _next_seed: u32) {}
 
     /// Sets where processes launched later run: on several cores, or on the one where processes are measured.
@@ -39,7 +39,7 @@ pub(crate) struct WorkerSpec {
     /// The functions to watch, if any: never in a process that is timed.
     pub(crate) trace: Option<PerSide<TraceRequest>>,
     pub(crate) collect: CollectSpec,
-    /// The replacement for a collection, where the workers have no pytest.
+    /// The replacement for a collection, if the workers have no pytest.
     pub(crate) micro: Option<PerSide<MicroRequest>>,
     pub(crate) keyword: Option<String>,
     /// More arguments for pytest.
@@ -89,7 +89,7 @@ impl CollectSpec {
     pub(crate) fn narrow_to(&mut self, benchmarks: &[String], projects: PerSide<PathBuf>) {
         let files = benchmarks.iter().map(|benchmark| benchmark.split("::").next());
         let files: Option<BTreeSet<&str>> = files.collect();
-        // An id does not begin with a path where a plugin makes it up.
+        // An id does not begin with a path if a plugin makes it up.
         let is_there = |file: &&str| {
             Side::BOTH
                 .into_iter()
@@ -119,14 +119,14 @@ pub(crate) struct Collection {
 #[error("{0}")]
 pub(crate) struct CannotTrace(pub(crate) String);
 
-/// The hint where an import finds no module.
+/// The hint if an import finds no module.
 pub(crate) const PACKAGE_MISSING: &str =
     "is everything that the suite imports installed in this interpreter? --python chooses another";
 
 /// The reason why a worker did not become ready to enter benchmarks.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    /// pytest ended before anything could be run; `words` is what it printed.
+    /// pytest ended before anything could be run; `words` is its output.
     CollectionFailed {
         words: String,
     },
@@ -157,7 +157,7 @@ impl StartError {
             StartError::CollectionFailed { words } => {
                 let lacks_package = words.contains("ModuleNotFoundError");
                 let failure = Failure::nothing_measured(format!(
-                    "pytest could not start on {side}. Its own words:\n\n{words}"
+                    "pytest could not start on {side}. Its output:\n\n{words}"
                 ));
                 match lacks_package {
                     true => failure.hint(PACKAGE_MISSING),
@@ -166,7 +166,7 @@ impl StartError {
                 .into()
             }
             StartError::ChannelError { problem, words } => Failure::nothing_measured(format!(
-                "the worker on {side} failed: {problem}. Its last words:\n\n{words}"
+                "the worker on {side} failed: {problem}. The end of its output:\n\n{words}"
             ))
             .into(),
             StartError::ForeignImport(import) => import.failure(side).into(),
@@ -265,7 +265,7 @@ impl<'a> Opening<'a> {
                     "the worker speaks version {protocol} of the protocol, not {}",
                     protocol::VERSION
                 ))
-                .hint("install deadheat again: its parts are of different versions")
+                .hint("install deadheat again: its parts have different versions")
                 .into(),
             ));
         }

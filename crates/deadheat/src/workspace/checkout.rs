@@ -27,8 +27,8 @@ pub(crate) struct Checkouts {
 }
 
 impl Checkouts {
-    /// Checks both revisions out. Uncommitted files that git does not track are laid over head where they are in one of
-    /// the folders `untracked_in`.
+    /// Checks both revisions out. Uncommitted files that git does not track are laid over head if they are in
+    /// one of the folders `untracked_in`.
     pub(crate) fn create(
         git: &Git,
         sources: &ProjectSources,
@@ -37,7 +37,7 @@ impl Checkouts {
         events: &dyn Events,
     ) -> anyhow::Result<Self> {
         remove_leftovers(git, events);
-        events.step("checking both revisions out");
+        events.step("checking out both revisions");
         let mut workspace = Workspace::create(git)?;
         workspace.check_out(git, revisions.as_ref().map(|revision| revision.commit.as_str()))?;
         warn_of_pointers(git, sources, &workspace, events)?;
@@ -104,7 +104,7 @@ fn remove_leftovers(git: &Git, events: &dyn Events) {
         Ok(removed) => {
             for folder in removed {
                 events.detail(&format!(
-                    "removed what an earlier run left in {}",
+                    "removed leftovers of an earlier run in {}",
                     folder.display()
                 ));
             }
@@ -112,7 +112,7 @@ fn remove_leftovers(git: &Git, events: &dyn Events) {
         Err(error) => events.doubt(
             WarningCode::LeftBehind,
             &format!(
-                "what an earlier run left could not be removed: {}",
+                "leftovers of an earlier run could not be removed: {}",
                 whole_message(&error)
             ),
             Some("`deadheat clean` tries again"),
@@ -123,7 +123,7 @@ fn remove_leftovers(git: &Git, events: &dyn Events) {
 /// The beginning of the file that stands in for a large one.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Warns of pointers: where git LFS is not set up, a checkout has texts of a few lines in place of data.
+/// Warns of pointers: if git LFS is not set up, a checkout has texts of a few lines in place of data.
 fn warn_of_pointers(
     git: &Git,
     sources: &ProjectSources,

@@ -100,7 +100,7 @@ fn remove_checkout(git: &Git, path: &Path) {
         let _ = git
             .common_directory()
             .map(|common| fs::remove_dir(common.join("worktrees")));
-        // git refuses where the checkout was never finished; its entry names its worktree.
+        // git refuses if the checkout was never finished; its entry names its worktree.
         if let Some(entry) = entry
             && (stands_for(&entry, path) || is_half_removed(&entry))
         {
@@ -158,7 +158,7 @@ impl Workspace {
             if folder.to_str().is_none() {
                 return Err(
                     Failure::usage(format!("the path {} is not valid UTF-8", folder.display()))
-                        .hint("rename the folder, or set XDG_CACHE_HOME where it is the cache folder's")
+                        .hint("rename the folder, or set XDG_CACHE_HOME if it is the cache folder")
                         .into(),
                 );
             }

@@ -1,4 +1,5 @@
-//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and what the user injects.
+//! Lays files over the checkouts before anything runs: uncommitted changes, generated files, and injected
+//! files.
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use crate::system::paths::{file_name, is_inside};
 
 /// Untracked files of the working tree that are larger than this together are more likely data than code.
 const MOST_UNTRACKED_BYTES: u64 = 10 << 20;
-/// The usual names of a generated version file, where the project does not name it.
+/// The usual names of a generated version file, if the project does not name it.
 const GENERATED: [&str; 3] = ["_version.py", "__version__.py", "version.py"];
 
 /// Copies the uncommitted state into head's worktree, including untracked files below some folders, and returns the
@@ -25,7 +26,7 @@ pub(crate) fn lay_working_tree_over(git: &Git, below: &[String], head: &Path) ->
     let mut paths = git.uncommitted_paths()?;
     if let Some(path) = paths.iter().find(|path| top.join(path).join(".git").exists()) {
         return Err(Failure::usage(format!(
-            "--working-tree: the submodule `{path}` is changed, and what is not committed in it cannot be compared"
+            "--working-tree: the submodule `{path}` has uncommitted changes, which cannot be compared"
         ))
         .hint("commit it there and here, and compare the commits")
         .into());
@@ -100,9 +101,10 @@ pub(crate) fn inject(
             |file: &&str| file.ends_with(".py") && is_inside(file, path) && project.is_code(file);
         if let Some(code) = files.below("").find(is_measured) {
             return Err(Failure::usage(format!(
-                "--inject {path}: it holds code that is measured (`{code}`), and both sides would run the same"
+                "--inject {path}: it contains code to be measured (`{code}`), and both sides would run the \
+                 same"
             ))
-            .hint("inject what git ignores, file by file where it lies beside tracked code")
+            .hint("inject only files that git ignores, one by one if they lie beside tracked code")
             .into());
         }
         for side in Side::BOTH {

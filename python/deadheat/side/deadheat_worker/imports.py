@@ -134,7 +134,7 @@ class ProjectImports:
                 value = getattr(holder, attribute, None)
                 if isinstance(value, (dict, set, frozenset, list, tuple)):
                     known.update(str(name).partition(".")[0] for name in value)
-        # A finder that does not show what it serves is removed, too: the worktree must win.
+        # A finder that does not show what it serves is also removed: the worktree must win.
         own = {name.partition(".")[0] for name in self.strict_names}
         return not known or bool(known & own)
 
@@ -179,9 +179,9 @@ class ProjectImports:
         return foreign, own
 
     def _is_own(self, name: str) -> bool:
-        """Whether a module from elsewhere has one of the project's names.
+        """Whether a module from another place has one of the project's names.
 
-        A package that other distributions extend (`pkgutil.extend_path`) holds their modules, too: those that the
+        A package that other distributions extend (`pkgutil.extend_path`) also holds their modules: those that the
         worktree does not have are not the project's.
         """
         if not is_among(name, self.strict_names):
@@ -194,7 +194,7 @@ class ProjectImports:
         return any(os.path.isdir(os.path.join(folder, last)) or _is_module_in(folder, last) for folder in own)
 
     def imported_early(self, project_folder: str) -> str | None:
-        """Return a module that is imported already and that the project may have, too; None if there is none."""
+        """Return an already imported module that the project may also have; None if there is none."""
         folders = [folder for folder in (*self.import_folders, project_folder) if os.path.isdir(folder)]
         for folder in folders:
             for entry in os.listdir(folder):

@@ -1,6 +1,6 @@
-"""What the parts of the worker expect of each other. For type checkers only: no process imports this file.
+"""The interfaces between the parts of the worker. For type checkers only: no process imports this file.
 
-What goes over the wire is in `messages.py`.
+The messages on the wire are in `messages.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Target: TypeAlias = tuple[str, str, int]
 
 
 class Clock(Protocol):
-    """Two readings in nanoseconds around what is timed."""
+    """Two readings in nanoseconds around the timed code."""
 
     @property
     def start(self) -> Callable[[], int]: ...
@@ -38,7 +38,7 @@ class Watch(Protocol):
         """Return the record since `prepare` as a reply to the driver."""
 
     def take_precedence(self) -> None:
-        """Move ahead of the import finders that pytest has put first meanwhile, where that matters."""
+        """Move ahead of the import finders that pytest has put first meanwhile, if that matters."""
 
 
 Measured: TypeAlias = tuple[int, Any]
@@ -55,7 +55,7 @@ class TimedCalls(Protocol):
 
 
 class Prescribed(Protocol):
-    """How a suite wants its calls made: what the driver is told when the benchmark is entered."""
+    """How a suite wants its calls made, as the driver is told when the benchmark is entered."""
 
     own_clock: Clock | None
     result: Any
@@ -69,16 +69,16 @@ class Prescribed(Protocol):
 
 
 class Body(Prescribed, Protocol):
-    """What is timed."""
+    """The timed code."""
 
     def start(self) -> None:
-        """Do what comes before anything is timed."""
+        """Do the work that comes before anything is timed."""
 
     def sample(self, iterations: int, warmup: int = 0, clock: Clock = ...) -> tuple[int, int]:
         """Run and time one sample; return its nanoseconds and the number of calls that were timed."""
 
     def finish(self) -> Any:
-        """Run what the suite still expects, and return the last result."""
+        """Run the rounds that the suite still expects, and return the last result."""
 
 
 class AwaitedBody(Prescribed, Protocol):

@@ -72,7 +72,7 @@ fn refuse<T>(message: String, hint: &'static str) -> Result<T, Refusal> {
     Err(Refusal { message, hint })
 }
 
-/// Checks a report by itself, and returns the part that it is of.
+/// Checks a report by itself, and returns the part that it belongs to.
 fn check_alone(part: &PartReport, tool_version: &str) -> Result<Part, Refusal> {
     let PartReport { name, report } = part;
     let again = "measure all parts again with one version of deadheat";
@@ -85,8 +85,8 @@ fn check_alone(part: &PartReport, tool_version: &str) -> Result<Part, Refusal> {
     }
     if !report.parts.is_empty() {
         return refuse(
-            format!("{name} is merged already"),
-            "name the reports of its parts instead, and those of the others",
+            format!("{name} is already a merged report"),
+            "name the reports of its parts instead, together with the others",
         );
     }
     let Some(part) = report.settings.part else {
@@ -106,7 +106,7 @@ fn check_alone(part: &PartReport, tool_version: &str) -> Result<Part, Refusal> {
     }
     if report.revisions.head.dirty {
         return refuse(
-            format!("{name} compares uncommitted code, and nothing says that it was the same for every part"),
+            format!("{name} compares uncommitted code, which may have differed between the parts"),
             "commit it, and compare the commits",
         );
     }
@@ -136,20 +136,23 @@ fn check_together(one: &(Part, PartReport), other: &(Part, PartReport)) -> Resul
     }
     let commits = |report: &Report| report.revisions.as_ref().map(|revision| revision.commit.clone());
     if commits(reports.0) != commits(reports.1) {
-        return differ("compare other commits", same_again);
+        return differ("compare different commits", same_again);
     }
     if let Some(key) = differing_setting(&reports.0.settings, &reports.1.settings) {
-        return differ(&format!("were measured with another `{key}`"), same_again);
+        return differ(
+            &format!("were measured with different values of `{key}`"),
+            same_again,
+        );
     }
     if reports.0.seed != reports.1.seed {
         return differ(
-            "were measured with another --seed",
-            "leave --seed out, and the parts have the same one; or give all of them the same",
+            "were measured with different seeds (--seed)",
+            "leave --seed out (the parts then share one), or give every part the same seed",
         );
     }
     let releases = reports.0.python.as_ref().zip(reports.1.python.as_ref());
     if releases.is_some_and(|(python, others)| release(python) != release(others)) {
-        return differ("were measured with another Python", same_again);
+        return differ("were measured with different versions of Python", same_again);
     }
     Ok(())
 }
@@ -162,7 +165,7 @@ fn release(python: &PerSide<Python>) -> PerSide<(String, String)> {
     })
 }
 
-/// Returns the first setting that differs, of those that say what is measured and how.
+/// Returns the first differing setting, of those that determine the measurement.
 fn differing_setting(one: &Settings, other: &Settings) -> Option<String> {
     let comparable = |settings: &Settings| {
         let settings = Settings {
@@ -201,14 +204,14 @@ fn suite(parts: &[(Part, PartReport)]) -> Result<Vec<String>, Refusal> {
             };
             let what = match only(one, another).or_else(|| only(another, one)) {
                 Some(id) => format!("only one of them has {id}"),
-                None => "they have it in another order".to_owned(),
+                None => "the order differs".to_owned(),
             };
             return refuse(
                 format!(
-                    "{} and {} collected another suite: {what}",
+                    "{} and {} collected different suites: {what}",
                     first.name, other.name
                 ),
-                "the ids of benchmarks have to be the same on all machines, in the same order",
+                "the ids of the benchmarks must be the same on all machines, in the same order",
             );
         }
     }
@@ -217,17 +220,18 @@ fn suite(parts: &[(Part, PartReport)]) -> Result<Vec<String>, Refusal> {
 
 /// Checks that every row belongs to the part that reports it, and is there only once.
 fn check_rows(part: Part, PartReport { name, report }: &PartReport) -> Result<(), Refusal> {
-    let changed = "the report was changed by something else than deadheat: measure this part again";
+    let changed = "the report was not written by deadheat alone: measure this part again";
     let mut seen = BTreeSet::new();
     for row in &report.comparisons {
         let benchmark = plain(&row.benchmark);
         if !part.has(&row.benchmark) {
             let (number, of) = (part_of(&row.benchmark, part.of), part.of);
-            let message = format!("{name}, part {part}, holds {benchmark}, which is of part {number}/{of}");
+            let message =
+                format!("{name}, part {part}, contains {benchmark}, which belongs to part {number}/{of}");
             return refuse(message, changed);
         }
         if !seen.insert(&row.benchmark) {
-            return refuse(format!("{name} holds {benchmark} twice"), changed);
+            return refuse(format!("{name} contains {benchmark} twice"), changed);
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What a merged report says of the choice of its benchmarks, and the reasons to doubt it.
+//! The selection of benchmarks in a merged report, and its warnings.
 
 use crate::model::{Part, Report, Selection, SelectionRule, Warning, WarningCode, part_of};
 use crate::text::counted;
@@ -30,11 +30,11 @@ pub(super) fn selection(parts: &[(Part, Report)]) -> Selection {
     let all = selections().find(|selection| selection.rule == SelectionRule::All);
     all.cloned().unwrap_or(Selection {
         rule: SelectionRule::Reached,
-        reason: "the benchmarks that may run what changed, by part".to_owned(),
+        reason: "the benchmarks that may run the change, by part".to_owned(),
     })
 }
 
-/// Collects the parts' warnings, with the part's number where not all parts report the same.
+/// Collects the parts' warnings, with the part's number if not all parts report the same.
 pub(super) fn warnings(parts: &[(Part, Report)]) -> Vec<Warning> {
     let busy = busy(parts);
     let mut said: Vec<(&Warning, Vec<String>)> = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn warnings(parts: &[(Part, Report)]) -> Vec<Warning> {
             // These are about single parts.
             WarningCode::EmptyPart | WarningCode::FunctionNotReached => None,
             WarningCode::NoBenchmarkReaches => is_of_all.then(|| Warning {
-                message: "no benchmark runs anything that changed".to_owned(),
+                message: "no benchmark runs changed code".to_owned(),
                 ..warning.clone()
             }),
             _ if is_of_all || warning.benchmark.is_some() => Some(warning.clone()),
@@ -65,7 +65,7 @@ pub(super) fn warnings(parts: &[(Part, Report)]) -> Vec<Warning> {
     kept.collect()
 }
 
-/// Warns of functions that no benchmark of any part runs, where every part has looked.
+/// Warns of functions that no benchmark of any part runs, if every part has looked.
 pub(super) fn functions_not_reached(merged: &Report, parts: &[(Part, Report)]) -> Option<Warning> {
     if !busy(parts)
         .iter()
@@ -82,13 +82,13 @@ pub(super) fn functions_not_reached(merged: &Report, parts: &[(Part, Report)]) -
     (!missed.is_empty()).then(|| {
         Warning::new(
             WarningCode::FunctionNotReached,
-            format!("no benchmark is seen to run {}", first_of(&missed)),
+            format!("no benchmark was seen to run {}", first_of(&missed)),
             Some("the numbers say nothing about these functions"),
         )
     })
 }
 
-/// Warns of the parts that are not there, of `of`; `None` where all are.
+/// Warns of the parts that are not there, of `of`; `None` if all are.
 pub(super) fn missing_parts(absent: &[u32], of: u32, suite: &[String]) -> Option<Warning> {
     let are = match absent.len() {
         0 => return None,

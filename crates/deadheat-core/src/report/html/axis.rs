@@ -94,7 +94,7 @@ impl Axis {
     }
 
     /// Returns the marked ratios of an axis of logarithms, with their labels as changes, "no change" first.
-    /// `letter_percent` is the part of the axis that a letter of a label takes, where labels are along it.
+    /// `letter_percent` is the part of the axis that a letter of a label takes, if labels are along it.
     pub(super) fn ratio_ticks(self, gap_percent: f64, letter_percent: f64) -> Vec<(f64, String)> {
         let candidates = if self.span() > 0.4 {
             coarse_ratios()
@@ -111,7 +111,8 @@ impl Axis {
                 !place.is_beyond && (edge..=100.0 - edge).contains(&place.percent)
             })
             .collect();
-        // "No change" is marked where it is in sight; then from the outside to the inside, as far as there is room.
+        // "No change" is marked if it is in sight; then from the outside to the inside, as far as there is
+        // room.
         candidates.sort_by(|a, b| {
             let rank = |ratio: f64| {
                 if ratio == 1.0 {

@@ -38,7 +38,7 @@ pub(super) fn benchmarks(report: &Report, axis: Axis) -> Markup {
                 @for (index, row) in rows { (benchmark(report, axis, index, row, prefix)) }
                 @if report.comparisons.len() > 1 { (sums(report, axis)) }
             }
-            p.none id="none" hidden { "No measured benchmark is like that." }
+            p.none id="none" hidden { "No measured benchmark matches." }
         }
     }
 }
@@ -52,7 +52,7 @@ fn legend(report: &Report) -> Markup {
             "Time of head against base, on a logarithmic axis: a mark is the estimate, the line its "
             (format!("{level:.0}")) " % interval. Within the grey band (±" (report.settings.threshold_percent)
             " %) a change is too small to matter"
-            @if some_have_their_own { "; a row that says a threshold has its own" }
+            @if some_have_their_own { "; a row that shows a threshold has its own" }
             "."
         }
     }
@@ -101,7 +101,7 @@ fn toolbar(report: &Report) -> Markup {
                 @for verdict in VERDICTS {
                     (chip(&verdict.to_string(), &verdict_words(verdict), count_with(report, verdict)))
                 }
-                (chip("other-output", &html! { "other output" }, different))
+                (chip("other-output", &html! { "different output" }, different))
             }
             label.order {
                 "Sort by "
@@ -116,7 +116,7 @@ fn toolbar(report: &Report) -> Markup {
     }
 }
 
-/// Renders the button that shows only the rows of a kind, where there are any.
+/// Renders the button that shows only the rows of a kind, if there are any.
 fn chip(only: &str, title: &Markup, count: usize) -> Markup {
     html! {
         @if count > 0 {
@@ -143,7 +143,7 @@ fn benchmark(report: &Report, axis: Axis, index: usize, row: &Comparison, prefix
                         span.chevron aria-hidden="true" {}
                         span { (name(&row.benchmark[prefix.len()..])) }
                     }
-                    @if is_other { span.flag { "other output" } }
+                    @if is_other { span.flag { "different output" } }
                     @if !row.warnings.is_empty() { span.flag { (counted(row.warnings.len(), "warning")) } }
                 }
                 (numbers(axis, &row.estimate, row.verdict, times))

@@ -58,24 +58,18 @@ fn changed(function: &FunctionComparison, most: f64) -> Markup {
 /// Renders every function of the project that takes a noticeable part of the time, by its own time.
 pub(super) fn survey(functions: &[FunctionComparison]) -> Markup {
     if functions.is_empty() {
-        return html! { p.note { "no function of the project takes 1 % of the time" } };
+        return html! { p.note { "no function of the project takes 1 % of the time or more" } };
     }
     let most = functions
         .iter()
         .flat_map(|function| Side::BOTH.map(|side| own_time(function, side).unwrap_or(0.0)))
         .fold(0.0, f64::max);
-    let titles = [
-        "function",
-        "own time",
-        "own change",
-        "calls",
-        "with what it calls",
-    ];
+    let titles = ["function", "own time", "own change", "calls", "including calls"];
     let rows = html! { @for function in functions { (surveyed(function, most)) } };
     html! {
         (table(&titles, &rows))
         p.note {
-            "As cProfile sees them: functions with many short calls seem more expensive than they are."
+            "Measured by cProfile: functions with many short calls look more expensive than they are."
         }
     }
 }

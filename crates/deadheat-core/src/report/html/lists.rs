@@ -1,4 +1,4 @@
-//! The sections beside the table of benchmarks: a list or a table each, absent where it would be empty.
+//! The sections beside the table of benchmarks: a list or a table each, absent if it would be empty.
 use maud::{Markup, html};
 
 use super::functions;

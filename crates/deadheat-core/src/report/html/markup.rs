@@ -1,5 +1,5 @@
-//! Text from elsewhere on its way into the page. That nothing of it becomes markup is `maud`'s doing, which escapes
-//! whatever is no `Markup`; here it is cut to a length that can be read, and what cannot be seen is shown.
+//! Foreign text on its way into the page. `maud` escapes whatever is not `Markup`; here it is cut to a
+//! readable length, and invisible characters are shown.
 use std::fmt::Write as _;
 
 use maud::{Markup, html};

@@ -1,4 +1,4 @@
-//! What to read before believing the numbers.
+//! The notices to read before believing the numbers.
 use maud::{Markup, html};
 
 use super::markup::{name, sentences};
@@ -13,10 +13,10 @@ pub(super) fn notices(report: &Report) -> Markup {
     let part = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
     html! {
         @if let Some(line) = gate::failure(report) {
-            p class="notice bad" { b { "A gate is failed:" } " " (plain(&line)) }
+            p class="notice bad" { b { "Gate failed:" } " " (plain(&line)) }
         }
         @if report.partial {
-            p.notice { b { "Stopped early." } " The report has what was finished by then." }
+            p.notice { b { "Stopped early." } " The report contains everything that was finished by then." }
         }
         @if let Some(words) = part {
             p.notice { b { (plain(&sentence(&words))) "." } }

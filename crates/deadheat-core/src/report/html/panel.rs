@@ -57,7 +57,7 @@ fn verdict(row: &Comparison) -> Markup {
         }
         @if let Some(confirmation) = &row.confirmation {
             " " (counted(confirmation.replicates.len(), "fresh replicate"))
-            @if confirmation.confirmed { " show it again" } @else { " do not show it again" }
+            @if confirmation.confirmed { " confirm it" } @else { " do not confirm it" }
             ": " (change_text(&confirmation.estimate))
             ", p = " (format!("{:.2}", confirmation.p_value)) "."
         }
@@ -67,9 +67,10 @@ fn verdict(row: &Comparison) -> Markup {
 /// Renders whether both sides return the same, and where they differ.
 fn output(row: &Comparison) -> Markup {
     match (row.output, &row.output_difference) {
-        (OutputCheck::Same, _) => html! { p { "Both sides return the same." } },
+        (OutputCheck::Same, _) => html! { p { "Both sides return the same value." } },
         (OutputCheck::NotComparable, _) => html! {
-            p { "What it returns cannot be compared: it cannot be carried over, or changes by itself." }
+            p { "The returned values cannot be compared: they cannot be serialised, or differ from process to \
+                 process." }
         },
         (OutputCheck::NotChecked, _) => html! {},
         (OutputCheck::Different, None) => html! { p { b { "The sides return different values." } } },

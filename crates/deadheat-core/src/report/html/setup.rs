@@ -1,4 +1,4 @@
-//! The facts of a report: what was compared, where and how.
+//! The facts of a report: revisions, machine and settings.
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -127,7 +127,7 @@ fn thresholds(settings: &Settings) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// Returns the words for a setting's value; `None` where it is not set.
+/// Returns the words for a setting's value; `None` if it is not set.
 fn setting(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,

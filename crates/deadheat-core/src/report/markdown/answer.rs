@@ -1,4 +1,4 @@
-//! The answer, and what was compared.
+//! The answer, and the compared revisions.
 
 use super::comment::Section;
 use super::escape::{code, prose};
@@ -10,7 +10,7 @@ use crate::report::words::of_controls;
 use crate::text::{change, counted, duration, sentence, short_commit, speedup};
 
 impl Page<'_> {
-    /// Renders the answer, and what was compared.
+    /// Renders the answer, and the compared revisions.
     pub(super) fn head(&self) -> Section {
         let report = self.report;
         let mut text = format!("### {}\n\n", self.answer());
@@ -19,7 +19,7 @@ impl Page<'_> {
             Some(_) => format!("deadheat compared {} with itself", revision(base)),
             None => format!("deadheat compared {} with {}", revision(base), revision(head)),
         });
-        // The origin of the numbers, where it is not one machine's whole suite.
+        // The origin of the numbers, if it is not one machine's whole suite.
         let of_parts = parts::merged_from(report).or_else(|| parts::part_of_suite(report));
         let of_parts = of_parts.map_or(String::new(), |words| format!("\n**{}.**\n", sentence(&words)));
         if report.comparisons.is_empty() {
@@ -59,7 +59,7 @@ impl Page<'_> {
     /// Explains why the run ends with exit code 1.
     pub(super) fn gate(&self) -> String {
         gate::failure(self.report).map_or(String::new(), |line| {
-            format!("\n🔴 **A gate is failed:** {}\n", prose(&line))
+            format!("\n🔴 **Gate failed:** {}\n", prose(&line))
         })
     }
 

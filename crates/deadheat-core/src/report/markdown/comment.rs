@@ -5,7 +5,7 @@ use crate::text::counted;
 /// GitHub cuts comments at 65,536 characters. Bytes are never fewer than characters, however these are counted, and the
 /// program that posts the comment may add a line.
 pub(super) const MOST_BYTES: usize = 64_000;
-/// The room for the line that lists what was left out.
+/// The room for the line that lists the omitted parts.
 const RESERVE: usize = 1_000;
 
 /// A part of the page. All of its blocks are between `opening` and `closing`; those that do not fit are left out from
@@ -17,7 +17,7 @@ pub(super) struct Section {
     pub(super) opening: String,
     pub(super) blocks: Vec<String>,
     pub(super) closing: String,
-    /// The most bytes of its blocks, so that parts of a lower priority have room, too.
+    /// The most bytes of its blocks, so that parts of a lower priority also have room.
     pub(super) most_bytes: Option<usize>,
     /// The name of one of its blocks.
     pub(super) called: &'static str,
@@ -73,7 +73,7 @@ pub(super) fn fit(sections: &[Section]) -> String {
     }
     if !left_out.is_empty() {
         page.push_str(&format!(
-            "\nLeft out, because a comment holds no more: {}. The JSON report has everything.\n",
+            "\nLeft out because comments are limited in size: {}. The JSON report has everything.\n",
             left_out.join("; ")
         ));
     }
@@ -106,7 +106,7 @@ mod tests {
         assert!(page.len() < MOST_BYTES);
         assert_eq!(page.matches("20").count(), 0);
         assert!(page.starts_with(&format!("<{}>\n<{}>\n", "x".repeat(20_000), "x".repeat(40_000))));
-        assert!(page.ends_with("holds no more: 2 old rows. The JSON report has everything.\n"));
+        assert!(page.ends_with("limited in size: 2 old rows. The JSON report has everything.\n"));
         let one = fit(&[section(0, 1, 100_000, "row")]);
         assert!(one.contains("1 row."), "{one}");
     }
@@ -119,7 +119,7 @@ mod tests {
         };
         let page = fit(&[greedy, section(2, 3, 10_000, "old row")]);
         assert!(
-            page.ends_with("holds no more: 7 rows. The JSON report has everything.\n"),
+            page.ends_with("limited in size: 7 rows. The JSON report has everything.\n"),
             "{page}"
         );
     }

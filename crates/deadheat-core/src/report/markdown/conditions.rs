@@ -71,7 +71,7 @@ fn machines(report: &Report) -> Vec<Line> {
         .collect()
 }
 
-/// The interpreter, and what was made for the sides or run on them.
+/// The interpreter, and the environments and builds of the sides.
 fn prepared(report: &Report) -> Vec<Line> {
     let settings = &report.settings;
     let python = report.python.as_ref().map(|python| {

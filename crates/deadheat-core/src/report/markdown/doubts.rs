@@ -1,4 +1,4 @@
-//! What failed or was not measured, and the warnings.
+//! Failures, unmeasured benchmarks and warnings.
 
 use super::comment::{MOST_BYTES, Section};
 use super::escape::prose;
@@ -37,7 +37,7 @@ impl Page<'_> {
     pub(super) fn warnings(&self) -> Option<Section> {
         let own = self.report.comparisons.iter().flat_map(|row| &row.warnings);
         let all = self.report.warnings.iter().chain(own);
-        // The first lines have this one already, where there are no rows.
+        // The first lines have this one already, if there are no rows.
         let is_said = self.report.comparisons.is_empty();
         let groups =
             grouped_warnings(all.filter(|warning| !is_said || warning.code != WarningCode::NothingMeasured));
@@ -82,7 +82,7 @@ impl Page<'_> {
         let title = match not_reached {
             0 => format!("{} not measured", rows.len()),
             count => format!(
-                "{} not measured, {count} as running no changed function",
+                "{} not measured, {count} of them for running no changed function",
                 rows.len()
             ),
         };

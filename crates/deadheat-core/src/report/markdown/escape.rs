@@ -1,4 +1,4 @@
-//! Text from elsewhere in Markdown that others will see: it can neither break the page nor mention anybody.
+//! Foreign text in Markdown that others will see: it can neither break the page nor mention anyone.
 //!
 //! GitHub looks for mentions and references in rendered Markdown, but not inside code, so whatever could be one is made
 //! code.
@@ -33,7 +33,7 @@ fn code_span(text: &str) -> String {
     format!("{fence}{room}{text}{room}{fence}")
 }
 
-/// Renders a name as code where only HTML is understood.
+/// Renders a name as code for places that only understand HTML.
 pub(super) fn html_code(name: &str) -> String {
     let text = shorten(&plain(name), LONGEST_NAME);
     let text = text

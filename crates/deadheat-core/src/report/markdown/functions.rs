@@ -71,7 +71,7 @@ impl Page<'_> {
         let headings = ["function", "changed", "base ", "head ", "own base ", "own head "];
         Some(Section {
             rank: 10,
-            opening: opening("All functions, as cProfile sees them") + &table(&headings),
+            opening: opening("All functions, as measured by cProfile") + &table(&headings),
             blocks: rows.collect(),
             closing: closing(),
             most_bytes: None,

@@ -9,8 +9,8 @@ use crate::report::words::what_would_settle;
 use crate::text::{amount, change, duration, speedup};
 
 impl Page<'_> {
-    /// Renders what the pull request changed: slower rows first, then faster ones, the largest change first; then those
-    /// that return something else.
+    /// Renders the changes of the pull request: slower rows first, then faster ones, the largest change
+    /// first; then those that return a different value.
     pub(super) fn changed(&self) -> Option<Section> {
         let is_changed = |row: &&Comparison| {
             matches!(row.verdict, Verdict::Improved | Verdict::Regressed)
@@ -57,7 +57,7 @@ impl Page<'_> {
             .plain_rows()
             .filter(|row| row.verdict == Verdict::Unexplained)
             .collect();
-        let title = format!("{} unexplained: nothing that they run has changed", rows.len());
+        let title = format!("{} unexplained: no code that they run has changed", rows.len());
         Some(Section {
             rank: 4,
             opening: opening(&title) + &self.table_of_times(&rows)?,
@@ -75,7 +75,7 @@ impl Page<'_> {
             .collect();
         let percent = self.report.settings.threshold_percent;
         let own = match rows.iter().any(|row| row.threshold_percent.is_some()) {
-            true => ", or a threshold of their own",
+            true => ", or their own threshold",
             false => "",
         };
         let title = format!("{} unchanged: within {percent} %{own}", rows.len());
@@ -110,7 +110,7 @@ impl Page<'_> {
             verdict.push_str(&format!(" (±{})", unbroken(&format!("{percent} %"))));
         }
         if row.output == OutputCheck::Different {
-            verdict.push_str(", **other output**");
+            verdict.push_str(", **different output**");
         }
         line(&[
             self.name(&row.benchmark),

@@ -1,4 +1,4 @@
-//! What was not measured, and the warnings.
+//! Unmeasured benchmarks and warnings.
 
 use super::page::Page;
 use crate::model::{Missing, MissingReason, Report, Warning};

@@ -40,7 +40,7 @@ impl Page {
     fn survey(&mut self, title: &str, functions: &[FunctionComparison]) {
         self.heading(title);
         if functions.is_empty() {
-            self.line("  no function of the project takes 1 % of the time");
+            self.line("  no function of the project takes 1 % of the time or more");
             return;
         }
         let most = if self.style.verbose {
@@ -89,7 +89,7 @@ impl Page {
         self.left_out("", functions.len().saturating_sub(most));
         self.prose(
             "",
-            "As cProfile sees them: functions with many short calls seem more expensive than they are.",
+            "Measured by cProfile: functions with many short calls look more expensive than they are.",
         );
     }
 
@@ -107,7 +107,7 @@ impl Page {
         let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
         let titles = headings(&shown);
         let columns = |form: usize| {
-            // The intervals are dropped first where the terminal is narrow.
+            // The intervals are dropped first if the terminal is narrow.
             let rows: Vec<Vec<String>> = shown.iter().map(|function| cells(function, form < 1)).collect();
             // Columns that stay for longer have a larger number.
             let kept = [0, 5, 3, 9, 9, 9, 2, 4];
@@ -139,7 +139,7 @@ fn changed(function: &FunctionComparison) -> Cell {
     Cell::new(function.change.map_or(String::new(), |change| change.to_string()))
 }
 
-/// Removes the gap before the unit, where there is little room.
+/// Removes the gap before the unit, if there is little room.
 pub(super) fn short_if(is_short: bool, amount: String) -> String {
     match is_short {
         true => amount.replace(' ', ""),

@@ -1,4 +1,4 @@
-//! The screen of `deadheat noise`: whether this machine will do.
+//! The screen of `deadheat noise`: whether this machine is quiet enough.
 
 use comfy_table::Cell;
 

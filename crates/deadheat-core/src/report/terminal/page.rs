@@ -5,7 +5,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use crate::model::{OpenReason, Verdict};
 use crate::text::{plain, shorten, width};
 
-/// The style of the text: colour only where it is wanted, lines no longer than the terminal.
+/// The style of the text: colour only if it is wanted, lines no longer than the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     pub color: bool,

@@ -94,7 +94,7 @@ impl Page {
         columns
     }
 
-    /// Formats the verdict on a row, with its threshold and its output: below it where there is little room.
+    /// Formats the verdict on a row, with its threshold and its output: below it if there is little room.
     pub(super) fn judged_row(&self, row: &Comparison, form: usize) -> Cell {
         let verdict = self.judged(row.verdict, row.reason);
         let mut text = verdict.content();
@@ -106,7 +106,7 @@ impl Page {
             return self.verdict_cell(&text, Some(row.verdict));
         }
         let gap = if form < 1 { ' ' } else { '\n' };
-        let text = Cell::new(format!("{text},{gap}other output"));
+        let text = Cell::new(format!("{text},{gap}different output"));
         match self.style.color {
             true => text.fg(Color::Red),
             false => text,

@@ -1,4 +1,4 @@
-//! What was compared, and how: revisions, machine, changed functions, the choice of benchmarks.
+//! The compared revisions, the machine, the changed functions, and the selection of benchmarks.
 
 use super::page::{Page, bare_table};
 use crate::model::{Environments, PerSide, Python, Report, Revision, SelectionRule, TargetFunction};
@@ -89,8 +89,8 @@ impl Page {
         if environments == Environments::PerRef {
             let is_one = python.is_some_and(|python| python.base == python.head);
             self.line(match is_one {
-                true => "      both sides in an environment of what they declare",
-                false => "      each side in an environment of what it declares",
+                true => "      both sides in one environment with the dependencies that they declare",
+                false => "      each side in an environment with the dependencies that it declares",
             });
         }
         if let Some(build) = build {
@@ -146,7 +146,7 @@ impl Page {
         if (0..3).map(|column| widest(rows, column)).sum::<usize>() <= all {
             return;
         }
-        // A third is for the change, if it needs it; of the rest, names get what places leave them.
+        // A third is for the change, if it needs it; of the rest, names get the room that places leave.
         let why = widest(rows, 2).min(all / 3);
         let place = widest(rows, 1).min((all - why) * 6 / 10);
         let name = widest(rows, 0).min(all - why - place);

@@ -1,5 +1,5 @@
-//! Tables that fit into the terminal: where there is no room, columns become shorter or are dropped, one after the
-//! other, and then the names of the rows are shortened so that they stay different.
+//! Tables that fit into the terminal: if there is no room, columns become shorter or are dropped, one after
+//! the other, and then the names of the rows are shortened so that they stay different.
 
 use comfy_table::{Cell, CellAlignment, Table};
 
@@ -47,9 +47,9 @@ impl Column {
 }
 
 impl Page {
-    /// Makes the widest table that fits. `columns` returns the columns of each form, from the whole table to the
-    /// narrowest. `least` is the room that each form but the last must leave to the names, where these are that long.
-    /// With `-v`, the table is whole.
+    /// Makes the widest table that fits. `columns` returns the columns of each form, from the whole table to
+    /// the narrowest. `least` is the room that each form but the last must leave to the names, if these are
+    /// that long. With `-v`, the table is whole.
     pub(super) fn fitted(
         &self,
         title: &str,

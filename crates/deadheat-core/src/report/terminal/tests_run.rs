@@ -60,7 +60,7 @@ impl Page {
         if functions.is_empty() {
             return;
         }
-        self.heading("Functions, by the difference of their own time over all tests");
+        self.heading("Functions, by the change in their own time over all tests");
         let most = self.most();
         let shown = &functions[..functions.len().min(most)];
         let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
@@ -108,7 +108,7 @@ impl Page {
         self.left_out("", functions.len() - shown.len());
         self.prose(
             "",
-            "As cProfile sees them, for orientation: what is called often looks slower than it is.",
+            "Measured by cProfile, for orientation: functions with many calls look slower than they are.",
         );
     }
 

@@ -14,7 +14,7 @@ Examples:
   deadheat compare                       the current branch against where it left the default branch
   deadheat compare main HEAD             two refs
   deadheat compare v1.0...feature        a branch against its merge base
-  deadheat compare --working-tree        what is not committed yet against HEAD
+  deadheat compare --working-tree        the uncommitted changes against HEAD
   deadheat compare main HEAD -k parse -o result.json
   deadheat compare main HEAD --script 'make && ./bench.sh'
 
@@ -38,14 +38,14 @@ pub(crate) struct CompareArgs {
     /// Use the last experiment that was kept as base, or else the baseline
     #[arg(help_heading = SIDES, long, conflicts_with_all = ["baseline", "continued"])]
     pub(crate) last_kept: bool,
-    /// Compare GitHub pull request N with its merge base, by the command `gh`; fetches commits that are missing here
+    /// Compare GitHub pull request N with its merge base (needs `gh`); fetches commits that are missing here
     #[arg(help_heading = SIDES, long = "pr",
         value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with_all = ["refs", "working_tree", "baseline", "last_kept", "record", "continued"]
     )]
     pub(crate) pull_request: Option<u64>,
-    /// Look at these functions instead of those that the diff changed: "a.py::f,g;b.py::C.m"
+    /// Use these functions as targets instead of those that the diff changed: "a.py::f,g;b.py::C.m"
     #[arg(help_heading = BENCHMARKS, long, value_name = "TARGETS")]
     pub(crate) functions: Option<String>,
     /// Run the benchmarks of base, of head, or each side's own
@@ -62,8 +62,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) budget: Option<f64>,
     /// Exit with 1 if a benchmark became slower (regression, or regression:PCT for at least PCT percent; measured again
-    /// first), returns a different value (output-change) or has no verdict (inconclusive), and with any of these if one
-    /// that ran on base fails on head (failed); repeatable
+    /// first), returns a different value (output-change), has no verdict (inconclusive), or ran on base and fails on
+    /// head (failed, implied by the others); repeatable
     #[arg(long, value_name = "WHAT", value_parser = parse_gate)]
     pub(crate) fail_on: Vec<Gate>,
     /// Add replicates to a stored report: its revisions, seed and settings, and the time of a new --budget
@@ -94,25 +94,25 @@ pub(crate) struct CompareArgs {
     /// Also profile every function of the project, base against head (by the standard library's cProfile)
     #[arg(help_heading = BENCHMARKS, long)]
     pub(crate) profile: bool,
-    /// Also compare peak memory and the number of allocations, in processes of their own (needs memray in the project's
+    /// Also compare peak memory and the number of allocations, in separate processes (needs memray in the project's
     /// interpreter)
     #[arg(help_heading = BENCHMARKS, long)]
     pub(crate) memory: bool,
     /// Show the changed functions, the benchmarks and the time that a run would take, and measure nothing
     #[arg(help_heading = BENCHMARKS, long)]
     pub(crate) dry_run: bool,
-    /// Keep the worktrees, and say how to run one side by hand; `deadheat clean` removes them
+    /// Keep the worktrees, and print the commands that run one side by hand; `deadheat clean` removes them
     #[arg(help_heading = OUTPUT, long)]
     pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Write the result into the loop's records, with this description; without refs, base is the last kept
+    /// Write the result into the loop's records, with this description; without refs, base is the last kept experiment
     #[arg(help_heading = LOOP, long, value_name = "TEXT", conflicts_with_all = ["working_tree", "dry_run"])]
     pub(crate) record: Option<String>,
     /// Set the status of the recorded experiment: keep, discard or mixed [default: by the verdicts]
     #[arg(help_heading = LOOP, long, value_name = "STATUS", value_parser = parse_status, requires = "record")]
     pub(crate) status: Option<Status>,
-    /// Record a run that was stopped early, too
+    /// Also record a run that was stopped early
     #[arg(help_heading = LOOP, long, requires = "record")]
     pub(crate) allow_partial: bool,
 }

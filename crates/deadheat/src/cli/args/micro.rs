@@ -37,7 +37,7 @@ pub(crate) struct MicroArgs {
         allow_hyphen_values = true
     )]
     pub(crate) statement_a: Option<String>,
-    /// The second one
+    /// The second variant: a statement or an expression
     #[arg(
         short = 'b',
         value_name = "STMT",
@@ -52,7 +52,7 @@ pub(crate) struct MicroArgs {
     /// mutated
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub(crate) setup: Option<String>,
-    /// The ref that the function's module is taken from [default: HEAD]
+    /// Take the function's module from this ref [default: HEAD]
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Set the smallest speedup that counts as `go`, in percent

@@ -40,15 +40,15 @@ pub(crate) enum CommandArgs {
     Compare(Box<CompareArgs>),
     /// Compare two variants of a piece of code in less than 10 s, without a worktree: is the change worth a commit?
     Micro(Box<MicroArgs>),
-    /// Merge reports that were measured in parts (--partition) into one
+    /// Merge the reports of a suite's parts (--partition) into one
     Merge(MergeArgs),
     /// Compare a ref with itself, to see how noisy this machine is and which changes it can detect
     Noise(Box<NoiseArgs>),
     /// Run ordinary tests on two git refs under cProfile, and show which functions and tests became slower; for
     /// projects without benchmarks
     Profile(Box<ProfileArgs>),
-    /// Check whether deadheat works in this project, and what is missing. Only imports the project and collects its
-    /// tests
+    /// Check whether deadheat works in this project, and report what is missing. Only imports the project and collects
+    /// its tests
     Detect(DetectArgs),
     /// Make the current commit the baseline of an optimisation loop
     Start(StartArgs),
@@ -80,11 +80,11 @@ impl CommandArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  deadheat detect\n  deadheat detect --write\n\nEnds with 0 whatever it finds.",
+    after_help = "Example:\n  deadheat detect\n  deadheat detect --write\n\nExits with 0 whatever it finds.",
     args_override_self = true
 )]
 pub(crate) struct DetectArgs {
-    /// Write the findings into setup.md in the state folder, too
+    /// Also write the findings into setup.md in the state folder
     #[arg(long)]
     pub(crate) write: bool,
     /// Find the benchmarks in this folder or file, relative to pyproject.toml
@@ -134,8 +134,8 @@ pub(crate) struct RecordsArgs {
     args_override_self = true
 )]
 pub(crate) struct ProfileArgs {
-    /// As in `deadheat compare`: two refs, or BASE...HEAD; one ref is compared with HEAD; without any, where HEAD left the
-    /// default branch
+    /// As in `deadheat compare`: two refs, or BASE...HEAD; one ref is compared with HEAD; without any, HEAD is compared
+    /// with the commit where it left the default branch
     #[arg(value_name = "BASE HEAD", num_args = 0..=2)]
     pub(crate) refs: Vec<String>,
     /// The arguments for pytest on each side, in the project's folder [default: the tests root]
@@ -151,7 +151,7 @@ pub(crate) struct ProfileArgs {
     /// Run exactly N replicates
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=10_000), conflicts_with = "budget")]
     pub(crate) replicates: Option<u16>,
-    /// Write the report to a file as well, as JSON (repeatable); `-` is stdout
+    /// Also write the report to a file, as JSON (repeatable); `-` is stdout
     #[arg(short, long = "output", value_name = "[json:]FILE")]
     pub(crate) output: Vec<String>,
     #[command(flatten)]
@@ -180,8 +180,9 @@ pub(crate) struct StoredArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = concat!(
-        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat compare main \
-         HEAD --partition 2/2 -o 2.json    on another one\n  deadheat merge 1.json 2.json -o all.json\n\n",
+        "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat \
+         compare main HEAD --partition 2/2 -o 2.json    on another machine\n  deadheat merge 1.json 2.json -o \
+         all.json\n\n",
         exit_codes!()
     )
 )]

@@ -29,7 +29,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
+    /// Also write the report to a file (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
     /// csv, summary or brief (JSON without samples), or pytest-benchmark:NAME for NAME.base.json and NAME.head.json
     /// [default: by the file's extension]
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
@@ -45,13 +45,13 @@ pub(crate) struct ReportArgs {
 /// The options that every command that measures has for its processes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProcessArgs {
-    /// Seed the run's hash seeds, to reproduce it [default: random]
+    /// Set the seed of the run's hash seeds, to reproduce a run [default: random]
     #[arg(help_heading = STRICTNESS, long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Measure on this core [default: the quietest]
     #[arg(help_heading = STRICTNESS, long, value_name = "N", conflicts_with = "no_pin")]
     pub(crate) cpu: Option<usize>,
-    /// Do not pin to a core, where pinning is not allowed; verdicts then carry no error rate
+    /// Do not pin the processes to a core (for systems that do not allow it); verdicts then carry no error rate
     #[arg(help_heading = STRICTNESS, long)]
     pub(crate) no_pin: bool,
 }
@@ -81,7 +81,7 @@ pub(crate) struct SidesArgs {
     /// Copy a file or folder of the working tree into both worktrees (repeatable)
     #[arg(help_heading = ENVIRONMENT, long, value_name = "PATH")]
     pub(crate) inject: Vec<String>,
-    /// Keep an environment variable that is otherwise dropped for the workers (repeatable)
+    /// Pass this environment variable to the workers, although it is usually dropped (repeatable)
     #[arg(help_heading = ENVIRONMENT, long, value_name = "NAME")]
     pub(crate) pass_env: Vec<String>,
     /// Choose the sides' environments. shared: the project's interpreter for both sides; per-ref: an environment for

@@ -128,8 +128,8 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Returns the rows of measured benchmarks, each with whether its prescribed samples are too short, and the rows of
-    /// those that the run did not get to.
+    /// Returns the rows of measured benchmarks, each with a flag that its prescribed samples are too short,
+    /// and the rows of those that the run did not reach.
     fn of(
         &self,
         runnable: Vec<String>,
@@ -167,14 +167,19 @@ impl Rows<'_> {
         if several_cores {
             let on_all = Warning::new(
                 WarningCode::SeveralCores,
-                "it uses more than one core at once, so that it was measured on all of them: no error rate is claimed for it",
-                Some("measure it again, and trust what both runs say; --cpu N measures it on one core"),
+                "it uses more than one core at once, so it was measured on all of them: no error rate is \
+                 claimed for it",
+                Some(
+                    "measure it again, and trust only results that both runs agree on; --cpu N measures it on \
+                     one core",
+                ),
             );
             warnings.push(on_all.of(&benchmark));
         }
         let first_call_ns = rounds.first_calls_apart();
         MeasuredBenchmark {
-            // A benchmark that is not seen to return the same may have got other work from its set-up.
+            // A benchmark whose return values are not known to be equal may have got different work from its
+            // set-up.
             is_control: self.controls.contains(&benchmark) && output.0 == OutputCheck::Same,
             output,
             benchmark,
@@ -215,7 +220,7 @@ fn warn_of_short_samples(benchmarks: usize, events: &dyn Events) {
 fn warn_of_end(by: &StoppedBy, last_words: &str, events: &dyn Events) {
     let mut message = format!("stopped {by} before all replicates were done");
     if let StoppedBy::Worker(_) = by {
-        message.push_str(&format!("; its last words:\n{last_words}"));
+        message.push_str(&format!("; the end of its output:\n{last_words}"));
     }
     events.doubt(WarningCode::StoppedEarly, &message, None);
 }
@@ -225,11 +230,11 @@ fn warn_of_imports(events: &dyn Events) {
         WarningCode::ProjectNotImported,
         "no benchmark imported the project's code from the worktrees: its changes cannot be in these numbers, unless \
          the benchmarks run it in other processes",
-        Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+        Some("is module-root in pyproject.toml right? is another installed copy of the project found first?"),
     );
 }
 
-/// Names the first benchmark that skips itself, where that is why nothing was measured.
+/// Names the first benchmark that skips itself, if that is why nothing was measured.
 fn warn_of_skips(missing: &[Missing], events: &dyn Events) {
     if let Some(skip) = only_skips(missing) {
         let message = format!("`{}` skips itself: {}", skip.benchmark, skip.message);
@@ -254,7 +259,8 @@ fn warn_of_setup(replicate_time: Duration, inside: Duration, events: &dyn Events
     }
 }
 
-/// Returns the first benchmark that skipped itself, where all others skipped themselves or did not run changed code.
+/// Returns the first benchmark that skipped itself, if all others skipped themselves or did not run changed
+/// code.
 fn only_skips(missing: &[Missing]) -> Option<&Missing> {
     let mut rows = missing
         .iter()

@@ -33,15 +33,16 @@ pub(crate) struct Rules<'a> {
     pub(crate) seed: u64,
 }
 
-/// Whether this row would end the run with 1 and has not been measured again. A row that an earlier run has confirmed,
-/// with these very replicates, is not measured once more.
+/// Whether this row would end the run with 1 and has not been measured again. A row that an earlier run has
+/// confirmed, with these very replicates, is not measured again.
 fn is_to_be_confirmed(row: &Comparison, gates: &[Gate]) -> bool {
     let fails = |gate: &Gate| matches!(gate, Gate::Regression { .. }) && gate.is_failed_by(row);
     row.confirmation.is_none() && gates.iter().any(fails)
 }
 
-/// Measures again the rows that would fail a gate, in as many replicates as decided the first time. Only a measurement
-/// that does not show the regression takes a verdict back: one that could not be made leaves it as it is.
+/// Measures again the rows that would fail a gate, in as many replicates as decided the first time. Only a
+/// measurement that does not confirm the regression takes a verdict back: one that could not be made leaves
+/// it as it is.
 pub(crate) fn confirm(
     comparisons: &mut [Comparison],
     rules: &Rules<'_>,
@@ -56,7 +57,7 @@ pub(crate) fn confirm(
         return Ok(ExitCode::Done);
     };
     let benchmarks: Vec<String> = rows.iter().map(|row| row.benchmark.clone()).collect();
-    events.step("measuring again what became slower");
+    events.step("measuring the regressions again");
     let again = Remeasure {
         benchmarks,
         stopping: Stopping {
@@ -81,26 +82,26 @@ pub(crate) fn confirm(
     };
     events.doubt(
         WarningCode::StoppedEarly,
-        &format!("stopped {by} while what became slower was measured again"),
+        &format!("stopped {by} while the regressions were being measured again"),
         None,
     );
     Ok(ExitCode::StoppedEarly)
 }
 
-/// Judges one row by its fresh replicates; returns a message and a hint where they do not confirm its verdict.
+/// Judges one row by its fresh replicates; returns a message and a hint if they do not confirm its verdict.
 fn confirm_row(row: &mut Comparison, again: &mut Measured, count: usize) -> Option<(String, &'static str)> {
     let fresh = again.benchmarks.remove(&row.benchmark).unwrap_or_default();
     let mut failures = again.failures.iter();
     if let Some(failure) = failures.find(|failure| failure.benchmark == row.benchmark) {
         let why = failure.main_line();
         return Some((
-            format!("it became slower, and could not be measured again: {why}"),
-            "the verdict stands, unconfirmed: fix the benchmark and run it once more",
+            format!("it became slower, but could not be measured again: {why}"),
+            "the verdict stands, unconfirmed: fix the benchmark and run it again",
         ));
     }
     if again.stopped.is_some() && fresh.replicates.len() < count {
         return Some((
-            "it became slower, and there was no time to measure it again".to_owned(),
+            "it became slower, but there was no time to measure it again".to_owned(),
             "the verdict stands, unconfirmed: give the run more time with --timeout",
         ));
     }
@@ -108,11 +109,11 @@ fn confirm_row(row: &mut Comparison, again: &mut Measured, count: usize) -> Opti
         Some(true) => None,
         Some(false) => Some((
             "it looked slower, which fresh replicates did not confirm".to_owned(),
-            "something disturbed one of the two measurements: run it once more",
+            "something disturbed one of the two measurements: run it again",
         )),
         None => Some((
-            "it became slower, and could not be measured again".to_owned(),
-            "the verdict stands, unconfirmed: run it once more",
+            "it became slower, but could not be measured again".to_owned(),
+            "the verdict stands, unconfirmed: run it again",
         )),
     }
 }

@@ -76,7 +76,7 @@ pub(crate) struct CompareContext<'a> {
 }
 
 impl Context<'_> {
-    /// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+    /// Chooses the project's interpreter, which need not have pytest if the sides get environments.
     pub(crate) fn choose_interpreter(&self, project: &ProjectLayout) -> Result<Interpreter, Failure> {
         let pytest = match self.settings.environment {
             Environments::Shared => Pytest::Needed,
@@ -149,7 +149,7 @@ impl Context<'_> {
         )
     }
 
-    /// Gives the worktrees what their code needs before it can run.
+    /// Prepares the worktrees so that their code can run.
     pub(crate) fn prepare(
         &self,
         checkouts: &Checkouts,
@@ -234,7 +234,7 @@ impl Context<'_> {
         )
     }
 
-    /// Reserves a core for measuring, and reports what that lacks.
+    /// Chooses a core for measuring, and warns if processes cannot be pinned to it, or if deadheat shares it.
     pub(crate) fn choose_cores(&self) -> anyhow::Result<CpuPinning> {
         let cores = CpuPinning::choose(self.settings.pinning)?;
         if cores.measuring.is_none() {
@@ -244,25 +244,25 @@ impl Context<'_> {
                     "this system does not let a process be pinned to a core: no error rate is claimed for the verdicts"
                 }
             };
-            let hint = "run it again, and trust what both runs say";
+            let hint = "run it again, and trust only results that both runs agree on";
             self.listener.doubt(WarningCode::NotPinned, message, Some(hint));
         } else if cores.is_shared_with_driver() {
             self.listener.doubt(
                 WarningCode::SharedCore,
-                "there is one core only: deadheat itself runs beside what it measures",
+                "there is only one core, which deadheat shares with the processes that it measures",
                 None,
             );
         }
         Ok(cores)
     }
 
-    /// Returns the core that everything was measured on; none where a process could not be put there.
+    /// Returns the core that everything was measured on; none if a process could not be put there.
     pub(crate) fn core_of(&self, cores: &CpuPinning) -> Option<usize> {
         if cores.has_failed() {
             self.listener.doubt(
                 WarningCode::NotPinned,
                 "the system refused to put a process on the measuring core: no error rate is claimed for the verdicts",
-                Some("run it again, and trust what both runs say"),
+                Some("run it again, and trust only results that both runs agree on"),
             );
             return None;
         }
@@ -316,7 +316,8 @@ impl CompareContext<'_> {
 
     /// Returns the part of the budget that the timeout leaves room for.
     pub(crate) fn affordable_budget(&self, benchmarks: usize) -> Duration {
-        // The rest is for the breakdown and the report, and for measuring again what would fail a gate.
+        // The rest is for the breakdown and the report, and for confirming regressions that would fail a
+        // gate.
         let eighths = if self.settings.fail_on.is_empty() { 6 } else { 3 };
         let affordable = self
             .context
@@ -330,7 +331,8 @@ impl CompareContext<'_> {
         self.settings.budget(benchmarks).min(affordable)
     }
 
-    /// Says how long the measuring may take, where the number of replicates is open; returns that number of seconds.
+    /// Says how long the measuring may take, if the number of replicates is open; returns that number of
+    /// seconds.
     pub(crate) fn announce(&self, subject: &str, stopping: &Stopping, budget: Duration) -> Option<f64> {
         if stopping.sampling != Sampling::UntilSettled {
             return None;

@@ -23,7 +23,7 @@ pub(crate) struct Findings {
     /// In a part: every benchmark that both sides can run.
     pub(crate) suite: Vec<String>,
     pub(crate) plan: Option<Plan>,
-    /// The budget in seconds, where the number of replicates was open.
+    /// The budget in seconds, if the number of replicates was open.
     pub(crate) budget_seconds: Option<f64>,
     pub(crate) pinned_core: Option<usize>,
     pub(crate) later_cores: Vec<usize>,

@@ -6,7 +6,7 @@ use deadheat_core::model::Report;
 use crate::error::ExitCode;
 use crate::system::terminal;
 
-/// Prints what failed the gates, and turns the exit of a run that went well into a failure.
+/// Prints the failed gates, and turns the exit of a run that went well into a failure.
 pub(crate) fn apply(report: &Report, exit: ExitCode) -> ExitCode {
     let Some(line) = gate::failure(report) else {
         return exit;

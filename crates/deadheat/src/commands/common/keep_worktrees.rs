@@ -34,8 +34,8 @@ pub(crate) fn pytest_by_hand(
     })
 }
 
-/// Ends a run with its outcome: keeps the worktrees where there are commands for a shell in the project's `folder`, and
-/// removes them otherwise. An error of the run comes before one of keeping them.
+/// Ends a run with its outcome: keeps the worktrees if there are commands for a shell in the project's
+/// `folder`, and removes them otherwise. An error of the run comes before one of keeping them.
 pub(crate) fn close(
     mut checkouts: Checkouts,
     context: &Context<'_>,

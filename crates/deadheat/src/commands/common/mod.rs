@@ -18,7 +18,7 @@ pub(crate) fn nothing_changed(words: &str, events: &dyn Events) -> Selection {
     events.doubt(
         WarningCode::NothingChanged,
         &format!("{words} between the two revisions"),
-        Some("--all measures all the same, which shows what this machine's noise does"),
+        Some("--all measures anyway, which shows the noise of this machine"),
     );
     Selection {
         rule: SelectionRule::NothingChanged,

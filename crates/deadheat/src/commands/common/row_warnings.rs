@@ -15,8 +15,8 @@ const BUSY_SHARE: f64 = 0.1;
 /// A time that cannot be told from the loop around the call; the worker gives no less (`RESOLUTION_NS`).
 const BELOW_RESOLUTION_NS: f64 = 1.0;
 
-/// Returns the warnings that make one row doubtful. `beside` is one side's message while the other one was in the
-/// benchmark, where both cannot be at once.
+/// Returns the warnings that make one row doubtful. `beside` is one side's message while the other one was in
+/// the benchmark, if both cannot run at once.
 pub(crate) fn warnings_of_row(
     benchmark: &str,
     rounds: &ReplicateSet,
@@ -59,11 +59,11 @@ impl RowWarnings<'_> {
             self.warn(
             WarningCode::OneSideAtATime,
             format!(
-                "its sides cannot be set up at once ({}): they were measured one after the other",
+                "its sides cannot be set up at the same time ({}): they were measured one after the other",
                 text::main_line(words)
             ),
-            "what disturbs the machine falls on one side more than on the other, and widens the interval: a port that \
-             the system chooses, or files in `tmp_path`, let both be measured in turn",
+            "a disturbance of the machine may then affect only one side, which widens the interval; with a \
+             port chosen by the system, or files in `tmp_path`, the sides can take turns",
         );
         }
     }
@@ -74,30 +74,32 @@ impl RowWarnings<'_> {
             self.warn(
             WarningCode::BelowResolution,
             format!(
-                "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told from the loop around it"
+                "an iteration takes {BELOW_RESOLUTION_NS} ns or less, which cannot be told apart from the \
+                 loop around it"
             ),
-            "time more of it at once: the ratio is that of what can be seen",
+            "time more work in each iteration: the ratio only covers the part that can be measured",
         );
         }
         if rounds.set_up_each_call {
             let times = rounds.used_up.map(|used_up| {
-            let words = |calls: UsedUp| {
-                let [first, later] = [calls.first_ns, calls.later_ns].map(text::duration);
-                format!("{first} and {later}")
-            };
-            let [base, head] = [used_up.base, used_up.head].map(words);
-            format!(
-                ": where calls share them, the first and the later ones take {base} on base, {head} on head"
-            )
-        });
+                let words = |calls: UsedUp| {
+                    let [first, later] = [calls.first_ns, calls.later_ns].map(text::duration);
+                    format!("{first} and {later}")
+                };
+                let [base, head] = [used_up.base, used_up.head].map(words);
+                format!(
+                    ": if calls share them, the first and the later ones take {base} on base, {head} on head"
+                )
+            });
             self.warn(
-            WarningCode::SetUpEachCall,
-            format!(
-                "its fixtures are set up for each call{}",
-                times.unwrap_or_default()
-            ),
-            "a call uses up or changes what the fixtures made: the verdict is about calls that have fixtures of their own",
-        );
+                WarningCode::SetUpEachCall,
+                format!(
+                    "its fixtures are set up for each call{}",
+                    times.unwrap_or_default()
+                ),
+                "a call uses up or changes what the fixtures made: the verdict is about calls with fresh \
+                 fixtures",
+            );
         }
     }
 
@@ -124,7 +126,7 @@ impl RowWarnings<'_> {
             self.warn(
             WarningCode::StrayReplicates,
             format!(
-                "{strays} of {} {} far from all others: the verdict is about the usual ones",
+                "{strays} of {} {} far from all others: the verdict describes the rest",
                 counted(rounds.replicates.len(), "process pair"),
                 if strays == 1 { "is" } else { "are" }
             ),
@@ -162,7 +164,7 @@ impl RowWarnings<'_> {
                     output::article(what),
                     sides.join(" and ")
                 ),
-                "consume it in what is timed: list(...)",
+                "consume it in the timed code: list(...)",
             );
         }
         if let Some(Difference { place, base, head }) = difference {
@@ -172,8 +174,9 @@ impl RowWarnings<'_> {
             };
             self.warn(
                 WarningCode::OutputDiffers,
-                format!("it returns another value on head: {at}{base} on base, {head} on head"),
-                "a version that returns something else is not a faster one, unless the change is meant to",
+                format!("it returns a different value on head: {at}{base} on base, {head} on head"),
+                "a version that returns a different value is not an optimisation, unless the difference is \
+                 intended",
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The origin of the benchmarks, which decides what a benchmark that only one side can run means.
+//! The origin of the benchmarks, which decides the meaning of a benchmark that only one side can run.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ pub(crate) fn missing_after(failure: BenchmarkFailure, origin: &Origin) -> Missi
             benchmark: failure.benchmark,
             side,
             reason: match kind {
-                // Nobody waited to see whether the other side could run an endless one.
+                // The other side was not tried after an endless one.
                 FailureKind::Failed | FailureKind::Endless | FailureKind::WorktreeGone => {
                     MissingReason::Failed
                 }

@@ -112,7 +112,7 @@ pub(crate) fn share_settings(
     Ok(())
 }
 
-/// Adds a warning to the benchmarks whose own code differs, where each side runs its own.
+/// Adds a warning to the benchmarks whose own code differs, if each side runs its own.
 pub(crate) fn mark_changed(rows: &mut [Comparison], project_folder: &str, changed: &[TargetFunction]) {
     for row in rows {
         if is_changed(&row.benchmark, project_folder, changed) {
@@ -315,7 +315,7 @@ pub(crate) fn explain_changing_ids<'a>(
         .filter(|row| changing.contains(test_of(&row.benchmark)));
     let mut first = None;
     for row in &mut rows {
-        row.message = format!("its id is another one in each process: {FIXED_IDS}");
+        row.message = format!("its id changes from process to process: {FIXED_IDS}");
         first.get_or_insert(&*row);
     }
     first

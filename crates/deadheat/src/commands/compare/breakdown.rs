@@ -79,8 +79,11 @@ impl Breakdown<'_> {
             };
             listener.doubt(
                 WarningCode::NotProfiled,
-                &format!("`{first}`{more}: not broken down by function, which would take more than a quarter of the run"),
-                Some("-k with its name, or a larger --budget, has room for it"),
+                &format!(
+                    "`{first}`{more}: not broken down by function, because that would take more than a \
+                     quarter of the run"
+                ),
+                Some("select it with -k, or give a larger --budget"),
             );
         }
         let watched: Vec<&TargetFunction> = targets.iter().collect();
@@ -113,14 +116,14 @@ impl Breakdown<'_> {
         asked: &Affordable,
         comparisons: &[Comparison],
     ) -> anyhow::Result<(Vec<ResourceComparison>, ExitCode)> {
-        self.run.context.listener.step("looking at the memory");
+        self.run.context.listener.step("measuring memory");
         let spec = self.workers.tracing(TracePurpose::Memory, &[]);
         let mut weighed = self.workers.launcher.commands.clone();
         for side in Side::BOTH {
             weighed.get_mut(side).environment.extend(memory::variables());
         }
         let timed = self.workers.launcher.replace_commands(weighed);
-        let recorded = self.record::<MemorySample>("what is said of memory", asked, &spec);
+        let recorded = self.record::<MemorySample>("the comparison of memory", asked, &spec);
         self.workers.launcher.replace_commands(timed);
         let (replicates, exit) = recorded?;
         let resources = memory::judge(&replicates, comparisons, &self.run.settings.thresholds());
@@ -145,7 +148,7 @@ impl Breakdown<'_> {
         if let Some(problem) = &profiles.problem {
             listener.doubt(
                 WarningCode::NotProfiled,
-                &format!("{what} is missing or not complete: {problem}"),
+                &format!("{what} is missing or incomplete: {problem}"),
                 Some("the verdicts do not depend on it"),
             );
         }

@@ -36,7 +36,7 @@ pub(crate) struct Suite {
     pub(crate) missing: Vec<Missing>,
     /// The number of benchmarks that pytest deselected.
     pub(crate) deselected: u64,
-    /// Functions of the suite that differ, where each side runs its own.
+    /// Functions of the suite that differ, if each side runs its own.
     pub(crate) changed: Vec<TargetFunction>,
     /// The time that one collection took.
     pub(crate) collecting: Duration,
@@ -157,8 +157,8 @@ impl Collector<'_> {
         )
     }
 
-    /// Lays the files of one side over the other's, and briefs the workers. Returns the functions of the suite that
-    /// differ, where each side runs its own.
+    /// Lays the files of one side over the other's, and briefs the workers. Returns the functions of the
+    /// suite that differ, if each side runs its own.
     fn share_files(
         &self,
         shares_files: bool,
@@ -186,7 +186,7 @@ impl Collector<'_> {
             let of_base = self.to_collect(checkouts, Side::Base).files;
             workers.spec.collect.files.extend(of_base);
             if !differences.changed.is_empty() {
-                // In files of the suite that differ, lines tell nothing, either.
+                // In differing files of the suite, line numbers tell nothing either.
                 let own = checkouts.changed.iter();
                 let own = own.filter(|path| project.is_shared(path) && path.ends_with(".py"));
                 differences
@@ -197,7 +197,7 @@ impl Collector<'_> {
         Ok(changed)
     }
 
-    /// Collects once more, the giver's pytest settings being in the taker's worktree, too; they go again where they do
+    /// Collects again with the giver's pytest settings in the taker's worktree; they are removed if they do
     /// not help.
     fn with_settings_of_giver(
         &self,
@@ -225,8 +225,7 @@ impl Collector<'_> {
         self.run.context.listener.doubt(
             WarningCode::SettingsShared,
             &format!(
-                "`{named}` of {giver} is in {taker}'s worktree, too: with its own, pytest cannot collect {giver}'s \
-                 benchmarks there",
+                "{taker} uses `{named}` of {giver}: with its own, pytest cannot collect {giver}'s benchmarks there",
                 named = paths.join("`, `"),
                 giver = taker.other()
             ),
@@ -279,7 +278,10 @@ impl Collector<'_> {
         if !self.run.observes(differences) {
             return Ok(());
         }
-        self.run.context.listener.step("comparing what the modules hold");
+        self.run
+            .context
+            .listener
+            .step("comparing the values in the modules");
         let project = &self.sources.project;
         let paths = classify::head_paths(project, &self.sources.files);
         let affected = observed::look(workers, differences, &paths, checkouts.worktrees())?;
@@ -319,7 +321,7 @@ fn not_found(tests: &[String], problem: &StartError, folder: &Path) -> Option<Fa
     let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
     let tests = tests_in(&text);
     let failure = Failure::usage(format!("--tests {test}: pytest finds no such test in `{file}`"))
-        .hint("name one that is there: FILE::TEST, or FILE::CLASS::TEST");
+        .hint("name an existing test: FILE::TEST, or FILE::CLASS::TEST");
     let in_a_class = tests.iter().find(|test| test.ends_with(&format!("::{name}")));
     Some(match in_a_class {
         Some(test) => failure.hint(format!("did you mean `{file}::{test}`?")),
@@ -438,11 +440,11 @@ fn no_benchmarks(
 /// Returns the failure of a suite of which a file could not be collected.
 fn not_collected(side: Side, error: &Uncollected, shared: &PerSide<Collection>, origin: &Origin) -> Failure {
     let failure = Failure::nothing_measured(format!(
-        "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its own words:\n\n{}",
+        "no benchmark can be run on both sides. pytest could not collect `{}` on {side}. Its output:\n\n{}",
         error.node,
         text::without_foreign_frames(&error.message)
     ));
-    // Where the other side collects it, the interpreter is not to blame.
+    // If the other side collects it, the interpreter is not to blame.
     let lacks_package = |side: Side| {
         let mut errors = shared.get(side).errors.iter();
         errors.any(|error| error.message.contains("ModuleNotFoundError"))
@@ -460,7 +462,7 @@ fn not_collected(side: Side, error: &Uncollected, shared: &PerSide<Collection>, 
             giver = taker.other()
         )),
         _ if error.message.contains("SyntaxError") && is_collected(side.other()) => failure.hint(format!(
-            "the code of {side} cannot be parsed, and that of {} can: mend it, and commit", side.other()
+            "the code of {side} cannot be parsed, but that of {} can: fix it, and commit", side.other()
         )),
         _ => failure,
     }

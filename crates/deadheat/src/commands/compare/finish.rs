@@ -14,7 +14,7 @@ use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::terminal::print_note;
 
-/// Makes the report of what was found, however the run ended, and writes it.
+/// Makes the report from the findings, however the run ended, and writes it.
 pub(super) fn finish(
     run: &CompareContext<'_>,
     options: &CompareOptions,
@@ -81,7 +81,7 @@ fn write_failed(
     }
 }
 
-/// Says how a run ended whose report has the rows of an earlier one, or none.
+/// Describes the end of a run whose report has the rows of an earlier one, or none.
 fn end_of(failure: &Failure, earlier: Option<&Report>) -> (WarningCode, String) {
     let has_rows = earlier.is_some_and(|earlier| !earlier.comparisons.is_empty());
     match failure.kind {

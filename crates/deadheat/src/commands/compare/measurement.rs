@@ -90,7 +90,7 @@ impl Measurement<'_> {
         Ok(exit)
     }
 
-    /// Takes over what a continued report knows and this run has not measured again.
+    /// Takes over the findings of a continued report that this run has not measured again.
     fn carry_over(&self, exit: ExitCode, findings: &mut Findings) {
         let Some(earlier) = &self.run.settings.continued else {
             return;

@@ -21,7 +21,7 @@ use crate::system::disturbances::DisturbanceMonitor;
 /// The measurements, and where they were made.
 pub(crate) struct Timed {
     pub(crate) measured: Measured,
-    /// The budget in seconds, where the number of replicates was open.
+    /// The budget in seconds, if the number of replicates was open.
     pub(crate) budget_seconds: Option<f64>,
     pub(crate) pinned_core: Option<usize>,
     pub(crate) later_cores: Vec<usize>,
@@ -98,7 +98,7 @@ fn explain_skips(measured: &mut Measured, workers: &WorkerPool) {
     for failure in skips.filter(|failure| workers.ran.contains(&failure.benchmark)) {
         failure
             .message
-            .push_str("; it ran before it was put on one core: --no-pin leaves it all of them");
+            .push_str("; it ran before it was pinned to one core: --no-pin leaves it all cores");
     }
 }
 

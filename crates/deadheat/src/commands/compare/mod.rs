@@ -67,7 +67,7 @@ pub(crate) fn run(
     };
     let mut revisions = resolve(&git, &settings, state.as_ref(), &limits, &listener)?;
     if let Some(earlier) = &settings.continued {
-        // The commits are the same; what was typed for them is kept.
+        // The commits are the same; the refs are kept as typed.
         revisions.clone_from(&earlier.revisions);
     }
     let recording = state.as_ref().zip(options.to_record.as_ref());
@@ -121,7 +121,7 @@ fn resolve(
     }
 }
 
-/// Warns where head does not build on the last kept commit, because it was amended, rebased or reset away.
+/// Warns if head does not build on the last kept commit, because it was amended, rebased or reset away.
 fn warn_of_another_history(
     git: &Git,
     PerSide { base, head }: &PerSide<Revision>,
@@ -285,7 +285,7 @@ impl Steps<'_> {
         Ok(differences)
     }
 
-    /// Gives the worktrees what their code needs before it can run.
+    /// Prepares the worktrees so that their code can run.
     fn prepare(
         &self,
         differences: &Changes,
@@ -323,7 +323,8 @@ impl Steps<'_> {
     }
 }
 
-/// Collects the suite, and compares what both sides hold then. `None`: nothing differs that a benchmark could run.
+/// Collects the suite, and then compares the values of both sides. `None` if nothing differs that a benchmark
+/// could run.
 fn collect(
     collector: &Collector<'_>,
     checkouts: &mut Checkouts,
@@ -360,7 +361,7 @@ fn plan(
     Ok(ExitCode::Done)
 }
 
-/// Chooses the project's interpreter, which need not have pytest where the sides get environments.
+/// Chooses the project's interpreter, which need not have pytest if the sides get environments.
 fn choose_interpreter(
     run: &CompareContext<'_>,
     project: &ProjectLayout,

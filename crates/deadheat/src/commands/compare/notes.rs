@@ -12,7 +12,7 @@ use crate::git::Git;
 use crate::project::changes::Changes;
 use crate::project::layout::ProjectLayout;
 
-/// Mentions uncommitted changes where head is the commit that is checked out.
+/// Mentions uncommitted changes if head is the commit that is checked out.
 pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &ProjectLayout, events: &dyn Events) {
     let is_checked_out = || {
         git.commit("HEAD")
@@ -32,7 +32,8 @@ pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &ProjectLayo
     events.doubt(WarningCode::Uncommitted, &words, Some(hint));
 }
 
-/// Warns of globs in the configuration that match none of the suite's benchmarks, where the whole suite is known.
+/// Warns of globs in the configuration that match none of the suite's benchmarks, if the whole suite is
+/// known.
 pub(super) fn warn_of_unused_thresholds(
     run: &CompareContext<'_>,
     benchmarks: &[String],
@@ -48,7 +49,10 @@ pub(super) fn warn_of_unused_thresholds(
         run.context.listener.doubt(
             WarningCode::ThresholdUnused,
             &format!("[tool.deadheat.thresholds]: \"{glob}\" names no benchmark"),
-            Some("a glob names whole ids, file and all: \"*::test_parse*\"; `*` and `?` are its only wildcards"),
+            Some(
+                "a glob matches whole ids, including the file: \"*::test_parse*\"; `*` and `?` are its only \
+                 wildcards",
+            ),
         );
     }
 }
@@ -78,8 +82,8 @@ pub(super) fn took(
     let [all, preparing, measuring, after] =
         [all, preparing, measuring, after].map(|time| format!("{:.0} s", time.as_secs_f64()));
     Some(format!(
-        "took {all}: {preparing} before measuring, {measuring} to measure (budget {budget_seconds:.0} s), {after} for what \
-         came after, such as the breakdown by function"
+        "took {all}: {preparing} before measuring, {measuring} to measure (budget {budget_seconds:.0} s), \
+         {after} afterwards, such as for the breakdown by function"
     ))
 }
 
@@ -97,8 +101,8 @@ mod tests {
         assert_eq!(
             took(95).as_deref(),
             Some(
-                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s for what came after, such as the \
-                 breakdown by function"
+                "took 95 s: 15 s before measuring, 58 s to measure (budget 60 s), 22 s afterwards, such as \
+                 for the breakdown by function"
             )
         );
     }

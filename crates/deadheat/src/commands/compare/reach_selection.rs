@@ -110,7 +110,7 @@ impl Selector<'_> {
         })
     }
 
-    /// Runs the reach pass, where there is something to look for.
+    /// Runs the reach pass, if there is something to look for.
     fn look(
         &self,
         runnable: &[String],
@@ -122,7 +122,7 @@ impl Selector<'_> {
             return Ok(None);
         }
         let listener = self.run.context.listener;
-        listener.step("looking which benchmarks run what changed");
+        listener.step("finding the benchmarks that run the change");
         let spec = workers.tracing(TracePurpose::Reach, &watched);
         let reach = reach::look(
             &self.run.schedule(Some(1), workers),
@@ -130,7 +130,7 @@ impl Selector<'_> {
             std::mem::take(&mut workers.opened),
             runnable,
             &mut workers.launcher,
-            &mut |event| listener.passing("looking at", event),
+            &mut |event| listener.passing("running", event),
         )
         .map_err(|error| self.hints.explain(error))?;
         workers.one_at_a_time.clone_from(&reach.one_at_a_time);
@@ -197,11 +197,11 @@ impl Selector<'_> {
 
 pub(crate) fn not_imported() -> anyhow::Error {
     Failure::nothing_measured(
-        "no benchmark imported the project's code from the worktrees: what would be timed is not the change",
+        "no benchmark imported the project's code from the worktrees: the times would not show the change",
     )
     .hint(
-        "is module-root in pyproject.toml right, and is there no other copy of the project installed? where the benchmarks \
-         run the code in other processes, --all measures all the same",
+        "is module-root in pyproject.toml right, and is there no other copy of the project installed? if the \
+         benchmarks run the code in other processes, --all measures anyway",
     )
     .into()
 }

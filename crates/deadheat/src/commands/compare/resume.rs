@@ -48,7 +48,7 @@ fn objection(report: &Report) -> Option<(String, &'static str)> {
     }
     if !report.parts.is_empty() {
         return Some((
-            "was merged from what several machines measured".to_owned(),
+            "was merged from the parts of several machines".to_owned(),
             "continue one of its parts, and merge them again",
         ));
     }
@@ -151,11 +151,11 @@ pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> 
     }
     match (earlier.machine.pinned_core.is_some(), is_pinned) {
         (false, true) => refuse(
-            "without a core of its own".to_owned(),
-            "continue with --no-pin, too".to_owned(),
+            "without pinning".to_owned(),
+            "also continue with --no-pin".to_owned(),
         ),
         (true, false) => refuse(
-            "on a core of its own".to_owned(),
+            "pinned to a core".to_owned(),
             "continue without --no-pin".to_owned(),
         ),
         _ => Ok(()),
@@ -179,8 +179,8 @@ pub(crate) fn selection(earlier: &Report) -> Vec<String> {
     measured.chain(unfinished).cloned().collect()
 }
 
-/// Takes the rows that a stopped run added nothing to as they were, with the breakdown and the output that it did not come
-/// to.
+/// Takes the rows that a stopped run added nothing to as they were, with the breakdown and the output that it
+/// did not get to.
 pub(crate) fn keep_untouched_rows(earlier: &Report, comparisons: &mut [Comparison], summary: &mut Summary) {
     let mut are_all_untouched = true;
     for row in comparisons {
@@ -195,8 +195,8 @@ pub(crate) fn keep_untouched_rows(earlier: &Report, comparisons: &mut [Compariso
     }
 }
 
-/// Carries earlier confirmations over: a regression that fresh replicates did not show does not come back because the
-/// first ones are read again; only a confirmation with more replicates brings it back.
+/// Carries earlier confirmations over: a regression that fresh replicates did not confirm does not come back
+/// because the first ones are read again; only a confirmation with more replicates brings it back.
 pub(crate) fn carry_confirmations(earlier: &Report, comparisons: &mut [Comparison], is_gated: bool) {
     for row in comparisons {
         let Some(then) = earlier

@@ -57,8 +57,8 @@ impl Candidates {
     }
 }
 
-/// Selects the benchmarks. `targets` already list the benchmarks that run them; `reach` is `None` where there was
-/// nothing to look for.
+/// Selects the benchmarks. `targets` already list the benchmarks that run them; `reach` is `None` if there
+/// was nothing to look for.
 pub(crate) fn select(
     settings: &CompareSettings,
     differences: &Changes,
@@ -118,12 +118,12 @@ fn deciding_reach<'a>(
     {
         return Err(format!("every {noun}: {first}"));
     }
-    let unchanged = || format!("every {noun}: no function changed, which says nothing of memory");
+    let unchanged = || format!("every {noun}: no function changed, which says nothing about memory");
     let reach = reach.ok_or_else(unchanged)?;
     match &reach.problem {
         None => Ok(reach),
         Some(why) => Err(format!(
-            "every {noun}: which of them run what changed cannot be seen ({why})"
+            "every {noun}: deadheat cannot see which of them run the change ({why})"
         )),
     }
 }
@@ -145,9 +145,9 @@ fn of_reached(
         .filter(|benchmark| reach.start_processes.contains(*benchmark))
         .count();
     let mut reason = match not_reached.len() {
-        0 => format!("every {noun}, because each may run what changed"),
+        0 => format!("every {noun}, because each may run the change"),
         _ => format!(
-            "{} of {all} {noun}s, those that may run what changed",
+            "{} of {all} {noun}s, those that may run the change",
             reached.len()
         ),
     };
@@ -159,8 +159,8 @@ fn of_reached(
     if reached.is_empty() {
         warnings.push(Warning::new(
             WarningCode::NoBenchmarkReaches,
-            format!("no {noun} runs anything that changed"),
-            Some("--all measures them all the same; a benchmark that calls the changed code would tell more"),
+            format!("no {noun} runs changed code"),
+            Some("--all measures them anyway; a benchmark that calls the changed code would tell more"),
         ));
     }
     Selected {
@@ -187,7 +187,8 @@ fn of_reached(
     }
 }
 
-/// Returns one warning for all changed functions that no benchmark runs; `nobody_runs` begins its sentence.
+/// Returns one warning for all changed functions that no benchmark runs; its sentence begins with
+/// `nobody_runs`.
 fn functions_not_reached(targets: &[TargetFunction], nobody_runs: &str) -> Option<Warning> {
     let missed: Vec<&TargetFunction> = targets
         .iter()
@@ -261,7 +262,7 @@ mod tests {
         }
     }
 
-    /// Returns findings by which `a` and `b` run what changed, `b` before it is timed, and `c` does not.
+    /// Returns findings by which `a` and `b` run the change, `b` before it is timed, and `c` does not.
     fn reach() -> Reach {
         let mut reach = Reach::default();
         reach.ran = names(&["a", "b", "c"]);
@@ -318,7 +319,7 @@ mod tests {
             Selected {
                 selection: Selection {
                     rule: SelectionRule::Reached,
-                    reason: "2 of 3 benchmarks, those that may run what changed".to_owned(),
+                    reason: "2 of 3 benchmarks, those that may run the change".to_owned(),
                 },
                 benchmarks: names(&["a", "b"]),
                 controls: names(&["b"]),
@@ -342,7 +343,7 @@ mod tests {
         assert_eq!(found.selection.rule, SelectionRule::Reached);
         assert_eq!(
             found.selection.reason,
-            "every benchmark, because each may run what changed (1 of them because they start other processes, \
+            "every benchmark, because each may run the change (1 of them because they start other processes, \
              whose calls cannot be seen)"
         );
         assert_eq!(found.benchmarks, ["a", "b", "c"]);
@@ -366,13 +367,13 @@ mod tests {
                 &[],
                 &known,
                 Some(&blind),
-                "every benchmark: which of them run what changed cannot be seen (no monitoring)",
+                "every benchmark: deadheat cannot see which of them run the change (no monitoring)",
             ),
             (
                 &[],
                 &known,
                 None,
-                "every benchmark: no function changed, which says nothing of memory",
+                "every benchmark: no function changed, which says nothing about memory",
             ),
         ] {
             let found = selected(arguments, differences, reach);
@@ -413,7 +414,7 @@ mod tests {
         assert_eq!(found.warnings[0].message, "no selected benchmark runs `f` (a.py)");
         assert_eq!(
             found.warnings[1].message,
-            "no selected benchmark runs anything that changed"
+            "no selected benchmark runs changed code"
         );
         let found = select(&settings(&["--all"]), &known, &targets, Some(&nowhere), some);
         assert_eq!(
@@ -449,7 +450,7 @@ mod tests {
             said(&many[..6], &nowhere),
             [
                 "no benchmark runs `f0` (a.py), `f1` (a.py), `f2` (a.py), `f3` (a.py), `f4` (a.py), and 1 more",
-                "no benchmark runs anything that changed"
+                "no benchmark runs changed code"
             ]
         );
         let mut failing = reach();

@@ -17,7 +17,7 @@ use crate::passes::measure;
 use crate::passes::runner::Schedule;
 use crate::passes::workers::WorkerPool;
 
-/// Judges what was measured.
+/// Judges the measurements.
 pub(super) fn conclude(
     judging: Judging<'_>,
     timed: Timed,
@@ -43,7 +43,7 @@ pub(super) fn noise(
     judge::noise(&findings.comparisons, replicates, &run.settings.thresholds())
 }
 
-/// Measures regressions that would fail a gate once more.
+/// Measures regressions that would fail a gate again.
 pub(super) fn confirm_regressions(
     run: &CompareContext<'_>,
     workers: &mut WorkerPool,

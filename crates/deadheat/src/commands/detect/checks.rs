@@ -1,4 +1,4 @@
-//! The checks, and what they found.
+//! The checks and their findings.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct Check {
     pub(super) hint: Option<String>,
 }
 
-/// A command to use where benchmarks are missing, or in addition to them.
+/// A command to use if benchmarks are missing, or in addition to them.
 #[derive(Debug, Serialize)]
 pub(super) struct Fallback {
     pub(super) name: &'static str,
@@ -88,7 +88,7 @@ impl Found {
     pub(super) fn complete(&mut self) {
         for check in CHECKS {
             if !self.checks.iter().any(|line| line.check == check) {
-                self.no(check, "not looked at, for a reason above", None);
+                self.no(check, "skipped (see above)", None);
             }
         }
         self.checks

@@ -162,7 +162,7 @@ impl Detection<'_> {
         }
     }
 
-    /// Returns what pytest collects in the working tree, or its message where it cannot.
+    /// Returns pytest's collection of the working tree, or its message if it fails.
     pub(super) fn collect(
         &self,
         interpreter: &Interpreter,
@@ -232,7 +232,8 @@ impl From<StartError> for Uncollectable {
                 ..
             } => Uncollectable {
                 words: format!(
-                    "collecting it did not end within {} s: a file of the suite hangs when it is imported",
+                    "collecting the suite did not end within {} s: a file of the suite hangs when it is \
+                     imported",
                     PATIENCE.as_secs()
                 ),
                 kind: Problem::Hangs,
@@ -255,7 +256,7 @@ pub(super) enum Problem {
 impl Problem {
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Problem::Hangs => "python -m pytest --collect-only shows where it stands still",
+            Problem::Hangs => "python -m pytest --collect-only shows where it hangs",
             Problem::Exits => {
                 "call it below `if __name__ == \"__main__\":` only; python -m pytest --collect-only shows where it is"
             }
@@ -264,7 +265,7 @@ impl Problem {
     }
 }
 
-/// Returns the line that ended pytest, where that is a `sys.exit` of a file that it imported.
+/// Returns the line that ended pytest, if that is a `sys.exit` of a file that it imported.
 pub(super) fn exits_itself(log: &str) -> Option<&str> {
     let lines = log
         .lines()

@@ -142,7 +142,7 @@ fn described(args: &DetectArgs, folder: &Path, config: &Config) -> String {
     if file.is_file() {
         file.display().to_string()
     } else {
-        "no pyproject.toml: all of it is found or usual".to_owned()
+        "no pyproject.toml: every setting is detected or a default".to_owned()
     }
 }
 

@@ -55,12 +55,9 @@ impl Detection<'_> {
                 hangs = self.benchmarks(interpreter, project, files, &root, found);
             }
             if hangs {
-                // Its conftest files may also be those of the tests, and nobody should wait for the same hang twice.
-                found.no(
-                    "tests",
-                    "not looked at: collecting the benchmarks came to no end",
-                    None,
-                );
+                // Its conftest files may also be those of the tests, and the same hang must not be waited for
+                // twice.
+                found.no("tests", "skipped: collecting the benchmarks did not end", None);
             } else {
                 progress.step("collecting the tests");
                 self.tests(interpreter, project, found);
@@ -150,7 +147,7 @@ impl Detection<'_> {
         }
     }
 
-    /// Imports the packages; single modules, which may be scripts, only where there is no package.
+    /// Imports the packages; single modules, which may be scripts, only if there is no package.
     pub(super) fn package(
         &self,
         interpreter: &Interpreter,
@@ -170,7 +167,7 @@ impl Detection<'_> {
         if names.is_empty() {
             found.no(
                 "package",
-                "no package and no module was found",
+                "no package or module was found",
                 Some("say where the code is: module-root under [tool.deadheat] in pyproject.toml"),
             );
             return;

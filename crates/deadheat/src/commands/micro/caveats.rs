@@ -42,10 +42,10 @@ pub(crate) fn caveats<'a>(warnings: impl Iterator<Item = &'a Warning>) -> Vec<&'
         caveats.push("the two return different values");
     }
     if has(WarningCode::OutputNotConsumed) {
-        caveats.push("what a call returns is not consumed, and its work not timed");
+        caveats.push("the value that a call returns is not consumed, so its work is not timed");
     }
     if has(WarningCode::SetupChanged) {
-        caveats.push("the calls change what they are given, and do not all get the same");
+        caveats.push("the calls change the values that they are given, so they do not all get the same");
     }
     caveats
 }
@@ -97,8 +97,8 @@ fn of_setup(
         MicroTarget::Function { .. } | MicroTarget::Statements { .. } => "--setup",
     };
     let message = format!(
-        "the calls of {} change {}, which {setup} made: {setup} runs once in each process, so that every call but the first \
-         gets what the one before left",
+        "the calls of {} change {}, which {setup} made: {setup} runs once in each process, so every call but \
+         the first gets them as the call before left them",
         sides.join(" and of "),
         values.join(", ")
     );
@@ -114,7 +114,7 @@ fn copying(value: &ChangedValue, asked: &MicroTarget) -> String {
     let copy = match value.type_name.as_str() {
         "list" | "dict" | "set" | "bytearray" => format!("{}({name})", value.type_name),
         "deque" | "ndarray" | "OrderedDict" | "defaultdict" | "Counter" => format!("{name}.copy()"),
-        _ => return format!("make `{name}` afresh in what is timed, on both sides"),
+        _ => return format!("make a new `{name}` in the timed code, on both sides"),
     };
     let on_both = "its cost is then in both times";
     let option = |option: &str, text: &str| {
@@ -127,17 +127,17 @@ fn copying(value: &ChangedValue, asked: &MicroTarget) -> String {
     match asked {
         MicroTarget::Function { call, .. } => {
             format!(
-                "give each call a copy of its own: {}; {on_both}",
+                "give each call its own copy: {}; {on_both}",
                 option("--call", call)
             )
         }
         MicroTarget::Statements { a, b, .. } => format!(
-            "give each call a copy of its own: {} {}; {on_both}",
+            "give each call its own copy: {} {}; {on_both}",
             option("-a", a),
             option("-b", b)
         ),
         MicroTarget::Script { .. } => {
-            format!("give each call a copy of its own, {copy} in both functions; {on_both}")
+            format!("give each call its own copy, {copy} in both functions; {on_both}")
         }
     }
 }
@@ -147,7 +147,7 @@ fn is_repeatable(text: &str) -> bool {
     text.len() <= LONGEST_REPEATED && !text.contains(['\n', ';'])
 }
 
-/// Returns `text` with every standalone `word` replaced; `None` where there is none.
+/// Returns `text` with every standalone `word` replaced; `None` if there is none.
 fn with_word(text: &str, word: &str, replacement: &str) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut result = String::new();
@@ -216,7 +216,7 @@ mod tests {
             copying(&changed("xs", "list"), &function("xs.sort(); g(xs)"))
                 .contains("--call '... list(xs) ...'")
         );
-        assert!(copying(&changed("n", "int"), &function("n")).contains("make `n` afresh"));
+        assert!(copying(&changed("n", "int"), &function("n")).contains("make a new `n`"));
     }
 
     #[test]

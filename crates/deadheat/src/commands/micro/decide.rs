@@ -31,7 +31,7 @@ pub(super) struct Rules {
     pub(super) before: Duration,
 }
 
-/// The decision, and what it was made from.
+/// The decision and its grounds.
 pub(super) struct Answer {
     pub(super) replicates: Vec<Replicate>,
     pub(super) output: OutputCheck,
@@ -42,14 +42,14 @@ pub(super) struct Answer {
     pub(super) doubts: Vec<Warning>,
     pub(super) decision: Decision,
     pub(super) reason: String,
-    /// The seconds that a run with an answer would take, where this one has none.
+    /// The seconds that a run with an answer would take, if this one has none.
     pub(super) seconds_needed: Option<f64>,
-    /// `None` where there are too few replicates.
+    /// `None` if there are too few replicates.
     pub(super) comparison: Option<Comparison>,
 }
 
 impl Answer {
-    /// Returns the answer where nothing was measured.
+    /// Returns the answer if nothing was measured.
     pub(super) fn none() -> Self {
         Answer {
             replicates: Vec::new(),
@@ -94,7 +94,7 @@ impl<'a> Screened<'a> {
         (self.rules.before + RESERVE).as_secs_f64() + replicates * self.replicate.as_secs_f64()
     }
 
-    /// Decides by the measurements, where they are enough for an interval.
+    /// Decides by the measurements, if they are enough for an interval.
     fn judge(&self, output: OutputCheck, doubts: &[Warning]) -> Judgement {
         let log_ratios = stats::log_ratios(&self.rounds.replicates);
         let looks = self.rounds.looks;
@@ -146,7 +146,7 @@ struct Judgement {
 }
 
 impl Screening<'_> {
-    /// Returns the decision, or what it lacks.
+    /// Returns the decision, or the reason why there is none.
     pub(super) fn decide(
         &self,
         subject: &Variants,

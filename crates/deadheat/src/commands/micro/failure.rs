@@ -26,7 +26,7 @@ impl Screening<'_> {
             return None;
         };
         Some(Failure::nothing_measured(format!(
-            "the process of {} started at first and no longer does; its last words:\n\n{}",
+            "the process of {} started at first and no longer does; the end of its output:\n\n{}",
             subject.names.get(side),
             measured.last_words
         )))

@@ -56,7 +56,7 @@ use crate::worker::session::{CollectSpec, WorkerSpec};
 
 pub(crate) use crate::cli::micro::MicroOptions;
 
-/// The share of the time that is kept for the memory, where `--memory` is given.
+/// The share of the time that is kept for the memory, if `--memory` is given.
 const MEMORY_SHARE: f64 = 0.3;
 
 pub(crate) fn run(
@@ -246,8 +246,8 @@ impl Screening<'_> {
             answer.reason = format!("the call `{call}` never runs `{qualname}`");
             answer.doubts.push(Warning::new(
                 WarningCode::FunctionNotCalled,
-                format!("the call `{call}` never runs `{qualname}`, so that the times say nothing about it"),
-                Some("--call has to run the function whose two versions are compared"),
+                format!("the call `{call}` never runs `{qualname}`, so the times say nothing about it"),
+                Some("--call must run the function whose two versions are compared"),
             ));
         }
         Ok(answer)
@@ -335,7 +335,7 @@ fn not_pinned() -> Warning {
     Warning::new(
         WarningCode::NotPinned,
         "not pinned to a core: no error rate is claimed",
-        Some("run it again, and trust what both runs say"),
+        Some("run it again, and trust only results that both runs agree on"),
     )
 }
 

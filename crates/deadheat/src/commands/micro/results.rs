@@ -1,4 +1,4 @@
-//! What a pre-screen found, as far as it came, and the report that is made from it.
+//! The results of a pre-screen so far, and the report that is made from them.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::error::Failure;
 
 /// The results of a pre-screen's steps.
 pub(super) struct Results {
-    /// `None` where there was no interpreter to start.
+    /// `None` if there was no interpreter to start.
     pub(super) python: Option<Python>,
     pub(super) pinned_core: Option<usize>,
-    /// The warnings about what disturbs the measurements.
+    /// The warnings about disturbances of the measurements.
     pub(super) of_machine: Vec<Warning>,
     pub(super) answer: anyhow::Result<Answer>,
-    /// The comparison of the memory, or why there is none; `None` where it was not measured.
+    /// The comparison of the memory, or why there is none; `None` if it was not measured.
     pub(super) memory: anyhow::Result<Option<Result<ResourceComparison, String>>>,
 }
 

@@ -1,4 +1,4 @@
-//! A script that holds both variants: as two functions, or as a program that looks at its argument.
+//! A script that holds both variants: as two functions, or as a program that reads its argument.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -70,7 +70,7 @@ pub(super) fn variants(script: &str, around: &VariantContext<'_>) -> anyhow::Res
 enum ScriptForm {
     /// As functions of the names in [`VARIANTS`].
     Functions,
-    /// It looks at its argument.
+    /// It reads its argument.
     Program,
 }
 
@@ -90,15 +90,16 @@ fn form_of_script(script: &str, text: &[u8], functions: &BTreeSet<&str>) -> Resu
         .copied()
         .filter(|name| *name != present && !name.contains('.'));
     Err(
-        Failure::usage(format!("{script} has a function {present} and no {absent}"))
+        Failure::usage(format!("{script} has a function {present} but no {absent}"))
             .hint(format!(
-                "{present} and {absent} are the two variants, each called without arguments: write {absent}, too"
+                "{present} and {absent} are the two variants, each called without arguments: also write \
+                 {absent}"
             ))
             .near(absent, others),
     )
 }
 
-/// The words that show in a script's text that it looks at its argument: the list itself, or a library that reads it.
+/// The words in a script's text by which it reads its argument: the list itself, or a library that reads it.
 const READERS_OF_ARGUMENTS: [&str; 9] = [
     "argv",
     "orig_argv",
@@ -118,7 +119,8 @@ fn looks_at_arguments(text: &str) -> bool {
 
 fn without_variants<'a>(script: &str, functions: impl Iterator<Item = &'a str>) -> Failure {
     let failure = Failure::usage(format!(
-        "{script} has neither bench_a and bench_b, nor does it look at its argument (`a` or `b`): there are no two variants"
+        "{script} neither has functions bench_a and bench_b nor reads its argument (`a` or `b`): there are \
+         not two variants"
     ));
     let top_level: Vec<&str> = functions.filter(|name| !name.contains('.')).collect();
     match top_level.as_slice() {

@@ -163,7 +163,7 @@ pub(super) fn of_function(
 ) -> anyhow::Result<Variants> {
     let git = around
         .git
-        .ok_or_else(|| Failure::tool("a function is compared inside a repository"))?;
+        .ok_or_else(|| Failure::tool("a function can only be compared inside a git repository"))?;
     let files = around.working_files()?;
     let file_path = existing(file, around)?;
     let path = path_in_repository(file, &file_path, git)?;
@@ -221,7 +221,10 @@ fn path_in_repository(typed: &str, file: &Path, git: &Git) -> Result<String, Fai
             "{typed} lies outside the repository {}",
             git.top().display()
         ))
-        .hint("a script outside is compared by its functions bench_a and bench_b: deadheat micro SCRIPT.py")),
+        .hint(
+            "outside a repository, compare the functions bench_a and bench_b of a script: deadheat micro \
+             SCRIPT.py",
+        )),
     }
 }
 
@@ -232,14 +235,17 @@ fn commit_of(base: &str, git: &Git) -> anyhow::Result<String> {
     let names = git.ref_names()?;
     Err(
         Failure::usage(format!("`{base}` is not a commit of this repository"))
-            .hint("`git branch --all` and `git tag` list what --base may name; `git fetch` brings what is on the server")
+            .hint(
+                "`git branch --all` and `git tag` list possible values of --base; `git fetch` gets the \
+                 commits of the server",
+            )
             .near(base, names.iter().map(String::as_str))
             .into(),
     )
 }
 
-/// Returns the name that a file is imported by, and the folder that has to be on the path where the project's are not
-/// enough.
+/// Returns the name that a file is imported by, and the folder that has to be on the path if the project's
+/// are not enough.
 fn importable_name(
     path: &str,
     project: &ProjectLayout,
@@ -251,7 +257,7 @@ fn importable_name(
     };
     if !name.split('.').all(is_importable) {
         return Err(Failure::usage(format!(
-            "`{path}` cannot be imported: `{name}` is not a name of a module"
+            "`{path}` cannot be imported: `{name}` is not a valid module name"
         )));
     }
     Ok((name, own_folder))
@@ -265,11 +271,11 @@ pub(super) fn existing(typed: &str, around: &VariantContext<'_>) -> Result<PathB
         Ok(path) if path.is_dir() => Err(Failure::usage(format!("{typed} is a folder"))
             .hint("name a file: a script, or FILE.py::FUNCTION")),
         Ok(_) => Err(Failure::usage(format!("{typed} is not a file"))
-            .hint("the text is read before anything runs, which takes an ordinary file")),
+            .hint("its text is read before anything runs, so it must be an ordinary file")),
         Err(_) => {
             let known = around.python_files();
             let failure = Failure::usage(format!("there is no file {typed}")).hint(format!(
-                "a file is named by its path from here, {}: a script, or FILE.py::FUNCTION",
+                "give its path from here, {}: a script, or FILE.py::FUNCTION",
                 around.folder.display()
             ));
             // Perhaps the name of a module, with or without its suffix.
@@ -287,7 +293,7 @@ pub(super) fn existing(typed: &str, around: &VariantContext<'_>) -> Result<PathB
     }
 }
 
-/// Returns the side that lacks the function; fails where both do.
+/// Returns the side that lacks the function; fails if both do.
 fn check_function(
     qualname: &str,
     path: &str,
@@ -325,17 +331,14 @@ fn check_function(
             ))
             .hint(match named(all.iter().copied()) {
                 Some(names) => format!("it has {names}"),
-                None => {
-                    "there is no function at all in it: two statements can be compared with -a STMT -b STMT"
-                        .to_owned()
-                }
+                None => "it has no functions: two statements can be compared with -a STMT -b STMT".to_owned(),
             });
             Err(failure.near(qualname, all))
         }
     }
 }
 
-/// Joins the first few of the names; `None` where there are none.
+/// Joins the first few of the names; `None` if there are none.
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     const MOST: usize = 6;
     let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();

@@ -11,8 +11,8 @@ use crate::passes::runner::{
 };
 use crate::worker::session::{Launch, WorkerSpec};
 
-/// Watches a call in up to this number of process pairs, as many as there is time for; `reading` takes what is asked for
-/// from the reply. Returns the readings, or the failure of a call that fails when it is watched.
+/// Watches a call in up to this number of process pairs, as many as there is time for; `reading` extracts the
+/// reading from the reply. Returns the readings, or the failure of a call that fails when it is watched.
 pub(super) fn watch<T>(
     rules: &Rules,
     replicates: usize,
@@ -56,7 +56,7 @@ struct Watching<T> {
 impl<T> Watching<T> {
     fn read(&self, both: &mut ProcessPair<'_>, side: Side, entered: Entered) -> Result<T, PairFailure> {
         let request = Request::Profile {
-            // Where the suite counts the calls, there may be only one in a process, which cannot be warm.
+            // If the suite counts the calls, there may be only one in a process, which cannot be warm.
             warmup: u64::from(entered.samples.is_none()),
             iterations: 1,
         };
@@ -71,7 +71,7 @@ impl<T> Pass for Watching<T> {
     type PairResult = PerSide<T>;
     type SideResult = T;
 
-    /// Chooses nothing where no time is left for another replicate as long as the last one.
+    /// Chooses nothing if no time is left for another replicate as long as the last one.
     fn choose<'a>(&mut self, benchmarks: Vec<&'a String>) -> Vec<&'a String> {
         let now = Instant::now();
         let last = self.last.replace(now);

@@ -1,5 +1,5 @@
-//! `deadheat profile`: compares the project's ordinary tests on both revisions, by the time of each and by what the
-//! standard library's profiler sees of the project's functions. For projects without benchmarks.
+//! `deadheat profile`: compares the project's ordinary tests on both revisions, by the time of each and by
+//! the standard library's profile of the project's functions. For projects without benchmarks.
 //!
 //! Each side runs its own tests, because tests belong to the code that they test; those that both have are compared.
 
@@ -68,7 +68,7 @@ pub(crate) fn run(
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return outcome;
         };
-        // A run that gave no numbers still writes its report where a file was asked for.
+        // A run that gave no numbers still writes its report if a file was asked for.
         if !failure.kind.is_worth_a_report() || options.outputs.written.is_empty() {
             return outcome;
         }
@@ -178,10 +178,10 @@ fn profile_checkouts(
     Ok(ExitCode::StoppedEarly)
 }
 
-/// Warns where the numbers of the functions, or of the project, are not what they seem.
+/// Warns if the numbers of the functions, or of the project, are not what they seem.
 fn warn_of_gaps(problem: Option<&str>, project_modules: &PerSide<u64>, events: &dyn Events) {
     if let Some(problem) = problem {
-        let words = format!("the times of the functions are missing or not complete: {problem}");
+        let words = format!("the times of the functions are missing or incomplete: {problem}");
         let hint = "the durations of the tests do not depend on them";
         events.doubt(WarningCode::NotProfiled, &words, Some(hint));
     }
@@ -190,13 +190,14 @@ fn warn_of_gaps(problem: Option<&str>, project_modules: &PerSide<u64>, events: &
             WarningCode::ProjectNotImported,
             "the tests did not import the project's code from the worktrees: its changes cannot be in these numbers, \
              unless the tests run it in other processes",
-            Some("is module-root in pyproject.toml right? is the project installed where it would be found first?"),
+            Some("is module-root in pyproject.toml right? is another installed copy of the project found \
+                  first?"),
         );
     }
 }
 
-/// Returns the arguments for pytest where the user gives none: the tests root, or else nothing, so that pytest's own
-/// configuration decides.
+/// Returns the arguments for pytest if the user gives none: the tests root, or else nothing, so that pytest's
+/// own configuration decides.
 fn usual_tests(project: &ProjectLayout) -> Vec<String> {
     let root = project.tests_root.iter();
     root.map(|root| relative(root, &project.folder).to_owned())

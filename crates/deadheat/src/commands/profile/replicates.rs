@@ -25,7 +25,7 @@ use crate::worker::launcher::ProcessLauncher;
 use crate::worker::process::{ChannelError, WorkerChannel};
 use crate::worker::session::{self, Launch, StartError};
 
-/// The bounds where the number of replicates is not fixed.
+/// The bounds if the number of replicates is not fixed.
 pub(super) const FEWEST: usize = 3;
 
 pub(super) const MOST: usize = 10;
@@ -48,7 +48,7 @@ pub(super) struct Tested {
 /// The reason why there is no [`Tested`].
 pub(super) enum Trouble {
     Stopped(StoppedBy),
-    /// The process has no result, but another one may have one.
+    /// The process has no result, but a new one may have one.
     Lost(Failure),
     Other(anyhow::Error),
 }
@@ -107,14 +107,14 @@ impl Passes<'_, '_> {
         Ok(None)
     }
 
-    /// Returns the reason for the early end where there are enough replicates for a report, else an error.
+    /// Returns the reason for the early end if there are enough replicates for a report, else an error.
     pub(super) fn end(&self, trouble: Trouble, index: usize) -> anyhow::Result<Option<String>> {
         let is_enough = self.found.timed.len() >= FEWEST_REPLICATES;
         match trouble {
             Trouble::Other(error) => Err(error),
             Trouble::Stopped(by) if is_enough => Ok(Some(format!("stopped {by} in replicate {}", index + 1))),
             Trouble::Lost(failure) if is_enough => Ok(Some(format!(
-                "in replicate {} the tests did not come to their end: {failure}",
+                "in replicate {} the tests did not finish: {failure}",
                 index + 1
             ))),
             Trouble::Stopped(StoppedBy::Timeout) => Err(Failure::stopped()
@@ -126,7 +126,8 @@ impl Passes<'_, '_> {
     }
 
     pub(super) fn replicate(&mut self, index: usize) -> Result<(), Trouble> {
-        // Announced as the last: the next servers would start while one side runs its tests and the other does not.
+        // Announced as the last one: the next servers would start while one side runs its tests and the other
+        // does not.
         self.workers.launcher.replicate_begins(Some(0), 0);
         let order = Order::of_round(index);
         let seed = hash_seed(self.run.seed, index);
@@ -190,8 +191,8 @@ impl Passes<'_, '_> {
                 "pytest found no tests on either side (`pytest {arguments}`)"
             ))
             .hint(
-                "say which it should run: deadheat profile -- PATH; what follows `--` is given to pytest in the \
-                 project's folder of each revision",
+                "say which tests to run: deadheat profile -- PATH; arguments after `--` go to pytest, which \
+                 runs in the project's folder of each revision",
             ),
             Some(row) => {
                 let of = match row.side {
@@ -201,7 +202,7 @@ impl Passes<'_, '_> {
                 Failure::nothing_measured(format!(
                     "no test passes on both sides: {}{of}{}{}",
                     row.benchmark,
-                    if row.message.is_empty() { "" } else { ". pytest's own words:\n\n" },
+                    if row.message.is_empty() { "" } else { ". pytest's output:\n\n" },
                     row.message
                 ))
                 .hint("is everything that the tests import installed in this interpreter? --python chooses another")
@@ -310,7 +311,7 @@ impl Passes<'_, '_> {
         });
         if let (Some(run), None) = (failed, &self.problem) {
             self.problem = Some(format!(
-                "`{}` passed, and fails under the profiler on {side}: {}",
+                "`{}` passed, but fails under the profiler on {side}: {}",
                 run.node,
                 text::main_line(&run.message)
             ));
@@ -318,7 +319,7 @@ impl Passes<'_, '_> {
     }
 }
 
-/// Returns what stopped the run, where a missing answer means that it is over.
+/// Returns what stopped the run, if a missing answer means that it is over.
 fn stop_of(problem: &ChannelError) -> Option<StoppedBy> {
     match problem {
         ChannelError::Interrupted => Some(StoppedBy::User),
@@ -332,7 +333,7 @@ fn did_not_end(side: Side, problem: &ChannelError, log_tail: &str) -> Trouble {
         Some(by) => Trouble::Stopped(by),
         None => Trouble::Lost(
             Failure::nothing_measured(format!(
-                "the tests did not come to their end on {side}: {problem}. The end of what was printed:\n\n{log_tail}"
+                "the tests did not finish on {side}: {problem}. The end of the output:\n\n{log_tail}"
             ))
             .hint("the last line with `running` names the test: `-- --deselect NODE` leaves it out"),
         ),
@@ -341,11 +342,11 @@ fn did_not_end(side: Side, problem: &ChannelError, log_tail: &str) -> Trouble {
 
 fn could_not_run(side: Side, exit_code: i32, log_tail: &str) -> Trouble {
     let failure = Failure::nothing_measured(format!(
-        "pytest could not run the tests on {side} (its exit code is {exit_code}). Its own words:\n\n{log_tail}"
+        "pytest could not run the tests on {side} (its exit code is {exit_code}). Its output:\n\n{log_tail}"
     ));
     Trouble::Lost(failure.hint(if exit_code == PYTEST_USAGE {
-        "what follows `--` is given to pytest in the project's folder of each checkout: the files have to be there on both \
-         sides, and the options pytest's"
+        "arguments after `--` go to pytest, which runs in the project's folder of each checkout: the files \
+         must exist on both sides, and the options must be pytest's"
     } else {
         "do the tests run in your checkout? python -m pytest, with the same arguments"
     }))

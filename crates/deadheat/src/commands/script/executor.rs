@@ -1,4 +1,5 @@
-//! Runs a measured command once: in a fresh process, with its usage, and with nothing of it left running.
+//! Runs a measured command once: in a fresh process, with its resource use, and without leaving any of its
+//! processes running.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -102,7 +103,7 @@ impl CommandExecutor {
         let started = Instant::now();
         // The group is ended even after a run that ended well: processes that it left would disturb the next one.
         let mut group = cores.start_on(cores.measuring, || Group::start(&mut command))?;
-        // It still waits for its variables, and the processes that it starts have the limit, too.
+        // It still waits for its variables, and the processes that it starts inherit the limit.
         if let Some(limit) = self.memory_limit {
             limit.set_for(group.id())?;
         }

@@ -120,7 +120,7 @@ fn compare_checkouts(
     confirm_regressions(run, &mut bench, findings)
 }
 
-/// Measures a regression that would fail a gate once more.
+/// Measures a regression that would fail a gate again.
 fn confirm_regressions(
     run: &CompareContext<'_>,
     bench: &mut ScriptRunner<'_>,

@@ -36,7 +36,8 @@ impl ScriptRunner<'_> {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Failure::usage(format!(
-                "--script-output {}: what is there on {side} cannot be removed before the command runs: {error}",
+                "--script-output {}: the existing file on {side} cannot be removed before the command runs: \
+                 {error}",
                 self.output_name()
             ))
             .hint("name a file that the command writes")
@@ -64,9 +65,8 @@ impl ScriptRunner<'_> {
             }
         };
         let times = script_output::parse(&String::from_utf8_lossy(&bytes)).map_err(|problem| {
-            Failure::nothing_measured(format!("--script-output {name} on {side}: {}", &problem)).hint(
-                "it has to be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}",
-            )
+            Failure::nothing_measured(format!("--script-output {name} on {side}: {}", &problem))
+                .hint("it must be one JSON object of keys and seconds: {\"parse\": 0.25, \"__total__\": 0.5}")
         })?;
         // Less than a nanosecond counts as nothing: half of one must not become a whole one.
         let whole = |seconds: f64| {

@@ -30,8 +30,8 @@ pub(super) fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) 
     all.filter(is_told_apart).collect()
 }
 
-/// Whether a row is meaningful. The kernel divides processor time into user and system by what it meets at its ticks:
-/// where both sides have less than one tick, the division is chance.
+/// Whether a row is meaningful. The kernel divides processor time into user and system by the state that it
+/// finds at its ticks: if both sides have less than one tick, the division is chance.
 pub(super) fn is_told_apart(row: &MeasuredResource) -> bool {
     let median = |side: Side| stats::median(row.replicates.iter().map(|pair| *pair.get(side)));
     match row.resource {

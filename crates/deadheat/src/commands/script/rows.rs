@@ -17,7 +17,7 @@ pub(super) struct CommandRun {
 /// The compared rows: the command itself, or the keys of the file that it writes.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rows {
-    /// In the order of the report; the total, where the command gives one, comes last.
+    /// In the order of the report; the total, if the command gives one, comes last.
     pub(super) all: Vec<String>,
     /// The one of them that is not a row of the report, but its total.
     pub(super) total: Option<String>,
@@ -85,7 +85,7 @@ fn nothing_in_common(file: &str, tried: &PerSide<CommandRun>, missing: &[Missing
             "--script-output {file}: no key has a time on both sides: `{}` {}",
             &first.benchmark, first.message
         ))
-        .hint("it has to hold what each part took, in seconds");
+        .hint("it must contain the time of each part, in seconds");
     }
     let keys = |side: Side| {
         let names = tried.get(side).times.iter().map(|(key, _)| format!("`{key}`"));
@@ -96,7 +96,7 @@ fn nothing_in_common(file: &str, tried: &PerSide<CommandRun>, missing: &[Missing
         keys(Side::Base),
         keys(Side::Head)
     ))
-    .hint("give what is compared the same name on both sides")
+    .hint("give each part the same name on both sides")
 }
 
 /// Returns the missing row for a key for which a side reports no time.

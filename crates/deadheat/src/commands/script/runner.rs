@@ -120,7 +120,7 @@ impl<'a> ScriptRunner<'a> {
                     "the folder `{}`, in which the command is to run, does not exist on {side}",
                     folder
                 ))
-                .hint("--config-file with a file of another folder, or none in this one, moves it"));
+                .hint("the command runs in the folder of the configuration file: --config-file moves it"));
             }
             Ok(CommandEnvironment {
                 folder: inside,
@@ -173,7 +173,8 @@ impl<'a> ScriptRunner<'a> {
         Ok(())
     }
 
-    /// Runs the command once on each side, which warms what is warm from then on, and shows what can be expected.
+    /// Runs the command once on each side, which warms caches, and shows how long the command takes and how
+    /// many cores it uses.
     pub(super) fn try_once(&mut self) -> anyhow::Result<PerSide<CommandRun>> {
         let tried = PerSide::try_from_fn(|side| match self.run(side, 0) {
             Ok(ran) => Ok(ran),
@@ -191,10 +192,10 @@ impl<'a> ScriptRunner<'a> {
             self.run.context.listener.doubt(
                 WarningCode::NotPinned,
                 &format!(
-                    "the command keeps {used:.1} cores busy, so that it is not pinned to one: no error rate is claimed for \
-                     the verdicts"
+                    "the command keeps {used:.1} cores busy, so it is not pinned to one: no error rate is \
+                     claimed for the verdicts"
                 ),
-                Some("--cpu N measures it on one core all the same"),
+                Some("--cpu N measures it on one core anyway"),
             );
             return Ok(());
         }
@@ -306,7 +307,7 @@ impl<'a> ScriptRunner<'a> {
                 "the worktree of {side} is gone: --script {} removed or moved the folder that it ran in",
                 &self.script.command
             ));
-            return Err(NotRun::Failed(gone.hint("it runs there again and again").into()));
+            return Err(NotRun::Failed(gone.hint("every run of it starts there").into()));
         }
         let limits = &self.run.context.limits;
         let usage = match self.stopwatch.run(place, seed, &self.cores, limits)? {
@@ -353,8 +354,9 @@ impl<'a> ScriptRunner<'a> {
             self.words(side)
         ))
         .hint(
-            "it ran by `sh -c` in a fresh checkout of that revision: what git ignores is not there (--inject PATH copies it, \
-             --build CMD makes it), and neither is a file that this revision does not have yet",
+            "it ran by `sh -c` in a fresh checkout of that revision: files that git ignores are not there \
+             (--inject PATH copies them, --build CMD makes them), nor are files that this revision does not \
+             have yet",
         )
         .into()
     }
@@ -370,7 +372,7 @@ impl<'a> ScriptRunner<'a> {
         .into()
     }
 
-    /// Returns the end of what the side's last run printed.
+    /// Returns the end of the output of the side's last run.
     pub(super) fn words(&self, side: Side) -> String {
         let words = files::tail_of(&self.places.get(side).log);
         if words.trim().is_empty() {
@@ -378,7 +380,7 @@ impl<'a> ScriptRunner<'a> {
         }
         // The checkout is gone when this is read.
         let worktree = format!("{}/", self.worktrees.get(side).display());
-        format!("The end of what it printed:\n\n{}", &words.replace(&worktree, ""))
+        format!("The end of its output:\n\n{}", &words.replace(&worktree, ""))
     }
 }
 
@@ -419,7 +421,7 @@ impl MeasuredRows {
                 benchmark: row.to_owned(),
                 side: Some(side),
                 reason: MissingReason::Failed,
-                message: format!("a later run on {side} did not write this key any more"),
+                message: format!("a later run on {side} no longer wrote this key"),
             };
             match time {
                 Some((_, 0)) => Err(without_time(row, side)),

@@ -20,7 +20,7 @@ pub(crate) enum Goal {
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
     pub(crate) sampling: Sampling,
-    /// The time of one call of a benchmark, where an earlier pass has found it.
+    /// The time of one call of a benchmark, if an earlier pass has found it.
     pub(crate) call_times: BTreeMap<String, Duration>,
     pub(crate) goal: Goal,
     /// The smallest changes that matter.

@@ -17,7 +17,7 @@ pub(crate) fn look_where_it_is_due(benchmarks: &mut BTreeMap<String, ReplicateSe
     }
 }
 
-/// Looks at the benchmarks that have more replicates since their last look: the end of a run is a look, too.
+/// Looks at the benchmarks that have more replicates since their last look: the end of a run is also a look.
 pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, ReplicateSet>, sampling: Sampling) {
     for rounds in benchmarks.values_mut() {
         if rounds.replicates.len() > rounds.looked_at {
@@ -36,7 +36,7 @@ pub(crate) fn settled(benchmarks: &BTreeMap<String, ReplicateSet>, stopping: &St
         .iter()
         .map(|(_, _, estimate)| estimate.p_value)
         .collect();
-    // Benchmarks without a look count, too.
+    // Benchmarks without a look also count.
     p_values.resize(benchmarks.len(), 1.0);
     let survives = stats::survives_correction(&p_values);
     let decided = estimates

@@ -11,14 +11,15 @@ use deadheat_core::protocol::ChangedValue;
 
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, StoppedBy};
 
-/// First calls count as different where their ratio of head to base differs from that of the later calls by this factor...
+/// First calls count as different if their ratio of head to base differs from that of the later calls by this
+/// factor...
 pub(super) const APART: f64 = 1.5;
 
 /// ...and one of them takes this much more or less than a later one, which is more than cold caches explain.
 pub(super) const COLD_NS: f64 = 50_000.0;
 
-/// Set-ups for each call are kept where they change the time by this factor: pytest, which makes them, uses the caches,
-/// too.
+/// Set-ups for each call are kept if they change the time by this factor: pytest, which makes them, also uses
+/// the caches.
 pub(super) const USED_UP: f64 = 2.0;
 
 /// A call that is this many times longer, and by at least `FAR_APART_NS`, did different work, such as a reader that still
@@ -50,7 +51,7 @@ pub(crate) struct ReplicateSet {
     pub(crate) is_prescribed: bool,
     /// Whether its fixtures are set up for each call.
     pub(crate) set_up_each_call: bool,
-    /// The reason why they are, where this run has found it out.
+    /// The reason why they are, if this run has found it out.
     pub(crate) used_up: Option<PerSide<UsedUp>>,
     /// A replicate with fixtures that were set up once, kept until it is known whether that makes a difference.
     pub(super) put_aside: Option<(Replicate, PerSide<UsedUp>)>,

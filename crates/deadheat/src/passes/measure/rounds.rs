@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::passes::measure::goal::Goal;
 
-/// The length of a sample, or one iteration where that takes longer. A machine's slow moments last milliseconds: the
-/// shorter the two samples of a round, the more often both fall into the same one.
+/// The length of a sample, or one iteration if that takes longer. A machine's slow moments last milliseconds:
+/// the shorter the two samples of a round, the more often both fall into the same one.
 pub(super) const SAMPLE_NS: u64 = 300_000;
 
 /// Before each sample, one untimed call is made for this many timed ones, because the other side had the core's caches.
@@ -38,7 +38,7 @@ pub(super) const LONG_ROUND_NS: u64 = 900_000_000;
 /// The time for a pre-screen's rounds.
 pub(super) const BRIEF_ROUNDS_NS: f64 = 60e6;
 
-/// Where both first calls of a pre-screen together take at least this long, they are its only samples.
+/// If both first calls of a pre-screen together take at least this long, they are its only samples.
 pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 
 /// The time for the rounds of one benchmark in one replicate.

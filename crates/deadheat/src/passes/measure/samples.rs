@@ -24,22 +24,22 @@ pub(super) const AFFORDABLE_AGAIN_NS: u64 = 20_000_000;
 const IN_PROPORTION: f64 = 0.75;
 const OUT_OF_PROPORTION: f64 = 3.0;
 
-/// The very first call is made once more if it is shorter than this: an import or a disturbance must not pass for its
-/// time.
+/// The very first call is made again if it is shorter than this: an import or a disturbance must not pass for
+/// its time.
 pub(super) const AFFORDABLE_ONCE_MORE_NS: u64 = 300_000_000;
 
 /// More calls than fit into a sample: a clock that does not move must not make a sample grow for ever.
 pub(super) const MOST_ITERATIONS: u64 = 10_000_000;
 
-/// Calls that take at least this long, on both sides, are made at once.
+/// Calls that take at least this long, on both sides, are made on both sides at the same time.
 pub(super) const AT_ONCE_NS: f64 = 20e6;
 
-/// Where the sides' calibrated times differ by more than this factor, fewer rounds are enough.
+/// If the sides' calibrated times differ by more than this factor, fewer rounds are enough.
 pub(super) const CLEAR_RATIO: f64 = 1.5;
 
 /// The measurements of one side alone in one replicate.
 pub(super) struct OneSidedSamples {
-    /// `None` where the suite counts the calls.
+    /// `None` if the suite counts the calls.
     pub(super) cost: Option<Cost>,
     pub(super) iterations: u64,
     pub(super) samples: Vec<Sample>,
@@ -93,7 +93,7 @@ pub(super) fn samples_alone(
 pub(super) struct Found {
     pub(super) clock: Clock,
     pub(super) rounds: Vec<Round>,
-    /// The time of the first call on each side; `None` where the suite counts the calls.
+    /// The time of the first call on each side; `None` if the suite counts the calls.
     pub(super) first_calls: Option<PerSide<f64>>,
 }
 
@@ -146,8 +146,9 @@ impl<'a, 'b> AlternatingSampler<'a, 'b> {
         Ok(samples)
     }
 
-    /// Makes a single call on each side, both at once: the kernel gives them the core in turn, every few milliseconds,
-    /// so that the machine's slow moments fall on both. Each is timed by the processor time that it used.
+    /// Makes a single call on each side, both at the same time: the kernel gives them the core in turn, every
+    /// few milliseconds, so that the machine's slow moments fall on both. Each is timed by the processor time
+    /// that it used.
     pub(super) fn sample_at_once(&mut self, order: Order) -> Result<Round, PairFailure> {
         let waited = PerSide::new(self.waited(Side::Base), self.waited(Side::Head));
         let asked = Instant::now();
@@ -252,7 +253,7 @@ pub(super) fn rounds(
 struct RoundPlan {
     costs: PerSide<Cost>,
     iterations: PerSide<u64>,
-    /// Processor time where both sides run at once.
+    /// Processor time if both sides run at once.
     clock: Clock,
 }
 
@@ -303,7 +304,7 @@ impl RoundPlan {
     }
 }
 
-/// Takes rounds where the suite counts the calls: none of them can be spent on warming up or on calibration.
+/// Takes rounds if the suite counts the calls: none of them can be spent on warming up or on calibration.
 fn prescribed_rounds(
     turns: &mut AlternatingSampler<'_, '_>,
     iterations: PerSide<u64>,
@@ -340,7 +341,7 @@ pub(super) fn as_many_as_fit<T>(
     Ok(taken)
 }
 
-/// Which process makes its first call first affects all of its times, so that this alternates, too.
+/// Which process makes its first call first affects all of its times, so this alternates.
 fn calibrate_both(turns: &mut AlternatingSampler<'_, '_>) -> Result<PerSide<Cost>, PairFailure> {
     let mut costs = PerSide::<Cost>::default();
     for side in turns.both.order_of_round(0).sides() {
@@ -373,7 +374,7 @@ fn alternate(
     Ok(TimedRound { round, wall_ns })
 }
 
-/// Finds the time of one iteration, by samples that grow to the wanted length. They warm the code up, too.
+/// Finds the time of one iteration, by samples that grow to the wanted length. They also warm the code up.
 pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> Result<Cost, PairFailure> {
     let mut iterations = 1;
     let mut first_ns = None;
@@ -426,9 +427,9 @@ pub(super) fn calibrate(turns: &mut AlternatingSampler<'_, '_>, side: Side) -> R
     }
 }
 
-/// Whether set-ups take the time of a request, if a call took at least `least_wall_ns` in smaller ones. Where the calls are
-/// short and the request is long, either set-ups take the time or something else has the core: more calls tell which,
-/// because only set-ups make the request longer, and in proportion.
+/// Whether set-ups take the time of a request, if a call took at least `least_wall_ns` in smaller ones. If
+/// the calls are short and the request is long, either set-ups take the time or something else has the core:
+/// more calls tell which, because only set-ups make the request longer, and in proportion.
 pub(super) fn are_set_ups(wall_ns: u64, iterations: u64, least_wall_ns: f64) -> bool {
     let proportion = wall_ns as f64 / iterations as f64 / least_wall_ns;
     (IN_PROPORTION..OUT_OF_PROPORTION).contains(&proportion)
@@ -472,7 +473,7 @@ impl Cost {
         self.ns >= AT_ONCE_NS && self.wall_ns < 2.0 * self.ns && self.waits == 0
     }
 
-    /// Returns the sample that it was found by, where that was a single call.
+    /// Returns the sample that it was found by, if that was a single call.
     pub(super) fn as_sample(self) -> Sample {
         Sample {
             elapsed_ns: self.ns as u64,

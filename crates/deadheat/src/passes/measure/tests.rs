@@ -381,9 +381,9 @@ fn a_first_call_that_is_far_from_the_later_ones_on_one_side_is_said_however_shor
     // Both sides are slow at first, as everything is; one of them was made faster.
     assert_eq!(said(reads(12_000, 500), reads(8_000, 60)), None);
     assert_eq!(said(reads(12_000, 500), reads(9_000, 400)), None);
-    // A loop that became a formula: cold caches matter only where a call is this short.
+    // A loop that became a formula: cold caches matter only if a call is this short.
     assert_eq!(said(reads(110_000, 100_000), reads(2_000, 60)), None);
-    // Head sorts in place what base sorts anew each time.
+    // Head sorts in place a list that base sorts again in each call.
     assert!(said(reads(130_000, 120_000), reads(9_000_000, 40_000)).is_some());
 }
 
@@ -414,7 +414,7 @@ fn the_share_of_a_wait_in_which_a_side_was_busy_is_known() {
     };
     assert_eq!(share(10_000_000), 0.1);
     assert_eq!(share(2_000_000), 0.5);
-    // Where both run at once, neither waits after the first calls.
+    // If both run at the same time, neither waits after the first calls.
     let busy = Act::IsBusyWhileItWaits {
         ns: 50_000_000,
         idle_ns: 3 * WAIT_COST_NS,

@@ -70,7 +70,7 @@ impl Timing {
             return open;
         };
         open.retain(|benchmark| after_next(benchmark) <= least + startup);
-        // Where they cannot all have their next replicate, the cheapest have theirs.
+        // If they cannot all have their next replicate, the cheapest have theirs.
         let mut left = self.stopping.budget_ends.saturating_duration_since(now + startup);
         let mut by_cost = open.clone();
         by_cost.sort_by_key(|benchmark| self.cost(benchmark));

@@ -50,7 +50,7 @@ impl fmt::Display for StoppedBy {
             StoppedBy::User => f.write_str("by the user"),
             StoppedBy::Timeout => f.write_str("by --timeout"),
             StoppedBy::Worker(side) => {
-                write!(f, "because pytest started on {side} at first and no longer does,")
+                write!(f, "because pytest no longer starts on {side},")
             }
             StoppedBy::Lost(side) => {
                 write!(f, "because a benchmark removed or moved the worktree of {side}")
@@ -104,7 +104,7 @@ impl SideFailureKind {
 }
 
 /// The addition to the message of a deadline where nothing is tried after it.
-pub(super) const TOO_SLOW: &str = ": it is too slow, or has no end";
+pub(super) const TOO_SLOW: &str = ": it is too slow or hangs";
 
 impl PairFailure {
     pub(crate) fn failed(side: Side, message: String) -> Self {
@@ -115,7 +115,7 @@ impl PairFailure {
         })
     }
 
-    /// Returns the side_failure of a lost worker; `problem` is `None` where its answers make no sense.
+    /// Returns the side_failure of a lost worker; `problem` is `None` if its answers make no sense.
     pub(super) fn lost(side: Side, message: String, problem: Option<&ChannelError>) -> Self {
         PairFailure::Side(SideFailure {
             side,
@@ -159,7 +159,8 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Whether a side did not end by itself: then the other one is not waited for, because it usually does not, either.
+    /// Whether a side did not end by itself: then the other one is not waited for, because it usually does
+    /// not end either.
     pub(super) fn are_endless(&self) -> bool {
         !self.beside_the_other && self.sides.iter().any(|failure| failure.kind.is_endless())
     }

@@ -1,9 +1,10 @@
-//! Process pairs that go through the benchmarks together: both sides enter a benchmark, something is done while they
-//! are inside, both leave. A [`Pass`] decides what is done: timing, profiling, or looking at what is reached.
+//! Process pairs that go through the benchmarks together: both sides enter a benchmark, something is done
+//! while they are inside, both leave. A [`Pass`] decides what is done: timing, profiling, or finding the
+//! functions that run.
 //!
-//! Some fixtures cannot exist twice on one machine: they take a port, a lock, a database. A benchmark that fails on one
-//! side while the other is inside is tried again at the end of the replicate, in separate processes, one side after the
-//! other; where that works, it is visited in this way from then on.
+//! Some fixtures cannot exist twice on one machine: they take a port, a lock, a database. A benchmark that
+//! fails on one side while the other is inside is tried again at the end of the replicate, in separate
+//! processes, one side after the other; if that works, it is visited in this way from then on.
 //!
 //! It talks to workers through [`Launch`] and [`crate::worker::process::WorkerChannel`] only, so that tests can script them.
 
@@ -32,7 +33,7 @@ pub(crate) use schedule::{OneAtATime, Schedule, hash_seed};
 #[derive(Debug, Default)]
 pub(crate) struct PassOutcome {
     pub(crate) failures: Vec<BenchmarkFailure>,
-    /// A count of the project's modules that benchmarks imported, per side: zero where none imported any.
+    /// A count of the project's modules that benchmarks imported, per side: zero if none imported any.
     pub(crate) project_modules: PerSide<u64>,
     pub(crate) stopped: Option<StoppedBy>,
     /// The output of a worker that ended the run.
@@ -265,8 +266,8 @@ impl<'a> PassRunner<'a> {
         }
     }
 
-    /// Handles a worker that did not open. One that opened before is tried again, and then given up: what is measured
-    /// stays measured.
+    /// Handles a worker that did not open. One that opened before is tried again, and then given up: earlier
+    /// measurements are kept.
     fn not_opened(&mut self, side: Side, problem: StartError, tries: u32) -> Result<(), End> {
         if let StartError::ChannelError { problem, .. } = &problem
             && let Some(by) = stop_of(self.schedule, problem)

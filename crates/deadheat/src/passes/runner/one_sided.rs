@@ -1,4 +1,4 @@
-//! Benchmarks whose sides cannot run at once: each side runs in processes of its own.
+//! Benchmarks whose sides cannot run at once: each side runs in its own processes.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,8 @@ impl PassRunner<'_> {
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), End> {
         let mut order = Order::of_round(self.schedule.earlier + self.replicate);
-        // A side that failed while the other was inside usually fails alone, too: then the other need not be tried.
+        // A side that failed while the other was inside usually also fails alone: then the other need not be
+        // tried.
         if suspects
             .first()
             .is_some_and(|suspect| suspect.side != order.sides()[0])
@@ -67,7 +68,7 @@ impl PassRunner<'_> {
             else {
                 continue;
             };
-            // Set-ups for each call are not tried where the sides cannot run at once.
+            // Set-ups for each call are not tried if the sides cannot run at once.
             let left = self.left(benchmark, PerSide::new(base.said, head.said));
             let finding = pass.join(order, PerSide::new(base.half, head.half));
             pass.left(benchmark, left, finding);
@@ -79,7 +80,7 @@ impl PassRunner<'_> {
         Ok(())
     }
 
-    /// Visits one benchmark on one side, while the other is not there. `None`: it was skipped.
+    /// Visits one benchmark on one side, while the other is absent. `None` if it was skipped.
     fn visit_alone<V: Pass>(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,

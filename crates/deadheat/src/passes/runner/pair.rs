@@ -34,7 +34,8 @@ impl ProcessPair<'_> {
         }
     }
 
-    /// Returns the order of the sides in a round. It alternates between replicates, too: there may be a single round.
+    /// Returns the order of the sides in a round. It also alternates between replicates: there may be a
+    /// single round.
     pub(crate) fn order_of_round(&self, round: usize) -> Order {
         Order::of_round(self.schedule.earlier + self.replicate + round)
     }

@@ -11,7 +11,7 @@ use crate::passes::runner::pair::ProcessPair;
 pub(crate) trait Pass {
     /// The result of one benchmark in one process pair.
     type PairResult;
-    /// The result on one side, where the sides are not there at once.
+    /// The result on one side, if the sides do not run together.
     type SideResult;
 
     /// Chooses the benchmarks that the next replicate visits, of those that it can; none ends the replicates.
@@ -27,8 +27,8 @@ pub(crate) trait Pass {
         entered: PerSide<Entered>,
     ) -> Result<Self::PairResult, PairFailure>;
 
-    /// Works while one side is inside the benchmark, and the other is not there; `other` is the other side's result,
-    /// once it has one.
+    /// Works while one side is inside the benchmark, and the other is absent; `other` is the other side's
+    /// result, once it has one.
     fn inside_alone(
         &mut self,
         alone: &mut ProcessPair<'_>,
@@ -59,7 +59,7 @@ pub(crate) trait Pass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetUp {
     AsItIs,
-    /// For each call; the benchmark is visited once more at the end of the replicate, in fresh processes.
+    /// For each call; the benchmark is visited again at the end of the replicate, in fresh processes.
     TryEachCall,
     /// Once for all calls, as before [`SetUp::TryEachCall`].
     OnceAfterAll,
@@ -108,7 +108,7 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    /// Returns the most rounds that the suite allows, where it counts the calls on either side.
+    /// Returns the most rounds that the suite allows, if it counts the calls on either side.
     pub(crate) fn most_rounds(both: PerSide<Entered>) -> Option<usize> {
         let most = [both.base.samples, both.head.samples]
             .into_iter()

@@ -19,7 +19,7 @@ pub(crate) struct Schedule {
     pub(crate) until: Instant,
     /// The benchmarks that are known not to run on both sides at once.
     pub(crate) one_at_a_time: OneAtATime,
-    /// The benchmarks whose calls are known to use up what their fixtures made.
+    /// The benchmarks whose calls are known to use up the values of their fixtures.
     pub(crate) set_up_each_call: BTreeSet<String>,
     /// The benchmarks that get all cores, in process pairs of their own.
     pub(crate) several_cores: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Schedule {
 /// Benchmarks that cannot run on both sides at once, each with its message from one side while the other was inside.
 pub(crate) type OneAtATime = BTreeMap<String, String>;
 
-/// The bounds of the longest that one request may take, which is half of what is left of the run.
+/// The bounds of the longest that one request may take, which is half of the rest of the run.
 pub(super) const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_LIMIT: Duration = Duration::from_secs(300);
 

@@ -10,7 +10,7 @@ use crate::passes::runner::{PassRunner, Suspect};
 use crate::worker::session::Session;
 
 impl PassRunner<'_> {
-    /// Tries a failed benchmark in another way where that may help, or records the failure.
+    /// Tries a failed benchmark in another way if that may help, or records the failure.
     pub(super) fn settle(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -28,7 +28,7 @@ impl PassRunner<'_> {
         }
     }
 
-    /// Sets aside a benchmark that may work when the other side is not there.
+    /// Sets aside a benchmark that may work when the other side is absent.
     fn suspect(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,

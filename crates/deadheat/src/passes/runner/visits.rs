@@ -87,7 +87,7 @@ impl PassRunner<'_> {
         Ok(())
     }
 
-    /// Returns what is known of a benchmark when both sides have left it.
+    /// Returns the facts about a benchmark when both sides have left it.
     pub(super) fn left(&self, benchmark: &str, said: PerSide<SaidAtTheEnd>) -> Left {
         Left {
             seed: self.seed(),
@@ -98,7 +98,7 @@ impl PassRunner<'_> {
         }
     }
 
-    /// Enters the benchmark on both sides, one after the other. The side that sets up first alternates, too.
+    /// Enters the benchmark on both sides, one after the other. The side that sets up first also alternates.
     fn enter_both(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,
@@ -140,7 +140,7 @@ impl PassRunner<'_> {
         Ok((inside, failures))
     }
 
-    /// Leaves the benchmark on the sides that are inside, and looks whether it has removed a worktree.
+    /// Leaves the benchmark on the sides that are inside, and checks whether it has removed a worktree.
     fn leave_both(
         &mut self,
         sessions: &mut PerSide<Option<Session>>,

@@ -197,7 +197,7 @@ def _is_decodable(data: bytes) -> bool:
 
 
 def _remember(file: str, text: str) -> None:
-    """Have tracebacks show this text, whatever the file holds."""
+    """Have tracebacks show this text, whatever the file contains."""
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
 
 

@@ -1,1 +1,1 @@
-"""What benchmarks returned and what modules hold, in forms that another process can compare."""
+"""Return values of benchmarks and the values in modules, in forms that another process can compare."""

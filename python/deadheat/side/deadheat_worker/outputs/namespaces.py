@@ -1,4 +1,4 @@
-"""Reads all that the project's modules and classes hold after import; finds what reads the names that differ.
+"""Reads all values in the project's modules and classes after import; finds the readers of names that differ.
 
 The driver asks both sides for digests of everything, name by name, compares them, and asks which functions read the
 names that differ. Names are those of a module (`LIMIT`), of a class in it (`Shape`: the class as a whole) and of a
@@ -179,10 +179,11 @@ class Namespaces:
     def readers(
         self, differing: Mapping[str, Mapping[str, bool]], unloaded: list[str]
     ) -> tuple[list[Reader], list[Place]]:
-        """Return the project's functions that read what differs, and the names that nothing reads, as in the protocol.
+        """Return the project's functions that read differing names, and the names without readers, as in the protocol.
 
-        `differing` holds the names by path, each with whether both sides have it; `unloaded` the paths of changed files
-        that are not loaded yet: a function that imports one of the project's modules later may read anything in them.
+        `differing` holds the names by path, and for each whether both sides have it; `unloaded` the paths of changed
+        files that are not loaded yet: a function that imports one of the project's modules later may read anything in
+        them.
         """
         return _Readers(self._codes, self._referring, differing, unloaded).found()
 
@@ -241,7 +242,7 @@ class _Readers:
                 self._add_class(subclass, place)
 
     def _spread_by_values(self) -> None:
-        """Treat a value that holds a lambda that reads what differs as differing, too, and so on."""
+        """Treat a value that holds a lambda that reads a differing name as differing itself, and so on."""
         waiting = dict(self._referring)
         while True:
             felt = [place for place, holding in waiting.items() if self._feels(place[0], *holding)]

@@ -77,7 +77,7 @@ class Codes:
         return is_among(name, self._imports.strict_names | self._imports.loose_names)
 
     def place_of(self, code: types.CodeType) -> tuple[str, ...] | None:
-        """Return what identifies one of the project's functions on both sides; None if only its code does.
+        """Return the identity of one of the project's functions on both sides; None if only its code identifies it.
 
         This is the path and the qualified name, and the line if the file is the same on both sides.
         """

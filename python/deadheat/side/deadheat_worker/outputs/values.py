@@ -383,7 +383,7 @@ def fields_of(value: object, kind: type) -> Iterator[tuple[str, Any]]:
 
 
 def code_digest(code: types.CodeType) -> str:
-    """Return the digest of what a code object does, regardless of its line numbers."""
+    """Return the digest of a code object's behaviour, regardless of its line numbers."""
     text = repr(
         (
             code.co_code,

@@ -129,7 +129,7 @@ def rebase_path(start: str, worktree: str) -> None:
 
 
 def preload() -> None:
-    """Import what a worker needs before the project's code, and exclude it from garbage collections."""
+    """Import the modules that a worker needs before the project's code, and exclude it from garbage collections."""
     from deadheat_worker.suite.serving import preload
 
     preload()

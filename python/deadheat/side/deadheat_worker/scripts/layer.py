@@ -19,7 +19,7 @@ below = [entry for entry in sys.path if os.path.basename(entry) in ("site-packag
 with open(os.path.join(own, "layer.pth"), "w", encoding="utf-8") as file:
     file.writelines(f"{before}\n" for before in sys.argv[2:])
     for entry in below:
-        # Not only as a path entry: path files and editable installs count, too.
+        # Not only as a path entry: path files and editable installs also count.
         file.write(f"import site; site.addsitedir({entry!r})\n")
 # Programs with these names elsewhere on the PATH install into other environments.
 for name in ("pip", "pip3"):

@@ -105,7 +105,7 @@ class Conversation(Holding):
         self._reports.append(report)
 
     def run_loop(self, items: Sequence[pytest.Item], as_tests: bool = False) -> None:
-        """Serve requests after the collection until the driver says stop; `as_tests`: time every test as it is."""
+        """Serve requests after the collection until the driver says stop; `as_tests`: time every test as a whole."""
         self.reached_run_loop = True
         if self._reach is not None:
             self._reach.is_collecting = False
@@ -131,7 +131,7 @@ class Conversation(Holding):
             protocol.expect(request, protocol.ENTER)
             item = by_id[request["benchmark"]]
             following = request.get("next")
-            # A test that uses the fixture is a benchmark, whatever it is called.
+            # A test that uses the fixture is a benchmark, whatever its name.
             is_plain = as_tests and not uses_fixture(item)
             is_set_up_once = not is_plain and not request["set_up_each_call"]
             self.can_set_up_each_call = is_set_up_once and is_marker_only(item) and has_own_fixtures(item)

@@ -25,7 +25,7 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 class Once:
     """Lets a benchmark among the tests call its function once, or as often as the suite prescribes.
 
-    `survey` watches these calls, too, if it watches the test.
+    `survey` also watches these calls, if it watches the test.
     """
 
     def __init__(self, survey: Survey | None) -> None:

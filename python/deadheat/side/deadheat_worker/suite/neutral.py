@@ -54,7 +54,7 @@ class NeutralPlugin:
             args += ["-n", "0", "--dist", "no"]
         if hasattr(known, "no_cov"):
             args += ["--no-cov"]
-            # pytest-cov looks at the options that were known before this hook.
+            # pytest-cov reads the options that were known before this hook.
             known.no_cov = True
             known.cov_source = None
         yield
@@ -64,7 +64,7 @@ class NeutralPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> None:
-        # The driver decides which tests run, and how often; nobody is there to talk to a debugger.
+        # The driver decides which tests run, and how often; there is no one to use a debugger.
         for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip", "usepdb", "trace", "reruns"):
             if hasattr(config.option, name):
                 setattr(config.option, name, False)

@@ -1,4 +1,4 @@
-"""An ordinary test that is timed as it is."""
+"""An ordinary test that is timed as a whole."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PlainTest:
         self._elapsed_ns: int | None = None
         self.result: Any = None
         self._has_run = False
-        # pytest tears down what the next test does not share. A copy shares all but the test's own set-up.
+        # pytest tears down the set-up that the next test does not share. A copy shares all but the test's own set-up.
         self._next = copy.copy(item)
 
     def start(self) -> None:

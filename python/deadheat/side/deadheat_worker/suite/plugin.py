@@ -56,7 +56,7 @@ class DeadheatPlugin(NeutralPlugin):
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None]:
-        # A wider fixture is set up while one test runs, and serves others, too.
+        # A wider fixture is set up while one test runs, and also serves others.
         node = {"function": None, "class": request.node.nodeid, "module": request.node.nodeid}.get(request.scope, "")
         if node is None:
             yield

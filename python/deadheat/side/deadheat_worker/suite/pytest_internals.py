@@ -1,4 +1,4 @@
-"""What the worker uses of pytest beyond its public interface: a new pytest that moves any of it breaks this file alone.
+"""The parts of pytest's internals that the worker uses: a new pytest that moves any of them breaks this file alone.
 
 (`probe.py`, which runs alone, reads the version from `_pytest._version`.)
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tear_down_before(item: pytest.Item, following: pytest.Item | None) -> None:
-    """Tear down what was set up for a test and is not shared with the following one; None: there is none."""
+    """Tear down the set-up of a test that the following one does not share; None: there is no following one."""
     item.session._setupstate.teardown_exact(following)
 
 

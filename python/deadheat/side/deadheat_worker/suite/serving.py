@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def preload() -> None:
-    """Import what a worker needs before the project's code, in a process that forks workers."""
+    """Import the modules that a worker needs before the project's code, in a process that forks workers."""
     # `_pytest.debugging` imports pdb when pytest is configured.
     for name in (*default_plugins(), "pdb", "deadheat_worker.outputs.encoding"):
         importlib.import_module(name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class BenchmarkSession:
-    """`config._benchmarksession`, for conftest files that look at it."""
+    """`config._benchmarksession`, for conftest files that read it."""
 
     disabled = False
     skip = False

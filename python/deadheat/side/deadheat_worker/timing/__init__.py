@@ -1,1 +1,1 @@
-"""What is timed, and the loops that time it."""
+"""The timed code, and the loops that time it."""

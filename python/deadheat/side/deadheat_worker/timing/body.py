@@ -58,7 +58,7 @@ class Prescription:
 
 
 class Timed:
-    """What `Body` and `AsyncBody` share: all but the calls themselves."""
+    """The shared part of `Body` and `AsyncBody`: all but the calls themselves."""
 
     def __init__(self, prescription: Prescription | None = None) -> None:
         self._prescription = prescription or Prescription()

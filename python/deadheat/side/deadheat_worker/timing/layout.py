@@ -32,7 +32,7 @@ _MOST_STACK = 512
 
 
 class Layout:
-    """One process's layout. It is not seeded: the system draws addresses at random, too."""
+    """One process's layout. It is not seeded: the system also draws addresses at random."""
 
     def __init__(self) -> None:
         self._random = random.Random(os.urandom(16))

@@ -79,7 +79,7 @@ def calls_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
 
 
 MOST_WRITTEN_OUT = 16
-# A call that takes less than this cannot be told from the loop around it, and counts as this.
+# A call that takes less than this cannot be told apart from the loop around it, and counts as this.
 RESOLUTION_NS = 1
 # A loop takes a few nanoseconds per iteration, and a reading of the clock some tens. They are negligible for calls that
 # take longer than this.

@@ -1,1 +1,1 @@
-"""Clocks that also see which functions run, or what memory is used; verdicts come from processes without them."""
+"""Clocks that also record functions or memory use; verdicts come from processes without them."""

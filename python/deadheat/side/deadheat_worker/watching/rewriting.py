@@ -52,7 +52,7 @@ class Rewriting:
         self.take_precedence()
 
     def take_precedence(self) -> None:
-        """Put this finder before every other one; pytest puts its own first, too."""
+        """Put this finder before every other one; pytest also puts its own first."""
         sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if finder is not self)]
 
     def find_spec(

@@ -173,7 +173,7 @@ class Reach:
 
     @contextlib.contextmanager
     def in_sample(self) -> Generator[None]:
-        """Note what runs inside as timed."""
+        """Mark the functions that run inside as timed."""
         self._settle()
         processes, self._processes = self._processes, set()
         could_run, started = RunnableTime(), WallClock.start()
@@ -227,7 +227,7 @@ class Reach:
 
 
 def _tell_of_spawning(note: Callable[[], None]) -> None:
-    """Note the processes that `multiprocessing` spawns, too: it starts them below every audit event."""
+    """Also note the processes that `multiprocessing` spawns: it starts them below every audit event."""
     try:
         import _posixsubprocess
     except ImportError:

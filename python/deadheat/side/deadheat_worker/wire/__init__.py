@@ -1,1 +1,1 @@
-"""What the driver and a worker say to each other, and how."""
+"""The messages between the driver and a worker, and their channel."""

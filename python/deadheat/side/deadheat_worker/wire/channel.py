@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from deadheat_worker.wire.messages import Reply
 
-# Out of the way of code that closes, or writes to, the first few descriptors whatever they are.
+# Out of the way of code that closes, or writes to, the first few descriptors without regard to what they are.
 FIRST_DESCRIPTOR = 100
 
 # Lone surrogates, which Python makes of bytes that are not text, and which UTF-8 cannot encode.

@@ -1,7 +1,7 @@
-"""Answers the driver while a benchmark is held: samples in turn, the result of the first, the end; and before that,
-what the modules hold.
+"""Answers the driver while a benchmark is held: samples in turn, the result of the first, the end.
 
-Every request gets exactly one reply. Nothing here knows where the benchmark comes from.
+Before that, it reports the values in the modules. Every request gets exactly one reply. Nothing here knows
+where the benchmark comes from.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CLOCKS: dict[str, Clock] = {"wall": WallClock, "processor": ProcessorClock}
 class Holding:
     """The worker's side of the protocol for one benchmark.
 
-    `watch` is the clock for a `profile` request, None if only time is measured. `can_set_up_each_call`: whether what
-    was set up once for all calls of this benchmark could be set up for each.
+    `watch` is the clock for a `profile` request, None if only time is measured. `can_set_up_each_call`: whether
+    the set-up that was made once for all calls of this benchmark could be made for each.
     """
 
     def __init__(self, channel: Channel, imports: ProjectImports) -> None:
@@ -52,7 +52,7 @@ class Holding:
         self._random_state = sys.modules["random"].getstate() if "random" in sys.modules else None
 
     def look_at_namespaces(self, request: Request) -> Reply:
-        """Return the reply to a request about what the project's modules hold."""
+        """Return the reply to a request about the values in the project's modules."""
         # Imported only here: a process that is timed loads none of this.
         from deadheat_worker.outputs.namespaces import Namespaces
 
@@ -82,7 +82,7 @@ class Holding:
         return self._unanswered == protocol.STOP
 
     def set_up_for_good(self) -> None:
-        """Freeze what the imports made: garbage collections inside a sample need not look through it."""
+        """Freeze the objects that the imports made: garbage collections inside a sample need not traverse them."""
         gc.collect()
         gc.freeze()
 

@@ -8,9 +8,9 @@ Request: TypeAlias = dict[str, Any]
 """Any request, before its kind is known."""
 Reply: TypeAlias = dict[str, Any]
 Output: TypeAlias = dict[str, Any]
-"""What a benchmark returned, as `outputs.carry_over` encodes it."""
+"""The return value of a benchmark, as `outputs.carry_over` encodes it."""
 Told: TypeAlias = tuple[str, str]
-"""A node, and what pytest says about it."""
+"""A node, and pytest's message about it."""
 
 # Requests.
 

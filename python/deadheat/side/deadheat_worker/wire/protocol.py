@@ -137,7 +137,7 @@ def profiled(elapsed_ns: int, iterations: int, record: Mapping[str, Any]) -> Rep
 
 
 def surveyed(elapsed_ns: int, iterations: int, record: Mapping[str, Any]) -> Reply:
-    """Like `profiled`, for every function of the project, whatever the driver named."""
+    """Like `profiled`, for every function of the project, regardless of the functions that the driver named."""
     return {"reply": "surveyed", "elapsed_ns": elapsed_ns, "iterations": iterations, **record}
 
 

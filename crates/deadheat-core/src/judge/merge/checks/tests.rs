@@ -41,7 +41,7 @@ fn only_sound_parts_are_put_together() {
                     python: None,
                 });
             },
-            "2.json is merged already",
+            "2.json is already a merged report",
         ),
         (
             |report| {
@@ -65,7 +65,7 @@ fn only_sound_parts_are_put_together() {
                 let again = report.comparisons[0].clone();
                 report.comparisons.push(again);
             },
-            "2.json holds bench/test_a.py::test_",
+            "2.json contains bench/test_a.py::test_",
         ),
         (
             |report| report.comparisons[0].replicates[0].rounds.clear(),
@@ -75,7 +75,7 @@ fn only_sound_parts_are_put_together() {
     let foreign = part(1).report.comparisons.remove(0);
     let mut all = parts();
     all[1].report.comparisons.push(foreign);
-    assert!(refusal(all).contains("which is of part 1/4"));
+    assert!(refusal(all).contains("which belongs to part 1/4"));
     assert!(refusal(Vec::new()).contains("nothing to merge"));
 }
 
@@ -92,19 +92,19 @@ fn only_parts_of_one_whole_are_put_together() {
         ),
         (
             |report| report.revisions.head.commit = "other".to_owned(),
-            "1.json and 2.json compare other commits",
+            "1.json and 2.json compare different commits",
         ),
         (
             |report| report.settings.keyword = Some("x".to_owned()),
-            "1.json and 2.json were measured with another `keyword`",
+            "1.json and 2.json were measured with different values of `keyword`",
         ),
         (
             |report| report.seed = 2,
-            "1.json and 2.json were measured with another --seed",
+            "1.json and 2.json were measured with different seeds (--seed)",
         ),
         (
             |report| report.suite.swap(0, 1),
-            "1.json and 2.json collected another suite: they have it in another order",
+            "1.json and 2.json collected different suites: the order differs",
         ),
     ]);
 }
@@ -124,5 +124,5 @@ fn the_python_may_differ_in_its_last_number_only() {
     all[1].report.python = python("3.12.9");
     assert!(parts_of_one_whole(all.clone(), "0").is_ok());
     all[1].report.python = python("3.13.0");
-    assert!(refusal(all).contains("with another Python"));
+    assert!(refusal(all).contains("with different versions of Python"));
 }

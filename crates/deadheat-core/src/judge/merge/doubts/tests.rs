@@ -1,4 +1,4 @@
-//! What four parts say of themselves, and what of it the merged report says.
+//! The warnings of four parts, and those of the merged report.
 
 use super::super::testing::*;
 use super::*;
@@ -39,7 +39,7 @@ fn what_all_parts_say_is_said_once_and_the_rest_with_its_part() {
         [
             "they differ",
             "part 2/4, 4/4: busy",
-            "no benchmark is seen to run `g` (pkg/core.py)"
+            "no benchmark was seen to run `g` (pkg/core.py)"
         ]
     );
 }
@@ -57,16 +57,13 @@ fn what_is_of_one_benchmark_is_said_without_its_part() {
 fn that_no_benchmark_reaches_is_said_of_the_suite_where_every_part_says_it() {
     let mut all = parts();
     for part in &mut all {
-        let message = "in this part of the suite, no benchmark runs anything that changed";
+        let message = "in this part of the suite, no benchmark runs changed code";
         let warning = Warning::new(WarningCode::NoBenchmarkReaches, message, None);
         part.report.warnings.push(warning);
     }
     let report = merged(all);
     assert_eq!(codes(&report), [WarningCode::NoBenchmarkReaches]);
-    assert_eq!(
-        report.warnings[0].message,
-        "no benchmark runs anything that changed"
-    );
+    assert_eq!(report.warnings[0].message, "no benchmark runs changed code");
 }
 
 #[test]
@@ -132,7 +129,7 @@ fn a_part_that_measures_everything_says_why_for_all() {
         ]),
         (
             reached,
-            "the benchmarks that may run what changed, by part".to_owned()
+            "the benchmarks that may run the change, by part".to_owned()
         )
     );
     assert_eq!(

@@ -41,11 +41,11 @@ struct Drawing {
     estimate: f64,
     bounds: [f64; 2],
     first: Vec<f64>,
-    /// The fresh replicates that looked for a regression again.
+    /// The fresh replicates that measured a regression again.
     again: Vec<f64>,
     /// The number of replicates in each point.
     group: usize,
-    /// "No change" is shown where that leaves the replicates apart.
+    /// "No change" is shown if that leaves the replicates apart.
     is_zero_near: bool,
 }
 
@@ -132,12 +132,12 @@ impl Drawing {
             group => format!("A point is the median of {group} replicates. "),
         };
         if !self.again.is_empty() {
-            caption.push_str("Squares are the fresh replicates that looked for the regression again. ");
+            caption.push_str("Squares are the fresh replicates that measured the regression again. ");
         }
-        caption.push_str("The line is the estimate, the tint its interval");
+        caption.push_str("The line is the estimate, the tinted area its interval");
         caption.push_str(match self.is_zero_near {
             true => "; the grey band is too small to matter.",
-            false => "; “no change” is out of sight.",
+            false => "; “no change” lies outside the picture.",
         });
         caption
     }

@@ -35,13 +35,14 @@ pub(in crate::report::html) fn samples(replicates: &[Replicate]) -> Option<Plot>
         }
     };
     let mut caption =
-        "How often a sample took how long; each side to its own scale. Below it the middle half, and the median."
+        "The distribution of the samples' times, each side to its own scale. Below it, the middle half and \
+         the median."
             .to_owned();
     if beyond > 0 {
         let lie = if beyond == 1 { "lies" } else { "lie" };
         let _ = write!(
             caption,
-            " {} {lie} outside of the picture.",
+            " {} {lie} outside the picture.",
             counted(beyond, "sample")
         );
     }

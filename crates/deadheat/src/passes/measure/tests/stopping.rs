@@ -130,7 +130,7 @@ fn the_budget_ends_what_stays_open() {
         ("same", Act::Takes(3_000), Act::Takes(3_000)),
     ]);
     let measured = run_until(&mut script, Sampling::UntilSettled, Instant::now()).unwrap();
-    // Two are the fewest that have an interval; they are looked at once.
+    // Two are the fewest that have an interval; they get one look.
     assert_eq!(counts(&measured), [("noisy", 2, 1), ("same", 2, 1)]);
     assert_eq!(measured.stopped, None);
 }
