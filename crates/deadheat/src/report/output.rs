@@ -24,7 +24,7 @@ pub(crate) fn write_report(report: &Report, outputs: &Outputs) -> anyhow::Result
     Ok(())
 }
 
-/// Returns the report in a format: several documents if the format takes several files.
+/// Returns the report in a format: several documents where the format takes several files.
 fn documents(report: &Report, format: Format) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(match format {
         Format::Json => vec![json(report)?],

@@ -29,8 +29,8 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Also write the report to a file (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html, csv,
-    /// or pytest-benchmark:NAME for NAME.base.json and NAME.head.json [default: by the file's extension]
+    /// Write the report to a file as well (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
+    /// csv, or pytest-benchmark:NAME for NAME.base.json and NAME.head.json [default: by the file's extension]
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
 }
