@@ -126,8 +126,8 @@ pub(super) fn judgement(report: &Report, noise: &[Noise]) -> Vec<String> {
             "this machine is quiet enough: it detects changes of {worst:.1} % and more in every benchmark"
         ),
         _ => format!(
-            "{coarse} of {} {} too noisy here for changes of {good:.1} %; the noisiest detects {worst:.0} %. \
-             More --replicates help, and a quieter machine helps more",
+            "{coarse} of {} {} too noisy here to detect changes of {good:.1} % (1.5 times the threshold); the \
+             noisiest detects {worst:.0} %. More --replicates help, and a quieter machine helps more",
             counted(noise.len(), "benchmark"),
             if coarse == 1 { "is" } else { "are" }
         ),

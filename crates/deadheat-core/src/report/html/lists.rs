@@ -224,8 +224,8 @@ fn target(target: &TargetFunction) -> Markup {
             th scope="row" { code { (name(&target.qualname)) } }
             td { code { (name(&target.path)) ":" (target.lines.0) "–" (target.lines.1) } }
             td {
-                @if let Some(change) = target.change { (change) } @else { "named by --functions" }
-                @if let Some(detail) = &target.detail { ": " (plain(detail)) }
+                @if let Some(change) = target.change { (change) }
+                @if let Some(detail) = &target.detail { @if target.change.is_some() { ": " } (plain(detail)) }
             }
             td.n {
                 @if target.reached_by.is_empty() { "–" }
