@@ -88,7 +88,7 @@ example: $(VENV)/installed ## measure the report that the README shows again, an
 	$(MAKE) pictures
 
 pictures: $(DEVELOP)/built ## take the picture of the HTML report that the README shows, in Chromium
-	DEADHEAT_PICTURES=1 $(TESTING) -m pytest --numprocesses=0 tests/test_readme.py -k take
+	DEADHEAT_PICTURES=1 $(TESTING) -m pytest --numprocesses=0 tests/test_readme.py
 
 bench: $(VENV)/installed ## measure the cost of watching functions on every supported Python that is found, and the speed of finding changes
 	$(BIN)/python bench
