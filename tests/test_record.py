@@ -88,6 +88,20 @@ def test_a_loop_of_two_experiments(loop, record, deadheat_command):
     }
 
 
+def test_what_was_tried_is_handed_over(loop, record, deadheat_command):
+    assert record("fewer times").code == 0
+    handoff = path(loop, "HANDOFF.md")
+    handoff.write_text("# Notes\n\nmine\n\n" + handoff.read_text())
+    outcome = deadheat_command("handoff", "--json")
+    assert outcome.report == {"file": str(handoff), "problems": []}
+    text = handoff.read_text()
+    assert text.startswith("# Notes\n\nmine\n\n")
+    assert f"- {loop.faster[:10]} " in text
+    assert ", improved: fewer times\n" in text
+    assert deadheat_command("handoff").out == f"written to {handoff}\n"
+    assert handoff.read_text() == text
+
+
 def mean(outcome):
     return outcome.report["summary"]["total"]["estimate"]["point_estimate"]
 

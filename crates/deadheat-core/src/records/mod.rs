@@ -3,6 +3,7 @@
 
 mod experiment;
 mod handoff;
+mod handover;
 mod history;
 mod markdown;
 mod prescreen;
@@ -14,6 +15,7 @@ mod time;
 
 pub use experiment::{Experiment, has_any, status_by_rule};
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};
+pub use handover::write_handover;
 pub use history::{Cumulative, History, Source};
 pub use markdown::{read_section, replace_section};
 pub use prescreen::{Prescreen, disagreement, newest_for};

@@ -56,6 +56,8 @@ pub(crate) enum CommandArgs {
     Status(RecordsArgs),
     /// List every recorded experiment, with the cumulative speedup
     Log(RecordsArgs),
+    /// Write what was kept, what was given up and how to go on into HANDOFF.md in the state folder
+    Handoff(RecordsArgs),
     /// Show a stored report again, or write it in another format, or judge it with another threshold
     Report(StoredArgs),
     /// Unpack an example project with two commits and compare them
@@ -114,7 +116,7 @@ pub(crate) struct StartArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  deadheat status\n  deadheat log --json",
+    after_help = "Example:\n  deadheat status\n  deadheat log --json\n  deadheat handoff",
     args_override_self = true
 )]
 pub(crate) struct RecordsArgs {
