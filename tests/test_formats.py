@@ -327,7 +327,7 @@ def test_files_that_cannot_be_read(show, repository):
             ["-o", "r.pdf"],
             "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv",
         ),
-        (["-o", "yaml:r"], "`yaml` is not a format"),
+        (["-o", "nonsense:r"], "`nonsense` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),
         (["-o", "md:-", "-o", "-"], "stdout cannot hold both md and json"),
         (["-o", "r.md", "-o", "csv:r.md"], "r.md cannot hold both md and csv"),

@@ -173,14 +173,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_said_with_what_can() {
-        for text in ["a.pdf", "out", "yaml:a", "a.b/c"] {
+        for text in ["a.pdf", "out", "nonsense:a", "a.b/c"] {
             let message = Output::parse(text).unwrap_err().message;
             assert!(
                 message.contains("json, summary, brief, md, markdown, html, csv"),
                 "{message}"
             );
         }
-        assert!(Output::parse("yaml:a.b").unwrap_err().message.contains("`yaml`"));
+        assert!(
+            Output::parse("nonsense:a.b")
+                .unwrap_err()
+                .message
+                .contains("`nonsense`")
+        );
         assert!(Output::parse("json:").is_err());
         assert!(Output::parse("pytest-benchmark:").is_err());
         assert!(Output::parse("pytest-benchmark:-").is_err());

@@ -42,44 +42,51 @@ impl ProjectSources {
         })
     }
 
+    fn check_test(&self, test: &str, top: &Path) -> Result<(), Failure> {
+        let file = test.split("::").next().unwrap_or(test);
+        let path = normalize(&join(&self.project.folder, file)).unwrap_or_else(|| file.to_owned());
+        // A file that is only in the working tree may be injected.
+        if !self.files.exists(&path) && !top.join(&path).exists() {
+            let tests = self.files.below("").filter(|path| is_test_module(path));
+            let tests: Vec<String> = tests.map(|path| seen_from(&self.project.folder, path)).collect();
+            return Err(
+                Failure::usage(format!("--tests {test}: neither ref has `{path}`"))
+                    .hint("it is relative to pyproject.toml: FILE, or FILE::TEST")
+                    .near(file, tests.iter().map(String::as_str)),
+            );
+        }
+        Ok(())
+    }
+
+    fn no_benchmarks_root(&self, top: &Path) -> Failure {
+        let is_there = |folder: &&&str| {
+            let entries = top.join(join(&self.project.folder, folder)).read_dir();
+            let mut entries = entries.into_iter().flatten().flatten();
+            entries.any(|entry| entry.path().extension().is_some_and(|suffix| suffix == "py"))
+        };
+        let hint = match USUAL_BENCHMARK_FOLDERS.iter().find(is_there) {
+            Some(folder) => format!(
+                "`{folder}` is in your working tree, but not committed: commit it, or compare with --working-tree"
+            ),
+            None => format!(
+                "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
+                 {WITHOUT_BENCHMARKS}"
+            ),
+        };
+        Failure::nothing_measured(format!(
+            "no benchmarks were found: neither ref has Python files in {}",
+            USUAL_BENCHMARK_FOLDERS.join(", ")
+        ))
+        .hint(hint)
+    }
+
     /// Returns the benchmarks root, which at least one of the revisions has.
     pub(crate) fn benchmarks_root(&self, tests: &[String], top: &Path) -> anyhow::Result<String> {
         for test in tests {
-            let file = test.split("::").next().unwrap_or(test);
-            let path = normalize(&join(&self.project.folder, file)).unwrap_or_else(|| file.to_owned());
-            // A file that is only in the working tree may be injected.
-            if !self.files.exists(&path) && !top.join(&path).exists() {
-                let tests = self.files.below("").filter(|path| is_test_module(path));
-                let tests: Vec<String> = tests.map(|path| seen_from(&self.project.folder, path)).collect();
-                return Err(
-                    Failure::usage(format!("--tests {test}: neither ref has `{path}`"))
-                        .hint("it is relative to pyproject.toml: FILE, or FILE::TEST")
-                        .near(file, tests.iter().map(String::as_str))
-                        .into(),
-                );
-            }
+            self.check_test(test, top)?;
         }
         let Some(root) = &self.project.benchmarks_root else {
-            let is_there = |folder: &&&str| {
-                let entries = top.join(join(&self.project.folder, folder)).read_dir();
-                let mut entries = entries.into_iter().flatten().flatten();
-                entries.any(|entry| entry.path().extension().is_some_and(|suffix| suffix == "py"))
-            };
-            let hint = match USUAL_BENCHMARK_FOLDERS.iter().find(is_there) {
-                Some(folder) => format!(
-                    "`{folder}` is in your working tree, but not committed: commit it, or compare with --working-tree"
-                ),
-                None => format!(
-                    "say where they are: --benchmarks-root DIR, or benchmarks-root under [tool.deadheat] in pyproject.toml; \
-                     {WITHOUT_BENCHMARKS}"
-                ),
-            };
-            return Err(Failure::nothing_measured(format!(
-                "no benchmarks were found: neither ref has Python files in {}",
-                USUAL_BENCHMARK_FOLDERS.join(", ")
-            ))
-            .hint(hint)
-            .into());
+            return Err(self.no_benchmarks_root(top).into());
         };
         if self.files.below(root).next().is_some() || self.files.below("").any(|path| path == root) {
             return Ok(root.clone());
