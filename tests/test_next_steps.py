@@ -118,6 +118,11 @@ def test_a_discarded_experiment_is_reset_and_a_kept_one_is_gone_on_from(five, de
     lost = deadheat_command("compare", "--record", "slower", "--json", *SHORT).report
     assert (lost["recorded"]["status"], actions(lost)) == ("discard", ["reset"])
     (step,) = lost["next"]
+    # Where something is uncommitted, or another commit is checked out, a reset would lose it.
+    five.write({"benchmarks/test_b.py": BENCHMARKS + "\n"})
+    again = deadheat_command("compare", "--record", "slower", "--json", *SHORT).report
+    assert actions(again) == ["commit_first"]
+    five.git("checkout", "--quiet", "--", ".")
     subprocess.run(step["argv"], cwd=five.folder, check=True, capture_output=True)
     assert five.git("rev-parse", "HEAD") == faster
 

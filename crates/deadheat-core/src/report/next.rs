@@ -13,8 +13,9 @@ const LONGEST_SECONDS: f64 = 1800.0;
 /// The estimate of the time that is missing is rough.
 const RESERVE: f64 = 1.5;
 
-/// Returns the steps. `stored` is a JSON file that holds the report with its samples.
-pub fn next_steps(report: &Report, stored: Option<&str>) -> Vec<NextStep> {
+/// Returns the steps. `stored` is a JSON file that holds the report with its samples. `is_at_head` says that head is
+/// checked out without uncommitted changes: otherwise `git reset --hard` would lose something else.
+pub fn next_steps(report: &Report, stored: Option<&str>, is_at_head: bool) -> Vec<NextStep> {
     let mut steps = Vec::new();
     steps.extend(more_time(report));
     steps.extend(measure(report));
@@ -34,6 +35,7 @@ pub fn next_steps(report: &Report, stored: Option<&str>) -> Vec<NextStep> {
     }
     steps.extend(write_benchmark(report));
     steps.extend(commit_first(report));
+    steps.retain(|step| is_at_head || step.action != Action::Reset);
     steps
 }
 

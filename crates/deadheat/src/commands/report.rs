@@ -15,7 +15,7 @@ pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<ExitCode> {
         let file = options.file.display();
         Failure::usage(format!("report: `{file}` is damaged: {unsound}"))
     })?;
-    report.next = next_steps(&report, Some(&options.file.display().to_string()));
+    report.next = next_steps(&report, Some(&options.file.display().to_string()), false);
     output::write_report(&report, &options.outputs)?;
     Ok(ExitCode::Done)
 }

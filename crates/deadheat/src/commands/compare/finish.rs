@@ -11,6 +11,7 @@ use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::events::Events;
 use crate::experiments::record;
 use crate::experiments::store::ExperimentStore;
+use crate::git::Git;
 use crate::report::output;
 use crate::system::terminal::print_note;
 
@@ -41,9 +42,21 @@ pub(super) fn finish(
         Some(Err(error)) => refused = Err(error),
         None => {}
     }
-    report.next = next_steps(&report, options.outputs.stored().as_deref());
+    report.next = next_steps(
+        &report,
+        options.outputs.stored().as_deref(),
+        is_at_head(&git, &report),
+    );
     output::write_report(&report, &options.outputs)?;
     refused.map(|()| gates::apply(&report, exit))
+}
+
+/// Whether head is checked out, and nothing is uncommitted.
+fn is_at_head(git: &Git, report: &Report) -> bool {
+    let is_checked_out = git
+        .commit("HEAD")
+        .is_ok_and(|commit| commit.as_ref() == Some(&report.revisions.head.commit));
+    is_checked_out && git.uncommitted_paths().is_ok_and(|paths| paths.is_empty())
 }
 
 /// Writes the report files of a run that failed. A continued report is not lost with a run that added nothing to it.
@@ -74,7 +87,7 @@ fn write_failed(
         None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
-    report.next = next_steps(&report, None);
+    report.next = next_steps(&report, None, false);
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));
