@@ -3,6 +3,7 @@
 use super::prescreen::Prescreen;
 use super::results::{Row, TOTAL};
 use crate::model::{Estimate, Report, Status, Verdict};
+use crate::output::OutputCheck;
 
 /// Applies the rule to all verdicts of a report: those on times and on other resources.
 pub fn status_by_rule(report: &Report) -> Status {
@@ -10,10 +11,17 @@ pub fn status_by_rule(report: &Report) -> Status {
         has_any(report, Verdict::Improved),
         has_any(report, Verdict::Regressed),
     ) {
+        (true, false) if returns_something_else(report) => Status::Mixed,
         (true, false) => Status::Keep,
         (true, true) => Status::Mixed,
         (false, _) => Status::Discard,
     }
+}
+
+/// Whether a benchmark returns something else on head: a person decides whether that is what was wanted.
+fn returns_something_else(report: &Report) -> bool {
+    let mut outputs = report.comparisons.iter().map(|row| row.output);
+    outputs.any(|output| output == OutputCheck::Different)
 }
 
 /// Whether any benchmark has this verdict, for its time or for another resource.

@@ -1,4 +1,5 @@
 //! Finds the benchmarks that run a changed function: every benchmark runs once on each side, in processes that watch.
+//! Those that do not run one then are called many times.
 //!
 //! A call counts for the benchmark in which it happens, a call in a wider fixture for every test that could use it, and
 //! a call at import for all. This would miss a benchmark that only uses what an earlier one made (a cache, a module's
@@ -8,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Order, PerSide, Side};
+use deadheat_core::model::{Clock, Order, PerSide, Side};
 use deadheat_core::protocol::{ReachedBy, Reply, Request};
 
 use crate::error::Failure;
@@ -108,8 +109,11 @@ pub(crate) fn look(
     let mut reach = Reach::default();
     let mut open = benchmarks.to_vec();
     let mut schedule = schedule.clone();
-    for _ in 0..MOST_PASSES {
-        let mut looking = Looking::default();
+    for pass in 0..MOST_PASSES {
+        let mut looking = Looking {
+            calls_often: pass > 0,
+            ..Looking::default()
+        };
         let opened = std::mem::take(&mut opened);
         let outcome = match run_pass(&schedule, spec, opened, &open, launch, &mut looking, listen) {
             Ok(outcome) => outcome,
@@ -139,7 +143,7 @@ pub(crate) fn look(
         reach.add(&looking, &open);
         // A benchmark that failed or was skipped is measured, which reports the reason.
         open.retain(|benchmark| !reach.reaches(benchmark) && looking.seen.contains(benchmark));
-        if looking.found.is_empty() || open.is_empty() {
+        if (looking.found.is_empty() && looking.calls_often) || open.is_empty() {
             reach.not_reached.extend(open);
             break;
         }
@@ -161,6 +165,8 @@ fn removed_by(side: Side, failures: &[BenchmarkFailure]) -> Failure {
 
 #[derive(Default)]
 struct Looking {
+    /// Whether a benchmark is called many times: a buffer is flushed, and a cache filled, in some calls only.
+    calls_often: bool,
     found: Vec<ReachedBy>,
     /// Benchmarks that both sides ran to their end.
     seen: BTreeSet<String>,
@@ -188,11 +194,46 @@ impl Looking {
     }
 }
 
+/// The time for the calls of one benchmark on one side, and the most of them.
+const WATCHED_NS: u64 = 20_000_000;
+const MOST_CALLS: u64 = 10_000;
+
+/// Calls a benchmark as often as a sample does, unless the suite prescribes the calls.
+fn call_often(both: &mut ProcessPair<'_>, side: Side, entered: Entered) -> Result<(), PairFailure> {
+    if entered.samples.is_some() || entered.iterations_per_sample.is_some() {
+        return Ok(());
+    }
+    let mut run = |iterations| {
+        let request = Request::Run {
+            warmup: 0,
+            iterations,
+            clock: Clock::Wall,
+        };
+        match both.ask(side, &request)? {
+            Reply::Sample { elapsed_ns, .. } => Ok(elapsed_ns),
+            Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
+            other => Err(out_of_order(side, &other)),
+        }
+    };
+    let first_ns = run(1)?;
+    run((WATCHED_NS / first_ns.max(1)).clamp(1, MOST_CALLS))?;
+    Ok(())
+}
+
 impl Pass for Looking {
     type PairResult = ();
     type SideResult = ();
 
-    fn inside(&mut self, _: &mut ProcessPair<'_>, _: &str, _: PerSide<Entered>) -> Result<(), PairFailure> {
+    fn inside(
+        &mut self,
+        both: &mut ProcessPair<'_>,
+        _: &str,
+        entered: PerSide<Entered>,
+    ) -> Result<(), PairFailure> {
+        if self.calls_often {
+            call_often(both, Side::Base, entered.base)?;
+            return call_often(both, Side::Head, entered.head);
+        }
         // A test that was not asked for a sample runs its benchmark once when it is left.
         self.entered = Some(Instant::now());
         Ok(())
@@ -200,13 +241,16 @@ impl Pass for Looking {
 
     fn inside_alone(
         &mut self,
-        _: &mut ProcessPair<'_>,
-        _: Side,
+        alone: &mut ProcessPair<'_>,
+        side: Side,
         _: &str,
-        _: Entered,
+        entered: Entered,
         _: Option<&()>,
     ) -> Result<(), PairFailure> {
-        Ok(())
+        match self.calls_often {
+            true => call_often(alone, side, entered),
+            false => Ok(()),
+        }
     }
 
     fn join(&mut self, _: Order, _: PerSide<()>) {}

@@ -18,6 +18,8 @@ struct Does {
     runs: Vec<(&'static str, usize)>,
     /// Functions that only the first benchmark of a process runs: a cache keeps what they made.
     once: Vec<usize>,
+    /// A function that only every hundredth call runs, as that of a buffer that is full.
+    every_hundredth: Option<usize>,
     starts_process: bool,
     /// Whether its timed part uses several cores at once.
     is_parallel: bool,
@@ -110,6 +112,20 @@ impl WorkerChannel for SuiteWorker {
                     can_set_up_each_call: false,
                 }
             }
+            Request::Run { iterations, .. } => {
+                let benchmark = self.inside.clone().expect("nothing is timed outside");
+                if *iterations >= 100
+                    && let Some(function) = self.benchmarks[&benchmark].every_hundredth
+                {
+                    self.find(&benchmark, vec![function], false);
+                }
+                Reply::Sample {
+                    elapsed_ns: 1000 * iterations,
+                    iterations: *iterations,
+                    idle_cpu_ns: 0,
+                    waits: 0,
+                }
+            }
             Request::Leave => Reply::Left {
                 foreign: Vec::new(),
                 project_modules: 1,
@@ -123,7 +139,6 @@ impl WorkerChannel for SuiteWorker {
             Request::Stop => Reply::Stopped,
             Request::Observe { .. }
             | Request::Readers { .. }
-            | Request::Run { .. }
             | Request::Profile { .. }
             | Request::Micro(_) => {
                 panic!("nothing is timed here")
@@ -280,6 +295,19 @@ fn what_an_earlier_benchmark_has_made_is_not_missed() {
         *suite.passes.borrow(),
         [vec!["x", "y", "z"], vec!["y", "z"], vec!["z"]]
     );
+}
+
+#[test]
+fn code_that_only_some_calls_run_is_reached() {
+    let flushes = Does {
+        every_hundredth: Some(1),
+        ..Does::default()
+    };
+    let mut suite = suite(&[("log", flushes), ("quiet", Does::default())]);
+    let reach = looked(&mut suite);
+    assert_eq!(not_reached(&reach), ["quiet"]);
+    let names: Vec<String> = suite.benchmarks.keys().cloned().collect();
+    assert_eq!(reach.of_function(1, &names), ["log"]);
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn quartiles(row: &Comparison) -> Markup {
             thead {
                 tr {
                     th scope="col" { "side" }
-                    @for title in ["samples", "lowest", "lower quartile", "median", "upper quartile", "highest"] {
+                    @for title in ["samples", "lowest", "25 %", "median", "75 %", "highest"] {
                         th.n scope="col" { (title) }
                     }
                 }
