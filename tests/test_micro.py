@@ -171,7 +171,8 @@ def test_a_method_and_another_base(micro, package):
     assert lines[-1].startswith("go: the speedup is ")
     # Nothing differs from HEAD.
     outcome = micro(*target, "--worth", "100", folder=package.folder / "src")
-    assert (outcome.code, outcome.report["decision"]) == (0, "stop")
+    assert (outcome.code, outcome.report["decision"]) == (3, "no_answer")
+    assert outcome.report["decision_reason"] == "both sides are the same code"
     assert "nothing_changed" in outcome.warnings()
 
 
@@ -349,7 +350,7 @@ def test_a_call_that_does_not_run_the_function_gets_no_answer(micro, repository,
     assert ("function_not_called" in outcome.warnings()) == (decision == "no_answer")
     if decision == "no_answer":
         assert outcome.code == 3
-        assert outcome.report["decision_reason"] == "the call `other(50)` never runs `work`"
+        assert outcome.report["decision_reason"] == "the call `other(50)` does not run `work`"
     # If no loop was started, nothing is recorded.
     assert repository.git("status", "--short", "--untracked-files=all", "--", ":!*.pyc") == "M pkg/m.py"
 

@@ -9,7 +9,8 @@ from conftest import WORK
 
 pytestmark = pytest.mark.counted
 
-SLOW, FAST, FASTER = (WORK.format(times=times) for times in (40, 6, 1))
+# All return the same.
+SLOW, FAST, FASTER = (WORK.format(times=times).replace("return total", "return n") for times in (40, 6, 1))
 BENCHMARK = """\
     from pkg.core import work
 
@@ -133,7 +134,7 @@ def test_the_user_has_the_last_word(loop, record):
 
 
 # Fast only for arguments that the benchmark does not use.
-ONE_SIDED = SLOW.replace("total = 0", "total = 0\n        if n < 100:\n            return total")
+ONE_SIDED = SLOW.replace("total = 0", "total = 0\n        if n < 100:\n            return n")
 
 
 def test_what_micro_found_is_held_against_it(loop, record, deadheat_command):

@@ -90,8 +90,8 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
             let _ = error.print();
             if wants_json && error.exit_code() != 0 {
                 let message = error.to_string();
-                let first = message.lines().next().unwrap_or_default();
-                let failure = Failure::usage(first.trim_start_matches("error: "));
+                let message = message.split("\n\nUsage:").next().unwrap_or_default();
+                let failure = Failure::usage(message.trim_start_matches("error: ").trim());
                 report::output::print_failure(&failure);
             }
             return error.exit_code();

@@ -38,7 +38,7 @@ const CORE: [(&str, &[&str]); 14] = [
     ("test_profile", &["model", "protocol", "judge"]),
     ("report", &["output", "model", "text", "judge", "test_profile"]),
     ("micro", &["output", "model", "text", "judge"]),
-    ("records", &["model", "text", "report", "micro"]),
+    ("records", &["output", "model", "text", "report", "micro"]),
     ("lib", &[]),
 ];
 

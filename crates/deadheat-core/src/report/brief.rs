@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::without_samples::without_samples;
 use crate::model::{Comparison, Counts, Estimate, NextStep, Report, Status, Verdict, WarningCode};
-use crate::text::{cut, shorten};
+use crate::text::{cut, main_line, shorten};
 
 const MOST_BYTES: usize = 1500;
 /// The number of rows at each end.
@@ -22,6 +22,9 @@ struct Brief {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     partial: bool,
+    /// Why there are no numbers, or not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     counts: Counts,
     total: Option<Change>,
     geometric_mean: Option<Change>,
@@ -32,6 +35,9 @@ struct Brief {
     next: Vec<NextStep>,
     /// The file that holds the whole report.
     report: Option<String>,
+    /// Whether something was left out to keep it short.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +73,7 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
         verdict: verdict_of(report),
         status: report.recorded.as_ref().map(|recorded| recorded.status),
         partial: report.partial,
+        reason: reason_of(report),
         counts: report.summary.counts,
         total: report.summary.total.as_ref().map(of),
         geometric_mean: report.summary.geometric_mean.as_ref().map(of),
@@ -75,6 +82,7 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
         warnings,
         next: report.next.clone(),
         report: stored.map(str::to_owned),
+        cut: false,
     };
     fitting(whole)
 }
@@ -90,6 +98,13 @@ fn verdict_of(report: &Report) -> &'static str {
         _ if any(Verdict::Inconclusive) => "inconclusive",
         _ => "unchanged",
     }
+}
+
+fn reason_of(report: &Report) -> Option<String> {
+    let ended = [WarningCode::NothingMeasured, WarningCode::StoppedEarly];
+    let mut warnings = report.warnings.iter();
+    let warning = warnings.find(|warning| ended.contains(&warning.code))?;
+    Some(main_line(&warning.message).to_owned())
 }
 
 fn row_of(row: &Comparison) -> Row {
@@ -127,16 +142,18 @@ fn fitting(mut brief: Brief) -> serde_json::Result<String> {
     for kept in (0..ROWS).rev() {
         brief.worst.truncate(kept.max(1));
         brief.best.truncate(kept);
-        brief.next.truncate(kept.max(1));
         let text = written(&brief)?;
         if text.len() <= MOST_BYTES {
             return Ok(text);
         }
     }
-    // A command of any length may be left; it is in the whole report.
-    brief.next.clear();
+    // What is left may be of any length, and is in the whole report.
+    brief.cut = true;
     brief.warnings = BTreeMap::from([("all".to_owned(), brief.warnings.values().sum())]);
-    brief.report = brief.report.filter(|path| path.len() < MOST_BYTES / 2);
+    brief.report = brief.report.filter(|path| path.len() < MOST_BYTES / 4);
+    let length_of = |step: &NextStep| step.argv.iter().map(|word| word.len() + 3).sum::<usize>();
+    brief.next.retain(|step| length_of(step) < MOST_BYTES / 5);
+    brief.next.truncate(2);
     written(&brief)
 }
 
@@ -144,6 +161,10 @@ fn shorten_texts(brief: &mut Brief, length: usize) {
     for row in brief.worst.iter_mut().chain(&mut brief.best) {
         row.benchmark = shorten(&row.benchmark, length);
     }
+    brief.reason = brief
+        .reason
+        .take()
+        .map(|reason| cut(&reason, 3 * length.min(200)));
     for step in &mut brief.next {
         step.why = cut(&step.why, length);
     }

@@ -20,7 +20,7 @@ pub use brief::brief;
 pub use csv::csv;
 pub use html::html;
 pub use markdown::markdown;
-pub use next::next_steps;
+pub use next::{Surroundings, next_steps};
 pub use pytest_benchmark::pytest_benchmark;
 pub use reproduce::quoted;
 pub use schema::schema;

@@ -2,25 +2,38 @@
 
 use super::reproduce;
 use crate::model::{
-    Action, Comparison, MissingReason, NextStep, Report, Status, TargetFunction, ToSettle, Verdict,
-    WarningCode,
+    Action, Comparison, Environments, MissingReason, NextStep, Report, Status, TargetFunction, ToSettle,
+    Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
 use crate::text::counted;
 
 /// A longer wait for a verdict is not proposed.
 const LONGEST_SECONDS: f64 = 1800.0;
+/// In seconds.
+const SHORTEST_TIMEOUT: f64 = 60.0;
 /// The estimate of the time that is missing is rough.
 const RESERVE: f64 = 1.5;
 
-/// Returns the steps. `stored` is a JSON file that holds the report with its samples. `is_at_head` says that head is
-/// checked out without uncommitted changes: otherwise `git reset --hard` would lose something else.
-pub fn next_steps(report: &Report, stored: Option<&str>, is_at_head: bool) -> Vec<NextStep> {
+/// The surroundings of a report, which it does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// A JSON file that holds the report with its samples.
+    pub stored: Option<&'a str>,
+    /// Whether head is checked out without uncommitted changes: otherwise a reset would lose something else.
+    pub is_at_head: bool,
+    /// The description of the experiment that was to be recorded.
+    pub description: Option<&'a str>,
+}
+
+/// Returns the steps.
+pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
+    let is_at_head = around.is_at_head;
     let mut steps = Vec::new();
-    steps.extend(more_time(report));
-    steps.extend(measure(report));
+    steps.extend(more_time(report, around));
+    steps.extend(measure(report, around));
     steps.extend(fix_output(report));
-    steps.extend(settle(report, stored));
+    steps.extend(settle(report, around));
     match report.recorded.as_ref().map(|recorded| recorded.status) {
         Some(Status::Keep) => steps.push(edit(
             Action::NextExperiment,
@@ -48,11 +61,21 @@ fn step(action: Action, argv: Vec<String>, why: String, seconds: Option<f64>) ->
     }
 }
 
-/// Returns the command of the run with other settings, which is recorded again if the run was.
-fn again(report: &Report) -> Vec<String> {
+/// Returns the command of the run with other settings, with its interpreter, gates, record and file.
+fn again(report: &Report, around: Surroundings<'_>) -> Vec<String> {
     let mut words = reproduce::words(report);
-    if let Some(recorded) = &report.recorded {
-        words.extend(["--record".to_owned(), recorded.description.clone()]);
+    let is_shared = report.settings.environment == Environments::Shared;
+    if let (Some(python), true, None) = (&report.python, is_shared, &report.settings.script) {
+        words.extend(["--python".to_owned(), python.head.path.clone()]);
+    }
+    for gate in &report.settings.fail_on {
+        words.extend(["--fail-on".to_owned(), gate.to_string()]);
+    }
+    if let Some(description) = around.description {
+        words.extend(["--record".to_owned(), description.to_owned()]);
+    }
+    if let Some(file) = around.stored {
+        words.extend(["-o".to_owned(), format!("json:{file}")]);
     }
     words
 }
@@ -71,21 +94,23 @@ fn reset(report: &Report, why: &str) -> NextStep {
     )
 }
 
-fn more_time(report: &Report) -> Option<NextStep> {
+fn more_time(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
     if !report.partial {
         return None;
     }
     let mut longer = report.clone();
-    longer.settings.timeout_seconds *= 3.0;
+    longer.settings.timeout_seconds = (3.0 * longer.settings.timeout_seconds).max(SHORTEST_TIMEOUT);
+    // It was cut to the time that there was.
+    longer.settings.budget_seconds = None;
     Some(step(
         Action::RaiseTimeout,
-        again(&longer),
+        again(&longer, around),
         "the run was stopped before it was done".to_owned(),
         None,
     ))
 }
 
-fn measure(report: &Report) -> Option<NextStep> {
+fn measure(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
     let plan = report.plan.as_ref().filter(|plan| !plan.benchmarks.is_empty())?;
     let why = format!(
         "{} would be measured",
@@ -93,7 +118,7 @@ fn measure(report: &Report) -> Option<NextStep> {
     );
     Some(step(
         Action::Measure,
-        again(report),
+        again(report, around),
         why,
         Some(plan.estimated_seconds),
     ))
@@ -123,7 +148,7 @@ fn fix_output(report: &Report) -> Option<NextStep> {
     Some(edit(Action::FixOutput, why))
 }
 
-fn settle(report: &Report, stored: Option<&str>) -> Option<NextStep> {
+fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
     let open: Vec<ToSettle> = report
         .comparisons
         .iter()
@@ -144,7 +169,7 @@ fn settle(report: &Report, stored: Option<&str>) -> Option<NextStep> {
     );
     // Neither uncommitted code nor a prescribed number of replicates can be continued.
     let can_go_on = !report.revisions.head.dirty && report.settings.replicates.is_none();
-    if let (Some(file), true) = (stored, can_go_on) {
+    if let (Some(file), true) = (around.stored, can_go_on) {
         let seconds_text = seconds.to_string();
         let mut argv = vec![
             "deadheat",
@@ -172,7 +197,7 @@ fn settle(report: &Report, stored: Option<&str>) -> Option<NextStep> {
         (Some(count), _) => longer.settings.replicates = Some(count + most),
         (None, budget) => longer.settings.budget_seconds = Some(budget.unwrap_or_default().ceil() + seconds),
     }
-    Some(step(Action::RaiseBudget, again(&longer), why, None))
+    Some(step(Action::RaiseBudget, again(&longer, around), why, None))
 }
 
 fn fix_regression(report: &Report) -> Option<NextStep> {

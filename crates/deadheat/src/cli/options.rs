@@ -88,8 +88,10 @@ impl Outputs {
     /// Returns the file that will hold the report with its samples.
     pub(crate) fn stored(&self) -> Option<String> {
         let files = self.written.iter().filter(|output| output.format == Format::Json);
-        let paths = files.flat_map(Output::paths);
-        paths.map(|path| path.display().to_string()).next()
+        let path = files.flat_map(Output::paths).next()?;
+        // A command that reads it may run in another folder.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        Some(path.display().to_string())
     }
 
     /// Refuses every format but JSON, for a report that has no other.

@@ -20,8 +20,10 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|path| read(path))
         .collect::<Result<_, _>>()?;
-    let report = merge::merge(parts, env!("CARGO_PKG_VERSION"))
+    let mut report = merge::merge(parts, env!("CARGO_PKG_VERSION"))
         .map_err(|refusal| Failure::usage(refusal.message).hint(refusal.hint))?;
+    // Those of a part are not those of the whole.
+    report.next.clear();
     output::write_report(&report, &outputs)?;
     let exit = if merge::is_nothing_measured(&report) {
         ExitCode::NothingMeasured

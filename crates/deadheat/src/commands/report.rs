@@ -1,7 +1,8 @@
 //! `deadheat report`: writes a stored report again, in any format, with another threshold if one is given.
 
 use deadheat_core::judge::judge_again;
-use deadheat_core::report::next_steps;
+use deadheat_core::model::Action;
+use deadheat_core::report::{Surroundings, next_steps};
 
 use crate::cli::options::ReportOptions;
 use crate::error::{ExitCode, Failure};
@@ -15,7 +16,14 @@ pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<ExitCode> {
         let file = options.file.display();
         Failure::usage(format!("report: `{file}` is damaged: {unsound}"))
     })?;
-    report.next = next_steps(&report, Some(&options.file.display().to_string()), false);
+    let stored = options.file.display().to_string();
+    let around = Surroundings {
+        stored: Some(&stored),
+        ..Surroundings::default()
+    };
+    report.next = next_steps(&report, around);
+    // The working tree has moved on since.
+    report.next.retain(|step| step.action != Action::CommitFirst);
     output::write_report(&report, &options.outputs)?;
     Ok(ExitCode::Done)
 }

@@ -1,7 +1,7 @@
 //! The end of a comparison: its report, however the run ended.
 
 use deadheat_core::model::{Report, WarningCode};
-use deadheat_core::report::next_steps;
+use deadheat_core::report::{Surroundings, next_steps};
 
 use crate::cli::options::{CompareOptions, RecordRequest};
 use crate::commands::common::context::CompareContext;
@@ -42,13 +42,20 @@ pub(super) fn finish(
         Some(Err(error)) => refused = Err(error),
         None => {}
     }
-    report.next = next_steps(
-        &report,
-        options.outputs.stored().as_deref(),
-        is_at_head(&git, &report),
-    );
+    let stored = options.outputs.stored();
+    let around = Surroundings {
+        stored: stored.as_deref(),
+        is_at_head: is_at_head(&git, &report),
+        description: description_of(options),
+    };
+    report.next = next_steps(&report, around);
     output::write_report(&report, &options.outputs)?;
     refused.map(|()| gates::apply(&report, exit))
+}
+
+fn description_of(options: &CompareOptions) -> Option<&str> {
+    let asked = options.to_record.as_ref()?;
+    Some(&asked.description)
 }
 
 /// Whether head is checked out, and nothing is uncommitted.
@@ -87,7 +94,11 @@ fn write_failed(
         None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
-    report.next = next_steps(&report, None, false);
+    let around = Surroundings {
+        description: description_of(options),
+        ..Surroundings::default()
+    };
+    report.next = next_steps(&report, around);
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));

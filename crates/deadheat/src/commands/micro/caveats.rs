@@ -35,8 +35,8 @@ pub(crate) fn caveats<'a>(warnings: impl Iterator<Item = &'a Warning>) -> Vec<&'
     let codes: Vec<WarningCode> = warnings.map(|warning| warning.code).collect();
     let has = |code| codes.contains(&code);
     let mut caveats = Vec::new();
-    if has(WarningCode::NothingChanged) {
-        caveats.push("both sides are the same code");
+    if has(WarningCode::FirstCallDiffers) {
+        caveats.push("only the first call of a process changed, as with a cache");
     }
     if has(WarningCode::OutputDiffers) {
         caveats.push("the two return different values");

@@ -24,7 +24,7 @@ pub(crate) fn compare(
         Reply::Peaked { peak_bytes, .. } => Some(*peak_bytes as f64),
         _ => None,
     };
-    let replicates = match watch(rules, REPLICATES, spec, benchmark, launch, peak)? {
+    let replicates = match watch(rules, REPLICATES, 1, spec, benchmark, launch, peak)? {
         Ok(replicates) => replicates,
         Err(failure) => return Ok(Err(failure.main_line().to_owned())),
     };

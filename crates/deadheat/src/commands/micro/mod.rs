@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, MicroReport, Worth, render};
-use deadheat_core::model::{PerSide, Python, Warning, WarningCode};
+use deadheat_core::model::{Comparison, PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
+use deadheat_core::text;
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
@@ -103,7 +104,13 @@ pub(crate) fn run(
         .unwrap_or_else(Results::of_error);
     progress.finish();
     let (mut report, outcome) = results.into_report(&subject, options, started.elapsed());
-    report.next = next::next_steps(&report, options);
+    let is_loop = git
+        .as_ref()
+        .is_some_and(|git| has_baseline(&config, git).unwrap_or_default());
+    report.next = match outcome {
+        Ok(()) => next::next_steps(&report, options, is_loop),
+        Err(_) => Vec::new(),
+    };
     if let Err(error) = outcome {
         // A run that gave no numbers still says so where its answer is expected.
         if is_worth_a_report(&error) {
@@ -125,6 +132,12 @@ fn is_worth_a_report(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Failure>()
         .is_some_and(|failure| failure.kind.is_worth_a_report())
+}
+
+fn has_baseline(config: &Config, git: &Git) -> anyhow::Result<bool> {
+    Ok(ExperimentStore::find(config, git.top())?
+        .known_baseline()?
+        .is_some())
 }
 
 /// Adds the run to the records of the loop, if there is one.
@@ -215,7 +228,7 @@ impl Screening<'_> {
         })
     }
 
-    /// Withdraws the answer if the call runs the compared function on neither side.
+    /// Withdraws the answer if both sides are the same code, or if the call runs the compared function on neither side.
     fn check_function(
         &self,
         mut answer: Answer,
@@ -227,12 +240,19 @@ impl Screening<'_> {
         else {
             return Ok(answer);
         };
+        let is_same = |warning: &Warning| warning.code == WarningCode::NothingChanged;
+        if subject.warnings.iter().any(is_same) {
+            answer.decision = Decision::NoAnswer;
+            answer.reason = "both sides are the same code".to_owned();
+            return Ok(answer);
+        }
         let entered = |reply: &Reply| match reply {
             Reply::EnteredFunction { function, .. } => Some(*function),
             _ => None,
         };
         let spec = spec(subject, Some(MicroWatch::Function));
-        let readings = watch(rules, 1, &spec, &subject.target, launcher, entered)?;
+        let calls = answer.comparison.as_ref().map_or(1, calls_to_watch);
+        let readings = watch(rules, 1, calls, &spec, &subject.target, launcher, entered)?;
         if let Ok(
             [
                 PerSide {
@@ -242,12 +262,15 @@ impl Screening<'_> {
             ],
         ) = readings.as_deref()
         {
+            let times = text::counted(usize::try_from(calls + 1).unwrap_or(usize::MAX), "call");
             answer.decision = Decision::NoAnswer;
-            answer.reason = format!("the call `{call}` never runs `{qualname}`");
+            answer.reason = format!("the call `{call}` does not run `{qualname}`");
             answer.doubts.push(Warning::new(
                 WarningCode::FunctionNotCalled,
-                format!("the call `{call}` never runs `{qualname}`, so the times say nothing about it"),
-                Some("--call must run the function whose two versions are compared"),
+                format!("{times} of `{call}` did not run `{qualname}`: the times say nothing about it"),
+                Some(
+                    "--call has to run the function whose two versions are compared, such as `f(x)` for `f`",
+                ),
             ));
         }
         Ok(answer)
@@ -329,6 +352,14 @@ impl Screening<'_> {
             forks: Forks::default(),
         }
     }
+}
+
+/// Returns how many calls take a tenth of a second: a function may run in some of them only.
+fn calls_to_watch(comparison: &Comparison) -> u64 {
+    const WATCHED_NS: f64 = 1e8;
+    const MOST: f64 = 1000.0;
+    let slower = comparison.base.median_ns.max(comparison.head.median_ns);
+    (WATCHED_NS / slower.max(1.0)).clamp(1.0, MOST) as u64
 }
 
 fn not_pinned() -> Warning {

@@ -1,6 +1,6 @@
 //! The steps that would follow a pre-screen.
 
-use deadheat_core::micro::{Decision, Form, MicroReport};
+use deadheat_core::micro::{Decision, MicroReport};
 use deadheat_core::model::{Action, NextStep, WarningCode};
 use deadheat_core::output::OutputCheck;
 
@@ -9,8 +9,15 @@ use crate::cli::micro::{MicroOptions, MicroTarget};
 /// The time that a pre-screen says it needs is an estimate.
 const RESERVE: f64 = 1.5;
 
-/// Returns the steps, the most useful one first.
-pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions) -> Vec<NextStep> {
+/// Reasons not to take an edit back because of a `stop`.
+const DOUBTS: [WarningCode; 3] = [
+    WarningCode::OutputNotConsumed,
+    WarningCode::SetupChanged,
+    WarningCode::FirstCallDiffers,
+];
+
+/// Returns the steps, the most useful one first. `is_loop`: the loop has a baseline.
+pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: bool) -> Vec<NextStep> {
     let mut steps = Vec::new();
     let has = |code| report.warnings.iter().any(|warning| warning.code == code);
     if has(WarningCode::FunctionNotCalled) {
@@ -23,25 +30,37 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions) -> Vec<Ne
     if report.output == OutputCheck::Different {
         steps.push(step(Action::FixOutput, &[], "the two return different values"));
     }
-    match (report.decision, &report.path) {
+    // The other version is that of HEAD only if nothing else was asked for.
+    let typed = match &options.asked {
+        MicroTarget::Function { file, base, .. } if base == "HEAD" => Some(file.as_str()),
+        _ => None,
+    };
+    let is_doubtful = DOUBTS.into_iter().any(has);
+    match (report.decision, typed) {
         (Decision::Go, Some(_)) => {
             let commit = ["git", "commit", "--all", "--message", "experiment"];
-            let record = ["deadheat", "compare", "--record", "experiment"];
             steps.push(step(Action::CommitFirst, &commit, "the change is worth a commit"));
-            steps.push(step(Action::Record, &record, "the suite decides"));
+            steps.push(match is_loop {
+                true => {
+                    let record = ["deadheat", "compare", "--record", "experiment"];
+                    step(Action::Record, &record, "the suite decides")
+                }
+                false => step(Action::Measure, &["deadheat", "compare"], "the suite decides"),
+            });
         }
-        (Decision::Stop, Some(path)) if report.form == Form::Function => {
-            let revert = ["git", "checkout", "--", path];
-            steps.push(step(
-                Action::RevertEdit,
-                &revert,
-                "the change is not worth a commit",
-            ));
+        (Decision::Stop, Some(file)) if !is_doubtful => {
+            let revert = ["git", "checkout", "HEAD", "--", file];
+            let why = "the change is not worth a commit; this takes back every uncommitted edit of the file";
+            steps.push(step(Action::RevertEdit, &revert, why));
         }
-        (Decision::NoAnswer, _) => steps.extend(report.seconds_needed.map(|seconds| NextStep {
-            seconds: Some(seconds),
-            ..longer(options, (seconds * RESERVE).ceil())
-        })),
+        (Decision::NoAnswer, _) if steps.is_empty() && !has(WarningCode::NothingChanged) => {
+            let given = options.timeout.as_secs_f64();
+            let needed = report.seconds_needed.unwrap_or(2.0 * given);
+            steps.push(NextStep {
+                seconds: report.seconds_needed,
+                ..longer(options, (needed * RESERVE).ceil())
+            });
+        }
         _ => {}
     }
     steps
@@ -86,6 +105,14 @@ fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
 
 fn with_timeout(argv: &[&str], seconds: &str, options: &MicroOptions) -> NextStep {
     let worth = options.worth_percent.to_string();
-    let argv = [argv, &["--worth", &worth, "--timeout", seconds]].concat();
+    let mut argv = [argv, &["--worth", &worth, "--timeout", seconds]].concat();
+    argv.extend(
+        options
+            .python
+            .iter()
+            .flat_map(|python| ["--python", python.as_str()]),
+    );
+    argv.extend(options.memory.then_some("--memory"));
+    argv.extend(options.gate.then_some("--gate"));
     step(Action::RaiseTimeout, &argv, "more process pairs would settle it")
 }

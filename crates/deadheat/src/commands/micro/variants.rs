@@ -197,7 +197,7 @@ pub(super) fn of_function(
         Warning::new(
             WarningCode::NothingChanged,
             format!("`{path}` is the same in {base} and in the working tree"),
-            Some("is the change saved? --base REF compares with another commit"),
+            Some("is the change saved, or in another module, which is the same on both sides? --base REF compares with another commit"),
         )
     });
     Ok(Variants {

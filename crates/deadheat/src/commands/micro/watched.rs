@@ -11,11 +11,12 @@ use crate::passes::runner::{
 };
 use crate::worker::session::{Launch, WorkerSpec};
 
-/// Watches a call in up to this number of process pairs, as many as there is time for; `reading` extracts the
+/// Watches calls in up to this number of process pairs, as many as there is time for; `reading` extracts the
 /// reading from the reply. Returns the readings, or the failure of a call that fails when it is watched.
 pub(super) fn watch<T>(
     rules: &Rules,
     replicates: usize,
+    calls: u64,
     spec: &WorkerSpec,
     benchmark: &str,
     launch: &mut dyn Launch,
@@ -23,6 +24,7 @@ pub(super) fn watch<T>(
 ) -> anyhow::Result<Result<Vec<PerSide<T>>, BenchmarkFailure>> {
     let mut pass = Watching {
         readings: Vec::new(),
+        calls,
         reading,
         ends: rules.schedule.until,
         last: None,
@@ -48,6 +50,8 @@ pub(super) fn watch<T>(
 
 struct Watching<T> {
     readings: Vec<PerSide<T>>,
+    /// The calls of one reading.
+    calls: u64,
     reading: fn(&Reply) -> Option<T>,
     ends: Instant,
     last: Option<Instant>,
@@ -58,7 +62,7 @@ impl<T> Watching<T> {
         let request = Request::Profile {
             // If the suite counts the calls, there may be only one in a process, which cannot be warm.
             warmup: u64::from(entered.samples.is_none()),
-            iterations: 1,
+            iterations: self.calls,
         };
         match both.ask(side, &request)? {
             Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),

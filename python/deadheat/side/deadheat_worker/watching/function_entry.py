@@ -25,7 +25,7 @@ class FunctionEntry:
     """A clock for `timing` that looks for a function between its two readings; such a process is never timed."""
 
     def __init__(self, module: str, qualname: str) -> None:
-        self._code = _code_of(module, qualname)
+        self._codes = _codes_of(module, qualname)
         self._is_entered = False
 
     def prepare(self) -> None:
@@ -47,25 +47,30 @@ class FunctionEntry:
 
     def reply(self, elapsed_ns: int, iterations: int) -> Reply:
         """Return whether the last sample entered the function as a reply to the driver."""
-        return protocol.entered_function(elapsed_ns, iterations, self._is_entered if self._code else None)
+        return protocol.entered_function(elapsed_ns, iterations, self._is_entered if self._codes else None)
 
     def _see(self, frame: FrameType, event: str, _: Any) -> None:
-        if frame.f_code is self._code:
+        if frame.f_code in self._codes:
             self._is_entered = True
 
 
-def _code_of(module: str, qualname: str) -> CodeType | None:
-    """Return the code that a call of the function enters; None if there is none to be seen.
+def _codes_of(module: str, qualname: str) -> set[CodeType]:
+    """Return the code of a function and of the functions that wrap it; an empty set if its calls cannot be seen.
 
-    A compiled function (numba's) never enters it, nor does the call of a generator.
+    A compiled function (numba's) never enters its code, nor does the call of a generator.
     """
     value: Any = sys.modules.get(module)
     for name in qualname.split("."):
         try:
             value = inspect.getattr_static(value, name)
         except AttributeError:
-            return None
+            return set()
+    codes: set[CodeType] = set()
     while True:
+        if isinstance(value, FunctionType):
+            if inspect.isgeneratorfunction(value) or inspect.isasyncgenfunction(value):
+                return set()
+            codes.add(value.__code__)
         if isinstance(value, (staticmethod, classmethod)):
             value = value.__func__
         elif isinstance(value, property):
@@ -75,6 +80,4 @@ def _code_of(module: str, qualname: str) -> CodeType | None:
         elif isinstance(value, (_CACHED, FunctionType)) and hasattr(value, "__wrapped__"):
             value = value.__wrapped__
         else:
-            break
-    is_seen = isinstance(value, FunctionType) and not inspect.isgeneratorfunction(value)
-    return value.__code__ if is_seen and not inspect.isasyncgenfunction(value) else None
+            return codes if isinstance(value, FunctionType) else set()
