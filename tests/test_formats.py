@@ -90,6 +90,11 @@ def validate(report):
     return report
 
 
+def but_next(report):
+    """Returns a report without the steps that would follow: later they are other ones."""
+    return {**report, "next": None}
+
+
 def again(show, path, *arguments):
     """Returns a stored report as `deadheat report` prints it."""
     outcome = show(path, "--json", "--samples", *arguments)
@@ -107,7 +112,7 @@ def test_one_run_writes_every_format(changed, deadheat_command, show):
     assert {short(row["benchmark"])[:12]: row["verdict"] for row in report["comparisons"]}[
         "test_changes"
     ] == "regressed"
-    assert again(show, "r.json") == report
+    assert but_next(again(show, "r.json")) == but_next(report)
     assert (folder / "r.txt").read_text() == (folder / "r.md").read_text()
     # The stored report gives the same, except for the time at which pytest-benchmark's files are made.
     assert show("r.json", "-o", "again.md", "-o", "again.csv", "-o", "pytest-benchmark:again").code == 0
@@ -208,7 +213,7 @@ def test_other_kinds_of_reports_come_out_as_they_were(changed, deadheat_command,
         path = changed.folder / "r.json"
         path.write_text(outcome.out)
         report = validate(outcome.report)
-        assert again(show, path) == report
+        assert but_next(again(show, path)) == but_next(report)
         markdown = show(path, "-o", "md:-")
         assert markdown.out.startswith("### "), markdown.err
         return report, markdown.out
@@ -239,7 +244,7 @@ def test_a_command_that_gives_itself_a_total(repository, deadheat_command, show)
     outcome = deadheat_command("compare", "HEAD^", "HEAD", *script, "-o", "r.json")
     assert outcome.code == 0, outcome.err
     report = validate(json.loads((repository.folder / "r.json").read_text()))
-    assert again(show, "r.json") == report
+    assert but_next(again(show, "r.json")) == but_next(report)
     assert report["summary"]["total"]["verdict"] == "improved"
     assert again(show, "r.json", "--threshold", 400)["summary"]["total"]["verdict"] == "unchanged"
 
@@ -254,7 +259,7 @@ def test_a_partial_report(changed, standstill, show):
     report = validate(json.loads((changed.folder / "r.json").read_text()))
     assert report["partial"]
     assert {len(row["replicates"]) for row in report["comparisons"]} == {2}
-    assert again(show, "r.json") == report
+    assert but_next(again(show, "r.json")) == but_next(report)
     assert "(stopped early: partial)" in show("r.json", "-o", "md:-").out.splitlines()[0]
 
 

@@ -194,30 +194,34 @@ impl Looking {
     }
 }
 
-/// The time for the calls of one benchmark on one side, and the most of them.
-const WATCHED_NS: u64 = 20_000_000;
+/// The time for the calls of one benchmark on one side, their set-up included, and the most of them at once.
+const WATCHED: Duration = Duration::from_millis(20);
 const MOST_CALLS: u64 = 10_000;
 
-/// Calls a benchmark as often as a sample does, unless the suite prescribes the calls.
+/// Calls a benchmark many times, unless the suite prescribes the calls: ten times as many as before, as long as that fits.
 fn call_often(both: &mut ProcessPair<'_>, side: Side, entered: Entered) -> Result<(), PairFailure> {
     if entered.samples.is_some() || entered.iterations_per_sample.is_some() {
         return Ok(());
     }
-    let mut run = |iterations| {
+    let mut iterations = 1;
+    loop {
+        let started = Instant::now();
         let request = Request::Run {
             warmup: 0,
             iterations,
             clock: Clock::Wall,
         };
         match both.ask(side, &request)? {
-            Reply::Sample { elapsed_ns, .. } => Ok(elapsed_ns),
-            Reply::Failed { message, .. } => Err(PairFailure::failed(side, message)),
-            other => Err(out_of_order(side, &other)),
+            Reply::Sample { .. } => {}
+            Reply::Failed { message, .. } => return Err(PairFailure::failed(side, message)),
+            other => return Err(out_of_order(side, &other)),
         }
-    };
-    let first_ns = run(1)?;
-    run((WATCHED_NS / first_ns.max(1)).clamp(1, MOST_CALLS))?;
-    Ok(())
+        // What a sample took does not have the set-up in it.
+        if iterations >= MOST_CALLS || 10 * started.elapsed() > WATCHED {
+            return Ok(());
+        }
+        iterations *= 10;
+    }
 }
 
 impl Pass for Looking {
