@@ -22,6 +22,7 @@ pytest_plugins = ["github", "installing", "processes"]
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent
 EXTENSION = _native.__file__
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COUNTED = ROOT / "tests" / "counted"
 ENVIRONMENTS = ROOT / ".venvs"
 # Makes environments in a fraction of pip's time.

@@ -3,14 +3,11 @@
 import itertools
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
 
-from conftest import WORK, command
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from conftest import CHROMIUM, WORK, command
 
 pytestmark = [
     pytest.mark.counted,

@@ -7,16 +7,14 @@ import gzip
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from conftest import ROOT, command
+from conftest import CHROMIUM, ROOT, command
 
 DOCS = ROOT / "docs"
 PICTURE, PAGE_OF_PICTURE = DOCS / "report.png", DOCS / "report.png.page-sha256"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def page(recorded, outcomes):
     sequential = [row for row in outcomes if row["method"] == "until settled"]
     sections = [
         heading(recorded),
-        f"\n## What is aimed at\n\n{aims_table(sequential, live, edited, real, short)}\n",
+        f"\n## Aims\n\n{aims_table(sequential, live, edited, real, short)}\n",
         neutral_section(edited),
         commits_section(real),
         replayed_sections(outcomes, parts),

@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import bank  # noqa: E402
 import project  # noqa: E402
-from record import under  # noqa: E402
+from record import COMPARE, under  # noqa: E402
 
 CONDITIONS = {"idle": None, "neighbour": ("steady", False), "fitful": ("fitful", True)}
 EDITS = 30
@@ -267,19 +267,7 @@ def record(folder, cores, condition, load, seed, planted):
         project.commit(repository, *trees(text, lengths, changed))
         with under(load, cores[-1] if load and load[1] else cores[0]):
             started = time.monotonic()
-            command = [
-                sys.executable,
-                "-m",
-                "deadheat",
-                "compare",
-                "HEAD^",
-                "HEAD",
-                "--all",
-                "--json",
-                "--samples",
-                "--quiet",
-            ]
-            command += ["--cpu", str(cores[-1])] if load else []
+            command = [*COMPARE, *(["--cpu", str(cores[-1])] if load else [])]
             ran = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True)
             seconds = time.monotonic() - started
     if ran.returncode != 0:

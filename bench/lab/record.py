@@ -21,6 +21,8 @@ sys.path.insert(0, HERE)
 import bank  # noqa: E402
 import project  # noqa: E402
 
+COMPARE = [sys.executable, "-m", "deadheat", "compare", "HEAD^", "HEAD", "--all", "--json", "--samples", "--quiet"]
+
 # Name, load (kind and whether it runs on the measuring core), benchmarks, replicates.
 PARTS = [
     ("same", None, "same and not long", 100),
@@ -65,19 +67,7 @@ def record(place, folder, cores, part, load, keyword, count):
     measuring, other = cores[-1], cores[0]
     started = time.monotonic()
     with under(load, measuring if load and load[1] else other):
-        command = [
-            sys.executable,
-            "-m",
-            "deadheat",
-            "compare",
-            "HEAD^",
-            "HEAD",
-            "--all",
-            "--json",
-            "--samples",
-            "--quiet",
-        ]
-        command += ["-k", keyword, "--replicates", str(count), "--cpu", str(measuring), "--timeout", "3600"]
+        command = [*COMPARE, "-k", keyword, "--replicates", str(count), "--cpu", str(measuring), "--timeout", "3600"]
         ran = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     if ran.returncode != 0:
         sys.exit(f"deadheat compare ended with {ran.returncode}")

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::without_samples::without_samples;
-use crate::model::{Comparison, Counts, Estimate, NextStep, Report, Status, Verdict, WarningCode};
+use super::without_samples;
+use crate::model::{Comparison, Counts, Estimate, Judged, NextStep, Report, Status, Verdict, WarningCode};
 use crate::text::{cut, main_line, shorten};
 
 const MOST_BYTES: usize = 1500;
@@ -67,7 +67,7 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
     for warning in report.warnings.iter().chain(of_rows) {
         *warnings.entry(code(warning.code)).or_default() += 1;
     }
-    let of = |judged: &crate::model::Judged| change(&judged.estimate);
+    let of = |judged: &Judged| change(&judged.estimate);
     let whole = Brief {
         schema_version: report.schema_version,
         verdict: verdict_of(report),
@@ -171,9 +171,7 @@ fn shorten_texts(brief: &mut Brief, length: usize) {
 }
 
 fn written(brief: &Brief) -> serde_json::Result<String> {
-    let mut value = without_samples(brief)?;
-    if let Value::Object(fields) = &mut value {
-        fields.remove("samples");
-    }
-    serde_json::to_string(&value)
+    let mut value = serde_json::to_value(brief)?;
+    without_samples::shorten(&mut value);
+    Ok(value.to_string())
 }

@@ -28,7 +28,6 @@ pub struct Surroundings<'a> {
 
 /// Returns the steps.
 pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
-    let is_at_head = around.is_at_head;
     let mut steps = Vec::new();
     steps.extend(more_time(report, around));
     steps.extend(measure(report, around));
@@ -48,7 +47,7 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     }
     steps.extend(write_benchmark(report));
     steps.extend(commit_first(report));
-    steps.retain(|step| is_at_head || step.action != Action::Reset);
+    steps.retain(|step| around.is_at_head || step.action != Action::Reset);
     steps
 }
 

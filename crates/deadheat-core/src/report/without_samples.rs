@@ -16,7 +16,8 @@ pub fn without_samples(report: &impl Serialize) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-fn shorten(value: &mut Value) {
+/// Leaves out the samples, and rounds numbers.
+pub(super) fn shorten(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             // The number of replicates is a setting, and stays.

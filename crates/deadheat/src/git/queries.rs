@@ -127,6 +127,12 @@ impl Git {
         self.line(["rev-parse", "--verify", "--quiet", &format!("{commit}:{path}")])
     }
 
+    /// Whether this commit is checked out; not, if git cannot tell.
+    pub(crate) fn is_checked_out(&self, commit: &str) -> bool {
+        self.commit("HEAD")
+            .is_ok_and(|head| head.as_deref() == Some(commit))
+    }
+
     pub(crate) fn is_ancestor(&self, commit: &str, of: &str) -> anyhow::Result<bool> {
         Ok(self.line(["merge-base", commit, of])?.as_deref() == Some(commit))
     }

@@ -60,10 +60,8 @@ fn description_of(options: &CompareOptions) -> Option<&str> {
 
 /// Whether head is checked out, and nothing is uncommitted.
 fn is_at_head(git: &Git, report: &Report) -> bool {
-    let is_checked_out = git
-        .commit("HEAD")
-        .is_ok_and(|commit| commit.as_ref() == Some(&report.revisions.head.commit));
-    is_checked_out && git.uncommitted_paths().is_ok_and(|paths| paths.is_empty())
+    git.is_checked_out(&report.revisions.head.commit)
+        && git.uncommitted_paths().is_ok_and(|paths| paths.is_empty())
 }
 
 /// Writes the report files of a run that failed. A continued report is not lost with a run that added nothing to it.

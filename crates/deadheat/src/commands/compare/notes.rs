@@ -14,11 +14,7 @@ use crate::project::layout::ProjectLayout;
 
 /// Mentions uncommitted changes if head is the commit that is checked out.
 pub(super) fn note_uncommitted(git: &Git, head: &Revision, project: &ProjectLayout, events: &dyn Events) {
-    let is_checked_out = || {
-        git.commit("HEAD")
-            .is_ok_and(|commit| commit.as_ref() == Some(&head.commit))
-    };
-    if head.dirty || !is_checked_out() {
+    if head.dirty || !git.is_checked_out(&head.commit) {
         return;
     }
     let mut changed = git.uncommitted_paths().unwrap_or_default();

@@ -77,10 +77,8 @@ fn step(action: Action, argv: &[&str], why: &str) -> NextStep {
 
 /// Returns the same command with more time.
 fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
-    let seconds = seconds.to_string();
-    let mut argv = vec!["deadheat", "micro"];
-    match &options.asked {
-        MicroTarget::Script { script } => argv.push(script),
+    let (target, setup) = match &options.asked {
+        MicroTarget::Script { script } => (vec![script.clone()], &None),
         MicroTarget::Function {
             file,
             qualname,
@@ -88,30 +86,18 @@ fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
             setup,
             base,
         } => {
-            let target = format!("{file}::{qualname}");
-            let mut words = vec!["--call", call.as_str(), "--base", base.as_str()];
-            words.extend(setup.iter().flat_map(|setup| ["--setup", setup.as_str()]));
-            argv.push(&target);
-            argv.extend(words);
-            return with_timeout(&argv, &seconds, options);
+            let words = [&format!("{file}::{qualname}"), "--call", call, "--base", base];
+            (words.map(str::to_owned).to_vec(), setup)
         }
-        MicroTarget::Statements { a, b, setup } => {
-            argv.extend(["-a", a, "-b", b]);
-            argv.extend(setup.iter().flat_map(|setup| ["--setup", setup.as_str()]));
-        }
+        MicroTarget::Statements { a, b, setup } => (["-a", a, "-b", b].map(str::to_owned).to_vec(), setup),
+    };
+    let (worth, seconds) = (options.worth_percent.to_string(), seconds.to_string());
+    let mut argv = vec!["deadheat", "micro"];
+    argv.extend(target.iter().map(String::as_str));
+    for (option, value) in [("--setup", setup), ("--python", &options.python)] {
+        argv.extend(value.iter().flat_map(|value| [option, value.as_str()]));
     }
-    with_timeout(&argv, &seconds, options)
-}
-
-fn with_timeout(argv: &[&str], seconds: &str, options: &MicroOptions) -> NextStep {
-    let worth = options.worth_percent.to_string();
-    let mut argv = [argv, &["--worth", &worth, "--timeout", seconds]].concat();
-    argv.extend(
-        options
-            .python
-            .iter()
-            .flat_map(|python| ["--python", python.as_str()]),
-    );
+    argv.extend(["--worth", &worth, "--timeout", &seconds]);
     argv.extend(options.memory.then_some("--memory"));
     argv.extend(options.gate.then_some("--gate"));
     step(Action::RaiseTimeout, &argv, "more process pairs would settle it")
