@@ -60,6 +60,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
         resources: Vec::new(),
         missing: Vec::new(),
         warnings: Vec::new(),
+        guard: None,
         recorded: None,
         next: Vec::new(),
     }

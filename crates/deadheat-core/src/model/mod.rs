@@ -3,6 +3,7 @@
 mod comparison;
 mod function;
 mod gate;
+mod guard;
 mod missing;
 mod next;
 mod part;
@@ -19,6 +20,7 @@ mod warning;
 pub use comparison::{Comparison, Confirmation, SideTime, ToSettle};
 pub use function::{CallProfile, FunctionComparison, ProfileNote};
 pub use gate::Gate;
+pub use guard::{Guard, GuardOutcome};
 pub use missing::{Missing, MissingReason};
 pub use next::{Action, NextStep};
 pub use part::{Part, part_of};

@@ -37,6 +37,8 @@ pub enum Action {
     FixOutput,
     /// Make the slower benchmarks as fast as they were.
     FixRegression,
+    /// Run the guard, to see all of its output.
+    RunGuard,
     /// Take the commit back.
     Reset,
     /// Take the uncommitted edit back.

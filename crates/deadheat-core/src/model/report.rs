@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::comparison::Comparison;
 use super::function::FunctionComparison;
+use super::guard::Guard;
 use super::missing::Missing;
 use super::next::NextStep;
 use super::part::Part;
@@ -58,6 +59,9 @@ pub struct Report {
     pub resources: Vec<ResourceComparison>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
+    /// The guard of the experiment that `--record` was to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// The experiment that `--record` wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,

@@ -15,10 +15,12 @@ pub enum Status {
     Discard,
     /// Both: the user decides.
     Mixed,
+    /// The guard failed on head: it is not kept, however fast it is.
+    ChecksFailed,
 }
 
 impl Status {
-    pub const ALL: [Status; 3] = [Status::Keep, Status::Discard, Status::Mixed];
+    pub const ALL: [Status; 4] = [Status::Keep, Status::Discard, Status::Mixed, Status::ChecksFailed];
 
     /// Parses a status as files and users write it.
     pub fn parse(text: &str) -> Option<Self> {
@@ -33,6 +35,7 @@ impl fmt::Display for Status {
             Status::Keep => "keep",
             Status::Discard => "discard",
             Status::Mixed => "mixed",
+            Status::ChecksFailed => "checks_failed",
         })
     }
 }

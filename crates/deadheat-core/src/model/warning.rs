@@ -131,6 +131,8 @@ pub enum WarningCode {
     BenchmarkDiffers,
     /// `deadheat micro` disagrees with this comparison about a changed function.
     MicroDisagrees,
+    /// The guard failed on head, so the experiment is not kept.
+    GuardFailed,
     /// The last kept commit is not an ancestor of head.
     AnotherHistory,
     /// The loop's files are tracked by git.

@@ -2,11 +2,18 @@
 
 use super::prescreen::Prescreen;
 use super::results::{Row, TOTAL};
-use crate::model::{Estimate, Report, Status, Verdict};
+use crate::model::{Estimate, GuardOutcome, Report, Status, Verdict};
 use crate::output::OutputCheck;
 
-/// Applies the rule to all verdicts of a report: those on times and on other resources.
+/// Applies the rule to the guard, and to all verdicts of a report: those on times and on other resources.
 pub fn status_by_rule(report: &Report) -> Status {
+    if report
+        .guard
+        .as_ref()
+        .is_some_and(|guard| guard.outcome == GuardOutcome::Failed)
+    {
+        return Status::ChecksFailed;
+    }
     match (
         has_any(report, Verdict::Improved),
         has_any(report, Verdict::Regressed),

@@ -62,9 +62,17 @@ impl<'a> History<'a> {
         }
     }
 
+    /// Returns the experiments with a status; those whose guard failed count as discarded.
     pub fn with_status(&self, status: Status) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
-        rows.filter(move |row| row.status.as_deref().and_then(Status::parse) == Some(status))
+        rows.filter(move |row| {
+            let own = row.status.as_deref().and_then(Status::parse);
+            let counted = own.map(|own| match own {
+                Status::ChecksFailed => Status::Discard,
+                own => own,
+            });
+            counted == Some(status)
+        })
     }
 
     /// Returns the experiments without a status, or with one that is not ours.

@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub is_at_head: bool,
     /// The description of the experiment that was to be recorded.
     pub description: Option<&'a str>,
+    /// Its guard, if that was given on the command line.
+    pub guard: Option<&'a str>,
 }
 
 /// Returns the steps.
@@ -42,6 +44,10 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
         Some(Status::Mixed) => {
             steps.extend(fix_regression(report));
             steps.push(reset(report, "some benchmarks became slower"));
+        }
+        Some(Status::ChecksFailed) => {
+            steps.push(reset(report, "the guard failed, so the experiment is not kept"));
+            steps.extend(run_guard(report));
         }
         None => steps.extend(fix_regression(report)),
     }
@@ -73,6 +79,9 @@ fn again(report: &Report, around: Surroundings<'_>) -> Vec<String> {
     if let Some(description) = around.description {
         words.extend(["--record".to_owned(), description.to_owned()]);
     }
+    if let Some(guard) = around.guard {
+        words.extend(["--guard".to_owned(), guard.to_owned()]);
+    }
     if let Some(file) = around.stored {
         words.extend(["-o".to_owned(), format!("json:{file}")]);
     }
@@ -91,6 +100,13 @@ fn reset(report: &Report, why: &str) -> NextStep {
         why.to_owned(),
         None,
     )
+}
+
+fn run_guard(report: &Report) -> Option<NextStep> {
+    let guard = report.guard.as_ref()?;
+    let argv = ["sh", "-c", &guard.command].map(str::to_owned).to_vec();
+    let why = "it shows everything that fails, to mend it".to_owned();
+    Some(step(Action::RunGuard, argv, why, None))
 }
 
 fn more_time(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
@@ -182,6 +198,9 @@ fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
         ];
         if let Some(recorded) = &report.recorded {
             argv.extend(["--record", &recorded.description]);
+        }
+        if let Some(guard) = around.guard {
+            argv.extend(["--guard", guard]);
         }
         let argv = argv.into_iter().map(str::to_owned).collect();
         return Some(step(Action::Settle, argv, why, Some(seconds)));

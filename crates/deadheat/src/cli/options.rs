@@ -139,6 +139,8 @@ pub(crate) struct RecordRequest {
     pub(crate) description: String,
     /// The status to record instead of the one by rule.
     pub(crate) status: Option<Status>,
+    /// The command that must succeed on head.
+    pub(crate) guard: Option<String>,
     pub(crate) allow_partial: bool,
 }
 
@@ -149,6 +151,14 @@ pub(crate) struct Script {
     pub(crate) command: String,
     /// The file that it writes its times to, relative to the folder that it runs in.
     pub(crate) output: Option<String>,
+}
+
+/// Refuses a guard that checks nothing.
+fn checked_guard(command: String) -> Result<String, Failure> {
+    if command.trim().is_empty() {
+        return Err(Failure::usage("--guard: the command is empty").hint("--guard 'python -m pytest -q'"));
+    }
+    Ok(command)
 }
 
 impl Script {
@@ -274,9 +284,11 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
+        let guard = args.guard.map(checked_guard).transpose()?;
         let to_record = args.record.map(|description| RecordRequest {
             description,
             status: args.status,
+            guard,
             allow_partial: args.allow_partial,
         });
         let recorded = match (args.baseline, args.last_kept, &to_record) {

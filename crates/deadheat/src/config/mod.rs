@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) build: Option<String>,
     /// The limit for each worker.
     pub(crate) memory_limit_mib: Option<u64>,
+    /// The command that must succeed on head for an experiment to be kept.
+    pub(crate) guard: Option<String>,
     /// The folder of the loop's files.
     pub(crate) state_dir: Option<String>,
     /// Folders that the project's build takes packages from.
@@ -51,7 +53,7 @@ pub(crate) struct Config {
     pub(crate) siblings: Vec<Sibling>,
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "module-root",
     "tests-root",
     "benchmarks-root",
@@ -66,6 +68,7 @@ const KEYS: [&str; 15] = [
     "requirements",
     "build",
     "memory-limit",
+    "guard",
     "state-dir",
 ];
 
@@ -214,6 +217,10 @@ impl Config {
                     .as_integer()
                     .and_then(|mib| parse_memory_limit(&mib.to_string()).ok());
                 self.memory_limit_mib = Some(mib.ok_or_else(|| wrong("a number of MiB, at least 1"))?);
+            }
+            "guard" => {
+                let command = Some(text()?).filter(|command| !command.trim().is_empty());
+                self.guard = Some(command.ok_or_else(|| wrong("a command"))?);
             }
             "state-dir" => self.state_dir = Some(text()?),
             _ => {

@@ -9,9 +9,11 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, Threshold};
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::model;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Report};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Report, Status};
 
-use crate::cli::options::{CompareOptions, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup};
+use crate::cli::options::{
+    CompareOptions, RecordRequest, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup,
+};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
@@ -72,8 +74,28 @@ pub(crate) struct CompareSettings {
     pub(crate) memory: bool,
     pub(crate) task: RunMode,
     pub(crate) worktrees: WorktreeCleanup,
+    pub(crate) guard: Option<GuardSettings>,
     /// The report that replicates are added to.
     pub(crate) continued: Option<Report>,
+}
+
+/// The guard of an experiment that is to be recorded.
+pub(crate) struct GuardSettings {
+    /// The argument of `sh -c`.
+    pub(crate) command: String,
+    /// Whether it runs even if nothing improved, because the user wants to keep the experiment.
+    pub(crate) always: bool,
+}
+
+impl GuardSettings {
+    fn merge(to_record: Option<&RecordRequest>, config: &Config) -> Option<Self> {
+        let asked = to_record?;
+        let command = asked.guard.as_ref().or(config.guard.as_ref())?;
+        Some(GuardSettings {
+            command: command.clone(),
+            always: matches!(asked.status, Some(Status::Keep | Status::Mixed)),
+        })
+    }
 }
 
 impl SideSettings {
@@ -157,6 +179,7 @@ impl CompareSettings {
             memory: options.memory,
             task: options.task,
             worktrees: options.worktrees,
+            guard: GuardSettings::merge(options.to_record.as_ref(), config),
             continued: None,
         };
         if settings.script.is_some() {

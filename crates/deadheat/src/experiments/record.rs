@@ -1,6 +1,8 @@
 //! `--record`: writes an experiment into `results.tsv` and `HANDOFF.md`.
 
-use deadheat_core::model::{PerSide, Recorded, Report, Revision, Status, Verdict, Warning, WarningCode};
+use deadheat_core::model::{
+    GuardOutcome, PerSide, Recorded, Report, Revision, Status, Verdict, Warning, WarningCode,
+};
 use deadheat_core::records::{
     Experiment, Row, disagreement, has_any, newest_for, status_by_rule, write_measurements,
 };
@@ -68,7 +70,10 @@ pub(crate) fn add(
         }
         by_rule => by_rule,
     };
-    let status = asked.status.unwrap_or(by_rule);
+    let status = match (by_rule, asked.status) {
+        (Status::ChecksFailed, _) | (_, None) => by_rule,
+        (_, Some(status)) => status,
+    };
     let experiment = Experiment {
         time: &clock::now(),
         description: &asked.description,
@@ -101,6 +106,17 @@ fn check_report(report: &Report, asked: &RecordRequest) -> Result<(), Failure> {
         };
         let hint = "give it more time (--timeout), or record the partial result: --allow-partial";
         return Err(failure.hint(hint));
+    }
+    if report
+        .guard
+        .as_ref()
+        .is_some_and(|guard| guard.outcome == GuardOutcome::Unfinished)
+    {
+        let failure = Failure {
+            kind: ErrorKind::Stopped,
+            ..Failure::usage("the guard has not run to its end: nothing was recorded")
+        };
+        return Err(failure.hint("give it more time (--timeout)"));
     }
     check_commits(&report.revisions)?;
     if report.comparisons.is_empty() {
@@ -188,6 +204,7 @@ pub(crate) mod tests {
         RecordRequest {
             description: description.to_owned(),
             status: None,
+            guard: None,
             allow_partial: false,
         }
     }

@@ -109,9 +109,13 @@ pub(crate) struct CompareArgs {
     /// Write the result into the loop's records, with this description; without refs, base is the last kept experiment
     #[arg(help_heading = LOOP, long, value_name = "TEXT", conflicts_with_all = ["working_tree", "dry_run"])]
     pub(crate) record: Option<String>,
-    /// Set the status of the recorded experiment: keep, discard or mixed [default: by the verdicts]
+    /// Set the status of the recorded experiment: keep, discard, mixed or checks_failed [default: by the verdicts]
     #[arg(help_heading = LOOP, long, value_name = "STATUS", value_parser = parse_status, requires = "record")]
     pub(crate) status: Option<Status>,
+    /// Run this shell command on head after measuring, such as the tests that must still pass; if it fails, the status is
+    /// checks_failed, however fast head is
+    #[arg(help_heading = LOOP, long, value_name = "CMD", requires = "record")]
+    pub(crate) guard: Option<String>,
     /// Also record a run that was stopped early
     #[arg(help_heading = LOOP, long, requires = "record")]
     pub(crate) allow_partial: bool,
@@ -157,5 +161,6 @@ fn parse_gate(text: &str) -> Result<Gate, String> {
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {
-    Status::parse(text).ok_or_else(|| format!("`{text}` is not a status; write keep, discard or mixed"))
+    Status::parse(text)
+        .ok_or_else(|| format!("`{text}` is not a status; write keep, discard, mixed or checks_failed"))
 }

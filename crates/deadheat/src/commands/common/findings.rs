@@ -4,7 +4,7 @@ use std::path::Path;
 
 use deadheat_core::judge;
 use deadheat_core::model::{
-    Comparison, Machine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison, Revision,
+    Comparison, Guard, Machine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison, Revision,
     SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct Findings {
     pub(crate) comparisons: Vec<Comparison>,
     pub(crate) resources: Vec<ResourceComparison>,
     pub(crate) missing: Vec<Missing>,
+    pub(crate) guard: Option<Guard>,
     /// Whether the run was stopped before it was done.
     pub(crate) is_partial: bool,
 }
@@ -86,6 +87,7 @@ impl Findings {
             comparisons: Vec::new(),
             resources: Vec::new(),
             missing: Vec::new(),
+            guard: None,
             is_partial: false,
         }
     }
@@ -140,6 +142,7 @@ impl Findings {
             resources: self.resources,
             missing: self.missing,
             warnings,
+            guard: self.guard,
             recorded: None,
             next: Vec::new(),
         }

@@ -5,6 +5,7 @@ pub(crate) mod confirm;
 pub(crate) mod context;
 pub(crate) mod findings;
 pub(crate) mod gates;
+pub(crate) mod guard;
 pub(crate) mod keep_worktrees;
 pub(crate) mod row_warnings;
 pub(crate) mod suite_origin;

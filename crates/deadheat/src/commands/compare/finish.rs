@@ -43,19 +43,16 @@ pub(super) fn finish(
         None => {}
     }
     let stored = options.outputs.stored();
+    let asked = options.to_record.as_ref();
     let around = Surroundings {
         stored: stored.as_deref(),
         is_at_head: is_at_head(&git, &report),
-        description: description_of(options),
+        description: asked.map(|asked| asked.description.as_str()),
+        guard: asked.and_then(|asked| asked.guard.as_deref()),
     };
     report.next = next_steps(&report, around);
     output::write_report(&report, &options.outputs)?;
     refused.map(|()| gates::apply(&report, exit))
-}
-
-fn description_of(options: &CompareOptions) -> Option<&str> {
-    let asked = options.to_record.as_ref()?;
-    Some(&asked.description)
 }
 
 /// Whether head is checked out, and nothing is uncommitted.
@@ -92,8 +89,10 @@ fn write_failed(
         None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
+    let asked = options.to_record.as_ref();
     let around = Surroundings {
-        description: description_of(options),
+        description: asked.map(|asked| asked.description.as_str()),
+        guard: asked.and_then(|asked| asked.guard.as_deref()),
         ..Surroundings::default()
     };
     report.next = next_steps(&report, around);

@@ -22,6 +22,7 @@ use crate::Installation;
 use crate::cli::options::{CompareOptions, RecordedBase, RunMode, WorktreeCleanup};
 use crate::commands::common::context::{CompareContext, Context, StartingPoint, reported_python, seed_of};
 use crate::commands::common::findings::{Findings, Layout};
+use crate::commands::common::guard::{GuardPlace, guard};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{keep_worktrees, nothing_changed};
 use crate::commands::compare::collect::{Collector, Suite};
@@ -268,7 +269,15 @@ impl Steps<'_> {
             folder: &sources.project.folder,
             worktrees,
         };
-        measurement.measure(chosen, &mut workers, findings)
+        let exit = measurement.measure(chosen, &mut workers, findings)?;
+        let place = GuardPlace {
+            checkouts,
+            folder: &sources.project.folder,
+            variables: prepared.variables.head.clone(),
+        };
+        let python = &prepared.interpreters.head.path;
+        let place = place.with_python(python, &sources.project.import_folders);
+        guard(run, &place, findings, exit)
     }
 
     /// Finds the differences in the code, and the functions whose effect is looked for.

@@ -21,6 +21,7 @@ use crate::cli::options::{RunMode, Script, WorktreeCleanup};
 use crate::commands::common::conclude::Judging;
 use crate::commands::common::context::{CompareContext, Context, USUAL_REPLICATES};
 use crate::commands::common::findings::Findings;
+use crate::commands::common::guard::{GuardPlace, guard};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{confirm, keep_worktrees, nothing_changed};
 use crate::commands::script::resources::resources;
@@ -114,10 +115,16 @@ fn compare_checkouts(
     findings.later_cores.clone_from(&bench.cores.later);
     findings.missing.append(&mut taken.missing);
     let exit = conclude(run, &rows, taken, findings);
-    if exit != ExitCode::Done {
-        return Ok(exit);
-    }
-    confirm_regressions(run, &mut bench, findings)
+    let exit = match exit {
+        ExitCode::Done => confirm_regressions(run, &mut bench, findings)?,
+        _ => exit,
+    };
+    let place = GuardPlace {
+        checkouts,
+        folder: &sources.project.folder,
+        variables: bench.places.head.variables.clone(),
+    };
+    guard(run, &place, findings, exit)
 }
 
 /// Measures a regression that would fail a gate again.
