@@ -187,7 +187,7 @@ def test_records_that_git_tracks_are_said(loop, record, deadheat_command):
         ([], "there is no baseline"),
         (["HEAD", "HEAD"], "the same commit"),
         (["HEAD^", "HEAD", "--working-tree"], "cannot be used with"),
-        (["HEAD^", "HEAD", "--status", "good"], "write keep, discard or mixed"),
+        (["HEAD^", "HEAD", "--status", "good"], "write keep, discard, mixed or checks_failed"),
     ],
 )
 def test_what_cannot_be_recorded(loop, record, arguments, words):
