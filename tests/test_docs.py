@@ -100,7 +100,7 @@ def test_every_exit_code_is_explained_and_has_a_test_that_expects_it():
 
 @pytest.mark.quick
 def test_every_code_of_a_report_has_an_entry_in_troubleshooting():
-    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    schema = json.loads((ROOT / "docs" / "schemas" / "report.schema.json").read_text())
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     entries = re.findall(r"^\| `?(\w+)`? \|(.*)\|$", page, re.MULTILINE)
     cells = {code: [cell.strip() for cell in rest.split("|")] for code, rest in entries}

@@ -17,7 +17,7 @@ from conftest import ROOT, short
 
 pytestmark = pytest.mark.counted
 
-SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "schemas" / "report.schema.json").read_text())
 FIRST = ROOT / "tests" / "reports" / "first.json"
 CODE = """\
     def same(n):

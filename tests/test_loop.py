@@ -108,7 +108,10 @@ def test_detect_prints_a_line_each(project, deadheat_command):
     names = [line.split("  ")[0] for line in outcome.out.splitlines() if re.search(r"  (yes|no )  ", line)]
     assert names[:3] == ["git", "configuration", "interpreter"]
     assert names[-4:] == ["fallback micro", "fallback tests", "fallback profile", "fallback script"]
-    assert outcome.out.splitlines()[-1] == "deadheat compare: available"
+    assert outcome.out.splitlines()[-2:] == [
+        "deadheat compare: available",
+        "next: deadheat start, because benchmarks can be compared here",
+    ]
     quiet = deadheat_command("detect", "-q")
     assert (quiet.out, quiet.err) == ("deadheat compare: available\n", "")
 
@@ -383,7 +386,10 @@ def test_status(experiments, project, deadheat_command):
     assert "kept: 2" in shown.out
     assert "缓存" in shown.out
     assert "\x1b" not in shown.out
-    assert shown.out.splitlines()[-1].endswith("3.00x (the product of 2 kept steps)")
+    *_, total_line, next_line = shown.out.splitlines()
+    assert total_line.endswith("3.00x (the product of 2 kept steps)")
+    assert next_line.startswith("next: ")
+    assert deadheat_command("status", "-q").out.splitlines()[-1] == total_line
     assert state(project, "results.tsv").read_text() == text
 
 
@@ -393,7 +399,7 @@ def test_status_goes_by_a_measured_total(experiments, project, deadheat_command)
     state(project, "results.tsv").write_text(text + row)
     report = deadheat_command("status", "--json").report
     assert report["cumulative"] == {"speedup": 2.8, "source": "measured", "steps": 1, "has_gaps": False}
-    assert deadheat_command("status").out.splitlines()[-1].endswith("2.80x (measured)")
+    assert deadheat_command("status", "-q").out.splitlines()[-1].endswith("2.80x (measured)")
 
 
 def test_log(experiments, deadheat_command):

@@ -418,8 +418,9 @@ def test_calls_that_take_too_long_say_what_an_answer_would_take(micro, tmp_path)
     setup = textwrap.dedent(setup)
     outcome = micro("-a", "1", "-b", "call()", "--setup", setup, "--timeout", "10", as_text=True)
     assert outcome.code == 3
-    last = outcome.out.splitlines()[-1]
-    assert last.startswith("no answer: 1 of at least 5 process pairs could be measured in 10 s"), last
+    *_, answer, longer = outcome.out.splitlines()
+    assert answer.startswith("no answer: 1 of at least 5 process pairs could be measured in 10 s"), answer
+    assert longer.startswith("next: deadheat micro -a 1 -b 'call()' --setup "), longer
     assert "an answer would take about" in outcome.out
 
 

@@ -27,6 +27,13 @@ def five(repository):
     return repository
 
 
+def valid(name, value):
+    """Returns an answer that its schema allows."""
+    schema = json.loads((ROOT / "docs" / "schemas" / f"{name}.schema.json").read_text())
+    jsonschema.validate(value, schema, format_checker=jsonschema.FormatChecker())
+    return value
+
+
 def actions(report):
     return [step["action"] for step in report["next"]]
 
@@ -36,7 +43,7 @@ def test_json_on_stdout_has_no_samples_and_is_short(five, deadheat_command, tmp_
     outcome = deadheat_command("compare", "--json", "-o", stored, *SHORT, "HEAD^", "HEAD")
     assert outcome.code == 0, outcome.err
     assert len(outcome.out) <= 12_000
-    jsonschema.validate(outcome.report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    valid("report", outcome.report)
     assert outcome.report["samples"] is False
     whole = json.loads(stored.read_text())
     assert "samples" not in whole
@@ -159,3 +166,34 @@ def test_errors_are_json_where_json_was_asked_for(five, deadheat_command, argume
     assert outcome.report["error"]["code"] == code
     assert words in outcome.report["error"]["message"]
     assert outcome.report["next"] == []
+
+
+def test_every_answer_has_its_schema_and_says_what_would_follow(five, deadheat_command):
+    detected = valid("detect", deadheat_command("detect", "--json").report)
+    assert actions(detected) == ["start"]
+    five.git("checkout", "--quiet", "HEAD^")
+    assert actions(valid("status", deadheat_command("status", "--json").report)) == ["start"]
+    error = valid("error", deadheat_command("compare", "--baseline", "--json").report)
+    assert [step["argv"] for step in error["next"]] == [["deadheat", "start"]]
+    started = valid("start", deadheat_command("start", "--json").report)
+    assert actions(started) == ["next_experiment"]
+    again = valid("error", deadheat_command("start", "--json").report)
+    assert again["next"][0]["argv"] == ["deadheat", "status"]
+    five.git("checkout", "--quiet", "main")
+    status = valid("status", deadheat_command("status", "--json").report)
+    (step,) = status["next"]
+    assert step["argv"][:3] == ["deadheat", "compare", "--record"]
+    screened = ("micro", "pkg/core.py::work", "--base", "HEAD^", "--call", "work(300)", "--json")
+    valid("micro", deadheat_command(*screened).report)
+    valid("micro", deadheat_command(*screened, "--samples").report)
+    recorded = valid("report", deadheat_command(*step["argv"][1:], "--json", *SHORT).report)
+    assert recorded["recorded"]["status"] == "keep"
+    logged = valid("log", deadheat_command("log", "--json").report)
+    assert actions(logged) == actions(valid("handoff", deadheat_command("handoff", "--json").report))
+    assert actions(logged) == ["next_experiment"]
+    profiled = valid("profile", deadheat_command("profile", "--json", "--replicates", 3, "--", "benchmarks").report)
+    assert profiled["next"][-1]["action"] == "write_benchmark"
+
+
+def test_the_noise_of_a_machine_is_settled_by_nothing(five, deadheat_command):
+    assert deadheat_command("noise", "--json", *SHORT).report["next"] == []

@@ -94,7 +94,7 @@ def test_what_was_tried_is_handed_over(loop, record, deadheat_command):
     handoff = path(loop, "HANDOFF.md")
     handoff.write_text("# Notes\n\nmine\n\n" + handoff.read_text())
     outcome = deadheat_command("handoff", "--json")
-    assert outcome.report == {"file": str(handoff), "problems": []}
+    assert (outcome.report["file"], outcome.report["problems"]) == (str(handoff), [])
     text = handoff.read_text()
     assert text.startswith("# Notes\n\nmine\n\n")
     assert f"- {loop.faster[:10]} " in text

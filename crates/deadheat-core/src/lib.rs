@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod dependencies;
 pub mod judge;
 pub mod micro;

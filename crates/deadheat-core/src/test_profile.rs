@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge;
@@ -11,8 +12,9 @@ use crate::judge::profile::{self, ProfileReplicate};
 use crate::judge::sequential::Sampling;
 use crate::judge::stats::{self, LogEstimate, Threshold};
 use crate::model::{
-    Change, Clock, Environments, Estimate, Judged, Machine, Missing, MissingReason, OpenReason, Order,
-    PerSide, Python, Replicate, Revision, Round, Sample, Side, SideTime, TargetFunction, Verdict, Warning,
+    Change, Clock, Environments, Estimate, Judged, Machine, Missing, MissingReason, NextStep, OpenReason,
+    Order, PerSide, Python, Replicate, Revision, Round, Sample, Side, SideTime, TargetFunction, Verdict,
+    Warning,
 };
 use crate::protocol::{TestOutcome, TestRun, Uncollected};
 
@@ -20,7 +22,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The shortest judged duration: pytest's own work is a large part of a shorter test, and chance of the rest.
 pub const SHORTEST_NS: f64 = 1e6;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct TestProfile {
     pub schema_version: u32,
     pub tool_version: String,
@@ -40,9 +42,12 @@ pub struct TestProfile {
     pub functions: Vec<FunctionTimes>,
     pub missing: Vec<Missing>,
     pub warnings: Vec<Warning>,
+    /// The steps that would follow, the most useful one first.
+    #[serde(default)]
+    pub next: Vec<NextStep>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct TestSettings {
     /// The arguments of pytest.
     pub arguments: Vec<String>,
@@ -61,7 +66,7 @@ pub struct TestSettings {
     pub build: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TestCounts {
     pub improved: usize,
     pub regressed: usize,
@@ -72,7 +77,7 @@ pub struct TestCounts {
 }
 
 /// One test's durations: setup, call and teardown, without the profiler.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct TestComparison {
     /// The pytest node id, the same on both sides.
     pub test: String,
@@ -83,11 +88,12 @@ pub struct TestComparison {
     pub verdict: Option<Verdict>,
     pub reason: Option<OpenReason>,
     /// The durations of each replicate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<PerSide<u64>>,
 }
 
 /// One function of the project over all tests, as cProfile reports it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FunctionTimes {
     /// A short, unique name.
     pub name: String,
@@ -107,7 +113,7 @@ pub struct FunctionTimes {
 }
 
 /// Medians over the replicates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Times {
     pub calls: f64,
     /// The time with the functions that it calls.

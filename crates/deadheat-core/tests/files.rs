@@ -2,8 +2,12 @@
 
 mod fixture;
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use deadheat_core::answers::schemas;
 use deadheat_core::model::{Gate, Machine, MergedPart, Part, Report, Side};
-use deadheat_core::report::{csv, html, markdown, pytest_benchmark, schema};
+use deadheat_core::report::{csv, html, markdown, pytest_benchmark};
 
 use fixture::{HOSTILE, report};
 
@@ -181,10 +185,22 @@ fn a_row_of_csv_is_a_line() {
 }
 
 #[test]
-fn the_schema_in_the_documentation_is_that_of_the_types() {
-    let documented = include_str!("../../../docs/report.schema.json");
-    assert!(
-        documented.trim_end() == format!("{:#}", schema()),
-        "write it again: cargo run --package deadheat-core --example schema > docs/report.schema.json"
-    );
+#[expect(clippy::disallowed_methods, reason = "a test, which may read the pages")]
+fn the_schemas_in_the_documentation_are_those_of_the_types() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas");
+    let mut expected = BTreeSet::new();
+    for (name, schema) in schemas() {
+        let file = format!("{name}.schema.json");
+        let documented = std::fs::read_to_string(folder.join(&file)).unwrap_or_default();
+        assert!(
+            documented.trim_end() == format!("{schema:#}"),
+            "write {file} again: cargo run --package deadheat-core --example schemas"
+        );
+        expected.insert(file);
+    }
+    let files = std::fs::read_dir(&folder).unwrap();
+    let found: BTreeSet<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(found, expected);
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deadheat_core::answers::schemas;
 use deadheat_core::model::WarningCode;
 use deadheat_core::output::Output;
 use deadheat_core::protocol::{MicroCode, Reply, Request};
-use deadheat_core::report::schema;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
@@ -34,6 +34,13 @@ const LISTS: [(&str, &str, &str); 12] = [
     ("| `selection` | `rule` (", ")", "SelectionRule"),
     ("`--status STATUS` | with `--record`:", ", instead", "Status"),
 ];
+
+/// Returns the schema of the report.
+fn schema() -> Value {
+    let mut schemas = schemas().into_iter();
+    let (_, schema) = schemas.find(|(name, _)| *name == "report").unwrap();
+    schema
+}
 
 /// Returns the text between two others, of which the first must occur on the page once.
 fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
@@ -116,9 +123,19 @@ fn the_reference_lists_every_value_of_an_enumeration_and_no_other() {
 }
 
 #[test]
-fn the_reference_names_every_field_of_the_report() {
-    let missing: Vec<String> = fields(&schema()).difference(&named(REFERENCE)).cloned().collect();
-    assert_eq!(missing, Vec::<String>::new());
+fn the_reference_names_every_field_of_every_answer() {
+    let known = named(REFERENCE);
+    for (name, schema) in schemas() {
+        let missing: Vec<String> = fields(&schema).difference(&known).cloned().collect();
+        assert_eq!(missing, Vec::<String>::new(), "of {name}");
+    }
+}
+
+#[test]
+fn the_reference_lists_every_next_step() {
+    let table = between(REFERENCE, "\n### Next steps\n", "\n## ");
+    let listed: Names = rows(table).iter().flat_map(|row| named(row[0])).collect();
+    assert_eq!(listed, values(&schema()["$defs"]["Action"]));
 }
 
 /// The fields of each variant of an enumeration with a tag, and those of the types that they hold.

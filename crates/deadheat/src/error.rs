@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use deadheat_core::model::NextStep;
+
 /// Exit codes are part of the interface; `docs/reference.md` explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCode {
@@ -73,6 +75,8 @@ pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// The steps that would follow, for programs.
+    pub(crate) next: Vec<NextStep>,
 }
 
 impl Failure {
@@ -97,11 +101,18 @@ impl Failure {
             kind,
             message: message.into(),
             hint: None,
+            next: Vec::new(),
         }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a step that would follow.
+    pub(crate) fn next(mut self, step: NextStep) -> Self {
+        self.next.push(step);
         self
     }
 

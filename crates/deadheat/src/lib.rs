@@ -100,17 +100,20 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     match dispatch(args, installation) {
         Ok(exit) => exit as i32,
         Err(error) => {
-            let kind = error
-                .downcast_ref::<Failure>()
-                .map_or(ErrorKind::Tool, |failure| failure.kind);
-            let hint = error
-                .downcast_ref::<Failure>()
-                .and_then(|failure| failure.hint.clone());
+            let failure = error.downcast_ref::<Failure>();
+            let kind = failure.map_or(ErrorKind::Tool, |failure| failure.kind);
+            let hint = failure.and_then(|failure| failure.hint.clone());
             let message = terminal::whole_message(&error);
             terminal::print_failure(&message, hint.as_deref());
             // The others have a report, with their words in it.
             if wants_json && !kind.is_worth_a_report() {
-                report::output::print_failure(&Failure { kind, message, hint });
+                let next = failure.map_or_else(Vec::new, |failure| failure.next.clone());
+                report::output::print_failure(&Failure {
+                    kind,
+                    message,
+                    hint,
+                    next,
+                });
             }
             kind.exit() as i32
         }

@@ -25,7 +25,7 @@ const DRIVER: [&str; 15] = [
 ];
 
 /// Those of the core's `src`, each with the rooms that it knows: many stand beside each other.
-const CORE: [(&str, &[&str]); 14] = [
+const CORE: [(&str, &[&str]); 15] = [
     ("output", &[]),
     ("script_output", &[]),
     ("model", &["output"]),
@@ -39,6 +39,7 @@ const CORE: [(&str, &[&str]); 14] = [
     ("report", &["output", "model", "text", "judge", "test_profile"]),
     ("micro", &["output", "model", "text", "judge"]),
     ("records", &["output", "model", "text", "report", "micro"]),
+    ("answers", &["model", "text", "test_profile", "micro", "records"]),
     ("lib", &[]),
 ];
 

@@ -1,5 +1,6 @@
 //! The result of a pre-screen, and its line in the loop's records.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
@@ -9,7 +10,7 @@ use crate::model::{
 use crate::output::{Difference, OutputCheck};
 
 /// The kind of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     Script,
@@ -18,7 +19,7 @@ pub enum Form {
 }
 
 /// One of the two variants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Variant {
     /// The name that the user knows.
     pub name: String,
@@ -27,7 +28,7 @@ pub struct Variant {
 }
 
 /// The result of a pre-screen. Its serde form is the JSON of `docs/reference.md`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct MicroReport {
     pub schema_version: u32,
     pub form: Form,
@@ -57,6 +58,7 @@ pub struct MicroReport {
     /// The reason why the variants' return values cannot be compared.
     pub output_reason: Option<String>,
     pub memory: Option<ResourceComparison>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<Replicate>,
     pub python: Option<Python>,
     pub pinned_core: Option<usize>,

@@ -14,6 +14,23 @@ pub struct NextStep {
     pub seconds: Option<f64>,
 }
 
+impl NextStep {
+    /// Returns a step that a command takes.
+    pub fn command(action: Action, argv: &[&str], why: &str) -> Self {
+        NextStep {
+            action,
+            argv: argv.iter().map(|&word| word.to_owned()).collect(),
+            why: why.to_owned(),
+            seconds: None,
+        }
+    }
+
+    /// Returns a step that a person or a program takes by editing.
+    pub fn edit(action: Action, why: &str) -> Self {
+        Self::command(action, &[], why)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -31,6 +48,8 @@ pub enum Action {
     Record,
     /// Write a benchmark that runs the changed code.
     WriteBenchmark,
+    /// Mend the project's setup, so that benchmarks can be compared.
+    FixSetup,
     /// Write a call that runs the compared function.
     FixCall,
     /// Make the change return what it returned before.
@@ -47,6 +66,4 @@ pub enum Action {
     NextExperiment,
     /// Make the current commit the baseline.
     Start,
-    /// Look at what is missing in this project.
-    Detect,
 }

@@ -45,5 +45,6 @@ pub struct ResourceComparison {
     pub verdict: Verdict,
     pub reason: Option<OpenReason>,
     pub looks: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<PerSide<f64>>,
 }

@@ -1,5 +1,6 @@
 //! `HANDOFF.md`: the loop's baseline and last measurements, for those who continue it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::markdown::{cell_of, escaped, line_end_of, read_section, replace_section};
@@ -11,7 +12,7 @@ const MEASUREMENTS: &str = "Measurements";
 const KEYS: [&str; 3] = ["commit", "date", "branch"];
 
 /// The starting point of the loop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Baseline {
     pub commit: String,
     /// ISO 8601 in UTC.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::handoff::Baseline;
@@ -28,7 +29,7 @@ fn run_of(row: &Row) -> Run<'_> {
 }
 
 /// The speedup of the last kept state over the baseline, as a ratio baseline/kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Cumulative {
     pub speedup: f64,
     pub source: Source,
@@ -39,7 +40,7 @@ pub struct Cumulative {
 }
 
 /// The source of a cumulative speedup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Baseline and last kept state were compared with each other.

@@ -2,6 +2,7 @@
 //!
 //! Columns are found by name, in any order; foreign columns and rows stay byte for byte as they are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tidy::tidy;
@@ -26,7 +27,7 @@ const COLUMNS: [&str; 13] = [
 ];
 
 /// One row; empty or unreadable cells are unknown. Speedups are base/head, and so is their interval.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Row {
     pub time: Option<String>,
     /// Full commit hashes.

@@ -31,6 +31,10 @@ pub struct Surroundings<'a> {
 /// Returns the steps.
 pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     let mut steps = Vec::new();
+    if report.noise.is_some() {
+        // A measurement of the noise has no verdict that more time would settle.
+        return more_time(report, around).into_iter().collect();
+    }
     steps.extend(more_time(report, around));
     steps.extend(measure(report, around));
     steps.extend(fix_output(report));
@@ -277,7 +281,7 @@ fn commit_first(report: &Report) -> Option<NextStep> {
 }
 
 /// Renders the steps that are commands: `next: COMMAND (about 15 s), because WHY`.
-pub(super) fn lines(steps: &[NextStep]) -> Vec<String> {
+pub fn lines(steps: &[NextStep]) -> Vec<String> {
     let commands = steps.iter().filter(|step| !step.argv.is_empty());
     let lines = commands.enumerate().map(|(index, step)| {
         let label = if index == 0 { "next" } else { "or" };

@@ -42,6 +42,6 @@ pub fn render(report: &Report, style: Style) -> String {
     page.warnings(report);
     page.answer(report);
     page.recorded(report);
-    page.next(report);
+    page.steps(&report.next);
     page.text
 }

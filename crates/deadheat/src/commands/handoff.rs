@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
+use deadheat_core::answers::{HandedOff, next_in_loop};
 use deadheat_core::records::{History, write_handover};
-use serde_json::json;
 
 use crate::cli::args::RecordsArgs;
 use crate::error::ExitCode;
+use crate::experiments::checkout::checkout;
 use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
 pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (_git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
+    let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let lock = state.lock()?;
     let results = state.results()?;
     let baseline = state.known_baseline()?;
@@ -24,7 +25,11 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
     state.warn_of(&results.problems);
     let file = path.display().to_string();
     match args.output.json {
-        true => output::print_json(&json!({"file": file, "problems": results.problems}))?,
+        true => output::print_json(&HandedOff {
+            file,
+            problems: &results.problems,
+            next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?),
+        })?,
         false => terminal::print(format!("written to {file}\n").as_bytes())?,
     }
     Ok(ExitCode::Done)

@@ -2,28 +2,20 @@
 
 use std::path::Path;
 
-use deadheat_core::records::{self, Cumulative, History, Row};
-use serde::Serialize;
-use serde_json::json;
+use deadheat_core::answers::{LoggedRow, LoopLog, next_in_loop};
+use deadheat_core::records::{self, History};
 
 use crate::cli::args::RecordsArgs;
 use crate::cli::options::verbosity;
 use crate::error::ExitCode;
+use crate::experiments::checkout::checkout;
 use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
-/// A row, with the cumulative result of the experiments up to it.
-#[derive(Serialize)]
-struct LoggedRow<'a> {
-    #[serde(flatten)]
-    row: &'a Row,
-    cumulative: Option<Cumulative>,
-}
-
 pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (_git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
+    let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);
@@ -36,12 +28,13 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
                 cumulative: history.so_far(index),
             })
             .collect();
-        output::print_json(&json!({
-            "state_folder": state.folder().display().to_string(),
-            "problems": results.problems,
-            "rows": rows,
-            "cumulative": history.cumulative(),
-        }))?;
+        output::print_json(&LoopLog {
+            state_folder: state.folder().display().to_string(),
+            problems: &results.problems,
+            rows,
+            cumulative: history.cumulative(),
+            next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?),
+        })?;
     } else {
         let style = output::style(verbosity(&args.output));
         terminal::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::judge::merge::{self, PartReport};
+use deadheat_core::report::{Surroundings, next_steps};
 use deadheat_core::text::plain;
 
 use crate::cli::args::MergeArgs;
@@ -22,8 +23,9 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
         .collect::<Result<_, _>>()?;
     let mut report = merge::merge(parts, env!("CARGO_PKG_VERSION"))
         .map_err(|refusal| Failure::usage(refusal.message).hint(refusal.hint))?;
-    // Those of a part are not those of the whole.
-    report.next.clear();
+    report.next = next_steps(&report, Surroundings::default());
+    // A suite that was measured in parts is not measured again by one command.
+    report.next.retain(|step| step.argv.is_empty());
     output::write_report(&report, &outputs)?;
     let exit = if merge::is_nothing_measured(&report) {
         ExitCode::NothingMeasured

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use deadheat_core::answers::{Started, next_after_start};
+use deadheat_core::model::{Action, NextStep};
 use deadheat_core::records::{Baseline, read_baseline, write_baseline};
+use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
-use serde_json::json;
 
 use crate::cli::args::StartArgs;
 use crate::cli::options::{Verbosity, verbosity};
@@ -40,6 +42,11 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             "continue from it (`deadheat status` shows it), or start over from the current commit: deadheat \
              start --replace",
         )
+        .next(NextStep::command(
+            Action::NextExperiment,
+            &["deadheat", "status"],
+            "the loop goes on from its baseline",
+        ))
         .into());
     }
     let path = state.write_handoff(&lock, &write_baseline(&text, &baseline))?;
@@ -59,20 +66,25 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             state.folder().display()
         ));
     }
+    let next = next_after_start(uncommitted.is_empty());
     if args.output.json {
-        output::print_json(&json!({
-            "baseline": baseline,
-            "replaced": earlier,
-            "uncommitted": uncommitted,
-            "ignored": is_ignored,
-            "file": path.display().to_string(),
-        }))?;
+        output::print_json(&Started {
+            baseline: &baseline,
+            replaced: earlier.as_ref(),
+            uncommitted: &uncommitted,
+            ignored: is_ignored,
+            file: path.display().to_string(),
+            next,
+        })?;
     } else {
         let mut text = format!("baseline: {}\n", described(&baseline));
         if let Some(earlier) = &earlier {
             text.push_str(&format!("instead of: {}\n", described(earlier)));
         }
         text.push_str(&format!("written to {}\n", path.display()));
+        if verbosity(&args.output) != Verbosity::Quiet {
+            text.extend(next_lines(&next).iter().map(|line| plain(line) + "\n"));
+        }
         terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)

@@ -2,40 +2,51 @@
 
 use std::path::Path;
 
+use deadheat_core::answers::{LoopStatus, next_in_loop};
 use deadheat_core::model::Status;
 use deadheat_core::records::{self, History, Row};
-use serde_json::json;
+use deadheat_core::report::next_lines;
+use deadheat_core::text::plain;
 
 use crate::cli::args::RecordsArgs;
-use crate::cli::options::verbosity;
+use crate::cli::options::{Verbosity, verbosity};
 use crate::error::ExitCode;
+use crate::experiments::checkout::checkout;
 use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
 pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (_git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
+    let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);
+    let history = History::new(&results.rows, baseline.as_ref());
+    let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
     if args.output.json {
-        let history = History::new(&results.rows, baseline.as_ref());
         let rows = |status| history.with_status(status).collect::<Vec<&Row>>();
-        output::print_json(&json!({
-            "state_folder": state.folder().display().to_string(),
-            "problems": results.problems,
-            "baseline": baseline,
-            "last_kept": history.last_kept().or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
-            "kept": rows(Status::Keep),
-            "mixed": rows(Status::Mixed),
-            "discarded": rows(Status::Discard),
-            "other": history.of_no_status().collect::<Vec<&Row>>(),
-            "cumulative": history.cumulative(),
-        }))?;
+        output::print_json(&LoopStatus {
+            state_folder: state.folder().display().to_string(),
+            problems: &results.problems,
+            baseline: baseline.as_ref(),
+            last_kept: history
+                .last_kept()
+                .or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
+            kept: rows(Status::Keep),
+            mixed: rows(Status::Mixed),
+            discarded: rows(Status::Discard),
+            other: history.of_no_status().collect(),
+            cumulative: history.cumulative(),
+            next,
+        })?;
     } else {
         let style = output::style(verbosity(&args.output));
-        terminal::print(records::status(&results, baseline.as_ref(), style).as_bytes())?;
+        let mut text = records::status(&results, baseline.as_ref(), style);
+        if verbosity(&args.output) != Verbosity::Quiet {
+            text.extend(next_lines(&next).iter().map(|line| plain(line) + "\n"));
+        }
+        terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)
 }

@@ -1,7 +1,8 @@
 //! `--record`: writes an experiment into `results.tsv` and `HANDOFF.md`.
 
 use deadheat_core::model::{
-    GuardOutcome, PerSide, Recorded, Report, Revision, Status, Verdict, Warning, WarningCode,
+    Action, GuardOutcome, NextStep, PerSide, Recorded, Report, Revision, Status, Verdict, Warning,
+    WarningCode,
 };
 use deadheat_core::records::{
     Experiment, Row, disagreement, has_any, newest_for, status_by_rule, write_measurements,
@@ -23,6 +24,10 @@ pub(crate) fn check(state: &ExperimentStore, revisions: &PerSide<Revision>) -> a
             base.name, head.name
         ))
         .hint("commit the change first: git commit --all && deadheat compare --record TEXT")
+        .next(NextStep::edit(
+            Action::NextExperiment,
+            "HEAD is measured: edit the code and commit it",
+        ))
         .into());
     }
     let _lock = state.lock()?;

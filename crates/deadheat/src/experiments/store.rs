@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use deadheat_core::model::{Action, NextStep};
 use deadheat_core::records::{self, Baseline, History, Results};
 use deadheat_core::text::plain;
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -280,6 +281,11 @@ impl ExperimentStore {
                 self.folder.join(HANDOFF).display()
             ))
             .hint("`deadheat start` makes the current commit the baseline")
+            .next(NextStep::command(
+                Action::Start,
+                &["deadheat", "start"],
+                "a loop starts from a baseline",
+            ))
             .into());
         };
         self.commit_of(git, &baseline.commit, "the baseline", HANDOFF)

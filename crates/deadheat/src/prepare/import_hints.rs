@@ -72,6 +72,7 @@ impl<'a> Hints<'a> {
             kind: failure.kind,
             message: self.own_paths(&failure.message),
             hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
+            next: failure.next.clone(),
         }
         .into()
     }

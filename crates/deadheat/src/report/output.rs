@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 
 use anyhow::Context;
+use deadheat_core::answers::{Failed, Problem};
 use deadheat_core::model::{Report, Side};
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::options::{Outputs, Verbosity};
@@ -109,11 +109,17 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints an error as JSON to stdout, where a program expects its answer.
 pub(crate) fn print_failure(failure: &Failure) {
-    let value = json!({
-        "error": {"code": failure.kind.code(), "message": failure.message, "hint": failure.hint},
-        "exit_code": failure.kind.exit() as i32,
-        "next": [],
-    });
+    let value = Failed {
+        error: Problem {
+            code: failure.kind.code(),
+            message: &failure.message,
+            hint: failure.hint.as_deref(),
+        },
+        exit_code: failure.kind.exit() as i32,
+        next: failure.next.clone(),
+    };
     // The exit code says the same where stdout is closed.
-    let _ = print(&one_line(value.to_string()));
+    if let Ok(text) = serde_json::to_string(&value) {
+        let _ = print(&one_line(text));
+    }
 }

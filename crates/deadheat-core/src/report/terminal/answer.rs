@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::page::Page;
-use crate::model::Report;
+use crate::model::{NextStep, Report};
 use crate::report::next;
 use crate::report::words::{of_controls, what_would_settle};
 use crate::text::{counted, duration, plain, speedup};
@@ -53,8 +53,8 @@ impl Page {
     }
 
     /// Ends with the commands that would follow.
-    pub(super) fn next(&mut self, report: &Report) {
-        for line in next::lines(&report.next) {
+    pub(super) fn steps(&mut self, steps: &[NextStep]) {
+        for line in next::lines(steps) {
             self.prose("", &plain(&line));
         }
     }

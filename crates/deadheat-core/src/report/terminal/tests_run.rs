@@ -52,6 +52,7 @@ pub fn render_tests(profile: &TestProfile, style: Style) -> String {
     page.list_warnings(&profile.warnings.iter().collect::<Vec<_>>());
     page.text.push('\n');
     page.prose("", &answer(profile));
+    page.steps(&profile.next);
     page.text
 }
 

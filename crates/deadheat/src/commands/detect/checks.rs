@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use deadheat_core::answers::Check;
 
 /// The time limit for importing, and for each collection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,25 +20,6 @@ pub(super) const CHECKS: [&str; 10] = [
     "tests",
     "memray",
 ];
-
-/// One line of the answer.
-#[derive(Debug, Serialize)]
-pub(super) struct Check {
-    pub(super) check: &'static str,
-    pub(super) ok: bool,
-    /// The finding, or the reason for a no.
-    pub(super) detail: String,
-    pub(super) hint: Option<String>,
-}
-
-/// A command to use if benchmarks are missing, or in addition to them.
-#[derive(Debug, Serialize)]
-pub(super) struct Fallback {
-    pub(super) name: &'static str,
-    pub(super) applies: bool,
-    /// The way to use it, or the reason why not.
-    pub(super) detail: String,
-}
 
 /// All findings.
 #[derive(Debug, Default)]

@@ -3,17 +3,21 @@
 
 mod checks;
 mod collection;
+mod next;
 mod probes;
 
 use std::path::{Path, PathBuf};
 
+use deadheat_core::answers::{Detected, Fallback};
+use deadheat_core::model::NextStep;
+use deadheat_core::report::next_lines;
 use deadheat_core::text::{plain, short_commit};
-use serde_json::json;
 
 use crate::Installation;
 use crate::cli::args::DetectArgs;
 use crate::cli::options::{Verbosity, verbosity};
-use crate::commands::detect::checks::{Fallback, Found};
+use crate::commands::detect::checks::Found;
+use crate::commands::detect::next::next_steps;
 use crate::commands::detect::probes::Detection;
 use crate::config::Config;
 use crate::error::{ErrorKind, ExitCode, Failure, is_stopped};
@@ -69,7 +73,8 @@ pub(crate) fn run(
         true => Some(write(&config, &top, &found)),
         false => None,
     };
-    print(args, &found, &fallbacks, written.as_ref())?;
+    let next = next_steps(&found, &fallbacks, has_baseline(&config, git.as_ref()));
+    print(args, &found, &fallbacks, written.as_ref(), next)?;
     Ok(ExitCode::Done)
 }
 
@@ -191,6 +196,11 @@ fn fallbacks(found: &Found) -> Vec<Fallback> {
     ]
 }
 
+fn has_baseline(config: &Config, git: Option<&Git>) -> bool {
+    let found = git.map(|git| ExperimentStore::find(config, git.top())?.known_baseline());
+    matches!(found, Some(Ok(Some(_))))
+}
+
 fn write(config: &Config, top: &Path, found: &Found) -> Result<PathBuf, String> {
     let section = match (&found.reason, &found.benchmarks_root) {
         (None, Some(root)) => Ok(root.as_str()),
@@ -207,24 +217,26 @@ fn print(
     found: &Found,
     fallbacks: &[Fallback],
     written: Option<&Result<PathBuf, String>>,
+    next: Vec<NextStep>,
 ) -> anyhow::Result<()> {
     let path = written
         .and_then(|written| written.as_ref().ok())
         .map(|path| path.display().to_string());
     let problem = written.and_then(|written| written.as_ref().err());
     if args.output.json {
-        return output::print_json(&json!({
-            "available": found.reason.is_none(),
-            "reason": found.reason,
-            "benchmarks_root": found.benchmarks_root,
-            "benchmarks": found.benchmarks,
-            "tests": found.tests,
-            "memray": found.memray,
-            "checks": found.checks,
-            "fallbacks": fallbacks,
-            "written": path,
-            "not_written": problem,
-        }));
+        return output::print_json(&Detected {
+            available: found.reason.is_none(),
+            reason: found.reason.as_deref(),
+            benchmarks_root: found.benchmarks_root.as_deref(),
+            benchmarks: found.benchmarks,
+            tests: found.tests,
+            memray: found.memray.as_deref(),
+            checks: &found.checks,
+            fallbacks,
+            written: path.as_deref(),
+            not_written: problem.map(String::as_str),
+            next,
+        });
     }
     let verbosity = verbosity(&args.output);
     let mut text = String::new();
@@ -257,6 +269,11 @@ fn print(
     }
     if let Some(problem) = problem {
         text.push_str(&format!("not written: {}\n", plain(problem)));
+    }
+    if verbosity != Verbosity::Quiet {
+        for line in next_lines(&next) {
+            text.push_str(&format!("{}\n", plain(&line)));
+        }
     }
     terminal::print(text.as_bytes())
 }

@@ -22,10 +22,12 @@ use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, MicroReport, Worth, render};
 use deadheat_core::model::{Comparison, PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
-use deadheat_core::text;
+use deadheat_core::report::next_lines;
+use deadheat_core::text::{counted, plain};
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
+use crate::cli::options::Verbosity;
 use crate::commands::common::context::drawn_seed;
 use crate::commands::micro::decide::{Answer, Rules};
 use crate::commands::micro::pending_requests::{PendingRequests, TrackingLauncher};
@@ -172,7 +174,11 @@ fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
             false => terminal::print(&output::summary(report)?),
         };
     }
-    terminal::print(render(report).as_bytes())
+    let mut text = render(report);
+    if options.verbosity != Verbosity::Quiet {
+        text.extend(next_lines(&report.next).iter().map(|line| plain(line) + "\n"));
+    }
+    terminal::print(text.as_bytes())
 }
 
 impl Screening<'_> {
@@ -262,7 +268,7 @@ impl Screening<'_> {
             ],
         ) = readings.as_deref()
         {
-            let times = text::counted(usize::try_from(calls + 1).unwrap_or(usize::MAX), "call");
+            let times = counted(usize::try_from(calls + 1).unwrap_or(usize::MAX), "call");
             answer.decision = Decision::NoAnswer;
             answer.reason = format!("the call `{call}` does not run `{qualname}`");
             answer.doubts.push(Warning::new(

@@ -21,14 +21,16 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
     let mut steps = Vec::new();
     let has = |code| report.warnings.iter().any(|warning| warning.code == code);
     if has(WarningCode::FunctionNotCalled) {
-        steps.push(step(
+        steps.push(NextStep::edit(
             Action::FixCall,
-            &[],
             "the call has to run the compared function",
         ));
     }
     if report.output == OutputCheck::Different {
-        steps.push(step(Action::FixOutput, &[], "the two return different values"));
+        steps.push(NextStep::edit(
+            Action::FixOutput,
+            "the two return different values",
+        ));
     }
     // The other version is that of HEAD only if nothing else was asked for.
     let typed = match &options.asked {
@@ -39,19 +41,23 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
     match (report.decision, typed) {
         (Decision::Go, Some(_)) => {
             let commit = ["git", "commit", "--all", "--message", "experiment"];
-            steps.push(step(Action::CommitFirst, &commit, "the change is worth a commit"));
+            steps.push(NextStep::command(
+                Action::CommitFirst,
+                &commit,
+                "the change is worth a commit",
+            ));
             steps.push(match is_loop {
                 true => {
                     let record = ["deadheat", "compare", "--record", "experiment"];
-                    step(Action::Record, &record, "the suite decides")
+                    NextStep::command(Action::Record, &record, "the suite decides")
                 }
-                false => step(Action::Measure, &["deadheat", "compare"], "the suite decides"),
+                false => NextStep::command(Action::Measure, &["deadheat", "compare"], "the suite decides"),
             });
         }
         (Decision::Stop, Some(file)) if !is_doubtful => {
             let revert = ["git", "checkout", "HEAD", "--", file];
             let why = "the change is not worth a commit; this takes back every uncommitted edit of the file";
-            steps.push(step(Action::RevertEdit, &revert, why));
+            steps.push(NextStep::command(Action::RevertEdit, &revert, why));
         }
         (Decision::NoAnswer, _) if steps.is_empty() && !has(WarningCode::NothingChanged) => {
             let given = options.timeout.as_secs_f64();
@@ -64,15 +70,6 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
         _ => {}
     }
     steps
-}
-
-fn step(action: Action, argv: &[&str], why: &str) -> NextStep {
-    NextStep {
-        action,
-        argv: argv.iter().map(|&word| word.to_owned()).collect(),
-        why: why.to_owned(),
-        seconds: None,
-    }
 }
 
 /// Returns the same command with more time.
@@ -100,5 +97,5 @@ fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
     argv.extend(["--worth", &worth, "--timeout", &seconds]);
     argv.extend(options.memory.then_some("--memory"));
     argv.extend(options.gate.then_some("--gate"));
-    step(Action::RaiseTimeout, &argv, "more process pairs would settle it")
+    NextStep::command(Action::RaiseTimeout, &argv, "more process pairs would settle it")
 }

@@ -66,6 +66,7 @@ impl Found {
             functions: self.functions,
             missing,
             warnings: run.listener.take_warnings(),
+            next: Vec::new(),
         }
     }
 }

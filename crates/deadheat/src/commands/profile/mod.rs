@@ -8,6 +8,7 @@ mod replicates;
 
 use std::collections::BTreeSet;
 
+use deadheat_core::answers::next_after_profile;
 use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::model::{Environments, PerSide, Side, WarningCode};
 use deadheat_core::report;
@@ -79,7 +80,8 @@ pub(crate) fn run(
             failure.hint.as_deref(),
         );
     }
-    let profile = found.into_profile(&run, options);
+    let mut profile = found.into_profile(&run, options);
+    profile.next = next_after_profile(&profile);
     let written = output::write(
         &profile,
         |style| report::render_tests(&profile, style),
