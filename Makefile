@@ -14,7 +14,7 @@ else
 WHEEL_TARGETS := $(foreach cpu,x86_64 aarch64,$(cpu)-unknown-linux-gnu $(cpu)-unknown-linux-musl)
 endif
 PARALLEL := $(TESTING) -m pytest --numprocesses=3 --dist=loadgroup
-RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples/demo -type f -not -name '*.snap*')
+RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates examples/demo skills -type f -not -name '*.snap*')
 SOURCES := $(RUST) README.md $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 
 .PHONY: demo develop test test-quick test-times test-long faults mutants check audit wheels example pictures bench evidence evidence-page evidence-quick finder-proof clean

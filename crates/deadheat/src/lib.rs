@@ -29,7 +29,9 @@ use clap::Parser;
 use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
-use crate::commands::{clean, compare, demo, detect, handoff, log, merge, micro, profile, start, status};
+use crate::commands::{
+    clean, compare, demo, detect, handoff, log, merge, micro, profile, skill, start, status,
+};
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
@@ -150,6 +152,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Handoff(args) => handoff::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Report(args) => commands::report::run(&ReportOptions::new(args)?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
+        CommandArgs::Skill(args) => skill::run(&args, &current_folder()?),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
     }
 }

@@ -165,7 +165,8 @@ fn commands(page: &str) -> Vec<String> {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap());
     let mut found: Vec<String> = Vec::new();
-    for line in blocks.flat_map(str::lines) {
+    // Blocks in lists are indented.
+    for line in blocks.flat_map(str::lines).map(str::trim_start) {
         if let Some(command) = line.strip_prefix("$ ") {
             found.push(command.to_owned());
         } else if let Some(more) = line.strip_prefix('>') {
@@ -179,6 +180,7 @@ fn commands(page: &str) -> Vec<String> {
 fn every_command_in_the_documentation_can_be_parsed() {
     let mut checked = 0;
     let mut paths = pages(&Path::new(REPOSITORY).join("docs"));
+    paths.extend(pages(&Path::new(REPOSITORY).join("skills")));
     paths.push(Path::new(REPOSITORY).join("README.md"));
     for path in paths {
         for line in commands(&std::fs::read_to_string(&path).unwrap()) {

@@ -12,5 +12,6 @@ pub(crate) mod micro;
 pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod script;
+pub(crate) mod skill;
 pub(crate) mod start;
 pub(crate) mod status;

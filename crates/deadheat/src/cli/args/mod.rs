@@ -16,6 +16,7 @@ Exit codes:
 mod compare;
 mod micro;
 mod shared;
+mod skill;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use crate::cli::args::compare::{CompareArgs, NoiseArgs};
 pub(crate) use crate::cli::args::micro::MicroArgs;
 pub(crate) use crate::cli::args::shared::{OutputArgs, PlaceArgs, ReportArgs, RunArgs, SidesArgs};
+pub(crate) use crate::cli::args::skill::SkillArgs;
 use crate::cli::values::{parse_percent, parse_seconds};
 
 /// Benchmark two git refs of a Python project against each other, with error bounds
@@ -62,6 +64,8 @@ pub(crate) enum CommandArgs {
     Report(StoredArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
+    /// Print the skills for coding agents, or install them where agents look for them
+    Skill(SkillArgs),
     /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
     Clean(CleanArgs),
 }
