@@ -107,6 +107,26 @@ pub struct HandedOff<'a> {
     pub next: Vec<NextStep>,
 }
 
+/// The answer of `deadheat skill`.
+#[derive(Debug, Default, JsonSchema, Serialize)]
+pub struct Skills<'a> {
+    /// The file that was asked for, and its text; null with `--install`.
+    pub file: Option<&'a str>,
+    pub text: Option<&'a str>,
+    /// The installed skills; empty without `--install`.
+    pub installed: &'a [InstalledSkill],
+    pub next: Vec<NextStep>,
+}
+
+/// A skill in one of the folders that it is installed into.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct InstalledSkill {
+    pub skill: &'static str,
+    pub folder: String,
+    /// Whether a file had to be written.
+    pub written: bool,
+}
+
 /// The answer of any command that ends with the codes 2 or 5.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct Failed<'a> {

@@ -5,7 +5,8 @@ mod next;
 mod schemas;
 
 pub use forms::{
-    Check, Detected, Failed, Fallback, HandedOff, LoggedRow, LoopLog, LoopStatus, Problem, Started,
+    Check, Detected, Failed, Fallback, HandedOff, InstalledSkill, LoggedRow, LoopLog, LoopStatus, Problem,
+    Skills, Started,
 };
 pub use next::{Checkout, next_after_profile, next_after_start, next_in_loop};
 pub use schemas::schemas;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::forms::{Detected, Failed, HandedOff, LoopLog, LoopStatus, Started};
+use super::forms::{Detected, Failed, HandedOff, LoopLog, LoopStatus, Skills, Started};
 use crate::micro::MicroReport;
 use crate::model::Report;
 use crate::test_profile::TestProfile;
@@ -20,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("status", of::<LoopStatus<'_>>()),
         ("log", of::<LoopLog<'_>>()),
         ("handoff", of::<HandedOff<'_>>()),
+        ("skill", of::<Skills<'_>>()),
         ("error", of::<Failed<'_>>()),
     ]
 }

@@ -48,6 +48,8 @@ pub enum Action {
     Record,
     /// Write a benchmark that runs the changed code.
     WriteBenchmark,
+    /// Check what deadheat can do in this project.
+    Detect,
     /// Mend the project's setup, so that benchmarks can be compared.
     FixSetup,
     /// Write a call that runs the compared function.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde::Serialize;
-use serde_json::json;
+use deadheat_core::answers::{InstalledSkill, Skills};
+use deadheat_core::model::{Action, NextStep};
 
 use crate::cli::args::SkillArgs;
 use crate::cli::options::{Verbosity, verbosity};
@@ -49,15 +49,6 @@ const AGENTS: [Agent; 2] = [
     },
 ];
 
-/// A skill in one of the folders that it is installed into.
-#[derive(Debug, Serialize)]
-struct Installed {
-    skill: &'static str,
-    folder: PathBuf,
-    /// Whether a file had to be written.
-    written: bool,
-}
-
 pub(crate) fn run(args: &SkillArgs, folder: &Path) -> anyhow::Result<ExitCode> {
     let Some(target) = &args.install else {
         return print(args);
@@ -74,11 +65,19 @@ pub(crate) fn run(args: &SkillArgs, folder: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     if args.output.json {
-        output::print_json(&json!({ "installed": installed }))?;
+        output::print_json(&Skills {
+            installed: &installed,
+            next: vec![NextStep::command(
+                Action::Detect,
+                &["deadheat", "detect", "--write"],
+                "it shows whether benchmarks can be compared here",
+            )],
+            ..Skills::default()
+        })?;
     } else if verbosity(&args.output) != Verbosity::Quiet {
-        let line = |skill: &Installed| {
+        let line = |skill: &InstalledSkill| {
             let done = if skill.written { "installed" } else { "up to date" };
-            format!("{done}: {}\n", skill.folder.display())
+            format!("{done}: {}\n", skill.folder)
         };
         let text: String = installed.iter().map(line).collect();
         terminal::print(text.as_bytes())?;
@@ -97,7 +96,11 @@ fn print(args: &SkillArgs) -> anyhow::Result<ExitCode> {
         return Err(failure.hint(format!("choose one of {}", names.join(", "))).into());
     };
     match args.output.json {
-        true => output::print_json(&json!({"file": path, "text": text}))?,
+        true => output::print_json(&Skills {
+            file: Some(path),
+            text: Some(text),
+            ..Skills::default()
+        })?,
         false => terminal::print(text.as_bytes())?,
     }
     Ok(ExitCode::Done)
@@ -192,7 +195,7 @@ fn check_for_other_files(folders: &[PathBuf]) -> anyhow::Result<()> {
     Err(failure.hint("to overwrite them: --replace").into())
 }
 
-fn install(skill: &'static str, folder: &Path) -> anyhow::Result<Installed> {
+fn install(skill: &'static str, folder: &Path) -> anyhow::Result<InstalledSkill> {
     let mut written = false;
     for (path, text) in files_of(skill) {
         let path = folder.join(path);
@@ -205,9 +208,9 @@ fn install(skill: &'static str, folder: &Path) -> anyhow::Result<Installed> {
         files::write_atomically(&path, text.as_bytes())?;
         written = true;
     }
-    Ok(Installed {
+    Ok(InstalledSkill {
         skill,
-        folder: folder.join(skill),
+        folder: folder.join(skill).display().to_string(),
         written,
     })
 }
