@@ -1,10 +1,10 @@
 //! The sections of `HANDOFF.md` for whoever continues the loop: what was kept, what was given up, and how to go on.
 
+use super::foreign::Standing;
 use super::handoff::Baseline;
 use super::history::{History, Source};
 use super::markdown::{escaped, replace_section};
-use super::results::Row;
-use crate::model::Status;
+use super::row::Row;
 use crate::text::short_commit;
 
 const KEPT: &str = "Optimisations kept";
@@ -19,7 +19,7 @@ pub fn write_handover(text: &str, history: &History<'_>, baseline: Option<&Basel
 }
 
 fn kept(history: &History<'_>) -> String {
-    let mut lines: Vec<String> = history.with_status(Status::Keep).map(line).collect();
+    let mut lines: Vec<String> = history.with_standing(Standing::Kept).map(line).collect();
     if lines.is_empty() {
         lines.push("None yet.".to_owned());
     }
@@ -35,9 +35,10 @@ fn kept(history: &History<'_>) -> String {
 
 fn discarded(history: &History<'_>) -> String {
     let discarded = history
-        .with_status(Status::Discard)
-        .chain(history.with_status(Status::Mixed));
-    let lines: Vec<String> = discarded.chain(history.of_no_status()).map(line).collect();
+        .with_standing(Standing::Discarded)
+        .chain(history.with_standing(Standing::Mixed))
+        .chain(history.with_standing(Standing::Other));
+    let lines: Vec<String> = discarded.map(line).collect();
     match lines.as_slice() {
         [] => "None yet.".to_owned(),
         lines => lines.join("\n"),
@@ -59,7 +60,7 @@ fn line(row: &Row) -> String {
     let status = row
         .status
         .as_deref()
-        .filter(|status| Status::parse(status) != Some(Status::Keep));
+        .filter(|status| Standing::of(status) != Standing::Kept);
     let notes: Vec<String> = verdict.into_iter().chain(status).map(escaped).collect();
     format!(
         "- {}{}{interval}{}: {}",

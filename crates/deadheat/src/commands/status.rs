@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use deadheat_core::model::Status;
-use deadheat_core::records::{self, History, Row};
+use deadheat_core::records::{self, History, Row, Standing};
 use serde_json::json;
 
 use crate::cli::args::RecordsArgs;
@@ -21,16 +20,17 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
     state.warn_of(&results.problems);
     if args.output.json {
         let history = History::new(&results.rows, baseline.as_ref());
-        let rows = |status| history.with_status(status).collect::<Vec<&Row>>();
+        let rows = |standing| history.with_standing(standing).collect::<Vec<&Row>>();
         output::print_json(&json!({
             "state_folder": state.folder().display().to_string(),
             "problems": results.problems,
             "baseline": baseline,
             "last_kept": history.last_kept().or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
-            "kept": rows(Status::Keep),
-            "mixed": rows(Status::Mixed),
-            "discarded": rows(Status::Discard),
-            "other": history.of_no_status().collect::<Vec<&Row>>(),
+            "kept": rows(Standing::Kept),
+            "mixed": rows(Standing::Mixed),
+            "discarded": rows(Standing::Discarded),
+            "measured": rows(Standing::Measured),
+            "other": history.others().collect::<Vec<&Row>>(),
             "cumulative": history.cumulative(),
         }))?;
     } else {
