@@ -3,7 +3,7 @@
 mod fixture;
 
 use deadheat_core::model::{Gate, Machine, MergedPart, Part, Report, Side};
-use deadheat_core::report::{csv, html, markdown, pytest_benchmark, schema};
+use deadheat_core::report::{csv, html, markdown, metrics, pytest_benchmark, schema};
 
 use fixture::{HOSTILE, report};
 
@@ -15,6 +15,11 @@ fn as_markdown() {
 #[test]
 fn as_csv() {
     insta::assert_snapshot!(csv(&report()));
+}
+
+#[test]
+fn as_metrics() {
+    insta::assert_snapshot!(metrics(&report()));
 }
 
 #[test]
