@@ -330,7 +330,7 @@ def test_files_that_cannot_be_read(show, repository):
     [
         (
             ["-o", "r.pdf"],
-            "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv, metrics",
+            "`pdf` is not a format that deadheat writes; it writes json, summary, brief, md, markdown, html, csv",
         ),
         (["-o", "nonsense:r"], "`nonsense` is not a format"),
         (["-o", "pytest-benchmark:-"], "takes two files"),

@@ -132,6 +132,30 @@ fn its_cumulative_speedup_is_the_product_until_a_total_is_measured() {
 }
 
 #[test]
+fn a_time_without_a_zone_counts_from_the_baseline_on() {
+    let baseline = Baseline {
+        commit: "a09fdff65".to_owned(),
+        date: Some("2026-04-21T00:25:00Z".to_owned()),
+        branch: None,
+    };
+    let results = parse(PLUGIN);
+    let history = History::new(&results.rows, Some(&baseline));
+    let times: Vec<_> = history
+        .experiments
+        .iter()
+        .map(|row| row.time.as_deref().unwrap())
+        .collect();
+    assert_eq!(
+        times,
+        [
+            "2026-04-21T00:30:00",
+            "2026-04-21T00:40:00",
+            "2026-04-21T00:50:00"
+        ]
+    );
+}
+
+#[test]
 fn rows_that_people_edited_are_still_understood() {
     let header = PLUGIN.lines().next().unwrap();
     let rows = [

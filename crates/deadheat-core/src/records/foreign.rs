@@ -240,7 +240,7 @@ mod tests {
             ("-7.9% REGRESSION", Some(0.9268), "REGRESSION"),
             ("\u{2212}7,9 %", Some(0.9268), ""),
             ("+50% (single)", Some(2.0), "single"),
-            ("+4.5% over pinned baseline", Some(1.0471), "over pinned baseline"),
+            ("+20% over the baseline", Some(1.25), "over the baseline"),
             ("+0.0%", Some(1.0), ""),
             ("+100%", None, "+100%"),
             ("7.2%", None, "7.2%"),

@@ -26,6 +26,9 @@ fn kept(history: &History<'_>) -> String {
     if let Some(cumulative) = history.cumulative() {
         let source = match cumulative.source {
             Source::Measured => "measured against the baseline",
+            Source::ProductOfSteps if cumulative.has_gaps => {
+                "the product of the steps, with gaps; `deadheat compare --baseline` measures it"
+            }
             Source::ProductOfSteps => "the product of the steps; `deadheat compare --baseline` measures it",
         };
         lines.push(format!("\nTogether: {:.2}x ({source}).", cumulative.speedup));

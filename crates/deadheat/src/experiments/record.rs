@@ -129,7 +129,10 @@ fn is_kept(rows: &[Row], commit: &str) -> bool {
     let of_commit = experiments.filter(|row| records::is_commit(row.head.as_deref(), commit));
     let standings = of_commit.map(Row::standing);
     let decided = [Standing::Kept, Standing::Discarded, Standing::Mixed];
-    standings.filter(|standing| decided.contains(standing)).last() == Some(Standing::Kept)
+    standings
+        .filter(|standing| decided.contains(standing))
+        .next_back()
+        == Some(Standing::Kept)
 }
 
 #[cfg(test)]
