@@ -1,6 +1,8 @@
 //! Experiments that other tools recorded in `results.tsv`.
 
-use deadheat_core::records::{Baseline, History, Results, Row, Source, Standing, TOTAL, baseline_of};
+use deadheat_core::records::{
+    Baseline, History, Results, Row, Source, Standing, TOTAL, baseline_of, write_handover,
+};
 
 /// In the form of codeflash's plugin, as an agent fills it in.
 const PLUGIN: &str = "\
@@ -125,7 +127,13 @@ fn its_cumulative_speedup_is_the_product_until_a_total_is_measured() {
         cumulative(&results, None),
         Some((1.0, Source::Measured, 2, false))
     );
-    // One of an earlier state does not.
+    let handover = write_handover("", &History::new(&results.rows, None), None);
+    assert!(handover.contains("\nTogether: 1.00x (measured).\n"), "{handover}");
+    assert!(
+        !handover.contains("final"),
+        "a total is neither kept nor discarded: {handover}"
+    );
+    // One of an earlier state does not count.
     let earlier = MEASURED.replace("\t6c45a8265", "\ta09fdff65");
     let results = parse(&format!("{PLUGIN}{earlier}"));
     assert_eq!(cumulative(&results, None).unwrap().1, Source::ProductOfSteps);

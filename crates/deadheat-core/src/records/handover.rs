@@ -13,18 +13,19 @@ const AGAIN: &str = "How to measure again";
 
 /// Returns the text with these sections; all else in it stays.
 pub fn write_handover(text: &str, history: &History<'_>, baseline: Option<&Baseline>) -> String {
-    let text = replace_section(text, KEPT, &kept(history));
+    let text = replace_section(text, KEPT, &kept(history, baseline));
     let text = replace_section(&text, DISCARDED, &discarded(history));
     replace_section(&text, AGAIN, &again(history, baseline))
 }
 
-fn kept(history: &History<'_>) -> String {
+fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
     let mut lines: Vec<String> = history.with_standing(Standing::Kept).map(line).collect();
     if lines.is_empty() {
         lines.push("None yet.".to_owned());
     }
     if let Some(cumulative) = history.cumulative() {
         let source = match cumulative.source {
+            Source::Measured if baseline.is_none() => "measured",
             Source::Measured => "measured against the baseline",
             Source::ProductOfSteps if cumulative.has_gaps => {
                 "the product of the steps, with gaps; `deadheat compare --baseline` measures it"

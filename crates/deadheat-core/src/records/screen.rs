@@ -52,7 +52,7 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
             shown_or(&row.time, "unknown").chars().take(time_room).collect(),
             cut(&shown_or(&row.status, "unknown"), STATUS),
             match row.speedup {
-                None if row.is_experiment() => "unknown".to_owned(),
+                None if row.is_experiment() && row.standing() != Standing::Baseline => "unknown".to_owned(),
                 speedup => times(speedup),
             },
             times(row.micro_speedup),

@@ -127,12 +127,9 @@ fn of_tracked(state: &ExperimentStore) -> Warning {
 fn is_kept(rows: &[Row], commit: &str) -> bool {
     let experiments = rows.iter().filter(|row| row.is_experiment());
     let of_commit = experiments.filter(|row| records::is_commit(row.head.as_deref(), commit));
-    let standings = of_commit.map(Row::standing);
+    let mut standings = of_commit.map(Row::standing);
     let decided = [Standing::Kept, Standing::Discarded, Standing::Mixed];
-    standings
-        .filter(|standing| decided.contains(standing))
-        .next_back()
-        == Some(Standing::Kept)
+    standings.rfind(|standing| decided.contains(standing)) == Some(Standing::Kept)
 }
 
 #[cfg(test)]
