@@ -119,13 +119,16 @@ def test_detect_prints_a_line_each(project, deadheat_command):
 @pytest.mark.real
 def test_detect_writes_its_section_and_nothing_else(project, deadheat_command):
     text = (
-        "# Setup\r\n\r\n## E2E Benchmarks\r\nold: yes\r\n### More\r\nold\r\n\r\n## Notes\r\n中文\r\n```\r\n## No\r\n```"
+        "# Setup\r\n\r\n## E2E Benchmarks\r\nold: yes\r\ncodeflash compare: available\r\n### More\r\nold\r\n\r\n"
+        "## Notes\r\n中文\r\n```\r\n## No\r\n```"
     )
     path = write_state(project, "setup.md", text)
     outcome = deadheat_command("detect", "--write", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.report["written"] == str(path)
-    section = "## E2E Benchmarks\r\n\r\ndeadheat compare: available\r\nbenchmarks-root: benchmarks\r\n\r\n"
+    section = "## E2E Benchmarks\r\n\r\ndeadheat compare: available\r\nbenchmarks-root: benchmarks\r\n"
+    # The line of another tool.
+    section += "codeflash compare: available\r\n\r\n"
     expected = f"# Setup\r\n\r\n{section}## Notes\r\n中文\r\n```\r\n## No\r\n```"
     assert path.read_bytes().decode() == expected
     assert deadheat_command("detect", "--write", "-q").code == 0

@@ -407,3 +407,73 @@ def test_kept_worktrees_are_named_with_the_command(sleeping, compare):
 )
 def test_options_that_say_nothing_to_a_command_are_refused(sleeping, deadheat_command, arguments):
     assert deadheat_command("compare", *arguments).code == 2
+
+
+@pytest.fixture
+def printing(repository):
+    """A command that prints known lines on both sides."""
+
+    def commit(base, head):
+        for lines in (base, head):
+            repository.commit({"bench.sh": "cat <<'END'\n" + "\n".join(lines) + "\nEND\n"})
+        return repository
+
+    return commit
+
+
+PRINT = ("--script", "sh bench.sh")
+
+
+def test_times_in_metric_lines_are_comparisons(printing, compare):
+    printing(
+        [
+            "hello",
+            "METRIC parse_ms=9",
+            "METRIC parse_ms=40",
+            "METRIC rows_per_s=50",
+            "METRIC total_ms=100",
+            "METRIC a_s=1",
+        ],
+        ["METRIC total_ms=25.5", "METRIC parse_ms=20", "METRIC rows_per_s=100", "METRIC b_ms=", "METRIC b_us=7"],
+    )
+    outcome = compare("HEAD^", "HEAD", *PRINT)
+    assert outcome.code == 0, outcome.err
+    report = outcome.report
+    assert list(rows(outcome).items()) == [("parse_ms", "improved"), ("rows_per_s", "improved")]
+    medians = [row["base"]["median_ns"] for row in report["comparisons"]]
+    assert medians == [pytest.approx(40e6), pytest.approx(20e6)]
+    total = report["summary"]["total"]
+    assert (total["base_ns"], total["head_ns"]) == (pytest.approx(100e6), pytest.approx(25.5e6))
+    missing = {row["benchmark"]: (row["reason"], row["message"]) for row in report["missing"]}
+    assert missing == {
+        "a_s": ("only_base", "the command prints no such METRIC line on head"),
+        "b_us": ("only_head", "the command prints no such METRIC line on base"),
+    }
+    assert {row["benchmark"] for row in report["resources"]} == {"sh bench.sh"}
+
+
+def test_other_numbers_are_resources_of_which_less_is_better(printing, deadheat_command, tmp_path):
+    printing(
+        ["METRIC val_bpb=0.5", "METRIC errors=0", "METRIC size_kb=100", "METRIC gone=1"],
+        ["METRIC val_bpb=0.25", "METRIC errors=0", "METRIC size_kb=100"],
+    )
+    report = tmp_path / "report.json"
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--replicates", 3, *PRINT, "-o", report)
+    assert outcome.code == 0, outcome.err
+    # Without any time, the command itself is compared.
+    stored = json.loads(report.read_text())
+    assert [row["benchmark"] for row in stored["comparisons"]] == ["sh bench.sh"]
+    metrics = [row for row in stored["resources"] if row["resource"] == "metric"]
+    found = [(row["benchmark"], row["median"]["head"], row["verdict"]) for row in metrics]
+    assert found == [("val_bpb", 0.25, "improved"), ("size_kb", 100.0, "unchanged")]
+    (line,) = [line for line in outcome.out.splitlines() if line.startswith("val_bpb")]
+    assert line.split()[1:4] == ["metric", "0.5", "0.25"]
+    again = deadheat_command("report", report, "--json", "--samples").report
+    assert again["resources"] == stored["resources"]
+
+
+def test_metric_lines_of_one_side_only_cannot_be_compared(printing, compare):
+    printing(["nothing"], ["METRIC total_ms=5"])
+    outcome = compare("HEAD^", "HEAD", *PRINT)
+    assert outcome.code == 3
+    assert "the sides have no METRIC line in common; base: none; head: `total_ms`" in outcome.err

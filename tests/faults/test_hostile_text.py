@@ -89,8 +89,9 @@ def test_what_a_suite_says_steers_no_terminal_and_breaks_no_file(repository, dea
     repository.git("branch", "<img>|`x`")
     assert deadheat_command("start").code == 0
     report = repository.folder.parent / "report.json"
-    files = ["report.md", "report.html", "report.csv"]
-    written = [argument for name in files for argument in ("-o", report.with_name(name))]
+    files = ["report.md", "report.html", "report.csv", "report.metrics"]
+    formats = {"report.metrics": "metrics:"}
+    written = [part for name in files for part in ("-o", f"{formats.get(name, '')}{report.with_name(name)}")]
     written += ["-o", f"pytest-benchmark:{report.with_name('runs')}"]
     arguments = ("compare", "HEAD^^", "<img>|`x`", "--all", "--replicates", 2, "-o", report, *written)
     outcome = deadheat_command(*arguments, "--record", "a\tb\nc\x1b[31m | <b>")
@@ -151,6 +152,10 @@ def check_documents(report, count):
         csv.field_size_limit(usual)
     assert {len(row) for row in table} == {len(table[0])}
     assert len(table) == 1 + count
+    metrics = report.with_suffix(".metrics").read_text().splitlines()
+    names = [re.fullmatch(r"METRIC ([A-Za-z0-9_.]+)=[0-9.e+-]+", line)[1] for line in metrics]
+    assert len(set(names)) == len(names)
+    assert sum(name.startswith("speedup.") for name in names) == 6
     for side in ("base", "head"):
         stored = json.loads((report.parent / f"runs.{side}.json").read_text())
         assert len(stored["benchmarks"]) == 6

@@ -1,4 +1,7 @@
-//! The file that a command writes with `--script-output`: its own timings, one per key.
+//! The file that a command writes with `--script-output`: its own timings, one per key. In `metric`, the lines that it
+//! prints instead.
+
+pub mod metric;
 
 use std::fmt;
 

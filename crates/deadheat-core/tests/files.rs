@@ -7,7 +7,7 @@ use std::path::Path;
 
 use deadheat_core::answers::schemas;
 use deadheat_core::model::{Gate, Machine, MergedPart, Part, Report, Side};
-use deadheat_core::report::{csv, html, markdown, pytest_benchmark};
+use deadheat_core::report::{csv, html, markdown, metrics, pytest_benchmark};
 
 use fixture::{HOSTILE, report};
 
@@ -19,6 +19,11 @@ fn as_markdown() {
 #[test]
 fn as_csv() {
     insta::assert_snapshot!(csv(&report()));
+}
+
+#[test]
+fn as_metrics() {
+    insta::assert_snapshot!(metrics(&report()));
 }
 
 #[test]

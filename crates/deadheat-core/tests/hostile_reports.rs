@@ -6,7 +6,7 @@ mod fixture;
 
 use deadheat_core::judge::judge_again;
 use deadheat_core::model::{Report, Side};
-use deadheat_core::report::{Style, csv, html, markdown, pytest_benchmark, render};
+use deadheat_core::report::{Style, csv, html, markdown, metrics, pytest_benchmark, render};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
@@ -24,7 +24,10 @@ fn rendered(report: &Report, width: usize, verbose: bool) -> String {
     for side in Side::BOTH {
         pytest_benchmark(report, side, "2026-01-02T03:04:05Z");
     }
-    render(report, style) + &markdown(report) + &html(report) + &csv(report)
+    let metrics = metrics(report);
+    let is_metric = |line: &str| deadheat_core::script_output::metric::parse_line(line).is_some();
+    assert!(metrics.lines().all(is_metric), "{metrics}");
+    render(report, style) + &markdown(report) + &html(report) + &csv(report) + &metrics
 }
 
 #[test]

@@ -38,7 +38,10 @@ const CORE: [(&str, &[&str]); 15] = [
     ("test_profile", &["model", "protocol", "judge"]),
     ("report", &["output", "model", "text", "judge", "test_profile"]),
     ("micro", &["output", "model", "text", "judge"]),
-    ("records", &["output", "model", "text", "report", "micro"]),
+    (
+        "records",
+        &["output", "script_output", "model", "text", "report", "micro"],
+    ),
     ("answers", &["model", "text", "test_profile", "micro", "records"]),
     ("lib", &[]),
 ];

@@ -73,6 +73,8 @@ pub struct LoopStatus<'a> {
     pub kept: Vec<&'a Row>,
     pub mixed: Vec<&'a Row>,
     pub discarded: Vec<&'a Row>,
+    /// Measurements of the whole, by another tool.
+    pub measured: Vec<&'a Row>,
     /// Those without a status, or with another one.
     pub other: Vec<&'a Row>,
     pub cumulative: Option<Cumulative>,

@@ -25,7 +25,7 @@ pub fn judge(
 ) -> Vec<ResourceComparison> {
     let estimated: Vec<(MeasuredResource, LogEstimate)> = measured
         .into_iter()
-        .filter_map(|row| Some((estimate(&row.replicates, sampling, row.looks)?, row)))
+        .filter_map(|row| Some((estimate(row.resource, &row.replicates, sampling, row.looks)?, row)))
         .map(|(estimate, row)| (row, estimate))
         .collect();
     let p_values: Vec<f64> = estimated.iter().map(|(_, estimate)| estimate.p_value).collect();
@@ -53,11 +53,22 @@ pub fn judge(
 }
 
 /// Estimates the ratio head/base. Amounts below one unit count as one, so that ratios stay finite.
-pub fn estimate(replicates: &[PerSide<f64>], sampling: Sampling, look: u32) -> Option<LogEstimate> {
-    let ratios: Vec<f64> = replicates
-        .iter()
-        .map(|pair| (pair.head.max(1.0) / pair.base.max(1.0)).ln())
-        .collect();
+pub fn estimate(
+    resource: Resource,
+    replicates: &[PerSide<f64>],
+    sampling: Sampling,
+    look: u32,
+) -> Option<LogEstimate> {
+    let (least, most) = match resource {
+        // Its unit is unknown.
+        Resource::Metric => (1e-150, 1e150),
+        _ => (1.0, f64::MAX),
+    };
+    let ratio_of = |pair: &PerSide<f64>| {
+        let amounts = pair.as_ref().map(|amount| amount.clamp(least, most));
+        (amounts.head / amounts.base).ln()
+    };
+    let ratios: Vec<f64> = replicates.iter().map(ratio_of).collect();
     sampling.estimate(&ratios, look)
 }
 
@@ -87,6 +98,8 @@ mod tests {
             row(Resource::UserTime, &[(1.0, 2.0), (1.0, 0.5), (1.0, 1.0)]),
             row(Resource::SystemTime, &[(0.0, 0.0); 3]),
             row(Resource::SystemTime, &[(1.0, 1.0)]),
+            row(Resource::Metric, &[(0.5, 0.4); 3]),
+            row(Resource::Metric, &[(0.0, -1.0); 3]),
         ];
         let judged = judge(rows, Sampling::Exactly(3), &Threshold::from_percent(2.0).into());
         let verdicts: Vec<Verdict> = judged.iter().map(|row| row.verdict).collect();
@@ -96,6 +109,8 @@ mod tests {
                 Verdict::Improved,
                 Verdict::Unchanged,
                 Verdict::Inconclusive,
+                Verdict::Unchanged,
+                Verdict::Improved,
                 Verdict::Unchanged
             ]
         );

@@ -20,6 +20,8 @@ pub enum Resource {
     UserTime,
     /// Nanoseconds of processor time in the kernel.
     SystemTime,
+    /// A number that a command printed under a name of its own, in an unknown unit.
+    Metric,
 }
 
 impl fmt::Display for Resource {
@@ -29,6 +31,7 @@ impl fmt::Display for Resource {
             Resource::Allocations => "allocations",
             Resource::UserTime => "user time",
             Resource::SystemTime => "system time",
+            Resource::Metric => "metric",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! One experiment: a report as rows of `results.tsv`.
 
 use super::prescreen::Prescreen;
-use super::results::{Row, TOTAL};
+use super::row::{Row, TOTAL};
 use crate::model::{Estimate, GuardOutcome, Report, Status, Verdict};
 use crate::output::OutputCheck;
 
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(rows[0].head.as_deref(), Some("head"));
         let micro: Vec<_> = rows.iter().map(|row| row.micro_speedup).collect();
         assert_eq!(micro, [Some(3.0), None, Some(3.0)]);
-        assert!(rows[2].is_total());
+        assert!(rows[2].is_experiment());
         assert_eq!(rows[2].status.as_deref(), Some("keep"));
     }
 

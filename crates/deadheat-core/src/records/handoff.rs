@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::markdown::{cell_of, escaped, line_end_of, read_section, replace_section};
-use super::results::Row;
+use super::row::Row;
 use super::tidy::tidy;
 
 const BASELINE: &str = "Baseline";

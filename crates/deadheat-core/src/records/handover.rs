@@ -1,10 +1,10 @@
 //! The sections of `HANDOFF.md` for whoever continues the loop: what was kept, what was given up, and how to go on.
 
+use super::foreign::Standing;
 use super::handoff::Baseline;
 use super::history::{History, Source};
 use super::markdown::{escaped, replace_section};
-use super::results::Row;
-use crate::model::Status;
+use super::row::Row;
 use crate::text::short_commit;
 
 const KEPT: &str = "Optimisations kept";
@@ -13,19 +13,23 @@ const AGAIN: &str = "How to measure again";
 
 /// Returns the text with these sections; all else in it stays.
 pub fn write_handover(text: &str, history: &History<'_>, baseline: Option<&Baseline>) -> String {
-    let text = replace_section(text, KEPT, &kept(history));
+    let text = replace_section(text, KEPT, &kept(history, baseline));
     let text = replace_section(&text, DISCARDED, &discarded(history));
     replace_section(&text, AGAIN, &again(history, baseline))
 }
 
-fn kept(history: &History<'_>) -> String {
-    let mut lines: Vec<String> = history.with_status(Status::Keep).map(line).collect();
+fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
+    let mut lines: Vec<String> = history.with_standing(Standing::Kept).map(line).collect();
     if lines.is_empty() {
         lines.push("None yet.".to_owned());
     }
     if let Some(cumulative) = history.cumulative() {
         let source = match cumulative.source {
+            Source::Measured if baseline.is_none() => "measured",
             Source::Measured => "measured against the baseline",
+            Source::ProductOfSteps if cumulative.has_gaps => {
+                "the product of the steps, with gaps; `deadheat compare --baseline` measures it"
+            }
             Source::ProductOfSteps => "the product of the steps; `deadheat compare --baseline` measures it",
         };
         lines.push(format!("\nTogether: {:.2}x ({source}).", cumulative.speedup));
@@ -35,9 +39,10 @@ fn kept(history: &History<'_>) -> String {
 
 fn discarded(history: &History<'_>) -> String {
     let discarded = history
-        .with_status(Status::Discard)
-        .chain(history.with_status(Status::Mixed));
-    let lines: Vec<String> = discarded.chain(history.of_no_status()).map(line).collect();
+        .with_standing(Standing::Discarded)
+        .chain(history.with_standing(Standing::Mixed))
+        .chain(history.with_standing(Standing::Other));
+    let lines: Vec<String> = discarded.map(line).collect();
     match lines.as_slice() {
         [] => "None yet.".to_owned(),
         lines => lines.join("\n"),
@@ -59,7 +64,7 @@ fn line(row: &Row) -> String {
     let status = row
         .status
         .as_deref()
-        .filter(|status| Status::parse(status) != Some(Status::Keep));
+        .filter(|status| Standing::of(status) != Standing::Kept);
     let notes: Vec<String> = verdict.into_iter().chain(status).map(escaped).collect();
     format!(
         "- {}{}{interval}{}: {}",

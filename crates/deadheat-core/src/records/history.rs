@@ -6,9 +6,9 @@ use std::rc::Rc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::foreign::Standing;
 use super::handoff::Baseline;
-use super::results::Row;
-use crate::model::Status;
+use super::row::Row;
 
 /// The experiments of a file, in file order.
 #[derive(Clone, Debug)]
@@ -35,7 +35,8 @@ pub struct Cumulative {
     pub source: Source,
     /// The number of experiments behind the speedup.
     pub steps: usize,
-    /// Whether a step does not start where the one before it ended: changes in between are not in the number.
+    /// Whether a step does not start where the one before it ended, or has no number: some changes are not in the
+    /// speedup.
     pub has_gaps: bool,
 }
 
@@ -52,7 +53,7 @@ impl<'a> History<'a> {
     /// Collects the experiments since the baseline; all of them if there is none.
     pub fn new(rows: &'a [Row], baseline: Option<&'a Baseline>) -> Self {
         let mut benchmarks: BTreeMap<Run<'a>, Vec<&'a Row>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| !row.is_total()) {
+        for row in rows.iter().filter(|row| !row.is_experiment()) {
             benchmarks.entry(run_of(row)).or_default().push(row);
         }
         History {
@@ -63,28 +64,21 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Returns the experiments with a status; those whose guard failed count as discarded.
-    pub fn with_status(&self, status: Status) -> impl Iterator<Item = &'a Row> {
+    pub fn with_standing(&self, standing: Standing) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
-        rows.filter(move |row| {
-            let own = row.status.as_deref().and_then(Status::parse);
-            let counted = own.map(|own| match own {
-                Status::ChecksFailed => Status::Discard,
-                own => own,
-            });
-            counted == Some(status)
-        })
+        rows.filter(move |row| row.standing() == standing)
     }
 
-    /// Returns the experiments without a status, or with one that is not ours.
-    pub fn of_no_status(&self) -> impl Iterator<Item = &'a Row> {
+    /// Returns the experiments that are neither kept nor given up, undecided or measured: those without a status that
+    /// is known, and states that another tool calls a baseline.
+    pub fn others(&self) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
-        rows.filter(|row| row.status.as_deref().and_then(Status::parse).is_none())
+        rows.filter(|row| matches!(row.standing(), Standing::Baseline | Standing::Other))
     }
 
     /// Returns the cumulative speedup at one of the file's rows; `None` at rows of benchmarks, and before the baseline.
     pub fn so_far(&self, index: usize) -> Option<Cumulative> {
-        let row = self.rows.get(index).filter(|row| row.is_total())?;
+        let row = self.rows.get(index).filter(|row| row.is_experiment())?;
         if self.baseline.is_some_and(|baseline| !is_since(row, baseline)) {
             return None;
         }
@@ -97,7 +91,7 @@ impl<'a> History<'a> {
 
     /// Returns the head of the last kept experiment.
     pub fn last_kept(&self) -> Option<&'a str> {
-        self.with_status(Status::Keep)
+        self.with_standing(Standing::Kept)
             .filter_map(|row| row.head.as_deref())
             .last()
     }
@@ -108,32 +102,38 @@ impl<'a> History<'a> {
         baseline.is_some_and(|baseline| is_commit(self.last_kept(), baseline))
     }
 
+    /// Returns the number of kept experiments without a number.
+    pub fn kept_without_number(&self) -> usize {
+        self.with_standing(Standing::Kept)
+            .filter(|row| speedup_of(row).is_none())
+            .count()
+    }
+
     pub fn cumulative(&self) -> Option<Cumulative> {
         let head = self.last_kept()?;
         let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
         let kept: Vec<&Row> = self
-            .with_status(Status::Keep)
+            .with_standing(Standing::Kept)
             .filter(|row| speedup_of(row).is_some())
             .collect();
         let linked = baseline.and_then(|baseline| self.chain(&kept, baseline, head));
-        let has_gaps = baseline.is_some() && linked.is_none();
+        let has_gaps = linked.is_none()
+            && (baseline.is_some()
+                || self.kept_without_number() > 0
+                || kept.iter().any(|row| row.base.is_none()));
         let steps = linked.unwrap_or_else(|| distinct(&kept));
-        let covered = self.names_of(&kept);
-        let is_measured = |row: &&&Row| {
-            baseline.is_some_and(|baseline| is_commit(row.base.as_deref(), baseline))
-                && is_commit(row.head.as_deref(), head)
-                && row.verdict.as_deref() != Some("inconclusive")
-                && self.names_of(&[row]).is_superset(&covered)
+        let measured = |speedup, steps| Cumulative {
+            speedup,
+            source: Source::Measured,
+            steps,
+            has_gaps: false,
         };
-        // Whatever its status: an experiment may be discarded because of one benchmark, and its total is still right.
-        let mut measured = self.experiments.iter().rev().filter(is_measured);
-        if let Some(speedup) = measured.find_map(|row| speedup_of(row)) {
-            return Some(Cumulative {
-                speedup,
-                source: Source::Measured,
-                steps: 1,
-                has_gaps: false,
-            });
+        if let Some(speedup) = baseline.and_then(|baseline| self.compared(baseline, head, &kept)) {
+            return Some(measured(speedup, 1));
+        }
+        let totals = self.measured_at(head);
+        if let Some(speedup) = together(&totals) {
+            return Some(measured(speedup, totals.len()));
         }
         (!steps.is_empty()).then(|| Cumulative {
             speedup: self.product(&steps),
@@ -143,13 +143,36 @@ impl<'a> History<'a> {
         })
     }
 
+    /// Returns the speedup of the last comparison of the two commits with each other that left no benchmark out.
+    fn compared(&self, baseline: &str, head: &str, kept: &[&'a Row]) -> Option<f64> {
+        let covered = self.names_of(kept);
+        let is_measured = |row: &&&Row| {
+            is_commit(row.base.as_deref(), baseline)
+                && is_commit(row.head.as_deref(), head)
+                && row.verdict.as_deref() != Some("inconclusive")
+                && self.names_of(&[row]).is_superset(&covered)
+        };
+        // Whatever its status: an experiment may be discarded because of one benchmark, and its total is still right.
+        let mut measured = self.experiments.iter().rev().filter(is_measured);
+        measured.find_map(|row| speedup_of(row))
+    }
+
+    /// Returns the totals that another tool measured at a commit, the last of each of its targets.
+    fn measured_at(&self, head: &str) -> Vec<&'a Row> {
+        let measured = self.with_standing(Standing::Measured);
+        let totals = measured
+            .filter(|row| row.base.is_none() && is_commit(row.head.as_deref(), head))
+            .filter(|row| speedup_of(row).is_some());
+        last_of_each_target(totals)
+    }
+
     /// Returns the speedup of the steps over all benchmarks that any of them measured. An experiment measures only what
     /// its change reaches, so totals cover different benchmarks and cannot be multiplied.
-    fn product(&self, steps: &[&'a Row]) -> f64 {
+    fn product(&self, steps: &[Vec<&'a Row>]) -> f64 {
         let mut times: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
         for step in steps {
             let mut has_benchmarks = false;
-            for row in self.benchmarks_of(step) {
+            for row in step.iter().flat_map(|row| self.benchmarks_of(row)) {
                 let (Some(name), Some(base), Some(speedup)) =
                     (row.benchmark.as_deref(), row.base_ns, speedup_of(row))
                 else {
@@ -161,7 +184,7 @@ impl<'a> History<'a> {
             }
             if !has_benchmarks || steps.len() == 1 {
                 // Written by hand, or by a program that knows only totals.
-                return steps.iter().filter_map(|step| speedup_of(step)).product();
+                return steps.iter().filter_map(|step| together(step)).product();
             }
         }
         let sum = |time: fn(&(f64, f64)) -> f64| times.values().map(time).sum::<f64>();
@@ -170,7 +193,7 @@ impl<'a> History<'a> {
 
     /// Returns the kept steps that lead from the baseline to the head, in order, each starting where the one
     /// before it ended. `None` if there is a gap.
-    fn chain(&self, kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<&'a Row>> {
+    fn chain(&self, kept: &[&'a Row], baseline: &str, head: &str) -> Option<Vec<Vec<&'a Row>>> {
         let mut steps = Vec::new();
         let mut at = head;
         let mut before = kept.len();
@@ -189,7 +212,7 @@ impl<'a> History<'a> {
                     *several.iter().rev().find(is_whole).or(several.first())?
                 }
             };
-            steps.push(kept[index]);
+            steps.push(vec![kept[index]]);
             at = kept[index].base.as_deref()?;
             before = index;
         }
@@ -212,7 +235,7 @@ impl<'a> History<'a> {
 }
 
 fn experiments_of<'a>(rows: &'a [Row], baseline: Option<&Baseline>) -> Vec<&'a Row> {
-    let totals = rows.iter().filter(|row| row.is_total());
+    let totals = rows.iter().filter(|row| row.is_experiment());
     totals
         .filter(|row| baseline.is_none_or(|baseline| is_since(row, baseline)))
         .collect()
@@ -222,22 +245,72 @@ fn speedup_of(row: &Row) -> Option<f64> {
     row.speedup.filter(|speedup| *speedup > 0.0)
 }
 
-/// Whether two hashes are of one commit; people may have shortened those in a file.
-fn is_commit(one: Option<&str>, other: &str) -> bool {
+/// Returns the state that another tool started from, where it names a commit: the first, because later ones may be of
+/// other targets.
+pub fn baseline_of(rows: &[Row]) -> Option<Baseline> {
+    let experiments = rows.iter().filter(|row| row.is_experiment());
+    let mut baselines = experiments.filter(|row| row.standing() == Standing::Baseline);
+    baselines.find_map(|row| {
+        Some(Baseline {
+            commit: row.head.clone()?,
+            date: row.time.clone(),
+            branch: None,
+        })
+    })
+}
+
+/// Whether two hashes are of one commit; people and other tools shorten those in a file.
+pub fn is_commit(one: Option<&str>, other: &str) -> bool {
     one.is_some_and(|one| {
         one.len().min(other.len()) >= 7 && (one.starts_with(other) || other.starts_with(one)) || one == other
     })
 }
 
-/// Returns all steps; of those that were measured again, only the last.
-fn distinct<'a>(kept: &[&'a Row]) -> Vec<&'a Row> {
-    let is_repeated = |index: usize| {
-        let row = kept[index];
-        let same = |later: &&Row| later.base == row.base && later.head == row.head;
-        row.base.is_some() && row.head.is_some() && kept[index + 1..].iter().any(same)
-    };
-    let last = (0..kept.len()).filter(|&index| !is_repeated(index));
-    last.map(|index| kept[index]).collect()
+/// Returns all steps; of those that were measured again, only the last. Rows of another tool with the same commit are
+/// one step with several targets.
+fn distinct<'a>(kept: &[&'a Row]) -> Vec<Vec<&'a Row>> {
+    let mut steps: Vec<Vec<&Row>> = Vec::new();
+    for &row in kept {
+        let is_same =
+            |step: &Vec<&Row>| step[0].base == row.base && row.head.is_some() && step[0].head == row.head;
+        match steps.iter().position(is_same) {
+            // The place of the last one, because it may be measured from another state.
+            Some(index) if row.base.is_some() => {
+                steps.remove(index);
+                steps.push(vec![row]);
+            }
+            Some(index) => steps[index].push(row),
+            None => steps.push(vec![row]),
+        }
+    }
+    let rows = steps.into_iter().map(Vec::into_iter);
+    rows.map(last_of_each_target).collect()
+}
+
+fn last_of_each_target<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
+    let mut last: Vec<&Row> = Vec::new();
+    for row in rows {
+        last.retain(|other| other.target != row.target);
+        last.push(row);
+    }
+    last
+}
+
+/// Returns the speedup of all rows together: of the sum of their times, or the geometric mean where a time is unknown.
+fn together(rows: &[&Row]) -> Option<f64> {
+    if let [row] = rows {
+        return speedup_of(row);
+    }
+    let sum = |time: fn(&Row) -> Option<f64>| rows.iter().map(|row| time(row)).sum::<Option<f64>>();
+    if let (Some(base), Some(head), false) = (sum(|row| row.base_ns), sum(|row| row.head_ns), rows.is_empty())
+    {
+        return Some(base / head);
+    }
+    let logs: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| Some(speedup_of(row)?.ln()))
+        .collect();
+    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
 /// Whether an experiment belongs to the baseline. Times are ISO 8601 in UTC and are ordered as texts; dates in another
@@ -267,7 +340,7 @@ fn begins_with_date(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::TOTAL;
+    use super::super::row::TOTAL;
     use super::*;
 
     fn row(base: &str, head: &str, speedup: f64, status: &str) -> Row {

@@ -1,142 +1,12 @@
 //! `results.tsv`: a header, then a row for each benchmark of each experiment, and one for the whole run.
 //!
-//! Columns are found by name, in any order; foreign columns and rows stay byte for byte as they are.
+//! Columns are found by name, in any order; foreign columns and rows stay byte for byte as they are. Rows of other tools
+//! are read by `foreign`.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
+use super::cells::{COLUMNS, field};
+use super::foreign::{self, ForeignCells};
+use super::row::{self, Row};
 use super::tidy::tidy;
-
-/// The `benchmark` of the row of the whole run.
-pub const TOTAL: &str = "__total__";
-
-const COLUMNS: [&str; 13] = [
-    "time",
-    "base",
-    "head",
-    "benchmark",
-    "base_ns",
-    "head_ns",
-    "speedup",
-    "ci_low",
-    "ci_high",
-    "verdict",
-    "micro_speedup",
-    "status",
-    "description",
-];
-
-/// One row; empty or unreadable cells are unknown. Speedups are base/head, and so is their interval.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-pub struct Row {
-    pub time: Option<String>,
-    /// Full commit hashes.
-    pub base: Option<String>,
-    pub head: Option<String>,
-    pub benchmark: Option<String>,
-    pub base_ns: Option<f64>,
-    pub head_ns: Option<f64>,
-    pub speedup: Option<f64>,
-    pub ci_low: Option<f64>,
-    pub ci_high: Option<f64>,
-    pub verdict: Option<String>,
-    pub micro_speedup: Option<f64>,
-    pub status: Option<String>,
-    pub description: Option<String>,
-}
-
-impl Row {
-    pub fn is_total(&self) -> bool {
-        self.benchmark.as_deref() == Some(TOTAL)
-    }
-
-    /// Reads a row; a text in the place of a number is unknown, and is passed to `object`.
-    fn read(cell: impl Fn(&str) -> Option<String>, mut object: impl FnMut(&str, &str)) -> Self {
-        let mut number = |name: &str| -> Option<f64> {
-            let text = cell(name)?;
-            let number = read_number(&text);
-            if number.is_none() {
-                object(name, &text);
-            }
-            number
-        };
-        Row {
-            time: cell("time"),
-            base: cell("base"),
-            head: cell("head"),
-            benchmark: cell("benchmark"),
-            base_ns: number("base_ns"),
-            head_ns: number("head_ns"),
-            speedup: number("speedup"),
-            ci_low: number("ci_low"),
-            ci_high: number("ci_high"),
-            verdict: cell("verdict"),
-            micro_speedup: number("micro_speedup"),
-            status: cell("status"),
-            description: cell("description"),
-        }
-    }
-
-    /// Returns the cell of a column; empty if it is unknown, and in foreign columns.
-    fn cell(&self, column: &str) -> String {
-        let text = |text: &Option<String>| field(text.as_deref().unwrap_or_default());
-        match column {
-            "time" => text(&self.time),
-            "base" => text(&self.base),
-            "head" => text(&self.head),
-            "benchmark" => text(&self.benchmark),
-            "base_ns" => number(self.base_ns),
-            "head_ns" => number(self.head_ns),
-            "speedup" => number(self.speedup),
-            "ci_low" => number(self.ci_low),
-            "ci_high" => number(self.ci_high),
-            "verdict" => text(&self.verdict),
-            "micro_speedup" => number(self.micro_speedup),
-            "status" => text(&self.status),
-            "description" => text(&self.description),
-            _ => String::new(),
-        }
-    }
-}
-
-/// Reads a time or a ratio: positive, and of a size that can be measured. Spreadsheets write some numbers with a comma.
-fn read_number(text: &str) -> Option<f64> {
-    let text = match text.contains('.') {
-        true => text.to_owned(),
-        false => text.replacen(',', ".", 1),
-    };
-    let number: f64 = text.parse().ok()?;
-    (1e-12..=1e18).contains(&number).then_some(number)
-}
-
-/// Makes a text that cannot end its field. To readers that support quotes, one that begins with a quote would go on to
-/// the next quote, over any number of rows; a space before it is trimmed again on reading.
-fn field(text: &str) -> String {
-    let text = tidy(text);
-    if text.starts_with('"') {
-        format!(" {text}")
-    } else {
-        text
-    }
-}
-
-/// Formats a number with six significant digits.
-fn number(value: Option<f64>) -> String {
-    let Some(value) = value.filter(|value| value.is_finite()) else {
-        return String::new();
-    };
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = value.abs().log10().floor();
-    // Small enough for an f64's digits in any case.
-    let decimals = (5.0 - magnitude).clamp(0.0, 300.0) as usize;
-    let text = format!("{value:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
-}
 
 /// The error for a file whose first line names none of our columns: it is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -174,7 +44,8 @@ impl Results {
         }
         let mut problems = Vec::new();
         let numbered = lines.enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let rows = numbered.map(|(index, line)| {
+        let mut rows: Vec<Row> = Vec::new();
+        for (index, line) in numbered {
             let line: Vec<&str> = cells(line).collect();
             let cell = |name: &str| {
                 let column = header.iter().position(|other| other == name)?;
@@ -182,16 +53,21 @@ impl Results {
                 (!cell.is_empty()).then(|| cell.to_owned())
             };
             // The header is line 1.
-            Row::read(cell, |column, text| {
-                let text = tidy(text);
-                problems.push(format!(
-                    "line {}: `{text}` in the column {column} is not a valid number",
-                    index + 2
-                ));
-            })
-        });
+            rows.push(Row::read(
+                cell,
+                ForeignCells::read(&header, cell),
+                |column, text| {
+                    let text = tidy(text);
+                    problems.push(format!(
+                        "line {}: `{text}` in the column {column} is not a valid number",
+                        index + 2
+                    ));
+                },
+            ));
+        }
+        row::link(&mut rows);
         Ok(Results {
-            rows: rows.collect(),
+            rows,
             problems,
             bytes: bytes.to_vec(),
             header,
@@ -201,17 +77,34 @@ impl Results {
     /// Adds rows at the end, and those of our columns that the header lacks.
     pub fn append(&mut self, rows: &[Row]) {
         self.complete_header();
+        let number = foreign::next_number(self.column("experiment").iter().map(String::as_str));
         let line_end = line_end_of(&self.bytes);
         if !self.bytes.ends_with(b"\n") {
             self.bytes.extend_from_slice(line_end);
         }
         for row in rows {
-            let line: Vec<String> = self.header.iter().map(|column| row.cell(column)).collect();
+            let foreign = row.for_others(number);
+            let cell = |column: &String| match foreign.cell(column) {
+                Some(text) => field(&text),
+                None => row.cell(column),
+            };
+            let line: Vec<String> = self.header.iter().map(cell).collect();
             self.bytes.extend_from_slice(line.join("\t").as_bytes());
             self.bytes.extend_from_slice(line_end);
             let cell = |name: &str| Some(row.cell(name).trim().to_owned()).filter(|cell| !cell.is_empty());
-            self.rows.push(Row::read(cell, |_, _| {}));
+            self.rows
+                .push(Row::read(cell, ForeignCells::default(), |_, _| {}));
         }
+    }
+
+    /// Returns the cells of a column, as far as rows have one.
+    fn column(&self, name: &str) -> Vec<String> {
+        let Some(index) = self.header.iter().position(|column| column == name) else {
+            return Vec::new();
+        };
+        let text = String::from_utf8_lossy(&self.bytes);
+        let cells = text.lines().skip(1).filter_map(|line| cells(line).nth(index));
+        cells.map(str::to_owned).collect()
     }
 
     fn complete_header(&mut self) {
@@ -262,6 +155,7 @@ fn line_end_of(bytes: &[u8]) -> &'static [u8] {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::row::TOTAL;
     use super::*;
 
     fn row(benchmark: &str, description: &str) -> Row {
@@ -346,16 +240,6 @@ mod tests {
             .unwrap()
             .rows;
         assert_eq!(rows.iter().map(|row| row.speedup).collect::<Vec<_>>(), [None; 3]);
-    }
-
-    #[test]
-    fn numbers_keep_six_digits() {
-        assert_eq!(number(Some(1.5)), "1.5");
-        assert_eq!(number(Some(100.0)), "100");
-        assert_eq!(number(Some(0.000_123_456_78)), "0.000123457");
-        assert_eq!(number(Some(98_765_432_109.0)), "98765432109");
-        assert_eq!(number(Some(f64::NAN)), "");
-        assert_eq!(number(Some(0.0)), "0");
     }
 
     proptest! {

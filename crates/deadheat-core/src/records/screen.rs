@@ -3,15 +3,20 @@
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Table};
+use unicode_width::UnicodeWidthStr as _;
 
+use super::foreign::Standing;
 use super::handoff::Baseline;
 use super::history::{Cumulative, History, Source};
-use super::results::{Results, Row};
-use crate::model::Status;
+use super::results::Results;
+use super::row::Row;
 use crate::report::{Style, bare_table};
 use crate::text::{counted, cut, plain, short_commit, speedup};
 
 const SHORTEST_TEXT: usize = 20;
+/// The widths of `checks_failed`, the longest status that is shown in full, and of `unknown`.
+const STATUS: usize = 13;
+const OUR_STATUS: usize = 8;
 /// The width from which there is room for intervals and the time of day.
 const WIDE: usize = 110;
 
@@ -31,15 +36,25 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
     table.set_header(names);
     let history = History::new(&results.rows, baseline);
     let shown = results.rows.iter().enumerate();
-    let shown: Vec<(usize, &Row)> = shown.filter(|(_, row)| style.verbose || row.is_total()).collect();
+    let shown: Vec<(usize, &Row)> = shown
+        .filter(|(_, row)| style.verbose || row.is_experiment())
+        .collect();
     let (time_room, others) = if is_wide { (20, 86) } else { (10, 59) };
-    let room = style.width.saturating_sub(others).max(SHORTEST_TEXT);
+    // Statuses of other tools are longer than ours.
+    let statuses = shown
+        .iter()
+        .map(|(_, row)| cut(&shown_or(&row.status, "unknown"), STATUS).width());
+    let longer = statuses.max().unwrap_or(0).saturating_sub(OUR_STATUS);
+    let room = style.width.saturating_sub(others + longer).max(SHORTEST_TEXT);
     for (index, row) in &shown {
         let so_far = history.so_far(*index);
         let mut cells = vec![
             shown_or(&row.time, "unknown").chars().take(time_room).collect(),
-            cut(&shown_or(&row.status, "unknown"), 8),
-            times(row.speedup),
+            cut(&shown_or(&row.status, "unknown"), STATUS),
+            match row.speedup {
+                None if row.is_experiment() && row.standing() != Standing::Baseline => "unknown".to_owned(),
+                speedup => times(speedup),
+            },
             times(row.micro_speedup),
             cut(&shown_or(&row.verdict, ""), 12),
             times(so_far.map(|total| total.speedup)),
@@ -85,17 +100,19 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
     }
     let history = History::new(&results.rows, baseline);
     let groups = [
-        ("kept", Some(Status::Keep)),
-        ("mixed", Some(Status::Mixed)),
-        ("discarded", Some(Status::Discard)),
+        ("kept", Some(Standing::Kept)),
+        ("mixed", Some(Standing::Mixed)),
+        ("discarded", Some(Standing::Discarded)),
+        ("measured", Some(Standing::Measured)),
         ("with another status", None),
     ];
-    for (name, status) in groups {
-        let rows: Vec<&Row> = match status {
-            Some(status) => history.with_status(status).collect(),
-            None => history.of_no_status().collect(),
+    for (name, standing) in groups {
+        let rows: Vec<&Row> = match standing {
+            Some(standing) => history.with_standing(standing).collect(),
+            None => history.others().collect(),
         };
-        if rows.is_empty() && status.is_none() {
+        // Other tools have these.
+        if rows.is_empty() && matches!(standing, None | Some(Standing::Measured)) {
             continue;
         }
         let _ = writeln!(text, "\n{name}: {}", rows.len());
@@ -141,9 +158,13 @@ fn sum(history: &History<'_>, baseline: Option<&Baseline>) -> String {
             steps,
             has_gaps,
         }) => {
-            let gaps = match has_gaps {
-                true => "; changes between them are not included",
-                false => "",
+            let gaps = match (has_gaps, history.kept_without_number()) {
+                (false, _) => String::new(),
+                (true, 0) => "; changes between them are not included".to_owned(),
+                (true, count) => format!(
+                    "; changes between them are not included, nor {} without a number",
+                    counted(count, "kept experiment")
+                ),
             };
             let how = match source {
                 Source::Measured => "measured".to_owned(),
@@ -192,8 +213,6 @@ fn write(text: &mut String, mut table: Table) {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr as _;
-
     use super::*;
 
     const STYLE: Style = Style {

@@ -10,7 +10,7 @@ pub(crate) use plain::sentence;
 pub use plain::{plain, plain_lines, short_commit};
 pub(crate) use shorten::{cut, fitting, shorten, width};
 pub(crate) use units::{
-    Digits, amount, bounds, bytes, change, change_bounded, count_of, is_too_wide, short_percent,
+    Digits, amount, bounds, bytes, change, change_bounded, count_of, is_too_wide, number, short_percent,
     signed_duration, signed_percent,
 };
 pub use units::{change_percent, counted, duration, speedup};

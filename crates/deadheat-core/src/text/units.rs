@@ -52,6 +52,20 @@ pub(crate) fn amount(resource: Resource, value: f64) -> String {
         Resource::PeakMemory => bytes(value, Digits::Three),
         Resource::Allocations => count_of(value),
         Resource::UserTime | Resource::SystemTime => duration(value),
+        Resource::Metric => number(value),
+    }
+}
+
+/// Formats a number of unknown size and unit with at most six significant digits: `0.9932`, `15200`, `1.2e12`.
+pub(crate) fn number(value: f64) -> String {
+    if value != 0.0 && !(1e-4..1e9).contains(&value.abs()) {
+        return format!("{value:.2e}");
+    }
+    let decimals = (5.0 - value.abs().max(1e-4).log10().floor()).clamp(0.0, 9.0) as usize;
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 
@@ -180,6 +194,12 @@ mod tests {
         assert_eq!(bytes(1023.6, Digits::OneDecimal), "1024 B");
         assert_eq!(bytes(1024.0, Digits::OneDecimal), "1.0 KiB");
         assert_eq!(bytes(3.0 * 1_073_741_824.0, Digits::OneDecimal), "3072.0 MiB");
+        assert_eq!(number(0.9932), "0.9932");
+        assert_eq!(number(15_200.0), "15200");
+        assert_eq!(number(-0.5), "-0.5");
+        assert_eq!(number(0.0), "0");
+        assert_eq!(number(1.234e12), "1.23e12");
+        assert_eq!(number(0.000_123_456_78), "0.000123457");
         assert_eq!(count_of(7.0), "7");
         assert_eq!(count_of(123.4), "123");
         assert_eq!(count_of(1_234_567.0), "1,234,567");

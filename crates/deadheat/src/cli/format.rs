@@ -15,17 +15,20 @@ pub(crate) enum Format {
     Markdown,
     Html,
     Csv,
+    /// `METRIC name=number` lines.
+    Metrics,
     PytestBenchmark,
 }
 
 impl Format {
-    const ALL: [Format; 7] = [
+    const ALL: [Format; 8] = [
         Format::Json,
         Format::Summary,
         Format::Brief,
         Format::Markdown,
         Format::Html,
         Format::Csv,
+        Format::Metrics,
         Format::PytestBenchmark,
     ];
 
@@ -38,6 +41,7 @@ impl Format {
             Format::Markdown => &["md", "markdown"],
             Format::Html => &["html"],
             Format::Csv => &["csv"],
+            Format::Metrics => &["metrics"],
             Format::PytestBenchmark => &["pytest-benchmark"],
         }
     }
@@ -45,7 +49,7 @@ impl Format {
     /// Returns the suffixes that select it if it is not named.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
-            Format::Summary | Format::Brief | Format::PytestBenchmark => &[],
+            Format::Summary | Format::Brief | Format::Metrics | Format::PytestBenchmark => &[],
             other => other.names(),
         }
     }
@@ -176,7 +180,7 @@ mod tests {
         for text in ["a.pdf", "out", "nonsense:a", "a.b/c"] {
             let message = Output::parse(text).unwrap_err().message;
             assert!(
-                message.contains("json, summary, brief, md, markdown, html, csv"),
+                message.contains("json, summary, brief, md, markdown, html, csv, metrics"),
                 "{message}"
             );
         }

@@ -38,7 +38,7 @@ impl Outputs {
             (true, true, _) => Some(Format::Json),
             (true, false, _) => Some(Format::Summary),
             (false, _, true) => Some(Format::Brief),
-            (false, _, false) => None,
+            (false, _, false) => report.metrics.then_some(Format::Metrics),
         };
         written.extend(on_stdout.map(|format| Output {
             format,

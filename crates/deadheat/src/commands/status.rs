@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::answers::{LoopStatus, next_in_loop};
-use deadheat_core::model::Status;
-use deadheat_core::records::{self, History, Row};
+use deadheat_core::records::{self, History, Row, Standing};
 use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
 
@@ -25,7 +24,7 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
     let history = History::new(&results.rows, baseline.as_ref());
     let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
     if args.output.json {
-        let rows = |status| history.with_status(status).collect::<Vec<&Row>>();
+        let rows = |standing| history.with_standing(standing).collect::<Vec<&Row>>();
         output::print_json(&LoopStatus {
             state_folder: state.folder().display().to_string(),
             problems: &results.problems,
@@ -33,10 +32,11 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
             last_kept: history
                 .last_kept()
                 .or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
-            kept: rows(Status::Keep),
-            mixed: rows(Status::Mixed),
-            discarded: rows(Status::Discard),
-            other: history.of_no_status().collect(),
+            kept: rows(Standing::Kept),
+            mixed: rows(Standing::Mixed),
+            discarded: rows(Standing::Discarded),
+            measured: rows(Standing::Measured),
+            other: history.others().collect(),
             cumulative: history.cumulative(),
             next,
         })?;

@@ -5,7 +5,7 @@ use deadheat_core::model::{
     WarningCode,
 };
 use deadheat_core::records::{
-    Experiment, Row, disagreement, has_any, newest_for, status_by_rule, write_measurements,
+    self, Experiment, Row, Standing, disagreement, has_any, newest_for, status_by_rule, write_measurements,
 };
 
 use crate::cli::options::RecordRequest;
@@ -146,12 +146,11 @@ fn of_tracked(state: &ExperimentStore) -> Warning {
 }
 
 fn is_kept(rows: &[Row], commit: &str) -> bool {
-    let experiments = rows.iter().filter(|row| row.is_total());
-    let of_commit = experiments.filter(|row| row.head.as_deref() == Some(commit));
-    of_commit
-        .filter_map(|row| Status::parse(row.status.as_deref()?))
-        .next_back()
-        == Some(Status::Keep)
+    let experiments = rows.iter().filter(|row| row.is_experiment());
+    let of_commit = experiments.filter(|row| records::is_commit(row.head.as_deref(), commit));
+    let mut standings = of_commit.map(Row::standing);
+    let decided = [Standing::Kept, Standing::Discarded, Standing::Mixed];
+    standings.rfind(|standing| decided.contains(standing)) == Some(Standing::Kept)
 }
 
 #[cfg(test)]
@@ -246,7 +245,7 @@ pub(crate) mod tests {
         let rows = state.results().unwrap().rows;
         let known: Vec<_> = rows
             .iter()
-            .filter(|row| row.is_total())
+            .filter(|row| row.is_experiment())
             .map(|row| {
                 (
                     row.head.as_deref(),
@@ -352,7 +351,7 @@ pub(crate) mod tests {
             }
         });
         let rows = state.results().unwrap().rows;
-        assert_eq!(rows.iter().filter(|row| row.is_total()).count(), 20);
+        assert_eq!(rows.iter().filter(|row| row.is_experiment()).count(), 20);
         assert_eq!(rows.len(), 40);
     }
 }

@@ -267,7 +267,16 @@ impl ExperimentStore {
 
     /// Returns the baseline that the loop started from; `None` if none is recorded.
     pub(crate) fn known_baseline(&self) -> anyhow::Result<Option<Baseline>> {
-        Ok(records::read_baseline(&self.handoff()?))
+        Ok(self.recorded_baseline()?.map(|(baseline, _)| baseline))
+    }
+
+    /// Returns the baseline with the name of its file: another tool may have a row for it.
+    fn recorded_baseline(&self) -> anyhow::Result<Option<(Baseline, &'static str)>> {
+        if let Some(baseline) = records::read_baseline(&self.handoff()?) {
+            return Ok(Some((baseline, HANDOFF)));
+        }
+        let baseline = records::baseline_of(&self.results()?.rows);
+        Ok(baseline.map(|baseline| (baseline, RESULTS)))
     }
 }
 
@@ -275,7 +284,7 @@ impl ExperimentStore {
 impl ExperimentStore {
     /// Returns the commit that the loop started from.
     pub(crate) fn baseline(&self, git: &Git) -> anyhow::Result<String> {
-        let Some(baseline) = self.known_baseline()? else {
+        let Some((baseline, file)) = self.recorded_baseline()? else {
             return Err(Failure::usage(format!(
                 "there is no baseline in {}",
                 self.folder.join(HANDOFF).display()
@@ -288,7 +297,7 @@ impl ExperimentStore {
             ))
             .into());
         };
-        self.commit_of(git, &baseline.commit, "the baseline", HANDOFF)
+        self.commit_of(git, &baseline.commit, "the baseline", file)
     }
 
     /// Returns the commit of the last experiment that was kept since the baseline, else the baseline.

@@ -36,6 +36,7 @@ fn documents(report: &Report, format: Format, stored: Option<&str>) -> anyhow::R
         Format::Markdown => vec![report::markdown(report).into_bytes()],
         Format::Html => vec![report::html(report).into_bytes()],
         Format::Csv => vec![report::csv(report).into_bytes()],
+        Format::Metrics => vec![report::metrics(report).into_bytes()],
         Format::PytestBenchmark => {
             let now = clock::now();
             let files = Side::BOTH.map(|side| pretty(&report::pytest_benchmark(report, side, &now)));

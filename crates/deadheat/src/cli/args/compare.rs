@@ -78,7 +78,8 @@ pub(crate) struct CompareArgs {
     /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
     #[arg(help_heading = BENCHMARKS, long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
     pub(crate) partition: Option<Part>,
-    /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest
+    /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest. If it prints
+    /// METRIC name=number lines, those are compared
     #[arg(help_heading = BENCHMARKS, long,
         value_name = "CMD",
         conflicts_with_all = [

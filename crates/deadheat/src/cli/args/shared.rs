@@ -30,13 +30,16 @@ pub(crate) struct OutputArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Also write the report to a file (repeatable); `-` is stdout. FORMAT: json, md (for a pull request), html,
-    /// csv, summary or brief (JSON without samples), or pytest-benchmark:NAME for NAME.base.json and NAME.head.json
-    /// [default: by the file's extension]
+    /// csv, metrics (METRIC lines), summary or brief (JSON without samples), or pytest-benchmark:NAME for
+    /// NAME.base.json and NAME.head.json [default: by the file's extension]
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE")]
     pub(crate) output: Vec<String>,
     /// Print the answer as one JSON value of at most 1,500 bytes
     #[arg(help_heading = OUTPUT, long, conflicts_with = "json")]
     pub(crate) brief: bool,
+    /// Print METRIC name=number lines instead of the table, for a loop whose measuring script this is
+    #[arg(help_heading = OUTPUT, long, conflicts_with_all = ["json", "brief"])]
+    pub(crate) metrics: bool,
     /// Include every sample in the JSON on stdout, as -o does in files
     #[arg(help_heading = OUTPUT, long, requires = "json")]
     pub(crate) samples: bool,

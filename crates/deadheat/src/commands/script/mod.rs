@@ -2,6 +2,7 @@
 //! replicate; the order changes from one to the next. Nothing of the project is read, so it may be in any language.
 
 mod executor;
+mod metrics;
 mod output_file;
 mod resources;
 mod rows;
@@ -25,7 +26,7 @@ use crate::commands::common::guard::{GuardPlace, guard};
 use crate::commands::common::suite_origin::Origin;
 use crate::commands::common::{confirm, keep_worktrees, nothing_changed};
 use crate::commands::script::resources::resources;
-use crate::commands::script::rows::Rows;
+use crate::commands::script::rows::{CommandRun, Rows};
 use crate::commands::script::runner::{CommandSeries, ScriptMeasurement, ScriptRunner};
 use crate::error::ExitCode;
 use crate::events::Events;
@@ -114,10 +115,9 @@ fn compare_checkouts(
     findings.pinned_core = run.context.core_of(&bench.cores).and(first_core);
     findings.later_cores.clone_from(&bench.cores.later);
     findings.missing.append(&mut taken.missing);
-    let exit = conclude(run, &rows, taken, findings);
-    let exit = match exit {
+    let exit = match conclude(run, &rows, &tried, taken, findings) {
         ExitCode::Done => confirm_regressions(run, &mut bench, findings)?,
-        _ => exit,
+        exit => exit,
     };
     let place = GuardPlace {
         checkouts,
@@ -160,11 +160,15 @@ fn confirm_regressions(
 fn conclude(
     run: &CompareContext<'_>,
     rows: &Rows,
+    tried: &PerSide<CommandRun>,
     taken: ScriptMeasurement,
     findings: &mut Findings,
 ) -> ExitCode {
     let ScriptMeasurement {
-        mut measured, usages, ..
+        mut measured,
+        usages,
+        numbers,
+        ..
     } = taken;
     let (sampling, thresholds) = (run.settings.sampling, run.settings.thresholds());
     let total = rows.total.as_ref().and_then(|total| {
@@ -177,14 +181,16 @@ fn conclude(
         };
         judge::judge_total(&total, sampling, thresholds.general())
     });
-    if run
+    if let Some(script) = run
         .settings
         .script
         .as_ref()
-        .is_some_and(|script| script.output.is_none())
+        .filter(|script| script.output.is_none())
     {
         let looks = measured.benchmarks.values().map(|rounds| rounds.looks).max();
-        let measured = resources(rows.listed(), &usages, looks.unwrap_or(1));
+        let looks = looks.unwrap_or(1);
+        let mut measured = metrics::resources(tried, &numbers, looks);
+        measured.extend(resources(&script.command, &usages, looks));
         findings.resources = resource::judge(measured, sampling, &thresholds);
     }
     let judging = Judging {

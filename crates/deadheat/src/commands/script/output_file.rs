@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deadheat_core::model::Side;
+use deadheat_core::model::{Sample, Side};
 use deadheat_core::script_output::{self};
 
 use crate::commands::script::runner::ScriptRunner;
@@ -45,7 +45,7 @@ impl ScriptRunner<'_> {
         }
     }
 
-    pub(super) fn read(&self, side: Side, file: &Path) -> anyhow::Result<Vec<(String, u64)>> {
+    pub(super) fn read(&self, side: Side, file: &Path) -> anyhow::Result<Vec<(String, Sample)>> {
         let name = self.output_name();
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
@@ -76,8 +76,14 @@ impl ScriptRunner<'_> {
                 (seconds * 1e9).round() as u64
             }
         };
-        let nanoseconds = times.into_iter().map(|(key, seconds)| (key, whole(seconds)));
-        Ok(nanoseconds.collect())
+        let samples = times.into_iter().map(|(key, seconds)| {
+            let sample = Sample {
+                elapsed_ns: whole(seconds),
+                iterations: 1,
+            };
+            (key, sample)
+        });
+        Ok(samples.collect())
     }
 
     pub(super) fn output_name(&self) -> &str {

@@ -10,9 +10,9 @@ use crate::commands::script::executor::Usage;
 pub(super) const TICK_NS: f64 = 10e6;
 
 /// Returns the resources that the command used in addition to elapsed time.
-pub(super) fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) -> Vec<MeasuredResource> {
-    let of = |row: &String, resource: Resource, amount: fn(&Usage) -> u64| MeasuredResource {
-        benchmark: row.clone(),
+pub(super) fn resources(command: &str, usages: &[PerSide<Usage>], looks: u32) -> Vec<MeasuredResource> {
+    let of = |resource: Resource, amount: fn(&Usage) -> u64| MeasuredResource {
+        benchmark: command.to_owned(),
         resource,
         replicates: usages
             .iter()
@@ -20,14 +20,12 @@ pub(super) fn resources(rows: &[String], usages: &[PerSide<Usage>], looks: u32) 
             .collect(),
         looks,
     };
-    let all = rows.iter().flat_map(|row| {
-        [
-            of(row, Resource::UserTime, |usage| usage.user_ns),
-            of(row, Resource::SystemTime, |usage| usage.system_ns),
-            of(row, Resource::PeakMemory, |usage| usage.peak_bytes),
-        ]
-    });
-    all.filter(is_told_apart).collect()
+    let all = [
+        of(Resource::UserTime, |usage| usage.user_ns),
+        of(Resource::SystemTime, |usage| usage.system_ns),
+        of(Resource::PeakMemory, |usage| usage.peak_bytes),
+    ];
+    all.into_iter().filter(is_told_apart).collect()
 }
 
 /// Whether a row is meaningful. The kernel divides processor time into user and system by the state that it
@@ -38,6 +36,6 @@ pub(super) fn is_told_apart(row: &MeasuredResource) -> bool {
         Resource::UserTime | Resource::SystemTime => Side::BOTH
             .into_iter()
             .any(|side| median(side).is_some_and(|median| median >= TICK_NS)),
-        Resource::PeakMemory | Resource::Allocations => true,
+        Resource::PeakMemory | Resource::Allocations | Resource::Metric => true,
     }
 }

@@ -1,7 +1,7 @@
-//! The rows of a command: the command itself, or the keys of the file that it writes.
+//! The rows of a command: the command itself, the keys of the file that it writes, or the times that it prints.
 
-use deadheat_core::model::{Missing, MissingReason, PerSide, Side};
-use deadheat_core::script_output::TOTAL;
+use deadheat_core::model::{Missing, MissingReason, PerSide, Sample, Side};
+use deadheat_core::script_output::{TOTAL, metric};
 
 use crate::cli::options::Script;
 use crate::commands::script::executor::Usage;
@@ -10,11 +10,13 @@ use crate::error::Failure;
 /// One run of the command that ended well.
 pub(super) struct CommandRun {
     pub(super) usage: Usage,
-    /// The nanoseconds of each row, in the command's order.
-    pub(super) times: Vec<(String, u64)>,
+    /// The time of each row, in the command's order.
+    pub(super) times: Vec<(String, Sample)>,
+    /// The other numbers that it printed.
+    pub(super) numbers: Vec<(String, f64)>,
 }
 
-/// The compared rows: the command itself, or the keys of the file that it writes.
+/// The compared rows: the command itself, the keys of the file that it writes, or the times that it prints.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rows {
     /// In the order of the report; the total, if the command gives one, comes last.
@@ -30,12 +32,16 @@ impl Rows {
         tried: &PerSide<CommandRun>,
         missing: &mut Vec<Missing>,
     ) -> Result<Self, Failure> {
-        let Some(file) = &script.output else {
+        let is_itself = |side: Side| {
+            let times = tried.get(side).times.as_slice();
+            matches!(times, [(name, _)] if *name == script.command)
+        };
+        if script.output.is_none() && Side::BOTH.into_iter().all(is_itself) {
             return Ok(Rows {
                 all: vec![script.command.clone()],
                 total: None,
             });
-        };
+        }
         let has = |side: Side, key: &str| tried.get(side).times.iter().any(|(other, _)| other == key);
         let mut all = Vec::new();
         for side in [Side::Head, Side::Base] {
@@ -49,13 +55,16 @@ impl Rows {
                         benchmark: key.clone(),
                         side: Some(side),
                         reason,
-                        message: format!("`{file}` on {} has no such key", side.other()),
+                        message: match &script.output {
+                            Some(file) => format!("`{file}` on {} has no such key", side.other()),
+                            None => format!("the command prints no such METRIC line on {}", side.other()),
+                        },
                     });
                 } else if side == Side::Head {
                     let time = |side: Side| tried.get(side).times.iter().find(|(other, _)| other == key);
                     let zero = Side::BOTH
                         .into_iter()
-                        .find(|&side| time(side).is_some_and(|&(_, elapsed_ns)| elapsed_ns == 0));
+                        .find(|&side| time(side).is_some_and(|(_, sample)| sample.elapsed_ns == 0));
                     match zero {
                         Some(zero) => missing.push(without_time(key, zero)),
                         None => all.push(key.clone()),
@@ -64,10 +73,14 @@ impl Rows {
             }
         }
         if all.is_empty() {
-            return Err(nothing_in_common(file, tried, missing));
+            return Err(nothing_in_common(script, tried, missing));
         }
         // A total without other keys is compared itself.
-        let position = all.iter().position(|key| key == TOTAL).filter(|_| all.len() > 1);
+        let is_total = |key: &String| match &script.output {
+            Some(_) => key == TOTAL,
+            None => metric::is_total(key),
+        };
+        let position = all.iter().position(is_total).filter(|_| all.len() > 1);
         let total = position.map(|position| all.remove(position));
         all.extend(total.clone());
         Ok(Rows { all, total })
@@ -79,20 +92,29 @@ impl Rows {
     }
 }
 
-fn nothing_in_common(file: &str, tried: &PerSide<CommandRun>, missing: &[Missing]) -> Failure {
+fn nothing_in_common(script: &Script, tried: &PerSide<CommandRun>, missing: &[Missing]) -> Failure {
+    let (place, key) = match &script.output {
+        Some(file) => (format!("--script-output {file}"), "key"),
+        None => ("--script".to_owned(), "METRIC line"),
+    };
     if let Some(first) = missing.iter().find(|row| row.reason == MissingReason::Failed) {
         return Failure::nothing_measured(format!(
-            "--script-output {file}: no key has a time on both sides: `{}` {}",
+            "{place}: no {key} has a time on both sides: `{}` {}",
             &first.benchmark, first.message
         ))
-        .hint("it must contain the time of each part, in seconds");
+        .hint("it must give the time of each part");
     }
     let keys = |side: Side| {
-        let names = tried.get(side).times.iter().map(|(key, _)| format!("`{key}`"));
-        names.collect::<Vec<_>>().join(", ")
+        let names = tried.get(side).times.iter().map(|(key, _)| key);
+        let printed = names.filter(|key| **key != script.command);
+        let names: Vec<String> = printed.map(|key| format!("`{key}`")).collect();
+        match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        }
     };
     Failure::nothing_measured(format!(
-        "--script-output {file}: the sides have no key in common; base: {}; head: {}",
+        "{place}: the sides have no {key} in common; base: {}; head: {}",
         keys(Side::Base),
         keys(Side::Head)
     ))

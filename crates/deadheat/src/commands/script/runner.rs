@@ -15,6 +15,7 @@ use deadheat_core::model::{
 use crate::cli::options::Script;
 use crate::commands::common::context::CompareContext;
 use crate::commands::script::executor::{CommandEnvironment, CommandExecutor, CommandOutcome, Usage};
+use crate::commands::script::metrics::Metrics;
 use crate::commands::script::rows::CommandRun;
 use crate::commands::script::rows::without_time;
 use crate::error::Failure;
@@ -48,6 +49,9 @@ impl From<anyhow::Error> for NotRun {
     }
 }
 
+/// The times and the other numbers that a run printed.
+type PrintedNumbers = (Vec<(String, Sample)>, Vec<(String, f64)>);
+
 /// A series of runs, the sides in turn.
 pub(super) struct CommandSeries<'a> {
     pub(super) rows: &'a [String],
@@ -62,6 +66,8 @@ pub(super) struct ScriptMeasurement {
     pub(super) measured: Measured,
     /// The usages in each replicate.
     pub(super) usages: Vec<PerSide<Usage>>,
+    /// The printed numbers that are not times, in each replicate.
+    pub(super) numbers: Vec<PerSide<Vec<(String, f64)>>>,
     /// Keys that were not in the output of every run.
     pub(super) missing: Vec<Missing>,
 }
@@ -100,6 +106,8 @@ pub(super) struct ScriptRunner<'a> {
     pub(super) conditions: DisturbanceMonitor,
     /// Whether the command has run once on both sides.
     pub(super) is_tried: bool,
+    /// Whether the command printed times of its own then.
+    prints_times: Option<bool>,
     /// The longest run so far.
     pub(super) longest: Option<Duration>,
 }
@@ -142,6 +150,7 @@ impl<'a> ScriptRunner<'a> {
             cores: CpuPinning::not_pinned(),
             conditions: DisturbanceMonitor::default(),
             is_tried: false,
+            prints_times: None,
             longest: None,
         })
     }
@@ -182,6 +191,8 @@ impl<'a> ScriptRunner<'a> {
             Err(NotRun::Stopped(_)) => Err(anyhow::Error::from(Failure::stopped())),
         })?;
         self.is_tried = true;
+        let is_printed = |run: &CommandRun| run.times.iter().any(|(name, _)| *name != self.script.command);
+        self.prints_times = Some(is_printed(&tried.base) || is_printed(&tried.head));
         Ok(tried)
     }
 
@@ -215,7 +226,7 @@ impl<'a> ScriptRunner<'a> {
         } = series.stopping;
         let started = Instant::now();
         let mut measured = MeasuredRows::default();
-        let mut usages = Vec::new();
+        let (mut usages, mut numbers) = (Vec::new(), Vec::new());
         let mut stopped = None;
         let mut last = Duration::ZERO;
         let is_over = |replicate: usize, last: Duration| match sampling {
@@ -248,6 +259,7 @@ impl<'a> ScriptRunner<'a> {
             };
             last = pair_started.elapsed();
             usages.push(ran.as_ref().map(|ran| ran.usage));
+            numbers.push(ran.as_ref().map(|ran| ran.numbers.clone()));
             for row in open {
                 measured.add(row, &ran, order, seed);
             }
@@ -266,6 +278,7 @@ impl<'a> ScriptRunner<'a> {
                 ..Measured::default()
             },
             usages,
+            numbers,
             missing: measured.lost.into_values().collect(),
         })
     }
@@ -340,11 +353,29 @@ impl<'a> ScriptRunner<'a> {
         }
         let elapsed = Duration::from_nanos(usage.elapsed_ns);
         self.longest = self.longest.max(Some(elapsed));
-        let times = match &output {
-            None => vec![(self.script.command.clone(), usage.elapsed_ns)],
-            Some(file) => self.read(side, file)?,
+        let (times, numbers) = match &output {
+            None => self.printed(side, usage)?,
+            Some(file) => (self.read(side, file)?, Vec::new()),
         };
-        Ok(CommandRun { usage, times })
+        Ok(CommandRun {
+            usage,
+            times,
+            numbers,
+        })
+    }
+
+    /// Returns the times and the other numbers that the command printed; its own time, if it prints no others.
+    fn printed(&self, side: Side, usage: Usage) -> anyhow::Result<PrintedNumbers> {
+        let Metrics { times, numbers } = Metrics::read(&self.places.get(side).log)?;
+        let is_asked = self.prints_times.unwrap_or(!times.is_empty());
+        if is_asked && !times.is_empty() {
+            return Ok((times, numbers));
+        }
+        let whole = Sample {
+            elapsed_ns: usage.elapsed_ns,
+            iterations: 1,
+        };
+        Ok((vec![(self.script.command.clone(), whole)], numbers))
     }
 
     pub(super) fn failed(&self, side: Side, what: &str) -> anyhow::Error {
@@ -424,11 +455,8 @@ impl MeasuredRows {
                 message: format!("a later run on {side} no longer wrote this key"),
             };
             match time {
-                Some((_, 0)) => Err(without_time(row, side)),
-                Some(&(_, elapsed_ns)) => Ok(Sample {
-                    elapsed_ns,
-                    iterations: 1,
-                }),
+                Some((_, sample)) if sample.elapsed_ns == 0 => Err(without_time(row, side)),
+                Some(&(_, sample)) => Ok(sample),
                 None => Err(lacking()),
             }
         };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use deadheat_core::judge::stats::Threshold;
-use deadheat_core::model::{Missing, MissingReason, PerSide, Resource, Side};
+use deadheat_core::model::{Missing, MissingReason, PerSide, Resource, Sample, Side};
 use deadheat_core::script_output::TOTAL;
 
 use crate::commands::script::executor::Usage;
@@ -17,6 +17,13 @@ use crate::commands::script::runner::in_worktree;
 use crate::error::Failure;
 use crate::passes::measure::Goal;
 
+fn sample(elapsed_ns: u64) -> Sample {
+    Sample {
+        elapsed_ns,
+        iterations: 1,
+    }
+}
+
 fn ran(times: &[(&str, u64)]) -> CommandRun {
     CommandRun {
         usage: Usage {
@@ -25,7 +32,11 @@ fn ran(times: &[(&str, u64)]) -> CommandRun {
             system_ns: 30,
             peak_bytes: 1 << 20,
         },
-        times: times.iter().map(|&(key, time)| (key.to_owned(), time)).collect(),
+        times: times
+            .iter()
+            .map(|&(key, time)| (key.to_owned(), sample(time)))
+            .collect(),
+        numbers: Vec::new(),
     }
 }
 
@@ -91,7 +102,7 @@ fn what_is_shorter_than_a_tick_is_not_divided() {
         ..ran(&[]).usage
     };
     let pair = PerSide::new(usage(30_000_000, 4_000_000), usage(5_000_000, 0));
-    let rows = resources(&["a".to_owned()], &[pair; 3], 1);
+    let rows = resources("a", &[pair; 3], 1);
     let kinds: Vec<Resource> = rows.iter().map(|row| row.resource).collect();
     assert_eq!(kinds, [Resource::UserTime, Resource::PeakMemory]);
     assert_eq!(rows[0].replicates, [PerSide::new(30e6, 5e6); 3]);
