@@ -103,7 +103,7 @@ def test_numbers_without_a_meaning_stay_unknown(loop, deadheat_command):
     (loop.folder / "results.tsv").write_text(RESEARCH + "\n".join(rows) + "\n")
     (loop.folder / ".codeflash").mkdir()
     (loop.folder / ".codeflash" / "results.tsv").symlink_to("../results.tsv")
-    status = deadheat_command("status")
+    status = deadheat_command("status", "-q")
     assert status.code == 0
     assert status.out.endswith(": unknown, no kept experiment has a number\n")
     assert "unknown" in deadheat_command("log").out
