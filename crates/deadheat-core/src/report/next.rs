@@ -37,23 +37,36 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     }
     steps.extend(more_time(report, around));
     steps.extend(measure(report, around));
-    steps.extend(fix_output(report));
-    steps.extend(settle(report, around));
     match report.recorded.as_ref().map(|recorded| recorded.status) {
-        Some(Status::Keep) => steps.push(edit(
-            Action::NextExperiment,
-            "the experiment is kept: go on from this commit".to_owned(),
-        )),
-        Some(Status::Discard) => steps.push(reset(report, "the experiment is discarded")),
-        Some(Status::Mixed) => {
-            steps.extend(fix_regression(report));
-            steps.push(reset(report, "some benchmarks became slower"));
+        // It is decided, and open verdicts change nothing about it.
+        Some(Status::Keep) => {
+            steps.push(edit(
+                Action::NextExperiment,
+                "the experiment is kept: go on from this commit".to_owned(),
+            ));
+            steps.extend(settle(report, around));
         }
         Some(Status::ChecksFailed) => {
             steps.push(reset(report, "the guard failed, so the experiment is not kept"));
             steps.extend(run_guard(report));
+            steps.extend(fix_output(report));
         }
-        None => steps.extend(fix_regression(report)),
+        Some(Status::Discard) => {
+            steps.extend(settle(report, around));
+            steps.push(reset(report, "the experiment is discarded"));
+            steps.extend(fix_output(report));
+        }
+        Some(Status::Mixed) => {
+            steps.extend(fix_output(report));
+            steps.extend(settle(report, around));
+            steps.extend(fix_regression(report));
+            steps.push(reset(report, "some benchmarks became slower, or return something else"));
+        }
+        None => {
+            steps.extend(fix_output(report));
+            steps.extend(settle(report, around));
+            steps.extend(fix_regression(report));
+        }
     }
     steps.extend(write_benchmark(report));
     steps.extend(commit_first(report));
