@@ -197,3 +197,14 @@ def test_every_answer_has_its_schema_and_says_what_would_follow(five, deadheat_c
 
 def test_the_noise_of_a_machine_is_settled_by_nothing(five, deadheat_command):
     assert deadheat_command("noise", "--json", *SHORT).report["next"] == []
+
+
+def test_a_new_file_that_was_not_committed_is_named(five, deadheat_command):
+    five.commit({"pkg/core.py": "from pkg.fast import work\n"})
+    five.write({"pkg/fast.py": FAST})
+    outcome = deadheat_command("compare", "--json", *SHORT, "HEAD^", "HEAD")
+    assert outcome.code == 3
+    assert "`pkg/fast.py` is in your working tree, but not in git" in outcome.err
+    for step in outcome.report["next"]:
+        five.git(*step["argv"][1:])
+    assert deadheat_command("compare", "--json", *SHORT, "HEAD~2", "HEAD").code == 0

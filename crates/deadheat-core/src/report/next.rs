@@ -60,7 +60,10 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
             steps.extend(fix_output(report));
             steps.extend(settle(report, around));
             steps.extend(fix_regression(report));
-            steps.push(reset(report, "some benchmarks became slower, or return something else"));
+            steps.push(reset(
+                report,
+                "some benchmarks became slower, or return something else",
+            ));
         }
         None => {
             steps.extend(fix_output(report));

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use deadheat_core::model::{Missing, MissingReason, PerSide, Warning, WarningCode};
+use deadheat_core::model::{Action, Missing, MissingReason, NextStep, PerSide, Warning, WarningCode};
 
 use crate::config::settings::SideSettings;
 use crate::error::Failure;
 use crate::git::Git;
+use crate::git::queries::Untracked;
 use crate::project::extension_modules::{ExtensionModules, is_binary};
 use crate::project::layout::ProjectLayout;
 use crate::project::version_files::version_files;
@@ -68,13 +69,24 @@ impl<'a> Hints<'a> {
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return error;
         };
-        Failure {
+        let mut explained = Failure {
             kind: failure.kind,
             message: self.own_paths(&failure.message),
             hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
             next: failure.next.clone(),
+        };
+        if let Some(path) = self.new_file(&failure.message) {
+            explained.hint = Some(format!(
+                "`{path}` is in your working tree, but not in git, so no commit has it: git add it, and commit it"
+            ));
+            let add = ["git", "add", "--", &format!(":/{path}")];
+            let commit = ["git", "commit", "--message", "experiment"];
+            explained.next = vec![
+                NextStep::command(Action::CommitFirst, &add, "the change needs this file"),
+                NextStep::command(Action::CommitFirst, &commit, "only commits are compared"),
+            ];
         }
-        .into()
+        explained.into()
     }
 
     /// Names the files that benchmarks did not find, if a fresh checkout lacks them.
@@ -95,6 +107,20 @@ impl<'a> Hints<'a> {
             )
         });
         warnings.collect()
+    }
+
+    /// Returns the file of a module that was not found, if git does not track it yet.
+    fn new_file(&self, message: &str) -> Option<String> {
+        let relative = missing_module(message)?.replace('.', "/");
+        let folders = self.project.import_folders.iter();
+        let places = folders.map(|folder| join(folder, &relative));
+        let mut files = places.flat_map(|place| [format!("{place}.py"), format!("{place}/__init__.py")]);
+        files.find(|file| {
+            let listed = self
+                .git
+                .untracked_paths(Untracked::NotIgnored, std::slice::from_ref(file));
+            listed.is_ok_and(|paths| paths.contains(file))
+        })
     }
 
     fn hint(&self, message: &str) -> Option<String> {

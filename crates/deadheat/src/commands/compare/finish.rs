@@ -95,7 +95,8 @@ fn write_failed(
         guard: asked.and_then(|asked| asked.guard.as_deref()),
         ..Surroundings::default()
     };
-    report.next = next_steps(&report, around);
+    report.next = failure.next.clone();
+    report.next.extend(next_steps(&report, around));
     if let Err(unwritten) = output::write_report(&report, &options.outputs) {
         // The error that ended the run is the one that is returned.
         print_note(&format!("the report could not be written: {unwritten:#}"));
