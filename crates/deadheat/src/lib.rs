@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod experiments;
 mod git;
+mod mcp;
 mod passes;
 mod prepare;
 mod project;
@@ -83,6 +84,7 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
 fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let name = std::iter::once(OsString::from("deadheat"));
     let wants_json = arguments.iter().any(|word| word == "--json" || word == "--brief");
+    let reports_json = arguments.iter().any(|word| word == "--progress-json");
     let args = match Args::try_parse_from(name.chain(arguments)) {
         Ok(args) => args,
         Err(error) => {
@@ -108,9 +110,13 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
                 .and_then(|failure| failure.hint.clone());
             let message = terminal::whole_message(&error);
             terminal::print_failure(&message, hint.as_deref());
+            let failure = Failure { kind, message, hint };
+            if reports_json {
+                report::output::report_failure(&failure);
+            }
             // The others have a report, with their words in it.
             if wants_json && !kind.is_worth_a_report() {
-                report::output::print_failure(&Failure { kind, message, hint });
+                report::output::print_failure(&failure);
             }
             kind.exit() as i32
         }
@@ -148,6 +154,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Report(args) => commands::report::run(&ReportOptions::new(args)?),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
+        CommandArgs::Mcp(_) => mcp::run(installation, current_folder()?),
     }
 }
 

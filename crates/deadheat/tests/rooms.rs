@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// The folders and files of the driver's `src`, the lowest first: a room knows all rooms below it.
-const DRIVER: [&str; 15] = [
+const DRIVER: [&str; 16] = [
     "error",
     "events",
     "system",
@@ -21,6 +21,7 @@ const DRIVER: [&str; 15] = [
     "report",
     "experiments",
     "commands",
+    "mcp",
     "lib",
 ];
 

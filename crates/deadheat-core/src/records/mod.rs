@@ -1,6 +1,7 @@
 //! The records of an optimisation loop, in files that people and programs also read and write: experiments,
 //! the baseline, the last verdicts. Texts in, texts out; the rest of a file stays as it is.
 
+mod brief;
 mod experiment;
 mod handoff;
 mod handover;
@@ -13,6 +14,7 @@ mod setup;
 mod tidy;
 mod time;
 
+pub use brief::{brief_log, brief_status};
 pub use experiment::{Experiment, has_any, status_by_rule};
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};
 pub use handover::write_handover;

@@ -1,4 +1,4 @@
-//! The shortest report: one JSON value of at most [`MOST_BYTES`] bytes, whatever the suite.
+//! The shortest report: one JSON value of at most [`BRIEF_BYTES`] bytes, whatever the suite.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use super::without_samples;
 use crate::model::{Comparison, Counts, Estimate, Judged, NextStep, Report, Status, Verdict, WarningCode};
 use crate::text::{cut, main_line, shorten};
 
-const MOST_BYTES: usize = 1500;
+/// A short answer is read whole, and paid for by its length.
+pub const BRIEF_BYTES: usize = 1500;
 /// The number of rows at each end.
 const ROWS: usize = 3;
 
@@ -135,7 +136,7 @@ fn fitting(mut brief: Brief) -> serde_json::Result<String> {
     for length in [usize::MAX, 120, 80, 50, 30] {
         shorten_texts(&mut brief, length);
         let text = written(&brief)?;
-        if text.len() <= MOST_BYTES {
+        if text.len() <= BRIEF_BYTES {
             return Ok(text);
         }
     }
@@ -143,16 +144,16 @@ fn fitting(mut brief: Brief) -> serde_json::Result<String> {
         brief.worst.truncate(kept.max(1));
         brief.best.truncate(kept);
         let text = written(&brief)?;
-        if text.len() <= MOST_BYTES {
+        if text.len() <= BRIEF_BYTES {
             return Ok(text);
         }
     }
     // What is left may be of any length, and is in the whole report.
     brief.cut = true;
     brief.warnings = BTreeMap::from([("all".to_owned(), brief.warnings.values().sum())]);
-    brief.report = brief.report.filter(|path| path.len() < MOST_BYTES / 4);
+    brief.report = brief.report.filter(|path| path.len() < BRIEF_BYTES / 4);
     let length_of = |step: &NextStep| step.argv.iter().map(|word| word.len() + 3).sum::<usize>();
-    brief.next.retain(|step| length_of(step) < MOST_BYTES / 5);
+    brief.next.retain(|step| length_of(step) < BRIEF_BYTES / 5);
     brief.next.truncate(2);
     written(&brief)
 }

@@ -13,10 +13,11 @@ mod reproduce;
 mod schema;
 mod terminal;
 mod warnings;
+mod within;
 mod without_samples;
 mod words;
 
-pub use brief::brief;
+pub use brief::{BRIEF_BYTES, brief};
 pub use csv::csv;
 pub use html::html;
 pub use markdown::markdown;
@@ -26,4 +27,5 @@ pub use reproduce::quoted;
 pub use schema::schema;
 pub(crate) use terminal::bare_table;
 pub use terminal::{Style, render, render_tests};
+pub use within::within;
 pub use without_samples::without_samples;

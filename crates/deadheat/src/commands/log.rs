@@ -6,7 +6,7 @@ use deadheat_core::records::{self, Cumulative, History, Row};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::args::RecordsArgs;
+use crate::cli::args::LoopArgs;
 use crate::cli::options::verbosity;
 use crate::error::ExitCode;
 use crate::experiments::store::ExperimentStore;
@@ -22,12 +22,16 @@ struct LoggedRow<'a> {
     cumulative: Option<Cumulative>,
 }
 
-pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (_git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
+pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let (_git, state) = ExperimentStore::open(folder, args.records.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);
-    if args.output.json {
+    if args.brief {
+        terminal::print(&output::one_line(
+            records::brief_log(&results, baseline.as_ref()).to_string(),
+        ))?;
+    } else if args.records.output.json {
         let history = History::new(&results.rows, baseline.as_ref());
         let rows = results.rows.iter().enumerate();
         let rows: Vec<LoggedRow<'_>> = rows
@@ -43,7 +47,7 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
             "cumulative": history.cumulative(),
         }))?;
     } else {
-        let style = output::style(verbosity(&args.output));
+        let style = output::style(verbosity(&args.records.output));
         terminal::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;
     }
     Ok(ExitCode::Done)

@@ -1,12 +1,12 @@
 //! Writes reports and errors.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use deadheat_core::model::{Report, Side};
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::options::{Outputs, Verbosity};
@@ -81,7 +81,7 @@ pub(crate) fn summary(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(one_line(value.to_string()))
 }
 
-fn one_line(mut text: String) -> Vec<u8> {
+pub(crate) fn one_line(mut text: String) -> Vec<u8> {
     text.push('\n');
     text.into_bytes()
 }
@@ -109,11 +109,20 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints an error as JSON to stdout, where a program expects its answer.
 pub(crate) fn print_failure(failure: &Failure) {
-    let value = json!({
+    // The exit code says the same where stdout is closed.
+    let _ = print(&one_line(self::failure(failure).to_string()));
+}
+
+/// Writes an error as a line of JSON to stderr.
+pub(crate) fn report_failure(failure: &Failure) {
+    let _ = writeln!(anstream::stderr(), "{}", self::failure(failure));
+}
+
+/// Returns an error as JSON.
+pub(crate) fn failure(failure: &Failure) -> Value {
+    json!({
         "error": {"code": failure.kind.code(), "message": failure.message, "hint": failure.hint},
         "exit_code": failure.kind.exit() as i32,
         "next": [],
-    });
-    // The exit code says the same where stdout is closed.
-    let _ = print(&one_line(value.to_string()));
+    })
 }

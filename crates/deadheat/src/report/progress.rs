@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::text::{plain, plain_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 
 use crate::cli::options::Verbosity;
 use crate::passes::runner::Event;
@@ -40,7 +41,8 @@ const BAR_LENGTH: u64 = 1_000;
 
 impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
-        let bar = (verbosity != Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| {
+        let is_for_people = !matches!(verbosity, Verbosity::Quiet | Verbosity::Json);
+        let bar = (is_for_people && std::io::stderr().is_terminal()).then(|| {
             // Redrawn rarely, because every write wakes up the terminal during the measurement.
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
             bar.set_style(plain_style());
@@ -172,10 +174,9 @@ impl Progress {
                     Some(bar) => bar.set_message(plain_lines(&text(short(benchmark)))),
                     None if self.verbosity == Verbosity::Quiet => {}
                     None => {
+                        let verbosity = self.verbosity;
                         let watch = self.watch.get_or_insert_with(|| {
-                            Watch::start(LINE_EVERY, |line| {
-                                let _ = writeln!(anstream::stderr(), "{}", plain_lines(line));
-                            })
+                            Watch::start(LINE_EVERY, move |text| line(verbosity, text))
                         });
                         watch.begun(text(&plain(benchmark)));
                     }
@@ -220,10 +221,17 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
-        if self.verbosity != Verbosity::Quiet {
-            let _ = writeln!(anstream::stderr(), "{}", plain_lines(text));
-        }
+        line(self.verbosity, text);
     }
+}
+
+fn line(verbosity: Verbosity, text: &str) {
+    let line = match verbosity {
+        Verbosity::Quiet => return,
+        Verbosity::Json => json!({"progress": text}).to_string(),
+        Verbosity::Normal | Verbosity::Verbose => plain_lines(text),
+    };
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Reports steps that take long, once each, for as long as it is held.

@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use crate::cli::args::compare::{CompareArgs, NoiseArgs};
 pub(crate) use crate::cli::args::micro::MicroArgs;
+use crate::cli::args::shared::OUTPUT;
 pub(crate) use crate::cli::args::shared::{OutputArgs, PlaceArgs, ReportArgs, RunArgs, SidesArgs};
 use crate::cli::values::{parse_percent, parse_seconds};
 
@@ -53,9 +54,9 @@ pub(crate) enum CommandArgs {
     /// Make the current commit the baseline of an optimisation loop
     Start(StartArgs),
     /// Show the baseline, the experiments by status, and the cumulative speedup
-    Status(RecordsArgs),
+    Status(LoopArgs),
     /// List every recorded experiment, with the cumulative speedup
-    Log(RecordsArgs),
+    Log(LoopArgs),
     /// Write what was kept, what was given up and how to go on into HANDOFF.md in the state folder
     Handoff(RecordsArgs),
     /// Show a stored report again, or write it in another format, or judge it with another threshold
@@ -64,6 +65,9 @@ pub(crate) enum CommandArgs {
     Demo(DemoArgs),
     /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
     Clean(CleanArgs),
+    /// Serve detect, micro, compare, explain, status and log to a client of the Model Context Protocol, on stdin and
+    /// stdout
+    Mcp(McpArgs),
 }
 
 impl CommandArgs {
@@ -112,6 +116,19 @@ pub(crate) struct StartArgs {
     pub(crate) config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat status\n  deadheat log --json\n  deadheat handoff",
+    args_override_self = true
+)]
+pub(crate) struct LoopArgs {
+    /// Print the answer as one JSON value of at most 1,500 bytes
+    #[arg(help_heading = OUTPUT, long, conflicts_with = "json")]
+    pub(crate) brief: bool,
+    #[command(flatten)]
+    pub(crate) records: RecordsArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -216,6 +233,10 @@ pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  claude mcp add deadheat -- deadheat mcp")]
+pub(crate) struct McpArgs {}
 
 #[cfg(test)]
 mod tests {
