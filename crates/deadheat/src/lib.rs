@@ -30,7 +30,9 @@ use clap::Parser;
 use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
-use crate::commands::{clean, compare, demo, detect, handoff, log, merge, micro, profile, start, status};
+use crate::commands::{
+    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, start, status,
+};
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
@@ -152,6 +154,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Log(args) => log::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Handoff(args) => handoff::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Report(args) => commands::report::run(&ReportOptions::new(args)?),
+        CommandArgs::Explain(args) => explain::run(&args),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Mcp(_) => mcp::run(installation, current_folder()?),

@@ -117,11 +117,16 @@ fn row_of(row: &Comparison) -> Row {
 }
 
 fn change(estimate: &Estimate) -> Change {
-    let interval = estimate.confidence_interval;
     Change {
         speedup: 1.0 / estimate.point_estimate,
-        interval: [1.0 / interval.upper_bound, 1.0 / interval.lower_bound],
+        interval: interval(estimate),
     }
+}
+
+/// Returns the interval of the speedup.
+pub(super) fn interval(estimate: &Estimate) -> [f64; 2] {
+    let interval = estimate.confidence_interval;
+    [1.0 / interval.upper_bound, 1.0 / interval.lower_bound]
 }
 
 fn code(code: WarningCode) -> String {

@@ -3,6 +3,7 @@
 mod breakdown;
 mod brief;
 mod csv;
+mod explain;
 mod html;
 mod markdown;
 mod names;
@@ -19,6 +20,7 @@ mod words;
 
 pub use brief::{BRIEF_BYTES, brief};
 pub use csv::csv;
+pub use explain::{Subject, explain, find};
 pub use html::html;
 pub use markdown::markdown;
 pub use next::{Surroundings, next_steps};
@@ -26,6 +28,6 @@ pub use pytest_benchmark::pytest_benchmark;
 pub use reproduce::quoted;
 pub use schema::schema;
 pub(crate) use terminal::bare_table;
-pub use terminal::{Style, render, render_tests};
+pub use terminal::{Style, render, render_explained, render_tests};
 pub use within::within;
 pub use without_samples::without_samples;

@@ -61,6 +61,8 @@ pub(crate) enum CommandArgs {
     Handoff(RecordsArgs),
     /// Show a stored report again, or write it in another format, or judge it with another threshold
     Report(StoredArgs),
+    /// Explain one benchmark or one function of a stored report
+    Explain(ExplainArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
     /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
@@ -192,6 +194,26 @@ pub(crate) struct StoredArgs {
     pub(crate) threshold: Option<f64>,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  deadheat explain result.json test_parse\n  deadheat explain result.json \
+                  pkg/core.py::Parser.parse",
+    args_override_self = true
+)]
+pub(crate) struct ExplainArgs {
+    /// A report that `-o R.json` wrote
+    #[arg(value_name = "R.json")]
+    pub(crate) file: PathBuf,
+    /// A benchmark or a function, by its full name or the end of it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// List this number of functions, or of benchmarks [default: 15, and with --json as many as fit into 1,500 bytes]
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
