@@ -40,7 +40,7 @@ def test_a_call_that_is_cancelled_at_every_stage(repository, server, stage, mome
 
 
 @AT_EVERY_STAGE
-@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT], ids=["closed", "term", "int"])
+@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["closed", "terminated"])
 def test_a_client_that_leaves_or_ends_the_server_at_every_stage(repository, server, stage, number, moment, gate):
     make_stand(repository, stage, moment, gate)
     before = repository.state()
@@ -57,9 +57,8 @@ def test_a_client_that_leaves_or_ends_the_server_at_every_stage(repository, serv
     check_sound(repository)
 
 
-@AT_EVERY_STAGE
-def test_a_server_that_is_killed_leaves_nothing_running(repository, server, stage, moment, gate, deadheat_command):
-    make_stand(repository, stage, moment, gate)
+def test_a_server_that_is_killed_leaves_nothing_running(repository, server, moment, gate, deadheat_command):
+    make_stand(repository, "round", moment, gate)
     before = repository.state()
 
     async def main():

@@ -4,6 +4,7 @@
 //! signal is that of Ctrl-C.
 
 mod answer;
+mod call;
 mod program;
 mod progress;
 mod reports;
@@ -28,10 +29,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::Installation;
 use crate::error::{ExitCode, Failure};
+use crate::mcp::call::Call;
 use crate::mcp::progress::Progress;
 use crate::mcp::reports::Reports;
 use crate::mcp::stdin::Stdin;
-use crate::mcp::tools::{Call, ReportUse, Tool};
+use crate::mcp::tools::{ReportUse, Tool};
 use crate::system::terminal;
 
 /// Serves until stdin ends or a signal arrives, and then ends everything that still runs.

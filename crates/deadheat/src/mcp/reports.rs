@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 use crate::error::Failure;
-use crate::mcp::tools::Call;
+use crate::mcp::call::Call;
 
 /// The reports so far. Those that no call named a file for are in a folder that is removed with this.
 #[derive(Default)]

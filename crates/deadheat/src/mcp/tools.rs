@@ -2,23 +2,21 @@
 //! line's own definitions, so that both mean the same.
 
 use std::any::TypeId;
-use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use rmcp::model::{JsonObject, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::Args;
-use crate::error::Failure;
 
 /// A command as a tool of the same name.
 #[derive(Debug)]
 pub(super) struct Tool {
-    name: &'static str,
+    pub(super) name: &'static str,
     says: &'static str,
-    parameters: &'static [Parameter],
+    pub(super) parameters: &'static [Parameter],
     /// The option for its answer.
-    form: &'static str,
+    pub(super) form: &'static str,
     /// Whether it takes time that another measurement would disturb.
     pub(super) measures: bool,
     pub(super) report: ReportUse,
@@ -34,16 +32,16 @@ pub(super) enum ReportUse {
 }
 
 #[derive(Debug)]
-struct Parameter {
-    name: &'static str,
-    is: Is,
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) is: Is,
     /// The description, if it is not the help of the command line.
     says: Option<&'static str>,
 }
 
 /// The place of a parameter's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
+pub(super) enum Is {
     /// An argument of the command, by its name in the definitions.
     Argument(&'static str),
     /// The first or the second of the refs.
@@ -73,6 +71,11 @@ const fn other(name: &'static str, is: Is, says: &'static str) -> Parameter {
     }
 }
 
+const TIMEOUT: Parameter = argument(
+    "timeout",
+    "timeout",
+    Some("Stop after this number of seconds, with what is finished"),
+);
 const FOLDER: Parameter = other("cwd", Is::Folder, "Run in this folder [default: the server's]");
 
 const TOOLS: [Tool; 6] = [
@@ -94,7 +97,7 @@ const TOOLS: [Tool; 6] = [
             argument(
                 "target",
                 "target",
-                Some("FILE.py::FUNCTION, or a script with functions `bench_a` and `bench_b`"),
+                Some("FILE.py::FUNCTION (with call), or a script with functions `bench_a` and `bench_b`"),
             ),
             option("call"),
             option("setup"),
@@ -102,7 +105,7 @@ const TOOLS: [Tool; 6] = [
             argument("b", "statement_b", None),
             option("worth"),
             option("base"),
-            option("timeout"),
+            TIMEOUT,
             FOLDER,
         ],
         form: "--json",
@@ -121,10 +124,14 @@ const TOOLS: [Tool; 6] = [
             option("working_tree"),
             argument("keyword", "keyword", None),
             option("all"),
-            option("tests"),
+            argument(
+                "tests",
+                "tests",
+                Some("Time these ordinary tests instead of benchmarks: FILE, FILE::NAME"),
+            ),
             option("script"),
             option("budget"),
-            option("timeout"),
+            TIMEOUT,
             option("record"),
             option("status"),
             argument(
@@ -132,7 +139,11 @@ const TOOLS: [Tool; 6] = [
                 "guard",
                 Some("Run this shell command on head first, and measure only if it succeeds"),
             ),
-            argument("continue", "continued", None),
+            argument(
+                "continue",
+                "continued",
+                Some("Add replicates to the report in this JSON file, within a new budget"),
+            ),
             other(
                 "report",
                 Is::Report,
@@ -151,7 +162,13 @@ const TOOLS: [Tool; 6] = [
                function the benchmarks that run it and what it explains of them",
         parameters: &[
             option("name"),
-            option("depth"),
+            argument(
+                "depth",
+                "depth",
+                Some(
+                    "List this number of functions or benchmarks [default: as many as fit into 1,500 bytes]",
+                ),
+            ),
             other(
                 "report",
                 Is::Report,
@@ -203,7 +220,7 @@ pub(super) fn listed() -> Vec<rmcp::model::Tool> {
 
 /// The kind of values that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Flag,
     Number,
     Text,
@@ -211,7 +228,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(argument: &Arg) -> Self {
+    pub(super) fn of(argument: &Arg) -> Self {
         let parser = argument.get_value_parser().type_id();
         match argument.get_action() {
             ArgAction::SetTrue => Kind::Flag,
@@ -229,29 +246,10 @@ impl Kind {
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
         }
     }
-
-    /// Returns the words of a value; none for a flag that is off.
-    fn words(self, name: &str, value: &Value) -> Result<Vec<String>, Failure> {
-        let wanted = match (self, value) {
-            (Kind::Flag, Value::Bool(_)) => return Ok(Vec::new()),
-            // Judged by the command, as on the command line.
-            (Kind::Number, Value::Number(number)) => return Ok(vec![number.to_string()]),
-            (Kind::Number | Kind::Text | Kind::Texts, Value::String(text)) => return Ok(vec![text.clone()]),
-            (Kind::Texts, Value::Array(texts)) if texts.iter().all(Value::is_string) => {
-                let texts = texts.iter().filter_map(Value::as_str);
-                return Ok(texts.map(str::to_owned).collect());
-            }
-            (Kind::Flag, _) => "true or false",
-            (Kind::Number, _) => "a number",
-            (Kind::Text, _) => "a string",
-            (Kind::Texts, _) => "a list of strings",
-        };
-        Err(Failure::usage(format!("{name} takes {wanted}, not {value}")))
-    }
 }
 
 impl Tool {
-    fn command<'a>(&self, program: &'a Command) -> Option<&'a Command> {
+    pub(super) fn command<'a>(&self, program: &'a Command) -> Option<&'a Command> {
         program.find_subcommand(self.name)
     }
 
@@ -281,7 +279,7 @@ impl Tool {
 
 impl Parameter {
     /// Returns the argument that it is, in the command's definitions.
-    fn defined<'a>(&self, command: Option<&'a Command>) -> Option<&'a Arg> {
+    pub(super) fn defined<'a>(&self, command: Option<&'a Command>) -> Option<&'a Arg> {
         let Is::Argument(id) = self.is else {
             return None;
         };
@@ -290,93 +288,33 @@ impl Parameter {
 
     fn description(&self, defined: Option<&Arg>) -> String {
         let help = || defined.and_then(Arg::get_help).map(ToString::to_string);
-        let says = self.says.map(str::to_owned);
-        says.or_else(help).unwrap_or_default()
+        let says = self.says.map(str::to_owned).or_else(help).unwrap_or_default();
+        let default = defined.and_then(|argument| argument.get_default_values().first());
+        match default.filter(|_| !defined.is_some_and(is_flag)) {
+            Some(default) => format!("{says} [default: {}]", default.display()),
+            None => says,
+        }
     }
 }
 
-/// A call, as the arguments of the command line.
-#[derive(Debug, PartialEq)]
-pub(super) struct Call {
-    /// The folder that it runs in.
-    pub(super) folder: PathBuf,
-    /// The report that it names.
-    pub(super) report: Option<String>,
-    options: Vec<String>,
-    places: Vec<String>,
+fn is_flag(argument: &Arg) -> bool {
+    Kind::of(argument) == Kind::Flag
 }
 
-impl Call {
-    /// Makes the call; `here` is the server's folder.
-    pub(super) fn new(tool: &Tool, arguments: &JsonObject, here: &Path) -> Result<Self, Failure> {
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_is_an_argument_of_its_command() {
         let program = Args::command();
-        let command = tool.command(&program);
-        let known = || tool.parameters.iter().map(|parameter| parameter.name);
-        if let Some(unknown) = arguments.keys().find(|name| known().all(|known| known != *name)) {
-            let failure = Failure::usage(format!("{}: there is no parameter `{unknown}`", tool.name));
-            return Err(failure.near(unknown, known()));
-        }
-        let mut call = Call {
-            folder: here.to_owned(),
-            report: None,
-            options: vec![
-                tool.name.to_owned(),
-                tool.form.to_owned(),
-                "--progress-json".to_owned(),
-            ],
-            places: Vec::new(),
-        };
-        let given = |name: &str| arguments.get(name).filter(|value| !value.is_null());
-        for parameter in tool.parameters {
-            if let Some(value) = given(parameter.name) {
-                call.add(parameter, parameter.defined(command), value)?;
+        for tool in &TOOLS {
+            let command = tool.command(&program);
+            for parameter in tool.parameters {
+                let is_defined = parameter.defined(command).is_some() || parameter.name == "guard";
+                let is_own = !matches!(parameter.is, Is::Argument(_));
+                assert!(is_defined || is_own, "{} {}", tool.name, parameter.name);
             }
         }
-        if given("head").is_some() && given("base").is_none() {
-            return Err(Failure::usage("head: base is missing").hint("name both refs, or only base"));
-        }
-        if !call.folder.is_dir() {
-            let folder = call.folder.display();
-            return Err(Failure::usage(format!("cwd: there is no folder `{folder}`")));
-        }
-        Ok(call)
-    }
-
-    fn add(&mut self, parameter: &Parameter, defined: Option<&Arg>, value: &Value) -> Result<(), Failure> {
-        let kind = defined.map_or(Kind::Text, Kind::of);
-        let words = kind.words(parameter.name, value)?;
-        match parameter.is {
-            Is::Folder => self.folder.extend(words),
-            Is::Report => self.report = words.into_iter().next(),
-            Is::Ref => self.places.extend(words),
-            Is::Argument(_) if defined.is_some_and(Arg::is_positional) => self.places.extend(words),
-            Is::Argument(id) => {
-                let short = defined.filter(|argument| argument.get_long().is_none());
-                let option = match short.and_then(Arg::get_short) {
-                    Some(short) => format!("-{short}"),
-                    None => format!("--{}", defined.and_then(Arg::get_long).unwrap_or(id)),
-                };
-                if *value == Value::Bool(true) {
-                    self.options.push(option.clone());
-                }
-                // A value of its own word could be taken for an option.
-                self.options
-                    .extend(words.iter().map(|word| format!("{option}={word}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the words of the command line. `report` is the file of the report that the tool reads or writes.
-    pub(super) fn words(&self, tool: &Tool, report: Option<&Path>) -> Vec<String> {
-        let mut words = self.options.clone();
-        let report = report.map(|report| report.display().to_string());
-        if let (ReportUse::Writes, Some(report)) = (tool.report, &report) {
-            words.extend(["-o".to_owned(), format!("json:{report}")]);
-        }
-        words.push("--".to_owned());
-        words.extend(report.filter(|_| tool.report == ReportUse::Reads));
-        words.extend(self.places.iter().cloned());
-        words
     }
 }

@@ -14,6 +14,8 @@ use crate::passes::runner::Event;
 
 /// The shortest interval between lines if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// The same for a program, which shows only the last one.
+const JSON_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Progress {
     verbosity: Verbosity,
@@ -120,7 +122,10 @@ impl Progress {
                 };
                 match &self.bar {
                     Some(bar) => bar.set_prefix(plain_lines(&text)),
-                    None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
+                    None if self
+                        .last_line
+                        .is_none_or(|last| last.elapsed() >= self.line_every()) =>
+                    {
                         self.last_line = Some(Instant::now());
                         let left = self
                             .time_left(0)
@@ -217,6 +222,13 @@ impl Progress {
         self.watch = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+    }
+
+    fn line_every(&self) -> Duration {
+        match self.verbosity {
+            Verbosity::Json => JSON_EVERY,
+            _ => LINE_EVERY,
         }
     }
 
