@@ -27,7 +27,8 @@ class Server:
         """Runs a function that connects to the server, and returns what it returns."""
         result = anyio.run(main)
         assert self.witness.saw_all_end()
-        assert not tidies or list(self.temporary.iterdir()) == []
+        # A worker that is killed may leave files of its own there.
+        assert not tidies or list(self.temporary.glob("deadheat*")) == []
         return result
 
     def talk(self, conversation, mode="auto"):

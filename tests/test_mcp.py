@@ -96,6 +96,13 @@ def test_a_change_is_screened(two_commits, server):
     assert (value["decision"], value["verdict"]) == ("go", "improved")
 
 
+def test_no_decision_is_an_error_with_the_usual_answer(two_commits, server):
+    result = server.call("micro", target="pkg/core.py::work", call="work(1)")
+    assert result.is_error
+    value = answer(result)
+    assert (value["decision"], value["warnings"][0]["code"]) == ("no_answer", "nothing_changed")
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "code", "words"),
     [
@@ -121,9 +128,7 @@ def test_errors_are_results_that_say_what_was_wrong(two_commits, server, tool, a
 
 
 def test_options_in_values_stay_values(two_commits, server):
-    """Names that look like options, and folders with a name of their own."""
-    result = server.call("micro", a="-1", b="--2", setup="--json")
-    error = answer(result)["error"]
+    error = answer(server.call("micro", a="-1", b="--2", setup="--json"))["error"]
     assert "--setup" in error["message"], error
 
 

@@ -92,11 +92,11 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
         Err(error) => {
             // This includes the help and the version, which are not errors.
             let _ = error.print();
-            if wants_json && error.exit_code() != 0 {
+            if error.exit_code() != 0 {
                 let message = error.to_string();
                 let message = message.split("\n\nUsage:").next().unwrap_or_default();
                 let failure = Failure::usage(message.trim_start_matches("error: ").trim());
-                report::output::print_failure(&failure);
+                for_programs(&failure, wants_json, reports_json);
             }
             return error.exit_code();
         }
@@ -112,16 +112,21 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
                 .and_then(|failure| failure.hint.clone());
             let message = terminal::whole_message(&error);
             terminal::print_failure(&message, hint.as_deref());
-            let failure = Failure { kind, message, hint };
-            if reports_json {
-                report::output::report_failure(&failure);
-            }
             // The others have a report, with their words in it.
-            if wants_json && !kind.is_worth_a_report() {
-                report::output::print_failure(&failure);
-            }
+            let wants_json = wants_json && !kind.is_worth_a_report();
+            for_programs(&Failure { kind, message, hint }, wants_json, reports_json);
             kind.exit() as i32
         }
+    }
+}
+
+/// Writes an error as JSON to stdout, and to stderr, where that was asked for.
+fn for_programs(failure: &Failure, on_stdout: bool, on_stderr: bool) {
+    if on_stderr {
+        report::output::report_failure(failure);
+    }
+    if on_stdout {
+        report::output::print_failure(failure);
     }
 }
 

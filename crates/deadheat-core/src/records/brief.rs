@@ -46,11 +46,12 @@ pub fn brief_status(results: &Results, baseline: Option<&Baseline>) -> Value {
 /// Returns the experiments, the newest first, as many as fit.
 pub fn brief_log(results: &Results, baseline: Option<&Baseline>) -> Value {
     let history = History::new(&results.rows, baseline);
-    let rows: Vec<BriefRow<'_>> = rows(results, &history).collect();
+    // More never fit.
+    let newest: Vec<BriefRow<'_>> = rows(results, &history).take(BRIEF_BYTES / 40).collect();
     let value = json!({
-        "experiments": rows.len(),
+        "experiments": results.rows.iter().filter(|row| row.is_total()).count(),
         "cumulative": history.cumulative(),
-        "rows": rows,
+        "rows": newest,
     });
     within(value, BRIEF_BYTES)
 }

@@ -8,8 +8,8 @@ use crate::error::{ExitCode, Failure};
 use crate::mcp::program::Ended;
 use crate::report::output;
 
-/// Returns the answer of a run. Where nothing was measured or the tool failed, it is an error.
-pub(super) fn of(ended: &Ended) -> CallToolResult {
+/// Returns the answer of a run, in at most `most` bytes. Where nothing was measured or the tool failed, it is an error.
+pub(super) fn of(ended: &Ended, most: usize) -> CallToolResult {
     let answer: Value = serde_json::from_str(&ended.out).unwrap_or_default();
     let failed = [ExitCode::Usage, ExitCode::NothingMeasured, ExitCode::ToolFailed];
     match ended.code() {
@@ -17,17 +17,16 @@ pub(super) fn of(ended: &Ended) -> CallToolResult {
             &Failure::tool(format!("the command was ended by signal {signal}"))
                 .hint("was the system out of memory? try again"),
         ),
-        Ok(code) if failed.iter().any(|exit| code == *exit as i32) => {
-            CallToolResult::structured_error(short(error_of(ended, answer)))
+        Ok(code) if answer.is_null() || failed.iter().any(|exit| code == *exit as i32) => {
+            CallToolResult::structured_error(within(error_of(ended, answer), BRIEF_BYTES))
         }
-        Ok(_) if answer.is_null() => refused(&Failure::tool("the command gave no answer")),
-        Ok(_) => CallToolResult::structured(short(answer)),
+        Ok(_) => CallToolResult::structured(within(answer, most)),
     }
 }
 
 /// Returns the error of a call that was not made.
 pub(super) fn refused(failure: &Failure) -> CallToolResult {
-    CallToolResult::structured_error(short(output::failure(failure)))
+    CallToolResult::structured_error(within(output::failure(failure), BRIEF_BYTES))
 }
 
 /// Returns the error that the command reported, with the steps of its answer; the answer itself if there is none, as of
@@ -42,11 +41,7 @@ fn error_of(ended: &Ended, answer: Value) -> Value {
             };
             error
         }
-        None if answer.is_null() => output::failure(&Failure::tool("the command failed without a word")),
+        None if answer.is_null() => output::failure(&Failure::tool("the command gave no answer")),
         _ => answer,
     }
-}
-
-fn short(answer: Value) -> Value {
-    within(answer, BRIEF_BYTES)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, CommandFactory};
+use deadheat_core::report::BRIEF_BYTES;
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -80,6 +81,15 @@ impl Call {
             }
         }
         Ok(())
+    }
+
+    /// Returns the length that its answer may have: it is brief, unless a depth says how long.
+    pub(super) fn most_bytes(&self) -> usize {
+        let is_depth = |option: &String| option.starts_with("--depth=");
+        match self.options.iter().any(is_depth) {
+            true => usize::MAX,
+            false => BRIEF_BYTES,
+        }
     }
 
     /// Returns the words of the command line. `report` is the file of the report that the tool reads or writes.

@@ -169,6 +169,6 @@ impl Server {
         if let (ReportUse::Writes, Some(report)) = (tool.report, report) {
             self.reports.keep(report);
         }
-        Ok(answer::of(&ended))
+        Ok(answer::of(&ended, call.most_bytes()))
     }
 }
