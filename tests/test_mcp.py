@@ -7,7 +7,7 @@ import pytest
 from clients import cancelled
 from conftest import BENCHMARKS, FAST, SLOW
 
-pytestmark = [pytest.mark.counted, pytest.mark.quick]
+pytestmark = pytest.mark.counted
 
 LIMIT = 1500
 READ_ONLY = {"detect", "explain", "status", "log"}
@@ -21,6 +21,7 @@ def answer(result):
     return result.structured_content
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_tools_are_described_in_few_bytes(repository, server, mode):
     async def listed(client):
@@ -103,6 +104,7 @@ def test_no_decision_is_an_error_with_the_usual_answer(two_commits, server):
     assert (value["decision"], value["warnings"][0]["code"]) == ("no_answer", "nothing_changed")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("tool", "arguments", "code", "words"),
     [
@@ -145,6 +147,7 @@ def test_a_name_that_stands_for_several_is_not_guessed(repository, server):
     assert "benchmarks/test_c.py::test_work" in error["hint"]
 
 
+@pytest.mark.quick
 def test_a_call_is_cancelled_as_soon_as_it_tells_progress(two_commits, server):
     before = two_commits.state()
 

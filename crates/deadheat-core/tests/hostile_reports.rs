@@ -6,7 +6,9 @@ mod fixture;
 
 use deadheat_core::judge::judge_again;
 use deadheat_core::model::{Report, Side};
-use deadheat_core::report::{Style, csv, html, markdown, pytest_benchmark, render};
+use deadheat_core::report::{
+    Style, csv, explain, find, html, markdown, pytest_benchmark, render, render_explained,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
@@ -24,7 +26,17 @@ fn rendered(report: &Report, width: usize, verbose: bool) -> String {
     for side in Side::BOTH {
         pytest_benchmark(report, side, "2026-01-02T03:04:05Z");
     }
-    render(report, style) + &markdown(report) + &html(report) + &csv(report)
+    let rows = report.comparisons.iter().map(|row| &row.benchmark);
+    let names = rows.chain(report.missing.iter().map(|row| &row.benchmark));
+    let names = names.chain(report.target_functions.iter().map(|target| &target.qualname));
+    let explained: String = names
+        .filter_map(|name| find(report, name).ok())
+        .map(|subject| {
+            explain(report, &subject, None);
+            render_explained(report, &subject, 3, style)
+        })
+        .collect();
+    render(report, style) + &explained + &markdown(report) + &html(report) + &csv(report)
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn benchmark(report: &Report, row: &Comparison, most: usize) -> Value {
     let functions = parts.iter().take(most);
     let functions: Vec<Value> = functions
         .map(|part| {
-            let mut value = numbers(part, &breakdown);
+            let mut value = numbers(part, Some(&breakdown));
             value["function"] = part.name.clone().into();
             value["change"] = json!(part.change);
             value
@@ -170,16 +170,14 @@ fn of_function(report: &Report, function: &Function<'_>, most: usize) -> Value {
     let rows = function.benchmarks(report);
     let benchmarks = rows.iter().take(most).map(|(row, part)| {
         let breakdown = ShownBreakdown::of(row);
-        let mut value = part.map_or_else(|| json!({}), |part| numbers(part, &breakdown));
+        let mut value = part.map_or_else(|| json!({}), |part| numbers(part, Some(&breakdown)));
         value["benchmark"] = row.benchmark.clone().into();
         value["verdict"] = json!(row.verdict);
         value
     });
     let benchmarks: Vec<Value> = benchmarks.collect();
-    let all = ShownBreakdown::of_all(report);
-    let mut value = function
-        .all
-        .map_or_else(|| json!({}), |all_parts| numbers(all_parts, &all));
+    // The benchmarks' differences may cancel each other out: there is no share of their sum.
+    let mut value = function.all.map_or_else(|| json!({}), |part| numbers(part, None));
     value["function"] = format!("{}::{}", function.path, function.qualname).into();
     if let Some(target) = function.target {
         value["change"] = json!(target.change);
@@ -191,8 +189,8 @@ fn of_function(report: &Report, function: &Function<'_>, most: usize) -> Value {
     value
 }
 
-/// Returns the numbers of a function within a breakdown, per iteration of the benchmark, base before head.
-fn numbers(part: &FunctionComparison, breakdown: &ShownBreakdown<'_>) -> Value {
+/// Returns the numbers of a function, per iteration of the benchmark, base before head, and its part of a breakdown.
+fn numbers(part: &FunctionComparison, breakdown: Option<&ShownBreakdown<'_>>) -> Value {
     let both = |of: fn(&CallProfile) -> Option<f64>| {
         let sides = [&part.base, &part.head].map(|side| side.as_ref().and_then(of));
         sides.iter().any(Option::is_some).then_some(sides)
@@ -203,7 +201,7 @@ fn numbers(part: &FunctionComparison, breakdown: &ShownBreakdown<'_>) -> Value {
         "share": both(|side| side.share),
         "speedup": part.estimate.map(|estimate| 1.0 / estimate.point_estimate),
         "interval": part.estimate.as_ref().map(interval),
-        "explains": breakdown.explained_by(part),
+        "explains": breakdown.and_then(|breakdown| breakdown.explained_by(part)),
         "note": part.note,
     })
 }
@@ -293,6 +291,10 @@ mod tests {
         assert_eq!(
             (&value["change"], &value["run_by"]),
             (&json!("modified"), &json!(2))
+        );
+        assert_eq!(
+            (&value["explains"], &value["time_ns"]),
+            (&Value::Null, &json!([600_000.0, 200_000.0]))
         );
         assert_eq!(value["benchmarks"][0]["explains"], 0.8);
         assert_eq!(

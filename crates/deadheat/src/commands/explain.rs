@@ -40,7 +40,12 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         terminal::print(&output::one_line(value.to_string()))?;
     } else {
         let style = output::style(verbosity(&args.output));
-        let text = render_explained(&report, &subject, args.depth.unwrap_or(DEPTH), style);
+        let depth = if style.verbose {
+            usize::MAX
+        } else {
+            args.depth.unwrap_or(DEPTH)
+        };
+        let text = render_explained(&report, &subject, depth, style);
         terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)

@@ -55,7 +55,7 @@ pub(crate) fn run(installation: &Installation, folder: PathBuf) -> anyhow::Resul
 async fn serve(installation: &Installation, folder: PathBuf) -> anyhow::Result<()> {
     let signalled = CancellationToken::new();
     listen_for_signals(installation, &signalled)?;
-    // The client has gone: nobody reads the answers.
+    // Also when the client has gone.
     let stop = signalled.child_token();
     let server = Arc::new(Server {
         installation: installation.clone(),

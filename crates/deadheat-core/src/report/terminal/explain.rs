@@ -68,14 +68,6 @@ impl Page {
         let table = self.fitted("benchmark", &names, &[LEAST_NAME; 3], columns);
         self.table(table);
         self.left_out("", rows.len() - shown.len());
-        if let Some(all) = function.all
-            && let Some(part) = ShownBreakdown::of_all(report).explained_by(all)
-        {
-            self.line(&format!(
-                "It explains {:.0} % of the change over all of them.",
-                part * 100.0
-            ));
-        }
     }
 
     fn columns_of_benchmarks(
