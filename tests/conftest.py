@@ -17,7 +17,7 @@ import deadheat
 import pythons
 from deadheat import _native
 
-pytest_plugins = ["github", "installing", "processes"]
+pytest_plugins = ["clients", "github", "installing", "processes"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(deadheat.__file__).resolve().parent

@@ -39,20 +39,25 @@ AT_EVERY_STAGE = pytest.mark.parametrize(
 )
 
 
+def make_stand(repository, stage, moment, gate):
+    """Commits a project whose comparison waits at a stage."""
+    files = {"pkg/waiting.py": WAITING.format(moment=str(moment.path)), **STAGES[stage]}
+    two_commits(repository, files)
+    if stage == "checkout":
+        # git runs this hook when the files are there; the checkout ends when the hook does.
+        hook = repository.folder / ".git" / "hooks" / "post-checkout"
+        hook.write_text(f"#!/bin/sh\necho x > {moment.path}\nread line < {gate.path}\n")
+        hook.chmod(0o755)
+
+
 class Stopped:
     """A run that waits at a stage, and a pipe that everything it has started holds open."""
 
     def __init__(self, repository, tmp_path, stage, moment, gate, report, **keywords):
-        files = {"pkg/waiting.py": WAITING.format(moment=str(moment.path)), **STAGES[stage]}
-        two_commits(repository, files)
+        make_stand(repository, stage, moment, gate)
         self.repository = repository
         self.gate = gate
         self.stage = stage
-        if stage == "checkout":
-            # git runs this hook when the files are there; the checkout ends when the hook does.
-            hook = repository.folder / ".git" / "hooks" / "post-checkout"
-            hook.write_text(f"#!/bin/sh\necho x > {moment.path}\nread line < {gate.path}\n")
-            hook.chmod(0o755)
         self.before = repository.state()
         self.witness = Witness(tmp_path / "all")
         held = os.open(self.witness.path, os.O_WRONLY)

@@ -6,7 +6,9 @@ mod fixture;
 
 use deadheat_core::judge::judge_again;
 use deadheat_core::model::{Report, Side};
-use deadheat_core::report::{Style, csv, html, markdown, metrics, pytest_benchmark, render};
+use deadheat_core::report::{
+    Style, csv, explain, find, html, markdown, metrics, pytest_benchmark, render, render_explained,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
@@ -27,7 +29,17 @@ fn rendered(report: &Report, width: usize, verbose: bool) -> String {
     let metrics = metrics(report);
     let is_metric = |line: &str| deadheat_core::script_output::metric::parse_line(line).is_some();
     assert!(metrics.lines().all(is_metric), "{metrics}");
-    render(report, style) + &markdown(report) + &html(report) + &csv(report) + &metrics
+    let rows = report.comparisons.iter().map(|row| &row.benchmark);
+    let names = rows.chain(report.missing.iter().map(|row| &row.benchmark));
+    let names = names.chain(report.target_functions.iter().map(|target| &target.qualname));
+    let explained: String = names
+        .filter_map(|name| find(report, name).ok())
+        .map(|subject| {
+            explain(report, &subject, None).unwrap();
+            render_explained(report, &subject, 3, style)
+        })
+        .collect();
+    render(report, style) + &explained + &markdown(report) + &html(report) + &csv(report) + &metrics
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod fixture;
 
 use deadheat_core::model::Report;
-use deadheat_core::report::{Style, render};
+use deadheat_core::report::{Style, find, render, render_explained};
 
 use fixture::report;
 
@@ -32,6 +32,29 @@ fn in_eighty_columns() {
 #[test]
 fn in_sixty_columns() {
     insta::assert_snapshot!(rendered(60, false, false));
+}
+
+#[test]
+fn one_benchmark_and_one_function_explained() {
+    let report = report();
+    let style = Style {
+        color: false,
+        width: 80,
+        wraps: true,
+        verbose: false,
+    };
+    let names = [
+        "test_faster",
+        "test_noisy",
+        "test_more.py::test_2",
+        "Parser.parse",
+        "inner",
+    ];
+    let explained = names.map(|name| {
+        let subject = find(&report, name).unwrap();
+        render_explained(&report, &subject, 2, style)
+    });
+    insta::assert_snapshot!(explained.join("\n"));
 }
 
 /// Tables end at the edge; a word that is longer than the line is the user's, and stays whole.

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod experiments;
 mod git;
+mod mcp;
 mod passes;
 mod prepare;
 mod project;
@@ -30,7 +31,7 @@ use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{
-    clean, compare, demo, detect, handoff, log, merge, micro, profile, skill, start, status,
+    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, skill, start, status,
 };
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
@@ -85,16 +86,17 @@ pub fn main(arguments: Vec<OsString>, installation: &Installation) -> i32 {
 fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
     let name = std::iter::once(OsString::from("deadheat"));
     let wants_json = arguments.iter().any(|word| word == "--json" || word == "--brief");
+    let reports_json = arguments.iter().any(|word| word == "--progress-json");
     let args = match Args::try_parse_from(name.chain(arguments)) {
         Ok(args) => args,
         Err(error) => {
             // This includes the help and the version, which are not errors.
             let _ = error.print();
-            if wants_json && error.exit_code() != 0 {
+            if error.exit_code() != 0 {
                 let message = error.to_string();
                 let message = message.split("\n\nUsage:").next().unwrap_or_default();
                 let failure = Failure::usage(message.trim_start_matches("error: ").trim());
-                report::output::print_failure(&failure);
+                for_programs(&failure, wants_json, reports_json);
             }
             return error.exit_code();
         }
@@ -108,17 +110,26 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
             let message = terminal::whole_message(&error);
             terminal::print_failure(&message, hint.as_deref());
             // The others have a report, with their words in it.
-            if wants_json && !kind.is_worth_a_report() {
-                let next = failure.map_or_else(Vec::new, |failure| failure.next.clone());
-                report::output::print_failure(&Failure {
-                    kind,
-                    message,
-                    hint,
-                    next,
-                });
-            }
+            let wants_json = wants_json && !kind.is_worth_a_report();
+            let failure = Failure {
+                kind,
+                message,
+                hint,
+                next: failure.map_or_else(Vec::new, |failure| failure.next.clone()),
+            };
+            for_programs(&failure, wants_json, reports_json);
             kind.exit() as i32
         }
+    }
+}
+
+/// Writes an error as JSON to stdout, and to stderr, where that was asked for.
+fn for_programs(failure: &Failure, on_stdout: bool, on_stderr: bool) {
+    if on_stderr {
+        report::output::report_failure(failure);
+    }
+    if on_stdout {
+        report::output::print_failure(failure);
     }
 }
 
@@ -151,9 +162,11 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Log(args) => log::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Handoff(args) => handoff::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Report(args) => commands::report::run(&ReportOptions::new(args)?),
+        CommandArgs::Explain(args) => explain::run(&args),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Skill(args) => skill::run(&args, &current_folder()?),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
+        CommandArgs::Mcp(_) => mcp::run(installation, current_folder()?),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// The folders and files of the driver's `src`, the lowest first: a room knows all rooms below it.
-const DRIVER: [&str; 15] = [
+const DRIVER: [&str; 16] = [
     "error",
     "events",
     "system",
@@ -21,6 +21,7 @@ const DRIVER: [&str; 15] = [
     "report",
     "experiments",
     "commands",
+    "mcp",
     "lib",
 ];
 
@@ -42,7 +43,10 @@ const CORE: [(&str, &[&str]); 15] = [
         "records",
         &["output", "script_output", "model", "text", "report", "micro"],
     ),
-    ("answers", &["model", "text", "test_profile", "micro", "records"]),
+    (
+        "answers",
+        &["model", "text", "test_profile", "report", "micro", "records"],
+    ),
     ("lib", &[]),
 ];
 

@@ -7,12 +7,15 @@ use serde_json::Value;
 use super::forms::{Detected, Failed, HandedOff, LoopLog, LoopStatus, Skills, Started};
 use crate::micro::MicroReport;
 use crate::model::Report;
+use crate::report::{BriefReport, Explained};
 use crate::test_profile::TestProfile;
 
 /// Returns the schema of each answer that this version writes, by name. Later versions may have more fields.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("report", of::<Report>()),
+        ("brief", of::<BriefReport>()),
+        ("explain", cut::<Explained<'_>>()),
         ("micro", of::<MicroReport>()),
         ("profile", of::<TestProfile>()),
         ("detect", of::<Detected<'_>>()),
@@ -31,4 +34,22 @@ fn of<Answer: JsonSchema>() -> Value {
         .into_generator()
         .into_root_schema_for::<Answer>()
         .to_value()
+}
+
+/// Returns the schema of an answer without the fields that do not apply, or that did not fit.
+fn cut<Answer: JsonSchema>() -> Value {
+    let mut schema = of::<Answer>();
+    without_required(&mut schema);
+    schema
+}
+
+fn without_required(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.retain(|name, value| name != "required" || !value.is_array());
+            fields.values_mut().for_each(without_required);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_required),
+        _ => {}
+    }
 }

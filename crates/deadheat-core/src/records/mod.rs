@@ -1,6 +1,7 @@
 //! The records of an optimisation loop, in files that people and programs also read and write: experiments,
 //! the baseline, the last verdicts. Texts in, texts out; the rest of a file stays as it is.
 
+mod brief;
 mod cells;
 mod experiment;
 mod foreign;
@@ -16,6 +17,7 @@ mod setup;
 mod tidy;
 mod time;
 
+pub use brief::{brief_log, brief_status};
 pub use experiment::{Experiment, has_any, status_by_rule};
 pub use foreign::Standing;
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};

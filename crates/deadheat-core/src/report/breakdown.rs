@@ -44,6 +44,21 @@ impl<'a> ShownBreakdown<'a> {
             change_ns,
         }
     }
+
+    /// Whether the difference is large enough to be divided.
+    fn is_divided(&self) -> bool {
+        self.change_ns != 0.0 && self.change_ns.abs() >= SMALLEST_EXPLAINED * self.base_ns
+    }
+
+    /// Returns the part of the difference that is a function's own; above 1 if others work against it.
+    pub(super) fn explained_by(&self, function: &FunctionComparison) -> Option<f64> {
+        let side = |profile: &Option<CallProfile>| match profile {
+            None => Some(0.0),
+            Some(profile) => profile.self_ns,
+        };
+        let own = side(&function.head)? - side(&function.base)?;
+        (self.unexplained_ns.is_some() && self.is_divided()).then(|| own / self.change_ns)
+    }
 }
 
 /// Explains the notes in the table in words.
@@ -72,7 +87,7 @@ pub(super) fn reconciliation(breakdown: &ShownBreakdown<'_>) -> Option<String> {
     let rest = breakdown.unexplained_ns?;
     let difference = breakdown.change_ns;
     let explained = difference - rest;
-    let percent = if difference != 0.0 && difference.abs() >= SMALLEST_EXPLAINED * breakdown.base_ns {
+    let percent = if breakdown.is_divided() {
         format!(" ({:.0} %)", explained / difference * 100.0)
     } else {
         String::new()
@@ -177,7 +192,7 @@ pub(super) fn both(base: Option<String>, head: Option<String>, unit: &str) -> St
     format!("{} → {}{unit}", text(base), text(head))
 }
 
-fn share(profile: Option<&CallProfile>) -> Option<String> {
+pub(super) fn share(profile: Option<&CallProfile>) -> Option<String> {
     let share = profile?.share? * 100.0;
     Some(if share < 9.95 {
         format!("{share:.1}")

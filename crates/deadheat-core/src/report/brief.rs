@@ -1,7 +1,8 @@
-//! The shortest report: one JSON value of at most [`MOST_BYTES`] bytes, whatever the suite.
+//! The shortest report: one JSON value of at most [`BRIEF_BYTES`] bytes, whatever the suite.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,12 +10,14 @@ use super::without_samples;
 use crate::model::{Comparison, Counts, Estimate, Judged, NextStep, Report, Status, Verdict, WarningCode};
 use crate::text::{cut, main_line, shorten};
 
-const MOST_BYTES: usize = 1500;
+/// A short answer is read whole, and paid for by its length.
+pub const BRIEF_BYTES: usize = 1500;
 /// The number of rows at each end.
 const ROWS: usize = 3;
 
-#[derive(Clone, Debug, Serialize)]
-struct Brief {
+/// The answer of `--brief`.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct BriefReport {
     schema_version: u32,
     /// The verdict of the suite as a whole.
     verdict: &'static str,
@@ -40,14 +43,14 @@ struct Brief {
     cut: bool,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 struct Change {
     speedup: f64,
     /// The interval of the speedup.
     interval: [f64; 2],
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 struct Row {
     benchmark: String,
     verdict: Verdict,
@@ -68,7 +71,7 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
         *warnings.entry(code(warning.code)).or_default() += 1;
     }
     let of = |judged: &Judged| change(&judged.estimate);
-    let whole = Brief {
+    let whole = BriefReport {
         schema_version: report.schema_version,
         verdict: verdict_of(report),
         status: report.recorded.as_ref().map(|recorded| recorded.status),
@@ -116,11 +119,16 @@ fn row_of(row: &Comparison) -> Row {
 }
 
 fn change(estimate: &Estimate) -> Change {
-    let interval = estimate.confidence_interval;
     Change {
         speedup: 1.0 / estimate.point_estimate,
-        interval: [1.0 / interval.upper_bound, 1.0 / interval.lower_bound],
+        interval: interval(estimate),
     }
+}
+
+/// Returns the interval of the speedup.
+pub(super) fn interval(estimate: &Estimate) -> [f64; 2] {
+    let interval = estimate.confidence_interval;
+    [1.0 / interval.upper_bound, 1.0 / interval.lower_bound]
 }
 
 fn code(code: WarningCode) -> String {
@@ -131,11 +139,11 @@ fn code(code: WarningCode) -> String {
 }
 
 /// Shortens texts, then leaves out what matters least, until it fits.
-fn fitting(mut brief: Brief) -> serde_json::Result<String> {
+fn fitting(mut brief: BriefReport) -> serde_json::Result<String> {
     for length in [usize::MAX, 120, 80, 50, 30] {
         shorten_texts(&mut brief, length);
         let text = written(&brief)?;
-        if text.len() <= MOST_BYTES {
+        if text.len() <= BRIEF_BYTES {
             return Ok(text);
         }
     }
@@ -143,21 +151,21 @@ fn fitting(mut brief: Brief) -> serde_json::Result<String> {
         brief.worst.truncate(kept.max(1));
         brief.best.truncate(kept);
         let text = written(&brief)?;
-        if text.len() <= MOST_BYTES {
+        if text.len() <= BRIEF_BYTES {
             return Ok(text);
         }
     }
     // What is left may be of any length, and is in the whole report.
     brief.cut = true;
     brief.warnings = BTreeMap::from([("all".to_owned(), brief.warnings.values().sum())]);
-    brief.report = brief.report.filter(|path| path.len() < MOST_BYTES / 4);
+    brief.report = brief.report.filter(|path| path.len() < BRIEF_BYTES / 4);
     let length_of = |step: &NextStep| step.argv.iter().map(|word| word.len() + 3).sum::<usize>();
-    brief.next.retain(|step| length_of(step) < MOST_BYTES / 5);
+    brief.next.retain(|step| length_of(step) < BRIEF_BYTES / 5);
     brief.next.truncate(2);
     written(&brief)
 }
 
-fn shorten_texts(brief: &mut Brief, length: usize) {
+fn shorten_texts(brief: &mut BriefReport, length: usize) {
     for row in brief.worst.iter_mut().chain(&mut brief.best) {
         row.benchmark = shorten(&row.benchmark, length);
     }
@@ -170,7 +178,7 @@ fn shorten_texts(brief: &mut Brief, length: usize) {
     }
 }
 
-fn written(brief: &Brief) -> serde_json::Result<String> {
+fn written(brief: &BriefReport) -> serde_json::Result<String> {
     let mut value = serde_json::to_value(brief)?;
     without_samples::shorten(&mut value);
     Ok(value.to_string())

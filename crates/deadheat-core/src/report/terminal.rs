@@ -2,6 +2,7 @@
 
 mod answer;
 mod doubts;
+mod explain;
 mod functions;
 mod noise;
 mod page;
@@ -14,6 +15,7 @@ use page::Page;
 
 use crate::model::Report;
 
+pub use explain::render_explained;
 pub use page::Style;
 pub(crate) use page::bare_table;
 pub use tests_run::render_tests;

@@ -1,7 +1,7 @@
 //! The sentences and phrases that several forms of a report share.
 
 use crate::model::{
-    Controls, Estimate, Judged, Machine, Missing, Noise, OpenReason, Report, ToSettle, Verdict,
+    Comparison, Controls, Estimate, Judged, Machine, Missing, Noise, OpenReason, Report, ToSettle, Verdict,
 };
 use crate::text::{change_percent, counted, duration, is_too_wide, main_line, plain, signed_percent};
 
@@ -93,6 +93,33 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         .chain(first_calls)
         .collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
+}
+
+/// Says why a row has its verdict.
+pub(super) fn why(report: &Report, row: &Comparison) -> String {
+    let percent = row.threshold_percent.unwrap_or(report.settings.threshold_percent);
+    match (row.verdict, row.reason) {
+        (Verdict::Improved | Verdict::Regressed, _) => {
+            format!(
+                "the interval excludes no change, and the change is at least the threshold of {percent} %"
+            )
+        }
+        (Verdict::Unchanged, _) => format!("the whole interval lies within ±{percent} %"),
+        (Verdict::Unexplained, _) => {
+            "it runs nothing that changed while it is timed, and its time moved".to_owned()
+        }
+        (Verdict::Inconclusive, reason) => {
+            let reason = reason.map_or_else(|| "too early to say".to_owned(), |reason| reason.to_string());
+            match row.to_settle {
+                Some(needed) => {
+                    let more = counted(needed.replicates, "more replicate");
+                    let seconds = duration(needed.seconds * 1e9);
+                    format!("{reason}; about {more} ({seconds}) would settle it")
+                }
+                None => reason,
+            }
+        }
+    }
 }
 
 /// Judges in sentences whether this machine is quiet enough.

@@ -21,6 +21,8 @@ pub(crate) enum Verbosity {
     Quiet,
     Normal,
     Verbose,
+    /// Progress as lines of JSON, for a program.
+    Json,
 }
 
 /// The outputs to write, and the verbosity of the run.
@@ -109,9 +111,10 @@ impl Outputs {
 }
 
 pub(crate) fn verbosity(output: &OutputArgs) -> Verbosity {
-    match (output.quiet, output.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
+    match (output.quiet, output.verbose, output.progress_json) {
+        (true, ..) => Verbosity::Quiet,
+        (_, true, _) => Verbosity::Verbose,
+        (.., true) => Verbosity::Json,
         _ => Verbosity::Normal,
     }
 }

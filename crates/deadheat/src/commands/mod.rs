@@ -5,6 +5,7 @@ pub(crate) mod common;
 pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod detect;
+pub(crate) mod explain;
 pub(crate) mod handoff;
 pub(crate) mod log;
 pub(crate) mod merge;

@@ -1,21 +1,16 @@
 //! `deadheat report`: writes a stored report again, in any format, with another threshold if one is given.
 
-use deadheat_core::judge::judge_again;
 use deadheat_core::model::Action;
 use deadheat_core::report::{Surroundings, next_steps};
 
 use crate::cli::options::ReportOptions;
-use crate::error::{ExitCode, Failure};
+use crate::error::ExitCode;
 use crate::report::load;
 use crate::report::output;
 
 pub(crate) fn run(options: &ReportOptions) -> anyhow::Result<ExitCode> {
     options.outputs.check_writable()?;
-    let report = load::read(&options.file, "report")?;
-    let mut report = judge_again(report, options.threshold_percent).map_err(|unsound| {
-        let file = options.file.display();
-        Failure::usage(format!("report: `{file}` is damaged: {unsound}"))
-    })?;
+    let mut report = load::read_judged(&options.file, "report", options.threshold_percent)?;
     let stored = options.file.display().to_string();
     let around = Surroundings {
         stored: Some(&stored),

@@ -7,7 +7,7 @@ use deadheat_core::records::{self, History, Row, Standing};
 use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
 
-use crate::cli::args::RecordsArgs;
+use crate::cli::args::LoopArgs;
 use crate::cli::options::{Verbosity, verbosity};
 use crate::error::ExitCode;
 use crate::experiments::checkout::checkout;
@@ -16,14 +16,18 @@ use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
-pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (git, state) = ExperimentStore::open(folder, args.config_file.as_deref(), interrupt)?;
+pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let common = &args.records.output;
+    let (git, state) = ExperimentStore::open(folder, args.records.config_file.as_deref(), interrupt)?;
     let baseline = state.known_baseline()?;
     let results = state.results()?;
     state.warn_of(&results.problems);
     let history = History::new(&results.rows, baseline.as_ref());
     let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
-    if args.output.json {
+    if args.brief {
+        let brief = records::brief_status(&results, baseline.as_ref(), &next);
+        terminal::print(&output::one_line(brief.to_string()))?;
+    } else if common.json {
         let rows = |standing| history.with_standing(standing).collect::<Vec<&Row>>();
         output::print_json(&LoopStatus {
             state_folder: state.folder().display().to_string(),
@@ -41,9 +45,8 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
             next,
         })?;
     } else {
-        let style = output::style(verbosity(&args.output));
-        let mut text = records::status(&results, baseline.as_ref(), style);
-        if verbosity(&args.output) != Verbosity::Quiet {
+        let mut text = records::status(&results, baseline.as_ref(), output::style(verbosity(common)));
+        if verbosity(common) != Verbosity::Quiet {
             text.extend(next_lines(&next).iter().map(|line| plain(line) + "\n"));
         }
         terminal::print(text.as_bytes())?;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use deadheat_core::judge::judge_again;
 use deadheat_core::model::{Report, SCHEMA_VERSION};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -38,6 +39,19 @@ pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
         Ok(report) => Err(newer(fail, report.schema_version, Some(&report.tool_version))),
         Err(error) => Err(explain(fail, &bytes, &error)),
     }
+}
+
+/// Reads a report and judges it again, with another threshold if there is one.
+pub(crate) fn read_judged(
+    path: &Path,
+    asked: &str,
+    threshold_percent: Option<f64>,
+) -> Result<Report, Failure> {
+    let report = read(path, asked)?;
+    judge_again(report, threshold_percent).map_err(|unsound| {
+        let file = path.display();
+        Failure::usage(format!("{asked}: `{file}` is damaged: {unsound}"))
+    })
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {

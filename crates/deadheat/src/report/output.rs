@@ -1,12 +1,13 @@
 //! Writes reports and errors.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use deadheat_core::answers::{Failed, Problem};
 use deadheat_core::model::{Report, Side};
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::format::{Destination, Format, Output};
 use crate::cli::options::{Outputs, Verbosity};
@@ -82,7 +83,7 @@ pub(crate) fn summary(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(one_line(value.to_string()))
 }
 
-fn one_line(mut text: String) -> Vec<u8> {
+pub(crate) fn one_line(mut text: String) -> Vec<u8> {
     text.push('\n');
     text.into_bytes()
 }
@@ -110,7 +111,18 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints an error as JSON to stdout, where a program expects its answer.
 pub(crate) fn print_failure(failure: &Failure) {
-    let value = Failed {
+    // The exit code says the same where stdout is closed.
+    let _ = print(&one_line(self::failure(failure).to_string()));
+}
+
+/// Writes an error as a line of JSON to stderr.
+pub(crate) fn report_failure(failure: &Failure) {
+    let _ = writeln!(anstream::stderr(), "{}", self::failure(failure));
+}
+
+/// Returns an error as JSON.
+pub(crate) fn failure(failure: &Failure) -> Value {
+    let failed = Failed {
         error: Problem {
             code: failure.kind.code(),
             message: &failure.message,
@@ -119,8 +131,5 @@ pub(crate) fn print_failure(failure: &Failure) {
         exit_code: failure.kind.exit() as i32,
         next: failure.next.clone(),
     };
-    // The exit code says the same where stdout is closed.
-    if let Ok(text) = serde_json::to_string(&value) {
-        let _ = print(&one_line(text));
-    }
+    serde_json::to_value(failed).unwrap_or_default()
 }

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use deadheat_core::text::{plain, plain_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 
 use crate::cli::options::Verbosity;
 use crate::passes::runner::Event;
 
 /// The shortest interval between lines if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// The same for a program, which shows only the last one.
+const JSON_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Progress {
     verbosity: Verbosity,
@@ -40,7 +43,8 @@ const BAR_LENGTH: u64 = 1_000;
 
 impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
-        let bar = (verbosity != Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| {
+        let is_for_people = !matches!(verbosity, Verbosity::Quiet | Verbosity::Json);
+        let bar = (is_for_people && std::io::stderr().is_terminal()).then(|| {
             // Redrawn rarely, because every write wakes up the terminal during the measurement.
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
             bar.set_style(plain_style());
@@ -118,7 +122,10 @@ impl Progress {
                 };
                 match &self.bar {
                     Some(bar) => bar.set_prefix(plain_lines(&text)),
-                    None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
+                    None if self
+                        .last_line
+                        .is_none_or(|last| last.elapsed() >= self.line_every()) =>
+                    {
                         self.last_line = Some(Instant::now());
                         let left = self
                             .time_left(0)
@@ -172,10 +179,9 @@ impl Progress {
                     Some(bar) => bar.set_message(plain_lines(&text(short(benchmark)))),
                     None if self.verbosity == Verbosity::Quiet => {}
                     None => {
+                        let verbosity = self.verbosity;
                         let watch = self.watch.get_or_insert_with(|| {
-                            Watch::start(LINE_EVERY, |line| {
-                                let _ = writeln!(anstream::stderr(), "{}", plain_lines(line));
-                            })
+                            Watch::start(LINE_EVERY, move |text| line(verbosity, text))
                         });
                         watch.begun(text(&plain(benchmark)));
                     }
@@ -219,11 +225,25 @@ impl Progress {
         }
     }
 
-    fn line(&self, text: &str) {
-        if self.verbosity != Verbosity::Quiet {
-            let _ = writeln!(anstream::stderr(), "{}", plain_lines(text));
+    fn line_every(&self) -> Duration {
+        match self.verbosity {
+            Verbosity::Json => JSON_EVERY,
+            _ => LINE_EVERY,
         }
     }
+
+    fn line(&self, text: &str) {
+        line(self.verbosity, text);
+    }
+}
+
+fn line(verbosity: Verbosity, text: &str) {
+    let line = match verbosity {
+        Verbosity::Quiet => return,
+        Verbosity::Json => json!({"progress": text}).to_string(),
+        Verbosity::Normal | Verbosity::Verbose => plain_lines(text),
+    };
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Reports steps that take long, once each, for as long as it is held.

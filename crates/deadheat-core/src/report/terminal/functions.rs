@@ -14,13 +14,18 @@ const LEAST_NAME: usize = 24;
 
 impl Page {
     pub(super) fn breakdowns(&mut self, report: &Report) {
+        let most = if self.style.verbose {
+            usize::MAX
+        } else {
+            MOST_FUNCTIONS
+        };
         if self.style.verbose {
             let rows = report.comparisons.iter();
             for row in rows.filter(|row| !row.functions.is_empty()) {
-                self.breakdown(&ShownBreakdown::of(row));
+                self.breakdown(&ShownBreakdown::of(row), most);
             }
         }
-        self.breakdown(&ShownBreakdown::of_all(report));
+        self.breakdown(&ShownBreakdown::of_all(report), most);
     }
 
     /// Writes every function of the project with a noticeable share, by the difference of its own time.
@@ -93,16 +98,11 @@ impl Page {
         );
     }
 
-    fn breakdown(&mut self, breakdown: &ShownBreakdown<'_>) {
+    pub(super) fn breakdown(&mut self, breakdown: &ShownBreakdown<'_>, most: usize) {
         if breakdown.functions.is_empty() {
             return;
         }
         self.heading(&breakdown.title);
-        let most = if self.style.verbose {
-            usize::MAX
-        } else {
-            MOST_FUNCTIONS
-        };
         let shown: Vec<&FunctionComparison> = breakdown.functions.iter().take(most).collect();
         let names: Vec<String> = shown.iter().map(|function| plain(&function.name)).collect();
         let titles = headings(&shown);

@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use crate::cli::args::compare::{CompareArgs, NoiseArgs};
 pub(crate) use crate::cli::args::micro::MicroArgs;
+use crate::cli::args::shared::OUTPUT;
 pub(crate) use crate::cli::args::shared::{OutputArgs, PlaceArgs, ReportArgs, RunArgs, SidesArgs};
 pub(crate) use crate::cli::args::skill::SkillArgs;
 use crate::cli::values::{parse_percent, parse_seconds};
@@ -55,19 +56,24 @@ pub(crate) enum CommandArgs {
     /// Make the current commit the baseline of an optimisation loop
     Start(StartArgs),
     /// Show the baseline, the experiments by status, and the cumulative speedup
-    Status(RecordsArgs),
+    Status(LoopArgs),
     /// List every recorded experiment, with the cumulative speedup
-    Log(RecordsArgs),
+    Log(LoopArgs),
     /// Write what was kept, what was given up and how to go on into HANDOFF.md in the state folder
     Handoff(RecordsArgs),
     /// Show a stored report again, or write it in another format, or judge it with another threshold
     Report(StoredArgs),
+    /// Explain one benchmark or one function of a stored report
+    Explain(ExplainArgs),
     /// Unpack an example project with two commits and compare them
     Demo(DemoArgs),
     /// Print the skills for coding agents, or install them where agents look for them
     Skill(SkillArgs),
     /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
     Clean(CleanArgs),
+    /// Serve detect, micro, compare, explain, status and log to a client of the Model Context Protocol, on stdin and
+    /// stdout
+    Mcp(McpArgs),
 }
 
 impl CommandArgs {
@@ -116,6 +122,19 @@ pub(crate) struct StartArgs {
     pub(crate) config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  deadheat status\n  deadheat log --json\n  deadheat handoff",
+    args_override_self = true
+)]
+pub(crate) struct LoopArgs {
+    /// Print the answer as one JSON value of at most 1,500 bytes
+    #[arg(help_heading = OUTPUT, long, conflicts_with = "json")]
+    pub(crate) brief: bool,
+    #[command(flatten)]
+    pub(crate) records: RecordsArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -185,6 +204,26 @@ pub(crate) struct StoredArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
+    after_help = "Examples:\n  deadheat explain result.json test_parse\n  deadheat explain result.json \
+                  pkg/core.py::Parser.parse",
+    args_override_self = true
+)]
+pub(crate) struct ExplainArgs {
+    /// A report that `-o R.json` wrote
+    #[arg(value_name = "R.json")]
+    pub(crate) file: PathBuf,
+    /// A benchmark or a function, by its full name or the end of it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// List this number of functions, or of benchmarks [default: 15, and with --json as many as fit into 1,500 bytes]
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
     after_help = concat!(
         "Example:\n  deadheat compare main HEAD --partition 1/2 -o 1.json    on one machine\n  deadheat \
          compare main HEAD --partition 2/2 -o 2.json    on another machine\n  deadheat merge 1.json 2.json -o \
@@ -220,6 +259,10 @@ pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  claude mcp add deadheat -- deadheat mcp")]
+pub(crate) struct McpArgs {}
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,9 @@ pub(crate) struct OutputArgs {
     /// Show everything in full: all functions, whole messages, reasons
     #[arg(help_heading = OUTPUT, short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+    /// Write progress and errors to stderr as lines of JSON, for programs
+    #[arg(help_heading = OUTPUT, long, conflicts_with_all = ["quiet", "verbose"])]
+    pub(crate) progress_json: bool,
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
