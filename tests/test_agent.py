@@ -69,14 +69,14 @@ class Agent:
             times[self.name] = rounds
             broken = self.name if status == BREAKS else ""
             self.project.write({"pkg/__init__.py": module(times, broken)})
-            return self.answer("status", "--json")
+            return self.answer("status", "--brief")
         argv = [f"{self.name} in other rounds" if word == "experiment" else word for word in step["argv"]]
         if argv[0] == "deadheat":
             short = ["--brief", *self.limits] if argv[1] == "compare" else ["--json"]
             return self.answer(*argv[1:], *short)
         assert argv[0] == "git"
         self.project.git(*argv[1:])
-        return self.answer("status", "--json")
+        return self.answer("status", "--brief")
 
     def times(self):
         """Reads the rounds of each function in the working tree."""

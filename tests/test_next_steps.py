@@ -168,7 +168,7 @@ def test_errors_are_json_where_json_was_asked_for(five, deadheat_command, argume
     assert outcome.report["next"] == []
 
 
-def test_every_answer_has_its_schema_and_says_what_would_follow(five, deadheat_command):
+def test_every_answer_has_its_schema_and_says_what_would_follow(five, deadheat_command, tmp_path):
     detected = valid("detect", deadheat_command("detect", "--json").report)
     assert actions(detected) == ["start"]
     five.git("checkout", "--quiet", "HEAD^")
@@ -186,8 +186,12 @@ def test_every_answer_has_its_schema_and_says_what_would_follow(five, deadheat_c
     screened = ("micro", "pkg/core.py::work", "--base", "HEAD^", "--call", "work(300)", "--json")
     valid("micro", deadheat_command(*screened).report)
     valid("micro", deadheat_command(*screened, "--samples").report)
-    recorded = valid("report", deadheat_command(*step["argv"][1:], "--json", *SHORT).report)
+    stored = tmp_path / "r.json"
+    recorded = valid("report", deadheat_command(*step["argv"][1:], "--json", "-o", stored, *SHORT).report)
     assert recorded["recorded"]["status"] == "keep"
+    valid("brief", deadheat_command("report", stored, "--brief").report)
+    for name in "test_a", "core.work":
+        assert "next" in valid("explain", deadheat_command("explain", stored, name, "--json").report)
     logged = valid("log", deadheat_command("log", "--json").report)
     assert actions(logged) == actions(valid("handoff", deadheat_command("handoff", "--json").report))
     assert actions(logged) == ["next_experiment"]

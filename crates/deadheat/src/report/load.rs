@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use deadheat_core::judge::judge_again;
-use deadheat_core::model::{Report, SCHEMA_VERSION};
+use deadheat_core::model::{Action, Report, SCHEMA_VERSION};
+use deadheat_core::report::{Surroundings, next_steps};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -41,17 +42,24 @@ pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
     }
 }
 
-/// Reads a report and judges it again, with another threshold if there is one.
+/// Reads a report and judges it again, with another threshold if there is one; its next steps are those of today.
 pub(crate) fn read_judged(
     path: &Path,
     asked: &str,
     threshold_percent: Option<f64>,
 ) -> Result<Report, Failure> {
     let report = read(path, asked)?;
-    judge_again(report, threshold_percent).map_err(|unsound| {
-        let file = path.display();
-        Failure::usage(format!("{asked}: `{file}` is damaged: {unsound}"))
-    })
+    let file = path.display().to_string();
+    let mut report = judge_again(report, threshold_percent)
+        .map_err(|unsound| Failure::usage(format!("{asked}: `{file}` is damaged: {unsound}")))?;
+    let around = Surroundings {
+        stored: Some(&file),
+        ..Surroundings::default()
+    };
+    report.next = next_steps(&report, around);
+    // The working tree has moved on since.
+    report.next.retain(|step| step.action != Action::CommitFirst);
+    Ok(report)
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
