@@ -91,6 +91,14 @@ def test_experiments_are_recorded_and_listed(two_commits, server, deadheat_comma
     assert [row["description"] for row in log["rows"]] == ["fewer times"]
 
 
+def test_a_guard_is_passed_on(two_commits, server, deadheat_command):
+    two_commits.git("checkout", "--quiet", "HEAD^")
+    deadheat_command("start")
+    two_commits.git("checkout", "--quiet", "main")
+    value = answer(server.call("compare", record="fewer times", budget=0.2, guard="echo no; false"))
+    assert (value["status"], value["warnings"]["guard_failed"]) == ("checks_failed", 1)
+
+
 def test_a_change_is_screened(two_commits, server):
     call = {"target": "pkg/core.py::work", "call": "work(N)", "setup": "N = 200", "base": "HEAD^"}
     value = answer(server.call("micro", **call))

@@ -311,7 +311,7 @@ mod tests {
         for tool in &TOOLS {
             let command = tool.command(&program);
             for parameter in tool.parameters {
-                let is_defined = parameter.defined(command).is_some() || parameter.name == "guard";
+                let is_defined = parameter.defined(command).is_some();
                 let is_own = !matches!(parameter.is, Is::Argument(_));
                 assert!(is_defined || is_own, "{} {}", tool.name, parameter.name);
             }
