@@ -2,7 +2,7 @@
 
 mod simulated;
 
-use deadheat_core::judge::race::{Race, Standing};
+use deadheat_core::judge::race::{Race, Standing, Times};
 use deadheat_core::judge::stats::Threshold;
 
 use simulated::{End, Noise, Outcome, Random, all_pairwise, race, slower_by};
@@ -89,10 +89,7 @@ fn one_that_drops_out_keeps_the_interval_of_its_last_look() {
     }
     assert!(kept.is_some());
     assert_eq!(race.estimate(0, 1), kept);
-    assert_eq!(
-        (race.sequence(0, 1).0.len(), race.sequence(0, 2).0.len()),
-        (5, 30)
-    );
+    assert_eq!((race.replicates_of(1), race.replicates_of(2)), (5, 30));
 }
 
 #[test]
@@ -138,6 +135,38 @@ fn a_lead_goes_through_the_one_that_was_faster() {
     let direct = race.estimate(2, 1).unwrap();
     assert!(direct.bounds().0 < 0.0);
     assert!(race.lead(1) > 0.1, "{}", race.lead(1));
+}
+
+#[test]
+fn a_part_of_the_whole_has_its_own_intervals() {
+    let mut race = Race::new(2, Threshold::from_percent(2.0));
+    let mut part = Times::default();
+    for index in 0..7 {
+        let wiggle = 1e-4 * f64::from(index % 3);
+        part.add(2, race.leader(), &[(1, 0.5 + wiggle)]);
+        race.add(&[(1, 0.1 + wiggle)]);
+    }
+    let (whole, part) = (
+        race.estimate(0, 1).unwrap(),
+        race.estimate_of(&part, 0, 1).unwrap(),
+    );
+    assert!((whole.center - 0.1).abs() < 1e-3 && (part.center - 0.5).abs() < 1e-3);
+    assert!((whole.half_width - part.half_width).abs() < 1e-12);
+}
+
+#[test]
+fn at_the_end_a_larger_difference_may_not_matter() {
+    let mut race = Race::new(3, Threshold::from_percent(2.0));
+    for index in 0..10 {
+        let wiggle = 0.01 * f64::from(index % 2);
+        race.add(&[(1, wiggle - 0.005), (2, 0.025 * f64::from(index % 3))]);
+    }
+    race.finish();
+    let open = race.challengers();
+    assert!(open.contains(&2), "{open:?}");
+    race.tie_within(Threshold::from_percent(20.0));
+    assert_eq!(race.challengers(), [0; 0]);
+    assert_eq!(race.remaining(), [0, 1, 2]);
 }
 
 #[test]

@@ -9,6 +9,27 @@
 use super::sequential::{Sampling, may_settle};
 use super::stats::{LogEstimate, Threshold};
 
+/// Times of candidates in replicates: for each replicate, the logarithms of the candidates' times as ratios to the
+/// leader's.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Vec<Vec<Option<f64>>>);
+
+impl Times {
+    /// Adds a replicate: the leader of `candidates` candidates, and the log ratios of those measured beside it.
+    pub fn add(&mut self, candidates: usize, leader: usize, log_ratios: &[(usize, f64)]) {
+        let mut times = vec![None; candidates];
+        times[leader] = Some(0.0);
+        for &(candidate, log_ratio) in log_ratios {
+            times[candidate] = Some(log_ratio);
+        }
+        self.0.push(times);
+    }
+
+    pub fn replicates(&self) -> &[Vec<Option<f64>>] {
+        &self.0
+    }
+}
+
 /// The number of standard errors by which the leader has to seem slower before another candidate leads. Who leads is
 /// a matter of cost: two candidates that are measured beside each other spread less than two that share a third.
 const OVERTAKEN: f64 = 2.0;
@@ -32,8 +53,7 @@ pub struct Race {
     threshold: Threshold,
     leader: usize,
     standings: Vec<Standing>,
-    /// For each replicate, the logarithms of the times as ratios to those of its leader.
-    replicates: Vec<Vec<Option<f64>>>,
+    times: Times,
     /// The number of replicates at each look.
     looked_at: Vec<usize>,
 }
@@ -44,7 +64,7 @@ impl Race {
             threshold,
             leader: 0,
             standings: vec![Standing::Open; candidates],
-            replicates: Vec::new(),
+            times: Times::default(),
             looked_at: Vec::new(),
         }
     }
@@ -84,14 +104,9 @@ impl Race {
     /// Adds a replicate: challengers, and the logarithms of their times as ratios to the leader's. Looks at the race if
     /// a look is due.
     pub fn add(&mut self, log_ratios: &[(usize, f64)]) {
-        let mut replicate = vec![None; self.standings.len()];
-        replicate[self.leader] = Some(0.0);
-        for &(candidate, log_ratio) in log_ratios {
-            replicate[candidate] = Some(log_ratio);
-        }
-        self.replicates.push(replicate);
+        self.times.add(self.standings.len(), self.leader, log_ratios);
         let next = self.looked_at.len() as u32 + 1;
-        if self.replicates.len() >= Sampling::UntilSettled.replicates_at(next) {
+        if self.times.0.len() >= Sampling::UntilSettled.replicates_at(next) {
             self.look();
         }
     }
@@ -115,13 +130,24 @@ impl Race {
 
     /// Ends the race: the replicates since the last look get one more.
     pub fn finish(&mut self) {
-        if self.replicates.len() > self.looked_at.last().copied().unwrap_or(0) {
+        if self.times.0.len() > self.looked_at.last().copied().unwrap_or(0) {
             self.look();
         }
     }
 
+    /// Counts the open candidates as tied whose difference to the leader lies within a larger threshold: the race is
+    /// over, and so large a difference would not matter.
+    pub fn tie_within(&mut self, threshold: Threshold) {
+        for candidate in self.challengers() {
+            let estimate = self.estimate(self.leader, candidate);
+            if estimate.is_some_and(|estimate| threshold.contains(&estimate)) {
+                self.standings[candidate] = Standing::Tied;
+            }
+        }
+    }
+
     fn look(&mut self) {
-        self.looked_at.push(self.replicates.len());
+        self.looked_at.push(self.times.0.len());
         let is_slower = |estimate: &LogEstimate| estimate.center < -OVERTAKEN * estimate.standard_error;
         if let Some(fastest) = self.fastest_of_the_rest()
             && self
@@ -150,7 +176,7 @@ impl Race {
                 continue;
             }
             let standing = match self.estimate(self.leader, candidate) {
-                Some(estimate) if !may_settle(&estimate, self.sequence(self.leader, candidate).0.len()) => {
+                Some(estimate) if !may_settle(&estimate, self.shared(self.leader, candidate)) => {
                     Standing::Open
                 }
                 Some(estimate) if self.threshold.contains(&estimate) => Standing::Tied,
@@ -164,13 +190,29 @@ impl Race {
         }
     }
 
-    /// Returns the log ratios of two candidates' times at the last look that they took part in, and its number. A ratio
-    /// above 1 (a logarithm above 0) means that the second one is slower.
-    pub fn sequence(&self, first: usize, second: usize) -> (Vec<f64>, u32) {
+    /// Returns the number of replicates that both candidates took part in.
+    fn shared(&self, first: usize, second: usize) -> usize {
+        self.sequence(&self.times, first, second).0.len()
+    }
+
+    /// Returns the times of the candidates in all replicates.
+    pub fn times(&self) -> &Times {
+        &self.times
+    }
+
+    /// Returns the number of replicates that a candidate took part in.
+    pub fn replicates_of(&self, candidate: usize) -> usize {
+        let replicates = self.times.0.iter();
+        replicates.filter(|times| times[candidate].is_some()).count()
+    }
+
+    /// Returns the log ratios of two candidates in the replicates that both took part in, up to the last look, and the
+    /// number of the look at which that became known. A logarithm above 0 means that the second candidate is slower.
+    fn sequence(&self, times: &Times, first: usize, second: usize) -> (Vec<f64>, u32) {
         let mut log_ratios = Vec::new();
         let mut last = 0;
         let looked_at = self.looked_at.last().copied().unwrap_or(0);
-        for (index, times) in self.replicates[..looked_at].iter().enumerate() {
+        for (index, times) in times.0.iter().take(looked_at).enumerate() {
             if let (Some(first), Some(second)) = (times[first], times[second]) {
                 log_ratios.push(second - first);
                 last = index;
@@ -183,8 +225,14 @@ impl Race {
     /// Returns the estimate of the ratio of the second candidate's time to the first one's. All intervals of a race
     /// together miss in at most [`super::stats::ERROR_RATE`] of the races.
     pub fn estimate(&self, first: usize, second: usize) -> Option<LogEstimate> {
+        self.estimate_of(&self.times, first, second)
+    }
+
+    /// Returns the same for a part of what is raced, such as one of several benchmarks, with its times in the same
+    /// replicates.
+    pub fn estimate_of(&self, part: &Times, first: usize, second: usize) -> Option<LogEstimate> {
         let candidates = self.standings.len();
-        let (log_ratios, look) = self.sequence(first, second);
+        let (log_ratios, look) = self.sequence(part, first, second);
         Sampling::UntilSettled.estimate_among(&log_ratios, look, candidates * (candidates - 1) / 2)
     }
 
