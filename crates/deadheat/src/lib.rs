@@ -29,7 +29,9 @@ use clap::Parser;
 use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
-use crate::commands::{clean, compare, demo, detect, handoff, log, merge, micro, profile, start, status};
+use crate::commands::{
+    clean, compare, demo, detect, handoff, log, merge, micro, profile, race, start, status,
+};
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
@@ -126,6 +128,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Compare(args) => {
             let options = CompareOptions::new(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Race(args) => {
+            let (options, refs) = CompareOptions::race(*args, current_folder()?)?;
+            race::run(&options, &refs, installation, &interrupt)
         }
         CommandArgs::Micro(args) => {
             let options = MicroOptions::new(*args, current_folder()?)?;

@@ -25,7 +25,7 @@ const DRIVER: [&str; 15] = [
 ];
 
 /// Those of the core's `src`, each with the rooms that it knows: many stand beside each other.
-const CORE: [(&str, &[&str]); 14] = [
+const CORE: [(&str, &[&str]); 15] = [
     ("output", &[]),
     ("script_output", &[]),
     ("model", &["output"]),
@@ -36,8 +36,12 @@ const CORE: [(&str, &[&str]); 14] = [
     ("text", &["model"]),
     ("judge", &["output", "model", "protocol", "text"]),
     ("test_profile", &["model", "protocol", "judge"]),
-    ("report", &["output", "model", "text", "judge", "test_profile"]),
-    ("micro", &["output", "model", "text", "judge"]),
+    ("race", &["output", "model", "text", "judge"]),
+    (
+        "report",
+        &["output", "model", "text", "judge", "test_profile", "race"],
+    ),
+    ("micro", &["output", "model", "text", "judge", "race"]),
     ("records", &["output", "model", "text", "report", "micro"]),
     ("lib", &[]),
 ];

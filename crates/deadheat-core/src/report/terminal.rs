@@ -5,6 +5,7 @@ mod doubts;
 mod functions;
 mod noise;
 mod page;
+mod race;
 mod rows;
 mod setup;
 mod table;
@@ -16,6 +17,7 @@ use crate::model::Report;
 
 pub use page::Style;
 pub(crate) use page::bare_table;
+pub use race::render_race;
 pub use tests_run::render_tests;
 
 pub fn render(report: &Report, style: Style) -> String {
