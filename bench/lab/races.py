@@ -6,7 +6,6 @@ The races are `crates/deadheat-core/examples/race.rs`; each has the noise of one
 
 import gzip
 import json
-import math
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
-import project  # noqa: E402
 from evidence import sequences  # noqa: E402
 
 

@@ -1,18 +1,21 @@
-//! The shortest report of a race: one JSON value with the answer and the candidates' statuses.
+//! The shortest report of a race: one JSON value with the answer, and how many candidates have which status.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::without_samples;
-use crate::race::{RaceCandidate, RaceReport};
+use crate::race::RaceReport;
 use crate::text::{cut, shorten};
 
 const MOST_BYTES: usize = 1500;
+/// The largest number of the fastest candidates that are named.
+const MOST_NAMED: usize = 5;
 
-/// Returns the brief report; texts are shortened until it has at most [`MOST_BYTES`] bytes, or are as short as they
-/// may be.
+/// Returns the brief report; texts are shortened until it fits, however long the names are.
 pub fn race_brief(report: &RaceReport) -> String {
     let mut text = String::new();
-    for length in [120, 60, 30, 15] {
+    for length in [200, 100, 50, 25] {
         text = written(report, length);
         if text.len() <= MOST_BYTES {
             break;
@@ -23,24 +26,31 @@ pub fn race_brief(report: &RaceReport) -> String {
 
 fn written(report: &RaceReport, length: usize) -> String {
     let name = |name: &String| shorten(name, length);
-    let candidate = |candidate: &RaceCandidate| {
-        let speedup = candidate.estimate.map(|estimate| 1.0 / estimate.point_estimate);
-        json!({"name": name(&candidate.name), "status": candidate.status, "speedup": speedup})
-    };
+    let answer = &report.answer;
+    let first = report.candidates.first();
+    let estimate = first.and_then(|candidate| candidate.estimate);
+    let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
+    for candidate in &report.candidates {
+        if let Ok(Value::String(status)) = serde_json::to_value(candidate.status) {
+            *statuses.entry(status).or_default() += 1;
+        }
+    }
     let next: Vec<Value> = report
         .next
         .iter()
-        .take(2)
+        .filter(|step| step.argv.iter().map(String::len).sum::<usize>() <= 3 * length)
         .map(|step| json!({"action": step.action, "argv": step.argv, "why": cut(&step.why, length)}))
         .collect();
     let mut value = json!({
         "schema_version": report.schema_version,
-        "verdict": report.answer.verdict,
+        "verdict": answer.verdict,
         "partial": report.partial,
-        "fastest": report.answer.fastest.iter().map(name).collect::<Vec<_>>(),
-        "lead_percent": report.answer.lead_percent,
-        "sentence": cut(&report.answer.sentence, 3 * length),
-        "candidates": report.candidates.iter().map(candidate).collect::<Vec<_>>(),
+        "fastest": answer.fastest.iter().take(MOST_NAMED).map(name).collect::<Vec<_>>(),
+        "speedup": estimate.map(|estimate| 1.0 / estimate.point_estimate),
+        "next_best": answer.next_best.as_ref().map(name),
+        "lead_percent": answer.lead_percent,
+        "sentence": cut(&answer.sentence, 2 * length),
+        "statuses": statuses,
         "warnings": report.warnings.len(),
         "next": next,
     });
