@@ -72,9 +72,14 @@ fn won(race: &Race, names: &[String], winner: usize, answer: RaceAnswer) -> Race
             let percent = 100.0 * lead.exp_m1();
             // A bound is never rounded up.
             let shown = (percent * 10.0).floor() / 10.0;
-            let lead = match shown >= 0.1 {
-                true => format!("at least {shown:.1} % faster than {}", plain(&names[next])),
-                false => format!("faster than {} by less than can be told", plain(&names[next])),
+            let next_name = plain(&names[next]);
+            let lead = match shown {
+                ..0.1 => format!("at least a little faster than {next_name}"),
+                100.0.. => format!(
+                    "at least {:.1} times as fast as {next_name}",
+                    (lead.exp() * 10.0).floor() / 10.0
+                ),
+                _ => format!("at least {shown:.1} % faster than {next_name}"),
             };
             RaceAnswer {
                 verdict: RaceVerdict::Winner,
