@@ -29,19 +29,19 @@ const KINDS: [Kind; 6] = [
         is_wrong: |end| matches!(end, End::Winner(_)),
     },
     Kind {
-        name: "one 3 % ahead of seven",
+        name: "the best 3 % ahead of seven equal ones",
         slower: &[3.0, 3.0, 3.0, 3.0, 3.0, 0.0, 3.0, 3.0],
         is_right: |end| *end == End::Winner(5),
         is_wrong: |end| !matches!(end, End::Winner(5) | End::Inconclusive),
     },
     Kind {
-        name: "one 3 % ahead of a field",
+        name: "the best 3 % ahead, the others 3 to 60 % behind",
         slower: &[8.0, 3.0, 12.0, 5.0, 20.0, 0.0, 4.0, 60.0],
         is_right: |end| *end == End::Winner(5),
         is_wrong: |end| !matches!(end, End::Winner(5) | End::Inconclusive),
     },
     Kind {
-        name: "steps of 1 %",
+        name: "eight, in steps of 1 %",
         slower: &[4.0, 7.0, 2.0, 0.0, 5.0, 1.0, 6.0, 3.0],
         is_right: |end| *end == End::Winner(3) || matches!(end, End::Tied(all) if all.contains(&3)),
         is_wrong: |end| match end {
@@ -51,7 +51,7 @@ const KINDS: [Kind; 6] = [
         },
     },
     Kind {
-        name: "two best, six 4 % slower",
+        name: "two equal ones 4 % ahead of six",
         slower: &[4.0, 4.0, 0.0, 4.0, 4.0, 4.0, 0.0, 4.0],
         is_right: |end| *end == End::Tied(vec![2, 6]),
         is_wrong: |end| !matches!(end, End::Inconclusive) && *end != End::Tied(vec![2, 6]),

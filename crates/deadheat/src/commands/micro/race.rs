@@ -41,6 +41,13 @@ struct Raced {
     pairs: usize,
 }
 
+/// The outcome of one process pair.
+enum Lap {
+    LogRatio(f64),
+    Failed { message: String, side: Option<Side> },
+    TimeIsOver,
+}
+
 impl Screening<'_> {
     /// Races the variants until one is the fastest, or the time is over.
     pub(super) fn race(&self, several: &Several) -> anyhow::Result<ExitCode> {
@@ -107,20 +114,13 @@ impl Screening<'_> {
         launcher: &mut ProcessLauncher,
     ) -> anyhow::Result<Raced> {
         let threshold = Threshold::from_percent(self.threshold_percent());
-        let stopping = Stopping {
-            sampling: Sampling::Exactly(1),
-            goal: Goal::Decision(self.worth()),
-            call_times: BTreeMap::new(),
-            thresholds: threshold.into(),
-            budget_ends: self.until,
-        };
-        let schedule = self.schedule(pinned_core);
         let mut raced = Raced {
             race: Race::new(several.names.len(), threshold),
             sets: BTreeMap::new(),
             failed: BTreeMap::new(),
             pairs: 0,
         };
+        let whole = self.schedule(pinned_core);
         let mut lasted = Duration::ZERO;
         for replicate in 0.. {
             let challengers = raced.race.challengers();
@@ -131,77 +131,101 @@ impl Screening<'_> {
             let started = Instant::now();
             let schedule = Schedule {
                 earlier: replicate,
-                ..schedule.clone()
+                ..whole.clone()
             };
             let leader = raced.race.leader();
             let mut log_ratios = Vec::new();
+            let mut is_over = false;
             for challenger in challengers {
-                let set = raced.sets.remove(&(leader, challenger)).unwrap_or_default();
-                let before = count(&set, &several.target);
-                let measured = measure::measure(
-                    &schedule,
-                    stopping.clone(),
-                    set,
-                    &spec(several, leader, challenger),
-                    std::slice::from_ref(&several.target),
-                    launcher,
-                    &mut |_| {},
-                )?;
-                raced.pairs += 1;
-                match measured.stopped {
-                    Some(StoppedBy::User) => return Err(Failure::stopped().into()),
-                    Some(_) => {
-                        raced.race.add(&log_ratios);
-                        raced.race.finish();
-                        self.end(&mut raced);
-                        return Ok(raced);
-                    }
-                    None => {}
-                }
-                let set = measured.benchmarks;
-                let last = set.get(&several.target).and_then(|set| set.replicates.last());
-                match (measured.failures.last(), last.and_then(stats::log_ratio)) {
-                    (None, Some(log_ratio)) if count(&set, &several.target) > before => {
-                        log_ratios.push((challenger, log_ratio));
-                    }
-                    (failure, _) => {
-                        let message = failure.map_or("it gave no time", |failure| failure.message.trim());
-                        if let Some((option, error)) = mistyped(message) {
+                match self.lap(several, &mut raced, (leader, challenger), &schedule, launcher)? {
+                    Lap::LogRatio(log_ratio) => log_ratios.push((challenger, log_ratio)),
+                    Lap::Failed { message, side } => {
+                        if let Some((option, error)) = mistyped(&message) {
                             return Err(self.cannot_be_parsed(option, error).into());
                         }
-                        let reason = error_line(message);
-                        let side = failure.and_then(|failure| failure.side);
-                        let (leads, challenges) = (side != Some(Side::Head), side != Some(Side::Base));
-                        for (candidate, _) in [(leader, leads), (challenger, challenges)]
-                            .into_iter()
-                            .filter(|one| one.1)
-                        {
-                            raced.failed.insert(candidate, reason.to_owned());
-                            raced.race.withdraw(candidate);
-                        }
-                        if leads {
-                            log_ratios.clear();
-                            break;
+                        let lost = [(leader, Side::Head), (challenger, Side::Base)];
+                        // Without a side, it is both.
+                        for (variant, _) in lost.into_iter().filter(|(_, other)| side != Some(*other)) {
+                            raced.failed.insert(variant, error_line(&message).to_owned());
+                            raced.race.withdraw(variant);
                         }
                     }
+                    Lap::TimeIsOver => is_over = true,
                 }
-                raced.sets.insert((leader, challenger), set);
+                if is_over || raced.failed.contains_key(&leader) {
+                    break;
+                }
             }
-            if !log_ratios.is_empty() {
+            // Without the one that led, its replicate is worth nothing.
+            if !log_ratios.is_empty() && !raced.failed.contains_key(&leader) {
                 raced.race.add(&log_ratios);
+            }
+            if is_over {
+                break;
             }
             lasted = started.elapsed();
         }
         raced.race.finish();
-        self.end(&mut raced);
+        // A difference that is not worth a commit does not matter.
+        let worth = Threshold::from_percent(self.options.worth_percent);
+        raced.race.tie_within(worth);
         Ok(raced)
     }
 
-    /// Ends a race: a difference that is not worth a commit does not matter.
-    fn end(&self, raced: &mut Raced) {
-        raced
-            .race
-            .tie_within(Threshold::from_percent(self.options.worth_percent));
+    /// Measures one process pair.
+    fn lap(
+        &self,
+        several: &Several,
+        raced: &mut Raced,
+        pair: (usize, usize),
+        schedule: &Schedule,
+        launcher: &mut ProcessLauncher,
+    ) -> anyhow::Result<Lap> {
+        let target = &several.target;
+        let set = raced.sets.remove(&pair).unwrap_or_default();
+        let before = count(&set, target);
+        let stopping = Stopping {
+            sampling: Sampling::Exactly(1),
+            goal: Goal::Decision(self.worth()),
+            call_times: BTreeMap::new(),
+            thresholds: Threshold::from_percent(self.threshold_percent()).into(),
+            budget_ends: self.until,
+        };
+        let measured = measure::measure(
+            schedule,
+            stopping,
+            set,
+            &spec(several, pair),
+            std::slice::from_ref(target),
+            launcher,
+            &mut |_| {},
+        )?;
+        raced.pairs += 1;
+        let set = raced
+            .sets
+            .entry(pair)
+            .insert_entry(measured.benchmarks)
+            .into_mut();
+        match measured.stopped {
+            Some(StoppedBy::User) => return Err(Failure::stopped().into()),
+            Some(_) => return Ok(Lap::TimeIsOver),
+            None => {}
+        }
+        let last = set.get(target).and_then(|set| set.replicates.last());
+        let log_ratio = last
+            .and_then(stats::log_ratio)
+            .filter(|_| count(set, target) > before);
+        Ok(match (measured.failures.last(), log_ratio) {
+            (None, Some(log_ratio)) => Lap::LogRatio(log_ratio),
+            (None, None) => Lap::Failed {
+                message: "it gave no time".to_owned(),
+                side: Some(Side::Head),
+            },
+            (Some(failure), _) => Lap::Failed {
+                message: failure.message.trim().to_owned(),
+                side: failure.side,
+            },
+        })
     }
 
     fn warnings_of(&self, several: &Several, raced: &Raced) -> Vec<Warning> {
@@ -321,7 +345,7 @@ fn count(sets: &BTreeMap<String, ReplicateSet>, target: &str) -> usize {
     sets.get(target).map_or(0, |set| set.replicates.len())
 }
 
-fn spec(several: &Several, leader: usize, challenger: usize) -> WorkerSpec {
+fn spec(several: &Several, (leader, challenger): (usize, usize)) -> WorkerSpec {
     let codes = PerSide::new(leader, challenger).map(|variant| several.codes[variant].clone());
     WorkerSpec {
         trace: None,

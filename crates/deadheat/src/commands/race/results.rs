@@ -145,7 +145,7 @@ impl Found {
             .iter()
             .map(|benchmark| reference_ns(contest, benchmark));
         self.candidates = raced(race, names, reference_ns.sum());
-        for number in 0..names.len() {
+        for (number, name) in names.iter().enumerate() {
             let candidate = contest.candidate(number);
             let rows: Vec<RaceRow> = contest
                 .benchmarks
@@ -153,7 +153,7 @@ impl Found {
                 .map(|benchmark| self.row(contest, number, candidate, benchmark))
                 .collect();
             let commit = self.revisions[candidate].commit.clone();
-            if let Some(shown) = self.candidates.iter_mut().find(|one| one.name == names[number]) {
+            if let Some(shown) = self.candidates.iter_mut().find(|one| one.name == *name) {
                 shown.commit = Some(commit);
                 shown.reason = contest.failed.get(&number).cloned();
                 shown.output = output_of(&rows);
