@@ -104,12 +104,24 @@ def test_those_that_cannot_be_told_apart_are_all_named(ideas, race):
     ideas.branch("two", {"pkg/core.py": work("1 * 10")})
     ideas.branch("unused", {"pkg/core.py": work(20) + "\n\n    def unused():\n        return 1\n"})
     ideas.git("tag", "again", "one")
-    report = race("main", "one", "two", "unused", "again").report
+    # With another parent, it is never the same commit.
+    ideas.branch("copied", {"pkg/core.py": work(5)})
+    ideas.git("checkout", "--quiet", "copied")
+    ideas.commit({"pkg/core.py": work(10)})
+    ideas.git("checkout", "--quiet", "main")
+    report = race("main", "one", "two", "unused", "again", "copied").report
     assert (report["answer"]["verdict"], sorted(report["answer"]["fastest"])) == ("tied", ["one", "two"])
     assert report["answer"]["tied_within_percent"] == 2
-    assert statuses(report) == {"one": "tied", "two": "tied", "main": "dropped", "unused": "same", "again": "same"}
+    assert statuses(report) == {
+        "one": "tied",
+        "two": "tied",
+        "main": "dropped",
+        "unused": "same",
+        "again": "same",
+        "copied": "same",
+    }
     reasons = {candidate["name"]: candidate["reason"] for candidate in report["candidates"]}
-    assert reasons["again"] == "the commit of one"
+    assert (reasons["again"], reasons["copied"]) == ("the commit of one", "the files of one")
     assert reasons["unused"].endswith("differs from main")
     assert report["next"][0]["action"] == "adopt"
 

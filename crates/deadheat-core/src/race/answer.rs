@@ -43,6 +43,11 @@ pub fn answer(race: &Race, names: &[String], threshold_percent: f64) -> RaceAnsw
         sentence: String::new(),
     };
     match remaining.as_slice() {
+        [] => RaceAnswer {
+            verdict: RaceVerdict::NothingMeasured,
+            sentence: "no candidate could be measured".to_owned(),
+            ..answer
+        },
         [winner] => won(race, names, *winner, answer),
         _ if race.challengers().is_empty() => tied(race, names, threshold_percent, answer),
         _ => RaceAnswer {

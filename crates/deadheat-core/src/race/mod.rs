@@ -74,6 +74,10 @@ mod tests {
             three.sentence,
             "c1, c0 and c2 are tied: each within 2 % of c1 (wrong in at most 1 of 100 races)"
         );
+        let (mut none, names) = race(&[0.0, 1.0], 5);
+        none.withdraw(0);
+        none.withdraw(1);
+        assert_eq!(answer(&none, &names, 2.0).verdict, RaceVerdict::NothingMeasured);
         let open = said(&[0.0, 10.0, 12.0], 2);
         assert_eq!(
             open.sentence,

@@ -94,6 +94,13 @@ impl<'a> Contest<'a> {
             .map_or(0, |entrant| self.entrants[entrant].candidate)
     }
 
+    /// Whether a benchmark was measured on all cores.
+    pub(super) fn is_on_several_cores(&self, benchmark: &str) -> bool {
+        let mut entrants = self.entrants.iter();
+        self.cores.measuring.is_some()
+            && entrants.any(|entrant| entrant.workers.several_cores.contains(benchmark))
+    }
+
     /// Races until there is an answer, or the time is over; returns what stopped it earlier.
     pub(super) fn run(&mut self) -> anyhow::Result<Option<StoppedBy>> {
         let mut stopped = None;

@@ -105,8 +105,8 @@ fn open_all(
 ) -> anyhow::Result<()> {
     for (candidate, run) in contexts.iter().enumerate().skip(1) {
         let name = found.name(candidate).to_owned();
-        if let Some(earlier) = found.of_same_commit(candidate) {
-            found.set_aside(candidate, RaceStatus::Same, format!("the commit of {earlier}"));
+        if let Some(reason) = found.same_as(candidate, run.context.git) {
+            found.set_aside(candidate, RaceStatus::Same, reason);
             continue;
         }
         run.context.limits.check()?;

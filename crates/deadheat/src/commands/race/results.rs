@@ -9,11 +9,13 @@ use deadheat_core::race::{
 };
 use deadheat_core::text::main_line;
 
+use crate::commands::common::conclude::on_several_cores;
 use crate::commands::common::findings::machine;
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::race::contest::Contest;
 use crate::config::settings::CompareSettings;
 use crate::error::{ExitCode, Failure};
+use crate::git::Git;
 use crate::passes::measure::ReplicateSet;
 
 pub(super) struct Found {
@@ -61,11 +63,23 @@ impl Found {
         &self.revisions[candidate].name
     }
 
-    /// Returns the name of an earlier candidate with the same commit.
-    pub(super) fn of_same_commit(&self, candidate: usize) -> Option<String> {
-        let (earlier, own) = (&self.revisions[..candidate], &self.revisions[candidate]);
-        let same = earlier.iter().find(|revision| revision.commit == own.commit)?;
-        Some(same.name.clone())
+    /// Returns whether an earlier candidate has the same commit, or the same files, and which.
+    pub(super) fn same_as(&self, candidate: usize, git: &Git) -> Option<String> {
+        let own = &self.revisions[candidate].commit;
+        let tree = |commit: &str| {
+            git.line(["rev-parse", &format!("{commit}^{{tree}}")])
+                .ok()
+                .flatten()
+        };
+        let own_tree = tree(own);
+        self.revisions[..candidate].iter().find_map(|earlier| {
+            let what = match () {
+                () if earlier.commit == *own => "the commit of",
+                () if own_tree.is_some() && tree(&earlier.commit) == own_tree => "the files of",
+                () => return None,
+            };
+            Some(format!("{what} {}", earlier.name))
+        })
     }
 
     /// Adds a candidate that is not raced.
@@ -159,6 +173,10 @@ impl Found {
                 shown.output = output_of(&rows);
                 shown.rows = rows;
             }
+        }
+        let parallel = contest.benchmarks.iter();
+        for benchmark in parallel.filter(|benchmark| contest.is_on_several_cores(benchmark)) {
+            self.warn_all(None, vec![on_several_cores().of(benchmark)]);
         }
         for failure in &contest.left_out {
             let message = format!(
