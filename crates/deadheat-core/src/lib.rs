@@ -12,6 +12,7 @@ pub mod model;
 pub mod observed;
 pub mod output;
 pub mod protocol;
+pub mod race;
 pub mod records;
 pub mod report;
 pub mod script_output;

@@ -31,7 +31,7 @@ use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{
-    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, skill, start, status,
+    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, race, skill, start, status,
 };
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
@@ -142,6 +142,10 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Compare(args) => {
             let options = CompareOptions::new(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
+        }
+        CommandArgs::Race(args) => {
+            let (options, refs) = CompareOptions::race(*args, current_folder()?)?;
+            race::run(&options, &refs, installation, &interrupt)
         }
         CommandArgs::Micro(args) => {
             let options = MicroOptions::new(*args, current_folder()?)?;

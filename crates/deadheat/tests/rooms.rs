@@ -26,7 +26,7 @@ const DRIVER: [&str; 16] = [
 ];
 
 /// Those of the core's `src`, each with the rooms that it knows: many stand beside each other.
-const CORE: [(&str, &[&str]); 15] = [
+const CORE: [(&str, &[&str]); 16] = [
     ("output", &[]),
     ("script_output", &[]),
     ("model", &["output"]),
@@ -37,15 +37,27 @@ const CORE: [(&str, &[&str]); 15] = [
     ("text", &["model"]),
     ("judge", &["output", "model", "protocol", "text"]),
     ("test_profile", &["model", "protocol", "judge"]),
-    ("report", &["output", "model", "text", "judge", "test_profile"]),
-    ("micro", &["output", "model", "text", "judge"]),
+    ("race", &["output", "model", "text", "judge"]),
+    (
+        "report",
+        &["output", "model", "text", "judge", "test_profile", "race"],
+    ),
+    ("micro", &["output", "model", "text", "judge", "race"]),
     (
         "records",
         &["output", "script_output", "model", "text", "report", "micro"],
     ),
     (
         "answers",
-        &["model", "text", "test_profile", "report", "micro", "records"],
+        &[
+            "model",
+            "text",
+            "test_profile",
+            "race",
+            "report",
+            "micro",
+            "records",
+        ],
     ),
     ("lib", &[]),
 ];

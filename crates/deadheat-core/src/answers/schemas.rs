@@ -5,8 +5,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::forms::{Detected, Failed, HandedOff, LoopLog, LoopStatus, Skills, Started};
-use crate::micro::MicroReport;
+use crate::micro::{MicroRace, MicroReport};
 use crate::model::Report;
+use crate::race::RaceReport;
 use crate::report::{BriefReport, Explained};
 use crate::test_profile::TestProfile;
 
@@ -17,6 +18,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("brief", of::<BriefReport>()),
         ("explain", cut::<Explained<'_>>()),
         ("micro", of::<MicroReport>()),
+        ("race", of::<RaceReport>()),
+        ("micro-race", of::<MicroRace>()),
         ("profile", of::<TestProfile>()),
         ("detect", of::<Detected<'_>>()),
         ("start", of::<Started<'_>>()),

@@ -4,6 +4,7 @@ mod breakdown;
 pub mod gate;
 pub mod merge;
 pub mod profile;
+pub mod race;
 pub mod resource;
 pub mod sequential;
 mod settings;

@@ -67,7 +67,13 @@ impl Sampling {
 
     /// Returns the estimate of a look. Its p-value is that of the whole sequence of looks.
     pub fn estimate(self, log_ratios: &[f64], look: u32) -> Option<LogEstimate> {
-        let error = self.error_at(look);
+        self.estimate_among(log_ratios, look, 1)
+    }
+
+    /// Returns the estimate of a look at one of several sequences that share the error rate: all their intervals
+    /// together miss no more often than that of a single sequence.
+    pub fn estimate_among(self, log_ratios: &[f64], look: u32, sequences: usize) -> Option<LogEstimate> {
+        let error = self.error_at(look) / sequences as f64;
         let estimate = match self {
             Sampling::UntilSettled if log_ratios.len() < FEWEST_FOR_ANY => {
                 estimate_of_few(log_ratios, error)?

@@ -35,6 +35,12 @@ impl Threshold {
         self.log.exp()
     }
 
+    /// Whether the whole interval lies within the threshold.
+    pub fn contains(self, estimate: &LogEstimate) -> bool {
+        let (lower, upper) = estimate.bounds();
+        lower >= -self.log && upper <= self.log
+    }
+
     /// Returns how far an interval may reach around this estimate for a verdict: if the estimate matters, it
     /// must not contain "no change"; otherwise it must not contain a change that matters.
     pub fn distance_to_verdict(self, center: f64) -> f64 {
@@ -57,6 +63,11 @@ pub struct LogEstimate {
 const MOST_LOG: f64 = 300.0;
 
 impl LogEstimate {
+    /// Returns the ends of the interval.
+    pub fn bounds(&self) -> (f64, f64) {
+        (self.center - self.half_width, self.center + self.half_width)
+    }
+
     /// Returns the standard deviation between the `count` replicates that the estimate comes from.
     pub fn spread(&self, count: usize) -> f64 {
         self.standard_error * (count as f64).sqrt()
@@ -254,11 +265,8 @@ pub fn verdict(
     threshold: Threshold,
     survives: bool,
 ) -> (Verdict, Option<OpenReason>) {
-    let (lower, upper) = (
-        estimate.center - estimate.half_width,
-        estimate.center + estimate.half_width,
-    );
-    if lower >= -threshold.log && upper <= threshold.log {
+    let (lower, upper) = estimate.bounds();
+    if threshold.contains(estimate) {
         return (Verdict::Unchanged, None);
     }
     if lower <= 0.0 && upper >= 0.0 {

@@ -1,12 +1,14 @@
 //! The pre-screen of a change: whether it is worth a commit, which is not the question that the verdict answers.
 
 mod decision;
+mod race;
 mod report;
 mod terminal;
 
 pub use decision::{Decision, Worth};
+pub use race::MicroRace;
 pub use report::{Form, MicroRecord, MicroReport, Variant, record};
-pub use terminal::render;
+pub use terminal::{render, render_race};
 
 #[cfg(test)]
 mod tests {

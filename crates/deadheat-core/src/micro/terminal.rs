@@ -1,7 +1,9 @@
 //! A pre-screen rendered for people: a few lines, the decision last.
 
+use super::race::MicroRace;
 use super::report::{Form, MicroReport};
-use crate::model::{ResourceComparison, Side, Warning, WarningCode};
+use crate::model::{Python, ResourceComparison, Side, Warning, WarningCode};
+use crate::race;
 use crate::text::{Digits, bytes, change, counted, duration, plain, short_commit, speedup};
 
 pub fn render(report: &MicroReport) -> String {
@@ -17,6 +19,30 @@ pub fn render(report: &MicroReport) -> String {
     lines.extend(warnings.filter(|warning| !is_said(warning.code)).flat_map(warned));
     lines.push(format!("{}: {}", report.decision, plain(&report.decision_reason)));
     lines.join("\n") + "\n"
+}
+
+/// Renders a race: a line for each variant, the answer last.
+pub fn render_race(race: &MicroRace) -> String {
+    let reference = race.raced.first().map_or("", String::as_str);
+    let mut lines = race::lines(&race.candidates, reference);
+    let how = race.python.as_ref();
+    lines.extend(how.map(|python| how_measured(python, race.pinned_core, race.pairs, race.seconds)));
+    lines.extend(race.warnings.iter().flat_map(warned));
+    lines.push(race.answer.sentence.clone());
+    lines.join("\n") + "\n"
+}
+
+fn how_measured(python: &Python, pinned_core: Option<usize>, pairs: usize, seconds: f64) -> String {
+    let core = match pinned_core {
+        Some(core) => format!("on core {core}"),
+        None => "not pinned".to_owned(),
+    };
+    format!(
+        "        {} {}, {}, {core}, {seconds:.1} s",
+        plain(&python.implementation),
+        plain(&python.version),
+        counted(pairs, "process pair"),
+    )
 }
 
 fn variant(report: &MicroReport, side: Side) -> String {
@@ -54,19 +80,9 @@ fn memory(memory: &ResourceComparison) -> String {
 
 /// Renders how it was measured.
 fn conditions(report: &MicroReport) -> Vec<String> {
-    let how = report.python.as_ref().map(|python| {
-        let core = match report.pinned_core {
-            Some(core) => format!("on core {core}"),
-            None => "not pinned".to_owned(),
-        };
-        format!(
-            "        {} {}, {}, {core}, {:.1} s",
-            plain(&python.implementation),
-            plain(&python.version),
-            counted(report.replicates.len(), "process pair"),
-            report.seconds
-        )
-    });
+    let pairs = report.replicates.len();
+    let how = report.python.as_ref();
+    let how = how.map(|python| how_measured(python, report.pinned_core, pairs, report.seconds));
     let around = (report.form == Form::Function).then(|| {
         "        everything except this module comes from the working tree on both sides".to_owned()
     });

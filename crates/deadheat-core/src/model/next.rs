@@ -64,6 +64,8 @@ pub enum Action {
     Reset,
     /// Take the uncommitted edit back.
     RevertEdit,
+    /// Take over the winner of a race.
+    Adopt,
     /// Go on with another experiment.
     NextExperiment,
     /// Make the current commit the baseline.

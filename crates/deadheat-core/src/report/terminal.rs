@@ -6,6 +6,7 @@ mod explain;
 mod functions;
 mod noise;
 mod page;
+mod race;
 mod rows;
 mod setup;
 mod table;
@@ -18,6 +19,7 @@ use crate::model::Report;
 pub use explain::render_explained;
 pub use page::Style;
 pub(crate) use page::bare_table;
+pub use race::render_race;
 pub use tests_run::render_tests;
 
 pub fn render(report: &Report, style: Style) -> String {

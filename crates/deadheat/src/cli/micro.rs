@@ -43,6 +43,8 @@ pub(crate) enum MicroTarget {
     Statements {
         a: String,
         b: String,
+        /// The variants after the first two.
+        more: Vec<String>,
         setup: Option<String>,
     },
 }
@@ -51,7 +53,7 @@ impl MicroOptions {
     pub(crate) fn new(args: MicroArgs, folder: PathBuf) -> Result<Self, Failure> {
         let asked = MicroTarget::new(
             args.target,
-            args.statement_a.zip(args.statement_b),
+            args.statement_a.map(|a| (a, args.statements_b)),
             args.call,
             args.setup,
             args.base,
@@ -77,7 +79,7 @@ impl MicroOptions {
 impl MicroTarget {
     fn new(
         target: Option<String>,
-        statements: Option<(String, String)>,
+        statements: Option<(String, Vec<String>)>,
         call: Option<String>,
         setup: Option<String>,
         base: Option<String>,
@@ -122,10 +124,16 @@ impl MicroTarget {
             (None, Some(script), _) => Ok(MicroTarget::Script {
                 script: script.to_owned(),
             }),
-            (None, None, Some((a, b))) => {
+            (None, None, Some((a, others))) => {
                 not_empty("-a", &a)?;
-                not_empty("-b", &b)?;
-                Ok(MicroTarget::Statements { a, b, setup })
+                others.iter().try_for_each(|other| not_empty("-b", other))?;
+                let mut others = others.into_iter();
+                Ok(MicroTarget::Statements {
+                    a,
+                    b: others.next().unwrap_or_default(),
+                    more: others.collect(),
+                    setup,
+                })
             }
             (None, None, None) => Err(Failure::usage("nothing to compare")
                 .hint("name a script or FILE.py::FUNCTION, or give two statements: -a STMT -b STMT")),
@@ -181,7 +189,7 @@ mod tests {
         assert!(asked(Some("a.py::f"), Some("  "), None).is_err());
         assert!(asked(Some("try.py"), Some("f()"), None).is_err());
         assert!(asked(Some("try.py"), None, Some("x = 1")).is_err());
-        let blank = Some(("1".to_owned(), " ".to_owned()));
+        let blank = Some(("1".to_owned(), vec!["2".to_owned(), " ".to_owned()]));
         assert!(MicroTarget::new(None, blank, None, None, None).is_err());
     }
 }

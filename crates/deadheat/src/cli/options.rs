@@ -7,7 +7,7 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
 
 use crate::cli::args::{
-    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
+    CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RaceArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
 use crate::cli::format::{Destination, Format, Output};
 use crate::error::Failure;
@@ -96,10 +96,9 @@ impl Outputs {
         Some(path.display().to_string())
     }
 
-    /// Refuses every format but JSON, for a report that has no other.
-    fn only_json(self, whose: &str) -> Result<Self, Failure> {
-        let is_json = |output: &&Output| matches!(output.format, Format::Json | Format::Summary);
-        match self.written.iter().find(|output| !is_json(output)) {
+    /// Refuses formats other than these forms of JSON, for a report that has no other.
+    fn only_json(self, forms: &[Format], whose: &str) -> Result<Self, Failure> {
+        match self.written.iter().find(|output| !forms.contains(&output.format)) {
             None => Ok(self),
             Some(output) => Err(Failure::usage(format!(
                 "-o: the results of {whose} can only be written as json, not as {}",
@@ -354,6 +353,21 @@ impl CompareOptions {
         })
     }
 
+    /// Returns the options of every comparison of a race, between the reference and another candidate.
+    pub(crate) fn race(args: RaceArgs, folder: PathBuf) -> Result<(Self, Vec<String>), Failure> {
+        let usual = Self::usual(args.run, Sampling::Exactly(1), folder)?;
+        let forms = [Format::Json, Format::Summary, Format::Brief];
+        let options = CompareOptions {
+            // All candidates run the same.
+            benchmarks_from: BenchmarksFrom::Base,
+            all: args.all,
+            budget: args.budget.map(Duration::from_secs_f64),
+            outputs: usual.outputs.only_json(&forms, "deadheat race")?,
+            ..usual
+        };
+        Ok((options, args.refs))
+    }
+
     fn usual(args: RunArgs, sampling: Sampling, folder: PathBuf) -> Result<Self, Failure> {
         let shared_folder = folder_of(&args.tests);
         if shared_folder.as_deref() == Some("") {
@@ -432,7 +446,7 @@ impl ProfileOptions {
                 Some(count) => Replicates::Exactly(count.into()),
                 None => Replicates::Within(Duration::from_secs_f64(args.budget)),
             },
-            outputs: outputs.only_json("deadheat profile")?,
+            outputs: outputs.only_json(&[Format::Json, Format::Summary], "deadheat profile")?,
         })
     }
 }

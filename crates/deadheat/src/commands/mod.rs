@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod merge;
 pub(crate) mod micro;
 pub(crate) mod profile;
+pub(crate) mod race;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod skill;

@@ -237,6 +237,13 @@ impl CompareSettings {
         })
     }
 
+    /// Returns the time for a race in which each replicate has this number of process pairs.
+    pub(crate) fn race_budget(&self, benchmarks: usize, pairs: usize) -> Duration {
+        let pairs = u32::try_from(pairs).unwrap_or(u32::MAX);
+        self.budget
+            .unwrap_or_else(|| self.budget(benchmarks).saturating_mul(pairs))
+    }
+
     /// Returns the settings as the report shows them; the rest depends on the findings.
     pub(crate) fn reported(&self) -> model::Settings {
         model::Settings {

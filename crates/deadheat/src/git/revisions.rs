@@ -30,6 +30,11 @@ pub(crate) fn resolve(git: &Git, asked: &RefArgs) -> anyhow::Result<PerSide<Revi
     }
 }
 
+/// Resolves refs one by one.
+pub(crate) fn resolve_each(git: &Git, names: &[String]) -> anyhow::Result<Vec<Revision>> {
+    names.iter().map(|name| revision(git, name)).collect()
+}
+
 fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }

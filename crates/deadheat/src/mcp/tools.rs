@@ -91,7 +91,7 @@ const TOOLS: [Tool; 6] = [
     Tool {
         name: "micro",
         says: "Screen an uncommitted change in less than 10 s: is it worth a commit? Compares a function (target and call) \
-               as in HEAD with the working tree's, or two statements (a and b), or the two halves of a script (target). \
+               as in HEAD with the working tree's, or statements (a and b), or the functions of a script (target). \
                Decides `go`, `stop` or `no_answer`",
         parameters: &[
             argument(
@@ -102,7 +102,7 @@ const TOOLS: [Tool; 6] = [
             option("call"),
             option("setup"),
             argument("a", "statement_a", None),
-            argument("b", "statement_b", None),
+            argument("b", "statements_b", None),
             option("worth"),
             option("base"),
             TIMEOUT,

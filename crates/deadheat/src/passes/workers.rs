@@ -1,6 +1,7 @@
 //! The workers that the passes of a run share, and their briefing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use deadheat_core::model::{PerSide, Side, TargetFunction};
@@ -57,6 +58,32 @@ impl WorkerPool {
             opened: PerSide::default(),
             opened_watch: false,
         }
+    }
+
+    /// Returns the workers of one side of each of two other pools, which have collected the same benchmarks.
+    pub(crate) fn pairing(base: (&Self, Side), head: (&Self, Side), logs: PathBuf) -> Self {
+        let launchers = [base, head].map(|(pool, side)| (&pool.launcher, side));
+        let mut pool = WorkerPool::new(
+            WorkerSpec {
+                hello: PerSide::new(base, head).map(|(pool, side)| pool.spec.hello.get(side).clone()),
+                ..base.0.spec.clone()
+            },
+            ProcessLauncher::pairing(launchers[0], launchers[1], logs),
+            base.0.extension.clone(),
+            base.0.until,
+        );
+        for (other, _) in [base, head] {
+            let one_at_a_time = other.one_at_a_time.iter();
+            pool.one_at_a_time
+                .extend(one_at_a_time.map(|(benchmark, words)| (benchmark.clone(), words.clone())));
+            pool.set_up_each_call
+                .extend(other.set_up_each_call.iter().cloned());
+            pool.several_cores.extend(other.several_cores.iter().cloned());
+            let call_times = other.call_times.iter();
+            pool.call_times
+                .extend(call_times.map(|(benchmark, time)| (benchmark.clone(), *time)));
+        }
+        pool
     }
 
     /// Returns the briefing for the same workers, watching.
@@ -124,6 +151,13 @@ impl WorkerPool {
         for session in [base, head].into_iter().flatten() {
             session.stop();
         }
+    }
+
+    /// Ends all processes.
+    pub(crate) fn rest(&mut self) {
+        self.close();
+        let commands = self.launcher.commands.clone();
+        self.launcher.replace_commands(commands);
     }
 
     pub(crate) fn open<const N: usize>(

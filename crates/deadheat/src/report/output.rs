@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context;
 use deadheat_core::answers::{Failed, Problem};
 use deadheat_core::model::{Report, Side};
+use deadheat_core::race::RaceReport;
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
 use serde_json::Value;
@@ -62,6 +63,22 @@ pub(crate) fn write(
     }
     if !outputs.stdout_is_taken() {
         print(render(style(outputs.verbosity)).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Does what [`write_report`] does for a race.
+pub(crate) fn write_race(race: &RaceReport, outputs: &Outputs) -> anyhow::Result<()> {
+    for output in &outputs.written {
+        let document = match output.format {
+            Format::Summary => summary(race)?,
+            Format::Brief => one_line(report::race_brief(race)),
+            _ => pretty(race)?,
+        };
+        put(output, vec![document])?;
+    }
+    if !outputs.stdout_is_taken() {
+        print(report::render_race(race, style(outputs.verbosity)).as_bytes())?;
     }
     Ok(())
 }

@@ -93,6 +93,31 @@ impl Forks {
 }
 
 impl ProcessLauncher {
+    /// Returns a launcher whose workers are those of one side of each of two others. Its cores are to be set.
+    pub(crate) fn pairing(base: (&Self, Side), head: (&Self, Side), logs: PathBuf) -> Self {
+        let pair = PerSide::new(base, head);
+        let hello = |(launcher, side): (&Self, Side)| Some(launcher.forks.hello.as_ref()?.get(side).clone());
+        let hellos = hello(base).zip(hello(head));
+        ProcessLauncher {
+            commands: pair.map(|(launcher, side)| launcher.commands.get(side).clone()),
+            cores: CpuPinning::not_pinned(),
+            pinning: base.0.pinning,
+            on_several_cores: false,
+            logs,
+            started: 0,
+            next_seed: 0,
+            starting: Vec::new(),
+            conditions: DisturbanceMonitor::default(),
+            interrupt: base.0.interrupt.clone(),
+            forks: Forks {
+                hello: hellos.map(|(base, head)| PerSide::new(base, head)),
+                module: base.0.forks.module,
+                until: base.0.forks.until,
+                ..Forks::default()
+            },
+        }
+    }
+
     /// Starts workers with other commands from now on, and returns the earlier ones.
     pub(crate) fn replace_commands(&mut self, commands: PerSide<WorkerCommand>) -> PerSide<WorkerCommand> {
         // The servers still have the old variables.

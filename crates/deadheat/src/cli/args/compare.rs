@@ -122,6 +122,34 @@ pub(crate) struct CompareArgs {
     pub(crate) allow_partial: bool,
 }
 
+const RACE_HELP: &str = concat!(
+    "\
+Examples:
+  deadheat race main idea-1 idea-2 idea-3          which of four is the fastest?
+  deadheat race HEAD~3 HEAD~2 HEAD~1 HEAD -k parse
+  deadheat race main idea-1 idea-2 --json          `answer` and `next` for programs
+
+",
+    exit_codes!()
+);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = RACE_HELP, args_override_self = true)]
+pub(crate) struct RaceArgs {
+    /// The candidates, 2 to 20 refs. The first is the reference: its benchmarks are run, and the speedups refer to it
+    #[arg(value_name = "REF", num_args = 2..=20, required = true)]
+    pub(crate) refs: Vec<String>,
+    /// Race over all benchmarks, and not only those that run changed code
+    #[arg(help_heading = BENCHMARKS, long)]
+    pub(crate) all: bool,
+    /// Limit the time for measuring, in seconds; a race that is open by then has no winner [default: 5 for each
+    /// benchmark and candidate, at least 20 for each candidate]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
+    pub(crate) budget: Option<f64>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  deadheat noise\n  deadheat noise main -k parse",

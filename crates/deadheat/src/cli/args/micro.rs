@@ -10,9 +10,11 @@ Examples:
                                          the function as in HEAD against the working tree
   deadheat micro try.py                  a script's functions bench_a and bench_b
   deadheat micro -a \"','.join(x)\" -b \"'%s,%s' % x\" --setup \"x = ('a', 'b')\"
+  deadheat micro -a \"x + y\" -b \"'%s%s' % (x, y)\" -b \"f'{x}{y}'\" --setup \"x, y = 'ab'\"
+                                         the fastest of three
   deadheat micro try.py --gate && git commit
 
-The last line says `go`, `stop` or `no answer`, and why.
+The answer begins with `go`, `stop` or `no answer`, and says why; of more than two variants, it names the fastest.
 
 ",
     exit_codes!()
@@ -21,30 +23,31 @@ The last line says `go`, `stop` or `no answer`, and why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = MICRO_HELP, args_override_self = true)]
 pub(crate) struct MicroArgs {
-    /// A script with functions `bench_a` and `bench_b`, or one that takes `a` or `b` as its argument and is run whole; or
-    /// a function, which is compared as in HEAD with the working tree's (with --call)
+    /// A script with functions `bench_a` and `bench_b` (and `bench_c`, ... for more variants), or one that takes `a` or
+    /// `b` as its argument and is run whole; or a function, which is compared as in HEAD with the working tree's (with
+    /// --call)
     #[arg(
         value_name = "SCRIPT.py|FILE.py::FUNCTION",
         required_unless_present = "statement_a",
-        conflicts_with_all = ["statement_a", "statement_b"]
+        conflicts_with_all = ["statement_a", "statements_b"]
     )]
     pub(crate) target: Option<String>,
     /// The first variant: a statement or an expression
     #[arg(
         short = 'a',
         value_name = "STMT",
-        requires = "statement_b",
+        requires = "statements_b",
         allow_hyphen_values = true
     )]
     pub(crate) statement_a: Option<String>,
-    /// The second variant: a statement or an expression
+    /// The second variant: a statement or an expression. Repeated, the fastest of all variants is looked for
     #[arg(
         short = 'b',
         value_name = "STMT",
         requires = "statement_a",
         allow_hyphen_values = true
     )]
-    pub(crate) statement_b: Option<String>,
+    pub(crate) statements_b: Vec<String>,
     /// The call to time, in the function's module: `f(x)`, `C().m()`; a result that can be awaited is awaited
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) call: Option<String>,

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use crate::cli::args::compare::{CompareArgs, NoiseArgs};
+pub(crate) use crate::cli::args::compare::{CompareArgs, NoiseArgs, RaceArgs};
 pub(crate) use crate::cli::args::micro::MicroArgs;
 use crate::cli::args::shared::OUTPUT;
 pub(crate) use crate::cli::args::shared::{OutputArgs, PlaceArgs, ReportArgs, RunArgs, SidesArgs};
@@ -41,6 +41,8 @@ pub(crate) struct Args {
 pub(crate) enum CommandArgs {
     /// Measure the project's own pytest benchmarks on two git refs and say which became faster or slower
     Compare(Box<CompareArgs>),
+    /// Race several git refs: which of them is the fastest? The slower ones drop out as soon as the data say so
+    Race(Box<RaceArgs>),
     /// Compare two variants of a piece of code in less than 10 s, without a worktree: is the change worth a commit?
     Micro(Box<MicroArgs>),
     /// Merge the reports of a suite's parts (--partition) into one
@@ -82,6 +84,7 @@ impl CommandArgs {
         matches!(
             self,
             CommandArgs::Compare(_)
+                | CommandArgs::Race(_)
                 | CommandArgs::Micro(_)
                 | CommandArgs::Noise(_)
                 | CommandArgs::Profile(_)

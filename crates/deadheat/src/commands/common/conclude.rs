@@ -165,16 +165,7 @@ impl Rows<'_> {
         let mut warnings = warnings_of_row(&benchmark, &rounds, failure, beside, output.1.as_ref());
         let several_cores = self.several_cores.contains(&benchmark);
         if several_cores {
-            let on_all = Warning::new(
-                WarningCode::SeveralCores,
-                "it uses more than one core at once, so it was measured on all of them: no error rate is \
-                 claimed for it",
-                Some(
-                    "measure it again, and trust only results that both runs agree on; --cpu N measures it on \
-                     one core",
-                ),
-            );
-            warnings.push(on_all.of(&benchmark));
+            warnings.push(on_several_cores().of(&benchmark));
         }
         let first_call_ns = rounds.first_calls_apart();
         MeasuredBenchmark {
@@ -192,6 +183,16 @@ impl Rows<'_> {
             warnings,
         }
     }
+}
+
+pub(crate) fn on_several_cores() -> Warning {
+    Warning::new(
+        WarningCode::SeveralCores,
+        "it uses more than one core at once, so it was measured on all of them: no error rate is claimed for it",
+        Some(
+            "measure it again, and trust only results that both runs agree on; --cpu N measures it on one core",
+        ),
+    )
 }
 
 /// Whether a benchmark prescribes its number of calls, and all of its samples are so short that they say little.

@@ -2,12 +2,12 @@
 
 pub(crate) mod benchmarks;
 mod breakdown;
-mod collect;
+pub(crate) mod collect;
 mod finish;
 mod measurement;
 mod measuring;
 mod notes;
-mod reach_selection;
+pub(crate) mod reach_selection;
 pub(crate) mod resume;
 mod select;
 mod verdicts;
@@ -39,6 +39,7 @@ use crate::passes::memory;
 use crate::passes::runner::hash_seed;
 use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
+use crate::prepare::import_hints::Hints;
 use crate::prepare::interpreter::Interpreter;
 use crate::project::changes::Changes;
 use crate::project::extension_modules::ExtensionModules;
@@ -145,34 +146,61 @@ fn warn_of_another_history(
     Ok(())
 }
 
+/// Both revisions, read and checked out.
+pub(crate) struct Site {
+    pub(crate) sources: ProjectSources,
+    pub(crate) interpreter: Interpreter,
+    /// The benchmarks' folder or file.
+    pub(crate) root: String,
+    pub(crate) checkouts: Checkouts,
+}
+
+impl Site {
+    pub(crate) fn open(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<Self> {
+        let Context {
+            git,
+            listener,
+            config,
+            ..
+        } = run.context;
+        listener.step("reading the two revisions");
+        let revisions = run.context.revisions;
+        let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |files| {
+            ProjectLayout::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
+        })?;
+        let project = &sources.project;
+        notes::note_uncommitted(git, &revisions.head, project, listener);
+        let interpreter = choose_interpreter(run, project, findings)?;
+        findings.layout = Layout::of(project);
+        if let Some(earlier) = &run.settings.continued {
+            resume::check_project(earlier, &project.folder, &project.module_roots)?;
+        }
+        let root = sources.benchmarks_root(&run.settings.tests, git.top())?;
+        listener.detail(&format!(
+            "code: {}; tests: {}; benchmarks: {root}",
+            project.module_roots.join(", "),
+            project.tests_root.as_deref().unwrap_or("none"),
+        ));
+        run.context.limits.check()?;
+        let checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
+        Ok(Site {
+            sources,
+            interpreter,
+            root,
+            checkouts,
+        })
+    }
+}
+
 /// Compares the benchmarks: checks both revisions out, and removes them at the end.
 fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<ExitCode> {
-    let Context {
-        git,
-        listener,
-        config,
-        ..
-    } = run.context;
-    listener.step("reading the two revisions");
-    let revisions = run.context.revisions;
-    let sources = ProjectSources::read(git, revisions, run.context.settings.fetch, |files| {
-        ProjectLayout::lay_out(config, git.top(), files, run.settings.benchmarks_root.as_deref())
-    })?;
+    let Site {
+        sources,
+        interpreter,
+        root,
+        mut checkouts,
+    } = Site::open(run, findings)?;
     let project = &sources.project;
-    notes::note_uncommitted(git, &revisions.head, project, listener);
-    let interpreter = choose_interpreter(run, project, findings)?;
-    findings.layout = Layout::of(project);
-    if let Some(earlier) = &run.settings.continued {
-        resume::check_project(earlier, &project.folder, &project.module_roots)?;
-    }
-    let root = sources.benchmarks_root(&run.settings.tests, git.top())?;
-    listener.detail(&format!(
-        "code: {}; tests: {}; benchmarks: {root}",
-        project.module_roots.join(", "),
-        project.tests_root.as_deref().unwrap_or("none"),
-    ));
-    run.context.limits.check()?;
-    let mut checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
     let steps = Steps {
         run,
         sources: &sources,
@@ -200,62 +228,58 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
 }
 
 /// The steps of a comparison in its worktrees.
-struct Steps<'a> {
-    run: &'a CompareContext<'a>,
-    sources: &'a ProjectSources,
-    interpreter: &'a Interpreter,
+pub(crate) struct Steps<'a> {
+    pub(crate) run: &'a CompareContext<'a>,
+    pub(crate) sources: &'a ProjectSources,
+    pub(crate) interpreter: &'a Interpreter,
     /// The benchmarks' folder or file.
-    root: &'a str,
+    pub(crate) root: &'a str,
+}
+
+/// A comparison whose benchmarks are chosen, and can be measured.
+pub(crate) struct Ready {
+    pub(crate) prepared: Prepared,
+    pub(crate) workers: WorkerPool,
+    pub(crate) suite: Suite,
+    pub(crate) chosen: Chosen,
+    /// The time for finding the benchmarks that run the change.
+    looking: Duration,
+}
+
+impl Ready {
+    /// Lets the workers import no more than the files of these benchmarks.
+    pub(crate) fn narrow_to(
+        &mut self,
+        benchmarks: &[String],
+        checkouts: &Checkouts,
+        project: &ProjectLayout,
+    ) {
+        let folders = checkouts
+            .worktrees()
+            .map(|worktree| worktree.join(&project.folder));
+        self.workers.spec.collect.narrow_to(benchmarks, folders);
+    }
 }
 
 impl Steps<'_> {
     fn run(&self, checkouts: &mut Checkouts, findings: &mut Findings) -> anyhow::Result<ExitCode> {
-        let Steps {
-            run, sources, root, ..
-        } = *self;
+        let Steps { run, sources, .. } = *self;
         let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
-        let compiled = compiled.as_ref();
-        let mut differences = self.find_changes(compiled, checkouts, findings)?;
-        if is_nothing_changed(run, checkouts, &differences, findings) {
-            return Ok(ExitCode::Done);
-        }
-        let found = notes::found(&findings.targets, &differences);
-        run.context.listener.note(&found);
-        let hints = run.context.hints(sources, compiled, checkouts);
-        let prepared = self.prepare(&differences, compiled, checkouts, findings)?;
-        let mut workers = self.workers(&prepared, checkouts);
-        let collector = Collector {
-            run,
-            sources,
-            root,
-            hints: &hints,
-            interpreters: &prepared.interpreters,
-        };
-        let Some(suite) = collect(&collector, checkouts, &mut differences, &mut workers, findings)? else {
+        let hints = run.context.hints(sources, compiled.as_ref(), checkouts);
+        let Some(mut ready) = self.make_ready(compiled.as_ref(), &hints, checkouts, findings)? else {
             return Ok(ExitCode::Done);
         };
-        let benchmarks = benchmarks_of_part(run, &suite.benchmarks, findings);
-        if benchmarks.is_empty() {
-            return Ok(nothing_to_measure(run, suite.collecting, findings));
-        }
-
-        let looking = Instant::now();
-        let selector = Selector {
-            run,
-            differences: &differences,
-            origin: &suite.origin,
-            hints: &hints,
-            some_deselected: suite.deselected > 0,
-        };
-        let (targets, missing) = (&mut findings.targets, &mut findings.missing);
-        let chosen = selector.select(benchmarks, targets, missing, &mut workers)?;
-        findings.selection = chosen.selection.clone();
-        chosen.check()?;
-        let worktrees = checkouts.worktrees();
-        let folders = worktrees.map(|worktree| worktree.join(&sources.project.folder));
-        workers.spec.collect.narrow_to(&chosen.benchmarks, folders);
+        let benchmarks = ready.chosen.benchmarks.clone();
+        ready.narrow_to(&benchmarks, checkouts, &sources.project);
+        let Ready {
+            prepared,
+            mut workers,
+            suite,
+            chosen,
+            looking,
+        } = ready;
         if run.settings.task == RunMode::Plan {
-            let before = suite.collecting + looking.elapsed();
+            let before = suite.collecting + looking;
             return plan(run, &chosen, before, &suite.origin, &mut workers, findings);
         }
         if chosen.benchmarks.is_empty() {
@@ -267,7 +291,7 @@ impl Steps<'_> {
             suite: &suite,
             hints: &hints,
             folder: &sources.project.folder,
-            worktrees,
+            worktrees: checkouts.worktrees(),
         };
         let exit = measurement.measure(chosen, &mut workers, findings)?;
         let place = GuardPlace {
@@ -278,6 +302,61 @@ impl Steps<'_> {
         let python = &prepared.interpreters.head.path;
         let place = place.with_python(python, &sources.project.import_folders);
         guard(run, &place, findings, exit)
+    }
+
+    /// Prepares both sides, and chooses the benchmarks. `None` if there is nothing to measure, as the findings say.
+    pub(crate) fn make_ready(
+        &self,
+        compiled: Option<&ExtensionModules>,
+        hints: &Hints<'_>,
+        checkouts: &mut Checkouts,
+        findings: &mut Findings,
+    ) -> anyhow::Result<Option<Ready>> {
+        let Steps {
+            run, sources, root, ..
+        } = *self;
+        let mut differences = self.find_changes(compiled, checkouts, findings)?;
+        if is_nothing_changed(run, checkouts, &differences, findings) {
+            return Ok(None);
+        }
+        let found = notes::found(&findings.targets, &differences);
+        run.context.listener.note(&found);
+        let prepared = self.prepare(&differences, compiled, checkouts, findings)?;
+        let mut workers = self.workers(&prepared, checkouts);
+        let collector = Collector {
+            run,
+            sources,
+            root,
+            hints,
+            interpreters: &prepared.interpreters,
+        };
+        let Some(suite) = collect(&collector, checkouts, &mut differences, &mut workers, findings)? else {
+            return Ok(None);
+        };
+        let benchmarks = benchmarks_of_part(run, &suite.benchmarks, findings);
+        if benchmarks.is_empty() {
+            nothing_to_measure(run, suite.collecting, findings);
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let selector = Selector {
+            run,
+            differences: &differences,
+            origin: &suite.origin,
+            hints,
+            some_deselected: suite.deselected > 0,
+        };
+        let (targets, missing) = (&mut findings.targets, &mut findings.missing);
+        let chosen = selector.select(benchmarks, targets, missing, &mut workers)?;
+        findings.selection = chosen.selection.clone();
+        chosen.check()?;
+        Ok(Some(Ready {
+            prepared,
+            workers,
+            suite,
+            chosen,
+            looking: started.elapsed(),
+        }))
     }
 
     /// Finds the differences in the code, and the functions whose effect is looked for.
@@ -445,11 +524,10 @@ fn benchmarks_of_part(
 }
 
 /// Ends a run whose part of the suite is empty.
-fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: &mut Findings) -> ExitCode {
+fn nothing_to_measure(run: &CompareContext<'_>, collecting: Duration, findings: &mut Findings) {
     findings.count();
     findings.plan = (run.settings.task == RunMode::Plan).then(|| Plan {
         benchmarks: Vec::new(),
         estimated_seconds: collecting.as_secs_f64(),
     });
-    ExitCode::Done
 }

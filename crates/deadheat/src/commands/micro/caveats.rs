@@ -200,6 +200,7 @@ mod tests {
         let statements = MicroTarget::Statements {
             a: "f('x')".to_owned(),
             b: "g('x')".to_owned(),
+            more: Vec::new(),
             setup: None,
         };
         assert_eq!(

@@ -94,7 +94,7 @@ impl Screening<'_> {
 }
 
 /// Returns the line that says what went wrong: the last one of a traceback, the first one of a message about a process.
-fn error_line(message: &str) -> &str {
+pub(super) fn error_line(message: &str) -> &str {
     let is_traceback = message.lines().any(is_frame);
     let mut lines = message.lines();
     let line = if is_traceback {
@@ -111,7 +111,7 @@ fn is_frame(line: &str) -> bool {
 
 /// Returns the option whose code is not Python, and the error: one in the code itself, not in something that it imports
 /// or runs.
-fn mistyped(message: &str) -> Option<(&str, &str)> {
+pub(super) fn mistyped(message: &str) -> Option<(&str, &str)> {
     let error = error_line(message);
     let kinds = ["SyntaxError", "IndentationError", "TabError"];
     if !kinds.iter().any(|kind| error.starts_with(kind)) {

@@ -6,9 +6,11 @@ mod failure;
 mod memory;
 mod next;
 mod pending_requests;
+mod race;
 mod results;
 mod screening;
 mod script;
+mod several;
 mod variants;
 mod watched;
 
@@ -81,15 +83,12 @@ pub(crate) fn run(
     let top = git.as_ref().map_or(options.folder.as_path(), Git::top);
     let config = Config::load(&options.folder, top, options.config_file.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("deadheat-micro-").tempdir()?;
-    let subject = find_variants(
-        &options.asked,
-        &VariantContext {
-            folder: &options.folder,
-            git: git.as_ref(),
-            config: &config,
-            scratch: scratch.path(),
-        },
-    )?;
+    let around = VariantContext {
+        folder: &options.folder,
+        git: git.as_ref(),
+        config: &config,
+        scratch: scratch.path(),
+    };
     let screening = Screening {
         options,
         installation,
@@ -100,6 +99,10 @@ pub(crate) fn run(
         started,
         until: started + options.timeout.saturating_sub(RESERVE),
     };
+    if let Some(several) = several::find(&options.asked, &around)? {
+        return screening.race(&several);
+    }
+    let subject = find_variants(&options.asked, &around)?;
     let mut progress = Progress::new(options.verbosity);
     let results = screening
         .screen(&subject, &mut progress)
@@ -284,7 +287,7 @@ impl Screening<'_> {
 
     fn rules(&self, pinned_core: Option<usize>) -> Rules {
         let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
-        let worth = Worth::from_percent(self.options.worth_percent);
+        let worth = self.worth();
         Rules {
             schedule: self.schedule(pinned_core),
             stopping: self.stopping(worth, threshold),
@@ -292,6 +295,10 @@ impl Screening<'_> {
             threshold,
             before: self.started.elapsed(),
         }
+    }
+
+    fn worth(&self) -> Worth {
+        Worth::from_percent(self.options.worth_percent)
     }
 
     fn schedule(&self, pinned_core: Option<usize>) -> Schedule {
@@ -401,7 +408,7 @@ fn find_variants(asked: &MicroTarget, around: &VariantContext<'_>) -> anyhow::Re
             setup,
             base,
         } => variants::of_function(file, qualname, call, setup.as_ref(), base, around),
-        MicroTarget::Statements { a, b, setup } => variants::of_statements(a, b, setup.as_ref(), around),
+        MicroTarget::Statements { a, b, setup, .. } => variants::of_statements(a, b, setup.as_ref(), around),
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
 }
 
 /// Returns the same command with more time.
-fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
+pub(super) fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
     let (target, setup) = match &options.asked {
         MicroTarget::Script { script } => (vec![script.clone()], &None),
         MicroTarget::Function {
@@ -86,7 +86,14 @@ fn longer(options: &MicroOptions, seconds: f64) -> NextStep {
             let words = [&format!("{file}::{qualname}"), "--call", call, "--base", base];
             (words.map(str::to_owned).to_vec(), setup)
         }
-        MicroTarget::Statements { a, b, setup } => (["-a", a, "-b", b].map(str::to_owned).to_vec(), setup),
+        MicroTarget::Statements { a, b, more, setup } => {
+            let others = std::iter::once(b).chain(more);
+            let others = others.flat_map(|other| ["-b".to_owned(), other.clone()]);
+            (
+                ["-a".to_owned(), a.clone()].into_iter().chain(others).collect(),
+                setup,
+            )
+        }
     };
     let (worth, seconds) = (options.worth_percent.to_string(), seconds.to_string());
     let mut argv = vec!["deadheat", "micro"];

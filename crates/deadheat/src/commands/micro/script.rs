@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use deadheat_core::micro::Form;
@@ -133,6 +133,40 @@ fn without_variants<'a>(script: &str, functions: impl Iterator<Item = &'a str>) 
              \"{first}(...)\""
         )),
     }
+}
+
+/// Returns the script's code for each of these functions of its.
+pub(super) fn functions(
+    script: &str,
+    names: &[String],
+    around: &VariantContext<'_>,
+) -> anyhow::Result<(Vec<MicroCode>, PathBuf)> {
+    let path = existing(script, around)?;
+    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let module = GivenModule {
+        name: name_of_script(&path),
+        file: path.display().to_string(),
+        source: around.keep("script.py", &text)?,
+    };
+    let codes = names.iter().map(|name| MicroCode::Script {
+        module: module.clone(),
+        function: name.clone(),
+    });
+    let folder = path.parent().unwrap_or(around.folder).to_owned();
+    Ok((codes.collect(), folder))
+}
+
+/// Returns the functions `bench_a`, `bench_b`, `bench_c`, ... of a script, as far as it has them; none if it cannot be
+/// read.
+pub(super) fn lettered_functions(script: &str, around: &VariantContext<'_>) -> Vec<String> {
+    let text = existing(script, around).ok().and_then(|path| fs::read(path).ok());
+    let functions = text
+        .and_then(|text| source::functions_of(&text).ok())
+        .unwrap_or_default();
+    let names = ('a'..='z').map(|letter| format!("bench_{letter}"));
+    names
+        .take_while(|name| functions.contains_key(name.as_str()))
+        .collect()
 }
 
 /// Returns the name that a script is imported by: its own with a prefix, because other code could mean a module of its

@@ -96,6 +96,10 @@ impl Pass for Timing {
     type SideResult = OneSidedSamples;
 
     fn choose<'a>(&mut self, mut benchmarks: Vec<&'a String>) -> Vec<&'a String> {
+        let most = self.stopping.sampling.exact_count();
+        if most.is_some_and(|most| self.replicates as usize >= most) {
+            return Vec::new();
+        }
         if self.stopping.sampling == Sampling::UntilSettled {
             look_where_it_is_due(&mut self.benchmarks, self.stopping.sampling);
             let settled = settled(&self.benchmarks, &self.stopping);

@@ -90,6 +90,16 @@ fn clear_cases_end_early_and_open_ones_go_on() {
 }
 
 #[test]
+fn a_prescribed_number_of_replicates_ends_them_although_more_may_follow() {
+    let mut script = Script::new(&[("a", Act::Takes(3_000), Act::Takes(3_000))]);
+    let mut schedule = schedule(0);
+    schedule.replicates = None;
+    let until = schedule.until;
+    let measured = run_by(&schedule, Goal::Verdict, &mut script, Sampling::Exactly(1), until).unwrap();
+    assert_eq!(counts(&measured), [("a", 1, 1)]);
+}
+
+#[test]
 fn a_slow_benchmark_delays_itself_only() {
     let mut script = Script::new(&[
         ("fast", Act::Takes(3_000), Act::Takes(3_000)),
