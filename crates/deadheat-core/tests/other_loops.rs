@@ -1,7 +1,7 @@
 //! Experiments that other tools recorded in `results.tsv`.
 
 use deadheat_core::records::{
-    Baseline, History, Results, Row, Source, Standing, TOTAL, baseline_of, write_handover,
+    Baseline, History, Results, Row, Source, StatusEffect, TOTAL, baseline_of, write_handover,
 };
 
 /// In the form of codeflash's plugin, as an agent fills it in.
@@ -42,9 +42,9 @@ fn cumulative(results: &Results, baseline: Option<&Baseline>) -> Option<(f64, So
     Some((speedup, found.source, found.steps, found.has_gaps))
 }
 
-fn standings(results: &Results) -> Vec<Standing> {
+fn standings(results: &Results) -> Vec<StatusEffect> {
     let history = History::new(&results.rows, None);
-    history.experiments.iter().map(|row| row.standing()).collect()
+    history.experiments.iter().map(|row| row.effect()).collect()
 }
 
 fn ours(head: &str) -> Vec<Row> {
@@ -69,7 +69,7 @@ fn ours(head: &str) -> Vec<Row> {
 
 #[test]
 fn every_row_of_the_plugin_is_understood() {
-    use Standing::{Baseline, Discarded, Kept};
+    use StatusEffect::{Baseline, Discarded, Kept};
     let results = parse(PLUGIN);
     assert_eq!(
         standings(&results),
@@ -207,7 +207,7 @@ fn rows_of_benchmarks_of_another_tool_are_not_experiments() {
         test_a\taaaaaaaaa\tkeep\t3ms\t1ms\t2026-04-21T00:00:00\n\
         \taaaaaaaaa\tkeep\t3ms\t2ms\t2026-04-21T00:00:00\n";
     let results = parse(text);
-    assert_eq!(standings(&results), [Standing::Kept]);
+    assert_eq!(standings(&results), [StatusEffect::Kept]);
     // They are the benchmarks of the experiment.
     assert_eq!(results.rows[0].speedup, Some(3.0));
     assert_eq!(
@@ -218,7 +218,7 @@ fn rows_of_benchmarks_of_another_tool_are_not_experiments() {
 
 #[test]
 fn a_number_whose_meaning_is_unknown_is_no_speedup() {
-    use Standing::{Baseline, Discarded, Kept};
+    use StatusEffect::{Baseline, Discarded, Kept};
     let results = parse(RESEARCH);
     assert_eq!(
         standings(&results),

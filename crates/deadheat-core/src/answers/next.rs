@@ -1,7 +1,7 @@
 //! The steps that would follow where a loop stands.
 
 use crate::model::{Action, NextStep};
-use crate::records::{Baseline, History, Row, Source, Standing};
+use crate::records::{Baseline, History, Row, Source, StatusEffect};
 use crate::test_profile::{FunctionTimes, TestProfile};
 use crate::text::short_commit;
 
@@ -112,8 +112,8 @@ pub fn next_in_loop(
     let is_head = |commit: &str| commit == head || commit.len() >= 7 && head.starts_with(commit);
     let measured = |row: &&&Row| row.head.as_deref().is_some_and(is_head);
     let last = history.experiments.iter().rev().find(measured);
-    match (last, last.map(|row| row.standing())) {
-        (Some(row), Some(Standing::Discarded)) => {
+    match (last, last.map(|row| row.effect())) {
+        (Some(row), Some(StatusEffect::Discarded)) => {
             steps.extend(row.base.as_deref().map(|base| {
                 let reset = ["git", "reset", "--hard", base];
                 NextStep::command(Action::Reset, &reset, "HEAD is an experiment that was not kept")

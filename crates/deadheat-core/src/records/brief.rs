@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::foreign::Standing;
+use super::foreign::StatusEffect;
 use super::handoff::Baseline;
 use super::history::{Cumulative, History};
 use super::results::Results;
@@ -29,14 +29,14 @@ struct BriefRow<'a> {
 /// Returns the state of the loop: what `deadheat status` prints, with the last experiment only.
 pub fn brief_status(results: &Results, baseline: Option<&Baseline>, next: &[NextStep]) -> Value {
     let history = History::new(&results.rows, baseline);
-    let count = |standing| history.with_standing(standing).count();
+    let count = |effect| history.with_effect(effect).count();
     let value = json!({
         "baseline": baseline,
         "last_kept": history.last_kept().or(baseline.map(|baseline| baseline.commit.as_str())),
         "counts": {
-            "keep": count(Standing::Kept),
-            "mixed": count(Standing::Mixed),
-            "discard": count(Standing::Discarded),
+            "keep": count(StatusEffect::Kept),
+            "mixed": count(StatusEffect::Mixed),
+            "discard": count(StatusEffect::Discarded),
             "other": history.others().count(),
         },
         "cumulative": history.cumulative(),

@@ -23,7 +23,7 @@ const SHORT_HASH: usize = 9;
 
 /// The effect of an experiment's status, which may be a word of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum StatusEffect {
     Kept,
     /// Given up, for whatever reason.
     Discarded,
@@ -36,15 +36,15 @@ pub enum Standing {
     Other,
 }
 
-impl Standing {
+impl StatusEffect {
     pub fn of(status: &str) -> Self {
         match status.trim().to_ascii_lowercase().as_str() {
-            "keep" => Standing::Kept,
-            "discard" | "crash" | "checks_failed" => Standing::Discarded,
-            "mixed" => Standing::Mixed,
-            "baseline" => Standing::Baseline,
-            "measurement" => Standing::Measured,
-            _ => Standing::Other,
+            "keep" => StatusEffect::Kept,
+            "discard" | "crash" | "checks_failed" => StatusEffect::Discarded,
+            "mixed" => StatusEffect::Mixed,
+            "baseline" => StatusEffect::Baseline,
+            "measurement" => StatusEffect::Measured,
+            _ => StatusEffect::Other,
         }
     }
 }
@@ -280,17 +280,17 @@ mod tests {
     #[test]
     fn statuses_of_all_tools_have_a_standing() {
         for (status, expected) in [
-            (" Keep ", Standing::Kept),
-            ("discard", Standing::Discarded),
-            ("crash", Standing::Discarded),
-            ("CHECKS_FAILED", Standing::Discarded),
-            ("mixed", Standing::Mixed),
-            ("baseline", Standing::Baseline),
-            ("measurement", Standing::Measured),
-            ("no-op", Standing::Other),
-            ("", Standing::Other),
+            (" Keep ", StatusEffect::Kept),
+            ("discard", StatusEffect::Discarded),
+            ("crash", StatusEffect::Discarded),
+            ("CHECKS_FAILED", StatusEffect::Discarded),
+            ("mixed", StatusEffect::Mixed),
+            ("baseline", StatusEffect::Baseline),
+            ("measurement", StatusEffect::Measured),
+            ("no-op", StatusEffect::Other),
+            ("", StatusEffect::Other),
         ] {
-            assert_eq!(Standing::of(status), expected, "{status}");
+            assert_eq!(StatusEffect::of(status), expected, "{status}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sections of `HANDOFF.md` for whoever continues the loop: what was kept, what was given up, and how to go on.
 
-use super::foreign::Standing;
+use super::foreign::StatusEffect;
 use super::handoff::Baseline;
 use super::history::{History, Source};
 use super::markdown::{escaped, replace_section};
@@ -19,7 +19,7 @@ pub fn write_handover(text: &str, history: &History<'_>, baseline: Option<&Basel
 }
 
 fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
-    let mut lines: Vec<String> = history.with_standing(Standing::Kept).map(line).collect();
+    let mut lines: Vec<String> = history.with_effect(StatusEffect::Kept).map(line).collect();
     if lines.is_empty() {
         lines.push("None yet.".to_owned());
     }
@@ -39,9 +39,9 @@ fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
 
 fn discarded(history: &History<'_>) -> String {
     let discarded = history
-        .with_standing(Standing::Discarded)
-        .chain(history.with_standing(Standing::Mixed))
-        .chain(history.with_standing(Standing::Other));
+        .with_effect(StatusEffect::Discarded)
+        .chain(history.with_effect(StatusEffect::Mixed))
+        .chain(history.with_effect(StatusEffect::Other));
     let lines: Vec<String> = discarded.map(line).collect();
     match lines.as_slice() {
         [] => "None yet.".to_owned(),
@@ -64,7 +64,7 @@ fn line(row: &Row) -> String {
     let status = row
         .status
         .as_deref()
-        .filter(|status| Standing::of(status) != Standing::Kept);
+        .filter(|status| StatusEffect::of(status) != StatusEffect::Kept);
     let notes: Vec<String> = verdict.into_iter().chain(status).map(escaped).collect();
     format!(
         "- {}{}{interval}{}: {}",

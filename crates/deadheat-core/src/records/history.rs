@@ -6,7 +6,7 @@ use std::rc::Rc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::foreign::Standing;
+use super::foreign::StatusEffect;
 use super::handoff::Baseline;
 use super::row::Row;
 
@@ -64,16 +64,16 @@ impl<'a> History<'a> {
         }
     }
 
-    pub fn with_standing(&self, standing: Standing) -> impl Iterator<Item = &'a Row> {
+    pub fn with_effect(&self, effect: StatusEffect) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
-        rows.filter(move |row| row.standing() == standing)
+        rows.filter(move |row| row.effect() == effect)
     }
 
     /// Returns the experiments that are neither kept nor given up, undecided or measured: those without a status that
     /// is known, and states that another tool calls a baseline.
     pub fn others(&self) -> impl Iterator<Item = &'a Row> {
         let rows = self.experiments.iter().copied();
-        rows.filter(|row| matches!(row.standing(), Standing::Baseline | Standing::Other))
+        rows.filter(|row| matches!(row.effect(), StatusEffect::Baseline | StatusEffect::Other))
     }
 
     /// Returns the cumulative speedup at one of the file's rows; `None` at rows of benchmarks, and before the baseline.
@@ -91,7 +91,7 @@ impl<'a> History<'a> {
 
     /// Returns the head of the last kept experiment.
     pub fn last_kept(&self) -> Option<&'a str> {
-        self.with_standing(Standing::Kept)
+        self.with_effect(StatusEffect::Kept)
             .filter_map(|row| row.head.as_deref())
             .last()
     }
@@ -104,7 +104,7 @@ impl<'a> History<'a> {
 
     /// Returns the number of kept experiments without a number.
     pub fn kept_without_number(&self) -> usize {
-        self.with_standing(Standing::Kept)
+        self.with_effect(StatusEffect::Kept)
             .filter(|row| speedup_of(row).is_none())
             .count()
     }
@@ -113,7 +113,7 @@ impl<'a> History<'a> {
         let head = self.last_kept()?;
         let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
         let kept: Vec<&Row> = self
-            .with_standing(Standing::Kept)
+            .with_effect(StatusEffect::Kept)
             .filter(|row| speedup_of(row).is_some())
             .collect();
         let linked = baseline.and_then(|baseline| self.chain(&kept, baseline, head));
@@ -159,7 +159,7 @@ impl<'a> History<'a> {
 
     /// Returns the totals that another tool measured at a commit, the last of each of its targets.
     fn measured_at(&self, head: &str) -> Vec<&'a Row> {
-        let measured = self.with_standing(Standing::Measured);
+        let measured = self.with_effect(StatusEffect::Measured);
         let totals = measured
             .filter(|row| row.base.is_none() && is_commit(row.head.as_deref(), head))
             .filter(|row| speedup_of(row).is_some());
@@ -249,7 +249,7 @@ fn speedup_of(row: &Row) -> Option<f64> {
 /// other targets.
 pub fn baseline_of(rows: &[Row]) -> Option<Baseline> {
     let experiments = rows.iter().filter(|row| row.is_experiment());
-    let mut baselines = experiments.filter(|row| row.standing() == Standing::Baseline);
+    let mut baselines = experiments.filter(|row| row.effect() == StatusEffect::Baseline);
     baselines.find_map(|row| {
         Some(Baseline {
             commit: row.head.clone()?,

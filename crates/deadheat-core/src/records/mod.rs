@@ -19,7 +19,7 @@ mod time;
 
 pub use brief::{brief_log, brief_status};
 pub use experiment::{Experiment, has_any, status_by_rule};
-pub use foreign::Standing;
+pub use foreign::StatusEffect;
 pub use handoff::{Baseline, read_baseline, write_baseline, write_measurements};
 pub use handover::write_handover;
 pub use history::{Cumulative, History, Source, baseline_of, is_commit};

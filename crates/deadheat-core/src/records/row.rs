@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cells::{field, number, read_number};
-use super::foreign::{ForeignCells, Standing};
+use super::foreign::{ForeignCells, StatusEffect};
 
 /// The `benchmark` of the row of the whole run.
 pub const TOTAL: &str = "__total__";
@@ -40,18 +40,18 @@ impl Row {
         }
     }
 
-    pub fn standing(&self) -> Standing {
-        let standing = Standing::of(self.status.as_deref().unwrap_or_default());
+    pub fn effect(&self) -> StatusEffect {
+        let effect = StatusEffect::of(self.status.as_deref().unwrap_or_default());
         let words = self
             .description
             .as_deref()
             .unwrap_or_default()
             .to_ascii_lowercase();
         let is_start = self.benchmark.is_none() && self.base.is_none() && self.speedup.is_none();
-        match standing {
+        match effect {
             // autoresearch keeps its first run, which is of the unchanged code.
-            Standing::Kept if is_start && words.starts_with("baseline") => Standing::Baseline,
-            standing => standing,
+            StatusEffect::Kept if is_start && words.starts_with("baseline") => StatusEffect::Baseline,
+            effect => effect,
         }
     }
 
@@ -135,7 +135,7 @@ pub(super) fn link(rows: &mut [Row]) {
             row.speedup = Some(base_ns / head_ns);
             row.base = row.base.take().or_else(|| head.clone());
         }
-        if matches!(row.standing(), Standing::Kept | Standing::Baseline) {
+        if matches!(row.effect(), StatusEffect::Kept | StatusEffect::Baseline) {
             // Times of other origin are not of the same benchmark.
             let time = row.head_ns.filter(|_| is_alone);
             last = Some((row.head.clone(), time));

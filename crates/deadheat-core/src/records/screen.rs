@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, Table};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::foreign::Standing;
+use super::foreign::StatusEffect;
 use super::handoff::Baseline;
 use super::history::{Cumulative, History, Source};
 use super::results::Results;
@@ -52,7 +52,7 @@ pub fn log(results: &Results, baseline: Option<&Baseline>, style: Style) -> Stri
             shown_or(&row.time, "unknown").chars().take(time_room).collect(),
             cut(&shown_or(&row.status, "unknown"), STATUS),
             match row.speedup {
-                None if row.is_experiment() && row.standing() != Standing::Baseline => "unknown".to_owned(),
+                None if row.is_experiment() && row.effect() != StatusEffect::Baseline => "unknown".to_owned(),
                 speedup => times(speedup),
             },
             times(row.micro_speedup),
@@ -100,19 +100,19 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
     }
     let history = History::new(&results.rows, baseline);
     let groups = [
-        ("kept", Some(Standing::Kept)),
-        ("mixed", Some(Standing::Mixed)),
-        ("discarded", Some(Standing::Discarded)),
-        ("measured", Some(Standing::Measured)),
+        ("kept", Some(StatusEffect::Kept)),
+        ("mixed", Some(StatusEffect::Mixed)),
+        ("discarded", Some(StatusEffect::Discarded)),
+        ("measured", Some(StatusEffect::Measured)),
         ("with another status", None),
     ];
-    for (name, standing) in groups {
-        let rows: Vec<&Row> = match standing {
-            Some(standing) => history.with_standing(standing).collect(),
+    for (name, effect) in groups {
+        let rows: Vec<&Row> = match effect {
+            Some(effect) => history.with_effect(effect).collect(),
             None => history.others().collect(),
         };
         // Other tools have these.
-        if rows.is_empty() && matches!(standing, None | Some(Standing::Measured)) {
+        if rows.is_empty() && matches!(effect, None | Some(StatusEffect::Measured)) {
             continue;
         }
         let _ = writeln!(text, "\n{name}: {}", rows.len());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::answers::{LoopStatus, next_in_loop};
-use deadheat_core::records::{self, History, Row, Standing};
+use deadheat_core::records::{self, History, Row, StatusEffect};
 use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
         let brief = records::brief_status(&results, baseline.as_ref(), &next);
         terminal::print(&output::one_line(brief.to_string()))?;
     } else if common.json {
-        let rows = |standing| history.with_standing(standing).collect::<Vec<&Row>>();
+        let rows = |effect| history.with_effect(effect).collect::<Vec<&Row>>();
         output::print_json(&LoopStatus {
             state_folder: state.folder().display().to_string(),
             problems: &results.problems,
@@ -36,10 +36,10 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
             last_kept: history
                 .last_kept()
                 .or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
-            kept: rows(Standing::Kept),
-            mixed: rows(Standing::Mixed),
-            discarded: rows(Standing::Discarded),
-            measured: rows(Standing::Measured),
+            kept: rows(StatusEffect::Kept),
+            mixed: rows(StatusEffect::Mixed),
+            discarded: rows(StatusEffect::Discarded),
+            measured: rows(StatusEffect::Measured),
             other: history.others().collect(),
             cumulative: history.cumulative(),
             next,

@@ -5,7 +5,8 @@ use deadheat_core::model::{
     WarningCode,
 };
 use deadheat_core::records::{
-    self, Experiment, Row, Standing, disagreement, has_any, newest_for, status_by_rule, write_measurements,
+    self, Experiment, Row, StatusEffect, disagreement, has_any, newest_for, status_by_rule,
+    write_measurements,
 };
 
 use crate::cli::options::RecordRequest;
@@ -148,9 +149,9 @@ fn of_tracked(state: &ExperimentStore) -> Warning {
 fn is_kept(rows: &[Row], commit: &str) -> bool {
     let experiments = rows.iter().filter(|row| row.is_experiment());
     let of_commit = experiments.filter(|row| records::is_commit(row.head.as_deref(), commit));
-    let mut standings = of_commit.map(Row::standing);
-    let decided = [Standing::Kept, Standing::Discarded, Standing::Mixed];
-    standings.rfind(|standing| decided.contains(standing)) == Some(Standing::Kept)
+    let mut standings = of_commit.map(Row::effect);
+    let decided = [StatusEffect::Kept, StatusEffect::Discarded, StatusEffect::Mixed];
+    standings.rfind(|effect| decided.contains(effect)) == Some(StatusEffect::Kept)
 }
 
 #[cfg(test)]
