@@ -8,7 +8,7 @@ use deadheat_core::text::{main_line, plain};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::collect::Suite;
-use crate::commands::compare::{Ready, Site, Steps};
+use crate::commands::compare::steps::{Ready, Site, Steps};
 use crate::error::Failure;
 use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
