@@ -52,19 +52,9 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
     let path = state.write_handoff(&lock, &write_baseline(&text, &baseline))?;
     drop(lock);
 
-    if !uncommitted.is_empty() && verbosity(&args.output) != Verbosity::Quiet {
-        terminal::print_note(&format!(
-            "warning: uncommitted changes are not in the baseline: {}",
-            listed(&uncommitted)
-        ));
-    }
     let is_ignored = state.is_ignored(&git)?;
-    if !is_ignored && verbosity(&args.output) != Verbosity::Quiet {
-        terminal::print_note(&format!(
-            "warning: git does not ignore {}: records that are committed with the code are reset with it; a \
-             line in .gitignore keeps them",
-            state.folder().display()
-        ));
+    if verbosity(&args.output) != Verbosity::Quiet {
+        warn(&state, &uncommitted, is_ignored);
     }
     let next = next_after_start(uncommitted.is_empty());
     if args.output.json {
@@ -88,6 +78,22 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
         terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)
+}
+
+fn warn(state: &ExperimentStore, uncommitted: &[String], is_ignored: bool) {
+    if !uncommitted.is_empty() {
+        terminal::print_note(&format!(
+            "warning: uncommitted changes are not in the baseline: {}",
+            listed(uncommitted)
+        ));
+    }
+    if !is_ignored {
+        terminal::print_note(&format!(
+            "warning: git does not ignore {}: records that are committed with the code are reset with it; a \
+             line in .gitignore keeps them",
+            state.folder().display()
+        ));
+    }
 }
 
 fn described(baseline: &Baseline) -> String {

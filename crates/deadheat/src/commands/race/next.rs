@@ -108,6 +108,14 @@ fn again(report: &RaceReport, refs: &[String], options: &CompareOptions, more: &
     if options.all {
         argv.push("--all".to_owned());
     }
+    argv.extend(benchmarks_and_sides(options));
+    argv.extend(words(more));
+    argv
+}
+
+/// Returns the options that say what is raced, and how its sides are made.
+fn benchmarks_and_sides(options: &CompareOptions) -> Vec<String> {
+    let mut argv = Vec::new();
     let single = [
         ("-k", options.keyword.clone()),
         (
@@ -157,7 +165,6 @@ fn again(report: &RaceReport, refs: &[String], options: &CompareOptions, more: &
             .iter()
             .map(|argument| format!("--pytest-arg={argument}")),
     );
-    argv.extend(words(more));
     argv
 }
 
