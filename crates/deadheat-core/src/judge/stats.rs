@@ -320,6 +320,9 @@ pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
     })
 }
 
+/// The part of the replicates of the benchmark with the fewest that must share their seeds with all others.
+const MOSTLY: f64 = 0.8;
+
 /// Combines replicates by their seed, which those from the same processes share. Benchmarks that were measured at
 /// different times share too few seeds: then the first of each is matched with the first of the others, and so on.
 fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) -> Option<f64>) -> Vec<f64> {
@@ -342,7 +345,12 @@ fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) 
             .iter()
             .position(|other| other.seed == first[place].seed)
     });
-    match by_seed.len() >= FEWEST_REPLICATES {
+    let fewest = benchmarks
+        .iter()
+        .map(|replicates| replicates.len())
+        .min()
+        .unwrap_or(0);
+    match by_seed.len() as f64 >= MOSTLY * fewest as f64 {
         true => by_seed,
         false => matched(&|place, _| Some(place)),
     }

@@ -61,10 +61,13 @@ pub fn judge(
         .map(|(measured, _, _)| measured.looks)
         .min()
         .unwrap_or(1);
-    let judge_together =
-        |ratios: &[f64]| judge_alone(sampling.estimate(ratios, looks)?, thresholds.general());
-    let total = judge_together(&stats::total_log_ratios(&of_benchmarks));
-    let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks));
+    let judge_together = |ratios: &[f64], center: f64| {
+        let estimate = sampling.estimate(ratios, looks)?;
+        judge_alone(LogEstimate { center, ..estimate }, thresholds.general())
+    };
+    let (total, geometric_mean) = centers(&estimated);
+    let total = judge_together(&stats::total_log_ratios(&of_benchmarks), total);
+    let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks), geometric_mean);
 
     let comparisons: Vec<Comparison> = estimated
         .into_iter()
@@ -81,6 +84,22 @@ pub fn judge(
         ..total
     });
     (comparisons, total, geometric_mean)
+}
+
+/// Returns the logarithms of the total and of the geometric mean. They come from the benchmarks' own estimates, so that
+/// they lie between these, although some benchmarks have replicates that others lack.
+fn centers(estimated: &[Estimated]) -> (f64, f64) {
+    let weights = estimated.iter().map(|(measured, _, estimate)| {
+        let base = side_time(&measured.replicates, |round| round.base.per_iteration_ns());
+        (base.median_ns, estimate.center)
+    });
+    let (mut base, mut head, mut logs) = (0.0, 0.0, 0.0);
+    for (weight, center) in weights {
+        base += weight;
+        head += weight * center.exp();
+        logs += center;
+    }
+    ((head / base).ln(), logs / estimated.len() as f64)
 }
 
 /// Returns the comparison of one benchmark; `survives` says whether it is a change among all of them.
@@ -159,9 +178,9 @@ pub fn judge_total(total: &MeasuredBenchmark, sampling: Sampling, threshold: Thr
     })
 }
 
+/// For a single hypothesis, the correction agrees with the interval.
 fn judge_alone(estimate: LogEstimate, threshold: Threshold) -> Option<Judged> {
-    let survives = stats::survives_correction(&[estimate.p_value])[0];
-    let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+    let (verdict, reason) = stats::verdict(&estimate, threshold, true);
     Some(Judged {
         estimate: estimate.to_estimate(),
         verdict,
@@ -241,6 +260,29 @@ mod tests {
         // The suite is about the later calls, and these changed.
         assert_eq!(judged(800, first), (Verdict::Improved, None, None));
         assert_eq!(judged(1_200, first), (Verdict::Regressed, None, None));
+    }
+
+    #[test]
+    fn the_total_lies_between_its_benchmarks_whatever_replicates_they_share() {
+        let measured = |name: &str, replicates: Vec<Replicate>| MeasuredBenchmark {
+            benchmark: name.to_owned(),
+            replicates,
+            looks: 2,
+            ..MeasuredBenchmark::default()
+        };
+        // They share three seeds, and the processes of one of these were slow on head.
+        let mut other = five_replicates(800);
+        other[3].seed = 8;
+        other[4].seed = 9;
+        other[0].rounds[0].head.elapsed_ns = 8_000;
+        let rows = vec![measured("a", five_replicates(700)), measured("b", other)];
+        let threshold = Threshold::from_percent(2.0);
+        let (rows, total, mean) = judge(rows, Sampling::UntilSettled, &threshold.into());
+        let ratios = [&rows[0], &rows[1]].map(|row| row.estimate.point_estimate);
+        for judged in [total.unwrap(), mean.unwrap()] {
+            let ratio = judged.estimate.point_estimate;
+            assert!(ratios[0] < ratio && ratio < ratios[1], "{ratio}, {ratios:?}");
+        }
     }
 
     #[test]
