@@ -51,7 +51,7 @@ impl ErrorKind {
     }
 
     /// The stable name for programs.
-    pub(crate) fn code(self) -> &'static str {
+    fn code(self) -> &'static str {
         match self {
             ErrorKind::Usage => "usage",
             ErrorKind::BareRepository => "bare_repository",
@@ -77,6 +77,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// The steps that would follow, for programs.
     pub(crate) next: Vec<NextStep>,
+    /// The stable name for programs, if they need to tell it from others of its kind.
+    pub(crate) own_code: Option<&'static str>,
 }
 
 impl Failure {
@@ -102,12 +104,35 @@ impl Failure {
             message: message.into(),
             hint: None,
             next: Vec::new(),
+            own_code: None,
         }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Returns the same error with another message.
+    pub(crate) fn with_message(&self, message: String) -> Self {
+        Failure {
+            kind: self.kind,
+            message,
+            hint: self.hint.clone(),
+            next: self.next.clone(),
+            own_code: self.own_code,
+        }
+    }
+
+    /// Gives it a stable name of its own.
+    pub(crate) fn named(mut self, code: &'static str) -> Self {
+        self.own_code = Some(code);
+        self
+    }
+
+    /// Returns the stable name for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.own_code.unwrap_or_else(|| self.kind.code())
     }
 
     /// Adds a step that would follow.

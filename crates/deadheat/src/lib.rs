@@ -111,11 +111,9 @@ fn run(arguments: Vec<OsString>, installation: &Installation) -> i32 {
             terminal::print_failure(&message, hint.as_deref());
             // The others have a report, with their words in it.
             let wants_json = wants_json && !kind.is_worth_a_report();
-            let failure = Failure {
-                kind,
-                message,
-                hint,
-                next: failure.map_or_else(Vec::new, |failure| failure.next.clone()),
+            let failure = match failure {
+                Some(failure) => failure.with_message(message),
+                None => Failure::new(kind, message),
             };
             for_programs(&failure, wants_json, reports_json);
             kind.exit() as i32

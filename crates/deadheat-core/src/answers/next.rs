@@ -1,7 +1,7 @@
 //! The steps that would follow where a loop stands.
 
 use crate::model::{Action, NextStep};
-use crate::records::{Baseline, History, Row, Source, StatusEffect};
+use crate::records::{Baseline, History, Row, Source, StatusEffect, is_commit};
 use crate::test_profile::{FunctionTimes, TestProfile};
 use crate::text::short_commit;
 
@@ -13,6 +13,8 @@ pub struct Checkout {
     /// The first line of its message.
     pub subject: String,
     pub is_clean: bool,
+    /// Whether a merge or a rebase has stopped half-way.
+    pub is_merging: bool,
 }
 
 /// Returns the steps after `deadheat start`, the most useful one first.
@@ -103,29 +105,44 @@ pub fn next_in_loop(
             "a loop starts from a baseline",
         )];
     };
-    if !checkout.is_clean {
-        return vec![commit_first(
-            "there are uncommitted changes, and only commits are compared",
+    if checkout.is_merging {
+        return vec![NextStep::edit(
+            Action::FixSetup,
+            "a merge or a rebase is not finished: finish it, or give it up",
         )];
     }
-    let mut steps = Vec::new();
     let is_head = |commit: &str| commit == head || commit.len() >= 7 && head.starts_with(commit);
     let measured = |row: &&&Row| row.head.as_deref().is_some_and(is_head);
     let last = history.experiments.iter().rev().find(measured);
-    match (last, last.map(|row| row.effect())) {
-        (Some(row), Some(StatusEffect::Discarded)) => {
-            steps.extend(row.base.as_deref().map(|base| {
-                let reset = ["git", "reset", "--hard", base];
-                NextStep::command(Action::Reset, &reset, "HEAD is an experiment that was not kept")
-            }));
+    let mut steps = Vec::new();
+    match last {
+        Some(row) if row.effect() == StatusEffect::Discarded => {
+            let why = "HEAD is an experiment that was not kept";
+            let good = history.last_kept().unwrap_or(&baseline.commit);
+            // Behind it are commits that were kept.
+            let base = row.base.as_deref().filter(|base| is_commit(Some(base), good));
+            steps.push(match base.filter(|_| checkout.is_clean) {
+                Some(base) => NextStep::command(Action::Reset, &["git", "reset", "--hard", base], why),
+                None => NextStep::edit(
+                    Action::Reset,
+                    &format!(
+                        "{why}: put uncommitted work elsewhere, and go back to {}",
+                        short_commit(good)
+                    ),
+                ),
+            });
         }
-        (Some(_), _) => {}
-        (None, _) if is_head(&baseline.commit) => {}
-        (None, _) => {
+        _ if !checkout.is_clean => {
+            steps.push(commit_first(
+                "there are uncommitted changes, and only commits are compared",
+            ));
+        }
+        None if !is_head(&baseline.commit) => {
             let record = ["deadheat", "compare", "--record", checkout.subject.as_str()];
             let why = format!("{} has not been compared yet", short_commit(head));
             steps.push(NextStep::command(Action::Record, &record, &why));
         }
+        _ => {}
     }
     if !steps.is_empty() {
         return steps;
@@ -142,6 +159,14 @@ pub fn next_in_loop(
         let all = ["deadheat", "compare", "--baseline", "--record", "all of it"];
         let why = "the cumulative speedup is a product of steps, and would then be measured";
         steps.push(NextStep::command(Action::Record, &all, why));
+    }
+    if !history.experiments.is_empty() {
+        let handoff = ["deadheat", "handoff"];
+        steps.push(NextStep::command(
+            Action::HandOff,
+            &handoff,
+            "it writes what was tried, for whoever goes on",
+        ));
     }
     steps
 }
@@ -170,6 +195,7 @@ mod tests {
             head: Some(head.repeat(40)),
             subject: "one pass".to_owned(),
             is_clean,
+            is_merging: false,
         };
         let steps = next_in_loop(&history, Some(&baseline), &checkout);
         steps
@@ -205,6 +231,11 @@ mod tests {
             let rows = format!("{kept}{}", row("b", "c", 0.9, status));
             let reset = format!("git reset --hard {}", "b".repeat(40));
             assert_eq!(steps(&rows, "c", true), [(Action::Reset, reset)]);
+            // Nothing uncommitted is lost.
+            assert_eq!(steps(&rows, "c", false), [(Action::Reset, String::new())]);
+            // Nor is a commit that was kept.
+            let whole = format!("{kept}{}", row("a", "c", 0.9, status));
+            assert_eq!(steps(&whole, "c", true), [(Action::Reset, String::new())]);
         }
     }
 
@@ -215,8 +246,8 @@ mod tests {
             .into_iter()
             .map(|(action, _)| action)
             .collect();
-        assert_eq!(actions, [Action::NextExperiment, Action::Record]);
+        assert_eq!(actions, [Action::NextExperiment, Action::Record, Action::HandOff]);
         let whole = format!("{rows}{}", row("a", "c", 1.8, "keep"));
-        assert_eq!(steps(&whole, "c", true).len(), 1);
+        assert_eq!(steps(&whole, "c", true).len(), 2);
     }
 }

@@ -25,6 +25,21 @@ impl NextStep {
         }
     }
 
+    /// Returns the step for a program that reads JSON: a command of deadheat answers in JSON, too.
+    pub fn for_program(mut self) -> Self {
+        const FORMS: [&str; 2] = ["--brief", "--json"];
+        let mut words = self.argv.iter().map(String::as_str);
+        let form = match (words.next(), words.next()) {
+            (Some("deadheat"), Some("compare" | "race")) => FORMS[0],
+            (Some("deadheat"), Some(_)) => FORMS[1],
+            _ => return self,
+        };
+        if !self.argv.iter().any(|word| FORMS.contains(&word.as_str())) {
+            self.argv.push(form.to_owned());
+        }
+        self
+    }
+
     /// Returns a step that a person or a program takes by editing.
     pub fn edit(action: Action, why: &str) -> Self {
         Self::command(action, &[], why)
@@ -58,8 +73,10 @@ pub enum Action {
     FixOutput,
     /// Make the slower benchmarks as fast as they were.
     FixRegression,
-    /// Run the guard, to see all of its output.
-    RunGuard,
+    /// Mend what the guard found.
+    FixChecks,
+    /// Mend a benchmark that fails.
+    FixBenchmark,
     /// Take the commit back.
     Reset,
     /// Take the uncommitted edit back.
@@ -70,4 +87,6 @@ pub enum Action {
     NextExperiment,
     /// Make the current commit the baseline.
     Start,
+    /// Write the loop's results down for whoever goes on.
+    HandOff,
 }

@@ -127,6 +127,8 @@ pub enum WarningCode {
     SetupChanged,
     /// The call that `deadheat micro` times runs the compared function on neither side.
     FunctionNotCalled,
+    /// Other files changed than the one whose function `deadheat micro` compares: their effect is not in its answer.
+    OtherFilesChanged,
     /// Each side runs its own benchmarks, and this one's own code differs between them.
     BenchmarkDiffers,
     /// `deadheat micro` disagrees with this comparison about a changed function.

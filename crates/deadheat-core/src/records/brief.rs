@@ -29,7 +29,7 @@ struct BriefRow<'a> {
 /// Returns the state of the loop: what `deadheat status` prints, with the last experiment only.
 pub fn brief_status(results: &Results, baseline: Option<&Baseline>, next: &[NextStep]) -> Value {
     let history = History::new(&results.rows, baseline);
-    let count = |effect| history.with_effect(effect).count();
+    let count = |effect| history.once(effect).len();
     let value = json!({
         "baseline": baseline,
         "last_kept": history.last_kept().or(baseline.map(|baseline| baseline.commit.as_str())),

@@ -34,6 +34,13 @@ fn returns_something_else(report: &Report) -> bool {
 /// Whether any benchmark has this verdict, for its time or for another resource.
 pub fn has_any(report: &Report, verdict: Verdict) -> bool {
     let times = report.comparisons.iter().map(|row| row.verdict);
+    // A command that reports its own total means that.
+    let total = report
+        .summary
+        .total
+        .iter()
+        .filter(|_| report.settings.script.is_some());
+    let times = times.chain(total.map(|total| total.verdict));
     let mut verdicts = times.chain(report.resources.iter().map(|row| row.verdict));
     verdicts.any(|of_row| of_row == verdict)
 }

@@ -19,7 +19,7 @@ pub fn write_handover(text: &str, history: &History<'_>, baseline: Option<&Basel
 }
 
 fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
-    let mut lines: Vec<String> = history.with_effect(StatusEffect::Kept).map(line).collect();
+    let mut lines: Vec<String> = history.once(StatusEffect::Kept).into_iter().map(line).collect();
     if lines.is_empty() {
         lines.push("None yet.".to_owned());
     }
@@ -38,10 +38,8 @@ fn kept(history: &History<'_>, baseline: Option<&Baseline>) -> String {
 }
 
 fn discarded(history: &History<'_>) -> String {
-    let discarded = history
-        .with_effect(StatusEffect::Discarded)
-        .chain(history.with_effect(StatusEffect::Mixed))
-        .chain(history.with_effect(StatusEffect::Other));
+    let effects = [StatusEffect::Discarded, StatusEffect::Mixed, StatusEffect::Other];
+    let discarded = effects.into_iter().flat_map(|effect| history.once(effect));
     let lines: Vec<String> = discarded.map(line).collect();
     match lines.as_slice() {
         [] => "None yet.".to_owned(),

@@ -69,6 +69,45 @@ impl<'a> History<'a> {
         rows.filter(move |row| row.effect() == effect)
     }
 
+    /// Returns the kept experiments: of a commit that was measured several times, the newest status counts.
+    pub fn kept(&self) -> impl Iterator<Item = &'a Row> {
+        let mut newest: BTreeMap<&str, StatusEffect> = BTreeMap::new();
+        for row in &self.experiments {
+            if let Some(head) = row.head.as_deref()
+                && matches!(
+                    row.effect(),
+                    StatusEffect::Kept | StatusEffect::Discarded | StatusEffect::Mixed
+                )
+            {
+                newest.insert(head, row.effect());
+            }
+        }
+        self.with_effect(StatusEffect::Kept).filter(move |row| {
+            let head = row.head.as_deref();
+            head.is_none_or(|head| newest.get(head) == Some(&StatusEffect::Kept))
+        })
+    }
+
+    /// Returns the first of each commit's experiments with an effect: a commit may be measured several times.
+    pub fn once(&self, effect: StatusEffect) -> Vec<&'a Row> {
+        let kept: BTreeSet<&str> = self.kept().filter_map(|row| row.head.as_deref()).collect();
+        let rows: Vec<&'a Row> = match effect {
+            StatusEffect::Kept => self.kept().collect(),
+            effect => self.with_effect(effect).collect(),
+        };
+        let mut seen: BTreeSet<&'a str> = BTreeSet::new();
+        let mut once = Vec::new();
+        for row in rows {
+            let is_new = row.head.as_deref().is_none_or(|head| {
+                (effect == StatusEffect::Kept || !kept.contains(head)) && seen.insert(head)
+            });
+            if is_new {
+                once.push(row);
+            }
+        }
+        once
+    }
+
     /// Returns the experiments that are neither kept nor given up, undecided or measured: those without a status that
     /// is known, and states that another tool calls a baseline.
     pub fn others(&self) -> impl Iterator<Item = &'a Row> {
@@ -91,9 +130,7 @@ impl<'a> History<'a> {
 
     /// Returns the head of the last kept experiment.
     pub fn last_kept(&self) -> Option<&'a str> {
-        self.with_effect(StatusEffect::Kept)
-            .filter_map(|row| row.head.as_deref())
-            .last()
+        self.kept().filter_map(|row| row.head.as_deref()).last()
     }
 
     /// Whether the last kept experiment ended in the baseline itself.
@@ -104,18 +141,13 @@ impl<'a> History<'a> {
 
     /// Returns the number of kept experiments without a number.
     pub fn kept_without_number(&self) -> usize {
-        self.with_effect(StatusEffect::Kept)
-            .filter(|row| speedup_of(row).is_none())
-            .count()
+        self.kept().filter(|row| speedup_of(row).is_none()).count()
     }
 
     pub fn cumulative(&self) -> Option<Cumulative> {
         let head = self.last_kept()?;
         let baseline = self.baseline.map(|baseline| baseline.commit.as_str());
-        let kept: Vec<&Row> = self
-            .with_effect(StatusEffect::Kept)
-            .filter(|row| speedup_of(row).is_some())
-            .collect();
+        let kept: Vec<&Row> = self.kept().filter(|row| speedup_of(row).is_some()).collect();
         let linked = baseline.and_then(|baseline| self.chain(&kept, baseline, head));
         let has_gaps = linked.is_none()
             && (baseline.is_some()

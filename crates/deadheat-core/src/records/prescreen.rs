@@ -1,6 +1,6 @@
 //! The result of `deadheat micro` for a function, before the authoritative measurement.
 
-use crate::micro::MicroRecord;
+use crate::micro::{Decision, MicroRecord};
 use crate::model::{Report, Status, TargetFunction, Verdict};
 
 /// A record of a measured function.
@@ -20,6 +20,9 @@ pub struct Prescreen {
 impl Prescreen {
     /// Converts a record; `None` for scripts and statements, and where nothing was measured.
     fn of(record: MicroRecord) -> Option<Self> {
+        if record.decision == Some(Decision::NoAnswer) {
+            return None;
+        }
         Some(Prescreen {
             base: record.base?,
             path: record.path?,

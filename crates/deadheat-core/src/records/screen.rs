@@ -108,6 +108,7 @@ pub fn status(results: &Results, baseline: Option<&Baseline>, style: Style) -> S
     ];
     for (name, effect) in groups {
         let rows: Vec<&Row> = match effect {
+            Some(StatusEffect::Kept) => history.kept().collect(),
             Some(effect) => history.with_effect(effect).collect(),
             None => history.others().collect(),
         };

@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::without_samples;
-use crate::model::{Comparison, Counts, Estimate, Judged, NextStep, Report, Status, Verdict, WarningCode};
+use crate::model::{
+    Comparison, Counts, Estimate, Judged, MissingReason, NextStep, Report, Status, Verdict, Warning,
+    WarningCode,
+};
 use crate::text::{cut, main_line, shorten};
 
 /// A short answer is read whole, and paid for by its length.
@@ -28,11 +31,17 @@ pub struct BriefReport {
     /// Why there are no numbers, or not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
     counts: Counts,
     total: Option<Change>,
     geometric_mean: Option<Change>,
     worst: Vec<Row>,
     best: Vec<Row>,
+    /// Benchmarks that could not be measured, because they failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<String>,
     /// The number of warnings by code.
     warnings: BTreeMap<String, usize>,
     next: Vec<NextStep>,
@@ -65,6 +74,10 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
     let changed = |verdict: Verdict| rows.iter().filter(move |row| row.verdict == verdict);
     let slower = changed(Verdict::Regressed).take(ROWS);
     let faster = changed(Verdict::Improved).rev().take(ROWS);
+    let failed = report
+        .missing
+        .iter()
+        .filter(|row| row.reason == MissingReason::Failed);
     let mut warnings = BTreeMap::new();
     let of_rows = report.comparisons.iter().flat_map(|row| &row.warnings);
     for warning in report.warnings.iter().chain(of_rows) {
@@ -76,12 +89,14 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
         verdict: verdict_of(report),
         status: report.recorded.as_ref().map(|recorded| recorded.status),
         partial: report.partial,
-        reason: reason_of(report),
+        reason: ending_of(report).map(|warning| reason_of(warning)),
+        hint: ending_of(report).and_then(|warning| warning.hint.clone()),
         counts: report.summary.counts,
         total: report.summary.total.as_ref().map(of),
         geometric_mean: report.summary.geometric_mean.as_ref().map(of),
         worst: slower.map(|row| row_of(row)).collect(),
         best: faster.map(|row| row_of(row)).collect(),
+        failed: failed.take(ROWS).map(|row| row.benchmark.clone()).collect(),
         warnings,
         next: report.next.clone(),
         report: stored.map(str::to_owned),
@@ -90,11 +105,23 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
     fitting(whole)
 }
 
+/// Whether a benchmark has this verdict, or the total that a command reports itself.
+fn has_any(report: &Report, verdict: Verdict) -> bool {
+    let total = report
+        .summary
+        .total
+        .as_ref()
+        .filter(|_| report.settings.script.is_some());
+    report.comparisons.iter().any(|row| row.verdict == verdict)
+        || total.is_some_and(|total| total.verdict == verdict)
+}
+
 /// Returns the verdict of the suite: a change counts wherever it is.
 fn verdict_of(report: &Report) -> &'static str {
-    let any = |verdict| report.comparisons.iter().any(|row| row.verdict == verdict);
+    let any = |verdict| has_any(report, verdict);
     match (any(Verdict::Regressed), any(Verdict::Improved)) {
         _ if report.comparisons.is_empty() => "nothing_measured",
+        (false, false) if report.summary.counts.failed > 0 => "failed",
         (true, true) => "mixed",
         (true, false) => "regressed",
         (false, true) => "improved",
@@ -103,11 +130,21 @@ fn verdict_of(report: &Report) -> &'static str {
     }
 }
 
-fn reason_of(report: &Report) -> Option<String> {
-    let ended = [WarningCode::NothingMeasured, WarningCode::StoppedEarly];
-    let mut warnings = report.warnings.iter();
-    let warning = warnings.find(|warning| ended.contains(&warning.code))?;
-    Some(main_line(&warning.message).to_owned())
+/// Returns the warning that says why there are no numbers, or not all, or why the numbers do not count.
+fn ending_of(report: &Report) -> Option<&Warning> {
+    let ended = [
+        WarningCode::NothingMeasured,
+        WarningCode::StoppedEarly,
+        WarningCode::GuardFailed,
+    ];
+    report
+        .warnings
+        .iter()
+        .find(|warning| ended.contains(&warning.code))
+}
+
+fn reason_of(warning: &Warning) -> String {
+    main_line(&warning.message).to_owned()
 }
 
 fn row_of(row: &Comparison) -> Row {
@@ -169,10 +206,12 @@ fn shorten_texts(brief: &mut BriefReport, length: usize) {
     for row in brief.worst.iter_mut().chain(&mut brief.best) {
         row.benchmark = shorten(&row.benchmark, length);
     }
-    brief.reason = brief
-        .reason
-        .take()
-        .map(|reason| cut(&reason, 3 * length.min(200)));
+    for text in [&mut brief.reason, &mut brief.hint].into_iter().flatten() {
+        *text = cut(text, 3 * length.min(200));
+    }
+    for name in &mut brief.failed {
+        *name = shorten(name, length);
+    }
     for step in &mut brief.next {
         step.why = cut(&step.why, length);
     }

@@ -2,11 +2,11 @@
 
 use super::reproduce;
 use crate::model::{
-    Action, Comparison, Environments, MissingReason, NextStep, Report, Status, TargetFunction, ToSettle,
-    Verdict, WarningCode,
+    Action, Comparison, Environments, Missing, MissingReason, NextStep, Report, Side, Status, TargetFunction,
+    ToSettle, Verdict, Warning, WarningCode,
 };
 use crate::output::OutputCheck;
-use crate::text::counted;
+use crate::text::{counted, main_line, short_commit};
 
 /// A longer wait for a verdict is not proposed.
 const LONGEST_SECONDS: f64 = 1800.0;
@@ -20,12 +20,11 @@ const RESERVE: f64 = 1.5;
 pub struct Surroundings<'a> {
     /// A JSON file that holds the report with its samples.
     pub stored: Option<&'a str>,
-    /// Whether head is checked out without uncommitted changes: otherwise a reset would lose something else.
-    pub is_at_head: bool,
-    /// The description of the experiment that was to be recorded.
-    pub description: Option<&'a str>,
-    /// Its guard, if that was given on the command line.
-    pub guard: Option<&'a str>,
+    /// The commit to which a reset would lose nothing: head is checked out without uncommitted changes, and no commit
+    /// between the two was kept.
+    pub reset_to: Option<&'a str>,
+    /// The options of the loop and of the output on the command line, which the same command would have again.
+    pub options: &'a [String],
 }
 
 /// Returns the steps.
@@ -47,13 +46,17 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
             steps.extend(settle(report, around));
         }
         Some(Status::ChecksFailed) => {
-            steps.push(reset(report, "the guard failed, so the experiment is not kept"));
-            steps.extend(run_guard(report));
+            steps.push(reset(
+                report,
+                around,
+                "the guard failed, so the experiment is not kept",
+            ));
+            steps.push(fix_checks(report));
             steps.extend(fix_output(report));
         }
         Some(Status::Discard) => {
             steps.extend(settle(report, around));
-            steps.push(reset(report, "the experiment is discarded"));
+            steps.push(reset(report, around, "the experiment is discarded"));
             steps.extend(fix_output(report));
         }
         Some(Status::Mixed) => {
@@ -62,6 +65,7 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
             steps.extend(fix_regression(report));
             steps.push(reset(
                 report,
+                around,
                 "some benchmarks became slower, or return something else",
             ));
         }
@@ -71,9 +75,9 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
             steps.extend(fix_regression(report));
         }
     }
+    steps.extend(fix_benchmark(report));
     steps.extend(write_benchmark(report));
     steps.extend(commit_first(report));
-    steps.retain(|step| around.is_at_head || step.action != Action::Reset);
     steps
 }
 
@@ -96,12 +100,7 @@ fn again(report: &Report, around: Surroundings<'_>) -> Vec<String> {
     for gate in &report.settings.fail_on {
         words.extend(["--fail-on".to_owned(), gate.to_string()]);
     }
-    if let Some(description) = around.description {
-        words.extend(["--record".to_owned(), description.to_owned()]);
-    }
-    if let Some(guard) = around.guard {
-        words.extend(["--guard".to_owned(), guard.to_owned()]);
-    }
+    words.extend_from_slice(around.options);
     if let Some(file) = around.stored {
         words.extend(["-o".to_owned(), format!("json:{file}")]);
     }
@@ -112,21 +111,38 @@ fn edit(action: Action, why: String) -> NextStep {
     step(action, Vec::new(), why, None)
 }
 
-fn reset(report: &Report, why: &str) -> NextStep {
-    let argv = ["git", "reset", "--hard", &report.revisions.base.commit];
-    step(
-        Action::Reset,
-        argv.map(str::to_owned).to_vec(),
-        why.to_owned(),
-        None,
+fn reset(report: &Report, around: Surroundings<'_>, why: &str) -> NextStep {
+    let base = &report.revisions.base.commit;
+    if around.reset_to == Some(base) {
+        return NextStep::command(Action::Reset, &["git", "reset", "--hard", base], why);
+    }
+    let why = format!(
+        "{why}: take its changes back, but neither commits that were kept nor uncommitted work; it was compared with {}",
+        short_commit(base)
+    );
+    NextStep::edit(Action::Reset, &why)
+}
+
+fn fix_checks(report: &Report) -> NextStep {
+    let failed = |warning: &&Warning| warning.code == WarningCode::GuardFailed;
+    let warning = report.warnings.iter().find(failed);
+    let words = warning.map_or("", |warning| &warning.message);
+    let last = words.lines().rev().find(|line| !line.trim().is_empty());
+    NextStep::edit(
+        Action::FixChecks,
+        &format!(
+            "or mend what the guard found: {}",
+            last.unwrap_or_default().trim()
+        ),
     )
 }
 
-fn run_guard(report: &Report) -> Option<NextStep> {
-    let guard = report.guard.as_ref()?;
-    let argv = ["sh", "-c", &guard.command].map(str::to_owned).to_vec();
-    let why = "it shows everything that fails, to mend it".to_owned();
-    Some(step(Action::RunGuard, argv, why, None))
+fn fix_benchmark(report: &Report) -> Option<NextStep> {
+    let fails = |row: &&Missing| row.reason == MissingReason::Failed && row.side != Some(Side::Base);
+    let row = report.missing.iter().find(fails)?;
+    let side = row.side.map_or("both sides".to_owned(), |side| side.to_string());
+    let why = format!("{} fails on {side}: {}", row.benchmark, main_line(&row.message));
+    Some(NextStep::edit(Action::FixBenchmark, &why))
 }
 
 fn more_time(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
@@ -216,12 +232,9 @@ fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
             "-o",
             file,
         ];
-        if let Some(recorded) = &report.recorded {
-            argv.extend(["--record", &recorded.description]);
-        }
-        if let Some(guard) = around.guard {
-            argv.extend(["--guard", guard]);
-        }
+        let gates: Vec<String> = report.settings.fail_on.iter().map(ToString::to_string).collect();
+        argv.extend(gates.iter().flat_map(|gate| ["--fail-on", gate.as_str()]));
+        argv.extend(around.options.iter().map(String::as_str));
         let argv = argv.into_iter().map(str::to_owned).collect();
         return Some(step(Action::Settle, argv, why, Some(seconds)));
     }

@@ -74,9 +74,14 @@ impl Outputs {
     }
 
     pub(crate) fn stdout_is_taken(&self) -> bool {
-        self.written
-            .iter()
-            .any(|output| output.destination == Destination::Stdout)
+        self.form_on_stdout().is_some()
+    }
+
+    /// Returns the format that is written to stdout, if that is not the table.
+    pub(crate) fn form_on_stdout(&self) -> Option<Format> {
+        let mut written = self.written.iter();
+        let on_stdout = written.find(|output| output.destination == Destination::Stdout)?;
+        Some(on_stdout.format)
     }
 
     /// Refuses places that cannot be written to, before anything is measured.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::answers::{HandedOff, next_in_loop};
+use deadheat_core::model::{Action, NextStep};
 use deadheat_core::records::{History, write_handover};
 
 use crate::cli::args::RecordsArgs;
@@ -28,7 +29,11 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
         true => output::print_json(&HandedOff {
             file,
             problems: &results.problems,
-            next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?),
+            next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?)
+                .into_iter()
+                .filter(|step| step.action != Action::HandOff)
+                .map(NextStep::for_program)
+                .collect(),
         })?,
         false => terminal::print(format!("written to {file}\n").as_bytes())?,
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::answers::{LoggedRow, LoopLog, next_in_loop};
+use deadheat_core::model::NextStep;
 use deadheat_core::records::{self, History};
 
 use crate::cli::args::LoopArgs;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
     state.warn_of(&results.problems);
     let history = History::new(&results.rows, baseline.as_ref());
     let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
+    let next: Vec<NextStep> = next.into_iter().map(NextStep::for_program).collect();
     if args.brief {
         let brief = records::brief_log(&results, baseline.as_ref(), &next);
         terminal::print(&output::one_line(brief.to_string()))?;

@@ -38,6 +38,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             "there already is a baseline, {}: nothing was changed",
             described(earlier)
         ))
+        .named("baseline_exists")
         .hint(
             "continue from it (`deadheat status` shows it), or start over from the current commit: deadheat \
              start --replace",
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             uncommitted: &uncommitted,
             ignored: is_ignored,
             file: path.display().to_string(),
-            next,
+            next: next.into_iter().map(NextStep::for_program).collect(),
         })?;
     } else {
         let mut text = format!("baseline: {}\n", described(&baseline));

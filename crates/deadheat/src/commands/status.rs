@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use deadheat_core::answers::{LoopStatus, next_in_loop};
+use deadheat_core::model::NextStep;
 use deadheat_core::records::{self, History, Row, StatusEffect};
 use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
@@ -23,7 +24,10 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
     let results = state.results()?;
     state.warn_of(&results.problems);
     let history = History::new(&results.rows, baseline.as_ref());
-    let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
+    let mut next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
+    if args.brief || common.json {
+        next = next.into_iter().map(NextStep::for_program).collect();
+    }
     if args.brief {
         let brief = records::brief_status(&results, baseline.as_ref(), &next);
         terminal::print(&output::one_line(brief.to_string()))?;
@@ -36,7 +40,7 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
             last_kept: history
                 .last_kept()
                 .or(baseline.as_ref().map(|baseline| baseline.commit.as_str())),
-            kept: rows(StatusEffect::Kept),
+            kept: history.kept().collect(),
             mixed: rows(StatusEffect::Mixed),
             discarded: rows(StatusEffect::Discarded),
             measured: rows(StatusEffect::Measured),

@@ -5,13 +5,19 @@ use deadheat_core::answers::Checkout;
 use crate::git::Git;
 
 pub(crate) fn checkout(git: &Git) -> anyhow::Result<Checkout> {
+    let head = git.commit("HEAD")?;
+    let is_clean = match head {
+        Some(_) => git.uncommitted_paths()?.is_empty(),
+        None => true,
+    };
     Ok(Checkout {
-        head: git.commit("HEAD")?,
+        head,
         subject: git
             .line(["log", "--max-count=1", "--format=%s", "HEAD"])
             .ok()
             .flatten()
             .unwrap_or_default(),
-        is_clean: git.uncommitted_paths()?.is_empty(),
+        is_clean,
+        is_merging: git.is_stopped_half_way(),
     })
 }

@@ -24,7 +24,8 @@ pub(crate) fn check(state: &ExperimentStore, revisions: &PerSide<Revision>) -> a
             "{} and {} are the same commit: there is no experiment to record",
             base.name, head.name
         ))
-        .hint("commit the change first: git commit --all && deadheat compare --record TEXT")
+        .named("same_commit")
+        .hint("make a change and commit it: git commit --all && deadheat compare --record TEXT")
         .next(NextStep::edit(
             Action::NextExperiment,
             "HEAD is measured: edit the code and commit it",
@@ -42,6 +43,7 @@ fn check_commits(revisions: &PerSide<Revision>) -> Result<(), Failure> {
     if revisions.base.dirty || revisions.head.dirty {
         return Err(
             Failure::usage("uncommitted code is not recorded: a row names commits")
+                .named("uncommitted")
                 .hint("commit it first: git commit --all && deadheat compare --record TEXT"),
         );
     }
@@ -91,7 +93,9 @@ pub(crate) fn add(
     let path = state.write_results(&lock, &results)?;
     state.write_handoff(&lock, &write_measurements(&handoff, &rows))?;
     let total = rows.last().and_then(|row| row.speedup);
-    let disagreement = found.and_then(|(record, _)| disagreement(&record, by_rule, total));
+    // The guard says nothing about the speed.
+    let of_speed = found.filter(|_| by_rule != Status::ChecksFailed);
+    let disagreement = of_speed.and_then(|(record, _)| disagreement(&record, by_rule, total));
     let disagrees = disagreement.map(|words| Warning::new(WarningCode::MicroDisagrees, words, None));
     let warnings = disagrees.into_iter().chain(is_tracked.then(|| of_tracked(state)));
     let recorded = Recorded {

@@ -289,6 +289,7 @@ impl ExperimentStore {
                 "there is no baseline in {}",
                 self.folder.join(HANDOFF).display()
             ))
+            .named("no_baseline")
             .hint("`deadheat start` makes the current commit the baseline")
             .next(NextStep::command(
                 Action::Start,

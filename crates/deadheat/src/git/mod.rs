@@ -136,6 +136,7 @@ impl Git {
                 folder.display(),
                 answer.stderr.trim()
             ))
+            .named("no_repository")
             .hint("deadheat compares two refs of a repository; change into one")
             .into());
         };

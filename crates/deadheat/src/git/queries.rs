@@ -127,6 +127,13 @@ impl Git {
         self.line(["rev-parse", "--verify", "--quiet", &format!("{commit}:{path}")])
     }
 
+    /// Whether a merge, a cherry-pick or a rebase waits for a person; not, if git cannot tell.
+    pub(crate) fn is_stopped_half_way(&self) -> bool {
+        const MARKS: [&str; 4] = ["MERGE_HEAD", "CHERRY_PICK_HEAD", "rebase-merge", "rebase-apply"];
+        let directory = self.line(["rev-parse", "--absolute-git-dir"]).ok().flatten();
+        directory.is_some_and(|directory| MARKS.iter().any(|mark| Path::new(&directory).join(mark).exists()))
+    }
+
     /// Whether this commit is checked out; not, if git cannot tell.
     pub(crate) fn is_checked_out(&self, commit: &str) -> bool {
         self.commit("HEAD")

@@ -189,6 +189,7 @@ fn revision(git: &Git, name: &str) -> anyhow::Result<Revision> {
         "there is no commit, branch or tag `{name}` in {}",
         git.top().display()
     ))
+    .named("no_such_ref")
     .hint(if is_shallow {
         DEEPEN
     } else {

@@ -115,13 +115,16 @@ fn words(kind: Kind, name: &str, value: &Value) -> Result<Vec<String>, Failure> 
     let wanted = match (kind, value) {
         (Kind::Flag, Value::Bool(_)) => return Ok(Vec::new()),
         // Judged by the command, as on the command line.
-        (Kind::Number, Value::Number(number)) => return Ok(vec![number.to_string()]),
-        (Kind::Number | Kind::Text | Kind::Texts, Value::String(text)) => return Ok(vec![text.clone()]),
+        (Kind::Count | Kind::Number, Value::Number(number)) => return Ok(vec![number.to_string()]),
+        (Kind::Count | Kind::Number | Kind::Text | Kind::Texts, Value::String(text)) => {
+            return Ok(vec![text.clone()]);
+        }
         (Kind::Texts, Value::Array(texts)) if texts.iter().all(Value::is_string) => {
             let texts = texts.iter().filter_map(Value::as_str);
             return Ok(texts.map(str::to_owned).collect());
         }
         (Kind::Flag, _) => "true or false",
+        (Kind::Count, _) => "a whole number",
         (Kind::Number, _) => "a number",
         (Kind::Text, _) => "a string",
         (Kind::Texts, _) => "a list of strings",

@@ -134,11 +134,8 @@ const TOOLS: [Tool; 6] = [
             TIMEOUT,
             option("record"),
             option("status"),
-            argument(
-                "guard",
-                "guard",
-                Some("Run this shell command on head first, and measure only if it succeeds"),
-            ),
+            option("guard"),
+            option("baseline"),
             argument(
                 "continue",
                 "continued",
@@ -222,6 +219,7 @@ pub(super) fn listed() -> Vec<rmcp::model::Tool> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Flag,
+    Count,
     Number,
     Text,
     Texts,
@@ -233,7 +231,8 @@ impl Kind {
         match argument.get_action() {
             ArgAction::SetTrue => Kind::Flag,
             ArgAction::Append => Kind::Texts,
-            _ if parser == TypeId::of::<f64>() || parser == TypeId::of::<usize>() => Kind::Number,
+            _ if parser == TypeId::of::<usize>() => Kind::Count,
+            _ if parser == TypeId::of::<f64>() => Kind::Number,
             _ => Kind::Text,
         }
     }
@@ -241,6 +240,7 @@ impl Kind {
     fn schema(self) -> Value {
         match self {
             Kind::Flag => json!({"type": "boolean"}),
+            Kind::Count => json!({"type": "integer"}),
             Kind::Number => json!({"type": "number"}),
             Kind::Text => json!({"type": "string"}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),

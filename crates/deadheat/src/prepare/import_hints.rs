@@ -69,12 +69,8 @@ impl<'a> Hints<'a> {
         let Some(failure) = error.downcast_ref::<Failure>() else {
             return error;
         };
-        let mut explained = Failure {
-            kind: failure.kind,
-            message: self.own_paths(&failure.message),
-            hint: self.hint(&failure.message).or_else(|| failure.hint.clone()),
-            next: failure.next.clone(),
-        };
+        let mut explained = failure.with_message(self.own_paths(&failure.message));
+        explained.hint = self.hint(&failure.message).or(explained.hint);
         if let Some(path) = self.new_file(&failure.message) {
             explained.hint = Some(format!(
                 "`{path}` is in your working tree, but not in git, so no commit has it: git add it, and commit it"

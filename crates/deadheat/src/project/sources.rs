@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use deadheat_core::model::{PerSide, Revision};
+use deadheat_core::model::{Action, NextStep, PerSide, Revision};
 
 use crate::error::Failure;
 use crate::git::Git;
@@ -77,6 +77,7 @@ impl ProjectSources {
             "no benchmarks were found: neither ref has Python files in {}",
             USUAL_BENCHMARK_FOLDERS.join(", ")
         ))
+        .next(NextStep::edit(Action::WriteBenchmark, &hint))
         .hint(hint)
     }
 

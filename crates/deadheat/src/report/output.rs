@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use deadheat_core::answers::{Failed, Problem};
-use deadheat_core::model::{Report, Side};
+use deadheat_core::model::{NextStep, Report, Side};
 use deadheat_core::race::RaceReport;
 use deadheat_core::report::{self, Style, render};
 use serde::Serialize;
@@ -141,12 +141,12 @@ pub(crate) fn report_failure(failure: &Failure) {
 pub(crate) fn failure(failure: &Failure) -> Value {
     let failed = Failed {
         error: Problem {
-            code: failure.kind.code(),
+            code: failure.code(),
             message: &failure.message,
             hint: failure.hint.as_deref(),
         },
         exit_code: failure.kind.exit() as i32,
-        next: failure.next.clone(),
+        next: failure.next.iter().cloned().map(NextStep::for_program).collect(),
     };
     serde_json::to_value(failed).unwrap_or_default()
 }

@@ -57,8 +57,20 @@ impl Deadline {
     }
 }
 
-/// Runs a command and adds its output to `log`.
+/// Runs a command and adds its output to `log`. Processes that it leaves running stay, as those of a build may have to.
 pub(crate) fn run(command: &mut Command, log: &Path, limits: &Deadline) -> anyhow::Result<ExitStatus> {
+    let (status, mut group) = run_in_group(command, log, limits)?;
+    group.leave_alone();
+    Ok(status)
+}
+
+/// Runs a command as [`run`] does, and ends everything that it leaves running: it would disturb the next measurement.
+pub(crate) fn run_whole(command: &mut Command, log: &Path, limits: &Deadline) -> anyhow::Result<ExitStatus> {
+    let (status, _group) = run_in_group(command, log, limits)?;
+    Ok(status)
+}
+
+fn run_in_group(command: &mut Command, log: &Path, limits: &Deadline) -> anyhow::Result<(ExitStatus, Group)> {
     let cannot = || format!("cannot write {}", log.display());
     let file = File::options()
         .create(true)
@@ -72,8 +84,7 @@ pub(crate) fn run(command: &mut Command, log: &Path, limits: &Deadline) -> anyho
     let mut group = Group::start(command)?;
     loop {
         if let Some(status) = group.child.try_wait()? {
-            group.leave_alone();
-            return Ok(status);
+            return Ok((status, group));
         }
         limits.check()?;
         if files::is_larger_than(log, MOST_PRINTED) {

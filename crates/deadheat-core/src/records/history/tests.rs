@@ -111,7 +111,7 @@ fn steps_that_measured_different_benchmarks_add_up_over_all_of_them() {
     let open = Row {
         verdict: Some("inconclusive".to_owned()),
         time: Some("2026-01-03T00:00:00Z".to_owned()),
-        ..row("A", "C", 7.0, "discard")
+        ..row("A", "C", 7.0, "keep")
     };
     rows.extend(["f", "g"].map(|name| of_benchmark(name, 2000.0, 7.0, &open)));
     rows.push(open);
@@ -184,4 +184,26 @@ fn hashes_may_be_shortened() {
     assert!(is_commit(Some("0123456789"), "01234567"));
     assert!(!is_commit(Some("0123456789"), "012345"));
     assert!(!is_commit(None, "01234567"));
+}
+
+#[test]
+fn the_newest_status_of_a_commit_counts() {
+    let known = baseline();
+    let last_kept = |rows: &[Row]| {
+        let history = History::new(rows, Some(&known));
+        history.last_kept().map(str::to_owned)
+    };
+    let mut rows = vec![row("A", "B", 1.2, "keep"), row("B", "C", 1.5, "keep")];
+    rows.push(row("A", "C", 1.8, "checks_failed"));
+    assert_eq!(last_kept(&rows).as_deref(), Some("B"));
+    rows.push(row("B", "C", 1.5, "keep"));
+    assert_eq!(last_kept(&rows).as_deref(), Some("C"));
+    let history = History::new(&rows, Some(&known));
+    let once: Vec<_> = history
+        .once(StatusEffect::Kept)
+        .iter()
+        .map(|row| row.head.clone().unwrap())
+        .collect();
+    assert_eq!(once, ["B", "C"]);
+    assert!(history.once(StatusEffect::Discarded).is_empty());
 }

@@ -60,7 +60,8 @@ pub(crate) fn guard(
         return Ok(exit);
     };
     let mut verdicts = findings.comparisons.iter().map(|row| row.verdict);
-    let of_resources = findings.resources.iter().map(|row| row.verdict);
+    let total = findings.summary.total.iter().map(|total| total.verdict);
+    let of_resources = findings.resources.iter().map(|row| row.verdict).chain(total);
     let may_be_kept = asked.always
         || verdicts
             .by_ref()
@@ -74,7 +75,14 @@ pub(crate) fn guard(
                 .note("the guard is not needed: nothing improved");
             (GuardOutcome::NotNeeded, exit)
         }
-        _ => (GuardOutcome::Unfinished, exit),
+        _ => {
+            run.context.listener.doubt(
+                WarningCode::StoppedEarly,
+                "the run was stopped before the guard could be run",
+                Some("the guard runs after measuring: --timeout must leave it enough time"),
+            );
+            (GuardOutcome::Unfinished, exit)
+        }
     };
     findings.is_partial |= exit == ExitCode::StoppedEarly;
     findings.guard = Some(Guard {
@@ -99,7 +107,7 @@ fn run_it(
         .current_dir(worktree.join(place.folder))
         .env_clear()
         .envs(&place.variables);
-    let status = match command::run(&mut command, &log, &run.context.limits) {
+    let status = match command::run_whole(&mut command, &log, &run.context.limits) {
         Err(error) if is_stopped(&error) => {
             listener.doubt(
                 WarningCode::StoppedEarly,

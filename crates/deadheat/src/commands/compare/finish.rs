@@ -3,6 +3,7 @@
 use deadheat_core::model::{Report, WarningCode};
 use deadheat_core::report::{Surroundings, next_steps};
 
+use crate::cli::format::Format;
 use crate::cli::options::{CompareOptions, RecordRequest};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
@@ -32,6 +33,7 @@ pub(super) fn finish(
     };
     let mut report = findings.into_report(run.settings.reported(), run.context.listener.take_warnings());
     let git = run.context.git.afterwards();
+    let reset_to = recording.and_then(|(state, _)| reset_to(&git, state, &report));
     let added = recording.map(|(state, asked)| record::add(&report, state, Some(&git), asked));
     let mut refused = Ok(());
     match added {
@@ -43,22 +45,50 @@ pub(super) fn finish(
         None => {}
     }
     let stored = options.outputs.stored();
-    let asked = options.to_record.as_ref();
+    let again = options_of(options);
     let around = Surroundings {
         stored: stored.as_deref(),
-        is_at_head: is_at_head(&git, &report),
-        description: asked.map(|asked| asked.description.as_str()),
-        guard: asked.and_then(|asked| asked.guard.as_deref()),
+        reset_to: reset_to.as_deref(),
+        options: &again,
     };
     report.next = next_steps(&report, around);
     output::write_report(&report, &options.outputs)?;
     refused.map(|()| gates::apply(&report, exit))
 }
 
-/// Whether head is checked out, and nothing is uncommitted.
-fn is_at_head(git: &Git, report: &Report) -> bool {
-    git.is_checked_out(&report.revisions.head.commit)
-        && git.uncommitted_paths().is_ok_and(|paths| paths.is_empty())
+/// Returns the commit to which a reset would lose neither uncommitted changes nor a commit that was kept. It is asked
+/// before the run itself is recorded.
+fn reset_to(git: &Git, state: &ExperimentStore, report: &Report) -> Option<String> {
+    let is_at_head = git.is_checked_out(&report.revisions.head.commit);
+    let is_clean = git.uncommitted_paths().is_ok_and(|paths| paths.is_empty());
+    state.last_kept(git).ok().filter(|_| is_at_head && is_clean)
+}
+
+/// Returns the options of the loop and of stdout, for the same command again.
+fn options_of(options: &CompareOptions) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut add = |option: &str, value: Option<&str>| {
+        words.push(option.to_owned());
+        words.extend(value.map(str::to_owned));
+    };
+    if let Some(asked) = &options.to_record {
+        add("--record", Some(&asked.description));
+        if let Some(status) = asked.status {
+            add("--status", Some(&status.to_string()));
+        }
+        if let Some(guard) = &asked.guard {
+            add("--guard", Some(guard));
+        }
+        if asked.allow_partial {
+            add("--allow-partial", None);
+        }
+    }
+    match options.outputs.form_on_stdout() {
+        Some(Format::Brief) => add("--brief", None),
+        Some(Format::Summary | Format::Json) => add("--json", None),
+        _ => {}
+    }
+    words
 }
 
 /// Writes the report files of a run that failed. A continued report is not lost with a run that added nothing to it.
@@ -89,10 +119,9 @@ fn write_failed(
         None => findings.into_report(run.settings.reported(), warnings),
     };
     report.partial = failure.kind == ErrorKind::Stopped;
-    let asked = options.to_record.as_ref();
+    let again = options_of(options);
     let around = Surroundings {
-        description: asked.map(|asked| asked.description.as_str()),
-        guard: asked.and_then(|asked| asked.guard.as_deref()),
+        options: &again,
         ..Surroundings::default()
     };
     report.next = failure.next.clone();

@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) reason: Option<String>,
     /// Relative to the configuration's folder, as `--benchmarks-root` is.
     pub(super) benchmarks_root: Option<String>,
+    /// The benchmarks root, relative to the repository, if no commit has it yet.
+    pub(super) uncommitted_root: Option<String>,
     pub(super) benchmarks: Option<usize>,
     pub(super) tests: Option<usize>,
     pub(super) memray: Option<String>,

@@ -75,6 +75,7 @@ impl Detection<'_> {
         } else {
             "; not committed yet: until then, compare --working-tree"
         };
+        found.uncommitted_root = (!is_committed && self.git.is_some()).then(|| root.clone());
         found.yes("benchmarks-root", format!("{shown_root}, {how}{uncommitted}"));
         let within = root
             .strip_prefix(&project.folder)

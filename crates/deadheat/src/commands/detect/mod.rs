@@ -235,7 +235,7 @@ fn print(
             fallbacks,
             written: path.as_deref(),
             not_written: problem.map(String::as_str),
-            next,
+            next: next.into_iter().map(NextStep::for_program).collect(),
         });
     }
     let verbosity = verbosity(&args.output);

@@ -11,6 +11,21 @@ const OF_BENCHMARKS: [&str; 2] = ["benchmarks-root", "benchmarks"];
 /// Returns the steps, the most useful one first. `is_loop`: the loop has a baseline.
 pub(super) fn next_steps(found: &Found, fallbacks: &[Fallback], is_loop: bool) -> Vec<NextStep> {
     let Some(reason) = &found.reason else {
+        if let Some(root) = &found.uncommitted_root {
+            let root = format!(":/{root}");
+            return vec![
+                NextStep::command(
+                    Action::CommitFirst,
+                    &["git", "add", "--", &root],
+                    "only commits are compared, and none has the benchmarks yet",
+                ),
+                NextStep::command(
+                    Action::CommitFirst,
+                    &["git", "commit", "--message", "benchmarks", "--", &root],
+                    "a commit of their own",
+                ),
+            ];
+        }
         return vec![match is_loop {
             true => NextStep::edit(
                 Action::NextExperiment,

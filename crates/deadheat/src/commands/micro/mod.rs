@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, MicroReport, Worth, render};
-use deadheat_core::model::{Comparison, PerSide, Python, Warning, WarningCode};
+use deadheat_core::model::{Comparison, NextStep, PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
 use deadheat_core::report::next_lines;
 use deadheat_core::text::{counted, plain};
@@ -116,6 +116,9 @@ pub(crate) fn run(
         Ok(()) => next::next_steps(&report, options, is_loop),
         Err(_) => Vec::new(),
     };
+    if options.json {
+        report.next = report.next.into_iter().map(NextStep::for_program).collect();
+    }
     if let Err(error) = outcome {
         // A run that gave no numbers still says so where its answer is expected.
         if is_worth_a_report(&error) {
@@ -344,7 +347,9 @@ impl Screening<'_> {
 
     fn launcher(&self, interpreter: &Interpreter, cores: CpuPinning) -> ProcessLauncher {
         let local_to_git = self.git.map_or(&[][..], Git::local_variables);
-        let environment = env_vars::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
+        let mut environment = env_vars::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
+        // The modules are imported from the user's checkout, which stays as it is.
+        environment.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
         ProcessLauncher {
             commands: PerSide::new((), ()).map(|()| WorkerCommand {
                 interpreter: interpreter.path.clone(),

@@ -1,7 +1,7 @@
 //! The steps that would follow a pre-screen.
 
 use deadheat_core::micro::{Decision, MicroReport};
-use deadheat_core::model::{Action, NextStep, WarningCode};
+use deadheat_core::model::{Action, NextStep, Verdict, WarningCode};
 use deadheat_core::output::OutputCheck;
 
 use crate::cli::micro::{MicroOptions, MicroTarget};
@@ -34,30 +34,46 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
     }
     // The other version is that of HEAD only if nothing else was asked for.
     let typed = match &options.asked {
-        MicroTarget::Function { file, base, .. } if base == "HEAD" => Some(file.as_str()),
-        _ => None,
+        MicroTarget::Function { base, .. } => base == "HEAD",
+        _ => false,
     };
     let is_doubtful = DOUBTS.into_iter().any(has);
+    let commit = |why: &str| {
+        let commit = ["git", "commit", "--all", "--message", "experiment"];
+        let suite = "the suite decides";
+        let then = match is_loop {
+            true => NextStep::command(
+                Action::Record,
+                &["deadheat", "compare", "--record", "experiment"],
+                suite,
+            ),
+            false => NextStep::command(Action::Measure, &["deadheat", "compare"], suite),
+        };
+        [NextStep::command(Action::CommitFirst, &commit, why), then]
+    };
+    let take_back = NextStep::edit(
+        Action::RevertEdit,
+        "the change is not worth a commit: take your edit back, and nothing else in the file",
+    );
     match (report.decision, typed) {
-        (Decision::Go, Some(_)) => {
-            let commit = ["git", "commit", "--all", "--message", "experiment"];
-            steps.push(NextStep::command(
-                Action::CommitFirst,
-                &commit,
-                "the change is worth a commit",
-            ));
-            steps.push(match is_loop {
-                true => {
-                    let record = ["deadheat", "compare", "--record", "experiment"];
-                    NextStep::command(Action::Record, &record, "the suite decides")
-                }
-                false => NextStep::command(Action::Measure, &["deadheat", "compare"], "the suite decides"),
-            });
+        (Decision::Go, true) => steps.extend(commit("the change is worth a commit")),
+        // Less than --worth is still a gain.
+        (Decision::Stop | Decision::NoAnswer, true)
+            if report.verdict == Some(Verdict::Improved)
+                && steps.is_empty()
+                && !is_doubtful
+                && !has(WarningCode::NothingChanged) =>
+        {
+            let why = format!(
+                "the change is faster, if by less than {} % (--worth): commit it if gains of that size count, or take it back",
+                options.worth_percent
+            );
+            steps.extend(commit(&why));
         }
-        (Decision::Stop, Some(file)) if !is_doubtful => {
-            let revert = ["git", "checkout", "HEAD", "--", file];
-            let why = "the change is not worth a commit; this takes back every uncommitted edit of the file";
-            steps.push(NextStep::command(Action::RevertEdit, &revert, why));
+        (Decision::Stop, true) if !is_doubtful => steps.push(take_back),
+        (Decision::NoAnswer, _) if has(WarningCode::NothingChanged) && steps.is_empty() => {
+            let why = "both sides are the same code: name a function of a file that changed";
+            steps.push(NextStep::edit(Action::FixCall, why));
         }
         (Decision::NoAnswer, _) if steps.is_empty() && !has(WarningCode::NothingChanged) => {
             let given = options.timeout.as_secs_f64();

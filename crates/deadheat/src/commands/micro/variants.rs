@@ -9,6 +9,7 @@ use deadheat_core::micro::Form;
 use deadheat_core::model::{PerSide, Side, Warning, WarningCode};
 use deadheat_core::protocol::{self, GivenModule, HelloRequest, MicroCode};
 use deadheat_core::source;
+use deadheat_core::text::counted;
 
 use crate::config::Config;
 use crate::config::settings;
@@ -200,6 +201,10 @@ pub(super) fn of_function(
             Some("is the change saved, or in another module, which is the same on both sides? --base REF compares with another commit"),
         )
     });
+    let others = match base {
+        "HEAD" => other_files(&path, &project, git),
+        _ => None,
+    };
     Ok(Variants {
         form: Form::Function,
         target: format!("{path}::{qualname}"),
@@ -209,9 +214,27 @@ pub(super) fn of_function(
         names: PerSide::new(base.to_owned(), "working tree".to_owned()),
         code,
         hello: around.hello(Some(project), &first),
-        warnings: unchanged.into_iter().collect(),
+        warnings: unchanged.into_iter().chain(others).collect(),
         lacking,
     })
+}
+
+/// Returns the warning about other files of the code with uncommitted changes, whose effect is on both sides.
+fn other_files(path: &str, project: &ProjectLayout, git: &Git) -> Option<Warning> {
+    let mut changed = git.uncommitted_paths().unwrap_or_default();
+    changed.retain(|other| other != path && project.is_code(other));
+    let first = changed.first()?;
+    let others = match changed.len() {
+        1 => String::new(),
+        count => format!(" and {}", counted(count - 1, "other file")),
+    };
+    Some(Warning::new(
+        WarningCode::OtherFilesChanged,
+        format!(
+            "`{first}`{others} changed, too, and is the working tree's on both sides: its effect is not in this answer"
+        ),
+        Some("screen a function of each changed file, or commit the change and compare"),
+    ))
 }
 
 fn path_in_repository(typed: &str, file: &Path, git: &Git) -> Result<String, Failure> {
