@@ -163,7 +163,7 @@ pub fn next_in_loop(
     if !history.experiments.is_empty() {
         let handoff = ["deadheat", "handoff"];
         steps.push(NextStep::command(
-            Action::HandOff,
+            Action::Handoff,
             &handoff,
             "it writes what was tried, for whoever goes on",
         ));
@@ -246,7 +246,7 @@ mod tests {
             .into_iter()
             .map(|(action, _)| action)
             .collect();
-        assert_eq!(actions, [Action::NextExperiment, Action::Record, Action::HandOff]);
+        assert_eq!(actions, [Action::NextExperiment, Action::Record, Action::Handoff]);
         let whole = format!("{rows}{}", row("a", "c", 1.8, "keep"));
         assert_eq!(steps(&whole, "c", true).len(), 2);
     }

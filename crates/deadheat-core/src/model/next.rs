@@ -88,5 +88,5 @@ pub enum Action {
     /// Make the current commit the baseline.
     Start,
     /// Write the loop's results down for whoever goes on.
-    HandOff,
+    Handoff,
 }

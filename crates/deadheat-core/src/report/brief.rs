@@ -89,7 +89,7 @@ pub fn brief(report: &Report, stored: Option<&str>) -> serde_json::Result<String
         verdict: verdict_of(report),
         status: report.recorded.as_ref().map(|recorded| recorded.status),
         partial: report.partial,
-        reason: ending_of(report).map(|warning| reason_of(warning)),
+        reason: ending_of(report).map(reason_of),
         hint: ending_of(report).and_then(|warning| warning.hint.clone()),
         counts: report.summary.counts,
         total: report.summary.total.as_ref().map(of),

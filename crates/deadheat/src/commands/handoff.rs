@@ -31,7 +31,7 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
             problems: &results.problems,
             next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?)
                 .into_iter()
-                .filter(|step| step.action != Action::HandOff)
+                .filter(|step| step.action != Action::Handoff)
                 .map(NextStep::for_program)
                 .collect(),
         })?,
