@@ -1,6 +1,7 @@
 """The guard: a command that must succeed on head before an experiment is kept."""
 
 import json
+import os
 
 import pytest
 
@@ -44,9 +45,9 @@ def test_a_faster_commit_is_not_kept_if_its_guard_fails(loop, deadheat_command, 
     (warning,) = [warning for warning in report["warnings"] if warning["code"] == "guard_failed"]
     assert "exit status: 7" in warning["message"]
     assert warning["message"].endswith("1 of 3 tests failed")
-    assert actions(report) == ["reset", "run_guard"]
+    assert actions(report) == ["reset", "fix_checks"]
     assert report["next"][0]["argv"] == ["git", "reset", "--hard", base]
-    assert report["next"][1]["argv"] == ["sh", "-c", guard]
+    assert report["next"][1]["why"].endswith("1 of 3 tests failed")
     status = deadheat_command("status", "--json").report
     assert status["last_kept"] == base
     assert [row["status"] for row in status["discarded"]] == ["checks_failed"]
@@ -85,3 +86,29 @@ def test_a_command_is_guarded_too(loop, deadheat_command):
 def test_an_empty_guard_is_refused(loop, deadheat_command):
     outcome = deadheat_command("compare", "--record", "x", "--guard", " ")
     assert (outcome.code, "--guard: the command is empty" in outcome.err) == (2, True)
+
+
+def test_a_whole_that_fails_its_guard_takes_no_kept_commit_back(loop, deadheat_command):
+    first = loop.git("rev-parse", "HEAD")
+    assert deadheat_command("compare", *SHORT).report["recorded"]["status"] == "keep"
+    loop.commit({"pkg/__init__.py": FAST.replace("200", "2")})
+    assert deadheat_command("compare", *SHORT).report["recorded"]["status"] == "keep"
+    report = deadheat_command("compare", "--baseline", *SHORT, "--guard", "false").report
+    assert (report["recorded"]["status"], actions(report)[0]) == ("checks_failed", "reset")
+    assert report["next"][0]["argv"] == []
+    # The newest status of a commit counts.
+    status = deadheat_command("status", "--json").report
+    assert status["last_kept"] == first
+    assert [step["argv"] for step in status["next"] if step["action"] == "reset"] == [[]]
+
+
+def test_nothing_that_a_guard_started_outlives_it(loop, deadheat_command, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    guard = f"(exec sleep 600 > {pipe}) & exit 0"
+    assert deadheat_command("compare", *SHORT, "--guard", guard).report["guard"]["outcome"] == "passed"
+    # The pipe ends when no process holds it any more.
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b""
+    os.close(reader)

@@ -66,7 +66,8 @@ def test_a_comparison_tells_its_progress_and_is_explained(two_commits, server, d
     assert (function["function"], function["change"], function["run_by"]) == ("pkg/core.py::work", "modified", 1)
     assert function["benchmarks"][0]["benchmark"] == "benchmarks/test_b.py::test_work"
     assert named["report"] == str(stored)
-    assert deadheat_command("report", stored, "--brief").report == {**named, "report": None}
+    again = deadheat_command("report", stored, "--brief").report
+    assert {**again, "next": []} == {**named, "report": None, "next": []}
     assert benchmark["benchmark"] == "benchmarks/test_b.py::test_worker"
     assert deadheat_command("explain", stored, "test_worker", "--json", "--depth", 1).report == benchmark
 
@@ -116,7 +117,7 @@ def test_no_decision_is_an_error_with_the_usual_answer(two_commits, server):
 @pytest.mark.parametrize(
     ("tool", "arguments", "code", "words"),
     [
-        ("compare", {"base": "nowhere"}, "usage", "nowhere"),
+        ("compare", {"base": "nowhere"}, "no_such_ref", "nowhere"),
         ("compare", {"head": "HEAD"}, "usage", "base is missing"),
         ("compare", {"bugdet": 3}, "usage", "no parameter `bugdet`"),
         ("compare", {"budget": [3]}, "usage", "budget takes a number"),

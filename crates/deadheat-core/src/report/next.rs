@@ -77,7 +77,12 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     }
     steps.extend(fix_benchmark(report));
     steps.extend(write_benchmark(report));
-    steps.extend(commit_first(report));
+    // A commit on top of one that is not kept would be taken back with it.
+    let is_given_up = matches!(
+        report.recorded.as_ref().map(|recorded| recorded.status),
+        Some(Status::Discard | Status::ChecksFailed)
+    );
+    steps.extend(commit_first(report).filter(|_| !is_given_up));
     steps
 }
 
