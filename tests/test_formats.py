@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -268,9 +269,18 @@ def test_the_first_reports_can_still_be_read(show):
     report = again(show, FIRST)
     # The first reports had no controls.
     assert report["summary"]["counts"] == {**first["summary"]["counts"], "unexplained": 0}
-    for name in ("total", "geometric_mean"):
-        for field in ("estimate", "verdict", "reason", "base_ns"):
-            assert report["summary"][name][field] == first["summary"][name][field]
+    rows = report["comparisons"]
+    ratios = [row["estimate"]["point_estimate"] for row in rows]
+    base, head = (sum(row[side]["median_ns"] for row in rows) for side in ("base", "head"))
+    # The first reports had their centres from the common replicates alone; the widths are still from these.
+    for name, center in ("total", head / base), ("geometric_mean", math.prod(ratios) ** (1 / len(ratios))):
+        now, then = (value["summary"][name] for value in (report, first))
+        assert (now["verdict"], now["reason"], now["base_ns"]) == (then["verdict"], then["reason"], then["base_ns"])
+        assert now["estimate"]["point_estimate"] == pytest.approx(center)
+        assert now["estimate"]["standard_error"] == then["estimate"]["standard_error"]
+        bounds = [value["estimate"]["confidence_interval"] for value in (now, then)]
+        widths = [bound["upper_bound"] / bound["lower_bound"] for bound in bounds]
+        assert widths[0] == pytest.approx(widths[1])
     for row, before in zip(report["comparisons"], first["comparisons"], strict=True):
         for field in ("benchmark", "base", "estimate", "verdict", "reason"):
             assert row[field] == before[field], field
