@@ -40,8 +40,8 @@ MASKS = [
 MARK = "that was the command:"
 # Warnings about other work on the machine: each is a line with `!`, and a hint.
 DISTURBANCE = re.compile(
-    r" *! (\d+ of \d+ process pairs (is|are) far from|something else used|the hypervisor gave|the processor was too hot"
-    r"|the frequency of|another run of deadheat)"
+    r" *! (\S+: )?(\d+ of \d+ process pairs (is|are) far from|something else used|the hypervisor gave"
+    r"|the processor was too hot|the frequency of|another run of deadheat)"
 )
 # The lines of stderr that stay on a terminal; the progress does not.
 KEPT = "^(--fail-on|deadheat:|hint:|error:)"
