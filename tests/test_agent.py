@@ -5,7 +5,7 @@ import json
 import pytest
 
 NAMES = "abcde"
-# Functions whose time is that of their loop; the tests see that `-1` is no number of rounds.
+# The time of a function is that of its loop. The tests expect that it refuses -1.
 FUNCTION = """\
 def {name}(n):
     if n < {least}:

@@ -107,7 +107,7 @@ def test_a_dry_run_is_followed_by_the_run(five, deadheat_command):
     assert text.splitlines()[-1].startswith("next: deadheat compare ")
 
 
-def test_a_slower_benchmark_and_another_result_are_to_be_mended(five, deadheat_command):
+def test_a_slower_benchmark_and_another_result_are_to_be_corrected(five, deadheat_command):
     five.commit({"pkg/core.py": SLOW.replace("return n", "return n + 1")})
     report = deadheat_command("compare", "--json", *SHORT, "HEAD^", "HEAD").report
     assert actions(report) == ["fix_output", "fix_regression"]

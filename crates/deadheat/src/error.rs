@@ -158,6 +158,13 @@ impl Failure {
     }
 }
 
+/// Whether the request was valid but gave no numbers.
+pub(crate) fn is_worth_a_report(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.kind.is_worth_a_report())
+}
+
 /// Whether the user or the clock ended the run.
 pub(crate) fn is_stopped(error: &anyhow::Error) -> bool {
     error

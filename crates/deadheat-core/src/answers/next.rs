@@ -26,7 +26,7 @@ pub fn next_after_start(is_clean: bool) -> Vec<NextStep> {
         )];
     }
     vec![
-        commit_first("the uncommitted changes are not in the baseline"),
+        NextStep::commit_first("the uncommitted changes are not in the baseline"),
         NextStep::command(
             Action::Start,
             &["deadheat", "start", "--replace"],
@@ -54,12 +54,7 @@ pub fn next_after_profile(profile: &TestProfile) -> Vec<NextStep> {
         words.into_iter().map(str::to_owned).collect()
     };
     let mut steps = Vec::new();
-    let mut add = |action, argv, why: &str| {
-        steps.push(NextStep {
-            argv,
-            ..NextStep::edit(action, why)
-        });
-    };
+    let mut add = |action, argv, why: &str| steps.push(NextStep::new(action, argv, why));
     if profile.partial {
         let argv = again("--timeout", settings.timeout_seconds);
         add(
@@ -125,7 +120,7 @@ pub fn next_in_loop(
                 Some(base) => NextStep::command(Action::Reset, &["git", "reset", "--hard", base], why),
                 None => NextStep::edit(
                     Action::Reset,
-                    &format!(
+                    format!(
                         "{why}: put uncommitted work elsewhere, and go back to {}",
                         short_commit(good)
                     ),
@@ -133,7 +128,7 @@ pub fn next_in_loop(
             });
         }
         _ if !checkout.is_clean => {
-            steps.push(commit_first(
+            steps.push(NextStep::commit_first(
                 "there are uncommitted changes, and only commits are compared",
             ));
         }
@@ -169,11 +164,6 @@ pub fn next_in_loop(
         ));
     }
     steps
-}
-
-fn commit_first(why: &str) -> NextStep {
-    let commit = ["git", "commit", "--all", "--message", "experiment"];
-    NextStep::command(Action::CommitFirst, &commit, why)
 }
 
 #[cfg(test)]

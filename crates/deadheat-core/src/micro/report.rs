@@ -100,7 +100,7 @@ pub struct MicroRecord {
 /// Returns the record of a pre-screen at `time`; `blob` is that of the function's file in the working tree.
 pub fn record(report: &MicroReport, time: String, blob: Option<String>) -> MicroRecord {
     let target_of = |form: Form| (report.form == form).then(|| report.target.clone());
-    let interval = report.estimate.map(|estimate| estimate.confidence_interval);
+    let interval = report.estimate.map(|estimate| estimate.speedup_interval());
     MicroRecord {
         time,
         base: report.base_commit.clone(),
@@ -109,9 +109,9 @@ pub fn record(report: &MicroReport, time: String, blob: Option<String>) -> Micro
         blob,
         script: target_of(Form::Script),
         statements: target_of(Form::Statements),
-        speedup: report.estimate.map(|estimate| 1.0 / estimate.point_estimate),
-        ci_low: interval.map(|interval| 1.0 / interval.upper_bound),
-        ci_high: interval.map(|interval| 1.0 / interval.lower_bound),
+        speedup: report.estimate.map(|estimate| estimate.speedup()),
+        ci_low: interval.map(|[low, _]| low),
+        ci_high: interval.map(|[_, high]| high),
         verdict: report.verdict,
         decision: Some(report.decision),
         worth_percent: Some(report.worth_percent),

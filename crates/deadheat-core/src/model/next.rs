@@ -15,18 +15,33 @@ pub struct NextStep {
 }
 
 impl NextStep {
-    /// Returns a step that a command takes.
-    pub fn command(action: Action, argv: &[&str], why: &str) -> Self {
+    /// Returns a step: a command in words, or an edit if there are none.
+    pub fn new(action: Action, argv: Vec<String>, why: impl Into<String>) -> Self {
         NextStep {
             action,
-            argv: argv.iter().map(|&word| word.to_owned()).collect(),
-            why: why.to_owned(),
+            argv,
+            why: why.into(),
             seconds: None,
         }
     }
 
-    /// Returns the step for a program that reads JSON: a command of deadheat answers in JSON, too.
-    pub fn for_program(mut self) -> Self {
+    /// Returns a step that a command takes.
+    pub fn command(action: Action, argv: &[&str], why: impl Into<String>) -> Self {
+        Self::new(action, argv.iter().map(|&word| word.to_owned()).collect(), why)
+    }
+
+    /// Returns the step that commits what is uncommitted.
+    pub fn commit_first(why: impl Into<String>) -> Self {
+        let commit = ["git", "commit", "--all", "--message", "experiment"];
+        Self::command(Action::CommitFirst, &commit, why)
+    }
+
+    /// Returns the steps for a program that reads JSON: the commands of deadheat among them answer in JSON, too.
+    pub fn for_programs(steps: Vec<Self>) -> Vec<Self> {
+        steps.into_iter().map(Self::for_program).collect()
+    }
+
+    fn for_program(mut self) -> Self {
         const FORMS: [&str; 2] = ["--brief", "--json"];
         let mut words = self.argv.iter().map(String::as_str);
         let form = match (words.next(), words.next()) {
@@ -41,8 +56,8 @@ impl NextStep {
     }
 
     /// Returns a step that a person or a program takes by editing.
-    pub fn edit(action: Action, why: &str) -> Self {
-        Self::command(action, &[], why)
+    pub fn edit(action: Action, why: impl Into<String>) -> Self {
+        Self::new(action, Vec::new(), why)
     }
 }
 
@@ -65,7 +80,7 @@ pub enum Action {
     WriteBenchmark,
     /// Check what deadheat can do in this project.
     Detect,
-    /// Mend the project's setup, so that benchmarks can be compared.
+    /// Correct the project's setup, so that benchmarks can be compared.
     FixSetup,
     /// Write a call that runs the compared function.
     FixCall,
@@ -73,9 +88,9 @@ pub enum Action {
     FixOutput,
     /// Make the slower benchmarks as fast as they were.
     FixRegression,
-    /// Mend what the guard found.
+    /// Correct the change, so that the guard succeeds.
     FixChecks,
-    /// Mend a benchmark that fails.
+    /// Correct a benchmark that fails.
     FixBenchmark,
     /// Take the commit back.
     Reset,

@@ -22,6 +22,17 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// Returns the ratio base/head.
+    pub fn speedup(&self) -> f64 {
+        1.0 / self.point_estimate
+    }
+
+    /// Returns the bounds of the speedup, the lower one first.
+    pub fn speedup_interval(&self) -> [f64; 2] {
+        let interval = self.confidence_interval;
+        [1.0 / interval.upper_bound, 1.0 / interval.lower_bound]
+    }
+
     /// Whether the interval contains "no change".
     pub(crate) fn may_be_none(&self) -> bool {
         let interval = self.confidence_interval;

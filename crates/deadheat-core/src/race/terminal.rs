@@ -31,11 +31,10 @@ fn row(candidate: &RaceCandidate, reference: &str) -> [String; 5] {
             let interval = &estimate.confidence_interval;
             let bounds = match is_too_wide(interval) {
                 true => "[too wide]".to_owned(),
-                false => format!(
-                    "[{:.2}, {:.2}]",
-                    1.0 / interval.upper_bound,
-                    1.0 / interval.lower_bound
-                ),
+                false => {
+                    let [low, high] = estimate.speedup_interval();
+                    format!("[{low:.2}, {high:.2}]")
+                }
             };
             format!("{} {bounds}", speedup(estimate.point_estimate))
         }

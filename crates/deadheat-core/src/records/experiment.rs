@@ -103,11 +103,11 @@ impl Experiment<'_> {
 }
 
 fn judged(row: Row, estimate: &Estimate, verdict: Verdict) -> Row {
-    let interval = &estimate.confidence_interval;
+    let [low, high] = estimate.speedup_interval();
     Row {
-        speedup: Some(1.0 / estimate.point_estimate),
-        ci_low: Some(1.0 / interval.upper_bound),
-        ci_high: Some(1.0 / interval.lower_bound),
+        speedup: Some(estimate.speedup()),
+        ci_low: Some(low),
+        ci_high: Some(high),
         verdict: Some(verdict.to_string()),
         ..row
     }

@@ -26,7 +26,7 @@ pub struct Row {
     pub micro_speedup: Option<f64>,
     pub status: Option<String>,
     pub description: Option<String>,
-    /// What another tool optimised or measured.
+    /// The target that another tool optimised or measured.
     #[serde(skip)]
     pub target: Option<String>,
 }

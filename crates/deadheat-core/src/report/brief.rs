@@ -31,7 +31,7 @@ pub struct BriefReport {
     /// Why there are no numbers, or not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// What to do about it.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     counts: Counts,
@@ -130,7 +130,7 @@ fn verdict_of(report: &Report) -> &'static str {
     }
 }
 
-/// Returns the warning that says why there are no numbers, or not all, or why the numbers do not count.
+/// Returns the warning that explains missing numbers, or numbers that do not count.
 fn ending_of(report: &Report) -> Option<&Warning> {
     let ended = [
         WarningCode::NothingMeasured,
@@ -157,15 +157,9 @@ fn row_of(row: &Comparison) -> Row {
 
 fn change(estimate: &Estimate) -> Change {
     Change {
-        speedup: 1.0 / estimate.point_estimate,
-        interval: interval(estimate),
+        speedup: estimate.speedup(),
+        interval: estimate.speedup_interval(),
     }
-}
-
-/// Returns the interval of the speedup.
-pub(super) fn interval(estimate: &Estimate) -> [f64; 2] {
-    let interval = estimate.confidence_interval;
-    [1.0 / interval.upper_bound, 1.0 / interval.lower_bound]
 }
 
 fn code(code: WarningCode) -> String {

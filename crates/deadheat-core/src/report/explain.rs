@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::breakdown::{ShownBreakdown, reconciliation};
-use super::brief::{BRIEF_BYTES, interval};
+use super::brief::BRIEF_BYTES;
 use super::within;
 use super::words::why;
 use crate::model::{
@@ -239,8 +239,8 @@ fn benchmark<'a>(report: &Report, row: &'a Comparison, most: usize) -> Explained
         output_difference: row.output_difference.as_ref(),
         to_settle: row.to_settle,
         numbers: Numbers {
-            speedup: Some(1.0 / row.estimate.point_estimate),
-            interval: Some(interval(&row.estimate)),
+            speedup: Some(row.estimate.speedup()),
+            interval: Some(row.estimate.speedup_interval()),
             ..Numbers::default()
         },
         functions: Some(functions.collect()),
@@ -269,7 +269,7 @@ fn of_function<'a>(report: &'a Report, function: &Function<'a>, most: usize) -> 
         change: target.and_then(|target| target.change),
         detail: target.and_then(|target| target.detail.as_deref()),
         lines: target.map(|target| target.lines),
-        // The benchmarks' differences may cancel each other out: there is no share of their sum.
+        // Without a share: the benchmarks' differences may cancel each other out.
         numbers: function.all.map(|part| numbers(part, None)).unwrap_or_default(),
         run_by: Some(rows.len()),
         benchmarks: Some(benchmarks.collect()),
@@ -287,8 +287,8 @@ fn numbers(part: &FunctionComparison, breakdown: Option<&ShownBreakdown<'_>>) ->
         calls: both(|side| Some(side.calls)),
         time_ns: both(|side| side.total_ns),
         share: both(|side| side.share),
-        speedup: part.estimate.map(|estimate| 1.0 / estimate.point_estimate),
-        interval: part.estimate.as_ref().map(interval),
+        speedup: part.estimate.map(|estimate| estimate.speedup()),
+        interval: part.estimate.map(|estimate| estimate.speedup_interval()),
         explains: breakdown.and_then(|breakdown| breakdown.explained_by(part)),
         note: part.note,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::model::{Estimate, Report};
+use crate::model::Report;
 use crate::text::number;
 
 /// The longest part of a benchmark's id in a name.
@@ -14,13 +14,13 @@ pub fn metrics(report: &Report) -> String {
     let mut text = String::new();
     let summary = &report.summary;
     if let Some(total) = &summary.total {
-        let interval = total.estimate.confidence_interval;
-        put(&mut text, "speedup", speedup(&total.estimate));
-        put(&mut text, "speedup_low", 1.0 / interval.upper_bound);
-        put(&mut text, "speedup_high", 1.0 / interval.lower_bound);
+        let [low, high] = total.estimate.speedup_interval();
+        put(&mut text, "speedup", total.estimate.speedup());
+        put(&mut text, "speedup_low", low);
+        put(&mut text, "speedup_high", high);
     }
     if let Some(mean) = &summary.geometric_mean {
-        put(&mut text, "geometric_mean", speedup(&mean.estimate));
+        put(&mut text, "geometric_mean", mean.estimate.speedup());
     }
     let counts = summary.counts;
     for (name, count) in [
@@ -43,13 +43,9 @@ pub fn metrics(report: &Report) -> String {
         while !taken.insert(unique.clone()) {
             unique = candidates.next().unwrap_or_default();
         }
-        put(&mut text, &unique, speedup(&row.estimate));
+        put(&mut text, &unique, row.estimate.speedup());
     }
     text
-}
-
-fn speedup(estimate: &Estimate) -> f64 {
-    1.0 / estimate.point_estimate
 }
 
 fn put(text: &mut String, name: &str, value: f64) {

@@ -36,12 +36,13 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     }
     steps.extend(more_time(report, around));
     steps.extend(measure(report, around));
-    match report.recorded.as_ref().map(|recorded| recorded.status) {
+    let status = report.recorded.as_ref().map(|recorded| recorded.status);
+    match status {
         // It is decided, and open verdicts change nothing about it.
         Some(Status::Keep) => {
-            steps.push(edit(
+            steps.push(NextStep::edit(
                 Action::NextExperiment,
-                "the experiment is kept: go on from this commit".to_owned(),
+                "the experiment is kept: go on from this commit",
             ));
             steps.extend(settle(report, around));
         }
@@ -78,21 +79,9 @@ pub fn next_steps(report: &Report, around: Surroundings<'_>) -> Vec<NextStep> {
     steps.extend(fix_benchmark(report));
     steps.extend(write_benchmark(report));
     // A commit on top of one that is not kept would be taken back with it.
-    let is_given_up = matches!(
-        report.recorded.as_ref().map(|recorded| recorded.status),
-        Some(Status::Discard | Status::ChecksFailed)
-    );
+    let is_given_up = matches!(status, Some(Status::Discard | Status::ChecksFailed));
     steps.extend(commit_first(report).filter(|_| !is_given_up));
     steps
-}
-
-fn step(action: Action, argv: Vec<String>, why: String, seconds: Option<f64>) -> NextStep {
-    NextStep {
-        action,
-        argv,
-        why,
-        seconds,
-    }
 }
 
 /// Returns the command of the run with other settings, with its interpreter, gates, record and file.
@@ -112,10 +101,6 @@ fn again(report: &Report, around: Surroundings<'_>) -> Vec<String> {
     words
 }
 
-fn edit(action: Action, why: String) -> NextStep {
-    step(action, Vec::new(), why, None)
-}
-
 fn reset(report: &Report, around: Surroundings<'_>, why: &str) -> NextStep {
     let base = &report.revisions.base.commit;
     if around.reset_to == Some(base) {
@@ -125,7 +110,7 @@ fn reset(report: &Report, around: Surroundings<'_>, why: &str) -> NextStep {
         "{why}: take its changes back, but neither commits that were kept nor uncommitted work; it was compared with {}",
         short_commit(base)
     );
-    NextStep::edit(Action::Reset, &why)
+    NextStep::edit(Action::Reset, why)
 }
 
 fn fix_checks(report: &Report) -> NextStep {
@@ -135,8 +120,8 @@ fn fix_checks(report: &Report) -> NextStep {
     let last = words.lines().rev().find(|line| !line.trim().is_empty());
     NextStep::edit(
         Action::FixChecks,
-        &format!(
-            "or mend what the guard found: {}",
+        format!(
+            "or correct the change, so that the guard succeeds: {}",
             last.unwrap_or_default().trim()
         ),
     )
@@ -147,7 +132,7 @@ fn fix_benchmark(report: &Report) -> Option<NextStep> {
     let row = report.missing.iter().find(fails)?;
     let side = row.side.map_or("both sides".to_owned(), |side| side.to_string());
     let why = format!("{} fails on {side}: {}", row.benchmark, main_line(&row.message));
-    Some(NextStep::edit(Action::FixBenchmark, &why))
+    Some(NextStep::edit(Action::FixBenchmark, why))
 }
 
 fn more_time(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
@@ -158,11 +143,10 @@ fn more_time(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
     longer.settings.timeout_seconds = (3.0 * longer.settings.timeout_seconds).max(SHORTEST_TIMEOUT);
     // It was cut to the time that there was.
     longer.settings.budget_seconds = None;
-    Some(step(
+    Some(NextStep::new(
         Action::RaiseTimeout,
         again(&longer, around),
-        "the run was stopped before it was done".to_owned(),
-        None,
+        "the run was stopped before it was done",
     ))
 }
 
@@ -172,12 +156,10 @@ fn measure(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
         "{} would be measured",
         counted(plan.benchmarks.len(), "benchmark")
     );
-    Some(step(
-        Action::Measure,
-        again(report, around),
-        why,
-        Some(plan.estimated_seconds),
-    ))
+    Some(NextStep {
+        seconds: Some(plan.estimated_seconds),
+        ..NextStep::new(Action::Measure, again(report, around), why)
+    })
 }
 
 fn fix_output(report: &Report) -> Option<NextStep> {
@@ -201,7 +183,7 @@ fn fix_output(report: &Report) -> Option<NextStep> {
         row.benchmark,
         place.unwrap_or_default()
     );
-    Some(edit(Action::FixOutput, why))
+    Some(NextStep::edit(Action::FixOutput, why))
 }
 
 fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
@@ -240,8 +222,10 @@ fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
         let gates: Vec<String> = report.settings.fail_on.iter().map(ToString::to_string).collect();
         argv.extend(gates.iter().flat_map(|gate| ["--fail-on", gate.as_str()]));
         argv.extend(around.options.iter().map(String::as_str));
-        let argv = argv.into_iter().map(str::to_owned).collect();
-        return Some(step(Action::Settle, argv, why, Some(seconds)));
+        return Some(NextStep {
+            seconds: Some(seconds),
+            ..NextStep::command(Action::Settle, &argv, why)
+        });
     }
     let mut longer = report.clone();
     let most = open
@@ -253,7 +237,7 @@ fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
         (Some(count), _) => longer.settings.replicates = Some(count + most),
         (None, budget) => longer.settings.budget_seconds = Some(budget.unwrap_or_default().ceil() + seconds),
     }
-    Some(step(Action::RaiseBudget, again(&longer, around), why, None))
+    Some(NextStep::new(Action::RaiseBudget, again(&longer, around), why))
 }
 
 fn fix_regression(report: &Report) -> Option<NextStep> {
@@ -273,7 +257,7 @@ fn fix_regression(report: &Report) -> Option<NextStep> {
         "{} became slower, {:.2} times as long{more}",
         worst.benchmark, worst.estimate.point_estimate
     );
-    Some(edit(Action::FixRegression, why))
+    Some(NextStep::edit(Action::FixRegression, why))
 }
 
 fn write_benchmark(report: &Report) -> Option<NextStep> {
@@ -291,7 +275,7 @@ fn write_benchmark(report: &Report) -> Option<NextStep> {
         .any(|row| row.reason == MissingReason::Failed);
     let target = unreached.filter(|_| has_none && !is_filtered)?;
     let why = format!("no benchmark runs {} ({})", target.qualname, target.path);
-    Some(edit(Action::WriteBenchmark, why))
+    Some(NextStep::edit(Action::WriteBenchmark, why))
 }
 
 fn is_unreached(target: &TargetFunction) -> bool {
@@ -303,15 +287,8 @@ fn commit_first(report: &Report) -> Option<NextStep> {
         .warnings
         .iter()
         .any(|warning| warning.code == WarningCode::Uncommitted);
-    let argv = ["git", "commit", "--all", "--message", "experiment"];
-    uncommitted.then(|| {
-        step(
-            Action::CommitFirst,
-            argv.map(str::to_owned).to_vec(),
-            "the working tree has changes that are not committed, and were not measured".to_owned(),
-            None,
-        )
-    })
+    let why = "the working tree has changes that are not committed, and were not measured";
+    uncommitted.then(|| NextStep::commit_first(why))
 }
 
 /// Renders the steps that are commands: `next: COMMAND (about 15 s), because WHY`.

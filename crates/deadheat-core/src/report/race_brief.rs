@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::brief::BRIEF_BYTES;
 use super::without_samples;
 use crate::race::RaceReport;
 use crate::text::{cut, shorten};
 
-const MOST_BYTES: usize = 1500;
 /// The largest number of the fastest candidates that are named.
 const MOST_NAMED: usize = 5;
 
@@ -17,7 +17,7 @@ pub fn race_brief(report: &RaceReport) -> String {
     let mut text = String::new();
     for length in [200, 100, 50, 25] {
         text = written(report, length);
-        if text.len() <= MOST_BYTES {
+        if text.len() <= BRIEF_BYTES {
             break;
         }
     }
@@ -46,7 +46,7 @@ fn written(report: &RaceReport, length: usize) -> String {
         "verdict": answer.verdict,
         "partial": report.partial,
         "fastest": answer.fastest.iter().take(MOST_NAMED).map(name).collect::<Vec<_>>(),
-        "speedup": estimate.map(|estimate| 1.0 / estimate.point_estimate),
+        "speedup": estimate.map(|estimate| estimate.speedup()),
         "next_best": answer.next_best.as_ref().map(name),
         "lead_percent": answer.lead_percent,
         "sentence": cut(&answer.sentence, 2 * length),

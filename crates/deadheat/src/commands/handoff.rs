@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use deadheat_core::answers::{HandedOff, next_in_loop};
+use deadheat_core::answers::HandedOff;
 use deadheat_core::model::{Action, NextStep};
 use deadheat_core::records::{History, write_handover};
 
 use crate::cli::args::RecordsArgs;
 use crate::error::ExitCode;
-use crate::experiments::checkout::checkout;
+use crate::experiments::loop_records::next_steps;
 use crate::experiments::store::ExperimentStore;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
@@ -26,15 +26,15 @@ pub(crate) fn run(args: &RecordsArgs, folder: &Path, interrupt: &Interrupt) -> a
     state.warn_of(&results.problems);
     let file = path.display().to_string();
     match args.output.json {
-        true => output::print_json(&HandedOff {
-            file,
-            problems: &results.problems,
-            next: next_in_loop(&history, baseline.as_ref(), &checkout(&git)?)
-                .into_iter()
-                .filter(|step| step.action != Action::Handoff)
-                .map(NextStep::for_program)
-                .collect(),
-        })?,
+        true => {
+            let mut next = next_steps(&git, &history, baseline.as_ref())?;
+            next.retain(|step| step.action != Action::Handoff);
+            output::print_json(&HandedOff {
+                file,
+                problems: &results.problems,
+                next: NextStep::for_programs(next),
+            })?;
+        }
         false => terminal::print(format!("written to {file}\n").as_bytes())?,
     }
     Ok(ExitCode::Done)

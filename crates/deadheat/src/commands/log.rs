@@ -2,31 +2,27 @@
 
 use std::path::Path;
 
-use deadheat_core::answers::{LoggedRow, LoopLog, next_in_loop};
+use deadheat_core::answers::{LoggedRow, LoopLog};
 use deadheat_core::model::NextStep;
-use deadheat_core::records::{self, History};
+use deadheat_core::records;
 
 use crate::cli::args::LoopArgs;
 use crate::cli::options::verbosity;
 use crate::error::ExitCode;
-use crate::experiments::checkout::checkout;
-use crate::experiments::store::ExperimentStore;
+use crate::experiments::loop_records::LoopRecords;
 use crate::report::output;
 use crate::system::interrupt::Interrupt;
 use crate::system::terminal;
 
 pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let (git, state) = ExperimentStore::open(folder, args.records.config_file.as_deref(), interrupt)?;
-    let baseline = state.known_baseline()?;
-    let results = state.results()?;
-    state.warn_of(&results.problems);
-    let history = History::new(&results.rows, baseline.as_ref());
-    let next = next_in_loop(&history, baseline.as_ref(), &checkout(&git)?);
-    let next: Vec<NextStep> = next.into_iter().map(NextStep::for_program).collect();
+    let common = &args.records.output;
+    let found = LoopRecords::read(folder, args.records.config_file.as_deref(), interrupt)?;
+    let (results, baseline) = (&found.results, found.baseline.as_ref());
     if args.brief {
-        let brief = records::brief_log(&results, baseline.as_ref(), &next);
+        let brief = records::brief_log(results, baseline, &NextStep::for_programs(found.next()?));
         terminal::print(&output::one_line(brief.to_string()))?;
-    } else if args.records.output.json {
+    } else if common.json {
+        let history = found.history();
         let rows = results.rows.iter().enumerate();
         let rows: Vec<LoggedRow<'_>> = rows
             .map(|(index, row)| LoggedRow {
@@ -35,15 +31,15 @@ pub(crate) fn run(args: &LoopArgs, folder: &Path, interrupt: &Interrupt) -> anyh
             })
             .collect();
         output::print_json(&LoopLog {
-            state_folder: state.folder().display().to_string(),
+            state_folder: found.state.folder().display().to_string(),
             problems: &results.problems,
             rows,
             cumulative: history.cumulative(),
-            next,
+            next: NextStep::for_programs(found.next()?),
         })?;
     } else {
-        let style = output::style(verbosity(&args.records.output));
-        terminal::print(records::log(&results, baseline.as_ref(), style).as_bytes())?;
+        let text = records::log(results, baseline, output::style(verbosity(common)));
+        terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)
 }

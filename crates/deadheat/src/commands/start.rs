@@ -5,7 +5,6 @@ use std::path::Path;
 use deadheat_core::answers::{Started, next_after_start};
 use deadheat_core::model::{Action, NextStep};
 use deadheat_core::records::{Baseline, read_baseline, write_baseline};
-use deadheat_core::report::next_lines;
 use deadheat_core::text::plain;
 
 use crate::cli::args::StartArgs;
@@ -65,7 +64,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             uncommitted: &uncommitted,
             ignored: is_ignored,
             file: path.display().to_string(),
-            next: next.into_iter().map(NextStep::for_program).collect(),
+            next: NextStep::for_programs(next),
         })?;
     } else {
         let mut text = format!("baseline: {}\n", described(&baseline));
@@ -73,9 +72,7 @@ pub(crate) fn run(args: &StartArgs, folder: &Path, interrupt: &Interrupt) -> any
             text.push_str(&format!("instead of: {}\n", described(earlier)));
         }
         text.push_str(&format!("written to {}\n", path.display()));
-        if verbosity(&args.output) != Verbosity::Quiet {
-            text.extend(next_lines(&next).iter().map(|line| plain(line) + "\n"));
-        }
+        text.push_str(&output::next_for_people(&next, verbosity(&args.output)));
         terminal::print(text.as_bytes())?;
     }
     Ok(ExitCode::Done)

@@ -1,5 +1,5 @@
 //! The records of an optimisation loop.
 
-pub(crate) mod checkout;
+pub(crate) mod loop_records;
 pub(crate) mod record;
 pub(crate) mod store;

@@ -186,6 +186,12 @@ impl ExperimentStore {
         }
     }
 
+    /// Whether the project has a baseline; not, if its records cannot be read.
+    pub(crate) fn has_baseline(config: &Config, top: &Path) -> bool {
+        let found = Self::find(config, top).and_then(|state| state.known_baseline());
+        matches!(found, Ok(Some(_)))
+    }
+
     /// Whether a loop is under way here.
     pub(crate) fn is_started(&self) -> anyhow::Result<bool> {
         Ok(self.known_baseline()?.is_some() || !self.results()?.rows.is_empty())

@@ -29,7 +29,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
-    /// What it printed on stdout.
+    /// Its stdout.
     pub(super) out: String,
     /// The error that it reported on stderr.
     pub(super) error: Option<Value>,

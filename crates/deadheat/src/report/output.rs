@@ -7,6 +7,7 @@ use deadheat_core::answers::{Failed, Problem};
 use deadheat_core::model::{NextStep, Report, Side};
 use deadheat_core::race::RaceReport;
 use deadheat_core::report::{self, Style, render};
+use deadheat_core::text::plain;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -121,6 +122,15 @@ pub(crate) fn style(verbosity: Verbosity) -> Style {
     }
 }
 
+/// Returns the lines with the commands that would follow; none if only the result is wanted.
+pub(crate) fn next_for_people(next: &[NextStep], verbosity: Verbosity) -> String {
+    if verbosity == Verbosity::Quiet {
+        return String::new();
+    }
+    let lines = report::next_lines(next);
+    lines.iter().map(|line| plain(line) + "\n").collect()
+}
+
 /// Prints one JSON value to stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&pretty(value)?)
@@ -146,7 +156,7 @@ pub(crate) fn failure(failure: &Failure) -> Value {
             hint: failure.hint.as_deref(),
         },
         exit_code: failure.kind.exit() as i32,
-        next: failure.next.iter().cloned().map(NextStep::for_program).collect(),
+        next: NextStep::for_programs(failure.next.clone()),
     };
     serde_json::to_value(failed).unwrap_or_default()
 }

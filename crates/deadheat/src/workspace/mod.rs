@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::git::Git;
 use crate::git::worktrees::{WorktreeLock, admin_folder};
 use crate::system::cache::cache_folder;
-use crate::system::files::remove_tree;
+use crate::system::files::{remove_tree, tail_of};
 use crate::system::terminal;
 
 fn runs_folder() -> Result<PathBuf, Failure> {
@@ -34,6 +34,16 @@ pub(crate) fn without_checkouts(message: &str, checkouts: PerSide<&Path>) -> Str
     folders
         .iter()
         .fold(message.to_owned(), |message, folder| message.replace(folder, ""))
+}
+
+/// Returns the end of a command's output, without the path of a checkout that is gone when it is read.
+pub(crate) fn end_of_output(log: &Path, worktree: &Path) -> String {
+    let words = tail_of(log);
+    if words.trim().is_empty() {
+        return "It printed nothing.".to_owned();
+    }
+    let worktree = format!("{}/", worktree.display());
+    format!("The end of its output:\n\n{}", words.replace(&worktree, ""))
 }
 
 /// The owner of a run folder, written into it so that another process knows whose it is.

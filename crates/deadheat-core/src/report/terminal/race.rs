@@ -2,7 +2,6 @@
 
 use super::page::{Page, Style};
 use crate::race::{RaceCandidate, RaceReport, RaceStatus, lines};
-use crate::report::next;
 use crate::text::{counted, plain, short_commit, speedup};
 
 /// The largest number of benchmarks that are named in one line.
@@ -25,9 +24,7 @@ pub fn render_race(report: &RaceReport, style: Style) -> String {
     if report.partial {
         page.line("stopped early: partial");
     }
-    for line in next::lines(&report.next) {
-        page.prose("", &plain(&line));
-    }
+    page.steps(&report.next);
     page.text
 }
 

@@ -10,11 +10,13 @@ use deadheat_core::model::{Guard, GuardOutcome, Verdict, WarningCode};
 
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
-use crate::error::{ErrorKind, ExitCode, Failure};
+use crate::error::{ExitCode, is_stopped};
 use crate::events::Events;
 use crate::system::command;
-use crate::system::files;
 use crate::workspace::checkout::Checkouts;
+use crate::workspace::end_of_output;
+
+const TOO_LATE: &str = "the guard runs after measuring: --timeout must leave it enough time";
 
 /// The surroundings of the guard.
 pub(crate) struct GuardPlace<'a> {
@@ -59,14 +61,10 @@ pub(crate) fn guard(
     let Some(asked) = &run.settings.guard else {
         return Ok(exit);
     };
-    let mut verdicts = findings.comparisons.iter().map(|row| row.verdict);
-    let total = findings.summary.total.iter().map(|total| total.verdict);
-    let of_resources = findings.resources.iter().map(|row| row.verdict).chain(total);
-    let may_be_kept = asked.always
-        || verdicts
-            .by_ref()
-            .chain(of_resources)
-            .any(|verdict| verdict == Verdict::Improved);
+    let verdicts = findings.comparisons.iter().map(|row| row.verdict);
+    let verdicts = verdicts.chain(findings.resources.iter().map(|row| row.verdict));
+    let mut verdicts = verdicts.chain(findings.summary.total.iter().map(|total| total.verdict));
+    let may_be_kept = asked.always || verdicts.any(|verdict| verdict == Verdict::Improved);
     let (outcome, exit) = match (exit, may_be_kept) {
         (ExitCode::Done, true) => run_it(run, &asked.command, place)?,
         (ExitCode::Done, false) => {
@@ -79,7 +77,7 @@ pub(crate) fn guard(
             run.context.listener.doubt(
                 WarningCode::StoppedEarly,
                 "the run was stopped before the guard could be run",
-                Some("the guard runs after measuring: --timeout must leave it enough time"),
+                Some(TOO_LATE),
             );
             (GuardOutcome::Unfinished, exit)
         }
@@ -112,7 +110,7 @@ fn run_it(
             listener.doubt(
                 WarningCode::StoppedEarly,
                 "the run was stopped before the guard had ended",
-                Some("the guard runs after measuring: --timeout must leave it enough time"),
+                Some(TOO_LATE),
             );
             return Ok((GuardOutcome::Unfinished, ExitCode::StoppedEarly));
         }
@@ -123,7 +121,7 @@ fn run_it(
     }
     let message = format!(
         "the guard failed on head ({status}): {guard}\n{}",
-        end_of(&log, worktree)
+        end_of_output(&log, worktree)
     );
     let hint = match has_no_command(status) {
         true => {
@@ -137,23 +135,7 @@ fn run_it(
     Ok((GuardOutcome::Failed, ExitCode::Done))
 }
 
-fn is_stopped(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<Failure>()
-        .is_some_and(|failure| failure.kind == ErrorKind::Stopped)
-}
-
 /// Whether the shell did not find the command, or may not run it.
 fn has_no_command(status: ExitStatus) -> bool {
     matches!(status.code(), Some(126 | 127))
-}
-
-/// Returns the end of the guard's output, without the path of a checkout that is gone when it is read.
-fn end_of(log: &Path, worktree: &Path) -> String {
-    let words = files::tail_of(log);
-    if words.trim().is_empty() {
-        return "It printed nothing.".to_owned();
-    }
-    let worktree = format!("{}/", worktree.display());
-    format!("The end of its output:\n\n{}", words.replace(&worktree, ""))
 }

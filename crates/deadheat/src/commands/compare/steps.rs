@@ -96,19 +96,16 @@ pub(crate) struct Ready {
     looking: Duration,
 }
 
-impl Ready {
-    /// Lets the workers import no more than the files of these benchmarks.
-    pub(crate) fn narrow_to(
-        &mut self,
-        benchmarks: &[String],
-        checkouts: &Checkouts,
-        project: &ProjectLayout,
-    ) {
-        let folders = checkouts
-            .worktrees()
-            .map(|worktree| worktree.join(&project.folder));
-        self.workers.spec.collect.narrow_to(benchmarks, folders);
-    }
+/// Lets workers import no more than the files of these benchmarks.
+pub(crate) fn narrow_to(
+    workers: &mut WorkerPool,
+    benchmarks: &[String],
+    checkouts: &Checkouts,
+    project: &ProjectLayout,
+) {
+    let worktrees = checkouts.worktrees();
+    let folders = worktrees.map(|worktree| worktree.join(&project.folder));
+    workers.spec.collect.narrow_to(benchmarks, folders);
 }
 
 impl Steps<'_> {
@@ -116,11 +113,9 @@ impl Steps<'_> {
         let Steps { run, sources, .. } = *self;
         let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
         let hints = run.context.hints(sources, compiled.as_ref(), checkouts);
-        let Some(mut ready) = self.make_ready(compiled.as_ref(), &hints, checkouts, findings)? else {
+        let Some(ready) = self.make_ready(compiled.as_ref(), &hints, checkouts, findings)? else {
             return Ok(ExitCode::Done);
         };
-        let benchmarks = ready.chosen.benchmarks.clone();
-        ready.narrow_to(&benchmarks, checkouts, &sources.project);
         let Ready {
             prepared,
             mut workers,
@@ -128,6 +123,7 @@ impl Steps<'_> {
             chosen,
             looking,
         } = ready;
+        narrow_to(&mut workers, &chosen.benchmarks, checkouts, &sources.project);
         if run.settings.task == RunMode::Plan {
             let before = suite.collecting + looking;
             return plan(run, &chosen, before, &suite.origin, &mut workers, findings);

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use deadheat_core::answers::{Detected, Fallback};
 use deadheat_core::model::NextStep;
-use deadheat_core::report::next_lines;
 use deadheat_core::text::{plain, short_commit};
 
 use crate::Installation;
@@ -73,7 +72,10 @@ pub(crate) fn run(
         true => Some(write(&config, &top, &found)),
         false => None,
     };
-    let next = next_steps(&found, &fallbacks, has_baseline(&config, git.as_ref()));
+    let is_loop = git
+        .as_ref()
+        .is_some_and(|git| ExperimentStore::has_baseline(&config, git.top()));
+    let next = next_steps(&found, &fallbacks, is_loop);
     print(args, &found, &fallbacks, written.as_ref(), next)?;
     Ok(ExitCode::Done)
 }
@@ -196,11 +198,6 @@ fn fallbacks(found: &Found) -> Vec<Fallback> {
     ]
 }
 
-fn has_baseline(config: &Config, git: Option<&Git>) -> bool {
-    let found = git.map(|git| ExperimentStore::find(config, git.top())?.known_baseline());
-    matches!(found, Some(Ok(Some(_))))
-}
-
 fn write(config: &Config, top: &Path, found: &Found) -> Result<PathBuf, String> {
     let section = match (&found.reason, &found.benchmarks_root) {
         (None, Some(root)) => Ok(root.as_str()),
@@ -235,7 +232,7 @@ fn print(
             fallbacks,
             written: path.as_deref(),
             not_written: problem.map(String::as_str),
-            next: next.into_iter().map(NextStep::for_program).collect(),
+            next: NextStep::for_programs(next),
         });
     }
     let verbosity = verbosity(&args.output);
@@ -270,10 +267,6 @@ fn print(
     if let Some(problem) = problem {
         text.push_str(&format!("not written: {}\n", plain(problem)));
     }
-    if verbosity != Verbosity::Quiet {
-        for line in next_lines(&next) {
-            text.push_str(&format!("{}\n", plain(&line)));
-        }
-    }
+    text.push_str(&output::next_for_people(&next, verbosity));
     terminal::print(text.as_bytes())
 }

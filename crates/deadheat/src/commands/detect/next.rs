@@ -46,7 +46,7 @@ pub(super) fn next_steps(found: &Found, fallbacks: &[Fallback], is_loop: bool) -
             false => Action::FixSetup,
         };
         let why = check.hint.as_deref().unwrap_or(&check.detail);
-        steps.push(NextStep::edit(action, &format!("{reason}: {why}")));
+        steps.push(NextStep::edit(action, format!("{reason}: {why}")));
     }
     let applies = |name: &str| {
         fallbacks

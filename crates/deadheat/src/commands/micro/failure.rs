@@ -49,8 +49,7 @@ impl Screening<'_> {
                 ("<statement>", _) => "-a",
                 (option, _) => option,
             };
-            return Failure::usage(format!("{option} cannot be parsed: {error}"))
-                .hint("it is Python code, as one argument: mind the shell's quotes");
+            return cannot_be_parsed(option, error);
         }
         let error = error_line(message);
         let traceback = self.shortened(message.strip_suffix(error).unwrap_or(message).trim_end());
@@ -107,6 +106,12 @@ pub(super) fn error_line(message: &str) -> &str {
 
 fn is_frame(line: &str) -> bool {
     line.trim_start().starts_with("File \"")
+}
+
+/// Returns the error about an option that is not Python code.
+pub(super) fn cannot_be_parsed(option: &str, error: &str) -> Failure {
+    Failure::usage(format!("{option} cannot be parsed: {error}"))
+        .hint("it is Python code, as one argument: mind the shell's quotes")
 }
 
 /// Returns the option whose code is not Python, and the error: one in the code itself, not in something that it imports

@@ -24,12 +24,11 @@ use deadheat_core::judge::stats::Threshold;
 use deadheat_core::micro::{self, Decision, MicroReport, Worth, render};
 use deadheat_core::model::{Comparison, NextStep, PerSide, Python, Warning, WarningCode};
 use deadheat_core::protocol::{MicroCode, MicroRequest, MicroWatch, Reply};
-use deadheat_core::report::next_lines;
-use deadheat_core::text::{counted, plain};
+use deadheat_core::text::counted;
+use serde::Serialize;
 
 use crate::Installation;
 use crate::cli::micro::MicroTarget;
-use crate::cli::options::Verbosity;
 use crate::commands::common::context::drawn_seed;
 use crate::commands::micro::decide::{Answer, Rules};
 use crate::commands::micro::pending_requests::{PendingRequests, TrackingLauncher};
@@ -39,7 +38,7 @@ use crate::commands::micro::variants::{VariantContext, Variants};
 use crate::commands::micro::watched::watch;
 use crate::config::Config;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
-use crate::error::{ExitCode, Failure};
+use crate::error::{ExitCode, Failure, is_worth_a_report};
 use crate::experiments::store::ExperimentStore;
 use crate::git::Git;
 use crate::passes::measure::{self, Goal, Stopping};
@@ -111,13 +110,13 @@ pub(crate) fn run(
     let (mut report, outcome) = results.into_report(&subject, options, started.elapsed());
     let is_loop = git
         .as_ref()
-        .is_some_and(|git| has_baseline(&config, git).unwrap_or_default());
+        .is_some_and(|git| ExperimentStore::has_baseline(&config, git.top()));
     report.next = match outcome {
         Ok(()) => next::next_steps(&report, options, is_loop),
         Err(_) => Vec::new(),
     };
     if options.json {
-        report.next = report.next.into_iter().map(NextStep::for_program).collect();
+        report.next = NextStep::for_programs(report.next);
     }
     if let Err(error) = outcome {
         // A run that gave no numbers still says so where its answer is expected.
@@ -134,18 +133,6 @@ pub(crate) fn run(
         terminal::print_note(&format!("not written to the loop's records: {error:#}"));
     }
     Ok(exit(report.decision, options.gate))
-}
-
-fn is_worth_a_report(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<Failure>()
-        .is_some_and(|failure| failure.kind.is_worth_a_report())
-}
-
-fn has_baseline(config: &Config, git: &Git) -> anyhow::Result<bool> {
-    Ok(ExperimentStore::find(config, git.top())?
-        .known_baseline()?
-        .is_some())
 }
 
 /// Adds the run to the records of the loop, if there is one.
@@ -175,16 +162,18 @@ fn exit(decision: Decision, gate: bool) -> ExitCode {
 
 fn write(report: &MicroReport, options: &MicroOptions) -> anyhow::Result<()> {
     if options.json {
-        return match options.samples {
-            true => output::print_json(report),
-            false => terminal::print(&output::summary(report)?),
-        };
+        return print_json(report, options);
     }
-    let mut text = render(report);
-    if options.verbosity != Verbosity::Quiet {
-        text.extend(next_lines(&report.next).iter().map(|line| plain(line) + "\n"));
-    }
+    let text = render(report) + &output::next_for_people(&report.next, options.verbosity);
     terminal::print(text.as_bytes())
+}
+
+/// Prints the answer for programs, with the samples if they are asked for.
+fn print_json(report: &impl Serialize, options: &MicroOptions) -> anyhow::Result<()> {
+    match options.samples {
+        true => output::print_json(report),
+        false => terminal::print(&output::summary(report)?),
+    }
 }
 
 impl Screening<'_> {
@@ -227,12 +216,7 @@ impl Screening<'_> {
             _ => Ok(None),
         };
         Ok(Results {
-            python: Some(Python {
-                path: interpreter.path.display().to_string(),
-                version: interpreter.version,
-                implementation: interpreter.implementation,
-                pytest: String::new(),
-            }),
+            python: Some(python_of(interpreter)),
             pinned_core,
             of_machine,
             answer,
@@ -289,7 +273,7 @@ impl Screening<'_> {
     }
 
     fn rules(&self, pinned_core: Option<usize>) -> Rules {
-        let threshold = Threshold::from_percent(self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT));
+        let threshold = Threshold::from_percent(self.threshold_percent());
         let worth = self.worth();
         Rules {
             schedule: self.schedule(pinned_core),
@@ -298,6 +282,10 @@ impl Screening<'_> {
             threshold,
             before: self.started.elapsed(),
         }
+    }
+
+    fn threshold_percent(&self) -> f64 {
+        self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT)
     }
 
     fn worth(&self) -> Worth {
@@ -386,6 +374,16 @@ fn not_pinned() -> Warning {
         "not pinned to a core: no error rate is claimed",
         Some("run it again, and trust only results that both runs agree on"),
     )
+}
+
+/// Returns the interpreter as the report shows it.
+fn python_of(interpreter: Interpreter) -> Python {
+    Python {
+        path: interpreter.path.display().to_string(),
+        version: interpreter.version,
+        implementation: interpreter.implementation,
+        pytest: String::new(),
+    }
 }
 
 fn spec(subject: &Variants, watch: Option<MicroWatch>) -> WorkerSpec {

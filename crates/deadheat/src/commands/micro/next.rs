@@ -39,7 +39,6 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
     };
     let is_doubtful = DOUBTS.into_iter().any(has);
     let commit = |why: &str| {
-        let commit = ["git", "commit", "--all", "--message", "experiment"];
         let suite = "the suite decides";
         let then = match is_loop {
             true => NextStep::command(
@@ -49,7 +48,7 @@ pub(super) fn next_steps(report: &MicroReport, options: &MicroOptions, is_loop: 
             ),
             false => NextStep::command(Action::Measure, &["deadheat", "compare"], suite),
         };
-        [NextStep::command(Action::CommitFirst, &commit, why), then]
+        [NextStep::commit_first(why), then]
     };
     let take_back = NextStep::edit(
         Action::RevertEdit,

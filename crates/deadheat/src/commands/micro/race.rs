@@ -16,16 +16,13 @@ use deadheat_core::text::main_line;
 use crate::cli::micro::MicroTarget;
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::micro::caveats;
-use crate::commands::micro::failure::{error_line, mistyped};
-use crate::commands::micro::next;
-use crate::commands::micro::not_pinned;
+use crate::commands::micro::failure::{cannot_be_parsed, error_line, mistyped};
 use crate::commands::micro::screening::Screening;
 use crate::commands::micro::several::Several;
-use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
+use crate::commands::micro::{next, not_pinned, print_json, python_of};
 use crate::error::{ExitCode, Failure};
 use crate::passes::measure::{self, Goal, ReplicateSet, Stopping};
 use crate::passes::runner::{Schedule, StoppedBy};
-use crate::report::output as written;
 use crate::report::progress::Progress;
 use crate::system::cpu_pinning::CpuPinning;
 use crate::system::terminal;
@@ -61,20 +58,14 @@ impl Screening<'_> {
         let outcome = self.measure_in_turn(several, pinned_core, &mut launcher);
         progress.finish();
         let raced = outcome?;
-        let python = Python {
-            path: interpreter.path.display().to_string(),
-            version: interpreter.version,
-            implementation: interpreter.implementation,
-            pytest: String::new(),
-        };
+        let python = python_of(interpreter);
         let mut warnings = self.warnings_of(several, &raced);
         warnings.extend(launcher.conditions.warnings());
         warnings.extend(pinned_core.is_none().then(not_pinned));
         let report = self.report_of(several, &raced, python, pinned_core, warnings);
-        match (self.options.json, self.options.samples) {
-            (true, true) => written::print_json(&report)?,
-            (true, false) => terminal::print(&written::summary(&report)?)?,
-            (false, _) => terminal::print(render_race(&report).as_bytes())?,
+        match self.options.json {
+            true => print_json(&report, self.options)?,
+            false => terminal::print(render_race(&report).as_bytes())?,
         }
         Ok(match report.answer.verdict {
             RaceVerdict::Winner | RaceVerdict::Tied => ExitCode::Done,
@@ -99,12 +90,7 @@ impl Screening<'_> {
             ("<statement>", MicroTarget::Statements { .. }) => "one of the statements",
             (option, _) => option,
         };
-        Failure::usage(format!("{option} cannot be parsed: {error}"))
-            .hint("it is Python code, as one argument: mind the shell's quotes")
-    }
-
-    fn threshold_percent(&self) -> f64 {
-        self.config.threshold.unwrap_or(DEFAULT_THRESHOLD_PERCENT)
+        cannot_be_parsed(option, error)
     }
 
     fn measure_in_turn(

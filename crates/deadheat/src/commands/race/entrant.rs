@@ -8,7 +8,7 @@ use deadheat_core::text::{main_line, plain};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::collect::Suite;
-use crate::commands::compare::steps::{Ready, Site, Steps};
+use crate::commands::compare::steps::{Ready, Site, Steps, narrow_to};
 use crate::error::Failure;
 use crate::passes::workers::WorkerPool;
 use crate::prepare::Prepared;
@@ -121,9 +121,9 @@ impl Entrant {
 
     /// Lets its workers import no more than the files of these benchmarks.
     pub(super) fn narrow_to(&mut self, benchmarks: &[String]) {
-        let folder = &self.site.sources.project.folder;
-        let worktrees = self.site.checkouts.worktrees();
-        let folders = worktrees.map(|worktree| worktree.join(folder));
-        self.workers.spec.collect.narrow_to(benchmarks, folders);
+        let Site {
+            checkouts, sources, ..
+        } = &self.site;
+        narrow_to(&mut self.workers, benchmarks, checkouts, &sources.project);
     }
 }

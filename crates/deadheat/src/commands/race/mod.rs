@@ -19,7 +19,7 @@ use crate::commands::race::contest::Contest;
 use crate::commands::race::entrant::{Entrant, Opened};
 use crate::commands::race::results::Found;
 use crate::config::settings::CompareSettings;
-use crate::error::{ExitCode, Failure, is_stopped};
+use crate::error::{ExitCode, Failure, is_stopped, is_worth_a_report};
 use crate::events::Events;
 use crate::git::revisions;
 use crate::report::listener::Listener;
@@ -63,10 +63,7 @@ pub(crate) fn run(
     let outcome = race(&contexts, &mut found);
     listener.finish();
     found.warn_all(None, listener.take_warnings());
-    let is_wanted = |error: &anyhow::Error| {
-        let failure = error.downcast_ref::<Failure>();
-        failure.is_some_and(|failure| failure.kind.is_worth_a_report()) && !options.outputs.written.is_empty()
-    };
+    let is_wanted = |error: &anyhow::Error| is_worth_a_report(error) && !options.outputs.written.is_empty();
     let exit = match outcome {
         Ok(exit) => Ok(exit),
         Err(error) if is_wanted(&error) => {

@@ -21,7 +21,7 @@ pub(super) fn next_steps(
     if report.partial {
         let seconds = LONGER * report.settings.timeout_seconds;
         let argv = again(report, refs, options, &["--timeout", &seconds.to_string()]);
-        steps.push(step(
+        steps.push(NextStep::new(
             Action::RaiseTimeout,
             argv,
             "the race was stopped before it was decided",
@@ -40,7 +40,7 @@ pub(super) fn next_steps(
                 &timeout.to_string(),
             ];
             let argv = again(report, refs, options, &more);
-            steps.push(step(
+            steps.push(NextStep::new(
                 Action::RaiseBudget,
                 argv,
                 "more replicates would decide the race",
@@ -56,24 +56,24 @@ fn after_answer(report: &RaceReport, git: &Git) -> NextStep {
     let reference = report.reference();
     if report.answer.fastest.iter().any(|name| name == reference) {
         let why = format!("no candidate is faster than {reference}");
-        return step(Action::NextExperiment, Vec::new(), &why);
+        return NextStep::edit(Action::NextExperiment, why);
     }
     let fastest = report
         .candidates
         .iter()
         .find(|candidate| candidate.place == Some(1));
     let Some(fastest) = fastest else {
-        return step(Action::NextExperiment, Vec::new(), "nothing was raced");
+        return NextStep::edit(Action::NextExperiment, "nothing was raced");
     };
     if fastest.output == OutputCheck::Different {
         let why = format!("{} returns something else than {reference}", fastest.name);
-        return step(Action::FixOutput, Vec::new(), &why);
+        return NextStep::edit(Action::FixOutput, why);
     }
     let why = match report.answer.verdict {
         RaceVerdict::Winner => format!("{} is the fastest", fastest.name),
         _ => format!("{} is one of the fastest", fastest.name),
     };
-    step(Action::Adopt, adopting(fastest, git), &why)
+    NextStep::new(Action::Adopt, adopting(fastest, git), why)
 }
 
 /// Returns the command that brings the current branch to a candidate; none if it is there.
@@ -170,13 +170,4 @@ fn benchmarks_and_sides(options: &CompareOptions) -> Vec<String> {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
-}
-
-fn step(action: Action, argv: Vec<String>, why: &str) -> NextStep {
-    NextStep {
-        action,
-        argv,
-        why: why.to_owned(),
-        seconds: None,
-    }
 }

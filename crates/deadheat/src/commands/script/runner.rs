@@ -25,9 +25,9 @@ use crate::passes::runner::{Event, StoppedBy, hash_seed};
 use crate::system::command;
 use crate::system::cpu_pinning::{CpuPinning, Pinning};
 use crate::system::disturbances::DisturbanceMonitor;
-use crate::system::files;
 use crate::system::limits::MOST_PRINTED;
 use crate::workspace::checkout::Checkouts;
+use crate::workspace::end_of_output;
 
 /// A command that keeps more cores busy than this is not measured on one.
 pub(super) const SEVERAL_CORES: f64 = 1.1;
@@ -405,13 +405,7 @@ impl<'a> ScriptRunner<'a> {
 
     /// Returns the end of the output of the side's last run.
     pub(super) fn words(&self, side: Side) -> String {
-        let words = files::tail_of(&self.places.get(side).log);
-        if words.trim().is_empty() {
-            return "It printed nothing.".to_owned();
-        }
-        // The checkout is gone when this is read.
-        let worktree = format!("{}/", self.worktrees.get(side).display());
-        format!("The end of its output:\n\n{}", &words.replace(&worktree, ""))
+        end_of_output(&self.places.get(side).log, self.worktrees.get(side))
     }
 }
 
