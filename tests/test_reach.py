@@ -22,23 +22,52 @@ class Watch:
         return self._functions
 
 
+@pytest.fixture
+def reach_in(monkeypatch):
+    """Makes a watch that leaves no audit hook in this process."""
+    monkeypatch.setattr(sys, "addaudithook", lambda hook: None)
+    monkeypatch.setattr(tracing, "_tell_of_spawning", lambda note: None)
+    return tracing.Reach
+
+
 @pytest.mark.parametrize(
     ("wall_ms", "runnable_ms", "is_parallel"), [(20, 20, False), (20, 38, True), (20, 25, False), (2, 4, False)]
 )
 @pytest.mark.parametrize("functions", [(0,), ()], ids=["changed", "the same"])
-def test_a_sample_that_uses_more_than_one_core_is_noticed(monkeypatch, functions, wall_ms, runnable_ms, is_parallel):
-    # An audit hook would stay in this process for good.
-    monkeypatch.setattr(sys, "addaudithook", lambda hook: None)
-    monkeypatch.setattr(tracing, "_tell_of_spawning", lambda note: None)
+def test_a_sample_that_uses_more_than_one_core_is_noticed(
+    monkeypatch, reach_in, functions, wall_ms, runnable_ms, is_parallel
+):
     readings = iter([1_000, 1_000 + wall_ms * 1_000_000])
     monkeypatch.setattr(tracing.WallClock, "start", lambda: next(readings))
     monkeypatch.setattr(tracing.RunnableTime, "since", lambda self, before: runnable_ms * 1_000_000)
-    reach = tracing.Reach(Watch(*functions))
+    reach = reach_in(Watch(*functions))
     with reach.on_account_of("test_a.py::test_a"), reach.in_sample():
         pass
     rows = {row["node"]: row for row in reach.take() if row["node"]}
     assert [node for node, row in rows.items() if row["parallel"]] == ["test_a.py::test_a"] * is_parallel
     assert {tuple(row["functions"]) for row in rows.values()} <= {functions}
+
+
+def test_a_wait_while_the_times_are_read_is_not_a_second_core(monkeypatch, reach_in):
+    now_ns = 0
+
+    class ReadSlowly:
+        """The runnable time of a single thread, which waits for a processor right after it was read."""
+
+        def __init__(self):
+            nonlocal now_ns
+            self.read_ns = now_ns
+            now_ns += 15_000_000
+
+        def since(self, before):
+            return self.read_ns - before.read_ns
+
+    monkeypatch.setattr(tracing.WallClock, "start", lambda: now_ns)
+    monkeypatch.setattr(tracing, "RunnableTime", ReadSlowly)
+    reach = reach_in(Watch())
+    with reach.on_account_of("test_a.py::test_a"), reach.in_sample():
+        now_ns += 6_000_000
+    assert not [row for row in reach.take() if row["parallel"]]
 
 
 @pytest.fixture

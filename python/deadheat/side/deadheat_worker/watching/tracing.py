@@ -176,12 +176,15 @@ class Reach:
         """Mark the functions that run inside as timed."""
         self._settle()
         processes, self._processes = self._processes, set()
-        could_run, started = RunnableTime(), WallClock.start()
+        # The wall time includes the readings: a wait within one of them would else look like a second thread.
+        started = WallClock.start()
+        could_run = RunnableTime()
         try:
             yield
         finally:
+            runnable_ns = RunnableTime().since(could_run)
             elapsed_ns = WallClock.start() - started
-            if elapsed_ns >= SHORTEST_TOLD_NS and RunnableTime().since(could_run) > PARALLEL_SHARE * elapsed_ns:
+            if elapsed_ns >= SHORTEST_TOLD_NS and runnable_ns > PARALLEL_SHARE * elapsed_ns:
                 self._parallel.add(self._owner)
             if self._processes or self._settle():
                 self._timed.add(self._owner)
