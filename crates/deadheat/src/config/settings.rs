@@ -14,6 +14,7 @@ use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Report, Sta
 use crate::cli::options::{
     CompareOptions, RecordRequest, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup,
 };
+use crate::cli::values::EngineChoice;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
@@ -62,6 +63,7 @@ pub(crate) struct CompareSettings {
     pub(crate) functions: Option<String>,
     pub(crate) script: Option<Script>,
     pub(crate) partition: Option<Part>,
+    pub(crate) on: Option<EngineChoice>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: f64,
     /// The thresholds of benchmarks that match a glob.
@@ -162,6 +164,7 @@ impl CompareSettings {
             functions: options.functions.clone(),
             script: options.script.clone(),
             partition: options.partition,
+            on: options.on.clone(),
             all: options.all,
             threshold_percent: options
                 .threshold_percent

@@ -11,7 +11,7 @@ use crate::commands::common::findings::Findings;
 use crate::commands::compare::breakdown::Breakdown;
 use crate::commands::compare::collect::Suite;
 use crate::commands::compare::reach_selection::Chosen;
-use crate::commands::compare::{benchmarks, measuring, notes, resume, verdicts};
+use crate::commands::compare::{benchmarks, distributed, measuring, notes, resume, verdicts};
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::workers::WorkerPool;
@@ -37,7 +37,8 @@ impl Measurement<'_> {
     ) -> anyhow::Result<ExitCode> {
         let listener = self.run.context.listener;
         let preparing = self.run.context.started().elapsed();
-        let timed = measuring::measure(self.run, &chosen.benchmarks, workers)?;
+        let mut engine = distributed::open(self.run, workers, &self.suite.python)?;
+        let timed = measuring::measure(self.run, &chosen.benchmarks, workers, engine.as_deref_mut())?;
         let measuring = self.run.context.started().elapsed() - preparing;
         let replicate_time = timed.measured.replicate_time;
         let startup = replicate_time.saturating_sub(timed.measured.inside);
@@ -62,8 +63,9 @@ impl Measurement<'_> {
             return Ok(exit);
         }
         if exit == ExitCode::Done {
-            exit = verdicts::confirm_regressions(self.run, workers, findings)?;
+            exit = verdicts::confirm_regressions(self.run, workers, engine.as_deref_mut(), findings)?;
         }
+        drop(engine);
         findings.leave_checkouts_out(self.worktrees);
         if exit == ExitCode::Done {
             let breakdown = Breakdown {

@@ -3,6 +3,7 @@
 pub(crate) mod benchmarks;
 mod breakdown;
 pub(crate) mod collect;
+mod distributed;
 mod finish;
 mod measurement;
 mod measuring;
