@@ -45,8 +45,8 @@ struct Distribution<'a> {
     started: Instant,
 }
 
-/// Measures benchmarks; the arguments are those of [`crate::passes::measure::measure`].
-pub(crate) fn measure(
+/// Measures benchmarks on an engine's workers; the arguments are those of [`crate::passes::measure::measure`].
+pub(crate) fn measure_on(
     schedule: &Schedule,
     stopping: Stopping,
     earlier: BTreeMap<String, ReplicateSet>,

@@ -238,7 +238,8 @@ impl Group {
         }
     }
 
-    fn ends_within(&mut self, time: Duration) -> bool {
+    /// Waits for the process to end by itself, and returns whether it has.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
         let until = Instant::now() + time;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > until {

@@ -1,5 +1,6 @@
 //! From the chosen benchmarks to explained verdicts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use deadheat_core::model::{BenchmarksFrom, PerSide};
@@ -10,6 +11,7 @@ use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::breakdown::Breakdown;
 use crate::commands::compare::collect::Suite;
+use crate::commands::compare::distributed::Distribution;
 use crate::commands::compare::reach_selection::Chosen;
 use crate::commands::compare::{benchmarks, distributed, measuring, notes, resume, verdicts};
 use crate::error::ExitCode;
@@ -25,6 +27,8 @@ pub(super) struct Measurement<'a> {
     /// The project's folder.
     pub(super) folder: &'a str,
     pub(super) worktrees: PerSide<&'a Path>,
+    /// Paths at which the worktrees may hold something other than their commits.
+    pub(super) laid_over: &'a BTreeSet<String>,
 }
 
 impl Measurement<'_> {
@@ -37,7 +41,13 @@ impl Measurement<'_> {
     ) -> anyhow::Result<ExitCode> {
         let listener = self.run.context.listener;
         let preparing = self.run.context.started().elapsed();
-        let mut engine = distributed::open(self.run, workers, &self.suite.python)?;
+        let distribution = Distribution {
+            run: self.run,
+            python: &self.suite.python,
+            head: self.worktrees.head,
+            laid_over: self.laid_over,
+        };
+        let mut engine = distributed::open(&distribution, workers)?;
         let timed = measuring::measure(self.run, &chosen.benchmarks, workers, engine.as_deref_mut())?;
         let measuring = self.run.context.started().elapsed() - preparing;
         let replicate_time = timed.measured.replicate_time;

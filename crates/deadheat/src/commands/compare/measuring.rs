@@ -14,10 +14,9 @@ use crate::commands::compare::{distributed, resume};
 use crate::distribute::engine::Engine;
 use crate::events::Events;
 use crate::passes::function_profile;
-use crate::passes::measure::{self, Measured, ReplicateSet, Stopping};
+use crate::passes::measure::{self, Measured, Stopping};
 use crate::passes::runner::{FailureKind, Schedule};
 use crate::passes::workers::WorkerPool;
-use crate::system::disturbances::DisturbanceMonitor;
 
 /// The measurements, and where they were made.
 pub(crate) struct Timed {
@@ -63,7 +62,7 @@ pub(crate) fn measure(
     };
     let mut measured = match engine {
         Some(engine) => distributed::measure(run, &schedule, stopping, earlier, runnable, workers, engine)?,
-        None => here(run, &schedule, stopping, earlier, runnable, workers)?,
+        None => distributed::here(run, &schedule, stopping, earlier, runnable, workers)?,
     };
     if workers.launcher.cores.measuring.is_some() {
         explain_skips(&mut measured, workers);
@@ -80,31 +79,6 @@ pub(crate) fn measure(
         budget_seconds,
         pinned_core: run.context.core_of(&workers.launcher.cores).and(first_core),
         later_cores: workers.launcher.cores.later.clone(),
-    })
-}
-
-/// Measures on one core of this machine.
-pub(super) fn here(
-    run: &CompareContext<'_>,
-    schedule: &Schedule,
-    stopping: Stopping,
-    earlier: BTreeMap<String, ReplicateSet>,
-    benchmarks: &[String],
-    workers: &mut WorkerPool,
-) -> anyhow::Result<Measured> {
-    let listener = run.context.listener;
-    workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
-    let spec = workers.spec.clone();
-    workers.launcher.timed(|launcher| {
-        measure::measure(
-            schedule,
-            stopping,
-            earlier,
-            &spec,
-            benchmarks,
-            launcher,
-            &mut |event| listener.timing(event),
-        )
     })
 }
 

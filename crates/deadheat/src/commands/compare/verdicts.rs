@@ -11,7 +11,7 @@ use crate::commands::common::confirm::{self, Remeasure};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::distributed;
-use crate::commands::compare::measuring::{self, Timed};
+use crate::commands::compare::measuring::Timed;
 use crate::distribute::engine::Engine;
 use crate::error::ExitCode;
 use crate::events::Events;
@@ -71,7 +71,7 @@ pub(super) fn confirm_regressions(
             Some(engine) => {
                 distributed::measure(run, &schedule, stopping, earlier, benchmarks, workers, engine)
             }
-            None => measuring::here(run, &schedule, stopping, earlier, benchmarks, workers),
+            None => distributed::here(run, &schedule, stopping, earlier, benchmarks, workers),
         }
     };
     let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;

@@ -1,5 +1,7 @@
 //! `deadheat replicate`: measures tasks that another process of this program hands out, on one core of this machine.
 
+mod opening;
+
 use crate::Installation;
 use crate::cli::args::ReplicateArgs;
 use crate::distribute::serve::{self, Slot};
@@ -13,15 +15,26 @@ pub(crate) fn run(
     installation: &Installation,
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
-    let tasks = serve::tasks(interrupt);
-    let pinning = Pinning::asked(false, args.cpu);
-    let Some(site) = &args.site else {
-        unreachable!("clap demands a plan or a site")
-    };
-    let site = Site::read(site)?;
-    let mut slot = Slot::open(&site, installation, pinning, interrupt)?;
-    for line in tasks {
-        slot.answer(&line)?;
+    match (&args.plan, &args.site) {
+        (Some(plan), _) if args.clean => opening::remove(plan, interrupt)?,
+        (Some(plan), _) => {
+            let tasks = serve::tasks(interrupt);
+            let Ok(task) = tasks.recv() else {
+                return Ok(ExitCode::Done);
+            };
+            let (site, _lock) = opening::open(plan, installation, interrupt)?;
+            Slot::open(&site, installation, Pinning::Quietest, interrupt)?.answer(&task)?;
+        }
+        (None, Some(site)) => {
+            let tasks = serve::tasks(interrupt);
+            let site = Site::read(site)?;
+            let pinning = Pinning::asked(false, args.cpu);
+            let mut slot = Slot::open(&site, installation, pinning, interrupt)?;
+            for task in tasks {
+                slot.answer(&task)?;
+            }
+        }
+        (None, None) => unreachable!("clap demands a plan or a site"),
     }
     Ok(ExitCode::Done)
 }
