@@ -2,6 +2,8 @@
 //! and reports what became of each task. So the same replicates give the same looks, in whatever order they arrive.
 
 mod row;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -22,8 +24,6 @@ const STARTS_OF_A_TASK: u32 = 20;
 const TRIES: u32 = 3;
 /// A worker gets nothing more after this many tasks in a row that it could not measure.
 const MOST_FAILED: u32 = 2;
-/// The number of looks for which replicates are measured before it is known whether they are needed.
-const LOOKS_AHEAD: u32 = 2;
 /// A task has this many times as long as it should take, and this long in addition.
 const PATIENCE: (u32, Duration) = (10, Duration::from_secs(60));
 
@@ -180,16 +180,13 @@ impl Scheduler {
     /// Returns the next task and the worker that is to measure it. `None`: until another task ends, there is none.
     pub(crate) fn next(&mut self, now: Duration) -> Option<(String, Task)> {
         let free = |(_, state): &(&String, &WorkerState)| state.is_usable() && state.running < state.slots;
+        let mut free: Vec<(&String, &WorkerState)> = self.workers.iter().filter(free).collect();
         // The idlest first, so that the tasks spread over all machines.
-        let worker = self
-            .workers
-            .iter()
-            .filter(free)
-            .min_by_key(|(_, state)| state.running)?;
-        let worker = worker.0.clone();
-        let (task, tries) = match self.take_again(&worker) {
-            Some(again) => (again.task, again.tries),
-            None => (self.compose(now)?, 0),
+        free.sort_by_key(|(_, state)| state.running);
+        let free: Vec<String> = free.into_iter().map(|(name, _)| name.clone()).collect();
+        let (worker, task, tries) = match self.take_again(&free) {
+            Some((worker, again)) => (worker, again.task, again.tries),
+            None => (free.first()?.clone(), self.compose(now)?, 0),
         };
         self.workers.get_mut(&worker)?.running += 1;
         let running = Running {
@@ -201,14 +198,16 @@ impl Scheduler {
         Some((worker, task))
     }
 
-    /// Returns a task that another worker has lost.
-    fn take_again(&mut self, worker: &str) -> Option<Again> {
-        let is_alone = self.workers.values().filter(|state| state.is_usable()).count() == 1;
+    /// Returns a task that has to be measured again, and the free worker for it.
+    fn take_again(&mut self, free: &[String]) -> Option<(String, Again)> {
+        let is_alone = self.is_alone();
         loop {
-            let position = self
+            let suits = |again: &Again| free.iter().find(|worker| is_alone || again.not_by != **worker);
+            let (position, worker) = self
                 .again
                 .iter()
-                .position(|again| is_alone || again.not_by != worker)?;
+                .enumerate()
+                .find_map(|(position, again)| Some((position, suits(again)?.clone())))?;
             let mut again = self.again.remove(position)?;
             again.task.benchmarks.retain(|benchmark| {
                 let row = &self.rows[self.by_name[benchmark]];
@@ -217,9 +216,14 @@ impl Scheduler {
             if !again.task.benchmarks.is_empty() {
                 again.task.id = self.take_id();
                 self.brief(&mut again.task);
-                return Some(again);
+                return Some((worker, again));
             }
         }
+    }
+
+    /// Whether nobody else could measure what the only worker could not.
+    fn is_alone(&self) -> bool {
+        self.workers.values().filter(|state| state.is_usable()).count() < 2
     }
 
     fn take_id(&mut self) -> u64 {
@@ -409,12 +413,11 @@ impl Scheduler {
     /// A benchmark has failed on a worker: another worker must see that too before it counts.
     fn failed_there(&mut self, failure: BenchmarkFailure, task: &Task, worker: &str) {
         let benchmark = failure.benchmark.clone();
-        let is_alone = self.workers.values().filter(|state| state.is_usable()).count() < 2;
         let is_confirmed = self
             .suspects
             .get(&benchmark)
             .is_some_and(|(first, _)| first != worker);
-        if is_alone || is_confirmed {
+        if self.is_alone() || is_confirmed {
             self.suspects.remove(&benchmark);
             let index = self.by_name[&benchmark];
             self.rows[index].is_lost = true;

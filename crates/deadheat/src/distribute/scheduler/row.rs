@@ -7,10 +7,12 @@ use std::time::Duration;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{Replicate, Side};
 
-use crate::distribute::scheduler::LOOKS_AHEAD;
 use crate::distribute::task::{Measurements, Task};
 use crate::passes::measure::{ReplicateSet, RoundsTime, SHORTEST_STARTUP, Stopping};
 use crate::passes::runner::Schedule;
+
+/// The number of looks for which replicates are measured before it is known whether they are needed.
+const LOOKS_AHEAD: u32 = 2;
 
 /// The state of the replicate that decides how often fixtures are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
