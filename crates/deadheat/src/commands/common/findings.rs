@@ -4,8 +4,9 @@ use std::path::Path;
 
 use deadheat_core::judge;
 use deadheat_core::model::{
-    Comparison, Guard, Machine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison, Revision,
-    SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
+    Comparison, Guard, Machine, MeasuringMachine, Missing, Noise, PerSide, Plan, Python, Report,
+    ResourceComparison, Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
+    TargetFunction, Warning,
 };
 
 use crate::commands::common::conclude::Conclusion;
@@ -27,6 +28,8 @@ pub(crate) struct Findings {
     pub(crate) budget_seconds: Option<f64>,
     pub(crate) pinned_core: Option<usize>,
     pub(crate) later_cores: Vec<usize>,
+    /// The machines that measured, of a run on several.
+    pub(crate) machines: Vec<MeasuringMachine>,
     pub(crate) summary: Summary,
     pub(crate) noise: Option<Vec<Noise>>,
     pub(crate) comparisons: Vec<Comparison>,
@@ -74,6 +77,7 @@ impl Findings {
             budget_seconds: None,
             pinned_core: None,
             later_cores: Vec::new(),
+            machines: Vec::new(),
             summary: Summary {
                 counts: judge::count(&[], &[]),
                 controls: None,
@@ -93,6 +97,7 @@ impl Findings {
     }
 
     pub(crate) fn conclude(&mut self, conclusion: Conclusion) {
+        self.machines = conclusion.machines;
         self.comparisons = conclusion.comparisons;
         self.summary = conclusion.summary;
         self.missing = conclusion.missing;
@@ -130,6 +135,7 @@ impl Findings {
             },
             seed: self.seed,
             machine: machine(self.pinned_core, self.later_cores),
+            machines: self.machines,
             parts: Vec::new(),
             python: self.python,
             target_functions: self.targets,
@@ -153,6 +159,7 @@ impl Findings {
 pub(crate) fn machine(pinned_core: Option<usize>, later_cores: Vec<usize>) -> Machine {
     Machine {
         system: std::env::consts::OS.to_owned(),
+        kernel: None,
         architecture: std::env::consts::ARCH.to_owned(),
         processor: processor_name(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),

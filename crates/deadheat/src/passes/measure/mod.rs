@@ -72,6 +72,7 @@ pub(crate) fn measure(
         last_words: outcome.last_words,
         one_at_a_time: outcome.one_at_a_time,
         several_cores: schedule.several_cores.clone(),
+        machines: Vec::new(),
     })
 }
 
