@@ -303,6 +303,7 @@ fn as_replicates(test: &TestComparison, replicates: &[TestReplicate]) -> Vec<Rep
     rows.map(|(row, replicate)| Replicate {
         seed: replicate.seed,
         clock: Clock::Wall,
+        machine: None,
         rounds: vec![Round {
             order: replicate.order,
             base: sample(row.base),

@@ -72,6 +72,7 @@ fn an_open_row_says_what_would_settle_it_and_no_other_does() {
             Replicate {
                 seed,
                 clock: Clock::Wall,
+                machine: None,
                 rounds: vec![Round {
                     order: Order::BaseHead,
                     base: sample(1_000_000_000),

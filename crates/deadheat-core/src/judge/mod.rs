@@ -2,6 +2,7 @@
 
 mod breakdown;
 pub mod gate;
+pub mod machines;
 pub mod merge;
 pub mod profile;
 pub mod race;
@@ -17,4 +18,4 @@ mod verdicts;
 pub use breakdown::{ProfileReplicates, explain, survey};
 pub use stored::{Unsound, judge_again};
 pub use summary::{controls, controls_moved, count, noise};
-pub use verdicts::{MeasuredBenchmark, confirm, judge, judge_total};
+pub use verdicts::{MeasuredBenchmark, confirm, judge, judge_on_machines, judge_total};

@@ -4,6 +4,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::machines;
 use crate::model::{ConfidenceInterval, Estimate, OpenReason, Replicate, Verdict};
 
 /// The probability that an interval misses.
@@ -217,7 +218,7 @@ pub fn t_quantile(error: f64, degrees_of_freedom: usize) -> f64 {
     t_distribution(degrees_of_freedom).inverse_cdf(1.0 - error / 2.0)
 }
 
-fn t_distribution(degrees_of_freedom: usize) -> StudentsT {
+pub(super) fn t_distribution(degrees_of_freedom: usize) -> StudentsT {
     StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).expect("at least one degree of freedom is left")
 }
 
@@ -285,10 +286,16 @@ pub fn verdict(
     }
 }
 
+/// Returns the replicates' log ratios of total times.
+pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
+    let ratios = total_log_ratios_on(benchmarks, &[]);
+    ratios.into_iter().map(|(_, ratio)| ratio).collect()
+}
+
 /// Returns the replicates' log ratios of total times: the benchmarks' ratios, weighted by base's median times.
 ///
-/// The ratios come from neighbouring samples; sums of each side's times would carry the drift between them.
-pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
+/// The ratios come from neighbouring samples; sums of each side's times would carry the drift between them. Each has the kind of its machine.
+pub fn total_log_ratios_on(benchmarks: &[&[Replicate]], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
     let weights: Option<Vec<f64>> = benchmarks
         .iter()
         .map(|replicates| {
@@ -302,7 +309,7 @@ pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
         return Vec::new();
     };
     let total: f64 = weights.iter().sum();
-    over_replicates(benchmarks, |replicates| {
+    over_replicates(benchmarks, kinds, |replicates| {
         let mut sum = 0.0;
         for (replicate, weight) in replicates.iter().zip(&weights) {
             sum += weight * log_ratio(replicate)?.exp();
@@ -312,8 +319,9 @@ pub fn total_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
 }
 
 /// Returns the replicates' means of the benchmarks' log ratios: logarithms of the geometric mean.
-pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
-    over_replicates(benchmarks, |replicates| {
+/// Each has the kind of its machine.
+pub fn geometric_log_ratios_on(benchmarks: &[&[Replicate]], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
+    over_replicates(benchmarks, kinds, |replicates| {
         let ratios: Option<Vec<f64>> = replicates.iter().map(|replicate| log_ratio(replicate)).collect();
         let ratios = ratios?;
         Some(ratios.iter().sum::<f64>() / ratios.len() as f64)
@@ -324,19 +332,29 @@ pub fn geometric_log_ratios(benchmarks: &[&[Replicate]]) -> Vec<f64> {
 const MOSTLY: f64 = 0.8;
 
 /// Combines replicates by their seed, which those from the same processes share. Benchmarks that were measured at
-/// different times share too few seeds: then the first of each is matched with the first of the others, and so on.
-fn over_replicates(benchmarks: &[&[Replicate]], combine: impl Fn(&[&Replicate]) -> Option<f64>) -> Vec<f64> {
+/// different times share too few seeds: then the first of each is matched with the first of the others, and so on; they
+/// are of no kind if their machines are not all of one.
+fn over_replicates(
+    benchmarks: &[&[Replicate]],
+    kinds: &[u32],
+    combine: impl Fn(&[&Replicate]) -> Option<f64>,
+) -> Vec<(Option<u32>, f64)> {
     let Some(first) = benchmarks.first() else {
         return Vec::new();
     };
-    let matched = |find: &dyn Fn(usize, &[Replicate]) -> Option<usize>| -> Vec<f64> {
+    let matched = |find: &dyn Fn(usize, &[Replicate]) -> Option<usize>| -> Vec<(Option<u32>, f64)> {
         (0..first.len())
             .filter_map(|place| {
                 let matching: Option<Vec<&Replicate>> = benchmarks
                     .iter()
                     .map(|replicates| find(place, replicates).and_then(|found| replicates.get(found)))
                     .collect();
-                combine(&matching?)
+                let matching = matching?;
+                let kind = machines::kind(matching[0], kinds);
+                let is_of_one = matching
+                    .iter()
+                    .all(|replicate| machines::kind(replicate, kinds) == kind);
+                Some((kind.filter(|_| is_of_one), combine(&matching)?))
             })
             .collect()
     };

@@ -8,7 +8,7 @@ use super::sequential::Sampling;
 use super::stats::{self, FEWEST_REPLICATES};
 use super::summary::{controls, count, noise};
 use super::thresholds::Thresholds;
-use super::verdicts::{MeasuredBenchmark, confirm, judge, judge_alone_by_interval};
+use super::verdicts::{MeasuredBenchmark, confirm, judge_alone_by_interval, judge_on_machines};
 use crate::model::{
     Comparison, Confirmation, Noise, Replicate, Report, ResourceComparison, ToSettle, Verdict,
 };
@@ -43,7 +43,8 @@ pub fn judge_again(mut report: Report, threshold_percent: Option<f64>) -> Result
 
     let stored = std::mem::take(&mut report.comparisons);
     let measured = stored.iter().map(measured).collect();
-    let (mut comparisons, total, geometric_mean) = judge(measured, sampling, &thresholds);
+    let kinds: Vec<u32> = report.machines.iter().map(|machine| machine.kind).collect();
+    let (mut comparisons, total, geometric_mean) = judge_on_machines(measured, sampling, &thresholds, &kinds);
     for (row, stored) in comparisons.iter_mut().zip(stored) {
         if stored.replicate_seconds.is_none() {
             row.to_settle = row
@@ -99,7 +100,10 @@ pub(crate) fn check(report: &Report) -> Result<(), Unsound> {
     let is_sampled = |replicates: &[Replicate]| {
         let is_measured = |replicate: &Replicate| {
             let mut samples = replicate.rounds.iter().flat_map(|round| [round.base, round.head]);
-            !replicate.rounds.is_empty() && samples.all(|sample| sample.iterations > 0)
+            let mut machine = replicate.machine.iter();
+            machine.all(|&machine| (machine as usize) < report.machines.len())
+                && !replicate.rounds.is_empty()
+                && samples.all(|sample| sample.iterations > 0)
         };
         replicates.len() >= FEWEST_REPLICATES && replicates.iter().all(is_measured)
     };
@@ -130,6 +134,7 @@ fn measured(row: &Comparison) -> MeasuredBenchmark {
     MeasuredBenchmark {
         benchmark: row.benchmark.clone(),
         replicates: row.replicates.clone(),
+        set_aside: row.set_aside.clone(),
         looks: row.looks,
         // Older reports have it only as a part of `to_settle`.
         replicate_seconds: row.replicate_seconds.unwrap_or(0.0),

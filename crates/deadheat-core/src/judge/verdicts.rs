@@ -1,11 +1,12 @@
 //! From measurements to verdicts.
 
+use super::machines::{self, Estimates};
 use super::sequential::{self, Sampling};
 use super::stats::{self, LogEstimate, Threshold};
 use super::thresholds::Thresholds;
 use crate::model::{
-    Comparison, Confirmation, Judged, OpenReason, PerSide, Replicate, Round, SideTime, ToSettle, Verdict,
-    Warning,
+    Agreement, Comparison, Confirmation, Judged, OpenReason, PerSide, Replicate, Round, SideTime, ToSettle,
+    Verdict, Warning,
 };
 use crate::output::{Difference, OutputCheck};
 
@@ -14,6 +15,8 @@ use crate::output::{Difference, OutputCheck};
 pub struct MeasuredBenchmark {
     pub benchmark: String,
     pub replicates: Vec<Replicate>,
+    /// The replicates of outlier machines.
+    pub set_aside: Vec<Replicate>,
     /// The number of looks at the replicates.
     pub looks: u32,
     /// The seconds that one more replicate would take.
@@ -26,8 +29,15 @@ pub struct MeasuredBenchmark {
     pub warnings: Vec<Warning>,
 }
 
-/// A benchmark with the logarithms of its ratios and their estimate.
-type Estimated = (MeasuredBenchmark, Vec<f64>, LogEstimate);
+/// A benchmark with the logarithms of its ratios and their estimates.
+type Estimated = (MeasuredBenchmark, Vec<f64>, Estimates);
+
+/// An estimate that counts, and whether the kinds of machines agree about it.
+struct Settled {
+    estimate: LogEstimate,
+    agreement: Option<Agreement>,
+    survives: bool,
+}
 
 /// Turns measurements into comparisons with verdicts, in the given order of benchmarks.
 ///
@@ -37,19 +47,25 @@ pub fn judge(
     sampling: Sampling,
     thresholds: &Thresholds,
 ) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
+    judge_on_machines(measured, sampling, thresholds, &[])
+}
+
+/// Judges the measurements of several machines; `kinds` has the kind of each.
+pub fn judge_on_machines(
+    measured: Vec<MeasuredBenchmark>,
+    sampling: Sampling,
+    thresholds: &Thresholds,
+    kinds: &[u32],
+) -> (Vec<Comparison>, Option<Judged>, Option<Judged>) {
     let estimated: Vec<Estimated> = measured
         .into_iter()
         .filter_map(|measured| {
             let ratios = stats::log_ratios(&measured.replicates);
-            let estimate = sampling.estimate(&ratios, measured.looks)?;
-            Some((measured, ratios, estimate))
+            let estimates = machines::estimates(&measured.replicates, kinds, sampling, measured.looks)?;
+            Some((measured, ratios, estimates))
         })
         .collect();
-    let p_values: Vec<f64> = estimated
-        .iter()
-        .map(|(_, _, estimate)| estimate.p_value)
-        .collect();
-    let survivors = stats::survives_correction(&p_values);
+    let settled = settle(&estimated);
 
     let of_benchmarks: Vec<&[Replicate]> = estimated
         .iter()
@@ -61,18 +77,37 @@ pub fn judge(
         .map(|(measured, _, _)| measured.looks)
         .min()
         .unwrap_or(1);
-    let judge_together = |ratios: &[f64], center: f64| {
-        let estimate = sampling.estimate(ratios, looks)?;
-        judge_alone(LogEstimate { center, ..estimate }, thresholds.general())
+    let judge_together = |ratios: Vec<(Option<u32>, f64)>, center: f64| {
+        let estimates = machines::estimates_of(&ratios, sampling, looks)?;
+        let agreement = machines::agreements(std::iter::once(&estimates)).pop().flatten();
+        let (verdict, reason) = estimates.verdict(agreement, thresholds.general(), true);
+        if agreement.is_some_and(|agreement| !agreement.agree) {
+            let judged = judge_alone(estimates.judged(agreement), thresholds.general())?;
+            return Some(Judged {
+                verdict,
+                reason,
+                ..judged
+            });
+        }
+        judge_alone(
+            LogEstimate {
+                center,
+                ..estimates.together
+            },
+            thresholds.general(),
+        )
     };
-    let (total, geometric_mean) = centers(&estimated);
-    let total = judge_together(&stats::total_log_ratios(&of_benchmarks), total);
-    let geometric_mean = judge_together(&stats::geometric_log_ratios(&of_benchmarks), geometric_mean);
+    let (total, geometric_mean) = centers(&estimated, &settled);
+    let total = judge_together(stats::total_log_ratios_on(&of_benchmarks, kinds), total);
+    let geometric_mean = judge_together(
+        stats::geometric_log_ratios_on(&of_benchmarks, kinds),
+        geometric_mean,
+    );
 
     let comparisons: Vec<Comparison> = estimated
         .into_iter()
-        .zip(survivors)
-        .map(|(row, survives)| judge_row(row, survives, thresholds))
+        .zip(settled)
+        .map(|(row, settled)| judge_row(row, settled, thresholds))
         .collect();
     let base_ns: f64 = comparisons
         .iter()
@@ -86,12 +121,31 @@ pub fn judge(
     (comparisons, total, geometric_mean)
 }
 
+/// Returns the estimates that count, and which of them are changes among all benchmarks.
+fn settle(estimated: &[Estimated]) -> Vec<Settled> {
+    let estimates = || estimated.iter().map(|(_, _, estimates)| estimates);
+    let agreements = machines::agreements(estimates());
+    let judged: Vec<LogEstimate> = estimates()
+        .zip(&agreements)
+        .map(|(estimates, agreement)| estimates.judged(*agreement))
+        .collect();
+    let p_values: Vec<f64> = judged.iter().map(|estimate| estimate.p_value).collect();
+    let survivors = stats::survives_correction(&p_values);
+    let rows = judged.into_iter().zip(agreements).zip(survivors);
+    rows.map(|((estimate, agreement), survives)| Settled {
+        estimate,
+        agreement,
+        survives,
+    })
+    .collect()
+}
+
 /// Returns the logarithms of the total and of the geometric mean. They come from the benchmarks' own estimates, so that
 /// they lie between these, although some benchmarks have replicates that others lack.
-fn centers(estimated: &[Estimated]) -> (f64, f64) {
-    let weights = estimated.iter().map(|(measured, _, estimate)| {
+fn centers(estimated: &[Estimated], settled: &[Settled]) -> (f64, f64) {
+    let weights = estimated.iter().zip(settled).map(|((measured, _, _), settled)| {
         let base = side_time(&measured.replicates, |round| round.base.per_iteration_ns());
-        (base.median_ns, estimate.center)
+        (base.median_ns, settled.estimate.center)
     });
     let (mut base, mut head, mut logs) = (0.0, 0.0, 0.0);
     for (weight, center) in weights {
@@ -102,10 +156,19 @@ fn centers(estimated: &[Estimated]) -> (f64, f64) {
     ((head / base).ln(), logs / estimated.len() as f64)
 }
 
-/// Returns the comparison of one benchmark; `survives` says whether it is a change among all of them.
-fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds: &Thresholds) -> Comparison {
+/// Returns the comparison of one benchmark.
+fn judge_row(
+    (measured, ratios, estimates): Estimated,
+    settled: Settled,
+    thresholds: &Thresholds,
+) -> Comparison {
+    let Settled {
+        estimate,
+        agreement,
+        survives,
+    } = settled;
     let threshold = thresholds.of(&measured.benchmark);
-    let (verdict, reason) = stats::verdict(&estimate, threshold, survives);
+    let (verdict, reason) = estimates.verdict(agreement, threshold, survives);
     let (verdict, reason) = match verdict {
         Verdict::Improved | Verdict::Regressed if measured.is_control => (Verdict::Unexplained, reason),
         Verdict::Unchanged if measured.first_call_ns.is_some() => {
@@ -113,7 +176,11 @@ fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds
         }
         verdict => (verdict, reason),
     };
-    let is_open = verdict == Verdict::Inconclusive && reason != Some(OpenReason::FirstCallChanged);
+    let is_final = matches!(
+        reason,
+        Some(OpenReason::FirstCallChanged | OpenReason::MachinesDisagree)
+    );
+    let is_open = verdict == Verdict::Inconclusive && !is_final;
     let more = is_open.then(|| sequential::replicates_to_settle(&ratios, measured.looks, threshold));
     let replicates = measured.replicates;
     let estimate = estimate.to_estimate();
@@ -139,8 +206,11 @@ fn judge_row((measured, ratios, estimate): Estimated, survives: bool, thresholds
         output: measured.output.0,
         output_difference: measured.output.1,
         confirmation: None,
+        by_kind: estimates.kind_estimates(),
+        agreement,
         part: None,
         replicates,
+        set_aside: measured.set_aside,
         functions: Vec::new(),
         unexplained_ns: None,
         profile: None,
@@ -222,6 +292,7 @@ mod tests {
         let replicate = |seed| Replicate {
             seed,
             clock: Clock::Wall,
+            machine: None,
             rounds: vec![Round {
                 order: Order::BaseHead,
                 base: Sample {

@@ -68,12 +68,22 @@ pub struct Comparison {
     /// The confirmation of a regression that would fail a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
+    /// The estimates of the kinds of machines, if at least two kinds measured it; together their intervals miss no more
+    /// often than that of a single estimate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_kind: Vec<KindEstimate>,
+    /// Whether the kinds agree. If they do not, the estimate is the hull of their intervals, and no average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
     /// In a merged report, the number of the part that measured it.
     #[serde(default, rename = "shard", skip_serializing_if = "Option::is_none")]
     pub part: Option<u32>,
     /// Empty in a report without samples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicates: Vec<Replicate>,
+    /// The replicates of outlier machines, which do not count. Empty in a report without samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<Replicate>,
     /// The changed functions that it runs, the most expensive first.
     #[serde(default)]
     pub functions: Vec<FunctionComparison>,
@@ -98,6 +108,25 @@ impl Comparison {
         // More replicates like those that were not confirmed would settle nothing.
         self.to_settle = None;
     }
+}
+
+/// The estimate of the machines of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct KindEstimate {
+    /// The kind's number, as in the report's `machines`.
+    pub kind: u32,
+    /// The number of replicates that it comes from.
+    pub replicates: usize,
+    pub estimate: Estimate,
+}
+
+/// The test of the hypothesis that all kinds of machines have the same ratio.
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct Agreement {
+    /// The p-value, of all looks together.
+    pub p_value: f64,
+    /// Whether the hypothesis stands, after the correction for all benchmarks.
+    pub agree: bool,
 }
 
 /// The check of a regression by fresh replicates, which took no part in the verdict.

@@ -4,6 +4,7 @@ mod comparison;
 mod function;
 mod gate;
 mod guard;
+mod machine;
 mod missing;
 mod next;
 mod part;
@@ -17,16 +18,17 @@ mod target;
 mod verdict;
 mod warning;
 
-pub use comparison::{Comparison, Confirmation, SideTime, ToSettle};
+pub use comparison::{Agreement, Comparison, Confirmation, KindEstimate, SideTime, ToSettle};
 pub use function::{CallProfile, FunctionComparison, ProfileNote};
 pub use gate::Gate;
 pub use guard::{Guard, GuardOutcome};
+pub use machine::{Machine, MachineKind, MeasuringMachine, Outlier, Python, kind_among, kind_of};
 pub use missing::{Missing, MissingReason};
 pub use next::{Action, NextStep};
 pub use part::{Part, part_of};
 pub use report::{
-    Controls, Counts, Machine, MergedPart, Noise, Plan, Python, Recorded, Report, SCHEMA_VERSION, Selection,
-    SelectionRule, Summary,
+    Controls, Counts, MergedPart, Noise, Plan, Recorded, Report, SCHEMA_VERSION, Selection, SelectionRule,
+    Summary,
 };
 pub use resource::{Resource, ResourceComparison};
 pub use sample::{Clock, Order, Replicate, Round, Sample};

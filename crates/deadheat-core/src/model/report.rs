@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison::Comparison;
 use super::function::FunctionComparison;
 use super::guard::Guard;
+use super::machine::{Machine, MeasuringMachine, Python};
 use super::missing::Missing;
 use super::next::NextStep;
 use super::part::Part;
@@ -36,6 +37,9 @@ pub struct Report {
     pub samples: bool,
     /// The machine; in a merged report, that of its first part.
     pub machine: Machine,
+    /// The machines that measured the replicates, of a run on several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MeasuringMachine>,
     /// The parts of a merged report, in order.
     #[serde(default, rename = "shards", skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<MergedPart>,
@@ -97,19 +101,6 @@ impl Recorded {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct Machine {
-    pub system: String,
-    pub architecture: String,
-    pub processor: Option<String>,
-    pub cores: usize,
-    /// The core that both sides ran on.
-    pub pinned_core: Option<usize>,
-    /// The cores that they moved to together, because others used the pinned one.
-    #[serde(default)]
-    pub later_cores: Vec<usize>,
-}
-
 /// One part of a merged report, and where it was measured.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct MergedPart {
@@ -121,14 +112,6 @@ pub struct MergedPart {
     pub partial: bool,
     pub machine: Machine,
     pub python: Option<PerSide<Python>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
-pub struct Python {
-    pub path: String,
-    pub version: String,
-    pub implementation: String,
-    pub pytest: String,
 }
 
 /// The benchmarks that a run with the same arguments would measure.

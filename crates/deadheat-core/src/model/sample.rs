@@ -72,6 +72,9 @@ pub struct Replicate {
     pub seed: u32,
     #[serde(default)]
     pub clock: Clock,
+    /// The machine that measured it, as its place in the report's `machines`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<u32>,
     #[serde(rename = "pairs")]
     pub rounds: Vec<Round>,
 }

@@ -80,6 +80,8 @@ pub enum OpenReason {
     NotConfirmed,
     /// The later calls of a process did not change, and the first one did.
     FirstCallChanged,
+    /// The kinds of machines that measured it have different verdicts.
+    MachinesDisagree,
 }
 
 impl fmt::Display for OpenReason {
@@ -90,6 +92,7 @@ impl fmt::Display for OpenReason {
             OpenReason::NotAfterCorrection => "not after correction for many benchmarks",
             OpenReason::NotConfirmed => "not confirmed by fresh replicates",
             OpenReason::FirstCallChanged => "only the first call changed",
+            OpenReason::MachinesDisagree => "the kinds of machines disagree",
         })
     }
 }

@@ -109,6 +109,10 @@ pub enum WarningCode {
     ThermalThrottling,
     /// The measuring core's frequency fell at times.
     FrequencyScaling,
+    /// Kinds of machines, or machines of one kind, have different results.
+    MachinesDisagree,
+    /// A machine's results are unlike those of the others of its kind, and do not count.
+    MachineOutlier,
     /// Setting the benchmarks up takes much longer than measuring them.
     ExpensiveSetup,
     /// Some process pairs are far from all others.
@@ -161,6 +165,8 @@ impl WarningCode {
                 | WarningCode::StolenTime
                 | WarningCode::ThermalThrottling
                 | WarningCode::FrequencyScaling
+                | WarningCode::MachinesDisagree
+                | WarningCode::MachineOutlier
         )
     }
 }

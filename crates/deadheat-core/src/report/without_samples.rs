@@ -21,7 +21,9 @@ pub(super) fn shorten(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             // The number of replicates is a setting, and stays.
-            fields.retain(|name, value| name != "replicates" || !value.is_array());
+            fields.retain(|name, value| {
+                !matches!(name.as_str(), "replicates" | "set_aside") || !value.is_array()
+            });
             fields.values_mut().for_each(shorten);
         }
         Value::Array(values) => values.iter_mut().for_each(shorten),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Machine, PerSide, Python, Warning};
+use deadheat_core::model::{MeasuringMachine, Warning};
 
 use crate::distribute::engine::{Engine, EngineEvent};
 use crate::distribute::scheduler::Scheduler;
@@ -19,19 +19,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The time that the first worker has to appear.
 const NO_WORKER: Duration = Duration::from_secs(30);
 
-/// A core or machine on which replicates were measured.
-pub(crate) struct Place {
-    pub(crate) name: String,
-    pub(crate) machine: Machine,
-    pub(crate) python: PerSide<Python>,
-    /// The doubts about it, of which each is kept once.
-    pub(crate) warnings: Vec<Warning>,
-}
-
 /// The results of a distributed measurement.
 pub(crate) struct Distributed {
     pub(crate) measured: Measured,
-    pub(crate) places: Vec<Place>,
+    /// The doubts about each worker, of which each is kept once.
+    pub(crate) warnings: Vec<(String, Warning)>,
     /// The workers that could not measure, with the reasons.
     pub(crate) given_up: Vec<(String, String)>,
 }
@@ -41,16 +33,18 @@ struct Distribution<'a> {
     engine: &'a mut dyn Engine,
     scheduler: Scheduler,
     tasks: BTreeMap<u64, (String, Task)>,
-    places: Vec<Place>,
+    warnings: Vec<(String, Warning)>,
     started: Instant,
 }
 
-/// Measures benchmarks on an engine's workers; the arguments are those of [`crate::passes::measure::measure`].
+/// Measures benchmarks on an engine's workers; most arguments are those of [`crate::passes::measure::measure`].
+/// `machines` are those of an earlier measurement of the same run.
 pub(crate) fn measure_on(
     schedule: &Schedule,
     stopping: Stopping,
     earlier: BTreeMap<String, ReplicateSet>,
     benchmarks: &[String],
+    machines: Vec<MeasuringMachine>,
     engine: &mut dyn Engine,
     interrupt: &Interrupt,
     listen: &mut dyn FnMut(Event<'_>),
@@ -59,9 +53,9 @@ pub(crate) fn measure_on(
     let budget = stopping.budget_ends.saturating_duration_since(started);
     let mut distribution = Distribution {
         engine,
-        scheduler: Scheduler::new(schedule, stopping, budget, earlier, benchmarks),
+        scheduler: Scheduler::new(schedule, stopping, budget, earlier, benchmarks, machines),
         tasks: BTreeMap::new(),
-        places: Vec::new(),
+        warnings: Vec::new(),
         started,
     };
     let stopped = distribution.run(schedule, interrupt, listen)?;
@@ -71,7 +65,7 @@ pub(crate) fn measure_on(
         .collect();
     Ok(Distributed {
         measured: distribution.scheduler.finish(stopped),
-        places: distribution.places,
+        warnings: distribution.warnings,
         given_up,
     })
 }
@@ -91,7 +85,10 @@ impl Distribution<'_> {
                 return Ok(Some(StoppedBy::Timeout));
             }
             self.hand_out()?;
-            if self.scheduler.has_workers() && self.scheduler.is_idle() {
+            if self.scheduler.has_workers()
+                && self.scheduler.is_idle()
+                && !self.scheduler.set_outliers_aside(true)
+            {
                 return Ok(None);
             }
             if !self.scheduler.has_workers() && self.started.elapsed() > NO_WORKER {
@@ -105,6 +102,7 @@ impl Distribution<'_> {
             }
             if had_any {
                 self.scheduler.settle();
+                self.scheduler.set_outliers_aside(false);
                 for id in self.scheduler.take_superfluous() {
                     self.tasks.remove(&id);
                     self.engine.cancel(id);
@@ -137,8 +135,8 @@ impl Distribution<'_> {
                 match *answer {
                     Answer::Done(result) => match result.check(&asked) {
                         Ok(()) => {
-                            let place = self.place_of(&worker, &result);
-                            self.scheduler.done(*result, place);
+                            self.keep_warnings(&worker, &result);
+                            self.scheduler.done(*result);
                         }
                         Err(why) => self
                             .scheduler
@@ -160,25 +158,13 @@ impl Distribution<'_> {
         Ok(())
     }
 
-    /// Returns the number of the place where a result was measured.
-    fn place_of(&mut self, worker: &str, result: &TaskResult) -> u32 {
-        let known = self.places.iter().position(|place| place.name == worker);
-        let index = known.unwrap_or_else(|| {
-            self.places.push(Place {
-                name: worker.to_owned(),
-                machine: result.machine.clone(),
-                python: result.python.clone(),
-                warnings: Vec::new(),
-            });
-            self.places.len() - 1
-        });
-        let warnings = &mut self.places[index].warnings;
+    fn keep_warnings(&mut self, worker: &str, result: &TaskResult) {
         for warning in &result.warnings {
-            if warnings.iter().all(|known| known.code != warning.code) {
-                warnings.push(warning.clone());
+            let is_same = |(name, known): &(String, Warning)| name == worker && known.code == warning.code;
+            if !self.warnings.iter().any(is_same) {
+                self.warnings.push((worker.to_owned(), warning.clone()));
             }
         }
-        index as u32
     }
 
     fn no_worker(&self) -> Failure {

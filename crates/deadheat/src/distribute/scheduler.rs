@@ -8,13 +8,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use deadheat_core::judge::sequential::Sampling;
-use deadheat_core::judge::stats::FEWEST_REPLICATES;
-use deadheat_core::model::PerSide;
+use deadheat_core::judge::machines::{Estimates, agreements, outliers};
+use deadheat_core::judge::sequential::{Sampling, may_settle};
+use deadheat_core::judge::stats::{self, FEWEST_REPLICATES, LogEstimate};
+use deadheat_core::model::{Agreement, MeasuringMachine, PerSide, kind_among};
 
 use crate::distribute::scheduler::row::Row;
 use crate::distribute::task::{Task, TaskResult};
-use crate::passes::measure::{Measured, ReplicateSet, SHORTEST_STARTUP, Stopping, settled_among};
+use crate::passes::measure::{Measured, ReplicateSet, SHORTEST_STARTUP, Stopping};
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, Schedule, StoppedBy};
 
 /// A task is not longer than this many starts of its processes, so that starting takes a small part of it and its
@@ -24,6 +25,8 @@ const STARTS_OF_A_TASK: u32 = 20;
 const TRIES: u32 = 3;
 /// A worker gets nothing more after this many tasks in a row that it could not measure.
 const MOST_FAILED: u32 = 2;
+/// The fewest replicates among which an outlier is looked for.
+const FEWEST_ASKED: u32 = 16;
 /// A task has this many times as long as it should take, and this long in addition.
 const PATIENCE: (u32, Duration) = (10, Duration::from_secs(60));
 
@@ -42,6 +45,8 @@ struct WorkerState {
     failed: u32,
     /// Why it gets no more tasks.
     given_up: Option<String>,
+    /// Whether its results are unlike those of other machines.
+    is_outlier: bool,
 }
 
 /// A task that is being measured.
@@ -86,6 +91,9 @@ pub(crate) struct Scheduler {
     project_modules: PerSide<u64>,
     /// Whether a look was made since the rows were last settled.
     has_looked: bool,
+    machines: Vec<MeasuringMachine>,
+    /// How often it was asked whether a machine is an outlier, and the number of replicates at which it is asked again.
+    asked: (u32, u32),
     inside: Duration,
     replicates: u32,
 }
@@ -97,6 +105,7 @@ impl Scheduler {
         budget: Duration,
         mut earlier: BTreeMap<String, ReplicateSet>,
         benchmarks: &[String],
+        machines: Vec<MeasuringMachine>,
     ) -> Self {
         let rows: Vec<Row> = benchmarks
             .iter()
@@ -126,9 +135,15 @@ impl Scheduler {
             failures: Vec::new(),
             project_modules: PerSide::default(),
             has_looked: true,
+            machines,
+            asked: (0, FEWEST_ASKED),
             inside: Duration::ZERO,
             replicates: 0,
         };
+        let kinds = scheduler.kinds();
+        for row in &mut scheduler.rows {
+            row.look_again(scheduler.stopping.sampling, &kinds);
+        }
         scheduler.settle();
         for index in 0..scheduler.rows.len() {
             scheduler.put_back(index);
@@ -142,7 +157,11 @@ impl Scheduler {
             state.slots = 0;
         }
         for worker in workers {
-            self.workers.entry(worker.name.clone()).or_default().slots = worker.slots;
+            let state = self.workers.entry(worker.name.clone()).or_default();
+            state.slots = worker.slots;
+            let mut machines = self.machines.iter();
+            state.is_outlier =
+                machines.any(|machine| machine.name == worker.name && machine.outlier.is_some());
         }
         let gone = |running: &&Running| self.workers[&running.worker].slots == 0;
         let lost: Vec<u64> = self
@@ -160,11 +179,6 @@ impl Scheduler {
     pub(crate) fn given_up(&self) -> impl Iterator<Item = (&str, &str)> {
         let workers = self.workers.iter();
         workers.filter_map(|(name, state)| Some((name.as_str(), state.given_up.as_deref()?)))
-    }
-
-    /// Gives a worker no more tasks.
-    pub(crate) fn give_up(&mut self, worker: &str, why: String) {
-        self.workers.entry(worker.to_owned()).or_default().given_up = Some(why);
     }
 
     /// Whether any worker can be given tasks, now or when it has done its present ones.
@@ -359,13 +373,13 @@ impl Scheduler {
         self.open.entry(place.0).or_default().insert((place.1, index));
     }
 
-    /// Takes the answer to a task. Answers to tasks that were given to another worker meanwhile do not count. `place` is
-    /// the number of the machine.
-    pub(crate) fn done(&mut self, mut result: TaskResult, place: u32) {
+    /// Takes the answer to a task. Answers to tasks that were given to another worker meanwhile do not count.
+    pub(crate) fn done(&mut self, mut result: TaskResult) {
         let Some(running) = self.end(result.task) else {
             return;
         };
         let Running { task, worker, tries } = running;
+        let machine = self.machine_of(&worker, &result);
         if let Some(state) = self.workers.get_mut(&worker) {
             state.failed = 0;
         }
@@ -388,7 +402,7 @@ impl Scheduler {
                     let count = measurements.replicates.len();
                     self.inside += Duration::from_secs_f64(measurements.inside_seconds) * count as u32;
                     self.replicates += count as u32;
-                    self.rows[index].arrive(measurements, &task, place);
+                    self.rows[index].arrive(measurements, &task, machine);
                     count
                 }
                 None => 0,
@@ -487,8 +501,9 @@ impl Scheduler {
             .iter()
             .map(|benchmark| self.by_name[benchmark])
             .collect();
+        let kinds = self.kinds();
         for &index in &rows {
-            self.has_looked |= self.rows[index].count(&self.stopping);
+            self.has_looked |= self.rows[index].count(&self.stopping, &kinds);
         }
         for index in rows {
             self.put_back(index);
@@ -501,18 +516,107 @@ impl Scheduler {
             if self.stopping.sampling != Sampling::UntilSettled {
                 return;
             }
-            let rows = self.rows.iter().map(|row| (row.benchmark.as_str(), &row.set));
-            let settled = settled_among(rows, &self.stopping);
+            let settled = self.settled();
+            let kinds = self.kinds();
             for index in 0..self.rows.len() {
                 let row = &mut self.rows[index];
                 let was_waiting = std::mem::take(&mut row.awaits_verdict);
                 if row.is_settled != settled[index] || was_waiting {
                     row.is_settled = settled[index];
-                    self.has_looked |= row.count(&self.stopping);
+                    self.has_looked |= row.count(&self.stopping, &kinds);
                     self.put_back(index);
                 }
             }
         }
+    }
+
+    /// Returns for each row whether it has its verdict, with a correction over all rows.
+    fn settled(&self) -> Vec<bool> {
+        let looked_at = self.rows.iter().filter_map(|row| row.estimates.as_ref());
+        let mut agreements = agreements(looked_at).into_iter();
+        let rows: Vec<Option<(&Estimates, Option<Agreement>, LogEstimate)>> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let estimates = row.estimates.as_ref()?;
+                let agreement = agreements.next().flatten();
+                Some((estimates, agreement, estimates.judged(agreement)))
+            })
+            .collect();
+        // Benchmarks without a look also count.
+        let p_values: Vec<f64> = rows
+            .iter()
+            .map(|row| row.map_or(1.0, |(_, _, judged)| judged.p_value))
+            .collect();
+        let survives = stats::survives_correction(&p_values);
+        let is_settled = |((row, estimates), survives): ((&Row, &Option<_>), bool)| {
+            let Some((estimates, agreement, judged)): &Option<(&Estimates, _, _)> = estimates else {
+                return false;
+            };
+            let threshold = self.stopping.thresholds.of(&row.benchmark);
+            may_settle(judged, row.set.looked_at) && estimates.is_settled(*agreement, threshold, survives)
+        };
+        self.rows
+            .iter()
+            .zip(&rows)
+            .zip(survives)
+            .map(is_settled)
+            .collect()
+    }
+
+    fn kinds(&self) -> Vec<u32> {
+        self.machines.iter().map(|machine| machine.kind).collect()
+    }
+
+    /// Returns the number of the machine that a result comes from.
+    fn machine_of(&mut self, worker: &str, result: &TaskResult) -> u32 {
+        let known = self.machines.iter().position(|machine| machine.name == worker);
+        let index = known.unwrap_or_else(|| {
+            let kind = kind_among(&self.machines, &result.machine, &result.python);
+            self.machines.push(MeasuringMachine {
+                name: worker.to_owned(),
+                machine: result.machine.clone(),
+                python: result.python.clone(),
+                kind,
+                replicates: 0,
+                outlier: None,
+            });
+            self.machines.len() - 1
+        });
+        index as u32
+    }
+
+    /// Looks for machines whose results are unlike those of the others of their kind, whenever there are twice as many
+    /// replicates as the last time, and at the end. Their replicates do not count. Returns whether there is a new one.
+    pub(crate) fn set_outliers_aside(&mut self, is_end: bool) -> bool {
+        let (asked, next) = self.asked;
+        if self.replicates < next && !is_end {
+            return false;
+        }
+        self.asked = (asked + 1, 2 * self.replicates.max(FEWEST_ASKED));
+        let kinds = self.kinds();
+        let rows = self.rows.iter().map(|row| row.set.replicates.as_slice());
+        let found = outliers(rows, &kinds, asked + 1);
+        for &(number, outlier) in &found {
+            let machine = &mut self.machines[number as usize];
+            machine.outlier = Some(outlier);
+            if let Some(state) = self.workers.get_mut(&machine.name) {
+                state.is_outlier = true;
+            }
+            for row in &mut self.rows {
+                row.set_aside(number);
+            }
+        }
+        if found.is_empty() {
+            return false;
+        }
+        for index in 0..self.rows.len() {
+            self.rows[index].look_again(self.stopping.sampling, &kinds);
+            self.put_back(index);
+        }
+        self.has_looked = true;
+        self.settle();
+        true
     }
 
     /// Returns the tasks whose results no row needs.
@@ -545,10 +649,6 @@ impl Scheduler {
         (self.replicates as usize, open)
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &ReplicateSet> {
-        self.rows.iter().map(|row| &row.set)
-    }
-
     /// Ends the measuring.
     pub(crate) fn finish(mut self, stopped: Option<StoppedBy>) -> Measured {
         // A failure that nobody could confirm is the best that is known.
@@ -563,12 +663,20 @@ impl Scheduler {
         let unconfirmed: Vec<BenchmarkFailure> = unconfirmed.map(|(_, (_, failure))| failure).collect();
         self.failures.extend(unconfirmed);
         let replicates = self.replicates.max(1);
+        let kinds = self.kinds();
         let mut benchmarks: BTreeMap<String, ReplicateSet> = BTreeMap::new();
         for row in self.rows {
-            let (benchmark, set) = row.finish(self.stopping.sampling, self.startup);
+            let (benchmark, set) = row.finish(self.stopping.sampling, self.startup, &kinds);
             benchmarks.insert(benchmark, set);
         }
         benchmarks.retain(|_, set| set.visits > 0 || set.of_earlier_run);
+        let counted = benchmarks.values().flat_map(|set| &set.replicates);
+        let pairs: BTreeSet<(Option<u32>, u32)> = counted.map(|one| (one.machine, one.seed)).collect();
+        for (machine, _) in pairs {
+            if let Some(machine) = machine.and_then(|number| self.machines.get_mut(number as usize)) {
+                machine.replicates += 1;
+            }
+        }
         Measured {
             newly: self.replicates,
             failures: self.failures,
@@ -580,12 +688,13 @@ impl Scheduler {
             last_words: String::new(),
             one_at_a_time: self.one_at_a_time,
             several_cores: BTreeSet::new(),
+            machines: self.machines,
         }
     }
 }
 
 impl WorkerState {
     fn is_usable(&self) -> bool {
-        self.given_up.is_none() && self.slots > 0
+        self.given_up.is_none() && !self.is_outlier && self.slots > 0
     }
 }

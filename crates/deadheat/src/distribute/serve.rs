@@ -21,7 +21,7 @@ use crate::system::command::Deadline;
 use crate::system::cpu_pinning::{CpuPinning, Pinning};
 use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
-use crate::system::machine::machine;
+use crate::system::machine::machine_of_many;
 use crate::system::terminal::whole_message;
 
 /// An answer to a task, as a line of JSON.
@@ -144,7 +144,7 @@ impl<'a> Slot<'a> {
         let measured_now = measured.benchmarks.into_iter().filter(|(_, set)| set.visits > 0);
         TaskResult {
             task: task.id,
-            machine: machine(launcher.cores.measuring, Vec::new()),
+            machine: machine_of_many(launcher.cores.measuring),
             python: self.site.python.clone(),
             warnings,
             benchmarks: measured_now

@@ -103,7 +103,8 @@ impl PackedReplicate {
         (1..=MOST_ROUNDS).contains(&self.rounds.len()) && self.rounds.iter().all(is_possible)
     }
 
-    fn unpack(self) -> Replicate {
+    /// Returns the replicate; `machine` is the number of the machine that measured it.
+    fn unpack(self, machine: u32) -> Replicate {
         let rounds = self
             .rounds
             .into_iter()
@@ -121,6 +122,7 @@ impl PackedReplicate {
         Replicate {
             seed: self.seed,
             clock: self.clock,
+            machine: Some(machine),
             rounds: rounds.collect(),
         }
     }
@@ -142,11 +144,11 @@ impl Measurements {
     }
 
     /// Returns the replicates, by their numbers.
-    pub(crate) fn take_replicates(&mut self, task: &Task) -> BTreeMap<usize, Replicate> {
+    pub(crate) fn take_replicates(&mut self, task: &Task, machine: u32) -> BTreeMap<usize, Replicate> {
         let numbers = task.numbers_by_seed();
         let replicates = std::mem::take(&mut self.replicates).into_iter();
         replicates
-            .filter_map(|packed| Some((*numbers.get(&packed.seed)?, packed.unpack())))
+            .filter_map(|packed| Some((*numbers.get(&packed.seed)?, packed.unpack(machine))))
             .collect()
     }
 }
@@ -238,6 +240,7 @@ mod tests {
         Replicate {
             seed: hash_seed(7, number),
             clock: Clock::Processor,
+            machine: Some(5),
             rounds: vec![round(Order::HeadBase), round(Order::BaseHead)],
         }
     }
@@ -264,7 +267,10 @@ mod tests {
         let mut back: TaskResult = serde_json::from_str(&text).unwrap();
         assert_eq!(back.check(&task()), Ok(()));
         let measurements = back.benchmarks.get_mut("a").unwrap();
-        assert_eq!(measurements.take_replicates(&task()), [(3, replicate(3))].into());
+        assert_eq!(
+            measurements.take_replicates(&task(), 5),
+            [(3, replicate(3))].into()
+        );
     }
 
     #[test]

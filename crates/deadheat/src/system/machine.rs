@@ -6,11 +6,21 @@ use deadheat_core::model::Machine;
 pub(crate) fn machine(pinned_core: Option<usize>, later_cores: Vec<usize>) -> Machine {
     Machine {
         system: std::env::consts::OS.to_owned(),
+        kernel: None,
         architecture: std::env::consts::ARCH.to_owned(),
         processor: processor_name(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         pinned_core,
         later_cores,
+    }
+}
+
+/// Describes one of several machines, which may have different kernels.
+pub(crate) fn machine_of_many(core: Option<usize>) -> Machine {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    Machine {
+        kernel: release.map(|release| release.trim().to_owned()),
+        ..machine(core, Vec::new())
     }
 }
 

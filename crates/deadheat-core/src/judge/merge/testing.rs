@@ -39,6 +39,7 @@ pub(super) fn replicates(number: u32) -> Vec<Replicate> {
             let base_ns = 100_000.0 * f64::from(number + 1) + 37.0 * offset;
             Replicate {
                 clock: Clock::Wall,
+                machine: None,
                 seed,
                 rounds: vec![Round {
                     order: Order::of_round(seed as usize),

@@ -17,6 +17,7 @@ fn replicate(seed: u32, base_ns: u64, head_ns: u64) -> Replicate {
     };
     Replicate {
         clock: Clock::Wall,
+        machine: None,
         seed,
         rounds: vec![Round {
             order: Order::BaseHead,
@@ -219,10 +220,10 @@ fn totals_weigh_by_time_and_the_geometric_mean_does_not() {
     let slow: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 9_000, 9_000)).collect();
     let fast: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 500)).collect();
     let total = total_log_ratios(&[&slow, &fast]);
-    let geometric = geometric_log_ratios(&[&slow, &fast]);
+    let geometric = geometric_log_ratios_on(&[&slow, &fast], &[]);
     assert_eq!(total.len(), 3);
     assert!((total[0].exp() - 0.95).abs() < 1e-12);
-    assert!((geometric[0].exp() - 0.5_f64.sqrt()).abs() < 1e-12);
+    assert!((geometric[0].1.exp() - 0.5_f64.sqrt()).abs() < 1e-12);
 }
 
 #[test]
@@ -249,9 +250,9 @@ fn replicates_of_the_same_processes_are_put_together() {
 fn replicates_of_other_processes_are_put_together_by_their_place() {
     let one: Vec<Replicate> = (0..3).map(|seed| replicate(seed, 1_000, 1_000)).collect();
     let later: Vec<Replicate> = (2..6).map(|seed| replicate(seed, 1_000, 4_000)).collect();
-    let logs = geometric_log_ratios(&[&one, &later]);
+    let logs = geometric_log_ratios_on(&[&one, &later], &[]);
     assert_eq!(logs.len(), 3);
-    assert!(logs.iter().all(|log| (log.exp() - 2.0).abs() < 1e-12));
+    assert!(logs.iter().all(|(_, log)| (log.exp() - 2.0).abs() < 1e-12));
 }
 
 proptest! {

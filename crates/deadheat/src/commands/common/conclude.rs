@@ -8,7 +8,9 @@ use deadheat_core::judge::MeasuredBenchmark;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::FEWEST_REPLICATES;
 use deadheat_core::judge::thresholds::Thresholds;
-use deadheat_core::model::{Comparison, Missing, MissingReason, Round, Summary, Warning, WarningCode};
+use deadheat_core::model::{
+    Comparison, MeasuringMachine, Missing, MissingReason, Round, Summary, Warning, WarningCode,
+};
 use deadheat_core::output::{self, OutputCheck};
 use deadheat_core::text::counted;
 
@@ -42,6 +44,7 @@ pub(crate) struct Judging<'a> {
 }
 
 pub(crate) struct Conclusion {
+    pub(crate) machines: Vec<MeasuringMachine>,
     pub(crate) comparisons: Vec<Comparison>,
     pub(crate) summary: Summary,
     pub(crate) missing: Vec<Missing>,
@@ -63,6 +66,7 @@ impl Judging<'_> {
             last_words,
             one_at_a_time,
             several_cores,
+            machines,
         } = measured;
         let mut missing = self.missing;
         let (failed_later, never_measured): (Vec<_>, Vec<_>) = failures
@@ -82,7 +86,10 @@ impl Judging<'_> {
             warn_of_short_samples(measured.iter().filter(|(_, is_short)| *is_short).count(), events);
         }
         let measured = measured.into_iter().map(|(row, _)| row).collect();
-        let (comparisons, total, geometric_mean) = judge::judge(measured, self.sampling, &self.thresholds);
+        let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
+        let (comparisons, total, geometric_mean) =
+            judge::judge_on_machines(measured, self.sampling, &self.thresholds, &kinds);
+        events.warn_all(judge::machines::warnings(&machines, &comparisons));
         events.warn_all(judge::controls_moved(&comparisons));
         let measured_any = !comparisons.is_empty();
         warn_of_setup(replicate_time, inside, events);
@@ -110,6 +117,7 @@ impl Judging<'_> {
             (None, false) => ExitCode::NothingMeasured,
         };
         Conclusion {
+            machines,
             comparisons,
             summary,
             missing,
@@ -175,6 +183,7 @@ impl Rows<'_> {
             output,
             benchmark,
             replicates: rounds.replicates,
+            set_aside: rounds.set_aside,
             looks: rounds.looks,
             replicate_seconds: rounds.replicate_seconds,
             set_up_each_call: rounds.set_up_each_call,
@@ -292,6 +301,7 @@ mod tests {
             .map(|seed| Replicate {
                 seed,
                 clock: Clock::Wall,
+                machine: None,
                 rounds: vec![Round {
                     order: Order::BaseHead,
                     base: sample(1_000_000),

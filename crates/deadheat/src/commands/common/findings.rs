@@ -4,8 +4,8 @@ use std::path::Path;
 
 use deadheat_core::judge;
 use deadheat_core::model::{
-    Comparison, Guard, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison, Revision,
-    SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
+    Comparison, Guard, MeasuringMachine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison,
+    Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
 };
 
 use crate::commands::common::conclude::Conclusion;
@@ -28,6 +28,8 @@ pub(crate) struct Findings {
     pub(crate) budget_seconds: Option<f64>,
     pub(crate) pinned_core: Option<usize>,
     pub(crate) later_cores: Vec<usize>,
+    /// The machines that measured, of a run on several.
+    pub(crate) machines: Vec<MeasuringMachine>,
     pub(crate) summary: Summary,
     pub(crate) noise: Option<Vec<Noise>>,
     pub(crate) comparisons: Vec<Comparison>,
@@ -75,6 +77,7 @@ impl Findings {
             budget_seconds: None,
             pinned_core: None,
             later_cores: Vec::new(),
+            machines: Vec::new(),
             summary: Summary {
                 counts: judge::count(&[], &[]),
                 controls: None,
@@ -94,6 +97,7 @@ impl Findings {
     }
 
     pub(crate) fn conclude(&mut self, conclusion: Conclusion) {
+        self.machines = conclusion.machines;
         self.comparisons = conclusion.comparisons;
         self.summary = conclusion.summary;
         self.missing = conclusion.missing;
@@ -131,6 +135,7 @@ impl Findings {
             },
             seed: self.seed,
             machine: machine(self.pinned_core, self.later_cores),
+            machines: self.machines,
             parts: Vec::new(),
             python: self.python,
             target_functions: self.targets,

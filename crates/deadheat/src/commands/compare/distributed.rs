@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deadheat_core::model::{PerSide, Python};
+use deadheat_core::model::{MeasuringMachine, PerSide, Python, Warning};
 
 use crate::cli::values::EngineChoice;
 use crate::commands::common::context::CompareContext;
@@ -87,9 +87,10 @@ fn plan<'a>(distribution: &'a Distribution<'_>) -> anyhow::Result<PlanParts<'a>>
 }
 
 /// Measures benchmarks on the engine's workers. Those that use several cores at once are measured afterwards, on this
-/// machine: beside others, they would disturb them.
+/// machine: beside others, they would disturb them. `machines` are those that have measured before.
 pub(super) fn measure(
     run: &CompareContext<'_>,
+    machines: Vec<MeasuringMachine>,
     schedule: &Schedule,
     stopping: Stopping,
     mut earlier: BTreeMap<String, ReplicateSet>,
@@ -105,13 +106,14 @@ pub(super) fn measure(
     let listener = run.context.listener;
     let Distributed {
         mut measured,
-        places,
+        warnings,
         given_up,
     } = measure_on(
         schedule,
         stopping.clone(),
         earlier,
         &beside,
+        machines,
         engine,
         &run.context.limits.interrupt,
         &mut |event| listener.timing(event),
@@ -119,8 +121,11 @@ pub(super) fn measure(
     for (name, why) in given_up {
         listener.note(&format!("{name} could not measure: {why}"));
     }
-    for place in places {
-        listener.warn_all(place.warnings);
+    for (name, warning) in warnings {
+        listener.warn(Warning {
+            message: format!("{name}: {}", warning.message),
+            ..warning
+        });
     }
     if !alone.is_empty() && measured.stopped.is_none() {
         workers.launcher.cores = run.context.choose_cores()?;

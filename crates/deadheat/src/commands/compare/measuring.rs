@@ -60,8 +60,11 @@ pub(crate) fn measure(
         earlier: resume::replicates_begun(&earlier, run.context.seed),
         ..run.schedule(stopping.sampling.exact_count(), workers)
     };
+    let machines = continued.map_or_else(Vec::new, |report| report.machines.clone());
     let mut measured = match engine {
-        Some(engine) => distributed::measure(run, &schedule, stopping, earlier, runnable, workers, engine)?,
+        Some(engine) => distributed::measure(
+            run, machines, &schedule, stopping, earlier, runnable, workers, engine,
+        )?,
         None => distributed::here(run, &schedule, stopping, earlier, runnable, workers)?,
     };
     if workers.launcher.cores.measuring.is_some() {

@@ -58,6 +58,7 @@ pub(super) fn confirm_regressions(
         thresholds: run.settings.thresholds(),
         seed: run.context.seed,
     };
+    let machines = findings.machines.clone();
     let mut measure_again = |again: &Remeasure| {
         let schedule = Schedule {
             replicates: Some(again.replicates),
@@ -68,9 +69,16 @@ pub(super) fn confirm_regressions(
         let (stopping, benchmarks) = (again.stopping.clone(), &again.benchmarks);
         let earlier = BTreeMap::new();
         match engine.as_deref_mut() {
-            Some(engine) => {
-                distributed::measure(run, &schedule, stopping, earlier, benchmarks, workers, engine)
-            }
+            Some(engine) => distributed::measure(
+                run,
+                machines.clone(),
+                &schedule,
+                stopping,
+                earlier,
+                benchmarks,
+                workers,
+                engine,
+            ),
             None => distributed::here(run, &schedule, stopping, earlier, benchmarks, workers),
         }
     };

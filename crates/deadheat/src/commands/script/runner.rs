@@ -463,6 +463,7 @@ impl MeasuredRows {
                     .push(Replicate {
                         seed,
                         clock: Clock::Wall,
+                        machine: None,
                         rounds: vec![Round { order, base, head }],
                     });
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
+use deadheat_core::judge::machines::{Estimates, estimates};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{Replicate, Side};
 
@@ -48,6 +49,8 @@ pub(super) struct Row {
     pub(super) is_lost: bool,
     /// Where the scheduler finds it, and the time of the replicates that it has room for.
     pub(super) place: Option<(usize, Duration, Duration)>,
+    /// The estimates of the last look.
+    pub(super) estimates: Option<Estimates>,
 }
 
 impl Row {
@@ -72,6 +75,7 @@ impl Row {
             is_settled: false,
             is_lost: false,
             place: None,
+            estimates: None,
         }
     }
 
@@ -92,7 +96,10 @@ impl Row {
         match (self.pilot, stopping.sampling) {
             (Pilot::Open, _) => 1,
             (Pilot::Running, _) => 0,
-            (Pilot::Done, Sampling::Exactly(count)) => (self.first + count).saturating_sub(self.handed_out),
+            (Pilot::Done, Sampling::Exactly(count)) => {
+                let wanted = self.first + count + self.set.set_aside.len();
+                wanted.saturating_sub(self.handed_out)
+            }
             (Pilot::Done, Sampling::UntilSettled) => {
                 let wanted = stopping.sampling.replicates_at(self.set.looks + LOOKS_AHEAD);
                 wanted.saturating_sub(self.set.replicates.len() + self.ahead())
@@ -109,8 +116,8 @@ impl Row {
     }
 
     /// Takes the measurements of a task.
-    pub(super) fn arrive(&mut self, mut measurements: Measurements, task: &Task, _place: u32) {
-        let replicates = measurements.take_replicates(task);
+    pub(super) fn arrive(&mut self, mut measurements: Measurements, task: &Task, machine: u32) {
+        let replicates = measurements.take_replicates(task, machine);
         let count = replicates.len() as u32;
         let inside = Duration::from_secs_f64(measurements.inside_seconds);
         self.set.inside += inside * count;
@@ -146,7 +153,7 @@ impl Row {
 
     /// Counts the replicates that have come, in the order of their numbers, up to the next look. Returns whether it
     /// looked.
-    pub(super) fn count(&mut self, stopping: &Stopping) -> bool {
+    pub(super) fn count(&mut self, stopping: &Stopping, kinds: &[u32]) -> bool {
         while !self.awaits_verdict && !self.is_settled {
             match self.arrived.remove(&self.next) {
                 Some(replicate) => self.set.replicates.push(replicate),
@@ -156,7 +163,7 @@ impl Row {
             self.next += 1;
             let is_due = self.set.replicates.len() >= stopping.sampling.replicates_at(self.set.looks + 1);
             if stopping.sampling == Sampling::UntilSettled && is_due {
-                self.set.look(stopping.sampling);
+                self.look(stopping.sampling, kinds);
                 self.awaits_verdict = true;
                 return true;
             }
@@ -164,11 +171,43 @@ impl Row {
         false
     }
 
-    pub(super) fn finish(mut self, sampling: Sampling, startup: Duration) -> (String, ReplicateSet) {
+    fn look(&mut self, sampling: Sampling, kinds: &[u32]) {
+        self.set.looks += 1;
+        self.look_again(sampling, kinds);
+    }
+
+    /// Makes the last look again, at other replicates.
+    pub(super) fn look_again(&mut self, sampling: Sampling, kinds: &[u32]) {
+        self.set.looked_at = self.set.replicates.len();
+        self.estimates = match self.set.looks {
+            0 => None,
+            looks => estimates(&self.set.replicates, kinds, sampling, looks),
+        };
+    }
+
+    /// Sets the replicates of a machine aside, so that they do not count.
+    pub(super) fn set_aside(&mut self, machine: u32) {
+        let is_its = |replicate: &Replicate| replicate.machine == Some(machine);
+        let its = self.set.replicates.extract_if(.., |replicate| is_its(replicate));
+        self.set.set_aside.extend(its);
+        let its = self.arrived.extract_if(.., |_, replicate| is_its(replicate));
+        for (number, replicate) in its.collect::<Vec<_>>() {
+            self.given_up.insert(number);
+            self.set.set_aside.push(replicate);
+        }
+    }
+
+    pub(super) fn finish(
+        mut self,
+        sampling: Sampling,
+        startup: Duration,
+        kinds: &[u32],
+    ) -> (String, ReplicateSet) {
         // The end of a run is also a look.
         if self.set.replicates.len() > self.set.looked_at {
-            self.set.look(sampling);
+            self.look(sampling, kinds);
         }
+        self.set.estimate = self.estimates.map(|estimates| estimates.together);
         if self.set.visits > 0 {
             self.set.replicate_seconds = (startup + self.set.inside / self.set.visits).as_secs_f64();
         }

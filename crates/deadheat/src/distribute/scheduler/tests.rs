@@ -43,7 +43,14 @@ impl Cluster {
         let benchmarks: Vec<String> = slower.iter().map(|(name, _)| (*name).to_owned()).collect();
         let schedule = scripted::schedule(0);
         let hour = Duration::from_secs(3_600);
-        let mut scheduler = Scheduler::new(&schedule, stopping(sampling), hour, BTreeMap::new(), &benchmarks);
+        let mut scheduler = Scheduler::new(
+            &schedule,
+            stopping(sampling),
+            hour,
+            BTreeMap::new(),
+            &benchmarks,
+            Vec::new(),
+        );
         scheduler.workers_are(&slots(workers));
         Cluster {
             scheduler,
@@ -74,6 +81,7 @@ impl Cluster {
         Replicate {
             seed: hash_seed(7, number),
             clock: Clock::Wall,
+            machine: Some(0),
             rounds: vec![Round {
                 order: Order::BaseHead,
                 base: sample(1_000_000),
@@ -124,7 +132,7 @@ impl Cluster {
         let (_, task) = self.take();
         let result = self.result(&task);
         assert_eq!(result.check(&task), Ok(()));
-        self.scheduler.done(result, 0);
+        self.scheduler.done(result);
         self.scheduler.settle();
         for id in self.scheduler.take_superfluous() {
             self.handed_out.retain(|(_, task)| task.id != id);
@@ -210,6 +218,7 @@ fn the_replicates_of_one_machine_give_the_same_estimates_to_the_last_digit() {
         Duration::from_secs(60),
         BTreeMap::new(),
         &benchmarks,
+        Vec::new(),
     );
     scheduler.workers_are(&slots(&[("w", 2), ("x", 1)]));
     while let Some((_, task)) = scheduler.next(Duration::ZERO) {
@@ -232,7 +241,7 @@ fn the_replicates_of_one_machine_give_the_same_estimates_to_the_last_digit() {
         };
         // By way of the text that travels.
         let text = serde_json::to_string(&result).unwrap();
-        scheduler.done(serde_json::from_str(&text).unwrap(), 0);
+        scheduler.done(serde_json::from_str(&text).unwrap());
     }
     assert_eq!(results(&scheduler.finish(None)), results(&here));
 }
@@ -278,7 +287,7 @@ fn a_lost_worker_loses_its_replicates_and_nothing_else() {
     // What it would have answered does not count any more.
     let mut late = cluster.result(&cluster.handed_out[0].1);
     late.task = lost[0];
-    cluster.scheduler.done(late, 0);
+    cluster.scheduler.done(late);
     assert_eq!(results(&cluster.run()), whole);
 }
 
@@ -313,7 +322,7 @@ fn a_worker_that_cannot_measure_gets_no_more_tasks() {
             "bad" => cluster.scheduler.failed(task.id, "pytest is missing"),
             _ => {
                 let result = cluster.result(&task);
-                cluster.scheduler.done(result, 0);
+                cluster.scheduler.done(result);
             }
         }
     }
@@ -346,7 +355,7 @@ fn a_benchmark_has_failed_when_a_second_worker_says_so() {
                     message: "E   OSError".to_owned(),
                 });
             }
-            cluster.scheduler.done(result, 0);
+            cluster.scheduler.done(result);
         }
         (tries, cluster.scheduler.finish(None))
     };
@@ -374,4 +383,52 @@ fn nobody_waits_for_what_is_settled() {
     let measured = cluster.scheduler.finish(None);
     // Three replicates are enough for such a change.
     assert_eq!(measured.benchmarks["d"].replicates.len(), 3);
+}
+
+#[test]
+fn a_machine_that_is_unlike_the_others_does_not_count() {
+    let suite: Vec<(String, f64)> = (0..12).map(|number| (format!("{number:02}"), 0.0)).collect();
+    let suite: Vec<(&str, f64)> = suite
+        .iter()
+        .map(|(name, slower)| (name.as_str(), *slower))
+        .collect();
+    let workers = [("v", 1), ("w", 1), ("x", 1), ("y", 1)];
+    let mut cluster = Cluster::new(Sampling::Exactly(24), &suite, &workers);
+    loop {
+        if cluster.hand_out() == 0
+            && cluster.handed_out.is_empty()
+            && !cluster.scheduler.set_outliers_aside(true)
+        {
+            break;
+        }
+        if cluster.handed_out.is_empty() {
+            continue;
+        }
+        let (worker, task) = cluster.take();
+        if worker == "x" {
+            cluster.slower.values_mut().for_each(|slower| *slower = 5.0);
+        }
+        let result = cluster.result(&task);
+        cluster.slower.values_mut().for_each(|slower| *slower = 0.0);
+        cluster.scheduler.done(result);
+        cluster.scheduler.settle();
+        cluster.scheduler.set_outliers_aside(false);
+    }
+    let measured = cluster.scheduler.finish(None);
+    let named: Vec<(&str, f64)> = measured
+        .machines
+        .iter()
+        .filter_map(|machine| Some((machine.name.as_str(), machine.outlier?.ratio)))
+        .collect();
+    let [(name, ratio)] = named[..] else {
+        panic!("{named:?}");
+    };
+    assert!(name == "x" && (1.04..1.06).contains(&ratio), "{ratio}");
+    for set in measured.benchmarks.values() {
+        // Others have measured in its place.
+        assert_eq!(set.replicates.len(), 24);
+        assert!(!set.set_aside.is_empty());
+        let estimate = set.estimate.unwrap();
+        assert!(estimate.center.abs() < 0.005, "{estimate:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deadheat_core::judge::sequential::{Sampling, is_settled, may_settle};
-use deadheat_core::judge::stats;
+use deadheat_core::judge::stats::{self, LogEstimate};
 
 use crate::passes::measure::goal::{Goal, Stopping};
 use crate::passes::measure::replicate_set::ReplicateSet;
@@ -28,37 +28,26 @@ pub(crate) fn look_at_the_rest(benchmarks: &mut BTreeMap<String, ReplicateSet>, 
 
 /// Returns the benchmarks that have their verdicts, with a correction over all benchmarks.
 pub(crate) fn settled(benchmarks: &BTreeMap<String, ReplicateSet>, stopping: &Stopping) -> BTreeSet<String> {
-    let rows = || {
-        benchmarks
-            .iter()
-            .map(|(benchmark, rounds)| (benchmark.as_str(), rounds))
-    };
-    let settled = rows().zip(settled_among(rows(), stopping));
-    settled
-        .filter(|(_, is_settled)| *is_settled)
-        .map(|((benchmark, _), _)| benchmark.to_owned())
-        .collect()
-}
-
-/// Returns for each benchmark whether it has its verdict, with a correction over all benchmarks.
-pub(crate) fn settled_among<'a>(
-    benchmarks: impl Iterator<Item = (&'a str, &'a ReplicateSet)>,
-    stopping: &Stopping,
-) -> Vec<bool> {
-    let rows: Vec<(&str, &ReplicateSet)> = benchmarks.collect();
+    let estimates: Vec<(&String, &ReplicateSet, LogEstimate)> = benchmarks
+        .iter()
+        .filter_map(|(benchmark, rounds)| Some((benchmark, rounds, rounds.estimate?)))
+        .collect();
+    let mut p_values: Vec<f64> = estimates
+        .iter()
+        .map(|(_, _, estimate)| estimate.p_value)
+        .collect();
     // Benchmarks without a look also count.
-    let p_value = |rounds: &ReplicateSet| rounds.estimate.map_or(1.0, |estimate| estimate.p_value);
-    let p_values: Vec<f64> = rows.iter().map(|(_, rounds)| p_value(rounds)).collect();
+    p_values.resize(benchmarks.len(), 1.0);
     let survives = stats::survives_correction(&p_values);
-    let is_settled = |((benchmark, rounds), survives): (&(&str, &ReplicateSet), bool)| {
-        let Some(estimate) = &rounds.estimate else {
-            return false;
-        };
-        may_settle(estimate, rounds.looked_at)
-            && match stopping.goal {
-                Goal::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), survives),
-                Goal::Decision(worth) => worth.decide(estimate).is_some(),
-            }
-    };
-    rows.iter().zip(survives).map(is_settled).collect()
+    let decided = estimates
+        .iter()
+        .zip(survives)
+        .filter(|((_, rounds, estimate), _)| may_settle(estimate, rounds.looked_at))
+        .filter(|((benchmark, _, estimate), survives)| match stopping.goal {
+            Goal::Verdict => is_settled(estimate, stopping.thresholds.of(benchmark), *survives),
+            Goal::Decision(worth) => worth.decide(estimate).is_some(),
+        });
+    decided
+        .map(|((benchmark, _, _), _)| (*benchmark).clone())
+        .collect()
 }

@@ -10,7 +10,7 @@ mod timed_pass;
 
 use crate::passes::measure::timed_pass::Timing;
 pub(crate) use goal::{Goal, Stopping};
-pub(crate) use looks::{look_at_the_rest, look_where_it_is_due, settled, settled_among};
+pub(crate) use looks::{look_at_the_rest, look_where_it_is_due, settled};
 pub(crate) use replicate_set::{IdleUse, Measured, ReplicateSet, UsedUp, set_up_each_call};
 pub(crate) use rounds::RoundsTime;
 pub(crate) use timed_pass::SHORTEST_STARTUP;
@@ -73,6 +73,7 @@ pub(crate) fn measure(
         last_words: outcome.last_words,
         one_at_a_time: outcome.one_at_a_time,
         several_cores: schedule.several_cores.clone(),
+        machines: Vec::new(),
     })
 }
 

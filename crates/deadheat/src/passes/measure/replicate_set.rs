@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::{self, LogEstimate};
-use deadheat_core::model::{Comparison, PerSide, Replicate, Side};
+use deadheat_core::model::{Comparison, MeasuringMachine, PerSide, Replicate, Side};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(super) const FAR_APART_NS: f64 = 5_000.0;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplicateSet {
     pub(crate) replicates: Vec<Replicate>,
+    /// The replicates of outlier machines, which do not count.
+    pub(crate) set_aside: Vec<Replicate>,
     /// The number of looks at them, including the last one.
     pub(crate) looks: u32,
     /// The time of one more replicate of this benchmark alone, including its processes.
@@ -84,6 +86,7 @@ impl ReplicateSet {
     pub(crate) fn earlier(comparison: &Comparison, sampling: Sampling) -> Self {
         let mut rounds = ReplicateSet {
             replicates: comparison.replicates.clone(),
+            set_aside: comparison.set_aside.clone(),
             looks: comparison.looks.saturating_sub(1),
             of_earlier_run: true,
             set_up_each_call: comparison.set_up_each_call,
@@ -246,6 +249,8 @@ pub(crate) struct Measured {
     pub(crate) one_at_a_time: OneAtATime,
     /// Benchmarks that had all cores.
     pub(crate) several_cores: BTreeSet<String>,
+    /// The machines that measured, of a run on several: what the replicates' `machine` counts.
+    pub(crate) machines: Vec<MeasuringMachine>,
 }
 
 impl Measured {

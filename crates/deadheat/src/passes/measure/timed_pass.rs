@@ -185,6 +185,7 @@ impl Pass for Timing {
         let replicate = Replicate {
             seed: left.seed,
             clock: found.clock,
+            machine: None,
             rounds: found.rounds,
         };
         for side in Side::BOTH {

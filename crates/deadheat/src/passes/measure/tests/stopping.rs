@@ -40,6 +40,7 @@ fn replicate(head_ns: u64) -> Replicate {
     Replicate {
         seed: 0,
         clock: Clock::Wall,
+        machine: None,
         rounds: vec![Round {
             order: Order::BaseHead,
             base: sample(1_000_000_000),

@@ -1,0 +1,625 @@
+//! Replicates from several machines: whether their kinds agree, and which machine is unlike the others.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::ContinuousCDF;
+
+use super::sequential::{Sampling, is_settled};
+use super::stats::{self, ERROR_RATE, FEWEST_REPLICATES, LogEstimate, Threshold};
+use crate::model::{
+    Agreement, Comparison, KindEstimate, MeasuringMachine, OpenReason, Outlier, PerSide, Replicate, Verdict,
+    Warning, WarningCode,
+};
+use crate::text::{change_percent, plain, speedup};
+
+/// The probability that any sound machine of a run is named.
+const NAMED_WRONGLY: f64 = 0.001;
+/// The smallest logarithm of a ratio to the other machines that is worth naming a machine: half a percent.
+const TRIFLE: f64 = 0.005;
+/// The fewest machines of a kind of which one can be named: if two disagree, either may be the odd one.
+const FEWEST_MACHINES: usize = 3;
+/// The smallest variance that weighs a benchmark, so that one whose times never vary is not the only one that counts.
+const LEAST_VARIANCE: f64 = 1e-8;
+
+/// The estimates of a row: of all of its replicates, and of each kind of machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimates {
+    pub together: LogEstimate,
+    /// The kind, the number of its replicates, and its estimate, of at least two kinds; otherwise empty.
+    pub by_kind: Vec<(u32, usize, LogEstimate)>,
+    /// The p-value of the hypothesis that the kinds have the same ratio, of all looks together; 1 if there is only one.
+    pub difference_p: f64,
+}
+
+/// Returns the estimates of a look; `kinds` has the kind of each machine, and is empty for a run on one machine.
+pub fn estimates(
+    replicates: &[Replicate],
+    kinds: &[u32],
+    sampling: Sampling,
+    look: u32,
+) -> Option<Estimates> {
+    let values = log_ratios(replicates, kinds);
+    estimates_of(&values, sampling, look)
+}
+
+/// Returns each replicate's logarithm of the ratio, with the kind of its machine.
+fn log_ratios(replicates: &[Replicate], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
+    let values = replicates
+        .iter()
+        .filter_map(|replicate| Some((kind(replicate, kinds), stats::log_ratio(replicate)?)));
+    values.collect()
+}
+
+/// Returns the kind of the machine that measured a replicate.
+pub(super) fn kind(replicate: &Replicate, kinds: &[u32]) -> Option<u32> {
+    kinds.get(replicate.machine? as usize).copied()
+}
+
+/// Returns the estimates of logarithms of ratios, each with the kind of its machine.
+pub fn estimates_of(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32) -> Option<Estimates> {
+    let all: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+    let together = sampling.estimate(&all, look)?;
+    let mut of_kinds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for &(kind, value) in values {
+        if let Some(kind) = kind {
+            of_kinds.entry(kind).or_default().push(value);
+        }
+    }
+    of_kinds.retain(|_, values| values.len() >= FEWEST_REPLICATES);
+    if of_kinds.len() < 2 {
+        return Some(Estimates {
+            together,
+            by_kind: Vec::new(),
+            difference_p: 1.0,
+        });
+    }
+    let by_kind = of_kinds.iter().filter_map(|(&kind, values)| {
+        let estimate = sampling.estimate_among(values, look, of_kinds.len())?;
+        Some((kind, values.len(), estimate))
+    });
+    let groups: Vec<&[f64]> = of_kinds.values().map(Vec::as_slice).collect();
+    let of_all_looks = ERROR_RATE / sampling.error_at(look);
+    Some(Estimates {
+        together,
+        by_kind: by_kind.collect(),
+        difference_p: (p_of_equal_centers(&groups) * of_all_looks).min(1.0),
+    })
+}
+
+/// Returns the p-value of the hypothesis that all groups have the same centre.
+///
+/// Every two groups are compared by the difference of their trimmed means, with the degrees of freedom of the smaller
+/// group: however unequal the variances, that is never too optimistic (Mickey and Brown 1966). Welch's degrees of
+/// freedom are, far out in the tails: with three replicates a kind, the quotient exceeds its 1 in 10,000 bound in up
+/// to 60 of 10,000 cases. The pairs share the error (Bonferroni).
+fn p_of_equal_centers(groups: &[&[f64]]) -> f64 {
+    let estimates: Vec<(LogEstimate, usize)> = groups
+        .iter()
+        .filter_map(|values| {
+            let degrees = values.len() - 2 * (values.len() / 8) - 1;
+            Some((stats::estimate(values)?, degrees))
+        })
+        .collect();
+    let mut smallest: f64 = 1.0;
+    let mut pairs = 0;
+    for (index, (one, degrees)) in estimates.iter().enumerate() {
+        for (other, other_degrees) in &estimates[..index] {
+            let error = one.standard_error.hypot(other.standard_error);
+            let distance = (one.center - other.center).abs();
+            smallest = smallest.min(2.0 * tail(distance, error, *degrees.min(other_degrees)));
+            pairs += 1;
+        }
+    }
+    (smallest * f64::from(pairs)).min(1.0)
+}
+
+/// Returns the probability that Student's t exceeds `distance / error`.
+fn tail(distance: f64, error: f64, degrees: usize) -> f64 {
+    match distance > 0.0 {
+        // Without any spread the quotient is infinite, and nothing exceeds it.
+        true => stats::t_distribution(degrees).sf(distance / error),
+        false => 0.5,
+    }
+}
+
+/// Returns which rows' kinds agree, corrected for all rows that have several kinds.
+pub fn agreements<'a>(rows: impl Iterator<Item = &'a Estimates>) -> Vec<Option<Agreement>> {
+    let rows: Vec<Option<f64>> = rows
+        .map(|row| (!row.by_kind.is_empty()).then_some(row.difference_p))
+        .collect();
+    let p_values: Vec<f64> = rows.iter().flatten().copied().collect();
+    let mut differ = stats::survives_correction(&p_values).into_iter();
+    let agreement = |p_value: Option<f64>| {
+        let p_value = p_value?;
+        let agree = !differ.next()?;
+        Some(Agreement { p_value, agree })
+    };
+    rows.into_iter().map(agreement).collect()
+}
+
+impl Estimates {
+    /// Returns the estimate that counts. If the kinds do not agree, it is the hull of their intervals, and its p-value is
+    /// the largest of theirs (Berger 1982): an improvement is one on every kind.
+    pub fn judged(&self, agreement: Option<Agreement>) -> LogEstimate {
+        if agreement.is_none_or(|agreement| agreement.agree) {
+            return self.together;
+        }
+        let estimates = || self.by_kind.iter().map(|(_, _, estimate)| estimate);
+        let lower = estimates().map(|estimate| estimate.bounds().0);
+        let upper = estimates().map(|estimate| estimate.bounds().1);
+        let (lower, upper) = (
+            lower.fold(f64::INFINITY, f64::min),
+            upper.fold(f64::NEG_INFINITY, f64::max),
+        );
+        let largest = |of: fn(&LogEstimate) -> f64| estimates().map(of).fold(0.0, f64::max);
+        LogEstimate {
+            center: (lower + upper) / 2.0,
+            half_width: (upper - lower) / 2.0,
+            standard_error: largest(|estimate| estimate.standard_error),
+            p_value: largest(|estimate| estimate.p_value),
+        }
+    }
+
+    /// Returns the verdict; `survives` is the answer of the correction for the p-value of [`Self::judged`].
+    pub fn verdict(
+        &self,
+        agreement: Option<Agreement>,
+        threshold: Threshold,
+        survives: bool,
+    ) -> (Verdict, Option<OpenReason>) {
+        let of_kind =
+            |(_, _, estimate): &(u32, usize, LogEstimate)| stats::verdict(estimate, threshold, survives).0;
+        let disagree = agreement.is_some_and(|agreement| !agreement.agree);
+        let mut verdicts = self.by_kind.iter().map(of_kind);
+        let first = verdicts.next();
+        if disagree && verdicts.any(|verdict| Some(verdict) != first) {
+            return (Verdict::Inconclusive, Some(OpenReason::MachinesDisagree));
+        }
+        stats::verdict(&self.judged(agreement), threshold, survives)
+    }
+
+    /// Whether the row needs no more replicates: it has its verdict, or every kind has one of its own.
+    pub fn is_settled(&self, agreement: Option<Agreement>, threshold: Threshold, survives: bool) -> bool {
+        match agreement {
+            Some(Agreement { agree: false, .. }) => {
+                let mut kinds = self.by_kind.iter();
+                kinds.all(|(_, _, estimate)| is_settled(estimate, threshold, survives))
+            }
+            _ => is_settled(&self.together, threshold, survives),
+        }
+    }
+
+    /// Returns the kinds' estimates, as a report has them.
+    pub fn kind_estimates(&self) -> Vec<KindEstimate> {
+        let kinds = self.by_kind.iter();
+        kinds
+            .map(|&(kind, replicates, estimate)| KindEstimate {
+                kind,
+                replicates,
+                estimate: estimate.to_estimate(),
+            })
+            .collect()
+    }
+}
+
+/// Two machines of one kind that differ, when neither can be named.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Odds {
+    pub kind: u32,
+    /// The machines' places in the report.
+    pub machines: (u32, u32),
+    /// The ratio of the first machine's head/base to the second's.
+    pub ratio: f64,
+}
+
+/// Returns the machines whose results are unlike those of the others of their kind, by their places; `kinds` has the
+/// kind of each machine, and `look` is how often this was asked about the run, with this time.
+///
+/// The unit is a process pair, because its benchmarks share its memory layout. A machine is named if it differs, in the
+/// same direction, from more others of its kind than may be outliers themselves, which are a minority: so it differs
+/// from a sound one. An outlier among the others cannot make a sound machine look odd.
+pub fn outliers<'a>(
+    benchmarks: impl Iterator<Item = &'a [Replicate]>,
+    kinds: &[u32],
+    look: u32,
+) -> Vec<(u32, Outlier)> {
+    let pairs = ProcessPairs::of(benchmarks, kinds.len());
+    let error = error_at(look)
+        / pairs
+            .of_kinds(kinds)
+            .map(|(_, machines)| machines.len())
+            .sum::<usize>() as f64;
+    let mut found = Vec::new();
+    for (kind, machines) in pairs.of_kinds(kinds) {
+        let of_kind = kinds.iter().filter(|&&other| other == kind).count();
+        let most = (machines.len() - 1) / 2;
+        // Machines without a replicate may have been set aside before.
+        let left = ((of_kind - 1) / 2).saturating_sub(of_kind - machines.len());
+        let weights = pairs.weights(&machines);
+        let odd: Vec<usize> = machines
+            .iter()
+            .copied()
+            .filter(|&machine| pairs.p_of_sound(machine, &machines, most + 1, &weights) <= error)
+            .collect();
+        if odd.len() > most.min(left) {
+            continue;
+        }
+        let others: Vec<usize> = machines
+            .iter()
+            .copied()
+            .filter(|machine| !odd.contains(machine))
+            .collect();
+        for machine in odd {
+            let Some(difference) = pairs.difference(&[machine], &others, &weights) else {
+                continue;
+            };
+            let reach = stats::t_quantile(error, difference.degrees) * difference.error;
+            if difference.center.abs() - reach >= TRIFLE {
+                let outlier = Outlier {
+                    ratio: difference.center.exp(),
+                    lower: (difference.center - reach).exp(),
+                    upper: (difference.center + reach).exp(),
+                    replicates: pairs.0[machine].len(),
+                };
+                found.push((machine as u32, outlier));
+            }
+        }
+    }
+    found
+}
+
+/// Returns, for each kind, the two machines that differ most, if they do and neither can be named: there is no third
+/// one, or no majority that agrees. The replicates are those that count at the end of a run.
+pub fn at_odds<'a>(benchmarks: impl Iterator<Item = &'a [Replicate]>, kinds: &[u32]) -> Vec<Odds> {
+    let pairs = ProcessPairs::of(benchmarks, kinds.len());
+    let comparisons: usize = pairs
+        .of_kinds(kinds)
+        .map(|(_, machines)| machines.len() * (machines.len() - 1) / 2)
+        .sum();
+    let mut found = Vec::new();
+    for (kind, machines) in pairs.of_kinds(kinds) {
+        let weights = pairs.weights(&machines);
+        let mut farthest: Option<(f64, Odds)> = None;
+        for (index, &one) in machines.iter().enumerate() {
+            for &other in &machines[..index] {
+                let Some(difference) = pairs.difference(&[other], &[one], &weights) else {
+                    continue;
+                };
+                let p_value = 2.0 * difference.p_beyond(difference.center.signum()) * comparisons as f64;
+                if p_value <= NAMED_WRONGLY && farthest.is_none_or(|(least, _)| p_value < least) {
+                    let odds = Odds {
+                        kind,
+                        machines: (other as u32, one as u32),
+                        ratio: difference.center.exp(),
+                    };
+                    farthest = Some((p_value, odds));
+                }
+            }
+        }
+        found.extend(farthest.map(|(_, odds)| odds));
+    }
+    found
+}
+
+/// Returns the error that one ask may have: half of it at the first, and half of the rest at each later one.
+fn error_at(look: u32) -> f64 {
+    NAMED_WRONGLY * 0.5_f64.powi(look.clamp(1, 1_000) as i32)
+}
+
+/// For each machine, the log ratios of its process pairs, by benchmark.
+struct ProcessPairs(Vec<Vec<Vec<Option<f64>>>>);
+
+/// The difference of two groups of machines, in logarithms.
+struct Difference {
+    center: f64,
+    error: f64,
+    degrees: usize,
+}
+
+impl Difference {
+    /// Returns the one-sided p-value of the hypothesis that the difference is no more than a trifle in this direction.
+    fn p_beyond(&self, direction: f64) -> f64 {
+        let distance = direction * self.center - TRIFLE;
+        match distance > 0.0 {
+            true => tail(distance, self.error, self.degrees),
+            false => 1.0,
+        }
+    }
+}
+
+impl ProcessPairs {
+    fn of<'a>(benchmarks: impl Iterator<Item = &'a [Replicate]>, machines: usize) -> Self {
+        let mut pairs: Vec<BTreeMap<u32, Vec<Option<f64>>>> = vec![BTreeMap::new(); machines];
+        let mut count = 0;
+        for replicates in benchmarks {
+            for replicate in replicates {
+                let machine = replicate
+                    .machine
+                    .and_then(|machine| pairs.get_mut(machine as usize));
+                if let Some(machine) = machine {
+                    let values = machine.entry(replicate.seed).or_default();
+                    values.resize(count + 1, None);
+                    values[count] = stats::log_ratio(replicate);
+                }
+            }
+            count += 1;
+        }
+        let padded = |pairs: BTreeMap<u32, Vec<Option<f64>>>| {
+            let pairs = pairs.into_values();
+            pairs
+                .map(|mut values| {
+                    values.resize(count, None);
+                    values
+                })
+                .collect()
+        };
+        ProcessPairs(pairs.into_iter().map(padded).collect())
+    }
+
+    fn benchmarks(&self) -> usize {
+        self.0.iter().flatten().next().map_or(0, Vec::len)
+    }
+
+    /// Returns the kinds with enough machines to compare, each with its machines that have enough process pairs.
+    fn of_kinds(&self, kinds: &[u32]) -> impl Iterator<Item = (u32, Vec<usize>)> {
+        let mut found: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (machine, kind) in kinds.iter().enumerate() {
+            if self.0[machine].len() >= FEWEST_REPLICATES {
+                found.entry(*kind).or_default().push(machine);
+            }
+        }
+        found.into_iter().filter(|(_, machines)| machines.len() > 1)
+    }
+
+    /// Returns the values of a benchmark on these machines.
+    fn values(&self, machines: &[usize], benchmark: usize) -> impl Iterator<Item = f64> {
+        let pairs = machines.iter().flat_map(|&machine| &self.0[machine]);
+        pairs.filter_map(move |values| values[benchmark])
+    }
+
+    /// Returns the number of values and their mean.
+    fn mean(&self, machines: &[usize], benchmark: usize) -> (f64, f64) {
+        let (count, sum) = self
+            .values(machines, benchmark)
+            .fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+        (count, sum / count)
+    }
+
+    /// Returns the precision of each benchmark: the inverse of its variance within a machine.
+    fn weights(&self, machines: &[usize]) -> Vec<f64> {
+        let precision = |benchmark| {
+            let (mut squares, mut degrees) = (0.0, 0.0);
+            for &machine in machines {
+                let (count, mean) = self.mean(&[machine], benchmark);
+                if count > 1.0 {
+                    let values = self.values(std::slice::from_ref(&machine), benchmark);
+                    squares += values.map(|value| (value - mean).powi(2)).sum::<f64>();
+                    degrees += count - 1.0;
+                }
+            }
+            match degrees > 0.0 {
+                true => 1.0 / (squares / degrees).max(LEAST_VARIANCE),
+                false => 0.0,
+            }
+        };
+        (0..self.benchmarks()).map(precision).collect()
+    }
+
+    /// Returns the p-value of the hypothesis that a machine differs, in the same direction, from fewer than `most` of
+    /// the others: a partial conjunction (Benjamini and Heller 2008), in either direction.
+    fn p_of_sound(&self, machine: usize, machines: &[usize], most: usize, weights: &[f64]) -> f64 {
+        if machines.len() < FEWEST_MACHINES {
+            return 1.0;
+        }
+        let differences: Vec<Option<Difference>> = machines
+            .iter()
+            .filter(|&&other| other != machine)
+            .map(|&other| self.difference(&[machine], &[other], weights))
+            .collect();
+        let of_direction = |direction: f64| {
+            let p_value = |difference: &Option<Difference>| {
+                difference
+                    .as_ref()
+                    .map_or(1.0, |difference| difference.p_beyond(direction))
+            };
+            let mut p_values: Vec<f64> = differences.iter().map(p_value).collect();
+            p_values.sort_by(f64::total_cmp);
+            p_values[most - 1] * (p_values.len() - most + 1) as f64
+        };
+        (2.0 * of_direction(1.0).min(of_direction(-1.0))).min(1.0)
+    }
+
+    /// Returns the difference of two groups: the mean of the benchmarks' differences, weighted by their precision. Its
+    /// error comes from the residuals of process pairs, each the sum over its benchmarks, and its degrees of freedom
+    /// are those of the group with fewer pairs.
+    fn difference(&self, group: &[usize], others: &[usize], weights: &[f64]) -> Option<Difference> {
+        let means: Vec<[(f64, f64); 2]> = (0..self.benchmarks())
+            .map(|benchmark| [self.mean(group, benchmark), self.mean(others, benchmark)])
+            .collect();
+        let mut shares: Vec<f64> = means
+            .iter()
+            .zip(weights)
+            .map(|(&[(count, _), (other_count, _)], weight)| {
+                // A single value has no spread, and would look exact.
+                match count > 1.0 && other_count > 1.0 {
+                    true => weight * count * other_count / (count + other_count),
+                    false => 0.0,
+                }
+            })
+            .collect();
+        let sum: f64 = shares.iter().sum();
+        if sum <= 0.0 {
+            return None;
+        }
+        shares.iter_mut().for_each(|share| *share /= sum);
+        let shared = || (0..shares.len()).filter(|&benchmark| shares[benchmark] > 0.0);
+        let center = shared()
+            .map(|benchmark| shares[benchmark] * (means[benchmark][0].1 - means[benchmark][1].1))
+            .sum();
+
+        let mut variance = 0.0;
+        let mut degrees = f64::INFINITY;
+        for (side, machines) in [group, others].into_iter().enumerate() {
+            let mut weight_squares = 0.0;
+            for pair in machines.iter().flat_map(|&machine| &self.0[machine]) {
+                let (mut residual, mut weight) = (0.0, 0.0);
+                for benchmark in shared() {
+                    if let Some(value) = pair[benchmark] {
+                        let (count, mean) = means[benchmark][side];
+                        let share = shares[benchmark] / count;
+                        residual += share * (value - mean) * (count / (count - 1.0)).sqrt();
+                        weight += share;
+                    }
+                }
+                variance += residual.powi(2);
+                weight_squares += weight * weight;
+            }
+            let typical: f64 = shared()
+                .map(|benchmark| shares[benchmark] * means[benchmark][side].0)
+                .sum();
+            degrees = degrees.min(typical.min(1.0 / weight_squares) - 1.0);
+        }
+        // Ten pairs of the same weight have nine degrees of freedom, whatever the rounding.
+        let degrees = (degrees + 1e-9).floor() as usize;
+        (degrees > 0).then(|| Difference {
+            center,
+            error: variance.sqrt(),
+            degrees,
+        })
+    }
+}
+
+/// Returns what to call each kind of machine, by its number: its processor, with the interpreter where several kinds
+/// have the same one. The names are foreign text.
+pub fn kind_names(machines: &[MeasuringMachine]) -> BTreeMap<u32, String> {
+    let mut firsts: BTreeMap<u32, &MeasuringMachine> = BTreeMap::new();
+    for machine in machines {
+        firsts.entry(machine.kind).or_insert(machine);
+    }
+    let processor = |machine: &MeasuringMachine| {
+        let machine = &machine.machine;
+        machine
+            .processor
+            .clone()
+            .unwrap_or_else(|| machine.architecture.clone())
+    };
+    let name = |(&kind, machine): (&u32, &&MeasuringMachine)| {
+        let name = processor(machine);
+        let is_shared = firsts
+            .iter()
+            .any(|(other, machine)| *other != kind && processor(machine) == name);
+        let PerSide { base, head } = machine.python.as_ref().map(|python| python.version.as_str());
+        let name = match is_shared {
+            true if base == head => format!("{name} with Python {head}"),
+            true => format!("{name} with Python {base} and {head}"),
+            false => name,
+        };
+        (kind, name)
+    };
+    firsts.iter().map(name).collect()
+}
+
+/// Describes the estimates of a row's kinds, the one with the largest speedup first; `None` if they agree:
+/// `1.31x (1.28 to 1.34) on AMD EPYC 7B13, 1.12x (1.08 to 1.16) on Intel Xeon`. The names are foreign text.
+pub fn of_kinds(row: &Comparison, names: &BTreeMap<u32, String>) -> Option<String> {
+    if row.agreement.is_none_or(|agreement| agreement.agree) {
+        return None;
+    }
+    let mut kinds: Vec<&KindEstimate> = row.by_kind.iter().collect();
+    kinds.sort_by(|one, other| {
+        one.estimate
+            .point_estimate
+            .total_cmp(&other.estimate.point_estimate)
+    });
+    let words = |kind: &&KindEstimate| {
+        let interval = kind.estimate.confidence_interval;
+        format!(
+            "{} ({} to {}) on {}",
+            speedup(kind.estimate.point_estimate),
+            speedup(interval.upper_bound).trim_end_matches('x'),
+            speedup(interval.lower_bound).trim_end_matches('x'),
+            names.get(&kind.kind).map_or("an unknown kind", String::as_str)
+        )
+    };
+    let mut all: Vec<String> = kinds.iter().take(MOST_KINDS).map(words).collect();
+    if let Some(more) = kinds.len().checked_sub(MOST_KINDS).filter(|more| *more > 0) {
+        all.push(format!("and {more} more kinds"));
+    }
+    Some(all.join(", "))
+}
+
+/// The largest number of kinds that a line about a row names.
+const MOST_KINDS: usize = 4;
+
+/// Returns the warnings about the machines of a run.
+pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
+    let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
+    let names = kind_names(machines);
+    let outliers = machines
+        .iter()
+        .filter_map(|machine| Some(warning_of_outlier(machine, machine.outlier?)));
+    let replicates = comparisons.iter().map(|row| row.replicates.as_slice());
+    let odds = at_odds(replicates, &kinds);
+    let odds = odds.iter().map(|odds| warning_of_odds(machines, odds));
+    let rows = comparisons.iter().filter_map(|row| {
+        let words = of_kinds(row, &names)?;
+        let warning = Warning::new(
+            WarningCode::MachinesDisagree,
+            format!("the kinds of machines disagree: {words}"),
+            Some(
+                "its estimate covers all kinds and is no average; to know one kind, measure on machines of that kind \
+                 alone",
+            ),
+        );
+        Some(warning.of(&row.benchmark))
+    });
+    outliers.chain(odds).chain(rows).collect()
+}
+
+fn warning_of_outlier(machine: &MeasuringMachine, outlier: Outlier) -> Warning {
+    let Outlier {
+        ratio,
+        lower,
+        upper,
+        replicates,
+    } = outlier;
+    Warning::new(
+        WarningCode::MachineOutlier,
+        format!(
+            "on `{}`, head/base is {} (by {} to {}) off the other machines of its kind: its {} \
+             not count",
+            plain(&machine.name),
+            change_percent(ratio),
+            change_percent(lower),
+            change_percent(upper),
+            match replicates {
+                1 => "replicate does".to_owned(),
+                count => format!("{count} replicates do"),
+            },
+        ),
+        Some("something on that machine favours one side: look at it, or leave it out of --on"),
+    )
+}
+
+fn warning_of_odds(machines: &[MeasuringMachine], odds: &Odds) -> Warning {
+    let name = |index: u32| {
+        machines
+            .get(index as usize)
+            .map_or("", |machine| machine.name.as_str())
+    };
+    let (one, other) = odds.machines;
+    Warning::new(
+        WarningCode::MachinesDisagree,
+        format!(
+            "`{}` and `{}` are machines of one kind, and head/base differs by {} between them: which of them is right \
+             cannot be told",
+            plain(name(one)),
+            plain(name(other)),
+            change_percent(odds.ratio)
+        ),
+        Some("measure on a third machine of that kind: then the odd one is named, and does not count"),
+    )
+}
+
+#[cfg(test)]
+mod tests;
