@@ -1,0 +1,602 @@
+"""The bridge between the driver and a Dask cluster: `dask.py tcp://HOST:PORT`.
+
+Its requests and events are lines of JSON on stdin and stdout, defined in `crates/deadheat/src/distribute/dask.rs`. It
+decides nothing: each task names its worker, and what a worker answers is passed on unread.
+
+On the cluster, `replicate` and `clean` run in the processes of Dask's workers, which find them by their names. So the
+workers need deadheat, and the scheduler does not. If the function itself was sent, a worker that cannot load it would
+end its connection, and then itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import pkgutil
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# The most that one result may hold, and the line that takes it to the driver.
+MOST_BYTES = 64 << 20
+TOO_LARGE = f"its result is larger than {MOST_BYTES >> 20} MiB"
+# The most of a message from elsewhere that is passed on, in characters.
+MOST_WORDS = 2_000
+# The abstract resource with which a worker says how many tasks it measures at once.
+RESOURCE = "deadheat"
+
+# All times are in seconds. The interval at which a worker looks whether its task is still wanted.
+LOOK = 0.5
+# The time that a program has to end after its input ends, and again after it is asked to.
+GRACE = 2
+# The program waits up to ten seconds until others have left what it removes.
+CLEANING = 13
+CONNECTING = 10
+# The cluster says when a worker comes or goes. Its list is read again at least this often, and at most each second.
+ANYWAY = 10
+HEARTBEAT = 1
+# A task is submitted again if the plan was lost with another worker.
+ATTEMPTS = 3
+
+
+class Problem(Exception):
+    """The reason why a task cannot be done, or why there is no cluster, for the user."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def shortened(words: object) -> str:
+    return str(words)[:MOST_WORDS]
+
+
+# In the processes of the workers.
+
+# The runs whose tasks this process does not start any more.
+_ended_runs: set[str] = set()
+# The plans that were whole when they were read last, with what would differ if they had been written since.
+_whole_plans: dict[Path, tuple[int, int, int]] = {}
+
+
+class Request(NamedTuple):
+    """What a worker needs to know of a task beside the plan's bytes. Versions differ: it travels as JSON."""
+
+    run: str
+    name: str
+    version: str
+    sha256: str
+    size: int
+    body: Any
+
+    @property
+    def key(self) -> str:
+        return f"deadheat-{self.run}-{self.name}"
+
+    @property
+    def plan(self) -> Path:
+        return plans_folder() / f"{self.sha256}.plan"
+
+    def to_json(self) -> str:
+        return json.dumps(self._asdict())
+
+
+def replicate(plan: bytes, request: str) -> tuple[str, str]:
+    """Measures a task on this machine, and returns whether it is done, and the result or the reason."""
+    from distributed import get_worker
+
+    asked = json.loads(request)
+    try:
+        check_version(asked["version"])
+        task = Request(**asked)
+        write_plan(plan, task)
+        worker = get_worker()
+
+        def is_wanted() -> bool:
+            # A task whose run has ended, however that happened, is cancelled: Dask releases what nobody waits for.
+            state = worker.state.tasks.get(task.key)
+            is_running = state is not None and state.state in ("executing", "long-running")
+            return is_running and worker.status.name not in ("closing", "closed") and task.run not in _ended_runs
+
+        return "done", run_program(task, is_wanted)
+    except (OSError, Problem) as problem:
+        return "failed", shortened(problem)
+
+
+def check_version(wanted: str) -> None:
+    try:
+        own = importlib.metadata.version("deadheat")
+    except importlib.metadata.PackageNotFoundError:
+        own = "of an unknown version"
+    if own != wanted:
+        raise Problem(
+            f"{socket.gethostname()} has deadheat {own}, and the comparison was started by {wanted}; "
+            f"install deadheat=={wanted} for {sys.executable} there, and start the worker again"
+        )
+
+
+def plans_folder() -> Path:
+    """Returns the folder of plans in the cache folder, which `system/cache.rs` chooses in the same way."""
+    cache, home = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("HOME", "")
+    if os.path.isabs(cache):
+        folder = Path(cache)
+    elif os.path.isabs(home):
+        folder = Path(home, "Library/Caches" if sys.platform == "darwin" else ".cache")
+    else:
+        raise Problem("no cache folder: neither XDG_CACHE_HOME nor HOME is set; set one for the workers")
+    return folder / "deadheat" / "plans"
+
+
+def write_plan(plan: bytes, task: Request) -> None:
+    """Writes the plan of a task, unless this machine has it."""
+    path = task.plan
+    if is_whole(path, task):
+        return
+    if len(plan) != task.size or hashlib.sha256(plan).hexdigest() != task.sha256:
+        raise Problem("the plan of the comparison was damaged on its way to this machine")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, half_made = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(plan)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(half_made, path)
+    except BaseException:
+        os.unlink(half_made)
+        raise
+
+
+def is_whole(path: Path, task: Request) -> bool:
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+            if _whole_plans.get(path) != mark:
+                content = file.read(task.size + 1)
+                if hashlib.sha256(content).hexdigest() != task.sha256:
+                    return False
+                _whole_plans[path] = mark
+            return True
+    except FileNotFoundError:
+        return False
+
+
+def program(task: Request, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "deadheat", "replicate", str(task.plan), *arguments]
+
+
+def run_program(task: Request, is_wanted: Callable[[], bool]) -> str:
+    """Measures a task in a process of its own, and returns what that wrote."""
+    process = subprocess.Popen(
+        program(task),
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Nothing is imported from here, and it is there for as long as the plan.
+        cwd=task.plan.parent,
+        start_new_session=True,
+    )
+    try:
+        result, words = converse(process, json.dumps(task.body).encode() + b"\n", is_wanted)
+        code = wait_for(process, is_wanted)
+    finally:
+        end(process)
+    if code != 0:
+        beginning = f"`deadheat replicate` ended with {code}: "
+        said = words.decode(errors="replace").strip()
+        raise Problem(beginning + said[len(beginning) - MOST_WORDS :])
+    return result.decode(errors="replace")
+
+
+def converse(
+    process: subprocess.Popen[bytes], request: bytes, is_wanted: Callable[[], bool]
+) -> tuple[bytearray, bytearray]:
+    """Sends the request, and returns what the process wrote to stdout, and the end of what it wrote to stderr."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    result, words = bytearray(), bytearray()
+    unsent = memoryview(request)
+    with selectors.DefaultSelector() as selector:
+        for pipe, event in [
+            (process.stdin, selectors.EVENT_WRITE),
+            (process.stdout, selectors.EVENT_READ),
+            (process.stderr, selectors.EVENT_READ),
+        ]:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, event)
+        reading = 2
+        while reading:
+            ready = selector.select(LOOK)
+            if not is_wanted():
+                raise Problem("the task was cancelled")
+            if not ready and process.poll() is not None:
+                # A process that it left behind holds its pipes.
+                break
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    try:
+                        unsent = unsent[os.write(key.fd, unsent) :]
+                    except BrokenPipeError:
+                        unsent = unsent[:0]
+                    if not unsent:
+                        # It stays open: its end would end the task.
+                        selector.unregister(process.stdin)
+                    continue
+                read = os.read(key.fd, 1 << 16)
+                if not read:
+                    selector.unregister(key.fileobj)
+                    reading -= 1
+                elif key.fileobj is process.stdout:
+                    result += read
+                    if len(result) > MOST_BYTES:
+                        raise Problem(TOO_LARGE)
+                else:
+                    # A character has up to four bytes.
+                    words = (words + read)[-4 * MOST_WORDS :]
+    return result, words
+
+
+def wait_for(process: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) -> int:
+    while is_wanted():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(LOOK)
+    raise Problem("the task was cancelled")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process, which ends what it started when its input ends."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+    process.wait()
+
+
+async def clean(request: str) -> None:
+    """Removes from this machine what its tasks made."""
+    task = Request(**json.loads(request))
+    _ended_runs.add(task.run)
+    await asyncio.to_thread(remove, task)
+
+
+def remove(task: Request) -> None:
+    if task.plan.exists():
+        subprocess.run(
+            program(task, "--clean"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=task.plan.parent,
+            timeout=CLEANING,
+        )
+        task.plan.unlink(missing_ok=True)
+
+
+# In the process of the bridge.
+
+
+class Machine(NamedTuple):
+    """A worker of the cluster."""
+
+    host: str
+    slots: int
+    declares: bool
+
+
+def machines_of(workers: dict[str, dict[str, Any]]) -> dict[str, Machine]:
+    """Returns the workers that measure: those that declare the resource, or all if none does."""
+    machines = {}
+    for address, worker in workers.items():
+        declared = worker.get("resources", {}).get(RESOURCE)
+        # No more than its threads run at once, whatever it declares.
+        slots = 1 if declared is None else min(int(declared), worker.get("nthreads", 1))
+        machines[address] = Machine(str(worker.get("host", "")), slots, declared is not None)
+    if any(machine.declares for machine in machines.values()):
+        machines = {address: machine for address, machine in machines.items() if machine.declares}
+    return machines
+
+
+class Driver:
+    """The driver, which reads events from stdout."""
+
+    def __init__(self) -> None:
+        self._output = os.dup(1)
+        # Whatever else is printed in this process belongs to its log.
+        os.dup2(2, 1)
+
+    def tell_machines(self, machines: dict[str, Machine]) -> None:
+        workers = [
+            {"address": address, "host": machine.host, "slots": machine.slots} for address, machine in machines.items()
+        ]
+        self._send({"workers": workers})
+
+    def tell(self, kind: str, task: int, worker: str, text: str) -> None:
+        """Tells about a task that is done, failed or lost."""
+        about = "result" if kind == "done" else "message"
+        is_sent = self._send({kind: {"id": task, "worker": worker, about: text}})
+        if not is_sent:
+            self.tell("failed", task, worker, TOO_LARGE)
+
+    def tell_problem(self, problem: Problem) -> None:
+        self._send({"error": {"message": shortened(problem), "hint": problem.hint}})
+
+    def _send(self, event: dict[str, Any]) -> bool:
+        # One half of a surrogate pair is no text, but a worker may send it.
+        line = json.dumps(event, ensure_ascii=False).encode(errors="replace") + b"\n"
+        if len(line) > MOST_BYTES:
+            return False
+        # A driver that is gone has also closed stdin, which ends the bridge.
+        with contextlib.suppress(BrokenPipeError):
+            while line:
+                line = line[os.write(self._output, line) :]
+        return True
+
+
+class Bridge:
+    """The tasks of a run on a cluster."""
+
+    def __init__(self, client: Client, driver: Driver) -> None:
+        self._client = client
+        self._driver = driver
+        self._run = uuid.uuid4().hex
+        # The driver's description of the plan, and its bytes on the cluster.
+        self._plan: dict[str, Any] = {}
+        self._sent_plan: Future[bytes] | None = None
+        self._sending = asyncio.Lock()
+        # Whether the list of workers is out of date.
+        self._is_old = True
+        # All workers with their hosts, those that measure, and the function `replicate` in the processes of each.
+        self._hosts: dict[str, str] = {}
+        self._machines: dict[str, Machine] | None = None
+        self._functions: dict[str, Future[Any]] = {}
+        # The tasks that have not ended, with their workers.
+        self._tasks: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        # The hosts that have the plan.
+        self._used: set[str] = set()
+
+    async def serve(self, requests: asyncio.StreamReader) -> None:
+        """Does what the driver asks for, until it wants no more."""
+        activities = [asyncio.create_task(self._hear(requests)), asyncio.create_task(self._watch())]
+        try:
+            done, _ = await asyncio.wait(activities, return_when=asyncio.FIRST_COMPLETED)
+            for activity in done:
+                activity.result()
+        finally:
+            await cancelled(activities)
+            await self._tidy()
+
+    async def _hear(self, requests: asyncio.StreamReader) -> None:
+        async for line in requests:
+            ((kind, value),) = json.loads(line).items()
+            if kind == "plan":
+                self._plan = value
+            elif kind == "task":
+                self._begin(value["id"], value["worker"], value["body"])
+            elif kind == "cancel":
+                _, task = self._tasks.pop(value["id"], (None, None))
+                if task:
+                    task.cancel()
+            elif kind == "end":
+                return
+
+    async def _watch(self) -> None:
+        """Keeps the list of workers, until the scheduler is gone."""
+        self._client.subscribe_topic("all", self._happened)
+        looks = 0
+        while self._client.status == "running":
+            if self._is_old or looks % ANYWAY == 0:
+                self._is_old = False
+                try:
+                    identity = await self._client.scheduler.identity()
+                except OSError:
+                    break
+                self._workers_are(identity["workers"])
+            looks += 1
+            await asyncio.sleep(HEARTBEAT)
+        raise Problem("the connection to the scheduler was lost", "its log may say why; start it again")
+
+    def _happened(self, event: tuple[float, Any]) -> None:
+        _, news = event
+        action = news.get("action") if isinstance(news, dict) else None
+        if action in ("add-worker", "remove-worker"):
+            # A list that is on its way may have been made before.
+            self._is_old = True
+        if action == "remove-worker":
+            self._hosts.pop(news["worker"], None)
+            self._lose(news["worker"])
+            if self._machines and self._machines.pop(news["worker"], None):
+                self._driver.tell_machines(self._machines)
+
+    def _workers_are(self, workers: dict[str, dict[str, Any]]) -> None:
+        self._hosts = {address: str(worker.get("host", "")) for address, worker in workers.items()}
+        for worker in {worker for worker, _ in self._tasks.values()} - self._hosts.keys():
+            self._lose(worker)
+        machines = machines_of(workers)
+        if machines != self._machines:
+            self._machines = machines
+            self._driver.tell_machines(machines)
+
+    def _lose(self, worker: str) -> None:
+        self._functions.pop(worker, None)
+        for number in [number for number, (place, _) in self._tasks.items() if place == worker]:
+            _, task = self._tasks.pop(number)
+            task.cancel()
+            self._driver.tell("lost", number, worker, "the worker is gone")
+
+    def _begin(self, number: int, worker: str, body: Any) -> None:
+        running = sum(place == worker for place, _ in self._tasks.values())
+        if worker not in self._hosts:
+            self._driver.tell("lost", number, worker, "there is no such worker")
+        elif running >= (self._machines or {})[worker].slots:
+            self._driver.tell("failed", number, worker, f"it measures {running} tasks already")
+        else:
+            self._tasks[number] = (worker, asyncio.create_task(self._measure(number, worker, body)))
+
+    async def _measure(self, number: int, worker: str, body: Any) -> None:
+        try:
+            kind, text = await self._outcome(number, worker, body)
+        except (ImportError, AttributeError):
+            version = self._plan["version"]
+            kind, text = (
+                "failed",
+                (
+                    f"deadheat {version} is not installed there; install deadheat=={version} in the environment of the "
+                    "worker, and start the worker again"
+                ),
+            )
+        except Exception as error:
+            kind, text = "failed", shortened(f"{type(error).__name__}: {error}")
+        del self._tasks[number]
+        self._driver.tell(kind, number, worker, text)
+
+    async def _outcome(self, number: int, worker: str, body: Any) -> tuple[str, str]:
+        from dask.utils import apply
+        from distributed import CancelledError, KilledWorker
+
+        for attempt in range(ATTEMPTS):
+            plan = await self._plan_on_cluster(worker)
+            task = self._request(f"{number}-{attempt}", body)
+            declares = (self._machines or {})[worker].declares
+            future = self._client.submit(
+                apply,
+                self._function(worker),
+                [plan, task.to_json()],
+                key=task.key,
+                workers=[worker],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+                resources={RESOURCE: 1} if declares else None,
+            )
+            try:
+                answer = await future
+            except CancelledError:
+                # Another worker has gone, and with it the only copy of the plan.
+                continue
+            except KilledWorker:
+                break
+            finally:
+                # The result is not kept there, and a task that runs is cancelled.
+                future.release()
+            if isinstance(answer, tuple) and [*map(type, answer)] == [str, str] and answer[0] in ("done", "failed"):
+                return answer
+            return "failed", "it does not answer as deadheat does"
+        return "lost", "Dask gave the task up"
+
+    def _request(self, name: str, body: Any) -> Request:
+        plan = self._plan
+        return Request(self._run, name, plan["version"], plan["sha256"], plan["size"], body)
+
+    async def _plan_on_cluster(self, worker: str) -> Future[bytes]:
+        """Returns the plan, which Dask moves once to each worker that measures."""
+        async with self._sending:
+            if self._sent_plan is None or self._sent_plan.status != "finished":
+                content = await asyncio.to_thread(Path(self._plan["path"]).read_bytes)
+                self._sent_plan = await self._client.scatter(content, workers=[worker], hash=False, direct=False)
+            self._used.add(self._hosts[worker])
+            return self._sent_plan
+
+    def _function(self, worker: str) -> Future[Any]:
+        if worker not in self._functions:
+            self._functions[worker] = self._client.submit(
+                pkgutil.resolve_name,
+                "deadheat.dask:replicate",
+                key=f"deadheat-{self._run}-function-{uuid.uuid4().hex}",
+                workers=[worker],
+                pure=False,
+            )
+        return self._functions[worker]
+
+    async def _tidy(self) -> None:
+        """Ends all tasks, and removes from the machines what they made."""
+        await cancelled([task for _, task in self._tasks.values()])
+        workers = [address for address, host in self._hosts.items() if host in self._used]
+        if not workers or self._client.status != "running":
+            return
+        cleaning = self._client.run(clean, self._request("end", None).to_json(), workers=workers, on_error="return")
+        try:
+            answers = await asyncio.wait_for(cleaning, CLEANING + 1)
+        except Exception as error:
+            answers = {"the cluster": error}
+        for address, answer in answers.items():
+            if answer is not None:
+                print(f"{address} was not cleaned: {shortened(answer)}", file=sys.stderr)
+
+
+async def cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def connect(address: str) -> Client:
+    from distributed import Client
+
+    try:
+        client = Client(address, asynchronous=True, set_as_default=False, timeout=CONNECTING)
+        return await asyncio.wait_for(client, CONNECTING)
+    except Exception as error:
+        reason = shortened(error) or type(error).__name__
+        hint = "is a scheduler running there? `dask scheduler` prints its address; dask+tls:// is for one with TLS"
+        if address.startswith("tls:"):
+            hint = "Dask's configuration has to name the certificates, in distributed.comm.tls"
+        raise Problem(f"cannot connect to the Dask scheduler at {address}: {reason}", hint) from error
+
+
+async def serve(address: str, driver: Driver) -> None:
+    loop = asyncio.get_running_loop()
+    requests = asyncio.StreamReader(limit=MOST_BYTES)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    loop.add_signal_handler(signal.SIGTERM, transport.close)
+    client = await connect(address)
+    try:
+        await Bridge(client, driver).serve(requests)
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), GRACE)
+
+
+def main() -> int:
+    # Ctrl-C belongs to the driver.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = Driver()
+    try:
+        try:
+            import distributed  # noqa: F401
+        except ImportError as error:
+            raise Problem(f"Dask cannot be loaded: {error}", "pip install 'deadheat[dask]'") from error
+        asyncio.run(serve(sys.argv[1], driver))
+    except Problem as problem:
+        driver.tell_problem(problem)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Among the files of this folder, Dask itself would be looked for, and found in this one.
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [str(here.parent), *(place for place in sys.path if Path(place).resolve() != here)]
+    from deadheat import dask
+
+    sys.exit(dask.main())
