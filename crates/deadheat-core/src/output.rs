@@ -54,7 +54,7 @@ pub struct Difference {
 }
 
 /// The return values of one side's processes, so far.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outputs {
     first: Option<Output>,
     count: usize,
@@ -68,6 +68,16 @@ impl Outputs {
             None => self.first = Some(output),
             Some(first) => self.changes = self.changes || compare(first, &output) != Compared::Equal,
         }
+    }
+
+    /// Adds the values of other processes.
+    pub fn extend(&mut self, others: Outputs) {
+        if let (Some(first), Some(other)) = (&self.first, &others.first) {
+            self.changes |= compare(first, other) != Compared::Equal;
+        }
+        self.changes |= others.changes;
+        self.count += others.count;
+        self.first = self.first.take().or(others.first);
     }
 
     /// Returns the value that every process returned; `None` if they do not agree, or there were fewer than

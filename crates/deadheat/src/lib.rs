@@ -9,6 +9,7 @@ compile_error!("deadheat supports Linux and macOS; on Windows, use it inside WSL
 mod cli;
 mod commands;
 mod config;
+mod distribute;
 mod error;
 mod events;
 mod experiments;
@@ -31,7 +32,8 @@ use crate::cli::args::{Args, CommandArgs};
 use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{
-    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, race, skill, start, status,
+    clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, race, replicate, skill,
+    start, status,
 };
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
@@ -51,7 +53,23 @@ pub struct Installation {
     pub ignores_hangup: bool,
 }
 
+/// The launcher of exactly this installation: neither the folder that it runs in nor a variable leads to another one.
+const LAUNCH: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deadheat import __main__ as launcher; \
+                      launcher.__file__ = sys.argv.pop(1); sys.exit(launcher.main())";
+
 impl Installation {
+    /// Returns the words after the interpreter that start this program again; its arguments follow.
+    fn launch_words(&self) -> Vec<OsString> {
+        let package = &self.package_folder;
+        let site = self.extension.ancestors().nth(2).unwrap_or(package);
+        let places = [site.to_owned(), package.join("__main__.py")].map(PathBuf::into_os_string);
+        ["-I", "-c", LAUNCH]
+            .map(OsString::from)
+            .into_iter()
+            .chain(places)
+            .collect()
+    }
+
     fn worker_file(&self, name: &str) -> PathBuf {
         self.package_folder
             .join("side/deadheat_worker/scripts")
@@ -167,6 +185,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
         CommandArgs::Explain(args) => explain::run(&args),
         CommandArgs::Demo(args) => demo::run(args, installation, &interrupt),
         CommandArgs::Skill(args) => skill::run(&args, &current_folder()?),
+        CommandArgs::Replicate(args) => replicate::run(&args, installation, &interrupt),
         CommandArgs::Clean(args) => clean::run(&args, &current_folder()?, &interrupt),
         CommandArgs::Mcp(_) => mcp::run(installation, current_folder()?),
     }

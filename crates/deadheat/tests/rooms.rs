@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// The folders and files of the driver's `src`, the lowest first: a room knows all rooms below it.
-const DRIVER: [&str; 16] = [
+const DRIVER: [&str; 17] = [
     "error",
     "events",
     "system",
@@ -19,6 +19,7 @@ const DRIVER: [&str; 16] = [
     "worker",
     "passes",
     "report",
+    "distribute",
     "experiments",
     "commands",
     "mcp",

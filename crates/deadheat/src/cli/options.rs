@@ -10,6 +10,7 @@ use crate::cli::args::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RaceArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
 use crate::cli::format::{Destination, Format, Output};
+use crate::cli::values::EngineChoice;
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::files;
@@ -255,6 +256,7 @@ pub(crate) struct CompareOptions {
     pub(crate) script: Option<Script>,
     /// The part of the suite that is measured, if it is not the whole.
     pub(crate) partition: Option<Part>,
+    pub(crate) on: Option<EngineChoice>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
@@ -325,6 +327,7 @@ impl CompareOptions {
             functions: args.functions,
             script,
             partition: args.partition,
+            on: args.on,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -399,6 +402,7 @@ impl CompareOptions {
             pytest_args: args.pytest_args,
             script: None,
             partition: None,
+            on: None,
             all: false,
             threshold_percent: args.threshold,
             sampling,

@@ -22,6 +22,40 @@ pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is not a whole number of MiB (at least 1)"))
 }
 
+/// Where replicates are measured side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EngineChoice {
+    /// On this number of cores of this machine.
+    Local(usize),
+    /// On the workers of the Dask scheduler at this address, such as `tcp://host:8786`.
+    Dask(String),
+}
+
+/// The protocols of Dask's addresses, by the beginning of ours.
+const DASK: [(&str, &str); 2] = [("dask://", "tcp://"), ("dask+tls://", "tls://")];
+
+/// Parses `local:4`, `dask://host:8786` or `dask+tls://host:8786`.
+pub(crate) fn parse_engine(text: &str) -> Result<EngineChoice, String> {
+    if let Some(count) = text.strip_prefix("local:") {
+        return match count.parse() {
+            Ok(count) if (1..=1_024).contains(&count) => Ok(EngineChoice::Local(count)),
+            _ => Err(format!("`{text}`: N of local:N is a number of cores")),
+        };
+    }
+    let address = DASK
+        .iter()
+        .find_map(|(ours, theirs)| Some((theirs, text.strip_prefix(ours)?)));
+    match address {
+        Some((protocol, place)) if place.contains(':') && !place.contains(char::is_whitespace) => {
+            Ok(EngineChoice::Dask(format!("{protocol}{place}")))
+        }
+        Some(_) => Err(format!(
+            "`{text}`: the port of the scheduler is missing, as in dask://host:8786"
+        )),
+        None => Err(format!("`{text}`: write local:N or dask://HOST:PORT")),
+    }
+}
+
 /// Parses `90` or `0.5`.
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text

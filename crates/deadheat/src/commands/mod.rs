@@ -12,6 +12,7 @@ pub(crate) mod merge;
 pub(crate) mod micro;
 pub(crate) mod profile;
 pub(crate) mod race;
+pub(crate) mod replicate;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod skill;

@@ -9,11 +9,12 @@ use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, Threshold};
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::model;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Report, Status};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, PerSide, Report, Revision, Status};
 
 use crate::cli::options::{
     CompareOptions, RecordRequest, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup,
 };
+use crate::cli::values::EngineChoice;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
@@ -29,6 +30,8 @@ const SMALLEST_BUDGET: Duration = Duration::from_secs(20);
 pub(crate) struct SideSettings {
     /// The folder where deadheat was started.
     pub(crate) started_in: PathBuf,
+    /// The file of the configuration, if it was named.
+    pub(crate) config_file: Option<PathBuf>,
     pub(crate) python: Option<String>,
     /// Files and folders of the working tree that are copied into both worktrees.
     pub(crate) injected: Vec<String>,
@@ -62,6 +65,7 @@ pub(crate) struct CompareSettings {
     pub(crate) functions: Option<String>,
     pub(crate) script: Option<Script>,
     pub(crate) partition: Option<Part>,
+    pub(crate) on: Option<EngineChoice>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: f64,
     /// The thresholds of benchmarks that match a glob.
@@ -108,6 +112,7 @@ impl SideSettings {
             .map(|(folder, path)| injected_path(folder, path, top));
         Ok(SideSettings {
             started_in: options.folder.clone(),
+            config_file: options.config_file.clone(),
             python: options.python.clone(),
             injected: injected.collect::<Result<_, _>>()?,
             passed_variables: config.pass_env.iter().chain(&options.pass_env).cloned().collect(),
@@ -162,6 +167,7 @@ impl CompareSettings {
             functions: options.functions.clone(),
             script: options.script.clone(),
             partition: options.partition,
+            on: options.on.clone(),
             all: options.all,
             threshold_percent: options
                 .threshold_percent
@@ -188,21 +194,69 @@ impl CompareSettings {
             settings.sides.requirements.clear();
         }
         if let Some(report) = continued {
-            settings.measure_as(&report, options.threshold_percent.is_some());
+            settings.measure_as(
+                &report.revisions,
+                report.seed,
+                &report.settings,
+                options.threshold_percent.is_some(),
+            );
             settings.continued = Some(report);
         }
         settings.sides.check_injected(top)?;
         Ok(settings)
     }
 
-    /// Takes the settings that decide about the measurement from a report, which more replicates are added to.
-    fn measure_as(&mut self, report: &Report, has_typed_threshold: bool) {
-        let settings = &report.settings;
-        self.refs.names = vec![
-            report.revisions.base.commit.clone(),
-            report.revisions.head.commit.clone(),
-        ];
-        self.sides.seed = Some(report.seed);
+    /// Returns the settings of a measurement that another process has begun.
+    pub(crate) fn of_stored(
+        revisions: &PerSide<Revision>,
+        seed: u64,
+        stored: &model::Settings,
+        sides: SideSettings,
+    ) -> Self {
+        let mut settings = CompareSettings {
+            sides,
+            refs: RefArgs {
+                names: Vec::new(),
+                working_tree: revisions.head.dirty,
+                recorded: None,
+            },
+            pull_request: None,
+            benchmarks_root: None,
+            benchmarks_from: BenchmarksFrom::default(),
+            tests: Vec::new(),
+            keyword: None,
+            pytest_args: Vec::new(),
+            functions: None,
+            script: None,
+            partition: None,
+            on: None,
+            all: false,
+            threshold_percent: DEFAULT_THRESHOLD_PERCENT,
+            thresholds: BTreeMap::new(),
+            sampling: Sampling::UntilSettled,
+            budget: None,
+            fail_on: Vec::new(),
+            profile: false,
+            memory: false,
+            task: RunMode::Measure,
+            worktrees: WorktreeCleanup::Remove,
+            guard: None,
+            continued: None,
+        };
+        settings.measure_as(revisions, seed, stored, false);
+        settings
+    }
+
+    /// Takes the settings that decide about a measurement, which more replicates are added to.
+    fn measure_as(
+        &mut self,
+        revisions: &PerSide<Revision>,
+        seed: u64,
+        settings: &model::Settings,
+        has_typed_threshold: bool,
+    ) {
+        self.refs.names = vec![revisions.base.commit.clone(), revisions.head.commit.clone()];
+        self.sides.seed = Some(seed);
         self.sides.injected.clone_from(&settings.injected);
         self.sides.environment = settings.environment;
         self.sides.requirements.clone_from(&settings.requirements);

@@ -17,10 +17,6 @@ use crate::mcp::progress::Progress;
 use crate::system::guard::{self, Ending};
 use crate::system::terminal;
 
-/// The launcher of exactly this installation: neither the folder that it runs in nor a variable leads to another one.
-const LAUNCH: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deadheat import __main__ as launcher; \
-                      launcher.__file__ = sys.argv.pop(1); sys.exit(launcher.main())";
-
 /// The time that is left for the end of the output of a process that has ended: one that it has started may hold it
 /// open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -50,12 +46,9 @@ pub(super) fn command(
     folder: &Path,
     arguments: &[impl AsRef<OsStr>],
 ) -> Command {
-    let package = &installation.package_folder;
-    let site = installation.extension.ancestors().nth(2).unwrap_or(package);
     let mut command = Command::new(&installation.interpreter);
     command
-        .args(["-I", "-c", LAUNCH])
-        .args([site, &package.join("__main__.py")])
+        .args(installation.launch_words())
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())

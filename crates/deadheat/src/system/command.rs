@@ -197,6 +197,11 @@ impl Group {
         Self::start_with(command, Ending::AtOnce)
     }
 
+    /// Starts a command that is asked to end when this is dropped, because it has something to tidy up.
+    pub(crate) fn start_tidily(command: &mut Command) -> anyhow::Result<Self> {
+        Self::start_with(command, Ending::Tidily)
+    }
+
     fn start_with(command: &mut Command, ending: Ending) -> anyhow::Result<Self> {
         let folder = command.get_current_dir().map(Path::display);
         log::debug!(
@@ -226,14 +231,15 @@ impl Group {
     }
 
     /// Lets the process end by itself, and then asks it to.
-    fn ask_to_end(&mut self) {
+    pub(crate) fn ask_to_end(&mut self) {
         if !self.ends_within(BY_ITSELF) {
             self.signal(Signal::TERM);
             self.ends_within(GRACE);
         }
     }
 
-    fn ends_within(&mut self, time: Duration) -> bool {
+    /// Waits for the process to end by itself, and returns whether it has.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
         let until = Instant::now() + time;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > until {

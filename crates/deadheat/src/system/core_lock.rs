@@ -23,6 +23,13 @@ impl CoreLock {
         CoreLock(file.map(Arc::new))
     }
 
+    /// Returns the lock of a core that no other run uses, which keeps other runs from choosing it.
+    pub(crate) fn alone_on(core: usize) -> Option<Self> {
+        let file = open_lock(core)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(CoreLock(Some(Arc::new(file))))
+    }
+
     /// Whether another run uses the same core at this moment.
     pub(crate) fn is_shared(&self) -> bool {
         let Some(file) = &self.0 else {

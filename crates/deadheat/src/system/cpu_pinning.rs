@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use deadheat_core::text::counted;
+
 use crate::error::Failure;
 use crate::system::core_lock::CoreLock;
 
@@ -82,6 +84,59 @@ impl CpuPinning {
         self.measuring.is_some_and(|core| self.driver == [core])
     }
 
+    /// Chooses a core that nobody else measures on, and keeps all other runs from it for as long as this lives.
+    pub(crate) fn reserve(pinning: Pinning) -> anyhow::Result<Self> {
+        let allowed = platform::allowed_cores();
+        let candidates = match pinning {
+            Pinning::Core(core) => vec![core],
+            Pinning::Off => return Ok(Self::not_pinned()),
+            Pinning::Quietest if allowed.is_empty() => return Ok(Self::not_pinned()),
+            Pinning::Quietest => by_quietness(&platform::busy_shares(&allowed)),
+        };
+        let mut candidates = candidates.into_iter();
+        let free = candidates.find_map(|core| Some((core, CoreLock::alone_on(core)?)));
+        let Some((core, lock)) = free else {
+            return Err(
+                Failure::nothing_measured("other runs measure on every core of this machine")
+                    .hint("let each machine's workers offer no more slots than it has cores to spare")
+                    .into(),
+            );
+        };
+        Self::on_core(core, lock, &allowed, Pinning::Core(core))
+    }
+
+    /// Returns for each of `count` cores, the quietest ones, the cores that the process which measures there may use: that
+    /// core, and those on which nothing is measured.
+    pub(crate) fn share_out(count: usize) -> anyhow::Result<Vec<(usize, Vec<usize>)>> {
+        let allowed = platform::allowed_cores();
+        if allowed.len() < count {
+            let cores = match allowed.len() {
+                0 => "this system cannot pin a process to a core".to_owned(),
+                cores => format!("only {} may be used here", counted(cores, "core")),
+            };
+            return Err(Failure::usage(format!("--on local:{count}: {cores}")).into());
+        }
+        let mut measuring = by_quietness(&platform::busy_shares(&allowed));
+        let spare = measuring.split_off(count);
+        if !spare.is_empty() {
+            platform::pin_this_thread(&spare);
+        }
+        let with_spare = |core| std::iter::once(core).chain(spare.iter().copied()).collect();
+        Ok(measuring
+            .into_iter()
+            .map(|core| (core, with_spare(core)))
+            .collect())
+    }
+
+    /// Runs `start` so that the process it starts may use only these cores.
+    pub(crate) fn start_within<T>(cores: &[usize], start: impl FnOnce() -> T) -> T {
+        let before = platform::allowed_cores();
+        platform::pin_this_thread(cores);
+        let started = start();
+        platform::pin_this_thread(&before);
+        started
+    }
+
     pub(crate) fn choose(pinning: Pinning) -> anyhow::Result<Self> {
         let allowed = platform::allowed_cores();
         let (core, measuring_use) = match pinning {
@@ -105,6 +160,15 @@ impl CpuPinning {
                 None => return Ok(Self::not_pinned()),
             },
         };
+        Self::on_core(core, measuring_use, &allowed, pinning)
+    }
+
+    fn on_core(
+        core: usize,
+        measuring_use: CoreLock,
+        allowed: &[usize],
+        pinning: Pinning,
+    ) -> anyhow::Result<Self> {
         let others: Vec<usize> = allowed.iter().copied().filter(|&other| other != core).collect();
         let cores = CpuPinning {
             measuring: Some(core),
@@ -117,7 +181,7 @@ impl CpuPinning {
         };
         // A container may list cores and refuse to pin to them.
         if !platform::pin_this_thread(&[core]) || !platform::pin_this_thread(&cores.driver) {
-            platform::pin_this_thread(&allowed);
+            platform::pin_this_thread(allowed);
             if let Pinning::Core(core) = pinning {
                 return Err(
                     Failure::usage(format!("--cpu {core}: the system refuses to pin to this core"))

@@ -30,6 +30,11 @@ impl Interrupt {
         Ok((interrupt, InterruptGuard { registered }))
     }
 
+    /// Ends the run as a signal would.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }

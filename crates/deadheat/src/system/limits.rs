@@ -33,6 +33,10 @@ impl MemoryLimit {
         MemoryLimit { bytes: mib << 20 }
     }
 
+    pub(crate) fn mib(self) -> u64 {
+        self.bytes >> 20
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn set_for(self, process: u32) -> anyhow::Result<()> {
         use rustix::process::{Pid, Rlimit, prlimit};

@@ -10,6 +10,7 @@ pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod interrupt;
 pub(crate) mod limits;
+pub(crate) mod machine;
 pub(crate) mod paths;
 pub(crate) mod processes;
 pub(crate) mod terminal;

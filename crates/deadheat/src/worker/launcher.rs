@@ -235,7 +235,9 @@ impl Launch for ProcessLauncher {
         if let Some(core) = self.cores.measuring {
             self.conditions.frequency_of(core);
         }
-        if self.forks.is_timed && !self.forks.is_last {
+        // Without a spare core, the next server's imports would disturb what is timed.
+        let has_spare = self.cores.spare != self.cores.measuring;
+        if self.forks.is_timed && !self.forks.is_last && has_spare {
             self.start_servers(self.next_seed);
         }
     }

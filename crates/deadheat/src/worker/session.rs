@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use deadheat_core::model::{PerSide, Python, Side};
 use deadheat_core::protocol::{self, HelloRequest, MicroRequest, Reply, Request, TraceRequest, Uncollected};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Failure;
 use crate::system::processes;
 use crate::worker::import_proof::{ForeignImport, check_imports};
@@ -74,7 +76,7 @@ pub(crate) struct Waited {
 }
 
 /// The paths for pytest to collect, relative to the project's folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CollectSpec {
     /// Tests that are timed as they are, instead of benchmarks: a file, or a node in one.
     pub(crate) tests: Vec<String>,

@@ -37,8 +37,20 @@ impl Checkouts {
         events: &dyn Events,
     ) -> anyhow::Result<Self> {
         remove_leftovers(git, events);
+        let workspace = Workspace::create(git)?;
+        Self::fill(workspace, git, sources, revisions, untracked_in, events)
+    }
+
+    /// Does the same in a folder that is there already.
+    pub(crate) fn fill(
+        mut workspace: Workspace,
+        git: &Git,
+        sources: &ProjectSources,
+        revisions: &PerSide<Revision>,
+        untracked_in: &[String],
+        events: &dyn Events,
+    ) -> anyhow::Result<Self> {
         events.step("checking out both revisions");
-        let mut workspace = Workspace::create(git)?;
         workspace.check_out(git, revisions.as_ref().map(|revision| revision.commit.as_str()))?;
         warn_of_pointers(git, sources, &workspace, events)?;
         let submodules = populate_submodules(git, sources, &workspace, events)?;

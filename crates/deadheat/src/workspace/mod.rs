@@ -3,6 +3,7 @@
 
 pub(crate) mod checkout;
 pub(crate) mod overlay;
+pub(crate) mod shared;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -189,23 +190,45 @@ impl Workspace {
             .tempdir_in(&runs)
             .map_err(problem)?
             .keep();
+        let workspace = Self::locked(folder).map_err(problem)?;
+        workspace.write_owner(git, false)?;
+        Ok(workspace)
+    }
+
+    /// Locks a new, empty folder.
+    fn locked(folder: PathBuf) -> io::Result<Self> {
         // Locked before it has its name: a sweep that finds the name finds it locked.
         let unnamed = folder.join("lock.new");
-        let lock = File::create(&unnamed).map_err(problem)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| problem(error.into()))?;
-        fs::rename(&unnamed, folder.join(LOCK_FILE)).map_err(problem)?;
+        let lock = File::create(&unnamed)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        fs::rename(&unnamed, folder.join(LOCK_FILE))?;
         let workspace = Workspace {
             worktrees: None,
             folder,
             kept: false,
             lock,
         };
-        workspace.write_owner(git, false)?;
         fs::create_dir(workspace.logs())?;
         Ok(workspace)
     }
 
-    fn write_owner(&self, git: &Git, kept: bool) -> anyhow::Result<()> {
+    /// Leaves the folder to all processes that hold its lock, and returns the lock.
+    pub(crate) fn share(mut self) -> anyhow::Result<File> {
+        self.leave_worktrees();
+        let lock = self.lock.try_clone()?;
+        flock(&lock, FlockOperation::LockShared)?;
+        Ok(lock)
+    }
+
+    fn leave_worktrees(&mut self) {
+        self.kept = true;
+        if let Some(worktrees) = &mut self.worktrees {
+            worktrees.base.kept = true;
+            worktrees.head.kept = true;
+        }
+    }
+
+    pub(crate) fn write_owner(&self, git: &Git, kept: bool) -> anyhow::Result<()> {
         let owner = Owner {
             repository: git.top().to_owned(),
             process: std::process::id(),
@@ -254,11 +277,7 @@ impl Workspace {
     /// Leaves everything where it is until `deadheat clean`.
     pub(crate) fn keep(&mut self, git: &Git) -> anyhow::Result<()> {
         self.write_owner(git, true)?;
-        self.kept = true;
-        if let Some(worktrees) = &mut self.worktrees {
-            worktrees.base.kept = true;
-            worktrees.head.kept = true;
-        }
+        self.leave_worktrees();
         Ok(())
     }
 

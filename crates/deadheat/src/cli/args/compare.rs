@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use deadheat_core::model::{BenchmarksFrom, Gate, Part, Status};
 
 use crate::cli::args::shared::*;
-use crate::cli::values::{parse_percent, parse_seconds};
+use crate::cli::values::{EngineChoice, parse_engine, parse_percent, parse_seconds};
 
 const COMPARE_HELP: &str = concat!(
     "\
@@ -78,6 +78,11 @@ pub(crate) struct CompareArgs {
     /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
     #[arg(help_heading = BENCHMARKS, long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
     pub(crate) partition: Option<Part>,
+    /// Measure replicates side by side: `local:N` on N cores of this machine, or dask://HOST:PORT on the workers of a Dask
+    /// cluster
+    #[arg(help_heading = STRICTNESS, long, value_name = "WHERE", value_parser = parse_engine,
+        conflicts_with_all = ["script", "cpu", "no_pin", "dry_run"])]
+    pub(crate) on: Option<EngineChoice>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest. If it prints
     /// METRIC name=number lines, those are compared
     #[arg(help_heading = BENCHMARKS, long,

@@ -73,6 +73,9 @@ pub(crate) enum CommandArgs {
     Skill(SkillArgs),
     /// Delete everything in the cache: leftovers of killed and kept runs, environments, builds, fetched submodules
     Clean(CleanArgs),
+    /// Measure tasks that another process of this program hands out, on one core
+    #[command(hide = true)]
+    Replicate(ReplicateArgs),
     /// Serve detect, micro, compare, explain, status and log to a client of the Model Context Protocol, on stdin and
     /// stdout
     Mcp(McpArgs),
@@ -89,6 +92,7 @@ impl CommandArgs {
                 | CommandArgs::Noise(_)
                 | CommandArgs::Profile(_)
                 | CommandArgs::Demo(_)
+                | CommandArgs::Replicate(_)
         )
     }
 }
@@ -266,6 +270,26 @@ pub(crate) struct CleanArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  claude mcp add deadheat -- deadheat mcp")]
 pub(crate) struct McpArgs {}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplicateArgs {
+    /// The plan of a comparison, which is opened on this machine first
+    #[arg(
+        value_name = "PLAN",
+        required_unless_present = "site",
+        conflicts_with = "site"
+    )]
+    pub(crate) plan: Option<PathBuf>,
+    /// A site that is open on this machine
+    #[arg(long, value_name = "FILE")]
+    pub(crate) site: Option<PathBuf>,
+    /// Measure on this core
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<usize>,
+    /// Remove what was made for the plan
+    #[arg(long, requires = "plan")]
+    pub(crate) clean: bool,
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use deadheat_core::judge;
 use deadheat_core::model::{
-    Comparison, Guard, Machine, MeasuringMachine, Missing, Noise, PerSide, Plan, Python, Report,
-    ResourceComparison, Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary,
-    TargetFunction, Warning,
+    Comparison, Guard, MeasuringMachine, Missing, Noise, PerSide, Plan, Python, Report, ResourceComparison,
+    Revision, SCHEMA_VERSION, Selection, SelectionRule, Settings, Summary, TargetFunction, Warning,
 };
 
 use crate::commands::common::conclude::Conclusion;
 use crate::project::layout::ProjectLayout;
+use crate::system::machine::machine;
 use crate::workspace::without_checkouts;
 
 /// The results of the steps so far. The steps themselves do not see it.
@@ -153,25 +153,6 @@ impl Findings {
             next: Vec::new(),
         }
     }
-}
-
-/// Describes this machine.
-pub(crate) fn machine(pinned_core: Option<usize>, later_cores: Vec<usize>) -> Machine {
-    Machine {
-        system: std::env::consts::OS.to_owned(),
-        kernel: None,
-        architecture: std::env::consts::ARCH.to_owned(),
-        processor: processor_name(),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        pinned_core,
-        later_cores,
-    }
-}
-
-fn processor_name() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From the chosen benchmarks to explained verdicts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use deadheat_core::model::{BenchmarksFrom, PerSide};
@@ -10,8 +11,9 @@ use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
 use crate::commands::compare::breakdown::Breakdown;
 use crate::commands::compare::collect::Suite;
+use crate::commands::compare::distributed::Distribution;
 use crate::commands::compare::reach_selection::Chosen;
-use crate::commands::compare::{benchmarks, measuring, notes, resume, verdicts};
+use crate::commands::compare::{benchmarks, distributed, measuring, notes, resume, verdicts};
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::workers::WorkerPool;
@@ -25,6 +27,8 @@ pub(super) struct Measurement<'a> {
     /// The project's folder.
     pub(super) folder: &'a str,
     pub(super) worktrees: PerSide<&'a Path>,
+    /// Paths at which the worktrees may hold something other than their commits.
+    pub(super) laid_over: &'a BTreeSet<String>,
 }
 
 impl Measurement<'_> {
@@ -37,7 +41,14 @@ impl Measurement<'_> {
     ) -> anyhow::Result<ExitCode> {
         let listener = self.run.context.listener;
         let preparing = self.run.context.started().elapsed();
-        let timed = measuring::measure(self.run, &chosen.benchmarks, workers)?;
+        let distribution = Distribution {
+            run: self.run,
+            python: &self.suite.python,
+            head: self.worktrees.head,
+            laid_over: self.laid_over,
+        };
+        let mut engine = distributed::open(&distribution, workers)?;
+        let timed = measuring::measure(self.run, &chosen.benchmarks, workers, engine.as_deref_mut())?;
         let measuring = self.run.context.started().elapsed() - preparing;
         let replicate_time = timed.measured.replicate_time;
         let startup = replicate_time.saturating_sub(timed.measured.inside);
@@ -62,8 +73,9 @@ impl Measurement<'_> {
             return Ok(exit);
         }
         if exit == ExitCode::Done {
-            exit = verdicts::confirm_regressions(self.run, workers, findings)?;
+            exit = verdicts::confirm_regressions(self.run, workers, engine.as_deref_mut(), findings)?;
         }
+        drop(engine);
         findings.leave_checkouts_out(self.worktrees);
         if exit == ExitCode::Done {
             let breakdown = Breakdown {

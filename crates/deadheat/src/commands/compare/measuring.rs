@@ -10,13 +10,13 @@ use deadheat_core::text::counted;
 use crate::commands::common::context::{CompareContext, USUAL_REPLICATES};
 use crate::commands::common::suite_origin::{Origin, missing_after};
 use crate::commands::compare::reach_selection::not_imported;
-use crate::commands::compare::resume;
+use crate::commands::compare::{distributed, resume};
+use crate::distribute::engine::Engine;
 use crate::events::Events;
 use crate::passes::function_profile;
 use crate::passes::measure::{self, Measured, Stopping};
 use crate::passes::runner::{FailureKind, Schedule};
 use crate::passes::workers::WorkerPool;
-use crate::system::disturbances::DisturbanceMonitor;
 
 /// The measurements, and where they were made.
 pub(crate) struct Timed {
@@ -32,15 +32,17 @@ pub(crate) fn measure(
     run: &CompareContext<'_>,
     runnable: &[String],
     workers: &mut WorkerPool,
+    engine: Option<&mut (dyn Engine + 'static)>,
 ) -> anyhow::Result<Timed> {
     let listener = run.context.listener;
-    let cores = run.context.choose_cores()?;
-    if cores.measuring.is_none() {
-        // Every benchmark has all cores.
-        workers.several_cores.clear();
+    if engine.is_none() {
+        workers.launcher.cores = run.context.choose_cores()?;
+        if workers.launcher.cores.measuring.is_none() {
+            // Every benchmark has all cores.
+            workers.several_cores.clear();
+        }
     }
-    let first_core = cores.measuring;
-    workers.launcher.cores = cores;
+    let first_core = workers.launcher.cores.measuring;
     let budget = run.affordable_budget(runnable.len());
     let stopping = Stopping {
         call_times: workers.call_times.clone(),
@@ -58,21 +60,13 @@ pub(crate) fn measure(
         earlier: resume::replicates_begun(&earlier, run.context.seed),
         ..run.schedule(stopping.sampling.exact_count(), workers)
     };
-    workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
-    let spec = workers.spec.clone();
-    let mut measured = workers.launcher.timed(|launcher| {
-        measure::measure(
-            &schedule,
-            stopping,
-            earlier,
-            &spec,
-            runnable,
-            launcher,
-            &mut |event| {
-                listener.timing(event);
-            },
-        )
-    })?;
+    let machines = continued.map_or_else(Vec::new, |report| report.machines.clone());
+    let mut measured = match engine {
+        Some(engine) => distributed::measure(
+            run, machines, &schedule, stopping, earlier, runnable, workers, engine,
+        )?,
+        None => distributed::here(run, &schedule, stopping, earlier, runnable, workers)?,
+    };
     if workers.launcher.cores.measuring.is_some() {
         explain_skips(&mut measured, workers);
     }

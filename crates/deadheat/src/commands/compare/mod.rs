@@ -3,6 +3,7 @@
 pub(crate) mod benchmarks;
 mod breakdown;
 pub(crate) mod collect;
+mod distributed;
 mod finish;
 mod measurement;
 mod measuring;
@@ -133,7 +134,7 @@ fn compare(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<
         interpreter,
         root,
         mut checkouts,
-    } = Site::open(run, findings)?;
+    } = Site::open(run, findings, None)?;
     let project = &sources.project;
     let steps = Steps {
         run,

@@ -29,6 +29,7 @@ use crate::project::layout::ProjectLayout;
 use crate::project::sources::ProjectSources;
 use crate::system::cpu_pinning::Pinning;
 use crate::worker::launcher::WorkerKind;
+use crate::workspace::Workspace;
 use crate::workspace::checkout::Checkouts;
 
 /// Both revisions, read and checked out.
@@ -41,7 +42,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn open(run: &CompareContext<'_>, findings: &mut Findings) -> anyhow::Result<Self> {
+    /// Opens both revisions in a new folder, or in the given one.
+    pub(crate) fn open(
+        run: &CompareContext<'_>,
+        findings: &mut Findings,
+        workspace: Option<Workspace>,
+    ) -> anyhow::Result<Self> {
         let Context {
             git,
             listener,
@@ -67,7 +73,11 @@ impl Site {
             project.tests_root.as_deref().unwrap_or("none"),
         ));
         run.context.limits.check()?;
-        let checkouts = Checkouts::create(git, &sources, revisions, &project.roots(), listener)?;
+        let roots = project.roots();
+        let checkouts = match workspace {
+            None => Checkouts::create(git, &sources, revisions, &roots, listener)?,
+            Some(workspace) => Checkouts::fill(workspace, git, &sources, revisions, &roots, listener)?,
+        };
         Ok(Site {
             sources,
             interpreter,
@@ -108,6 +118,42 @@ pub(crate) fn narrow_to(
     workers.spec.collect.narrow_to(benchmarks, folders);
 }
 
+/// Opens both revisions for processes that measure them later, in a folder that stays. Returns their workers.
+pub(crate) fn open_for_others(
+    run: &CompareContext<'_>,
+    workspace: Workspace,
+    findings: &mut Findings,
+) -> anyhow::Result<(WorkerPool, Workspace)> {
+    let Site {
+        sources,
+        interpreter,
+        root,
+        mut checkouts,
+    } = Site::open(run, findings, Some(workspace))?;
+    let steps = Steps {
+        run,
+        sources: &sources,
+        interpreter: &interpreter,
+        root: &root,
+    };
+    let compiled = ExtensionModules::find(&sources.project, &sources.files, checkouts.worktrees());
+    let hints = run.context.hints(&sources, compiled.as_ref(), &checkouts);
+    let mut differences = steps.find_changes(compiled.as_ref(), &checkouts, findings)?;
+    let prepared = steps.prepare(&differences, compiled.as_ref(), &mut checkouts, findings)?;
+    let mut workers = steps.workers(&prepared, &checkouts);
+    let collector = Collector {
+        run,
+        sources: &sources,
+        root: &root,
+        hints: &hints,
+        interpreters: &prepared.interpreters,
+    };
+    let suite = collector.collect(&mut checkouts, &mut differences, &findings.targets, &mut workers)?;
+    workers.close();
+    findings.python = Some(suite.python);
+    Ok((workers, checkouts.workspace))
+}
+
 impl Steps<'_> {
     pub(super) fn run(&self, checkouts: &mut Checkouts, findings: &mut Findings) -> anyhow::Result<ExitCode> {
         let Steps { run, sources, .. } = *self;
@@ -138,6 +184,7 @@ impl Steps<'_> {
             hints: &hints,
             folder: &sources.project.folder,
             worktrees: checkouts.worktrees(),
+            laid_over: &checkouts.laid_over,
         };
         let exit = measurement.measure(chosen, &mut workers, findings)?;
         let place = GuardPlace {

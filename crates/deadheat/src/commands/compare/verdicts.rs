@@ -10,10 +10,11 @@ use crate::commands::common::conclude::Judging;
 use crate::commands::common::confirm::{self, Remeasure};
 use crate::commands::common::context::CompareContext;
 use crate::commands::common::findings::Findings;
+use crate::commands::compare::distributed;
 use crate::commands::compare::measuring::Timed;
+use crate::distribute::engine::Engine;
 use crate::error::ExitCode;
 use crate::events::Events;
-use crate::passes::measure;
 use crate::passes::runner::Schedule;
 use crate::passes::workers::WorkerPool;
 
@@ -47,6 +48,7 @@ pub(super) fn noise(
 pub(super) fn confirm_regressions(
     run: &CompareContext<'_>,
     workers: &mut WorkerPool,
+    mut engine: Option<&mut (dyn Engine + 'static)>,
     findings: &mut Findings,
 ) -> anyhow::Result<ExitCode> {
     let listener = run.context.listener;
@@ -56,6 +58,7 @@ pub(super) fn confirm_regressions(
         thresholds: run.settings.thresholds(),
         seed: run.context.seed,
     };
+    let machines = findings.machines.clone();
     let mut measure_again = |again: &Remeasure| {
         let schedule = Schedule {
             replicates: Some(again.replicates),
@@ -63,18 +66,21 @@ pub(super) fn confirm_regressions(
             earlier: again.replicates,
             ..schedule.clone()
         };
-        let (spec, launcher) = (&workers.spec, &mut workers.launcher);
-        launcher.timed(|launcher| {
-            measure::measure(
+        let (stopping, benchmarks) = (again.stopping.clone(), &again.benchmarks);
+        let earlier = BTreeMap::new();
+        match engine.as_deref_mut() {
+            Some(engine) => distributed::measure(
+                run,
+                machines.clone(),
                 &schedule,
-                again.stopping.clone(),
-                BTreeMap::new(),
-                spec,
-                &again.benchmarks,
-                launcher,
-                &mut |event| listener.passing("measuring again", event),
-            )
-        })
+                stopping,
+                earlier,
+                benchmarks,
+                workers,
+                engine,
+            ),
+            None => distributed::here(run, &schedule, stopping, earlier, benchmarks, workers),
+        }
     };
     let exit = confirm::confirm(&mut findings.comparisons, &rules, listener, &mut measure_again)?;
     findings.count();

@@ -6,8 +6,8 @@ use deadheat_core::test_profile::{self, TestProfile, TestReplicate, TestSettings
 
 use crate::cli::options::{ProfileOptions, Replicates};
 use crate::commands::common::context::Context;
-use crate::commands::common::findings::machine;
 use crate::config::settings::DEFAULT_THRESHOLD_PERCENT;
+use crate::system::machine::machine;
 
 /// The findings of the passes so far.
 #[derive(Default)]

@@ -38,7 +38,7 @@ pub(super) enum Opened {
 /// Opens a candidate. If that fails, nothing of it is left.
 pub(super) fn open(candidate: usize, run: &CompareContext<'_>) -> anyhow::Result<Opened> {
     let mut findings = Findings::new(run.context.revisions.clone(), run.context.seed);
-    let mut site = Site::open(run, &mut findings)?;
+    let mut site = Site::open(run, &mut findings, None)?;
     let ready = make_ready(run, &mut site, &mut findings);
     findings.leave_checkouts_out(site.checkouts.worktrees());
     let reference = &run.context.revisions.base.name;

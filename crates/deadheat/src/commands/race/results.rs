@@ -10,13 +10,13 @@ use deadheat_core::race::{
 use deadheat_core::text::main_line;
 
 use crate::commands::common::conclude::on_several_cores;
-use crate::commands::common::findings::machine;
 use crate::commands::common::row_warnings::warnings_of_row;
 use crate::commands::race::contest::Contest;
 use crate::config::settings::CompareSettings;
 use crate::error::{ExitCode, Failure};
 use crate::git::Git;
 use crate::passes::measure::ReplicateSet;
+use crate::system::machine::machine;
 
 pub(super) struct Found {
     revisions: Vec<Revision>,

@@ -8,11 +8,12 @@ mod rounds;
 mod samples;
 mod timed_pass;
 
-use crate::passes::measure::rounds::RoundsTime;
-use crate::passes::measure::timed_pass::{SHORTEST_STARTUP, Timing};
+use crate::passes::measure::timed_pass::Timing;
 pub(crate) use goal::{Goal, Stopping};
 pub(crate) use looks::{look_at_the_rest, look_where_it_is_due, settled};
-pub(crate) use replicate_set::{Measured, ReplicateSet, UsedUp, set_up_each_call};
+pub(crate) use replicate_set::{IdleUse, Measured, ReplicateSet, UsedUp, set_up_each_call};
+pub(crate) use rounds::RoundsTime;
+pub(crate) use timed_pass::SHORTEST_STARTUP;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -8,6 +8,7 @@ use deadheat_core::judge::stats::{self, LogEstimate};
 use deadheat_core::model::{Comparison, MeasuringMachine, PerSide, Replicate, Side};
 use deadheat_core::output::Outputs;
 use deadheat_core::protocol::ChangedValue;
+use serde::{Deserialize, Serialize};
 
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, StoppedBy};
 
@@ -46,7 +47,7 @@ pub(crate) struct ReplicateSet {
     pub(crate) idle: PerSide<IdleUse>,
     /// For each process pair of this run, the time of the first call on each side, in nanoseconds, and the log ratio of
     /// the later calls.
-    pub(super) first_calls: Vec<(PerSide<f64>, f64)>,
+    pub(crate) first_calls: Vec<(PerSide<f64>, f64)>,
     /// The median times of the first calls in an earlier run, if they changed in another way than later ones.
     pub(super) first_calls_of_earlier_run: Option<PerSide<f64>>,
     /// Whether the suite prescribes how many calls a sample has, or how many samples there are.
@@ -55,21 +56,32 @@ pub(crate) struct ReplicateSet {
     pub(crate) set_up_each_call: bool,
     /// The reason why they are, if this run has found it out.
     pub(crate) used_up: Option<PerSide<UsedUp>>,
+    /// Whether it is known whether they must be, though no replicate is at hand.
+    pub(super) knows_set_up: bool,
     /// A replicate with fixtures that were set up once, kept until it is known whether that makes a difference.
     pub(super) put_aside: Option<(Replicate, PerSide<UsedUp>)>,
     /// The estimate of the last look.
-    pub(super) estimate: Option<LogEstimate>,
+    pub(crate) estimate: Option<LogEstimate>,
     /// The number of replicates at that look.
-    pub(super) looked_at: usize,
-    pub(super) of_earlier_run: bool,
+    pub(crate) looked_at: usize,
+    pub(crate) of_earlier_run: bool,
     /// The time spent inside the benchmark in this run.
-    pub(super) inside: Duration,
-    pub(super) visits: u32,
+    pub(crate) inside: Duration,
+    pub(crate) visits: u32,
     /// Its share of the time to start the processes.
     pub(super) startup: Duration,
 }
 
 impl ReplicateSet {
+    /// Returns a set without replicates of a benchmark of which it is known how its fixtures are set up.
+    pub(crate) fn of_known(set_up_each_call: bool) -> Self {
+        ReplicateSet {
+            knows_set_up: true,
+            set_up_each_call,
+            ..ReplicateSet::default()
+        }
+    }
+
     /// Returns an earlier run's measurements, as they were at its last look.
     pub(crate) fn earlier(comparison: &Comparison, sampling: Sampling) -> Self {
         let mut rounds = ReplicateSet {
@@ -126,7 +138,7 @@ impl ReplicateSet {
         self.replicates.push(replicate);
     }
 
-    pub(super) fn look(&mut self, sampling: Sampling) {
+    pub(crate) fn look(&mut self, sampling: Sampling) {
         self.looks += 1;
         self.looked_at = self.replicates.len();
         let log_ratios = stats::log_ratios(&self.replicates);
@@ -135,7 +147,7 @@ impl ReplicateSet {
 }
 
 /// The times of calls that shared their fixtures, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct UsedUp {
     pub(crate) first_ns: f64,
     pub(crate) later_ns: f64,
@@ -192,7 +204,7 @@ pub(super) fn median_ns<'a>(replicates: impl IntoIterator<Item = &'a Replicate>,
 }
 
 /// Processor time that a waiting side and its children used, and the time for which it waited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdleUse {
     pub(crate) waits: u64,
     pub(crate) cpu_ns: u64,
@@ -210,7 +222,7 @@ impl IdleUse {
         (used / self.waited_ns.max(1) as f64).min(1.0)
     }
 
-    pub(super) fn add(&mut self, other: IdleUse) {
+    pub(crate) fn add(&mut self, other: IdleUse) {
         self.waits += other.waits;
         self.cpu_ns += other.cpu_ns;
         self.waited_ns += other.waited_ns;
@@ -239,6 +251,21 @@ pub(crate) struct Measured {
     pub(crate) several_cores: BTreeSet<String>,
     /// The machines that measured, of a run on several: what the replicates' `machine` counts.
     pub(crate) machines: Vec<MeasuringMachine>,
+}
+
+impl Measured {
+    /// Adds the measurements of other benchmarks.
+    pub(crate) fn add(&mut self, other: Measured) {
+        self.benchmarks.extend(other.benchmarks);
+        self.failures.extend(other.failures);
+        self.newly += other.newly;
+        self.project_modules.base += other.project_modules.base;
+        self.project_modules.head += other.project_modules.head;
+        self.stopped = self.stopped.or(other.stopped);
+        self.last_words.push_str(&other.last_words);
+        self.one_at_a_time.extend(other.one_at_a_time);
+        self.several_cores.extend(other.several_cores);
+    }
 }
 
 /// Returns the benchmarks whose calls use up their fixtures.

@@ -43,14 +43,14 @@ pub(super) const BRIEF_FIRST_CALLS_NS: f64 = 250e6;
 
 /// The time for the rounds of one benchmark in one replicate.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RoundsTime {
+pub(crate) struct RoundsTime {
     pub(super) goal: Goal,
     pub(super) ns: f64,
 }
 
 impl RoundsTime {
     /// Returns the time for the rounds. `startup` is the time to start the processes, which `benchmarks` share.
-    pub(super) fn new(goal: Goal, startup: Duration, benchmarks: usize) -> Self {
+    pub(crate) fn new(goal: Goal, startup: Duration, benchmarks: usize) -> Self {
         let share_ns = startup.as_nanos() as f64 / benchmarks.max(1) as f64;
         let ns = match goal {
             Goal::Verdict => (ROUNDS_FACTOR_NS * share_ns).sqrt(),
@@ -77,7 +77,7 @@ impl RoundsTime {
 
     /// Returns the time of one replicate of a benchmark whose calls take this long on each side: calibration, and the
     /// rounds.
-    pub(super) fn cost_of_call(self, call: Duration) -> Duration {
+    pub(crate) fn cost_of_call(self, call: Duration) -> Duration {
         let samples_ns = 2.0 * (call.as_nanos() as f64).max(SAMPLE_NS as f64);
         Duration::from_nanos((samples_ns * (self.count(samples_ns) as f64 + 1.0)) as u64)
     }

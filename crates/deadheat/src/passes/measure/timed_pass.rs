@@ -89,7 +89,7 @@ impl Timing {
 }
 
 /// The least time that is assumed for starting processes, even before any has been started.
-pub(super) const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
+pub(crate) const SHORTEST_STARTUP: Duration = Duration::from_millis(300);
 
 impl Pass for Timing {
     type PairResult = Found;
@@ -211,6 +211,7 @@ impl Pass for Timing {
         }
         if left.can_set_up_each_call
             && rounds.replicates.is_empty()
+            && !rounds.knows_set_up
             && let Some(first) = found.first_calls
         {
             let used_up = PerSide::new(Side::Base, Side::Head).map(|side| UsedUp {

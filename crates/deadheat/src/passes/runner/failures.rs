@@ -4,11 +4,12 @@ use std::fmt;
 
 use deadheat_core::model::Side;
 use deadheat_core::text;
+use serde::{Deserialize, Serialize};
 
 use crate::worker::process::ChannelError;
 
 /// The reason why a benchmark has no numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BenchmarkFailure {
     pub(crate) benchmark: String,
     /// `None`: on both.
@@ -24,7 +25,7 @@ impl BenchmarkFailure {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FailureKind {
     Failed,
     /// Cut off: it did not answer in time, or its output did not end.

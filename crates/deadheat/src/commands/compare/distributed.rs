@@ -1,0 +1,162 @@
+//! The timed pass on several cores or machines (`--on`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use deadheat_core::model::{MeasuringMachine, PerSide, Python, Warning};
+
+use crate::cli::values::EngineChoice;
+use crate::commands::common::context::CompareContext;
+use crate::distribute::dask::DaskCluster;
+use crate::distribute::engine::Engine;
+use crate::distribute::local::LocalCores;
+use crate::distribute::measure::{Distributed, measure_on};
+use crate::distribute::plan::{self, PlanParts};
+use crate::distribute::site::Site;
+use crate::events::Events;
+use crate::git::Git;
+use crate::passes::measure::{self, Measured, ReplicateSet, Stopping};
+use crate::passes::runner::Schedule;
+use crate::passes::workers::WorkerPool;
+use crate::system::cpu_pinning::CpuPinning;
+use crate::system::disturbances::DisturbanceMonitor;
+use crate::system::paths::is_inside;
+
+/// The comparison that an engine's workers measure.
+pub(super) struct Distribution<'a> {
+    pub(super) run: &'a CompareContext<'a>,
+    pub(super) python: &'a PerSide<Python>,
+    /// Head's worktree.
+    pub(super) head: &'a Path,
+    /// Paths at which it may hold something other than its commit.
+    pub(super) laid_over: &'a BTreeSet<String>,
+}
+
+/// Opens the engine of `--on`.
+pub(super) fn open(
+    distribution: &Distribution<'_>,
+    workers: &WorkerPool,
+) -> anyhow::Result<Option<Box<dyn Engine>>> {
+    let run = distribution.run;
+    let (installation, logs) = (run.context.installation, &workers.launcher.logs);
+    match &run.settings.on {
+        None => Ok(None),
+        Some(EngineChoice::Local(count)) => {
+            let site = logs.join("site.json");
+            Site::of(workers, distribution.python.clone(), Vec::new()).write(&site)?;
+            let engine = LocalCores::open(*count, &site, logs, installation)?;
+            Ok(Some(Box::new(engine)))
+        }
+        Some(EngineChoice::Dask(address)) => {
+            run.context
+                .listener
+                .step("packing the comparison for other machines");
+            let plan = plan(distribution)?.write(logs)?;
+            let engine = DaskCluster::open(address, &plan, logs, installation)?;
+            Ok(Some(Box::new(engine)))
+        }
+    }
+}
+
+/// Returns the parts of the plan for other machines.
+fn plan<'a>(distribution: &'a Distribution<'_>) -> anyhow::Result<PlanParts<'a>> {
+    let Distribution { run, head, .. } = *distribution;
+    let (context, settings) = (&run.context, run.settings);
+    let mut laid_over = plan::paths_beside_commit(&Git::at(head, context.git))?;
+    if settings.sides.build.is_some() {
+        // Every machine builds by itself.
+        let is_given = |path: &String| distribution.laid_over.iter().any(|given| is_inside(path, given));
+        laid_over.retain(is_given);
+    }
+    let mut stored = settings.reported();
+    stored.benchmarks_root.clone_from(&settings.benchmarks_root);
+    Ok(PlanParts {
+        git: context.git,
+        revisions: context.revisions,
+        settings: stored,
+        seed: context.seed,
+        python: Path::new(&distribution.python.head.path),
+        passed_variables: &settings.sides.passed_variables,
+        pull_request: settings.pull_request,
+        fetch: settings.sides.fetch,
+        folder: &settings.sides.started_in,
+        config_file: settings.sides.config_file.as_deref(),
+        head,
+        laid_over,
+    })
+}
+
+/// Measures benchmarks on the engine's workers. Those that use several cores at once are measured afterwards, on this
+/// machine: beside others, they would disturb them. `machines` are those that have measured before.
+pub(super) fn measure(
+    run: &CompareContext<'_>,
+    machines: Vec<MeasuringMachine>,
+    schedule: &Schedule,
+    stopping: Stopping,
+    mut earlier: BTreeMap<String, ReplicateSet>,
+    benchmarks: &[String],
+    workers: &mut WorkerPool,
+    engine: &mut dyn Engine,
+) -> anyhow::Result<Measured> {
+    let is_alone = |benchmark: &&String| schedule.several_cores.contains(*benchmark);
+    let (alone, beside): (Vec<&String>, Vec<&String>) = benchmarks.iter().partition(is_alone);
+    let [alone, beside]: [Vec<String>; 2] = [alone, beside].map(|names| names.into_iter().cloned().collect());
+    let earlier_alone = earlier.extract_if(.., |benchmark, _| schedule.several_cores.contains(benchmark));
+    let earlier_alone: BTreeMap<String, ReplicateSet> = earlier_alone.collect();
+    let listener = run.context.listener;
+    let Distributed {
+        mut measured,
+        warnings,
+        given_up,
+    } = measure_on(
+        schedule,
+        stopping.clone(),
+        earlier,
+        &beside,
+        machines,
+        engine,
+        &run.context.limits.interrupt,
+        &mut |event| listener.timing(event),
+    )?;
+    for (name, why) in given_up {
+        listener.note(&format!("{name} could not measure: {why}"));
+    }
+    for (name, warning) in warnings {
+        listener.warn(Warning {
+            message: format!("{name}: {}", warning.message),
+            ..warning
+        });
+    }
+    if !alone.is_empty() && measured.stopped.is_none() {
+        workers.launcher.cores = run.context.choose_cores()?;
+        let here = here(run, schedule, stopping, earlier_alone, &alone, workers)?;
+        measured.add(here);
+        workers.launcher.cores = CpuPinning::not_pinned();
+    }
+    Ok(measured)
+}
+
+/// Measures on one core of this machine.
+pub(super) fn here(
+    run: &CompareContext<'_>,
+    schedule: &Schedule,
+    stopping: Stopping,
+    earlier: BTreeMap<String, ReplicateSet>,
+    benchmarks: &[String],
+    workers: &mut WorkerPool,
+) -> anyhow::Result<Measured> {
+    let listener = run.context.listener;
+    workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
+    let spec = workers.spec.clone();
+    workers.launcher.timed(|launcher| {
+        measure::measure(
+            schedule,
+            stopping,
+            earlier,
+            &spec,
+            benchmarks,
+            launcher,
+            &mut |event| listener.timing(event),
+        )
+    })
+}

@@ -1,0 +1,179 @@
+//! Measures benchmarks on an engine's workers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use deadheat_core::model::{MeasuringMachine, Warning};
+
+use crate::distribute::engine::{Engine, EngineEvent};
+use crate::distribute::scheduler::Scheduler;
+use crate::distribute::serve::Answer;
+use crate::distribute::task::{Task, TaskResult};
+use crate::error::Failure;
+use crate::passes::measure::{Measured, ReplicateSet, Stopping};
+use crate::passes::runner::{Event, Schedule, StoppedBy};
+use crate::system::interrupt::Interrupt;
+
+/// The longest wait for an event: so often, the user's wish and the clock are checked.
+const LOOK: Duration = Duration::from_millis(100);
+/// The time that the first worker has to appear.
+const NO_WORKER: Duration = Duration::from_secs(30);
+
+/// The results of a distributed measurement.
+pub(crate) struct Distributed {
+    pub(crate) measured: Measured,
+    /// The doubts about each worker, of which each is kept once.
+    pub(crate) warnings: Vec<(String, Warning)>,
+    /// The workers that could not measure, with the reasons.
+    pub(crate) given_up: Vec<(String, String)>,
+}
+
+/// A run's measurement on an engine's workers.
+struct Distribution<'a> {
+    engine: &'a mut dyn Engine,
+    scheduler: Scheduler,
+    tasks: BTreeMap<u64, (String, Task)>,
+    warnings: Vec<(String, Warning)>,
+    started: Instant,
+}
+
+/// Measures benchmarks on an engine's workers; most arguments are those of [`crate::passes::measure::measure`].
+/// `machines` are those of an earlier measurement of the same run.
+pub(crate) fn measure_on(
+    schedule: &Schedule,
+    stopping: Stopping,
+    earlier: BTreeMap<String, ReplicateSet>,
+    benchmarks: &[String],
+    machines: Vec<MeasuringMachine>,
+    engine: &mut dyn Engine,
+    interrupt: &Interrupt,
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Distributed> {
+    let started = Instant::now();
+    let budget = stopping.budget_ends.saturating_duration_since(started);
+    let mut distribution = Distribution {
+        engine,
+        scheduler: Scheduler::new(schedule, stopping, budget, earlier, benchmarks, machines),
+        tasks: BTreeMap::new(),
+        warnings: Vec::new(),
+        started,
+    };
+    let stopped = distribution.run(schedule, interrupt, listen)?;
+    let given_up = distribution.scheduler.given_up();
+    let given_up = given_up
+        .map(|(name, why)| (name.to_owned(), why.to_owned()))
+        .collect();
+    Ok(Distributed {
+        measured: distribution.scheduler.finish(stopped),
+        warnings: distribution.warnings,
+        given_up,
+    })
+}
+
+impl Distribution<'_> {
+    fn run(
+        &mut self,
+        schedule: &Schedule,
+        interrupt: &Interrupt,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> anyhow::Result<Option<StoppedBy>> {
+        loop {
+            if interrupt.is_asked() {
+                return Ok(Some(StoppedBy::User));
+            }
+            if Instant::now() >= schedule.until {
+                return Ok(Some(StoppedBy::Timeout));
+            }
+            self.hand_out()?;
+            if self.scheduler.has_workers()
+                && self.scheduler.is_idle()
+                && !self.scheduler.set_outliers_aside(true)
+            {
+                return Ok(None);
+            }
+            if !self.scheduler.has_workers() && self.started.elapsed() > NO_WORKER {
+                return Err(self.no_worker().into());
+            }
+            let mut next = self.engine.wait(LOOK);
+            let had_any = next.is_some();
+            while let Some(event) = next {
+                self.hear(event)?;
+                next = self.engine.wait(Duration::ZERO);
+            }
+            if had_any {
+                self.scheduler.settle();
+                self.scheduler.set_outliers_aside(false);
+                for id in self.scheduler.take_superfluous() {
+                    self.tasks.remove(&id);
+                    self.engine.cancel(id);
+                }
+                let (index, benchmarks) = self.scheduler.progress();
+                listen(Event::ReplicateStarted {
+                    index,
+                    of: None,
+                    benchmarks,
+                });
+            }
+        }
+    }
+
+    fn hand_out(&mut self) -> anyhow::Result<()> {
+        while let Some((worker, task)) = self.scheduler.next(self.started.elapsed()) {
+            self.engine.submit(&worker, &task)?;
+            self.tasks.insert(task.id, (worker, task));
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, event: EngineEvent) -> anyhow::Result<()> {
+        match event {
+            EngineEvent::Workers(workers) => self.scheduler.workers_are(&workers),
+            EngineEvent::Answered { task, answer } => {
+                let Some((worker, asked)) = self.tasks.remove(&task) else {
+                    return Ok(());
+                };
+                match *answer {
+                    Answer::Done(result) => match result.check(&asked) {
+                        Ok(()) => {
+                            self.keep_warnings(&worker, &result);
+                            self.scheduler.done(*result);
+                        }
+                        Err(why) => self
+                            .scheduler
+                            .failed(task, &format!("its answer is refused: {why}")),
+                    },
+                    Answer::Failed { message, .. } => self.scheduler.failed(task, &message),
+                }
+            }
+            EngineEvent::Failed { task, message } => {
+                self.tasks.remove(&task);
+                self.scheduler.failed(task, &message);
+            }
+            EngineEvent::Lost { task } => {
+                self.tasks.remove(&task);
+                self.scheduler.lost(task);
+            }
+            EngineEvent::Broken(failure) => return Err(failure.into()),
+        }
+        Ok(())
+    }
+
+    fn keep_warnings(&mut self, worker: &str, result: &TaskResult) {
+        for warning in &result.warnings {
+            let is_same = |(name, known): &(String, Warning)| name == worker && known.code == warning.code;
+            if !self.warnings.iter().any(is_same) {
+                self.warnings.push((worker.to_owned(), warning.clone()));
+            }
+        }
+    }
+
+    fn no_worker(&self) -> Failure {
+        match self.scheduler.given_up().next() {
+            Some((name, why)) => {
+                Failure::nothing_measured(format!("no worker could measure; {name} says: {why}"))
+            }
+            None => Failure::nothing_measured("there is no worker that could measure")
+                .hint("is a worker running, and has it a free slot?"),
+        }
+    }
+}

@@ -1,0 +1,700 @@
+//! Decides which worker measures which replicates. It knows neither clocks nor processes: the caller says when it is,
+//! and reports what became of each task. So the same replicates give the same looks, in whatever order they arrive.
+
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use deadheat_core::judge::machines::{Estimates, agreements, outliers};
+use deadheat_core::judge::sequential::{Sampling, may_settle};
+use deadheat_core::judge::stats::{self, FEWEST_REPLICATES, LogEstimate};
+use deadheat_core::model::{Agreement, MeasuringMachine, PerSide, kind_among};
+
+use crate::distribute::scheduler::row::Row;
+use crate::distribute::task::{Task, TaskResult};
+use crate::passes::measure::{Measured, ReplicateSet, SHORTEST_STARTUP, Stopping};
+use crate::passes::runner::{BenchmarkFailure, OneAtATime, Schedule, StoppedBy};
+
+/// A task is not longer than this many starts of its processes, so that starting takes a small part of it and its
+/// results come in time for the next look.
+const STARTS_OF_A_TASK: u32 = 20;
+/// How often the replicates of a lost task are tried.
+const TRIES: u32 = 3;
+/// A worker gets nothing more after this many tasks in a row that it could not measure.
+const MOST_FAILED: u32 = 2;
+/// The fewest replicates among which an outlier is looked for.
+const FEWEST_ASKED: u32 = 16;
+/// A task has this many times as long as it should take, and this long in addition.
+const PATIENCE: (u32, Duration) = (10, Duration::from_secs(60));
+
+/// A worker, and the number of tasks that it takes at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkerSlots {
+    pub(crate) name: String,
+    pub(crate) slots: usize,
+}
+
+#[derive(Debug, Default)]
+struct WorkerState {
+    slots: usize,
+    running: usize,
+    /// Tasks in a row that it could not measure.
+    failed: u32,
+    /// Why it gets no more tasks.
+    given_up: Option<String>,
+    /// Whether its results are unlike those of other machines.
+    is_outlier: bool,
+}
+
+/// A task that is being measured.
+struct Running {
+    task: Task,
+    worker: String,
+    tries: u32,
+}
+
+/// A task that has to be measured again, elsewhere if possible.
+struct Again {
+    task: Task,
+    not_by: String,
+    tries: u32,
+}
+
+/// The distribution of a run's replicates.
+pub(crate) struct Scheduler {
+    stopping: Stopping,
+    schedule: Schedule,
+    /// The time until which replicates may be measured.
+    budget: Duration,
+    rows: Vec<Row>,
+    by_name: BTreeMap<String, usize>,
+    /// The rows that can be handed out, by the number of their next replicate: those that had the least time first.
+    open: BTreeMap<usize, BTreeSet<(Duration, usize)>>,
+    /// The time that the replicates of open rows will take.
+    open_time: Duration,
+    again: VecDeque<Again>,
+    running: BTreeMap<u64, Running>,
+    workers: BTreeMap<String, WorkerState>,
+    /// The time to start the processes of a replicate, on average.
+    startup: Duration,
+    /// The sum of that time over the tasks.
+    starting: Duration,
+    startups: u32,
+    next_id: u64,
+    /// Failures of benchmarks that another worker is to confirm.
+    suspects: BTreeMap<String, (String, BenchmarkFailure)>,
+    failures: Vec<BenchmarkFailure>,
+    one_at_a_time: OneAtATime,
+    project_modules: PerSide<u64>,
+    /// Whether a look was made since the rows were last settled.
+    has_looked: bool,
+    machines: Vec<MeasuringMachine>,
+    /// How often it was asked whether a machine is an outlier, and the number of replicates at which it is asked again.
+    asked: (u32, u32),
+    inside: Duration,
+    replicates: u32,
+}
+
+impl Scheduler {
+    pub(crate) fn new(
+        schedule: &Schedule,
+        stopping: Stopping,
+        budget: Duration,
+        mut earlier: BTreeMap<String, ReplicateSet>,
+        benchmarks: &[String],
+        machines: Vec<MeasuringMachine>,
+    ) -> Self {
+        let rows: Vec<Row> = benchmarks
+            .iter()
+            .map(|benchmark| {
+                let set = earlier.remove(benchmark).unwrap_or_default();
+                Row::new(benchmark, set, schedule, &stopping)
+            })
+            .collect();
+        let names = rows.iter().enumerate();
+        let mut scheduler = Scheduler {
+            by_name: names.map(|(index, row)| (row.benchmark.clone(), index)).collect(),
+            one_at_a_time: schedule.one_at_a_time.clone(),
+            schedule: schedule.clone(),
+            stopping,
+            budget,
+            rows,
+            open: BTreeMap::new(),
+            open_time: Duration::ZERO,
+            again: VecDeque::new(),
+            running: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            startup: SHORTEST_STARTUP,
+            starting: Duration::ZERO,
+            startups: 0,
+            next_id: 1,
+            suspects: BTreeMap::new(),
+            failures: Vec::new(),
+            project_modules: PerSide::default(),
+            has_looked: true,
+            machines,
+            asked: (0, FEWEST_ASKED),
+            inside: Duration::ZERO,
+            replicates: 0,
+        };
+        let kinds = scheduler.kinds();
+        for row in &mut scheduler.rows {
+            row.look_again(scheduler.stopping.sampling, &kinds);
+        }
+        scheduler.settle();
+        for index in 0..scheduler.rows.len() {
+            scheduler.put_back(index);
+        }
+        scheduler
+    }
+
+    /// Takes the list of workers; those that left have lost their tasks.
+    pub(crate) fn workers_are(&mut self, workers: &[WorkerSlots]) {
+        for state in self.workers.values_mut() {
+            state.slots = 0;
+        }
+        for worker in workers {
+            let state = self.workers.entry(worker.name.clone()).or_default();
+            state.slots = worker.slots;
+            let mut machines = self.machines.iter();
+            state.is_outlier =
+                machines.any(|machine| machine.name == worker.name && machine.outlier.is_some());
+        }
+        let gone = |running: &&Running| self.workers[&running.worker].slots == 0;
+        let lost: Vec<u64> = self
+            .running
+            .values()
+            .filter(gone)
+            .map(|running| running.task.id)
+            .collect();
+        for id in lost {
+            self.lost(id);
+        }
+    }
+
+    /// Returns the workers that have been given up, with the reasons.
+    pub(crate) fn given_up(&self) -> impl Iterator<Item = (&str, &str)> {
+        let workers = self.workers.iter();
+        workers.filter_map(|(name, state)| Some((name.as_str(), state.given_up.as_deref()?)))
+    }
+
+    /// Whether any worker can be given tasks, now or when it has done its present ones.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.workers.values().any(WorkerState::is_usable)
+    }
+
+    fn slots(&self) -> usize {
+        let usable = self.workers.values().filter(|state| state.is_usable());
+        usable.map(|state| state.slots).sum::<usize>().max(1)
+    }
+
+    /// Returns the next task and the worker that is to measure it. `None`: until another task ends, there is none.
+    pub(crate) fn next(&mut self, now: Duration) -> Option<(String, Task)> {
+        let free = |(_, state): &(&String, &WorkerState)| state.is_usable() && state.running < state.slots;
+        let mut free: Vec<(&String, &WorkerState)> = self.workers.iter().filter(free).collect();
+        // The idlest first, so that the tasks spread over all machines.
+        free.sort_by_key(|(_, state)| state.running);
+        let free: Vec<String> = free.into_iter().map(|(name, _)| name.clone()).collect();
+        let (worker, task, tries) = match self.take_again(&free) {
+            Some((worker, again)) => (worker, again.task, again.tries),
+            None => (free.first()?.clone(), self.compose(now)?, 0),
+        };
+        self.workers.get_mut(&worker)?.running += 1;
+        let running = Running {
+            task: task.clone(),
+            worker: worker.clone(),
+            tries,
+        };
+        self.running.insert(task.id, running);
+        Some((worker, task))
+    }
+
+    /// Returns a task that has to be measured again, and the free worker for it.
+    fn take_again(&mut self, free: &[String]) -> Option<(String, Again)> {
+        let is_alone = self.is_alone();
+        loop {
+            let suits = |again: &Again| free.iter().find(|worker| is_alone || again.not_by != **worker);
+            let (position, worker) = self
+                .again
+                .iter()
+                .enumerate()
+                .find_map(|(position, again)| Some((position, suits(again)?.clone())))?;
+            let mut again = self.again.remove(position)?;
+            again.task.benchmarks.retain(|benchmark| {
+                let row = &self.rows[self.by_name[benchmark]];
+                !row.is_settled && !row.is_lost
+            });
+            if !again.task.benchmarks.is_empty() {
+                again.task.id = self.take_id();
+                self.brief(&mut again.task);
+                return Some((worker, again));
+            }
+        }
+    }
+
+    /// Whether nobody else could measure what the only worker could not.
+    fn is_alone(&self) -> bool {
+        self.workers.values().filter(|state| state.is_usable()).count() < 2
+    }
+
+    fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Tells a task everything that is known about its benchmarks by now.
+    fn brief(&self, task: &mut Task) {
+        let rows = task
+            .benchmarks
+            .iter()
+            .map(|benchmark| &self.rows[self.by_name[benchmark]]);
+        let each_call = rows.filter(|row| row.set.set_up_each_call);
+        task.set_up_each_call = each_call.map(|row| row.benchmark.clone()).collect();
+        let one_at_a_time = task.benchmarks.iter();
+        let one_at_a_time = one_at_a_time.filter_map(|benchmark| {
+            let words = self.one_at_a_time.get(benchmark)?;
+            Some((benchmark.clone(), words.clone()))
+        });
+        task.one_at_a_time = one_at_a_time.collect();
+    }
+
+    /// Makes a task of the benchmarks that have had the least time.
+    fn compose(&mut self, now: Duration) -> Option<Task> {
+        let slots = u32::try_from(self.slots()).unwrap_or(u32::MAX);
+        let longest = self.startup * STARTS_OF_A_TASK;
+        // Towards the end, short tasks keep all workers busy.
+        let longest = longest.min(self.open_time / slots).max(2 * self.startup);
+        let (number, chosen) = self.choose(now, longest)?;
+        let rows = || chosen.iter().map(|index| &self.rows[*index]);
+        let is_pilot = rows().all(|row| row.is_pilot_open());
+        let once: Duration = self.startup + rows().map(|row| row.cost).sum::<Duration>();
+        let room = rows().map(|row| row.room(&self.stopping)).min().unwrap_or(1);
+        let replicates = match is_pilot {
+            true => 1,
+            false => {
+                let fitting = (longest.as_secs_f64() / once.as_secs_f64()) as usize;
+                let shared = room.div_ceil(slots as usize);
+                fitting.clamp(1, shared.max(1)).min(room)
+            }
+        };
+        let length = once * u32::try_from(replicates).unwrap_or(u32::MAX);
+        let benchmarks: Vec<String> = rows().map(|row| row.benchmark.clone()).collect();
+        let mut task = Task {
+            id: self.take_id(),
+            seed: self.schedule.seed,
+            first: number,
+            replicates,
+            benchmarks,
+            is_pilot,
+            set_up_each_call: BTreeSet::new(),
+            one_at_a_time: OneAtATime::new(),
+            seconds: (length * PATIENCE.0 + PATIENCE.1).as_secs_f64(),
+        };
+        self.brief(&mut task);
+        for index in chosen {
+            self.rows[index].hand_out(replicates, self.startup / task.benchmarks.len() as u32);
+            self.put_back(index);
+        }
+        Some(task)
+    }
+
+    /// Takes rows that have the same next replicate out of the open ones, up to this length of a task.
+    fn choose(&mut self, now: Duration, longest: Duration) -> Option<(usize, Vec<usize>)> {
+        let left = self.budget.saturating_sub(now + self.startup);
+        let mut passed_over = BTreeSet::new();
+        loop {
+            let next = self.open.iter();
+            let next = next.filter_map(|(number, rows)| {
+                let first = rows.iter().find(|(_, index)| !passed_over.contains(index))?;
+                Some((*first, *number))
+            });
+            let ((_, first), number) = next.min()?;
+            if !self.fits(first, left) {
+                passed_over.insert(first);
+                continue;
+            }
+            let is_pilot = self.rows[first].is_pilot_open();
+            let (mut chosen, mut length) = (Vec::new(), Duration::ZERO);
+            for &(_, index) in &self.open[&number] {
+                let row = &self.rows[index];
+                if row.is_pilot_open() != is_pilot || !self.fits(index, left.saturating_sub(length)) {
+                    continue;
+                }
+                if !chosen.is_empty() && length + row.cost > longest {
+                    break;
+                }
+                length += row.cost;
+                chosen.push(index);
+            }
+            for index in &chosen {
+                self.take_out(*index);
+            }
+            return Some((number, chosen));
+        }
+    }
+
+    /// Whether one more replicate of a row has room in the rest of the budget.
+    fn fits(&self, index: usize, left: Duration) -> bool {
+        let row = &self.rows[index];
+        // Two replicates give an interval: until then the budget does not count.
+        let has_few = row.set.replicates.len() + row.ahead() < FEWEST_REPLICATES;
+        has_few || self.stopping.sampling != Sampling::UntilSettled || row.cost <= left
+    }
+
+    fn take_out(&mut self, index: usize) {
+        let row = &mut self.rows[index];
+        let Some((number, had, time)) = row.place.take() else {
+            return;
+        };
+        self.open_time = self.open_time.saturating_sub(time);
+        if let Some(rows) = self.open.get_mut(&number) {
+            rows.remove(&(had, index));
+            if rows.is_empty() {
+                self.open.remove(&number);
+            }
+        }
+    }
+
+    /// Puts a row where the next task finds it, if it wants more replicates.
+    fn put_back(&mut self, index: usize) {
+        self.take_out(index);
+        let row = &mut self.rows[index];
+        let room = row.room(&self.stopping);
+        if room == 0 {
+            return;
+        }
+        let time = row.cost * u32::try_from(room).unwrap_or(u32::MAX);
+        let place = (row.handed_out, row.had + row.cost, time);
+        row.place = Some(place);
+        self.open_time += time;
+        self.open.entry(place.0).or_default().insert((place.1, index));
+    }
+
+    /// Takes the answer to a task. Answers to tasks that were given to another worker meanwhile do not count.
+    pub(crate) fn done(&mut self, mut result: TaskResult) {
+        let Some(running) = self.end(result.task) else {
+            return;
+        };
+        let Running { task, worker, tries } = running;
+        let machine = self.machine_of(&worker, &result);
+        if let Some(state) = self.workers.get_mut(&worker) {
+            state.failed = 0;
+        }
+        self.startups += 1;
+        self.starting += Duration::from_secs_f64(result.startup_seconds);
+        self.startup = (self.starting / self.startups).max(SHORTEST_STARTUP);
+        self.one_at_a_time.append(&mut result.one_at_a_time);
+        self.project_modules.base += result.project_modules.base;
+        self.project_modules.head += result.project_modules.head;
+        let mut failures = std::mem::take(&mut result.failures);
+        let mut lacking = Vec::new();
+        for benchmark in &task.benchmarks {
+            let index = self.by_name[benchmark];
+            let failure = failures
+                .iter()
+                .position(|failure| failure.benchmark == *benchmark);
+            let failure = failure.map(|position| failures.swap_remove(position));
+            let arrived = match result.benchmarks.remove(benchmark) {
+                Some(measurements) => {
+                    let count = measurements.replicates.len();
+                    self.inside += Duration::from_secs_f64(measurements.inside_seconds) * count as u32;
+                    self.replicates += count as u32;
+                    self.rows[index].arrive(measurements, &task, machine);
+                    count
+                }
+                None => 0,
+            };
+            if arrived < task.replicates {
+                match failure {
+                    Some(failure) => self.failed_there(failure, &task, &worker),
+                    None => lacking.push(benchmark.clone()),
+                }
+            }
+        }
+        if !lacking.is_empty() {
+            let rest = Task {
+                benchmarks: lacking,
+                ..task.clone()
+            };
+            self.try_again(rest, worker, tries);
+        }
+        self.count(&task);
+    }
+
+    /// A benchmark has failed on a worker: another worker must see that too before it counts.
+    fn failed_there(&mut self, failure: BenchmarkFailure, task: &Task, worker: &str) {
+        let benchmark = failure.benchmark.clone();
+        let is_confirmed = self
+            .suspects
+            .get(&benchmark)
+            .is_some_and(|(first, _)| first != worker);
+        if self.is_alone() || is_confirmed {
+            self.suspects.remove(&benchmark);
+            let index = self.by_name[&benchmark];
+            self.rows[index].is_lost = true;
+            self.put_back(index);
+            self.failures.push(failure);
+            return;
+        }
+        self.suspects
+            .insert(benchmark.clone(), (worker.to_owned(), failure));
+        let again = Task {
+            benchmarks: vec![benchmark],
+            ..task.clone()
+        };
+        self.try_again(again, worker.to_owned(), 0);
+    }
+
+    /// A worker could not measure a task, for a reason of its own.
+    pub(crate) fn failed(&mut self, id: u64, message: &str) {
+        let Some(running) = self.end(id) else {
+            return;
+        };
+        if let Some(state) = self.workers.get_mut(&running.worker) {
+            state.failed += 1;
+            if state.failed >= MOST_FAILED {
+                state.given_up = Some(message.to_owned());
+            }
+        }
+        self.try_again(running.task, running.worker, running.tries);
+    }
+
+    /// A task is lost with its worker.
+    pub(crate) fn lost(&mut self, id: u64) {
+        if let Some(running) = self.end(id) {
+            self.try_again(running.task, running.worker, running.tries);
+        }
+    }
+
+    fn end(&mut self, id: u64) -> Option<Running> {
+        let running = self.running.remove(&id)?;
+        if let Some(state) = self.workers.get_mut(&running.worker) {
+            state.running -= 1;
+        }
+        Some(running)
+    }
+
+    /// Measures the replicates of a task again, or gives them up.
+    fn try_again(&mut self, task: Task, not_by: String, tries: u32) {
+        if tries + 1 < TRIES {
+            self.again.push_back(Again {
+                task,
+                not_by,
+                tries: tries + 1,
+            });
+            return;
+        }
+        for benchmark in &task.benchmarks {
+            let row = &mut self.rows[self.by_name[benchmark]];
+            row.give_up(task.numbers());
+        }
+        self.count(&task);
+    }
+
+    /// Counts the replicates of a task's benchmarks that have come, in the order of their numbers, and looks at them.
+    fn count(&mut self, task: &Task) {
+        let rows: Vec<usize> = task
+            .benchmarks
+            .iter()
+            .map(|benchmark| self.by_name[benchmark])
+            .collect();
+        let kinds = self.kinds();
+        for &index in &rows {
+            self.has_looked |= self.rows[index].count(&self.stopping, &kinds);
+        }
+        for index in rows {
+            self.put_back(index);
+        }
+    }
+
+    /// Decides which rows have their verdicts, and looks at further replicates of the others that have come already.
+    pub(crate) fn settle(&mut self) {
+        while std::mem::take(&mut self.has_looked) {
+            if self.stopping.sampling != Sampling::UntilSettled {
+                return;
+            }
+            let settled = self.settled();
+            let kinds = self.kinds();
+            for index in 0..self.rows.len() {
+                let row = &mut self.rows[index];
+                let was_waiting = std::mem::take(&mut row.awaits_verdict);
+                if row.is_settled != settled[index] || was_waiting {
+                    row.is_settled = settled[index];
+                    self.has_looked |= row.count(&self.stopping, &kinds);
+                    self.put_back(index);
+                }
+            }
+        }
+    }
+
+    /// Returns for each row whether it has its verdict, with a correction over all rows.
+    fn settled(&self) -> Vec<bool> {
+        let looked_at = self.rows.iter().filter_map(|row| row.estimates.as_ref());
+        let mut agreements = agreements(looked_at).into_iter();
+        let rows: Vec<Option<(&Estimates, Option<Agreement>, LogEstimate)>> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let estimates = row.estimates.as_ref()?;
+                let agreement = agreements.next().flatten();
+                Some((estimates, agreement, estimates.judged(agreement)))
+            })
+            .collect();
+        // Benchmarks without a look also count.
+        let p_values: Vec<f64> = rows
+            .iter()
+            .map(|row| row.map_or(1.0, |(_, _, judged)| judged.p_value))
+            .collect();
+        let survives = stats::survives_correction(&p_values);
+        let is_settled = |((row, estimates), survives): ((&Row, &Option<_>), bool)| {
+            let Some((estimates, agreement, judged)): &Option<(&Estimates, _, _)> = estimates else {
+                return false;
+            };
+            let threshold = self.stopping.thresholds.of(&row.benchmark);
+            may_settle(judged, row.set.looked_at) && estimates.is_settled(*agreement, threshold, survives)
+        };
+        self.rows
+            .iter()
+            .zip(&rows)
+            .zip(survives)
+            .map(is_settled)
+            .collect()
+    }
+
+    fn kinds(&self) -> Vec<u32> {
+        self.machines.iter().map(|machine| machine.kind).collect()
+    }
+
+    /// Returns the number of the machine that a result comes from.
+    fn machine_of(&mut self, worker: &str, result: &TaskResult) -> u32 {
+        let known = self.machines.iter().position(|machine| machine.name == worker);
+        let index = known.unwrap_or_else(|| {
+            let kind = kind_among(&self.machines, &result.machine, &result.python);
+            self.machines.push(MeasuringMachine {
+                name: worker.to_owned(),
+                machine: result.machine.clone(),
+                python: result.python.clone(),
+                kind,
+                replicates: 0,
+                outlier: None,
+            });
+            self.machines.len() - 1
+        });
+        index as u32
+    }
+
+    /// Looks for machines whose results are unlike those of the others of their kind, whenever there are twice as many
+    /// replicates as the last time, and at the end. Their replicates do not count. Returns whether there is a new one.
+    pub(crate) fn set_outliers_aside(&mut self, is_end: bool) -> bool {
+        let (asked, next) = self.asked;
+        if self.replicates < next && !is_end {
+            return false;
+        }
+        self.asked = (asked + 1, 2 * self.replicates.max(FEWEST_ASKED));
+        let kinds = self.kinds();
+        let rows = self.rows.iter().map(|row| row.set.replicates.as_slice());
+        let found = outliers(rows, &kinds, asked + 1);
+        for &(number, outlier) in &found {
+            let machine = &mut self.machines[number as usize];
+            machine.outlier = Some(outlier);
+            if let Some(state) = self.workers.get_mut(&machine.name) {
+                state.is_outlier = true;
+            }
+            for row in &mut self.rows {
+                row.set_aside(number);
+            }
+        }
+        if found.is_empty() {
+            return false;
+        }
+        for index in 0..self.rows.len() {
+            self.rows[index].look_again(self.stopping.sampling, &kinds);
+            self.put_back(index);
+        }
+        self.has_looked = true;
+        self.settle();
+        true
+    }
+
+    /// Returns the tasks whose results no row needs.
+    pub(crate) fn take_superfluous(&mut self) -> Vec<u64> {
+        let needs = |benchmark: &String| {
+            let row = &self.rows[self.by_name[benchmark]];
+            !row.is_settled && !row.is_lost
+        };
+        let running = self.running.values();
+        let superfluous = running.filter(|running| !running.task.benchmarks.iter().any(needs));
+        let ids: Vec<u64> = superfluous.map(|running| running.task.id).collect();
+        for id in &ids {
+            self.end(*id);
+        }
+        ids
+    }
+
+    /// Whether nothing is being measured, and nothing is left to be.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Returns the number of replicates so far, and of benchmarks that want more.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        let open = self
+            .rows
+            .iter()
+            .filter(|row| !row.is_settled && !row.is_lost)
+            .count();
+        (self.replicates as usize, open)
+    }
+
+    /// Ends the measuring.
+    pub(crate) fn finish(mut self, stopped: Option<StoppedBy>) -> Measured {
+        // A failure that nobody could confirm is the best that is known.
+        let suspects = std::mem::take(&mut self.suspects);
+        let without_numbers = |benchmark: &String| {
+            let row = &self.rows[self.by_name[benchmark]];
+            row.set.replicates.len() < FEWEST_REPLICATES
+        };
+        let unconfirmed = suspects
+            .into_iter()
+            .filter(|(benchmark, _)| without_numbers(benchmark));
+        let unconfirmed: Vec<BenchmarkFailure> = unconfirmed.map(|(_, (_, failure))| failure).collect();
+        self.failures.extend(unconfirmed);
+        let replicates = self.replicates.max(1);
+        let kinds = self.kinds();
+        let mut benchmarks: BTreeMap<String, ReplicateSet> = BTreeMap::new();
+        for row in self.rows {
+            let (benchmark, set) = row.finish(self.stopping.sampling, self.startup, &kinds);
+            benchmarks.insert(benchmark, set);
+        }
+        benchmarks.retain(|_, set| set.visits > 0 || set.of_earlier_run);
+        let counted = benchmarks.values().flat_map(|set| &set.replicates);
+        let pairs: BTreeSet<(Option<u32>, u32)> = counted.map(|one| (one.machine, one.seed)).collect();
+        for (machine, _) in pairs {
+            if let Some(machine) = machine.and_then(|number| self.machines.get_mut(number as usize)) {
+                machine.replicates += 1;
+            }
+        }
+        Measured {
+            newly: self.replicates,
+            failures: self.failures,
+            benchmarks,
+            replicate_time: self.startup + self.inside / replicates,
+            inside: self.inside / replicates,
+            project_modules: self.project_modules,
+            stopped,
+            last_words: String::new(),
+            one_at_a_time: self.one_at_a_time,
+            several_cores: BTreeSet::new(),
+            machines: self.machines,
+        }
+    }
+}
+
+impl WorkerState {
+    fn is_usable(&self) -> bool {
+        self.given_up.is_none() && !self.is_outlier && self.slots > 0
+    }
+}

@@ -1,0 +1,304 @@
+//! A task, and its result: replicates of some benchmarks, measured by one worker on one core.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deadheat_core::model::{Clock, Machine, Order, PerSide, Python, Replicate, Round, Sample, Warning};
+use deadheat_core::output::Outputs;
+use deadheat_core::protocol::ChangedValue;
+use serde::{Deserialize, Serialize};
+
+use crate::passes::measure::{IdleUse, ReplicateSet, UsedUp};
+use crate::passes::runner::{BenchmarkFailure, OneAtATime, hash_seed};
+
+/// More rounds than any replicate has.
+const MOST_ROUNDS: usize = 10_000;
+
+/// Replicates of benchmarks that share process pairs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Task {
+    pub(crate) id: u64,
+    /// The seed of the run's hash seeds.
+    pub(crate) seed: u64,
+    /// The number of the first replicate, which decides about its hash seed.
+    pub(crate) first: usize,
+    pub(crate) replicates: usize,
+    pub(crate) benchmarks: Vec<String>,
+    /// Whether these are the first replicates of their benchmarks, which decide how often fixtures are set up.
+    pub(crate) is_pilot: bool,
+    pub(crate) set_up_each_call: BTreeSet<String>,
+    pub(crate) one_at_a_time: OneAtATime,
+    /// The longest that it may take.
+    pub(crate) seconds: f64,
+}
+
+/// The result of a task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskResult {
+    pub(crate) task: u64,
+    pub(crate) machine: Machine,
+    pub(crate) python: PerSide<Python>,
+    /// The doubts about this machine.
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) benchmarks: BTreeMap<String, Measurements>,
+    pub(crate) failures: Vec<BenchmarkFailure>,
+    pub(crate) one_at_a_time: OneAtATime,
+    pub(crate) project_modules: PerSide<u64>,
+    /// The time to start the processes of a replicate.
+    pub(crate) startup_seconds: f64,
+}
+
+/// The measurements of one benchmark in a task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Measurements {
+    pub(crate) replicates: Vec<PackedReplicate>,
+    pub(crate) outputs: PerSide<Outputs>,
+    pub(crate) changed: PerSide<BTreeSet<ChangedValue>>,
+    pub(crate) idle: PerSide<IdleUse>,
+    pub(crate) first_calls: Vec<(PerSide<f64>, f64)>,
+    pub(crate) is_prescribed: bool,
+    pub(crate) set_up_each_call: bool,
+    pub(crate) used_up: Option<PerSide<UsedUp>>,
+    /// The time inside the benchmark, for each replicate.
+    pub(crate) inside_seconds: f64,
+}
+
+/// A replicate in a form that takes a fifth of the space of a report's.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackedReplicate {
+    seed: u32,
+    clock: Clock,
+    /// For each round: whether head came first, then nanoseconds and iterations of base and of head.
+    rounds: Vec<(u8, u64, u64, u64, u64)>,
+}
+
+impl From<Replicate> for PackedReplicate {
+    fn from(replicate: Replicate) -> Self {
+        let rounds = replicate.rounds.into_iter().map(|Round { order, base, head }| {
+            let head_first = u8::from(order == Order::HeadBase);
+            (
+                head_first,
+                base.elapsed_ns,
+                base.iterations,
+                head.elapsed_ns,
+                head.iterations,
+            )
+        });
+        PackedReplicate {
+            seed: replicate.seed,
+            clock: replicate.clock,
+            rounds: rounds.collect(),
+        }
+    }
+}
+
+impl PackedReplicate {
+    fn is_sound(&self) -> bool {
+        let is_possible = |&(order, base_ns, base, head_ns, head): &(u8, u64, u64, u64, u64)| {
+            order <= 1 && base_ns > 0 && base > 0 && head_ns > 0 && head > 0
+        };
+        (1..=MOST_ROUNDS).contains(&self.rounds.len()) && self.rounds.iter().all(is_possible)
+    }
+
+    /// Returns the replicate; `machine` is the number of the machine that measured it.
+    fn unpack(self, machine: u32) -> Replicate {
+        let rounds = self
+            .rounds
+            .into_iter()
+            .map(|(order, base_ns, base, head_ns, head)| Round {
+                order: Order::of_round(usize::from(order)),
+                base: Sample {
+                    elapsed_ns: base_ns,
+                    iterations: base,
+                },
+                head: Sample {
+                    elapsed_ns: head_ns,
+                    iterations: head,
+                },
+            });
+        Replicate {
+            seed: self.seed,
+            clock: self.clock,
+            machine: Some(machine),
+            rounds: rounds.collect(),
+        }
+    }
+}
+
+impl Measurements {
+    pub(crate) fn of(set: ReplicateSet) -> Self {
+        Measurements {
+            inside_seconds: (set.inside / set.visits.max(1)).as_secs_f64(),
+            replicates: set.replicates.into_iter().map(PackedReplicate::from).collect(),
+            outputs: set.outputs,
+            changed: set.changed,
+            idle: set.idle,
+            first_calls: set.first_calls,
+            is_prescribed: set.is_prescribed,
+            set_up_each_call: set.set_up_each_call,
+            used_up: set.used_up,
+        }
+    }
+
+    /// Returns the replicates, by their numbers.
+    pub(crate) fn take_replicates(&mut self, task: &Task, machine: u32) -> BTreeMap<usize, Replicate> {
+        let numbers = task.numbers_by_seed();
+        let replicates = std::mem::take(&mut self.replicates).into_iter();
+        replicates
+            .filter_map(|packed| Some((*numbers.get(&packed.seed)?, packed.unpack(machine))))
+            .collect()
+    }
+}
+
+impl Task {
+    pub(crate) fn numbers(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.replicates
+    }
+
+    fn numbers_by_seed(&self) -> BTreeMap<u32, usize> {
+        self.numbers()
+            .map(|number| (hash_seed(self.seed, number), number))
+            .collect()
+    }
+}
+
+impl TaskResult {
+    /// Checks that a result answers the task, with possible numbers: a worker's answer is not trusted.
+    pub(crate) fn check(&self, task: &Task) -> Result<(), String> {
+        if self.task != task.id {
+            return Err(format!("it answers task {}, not {}", self.task, task.id));
+        }
+        let asked: BTreeSet<&String> = task.benchmarks.iter().collect();
+        let failed = self.failures.iter().map(|failure| &failure.benchmark);
+        let mut named = self
+            .benchmarks
+            .keys()
+            .chain(failed)
+            .chain(self.one_at_a_time.keys());
+        if let Some(other) = named.find(|name| !asked.contains(name)) {
+            return Err(format!("it holds a benchmark that was not asked for: `{other}`"));
+        }
+        let numbers = task.numbers_by_seed();
+        for (benchmark, measurements) in &self.benchmarks {
+            let problem = |words: &str| Err(format!("`{benchmark}`: {words}"));
+            let seeds: BTreeSet<u32> = measurements.replicates.iter().map(|one| one.seed).collect();
+            if seeds.len() != measurements.replicates.len() {
+                return problem("a replicate came twice");
+            }
+            if seeds.iter().any(|seed| !numbers.contains_key(seed)) {
+                return problem("a replicate has a seed that was not asked for");
+            }
+            if !measurements.replicates.iter().all(PackedReplicate::is_sound) {
+                return problem("a replicate holds impossible times");
+            }
+            if !is_time(measurements.inside_seconds) {
+                return problem("it took an impossible time");
+            }
+        }
+        match is_time(self.startup_seconds) {
+            true => Ok(()),
+            false => Err("starting took an impossible time".to_owned()),
+        }
+    }
+}
+
+fn is_time(seconds: f64) -> bool {
+    (0.0..1e7).contains(&seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn task() -> Task {
+        Task {
+            id: 3,
+            seed: 7,
+            first: 2,
+            replicates: 2,
+            benchmarks: vec!["a".to_owned(), "b".to_owned()],
+            is_pilot: false,
+            set_up_each_call: BTreeSet::new(),
+            one_at_a_time: BTreeMap::new(),
+            seconds: 60.0,
+        }
+    }
+
+    fn replicate(number: usize) -> Replicate {
+        let sample = |elapsed_ns| Sample {
+            elapsed_ns,
+            iterations: 4,
+        };
+        let round = |order| Round {
+            order,
+            base: sample(100),
+            head: sample(90),
+        };
+        Replicate {
+            seed: hash_seed(7, number),
+            clock: Clock::Processor,
+            machine: Some(5),
+            rounds: vec![round(Order::HeadBase), round(Order::BaseHead)],
+        }
+    }
+
+    fn result(replicates: Vec<Replicate>) -> TaskResult {
+        let mut set = ReplicateSet::default();
+        set.replicates = replicates;
+        TaskResult {
+            task: 3,
+            machine: crate::system::machine::machine(None, Vec::new()),
+            python: PerSide::default(),
+            warnings: Vec::new(),
+            benchmarks: [("a".to_owned(), Measurements::of(set))].into(),
+            failures: Vec::new(),
+            one_at_a_time: BTreeMap::new(),
+            project_modules: PerSide::default(),
+            startup_seconds: 0.5,
+        }
+    }
+
+    #[test]
+    fn a_replicate_is_the_same_after_the_way() {
+        let text = serde_json::to_string(&result(vec![replicate(3)])).unwrap();
+        let mut back: TaskResult = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.check(&task()), Ok(()));
+        let measurements = back.benchmarks.get_mut("a").unwrap();
+        assert_eq!(
+            measurements.take_replicates(&task(), 5),
+            [(3, replicate(3))].into()
+        );
+    }
+
+    #[test]
+    fn answers_that_cannot_be_true_are_refused() {
+        let refused = |spoil: &dyn Fn(&mut TaskResult)| {
+            let mut result = result(vec![replicate(2), replicate(3)]);
+            spoil(&mut result);
+            result.check(&task()).unwrap_err()
+        };
+        let of_a = |result: &mut TaskResult, spoil: &dyn Fn(&mut Measurements)| {
+            spoil(result.benchmarks.get_mut("a").unwrap());
+        };
+        assert!(refused(&|result| result.task = 4).contains("task 4"));
+        assert!(
+            refused(&|result| {
+                let measurements = result.benchmarks.remove("a").unwrap();
+                result.benchmarks.insert("c".to_owned(), measurements);
+            })
+            .contains("`c`")
+        );
+        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].seed += 1)).contains("seed"));
+        assert!(
+            refused(&|result| of_a(result, &|a| a.replicates[0].seed = a.replicates[1].seed))
+                .contains("twice")
+        );
+        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].rounds[0].1 = 0)).contains("impossible"));
+        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].rounds.clear())).contains("impossible"));
+        assert!(refused(&|result| of_a(result, &|a| a.inside_seconds = f64::NAN)).contains("time"));
+        assert!(refused(&|result| result.startup_seconds = -1.0).contains("time"));
+    }
+}
