@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::judge::sequential::Sampling;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Status};
 
 use crate::cli::args::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RaceArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
 use crate::cli::format::{Destination, Format, Output};
+use crate::cli::values::Partition;
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::files;
@@ -254,7 +255,9 @@ pub(crate) struct CompareOptions {
     /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
     /// The part of the suite that is measured, if it is not the whole.
-    pub(crate) partition: Option<Part>,
+    pub(crate) partition: Option<Partition>,
+    /// The file of the report by whose times the suite is cut.
+    pub(crate) balance: Option<PathBuf>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
     pub(crate) sampling: Sampling,
@@ -325,6 +328,7 @@ impl CompareOptions {
             functions: args.functions,
             script,
             partition: args.partition,
+            balance: args.balance,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -399,6 +403,7 @@ impl CompareOptions {
             pytest_args: args.pytest_args,
             script: None,
             partition: None,
+            balance: None,
             all: false,
             threshold_percent: args.threshold,
             sampling,

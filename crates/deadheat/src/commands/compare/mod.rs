@@ -27,6 +27,7 @@ use crate::experiments::record;
 use crate::experiments::store::ExperimentStore;
 use crate::git::{Git, pull_request, revisions};
 use crate::report::listener::Listener;
+use crate::report::load;
 use crate::system::command::Deadline;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::seen_from;
@@ -41,8 +42,14 @@ pub(crate) fn run(
     options.outputs.check_writable()?;
     let StartingPoint { limits, git, config } = StartingPoint::open(&options.sides, interrupt)?;
     let continued = options.continued.as_deref().map(resume::load).transpose()?;
-    let settings = CompareSettings::merge(options, continued, &config, git.top())?;
+    let mut settings = CompareSettings::merge(options, continued, &config, git.top())?;
+    if let Some(file) = &options.balance {
+        settings.balance_by(file, load::read_costs(file, "--balance")?);
+    }
     let listener = Listener::new(options.outputs.verbosity);
+    if let (Some(part), Some(by)) = (settings.partition, &settings.partition_by) {
+        listener.note(&format!("part {part}, by {by}"));
+    }
     let state = match (&options.to_record, settings.refs.recorded) {
         (None, None) => None,
         _ => Some(ExperimentStore::find(&config, git.top())?),
