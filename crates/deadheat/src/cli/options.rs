@@ -294,6 +294,12 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
+        if args.balance.is_some() && args.partition.is_none() {
+            return Err(
+                Failure::usage("--balance cuts a suite into parts, and --partition is missing")
+                    .hint("say which part this machine measures: --partition I/N, or --partition auto"),
+            );
+        }
         let guard = args.guard.map(checked_guard).transpose()?;
         let to_record = args.record.map(|description| RecordRequest {
             description,

@@ -15,5 +15,6 @@ pub(crate) mod race;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod skill;
+pub(crate) mod slurm;
 pub(crate) mod start;
 pub(crate) mod status;

@@ -83,7 +83,7 @@ pub(crate) struct CompareArgs {
     pub(crate) partition: Option<Partition>,
     /// Cut the suite into parts of equal length by the times in an earlier report, instead of by hash; every part needs the
     /// same file
-    #[arg(help_heading = BENCHMARKS, long, value_name = "R.json", requires = "partition", conflicts_with = "continued")]
+    #[arg(help_heading = BENCHMARKS, long, value_name = "R.json", conflicts_with = "continued")]
     pub(crate) balance: Option<PathBuf>,
     /// Measure this shell command on both sides instead of benchmarks: any project, any language, no pytest. If it prints
     /// METRIC name=number lines, those are compared

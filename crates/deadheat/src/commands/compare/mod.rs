@@ -14,12 +14,13 @@ pub(crate) mod steps;
 mod verdicts;
 
 use crate::Installation;
-use crate::cli::options::{CompareOptions, RecordedBase, WorktreeCleanup};
+use crate::cli::options::{CompareOptions, RecordedBase, Verbosity, WorktreeCleanup};
 use crate::commands::common::context::{CompareContext, Context, StartingPoint, reported_python, seed_of};
 use crate::commands::common::findings::Findings;
 use crate::commands::common::keep_worktrees;
 use crate::commands::compare::steps::{Site, Steps};
 use crate::commands::script;
+use crate::config::Config;
 use crate::config::settings::CompareSettings;
 use crate::error::ExitCode;
 use crate::events::Events;
@@ -87,6 +88,26 @@ pub(crate) fn run(
     };
     listener.finish();
     finish::finish(&run, options, findings, outcome, recording)
+}
+
+/// Resolves the refs to commits for a run that is not here.
+pub(crate) fn resolve_for(
+    git: &Git,
+    settings: &CompareSettings,
+    config: &Config,
+    limits: &Deadline,
+) -> anyhow::Result<PerSide<Revision>> {
+    let recorded = settings.refs.recorded;
+    let state = recorded
+        .map(|_| ExperimentStore::find(config, git.top()))
+        .transpose()?;
+    resolve(
+        git,
+        settings,
+        state.as_ref(),
+        limits,
+        &Listener::new(Verbosity::Quiet),
+    )
 }
 
 /// Resolves the refs to commits.
