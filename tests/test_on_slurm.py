@@ -1,4 +1,4 @@
-"""The examples of docs/scale.md, word for word; those for SLURM on a cluster of two nodes: slurmctld, and two slurmd."""
+"""The examples of docs/scale.md, word for word; those for SLURM on a cluster of two nodes."""
 
 import json
 import os
