@@ -72,7 +72,7 @@ const SLURM_ARRAY: [&str; 4] = [
     "SLURM_ARRAY_TASK_COUNT",
 ];
 
-const HINT: &str = "write --partition I/N: with $SLURM_ARRAY_TASK_ID, in a matrix of GitHub with \
+const HINT: &str = "write the part itself, --partition I/N; in a matrix of GitHub it is \
                     ${{ matrix.part }}/${{ strategy.job-total }}";
 
 /// A part, and the variables that tell it if it was not typed.

@@ -259,8 +259,10 @@ impl CompareSettings {
             .as_ref()
             .map_or_else(count, |costs| costs.weight(benchmarks));
         self.budget.unwrap_or_else(|| {
-            let usual = Duration::try_from_secs_f64(BUDGET_PER_BENCHMARK.as_secs_f64() * weight);
-            usual.unwrap_or(Duration::MAX).max(SMALLEST_BUDGET)
+            // Rounded down for the report.
+            let seconds = (BUDGET_PER_BENCHMARK.as_secs_f64() * weight * 100.0).floor() / 100.0;
+            let usual = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+            usual.max(SMALLEST_BUDGET)
         })
     }
 

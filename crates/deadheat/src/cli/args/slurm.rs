@@ -12,6 +12,42 @@ Example:
 
 -o names the outputs of the merged report.";
 
+/// The options of `compare` that have no meaning in an array, and why.
+const REFUSED: [(&str, &str); 14] = [
+    ("partition", "each task of the array has its own part"),
+    (
+        "working_tree",
+        "the files may change before the last task has started: commit them",
+    ),
+    ("pull_request", "name its two commits, which all nodes must have"),
+    ("continued", "continue one of the parts, and merge them again"),
+    ("script", "a command cannot be cut into parts"),
+    ("record", "the verdicts are those of the merged report"),
+    ("dry_run", "`deadheat compare --dry-run` shows the benchmarks"),
+    ("keep", "no worktree is kept on a node"),
+    ("cpu", "SLURM chooses the cores"),
+    (
+        "json",
+        "the merged report is in all.json; -o writes other formats",
+    ),
+    (
+        "brief",
+        "the merged report is in all.json; -o writes other formats",
+    ),
+    (
+        "metrics",
+        "the merged report is in all.json; -o writes other formats",
+    ),
+    (
+        "samples",
+        "the merged report is in all.json; -o writes other formats",
+    ),
+    ("progress_json", "each part writes its progress into its log"),
+];
+
+/// The options that only go with one of these.
+const WITH_THEM: [&str; 4] = ["script_output", "status", "guard", "allow_partial"];
+
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(crate) struct SlurmArgs {
@@ -41,10 +77,12 @@ impl CompareWords {
         kept.flat_map(|(_, words)| words)
     }
 
-    /// Returns the name of an option if it was typed.
-    pub(crate) fn name(&self, id: &str) -> Option<&str> {
-        let (_, words) = self.typed.iter().find(|(typed, _)| typed == id)?;
-        words.first()?.split('=').next()
+    /// Returns the name of an option that was typed and has no meaning here, and why.
+    pub(crate) fn refused(&self) -> Option<(&str, &'static str)> {
+        REFUSED.iter().find_map(|(id, why)| {
+            let (_, words) = self.typed.iter().find(|(typed, _)| typed == id)?;
+            Some((words.first()?.split('=').next()?, *why))
+        })
     }
 }
 
@@ -70,7 +108,14 @@ impl FromArgMatches for CompareWords {
 
 impl Args for CompareWords {
     fn augment_args(command: Command) -> Command {
-        CompareArgs::augment_args(command).after_help(SLURM_HELP)
+        let refused = REFUSED.iter().map(|(id, _)| *id);
+        // An unknown id panics, in every test of the definition.
+        let hidden = refused.chain(WITH_THEM);
+        hidden
+            .fold(CompareArgs::augment_args(command), |command, id| {
+                command.mut_arg(id, |argument| argument.hide(true))
+            })
+            .after_help(SLURM_HELP)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
