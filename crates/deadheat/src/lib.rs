@@ -33,7 +33,7 @@ use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{
     clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, race, replicate, skill,
-    start, status,
+    slurm, start, status,
 };
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
@@ -171,6 +171,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
             micro::run(&options, installation, &interrupt)
         }
         CommandArgs::Merge(args) => merge::run(&args),
+        CommandArgs::Slurm(args) => slurm::run(args, &current_folder()?, &interrupt),
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)
