@@ -172,7 +172,7 @@ def test_the_variables_of_the_page_tell_the_part(row, repository, deadheat_comma
     repository.commit_both(FAST, FAST, BENCHMARKS)
     index, total, first = (cell.strip().strip("`") for cell in row[2:5])
     variables = {total: "3"}
-    if first == "_MIN":
+    if first == "SLURM_ARRAY_TASK_MIN":
         variables |= {"SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_TASK_STEP": "2"}
         first = "5"
     outcome = deadheat_command(
