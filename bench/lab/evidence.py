@@ -60,6 +60,14 @@ def main():
     print(text)
 
 
+def of_unchanged_code():
+    """Returns the recorded sequences of unchanged code as JSON, each around its mean."""
+    with gzip.open(os.path.join(TOP, "docs", "evidence-bank.json.gz")) as file:
+        found = sequences(json.load(file)["parts"])
+    same = [row["log_ratios"] for row in found if row["truth"] == 1]
+    return json.dumps([[value - sum(row) / len(row) for value in row] for row in same])
+
+
 def sequences(parts):
     """Returns a sequence for each benchmark, condition and setting; parts of the same benchmark are joined."""
     ratios, seconds = collections.defaultdict(list), collections.defaultdict(list)

@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use deadheat_core::answers::schemas;
-use deadheat_core::model::{Gate, Machine, MergedPart, Part, Report, Side};
-use deadheat_core::report::{csv, html, markdown, metrics, pytest_benchmark};
+use deadheat_core::model::{
+    Gate, Machine, MeasuringMachine, MergedPart, OpenReason, Part, Report, Side, WarningCode,
+};
+use deadheat_core::report::{
+    BRIEF_BYTES, Style, brief, csv, find, html, markdown, metrics, pytest_benchmark, render, render_explained,
+};
 
-use fixture::{HOSTILE, report};
+use fixture::{HOSTILE, report, report_on_machines};
 
 #[test]
 fn as_markdown() {
@@ -100,6 +104,93 @@ fn a_merged_report_and_a_part_say_what_they_are() {
         page.contains("<dt>Machine of part 1</dt>") && page.contains(", 64 cores, both sides on core 1</dd>")
     );
     assert!(!page.contains("<dt>Machine</dt>"));
+}
+
+#[test]
+fn the_machines_of_a_run_and_their_disagreement_are_said_everywhere() {
+    let report = report_on_machines();
+    let style = Style {
+        color: false,
+        width: 80,
+        wraps: true,
+        verbose: false,
+    };
+    let text = render(&report, style);
+    let start = text.find("      4 machines of 2 kinds: 1 EPYC").unwrap();
+    assert!(
+        text[start..]
+            .replace("\n      ", " ")
+            .contains("; 1 is an outlier, and does not count")
+    );
+    // Under its row.
+    let below = |row: &str| {
+        let mut lines = text.lines().skip_while(|line| !line.starts_with(row));
+        lines.nth(1).unwrap().to_owned()
+    };
+    assert!(
+        below("test_faster").starts_with("    1.37x (1.3"),
+        "{}",
+        below("test_faster")
+    );
+    assert!(
+        below("test_slower").starts_with("    1.08x (1.0"),
+        "{}",
+        below("test_slower")
+    );
+    assert!(!below("test_same").starts_with("    "));
+    assert_eq!(report.comparisons[1].reason, Some(OpenReason::MachinesDisagree));
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("1 with a verdict that depends on the kind of machine"),
+        "{words}"
+    );
+
+    let row = &report.comparisons[1];
+    let subject = find(&report, &row.benchmark).unwrap();
+    assert!(render_explained(&report, &subject, 3, style).contains("the kinds of machines disagree; 1.08x"));
+
+    let comment = markdown(&report);
+    let row = comment
+        .lines()
+        .find(|line| line.starts_with("| `test_slower`") && line.contains("machines"))
+        .unwrap();
+    assert!(row.contains("the kinds of machines disagree<br>1.08x ("), "{row}");
+    assert_eq!(row.matches(" | ").count(), 5, "{row}");
+    assert!(comment.contains("- machines: 4 machines of 2 kinds: "));
+    assert!(!comment.contains("- machine: ") && !comment.contains("on core"));
+
+    let page = html(&report);
+    assert!(page.contains("<dt>Machines</dt>") && page.contains("<h3>Machines</h3>"));
+    assert!(page.contains("<small>1.08x ("));
+    assert!(page.contains("+5.0 % from the others: 12 replicates set aside"));
+    assert!(brief(&report, None).unwrap().len() <= BRIEF_BYTES);
+    let codes: Vec<WarningCode> = report.warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!(
+        codes[2..],
+        [
+            WarningCode::MachineOutlier,
+            WarningCode::MachinesDisagree,
+            WarningCode::MachinesDisagree
+        ]
+    );
+
+    // A thousand machines are still a few lines.
+    let mut many = report;
+    let some = many.machines.clone();
+    many.machines = (0..1_000)
+        .map(|index| MeasuringMachine {
+            kind: index / 10,
+            ..some[index as usize % 3].clone()
+        })
+        .collect();
+    let text = render(&many, Style { width: 200, ..style });
+    let line = text
+        .lines()
+        .find(|line| line.contains("1,000 machines of 100 kinds: "))
+        .unwrap();
+    assert!(text.contains("and 95 more kinds"), "{line}");
+    assert!(html(&many).contains("And 900 more machines, which the JSON report has."));
+    assert!(text.lines().count() < 120);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use fixture::report;
+use fixture::{report, report_on_machines};
 
 /// Renders the report in all formats for people; the JSON for programs must complete, too.
 fn rendered(report: &Report, width: usize, verbose: bool) -> String {
@@ -54,6 +54,13 @@ fn a_commit_need_not_be_letters_and_digits() {
     let text = rendered(&report, 100, false);
     assert!(text.contains("äääääääää"));
     assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn a_machine_may_call_itself_anything() {
+    let text = rendered(&report_on_machines(), 100, true);
+    assert!(text.contains("EPYC") && !text.contains('\u{1b}'));
+    assert!(!text.contains("<i>") && !text.contains("</td>@") && !text.contains("</b>|"));
 }
 
 #[test]
@@ -132,8 +139,10 @@ proptest! {
         changes in proptest::collection::vec((any::<Index>(), numbers(), texts(), 0..20_u8), 1..6),
         width in 0..200_usize,
         verbose: bool,
+        on_machines: bool,
     ) {
-        let value = spoiled(serde_json::to_value(report()).unwrap(), changes);
+        let report = if on_machines { report_on_machines() } else { report() };
+        let value = spoiled(serde_json::to_value(report).unwrap(), changes);
         if let Ok(report) = serde_json::from_value::<Report>(value) {
             prop_assert!(!rendered(&report, width, verbose).contains('\x1b'));
             if let Ok(judged) = judge_again(report, None) {

@@ -10,7 +10,7 @@ use crate::model::{
     Agreement, Comparison, KindEstimate, MeasuringMachine, OpenReason, Outlier, PerSide, Replicate, Verdict,
     Warning, WarningCode,
 };
-use crate::text::{change_percent, plain, speedup};
+use crate::text::{plain, shorten, speedup};
 
 /// The probability that any sound machine of a run is named.
 const NAMED_WRONGLY: f64 = 0.001;
@@ -90,8 +90,8 @@ pub fn estimates_of(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32
 ///
 /// Every two groups are compared by the difference of their trimmed means, with the degrees of freedom of the smaller
 /// group: however unequal the variances, that is never too optimistic (Mickey and Brown 1966). Welch's degrees of
-/// freedom are, far out in the tails: with three replicates a kind, the quotient exceeds its 1 in 10,000 bound in up
-/// to 60 of 10,000 cases. The pairs share the error (Bonferroni).
+/// freedom are: with 3 replicates of one kind that spread five times as little as the 10 of the other, or the reverse,
+/// p-values below 0.0001 occur up to 50 times too often. The pairs share the error (Bonferroni).
 fn p_of_equal_centers(groups: &[&[f64]]) -> f64 {
     let estimates: Vec<(LogEstimate, usize)> = groups
         .iter()
@@ -489,8 +489,11 @@ impl ProcessPairs {
     }
 }
 
+/// The longest name of a kind of machine.
+const LONGEST_NAME: usize = 60;
+
 /// Returns what to call each kind of machine, by its number: its processor, with the interpreter where several kinds
-/// have the same one. The names are foreign text.
+/// have the same one. The names may be printed as they are.
 pub fn kind_names(machines: &[MeasuringMachine]) -> BTreeMap<u32, String> {
     let mut firsts: BTreeMap<u32, &MeasuringMachine> = BTreeMap::new();
     for machine in machines {
@@ -514,13 +517,13 @@ pub fn kind_names(machines: &[MeasuringMachine]) -> BTreeMap<u32, String> {
             true => format!("{name} with Python {base} and {head}"),
             false => name,
         };
-        (kind, name)
+        (kind, shorten(&plain(&name), LONGEST_NAME))
     };
     firsts.iter().map(name).collect()
 }
 
 /// Describes the estimates of a row's kinds, the one with the largest speedup first; `None` if they agree:
-/// `1.31x (1.28 to 1.34) on AMD EPYC 7B13, 1.12x (1.08 to 1.16) on Intel Xeon`. The names are foreign text.
+/// `1.31x (1.28 to 1.34) on AMD EPYC 7B13, 1.12x (1.08 to 1.16) on Intel Xeon`.
 pub fn of_kinds(row: &Comparison, names: &BTreeMap<u32, String>) -> Option<String> {
     if row.agreement.is_none_or(|agreement| agreement.agree) {
         return None;
@@ -555,9 +558,7 @@ const MOST_KINDS: usize = 4;
 pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
     let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
     let names = kind_names(machines);
-    let outliers = machines
-        .iter()
-        .filter_map(|machine| Some(warning_of_outlier(machine, machine.outlier?)));
+    let outliers = warnings_of_outliers(machines);
     let replicates = comparisons.iter().map(|row| row.replicates.as_slice());
     let odds = at_odds(replicates, &kinds);
     let odds = odds.iter().map(|odds| warning_of_odds(machines, odds));
@@ -573,7 +574,7 @@ pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Ve
         );
         Some(warning.of(&row.benchmark))
     });
-    outliers.chain(odds).chain(rows).collect()
+    outliers.into_iter().chain(odds).chain(rows).collect()
 }
 
 fn warning_of_outlier(machine: &MeasuringMachine, outlier: Outlier) -> Warning {
@@ -586,19 +587,49 @@ fn warning_of_outlier(machine: &MeasuringMachine, outlier: Outlier) -> Warning {
     Warning::new(
         WarningCode::MachineOutlier,
         format!(
-            "on `{}`, head/base is {} (by {} to {}) off the other machines of its kind: its {} \
-             not count",
+            "`{}` is unlike the other machines of its kind: its head/base is {ratio:.3} times theirs ({lower:.3} to \
+             {upper:.3}), so its {} not count",
             plain(&machine.name),
-            change_percent(ratio),
-            change_percent(lower),
-            change_percent(upper),
             match replicates {
                 1 => "replicate does".to_owned(),
                 count => format!("{count} replicates do"),
             },
         ),
-        Some("something on that machine favours one side: look at it, or leave it out of --on"),
+        Some(LOOK_AT_IT),
     )
+}
+
+/// The advice about an outlier.
+const LOOK_AT_IT: &str =
+    "something on it treats base and head differently: look at it, or leave it out of --on";
+/// The largest number of outliers that have warnings of their own.
+const MOST_OUTLIERS: usize = 5;
+
+fn warnings_of_outliers(machines: &[MeasuringMachine]) -> Vec<Warning> {
+    let outliers = machines
+        .iter()
+        .filter_map(|machine| Some((machine, machine.outlier?)));
+    let mut warnings: Vec<Warning> = outliers
+        .clone()
+        .take(MOST_OUTLIERS)
+        .map(|(machine, outlier)| warning_of_outlier(machine, outlier))
+        .collect();
+    if let Some(more @ 1..) = outliers.count().checked_sub(MOST_OUTLIERS) {
+        let message = format!(
+            "{} unlike the others of {}, and not counted: see `machines` in the JSON report",
+            match more {
+                1 => "1 more machine is".to_owned(),
+                more => format!("{more} more machines are"),
+            },
+            if more == 1 { "its kind" } else { "their kinds" },
+        );
+        warnings.push(Warning::new(
+            WarningCode::MachineOutlier,
+            message,
+            Some(LOOK_AT_IT),
+        ));
+    }
+    warnings
 }
 
 fn warning_of_odds(machines: &[MeasuringMachine], odds: &Odds) -> Warning {
@@ -611,15 +642,12 @@ fn warning_of_odds(machines: &[MeasuringMachine], odds: &Odds) -> Warning {
     Warning::new(
         WarningCode::MachinesDisagree,
         format!(
-            "`{}` and `{}` are machines of one kind, and head/base differs by {} between them: which of them is right \
-             cannot be told",
+            "`{}` and `{}` are machines of one kind, and the head/base of the first is {:.3} times that of the second: \
+             neither can be named the odd one",
             plain(name(one)),
             plain(name(other)),
-            change_percent(odds.ratio)
+            odds.ratio
         ),
         Some("measure on a third machine of that kind: then the odd one is named, and does not count"),
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -83,7 +83,11 @@ pub fn kind_among(machines: &[MeasuringMachine], machine: &Machine, python: &Per
     let same = |other: &&MeasuringMachine| kind_of(&other.machine, &other.python) == kind;
     match machines.iter().find(same) {
         Some(other) => other.kind,
-        None => machines.iter().map(|other| other.kind + 1).max().unwrap_or(0),
+        None => machines
+            .iter()
+            .map(|other| other.kind.saturating_add(1))
+            .max()
+            .unwrap_or(0),
     }
 }
 

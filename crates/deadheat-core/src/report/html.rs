@@ -99,6 +99,7 @@ fn how(report: &Report) -> Markup {
                 p.note { "Head has uncommitted changes: this works only while they are in the working tree." }
             }
             (setup::facts(report))
+            (lists::machines(report))
         }
     }
 }

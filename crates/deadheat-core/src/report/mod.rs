@@ -5,6 +5,7 @@ mod brief;
 mod csv;
 mod explain;
 mod html;
+mod machines;
 mod markdown;
 mod metrics;
 mod names;

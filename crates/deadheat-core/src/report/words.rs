@@ -1,5 +1,6 @@
 //! The sentences and phrases that several forms of a report share.
 
+use super::machines;
 use crate::model::{
     Comparison, Controls, Estimate, Judged, Machine, Missing, Noise, OpenReason, Report, ToSettle, Verdict,
 };
@@ -45,7 +46,7 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         rows.filter(|row| {
             let is_told_apart = matches!(
                 row.reason,
-                Some(OpenReason::NotConfirmed | OpenReason::FirstCallChanged)
+                Some(OpenReason::NotConfirmed | OpenReason::FirstCallChanged | OpenReason::MachinesDisagree)
             );
             row.verdict == Verdict::Inconclusive && !is_told_apart
         })
@@ -54,9 +55,10 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         let rows = report.comparisons.iter();
         rows.filter(|row| row.reason == Some(reason)).count()
     };
-    let (unconfirmed, first_calls) = (
+    let (unconfirmed, first_calls, by_kind) = (
         count(OpenReason::NotConfirmed),
         count(OpenReason::FirstCallChanged),
+        count(OpenReason::MachinesDisagree),
     );
     let needs: Vec<ToSettle> = open().filter_map(|row| row.to_settle).collect();
     let hopeless = open().count() - needs.len();
@@ -78,6 +80,8 @@ pub(super) fn what_would_settle(report: &Report) -> String {
     });
     let first_calls =
         (first_calls > 0).then(|| format!("{first_calls} changed only in the first call of a process"));
+    let by_kind =
+        (by_kind > 0).then(|| format!("{by_kind} with a verdict that depends on the kind of machine"));
     let unconfirmed = (unconfirmed > 0)
         .then(|| format!("{unconfirmed} looked slower, which fresh replicates did not confirm"));
     let stays = (hopeless > 0).then(|| {
@@ -91,6 +95,7 @@ pub(super) fn what_would_settle(report: &Report) -> String {
         .chain(stays)
         .chain(unconfirmed)
         .chain(first_calls)
+        .chain(by_kind)
         .collect();
     format!("inconclusive: too early to say; {}", parts.join("; "))
 }
@@ -98,7 +103,8 @@ pub(super) fn what_would_settle(report: &Report) -> String {
 /// Says why a row has its verdict.
 pub(super) fn why(report: &Report, row: &Comparison) -> String {
     let percent = row.threshold_percent.unwrap_or(report.settings.threshold_percent);
-    match (row.verdict, row.reason) {
+    let by_kind = machines::of_row(report, row).map_or(String::new(), |kinds| format!("; {kinds}"));
+    let why = match (row.verdict, row.reason) {
         (Verdict::Improved | Verdict::Regressed, _) => {
             format!(
                 "the interval excludes no change, and the change is at least the threshold of {percent} %"
@@ -119,7 +125,8 @@ pub(super) fn why(report: &Report, row: &Comparison) -> String {
                 None => reason,
             }
         }
-    }
+    };
+    why + &by_kind
 }
 
 /// Judges in sentences whether this machine is quiet enough.

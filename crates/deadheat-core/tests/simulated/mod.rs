@@ -1,6 +1,8 @@
-//! Simulated races, for tests and for `examples/race.rs`.
+//! Simulated races and machines, for tests and for the examples `race.rs` and `machines.rs`.
 
 #![allow(dead_code, reason = "each user needs a part of it")]
+
+pub(crate) mod machines;
 
 use deadheat_core::judge::race::{Race, Standing};
 use deadheat_core::judge::sequential::{Sampling, is_settled, may_settle};
@@ -15,12 +17,12 @@ impl Random {
     }
 
     /// Returns a number above 0 and at most 1.
-    fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
     }
 
     /// Returns a normally distributed number (Box and Muller).
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
@@ -48,7 +50,7 @@ pub(crate) enum Noise {
 
 impl Noise {
     /// Returns the noise of one replicate, for each of its pairs.
-    fn draw(&self, pairs: usize, random: &mut Random) -> Vec<f64> {
+    pub(crate) fn draw(&self, pairs: usize, random: &mut Random) -> Vec<f64> {
         let common = random.normal();
         let one = |_| match self {
             Noise::Normal(deviation) => deviation * random.normal(),

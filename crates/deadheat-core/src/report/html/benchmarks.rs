@@ -8,6 +8,7 @@ use super::plots;
 use super::words::{VERDICTS, change_cell, count_with, verdict_words};
 use crate::model::{Comparison, Estimate, Judged, Report, Verdict};
 use crate::output::OutputCheck;
+use crate::report::machines;
 use crate::report::names::prefix_of;
 use crate::text::{count_of, counted, duration, speedup};
 
@@ -151,6 +152,7 @@ fn benchmark(report: &Report, axis: Axis, index: usize, row: &Comparison, prefix
                     (verdict_words(row.verdict))
                     // On its own line below the verdict.
                     @if let Some(percent) = row.threshold_percent { small { "threshold " (percent) " %" } }
+                    @if let Some(kinds) = machines::of_row(report, row) { small { (kinds) } }
                 }
             }
             tr.panel id=(panel_id) hidden {

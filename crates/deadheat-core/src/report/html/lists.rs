@@ -2,13 +2,14 @@
 use maud::{Markup, html};
 
 use super::functions;
-use super::markup::{lines, name};
+use super::markup::{lines, name, number};
 use super::words::{SHORT_LIST, change_cell, verdict_words};
-use crate::model::{Missing, MissingReason, Report, TargetFunction};
+use crate::judge::machines::kind_names;
+use crate::model::{Missing, MissingReason, PerSide, Python, Report, TargetFunction};
 use crate::report::breakdown::ShownBreakdown;
 use crate::report::names::prefix_of;
 use crate::report::parts;
-use crate::text::{amount, count_of, counted, cut, main_line, plain, sentence};
+use crate::text::{amount, change_percent, count_of, counted, cut, main_line, plain, sentence};
 
 /// The heading of a column, and whether there are numbers in it.
 type Heading = (&'static str, bool);
@@ -87,6 +88,66 @@ pub(super) fn breakdowns(report: &Report) -> Markup {
                 h2 id="profile" { "All functions, over all measured benchmarks" }
                 (functions::survey(profile))
             }
+        }
+    }
+}
+
+/// The largest number of machines in a table: the JSON report has all.
+const MOST_MACHINES: usize = 100;
+
+/// Renders the machines of a run on several.
+pub(super) fn machines(report: &Report) -> Markup {
+    if report.machines.is_empty() {
+        return html! {};
+    }
+    let kinds = kind_names(&report.machines);
+    let python = |python: &PerSide<Python>| {
+        let PerSide { base, head } = python.as_ref().map(|python| {
+            let Python {
+                implementation,
+                version,
+                ..
+            } = python;
+            format!("{implementation} {version}")
+        });
+        if base == head {
+            head
+        } else {
+            format!("{base} and {head}")
+        }
+    };
+    let headings = [
+        ("machine", false),
+        ("kind", false),
+        ("kernel", false),
+        ("Python", false),
+        ("cores", true),
+        ("replicates", true),
+        ("outlier", false),
+    ];
+    let rows = html! {
+        @for row in report.machines.iter().take(MOST_MACHINES) {
+            tr {
+                th scope="row" { code { (name(&row.name)) } }
+                td { (kinds.get(&row.kind).map_or("", String::as_str)) }
+                td { (plain(row.machine.kernel.as_deref().unwrap_or_default())) }
+                td { (plain(&python(&row.python))) }
+                td.n { (row.machine.cores) }
+                td.n { (row.replicates) }
+                td {
+                    @if let Some(outlier) = &row.outlier {
+                        (number(&change_percent(outlier.ratio))) " from the others: "
+                        (counted(outlier.replicates, "replicate")) " set aside"
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        h3 { "Machines" }
+        (table(&headings, &rows))
+        @if let Some(more @ 1..) = report.machines.len().checked_sub(MOST_MACHINES) {
+            p.note { "And " (counted(more, "more machine")) ", which the JSON report has." }
         }
     }
 }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::markup::sentences;
 use crate::model::{Machine, Python, Report, Revision, Settings, Side};
-use crate::report::parts;
 use crate::report::words::{core_of, replicates_of};
+use crate::report::{machines, parts};
 use crate::text::{counted, plain, sentence};
 
 /// A term and what it stands for in this report.
@@ -18,7 +18,7 @@ pub(super) fn facts(report: &Report) -> Markup {
         facts.push((side.to_string(), revision(report.revisions.get(side))));
     }
     facts.extend(pythons(report));
-    facts.extend(machines(report));
+    facts.extend(places(report));
     if let Some(replicates) = replicates_of(report) {
         facts.push(fact("Measured", &replicates));
     }
@@ -66,8 +66,8 @@ fn pythons(report: &Report) -> Vec<Fact> {
     }
 }
 
-/// The machine, or those of the parts that a report was merged from.
-fn machines(report: &Report) -> Vec<Fact> {
+/// The machine, or those of the run, or of the parts that a report was merged from.
+fn places(report: &Report) -> Vec<Fact> {
     let words = |machine: &Machine| {
         let processor = machine.processor.as_deref();
         let processor = processor.map_or(String::new(), |name| format!(", {name}"));
@@ -82,6 +82,9 @@ fn machines(report: &Report) -> Vec<Fact> {
             counted(machine.cores, "core")
         )
     };
+    if let Some(summary) = machines::summary(report) {
+        return vec![fact("Machines", &summary)];
+    }
     if report.parts.is_empty() {
         return vec![fact("Machine", &words(&report.machine))];
     }
@@ -100,6 +103,10 @@ fn settings(settings: &Settings) -> Vec<Fact> {
         let (term, words) = match key.as_str() {
             "all" => ("All benchmarks".to_owned(), setting(value)),
             "partition" => ("Part".to_owned(), settings.part.map(|part| part.to_string())),
+            "balance" => {
+                let file = settings.balance.as_ref().map(|balance| balance.file.clone());
+                ("Cut by the seconds of".to_owned(), file)
+            }
             "thresholds" => ("Thresholds by glob".to_owned(), thresholds(settings)),
             key => (sentence(&key.replace('_', " ")), setting(value)),
         };

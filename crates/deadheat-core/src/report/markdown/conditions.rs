@@ -4,6 +4,7 @@ use super::comment::Section;
 use super::escape::{block, code, prose};
 use super::page::{Page, closing, opening};
 use crate::model::{Environments, Report, Revision};
+use crate::report::machines;
 use crate::report::parts;
 use crate::report::reproduce;
 use crate::report::words::{core_of, place_of, replicates_of};
@@ -20,7 +21,7 @@ impl Page<'_> {
             ("base", full_revision(&report.revisions.base)),
             ("head", full_revision(&report.revisions.head)),
         ];
-        lines.extend(machines(report));
+        lines.extend(places(report));
         lines.extend(prepared(report));
         if !report.comparisons.is_empty() {
             lines.extend(measured(report));
@@ -48,8 +49,11 @@ impl Page<'_> {
     }
 }
 
-/// The machine, or those of the parts that a report was merged from.
-fn machines(report: &Report) -> Vec<Line> {
+/// The machine, or those of the run, or of the parts that a report was merged from.
+fn places(report: &Report) -> Vec<Line> {
+    if let Some(machines) = machines::summary(report) {
+        return vec![("machines", prose(&machines))];
+    }
     let machine = &report.machine;
     if report.parts.is_empty() {
         let processor = machine.processor.as_deref().unwrap_or("unknown processor");
@@ -96,8 +100,9 @@ fn prepared(report: &Report) -> Vec<Line> {
 /// The choice of benchmarks, and the rules of their verdicts.
 fn measured(report: &Report) -> Vec<Line> {
     let settings = &report.settings;
-    // In a merged report, the machines include it.
-    let core = report.parts.is_empty().then(|| core_of(&report.machine));
+    // In other reports, the machines include it.
+    let is_of_one = report.parts.is_empty() && report.machines.is_empty();
+    let core = is_of_one.then(|| core_of(&report.machine));
     let how: Vec<String> = replicates_of(report)
         .into_iter()
         .chain(core)

@@ -5,6 +5,7 @@ use super::escape::prose;
 use super::page::{Page, change_heading, closing, line, opening, table, unbroken, verdict_in_words};
 use crate::model::{Comparison, Counts, ResourceComparison, Verdict};
 use crate::output::OutputCheck;
+use crate::report::machines;
 use crate::report::words::what_would_settle;
 use crate::text::{amount, change, duration, speedup};
 
@@ -111,6 +112,9 @@ impl Page<'_> {
         }
         if row.output == OutputCheck::Different {
             verdict.push_str(", **different output**");
+        }
+        if let Some(kinds) = machines::of_row(self.report, row) {
+            verdict.push_str(&format!("<br>{}", prose(&kinds)));
         }
         line(&[
             self.name(&row.benchmark),

@@ -1,6 +1,8 @@
 //! A page of text for a terminal, and how its lines, sentences and cells look.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use std::collections::BTreeMap;
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Row, Table, presets};
 
 use crate::model::{OpenReason, Verdict};
 use crate::text::{plain, shorten, width};
@@ -75,7 +77,12 @@ impl Page {
         }
     }
 
-    pub(super) fn table(&mut self, mut table: Table) {
+    pub(super) fn table(&mut self, table: Table) {
+        self.table_with(table, &BTreeMap::new());
+    }
+
+    /// Writes a table with notes under some of its rows.
+    pub(super) fn table_with(&mut self, mut table: Table, notes: &BTreeMap<usize, String>) {
         let last = table.column_count().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {
             // After a colour, even spaces would count, and wrap the line.
@@ -86,8 +93,24 @@ impl Page {
         } else {
             table.force_no_tty();
         }
-        for line in table.to_string().lines() {
+        let height = |row: &Row| {
+            let cells = row.cell_iter().map(|cell| cell.content().lines().count());
+            cells.max().unwrap_or(0).max(1)
+        };
+        let heights: Vec<usize> = table.row_iter().map(height).collect();
+        let text = table.to_string();
+        let mut lines = text.lines();
+        let of_rows: usize = heights.iter().sum();
+        for line in lines.by_ref().take(text.lines().count().saturating_sub(of_rows)) {
             self.line(line);
+        }
+        for (index, height) in heights.into_iter().enumerate() {
+            for line in lines.by_ref().take(height) {
+                self.line(line);
+            }
+            if let Some(note) = notes.get(&index) {
+                self.prose("    ", note);
+            }
         }
     }
 

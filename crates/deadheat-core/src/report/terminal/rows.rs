@@ -6,6 +6,7 @@ use super::page::Page;
 use super::table::Column;
 use crate::model::{Comparison, Estimate, Judged, Report, ResourceComparison};
 use crate::output::OutputCheck;
+use crate::report::machines;
 use crate::report::names::prefix_of;
 use crate::report::words::{differs, within};
 use crate::text::{
@@ -48,7 +49,9 @@ impl Page {
         } else {
             self.heading("Benchmarks");
         }
-        self.table(table);
+        let rows = report.comparisons.iter().enumerate();
+        let notes = rows.filter_map(|(index, row)| Some((index, machines::of_row(report, row)?)));
+        self.table_with(table, &notes.collect());
     }
 
     fn time_columns(&self, report: &Report, sums: &[(&str, &Judged)], form: usize) -> Vec<Column> {

@@ -3,8 +3,8 @@
 use super::page::{Page, bare_table};
 use crate::model::{Environments, PerSide, Python, Report, Revision, SelectionRule, TargetFunction};
 use crate::report::names::apart;
-use crate::report::parts;
 use crate::report::words::{core_of, place_of, replicates_of};
+use crate::report::{machines, parts};
 use crate::text::{plain, short_commit, shorten, width};
 
 pub(super) const MOST_FUNCTIONS: usize = 15;
@@ -13,11 +13,15 @@ impl Page {
     pub(super) fn revisions(&mut self, report: &Report) {
         let core = match report.machine.pinned_core {
             _ if !report.parts.is_empty() => parts::merged_from(report),
+            _ if !report.machines.is_empty() => None,
             None if report.comparisons.is_empty() => None,
             _ => Some(core_of(&report.machine)),
         };
         self.sides(&report.revisions);
         self.facts(report.python.as_ref(), [replicates_of(report), core]);
+        if let Some(machines) = machines::summary(report) {
+            self.prose("      ", &machines);
+        }
         self.machines(report);
         let settings = &report.settings;
         if let Some(part) = parts::part_of_suite(report) {
