@@ -557,11 +557,18 @@ const MOST_KINDS: usize = 4;
 /// Returns the warnings about the machines of a run.
 pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
     let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
-    let names = kind_names(machines);
-    let outliers = warnings_of_outliers(machines);
     let replicates = comparisons.iter().map(|row| row.replicates.as_slice());
     let odds = at_odds(replicates, &kinds);
     let odds = odds.iter().map(|odds| warning_of_odds(machines, odds));
+    let mut warnings = warnings_of_outliers(machines);
+    warnings.extend(odds);
+    warnings.extend(warnings_of_rows(machines, comparisons));
+    warnings
+}
+
+/// Returns a warning for each row about which the kinds of machines disagree.
+pub(super) fn warnings_of_rows(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
+    let names = kind_names(machines);
     let rows = comparisons.iter().filter_map(|row| {
         let words = of_kinds(row, &names)?;
         let warning = Warning::new(
@@ -574,7 +581,7 @@ pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Ve
         );
         Some(warning.of(&row.benchmark))
     });
-    outliers.into_iter().chain(odds).chain(rows).collect()
+    rows.collect()
 }
 
 fn warning_of_outlier(machine: &MeasuringMachine, outlier: Outlier) -> Warning {
