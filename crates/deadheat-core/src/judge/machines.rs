@@ -90,8 +90,8 @@ pub fn estimates_of(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32
 ///
 /// Every two groups are compared by the difference of their trimmed means, with the degrees of freedom of the smaller
 /// group: however unequal the variances, that is never too optimistic (Mickey and Brown 1966). Welch's degrees of
-/// freedom are: with 3 replicates of one kind that spread five times as little as the 10 of the other, or the reverse,
-/// p-values below 0.0001 occur up to 50 times too often. The pairs share the error (Bonferroni).
+/// freedom are, far out in the tails, where a correction for many benchmarks looks. The pairs share the error
+/// (Bonferroni).
 fn p_of_equal_centers(groups: &[&[f64]]) -> f64 {
     let estimates: Vec<(LogEstimate, usize)> = groups
         .iter()
