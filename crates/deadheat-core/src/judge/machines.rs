@@ -46,13 +46,8 @@ pub fn estimates(
 fn log_ratios(replicates: &[Replicate], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
     let values = replicates
         .iter()
-        .filter_map(|replicate| Some((kind(replicate, kinds), stats::log_ratio(replicate)?)));
+        .filter_map(|replicate| Some((replicate.kind(kinds), stats::log_ratio(replicate)?)));
     values.collect()
-}
-
-/// Returns the kind of the machine that measured a replicate.
-pub(super) fn kind(replicate: &Replicate, kinds: &[u32]) -> Option<u32> {
-    kinds.get(replicate.machine? as usize).copied()
 }
 
 /// Returns the estimates of logarithms of ratios, each with the kind of its machine.
