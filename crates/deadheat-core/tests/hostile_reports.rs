@@ -60,7 +60,9 @@ fn a_commit_need_not_be_letters_and_digits() {
 fn a_machine_may_call_itself_anything() {
     let text = rendered(&report_on_machines(), 100, true);
     assert!(text.contains("EPYC") && !text.contains('\u{1b}'));
-    assert!(!text.contains("<i>") && !text.contains("</td>@") && !text.contains("</b>|"));
+    let page = html(&report_on_machines());
+    assert!(page.contains("EPYC &lt;/b&gt;") && page.contains("tcp://a|`&lt;/td&gt;@user"));
+    assert!(!page.contains("<i>") && !page.contains("</td>@") && !page.contains("</b>|"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use deadheat_core::judge::{MeasuredBenchmark, Unsound, judge, judge_again, noise
 use deadheat_core::model::{Clock, OpenReason, Order, Replicate, Report, Round, Sample, ToSettle, Verdict};
 use deadheat_core::output::OutputCheck;
 
-use fixture::report;
+use fixture::{report, report_on_machines};
 
 /// Writes a report and reads it back.
 fn stored(report: &Report) -> Report {
@@ -29,6 +29,26 @@ fn a_report_with_every_kind_of_row_comes_out_as_it_was() {
         assert_eq!(row.to_settle, before.to_settle);
     }
     assert!(again == report);
+}
+
+#[test]
+fn a_report_of_several_machines_comes_out_as_it_was() {
+    let report = report_on_machines();
+    assert!(
+        report
+            .comparisons
+            .iter()
+            .any(|row| row.reason == Some(OpenReason::MachinesDisagree))
+    );
+    assert!(judge_again(stored(&report), None).unwrap() == report);
+    // The kinds still disagree, but their verdicts do not.
+    let coarse = judge_again(stored(&report), Some(50.0)).unwrap();
+    assert_eq!(coarse.comparisons[1].agreement, report.comparisons[1].agreement);
+    assert_eq!(coarse.comparisons[1].verdict, Verdict::Unchanged);
+    let mut elsewhere = report;
+    elsewhere.comparisons[0].replicates[0].machine = Some(4);
+    let benchmark = elsewhere.comparisons[0].benchmark.clone();
+    assert_eq!(judge_again(elsewhere, None), Err(Unsound::Samples { benchmark }));
 }
 
 #[test]

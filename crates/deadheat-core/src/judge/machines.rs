@@ -46,13 +46,8 @@ pub fn estimates(
 fn log_ratios(replicates: &[Replicate], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
     let values = replicates
         .iter()
-        .filter_map(|replicate| Some((kind(replicate, kinds), stats::log_ratio(replicate)?)));
+        .filter_map(|replicate| Some((replicate.kind(kinds), stats::log_ratio(replicate)?)));
     values.collect()
-}
-
-/// Returns the kind of the machine that measured a replicate.
-pub(super) fn kind(replicate: &Replicate, kinds: &[u32]) -> Option<u32> {
-    kinds.get(replicate.machine? as usize).copied()
 }
 
 /// Returns the estimates of logarithms of ratios, each with the kind of its machine.
@@ -90,8 +85,8 @@ pub fn estimates_of(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32
 ///
 /// Every two groups are compared by the difference of their trimmed means, with the degrees of freedom of the smaller
 /// group: however unequal the variances, that is never too optimistic (Mickey and Brown 1966). Welch's degrees of
-/// freedom are: with 3 replicates of one kind that spread five times as little as the 10 of the other, or the reverse,
-/// p-values below 0.0001 occur up to 50 times too often. The pairs share the error (Bonferroni).
+/// freedom are, far out in the tails, where a correction for many benchmarks looks. The pairs share the error
+/// (Bonferroni).
 fn p_of_equal_centers(groups: &[&[f64]]) -> f64 {
     let estimates: Vec<(LogEstimate, usize)> = groups
         .iter()
@@ -557,11 +552,18 @@ const MOST_KINDS: usize = 4;
 /// Returns the warnings about the machines of a run.
 pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
     let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
-    let names = kind_names(machines);
-    let outliers = warnings_of_outliers(machines);
     let replicates = comparisons.iter().map(|row| row.replicates.as_slice());
     let odds = at_odds(replicates, &kinds);
     let odds = odds.iter().map(|odds| warning_of_odds(machines, odds));
+    let mut warnings = warnings_of_outliers(machines);
+    warnings.extend(odds);
+    warnings.extend(warnings_of_rows(machines, comparisons));
+    warnings
+}
+
+/// Returns a warning for each row about which the kinds of machines disagree.
+pub(super) fn warnings_of_rows(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Vec<Warning> {
+    let names = kind_names(machines);
     let rows = comparisons.iter().filter_map(|row| {
         let words = of_kinds(row, &names)?;
         let warning = Warning::new(
@@ -574,7 +576,7 @@ pub fn warnings(machines: &[MeasuringMachine], comparisons: &[Comparison]) -> Ve
         );
         Some(warning.of(&row.benchmark))
     });
-    outliers.into_iter().chain(odds).chain(rows).collect()
+    rows.collect()
 }
 
 fn warning_of_outlier(machine: &MeasuringMachine, outlier: Outlier) -> Warning {

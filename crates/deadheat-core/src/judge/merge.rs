@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::breakdown::NOTICEABLE_SHARE;
+use super::machines;
 use super::profile;
 use super::stored::judge_again;
 use super::summary::{controls, count};
 use crate::model::{
-    Comparison, Cut, MergedPart, Missing, MissingReason, Part, PerSide, Report, TargetFunction, WarningCode,
+    Comparison, Cut, MeasuringMachine, MergedPart, Missing, MissingReason, Part, PerSide, Replicate, Report,
+    TargetFunction, WarningCode, kind_among,
 };
 use checks::{Parts, parts_of_one_whole};
 
@@ -66,10 +68,12 @@ fn put_together(
         .warnings
         .extend(doubts::functions_not_reached(&merged, parts));
 
-    merged.comparisons = parts
-        .iter()
-        .flat_map(|(part, report)| rows_of(*part, report))
-        .collect();
+    merged.machines = Vec::new();
+    merged.comparisons = Vec::new();
+    for (part, report) in parts {
+        let places = add_machines(&mut merged.machines, &report.machines);
+        merged.comparisons.extend(rows_of(*part, report, &places));
+    }
     merged.comparisons.sort_by_key(|row| position(&row.benchmark));
     merged.resources = reports()
         .flat_map(|report| report.resources.iter().cloned())
@@ -100,11 +104,46 @@ fn put_together(
     merged
 }
 
-/// Returns the comparisons of a part, each with its number.
-fn rows_of(part: Part, report: &Report) -> impl Iterator<Item = Comparison> {
-    report.comparisons.iter().map(move |row| Comparison {
-        part: Some(part.number),
-        ..row.clone()
+/// Adds the machines of a part, with the numbers of their kinds among all, and returns their new places. A machine that
+/// measured several parts is one, unless it is an outlier in one of them.
+fn add_machines(all: &mut Vec<MeasuringMachine>, machines: &[MeasuringMachine]) -> Vec<u32> {
+    let place = |machine: &MeasuringMachine| {
+        let is_same = |other: &MeasuringMachine| {
+            (&other.name, &other.machine, &other.python) == (&machine.name, &machine.machine, &machine.python)
+                && other.outlier.is_none()
+                && machine.outlier.is_none()
+        };
+        let place = all.iter().position(is_same).unwrap_or(all.len());
+        match all.get_mut(place) {
+            Some(same) => same.replicates += machine.replicates,
+            None => all.push(MeasuringMachine {
+                kind: kind_among(all, &machine.machine, &machine.python),
+                ..machine.clone()
+            }),
+        }
+        place as u32
+    };
+    machines.iter().map(place).collect()
+}
+
+/// Returns the comparisons of a part, each with its number; `places` has the new places of its machines.
+fn rows_of(part: Part, report: &Report, places: &[u32]) -> impl Iterator<Item = Comparison> {
+    let moved = |replicates: &mut Vec<Replicate>| {
+        for replicate in replicates {
+            replicate.machine = replicate
+                .machine
+                .and_then(|machine| places.get(machine as usize).copied());
+        }
+    };
+    report.comparisons.iter().map(move |row| {
+        let mut row = row.clone();
+        row.part = Some(part.number);
+        moved(&mut row.replicates);
+        moved(&mut row.set_aside);
+        if let Some(confirmation) = &mut row.confirmation {
+            moved(&mut confirmation.replicates);
+        }
+        row
     })
 }
 
@@ -166,6 +205,9 @@ fn judge(report: Report) -> Result<Report, Refusal> {
         message: format!("the parts cannot be judged together: {unsound}"),
         hint: "measure that part again",
     })?;
+    report
+        .warnings
+        .extend(machines::warnings_of_rows(&report.machines, &report.comparisons));
     let rows = &report.comparisons;
     let summary = &mut report.summary;
     summary.counts = count(rows, &report.missing);

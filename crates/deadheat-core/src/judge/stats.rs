@@ -4,7 +4,6 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::machines;
 use crate::model::{ConfidenceInterval, Estimate, OpenReason, Replicate, Verdict};
 
 /// The probability that an interval misses.
@@ -350,10 +349,8 @@ fn over_replicates(
                     .map(|replicates| find(place, replicates).and_then(|found| replicates.get(found)))
                     .collect();
                 let matching = matching?;
-                let kind = machines::kind(matching[0], kinds);
-                let is_of_one = matching
-                    .iter()
-                    .all(|replicate| machines::kind(replicate, kinds) == kind);
+                let kind = matching[0].kind(kinds);
+                let is_of_one = matching.iter().all(|replicate| replicate.kind(kinds) == kind);
                 Some((kind.filter(|_| is_of_one), combine(&matching)?))
             })
             .collect()

@@ -79,6 +79,13 @@ pub struct Replicate {
     pub rounds: Vec<Round>,
 }
 
+impl Replicate {
+    /// Returns the kind of the machine that measured it; `kinds` has the kind of each machine.
+    pub fn kind(&self, kinds: &[u32]) -> Option<u32> {
+        kinds.get(self.machine? as usize).copied()
+    }
+}
+
 /// The clock that times samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -51,6 +51,8 @@ pub(super) fn warnings(parts: &[(Part, Report)]) -> Vec<Warning> {
         match warning.code {
             // These are about single parts.
             WarningCode::EmptyPart | WarningCode::FunctionNotReached => None,
+            // Decided again, with the correction for all benchmarks.
+            WarningCode::MachinesDisagree if warning.benchmark.is_some() => None,
             WarningCode::NoBenchmarkReaches => is_of_all.then(|| Warning {
                 message: "no benchmark runs changed code".to_owned(),
                 ..warning.clone()

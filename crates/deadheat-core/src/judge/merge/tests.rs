@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::testing::*;
 use super::*;
-use crate::model::{Confirmation, Gate, OpenReason, SelectionRule, Side, Verdict, Warning, part_of};
+use crate::model::{Confirmation, Gate, Machine, OpenReason, SelectionRule, Side, Verdict, Warning, part_of};
 
 #[test]
 fn four_parts_are_the_whole_to_the_last_digit() {
@@ -92,6 +92,65 @@ fn each_row_keeps_its_machine() {
     );
     let counts: usize = report.parts.iter().map(|part| part.benchmarks).sum();
     assert_eq!(counts, BENCHMARKS as usize);
+}
+
+#[test]
+fn the_machines_of_parts_are_those_of_the_whole() {
+    let machine = |name: &str, processor: &str, kind| MeasuringMachine {
+        name: name.to_owned(),
+        machine: Machine {
+            processor: Some(processor.to_owned()),
+            ..whole().machine
+        },
+        python: PerSide::default(),
+        kind,
+        replicates: 4,
+        outlier: None,
+    };
+    let mut all = parts();
+    all.truncate(2);
+    // The second part met the same machines in another order, and one more.
+    all[0].report.machines = vec![machine("a", "EPYC", 0), machine("b", "Xeon", 1)];
+    all[1].report.machines = vec![
+        machine("c", "Xeon", 0),
+        machine("a", "EPYC", 1),
+        machine("b", "Xeon", 0),
+    ];
+    for (part, other, slow) in [(0, 1, 0), (1, 2, 1)] {
+        for row in &mut all[part].report.comparisons {
+            for (index, replicate) in row.replicates.iter_mut().enumerate() {
+                replicate.machine = Some(if index % 2 == 0 { slow } else { other });
+                if index % 2 == 0 {
+                    replicate.rounds[0].head.elapsed_ns *= 2;
+                }
+            }
+        }
+    }
+    let merged = merged(all);
+    let machines: Vec<(&str, u32, usize)> = merged
+        .machines
+        .iter()
+        .map(|machine| (machine.name.as_str(), machine.kind, machine.replicates))
+        .collect();
+    assert_eq!(machines, [("a", 0, 8), ("b", 1, 8), ("c", 1, 4)]);
+    for row in &merged.comparisons {
+        let kinds: Vec<f64> = row
+            .by_kind
+            .iter()
+            .map(|kind| kind.estimate.point_estimate)
+            .collect();
+        let [epyc, xeon] = kinds.as_slice() else {
+            panic!("{kinds:?}");
+        };
+        assert!(
+            (1.9..2.2).contains(epyc) && (0.9..1.1).contains(xeon),
+            "{kinds:?}"
+        );
+    }
+    let disagree = codes(&merged)
+        .into_iter()
+        .filter(|code| *code == WarningCode::MachinesDisagree);
+    assert_eq!(disagree.count(), merged.comparisons.len());
 }
 
 #[test]
