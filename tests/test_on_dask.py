@@ -39,6 +39,8 @@ STAND_IN = """\
     if task["do"] == "echo":
         with open(plan, "rb") as file:
             print(json.dumps([task["words"], hashlib.sha256(file.read()).hexdigest()]))
+    elif task["do"] == "variables":
+        print(json.dumps([os.environ.get(name) for name in task["names"]]))
     elif task["do"] == "write":
         sys.stdout.write(task["words"] * task["times"])
     elif task["do"] == "fail":
@@ -93,17 +95,17 @@ class Process:
 class Cluster:
     """A scheduler, and workers that have the real module and the program above."""
 
-    def __init__(self, folder, stack):
+    def __init__(self, folder, stack, *options):
         self.folder = folder
         self._stack = stack
-        scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", 0)
+        scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", 0, *options)
         self.address = scheduler.address("Scheduler at:")
         self.scheduler = scheduler.popen
 
     def _start(self, *words, **environment):
         return self._stack.enter_context(contextlib.closing(Process(*words, **environment)))
 
-    def worker(self, *options, version=VERSION):
+    def worker(self, *options, version=VERSION, **variables):
         """Starts a worker, and returns its address and its process."""
         package = self.folder / f"deadheat {version}"
         if not package.exists():
@@ -121,6 +123,7 @@ class Cluster:
             *["--nthreads", 1, "--local-directory", self.folder / "scratch", "--no-nanny", *options],
             PYTHONPATH=str(package),
             XDG_CACHE_HOME=str(self.folder / "cache"),
+            **variables,
         )
         return worker.address("Start worker at:"), worker.popen
 
@@ -315,23 +318,31 @@ def test_nothing_is_left_when_the_run_ends(cluster, bridge, witness, moment, way
 
 @pytest.mark.parametrize("options", [(), ("--nanny",)], ids=["alone", "with a nanny"])
 def test_tasks_of_a_killed_worker_are_lost(own_cluster, bridges, witness, moment, options):
-    # The plan comes to the first worker, and is lost with it.
     killed, _ = own_cluster.worker(*options)
     bridge = bridges(own_cluster.address)
     assert bridge.workers(1) == {killed: 1}
+    # The only copy of the plan comes here, and cannot leave.
     number, process = bridge.stay(killed, witness, moment)
+    os.kill(process, signal.SIGSTOP)
     other, _ = own_cluster.worker()
     bridge.workers(2)
+    bridge.begin(other, do="echo", words="and on")
     os.kill(process, signal.SIGKILL)
-    kind, answer = bridge.outcome()
-    assert (kind, answer["id"], answer["worker"]) == ("lost", number, killed)
+    outcomes = {answer["id"]: (kind, answer["worker"]) for kind, answer in (bridge.outcome(), bridge.outcome())}
+    assert outcomes == {number: ("lost", killed), number + 1: ("done", other)}
     assert witness.saw_all_end()
     bridge.begin(killed, do="echo", words="too late")
     assert bridge.outcome()[0] == "lost"
-    bridge.begin(other, do="echo", words="and on")
-    assert bridge.outcome()[0] == "done"
     bridge.end()
     assert f"{SHA256}.plan" not in own_cluster.plans()
+
+
+def test_a_nanny_does_not_change_what_is_measured(own_cluster, bridges):
+    worker, _ = own_cluster.worker("--nanny", OMP_NUM_THREADS="2")
+    bridge = bridges(own_cluster.address)
+    bridge.workers(1)
+    bridge.begin(worker, do="variables", names=["MALLOC_TRIM_THRESHOLD_", "MKL_NUM_THREADS", "OMP_NUM_THREADS"])
+    assert json.loads(bridge.outcome()[1]["result"]) == [None, None, "2"]
 
 
 def test_a_worker_that_leaves_loses_its_task(own_cluster, bridges, witness, moment):
@@ -409,3 +420,26 @@ def test_dask_is_optional(bridges):
     assert kind == "error"
     assert error["hint"] == "pip install 'deadheat[dask]'"
     assert bridge.process.wait(LIMIT) == 1
+
+
+def test_a_cluster_with_tls(tmp_path, bridges, monkeypatch):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=cluster", "-days", "1"]
+    subprocess.run([*request, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    tls = "DASK_DISTRIBUTED__COMM__TLS"
+    monkeypatch.setenv(f"{tls}__CA_FILE", str(certificate))
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        monkeypatch.setenv(f"{tls}__{role}__CERT", str(certificate))
+        monkeypatch.setenv(f"{tls}__{role}__KEY", str(key))
+    with contextlib.ExitStack() as stack:
+        cluster = Cluster(tmp_path / "cluster", stack, "--protocol", "tls")
+        worker, _ = cluster.worker()
+        assert worker.startswith("tls://")
+        bridge = bridges(cluster.address)
+        bridge.workers(1)
+        bridge.begin(worker, do="echo", words="words")
+        assert bridge.outcome()[0] == "done"
+        bridge.end()
+        kind, error = bridges(cluster.address.replace("tls:", "tcp:")).hear()
+        assert kind == "error"
+        assert "dask+tls://" in error["hint"]

@@ -108,11 +108,11 @@ def replicate(plan: bytes, request: str) -> tuple[str, str]:
 
         def is_wanted() -> bool:
             # A task whose run has ended, however that happened, is cancelled: Dask releases what nobody waits for.
-            state = worker.state.tasks.get(task.key)
-            is_running = state is not None and state.state in ("executing", "long-running")
-            return is_running and worker.status.name not in ("closing", "closed") and task.run not in _ended_runs
+            known = worker.state.tasks.get(task.key)
+            is_cancelled = known is None or known.state != "executing"
+            return not is_cancelled and worker.status.name not in ("closing", "closed") and task.run not in _ended_runs
 
-        return "done", run_program(task, is_wanted)
+        return "done", run_program(task, variables(worker.nanny), is_wanted)
     except (OSError, Problem) as problem:
         return "failed", shortened(problem)
 
@@ -180,10 +180,20 @@ def program(task: Request, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "deadheat", "replicate", str(task.plan), *arguments]
 
 
-def run_program(task: Request, is_wanted: Callable[[], bool]) -> str:
+def variables(nanny: str | None) -> dict[str, str]:
+    """Returns the environment variables of this machine, without those that Dask's nanny sets for the numbers of threads
+    and for the memory of its worker: they would change what is measured."""
+    import dask
+
+    added = dask.config.get("distributed.nanny.pre-spawn-environ", {}) if nanny else {}
+    return {name: value for name, value in os.environ.items() if str(added.get(name)) != value}
+
+
+def run_program(task: Request, environment: dict[str, str], is_wanted: Callable[[], bool]) -> str:
     """Measures a task in a process of its own, and returns what that wrote."""
     process = subprocess.Popen(
         program(task),
+        env=environment,
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -493,6 +503,8 @@ class Bridge:
                 answer = await future
             except CancelledError:
                 # Another worker has gone, and with it the only copy of the plan.
+                if self._sent_plan is plan:
+                    self._sent_plan = None
                 continue
             except KilledWorker:
                 break
@@ -511,7 +523,7 @@ class Bridge:
     async def _plan_on_cluster(self, worker: str) -> Future[bytes]:
         """Returns the plan, which Dask moves once to each worker that measures."""
         async with self._sending:
-            if self._sent_plan is None or self._sent_plan.status != "finished":
+            if self._sent_plan is None:
                 content = await asyncio.to_thread(Path(self._plan["path"]).read_bytes)
                 self._sent_plan = await self._client.scatter(content, workers=[worker], hash=False, direct=False)
             self._used.add(self._hosts[worker])
