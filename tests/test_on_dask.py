@@ -113,7 +113,7 @@ class Cluster:
             (package / "deadheat" / "__init__.py").touch()
             (package / "deadheat" / "__main__.py").write_text(textwrap.dedent(STAND_IN))
             if version is not None:
-                (package / "deadheat" / "dask.py").symlink_to(PACKAGE / "dask.py")
+                (package / "deadheat" / "cluster.py").symlink_to(PACKAGE / "cluster.py")
                 information = package / f"deadheat-{version}.dist-info"
                 information.mkdir()
                 (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: deadheat\nVersion: {version}\n")
@@ -155,11 +155,13 @@ def own_cluster(tmp_path):
 class Bridge:
     """The driver's side of the bridge."""
 
-    def __init__(self, address, folder, *command):
+    CODE = "import sys; from deadheat import cluster; sys.exit(cluster.main(sys.argv[1]))"
+
+    def __init__(self, address, folder, code=CODE):
         self._log = folder / "bridge.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [*(command or [sys.executable, PACKAGE / "dask.py"]), address],
+                [sys.executable, "-c", code, address],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -233,7 +235,7 @@ def bridge(cluster, tmp_path):
 @pytest.fixture
 def bridges(tmp_path):
     with contextlib.ExitStack() as stack:
-        yield lambda *words: stack.enter_context(contextlib.closing(Bridge(words[0], tmp_path, *words[1:])))
+        yield lambda address, *code: stack.enter_context(contextlib.closing(Bridge(address, tmp_path, *code)))
 
 
 def test_workers_measure_what_they_are_given(cluster, bridge):
@@ -243,7 +245,6 @@ def test_workers_measure_what_they_are_given(cluster, bridge):
         kind, answer = bridge.outcome()
         assert kind == "done"
         worker = tasks.pop(answer["id"])
-        assert answer["worker"] == worker
         assert json.loads(answer["result"]) == [f"{words}{worker}", SHA256]
     assert f"{SHA256}.plan" in cluster.plans()
     assert bridge.end() == []
@@ -276,7 +277,7 @@ def test_a_failed_task_says_why_in_few_words(cluster, bridge):
     worker = min(cluster.workers)
     number = bridge.begin(worker, do="fail", words="no ", times=100_000)
     kind, answer = bridge.outcome()
-    assert (kind, answer["id"], answer["worker"]) == ("failed", number, worker)
+    assert (kind, answer["id"]) == ("failed", number)
     assert answer["message"].startswith("`deadheat replicate` ended with 1")
     assert answer["message"].endswith("the end")
     assert len(answer["message"]) <= 2_000
@@ -325,12 +326,14 @@ def test_tasks_of_a_killed_worker_are_lost(own_cluster, bridges, witness, moment
     number, process = bridge.stay(killed, witness, moment)
     os.kill(process, signal.SIGSTOP)
     other, _ = own_cluster.worker()
-    bridge.workers(2)
-    bridge.begin(other, do="echo", words="and on")
     os.kill(process, signal.SIGKILL)
-    outcomes = {answer["id"]: (kind, answer["worker"]) for kind, answer in (bridge.outcome(), bridge.outcome())}
-    assert outcomes == {number: ("lost", killed), number + 1: ("done", other)}
+    kind, answer = bridge.outcome()
+    assert (kind, answer["id"]) == ("lost", number)
     assert witness.saw_all_end()
+    while bridge.workers(1) != {other: 1}:
+        pass
+    bridge.begin(other, do="echo", words="and on")
+    assert bridge.outcome()[0] == "done"
     bridge.begin(killed, do="echo", words="too late")
     assert bridge.outcome()[0] == "lost"
     bridge.end()
@@ -367,18 +370,23 @@ def test_workers_that_declare_slots_are_the_only_ones(own_cluster, bridges, tmp_
     assert {bridge.outcome()[1]["id"] for _ in numbers} == numbers
 
 
-@pytest.mark.parametrize("version", ["0.1.9", None], ids=["of another version", "missing"])
-def test_workers_need_the_same_deadheat(own_cluster, bridges, version):
-    worker, _ = own_cluster.worker(version=version)
+def test_only_workers_with_the_same_deadheat_measure(own_cluster, bridges):
+    started = {version: own_cluster.worker(version=version) for version in ("0.1.9", None)}
+    others = {address: version for version, (address, _) in started.items()}
     bridge = bridges(own_cluster.address)
-    bridge.workers(1)
-    for _ in range(2):
-        bridge.begin(worker, do="echo", words="words")
-        kind, answer = bridge.outcome()
-        assert kind == "failed"
-        assert f"install deadheat=={VERSION}" in answer["message"]
-        assert (version or "is not installed") in answer["message"]
+    for _ in others:
+        kind, refusal = bridge.hear()
+        while kind != "refused":
+            assert (kind, refusal) == ("workers", [])
+            kind, refusal = bridge.hear()
+        version = others[refusal["worker"]]
+        assert f"install deadheat=={VERSION}" in refusal["message"]
+        assert (f"has deadheat {version}" if version else "is not installed") in refusal["message"]
+    worker, _ = own_cluster.worker()
+    assert bridge.workers(1) == {worker: 1}
     assert bridge.end() == []
+    # Being asked has not harmed them.
+    assert [process.poll() for _, process in started.values()] == [None, None]
 
 
 def test_the_end_of_the_scheduler_is_an_error(own_cluster, bridges, witness, moment):
@@ -390,7 +398,7 @@ def test_the_end_of_the_scheduler_is_an_error(own_cluster, bridges, witness, mom
     kind, error = bridge.outcome()
     while kind != "error":
         kind, error = bridge.outcome()
-    assert error["message"] == "the connection to the scheduler was lost"
+    assert error["message"] == "the connection to the Dask scheduler was lost"
     assert bridge.process.wait(LIMIT) == 1
     assert witness.saw_all_end()
 
@@ -414,8 +422,7 @@ def test_certificates_are_asked_for(bridges):
 
 def test_dask_is_optional(bridges):
     # An entry of None in the table of modules cannot be imported.
-    block = "import runpy, sys; sys.modules['distributed'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
-    bridge = bridges("tcp://127.0.0.1:9", sys.executable, "-c", block, PACKAGE / "dask.py")
+    bridge = bridges("tcp://127.0.0.1:9", "import sys; sys.modules['distributed'] = None; " + Bridge.CODE)
     kind, error = bridge.hear()
     assert kind == "error"
     assert error["hint"] == "pip install 'deadheat[dask]'"
