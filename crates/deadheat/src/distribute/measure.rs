@@ -16,6 +16,8 @@ use crate::system::interrupt::Interrupt;
 
 /// The longest wait for an event: so often, the user's wish and the clock are checked.
 const LOOK: Duration = Duration::from_millis(100);
+/// Deciding about verdicts takes at most one part in so many of the driver's time, however many benchmarks there are.
+pub(super) const BETWEEN_LOOKS: u32 = 50;
 /// The time that the first worker has to appear.
 const NO_WORKER: Duration = Duration::from_secs(30);
 
@@ -33,6 +35,8 @@ struct Distribution<'a> {
     engine: &'a mut dyn Engine,
     scheduler: Scheduler,
     tasks: BTreeMap<u64, (String, Task)>,
+    /// The time at which verdicts may be decided again.
+    next_look: Instant,
     warnings: Vec<(String, Warning)>,
     started: Instant,
 }
@@ -55,6 +59,7 @@ pub(crate) fn measure_on(
         engine,
         scheduler: Scheduler::new(schedule, stopping, budget, earlier, benchmarks, machines),
         tasks: BTreeMap::new(),
+        next_look: started,
         warnings: Vec::new(),
         started,
     };
@@ -100,21 +105,35 @@ impl Distribution<'_> {
                 self.hear(event)?;
                 next = self.engine.wait(Duration::ZERO);
             }
-            if had_any {
-                self.scheduler.settle();
-                self.scheduler.set_outliers_aside(false);
-                for id in self.scheduler.take_superfluous() {
-                    self.tasks.remove(&id);
-                    self.engine.cancel(id);
-                }
-                let (index, benchmarks) = self.scheduler.progress();
-                listen(Event::ReplicateStarted {
-                    index,
-                    of: None,
-                    benchmarks,
-                });
+            if had_any && Instant::now() >= self.next_look {
+                self.look(listen);
             }
         }
+    }
+
+    /// Whether something is left to measure when no worker has a task: after the last look, and without outliers.
+    fn has_more(&mut self, listen: &mut dyn FnMut(Event<'_>)) -> bool {
+        self.look(listen);
+        self.scheduler.set_outliers_aside(true);
+        self.scheduler.wants_more(self.started.elapsed())
+    }
+
+    /// Decides which benchmarks have their verdicts.
+    fn look(&mut self, listen: &mut dyn FnMut(Event<'_>)) {
+        let began = Instant::now();
+        self.scheduler.settle();
+        self.scheduler.set_outliers_aside(false);
+        for id in self.scheduler.take_superfluous() {
+            self.tasks.remove(&id);
+            self.engine.cancel(id);
+        }
+        self.next_look = Instant::now() + began.elapsed() * BETWEEN_LOOKS;
+        let (index, benchmarks) = self.scheduler.progress();
+        listen(Event::ReplicateStarted {
+            index,
+            of: None,
+            benchmarks,
+        });
     }
 
     fn hand_out(&mut self) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
 //! Decides which worker measures which replicates. It knows neither clocks nor processes: the caller says when it is,
 //! and reports what became of each task. So the same replicates give the same looks, in whatever order they arrive.
 
+#[cfg(test)]
+mod large_cluster;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -639,7 +641,14 @@ impl Scheduler {
         ids
     }
 
-    /// Whether nothing is being measured, and nothing is left to be.
+    /// Whether a task could be handed out now.
+    pub(crate) fn wants_more(&self, now: Duration) -> bool {
+        let left = self.budget.saturating_sub(now + self.startup);
+        let mut open = self.open.values().flatten();
+        !self.again.is_empty() || open.any(|(_, index)| self.fits(*index, left))
+    }
+
+    /// Whether nothing is being measured.
     pub(crate) fn is_idle(&self) -> bool {
         self.running.is_empty()
     }
