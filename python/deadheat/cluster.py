@@ -1,15 +1,18 @@
-"""The bridge to a Dask cluster: hands tasks of the driver to the cluster's workers, and reports what becomes of them.
+"""The bridge between the driver and a Dask cluster.
 
-The driver starts it and writes requests to its stdin; it writes events to its stdout, both as lines of JSON. It decides
-nothing. On a worker's machine, a task is measured by a process of deadheat, which ends when its stdin is closed: so
-nothing outlives a worker, even one that is killed.
+The driver starts it, writes requests to its stdin, and reads events from its stdout, both as lines of JSON. It decides
+nothing: each task names its worker, and what a worker answers is passed on unread.
 
 Requests: `{"plan": {"path", "sha256", "size", "version"}}` first; then `{"task": {"id", "worker", "body"}}`,
 `{"cancel": {"id"}}`, `{"end": {}}`. The end of stdin means the same as `end`.
 
-Events: `{"workers": [{"address", "slots"}]}`, always all of them; `{"done": {"id", "result"}}` with the line that the
-process wrote; `{"failed": {"id", "message"}}`; `{"lost": {"id"}}`, with its worker; `{"refused": {"worker", "message"}}`,
-a worker that cannot measure; `{"error": {"message", "hint"}}`, the last one.
+Events: `{"workers": [{"address", "slots"}]}`, always all that are ready; `{"refused": {"worker", "message"}}`, a worker
+that cannot measure; `{"done": {"id", "result"}}`, with what its process wrote; `{"failed": {"id", "message"}}`;
+`{"lost": {"id", "message"}}`, together with its worker; `{"error": {"message", "hint"}}`, the last one.
+
+On the cluster, `replicate` and `clean` run in the processes of Dask's workers, which find them by their names. So the
+workers need deadheat, and the scheduler does not. If the function itself was sent, a worker that cannot load it would
+end its connection, and then itself.
 """
 
 from __future__ import annotations
@@ -17,387 +20,617 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
+import pkgutil
+import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import uuid
-from importlib import metadata
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-# The abstract resource of which a worker declares one for each core that it reserves for measuring.
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# The most that one result may hold, and the line that takes it to the driver.
+MOST_BYTES = 64 << 20
+TOO_LARGE = f"its result is larger than {MOST_BYTES >> 20} MiB"
+# The most of a message from elsewhere that is passed on, in characters.
+MOST_WORDS = 2_000
+# The abstract resource with which a worker says how many tasks it measures at once.
 RESOURCE = "deadheat"
-# Seconds.
-CONNECTING = 10
-TIDYING = 15
-GRACE = 3
+
+# All times are in seconds. The interval at which a worker looks whether its task is still wanted.
 LOOK = 0.5
-# Bytes.
-LONGEST_RESULT = 64 << 20
-LONGEST_REQUEST = 64 << 20
-# Characters.
-LONGEST_MESSAGE = 2_000
-MISSING = "deadheat is not installed in the Python of this worker: install the same version on all machines"
+# The time that a program has to end after its input ends, and again after it is asked to.
+GRACE = 2
+# The program waits up to ten seconds until others have left what it removes.
+CLEANING = 13
+CONNECTING = 10
+# The cluster says when a worker comes or goes. Its list is read again at least this often, and at most each second.
+ANYWAY = 10
+HEARTBEAT = 1
+# A task is submitted again if the plan was lost with another worker.
+ATTEMPTS = 3
+# Workers that are ready within this time are told of together.
+TOGETHER = 0.1
+# The first words of what `replicate` returns.
+ANSWERS = ("ready", "done", "failed")
 
 
-class Refused(Exception):
-    """A worker cannot measure."""
+class Problem(Exception):
+    """The reason why a task cannot be done, or why there is no cluster, for the user."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
-# On the workers.
+def shortened(words: object) -> str:
+    return str(words)[:MOST_WORDS]
 
 
-def prepare(sha256: str, size: int, version: str) -> bool:
-    """Return whether this machine has the plan already.
+# In the processes of the workers.
 
-    Raises Refused if it has another version of deadheat.
-    """
-    installed = metadata.version("deadheat")
-    if installed != version:
-        raise Refused(f"deadheat {installed} is installed there, and {version} here: install the same version")
-    path = plan_path(sha256)
-    return path.is_file() and path.stat().st_size == size and digest(path.read_bytes()) == sha256
+# The runs whose tasks this process does not start any more.
+_ended_runs: set[str] = set()
+# The plans that were whole when they were read last, with what would differ if they had been written since.
+_whole_plans: dict[Path, tuple[int, int, int]] = {}
 
 
-def store(plan: bytes, sha256: str) -> None:
-    """Write the plan into this machine's cache."""
-    if digest(plan) != sha256:
-        raise Refused("the plan was damaged on the way")
-    path = plan_path(sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(plan)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+class Request(NamedTuple):
+    """What a worker needs to know of a task beside the plan's bytes. Versions differ: it travels as JSON."""
+
+    run: str
+    name: str
+    version: str
+    sha256: str
+    size: int
+    body: Any
+
+    @property
+    def key(self) -> str:
+        return f"deadheat-{self.run}-{self.name}"
+
+    @property
+    def plan(self) -> Path:
+        return plans_folder() / f"{self.sha256}.plan"
+
+    def to_json(self) -> str:
+        return json.dumps(self._asdict())
 
 
-def measure(sha256: str, key: str, body: str) -> str:
-    """Measure a task in a process of deadheat, and return the line that it writes.
+def replicate(plan: bytes, request: str) -> tuple[str, str]:
+    """Measures a task on this machine. Returns the event that it causes, and the result or the reason.
 
-    `key` is that of the Dask task, whose cancellation ends the process.
+    Without a task, it makes the machine ready for tasks.
     """
     from distributed import get_worker
 
-    worker: Any = get_worker()
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            command("replicate", str(plan_path(sha256))),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
+    asked = json.loads(request)
+    try:
+        check_version(asked["version"])
+        task = Request(**asked)
+        write_plan(plan, task)
+        if task.body is None:
+            return "ready", ""
+        worker = get_worker()
+
+        def is_wanted() -> bool:
+            # A task whose run has ended, however that happened, is cancelled: Dask releases what nobody waits for.
+            known = worker.state.tasks.get(task.key)
+            is_cancelled = known is None or known.state != "executing"
+            return not is_cancelled and worker.status.name not in ("closing", "closed") and task.run not in _ended_runs
+
+        return "done", run_program(task, variables(worker.nanny), is_wanted)
+    except (OSError, Problem) as problem:
+        return "failed", shortened(problem)
+
+
+def check_version(wanted: str) -> None:
+    try:
+        own = importlib.metadata.version("deadheat")
+    except importlib.metadata.PackageNotFoundError:
+        own = "of an unknown version"
+    if own != wanted:
+        raise Problem(
+            f"{socket.gethostname()} has deadheat {own}, and the comparison was started by {wanted}; "
+            f"install deadheat=={wanted} for {sys.executable} there, and start the worker again"
         )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        output = process.stdout
-        results: list[bytes] = []
-        reader = threading.Thread(target=lambda: results.append(output.readline(LONGEST_RESULT + 1)), daemon=True)
-        reader.start()
-        try:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(body.encode() + b"\n")
-                process.stdin.flush()
-            while reader.is_alive():
-                reader.join(LOOK)
-                if is_cancelled(worker, key):
-                    raise Refused("cancelled")
-            result = results[0]
-            if len(result) > LONGEST_RESULT:
-                raise Refused(f"its result is larger than {LONGEST_RESULT >> 20} MiB")
-            if not result.endswith(b"\n"):
-                log.seek(max(0, log.seek(0, os.SEEK_END) - 4 * LONGEST_MESSAGE))
-                words = log.read().decode(errors="replace").strip()
-                raise Refused(words[-LONGEST_MESSAGE:] or f"deadheat ended there: {process.wait()}")
-            return result.decode()
-        finally:
-            end(process)
 
 
-def is_cancelled(worker: Any, key: str) -> bool:
-    """Return whether nobody wants the result of a task any more."""
-    task = worker.state.tasks.get(key)
-    return task is None or task.state == "cancelled"
+def plans_folder() -> Path:
+    """Returns the folder of plans in the cache folder, which `system/cache.rs` chooses in the same way."""
+    cache, home = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("HOME", "")
+    if os.path.isabs(cache):
+        folder = Path(cache)
+    elif os.path.isabs(home):
+        folder = Path(home, "Library/Caches" if sys.platform == "darwin" else ".cache")
+    else:
+        raise Problem("no cache folder: neither XDG_CACHE_HOME nor HOME is set; set one for the workers")
+    return folder / "deadheat" / "plans"
+
+
+def write_plan(plan: bytes, task: Request) -> None:
+    """Writes the plan of a task, unless this machine has it."""
+    path = task.plan
+    if is_whole(path, task):
+        return
+    if len(plan) != task.size or hashlib.sha256(plan).hexdigest() != task.sha256:
+        raise Problem("the plan of the comparison was damaged on its way to this machine")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, half_made = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(plan)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(half_made, path)
+    except BaseException:
+        os.unlink(half_made)
+        raise
+
+
+def is_whole(path: Path, task: Request) -> bool:
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+            if _whole_plans.get(path) != mark:
+                content = file.read(task.size + 1)
+                if hashlib.sha256(content).hexdigest() != task.sha256:
+                    return False
+                _whole_plans[path] = mark
+            return True
+    except FileNotFoundError:
+        return False
+
+
+def program(task: Request, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "deadheat", "replicate", str(task.plan), *arguments]
+
+
+def variables(nanny: str | None) -> dict[str, str]:
+    """Returns the environment variables of this machine.
+
+    Dask's nanny sets some for the memory of its worker and for numbers of threads, which would change what is measured.
+    """
+    import dask
+
+    added = dask.config.get("distributed.nanny.pre-spawn-environ", {}) if nanny else {}
+    return {name: value for name, value in os.environ.items() if str(added.get(name)) != value}
+
+
+def run_program(task: Request, environment: dict[str, str], is_wanted: Callable[[], bool]) -> str:
+    """Measures a task in a process of its own, and returns what that wrote."""
+    process = subprocess.Popen(
+        program(task),
+        env=environment,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Nothing is imported from here, and it is there for as long as the plan.
+        cwd=task.plan.parent,
+        start_new_session=True,
+    )
+    try:
+        result, words = converse(process, json.dumps(task.body).encode() + b"\n", is_wanted)
+        code = wait_for(process, is_wanted)
+    finally:
+        end(process)
+    if code != 0:
+        beginning = f"`deadheat replicate` ended with {code}: "
+        said = words.decode(errors="replace").strip()
+        raise Problem(beginning + said[len(beginning) - MOST_WORDS :])
+    return result.decode(errors="replace")
+
+
+def converse(
+    process: subprocess.Popen[bytes], request: bytes, is_wanted: Callable[[], bool]
+) -> tuple[bytearray, bytearray]:
+    """Sends the request, and returns what the process wrote to stdout, and the end of what it wrote to stderr."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    result, words = bytearray(), bytearray()
+    unsent = memoryview(request)
+    with selectors.DefaultSelector() as selector:
+        for pipe, event in [
+            (process.stdin, selectors.EVENT_WRITE),
+            (process.stdout, selectors.EVENT_READ),
+            (process.stderr, selectors.EVENT_READ),
+        ]:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, event)
+        reading = 2
+        while reading:
+            ready = selector.select(LOOK)
+            if not is_wanted():
+                raise Problem("the task was cancelled")
+            if not ready and process.poll() is not None:
+                # A process that it left behind holds its pipes.
+                break
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    try:
+                        unsent = unsent[os.write(key.fd, unsent) :]
+                    except BrokenPipeError:
+                        unsent = unsent[:0]
+                    if not unsent:
+                        # It stays open: its end would end the task.
+                        selector.unregister(process.stdin)
+                    continue
+                read = os.read(key.fd, 1 << 16)
+                if not read:
+                    selector.unregister(key.fileobj)
+                    reading -= 1
+                elif key.fileobj is process.stdout:
+                    result += read
+                    if len(result) > MOST_BYTES:
+                        raise Problem(TOO_LARGE)
+                else:
+                    # A character has up to four bytes.
+                    words = (words + read)[-4 * MOST_WORDS :]
+    return result, words
+
+
+def wait_for(process: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) -> int:
+    while is_wanted():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(LOOK)
+    raise Problem("the task was cancelled")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process of deadheat, which tidies up when its stdin is closed."""
-    assert process.stdin is not None
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    for signum in (signal.SIGTERM, signal.SIGKILL):
+    """Ends a process, which ends what it started when its input ends."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+    for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
             return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signum)
+            os.killpg(process.pid, number)
     process.wait()
 
 
-async def clean(sha256: str) -> None:
-    """Remove everything that was made for the plan on this machine."""
-    path = plan_path(sha256)
-    if path.is_file():
-        process = await asyncio.create_subprocess_exec(
-            *command("replicate", str(path), "--clean"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+async def clean(request: str) -> None:
+    """Removes from this machine what its tasks made."""
+    task = Request(**json.loads(request))
+    _ended_runs.add(task.run)
+    await asyncio.to_thread(remove, task)
+
+
+def remove(task: Request) -> None:
+    if task.plan.exists():
+        subprocess.run(
+            program(task, "--clean"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=task.plan.parent,
+            timeout=CLEANING,
         )
-        await process.wait()
-        path.unlink(missing_ok=True)
+        task.plan.unlink(missing_ok=True)
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command that runs deadheat in this Python."""
-    return [sys.executable, "-m", "deadheat", *arguments]
+# In the process of the bridge.
 
 
-def plan_path(sha256: str) -> Path:
-    """Return the place of a plan in the cache, which is that of the program."""
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(cache):
-        folder = Path(cache)
-    else:
-        folder = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return folder / "deadheat" / "plans" / f"{sha256}.plan"
+class Machine(NamedTuple):
+    """A worker that could measure."""
+
+    slots: int
+    declares: bool
 
 
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a plan."""
-    return hashlib.sha256(content).hexdigest()
+def machines_of(workers: dict[str, dict[str, Any]]) -> dict[str, Machine]:
+    """Returns the workers that declare the resource, or all if none does."""
+    machines = {}
+    for address, worker in workers.items():
+        declared = worker.get("resources", {}).get(RESOURCE)
+        # No more than its threads run at once, whatever it declares.
+        slots = 1 if declared is None else min(int(declared), worker.get("nthreads", 1))
+        machines[address] = Machine(slots, declared is not None)
+    if any(machine.declares for machine in machines.values()):
+        return {address: machine for address, machine in machines.items() if machine.declares}
+    return machines
 
 
-# Beside the driver.
+class Driver:
+    """The driver, which reads events from stdout."""
+
+    def __init__(self) -> None:
+        self._output = os.dup(1)
+        # Whatever else is printed in this process belongs to its log.
+        os.dup2(2, 1)
+
+    def tell(self, kind: str, values: Any) -> None:
+        # One half of a surrogate pair is no text, but a worker may send it.
+        line = json.dumps({kind: values}, ensure_ascii=False).encode(errors="replace") + b"\n"
+        if len(line) > MOST_BYTES:
+            self.tell("failed", {"id": values["id"], "message": TOO_LARGE})
+            return
+        # A driver that is gone has also closed stdin, which ends the bridge.
+        with contextlib.suppress(BrokenPipeError):
+            while line:
+                line = line[os.write(self._output, line) :]
 
 
 class Bridge:
-    """The tasks of one run on a cluster."""
+    """The tasks of a run on a cluster."""
 
-    def __init__(self, client: Any, plan: dict[str, Any], events: Events) -> None:
+    def __init__(self, client: Client, driver: Driver, plan: dict[str, Any]) -> None:
         self._client = client
-        self._plan = Path(plan["path"]).read_bytes()
-        self._sha256: str = plan["sha256"]
-        self._version: str = plan["version"]
-        self._events = events
-        self._run = uuid.uuid4().hex[:12]
-        # The workers that can measure, and the slots of each.
-        self._workers: dict[str, int] = {}
-        self._declared: set[str] = set()
-        self._known: set[str] = set()
+        self._driver = driver
+        self._run = uuid.uuid4().hex
+        # The driver's description of the plan, and its bytes on the cluster.
+        self._plan = plan
+        self._sent_plan: Future[bytes] | None = None
+        self._sending = asyncio.Lock()
+        # Whether the list of workers is out of date.
+        self._is_old = True
+        # The workers that could measure; those that are ready, or are being made so; those that are; the list that the
+        # driver has.
+        self._machines: dict[str, Machine] = {}
+        self._preparations: dict[str, asyncio.Task[None]] = {}
+        self._ready: set[str] = set()
+        self._told: list[dict[str, Any]] | None = None
+        self._telling: asyncio.TimerHandle | None = None
+        # The function `replicate` in the process of each worker.
+        self._functions: dict[str, Future[Any]] = {}
+        # The tasks that have not ended, with their workers.
         self._tasks: dict[int, tuple[str, asyncio.Task[None]]] = {}
-        self._changed = asyncio.Event()
 
-    async def follow_workers(self) -> None:
-        """Tell the driver of workers that join and leave."""
-
-        def heard(event: tuple[float, Any]) -> None:
-            message = event[1]
-            if isinstance(message, dict) and message.get("action") in ("add-worker", "remove-worker"):
-                self._changed.set()
-
-        self._client.subscribe_topic("all", heard)
-        while True:
-            self._changed.clear()
-            await self._look_at_workers()
-            # An event may get lost when the connection is made again.
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 20)
-
-    async def _look_at_workers(self) -> None:
-        identity = await self._client.scheduler.identity(n_workers=-1)
-        workers: dict[str, Any] = identity["workers"]
-        slots = {address: int(worker["resources"].get(RESOURCE, 0)) for address, worker in workers.items()}
-        self._declared = {address for address, count in slots.items() if count}
-        if not self._declared:
-            slots = dict.fromkeys(slots, 1)
-        left = self._known - slots.keys()
-        for address in left:
-            self._workers.pop(address, None)
-            self._known.discard(address)
-        for number, (worker, task) in list(self._tasks.items()):
-            if worker in left:
-                del self._tasks[number]
-                task.cancel()
-                self._events.tell("lost", {"id": number})
-        new = [address for address, count in slots.items() if count and address not in self._known]
-        self._known.update(new)
-        if left or not new:
-            self._tell_workers()
-        # Machines are prepared one after the other, so that each gets the plan once; their workers follow at once.
-        for address in new:
-            if await self._prepare(address):
-                self._workers[address] = slots[address]
-                self._tell_workers()
-
-    def _tell_workers(self) -> None:
-        workers = [{"address": address, "slots": slots} for address, slots in self._workers.items()]
-        self._events.tell("workers", workers)
-
-    async def _prepare(self, address: str) -> bool:
+    async def serve(self, requests: asyncio.StreamReader) -> None:
+        """Does what the driver asks for, until it wants no more."""
+        activities = [asyncio.create_task(self._hear(requests)), asyncio.create_task(self._watch())]
         try:
-            if not await self._on(address, prepare, self._sha256, len(self._plan), self._version):
-                await self._on(address, store, self._plan, self._sha256)
-        except Exception as error:
-            if address in self._known:
-                self._events.tell("refused", {"worker": address, "message": words_of(error)})
-            return False
-        return True
+            done, _ = await asyncio.wait(activities, return_when=asyncio.FIRST_COMPLETED)
+            for activity in done:
+                activity.result()
+        finally:
+            await cancelled(activities)
+            await self._tidy()
 
-    async def _on(self, address: str, function: Any, *arguments: Any) -> Any:
-        answers = await self._client.run(function, *arguments, workers=[address])
-        return answers.get(address)
+    async def _hear(self, requests: asyncio.StreamReader) -> None:
+        async for line in requests:
+            ((kind, value),) = json.loads(line).items()
+            if kind == "task":
+                self._begin(value["id"], value["worker"], value["body"])
+            elif kind == "cancel":
+                _, task = self._tasks.pop(value["id"], (None, None))
+                if task:
+                    task.cancel()
+            elif kind == "end":
+                return
 
-    def submit(self, number: int, worker: str, body: dict[str, Any]) -> None:
-        """Give a task to a worker."""
-        if worker not in self._workers:
-            self._events.tell("lost", {"id": number})
-            return
-        key = f"deadheat-{self._run}-{number}"
+    async def _watch(self) -> None:
+        """Follows the workers, until the scheduler is gone."""
+        self._client.subscribe_topic("all", self._happened)
+        looks = 0
+        while self._client.status == "running":
+            if self._is_old or looks % ANYWAY == 0:
+                self._is_old = False
+                try:
+                    identity = await self._client.scheduler.identity()
+                except OSError:
+                    break
+                self._machines_are(machines_of(identity["workers"]))
+            looks += 1
+            await asyncio.sleep(HEARTBEAT)
+        raise Problem("the connection to the Dask scheduler was lost", "its log may say why; start it again")
+
+    def _happened(self, event: tuple[float, Any]) -> None:
+        _, news = event
+        action = news.get("action") if isinstance(news, dict) else None
+        if action in ("add-worker", "remove-worker"):
+            # A list that is on its way may have been made before.
+            self._is_old = True
+        if action == "remove-worker":
+            machines = self._machines.copy()
+            machines.pop(news["worker"], None)
+            self._machines_are(machines)
+
+    def _machines_are(self, machines: dict[str, Machine]) -> None:
+        for worker in self._machines.keys() - machines.keys():
+            for number in [number for number, (place, _) in self._tasks.items() if place == worker]:
+                _, task = self._tasks.pop(number)
+                task.cancel()
+                self._driver.tell("lost", {"id": number, "message": "the worker is gone"})
+            if preparation := self._preparations.pop(worker, None):
+                preparation.cancel()
+            self._ready.discard(worker)
+            self._functions.pop(worker, None)
+        self._machines = machines
+        for worker in machines.keys() - self._preparations.keys():
+            self._preparations[worker] = asyncio.create_task(self._prepare(worker))
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        """Tells the driver which workers are ready, at once for many that are so at the same time."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TOGETHER, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        ready = [(address, machine.slots) for address, machine in self._machines.items() if address in self._ready]
+        workers = [{"address": address, "slots": slots} for address, slots in ready]
+        if workers != self._told:
+            self._told = workers
+            self._driver.tell("workers", workers)
+
+    async def _prepare(self, worker: str) -> None:
+        """Sends the plan to a worker, and asks whether it can measure."""
+        kind, text = await self._outcome(worker, None)
+        if kind == "ready":
+            self._ready.add(worker)
+            self._tell_soon()
+        elif kind == "failed":
+            self._driver.tell("refused", {"worker": worker, "message": text})
+        else:
+            # If it is still there, the next list tries it again.
+            del self._preparations[worker]
+
+    def _begin(self, number: int, worker: str, body: Any) -> None:
+        running = sum(place == worker for place, _ in self._tasks.values())
+        if worker not in self._ready:
+            self._driver.tell("lost", {"id": number, "message": "there is no such worker"})
+        elif running >= self._machines[worker].slots:
+            self._driver.tell("failed", {"id": number, "message": f"it measures {running} tasks already"})
+        else:
+            self._tasks[number] = (worker, asyncio.create_task(self._measure(number, worker, body)))
+
+    async def _measure(self, number: int, worker: str, body: Any) -> None:
+        kind, text = await self._outcome(worker, body)
+        del self._tasks[number]
+        self._driver.tell(kind, {"id": number, "result" if kind == "done" else "message": text})
+
+    async def _outcome(self, worker: str, body: Any) -> tuple[str, str]:
+        """Runs `replicate` on a worker, and returns what it returns, or why it did not return."""
+        from distributed import CancelledError, KilledWorker
+
+        for _ in range(ATTEMPTS):
+            try:
+                answer = await self._answer(worker, self._request(body))
+            except CancelledError:
+                # Another worker has gone, and with it the only copy of the plan.
+                continue
+            except KilledWorker:
+                break
+            except (ImportError, AttributeError):
+                version = self._plan["version"]
+                return "failed", (
+                    f"deadheat {version} is not installed there; install deadheat=={version} in the environment of the "
+                    "worker, and start the worker again"
+                )
+            except Exception as error:
+                return "failed", shortened(f"{type(error).__name__}: {error}")
+            if isinstance(answer, tuple) and [*map(type, answer)] == [str, str] and answer[0] in ANSWERS:
+                return answer
+            return "failed", "it does not answer as deadheat does"
+        return "lost", "Dask gave the task up"
+
+    async def _answer(self, worker: str, task: Request) -> Any:
+        from dask.utils import apply
+        from distributed import CancelledError
+
+        plan = await self._plan_on_cluster(worker)
         future = self._client.submit(
-            measure,
-            self._sha256,
-            key,
-            json.dumps(body),
-            key=key,
+            apply,
+            self._function(worker),
+            [plan, task.to_json()],
+            key=task.key,
             workers=[worker],
             allow_other_workers=False,
-            resources={RESOURCE: 1} if worker in self._declared else None,
-            retries=0,
             pure=False,
+            retries=0,
+            resources={RESOURCE: 1} if self._machines[worker].declares else None,
         )
-        self._tasks[number] = (worker, asyncio.ensure_future(self._wait(number, future)))
-
-    async def _wait(self, number: int, future: Any) -> None:
         try:
-            result = await future
-        except asyncio.CancelledError:
-            with contextlib.suppress(Exception):
-                await self._client.cancel([future], force=True)
-            if self._tasks.pop(number, None) is not None:
-                # Not by the driver: the scheduler has given it up with its worker.
-                self._events.tell("lost", {"id": number})
+            return await future
+        except CancelledError:
+            if self._sent_plan is plan:
+                self._sent_plan = None
+            raise
+        finally:
+            # The result is not kept there, and a task that runs is cancelled.
+            future.release()
+
+    def _request(self, body: Any = None) -> Request:
+        plan = self._plan
+        return Request(self._run, uuid.uuid4().hex, plan["version"], plan["sha256"], plan["size"], body)
+
+    async def _plan_on_cluster(self, worker: str) -> Future[bytes]:
+        """Returns the plan, which Dask moves once to each worker that measures."""
+        async with self._sending:
+            if self._sent_plan is None:
+                content = await asyncio.to_thread(Path(self._plan["path"]).read_bytes)
+                self._sent_plan = await self._client.scatter(content, workers=[worker], hash=False, direct=False)
+            return self._sent_plan
+
+    def _function(self, worker: str) -> Future[Any]:
+        if worker not in self._functions:
+            self._functions[worker] = self._client.submit(
+                pkgutil.resolve_name,
+                "deadheat.cluster:replicate",
+                key=f"deadheat-{self._run}-function-{uuid.uuid4().hex}",
+                workers=[worker],
+                pure=False,
+            )
+        return self._functions[worker]
+
+    async def _tidy(self) -> None:
+        """Ends all tasks, and removes from the machines what was made for them."""
+        await cancelled([task for _, task in self._tasks.values()])
+        await cancelled([*self._preparations.values()])
+        if not self._ready or self._client.status != "running":
+            return
+        workers = [*self._ready]
+        cleaning = self._client.run(clean, self._request().to_json(), workers=workers, on_error="return")
+        try:
+            answers = await asyncio.wait_for(cleaning, CLEANING + 1)
         except Exception as error:
-            self._tasks.pop(number, None)
-            is_lost = type(error).__name__ in ("KilledWorker", "FutureCancelledError")
-            self._events.tell(*(("lost", {"id": number}) if is_lost else failed(number, words_of(error))))
-        else:
-            self._tasks.pop(number, None)
-            is_text = isinstance(result, str) and len(result) <= LONGEST_RESULT
-            self._events.tell(*(done(number, result) if is_text else failed(number, "its result is no text, or too large")))
-
-    def cancel(self, number: int) -> None:
-        """End a task whose result is not needed."""
-        found = self._tasks.pop(number, None)
-        if found is not None:
-            found[1].cancel()
-
-    async def close(self) -> None:
-        """End all tasks, and remove what was made for them on the workers' machines."""
-        waiting = [task for _, task in self._tasks.values()]
-        self._tasks.clear()
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        if self._workers:
-            await self._client.run(clean, self._sha256, workers=list(self._workers), on_error="ignore")
+            answers = {"the cluster": error}
+        for address, answer in answers.items():
+            if answer is not None:
+                print(f"{address} was not cleaned: {shortened(answer)}", file=sys.stderr)
 
 
-def done(number: int, result: str) -> tuple[str, dict[str, Any]]:
-    """Return the event of a task that was measured."""
-    return "done", {"id": number, "result": result}
+async def cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def failed(number: int, message: str) -> tuple[str, dict[str, Any]]:
-    """Return the event of a task that a worker could not measure."""
-    return "failed", {"id": number, "message": message}
-
-
-def words_of(error: BaseException) -> str:
-    """Return what an error of a worker says, in few words."""
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "deadheat":
-        return MISSING
-    name = "" if isinstance(error, Refused) else f"{type(error).__name__}: "
-    return f"{name}{error}"[:LONGEST_MESSAGE]
-
-
-class Events:
-    """Writes events to the driver, and nothing else does."""
-
-    def __init__(self) -> None:
-        self._output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)
-
-    def tell(self, name: str, event: Any) -> None:
-        """Write an event."""
-        # Without the driver, nobody listens any more.
-        with contextlib.suppress(BrokenPipeError):
-            self._output.write(json.dumps({name: event}) + "\n")
-            self._output.flush()
-
-
-async def requests(reader: asyncio.StreamReader) -> dict[str, Any] | None:
-    """Read the next request of the driver; None after the last one."""
-    line = await reader.readline()
-    return json.loads(line) if line.endswith(b"\n") else None
-
-
-async def serve(address: str, events: Events) -> None:
-    """Connect to the scheduler at the address, and serve the driver until it has had enough."""
+async def connect(address: str) -> Client:
     from distributed import Client
 
+    try:
+        client = Client(address, asynchronous=True, set_as_default=False, timeout=CONNECTING)
+        return await asyncio.wait_for(client, CONNECTING)
+    except Exception as error:
+        reason = shortened(error) or type(error).__name__
+        hint = "is a scheduler running there? `dask scheduler` prints its address; dask+tls:// is for one with TLS"
+        if address.startswith("tls:"):
+            hint = "Dask's configuration has to name the certificates, in distributed.comm.tls"
+        raise Problem(f"cannot connect to the Dask scheduler at {address}: {reason}", hint) from error
+
+
+async def serve(address: str, driver: Driver) -> None:
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=LONGEST_REQUEST)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    loop.add_signal_handler(signal.SIGTERM, reader.feed_eof)
-    first = await requests(reader)
-    if first is None:
+    requests = asyncio.StreamReader(limit=MOST_BYTES)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    loop.add_signal_handler(signal.SIGTERM, transport.close)
+    first = await requests.readline()
+    if not first:
         return
-    async with Client(address, asynchronous=True, timeout=CONNECTING, set_as_default=False) as client:
-        bridge = Bridge(client, first["plan"], events)
-        following = asyncio.ensure_future(bridge.follow_workers())
-        # Without the scheduler there is nothing left to do.
-        following.add_done_callback(lambda _: reader.feed_eof())
-        try:
-            while request := await requests(reader):
-                if task := request.get("task"):
-                    bridge.submit(task["id"], task["worker"], task["body"])
-                elif cancel := request.get("cancel"):
-                    bridge.cancel(cancel["id"])
-                else:
-                    break
-        finally:
-            lost = following.done() and following.exception()
-            following.cancel()
-            if lost:
-                message = f"the connection to the scheduler at {address} is lost: {words_of(lost)}"
-                events.tell("error", {"message": message, "hint": None})
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(bridge.close(), TIDYING)
+    client = await connect(address)
+    try:
+        await Bridge(client, driver, json.loads(first)["plan"]).serve(requests)
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), GRACE)
 
 
 def main(address: str) -> int:
-    """Run the bridge."""
     # Ctrl-C belongs to the driver.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    events = Events()
-    started = time.monotonic()
+    driver = Driver()
     try:
-        asyncio.run(serve(address, events))
-    except ModuleNotFoundError as error:
-        if error.name not in ("distributed", "dask"):
-            raise
-        hint = f"{sys.executable} -m pip install distributed"
-        events.tell("error", {"message": "a Dask cluster needs the package `distributed`", "hint": hint})
-        return 1
-    except (OSError, ValueError, asyncio.TimeoutError) as error:
-        seconds = time.monotonic() - started
-        message = f"no Dask scheduler answers at {address} within {max(1, round(seconds))} s: {words_of(error)}"
-        events.tell("error", {"message": message, "hint": "is `dask scheduler` running there, and is this its address?"})
+        try:
+            import distributed  # noqa: F401
+        except ImportError as error:
+            raise Problem(f"Dask cannot be loaded: {error}", "pip install 'deadheat[dask]'") from error
+        asyncio.run(serve(address, driver))
+    except Problem as problem:
+        driver.tell("error", {"message": shortened(problem), "hint": problem.hint})
         return 1
     return 0
