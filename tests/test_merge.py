@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from conftest import WORK
+from conftest import WORK, short
 
 pytestmark = [pytest.mark.counted, pytest.mark.quick]
 
@@ -118,6 +118,71 @@ def test_parts_are_measured_apart_and_merged(slower, compare, deadheat_command, 
     assert merged_again.code == 2
     assert "is already a merged report" in merged_again.err
     assert "without --partition" not in merged_again.err
+
+
+def test_a_suite_is_cut_by_the_seconds_of_an_earlier_report(slower, deadheat_command, tmp_path):
+    earlier = tmp_path / "earlier.json"
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--json")
+    report = outcome.report
+    for row in report["comparisons"]:
+        row["replicate_seconds"] = 1_000 if row["benchmark"].endswith("[22]") else 1
+    earlier.write_text(json.dumps(report))
+
+    def part(number, *arguments):
+        path = tmp_path / f"{number}.json"
+        parts = ["--partition", f"{number}/2"]
+        outcome = deadheat_command("compare", "HEAD^", "HEAD", *parts, *arguments, "-o", path)
+        assert outcome.code == 0, outcome.err
+        return path, json.loads(path.read_text())
+
+    # The benchmark that was not reached is as long as most.
+    (first, one), (second, other) = [part(number, "--balance", earlier) for number in (1, 2)]
+    assert one["suite_shards"] == other["suite_shards"] == [2, 2, 1, 2, 2, 2]
+    assert [short(name) for name in names(one["comparisons"])] == ["test_work[22]"]
+    assert [short(name) for name in names(other["comparisons"])] == [f"test_work[{n}]" for n in (20, 21, 23, 24)]
+    assert one["settings"]["balance"] == other["settings"]["balance"]
+    assert one["settings"]["balance"]["file"] == str(earlier)
+    # 5 s for an average benchmark, which takes 200.8 s here; without --balance, it would be the least, 20 s.
+    assert one["settings"]["budget_seconds"] == 24.9
+    assert other["settings"]["budget_seconds"] == 20
+    merged = deadheat_command("merge", first, second, "--json", "--samples")
+    assert merged.code == 0, merged.err
+    assert merged.verdicts() == outcome.verdicts()
+    assert {short(row["benchmark"]): row["shard"] for row in merged.report["comparisons"]}["test_work[22]"] == 1
+    assert merged.report["settings"]["balance"] is None
+
+    # The part keeps its benchmarks when it is continued, without the earlier report.
+    earlier.unlink()
+    continued = deadheat_command("compare", "--continue", second, "-o", second)
+    assert continued.code == 0, continued.err
+    assert names(json.loads(second.read_text())["comparisons"]) == names(other["comparisons"])
+    assert deadheat_command("merge", first, second).code == 0
+
+    path, _ = part(2)
+    mixed = deadheat_command("merge", first, path)
+    assert mixed.code == 2
+    assert "different values of `balance`" in mixed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--balance", "none.json"), "--partition is missing"),
+        (("--partition", "1/2", "--balance", "none.json"), "`none.json` cannot be read"),
+        (("--partition", "1/2", "--balance", "empty.json"), "`empty.json` has no times of benchmarks"),
+    ],
+)
+def test_a_cut_needs_a_part_and_times(slower, compare, deadheat_command, arguments, words):
+    compare("HEAD^", "HEAD", "-k", "other", "-o", "empty.json")
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", *arguments)
+    assert outcome.code == 2
+    assert words in outcome.err
+
+
+def test_a_job_without_variables_is_no_part(slower, deadheat_command):
+    outcome = deadheat_command("compare", "HEAD^", "HEAD", "--partition", "auto")
+    assert outcome.code == 2
+    assert "--partition auto: none of these variables is set: CI_NODE_INDEX (GitLab)" in outcome.err
 
 
 def test_a_part_without_benchmarks_is_no_failure(slower, compare):

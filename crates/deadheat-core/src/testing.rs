@@ -52,6 +52,7 @@ pub(crate) fn report(rows: &[(&str, f64, Verdict)]) -> Report {
             reason: String::new(),
         },
         suite: Vec::new(),
+        suite_parts: Vec::new(),
         plan: None,
         summary: Summary {
             total,

@@ -33,7 +33,7 @@ use crate::cli::micro::MicroOptions;
 use crate::cli::options::{CompareOptions, ProfileOptions, ReportOptions};
 use crate::commands::{
     clean, compare, demo, detect, explain, handoff, log, merge, micro, profile, race, replicate, skill,
-    start, status,
+    slurm, start, status,
 };
 use crate::error::{ErrorKind, ExitCode, Failure};
 use crate::system::interrupt::Interrupt;
@@ -53,21 +53,24 @@ pub struct Installation {
     pub ignores_hangup: bool,
 }
 
-/// The launcher of exactly this installation: neither the folder that it runs in nor a variable leads to another one.
-const LAUNCH: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deadheat import __main__ as launcher; \
-                      launcher.__file__ = sys.argv.pop(1); sys.exit(launcher.main())";
+/// Starts the launcher, whose own file is the next argument.
+const LAUNCH: &str = "from deadheat import __main__ as launcher; launcher.__file__ = sys.argv.pop(1); \
+                      sys.exit(launcher.main())";
 
 impl Installation {
     /// Returns the words after the interpreter that start this program again; its arguments follow.
     fn launch_words(&self) -> Vec<OsString> {
-        let package = &self.package_folder;
-        let site = self.extension.ancestors().nth(2).unwrap_or(package);
-        let places = [site.to_owned(), package.join("__main__.py")].map(PathBuf::into_os_string);
-        ["-I", "-c", LAUNCH]
-            .map(OsString::from)
-            .into_iter()
-            .chain(places)
-            .collect()
+        let mut words = self.python_words(LAUNCH);
+        words.push(self.package_folder.join("__main__.py").into_os_string());
+        words
+    }
+
+    /// Returns the words after the interpreter that run code with the packages of exactly this installation: neither the
+    /// folder that it runs in nor a variable leads to others.
+    fn python_words(&self, code: &str) -> Vec<OsString> {
+        let site = self.extension.ancestors().nth(2).unwrap_or(&self.package_folder);
+        let code = format!("import sys; sys.path.insert(0, sys.argv.pop(1)); {code}");
+        vec!["-I".into(), "-c".into(), code.into(), site.into()]
     }
 
     fn worker_file(&self, name: &str) -> PathBuf {
@@ -168,6 +171,7 @@ fn dispatch(args: Args, installation: &Installation) -> anyhow::Result<ExitCode>
             micro::run(&options, installation, &interrupt)
         }
         CommandArgs::Merge(args) => merge::run(&args),
+        CommandArgs::Slurm(args) => slurm::run(args, &current_folder()?, &interrupt),
         CommandArgs::Noise(args) => {
             let options = CompareOptions::noise(*args, current_folder()?)?;
             compare::run(&options, installation, &interrupt)

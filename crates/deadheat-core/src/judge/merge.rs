@@ -9,8 +9,8 @@ use super::profile;
 use super::stored::judge_again;
 use super::summary::{controls, count};
 use crate::model::{
-    Comparison, MeasuringMachine, MergedPart, Missing, MissingReason, Part, PerSide, Replicate, Report,
-    TargetFunction, WarningCode, kind_among, part_of,
+    Comparison, Cut, MeasuringMachine, MergedPart, Missing, MissingReason, Part, PerSide, Replicate, Report,
+    TargetFunction, WarningCode, kind_among,
 };
 use checks::{Parts, parts_of_one_whole};
 
@@ -40,9 +40,11 @@ fn put_together(
     Parts {
         reports: parts,
         suite,
+        numbers,
     }: &Parts,
 ) -> Report {
     let of = parts[0].0.of;
+    let cut = Cut::new(of, suite, numbers);
     let positions: BTreeMap<&str, usize> = suite
         .iter()
         .enumerate()
@@ -86,15 +88,19 @@ fn put_together(
     }
     let present: BTreeSet<u32> = parts.iter().map(|(part, _)| part.number).collect();
     let absent: Vec<u32> = (1..=of).filter(|number| !present.contains(number)).collect();
-    let unfinished = unfinished(&merged, suite, of, &present);
+    let unfinished = unfinished(&merged, suite, of, &cut, &present);
     merged.partial = reports().any(|report| report.partial) || !absent.is_empty() || !unfinished.is_empty();
     merged.missing.extend(unfinished);
     merged.missing.sort_by_key(|row| position(&row.benchmark));
-    merged.warnings.extend(doubts::missing_parts(&absent, of, suite));
+    merged
+        .warnings
+        .extend(doubts::missing_parts(&absent, of, suite, &cut));
 
     merged.settings.part = None;
+    merged.settings.balance = None;
     merged.settings.budget_seconds = None;
     merged.suite = Vec::new();
+    merged.suite_parts = Vec::new();
     merged
 }
 
@@ -153,7 +159,13 @@ fn reached_by(target: &TargetFunction, parts: &[(Part, Report)]) -> Vec<String> 
 
 /// Returns rows for the benchmarks of the suite that no part says anything about; `present` has the parts that are
 /// there, of `of`.
-fn unfinished(merged: &Report, suite: &[String], of: u32, present: &BTreeSet<u32>) -> Vec<Missing> {
+fn unfinished(
+    merged: &Report,
+    suite: &[String],
+    of: u32,
+    cut: &Cut<'_>,
+    present: &BTreeSet<u32>,
+) -> Vec<Missing> {
     let measured = merged.comparisons.iter().map(|row| &row.benchmark);
     let known: BTreeSet<&String> = measured
         .chain(merged.missing.iter().map(|row| &row.benchmark))
@@ -162,7 +174,7 @@ fn unfinished(merged: &Report, suite: &[String], of: u32, present: &BTreeSet<u32
         .iter()
         .filter(|benchmark| !known.contains(benchmark))
         .map(|benchmark| {
-            let number = part_of(benchmark, of);
+            let number = cut.number(benchmark);
             let why = match present.contains(&number) {
                 true => "ended before it was measured",
                 false => "is not among the merged reports",

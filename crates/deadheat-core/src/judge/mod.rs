@@ -1,5 +1,6 @@
 //! From samples to verdicts: values in, values out, and no form of output.
 
+pub mod balance;
 mod breakdown;
 pub mod gate;
 pub mod machines;

@@ -25,14 +25,14 @@ pub use guard::{Guard, GuardOutcome};
 pub use machine::{Machine, MachineKind, MeasuringMachine, Outlier, Python, kind_among, kind_of};
 pub use missing::{Missing, MissingReason};
 pub use next::{Action, NextStep};
-pub use part::{Part, part_of};
+pub use part::{Cut, Part, part_of};
 pub use report::{
     Controls, Counts, MergedPart, Noise, Plan, Recorded, Report, SCHEMA_VERSION, Selection, SelectionRule,
     Summary,
 };
 pub use resource::{Resource, ResourceComparison};
 pub use sample::{Clock, Order, Replicate, Round, Sample};
-pub use settings::{BenchmarksFrom, Environments, Settings};
+pub use settings::{Balance, BenchmarksFrom, Environments, Settings};
 pub use side::{PerSide, Revision, Side};
 pub use status::Status;
 pub use target::{Change, FunctionPlace, TargetFunction};

@@ -1,5 +1,6 @@
 //! One part of a suite that several machines measure together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,18 +20,42 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether this part has the benchmark: every id is in exactly one part, the same on every machine, in every run
-    /// and every version, whatever other benchmarks there are.
-    pub fn has(self, benchmark: &str) -> bool {
-        part_of(benchmark, self.of) == self.number
-    }
-
     pub fn is_sound(self) -> bool {
         (1..=MOST_PARTS).contains(&self.of) && (1..=self.of).contains(&self.number)
     }
 }
 
-/// Returns the part, counted from 1, of a benchmark: the first eight bytes of the SHA-256 of its id, as a big-endian
+/// The cut of a suite into parts: every id is in exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut<'a> {
+    of: u32,
+    /// The parts' numbers that are not by hash.
+    balanced: BTreeMap<&'a str, u32>,
+}
+
+impl<'a> Cut<'a> {
+    /// Cuts by hash, but for the benchmarks of `suite` that `numbers`, in the same order, put into a part.
+    pub fn new(of: u32, suite: &'a [String], numbers: &[u32]) -> Self {
+        let numbered = suite.iter().map(String::as_str).zip(numbers.iter().copied());
+        Cut {
+            of,
+            balanced: numbered.collect(),
+        }
+    }
+
+    /// Returns the number of the part that has the benchmark.
+    pub fn number(&self, benchmark: &str) -> u32 {
+        let balanced = self.balanced.get(benchmark).copied();
+        balanced.unwrap_or_else(|| part_of(benchmark, self.of))
+    }
+
+    pub fn has(&self, part: Part, benchmark: &str) -> bool {
+        self.number(benchmark) == part.number
+    }
+}
+
+/// Returns the part by hash, the same on every machine, in every run and every version, whatever other benchmarks there
+/// are. Counted from 1: the first eight bytes of the SHA-256 of its id, as a big-endian
 /// number, modulo the number of parts. Stored parts depend on it: it must never change.
 pub fn part_of(benchmark: &str, of: u32) -> u32 {
     let digest = Sha256::digest(benchmark.as_bytes());
@@ -55,7 +80,7 @@ impl FromStr for Part {
             .split_once('/')
             .map(|(number, of)| (number.parse(), of.parse()));
         let Some((Ok(number), Ok(of))) = numbers else {
-            return Err(format!("`{text}` is not a part: write I/N, as in 1/4"));
+            return Err(format!("`{text}` is not a part: write I/N, as in 1/4, or auto"));
         };
         let part = Part { number, of };
         if part.is_sound() {
@@ -87,13 +112,21 @@ mod tests {
             let mut sizes = vec![0; of as usize];
             for number in 0..500 {
                 let id = format!("benchmarks/test_é.py::test[{number}]");
-                let having = (1..=of).filter(|&number| Part { number, of }.has(&id));
-                let having: Vec<u32> = having.collect();
-                assert_eq!(having.len(), 1, "{id}");
-                sizes[having[0] as usize - 1] += 1;
+                let number = Cut::new(of, &[], &[]).number(&id);
+                assert!(Part { number, of }.is_sound(), "{id}");
+                sizes[number as usize - 1] += 1;
             }
             assert!(sizes.iter().all(|&size| size > 500 / of / 2), "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_balanced_cut_leaves_other_ids_to_their_hash() {
+        let suite = ["a", "b", "c"].map(str::to_owned);
+        let cut = Cut::new(2, &suite, &[2, 1, 1]);
+        assert_eq!(suite.each_ref().map(|id| cut.number(id)), [2, 1, 1]);
+        assert_eq!(cut.number("d"), part_of("d", 2));
+        assert!(cut.has(Part { number: 2, of: 2 }, "a"));
     }
 
     #[test]

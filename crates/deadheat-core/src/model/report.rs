@@ -11,7 +11,7 @@ use super::guard::Guard;
 use super::machine::{Machine, MeasuringMachine, Python};
 use super::missing::Missing;
 use super::next::NextStep;
-use super::part::Part;
+use super::part::{Cut, Part};
 use super::resource::ResourceComparison;
 use super::settings::Settings;
 use super::side::{PerSide, Revision};
@@ -50,6 +50,9 @@ pub struct Report {
     /// In a part: every benchmark that both sides can run, of all parts, in collection order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suite: Vec<String>,
+    /// With `--balance`: the number of the part that has each benchmark of `suite`.
+    #[serde(default, rename = "suite_shards", skip_serializing_if = "Vec::is_empty")]
+    pub suite_parts: Vec<u32>,
     /// The plan of a run with `--dry-run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -72,6 +75,14 @@ pub struct Report {
     /// The steps that would follow, the most useful one first.
     #[serde(default)]
     pub next: Vec<NextStep>,
+}
+
+impl Report {
+    /// Returns the cut of the suite that a part's report belongs to.
+    pub fn cut(&self) -> Option<Cut<'_>> {
+        let part = self.settings.part?;
+        Some(Cut::new(part.of, &self.suite, &self.suite_parts))
+    }
 }
 
 /// Returns that a report has its samples, as all did before they could be left out.

@@ -69,6 +69,18 @@ pub struct Settings {
     /// The part of the suite that was measured, if it is not the whole.
     #[serde(default, rename = "partition")]
     pub part: Option<Part>,
+    /// The report by whose measured seconds the suite was cut into parts; `None` if it was cut by hash.
+    #[serde(default)]
+    pub balance: Option<Balance>,
+}
+
+/// The report that `--balance` names.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct Balance {
+    /// Its path, as typed.
+    pub file: String,
+    /// The SHA-256 of the benchmarks and their seconds: parts are of one cut if it is the same.
+    pub digest: String,
 }
 
 impl Default for Settings {
@@ -101,6 +113,7 @@ impl Default for Settings {
             script_output: None,
             memory_limit_mib: None,
             part: None,
+            balance: None,
         }
     }
 }

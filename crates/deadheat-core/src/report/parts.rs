@@ -18,7 +18,8 @@ pub(super) fn of_targets(targets: &[TargetFunction]) -> String {
 /// Describes the part: `part 1/3 of the suite: 5 of 20 benchmarks`.
 pub(super) fn part_of_suite(report: &Report) -> Option<String> {
     let part = report.settings.part?;
-    let ours = report.suite.iter().filter(|benchmark| part.has(benchmark));
+    let cut = report.cut()?;
+    let ours = report.suite.iter().filter(|benchmark| cut.has(part, benchmark));
     let all = counted(report.suite.len(), "benchmark");
     Some(format!("part {part} of the suite: {} of {all}", ours.count()))
 }
@@ -79,7 +80,7 @@ pub(super) fn machines(report: &Report, describe: impl Fn(&Machine) -> String) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{MergedPart, Part};
+    use crate::model::{MergedPart, Part, part_of};
     use crate::testing;
 
     fn merged(parts: &[(u32, bool, usize)]) -> Report {
@@ -127,8 +128,11 @@ mod tests {
         let part = Part { number: 2, of: 3 };
         report.settings.part = Some(part);
         report.suite = (0..9).map(|index| format!("a.py::test_{index}")).collect();
-        let ours = report.suite.iter().filter(|benchmark| part.has(benchmark));
+        let ours = report.suite.iter().filter(|benchmark| part_of(benchmark, 3) == 2);
         let said = format!("part 2/3 of the suite: {} of 9 benchmarks", ours.count());
         assert_eq!(part_of_suite(&report), Some(said));
+        report.suite_parts = vec![1, 2, 3, 3, 3, 3, 3, 3, 2];
+        let said = part_of_suite(&report);
+        assert_eq!(said.as_deref(), Some("part 2/3 of the suite: 2 of 9 benchmarks"));
     }
 }

@@ -117,6 +117,9 @@ fn effort(settings: &Settings, words: &mut Vec<String>) {
     }
     if let Some(part) = settings.part {
         add(words, &["--partition", &part.to_string()]);
+        if let Some(balance) = &settings.balance {
+            add(words, &["--balance", &balance.file]);
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadheat_core::judge::sequential::Sampling;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, Status};
+use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Status};
 
 use crate::cli::args::{
     CompareArgs, NoiseArgs, OutputArgs, ProfileArgs, RaceArgs, ReportArgs, RunArgs, SidesArgs, StoredArgs,
 };
 use crate::cli::format::{Destination, Format, Output};
-use crate::cli::values::EngineChoice;
+use crate::cli::values::{EngineChoice, Partition};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::files;
@@ -255,7 +255,9 @@ pub(crate) struct CompareOptions {
     /// The command that is measured instead of benchmarks.
     pub(crate) script: Option<Script>,
     /// The part of the suite that is measured, if it is not the whole.
-    pub(crate) partition: Option<Part>,
+    pub(crate) partition: Option<Partition>,
+    /// The file of the report by whose times the suite is cut.
+    pub(crate) balance: Option<PathBuf>,
     pub(crate) on: Option<EngineChoice>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: Option<f64>,
@@ -293,6 +295,12 @@ impl CompareOptions {
         let sampling = args
             .replicates
             .map_or(Sampling::UntilSettled, |count| Sampling::Exactly(count.into()));
+        if args.balance.is_some() && args.partition.is_none() {
+            return Err(
+                Failure::usage("--balance cuts a suite into parts, and --partition is missing")
+                    .hint("say which part this machine measures: --partition I/N, or --partition auto"),
+            );
+        }
         let guard = args.guard.map(checked_guard).transpose()?;
         let to_record = args.record.map(|description| RecordRequest {
             description,
@@ -328,6 +336,7 @@ impl CompareOptions {
             script,
             partition: args.partition,
             on: args.on,
+            balance: args.balance,
             all: args.all,
             budget: args.budget.map(Duration::from_secs_f64),
             fail_on: args.fail_on,
@@ -403,6 +412,7 @@ impl CompareOptions {
             script: None,
             partition: None,
             on: None,
+            balance: None,
             all: false,
             threshold_percent: args.threshold,
             sampling,

@@ -42,7 +42,8 @@ fn render(command: &Command, page: &mut String) {
     let (name, about) = (command.get_name(), command.get_about().unwrap().to_string());
     let about = if about.ends_with('?') { about } else { about + "." };
     writeln!(page, "\n## deadheat {name}\n\n{about}\n\n```text\n{usage}\n```").unwrap();
-    let arguments = || command.get_arguments().filter(|argument| !is_help(argument));
+    let is_shown = |argument: &&Arg| !is_help(argument) && !argument.is_hide_set();
+    let arguments = || command.get_arguments().filter(is_shown);
     let mut headings: Vec<&str> = arguments().map(heading).collect();
     let mut seen = Vec::new();
     headings.retain(|heading| {

@@ -1,9 +1,25 @@
 //! Parsers of single values, for options and for the configuration.
 
-use deadheat_core::model::Environments;
+use deadheat_core::model::{Environments, Part};
 
 /// A month: longer times are refused, because clocks or arithmetic may not represent them.
 pub(crate) const LONGEST_SECONDS: f64 = 2_592_000.0;
+
+/// The part of a suite, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Partition {
+    This(Part),
+    /// The part that the CI system's or scheduler's variables tell.
+    Auto,
+}
+
+/// Parses `2/4` or `auto`.
+pub(crate) fn parse_partition(text: &str) -> Result<Partition, String> {
+    match text {
+        "auto" => Ok(Partition::Auto),
+        _ => text.parse().map(Partition::This),
+    }
+}
 
 /// Parses `shared` or `per-ref`.
 pub(crate) fn parse_environments(text: &str) -> Result<Environments, String> {

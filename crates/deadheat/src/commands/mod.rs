@@ -16,5 +16,6 @@ pub(crate) mod replicate;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod skill;
+pub(crate) mod slurm;
 pub(crate) mod start;
 pub(crate) mod status;

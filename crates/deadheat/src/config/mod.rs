@@ -1,6 +1,7 @@
 //! `[tool.deadheat]` of the project's `pyproject.toml`.
 
 mod code_folders;
+mod job_part;
 pub(crate) mod settings;
 pub(crate) mod siblings;
 

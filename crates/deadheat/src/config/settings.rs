@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use deadheat_core::judge::balance::Costs;
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::{CONFIDENCE_LEVEL, Threshold};
 use deadheat_core::judge::thresholds::Thresholds;
 use deadheat_core::model;
-use deadheat_core::model::{BenchmarksFrom, Environments, Gate, Part, PerSide, Report, Revision, Status};
+use deadheat_core::model::{
+    Balance, BenchmarksFrom, Environments, Gate, Part, PerSide, Report, Revision, Status,
+};
 
 use crate::cli::options::{
     CompareOptions, RecordRequest, RefArgs, RunMode, Script, SideOptions, WorktreeCleanup,
 };
 use crate::cli::values::EngineChoice;
-use crate::config::Config;
+use crate::config::{Config, job_part};
 use crate::error::Failure;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::limits::MemoryLimit;
@@ -66,6 +69,12 @@ pub(crate) struct CompareSettings {
     pub(crate) script: Option<Script>,
     pub(crate) partition: Option<Part>,
     pub(crate) on: Option<EngineChoice>,
+    /// The variables that tell the part, if it was looked for.
+    pub(crate) partition_by: Option<String>,
+    /// The earlier report by whose times the suite is cut.
+    pub(crate) balance: Option<Balance>,
+    /// The times of its benchmarks, if it was read.
+    pub(crate) costs: Option<Costs>,
     pub(crate) all: bool,
     pub(crate) threshold_percent: f64,
     /// The thresholds of benchmarks that match a glob.
@@ -155,6 +164,7 @@ impl CompareSettings {
         config: &Config,
         top: &Path,
     ) -> Result<Self, Failure> {
+        let part = options.partition.map(job_part::find).transpose()?;
         let mut settings = CompareSettings {
             sides: SideSettings::merge(&options.sides, config, top)?,
             refs: options.refs.clone(),
@@ -166,7 +176,10 @@ impl CompareSettings {
             pytest_args: [config.pytest_args.as_slice(), &options.pytest_args].concat(),
             functions: options.functions.clone(),
             script: options.script.clone(),
-            partition: options.partition,
+            partition: part.as_ref().map(|found| found.part),
+            partition_by: part.and_then(|found| found.by),
+            balance: None,
+            costs: None,
             on: options.on.clone(),
             all: options.all,
             threshold_percent: options
@@ -229,6 +242,9 @@ impl CompareSettings {
             functions: None,
             script: None,
             partition: None,
+            partition_by: None,
+            balance: None,
+            costs: None,
             on: None,
             all: false,
             threshold_percent: DEFAULT_THRESHOLD_PERCENT,
@@ -270,10 +286,20 @@ impl CompareSettings {
         self.keyword.clone_from(&settings.keyword);
         self.pytest_args.clone_from(&settings.pytest_args);
         self.partition = settings.part;
+        self.balance.clone_from(&settings.balance);
         if !has_typed_threshold {
             self.threshold_percent = settings.threshold_percent;
             self.thresholds.clone_from(&settings.thresholds);
         }
+    }
+
+    /// Cuts the suite by the times in a report.
+    pub(crate) fn balance_by(&mut self, file: &Path, costs: Costs) {
+        self.balance = Some(Balance {
+            file: file.display().to_string(),
+            digest: costs.digest(),
+        });
+        self.costs = Some(costs);
     }
 
     pub(crate) fn thresholds(&self) -> Thresholds {
@@ -283,16 +309,24 @@ impl CompareSettings {
         )
     }
 
-    /// Returns the time for measuring this number of benchmarks.
-    pub(crate) fn budget(&self, benchmarks: usize) -> Duration {
+    /// Returns the time for measuring these benchmarks.
+    pub(crate) fn budget(&self, benchmarks: &[String]) -> Duration {
+        let count = || benchmarks.len() as f64;
+        // Parts that take as long as each other have the same time, however many benchmarks they have.
+        let weight = self
+            .costs
+            .as_ref()
+            .map_or_else(count, |costs| costs.weight(benchmarks));
         self.budget.unwrap_or_else(|| {
-            let usual = BUDGET_PER_BENCHMARK * u32::try_from(benchmarks).unwrap_or(u32::MAX);
+            // Rounded down for the report.
+            let seconds = (BUDGET_PER_BENCHMARK.as_secs_f64() * weight * 100.0).floor() / 100.0;
+            let usual = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
             usual.max(SMALLEST_BUDGET)
         })
     }
 
     /// Returns the time for a race in which each replicate has this number of process pairs.
-    pub(crate) fn race_budget(&self, benchmarks: usize, pairs: usize) -> Duration {
+    pub(crate) fn race_budget(&self, benchmarks: &[String], pairs: usize) -> Duration {
         let pairs = u32::try_from(pairs).unwrap_or(u32::MAX);
         self.budget
             .unwrap_or_else(|| self.budget(benchmarks).saturating_mul(pairs))
@@ -328,6 +362,7 @@ impl CompareSettings {
             script_output: self.script.as_ref().and_then(|script| script.output.clone()),
             memory_limit_mib: self.sides.memory_limit_mib,
             part: self.partition,
+            balance: self.balance.clone(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The workers of a Dask cluster, reached by a process of `python/deadheat/dask.py`, which speaks with it. Its requests and
-//! events are lines of JSON, defined here.
+//! The workers of a Dask cluster, reached by a process of `python/deadheat/cluster.py`, which lists the requests and events.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,6 +19,8 @@ use crate::error::Failure;
 use crate::system::command::Group;
 use crate::system::files::tail_of;
 
+/// The code of the bridge's process.
+const BRIDGE: &str = "from deadheat import cluster; sys.exit(cluster.main(sys.argv[1]))";
 /// A line longer than this is no event.
 const LONGEST_LINE: u64 = 128 << 20;
 
@@ -50,6 +51,7 @@ enum Event {
     Done { id: u64, result: String },
     Failed { id: u64, message: String },
     Lost { id: u64 },
+    Refused { worker: String, message: String },
     Error { message: String, hint: Option<String> },
 }
 
@@ -78,7 +80,7 @@ impl DaskCluster {
         let log = logs.join("dask.log");
         let mut command = Command::new(&installation.interpreter);
         command
-            .arg(installation.package_folder.join("dask.py"))
+            .args(installation.python_words(BRIDGE))
             .arg(address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -137,6 +139,10 @@ fn event_of(line: &str) -> EngineEvent {
         Ok(Event::Done { id, result }) => answered(id, &result),
         Ok(Event::Failed { id, message }) => EngineEvent::Failed {
             task: id,
+            message: shortened(&message),
+        },
+        Ok(Event::Refused { worker, message }) => EngineEvent::Refused {
+            worker,
             message: shortened(&message),
         },
         Ok(Event::Lost { id }) => EngineEvent::Lost { task: id },

@@ -27,6 +27,11 @@ pub(crate) enum EngineEvent {
     Lost {
         task: u64,
     },
+    /// A worker cannot measure anything.
+    Refused {
+        worker: String,
+        message: String,
+    },
     /// No worker can be reached any more.
     Broken(Failure),
 }

@@ -153,6 +153,7 @@ impl Distribution<'_> {
                 self.tasks.remove(&task);
                 self.scheduler.lost(task);
             }
+            EngineEvent::Refused { worker, message } => self.scheduler.give_up(&worker, message),
             EngineEvent::Broken(failure) => return Err(failure.into()),
         }
         Ok(())

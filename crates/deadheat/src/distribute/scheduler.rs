@@ -181,6 +181,11 @@ impl Scheduler {
         workers.filter_map(|(name, state)| Some((name.as_str(), state.given_up.as_deref()?)))
     }
 
+    /// Gives a worker no more tasks.
+    pub(crate) fn give_up(&mut self, worker: &str, why: String) {
+        self.workers.entry(worker.to_owned()).or_default().given_up = Some(why);
+    }
+
     /// Whether any worker can be given tasks, now or when it has done its present ones.
     pub(crate) fn has_workers(&self) -> bool {
         self.workers.values().any(WorkerState::is_usable)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use deadheat_core::judge::balance::Costs;
 use deadheat_core::judge::judge_again;
 use deadheat_core::model::{Action, Report, SCHEMA_VERSION};
 use deadheat_core::report::{Surroundings, next_steps};
@@ -26,16 +27,39 @@ struct Header {
     decision: Option<IgnoredAny>,
 }
 
-/// Reads a report. `asked` is the command or option that the file was given to, for the message.
+/// Reads the times of a report's benchmarks.
+pub(crate) fn read_costs(path: &Path, asked: &str) -> Result<Costs, Failure> {
+    let report = read_any(path, asked)?;
+    Costs::of(&report).ok_or_else(|| {
+        Failure::usage(format!(
+            "{asked}: `{}` has no times of benchmarks",
+            path.display()
+        ))
+        .hint(
+            "name a report in which they were measured, such as one of `deadheat compare --all -o FILE.json`",
+        )
+    })
+}
+
+/// Reads a report with its samples. `asked` is the command or option that the file was given to, for the message.
 pub(crate) fn read(path: &Path, asked: &str) -> Result<Report, Failure> {
+    let report = read_any(path, asked)?;
+    if !report.samples {
+        return Err(Failure::usage(format!(
+            "{asked}: `{}` has no samples, because --json leaves them out",
+            path.display()
+        ))
+        .hint("-o FILE.json writes a report that can be used again; --samples prints one"));
+    }
+    Ok(report)
+}
+
+/// Reads a report, which may lack its samples.
+fn read_any(path: &Path, asked: &str) -> Result<Report, Failure> {
     let shown = path.display();
     let fail = |why: String| Failure::usage(format!("{asked}: `{shown}` {why}"));
     let bytes = read_bytes(path).map_err(fail)?;
     match serde_json::from_slice::<Report>(&bytes) {
-        Ok(report) if !report.samples => {
-            Err(fail("has no samples, because --json leaves them out".to_owned())
-                .hint("-o FILE.json writes a report that can be used again; --samples prints one"))
-        }
         Ok(report) if report.schema_version <= SCHEMA_VERSION => Ok(report),
         Ok(report) => Err(newer(fail, report.schema_version, Some(&report.tool_version))),
         Err(error) => Err(explain(fail, &bytes, &error)),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::stored;
-use crate::model::{Part, PerSide, Python, Report, SCHEMA_VERSION, Settings, part_of};
+use crate::model::{Balance, Cut, Part, PerSide, Python, Report, SCHEMA_VERSION, Settings};
 use crate::text::plain;
 
 /// The report of one machine.
@@ -29,6 +29,8 @@ pub(super) struct Parts {
     pub(super) reports: Vec<(Part, Report)>,
     /// The ids of all benchmarks, in the order of collection.
     pub(super) suite: Vec<String>,
+    /// The numbers of their parts, if the suite was not cut by hash.
+    pub(super) numbers: Vec<u32>,
 }
 
 /// Checks that each of the reports is a part, and that they are parts of one whole.
@@ -57,14 +59,16 @@ pub(super) fn parts_of_one_whole(reports: Vec<PartReport>, tool_version: &str) -
     for other in others {
         check_together(first, other)?;
     }
-    let suite = suite(&parts)?;
+    let (suite, numbers) = suite(&parts)?;
+    let cut = Cut::new(parts[0].0.of, &suite, &numbers);
     for (part, report) in &parts {
-        check_rows(*part, report)?;
+        check_rows(*part, &cut, report)?;
     }
     let reports = parts.into_iter().map(|(part, named)| (part, named.report));
     Ok(Parts {
         reports: reports.collect(),
         suite,
+        numbers,
     })
 }
 
@@ -97,6 +101,14 @@ fn check_alone(part: &PartReport, tool_version: &str) -> Result<Part, Refusal> {
     };
     if !part.is_sound() {
         return refuse(format!("{name} is damaged: there is no part {part}"), again);
+    }
+    let numbers = &report.suite_parts;
+    let is_sound = |number: &u32| (1..=part.of).contains(number);
+    if !(numbers.is_empty() || numbers.len() == report.suite.len() && numbers.iter().all(is_sound)) {
+        return refuse(
+            format!("{name} is damaged: not every benchmark is in a part"),
+            again,
+        );
     }
     if report.plan.is_some() || report.noise.is_some() {
         return refuse(
@@ -171,6 +183,10 @@ fn differing_setting(one: &Settings, other: &Settings) -> Option<String> {
         let settings = Settings {
             // These are each machine's own.
             part: None,
+            balance: settings.balance.as_ref().map(|balance| Balance {
+                file: String::new(),
+                ..balance.clone()
+            }),
             budget_seconds: None,
             timeout_seconds: 0.0,
             ..settings.clone()
@@ -187,14 +203,15 @@ fn differing_setting(one: &Settings, other: &Settings) -> Option<String> {
         .map(|(key, _)| key.clone())
 }
 
-/// Returns the whole suite, which every part must have collected alike; parts that ended before that are ignored.
-fn suite(parts: &[(Part, PartReport)]) -> Result<Vec<String>, Refusal> {
+/// Returns the whole suite and its cut, which every part must have collected and cut alike; parts that ended before that
+/// are ignored.
+fn suite(parts: &[(Part, PartReport)]) -> Result<(Vec<String>, Vec<u32>), Refusal> {
     let mut known = parts
         .iter()
         .map(|(_, part)| part)
         .filter(|part| !part.report.suite.is_empty());
     let Some(first) = known.next() else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
     for other in known {
         if other.report.suite != first.report.suite {
@@ -214,18 +231,27 @@ fn suite(parts: &[(Part, PartReport)]) -> Result<Vec<String>, Refusal> {
                 "the ids of the benchmarks must be the same on all machines, in the same order",
             );
         }
+        if other.report.suite_parts != first.report.suite_parts {
+            return refuse(
+                format!(
+                    "{} and {} were cut differently: they are not parts of one report",
+                    first.name, other.name
+                ),
+                "measure all parts again, with --balance and the same file, or all without it",
+            );
+        }
     }
-    Ok(first.report.suite.clone())
+    Ok((first.report.suite.clone(), first.report.suite_parts.clone()))
 }
 
 /// Checks that every row belongs to the part that reports it, and is there only once.
-fn check_rows(part: Part, PartReport { name, report }: &PartReport) -> Result<(), Refusal> {
+fn check_rows(part: Part, cut: &Cut<'_>, PartReport { name, report }: &PartReport) -> Result<(), Refusal> {
     let changed = "the report was not written by deadheat alone: measure this part again";
     let mut seen = BTreeSet::new();
     for row in &report.comparisons {
         let benchmark = plain(&row.benchmark);
-        if !part.has(&row.benchmark) {
-            let (number, of) = (part_of(&row.benchmark, part.of), part.of);
+        let (number, of) = (cut.number(&row.benchmark), part.of);
+        if number != part.number {
             let message =
                 format!("{name}, part {part}, contains {benchmark}, which belongs to part {number}/{of}");
             return refuse(message, changed);

@@ -1,6 +1,6 @@
 //! The selection of benchmarks in a merged report, and its warnings.
 
-use crate::model::{Part, Report, Selection, SelectionRule, Warning, WarningCode, part_of};
+use crate::model::{Cut, Part, Report, Selection, SelectionRule, Warning, WarningCode};
 use crate::text::counted;
 
 /// The largest number of names in a warning.
@@ -91,7 +91,7 @@ pub(super) fn functions_not_reached(merged: &Report, parts: &[(Part, Report)]) -
 }
 
 /// Warns of the parts that are not there, of `of`; `None` if all are.
-pub(super) fn missing_parts(absent: &[u32], of: u32, suite: &[String]) -> Option<Warning> {
+pub(super) fn missing_parts(absent: &[u32], of: u32, suite: &[String], cut: &Cut<'_>) -> Option<Warning> {
     let are = match absent.len() {
         0 => return None,
         1 => "is",
@@ -99,7 +99,7 @@ pub(super) fn missing_parts(absent: &[u32], of: u32, suite: &[String]) -> Option
     };
     let parts = if absent.len() == 1 { "part" } else { "parts" };
     let names: Vec<String> = absent.iter().map(|number| format!("{number}/{of}")).collect();
-    let is_absent = |benchmark: &&String| absent.contains(&part_of(benchmark, of));
+    let is_absent = |benchmark: &&String| absent.contains(&cut.number(benchmark));
     let lacking = suite.iter().filter(is_absent).count();
     Some(Warning::new(
         WarningCode::MissingParts,

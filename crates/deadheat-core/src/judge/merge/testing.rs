@@ -8,8 +8,8 @@ use crate::judge::sequential::Sampling;
 use crate::judge::stats::FEWEST_REPLICATES;
 use crate::judge::{MeasuredBenchmark, count, judge};
 use crate::model::{
-    CallProfile, Change, Clock, FunctionComparison, Missing, MissingReason, Order, Part, PerSide, Replicate,
-    Report, Resource, Round, Sample, Summary, TargetFunction, Verdict, WarningCode,
+    Balance, CallProfile, Change, Clock, Cut, FunctionComparison, Missing, MissingReason, Order, Part,
+    PerSide, Replicate, Report, Resource, Round, Sample, Summary, TargetFunction, Verdict, WarningCode,
 };
 use crate::output::OutputCheck;
 use crate::testing;
@@ -131,18 +131,30 @@ pub(super) fn whole() -> Report {
 }
 
 pub(super) fn part(number: u32) -> PartReport {
+    part_of_cut(number, &[])
+}
+
+/// Returns a part of the suite, of which these are the benchmarks' parts.
+fn part_of_cut(number: u32, numbers: &[u32]) -> PartReport {
     let part = Part { number, of: OF };
+    let suite: Vec<String> = (0..BENCHMARKS).map(id).collect();
+    let cut = Cut::new(OF, &suite, numbers);
     let ours: Vec<u32> = (0..BENCHMARKS)
-        .filter(|&benchmark| part.has(&id(benchmark)))
+        .filter(|&benchmark| cut.has(part, &id(benchmark)))
         .collect();
     let mut report = report(&ours);
-    report.missing.retain(|row| part.has(&row.benchmark));
+    report.missing.retain(|row| cut.has(part, &row.benchmark));
     report.summary.counts = count(&report.comparisons, &report.missing);
     report.settings.part = Some(part);
     report.settings.budget_seconds = Some(f64::from(number));
     report.settings.timeout_seconds = 600.0 + f64::from(number);
     report.machine.processor = Some(format!("processor {number}"));
-    report.suite = (0..BENCHMARKS).map(id).collect();
+    report.suite_parts = numbers.to_vec();
+    report.settings.balance = (!numbers.is_empty()).then(|| Balance {
+        file: format!("folder {number}/earlier.json"),
+        digest: "cut".to_owned(),
+    });
+    report.suite = suite;
     PartReport {
         name: format!("{number}.json"),
         report,
@@ -151,6 +163,13 @@ pub(super) fn part(number: u32) -> PartReport {
 
 pub(super) fn parts() -> Vec<PartReport> {
     (1..=OF).map(part).collect()
+}
+
+/// The parts of the benchmarks in another cut than that by hash.
+pub(super) const NUMBERS: [u32; BENCHMARKS as usize] = [1, 1, 1, 2, 3, 3, 4, 2, 1, 2, 3, 4];
+
+pub(super) fn balanced_parts() -> Vec<PartReport> {
+    (1..=OF).map(|number| part_of_cut(number, &NUMBERS)).collect()
 }
 
 pub(super) fn merged(parts: Vec<PartReport>) -> Report {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::testing::*;
 use super::*;
-use crate::model::{Confirmation, Gate, Machine, OpenReason, SelectionRule, Side, Verdict, Warning};
+use crate::model::{Confirmation, Gate, Machine, OpenReason, SelectionRule, Side, Verdict, Warning, part_of};
 
 #[test]
 fn four_parts_are_the_whole_to_the_last_digit() {
@@ -34,6 +34,32 @@ fn four_parts_are_the_whole_to_the_last_digit() {
     assert!(!merged.partial);
     assert_eq!(merged.settings.part, None);
     assert_eq!(codes(&merged), []);
+}
+
+#[test]
+fn balanced_parts_are_the_same_whole() {
+    let mut report = merged(balanced_parts());
+    for (number, row) in report.comparisons.iter_mut().enumerate() {
+        assert_eq!(row.part.take(), Some(NUMBERS[number]));
+    }
+    let whole = whole();
+    assert_eq!(report.comparisons, whole.comparisons);
+    assert_eq!(report.summary.total, whole.summary.total);
+    assert_eq!((&report.settings.balance, report.suite_parts.len()), (&None, 0));
+    // Each lacking benchmark is said to be in the part that the cut put it into.
+    let report = merged(balanced_parts()[..3].to_vec());
+    let lacking = report
+        .missing
+        .iter()
+        .filter(|row| row.reason == MissingReason::Unfinished);
+    let lacking: Vec<(&str, &str)> = lacking
+        .map(|row| (row.benchmark.as_str(), row.message.as_str()))
+        .collect();
+    let ids = [id(6), id(11)];
+    let why = "part 4/4 is not among the merged reports";
+    assert_eq!(lacking, ids.each_ref().map(|id| (id.as_str(), why)));
+    let said = "part 4/4 is missing: 2 of 12 benchmarks are not in this report";
+    assert_eq!(report.warnings[0].message, said);
 }
 
 #[test]

@@ -103,6 +103,10 @@ fn settings(settings: &Settings) -> Vec<Fact> {
         let (term, words) = match key.as_str() {
             "all" => ("All benchmarks".to_owned(), setting(value)),
             "partition" => ("Part".to_owned(), settings.part.map(|part| part.to_string())),
+            "balance" => {
+                let file = settings.balance.as_ref().map(|balance| balance.file.clone());
+                ("Cut by the seconds of".to_owned(), file)
+            }
             "thresholds" => ("Thresholds by glob".to_owned(), thresholds(settings)),
             key => (sentence(&key.replace('_', " ")), setting(value)),
         };

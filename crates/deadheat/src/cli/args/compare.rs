@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use deadheat_core::model::{BenchmarksFrom, Gate, Part, Status};
+use deadheat_core::model::{BenchmarksFrom, Gate, Status};
 
 use crate::cli::args::shared::*;
-use crate::cli::values::{EngineChoice, parse_engine, parse_percent, parse_seconds};
+use crate::cli::values::{
+    EngineChoice, Partition, parse_engine, parse_partition, parse_percent, parse_seconds,
+};
 
 const COMPARE_HELP: &str = concat!(
     "\
@@ -75,9 +77,16 @@ pub(crate) struct CompareArgs {
         ]
     )]
     pub(crate) continued: Option<PathBuf>,
-    /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts
-    #[arg(help_heading = BENCHMARKS, long, value_name = "I/N", conflicts_with_all = ["continued", "script", "record"])]
-    pub(crate) partition: Option<Part>,
+    /// Measure only this part of the suite: I of N, for N machines; `deadheat merge` makes one report of the parts.
+    /// auto: the part that the variables of the CI system or of an array job tell
+    #[arg(help_heading = BENCHMARKS, long, value_name = "I/N|auto", value_parser = parse_partition,
+        conflicts_with_all = ["continued", "script", "record"]
+    )]
+    pub(crate) partition: Option<Partition>,
+    /// Cut the suite into parts of equal length by the times in an earlier report, instead of by hash; every part needs the
+    /// same file
+    #[arg(help_heading = BENCHMARKS, long, value_name = "R.json", conflicts_with = "continued")]
+    pub(crate) balance: Option<PathBuf>,
     /// Measure replicates side by side: `local:N` on N cores of this machine, or dask://HOST:PORT on the workers of a Dask
     /// cluster
     #[arg(help_heading = STRICTNESS, long, value_name = "WHERE", value_parser = parse_engine,

@@ -17,6 +17,7 @@ mod compare;
 mod micro;
 mod shared;
 mod skill;
+mod slurm;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,7 @@ pub(crate) use crate::cli::args::micro::MicroArgs;
 use crate::cli::args::shared::OUTPUT;
 pub(crate) use crate::cli::args::shared::{OutputArgs, PlaceArgs, ReportArgs, RunArgs, SidesArgs};
 pub(crate) use crate::cli::args::skill::SkillArgs;
+pub(crate) use crate::cli::args::slurm::SlurmArgs;
 use crate::cli::values::{parse_percent, parse_seconds};
 
 /// Benchmark two git refs of a Python project against each other, with error bounds
@@ -47,6 +49,8 @@ pub(crate) enum CommandArgs {
     Micro(Box<MicroArgs>),
     /// Merge the reports of a suite's parts (--partition) into one
     Merge(MergeArgs),
+    /// Print a script that submits a comparison to SLURM: the parts of the suite as an array, and a job that merges them
+    Slurm(SlurmArgs),
     /// Compare a ref with itself, to see how noisy this machine is and which changes it can detect
     Noise(Box<NoiseArgs>),
     /// Run ordinary tests on two git refs under cProfile, and show which functions and tests became slower; for

@@ -315,7 +315,7 @@ impl CompareContext<'_> {
     }
 
     /// Returns the part of the budget that the timeout leaves room for.
-    pub(crate) fn affordable_budget(&self, benchmarks: usize) -> Duration {
+    pub(crate) fn affordable_budget(&self, benchmarks: &[String]) -> Duration {
         // The rest is for the breakdown and the report, and for confirming regressions that would fail a
         // gate.
         let eighths = if self.settings.fail_on.is_empty() { 6 } else { 3 };

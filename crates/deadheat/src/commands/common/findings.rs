@@ -23,6 +23,8 @@ pub(crate) struct Findings {
     pub(crate) selection: Selection,
     /// In a part: every benchmark that both sides can run.
     pub(crate) suite: Vec<String>,
+    /// With `--balance`: the number of the part that has each of them.
+    pub(crate) suite_parts: Vec<u32>,
     pub(crate) plan: Option<Plan>,
     /// The budget in seconds, if the number of replicates was open.
     pub(crate) budget_seconds: Option<f64>,
@@ -73,6 +75,7 @@ impl Findings {
                 reason: "every benchmark".to_owned(),
             },
             suite: Vec::new(),
+            suite_parts: Vec::new(),
             plan: None,
             budget_seconds: None,
             pinned_core: None,
@@ -141,6 +144,7 @@ impl Findings {
             target_functions: self.targets,
             selection: self.selection,
             suite: self.suite,
+            suite_parts: self.suite_parts,
             plan: self.plan,
             summary: self.summary,
             noise: self.noise,

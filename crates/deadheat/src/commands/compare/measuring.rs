@@ -43,7 +43,7 @@ pub(crate) fn measure(
         }
     }
     let first_core = workers.launcher.cores.measuring;
-    let budget = run.affordable_budget(runnable.len());
+    let budget = run.affordable_budget(runnable);
     let stopping = Stopping {
         call_times: workers.call_times.clone(),
         ..run.stopping(budget)
@@ -110,7 +110,7 @@ pub(crate) fn plan(
     listener.step("trying every benchmark once");
     let once = Stopping {
         sampling: Sampling::Exactly(1),
-        ..run.stopping(run.affordable_budget(runnable.len()))
+        ..run.stopping(run.affordable_budget(runnable))
     };
     let started = Instant::now();
     let schedule = run.schedule(Some(1), workers);

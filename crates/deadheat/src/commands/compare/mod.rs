@@ -15,12 +15,13 @@ pub(crate) mod steps;
 mod verdicts;
 
 use crate::Installation;
-use crate::cli::options::{CompareOptions, RecordedBase, WorktreeCleanup};
+use crate::cli::options::{CompareOptions, RecordedBase, Verbosity, WorktreeCleanup};
 use crate::commands::common::context::{CompareContext, Context, StartingPoint, reported_python, seed_of};
 use crate::commands::common::findings::Findings;
 use crate::commands::common::keep_worktrees;
 use crate::commands::compare::steps::{Site, Steps};
 use crate::commands::script;
+use crate::config::Config;
 use crate::config::settings::CompareSettings;
 use crate::error::ExitCode;
 use crate::events::Events;
@@ -28,6 +29,7 @@ use crate::experiments::record;
 use crate::experiments::store::ExperimentStore;
 use crate::git::{Git, pull_request, revisions};
 use crate::report::listener::Listener;
+use crate::report::load;
 use crate::system::command::Deadline;
 use crate::system::interrupt::Interrupt;
 use crate::system::paths::seen_from;
@@ -42,8 +44,14 @@ pub(crate) fn run(
     options.outputs.check_writable()?;
     let StartingPoint { limits, git, config } = StartingPoint::open(&options.sides, interrupt)?;
     let continued = options.continued.as_deref().map(resume::load).transpose()?;
-    let settings = CompareSettings::merge(options, continued, &config, git.top())?;
+    let mut settings = CompareSettings::merge(options, continued, &config, git.top())?;
+    if let Some(file) = &options.balance {
+        settings.balance_by(file, load::read_costs(file, "--balance")?);
+    }
     let listener = Listener::new(options.outputs.verbosity);
+    if let (Some(part), Some(by)) = (settings.partition, &settings.partition_by) {
+        listener.note(&format!("part {part}, by {by}"));
+    }
     let state = match (&options.to_record, settings.refs.recorded) {
         (None, None) => None,
         _ => Some(ExperimentStore::find(&config, git.top())?),
@@ -81,6 +89,26 @@ pub(crate) fn run(
     };
     listener.finish();
     finish::finish(&run, options, findings, outcome, recording)
+}
+
+/// Resolves the refs to commits for a run that is not here.
+pub(crate) fn resolve_for(
+    git: &Git,
+    settings: &CompareSettings,
+    config: &Config,
+    limits: &Deadline,
+) -> anyhow::Result<PerSide<Revision>> {
+    let recorded = settings.refs.recorded;
+    let state = recorded
+        .map(|_| ExperimentStore::find(config, git.top()))
+        .transpose()?;
+    resolve(
+        git,
+        settings,
+        state.as_ref(),
+        limits,
+        &Listener::new(Verbosity::Quiet),
+    )
 }
 
 /// Resolves the refs to commits.

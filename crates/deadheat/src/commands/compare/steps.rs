@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{Environments, PerSide, Plan, WarningCode};
+use deadheat_core::model::{Cut, Environments, PerSide, Plan, WarningCode};
 use deadheat_core::text::counted;
 
 use crate::cli::options::RunMode;
@@ -399,10 +399,23 @@ fn benchmarks_of_part(
     let Some(partition) = run.settings.partition else {
         return benchmarks.to_vec();
     };
-    findings.missing.retain(|row| partition.has(&row.benchmark));
-    findings.suite = benchmarks.to_vec();
-    let ours = benchmarks.iter().filter(|benchmark| partition.has(benchmark));
+    let numbers = match (&run.settings.costs, &run.settings.continued) {
+        (Some(costs), _) => costs.cut(benchmarks, partition.of),
+        // The part keeps its benchmarks.
+        (None, Some(earlier)) if !earlier.suite_parts.is_empty() => {
+            let cut = Cut::new(partition.of, &earlier.suite, &earlier.suite_parts);
+            benchmarks.iter().map(|benchmark| cut.number(benchmark)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let cut = Cut::new(partition.of, benchmarks, &numbers);
+    findings.missing.retain(|row| cut.has(partition, &row.benchmark));
+    let ours = benchmarks
+        .iter()
+        .filter(|benchmark| cut.has(partition, benchmark));
     let ours: Vec<String> = ours.cloned().collect();
+    findings.suite = benchmarks.to_vec();
+    findings.suite_parts = numbers;
     if ours.is_empty() {
         run.context.listener.doubt(
             WarningCode::EmptyPart,

@@ -39,7 +39,8 @@ pub(super) fn noise(
     findings: &Findings,
     replicate_time: Duration,
 ) -> Vec<model::Noise> {
-    let budget = run.settings.budget(findings.comparisons.len());
+    let measured = findings.comparisons.iter().map(|row| row.benchmark.clone());
+    let budget = run.settings.budget(&measured.collect::<Vec<_>>());
     let replicates = (budget.as_secs_f64() / replicate_time.as_secs_f64()) as usize;
     judge::noise(&findings.comparisons, replicates, &run.settings.thresholds())
 }

@@ -172,7 +172,7 @@ fn measure(
         Err(error) => return (Err(error), entrants),
     };
     let first_core = cores.measuring;
-    let asked = run.settings.race_budget(benchmarks.len(), entrants.len());
+    let asked = run.settings.race_budget(&benchmarks, entrants.len());
     let left = context.limits.until.saturating_duration_since(Instant::now());
     // The rest is for the report.
     let budget = asked.min(left * 7 / 8);

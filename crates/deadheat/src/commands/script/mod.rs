@@ -92,7 +92,7 @@ fn compare_checkouts(
     let tried = bench.try_once()?;
     let pair_time = trying.elapsed();
     let rows = Rows::of(script, &tried, &mut findings.missing)?;
-    let budget = run.affordable_budget(rows.all.len());
+    let budget = run.affordable_budget(&rows.all);
     let stopping = run.stopping(budget);
     if run.settings.task == RunMode::Plan {
         findings.plan = Some(plan(rows.listed(), started.elapsed(), pair_time, stopping));

@@ -110,6 +110,40 @@ fn only_parts_of_one_whole_are_put_together() {
 }
 
 #[test]
+fn parts_of_different_cuts_are_not_put_together() {
+    let balanced = balanced_parts();
+    for mixture in [[part(1), balanced[1].clone()], [balanced[0].clone(), part(2)]] {
+        let message = refusal(mixture.to_vec());
+        let words = "1.json and 2.json were measured with different values of `balance`";
+        assert!(message.starts_with(words), "{message}");
+    }
+    let changes: [(Change, &str); 3] = [
+        (
+            |report| report.settings.balance.as_mut().unwrap().digest = "other".to_owned(),
+            "1.json and 2.json were measured with different values of `balance`",
+        ),
+        (
+            |report| report.suite_parts.swap(0, 4),
+            "1.json and 2.json were cut differently",
+        ),
+        (
+            |report| report.suite_parts[0] = 5,
+            "2.json is damaged: not every benchmark is in a part",
+        ),
+    ];
+    for (change, words) in changes {
+        let mut all = balanced.clone();
+        change(&mut all[1].report);
+        let message = refusal(all);
+        assert!(message.starts_with(words), "{message}");
+    }
+    let foreign = balanced[0].report.comparisons[0].clone();
+    let mut all = balanced;
+    all[1].report.comparisons.push(foreign);
+    assert!(refusal(all).contains("which belongs to part 1/4"));
+}
+
+#[test]
 fn the_python_may_differ_in_its_last_number_only() {
     let python = |version: &str| {
         let python = Python {
