@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::model::{Clock, Order, PerSide, Replicate, Round, Sample};
 
-use super::{Scheduler, WorkerSlots};
+use super::{Job, Scheduler, WorkerSlots};
 use crate::distribute::measure::BETWEEN_LOOKS;
 use crate::distribute::serve::Answer;
 use crate::distribute::task::{Measurements, Task, TaskResult};
@@ -107,14 +108,14 @@ fn large_cluster() {
     let mut scheduler = None;
     driver(&mut || {
         let schedule = scripted::schedule(0);
-        let mut new = Scheduler::new(
-            &schedule,
-            stopping.clone(),
-            day,
-            BTreeMap::new(),
-            &benchmarks,
-            Vec::new(),
-        );
+        let job = Job {
+            schedule: &schedule,
+            stopping: stopping.clone(),
+            earlier: BTreeMap::new(),
+            benchmarks: &benchmarks,
+            machines: Vec::new(),
+        };
+        let mut new = Scheduler::new(job, day);
         let slots = |number| WorkerSlots {
             name: format!("tcp://10.0.{}.{}:40000", number / 250, number % 250),
             slots: 1,
@@ -189,13 +190,14 @@ fn large_cluster() {
         .lines()
         .find(|line| line.starts_with("VmHWM"))
         .unwrap_or("VmHWM: unknown");
-    println!(
+    let words = format!(
         "{WORKERS} workers, {BENCHMARKS} benchmarks, {handed_out} tasks, {lost} lost, {replicates} replicates counted of {} \
-         measured: {:.0} s on the cluster, {:.2} s of the driver's own ({:.2} %), {peak}",
+         measured: {:.0} s on the cluster, {:.2} s of the driver's own ({:.2} %), {peak}\n",
         measured.newly,
         now.as_secs_f64(),
         own.as_secs_f64(),
         100.0 * own.as_secs_f64() / now.as_secs_f64(),
     );
+    std::io::stderr().write_all(words.as_bytes()).unwrap();
     assert_eq!(measured.benchmarks.len(), BENCHMARKS);
 }
