@@ -1,9 +1,10 @@
 //! Replicates from several machines: whether their kinds agree, and which machine is unlike the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use statrs::distribution::ContinuousCDF;
 
+use super::many_machines::{self, LEAST_VARIANCE};
 use super::sequential::{Sampling, is_settled};
 use super::stats::{self, ERROR_RATE, FEWEST_REPLICATES, LogEstimate, Threshold};
 use crate::model::{
@@ -16,10 +17,11 @@ use crate::text::{plain, shorten, speedup};
 const NAMED_WRONGLY: f64 = 0.001;
 /// The smallest logarithm of a ratio to the other machines that is worth naming a machine: half a percent.
 const TRIFLE: f64 = 0.005;
+/// The process pairs times benchmarks up to which machines are compared two by two: beyond, that takes minutes, and two
+/// machines seldom have benchmarks in common.
+const MOST_CELLS: usize = 1_000_000;
 /// The fewest machines of a kind of which one can be named: if two disagree, either may be the odd one.
 const FEWEST_MACHINES: usize = 3;
-/// The smallest variance that weighs a benchmark, so that one whose times never vary is not the only one that counts.
-const LEAST_VARIANCE: f64 = 1e-8;
 
 /// The estimates of a row: of all of its replicates, and of each kind of machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,7 +220,17 @@ pub fn outliers<'a>(
     kinds: &[u32],
     look: u32,
 ) -> Vec<(u32, Outlier)> {
-    let pairs = ProcessPairs::of(benchmarks, kinds.len());
+    let benchmarks: Vec<&[Replicate]> = benchmarks.collect();
+    if are_too_many(&benchmarks) {
+        let of_kind = |kind: &u32| kinds.iter().filter(|other| *other == kind).count();
+        let asked = kinds
+            .iter()
+            .map(|kind| (of_kind(kind) >= FEWEST_MACHINES).then_some(*kind));
+        let asked: Vec<Option<u32>> = asked.collect();
+        let error = error_at(look) / asked.iter().flatten().count().max(1) as f64;
+        return many_machines::outliers(benchmarks.into_iter(), &asked, error, TRIFLE);
+    }
+    let pairs = ProcessPairs::of(benchmarks.into_iter(), kinds.len());
     let compared = pairs.of_kinds(kinds);
     let error = error_at(look) / compared.values().map(Vec::len).sum::<usize>() as f64;
     let mut found = Vec::new();
@@ -286,7 +298,11 @@ fn is_odd(machine: usize, groups: &[Group], most: usize, weights: &[f64], error:
 /// Returns, for each kind, the two machines that differ most, if they do and neither can be named: there is no third
 /// one, or no majority that agrees. The replicates are those that count at the end of a run.
 pub fn at_odds<'a>(benchmarks: impl Iterator<Item = &'a [Replicate]>, kinds: &[u32]) -> Vec<Odds> {
-    let pairs = ProcessPairs::of(benchmarks, kinds.len());
+    let benchmarks: Vec<&[Replicate]> = benchmarks.collect();
+    if are_too_many(&benchmarks) {
+        return Vec::new();
+    }
+    let pairs = ProcessPairs::of(benchmarks.into_iter(), kinds.len());
     let compared = pairs.of_kinds(kinds);
     let of_two = |machines: &Vec<usize>| machines.len() * (machines.len() - 1) / 2;
     let each = NAMED_WRONGLY / (2 * compared.values().map(of_two).sum::<usize>()) as f64;
@@ -314,6 +330,13 @@ pub fn at_odds<'a>(benchmarks: impl Iterator<Item = &'a [Replicate]>, kinds: &[u
         found.extend(clearest.map(|(_, odds)| odds));
     }
     found
+}
+
+/// Whether process pairs times benchmarks are too many to compare machines two by two.
+fn are_too_many(benchmarks: &[&[Replicate]]) -> bool {
+    let replicates = benchmarks.iter().flat_map(|replicates| replicates.iter());
+    let pairs: BTreeSet<(Option<u32>, u32)> = replicates.map(|one| (one.machine, one.seed)).collect();
+    pairs.len() * benchmarks.len() > MOST_CELLS
 }
 
 /// Returns the error that one ask may have: half of it at the first, and half of the rest at each later one.
