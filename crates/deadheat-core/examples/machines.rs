@@ -54,9 +54,11 @@ fn main() {
     }
 }
 
-/// Returns kinds of runs: the bias of each machine with its relative spread, and whether they have unlike numbers of
+/// A kind of run: its name, the bias of each machine with its relative spread, and whether they have unlike numbers of
 /// replicates.
-fn kinds_of_runs() -> Vec<(&'static str, Vec<(f64, f64)>, bool)> {
+type Run = (&'static str, Vec<(f64, f64)>, bool);
+
+fn kinds_of_runs() -> Vec<Run> {
     let biased = 0.05_f64.ln_1p();
     let (sound, noisy, odd) = ((0.0, 1.0), (0.0, 5.0), (biased, 1.0));
     vec![

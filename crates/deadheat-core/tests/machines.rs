@@ -137,6 +137,20 @@ fn of_two_machines_neither_is_named_and_the_run_says_so() {
     assert_eq!(odds.len(), 1);
     assert_eq!((odds[0].kind, odds[0].machines), (0, (0, 1)));
     assert!((odds[0].ratio.ln() + 0.2).abs() < 1e-6);
+    let row = Comparison {
+        replicates: replicates.clone(),
+        ..judged(&[&around(0.0), &around(0.2)], &[0, 0])
+    };
+    let machines = [machine("one", 0, "EPYC"), machine("\u{1b}two", 0, "EPYC")];
+    let said = warnings(&machines, &[row]).remove(0);
+    assert_eq!((said.code, said.benchmark), (WarningCode::MachinesDisagree, None));
+    assert!(
+        said.message
+            .starts_with("`one` and `\\x1btwo` are machines of one kind"),
+        "{}",
+        said.message
+    );
+    assert!(said.hint.unwrap().contains("third machine"));
     // Without a majority that agrees, three are as good as two.
     let replicates = benchmark(&[&around(0.0), &around(0.2), &around(-0.2)]);
     let of_run = || [replicates.as_slice()].into_iter();

@@ -1,9 +1,10 @@
 //! Replicates from several machines: whether their kinds agree, and which machine is unlike the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use statrs::distribution::ContinuousCDF;
 
+use super::many_machines::{self, LEAST_VARIANCE};
 use super::sequential::{Sampling, is_settled};
 use super::stats::{self, ERROR_RATE, FEWEST_REPLICATES, LogEstimate, Threshold};
 use crate::model::{
@@ -16,10 +17,11 @@ use crate::text::{plain, shorten, speedup};
 const NAMED_WRONGLY: f64 = 0.001;
 /// The smallest logarithm of a ratio to the other machines that is worth naming a machine: half a percent.
 const TRIFLE: f64 = 0.005;
+/// The process pairs times benchmarks up to which machines are compared two by two: beyond, that takes minutes, and two
+/// machines seldom have benchmarks in common.
+const MOST_CELLS: usize = 1_000_000;
 /// The fewest machines of a kind of which one can be named: if two disagree, either may be the odd one.
 const FEWEST_MACHINES: usize = 3;
-/// The smallest variance that weighs a benchmark, so that one whose times never vary is not the only one that counts.
-const LEAST_VARIANCE: f64 = 1e-8;
 
 /// The estimates of a row: of all of its replicates, and of each kind of machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,34 +220,42 @@ pub fn outliers<'a>(
     kinds: &[u32],
     look: u32,
 ) -> Vec<(u32, Outlier)> {
-    let pairs = ProcessPairs::of(benchmarks, kinds.len());
-    let error = error_at(look)
-        / pairs
-            .of_kinds(kinds)
-            .map(|(_, machines)| machines.len())
-            .sum::<usize>() as f64;
+    let benchmarks: Vec<&[Replicate]> = benchmarks.collect();
+    if are_too_many(&benchmarks) {
+        let of_kind = |kind: &u32| kinds.iter().filter(|other| *other == kind).count();
+        let asked = kinds
+            .iter()
+            .map(|kind| (of_kind(kind) >= FEWEST_MACHINES).then_some(*kind));
+        let asked: Vec<Option<u32>> = asked.collect();
+        let error = error_at(look) / asked.iter().flatten().count().max(1) as f64;
+        return many_machines::outliers(benchmarks.into_iter(), &asked, error, TRIFLE);
+    }
+    let pairs = ProcessPairs::of(benchmarks.into_iter(), kinds.len());
+    let compared = pairs.of_kinds(kinds);
+    let error = error_at(look) / compared.values().map(Vec::len).sum::<usize>() as f64;
     let mut found = Vec::new();
-    for (kind, machines) in pairs.of_kinds(kinds) {
+    for (kind, machines) in compared {
         let of_kind = kinds.iter().filter(|&&other| other == kind).count();
-        let most = (machines.len() - 1) / 2;
+        let minority = (machines.len() - 1) / 2;
         // Machines without a replicate may have been set aside before.
         let left = ((of_kind - 1) / 2).saturating_sub(of_kind - machines.len());
         let weights = pairs.weights(&machines);
-        let odd: Vec<usize> = machines
-            .iter()
-            .copied()
-            .filter(|&machine| pairs.p_of_sound(machine, &machines, most + 1, &weights) <= error)
+        let groups: Vec<Group> = machines.iter().map(|machine| pairs.group(&[*machine])).collect();
+        let is_odd = |index: &usize| is_odd(*index, &groups, minority + 1, &weights, error);
+        let odd: Vec<usize> = (0..machines.len())
+            .filter(is_odd)
+            .map(|index| machines[index])
             .collect();
-        if odd.len() > most.min(left) {
+        if odd.is_empty() || odd.len() > minority.min(left) {
             continue;
         }
         let others: Vec<usize> = machines
-            .iter()
-            .copied()
+            .into_iter()
             .filter(|machine| !odd.contains(machine))
             .collect();
+        let others = pairs.group(&others);
         for machine in odd {
-            let Some(difference) = pairs.difference(&[machine], &others, &weights) else {
+            let Some(difference) = pairs.group(&[machine]).minus(&others, &weights) else {
                 continue;
             };
             let reach = stats::t_quantile(error, difference.degrees) * difference.error;
@@ -254,7 +264,7 @@ pub fn outliers<'a>(
                     ratio: difference.center.exp(),
                     lower: (difference.center - reach).exp(),
                     upper: (difference.center + reach).exp(),
-                    replicates: pairs.0[machine].len(),
+                    replicates: pairs.machines[machine].len(),
                 };
                 found.push((machine as u32, outlier));
             }
@@ -263,37 +273,70 @@ pub fn outliers<'a>(
     found
 }
 
+/// Whether a machine differs, in the same direction, from at least `most` of the others: a partial conjunction (Benjamini
+/// and Heller 2008), at the level `error`.
+fn is_odd(machine: usize, groups: &[Group], most: usize, weights: &[f64], error: f64) -> bool {
+    let others = groups.len() - 1;
+    if groups.len() < FEWEST_MACHINES {
+        return false;
+    }
+    // Of the p-values, the one of this rank counts as often as there are others from it on; and there are two directions.
+    let each = error / (2 * (others - most + 1)) as f64;
+    let (mut above, mut below) = (0, 0);
+    for (seen, other) in (0..groups.len()).filter(|&other| other != machine).enumerate() {
+        if above.max(below) + others - seen < most {
+            return false;
+        }
+        if let Some(difference) = groups[machine].minus(&groups[other], weights) {
+            above += usize::from(difference.p_beyond(1.0) <= each);
+            below += usize::from(difference.p_beyond(-1.0) <= each);
+        }
+    }
+    above.max(below) >= most
+}
+
 /// Returns, for each kind, the two machines that differ most, if they do and neither can be named: there is no third
 /// one, or no majority that agrees. The replicates are those that count at the end of a run.
 pub fn at_odds<'a>(benchmarks: impl Iterator<Item = &'a [Replicate]>, kinds: &[u32]) -> Vec<Odds> {
-    let pairs = ProcessPairs::of(benchmarks, kinds.len());
-    let comparisons: usize = pairs
-        .of_kinds(kinds)
-        .map(|(_, machines)| machines.len() * (machines.len() - 1) / 2)
-        .sum();
+    let benchmarks: Vec<&[Replicate]> = benchmarks.collect();
+    if are_too_many(&benchmarks) {
+        return Vec::new();
+    }
+    let pairs = ProcessPairs::of(benchmarks.into_iter(), kinds.len());
+    let compared = pairs.of_kinds(kinds);
+    let of_two = |machines: &Vec<usize>| machines.len() * (machines.len() - 1) / 2;
+    let each = NAMED_WRONGLY / (2 * compared.values().map(of_two).sum::<usize>()) as f64;
     let mut found = Vec::new();
-    for (kind, machines) in pairs.of_kinds(kinds) {
+    for (kind, machines) in compared {
         let weights = pairs.weights(&machines);
-        let mut farthest: Option<(f64, Odds)> = None;
-        for (index, &one) in machines.iter().enumerate() {
-            for &other in &machines[..index] {
-                let Some(difference) = pairs.difference(&[other], &[one], &weights) else {
+        let groups: Vec<Group> = machines.iter().map(|machine| pairs.group(&[*machine])).collect();
+        let mut clearest: Option<(f64, Odds)> = None;
+        for other in 0..groups.len() {
+            for one in 0..other {
+                let Some(difference) = groups[one].minus(&groups[other], &weights) else {
                     continue;
                 };
-                let p_value = 2.0 * difference.p_beyond(difference.center.signum()) * comparisons as f64;
-                if p_value <= NAMED_WRONGLY && farthest.is_none_or(|(least, _)| p_value < least) {
+                let p_value = difference.p_beyond(difference.center.signum());
+                if p_value <= each && clearest.is_none_or(|(least, _)| p_value < least) {
                     let odds = Odds {
                         kind,
-                        machines: (other as u32, one as u32),
+                        machines: (machines[one] as u32, machines[other] as u32),
                         ratio: difference.center.exp(),
                     };
-                    farthest = Some((p_value, odds));
+                    clearest = Some((p_value, odds));
                 }
             }
         }
-        found.extend(farthest.map(|(_, odds)| odds));
+        found.extend(clearest.map(|(_, odds)| odds));
     }
     found
+}
+
+/// Whether process pairs times benchmarks are too many to compare machines two by two.
+fn are_too_many(benchmarks: &[&[Replicate]]) -> bool {
+    let replicates = benchmarks.iter().flat_map(|replicates| replicates.iter());
+    let pairs: BTreeSet<(Option<u32>, u32)> = replicates.map(|one| (one.machine, one.seed)).collect();
+    pairs.len() * benchmarks.len() > MOST_CELLS
 }
 
 /// Returns the error that one ask may have: half of it at the first, and half of the rest at each later one.
@@ -301,8 +344,21 @@ fn error_at(look: u32) -> f64 {
     NAMED_WRONGLY * 0.5_f64.powi(look.clamp(1, 1_000) as i32)
 }
 
-/// For each machine, the log ratios of its process pairs, by benchmark.
-struct ProcessPairs(Vec<Vec<Vec<Option<f64>>>>);
+/// The log ratios of process pairs.
+struct ProcessPairs {
+    benchmarks: usize,
+    /// For each machine, its process pairs: a value for each benchmark.
+    machines: Vec<Vec<Vec<Option<f64>>>>,
+}
+
+/// The process pairs of one or several machines, compared with their means.
+struct Group {
+    /// For each benchmark, the number of values, and their mean.
+    counts: Vec<f64>,
+    means: Vec<f64>,
+    /// For each process pair, how far each benchmark moves the mean, and its weight in it.
+    parts: Vec<(Vec<f64>, Vec<f64>)>,
+}
 
 /// The difference of two groups of machines, in logarithms.
 struct Difference {
@@ -328,10 +384,8 @@ impl ProcessPairs {
         let mut count = 0;
         for replicates in benchmarks {
             for replicate in replicates {
-                let machine = replicate
-                    .machine
-                    .and_then(|machine| pairs.get_mut(machine as usize));
-                if let Some(machine) = machine {
+                let machine = replicate.machine.map(|machine| machine as usize);
+                if let Some(machine) = machine.and_then(|machine| pairs.get_mut(machine)) {
                     let values = machine.entry(replicate.seed).or_default();
                     values.resize(count + 1, None);
                     values[count] = stats::log_ratio(replicate);
@@ -339,107 +393,98 @@ impl ProcessPairs {
             }
             count += 1;
         }
-        let padded = |pairs: BTreeMap<u32, Vec<Option<f64>>>| {
-            let pairs = pairs.into_values();
-            pairs
-                .map(|mut values| {
-                    values.resize(count, None);
-                    values
-                })
-                .collect()
+        let padded = |mut values: Vec<Option<f64>>| {
+            values.resize(count, None);
+            values
         };
-        ProcessPairs(pairs.into_iter().map(padded).collect())
+        ProcessPairs {
+            benchmarks: count,
+            machines: pairs
+                .into_iter()
+                .map(|pairs| pairs.into_values().map(padded).collect())
+                .collect(),
+        }
     }
 
-    fn benchmarks(&self) -> usize {
-        self.0.iter().flatten().next().map_or(0, Vec::len)
-    }
-
-    /// Returns the kinds with enough machines to compare, each with its machines that have enough process pairs.
-    fn of_kinds(&self, kinds: &[u32]) -> impl Iterator<Item = (u32, Vec<usize>)> {
+    /// Returns the kinds with at least two machines that have enough process pairs to compare, with these machines.
+    fn of_kinds(&self, kinds: &[u32]) -> BTreeMap<u32, Vec<usize>> {
         let mut found: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (machine, kind) in kinds.iter().enumerate() {
-            if self.0[machine].len() >= FEWEST_REPLICATES {
+            if self.machines[machine].len() >= FEWEST_REPLICATES {
                 found.entry(*kind).or_default().push(machine);
             }
         }
-        found.into_iter().filter(|(_, machines)| machines.len() > 1)
+        found.retain(|_, machines| machines.len() > 1);
+        found
     }
 
-    /// Returns the values of a benchmark on these machines.
-    fn values(&self, machines: &[usize], benchmark: usize) -> impl Iterator<Item = f64> {
-        let pairs = machines.iter().flat_map(|&machine| &self.0[machine]);
-        pairs.filter_map(move |values| values[benchmark])
-    }
-
-    /// Returns the number of values and their mean.
-    fn mean(&self, machines: &[usize], benchmark: usize) -> (f64, f64) {
-        let (count, sum) = self
-            .values(machines, benchmark)
-            .fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
-        (count, sum / count)
+    fn group(&self, machines: &[usize]) -> Group {
+        let pairs = || machines.iter().flat_map(|&machine| &self.machines[machine]);
+        let mut counts = vec![0.0_f64; self.benchmarks];
+        let mut means = counts.clone();
+        for values in pairs() {
+            for (benchmark, value) in values.iter().enumerate() {
+                if let Some(value) = value {
+                    counts[benchmark] += 1.0;
+                    means[benchmark] += value;
+                }
+            }
+        }
+        for (mean, count) in means.iter_mut().zip(&counts) {
+            *mean /= count.max(1.0);
+        }
+        let parts = pairs().map(|values| {
+            let (mut moves, mut weights) = (vec![0.0; self.benchmarks], vec![0.0; self.benchmarks]);
+            for (benchmark, value) in values.iter().enumerate() {
+                let count: f64 = counts[benchmark];
+                // A single value has no spread, and would look exact.
+                if let Some(value) = value.filter(|_| count > 1.0) {
+                    weights[benchmark] = 1.0 / count;
+                    moves[benchmark] = (value - means[benchmark]) / count * (count / (count - 1.0)).sqrt();
+                }
+            }
+            (moves, weights)
+        });
+        Group {
+            parts: parts.collect(),
+            counts,
+            means,
+        }
     }
 
     /// Returns the precision of each benchmark: the inverse of its variance within a machine.
     fn weights(&self, machines: &[usize]) -> Vec<f64> {
-        let precision = |benchmark| {
-            let (mut squares, mut degrees) = (0.0, 0.0);
-            for &machine in machines {
-                let (count, mean) = self.mean(&[machine], benchmark);
-                if count > 1.0 {
-                    let values = self.values(std::slice::from_ref(&machine), benchmark);
-                    squares += values.map(|value| (value - mean).powi(2)).sum::<f64>();
-                    degrees += count - 1.0;
+        let (mut squares, mut degrees) = (vec![0.0; self.benchmarks], vec![0.0; self.benchmarks]);
+        for &machine in machines {
+            let Group { counts, means, .. } = self.group(&[machine]);
+            for values in &self.machines[machine] {
+                for (benchmark, value) in values.iter().enumerate() {
+                    squares[benchmark] += value.map_or(0.0, |value| (value - means[benchmark]).powi(2));
                 }
             }
-            match degrees > 0.0 {
-                true => 1.0 / (squares / degrees).max(LEAST_VARIANCE),
-                false => 0.0,
+            for (degrees, count) in degrees.iter_mut().zip(counts) {
+                *degrees += f64::max(count - 1.0, 0.0);
             }
-        };
-        (0..self.benchmarks()).map(precision).collect()
-    }
-
-    /// Returns the p-value of the hypothesis that a machine differs, in the same direction, from fewer than `most` of
-    /// the others: a partial conjunction (Benjamini and Heller 2008), in either direction.
-    fn p_of_sound(&self, machine: usize, machines: &[usize], most: usize, weights: &[f64]) -> f64 {
-        if machines.len() < FEWEST_MACHINES {
-            return 1.0;
         }
-        let differences: Vec<Option<Difference>> = machines
-            .iter()
-            .filter(|&&other| other != machine)
-            .map(|&other| self.difference(&[machine], &[other], weights))
-            .collect();
-        let of_direction = |direction: f64| {
-            let p_value = |difference: &Option<Difference>| {
-                difference
-                    .as_ref()
-                    .map_or(1.0, |difference| difference.p_beyond(direction))
-            };
-            let mut p_values: Vec<f64> = differences.iter().map(p_value).collect();
-            p_values.sort_by(f64::total_cmp);
-            p_values[most - 1] * (p_values.len() - most + 1) as f64
+        let precision = |(squares, degrees): (f64, f64)| match degrees > 0.0 {
+            true => 1.0 / (squares / degrees).max(LEAST_VARIANCE),
+            false => 0.0,
         };
-        (2.0 * of_direction(1.0).min(of_direction(-1.0))).min(1.0)
+        squares.into_iter().zip(degrees).map(precision).collect()
     }
+}
 
+impl Group {
     /// Returns the difference of two groups: the mean of the benchmarks' differences, weighted by their precision. Its
     /// error comes from the residuals of process pairs, each the sum over its benchmarks, and its degrees of freedom
     /// are those of the group with fewer pairs.
-    fn difference(&self, group: &[usize], others: &[usize], weights: &[f64]) -> Option<Difference> {
-        let means: Vec<[(f64, f64); 2]> = (0..self.benchmarks())
-            .map(|benchmark| [self.mean(group, benchmark), self.mean(others, benchmark)])
-            .collect();
-        let mut shares: Vec<f64> = means
-            .iter()
+    fn minus(&self, other: &Group, weights: &[f64]) -> Option<Difference> {
+        let counts = self.counts.iter().zip(&other.counts);
+        let mut shares: Vec<f64> = counts
             .zip(weights)
-            .map(|(&[(count, _), (other_count, _)], weight)| {
-                // A single value has no spread, and would look exact.
-                match count > 1.0 && other_count > 1.0 {
-                    true => weight * count * other_count / (count + other_count),
-                    false => 0.0,
-                }
+            .map(|((&one, &other), weight)| match one > 1.0 && other > 1.0 {
+                true => weight * one * other / (one + other),
+                false => 0.0,
             })
             .collect();
         let sum: f64 = shares.iter().sum();
@@ -447,37 +492,27 @@ impl ProcessPairs {
             return None;
         }
         shares.iter_mut().for_each(|share| *share /= sum);
-        let shared = || (0..shares.len()).filter(|&benchmark| shares[benchmark] > 0.0);
-        let center = shared()
-            .map(|benchmark| shares[benchmark] * (means[benchmark][0].1 - means[benchmark][1].1))
-            .sum();
-
-        let mut variance = 0.0;
-        let mut degrees = f64::INFINITY;
-        for (side, machines) in [group, others].into_iter().enumerate() {
-            let mut weight_squares = 0.0;
-            for pair in machines.iter().flat_map(|&machine| &self.0[machine]) {
-                let (mut residual, mut weight) = (0.0, 0.0);
-                for benchmark in shared() {
-                    if let Some(value) = pair[benchmark] {
-                        let (count, mean) = means[benchmark][side];
-                        let share = shares[benchmark] / count;
-                        residual += share * (value - mean) * (count / (count - 1.0)).sqrt();
-                        weight += share;
-                    }
-                }
-                variance += residual.powi(2);
-                weight_squares += weight * weight;
+        let of_shares = |values: &[f64]| -> f64 {
+            shares
+                .iter()
+                .zip(values)
+                .map(|(share, value)| share * value)
+                .sum()
+        };
+        let (mut variance, mut degrees) = (0.0, f64::INFINITY);
+        for group in [self, other] {
+            let mut squares = 0.0;
+            for (moves, weights) in &group.parts {
+                variance += of_shares(moves).powi(2);
+                squares += of_shares(weights).powi(2);
             }
-            let typical: f64 = shared()
-                .map(|benchmark| shares[benchmark] * means[benchmark][side].0)
-                .sum();
-            degrees = degrees.min(typical.min(1.0 / weight_squares) - 1.0);
+            // Ten pairs of the same weight are ten, and benchmarks that have two values each count like two.
+            degrees = f64::min(degrees, of_shares(&group.counts).min(1.0 / squares) - 1.0);
         }
-        // Ten pairs of the same weight have nine degrees of freedom, whatever the rounding.
+        // Rounding must not take one away.
         let degrees = (degrees + 1e-9).floor() as usize;
         (degrees > 0).then(|| Difference {
-            center,
+            center: of_shares(&self.means) - of_shares(&other.means),
             error: variance.sqrt(),
             degrees,
         })
@@ -650,6 +685,19 @@ fn warning_of_odds(machines: &[MeasuringMachine], odds: &Odds) -> Warning {
             plain(name(other)),
             odds.ratio
         ),
-        Some("measure on a third machine of that kind: then the odd one is named, and does not count"),
+        Some(
+            match machines
+                .iter()
+                .filter(|machine| machine.kind == odds.kind)
+                .count()
+            {
+                ..FEWEST_MACHINES => {
+                    "measure on a third machine of that kind: then the odd one is named, and does not count"
+                }
+                _ => {
+                    "measure longer, or on more machines of that kind: then the odd one is named, and does not count"
+                }
+            },
+        ),
     )
 }

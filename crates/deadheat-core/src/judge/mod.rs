@@ -4,6 +4,7 @@ pub mod balance;
 mod breakdown;
 pub mod gate;
 pub mod machines;
+mod many_machines;
 pub mod merge;
 pub mod profile;
 pub mod race;

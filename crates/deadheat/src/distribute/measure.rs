@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use deadheat_core::model::{MeasuringMachine, Warning};
+use deadheat_core::model::Warning;
 
 use crate::distribute::engine::{Engine, EngineEvent};
-use crate::distribute::scheduler::Scheduler;
+use crate::distribute::scheduler::{Job, Scheduler};
 use crate::distribute::serve::Answer;
 use crate::distribute::task::{Task, TaskResult};
 use crate::error::Failure;
-use crate::passes::measure::{Measured, ReplicateSet, Stopping};
-use crate::passes::runner::{Event, Schedule, StoppedBy};
+use crate::passes::measure::Measured;
+use crate::passes::runner::{Event, StoppedBy};
 use crate::system::interrupt::Interrupt;
 
 /// The longest wait for an event: so often, the user's wish and the clock are checked.
 const LOOK: Duration = Duration::from_millis(100);
+/// Deciding about verdicts takes at most one part in so many of the driver's time, however many benchmarks there are.
+pub(super) const BETWEEN_LOOKS: u32 = 50;
 /// The time that the first worker has to appear.
 const NO_WORKER: Duration = Duration::from_secs(30);
 
@@ -33,32 +35,31 @@ struct Distribution<'a> {
     engine: &'a mut dyn Engine,
     scheduler: Scheduler,
     tasks: BTreeMap<u64, (String, Task)>,
+    /// The time at which verdicts may be decided again.
+    next_look: Instant,
     warnings: Vec<(String, Warning)>,
     started: Instant,
 }
 
-/// Measures benchmarks on an engine's workers; most arguments are those of [`crate::passes::measure::measure`].
-/// `machines` are those of an earlier measurement of the same run.
+/// Measures benchmarks on an engine's workers.
 pub(crate) fn measure_on(
-    schedule: &Schedule,
-    stopping: Stopping,
-    earlier: BTreeMap<String, ReplicateSet>,
-    benchmarks: &[String],
-    machines: Vec<MeasuringMachine>,
     engine: &mut dyn Engine,
+    job: Job<'_>,
     interrupt: &Interrupt,
     listen: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Distributed> {
     let started = Instant::now();
-    let budget = stopping.budget_ends.saturating_duration_since(started);
+    let budget = job.stopping.budget_ends.saturating_duration_since(started);
+    let until = job.schedule.until;
     let mut distribution = Distribution {
         engine,
-        scheduler: Scheduler::new(schedule, stopping, budget, earlier, benchmarks, machines),
+        scheduler: Scheduler::new(job, budget),
         tasks: BTreeMap::new(),
+        next_look: started,
         warnings: Vec::new(),
         started,
     };
-    let stopped = distribution.run(schedule, interrupt, listen)?;
+    let stopped = distribution.run(until, interrupt, listen)?;
     let given_up = distribution.scheduler.given_up();
     let given_up = given_up
         .map(|(name, why)| (name.to_owned(), why.to_owned()))
@@ -73,7 +74,7 @@ pub(crate) fn measure_on(
 impl Distribution<'_> {
     fn run(
         &mut self,
-        schedule: &Schedule,
+        until: Instant,
         interrupt: &Interrupt,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> anyhow::Result<Option<StoppedBy>> {
@@ -81,14 +82,11 @@ impl Distribution<'_> {
             if interrupt.is_asked() {
                 return Ok(Some(StoppedBy::User));
             }
-            if Instant::now() >= schedule.until {
+            if Instant::now() >= until {
                 return Ok(Some(StoppedBy::Timeout));
             }
             self.hand_out()?;
-            if self.scheduler.has_workers()
-                && self.scheduler.is_idle()
-                && !self.scheduler.set_outliers_aside(true)
-            {
+            if self.scheduler.has_workers() && self.scheduler.is_idle() && !self.has_more(listen) {
                 return Ok(None);
             }
             if !self.scheduler.has_workers() && self.started.elapsed() > NO_WORKER {
@@ -100,21 +98,35 @@ impl Distribution<'_> {
                 self.hear(event)?;
                 next = self.engine.wait(Duration::ZERO);
             }
-            if had_any {
-                self.scheduler.settle();
-                self.scheduler.set_outliers_aside(false);
-                for id in self.scheduler.take_superfluous() {
-                    self.tasks.remove(&id);
-                    self.engine.cancel(id);
-                }
-                let (index, benchmarks) = self.scheduler.progress();
-                listen(Event::ReplicateStarted {
-                    index,
-                    of: None,
-                    benchmarks,
-                });
+            if had_any && Instant::now() >= self.next_look {
+                self.look(listen);
             }
         }
+    }
+
+    /// Whether something is left to measure when no worker has a task: after the last look, and without outliers.
+    fn has_more(&mut self, listen: &mut dyn FnMut(Event<'_>)) -> bool {
+        self.look(listen);
+        self.scheduler.set_outliers_aside(true);
+        self.scheduler.wants_more(self.started.elapsed())
+    }
+
+    /// Decides which benchmarks have their verdicts.
+    fn look(&mut self, listen: &mut dyn FnMut(Event<'_>)) {
+        let began = Instant::now();
+        self.scheduler.settle();
+        self.scheduler.set_outliers_aside(false);
+        for id in self.scheduler.take_superfluous() {
+            self.tasks.remove(&id);
+            self.engine.cancel(id);
+        }
+        self.next_look = Instant::now() + began.elapsed() * BETWEEN_LOOKS;
+        let (index, benchmarks) = self.scheduler.progress();
+        listen(Event::ReplicateStarted {
+            index,
+            of: None,
+            benchmarks,
+        });
     }
 
     fn hand_out(&mut self) -> anyhow::Result<()> {

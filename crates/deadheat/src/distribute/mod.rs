@@ -7,7 +7,7 @@ pub(crate) mod engine;
 pub(crate) mod local;
 pub(crate) mod measure;
 pub(crate) mod plan;
-mod scheduler;
+pub(crate) mod scheduler;
 pub(crate) mod serve;
 pub(crate) mod site;
 mod task;

@@ -1,6 +1,8 @@
 //! Decides which worker measures which replicates. It knows neither clocks nor processes: the caller says when it is,
 //! and reports what became of each task. So the same replicates give the same looks, in whatever order they arrive.
 
+#[cfg(test)]
+mod large_cluster;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -25,8 +27,8 @@ const STARTS_OF_A_TASK: u32 = 20;
 const TRIES: u32 = 3;
 /// A worker gets nothing more after this many tasks in a row that it could not measure.
 const MOST_FAILED: u32 = 2;
-/// The fewest replicates among which an outlier is looked for.
-const FEWEST_ASKED: u32 = 16;
+/// The process pairs of each machine, on average, among which an outlier is looked for first: fewer would name none.
+const PAIRS_ASKED: u32 = 7;
 /// A task has this many times as long as it should take, and this long in addition.
 const PATIENCE: (u32, Duration) = (10, Duration::from_secs(60));
 
@@ -63,6 +65,16 @@ struct Again {
     tries: u32,
 }
 
+/// What is to be measured; most fields are the arguments of [`crate::passes::measure::measure`].
+pub(crate) struct Job<'a> {
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) stopping: Stopping,
+    pub(crate) earlier: BTreeMap<String, ReplicateSet>,
+    pub(crate) benchmarks: &'a [String],
+    /// The machines of an earlier measurement of the same run.
+    pub(crate) machines: Vec<MeasuringMachine>,
+}
+
 /// The distribution of a run's replicates.
 pub(crate) struct Scheduler {
     stopping: Stopping,
@@ -92,21 +104,23 @@ pub(crate) struct Scheduler {
     /// Whether a look was made since the rows were last settled.
     has_looked: bool,
     machines: Vec<MeasuringMachine>,
-    /// How often it was asked whether a machine is an outlier, and the number of replicates at which it is asked again.
+    /// How often it was asked whether a machine is an outlier, and the number of process pairs at that time.
     asked: (u32, u32),
+    /// The process pairs so far.
+    pairs: u32,
     inside: Duration,
     replicates: u32,
 }
 
 impl Scheduler {
-    pub(crate) fn new(
-        schedule: &Schedule,
-        stopping: Stopping,
-        budget: Duration,
-        mut earlier: BTreeMap<String, ReplicateSet>,
-        benchmarks: &[String],
-        machines: Vec<MeasuringMachine>,
-    ) -> Self {
+    pub(crate) fn new(job: Job<'_>, budget: Duration) -> Self {
+        let Job {
+            schedule,
+            stopping,
+            mut earlier,
+            benchmarks,
+            machines,
+        } = job;
         let rows: Vec<Row> = benchmarks
             .iter()
             .map(|benchmark| {
@@ -136,13 +150,14 @@ impl Scheduler {
             project_modules: PerSide::default(),
             has_looked: true,
             machines,
-            asked: (0, FEWEST_ASKED),
+            asked: (0, 0),
+            pairs: 0,
             inside: Duration::ZERO,
             replicates: 0,
         };
         let kinds = scheduler.kinds();
         for row in &mut scheduler.rows {
-            row.look_again(scheduler.stopping.sampling, &kinds);
+            row.estimate(scheduler.stopping.sampling, &kinds);
         }
         scheduler.settle();
         for index in 0..scheduler.rows.len() {
@@ -389,6 +404,7 @@ impl Scheduler {
             state.failed = 0;
         }
         self.startups += 1;
+        self.pairs += task.replicates as u32;
         self.starting += Duration::from_secs_f64(result.startup_seconds);
         self.startup = (self.starting / self.startups).max(SHORTEST_STARTUP);
         self.one_at_a_time.append(&mut result.one_at_a_time);
@@ -523,11 +539,11 @@ impl Scheduler {
             }
             let settled = self.settled();
             let kinds = self.kinds();
-            for index in 0..self.rows.len() {
+            for (index, is_settled) in settled.into_iter().enumerate() {
                 let row = &mut self.rows[index];
                 let was_waiting = std::mem::take(&mut row.awaits_verdict);
-                if row.is_settled != settled[index] || was_waiting {
-                    row.is_settled = settled[index];
+                if row.is_settled != is_settled || was_waiting {
+                    row.is_settled = is_settled;
                     self.has_looked |= row.count(&self.stopping, &kinds);
                     self.put_back(index);
                 }
@@ -592,13 +608,14 @@ impl Scheduler {
     }
 
     /// Looks for machines whose results are unlike those of the others of their kind, whenever there are twice as many
-    /// replicates as the last time, and at the end. Their replicates do not count. Returns whether there is a new one.
+    /// process pairs as the last time, and at the end. Their replicates do not count. Returns whether there is a new one.
     pub(crate) fn set_outliers_aside(&mut self, is_end: bool) -> bool {
-        let (asked, next) = self.asked;
-        if self.replicates < next && !is_end {
+        let (asked, pairs) = self.asked;
+        let next = (2 * pairs).max(PAIRS_ASKED * self.machines.len() as u32);
+        if self.pairs == pairs || (self.pairs < next && !is_end) {
             return false;
         }
-        self.asked = (asked + 1, 2 * self.replicates.max(FEWEST_ASKED));
+        self.asked = (asked + 1, self.pairs);
         let kinds = self.kinds();
         let rows = self.rows.iter().map(|row| row.set.replicates.as_slice());
         let found = outliers(rows, &kinds, asked + 1);
@@ -616,7 +633,9 @@ impl Scheduler {
             return false;
         }
         for index in 0..self.rows.len() {
-            self.rows[index].look_again(self.stopping.sampling, &kinds);
+            if self.rows[index].set.looks > 0 {
+                self.rows[index].look(self.stopping.sampling, &kinds);
+            }
             self.put_back(index);
         }
         self.has_looked = true;
@@ -639,7 +658,14 @@ impl Scheduler {
         ids
     }
 
-    /// Whether nothing is being measured, and nothing is left to be.
+    /// Whether a task could be handed out now.
+    pub(crate) fn wants_more(&self, now: Duration) -> bool {
+        let left = self.budget.saturating_sub(now + self.startup);
+        let mut open = self.open.values().flatten();
+        !self.again.is_empty() || open.any(|(_, index)| self.fits(*index, left))
+    }
+
+    /// Whether nothing is being measured.
     pub(crate) fn is_idle(&self) -> bool {
         self.running.is_empty()
     }

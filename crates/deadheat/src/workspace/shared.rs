@@ -27,7 +27,7 @@ pub(crate) enum Turn {
     /// Another process has made it; it stays for as long as this lock lives.
     Made(File),
     /// It is empty, and this process is to fill it.
-    ToBeMade(Workspace),
+    ToBeMade(Box<Workspace>),
 }
 
 impl SharedFolder {
@@ -48,7 +48,7 @@ impl SharedFolder {
         loop {
             limits.check()?;
             if fs::create_dir(&self.0).is_ok() {
-                return Ok(Turn::ToBeMade(Workspace::locked(self.0.clone())?));
+                return Ok(Turn::ToBeMade(Box::new(Workspace::locked(self.0.clone())?)));
             }
             match self.lock() {
                 Some(lock) if self.0.join(done).is_file() => return Ok(Turn::Made(lock)),

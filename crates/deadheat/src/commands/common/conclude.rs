@@ -283,7 +283,7 @@ fn only_skips(missing: &[Missing]) -> Option<&Missing> {
 #[cfg(test)]
 mod tests {
     use deadheat_core::judge::stats::Threshold;
-    use deadheat_core::model::{BenchmarksFrom, Clock, Order, PerSide, Replicate, Sample, Side};
+    use deadheat_core::model::{BenchmarksFrom, Clock, Order, Outlier, PerSide, Replicate, Sample, Side};
     use deadheat_core::output::Output;
 
     use super::*;
@@ -358,6 +358,48 @@ mod tests {
             .iter()
             .find(|warning| warning.code == WarningCode::FailedLater);
         assert!(said.unwrap().message.ends_with("OSError: no more"));
+    }
+
+    #[test]
+    fn the_machines_and_the_replicates_that_were_set_aside_are_in_the_report() {
+        let machine = |name: &str| MeasuringMachine {
+            name: name.to_owned(),
+            machine: crate::system::machine::machine(None, Vec::new()),
+            python: PerSide::default(),
+            kind: 0,
+            replicates: 5,
+            outlier: None,
+        };
+        let mut odd = machine("tcp://c");
+        odd.outlier = Some(Outlier {
+            ratio: 1.05,
+            lower: 1.03,
+            upper: 1.07,
+            replicates: 1,
+        });
+        let mut rounds = twice_as_slow();
+        for replicate in &mut rounds.replicates {
+            replicate.machine = Some(0);
+        }
+        let mut aside = rounds.replicates[0].clone();
+        aside.machine = Some(2);
+        rounds.set_aside = vec![aside];
+        let (conclusion, warnings) = concluded(Measured {
+            machines: vec![machine("tcp://a"), machine("tcp://b"), odd],
+            ..measured(rounds)
+        });
+        assert_eq!(conclusion.machines.len(), 3);
+        let row = &conclusion.comparisons[0];
+        assert_eq!((row.replicates.len(), row.set_aside.len()), (5, 1));
+        let [warning] = warnings.as_slice() else {
+            panic!("{warnings:?}");
+        };
+        assert_eq!(warning.code, WarningCode::MachineOutlier);
+        assert!(
+            warning
+                .message
+                .starts_with("`tcp://c` is unlike the other machines of its kind: its head/base is 1.050")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deadheat_core::model::{MeasuringMachine, PerSide, Python, Warning};
+use deadheat_core::model::{PerSide, Python, Warning};
 
 use crate::cli::values::EngineChoice;
 use crate::commands::common::context::CompareContext;
@@ -12,6 +12,7 @@ use crate::distribute::engine::Engine;
 use crate::distribute::local::LocalCores;
 use crate::distribute::measure::{Distributed, measure_on};
 use crate::distribute::plan::{self, PlanParts};
+use crate::distribute::scheduler::Job;
 use crate::distribute::site::Site;
 use crate::events::Events;
 use crate::git::Git;
@@ -87,37 +88,32 @@ fn plan<'a>(distribution: &'a Distribution<'_>) -> anyhow::Result<PlanParts<'a>>
 }
 
 /// Measures benchmarks on the engine's workers. Those that use several cores at once are measured afterwards, on this
-/// machine: beside others, they would disturb them. `machines` are those that have measured before.
+/// machine: beside others, they would disturb them.
 pub(super) fn measure(
     run: &CompareContext<'_>,
-    machines: Vec<MeasuringMachine>,
-    schedule: &Schedule,
-    stopping: Stopping,
-    mut earlier: BTreeMap<String, ReplicateSet>,
-    benchmarks: &[String],
+    mut job: Job<'_>,
     workers: &mut WorkerPool,
     engine: &mut dyn Engine,
 ) -> anyhow::Result<Measured> {
+    let (schedule, stopping) = (job.schedule, job.stopping.clone());
     let is_alone = |benchmark: &&String| schedule.several_cores.contains(*benchmark);
-    let (alone, beside): (Vec<&String>, Vec<&String>) = benchmarks.iter().partition(is_alone);
+    let (alone, beside): (Vec<&String>, Vec<&String>) = job.benchmarks.iter().partition(is_alone);
     let [alone, beside]: [Vec<String>; 2] = [alone, beside].map(|names| names.into_iter().cloned().collect());
-    let earlier_alone = earlier.extract_if(.., |benchmark, _| schedule.several_cores.contains(benchmark));
+    let of_alone = |benchmark: &String| schedule.several_cores.contains(benchmark);
+    let earlier_alone = job.earlier.extract_if(.., |benchmark, _| of_alone(benchmark));
     let earlier_alone: BTreeMap<String, ReplicateSet> = earlier_alone.collect();
+    let job = Job {
+        benchmarks: &beside,
+        ..job
+    };
     let listener = run.context.listener;
     let Distributed {
         mut measured,
         warnings,
         given_up,
-    } = measure_on(
-        schedule,
-        stopping.clone(),
-        earlier,
-        &beside,
-        machines,
-        engine,
-        &run.context.limits.interrupt,
-        &mut |event| listener.timing(event),
-    )?;
+    } = measure_on(engine, job, &run.context.limits.interrupt, &mut |event| {
+        listener.timing(event);
+    })?;
     for (name, why) in given_up {
         listener.note(&format!("{name} could not measure: {why}"));
     }

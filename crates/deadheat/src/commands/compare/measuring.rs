@@ -12,6 +12,7 @@ use crate::commands::common::suite_origin::{Origin, missing_after};
 use crate::commands::compare::reach_selection::not_imported;
 use crate::commands::compare::{distributed, resume};
 use crate::distribute::engine::Engine;
+use crate::distribute::scheduler::Job;
 use crate::events::Events;
 use crate::passes::function_profile;
 use crate::passes::measure::{self, Measured, Stopping};
@@ -60,11 +61,17 @@ pub(crate) fn measure(
         earlier: resume::replicates_begun(&earlier, run.context.seed),
         ..run.schedule(stopping.sampling.exact_count(), workers)
     };
-    let machines = continued.map_or_else(Vec::new, |report| report.machines.clone());
     let mut measured = match engine {
-        Some(engine) => distributed::measure(
-            run, machines, &schedule, stopping, earlier, runnable, workers, engine,
-        )?,
+        Some(engine) => {
+            let job = Job {
+                schedule: &schedule,
+                stopping,
+                earlier,
+                benchmarks: runnable,
+                machines: continued.map_or_else(Vec::new, |report| report.machines.clone()),
+            };
+            distributed::measure(run, job, workers, engine)?
+        }
         None => distributed::here(run, &schedule, stopping, earlier, runnable, workers)?,
     };
     if workers.launcher.cores.measuring.is_some() {

@@ -13,6 +13,7 @@ use crate::commands::common::findings::Findings;
 use crate::commands::compare::distributed;
 use crate::commands::compare::measuring::Timed;
 use crate::distribute::engine::Engine;
+use crate::distribute::scheduler::Job;
 use crate::error::ExitCode;
 use crate::events::Events;
 use crate::passes::runner::Schedule;
@@ -70,16 +71,16 @@ pub(super) fn confirm_regressions(
         let (stopping, benchmarks) = (again.stopping.clone(), &again.benchmarks);
         let earlier = BTreeMap::new();
         match engine.as_deref_mut() {
-            Some(engine) => distributed::measure(
-                run,
-                machines.clone(),
-                &schedule,
-                stopping,
-                earlier,
-                benchmarks,
-                workers,
-                engine,
-            ),
+            Some(engine) => {
+                let job = Job {
+                    schedule: &schedule,
+                    stopping,
+                    earlier,
+                    benchmarks,
+                    machines: machines.clone(),
+                };
+                distributed::measure(run, job, workers, engine)
+            }
             None => distributed::here(run, &schedule, stopping, earlier, benchmarks, workers),
         }
     };

@@ -48,7 +48,7 @@ pub(super) fn open(
                 shared.remove(&limits)?;
             }
             Turn::ToBeMade(workspace) => {
-                let (site, workspace) = make(plan, workspace, installation, &limits)?;
+                let (site, workspace) = make(plan, *workspace, installation, &limits)?;
                 site.write(&workspace.folder().join(SITE_FILE))?;
                 return Ok((site, workspace.share()?));
             }

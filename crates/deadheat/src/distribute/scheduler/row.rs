@@ -171,13 +171,13 @@ impl Row {
         false
     }
 
-    fn look(&mut self, sampling: Sampling, kinds: &[u32]) {
+    pub(super) fn look(&mut self, sampling: Sampling, kinds: &[u32]) {
         self.set.looks += 1;
-        self.look_again(sampling, kinds);
+        self.estimate(sampling, kinds);
     }
 
-    /// Makes the last look again, at other replicates.
-    pub(super) fn look_again(&mut self, sampling: Sampling, kinds: &[u32]) {
+    /// Estimates by the level of the last look.
+    pub(super) fn estimate(&mut self, sampling: Sampling, kinds: &[u32]) {
         self.set.looked_at = self.set.replicates.len();
         self.estimates = match self.set.looks {
             0 => None,

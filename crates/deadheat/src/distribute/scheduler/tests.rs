@@ -32,6 +32,16 @@ fn stopping(sampling: Sampling) -> Stopping {
     }
 }
 
+fn job<'a>(schedule: &'a Schedule, sampling: Sampling, benchmarks: &'a [String]) -> Job<'a> {
+    Job {
+        schedule,
+        stopping: stopping(sampling),
+        earlier: BTreeMap::new(),
+        benchmarks,
+        machines: Vec::new(),
+    }
+}
+
 /// Returns a number from -0.5 to 0.5 that looks random.
 fn noise(benchmark: &str, number: usize) -> f64 {
     let salt = benchmark.bytes().map(u64::from).sum::<u64>();
@@ -43,14 +53,7 @@ impl Cluster {
         let benchmarks: Vec<String> = slower.iter().map(|(name, _)| (*name).to_owned()).collect();
         let schedule = scripted::schedule(0);
         let hour = Duration::from_secs(3_600);
-        let mut scheduler = Scheduler::new(
-            &schedule,
-            stopping(sampling),
-            hour,
-            BTreeMap::new(),
-            &benchmarks,
-            Vec::new(),
-        );
+        let mut scheduler = Scheduler::new(job(&schedule, sampling, &benchmarks), hour);
         scheduler.workers_are(&slots(workers));
         Cluster {
             scheduler,
@@ -212,14 +215,9 @@ fn the_replicates_of_one_machine_give_the_same_estimates_to_the_last_digit() {
     )
     .unwrap();
     // ...and their replicates as they come back from several.
-    let mut scheduler = Scheduler::new(
-        &scripted::schedule(4),
-        stopping(Sampling::Exactly(4)),
-        Duration::from_secs(60),
-        BTreeMap::new(),
-        &benchmarks,
-        Vec::new(),
-    );
+    let schedule = scripted::schedule(4);
+    let job = job(&schedule, Sampling::Exactly(4), &benchmarks);
+    let mut scheduler = Scheduler::new(job, Duration::from_secs(60));
     scheduler.workers_are(&slots(&[("w", 2), ("x", 1)]));
     while let Some((_, task)) = scheduler.next(Duration::ZERO) {
         let measurements = task.benchmarks.iter().map(|benchmark| {
