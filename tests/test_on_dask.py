@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import EXTENSION, PACKAGE, WORKERS, Outcome
+from conftest import EXTENSION, PACKAGE, WORKERS, Outcome, command
 from processes import start
 from test_on_several_cores import BASE, BENCHMARKS, HEAD, estimates, exact  # noqa: F401
 
@@ -325,8 +325,10 @@ def test_nothing_is_left_when_the_run_ends(cluster, bridge, witness, moment, way
     assert witness.saw_all_end()
     code = bridge.process.wait(LIMIT)
     if way == "SIGKILL":
-        # The plan stays, for the next run to write over.
         assert f"{SHA256}.plan" in cluster.plans()
+        cache = {"XDG_CACHE_HOME": str(cluster.folder / "cache")}
+        subprocess.run(command("clean"), cwd=cluster.folder, env=os.environ | cache, check=True)
+        assert cluster.plans() == set()
     else:
         assert code == 0
         assert f"{SHA256}.plan" not in cluster.plans()
