@@ -66,7 +66,26 @@ STAND_IN = """\
     """
 
 
-def install(place, version, side):
+# What a worker answers must not be trusted.
+NONSENSE = """\
+    import json
+
+
+    def replicate(plan, request):
+        body = json.loads(request)["body"]
+        if body is None:
+            return "ready", ""
+        if body == "raise":
+            raise Exception("no" * 1_000_000)
+        return eval(body)
+
+
+    async def clean(request):
+        raise Exception
+    """
+
+
+def install(place, version, side, module):
     """Makes a folder with a deadheat that runs the stand-in, or the real program with the files of `side`."""
     package = place / "deadheat"
     package.mkdir(parents=True)
@@ -78,7 +97,10 @@ def install(place, version, side):
     else:
         (package / "__main__.py").write_text(textwrap.dedent(STAND_IN))
     if version is not None:
-        (package / "cluster.py").symlink_to(PACKAGE / "cluster.py")
+        if module:
+            (package / "cluster.py").write_text(textwrap.dedent(module))
+        else:
+            (package / "cluster.py").symlink_to(PACKAGE / "cluster.py")
         information = place / f"deadheat-{version}.dist-info"
         information.mkdir()
         (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: deadheat\nVersion: {version}\n")
@@ -131,11 +153,14 @@ class Cluster:
     def _start(self, *words, **environment):
         return self._stack.enter_context(contextlib.closing(Process(*words, **environment)))
 
-    def worker(self, *options, version=VERSION, side=None, **variables):
-        """Starts a worker, and returns its address and its process; `side` has the files of deadheat's own workers."""
+    def worker(self, *options, version=VERSION, side=None, module=None, **variables):
+        """Starts a worker, and returns its address and its process.
+
+        `side` has the files of deadheat's own workers; `module` is there instead of the bridge.
+        """
         package = self.folder / f"deadheat {version}"
         if not package.exists():
-            install(package, version, side)
+            install(package, version, side, module)
         worker = self._start(
             "dask_worker",
             self.address,
@@ -415,6 +440,28 @@ def test_only_workers_with_the_same_deadheat_measure(own_cluster, bridges):
     assert bridge.end() == []
     # Being asked has not harmed them.
     assert [process.poll() for _, process in started.values()] == [None, None]
+
+
+def test_nonsense_spoils_only_its_task(own_cluster, bridges):
+    worker, _ = own_cluster.worker(module=NONSENSE)
+    bridge = bridges(own_cluster.address)
+    bridge.workers(1)
+    for answer in (
+        "('workers', '')",
+        "('ready', '')",
+        "('done', b'')",
+        "['done', '']",
+        "None",
+        "raise",
+        "('failed', 'no' * 10_000)",
+    ):
+        bridge.ask("task", id=1, worker=worker, body=answer)
+        kind, said = bridge.outcome()
+        assert (kind, said["id"]) == ("failed", 1)
+        assert 0 < len(said["message"]) <= 2_000
+    bridge.ask("task", id=1, worker=worker, body="('done', 'and on')")
+    assert bridge.outcome() == ("done", {"id": 1, "result": "and on"})
+    assert bridge.end() == []
 
 
 def test_the_end_of_the_scheduler_is_an_error(own_cluster, bridges, witness, moment):

@@ -61,8 +61,6 @@ HEARTBEAT = 1
 ATTEMPTS = 3
 # Workers that are ready within this time are told of together.
 TOGETHER = 0.1
-# The first words of what `replicate` returns.
-ANSWERS = ("ready", "done", "failed")
 
 
 class Problem(Exception):
@@ -521,8 +519,9 @@ class Bridge:
                 )
             except Exception as error:
                 return "failed", shortened(f"{type(error).__name__}: {error}")
-            if isinstance(answer, tuple) and [*map(type, answer)] == [str, str] and answer[0] in ANSWERS:
-                return answer
+            good = "ready" if body is None else "done"
+            if isinstance(answer, tuple) and [*map(type, answer)] == [str, str] and answer[0] in (good, "failed"):
+                return answer[0], answer[1] if answer[0] == good else shortened(answer[1])
             return "failed", "it does not answer as deadheat does"
         return "lost", "Dask gave the task up"
 
