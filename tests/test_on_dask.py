@@ -1,4 +1,4 @@
-"""The bridge to a Dask cluster, whose workers run a program that stands in for `deadheat replicate`."""
+"""Clusters of Dask. In most tests, their workers run a program that stands in for `deadheat replicate`."""
 
 import contextlib
 import hashlib
@@ -12,10 +12,16 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
-from conftest import PACKAGE
+from conftest import EXTENSION, PACKAGE, WORKERS, Outcome
+from processes import start
+from test_on_several_cores import BASE, BENCHMARKS, HEAD, estimates, exact  # noqa: F401
+
+# They share a cluster.
+pytestmark = pytest.mark.xdist_group("a Dask cluster")
 
 VERSION = importlib.metadata.version("deadheat")
 PLAN = b"what to measure" * 100_000
@@ -56,6 +62,24 @@ STAND_IN = """\
         while task["is_deaf"]:
             signal.pause()
     """
+
+
+def install(place, version, side):
+    """Makes a folder with a deadheat that runs the stand-in, or the real program with the files of `side`."""
+    package = place / "deadheat"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    if side:
+        (package / "__main__.py").symlink_to(PACKAGE / "__main__.py")
+        (package / Path(EXTENSION).name).symlink_to(EXTENSION)
+        (package / "side").symlink_to(side)
+    else:
+        (package / "__main__.py").write_text(textwrap.dedent(STAND_IN))
+    if version is not None:
+        (package / "cluster.py").symlink_to(PACKAGE / "cluster.py")
+        information = place / f"deadheat-{version}.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: deadheat\nVersion: {version}\n")
 
 
 class Process:
@@ -105,25 +129,16 @@ class Cluster:
     def _start(self, *words, **environment):
         return self._stack.enter_context(contextlib.closing(Process(*words, **environment)))
 
-    def worker(self, *options, version=VERSION, **variables):
-        """Starts a worker, and returns its address and its process."""
+    def worker(self, *options, version=VERSION, side=None, **variables):
+        """Starts a worker, and returns its address and its process; `side` has the files of deadheat's own workers."""
         package = self.folder / f"deadheat {version}"
         if not package.exists():
-            (package / "deadheat").mkdir(parents=True)
-            (package / "deadheat" / "__init__.py").touch()
-            (package / "deadheat" / "__main__.py").write_text(textwrap.dedent(STAND_IN))
-            if version is not None:
-                (package / "deadheat" / "cluster.py").symlink_to(PACKAGE / "cluster.py")
-                information = package / f"deadheat-{version}.dist-info"
-                information.mkdir()
-                (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: deadheat\nVersion: {version}\n")
+            install(package, version, side)
         worker = self._start(
             "dask_worker",
             self.address,
             *["--nthreads", 1, "--local-directory", self.folder / "scratch", "--no-nanny", *options],
-            PYTHONPATH=str(package),
-            XDG_CACHE_HOME=str(self.folder / "cache"),
-            **variables,
+            **{"PYTHONPATH": str(package), "XDG_CACHE_HOME": str(self.folder / "cache"), **variables},
         )
         return worker.address("Start worker at:"), worker.popen
 
@@ -429,6 +444,7 @@ def test_dask_is_optional(bridges):
     assert bridge.process.wait(LIMIT) == 1
 
 
+@pytest.mark.long
 def test_a_cluster_with_tls(tmp_path, bridges, monkeypatch):
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=cluster", "-days", "1"]
@@ -450,3 +466,54 @@ def test_a_cluster_with_tls(tmp_path, bridges, monkeypatch):
         kind, error = bridges(cluster.address.replace("tls:", "tcp:")).hear()
         assert kind == "error"
         assert "dask+tls://" in error["hint"]
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_comparison_gives_the_same_estimates_as_on_this_machine(own_cluster, repository, compare):
+    repository.commit_both(BASE, HEAD, BENCHMARKS)
+    workers = {own_cluster.worker(side=WORKERS.package / "side")[0] for _ in range(2)}
+    here = compare("HEAD^", "HEAD", replicates=5)
+    there = compare("HEAD^", "HEAD", "--on", own_cluster.address.replace("tcp:", "dask:"), replicates=5)
+    assert estimates(there.report) == estimates(here.report)
+    assert len(estimates(here.report)) == 3
+    assert there.missing() == here.missing() == {"test_fails": ("failed", None)}
+    assert {machine["name"] for machine in there.report["machines"]} <= workers
+    assert own_cluster.plans() == set()
+    assert [*(own_cluster.folder / "cache" / "deadheat" / "runs").iterdir()] == []
+
+
+def stays_on_one(witness, moment):
+    """Returns the beginning of a suite that, on one of the machines, tells when it is imported, and never ends."""
+    return f"""\
+    import os
+    import signal
+
+    if os.environ["MACHINE"] == "dies":
+        os.open({str(witness.path)!r}, os.O_WRONLY)
+        os.write(os.open({str(moment.path)!r}, os.O_WRONLY), b"x")
+        signal.pause()
+
+"""
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_worker_that_dies_changes_no_estimate(own_cluster, repository, compare, monkeypatch, witness, moment):
+    repository.commit_both(BASE, HEAD, stays_on_one(witness, moment) + BENCHMARKS)
+    monkeypatch.setenv("MACHINE", "stays")
+    here = compare("HEAD^", "HEAD", replicates=5)
+    side = WORKERS.package / "side"
+    # With a cache of its own, as on a machine of its own.
+    _, dies = own_cluster.worker(side=side, MACHINE="dies", XDG_CACHE_HOME=str(own_cluster.folder / "other"))
+    stays, _ = own_cluster.worker(side=side)
+    on = own_cluster.address.replace("tcp:", "dask:")
+    options = ["--json", "--samples", "--seed", 1, "--replicates", 5]
+    run = start(repository, "compare", "HEAD^", "HEAD", *options, "--on", on)
+    moment.wait()
+    dies.kill()
+    assert witness.saw_all_end()
+    printed = run.communicate(timeout=LIMIT)
+    there = Outcome(subprocess.CompletedProcess(run.args, run.returncode, *printed))
+    assert estimates(there.report) == estimates(here.report)
+    assert len(estimates(here.report)) == 3
+    assert {machine["name"] for machine in there.report["machines"]} == {stays}
+    assert own_cluster.plans() == set()

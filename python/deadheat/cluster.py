@@ -337,7 +337,7 @@ def machines_of(workers: dict[str, dict[str, Any]]) -> dict[str, Machine]:
     for address, worker in workers.items():
         declared = worker.get("resources", {}).get(RESOURCE)
         # No more than its threads run at once, whatever it declares.
-        slots = 1 if declared is None else min(int(declared), worker.get("nthreads", 1))
+        slots = 1 if declared is None else int(min(worker.get("nthreads", 1), declared))
         machines[address] = Machine(slots, declared is not None)
     if any(machine.declares for machine in machines.values()):
         return {address: machine for address, machine in machines.items() if machine.declares}
