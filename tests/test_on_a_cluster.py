@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +12,9 @@ from conftest import LONG, PACKAGE, WORKERS
 from processes import start
 from test_on_dask import LIMIT, Process
 from test_on_several_cores import BASE, BENCHMARKS, HEAD, changed, estimates, exact
+from test_on_slurm import commands, free_ports, results, shell
 
-__all__ = ["changed", "exact"]
+__all__ = ["changed", "exact", "shell"]
 
 pytestmark = pytest.mark.counted
 
@@ -29,6 +32,13 @@ class Cluster:
     def _start(self, *words, **environment):
         return self._stack.enter_context(contextlib.closing(Process(*words, **environment)))
 
+    @staticmethod
+    def install(package):
+        """Makes a package like the installed one, with the workers of this test."""
+        package.mkdir(parents=True)
+        for path in PACKAGE.iterdir():
+            (package / path.name).symlink_to(WORKERS.package / "side" if path.name == "side" else path)
+
     def machine(self, name, cores, **variables):
         """Starts a worker with a cache of its own, as if it were on another machine, and returns its address."""
         cache = self._folder / name
@@ -40,9 +50,7 @@ class Cluster:
         """Starts a worker with one slot, and returns its address and its process."""
         installed = self._folder / "installed" / "deadheat"
         if not installed.exists():
-            installed.mkdir(parents=True)
-            for path in PACKAGE.iterdir():
-                (installed / path.name).symlink_to(WORKERS.package / "side" if path.name == "side" else path)
+            self.install(installed)
         worker = self._start(
             *["dask_worker", self.address, "--nthreads", 1, "--resources", "deadheat=1"],
             *["--local-directory", self._folder / "scratch", "--no-nanny", *options],
@@ -147,9 +155,28 @@ def test_a_worker_with_a_bias_is_named_and_does_not_count(repository, compare, c
     outcome = compare("HEAD^", "HEAD", "--on", cluster.on, "--all", replicates=60)
     assert outcome.code == 0, outcome.err
     named = {machine["name"]: machine["outlier"] for machine in outcome.report["machines"] if "outlier" in machine}
-    print([(m["name"], m["replicates"]) for m in outcome.report["machines"]], outcome.warnings())
-    print(outcome.err)
     assert set(named) == {biased}
     assert 1.04 < named[biased]["ratio"] < 1.06
     assert set(outcome.verdicts().values()) == {"unchanged"}
     assert "machine_outlier" in outcome.warnings()
+
+
+def test_the_examples_for_several_cores(shell, repository, compare):
+    code, output = shell([*commands("Several cores of one machine"), "true"])
+    assert code == 0, output
+    assert "core 0" in output or "cores" in output, output
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_examples_for_a_cluster(shell, repository, compare, counted_package, tmp_path):
+    """Word for word, but for the port, and in place of an installation the driver's package."""
+    (port,) = free_ports(1)
+    lines = [line.replace("8786", str(port)) for line in commands("A Dask cluster")]
+    assert len(lines) == 4
+    Cluster.install(tmp_path / "installed" / "deadheat")
+    programs = f'export PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH="{tmp_path / "installed"}"'
+    code, output = shell(["trap 'kill $(jobs -p)' EXIT", programs, *lines])
+    assert code == 0, output
+    report = json.loads((repository.folder / "cluster.json").read_text())
+    assert results(report) == results(compare("HEAD^", "HEAD").report)
+    assert report["machines"]
