@@ -1,5 +1,6 @@
 """Clusters of Dask. In most tests, their workers run a program that stands in for `deadheat replicate`."""
 
+import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import EXTENSION, PACKAGE, WORKERS, Outcome
+from conftest import EXTENSION, PACKAGE, WORKERS, Outcome, command
+from deadheat.cluster import CANCELLED, Request, clean, replicate
 from processes import start
 from test_on_several_cores import BASE, BENCHMARKS, HEAD, estimates, exact  # noqa: F401
 
@@ -325,11 +327,22 @@ def test_nothing_is_left_when_the_run_ends(cluster, bridge, witness, moment, way
     assert witness.saw_all_end()
     code = bridge.process.wait(LIMIT)
     if way == "SIGKILL":
-        # The plan stays, for the next run to write over.
         assert f"{SHA256}.plan" in cluster.plans()
+        cache = {"XDG_CACHE_HOME": str(cluster.folder / "cache")}
+        subprocess.run(command("clean"), cwd=cluster.folder, env=os.environ | cache, check=True)
+        assert cluster.plans() == set()
     else:
         assert code == 0
         assert f"{SHA256}.plan" not in cluster.plans()
+
+
+def test_what_comes_after_the_end_of_the_run_leaves_nothing(cache):
+    late, wanted = (Request(run, "name", VERSION, SHA256, len(PLAN), None).to_json() for run in ("late", "wanted"))
+    asyncio.run(clean(late))
+    assert replicate(PLAN, late) == ("failed", CANCELLED)
+    assert [*(cache / "deadheat" / "plans").iterdir()] == []
+    assert replicate(PLAN, wanted) == ("ready", "")
+    assert [path.read_bytes() for path in (cache / "deadheat" / "plans").iterdir()] == [PLAN]
 
 
 @pytest.mark.parametrize("options", [(), ("--nanny",)], ids=["alone", "with a nanny"])

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 # The most that one result may hold, and the line that takes it to the driver.
 MOST_BYTES = 64 << 20
+CANCELLED = "the task was cancelled"
 TOO_LARGE = f"its result is larger than {MOST_BYTES >> 20} MiB"
 # The most of a message from elsewhere that is passed on, in characters.
 MOST_WORDS = 2_000
@@ -118,6 +119,10 @@ def replicate(plan: bytes, request: str) -> tuple[str, str]:
         check_version(asked["version"])
         task = Request(**asked)
         write_plan(plan, task)
+        if task.run in _ended_runs:
+            # It came too late to be cleaned up.
+            task.plan.unlink(missing_ok=True)
+            raise Problem(CANCELLED)
         if task.body is None:
             return "ready", ""
         worker = get_worker()
@@ -253,7 +258,7 @@ def converse(
         while reading:
             ready = selector.select(LOOK)
             if not is_wanted():
-                raise Problem("the task was cancelled")
+                raise Problem(CANCELLED)
             if not ready and process.poll() is not None:
                 # A process that it left behind holds its pipes.
                 break
@@ -285,7 +290,7 @@ def wait_for(process: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) ->
     while is_wanted():
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(LOOK)
-    raise Problem("the task was cancelled")
+    raise Problem(CANCELLED)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -377,11 +382,12 @@ class Bridge:
         self._sending = asyncio.Lock()
         # Whether the list of workers is out of date.
         self._is_old = True
-        # The workers that could measure; those that are ready, or are being made so; those that are; the list that the
-        # driver has.
+        # The workers that could measure. Of these, those that were asked to get ready, that are, and that cannot.
         self._machines: dict[str, Machine] = {}
         self._preparations: dict[str, asyncio.Task[None]] = {}
         self._ready: set[str] = set()
+        self._refused: set[str] = set()
+        # The list of workers that the driver has.
         self._told: list[dict[str, Any]] | None = None
         self._telling: asyncio.TimerHandle | None = None
         # The function `replicate` in the process of each worker.
@@ -448,6 +454,7 @@ class Bridge:
             if preparation := self._preparations.pop(worker, None):
                 preparation.cancel()
             self._ready.discard(worker)
+            self._refused.discard(worker)
             self._functions.pop(worker, None)
         self._machines = machines
         for worker in machines.keys() - self._preparations.keys():
@@ -474,6 +481,7 @@ class Bridge:
             self._ready.add(worker)
             self._tell_soon()
         elif kind == "failed":
+            self._refused.add(worker)
             self._driver.tell("refused", {"worker": worker, "message": text})
         else:
             # If it is still there, the next list tries it again.
@@ -571,9 +579,10 @@ class Bridge:
         """Ends all tasks, and removes from the machines what was made for them."""
         await cancelled([task for _, task in self._tasks.values()])
         await cancelled([*self._preparations.values()])
-        if not self._ready or self._client.status != "running":
+        # Some may just have written the plan.
+        workers = [worker for worker in self._preparations if worker not in self._refused]
+        if not workers or self._client.status != "running":
             return
-        workers = [*self._ready]
         cleaning = self._client.run(clean, self._request().to_json(), workers=workers, on_error="return")
         try:
             answers = await asyncio.wait_for(cleaning, CLEANING + 1)

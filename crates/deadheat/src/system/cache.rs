@@ -32,6 +32,9 @@ pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     })
 }
 
+/// The folder of the comparisons that this machine measures for another one; `python/deadheat/cluster.py` writes them.
+const PLANS: &str = "plans";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Environments,
@@ -197,6 +200,12 @@ pub(crate) fn clear() -> Result<Vec<PathBuf>, Failure> {
             // The lock file stays: a run that waits for it would otherwise hold a lock that no other run
             // sees.
         }
+    }
+    // Left by runs that were killed; those that are not write theirs again.
+    let plans = fs::read_dir(cache_folder()?.join(PLANS)).into_iter().flatten();
+    for path in plans.flatten().map(|plan| plan.path()) {
+        fs::remove_file(&path).map_err(|error| cannot_use(&path, error))?;
+        removed.push(path);
     }
     Ok(removed)
 }
